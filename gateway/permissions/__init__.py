@@ -1,0 +1,59 @@
+"""What each role may ask for: "METHOD /template" per service. Row scopes are not here: they are typed claims, applied by the services.
+
+Each service's owner writes `gateway/permissions/<service>.py` with
+
+    PERMISSIONS: dict[str, frozenset[str]] = {
+        "training_officer": frozenset({"GET /v1/classes", "POST /v1/classes", "GET /v1/classes/{class_id}"}),
+        "public": frozenset(),          # only with public = true in routes.toml; every role may also do what the public may
+    }
+
+Roles are those of ROLES. Every template must be routed in gateway/routes.toml, which says how to add one.
+"""
+
+from gateway.permissions import certification, manpower, marketplace, training
+
+ROLES = frozenset(
+    {
+        "registry_operator",
+        "training_officer",
+        "case_officer",
+        "workshop_officer",
+        "head",
+        "head_of_security",
+        "lsp_officer",
+        "assessor",
+        "committee",
+        "cashier",
+        "store_officer",
+        "treasurer",
+        "koperasi_manager",
+        "koperasi_supervisor",
+        "buyer",
+        "dinas_placement",
+        "dinas_training",
+        "dinas_kukm",
+        "employer",
+        "bapas",
+        "kanwil",
+        "holder",
+        "auditor",
+        "administrator",
+        "operator",
+    }
+)
+
+PUBLIC = "public"
+
+SERVICES: dict[str, dict[str, frozenset[str]]] = {
+    "training": training.PERMISSIONS,
+    "certification": certification.PERMISSIONS,
+    "marketplace": marketplace.PERMISSIONS,
+    "manpower": manpower.PERMISSIONS,
+}
+
+
+def of_role(role: str, service: str) -> frozenset[str]:
+    """What the role may ask of one service, the public's part included; nothing for a role nobody wrote down."""
+    rules = SERVICES[service]
+    granted = rules.get(role, frozenset()) if role in ROLES else frozenset[str]()
+    return granted | rules.get(PUBLIC, frozenset())

@@ -1,0 +1,3 @@
+"""What each role may ask of certification."""
+
+PERMISSIONS: dict[str, frozenset[str]] = {}

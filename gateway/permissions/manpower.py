@@ -1,0 +1,3 @@
+"""What each role may ask of manpower."""
+
+PERMISSIONS: dict[str, frozenset[str]] = {}
