@@ -10,6 +10,8 @@ Each service's owner writes `gateway/permissions/<service>.py` with
 Roles are those of ROLES. Every template must be routed in gateway/routes.toml, which says how to add one.
 """
 
+from collections.abc import Mapping
+
 from gateway.permissions import certification, manpower, marketplace, training
 
 ROLES = frozenset(
@@ -44,16 +46,29 @@ ROLES = frozenset(
 
 PUBLIC = "public"
 
-SERVICES: dict[str, dict[str, frozenset[str]]] = {
-    "training": training.PERMISSIONS,
-    "certification": certification.PERMISSIONS,
-    "marketplace": marketplace.PERMISSIONS,
-    "manpower": manpower.PERMISSIONS,
-}
+
+class Rules:
+    """The roles of every service, asked by role or by route. Fails closed: what nobody wrote down is nobody's."""
+
+    def __init__(self, services: Mapping[str, Mapping[str, frozenset[str]]]) -> None:
+        self.services = services
+
+    def of_role(self, role: str, service: str) -> frozenset[str]:
+        """What the role may ask of one service, the public's part included."""
+        rules = self.services[service]
+        granted = rules.get(role, frozenset()) if role in ROLES else frozenset[str]()
+        return granted | rules.get(PUBLIC, frozenset())
+
+    def roles_for(self, service: str, permission: str) -> frozenset[str]:
+        """The roles that may use the route, `public` among them where anybody may."""
+        return frozenset(role for role in (*ROLES, PUBLIC) if permission in self.of_role(role, service))
 
 
-def of_role(role: str, service: str) -> frozenset[str]:
-    """What the role may ask of one service, the public's part included; nothing for a role nobody wrote down."""
-    rules = SERVICES[service]
-    granted = rules.get(role, frozenset()) if role in ROLES else frozenset[str]()
-    return granted | rules.get(PUBLIC, frozenset())
+RULES = Rules(
+    {
+        "training": training.PERMISSIONS,
+        "certification": certification.PERMISSIONS,
+        "marketplace": marketplace.PERMISSIONS,
+        "manpower": manpower.PERMISSIONS,
+    }
+)
