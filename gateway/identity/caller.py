@@ -1,0 +1,30 @@
+"""The caller as the gateway knows them. Not here: how that was established, and what they may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A verified caller: role and typed claims (row scopes). `issued_at` and `expires_at` are epoch seconds; `scope` is equal only for equal rights."""
+
+    subject: str
+    role: str
+    claims: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    token_id: str = ""
+    issued_at: float = 0.0
+    expires_at: float = 0.0
+    grant: str = ""
+
+    @property
+    def scope(self) -> str:
+        """Role and claims in one comparable text."""
+        return "|".join((self.role, *(f"{name}={','.join(sorted(values))}" for name, values in sorted(self.claims.items()))))
+
+
+ANONYMOUS = Identity(subject="public", role="public")
