@@ -2,24 +2,24 @@
 
 import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
-
+from chassis.kafka import KafkaConsumer, KafkaUnavailable, Partition, ensure_topic
 from ops import children, jars, machine
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 _CLUSTER = "YmluYS1kZXZlbG9wbWVudA"  # any 16 bytes in base64; fixed, so that a directory belongs to the broker that formatted it
 _LOG4J = Path(__file__).parent / "kafka-log4j2.properties"
-_JVM = "-Xms64m -Xmx256m -XX:+UseSerialGC -XX:MaxMetaspaceSize=128m -XX:+ExitOnOutOfMemoryError -Xss512k -Djava.awt.headless=true".split()
+_JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m", "-XX:+ExitOnOutOfMemoryError", "-Xss512k", "-Djava.awt.headless=true")
+READINESS = "bina.readiness"  # topic and group of the first join
 _MAIN = "kafka.Kafka"
 _STORAGE_TOOL = "kafka.tools.StorageTool"
 
-# One node: every internal topic has one copy. Small: one machine's worth of buffers and threads. metadata.max.idle.interval.ms: a node alone needs no heartbeat record twice a second.
+# One node: every internal topic has one copy. Small: one machine's worth of buffers and threads.
+# broker.session.timeout.ms: after a kill a node waits this long for its former self to be forgotten.
+# metadata.max.idle.interval.ms: a node alone needs no heartbeat record twice a second.
 _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -41,6 +41,8 @@ num.network.threads=2
 num.io.threads=4
 background.threads=2
 metadata.max.idle.interval.ms=30000
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=1000
 """
 
 
@@ -48,12 +50,12 @@ metadata.max.idle.interval.ms=30000
 class Broker:
     """A running embedded Kafka."""
 
-    pid: int
+    process: "subprocess.Popen[bytes]"
     port: int
     bootstrap: str
 
 
-async def start(  # noqa: PLR0913 - each is a fact of the place it runs in
+async def start(
     data: Path,
     port: int,
     controller_port: int,
@@ -77,15 +79,14 @@ async def start(  # noqa: PLR0913 - each is a fact of the place it runs in
         async with asyncio.timeout(timeout):
             await _ready(process, port)
     except BaseException as cause:
-        children.stop(process.pid)
-        process.wait()
+        children.end(process)
         if isinstance(cause, TimeoutError | ChildProcessError):
             raise Trouble(
                 f"Kafka tidak siap ({cause}); baca {log}. Baris terakhir:\n{children.tail(log)}",
                 f"Kafka did not become ready ({cause}); read {log}, whose last lines stand above.",
             ) from cause
         raise
-    return Broker(pid=process.pid, port=port, bootstrap=f"{machine.LOOPBACK}:{port}")
+    return Broker(process=process, port=port, bootstrap=f"{machine.LOOPBACK}:{port}")
 
 
 def _java() -> Path:
@@ -114,7 +115,7 @@ def _format(data: Path, settings: Path, classpath: str) -> None:
     """What `kafka-storage format` does, once per directory."""
     if (data / "logs" / "meta.properties").exists():
         return
-    done = subprocess.run(  # noqa: S603 - the wheel's java on the pinned jars
+    done = subprocess.run(
         [_java(), *_JVM, "-cp", classpath, _STORAGE_TOOL, "format", "--cluster-id", _CLUSTER, "--config", str(settings), "--ignore-formatted"],
         capture_output=True,
         text=True,
@@ -134,7 +135,7 @@ async def _ready(process: "subprocess.Popen[bytes]", port: int) -> None:
         try:
             await _connect(port)
             await _join_a_group(f"{machine.LOOPBACK}:{port}")
-        except (KafkaError, OSError):
+        except (KafkaUnavailable, OSError):
             await asyncio.sleep(0.05)
         else:
             return
@@ -148,17 +149,20 @@ async def _connect(port: int) -> None:
 
 async def _join_a_group(bootstrap: str) -> None:
     """A broker that answers is not yet one that serves groups: only a join with an assignment shows that."""
-    group = "bina-ready"
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await ensure_topic(bootstrap, READINESS, partitions=1)
+    joined = asyncio.Event()
+
+    async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
+        joined.set()
+        return dict.fromkeys(partitions)
+
+    async def revoked(_: set[Partition]) -> None:
+        return
+
+    consumer = KafkaConsumer(bootstrap, READINESS, READINESS, [READINESS])
     try:
-        await admin.start()
-        await admin.find_coordinator(group)  # creates __consumer_offsets, the one topic that is always there to be joined on
-    finally:
-        await admin.close()
-    consumer = AIOKafkaConsumer("__consumer_offsets", bootstrap_servers=bootstrap, group_id=group, exclude_internal_topics=False, enable_auto_commit=False)
-    try:
-        await consumer.start()
-        while not consumer.assignment():
-            await consumer.getmany(timeout_ms=50)
+        await consumer.start(assigned, revoked)
+        while not joined.is_set():
+            await consumer.poll(1, 0.05)
     finally:
         await consumer.stop()

@@ -19,7 +19,7 @@ def spawn(command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = 
     """Start a child in a session of its own, output appended to the log; it gets SIGTERM when the calling thread ends, however that happens."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
-        return subprocess.Popen(  # noqa: S603 - every command is built in ops from constants and paths
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -40,6 +40,12 @@ def _leash(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return tie
+
+
+def end(child: "subprocess.Popen[bytes]", grace: float = _GRACE_SECONDS) -> None:
+    """`stop` for a child of ours, which must also be waited for."""
+    stop(child.pid, grace)
+    child.wait()
 
 
 def stop(pid: int, grace: float = _GRACE_SECONDS) -> None:

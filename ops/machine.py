@@ -66,7 +66,7 @@ def holder_of(port: int) -> str | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """This many loopback ports that nobody held a moment ago."""
+    """`count` loopback ports that nobody held a moment ago."""
     probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
     try:
         for probe in probes:

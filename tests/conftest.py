@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -11,7 +10,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pymongo
 import pytest
 
@@ -81,17 +79,16 @@ def _embedded(part: str) -> str:
     with (place / f"{part}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not keeper.exists():
-            with (place / f"{part}.log").open("wb") as log:
-                process = subprocess.Popen(  # noqa: S603 - our own module
-                    [sys.executable, "-m", "ops.servers", part, str(place), os.environ[_LEADER]], stdout=log, stderr=log, start_new_session=True
-                )
-            keeper.write_text(str(process.pid))
+            log = place / f"{part}.log"
+            command = [sys.executable, "-m", "ops.servers", part, str(place), os.environ[_LEADER]]
+            output = [(os.POSIX_SPAWN_OPEN, stream, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for stream in (1, 2)]
+            keeper.write_text(str(os.posix_spawn(sys.executable, command, os.environ, file_actions=output, setsid=True)))
         pid = int(keeper.read_text())
         deadline = time.monotonic() + _START_SECONDS
         while not address.exists():
             if failed.exists():
                 pytest.exit(failed.read_text(), returncode=3)
-            if not psutil.pid_exists(pid) or time.monotonic() > deadline:
+            if children.born(pid) is None or time.monotonic() > deadline:
                 pytest.exit(f"{part} did not start:\n{children.tail(place / f'{part}.log', 20)}", returncode=3)
             time.sleep(0.05)
     return address.read_text()

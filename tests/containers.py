@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pymongo
@@ -14,7 +14,7 @@ KAFKA = "apache/kafka:4.3.1"
 
 
 @contextmanager
-def mongod() -> Iterator[str]:
+def mongod() -> Generator[str]:
     """A single-node replica set without authentication, reachable from this host only by its published port."""
     with DockerContainer(MONGO).with_command("mongod --replSet bina --bind_ip_all").with_exposed_ports(27017) as container:
         wait_for_logs(container, "Waiting for connections", timeout=120)
@@ -27,7 +27,7 @@ def mongod() -> Iterator[str]:
 
 
 @contextmanager
-def kafka() -> Iterator[str]:
+def kafka() -> Generator[str]:
     """One KRaft node that advertises the host's port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,34 +1,74 @@
 """The embedded servers are what the tests and `up` promise."""
 
+import socket
+from pathlib import Path
+from typing import Any
+
 import pymongo
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo.errors import OperationFailure
 from pymongo.uri_parser import parse_uri
+
+from chassis.kafka import KafkaProducer, ensure_topic
+from ops import broker, children, machine, mongod
+from ops.trouble import Trouble
 
 
 def test_mongod_refuses_who_has_no_password(mongo_url: str, database: str) -> None:
     host, port = parse_uri(mongo_url)["nodelist"][0]
     with pymongo.MongoClient[dict[str, object]](host, port, directConnection=True) as nobody, pytest.raises(OperationFailure, match="requires authentication"):
-        nobody[database].things.find_one()
+        nobody[database]["things"].find_one()
 
 
 def test_mongod_commits_transactions(mongo_url: str, database: str) -> None:
     with pymongo.MongoClient[dict[str, object]](mongo_url) as client, client.start_session() as session:
-        client[database].create_collection("things")
+        things = client[database].create_collection("things")
         with session.start_transaction():
-            client[database].things.insert_one({"_id": 1}, session=session)
-        assert client[database].things.count_documents({}) == 1
+            things.insert_one({"_id": 1}, session=session)
+        assert things.count_documents({}) == 1
 
 
-async def test_kafka_takes_and_keeps_a_record(kafka: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    await admin.create_topics([NewTopic("servers-test", 1, 1)])
-    await admin.close()
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
-    await producer.start()
-    written = await producer.send_and_wait("servers-test", b"hello")
-    await producer.stop()
-    assert written.offset == 0
+async def test_mongod_keeps_its_data_when_it_is_killed_and_started_on_another_port(tmp_path: Path) -> None:
+    first = await mongod.start(tmp_path, machine.free_ports(1)[0], "secret")
+    with pymongo.MongoClient[dict[str, object]](first.url) as client:
+        client["kept"]["things"].insert_one({"_id": 1})
+    children.end(first.process, grace=0)
+    second = await mongod.start(tmp_path, machine.free_ports(1)[0], "secret")
+    try:
+        with pymongo.MongoClient[dict[str, object]](second.url) as client:
+            assert client["kept"]["things"].count_documents({}) == 1
+    finally:
+        children.end(second.process)
+
+
+async def test_a_port_that_is_taken_is_named_with_who_holds_it(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind((machine.LOOPBACK, 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(Trouble, match=rf"Porta {port} .* sedang dipakai python.* \(pid \d+\): .*BINA_MONGO_PORT"):
+            await mongod.start(tmp_path, port, "secret")
+
+
+async def test_kafka_keeps_its_records_when_it_is_killed_and_started_on_other_ports(tmp_path: Path) -> None:
+    async def offset_of_next(bootstrap: str) -> int:
+        producer = KafkaProducer(bootstrap, "test")
+        await producer.start()
+        try:
+            written: Any = await (await producer.send("things", b"key", b"value", ()))
+            return written.offset
+        finally:
+            await producer.stop()
+
+    ports = machine.free_ports(4)
+    first = await broker.start(tmp_path, ports[0], ports[1])
+    try:
+        await ensure_topic(first.bootstrap, "things", partitions=1)
+        assert await offset_of_next(first.bootstrap) == 0
+    finally:
+        children.end(first.process, grace=0)
+    second = await broker.start(tmp_path, ports[2], ports[3])
+    try:
+        assert await offset_of_next(second.bootstrap) == 1
+    finally:
+        children.end(second.process)
