@@ -1,0 +1,338 @@
+"""Where a person is held and what a snapshot's row changes of it. Not here: who the person is (identity.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from enum import StrEnum
+
+from chassis.ids import named_id
+
+MISSING_AFTER = 3
+_NEW_SENTENCE = {"legal_status": "", "expected_release": None, "two_thirds_date": None, "block": ""}
+DETAILS = ("legal_status", "admission_date", "expected_release", "two_thirds_date", "block", "education", "risk")
+
+
+class Custody(StrEnum):
+    """Where a person is, as far as the files can tell."""
+
+    HELD = "held"
+    ABSENT = "absent"
+    MISSING = "missing"
+    RELEASED = "released"
+    MERGED = "merged"
+
+
+class MovementKind(StrEnum):
+    """What happened to a stay. Missing and restored are seen here only and told to nobody."""
+
+    ADMITTED = "admitted"
+    TRANSFERRED = "transferred"
+    RELEASED = "released"
+    ABSENT = "absent"
+    RETURNED = "returned"
+    DETAILS_CHANGED = "details_changed"
+    MERGED = "merged"
+    MISSING = "missing"
+    RESTORED = "restored"
+
+
+class Doubt(StrEnum):
+    """What a row leaves for a person to decide."""
+
+    CUSTODY_CONFLICT = "CUSTODY_CONFLICT"
+    RELEASE_WITHDRAWN = "RELEASE_WITHDRAWN"
+    MISSING = "MISSING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """One time in one facility. `as_of` is the moment of the snapshot that opened or ended it."""
+
+    no: int
+    facility_id: str
+    since: date
+    as_of: datetime
+    until: date | None = None
+    ended_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """A person in custody, known here by an opaque reference. `facility_id` is the place of the current or last stay."""
+
+    id: str
+    version: int = 0
+    source_ref: str
+    other_refs: tuple[str, ...] = ()
+    facility_id: str
+    state: Custody
+    stays: tuple[Stay, ...] = ()
+    absence: str = ""
+    absences: int = 0
+    missing_snapshots: int = 0
+    release_kind: str = ""
+    merged_into: str = ""
+    legal_status: str = ""
+    admission_date: date | None = None
+    expected_release: date | None = None
+    two_thirds_date: date | None = None
+    block: str = ""
+    education: str = ""
+    risk: str = ""
+
+    @property
+    def open_stay(self) -> Stay | None:
+        """The stay that has not ended."""
+        return next((stay for stay in self.stays if not stay.ended_by), None)
+
+    @property
+    def last_stay(self) -> Stay | None:
+        """The open stay, else the one that ended last."""
+        return self.open_stay or max(self.stays, key=lambda stay: (stay.as_of, stay.no), default=None)
+
+    @property
+    def present(self) -> bool:
+        """Whether the person is in the facility now."""
+        return self.state is Custody.HELD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One snapshot as the rules see it: whose it is, when it was taken, and that moment's local date."""
+
+    snapshot_id: str
+    facility_id: str
+    as_of: datetime
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a row says of custody. Empty means not said; `admission_date` is always said."""
+
+    admission_date: date
+    legal_status: str = ""
+    expected_release: date | None = None
+    two_thirds_date: date | None = None
+    block: str = ""
+    education: str = ""
+    risk: str = ""
+    absence: str = ""
+    release: str = ""
+    release_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One change of a stay; its id is the same whoever finds it, however often."""
+
+    id: str
+    version: int = 0
+    participant_ref: str
+    facility_id: str
+    kind: MovementKind
+    effective_on: date
+    as_of: datetime
+    snapshot_id: str = ""
+    from_facility_id: str = ""
+    code: str = ""
+    fields: tuple[str, ...] = ()
+    readmission: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a row makes of a person. `planned` is an expected release newly known; `heard` says that the row's details count."""
+
+    after: Participant
+    movements: tuple[Movement, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    planned: date | None = None
+    heard: bool = False
+
+
+def sight(before: Participant | None, ref: str, source_ref: str, facts: Facts, changed_identity: tuple[str, ...], at: Sighting) -> Outcome:
+    """What one listed row changes. `ref` is the reference a person not known yet gets; `changed_identity` names fields of the identity that differ."""
+    if before is None or not before.stays:
+        person = before or Participant(id=ref, source_ref=source_ref, facility_id=at.facility_id, state=Custody.HELD)
+        return _admitted(person, facts, at, readmission=False)
+    if before.state is Custody.MERGED:
+        return Outcome(after=before)
+    stay = before.open_stay
+    if stay is None:
+        return _sighted_after_end(before, facts, at)
+    if at.as_of < stay.as_of:
+        return Outcome(after=before)
+    if stay.facility_id != at.facility_id:
+        return _sighted_elsewhere(before, stay, facts, at)
+    if facts.release:
+        return _released(before, stay, facts, at)
+    return _listed_again(before, stay, facts, changed_identity, at)
+
+
+def miss(before: Participant, at: Sighting) -> Outcome:
+    """A full snapshot of the facility does not list the person: suspended here, never released."""
+    stay = before.open_stay
+    if stay is None or stay.facility_id != at.facility_id or at.as_of <= stay.as_of:
+        return Outcome(after=before)
+    after = replace(before, state=Custody.MISSING, missing_snapshots=before.missing_snapshots + 1)
+    doubts = (Doubt.MISSING,) if after.missing_snapshots == MISSING_AFTER else ()
+    movements = () if before.state is Custody.MISSING else (_movement(before, MovementKind.MISSING, stay, at, named=at.snapshot_id),)
+    return Outcome(after=after, movements=movements, doubts=doubts)
+
+
+def merge(old: Participant, into: Participant, as_of: datetime, on: date, snapshot_id: str = "") -> tuple[Participant, Participant, Movement]:
+    """Both records after `old` has become another name of `into`. An open stay of the old one goes over unless the other has one."""
+    current = _current(old, into)
+    carried = [stay for stay in old.stays if stay.ended_by or into.open_stay is None]
+    kept = replace(
+        current,
+        id=into.id,
+        version=into.version,
+        source_ref=into.source_ref,
+        other_refs=tuple(dict.fromkeys((*into.other_refs, *old.other_refs, old.source_ref))),
+        stays=(*into.stays, *(replace(stay, no=no) for no, stay in enumerate(carried, start=len(into.stays) + 1))),
+    )
+    gone = replace(
+        old,
+        state=Custody.MERGED,
+        merged_into=into.id,
+        absence="",
+        missing_snapshots=0,
+        stays=tuple(stay if stay.ended_by else replace(stay, ended_by="merged", until=on, as_of=as_of) for stay in old.stays),
+    )
+    movement = Movement(
+        id=named_id(old.id, MovementKind.MERGED, into.id),
+        participant_ref=old.id,
+        facility_id=old.facility_id,
+        kind=MovementKind.MERGED,
+        effective_on=on,
+        as_of=as_of,
+        snapshot_id=snapshot_id,
+        code=into.id,
+    )
+    return gone, kept, movement
+
+
+def _current(old: Participant, into: Participant) -> Participant:
+    """The record that says where the person is now: the one in custody, else the one whose stay ended last."""
+    if into.open_stay is not None or old.last_stay is None:
+        return into
+    if old.open_stay is not None or into.last_stay is None:
+        return old
+    return max(into, old, key=lambda person: person.last_stay.as_of if person.last_stay else datetime.min.replace(tzinfo=UTC))
+
+
+def survivor(one: Participant, other: Participant) -> tuple[Participant, Participant]:
+    """(old, into) of an automatic merge: the older first admission survives, whatever was imported first; the smaller reference when equal."""
+    into, old = sorted((one, other), key=lambda person: (min((stay.since for stay in person.stays), default=date.max), person.source_ref))
+    return old, into
+
+
+def _admitted(person: Participant, facts: Facts, at: Sighting, *, readmission: bool) -> Outcome:
+    stay = Stay(no=len(person.stays) + 1, facility_id=at.facility_id, since=facts.admission_date, as_of=at.as_of)
+    opened = _with_facts(replace(_entered(person, stay, at), **_NEW_SENTENCE), facts)
+    admitted = replace(_movement(opened, MovementKind.ADMITTED, stay, at), effective_on=facts.admission_date, readmission=readmission)
+    if facts.release:
+        released = _released(opened, stay, facts, at)
+        return replace(released, movements=(admitted, *released.movements))
+    after, absent = _absence(opened, stay, facts, at)
+    return Outcome(after=after, movements=(admitted, *absent), planned=after.expected_release, heard=True)
+
+
+def _sighted_after_end(before: Participant, facts: Facts, at: Sighting) -> Outcome:
+    last = before.last_stay
+    if last is None or at.as_of < last.as_of or facts.admission_date < (last.until or last.since):
+        withdrawn = last is not None and at.as_of >= last.as_of and last.facility_id == at.facility_id and not facts.release
+        return Outcome(after=before, doubts=(Doubt.RELEASE_WITHDRAWN,) if withdrawn else ())
+    if facts.release and (facts.release_date or at.on) <= (last.until or last.since):
+        return Outcome(after=before)
+    return _admitted(before, facts, at, readmission=True)
+
+
+def _sighted_elsewhere(before: Participant, stay: Stay, facts: Facts, at: Sighting) -> Outcome:
+    if facts.release:
+        counts = (facts.release_date or at.on) >= stay.since
+        return _released(before, stay, facts, at) if counts else Outcome(after=before)
+    if facts.admission_date == stay.since and before.state is not Custody.MISSING:
+        return Outcome(after=before, doubts=(Doubt.CUSTODY_CONFLICT,))
+    if facts.admission_date < stay.since:
+        return Outcome(after=before)
+    closed = replace(before, stays=tuple(replace(one, until=facts.admission_date, as_of=at.as_of, ended_by="transferred") if one.no == stay.no else one for one in before.stays))
+    opened = Stay(no=len(closed.stays) + 1, facility_id=at.facility_id, since=facts.admission_date, as_of=at.as_of)
+    received = _with_facts(_entered(closed, opened, at), facts)
+    moved = replace(_movement(received, MovementKind.TRANSFERRED, opened, at), effective_on=facts.admission_date, from_facility_id=stay.facility_id)
+    after, absent = _absence(received, opened, facts, at)
+    return Outcome(after=after, movements=(moved, *absent), planned=_newly_planned(before, after), heard=True)
+
+
+def _released(before: Participant, stay: Stay, facts: Facts, at: Sighting) -> Outcome:
+    on = facts.release_date or at.on
+    ended = replace(stay, until=on, as_of=at.as_of, ended_by="released")
+    after = replace(
+        before,
+        state=Custody.RELEASED,
+        release_kind=facts.release,
+        absence="",
+        missing_snapshots=0,
+        stays=tuple(ended if one.no == stay.no else one for one in before.stays),
+    )
+    return Outcome(after=after, movements=(replace(_movement(after, MovementKind.RELEASED, stay, at, code=facts.release), effective_on=on),))
+
+
+def _listed_again(before: Participant, stay: Stay, facts: Facts, changed_identity: tuple[str, ...], at: Sighting) -> Outcome:
+    found = before
+    movements: list[Movement] = []
+    if before.state is Custody.MISSING:
+        found = replace(before, state=Custody.ABSENT if before.absence else Custody.HELD, missing_snapshots=0)
+        movements.append(_movement(before, MovementKind.RESTORED, stay, at, named=at.snapshot_id))
+    found, absent = _absence(found, stay, facts, at)
+    movements += absent
+    after = _with_facts(found, facts)
+    if after.admission_date != found.admission_date:
+        after = replace(after, stays=tuple(replace(one, since=facts.admission_date) if one.no == stay.no else one for one in after.stays))
+    changed = tuple(sorted({*changed_identity, *(name for name in DETAILS if getattr(found, name) != getattr(after, name))}))
+    if changed:
+        movements.append(replace(_movement(after, MovementKind.DETAILS_CHANGED, stay, at, named=at.snapshot_id), fields=changed))
+    return Outcome(after=after, movements=tuple(movements), planned=_newly_planned(before, after), heard=True)
+
+
+def _absence(person: Participant, stay: Stay, facts: Facts, at: Sighting) -> tuple[Participant, list[Movement]]:
+    """The person with the row's absence; one kind becoming another is a return and a new absence."""
+    if facts.absence == person.absence:
+        return person, []
+    movements: list[Movement] = []
+    if person.absence:
+        movements.append(_movement(person, MovementKind.RETURNED, stay, at, code=person.absence, named=person.absences))
+    after = replace(person, absence=facts.absence, state=Custody.ABSENT if facts.absence else Custody.HELD, absences=person.absences + (1 if facts.absence else 0))
+    if facts.absence:
+        movements.append(_movement(after, MovementKind.ABSENT, stay, at, code=facts.absence, named=after.absences))
+    return after, movements
+
+
+def _entered(person: Participant, stay: Stay, at: Sighting) -> Participant:
+    return replace(person, facility_id=at.facility_id, state=Custody.HELD, stays=(*person.stays, stay), absence="", absences=0, missing_snapshots=0, release_kind="")
+
+
+def _newly_planned(before: Participant, after: Participant) -> date | None:
+    return after.expected_release if after.expected_release != before.expected_release else None
+
+
+def _with_facts(person: Participant, facts: Facts) -> Participant:
+    """The person with what the row says; what it does not say stays."""
+    return replace(person, **{name: said for name in DETAILS if (said := getattr(facts, name)) not in {None, ""}})
+
+
+def _movement(person: Participant, kind: MovementKind, stay: Stay, at: Sighting, *, named: str | int = 0, code: str = "") -> Movement:
+    """A movement of this stay, effective on the snapshot's day; `named` tells it from others of its kind in the stay."""
+    return Movement(
+        id=named_id(person.id, stay.no, kind, named),
+        participant_ref=person.id,
+        facility_id=stay.facility_id,
+        kind=kind,
+        effective_on=at.on,
+        as_of=at.as_of,
+        snapshot_id=at.snapshot_id,
+        code=code,
+    )
