@@ -36,13 +36,16 @@ class Routes:
         try:
             table = routes.read(self._file.read_text(), self._rules)
         except (routes.RoutesInvalid, OSError, UnicodeDecodeError) as error:
-            self.problems = error.problems if isinstance(error, routes.RoutesInvalid) else (f"cannot be read: {type(error).__name__}",)
-            log.error("routes refused, the former table stays", generation=self.generation, problems=self.problems)
-            return False
+            return self._keep(error.problems if isinstance(error, routes.RoutesInvalid) else (f"cannot be read: {type(error).__name__}",))
         self.table, self.problems = table, ()
         self.generation += 1
         log.info("routes in force", generation=self.generation, routes=len(table.routes))
         return True
+
+    def _keep(self, problems: tuple[str, ...]) -> bool:
+        self.problems = problems
+        log.error("routes refused, the former table stays", generation=self.generation, problems=problems)
+        return False
 
     async def watch(self, every: float) -> None:
         """Refresh for ever, every so many seconds."""

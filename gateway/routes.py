@@ -7,7 +7,7 @@ import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from limits import RateLimitItem, parse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -150,7 +150,7 @@ class _Reader:
             elif not isinstance(blocks, list):
                 self.problems.append(f"[{service}]: write [[{service}]], a service has several blocks")
             else:
-                routes += [route for number, block in enumerate(blocks, 1) for route in self._block(service, f"[[{service}]] block {number}", block)]
+                routes += [route for number, block in enumerate(cast("list[object]", blocks), 1) for route in self._block(service, f"[[{service}]] block {number}", block)]
         self._ambiguities(routes)
         return Table(routes, in_flight)
 
@@ -159,10 +159,10 @@ class _Reader:
         if not isinstance(caps, dict):
             self.problems.append("[service]: a table of service = most requests in flight")
             return known
-        for service, cap in caps.items():
+        for service, cap in cast("dict[str, object]", caps).items():
             if service not in known:
                 self.problems.append(f"[service] {service}: no such service")
-            elif type(cap) is not int or cap < 1:
+            elif not isinstance(cap, int) or isinstance(cap, bool) or cap < 1:
                 self.problems.append(f"[service] {service}: a whole number above 0 is needed")
             else:
                 known[service] = cap

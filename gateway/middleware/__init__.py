@@ -1,0 +1,1 @@
+"""The concerns of the door, one file each; gateway/app.py names them in order."""

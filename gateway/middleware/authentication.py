@@ -1,0 +1,34 @@
+"""Who asks. No Authorization header means the public; one that proves nobody is refused, whatever is wrong with it, with one body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway import passage
+from gateway.identity.caller import ANONYMOUS
+from gateway.problems import TokenRefused
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from gateway.identity.tokens import Tokens
+
+
+class Authentication:
+    """Puts the caller into the passage."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+        self.app, self._tokens = app, tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        crossing = passage.of(scope)
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        if not given:
+            crossing.caller = ANONYMOUS
+        else:
+            scheme, _, token = given[0].partition(b" ")
+            if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
+                raise TokenRefused
+            chosen = passage.header(scope, b"acting-grant") or b""
+            crossing.caller = await self._tokens.identify(token.decode(), chosen.decode("latin-1"))
+        await self.app(scope, receive, send)

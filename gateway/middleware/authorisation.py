@@ -1,0 +1,30 @@
+"""Whether the caller's role may use this method and template. Fails closed. Not here: whose rows they see (the services, by typed claims)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chassis.errors import Forbidden
+from gateway import passage
+from gateway.identity.caller import ANONYMOUS
+from gateway.problems import TokenRefused
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Authorisation:
+    """Lets through who is on the route's list: anonymous 401, another role 403, a route without a list 403 for everybody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        crossing = passage.of(scope)
+        route, caller = crossing.routed, crossing.known
+        if caller is ANONYMOUS:
+            if not route.public:
+                raise TokenRefused
+        elif caller.role not in route.roles:
+            raise Forbidden
+        await self.app(scope, receive, send)

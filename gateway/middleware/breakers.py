@@ -1,0 +1,124 @@
+"""One circuit breaker per service: while most requests get no answer, none is sent but a few probes. Not here: answers with an error in them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from prometheus_client import Gauge
+
+from gateway import passage
+from gateway.problems import ServiceAway, ServiceBroke
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from gateway.passage import Passage
+
+WINDOW_SECONDS = 10.0
+LEAST_VOLUME = 20
+FAILING_SHARE = 0.5
+OPEN_SECONDS = 5.0
+PROBES = 3
+OPEN = Gauge("gateway_breaker_open", "1 while the breaker of a service lets only probes through", ["service"])
+NO_ANSWER = frozenset({502, 504})  # an error that a service wrote itself says that it answers
+
+
+class BreakerOpen(ServiceAway):
+    """The service gave no answer too often; it is left alone for a moment."""
+
+
+class Breaker:
+    """Closed, open or half open. `clock` in seconds, monotonic. `admit` gives a ticket that `record` takes back: what began under another state says nothing."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._outcomes: deque[tuple[float, bool]] = deque()
+        self._failures = 0
+        self._opened_at: float | None = None
+        self._ticket = 0
+        self._probes = 0
+        self._passed = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it lets only probes through, or nothing."""
+        return self._opened_at is not None
+
+    def admit(self) -> int:
+        """Let a request through; BreakerOpen where it may not."""
+        if self._opened_at is not None:
+            wait = self._opened_at + OPEN_SECONDS - self._clock()
+            if wait > 0 or self._probes >= PROBES:
+                raise BreakerOpen(retry_after=max(1, math.ceil(wait)))
+            self._probes += 1
+        return self._ticket
+
+    def record(self, ticket: int, *, answered: bool | None) -> None:
+        """How an admitted request ended; None when nobody can say (the client left)."""
+        if ticket != self._ticket:
+            return
+        if self._opened_at is not None:
+            self._record_probe(answered=answered)
+        elif answered is not None:
+            self._record_outcome(answered=answered)
+
+    def _record_outcome(self, *, answered: bool) -> None:
+        now = self._clock()
+        self._outcomes.append((now, answered))
+        self._failures += not answered
+        while self._outcomes[0][0] < now - WINDOW_SECONDS:
+            self._failures -= not self._outcomes.popleft()[1]
+        if len(self._outcomes) >= LEAST_VOLUME and self._failures >= FAILING_SHARE * len(self._outcomes):
+            self._turn(now)
+
+    def _record_probe(self, *, answered: bool | None) -> None:
+        self._probes -= 1
+        if answered is False:
+            self._turn(self._clock())
+        elif answered:
+            self._passed += 1
+            if self._passed >= PROBES:
+                self._turn(None)
+
+    def _turn(self, opened_at: float | None) -> None:
+        self._opened_at = opened_at
+        self._ticket += 1
+        self._outcomes.clear()
+        self._failures = self._probes = self._passed = 0
+
+
+class CircuitBreakers:
+    """Asks the service's breaker before, tells it the outcome after."""
+
+    def __init__(self, app: ASGIApp, services: Iterable[str], clock: Callable[[], float]) -> None:
+        self.app = app
+        self.breakers = {service: Breaker(clock) for service in services}
+        self._gauges = {service: OPEN.labels(service) for service in self.breakers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        crossing = passage.of(scope)
+        service = crossing.routed.service
+        breaker = self.breakers[service]
+        ticket = breaker.admit()
+        answered: bool | None = None
+        try:
+            await self.app(scope, receive, send)
+            answered = crossing.service_status not in NO_ANSWER
+        except (ServiceAway, ServiceBroke):
+            answered = False
+            raise
+        except asyncio.CancelledError:
+            answered = False if _too_late(crossing) else None
+            raise
+        finally:
+            breaker.record(ticket, answered=answered)
+            self._gauges[service].set(breaker.is_open)
+
+
+def _too_late(crossing: Passage) -> bool:
+    """Whether the deadline ended it and the service, not the client's upload, was what took so long."""
+    return not crossing.service_status and not crossing.upload_open and asyncio.get_running_loop().time() >= crossing.deadline

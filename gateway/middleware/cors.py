@@ -1,0 +1,45 @@
+"""Which pages of other origins may ask: none, unless an origin is named. Bearer tokens only, never cookies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway import passage
+from gateway.problems import OriginRefused
+from gateway.routes import METHODS, Group
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_READABLE = b"etag, location, ratelimit, ratelimit-policy, retry-after, x-request-id"
+_SENDABLE = b"accept-language, acting-grant, authorization, content-type, idempotency-key, if-match, if-none-match, range, x-request-id"
+
+
+class Cors:
+    """Answers preflights and lets the named origins of a group read its answers (Fetch standard, CORS protocol)."""
+
+    def __init__(self, app: ASGIApp, origins: Mapping[Group, frozenset[str]]) -> None:
+        self.app, self._origins = app, origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        crossing = passage.of(scope)
+        origin = passage.header(scope, b"origin")
+        allowed = origin is not None and origin.decode("latin-1") in self._origins.get(crossing.group, frozenset())
+        if self._origins.get(crossing.group):
+            crossing.headers.append((b"vary", b"origin"))
+        if origin is not None and allowed:
+            crossing.headers += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _READABLE)]
+            crossing.defaults.insert(0, (b"cross-origin-resource-policy", b"cross-origin"))
+        if scope["method"] == "OPTIONS" and passage.header(scope, b"access-control-request-method"):
+            if not allowed:
+                raise OriginRefused
+            crossing.headers += [
+                (b"access-control-allow-methods", ", ".join(METHODS).encode()),
+                (b"access-control-allow-headers", _SENDABLE),
+                (b"access-control-max-age", b"600"),
+            ]
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await self.app(scope, receive, send)

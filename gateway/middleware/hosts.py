@@ -1,0 +1,62 @@
+"""Which host group a request is for: by its Host name, in development also by the port it came in at. An unknown one gets 421."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from chassis.ids import new_id
+from gateway.middleware.answers import refuse
+from gateway.passage import Passage, header
+from gateway.problems import HostUnknown
+from gateway.routes import Group
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class HostGroups:
+    """Opens the passage of a request. `names` in lower case; `ports` empty in production; behind `proxies` the client's address is in X-Forwarded-For."""
+
+    def __init__(self, app: ASGIApp, names: Mapping[str, Group], ports: Mapping[int, Group], proxies: Sequence[Network]) -> None:
+        self.app, self._names, self._ports, self._proxies = app, names, ports, proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        group = self._group(scope)
+        if group is None:
+            await refuse(HostUnknown(), None, new_id(), [], send)
+            return
+        scope["passage"] = Passage(group=group, started=asyncio.get_running_loop().time(), address=self._address(scope))
+        await self.app(scope, receive, send)
+
+    def _group(self, scope: Scope) -> Group | None:
+        host = (header(scope, b"host") or b"").decode("latin-1").lower()
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        if name in self._names:
+            return self._names[name]
+        return self._ports.get(scope["server"][1]) if name in _LOOPBACK else None
+
+    def _address(self, scope: Scope) -> str:
+        """The client's address: the last one in X-Forwarded-For that none of our own proxies has."""
+        peer = str(scope["client"][0]) if scope["client"] else ""
+        chain = [peer, *(part.strip() for value in reversed(_forwarded(scope)) for part in reversed(value.split(",")))] if self._proxies else [peer]
+        for address in chain:
+            if not self._is_proxy(address):
+                return address
+        return chain[-1]
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self._proxies)
+
+
+def _forwarded(scope: Scope) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]

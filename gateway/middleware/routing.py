@@ -1,0 +1,37 @@
+"""Which route a request is for. A path that two readers could read differently is refused; it goes on as it came. Not here: the table (routes)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gateway import passage
+from gateway.problems import MethodUnknown, PathMalformed, PathUnknown
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from gateway.reload import Routes
+
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
+_AMBIGUOUS = re.compile(r"/\.{1,2}(?=/|$)|%(?:2[eEfF]|5[cC]|0|1|7[fF])|%(?![0-9A-Fa-f]{2})")
+
+
+class Routing:
+    """Finds the route in the table in force."""
+
+    def __init__(self, app: ASGIApp, routes: Routes) -> None:
+        self.app, self._routes = app, routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        crossing = passage.of(scope)
+        path = scope["raw_path"].decode("latin-1")
+        if not _PLAIN_PATH.fullmatch(path.rstrip("/") or "/-") or _AMBIGUOUS.search(path):
+            raise PathMalformed
+        methods = self._routes.table.match(crossing.group, path)
+        if methods is None:
+            raise PathUnknown
+        crossing.route = methods.get(scope["method"])
+        if crossing.route is None:
+            raise MethodUnknown(methods)
+        await self.app(scope, receive, send)

@@ -1,0 +1,42 @@
+"""The request id and the trace: taken over where they are well formed, made where not, and passed on. Not here: what is logged."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import structlog
+from opentelemetry import trace
+
+from chassis import telemetry
+from chassis.ids import new_id
+from gateway import passage
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]{7,63}")
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class RequestIds:
+    """Gives the passage its request id and its span."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._tracer = trace.get_tracer("bina.gateway")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        crossing = passage.of(scope)
+        given = passage.header(scope, b"x-request-id")
+        crossing.request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else new_id()
+        crossing.headers.append((b"x-request-id", crossing.request_id.encode()))
+        outer = passage.header(scope, b"traceparent")
+        context = telemetry.context_of(outer.decode()) if outer and _TRACEPARENT.fullmatch(outer) else None
+        with structlog.contextvars.bound_contextvars(request_id=crossing.request_id), self._tracer.start_as_current_span(scope["method"], context, trace.SpanKind.SERVER) as span:
+            crossing.traceparent = telemetry.current_traceparent()
+            await self.app(scope, receive, send)
+            if span.is_recording():
+                if crossing.route:
+                    span.update_name(crossing.route.permission)
+                span.set_attribute("http.response.status_code", crossing.status)
