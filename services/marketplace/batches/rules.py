@@ -1,0 +1,293 @@
+"""What is allowed: production batches and the work that went into them. Completion freezes unit costs and premi weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+from chassis.errors import Conflict, NotFound, Refused
+from services.marketplace.events import WorkLogged
+from services.marketplace.money import Rupiah
+from services.marketplace.stock.rules import Portion
+from services.marketplace.workers.rules import Assignment, Worker, WorkNotAllowed
+from services.marketplace.workshops.rules import Workshop
+from services.marketplace.zones import local_day, month_of
+
+BatchId = NewType("BatchId", str)
+WorkLogId = NewType("WorkLogId", str)
+EDIT_WINDOW = timedelta(days=7)
+
+
+class BatchUnknown(NotFound):
+    title = "Batch produksi tidak ditemukan"
+
+
+class BatchStateDiffers(Conflict):
+    title = "Keadaan batch tidak memungkinkan langkah ini"
+
+
+class BatchWithoutWork(Refused):
+    """Premi could be owed to nobody."""
+
+    title = "Belum ada catatan kerja pada batch ini"
+
+
+class BatchNothingGood(Refused):
+    title = "Batch tanpa barang baik harus ditolak, bukan diselesaikan"
+    field = "qty_good"
+
+
+class RejectReasonMissing(Refused):
+    title = "Alasan barang ditolak wajib diisi"
+    field = "reject_reason"
+
+
+class WorkLogUnknown(NotFound):
+    title = "Catatan kerja tidak ditemukan"
+
+
+class WorkLogLocked(Conflict):
+    """The batch is complete, or seven days have passed."""
+
+    title = "Catatan kerja sudah terkunci"
+
+
+class WorkDateInvalid(Refused):
+    title = "Tanggal kerja harus sejak batch dimulai dan tidak di masa depan"
+    field = "worked_on"
+
+
+class NotAssigned(Refused):
+    title = "Peserta tidak ditugaskan di bengkel kerja ini pada tanggal itu"
+    field = "participant_ref"
+
+
+class BatchState(StrEnum):
+    PLANNED = "planned"
+    IN_PROGRESS = "in_progress"
+    QUALITY_CHECK = "quality_check"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+
+
+OPEN = frozenset({BatchState.IN_PROGRESS, BatchState.QUALITY_CHECK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """A participant's work units in a batch, frozen at completion: the measure of their premi."""
+
+    participant_ref: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One run of production of one SKU. `portions` are its good units by unit cost, frozen at completion."""
+
+    id: BatchId
+    number: str
+    workshop_id: str
+    facility_id: str
+    sku: str
+    qty_planned: int
+    material_cost_idr: Rupiah
+    other_cost_idr: Rupiah
+    qty_good: int = 0
+    qty_reject: int = 0
+    reject_reason: str = ""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    portions: tuple[Portion, ...] = ()
+    weights: tuple[Weight, ...] = ()
+    state: BatchState = BatchState.PLANNED
+    version: int = 0
+
+    @property
+    def cost_idr(self) -> Rupiah:
+        """What the batch cost to make."""
+        return Rupiah(self.material_cost_idr + self.other_cost_idr)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNumbers:
+    """The last batch number of one workshop; its id is the workshop's."""
+
+    id: str
+    facility_id: str
+    last: int = 0
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A correction of a work log: what stood before, and why it was changed."""
+
+    was_units: int
+    reason: str
+    edited_by: str
+    edited_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkLog:
+    """Integer work units of one participant on one day for one batch."""
+
+    id: WorkLogId
+    batch_id: str
+    workshop_id: str
+    facility_id: str
+    participant_ref: str
+    work_units: int
+    worked_on: date
+    recorded_by: str
+    recorded_at: datetime
+    edits: tuple[Edit, ...] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkMonth:
+    """All work units of one participant in one workshop in one month; its id names the three."""
+
+    id: str
+    participant_ref: str
+    workshop_id: str
+    facility_id: str
+    month: str
+    unit_kind: str
+    units: int = 0
+    version: int = 0
+
+
+def number(workshop: Workshop, numbers: BatchNumbers, now: datetime) -> tuple[str, BatchNumbers]:
+    """The next batch number of a workshop, such as KAYU-2026-0007."""
+    after = replace(numbers, last=numbers.last + 1)
+    return f"{workshop.code}-{local_day(now, workshop.zone).year}-{after.last:04d}", after
+
+
+def start(batch: Batch, now: datetime) -> Batch:
+    """Production begins."""
+    _must_be(batch, {BatchState.PLANNED})
+    return replace(batch, state=BatchState.IN_PROGRESS, started_at=now)
+
+
+def cost(batch: Batch, material_cost_idr: Rupiah, other_cost_idr: Rupiah) -> Batch:
+    """Set what the batch costs; frozen at completion."""
+    _must_be(batch, {BatchState.PLANNED, *OPEN})
+    return replace(batch, material_cost_idr=material_cost_idr, other_cost_idr=other_cost_idr)
+
+
+def check_quality(batch: Batch) -> Batch:
+    """Production is over; the goods are looked at."""
+    _must_be(batch, {BatchState.IN_PROGRESS})
+    return replace(batch, state=BatchState.QUALITY_CHECK)
+
+
+def complete(batch: Batch, logs: Iterable[WorkLog], *, qty_good: int, qty_reject: int, reject_reason: str, now: datetime) -> Batch:
+    """Freeze the batch: its good units with their cost to the rupiah, and everybody's work units."""
+    _must_be(batch, {BatchState.QUALITY_CHECK})
+    units = units_by_participant(logs)
+    if not units:
+        raise BatchWithoutWork
+    if qty_good == 0:
+        raise BatchNothingGood
+    if qty_reject and not reject_reason.strip():
+        raise RejectReasonMissing
+    portions = tuple(
+        Portion(batch_id=batch.id, received_at=now, unit_cost_idr=unit_cost, qty=qty) for qty, unit_cost in unit_costs(batch.cost_idr, qty_good)
+    )
+    return replace(
+        batch,
+        state=BatchState.COMPLETED,
+        completed_at=now,
+        qty_good=qty_good,
+        qty_reject=qty_reject,
+        reject_reason=reject_reason,
+        portions=portions,
+        weights=tuple(Weight(participant_ref=person, units=units[person]) for person in sorted(units)),
+    )
+
+
+def reject(batch: Batch, *, qty_reject: int, reason: str, now: datetime) -> Batch:
+    """Nothing of it can be sold."""
+    _must_be(batch, {BatchState.QUALITY_CHECK})
+    if not reason.strip():
+        raise RejectReasonMissing
+    return replace(batch, state=BatchState.REJECTED, completed_at=now, qty_reject=qty_reject, reject_reason=reason)
+
+
+def unit_costs(cost_idr: Rupiah, qty: int) -> list[tuple[int, Rupiah]]:
+    """Quantities and whole unit costs that give exactly the cost: the rupiah left over make some units cost one more."""
+    low, dearer = divmod(cost_idr, qty)
+    return [(count, Rupiah(unit)) for count, unit in ((dearer, low + 1), (qty - dearer, low)) if count]
+
+
+def units_by_participant(logs: Iterable[WorkLog]) -> dict[str, int]:
+    """The sum of work units of each participant; zero units count for nothing."""
+    units: dict[str, int] = {}
+    for log in logs:
+        units[log.participant_ref] = units.get(log.participant_ref, 0) + log.work_units
+    return {person: count for person, count in units.items() if count}
+
+
+def log_work(log: WorkLog, batch: Batch, workshop: Workshop, worker: Worker, places: Sequence[Assignment], now: datetime) -> WorkLog:
+    """Record work: on a day when the participant had a place in the workshop and the decision stood, in a batch that is open."""
+    _must_be(batch, OPEN)
+    first = local_day(batch.started_at, workshop.zone) if batch.started_at else log.worked_on
+    if not first <= log.worked_on <= local_day(now, workshop.zone):
+        raise WorkDateInvalid
+    if not any(place.workshop_id == workshop.id and place.covers(log.worked_on) for place in places):
+        raise NotAssigned
+    if worker.valid_until is not None and log.worked_on > worker.valid_until:
+        raise WorkNotAllowed
+    return log
+
+
+def correct(log: WorkLog, batch: Batch, *, units: int, reason: str, by: str, now: datetime) -> WorkLog:
+    """Correct the units within seven days while the batch is open; old value and reason are kept."""
+    if batch.state not in OPEN or now - log.recorded_at > EDIT_WINDOW:
+        raise WorkLogLocked
+    return replace(log, work_units=units, edits=(*log.edits, Edit(was_units=log.work_units, reason=reason, edited_by=by, edited_at=now)))
+
+
+def month_id(participant_ref: str, workshop_id: str, month: str) -> str:
+    """The id of a WorkMonth."""
+    return f"{participant_ref}/{workshop_id}/{month}"
+
+
+def month_for(log: WorkLog, workshop: Workshop) -> WorkMonth:
+    """The still empty month that a log counts in."""
+    month = month_of(log.worked_on)
+    return WorkMonth(
+        id=month_id(log.participant_ref, log.workshop_id, month),
+        participant_ref=log.participant_ref,
+        workshop_id=log.workshop_id,
+        facility_id=log.facility_id,
+        month=month,
+        unit_kind=workshop.unit_kind,
+    )
+
+
+def count(month: WorkMonth, units: int) -> tuple[WorkMonth, list[WorkLogged]]:
+    """Add units (or take away, after a correction), and tell the whole month."""
+    after = replace(month, units=month.units + units)
+    told = WorkLogged(participant_ref=after.participant_ref, workshop_id=after.workshop_id, month=after.month, unit_kind=after.unit_kind, units_total=after.units)
+    return after, [told]
+
+
+def merged_weights(weights: Iterable[Weight], survivors: Mapping[str, str]) -> dict[str, int]:
+    """Weights by surviving participant: whoever was merged since shares under the surviving reference."""
+    units: dict[str, int] = {}
+    for weight in weights:
+        person = survivors.get(weight.participant_ref, weight.participant_ref)
+        units[person] = units.get(person, 0) + weight.units
+    return units
+
+
+def _must_be(batch: Batch, states: Iterable[BatchState]) -> None:
+    if batch.state not in states:
+        raise BatchStateDiffers(state=batch.state)

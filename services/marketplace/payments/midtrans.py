@@ -1,0 +1,113 @@
+"""The shape of Midtrans: notifications and status answers, and their signature (docs.midtrans.com, HTTP notification webhooks). Not here: sending anything.
+
+The signature covers order_id, status_code and gross_amount, not transaction_status: what moves money or stock is confirmed by asking the gateway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.marketplace.money import Rupiah
+from services.marketplace.payments.rules import NotificationContradictory, NotificationForged, NotificationMalformed, Observation, Status
+
+SUCCESS_CODE = "200"
+_WHOLE_RUPIAH = re.compile(r"(?a:\d+)\.00")
+_LOCAL = ZoneInfo("Asia/Jakarta")
+
+
+class Notice(BaseModel):
+    """The fields that we read of a notification or status answer; others are ignored. Strings stay exactly as received."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    order_id: str
+    transaction_id: str
+    transaction_status: Literal[
+        "authorize", "capture", "settlement", "pending", "deny", "cancel", "expire", "failure", "refund", "partial_refund", "chargeback", "partial_chargeback"
+    ]
+    status_code: str
+    gross_amount: str
+    currency: str = "IDR"
+    merchant_id: str = ""
+    fraud_status: str | None = None
+    transaction_time: str
+    refund_key: str = ""
+    signature_key: str
+
+
+_STATUS = {
+    "authorize": Status.AUTHORIZED,
+    "settlement": Status.SETTLED,
+    "pending": Status.PENDING,
+    "deny": Status.DENIED,
+    "cancel": Status.CANCELLED,
+    "expire": Status.EXPIRED,
+    "failure": Status.FAILED,
+    "refund": Status.REFUNDED,
+    "partial_refund": Status.PARTIAL_REFUND,
+    "chargeback": Status.CHARGEBACK,
+    "partial_chargeback": Status.CHARGEBACK,
+}
+
+
+def signature(order_id: str, status_code: str, gross_amount: str, server_key: str) -> str:
+    """SHA-512 of the four strings as they stand, in lower-case hex."""
+    return hashlib.sha512(f"{order_id}{status_code}{gross_amount}{server_key}".encode()).hexdigest()
+
+
+def read(body: bytes) -> Notice:
+    """The notice in these bytes; NotificationMalformed otherwise."""
+    try:
+        return Notice.model_validate_json(body)
+    except ValidationError:
+        raise NotificationMalformed from None
+
+
+def verified(notice: Notice, server_key: str) -> Notice:
+    """The notice, if its signature is the provider's (compared in constant time); NotificationForged otherwise."""
+    expected = signature(notice.order_id, notice.status_code, notice.gross_amount, server_key)
+    if not hmac.compare_digest(expected.encode(), notice.signature_key.encode()):
+        raise NotificationForged
+    return notice
+
+
+def observation(notice: Notice, *, provider: str, body: bytes) -> Observation:
+    """What a verified notice says, in our words. NotificationContradictory when it claims success under another status code than 200."""
+    try:
+        occurred_at = datetime.fromisoformat(notice.transaction_time).replace(tzinfo=_LOCAL)
+    except ValueError:
+        raise NotificationMalformed from None
+    return Observation(
+        provider=provider,
+        txn_id=notice.transaction_id,
+        order_ref=notice.order_id,
+        status=_status(notice),
+        amount_idr=whole_rupiah(notice.gross_amount),
+        currency=notice.currency,
+        merchant=notice.merchant_id,
+        occurred_at=occurred_at,
+        raw_hash=hashlib.sha256(body).hexdigest(),
+        refund_key=notice.refund_key,
+    )
+
+
+def whole_rupiah(amount: str) -> Rupiah | None:
+    """The amount of a string such as `5539.00`; None when it is not whole rupiah in that form."""
+    return Rupiah(int(amount.partition(".")[0])) if _WHOLE_RUPIAH.fullmatch(amount) and len(amount) <= len("999999999999.00") else None
+
+
+def _status(notice: Notice) -> Status:
+    if notice.transaction_status not in {"settlement", "capture"}:
+        return _STATUS[notice.transaction_status]
+    if notice.status_code != SUCCESS_CODE:
+        raise NotificationContradictory
+    if notice.fraud_status in {None, "accept"}:
+        return Status.SETTLED
+    return Status.AUTHORIZED if notice.fraud_status == "challenge" else Status.DENIED

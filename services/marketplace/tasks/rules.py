@@ -1,0 +1,48 @@
+"""What is allowed: tasks that only a person can settle. Each is made of what caused it, so that the same cause asks once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chassis.errors import Conflict, NotFound
+
+
+class TaskUnknown(NotFound):
+    title = "Tugas tidak ditemukan"
+
+
+class TaskDone(Conflict):
+    title = "Tugas ini sudah selesai"
+
+
+class TaskKind(StrEnum):
+    AMOUNT_MISMATCH = "payment_amount_mismatched"
+    RECEIVED_LATE = "payment_received_late"
+    REVERSED_AFTER_SHIPPING = "payment_reversed_after_shipping"
+    MONEY_MOVED = "money_moved_at_gateway"
+    ASSIGNMENT_ENDED = "assignment_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something for an officer; `subject` is the id of the order or assignment it is about."""
+
+    id: str
+    facility_id: str
+    kind: TaskKind
+    subject: str
+    facts: dict[str, str]
+    raised_at: datetime
+    done_at: datetime | None = None
+    done_by: str = ""
+    outcome: str = ""
+    version: int = 0
+
+
+def finish(task: Task, *, outcome: str, by: str, now: datetime) -> Task:
+    """Say how it was settled."""
+    if task.done_at is not None:
+        raise TaskDone
+    return replace(task, done_at=now, done_by=by, outcome=outcome)

@@ -1,0 +1,69 @@
+"""What is allowed: workshops, where goods are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NewType
+
+from chassis.errors import Conflict, NotFound
+from services.marketplace.zones import Zone
+
+WorkshopId = NewType("WorkshopId", str)
+
+
+class WorkshopUnknown(NotFound):
+    title = "Bengkel kerja tidak ditemukan"
+
+
+class WorkshopClosed(Conflict):
+    title = "Bengkel kerja sudah ditutup"
+
+
+class UnitKind(StrEnum):
+    """What work is counted in, fixed for a workshop so that its participants' units can be compared."""
+
+    PIECE = "piece"
+    HOUR = "hour"
+    POINT = "point"
+
+
+class WorkshopState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """A training programme that a workshop puts into practice; its title is public provenance."""
+
+    programme_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """A production unit of one Lapas. `code` stands in its batch numbers."""
+
+    id: WorkshopId
+    facility_id: str
+    zone: Zone
+    code: str
+    name: str
+    product_classes: frozenset[str]
+    unit_kind: UnitKind
+    programmes: tuple[Programme, ...]
+    state: WorkshopState = WorkshopState.OPEN
+    version: int = 0
+
+
+def require_open(workshop: Workshop) -> None:
+    """WorkshopClosed when nothing new may begin in it."""
+    if workshop.state is not WorkshopState.OPEN:
+        raise WorkshopClosed
+
+
+def close(workshop: Workshop) -> Workshop:
+    """Nothing new begins here; what was made is still sold."""
+    require_open(workshop)
+    return replace(workshop, state=WorkshopState.CLOSED)

@@ -1,0 +1,30 @@
+"""Local days of a facility: what people read as "today" and "this month". Not here: stored moments, which are UTC."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator
+
+
+def _known(name: str) -> str:
+    if name not in available_timezones():
+        message = "zona waktu tidak dikenal, contoh: Asia/Jakarta"
+        raise ValueError(message)
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known)]
+"""An IANA zone name such as Asia/Jakarta (WIB)."""
+
+
+def local_day(at: datetime, zone: str) -> date:
+    """The date people in that zone read on the calendar at this moment."""
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+def month_of(day: date) -> str:
+    """The month of a day as `2026-11`."""
+    return f"{day:%Y-%m}"
