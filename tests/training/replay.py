@@ -10,15 +10,14 @@ from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.training.participants import identity as identities
+from services.training.identities import rules as identities
+from services.training.identities.rules import Identity, Number
+from services.training.mappings.rules import Mapping
 from services.training.participants import rules as custody
-from services.training.participants.identity import Identity, Number
 from services.training.participants.rules import Doubt, Movement, MovementKind, Participant, Sighting
-from services.training.participants.vault import Vault
+from services.training.rows.rules import Effect, Listed, RowError, difference, read_row
 from services.training.snapshots import reader, rules
-from services.training.snapshots.difference import difference
-from services.training.snapshots.mapping import Mapping
-from services.training.snapshots.rows import Effect, Listed, RowError, read_row
+from services.training.vault import Vault
 
 ZONE = ZoneInfo("Asia/Jakarta")
 

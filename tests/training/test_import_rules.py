@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from services.training.mappings.rules import load
 from services.training.participants.rules import DETAILS
-from services.training.participants.vault import Vault
-from services.training.snapshots.mapping import load
 from services.training.snapshots.reader import squeeze
+from services.training.vault import Vault
 from tests.training.replay import Report, World
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -1,4 +1,4 @@
-"""Where a person is held and what a snapshot's row changes of it. Not here: who the person is (identity.py)."""
+"""Where a person is held and what a snapshot's row changes of it. Not here: who the person is (identities)."""
 
 from __future__ import annotations
 

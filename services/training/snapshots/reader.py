@@ -1,4 +1,4 @@
-"""How a snapshot file becomes cells: CSV and XLSX, read in a child process. Not here: what a cell means (rules.py)."""
+"""How a snapshot file becomes cells: CSV and XLSX, read in a child process. Not here: what a cell means (rows)."""
 
 from __future__ import annotations
 

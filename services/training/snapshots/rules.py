@@ -1,4 +1,4 @@
-"""What makes a snapshot acceptable. Not here: what its rows say (rows.py) or change (participants/rules.py)."""
+"""What makes a snapshot acceptable. Not here: what its rows say or change (rows)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.training.rows.rules import Listed
 from services.training.snapshots.reader import Sheets
-from services.training.snapshots.rows import Listed
 
 
 class Guard(StrEnum):
