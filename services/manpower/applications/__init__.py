@@ -1,0 +1,1 @@
+"""Job applications: a candidate's way to one vacancy."""

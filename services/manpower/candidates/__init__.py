@@ -1,0 +1,1 @@
+"""Candidates: what is known of a person's way to work."""

@@ -1,0 +1,1 @@
+"""Consents: what a person allowed to be told to whom."""

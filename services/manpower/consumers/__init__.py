@@ -1,0 +1,1 @@
+"""Consumers: the systems and officer groups of an agency that may read."""

@@ -1,0 +1,1 @@
+"""Feed: all changes for each reader, complete and in order."""

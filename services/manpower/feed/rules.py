@@ -1,0 +1,179 @@
+"""What is allowed: the feed's order, its cursors, and how far back it reaches.
+
+A change is written beside what it tells of, in the same transaction and without a place in any order. One leased worker numbers the changes that
+are committed; so a number is never given after a higher one was read, and a reader that moves by number skips nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chassis.errors import DomainError, Malformed
+from services.manpower import texts
+
+RETENTION = timedelta(days=180)
+MAX_WAIT_SECONDS = 25
+_LABEL = b"bina/manpower/feed-cursor/1\x00"
+_POSITION_BYTES, _MAC_BYTES = 8, 16
+
+
+class FeedCursorInvalid(Malformed):
+    """A cursor that we did not sign."""
+
+    title = texts.FEED_CURSOR_INVALID
+    field = "after"
+
+
+class FeedCursorTooOld(DomainError):
+    """What followed the cursor is no longer kept: take the snapshot and go on with the cursor that it ends with."""
+
+    status = 410
+    title = texts.FEED_CURSOR_TOO_OLD
+
+
+class Subject(StrEnum):
+    """What a change is about."""
+
+    CANDIDATE = "candidate"
+    APPLICATION = "application"
+    PLACEMENT = "placement"
+
+
+class ChangeType(StrEnum):
+    """What changed; the reader follows `href` for the content."""
+
+    CANDIDATE_SHARED = "candidate.shared"
+    CANDIDATE_CHANGED = "candidate.changed"
+    CANDIDATE_WITHDRAWN = "candidate.withdrawn"
+    APPLICATION_CHANGED = "application.status_changed"
+    APPLICATION_WITHDRAWN = "application.withdrawn"
+    PLACEMENT_CONFIRMED = "placement.confirmed"
+    PLACEMENT_WITHDRAWN = "placement.withdrawn"
+
+
+TOMBSTONES = {
+    Subject.CANDIDATE: ChangeType.CANDIDATE_WITHDRAWN,
+    Subject.APPLICATION: ChangeType.APPLICATION_WITHDRAWN,
+    Subject.PLACEMENT: ChangeType.PLACEMENT_WITHDRAWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A committed change that waits for its number. `audiences` = who may be told, as it was at that moment."""
+
+    id: str
+    version: int = 0
+    type: ChangeType
+    occurred_at: datetime
+    subject: Subject
+    subject_ref: str
+    subject_version: int
+    audiences: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A row of the feed log: a change with its number."""
+
+    id: str
+    version: int = 0
+    seq: int
+    type: ChangeType
+    occurred_at: datetime
+    subject: Subject
+    subject_ref: str
+    subject_version: int
+    audiences: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where the log stands: `last` was given last, up to `dropped` nothing is kept any more."""
+
+    id: str
+    version: int = 0
+    last: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a reader gets: a log row, or its tombstone when the subject is out of the reader's scope by now."""
+
+    entry: Entry
+    visible: bool
+
+    @property
+    def type(self) -> ChangeType:
+        """What changed; for a tombstone, that it was withdrawn."""
+        return self.entry.type if self.visible else TOMBSTONES[self.entry.subject]
+
+
+def number(head: Head, changes: Iterable[Change]) -> tuple[Head, list[Entry]]:
+    """Number these committed changes on from the head. Changes of one subject keep the order of its versions whatever the clocks said."""
+    ordered = _in_order(changes)
+    entries = [
+        Entry(
+            id=change.id,
+            seq=seq,
+            type=change.type,
+            occurred_at=change.occurred_at,
+            subject=change.subject,
+            subject_ref=change.subject_ref,
+            subject_version=change.subject_version,
+            audiences=change.audiences,
+        )
+        for seq, change in enumerate(ordered, head.last + 1)
+    ]
+    return replace(head, last=head.last + len(entries)), entries
+
+
+def forget(head: Head, dropped: Sequence[Entry]) -> Head:
+    """The head after the oldest rows were dropped."""
+    return replace(head, dropped=max((head.dropped, *(entry.seq for entry in dropped))))
+
+
+def require_kept(position: int, head: Head) -> None:
+    """FeedCursorTooOld when rows after this position are no longer kept."""
+    if position < head.dropped:
+        raise FeedCursorTooOld
+
+
+def seal(position: int, key: bytes) -> str:
+    """The opaque signed cursor of a position."""
+    plain = position.to_bytes(_POSITION_BYTES)
+    return base64.urlsafe_b64encode(plain + _mac(plain, key)).decode().rstrip("=")
+
+
+def open_cursor(cursor: str, key: bytes) -> int:
+    """The position in a cursor; FeedCursorInvalid unless this key signed it."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raise FeedCursorInvalid from None
+    plain, mac = raw[:_POSITION_BYTES], raw[_POSITION_BYTES:]
+    if not hmac.compare_digest(mac, _mac(plain, key)):
+        raise FeedCursorInvalid
+    return int.from_bytes(plain)
+
+
+def _mac(plain: bytes, key: bytes) -> bytes:
+    return hmac.new(key, _LABEL + plain, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+def _in_order(changes: Iterable[Change]) -> list[Change]:
+    by_time = sorted(changes, key=lambda change: (change.occurred_at, change.id))
+    waiting: dict[tuple[Subject, str], list[Change]] = defaultdict(list)
+    for change in by_time:
+        waiting[change.subject, change.subject_ref].append(change)
+    for own in waiting.values():
+        own.sort(key=lambda change: (change.subject_version, change.occurred_at, change.id), reverse=True)
+    return [waiting[change.subject, change.subject_ref].pop() for change in by_time]

@@ -1,0 +1,1 @@
+"""Placements: work that was found."""

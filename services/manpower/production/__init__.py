@@ -1,0 +1,1 @@
+"""Production: what each workshop sold in a month."""

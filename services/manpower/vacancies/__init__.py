@@ -1,0 +1,1 @@
+"""Vacancies: the work that employers offer, and its slots."""

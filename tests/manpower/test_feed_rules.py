@@ -1,0 +1,84 @@
+"""The feed: numbers follow the commits, a subject's changes keep their order whatever the clocks said, and a cursor is ours or nobody's."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from services.manpower.feed import rules
+from services.manpower.feed.rules import TOMBSTONES, Change, ChangeType, Entry, FeedCursorInvalid, FeedCursorTooOld, Head, Item, Subject
+from tests.manpower import given
+
+KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+
+
+def change(number: int, ref: str = "person-1", version: int = 1, skew: int = 0) -> Change:
+    return Change(
+        id=f"change-{number:03}",
+        type=ChangeType.CANDIDATE_CHANGED,
+        occurred_at=given.NOW + timedelta(milliseconds=skew),
+        subject=Subject.CANDIDATE,
+        subject_ref=ref,
+        subject_version=version,
+        audiences=frozenset({"dinas-belitung/dinas_registration"}),
+    )
+
+
+@pytest.mark.scenario("MP-2/numbering")
+@for_all(
+    last=st.integers(0, 10_000),
+    told=st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(-50, 50)), max_size=20),
+)
+def test_every_change_gets_the_next_number_once_and_a_subjects_changes_stay_in_the_order_of_its_versions(last: int, told: list[tuple[str, int]]) -> None:
+    versions: dict[str, int] = {}
+    changes: list[Change] = []
+    for number, (ref, skew) in enumerate(told):
+        versions[ref] = versions.get(ref, 0) + 1
+        changes.append(change(number, ref, versions[ref], skew))
+    head, entries = rules.number(Head(id="feed", last=last), changes)
+    assert [entry.seq for entry in entries] == list(range(last + 1, last + 1 + len(changes)))
+    assert sorted(entry.id for entry in entries) == sorted(each.id for each in changes)
+    assert head.last == last + len(changes)
+    for ref, count in versions.items():
+        assert [entry.subject_version for entry in entries if entry.subject_ref == ref] == list(range(1, count + 1))
+
+
+@for_all(position=st.integers(0, 2**63 - 1))
+def test_a_cursor_gives_back_its_position(position: int) -> None:
+    assert rules.open_cursor(rules.seal(position, KEY), KEY) == position
+
+
+@for_all(position=st.integers(0, 2**40), at=st.integers(0, 31), letter=st.sampled_from("ABCabc019-_"))
+def test_a_cursor_that_was_changed_in_one_letter_is_refused(position: int, at: int, letter: str) -> None:
+    sealed = rules.seal(position, KEY)
+    changed = sealed[:at] + letter + sealed[at + 1 :]
+    if changed != sealed:
+        with pytest.raises(FeedCursorInvalid):
+            rules.open_cursor(changed, KEY)
+
+
+@pytest.mark.parametrize("cursor", ["", "0", "not a cursor", "é" * 32, "A" * 32, "A" * 33, "=" * 8, rules.seal(7, OTHER_KEY)])
+def test_a_cursor_that_we_did_not_sign_is_refused(cursor: str) -> None:
+    with pytest.raises(FeedCursorInvalid):
+        rules.open_cursor(cursor, KEY)
+
+
+def test_a_cursor_before_what_was_dropped_is_too_old_and_one_at_it_is_not() -> None:
+    _, entries = rules.number(Head(id="feed"), [change(1), change(2, version=2)])
+    head = rules.forget(Head(id="feed", last=5), entries)
+    assert head.dropped == 2
+    rules.require_kept(2, head)
+    with pytest.raises(FeedCursorTooOld):
+        rules.require_kept(1, head)
+
+
+def test_dropping_nothing_forgets_nothing() -> None:
+    assert rules.forget(Head(id="feed", last=5, dropped=3), []).dropped == 3
+
+
+def test_what_left_the_scope_is_told_as_withdrawn() -> None:
+    entry: Entry = rules.number(Head(id="feed"), [change(1)])[1][0]
+    assert Item(entry, visible=True).type is ChangeType.CANDIDATE_CHANGED
+    assert Item(entry, visible=False).type is ChangeType.CANDIDATE_WITHDRAWN
+    assert TOMBSTONES.keys() == set(Subject)
