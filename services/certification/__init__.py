@@ -1,0 +1,1 @@
+"""Certification: who may certify whom in what, the certificate, and whether it still holds."""

@@ -1,0 +1,1 @@
+"""Certificates: reserved, signed, issued; suspended, reinstated, revoked; printed."""

@@ -1,0 +1,1 @@
+"""LSPs: certification bodies as issuers, their licences and keys."""

@@ -1,0 +1,53 @@
+"""The coded reasons for which the rules of assessment say no (certification section 8), all of them at once. Not here: the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from chassis.errors import Refused
+
+
+class Reason(StrEnum):
+    """Why an assessment, a decision or a certificate is refused. The name is the stable code; the text is what an officer reads."""
+
+    UNIT_NOT_COMPETENT = "Ada unit kompetensi yang belum dinyatakan kompeten"
+    ASSESSOR_TRAINED_CANDIDATE = "Asesor pernah melatih asesi ini"
+    ASSESSOR_CONFLICT = "Asesor belum menyatakan bebas benturan kepentingan, atau menyatakan ada benturan"
+    MET_EXPIRED = "Sertifikat asesor (MET) tidak berlaku pada tanggal itu"
+    ASSESSOR_OUT_OF_SCOPE = "Skema di luar lingkup asesor pada LSP ini"
+    VENUE_NOT_VERIFIED = "TUK belum diverifikasi untuk tanggal itu"
+    VENUE_OUT_OF_SCOPE = "Skema di luar lingkup TUK"
+    PANEL_NOT_INDEPENDENT = "Anggota pleno adalah asesor dari asesmen yang sama"
+    RATIO_EXCEEDED = "Jumlah asesi per asesor melebihi ketentuan skema"
+    SCHEDULE_CLASH = "Asesor atau TUK tidak tersedia pada tanggal itu"
+    APPLICATION_INCOMPLETE = "APL-01 atau APL-02 belum lengkap"
+    LICENCE_EXPIRED = "Lisensi LSP tidak berlaku pada tanggal itu"
+    SCHEME_NOT_LICENSED = "Skema tidak tercakup dalam lisensi LSP"
+    NAME_NOT_CONFIRMED = "Nama asesi belum dikonfirmasi"
+    NOT_RECOMMENDED_YET = "Rekomendasi asesor belum ada"
+    ALREADY_DECIDED = "Permohonan ini sudah diputuskan"
+    APPLICATION_UNKNOWN = "Permohonan tidak ditemukan"
+    ISSUER_KEY_MISSING = "LSP belum mempunyai kunci penerbit"
+
+
+class RulesBroken(Refused):
+    """One or more rules say no; `reasons` is a list of {code, message}."""
+
+    code = "rules_broken"
+    title = "Ketentuan asesmen tidak terpenuhi"
+
+    def __init__(self, reasons: Iterable[Reason]) -> None:
+        self.reasons = tuple(dict.fromkeys(reasons))
+        super().__init__("; ".join(reason.value for reason in self.reasons), reasons=told(self.reasons))
+
+
+def told(reasons: Iterable[Reason]) -> list[dict[str, str]]:
+    """The reasons as a reader of the API gets them."""
+    return [{"code": reason.name, "message": reason.value} for reason in reasons]
+
+
+def require_none(reasons: Iterable[Reason]) -> None:
+    """RulesBroken when there is any reason."""
+    if found := list(reasons):
+        raise RulesBroken(found)

@@ -1,0 +1,1 @@
+"""Status lists: one bit per certificate and purpose, published on a fixed tick."""

@@ -1,0 +1,1 @@
+"""Verification: does this certificate hold, and what does it say."""

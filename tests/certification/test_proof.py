@@ -1,0 +1,80 @@
+"""The proof: the published vector byte for byte, our own multibase, what a changed document does to it."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, strategies
+
+from services.certification.credentials import multibase, proof
+from tests.certification.given import Issuer
+
+# W3C Data Integrity EdDSA Cryptosuites v1.0, appendix A, representation of eddsa-jcs-2022
+PUBLIC = "z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
+PRIVATE = "z3u2en7t5LR2WtQH5PfFqMqwVHBeXouLzo6haApm8XHqvjxq"
+METHOD = f"did:key:{PUBLIC}#{PUBLIC}"
+CREATED = "2023-02-24T23:36:38Z"
+DOCUMENT = {
+    "@context": ["https://www.w3.org/ns/credentials/v2", "https://www.w3.org/ns/credentials/examples/v2"],
+    "id": "urn:uuid:58172aac-d8ba-11ed-83dd-0b3aef56cc33",
+    "type": ["VerifiableCredential", "AlumniCredential"],
+    "name": "Alumni Credential",
+    "description": "A minimum viable example of an Alumni Credential.",
+    "issuer": "https://vc.example/issuers/5678",
+    "validFrom": "2023-01-01T00:00:00Z",
+    "credentialSubject": {"id": "did:example:abcdefgh", "alumniOf": "The School of Examples"},
+}
+HASHES = "66ab154f5c2890a140cb8388a22a160454f80575f6eae09e5a097cabe539a1db59b7cb6251b8991add1ce0bc83107e3db9dbbab5bd2c28f687db1a03abc92f19"
+SIGNATURE = "407cd12654b33d718ecbb99179a1506daaa849450bf3fc523cce3e1c96f8b80351da3f253d725c6f00b07c9e5448d50b3ef78012b9ab54255116d069c6dd2808"
+PROOF_VALUE = "z2HnFSSPPBzR36zdDgK8PbEHeXbR56YF24jwMpt3R1eHXQzJDMWS93FCzpvJpwTWd3GAVFuUfjoJdcnTMuVor51aX"
+
+
+@pytest.mark.scenario("C1/vector")
+def test_the_published_vector_is_reproduced_byte_for_byte() -> None:
+    key = Ed25519PrivateKey.from_private_bytes(multibase.unbase58(PRIVATE)[2:])
+    configuration = proof.config(DOCUMENT, CREATED, METHOD)
+    message = proof.message(DOCUMENT, configuration)
+    assert multibase.multikey(key.public_key()) == PUBLIC
+    assert message.hex() == HASHES
+    assert key.sign(message).hex() == SIGNATURE
+    secured = proof.secured(DOCUMENT, configuration, key.sign(message))
+    assert secured["proof"][0]["proofValue"] == PROOF_VALUE
+    assert proof.holds(secured, secured["proof"][0], PUBLIC)
+
+
+def test_the_same_content_signed_twice_gives_the_same_bytes_so_that_signing_can_be_resumed() -> None:
+    issuer = Issuer()
+    assert issuer.certificate() == issuer.certificate()
+
+
+def test_the_digest_of_a_credential_does_not_change_when_a_second_proof_is_stripped() -> None:
+    credential = Issuer().certificate()
+    assert proof.digest(credential) == proof.digest(credential | {"proof": [*credential["proof"], {"type": "DataIntegrityProof"}]})
+
+
+@given(strategies.binary(max_size=64))
+def test_base58_gives_back_what_it_was_given(data: bytes) -> None:
+    assert multibase.unbase58(multibase.base58(data)) == data
+
+
+@given(strategies.binary(max_size=200))
+def test_base64url_gives_back_what_it_was_given(data: bytes) -> None:
+    assert multibase.unbase64url(multibase.base64url(data)) == data
+
+
+@pytest.mark.parametrize("text", ["", "m123", "z0", "zO", "z" + "1" * 129])
+def test_base58_refuses_what_it_would_not_have_written(text: str) -> None:
+    with pytest.raises(multibase.NotMultibase):
+        multibase.unbase58(text)
+
+
+@pytest.mark.parametrize("text", ["", "zabc", "uAB=", "uA", "uAB", "u*abc", "uAA\n"])
+def test_base64url_refuses_what_it_would_not_have_written(text: str) -> None:
+    with pytest.raises(multibase.NotMultibase):
+        multibase.unbase64url(text)
+
+
+def test_a_multikey_of_another_kind_or_length_is_no_ed25519_key() -> None:
+    for data in (b"\xed\x01" + b"k" * 31, b"\x12\x00" + b"k" * 32, b""):
+        with pytest.raises(multibase.NotMultibase):
+            multibase.public_key(multibase.base58(data))
