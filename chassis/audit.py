@@ -1,0 +1,122 @@
+"""Who did what to whose data: rows sealed in a chain of blocks, and its verification. Not here: what is worth a row (the unit of work writes one per change).
+
+A row is inserted unchained in the transaction of the change. One leased sealer puts rows into blocks {n, previous, rows, digest}: the digest is an HMAC over
+the block's number, the previous digest and the rows' hashes, with a key that is not in MongoDB; it is published on the service's topic as anchor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from chassis import telemetry
+from chassis.events import Event
+from chassis.mongo import Document, Index, Mongo
+from chassis.runner import Runner
+from chassis.unit_of_work import Transaction
+
+ROWS_PER_BLOCK = 2_000
+LATE_SECONDS = 5
+INDEXES = (Index("block", "at", where={"block": None}), Index("block"), Index("subject", "at"), Index("actor", "at"), Index("at"))
+
+Tx = TypeVar("Tx", bound=Transaction)
+
+
+def anchor_type(service: str) -> type[Event]:
+    """The anchor event of a service: `<service>.audit-sealed.v1`, read by `audit verify`."""
+
+    class AuditSealed(Event, type=f"{service}.audit-sealed.v1", key="chain"):
+        """A block of audit rows was sealed; its digest stands here, outside the database."""
+
+        chain: str
+        block: int
+        rows: int
+        digest: str
+
+    return AuditSealed
+
+
+def row_hash(row: Document) -> str:
+    """SHA-256 over a row's canonical form, without the block it stands in."""
+    return hashlib.sha256(json.dumps({name: value for name, value in row.items() if name != "block"}, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds") if isinstance(value, datetime) else str(value)
+
+
+def digest(key: bytes, number: int, previous: str, hashes: Sequence[str]) -> str:
+    """The digest of a block."""
+    return hmac.new(key, "\n".join([str(number), previous, *hashes]).encode(), hashlib.sha256).hexdigest()
+
+
+class Sealer:
+    """The leased job that seals what waits."""
+
+    def __init__(self, service: str, key: bytes) -> None:
+        self.service, self._key = service, key
+        self._anchor = anchor_type(service)
+
+    async def __call__(self, run: Runner[Any]) -> bool:
+        """Seal one block; True when more rows wait."""
+        return await run(self._seal)
+
+    async def _seal(self, tx: Transaction) -> bool:
+        rows = await tx.db.find("audit", {"block": None}, sort=[("at", 1)], limit=ROWS_PER_BLOCK, session=tx.session)
+        telemetry.AUDIT_UNSEALED_AGE.set(max(0.0, (tx.now - rows[0]["at"]).total_seconds()) if rows else 0)
+        if not rows:
+            return False
+        rows.sort(key=lambda row: row["_id"])
+        last = await tx.db.find("seals", {}, sort=[("_id", -1)], limit=1, session=tx.session)
+        number, previous = (last[0]["_id"] + 1, last[0]["digest"]) if last else (1, "")
+        ids = [row["_id"] for row in rows]
+        hashes = [row_hash(row) for row in rows]
+        sealed = digest(self._key, number, previous, hashes)
+        sealing = {"_id": number, "previous": previous, "rows": ids, "hashes": hashes, "digest": sealed, "at": tx.now}
+        await tx.db.insert("seals", [sealing], session=tx.session)
+        await tx.db.update("audit", {"_id": {"$in": ids}}, {"$set": {"block": number}}, many=True, session=tx.session)
+        chain = f"{self.service}-audit"
+        tx.emit(self._anchor.model_validate({"chain": chain, "block": number, "rows": len(ids), "digest": sealed}), chain, number)
+        return len(rows) == ROWS_PER_BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that verification found wrong: which block, which row, and what."""
+
+    block: int | None
+    row: str
+    what: str
+
+
+async def verify(db: Mongo, key: bytes, anchors: dict[int, str], now: datetime) -> list[Finding]:
+    """Check every block, every row in it and the anchors {block: digest} read from the topic; name rows that wait unsealed for over 5 s."""
+    found: list[Finding] = []
+    previous, expected = "", 1
+    for block in await db.find("seals", {}, sort=[("_id", 1)]):
+        number = block["_id"]
+        if number != expected:
+            found.append(Finding(expected, "", "block missing"))
+        rows = {row["_id"]: row for row in await db.find("audit", {"_id": {"$in": block["rows"]}})}
+        gone = [Finding(number, id_, "row removed") for id_ in block["rows"] if id_ not in rows]
+        moved = [Finding(number, id_, "row moved to another block") for id_, row in rows.items() if row["block"] != number]
+        altered = [Finding(number, id_, "row altered") for id_, was in zip(block["rows"], block["hashes"], strict=False) if id_ in rows and row_hash(rows[id_]) != was]
+        if block["previous"] != previous:
+            found.append(Finding(number, "", "block does not follow the one before"))
+        elif digest(key, number, previous, block["hashes"]) != block["digest"]:
+            found.append(Finding(number, "", "block altered: its digest does not fit"))
+        if number in anchors and anchors[number] != block["digest"]:
+            found.append(Finding(number, "", "block differs from its anchor"))
+        found += gone + moved + altered
+        previous, expected = block["digest"], number + 1
+    found += [Finding(number, "", "anchored block is gone") for number in anchors if number >= expected]
+    late = await db.find("audit", {"block": None, "at": {"$lt": now - timedelta(seconds=LATE_SECONDS)}}, limit=100)
+    return found + [Finding(None, row["_id"], "row not sealed") for row in late]
+
+
+__all__ = ["INDEXES", "Finding", "Sealer", "anchor_type", "digest", "row_hash", "verify"]

@@ -1,0 +1,134 @@
+"""The tree of errors a caller can be told about, and their RFC 9457 bodies. Not here: what only a log should see.
+
+DomainError
+├── Malformed 400        ├── Conflict 409 ── Duplicate, KeyReused
+├── Unauthenticated 401  ├── VersionDiffers 412
+├── Forbidden 403        ├── TooLarge 413
+├── NotFound 404         ├── VersionRequired 428
+├── Refused 422          └── Busy 503
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+PROBLEM = "application/problem+json"
+
+
+class DomainError(Exception):
+    """A fact that stops a command. `title` and `detail` are read by officers (Indonesian); `facts` join the problem body."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "domain_error"
+    title: ClassVar[str] = "Permintaan tidak dapat dijalankan"
+    field: str | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "code" not in cls.__dict__:
+            cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def __init__(self, detail: str = "", *, field: str | None = None, **facts: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.facts = facts
+        if field is not None:
+            self.field = field
+
+
+class Malformed(DomainError):
+    """The request cannot be read."""
+
+    status = 400
+    title = "Permintaan tidak dapat dibaca"
+
+
+class Unauthenticated(DomainError):
+    """Nobody known is asking."""
+
+    status = 401
+    title = "Silakan masuk terlebih dahulu"
+
+
+class Forbidden(DomainError):
+    """The caller may not do this kind of thing."""
+
+    status = 403
+    title = "Anda tidak berwenang melakukan ini"
+
+
+class NotFound(DomainError):
+    """Unknown, or outside the caller's scope: the two are told apart by nobody."""
+
+    status = 404
+    title = "Data tidak ditemukan"
+
+
+class Conflict(DomainError):
+    """The state of things does not allow it now."""
+
+    status = 409
+    title = "Bertentangan dengan keadaan saat ini"
+
+
+class Duplicate(Conflict):
+    """A unique index refused a second one of the same."""
+
+    title = "Data yang sama sudah ada"
+
+
+class KeyReused(Conflict):
+    """One Idempotency-Key was used for two different bodies."""
+
+    code = "idempotency_key_reused"
+    title = "Kunci Idempotency-Key sudah dipakai untuk permintaan lain"
+
+
+class VersionDiffers(DomainError):
+    """If-Match names another version than the one stored."""
+
+    status = 412
+    title = "Data sudah diubah orang lain; muat ulang lalu coba lagi"
+
+
+class TooLarge(DomainError):
+    """More bytes than the route takes."""
+
+    status = 413
+    title = "Berkas atau permintaan terlalu besar"
+
+
+class Refused(DomainError):
+    """A rule says no."""
+
+    status = 422
+    title = "Tidak memenuhi ketentuan"
+
+
+class VersionRequired(DomainError):
+    """A change without If-Match."""
+
+    status = 428
+    title = "Sertakan If-Match berisi versi data yang Anda ubah"
+
+
+class Busy(DomainError):
+    """Too many at once, or a part is away: the same request may be sent again after `retry_after` seconds."""
+
+    status = 503
+    title = "Sistem sedang sibuk; coba lagi sebentar lagi"
+
+    def __init__(self, detail: str = "", *, retry_after: int = 1, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.retry_after = retry_after
+
+
+def problem(error: DomainError, request_id: str) -> dict[str, Any]:
+    """The RFC 9457 body of an error."""
+    body: dict[str, Any] = {"type": f"urn:bina:problem:{error.code}", "title": error.title, "status": error.status, "code": error.code}
+    if error.detail:
+        body["detail"] = error.detail
+    if error.field:
+        body["field"] = error.field
+    return body | error.facts | {"request_id": request_id}

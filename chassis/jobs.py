@@ -1,0 +1,79 @@
+"""Work that repeats under a lease: woken by commits, else every so often. Not here: what the work is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chassis import mongo, telemetry
+from chassis.auth import system
+from chassis.errors import Busy
+from chassis.ids import new_id
+from chassis.mongo import Lease
+from chassis.runner import Engine, Runner
+from chassis.unit_of_work import Cause
+
+log = telemetry.log(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work done by one replica at a time. `work(run)` returns True when there is more to do at once; `every` is in seconds, at least 1."""
+
+    name: str
+    work: Callable[[Runner[Any]], Awaitable[bool]]
+    every: float = 5.0
+
+
+class JobLoop:
+    """Runs one job for ever."""
+
+    def __init__(self, engine: Engine[Any], job: Job, service: str, replica: str) -> None:
+        self.engine, self.job, self.service = engine, job, service
+        self._lease = Lease(engine.db, f"job/{job.name}", f"{service}/{replica}", seconds=max(10.0, job.every * 3))
+        self._wake = asyncio.Event()
+        self._ending = False
+
+    def stop(self) -> None:
+        """End after the turn at hand."""
+        self._ending = True
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Do it now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work for ever; ends when cancelled. A failure is logged and counted, and the work comes again."""
+        try:
+            while not self._ending:
+                self._wake.clear()
+                if not await self._turn() and not self._ending:
+                    await self._pause()
+        finally:
+            if self._lease.held:
+                await self._lease.release()
+
+    async def _turn(self) -> bool:
+        try:
+            if not self._lease.held and not await self._lease.take():
+                return False
+            more = await self.job.work(Runner(self.engine, Cause(caller=system(self.service), correlation_id=new_id(), what=f"job:{self.job.name}"), seconds=30))
+        except (mongo.MongoError, Busy) as error:
+            log.warning("job_interrupted", job=self.job.name, error=type(error).__name__)
+        except Exception:
+            telemetry.JOB_RUNS.labels(self.job.name, "failed").inc()
+            log.exception("job_failed", job=self.job.name)
+        else:
+            telemetry.JOB_RUNS.labels(self.job.name, "more" if more else "done").inc()
+            return more
+        return False
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(max(1.0, self.job.every)):
+                await self._wake.wait()
+        except TimeoutError:
+            return

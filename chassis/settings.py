@@ -1,0 +1,62 @@
+"""Settings of a service: from the environment, secrets also from files. Not here: anything that has a good value for everybody."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsInvalid(SystemExit):
+    """The service cannot start: every problem is named, no value is shown."""
+
+
+class Settings(BaseSettings):
+    """What every service is told. Names are `<SERVICE>_<FIELD>`; the shared ones carry no prefix."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    prefix: ClassVar[str] = ""
+
+    environment: Literal["development", "production"] = Field("production", validation_alias=AliasChoices("BINA_ENVIRONMENT", "environment"))
+    kafka: str = Field("127.0.0.1:9092", validation_alias=AliasChoices("BINA_KAFKA", "kafka"))
+    mongo_driver: Literal["motor", "pymongo"] = Field("motor", validation_alias=AliasChoices("BINA_MONGO_DRIVER", "mongo_driver"))
+    public_origin: str = Field("https://sertifikat.example", validation_alias=AliasChoices("PUBLIC_ORIGIN", "public_origin"))
+    egress_allow: str = Field("", validation_alias=AliasChoices("EGRESS_ALLOW", "egress_allow"))
+    otlp_endpoint: str = Field("", validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"))
+
+    mongo_url: SecretStr
+    signing_key: SecretStr
+    trusted_keys: Path
+    audit_key: SecretStr
+    host: str = "127.0.0.1"
+    port: int = Field(ge=0, le=65535)
+    replica: str = "0"
+    namespace: str = ""  # sets topics and groups apart on a broker that several installations share
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    trace_ratio: float = Field(0.1, ge=0, le=1)
+
+    def __init_subclass__(cls, prefix: str = "", **kwargs: Any) -> None:
+        cls.prefix = prefix
+        cls.model_config = SettingsConfigDict(env_prefix=prefix, extra="ignore", frozen=True, populate_by_name=True)
+        super().__init_subclass__(**kwargs)
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Settings from the environment and from the files of `<PREFIX>SECRETS_DIR`; SettingsInvalid names all that is wrong."""
+        secrets = os.environ.get(f"{cls.prefix}SECRETS_DIR")
+        if secrets and not Path(secrets).is_dir():
+            message = f"{cls.prefix}SECRETS_DIR: no such directory"
+            raise SettingsInvalid(message)
+        try:
+            return cls(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue]  # pydantic-settings' own constructor argument
+        except ValidationError as error:
+            lines = [f"{_variable(cls, problem['loc'])}: {problem['msg']}" for problem in error.errors(include_input=False, include_url=False)]
+            raise SettingsInvalid("settings cannot be used:\n  " + "\n  ".join(lines)) from None
+
+
+def _variable(cls: type[Settings], loc: tuple[int | str, ...]) -> str:
+    name = str(loc[0]) if loc else ""
+    return name if name.isupper() else f"{cls.prefix}{name}".upper()

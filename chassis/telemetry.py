@@ -1,0 +1,108 @@
+"""Logs, metrics and traces. Not here: what is worth an alert (deploy/monitoring).
+
+Metric names are `bina_<noun>_<unit>` for what the chassis counts; labels are route templates, event types, topics and job names only: no ids, no people.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from opentelemetry import context, propagate, trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Histogram("bina_http_request_seconds", "Answers by route template", ["method", "route", "status"], buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
+TRANSACTION_RETRIES = Counter("bina_transaction_retries_total", "Transactions that ran again after a conflict")
+EVENTS_SENT = Counter("bina_outbox_sent_total", "Outbox rows acknowledged by Kafka")
+OUTBOX_UNSENT = Gauge("bina_outbox_unsent_rows", "Outbox rows that wait to be sent")
+OUTBOX_AGE = Gauge("bina_outbox_age_seconds", "Age of the oldest outbox row that waits")
+RELAY_FAILURES = Counter("bina_relay_failures_total", "Sends that failed, after which the producer was made anew")
+RELAY_LEADER = Gauge("bina_relay_leader", "1 while this replica sends the outbox")
+EVENTS_APPLIED = Counter("bina_events_applied_total", "Events that took effect", ["type"])
+EVENTS_REPEATED = Counter("bina_events_repeated_total", "Events dropped because they had taken effect before", ["topic"])
+EVENTS_IGNORED = Counter("bina_events_ignored_total", "Events of a type that nobody here reads", ["topic"])
+EVENTS_PARKED = Counter("bina_events_parked_total", "Events parked", ["topic", "reason"])
+EVENTS_EARLY = Counter("bina_events_early_total", "Events kept until what they speak of is known", ["topic"])
+PARKED = Gauge("bina_parked_events", "Events that are parked now")
+PARKED_KEYS = Gauge("bina_parked_keys", "Keys that wait behind a parked event")
+EARLY = Gauge("bina_early_facts", "Early facts that wait now")
+EARLY_AGE = Gauge("bina_early_age_seconds", "Age of the oldest early fact")
+CONSUMER_LAG = Gauge("bina_consumer_lag_events", "Events not yet read", ["topic", "partition"])
+EVENT_DELAY = Histogram("bina_event_delay_seconds", "From an event's time to its effect here", ["topic"], buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600))
+BATCH = Histogram("bina_consumer_batch_events", "Events per committed batch", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500))
+BATCHES_AGAIN = Counter("bina_consumer_batches_again_total", "Batches that ran again after a conflict")
+CONSUMER_PROGRESS = Gauge("bina_consumer_progress_timestamp_seconds", "When the consumer loop last came round")
+JOB_RUNS = Counter("bina_job_runs_total", "Runs of leased jobs", ["job", "result"])
+AUDIT_UNSEALED_AGE = Gauge("bina_audit_unsealed_age_seconds", "Age of the oldest audit row not yet in a block")
+
+_HIDDEN = frozenset({"name", "nik", "authorization", "token", "password", "secret", "body"})
+
+
+def configure(service: str, level: str, *, stream: Any = None) -> None:
+    """One JSON object per line on stdout, for this service and for the libraries it uses."""
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Any] = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, _hide, _with_trace, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream or sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(numeric)
+    for noisy in ("aiokafka", "pymongo", "uvicorn.access", "httptools"):
+        logging.getLogger(noisy).setLevel(max(numeric, logging.WARNING))
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def log(name: str) -> Any:
+    """A logger; key words become members of the line."""
+    return structlog.stdlib.get_logger(name)
+
+
+def _hide(_logger: object, _method: str, line: dict[str, Any]) -> Mapping[str, Any]:
+    for name in _HIDDEN & line.keys():
+        line[name] = "[hidden]"
+    return line
+
+
+def _with_trace(_logger: object, _method: str, line: dict[str, Any]) -> Mapping[str, Any]:
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        line["trace_id"] = f"{span.trace_id:032x}"
+    return line
+
+
+def trace_to(service: str, ratio: float, exporter: SpanExporter | None) -> None:
+    """Sample this share of traces and send them to the exporter (none = spans are only passed on)."""
+    provider = TracerProvider(resource=Resource.create({"service.name": f"bina-{service}"}), sampler=ParentBased(TraceIdRatioBased(ratio)))
+    if exporter is not None:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+
+
+def current_traceparent() -> str:
+    """The W3C traceparent of the span we are in; empty outside one."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier.get("traceparent", "")
+
+
+def context_of(traceparent: str) -> context.Context:
+    """The trace context that a traceparent header names."""
+    return propagate.extract({"traceparent": traceparent} if traceparent else {})

@@ -1,0 +1,390 @@
+"""The HTTP side of a service: app, lifespan, problems, probes, and what routes are given. Not here: any route of a service.
+
+Order of a request: request id and metrics, body limit, authentication (internal token), routing, permission (`METHOD /template`), the route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, TypeVar, cast
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from opentelemetry import trace
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import mongo, telemetry
+from chassis.auth import Asker, Caller, Verifier
+from chassis.errors import PROBLEM, Busy, DomainError, Forbidden, Malformed, NotFound, Refused, TooLarge, Unauthenticated, VersionRequired, problem
+from chassis.events import Event
+from chassis.ids import new_id
+from chassis.inbox import Handlers
+from chassis.jobs import Job
+from chassis.lifetime import Lifetime
+from chassis.runner import DEFAULT_SECONDS, Engine, Repeat, Runner
+from chassis.settings import Settings
+from chassis.unit_of_work import Aggregate, Cause, Transaction
+
+MIB = 1024 * 1024
+MAX_BODY = 32 * MIB
+STRICT = ConfigDict(extra="forbid", strict=False, str_strip_whitespace=True)
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/statusz", "/openapi.json"})
+Limit = Annotated[int, Query(ge=1, le=500, description="Banyaknya baris per halaman")]
+Tx = TypeVar("Tx", bound=Transaction)
+Item = TypeVar("Item")
+log = telemetry.log(__name__)
+tracer = trace.get_tracer("bina")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Generic[Tx]):
+    """What makes a service: its unit of work, routes, events out and in, leased jobs, and ports that use cases reach as `tx.parts`."""
+
+    name: str
+    settings: Settings
+    transaction: type[Tx]
+    routers: Sequence[APIRouter]
+    published: Sequence[type[Event]] = ()
+    handlers: Handlers = field(default_factory=dict)
+    jobs: Sequence[Job] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+
+
+class PageBody(BaseModel, Generic[Item]):
+    """One page of a list; `next_cursor` is null on the last."""
+
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+def create_app(service: Service[Any], *, lifetime: Callable[[Service[Any]], Lifetime] = Lifetime) -> FastAPI:
+    """The ASGI app of a service, with its relay, consumer and jobs in its lifespan."""
+    life = lifetime(service)
+    app = FastAPI(title=service.title or f"Bina {service.name}", version="1", docs_url=None, redoc_url=None, lifespan=life.lifespan, generate_unique_id_function=lambda route: route.name)
+    app.state.life, app.state.engine, app.state.service, app.state.stopping = life, life.engine, service, life.stopping
+    app.state.verifier = Verifier(service.name, service.settings.trusted_keys)
+    for name, part in service.parts.items():
+        setattr(app.state, name, part)
+    for router in service.routers:
+        app.include_router(router, dependencies=[Depends(_permitted)])
+    app.include_router(_probes)
+    for kind, answer in ((DomainError, _domain_problem), (RequestValidationError, _invalid), (HTTPException, _http_problem), (mongo.MongoError, _database_away)):
+        app.add_exception_handler(kind, cast("Callable[[Request, Exception], Awaitable[Response]]", answer))
+    app.add_middleware(cast("Any", _Authenticated), verifier=app.state.verifier, life=life)
+    app.add_middleware(cast("Any", _BodyLimit))
+    app.add_middleware(cast("Any", _Watched))
+    return app
+
+
+# What routes are given
+
+
+async def runner(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Runner[Any]:
+    """The runner of this request: its caller, its deadline, its Idempotency-Key."""
+    engine: Engine[Any] = request.app.state.engine
+    caller = caller_of(request)
+    repeat = None
+    if request.method == "POST" and idempotency_key:
+        repeat = Repeat.of(caller.subject, request.method, template(request), idempotency_key, await request.body() + request.url.path.encode())
+    cause = Cause(caller=caller, correlation_id=request.state.request_id, causation_id="")
+    return Runner(engine, cause, seconds=_seconds_left(request), repeat=repeat)
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks, as the gateway vouches."""
+    caller = getattr(request.state, "caller", None)
+    if caller is None:
+        raise Unauthenticated
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(caller_of)]
+
+
+def if_match(if_match: Annotated[str | None, Header(description='Versi data yang diubah, mis. "3"')] = None) -> int | None:
+    """The version in If-Match; None without one."""
+    if if_match is None:
+        return None
+    try:
+        return int(if_match.removeprefix("W/").strip('"'))
+    except ValueError:
+        raise Malformed(field="If-Match") from None
+
+
+def required_if_match(version: Annotated[int | None, Depends(if_match)]) -> int:
+    """The version in If-Match; VersionRequired without one."""
+    if version is None:
+        raise VersionRequired
+    return version
+
+
+IfMatch = Annotated[int | None, Depends(if_match)]
+RequiredIfMatch = Annotated[int, Depends(required_if_match)]
+
+
+def etag(response: Response, aggregate: Aggregate) -> None:
+    """Tell the version that If-Match wants."""
+    response.headers["etag"] = f'"{aggregate.version}"'
+
+
+async def whole_body(request: Request, *, limit: int) -> bytes:
+    """The raw body; TooLarge beyond `limit` bytes."""
+    body = await request.body()
+    if len(body) > limit:
+        raise TooLarge
+    return body
+
+
+def asked_by(*services: str, purposes: Sequence[str]) -> Any:
+    """A dependency for an internal query: only these services may ask, only for these purposes. Gives the Asker."""
+
+    def ask(request: Request) -> Asker:
+        verifier: Verifier = request.app.state.verifier
+        asker = verifier.asker(_bearer(request.headers.get("authorization", "")), request.method, request.url.path)
+        if asker.service not in services or asker.purpose not in purposes:
+            raise Forbidden
+        request.state.asker = asker
+        request.state.caller = Caller(subject=f"service:{asker.service}", role="service", system=True)
+        return asker
+
+    return Depends(ask)
+
+
+def template(request: Request) -> str:
+    """The route template of a request, e.g. `/v1/enrolments/{enrolment_id}`."""
+    route = request.scope.get("route")
+    return getattr(route, "path_format", None) or getattr(route, "path", "")
+
+
+def _permitted(request: Request) -> None:
+    path = template(request)
+    if path.startswith("/internal/"):
+        return
+    if f"{request.method} {path}" not in caller_of(request).permissions:
+        raise Forbidden
+
+
+def _seconds_left(request: Request) -> float:
+    """From `x-request-deadline` (Unix time in milliseconds), as the gateway passes it on."""
+    try:
+        return max(0.05, min(60.0, int(request.headers.get("x-request-deadline", "")) / 1000 - time.time()))
+    except ValueError:
+        return DEFAULT_SECONDS
+
+
+def _bearer(header: str) -> str:
+    scheme, _, token = header.partition(" ")
+    return token if scheme.lower() == "bearer" else ""
+
+
+# Problems
+
+
+def _answer(request: Request, error: DomainError) -> JSONResponse:
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Busy) else {}
+    return JSONResponse(problem(error, getattr(request.state, "request_id", "")), error.status, headers, media_type=PROBLEM)
+
+
+async def _domain_problem(request: Request, error: DomainError) -> Response:
+    return _answer(request, error)
+
+
+class BodyInvalid(Refused):
+    """Fields that do not fit; each is named under `errors`."""
+
+    title = "Isian tidak sesuai"
+
+
+_WORDS = {
+    "missing": "wajib diisi",
+    "extra_forbidden": "tidak dikenal",
+    "int_type": "harus bilangan bulat",
+    "int_parsing": "harus bilangan bulat",
+    "int_from_float": "harus bilangan bulat",
+    "string_type": "harus teks",
+    "string_too_short": "terlalu pendek",
+    "string_too_long": "terlalu panjang",
+    "string_pattern_mismatch": "bentuknya tidak sesuai",
+    "bool_type": "harus ya atau tidak",
+    "bool_parsing": "harus ya atau tidak",
+    "date_from_datetime_parsing": "harus tanggal, mis. 2026-11-24",
+    "date_parsing": "harus tanggal, mis. 2026-11-24",
+    "date_type": "harus tanggal, mis. 2026-11-24",
+    "datetime_parsing": "harus waktu, mis. 2026-11-24T10:00:00+07:00",
+    "datetime_from_date_parsing": "harus waktu, mis. 2026-11-24T10:00:00+07:00",
+    "timezone_aware": "harus memuat zona waktu, mis. +07:00",
+    "enum": "bukan salah satu pilihan",
+    "literal_error": "bukan salah satu pilihan",
+    "greater_than": "terlalu kecil",
+    "greater_than_equal": "terlalu kecil",
+    "less_than": "terlalu besar",
+    "less_than_equal": "terlalu besar",
+    "too_short": "kurang banyak",
+    "too_long": "terlalu banyak",
+    "list_type": "harus daftar",
+    "json_invalid": "bukan JSON",
+    "model_attributes_type": "harus objek",
+    "dict_type": "harus objek",
+}
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    listed = [{"field": ".".join(str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"}), "message": _WORDS.get(problem["type"], "tidak sesuai"), "code": problem["type"]} for problem in error.errors()]
+    if any(one["code"] == "json_invalid" for one in listed):
+        return _answer(request, Malformed("Isi permintaan bukan JSON yang benar"))
+    first = listed[0] if listed else {"field": "", "message": ""}
+    return _answer(request, BodyInvalid(f"{first['field']} {first['message']}".strip(), field=first["field"] or None, errors=listed))
+
+
+async def _http_problem(request: Request, error: HTTPException) -> Response:
+    kinds: dict[int, type[DomainError]] = {404: NotFound, 401: Unauthenticated, 403: Forbidden, 413: TooLarge}
+    kind = kinds.get(error.status_code)
+    if kind is not None:
+        return _answer(request, kind())
+    body = {"type": "about:blank", "title": "Permintaan tidak dapat dijalankan", "status": error.status_code, "code": f"http_{error.status_code}", "request_id": getattr(request.state, "request_id", "")}
+    return JSONResponse(body, error.status_code, error.headers, media_type=PROBLEM)
+
+
+async def _database_away(request: Request, error: mongo.MongoError) -> Response:
+    log.warning("database_error", error=type(error).__name__)
+    return _answer(request, Busy())
+
+
+# Middlewares
+
+
+class _Watched:
+    """Request id, trace, metrics, and a problem body for what nobody expected."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"").decode("latin-1")[:64] or new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        began, status, started = time.perf_counter(), 500, False
+
+        async def watched(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                status, started = message["status"], True
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode("latin-1"))]
+            await send(message)
+
+        parent = telemetry.context_of(headers.get(b"traceparent", b"").decode("latin-1"))
+        try:
+            with tracer.start_as_current_span("http", context=parent, kind=trace.SpanKind.SERVER) as span:
+                try:
+                    await self.app(scope, receive, watched)
+                finally:
+                    route = getattr(scope.get("route"), "path", "") or "unmatched"
+                    span.update_name(f"{scope['method']} {route}")
+                    span.set_attribute("http.response.status_code", status)
+        except Exception:
+            log.exception("request_failed", method=scope["method"], route=getattr(scope.get("route"), "path", ""))
+            if started:
+                raise
+            await JSONResponse(problem(Unexpected(), request_id), 500, media_type=PROBLEM)(scope, receive, watched)
+        finally:
+            route = getattr(scope.get("route"), "path", "") or "unmatched"
+            telemetry.REQUESTS.labels(scope["method"], route, str(status)).observe(time.perf_counter() - began)
+
+
+class Unexpected(DomainError):
+    """Something that nobody expected; the log has the rest under the request id."""
+
+    title = "Terjadi kesalahan pada sistem; sampaikan nomor permintaan ini kepada petugas sistem"
+
+
+class _BodyLimit:
+    """Counts the body while it streams in; 413 beyond MAX_BODY."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > MAX_BODY:
+                raise TooLarge
+            return message
+
+        await self.app(scope, counted, send)
+
+
+class _Authenticated:
+    """Who asks: the internal token, verified before anything of the body is read. 503 while the service is not ready yet."""
+
+    def __init__(self, app: ASGIApp, verifier: Verifier, life: Lifetime) -> None:
+        self.app, self.verifier, self.life = app, verifier, life
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self.app(scope, receive, send)
+            return
+        try:
+            if not self.life.prepared.is_set():
+                raise Busy(retry_after=2)
+            if not scope["path"].startswith("/internal/"):
+                given = [value for name, value in scope["headers"] if name == b"authorization"]
+                if len(given) != 1:
+                    raise Unauthenticated
+                scope["state"]["caller"] = self.verifier.caller(_bearer(given[0].decode("latin-1")))
+        except DomainError as error:
+            await _answer(Request(scope), error)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+# Probes
+
+_probes = APIRouter(include_in_schema=False)
+
+
+@_probes.get("/livez")
+async def livez(request: Request) -> Response:
+    """200 while the process does its work; 503 tells the supervisor to start it anew."""
+    life: Lifetime = request.app.state.life
+    return JSONResponse({"alive": life.alive()}, 200 if life.alive() else 503)
+
+
+@_probes.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """200 when the database answers, collections are prepared and topics are joined; the parts that are missing by name."""
+    life: Lifetime = request.app.state.life
+    missing = await life.missing()
+    return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+
+@_probes.get("/metrics")
+async def metrics() -> Response:
+    """Prometheus text."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@_probes.get("/statusz")
+async def statusz(request: Request) -> dict[str, Any]:
+    """What `bina status` shows of this service."""
+    life: Lifetime = request.app.state.life
+    return await life.status()
