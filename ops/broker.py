@@ -59,6 +59,7 @@ async def start(
     data: Path,
     port: int,
     controller_port: int,
+    log: Path,
     *,
     timeout: float = 60.0,  # noqa: ASYNC109 - bounds a child's start, not an await
     variable: str = "BINA_KAFKA_PORT",
@@ -72,7 +73,6 @@ async def start(
     classpath = f"{await asyncio.to_thread(jars.install, progress)}/*"
     settings = _write_settings(data, port, controller_port)
     _format(data, settings, classpath)
-    log = data / "kafka.log"
     command = [str(_java()), *_JVM, f"-Dlog4j2.configurationFile={_LOG4J}", "-cp", classpath, _MAIN, str(settings)]
     process = children.spawn(command, log)
     try:

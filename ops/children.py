@@ -64,6 +64,18 @@ def stop(pid: int, grace: float = _GRACE_SECONDS) -> None:
     psutil.wait_procs([*alive, *lingering], timeout=5.0)
 
 
+def end_orphans(head: int, born_at: float) -> None:
+    """Kill what a dead child of ours left behind in its process group."""
+    if born(head) is not None:  # the number is in use again: the group is not ours
+        return
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == head and process.create_time() >= born_at:
+                process.kill()
+        except (ProcessLookupError, PermissionError, psutil.Error):
+            continue
+
+
 def _family(pid: int) -> list[psutil.Process]:
     try:
         head = psutil.Process(pid)
@@ -86,6 +98,17 @@ def born(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.NoSuchProcess:
         return None
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process and all it started."""
+    total = 0
+    for process in _family(pid):
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total
 
 
 def tail(log: Path, lines: int = 5) -> str:

@@ -5,24 +5,16 @@ import importlib.util
 import os
 import secrets
 import subprocess
-from collections.abc import AsyncGenerator, Awaitable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from chassis.mongo import Mongo, MongoError
 from ops import children, machine
+from ops.mongo_setup import REPLICA_SET, administering, administrator_url, make_primary
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
-REPLICA_SET = "bina"
-ADMIN = "bina-admin"
-_ALREADY_INITIALIZED = 23
-_NOT_YET_LOADED = 94
-_CLOSED = {13, 51003}  # unauthorised, user exists: the localhost exception ended with the first user
 _FLAGS = (
     f"--replSet={REPLICA_SET} --bind_ip={machine.LOOPBACK} --nounixsocket --networkMessageCompressors=snappy,zstd --wiredTigerCacheSizeGB=0.25 --oplogSize=512"
-    " --setParameter=diagnosticDataCollectionEnabled=false --logappend"
+    " --setParameter=diagnosticDataCollectionEnabled=false"
 ).split()
 
 
@@ -56,12 +48,7 @@ def binary() -> Path:
     return found
 
 
-def admin_url(port: int, password: str) -> str:
-    """The administrator's URL of a mongod on this loopback port."""
-    return f"mongodb://{ADMIN}:{quote(password, safe='')}@{machine.LOOPBACK}:{port}/?replicaSet={REPLICA_SET}&authSource=admin"
-
-
-async def start(data: Path, port: int, password: str, *, timeout: float = 60.0, variable: str = "BINA_MONGO_PORT") -> Mongod:  # noqa: ASYNC109 - bounds a child's start, not an await
+async def start(data: Path, port: int, password: str, log: Path, *, timeout: float = 60.0, variable: str = "BINA_MONGO_PORT") -> Mongod:  # noqa: ASYNC109 - bounds a child's start, not an await
     """Start mongod on its directory and return when it is primary and has taken a majority write. Raises Trouble."""
     executable = binary()
     machine.require_port(port, "mongod", variable)
@@ -69,8 +56,7 @@ async def start(data: Path, port: int, password: str, *, timeout: float = 60.0, 
     store = data / "db"
     store.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = _key_file(data)
-    log = data / "mongod.log"
-    process = children.spawn([str(executable), *_FLAGS, f"--dbpath={store}", f"--port={port}", f"--keyFile={key}", f"--logpath={log}"], data / "mongod.out")
+    process = children.spawn([str(executable), *_FLAGS, f"--dbpath={store}", f"--port={port}", f"--keyFile={key}"], log)
     try:
         async with asyncio.timeout(timeout):
             await _ready(process, port, password)
@@ -82,7 +68,7 @@ async def start(data: Path, port: int, password: str, *, timeout: float = 60.0, 
                 f"mongod did not become ready ({cause}); read {log}, whose last lines stand above.",
             ) from cause
         raise
-    return Mongod(process=process, port=port, url=admin_url(port, password))
+    return Mongod(process=process, port=port, url=administrator_url(f"{machine.LOOPBACK}:{port}", password))
 
 
 def _key_file(data: Path) -> Path:
@@ -94,16 +80,17 @@ def _key_file(data: Path) -> Path:
 
 
 async def _ready(process: "subprocess.Popen[bytes]", port: int, password: str) -> None:
+    address = f"{machine.LOOPBACK}:{port}"
     while process.poll() is None:
         try:
             await _connect(port)
-            await _make_primary(port, password)
+            await make_primary(address, password)
             break
         except OSError:
             await asyncio.sleep(0.05)
     else:
         raise ChildProcessError(f"exit {process.returncode}")
-    async with closing(admin_url(port, password)) as mongo:
+    async with administering(administrator_url(address, password)) as mongo:
         await mongo.update("bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True)  # a majority write: readiness is to take one
 
 
@@ -111,41 +98,3 @@ async def _connect(port: int) -> None:
     _, writer = await asyncio.open_connection(machine.LOOPBACK, port)
     writer.close()
     await writer.wait_closed()
-
-
-@asynccontextmanager
-async def closing(url: str) -> AsyncGenerator[Mongo]:
-    """The `admin` database of a server, as long as the block."""
-    mongo = Mongo(url, "admin", "pymongo", app="bina-ops")
-    try:
-        yield mongo
-    finally:
-        await mongo.close()
-
-
-async def _make_primary(port: int, password: str) -> None:
-    """Make the replica set and its administrator on an empty directory, over the localhost exception; afterwards follow a changed port."""
-    here = f"{machine.LOOPBACK}:{port}"
-    direct = f"mongodb://%s{here}/?directConnection=true&authSource=admin"
-    async with closing(direct % "") as nobody, closing(direct % f"{ADMIN}:{quote(password, safe='')}@") as administrator:
-        await _unless({_ALREADY_INITIALIZED, *_CLOSED}, nobody.client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": here}]}))
-        while not (hello := await nobody.client.admin.command("hello"))["isWritablePrimary"]:
-            if "setName" not in hello:  # it knows itself by no address it listens on: started on another port
-                await _unless({_NOT_YET_LOADED}, _move(administrator, here))
-            await asyncio.sleep(0.05)
-        await _unless(_CLOSED, nobody.client.admin.command("createUser", ADMIN, pwd=password, roles=["root"]))
-
-
-async def _move(administrator: Mongo, here: str) -> None:
-    config = (await administrator.client.admin.command("replSetGetConfig"))["config"]
-    config["members"][0]["host"] = here
-    await administrator.client.admin.command("replSetReconfig", {**config, "version": config["version"] + 1}, force=True)
-
-
-async def _unless(expected: set[int], command: Awaitable[object]) -> None:
-    """Run a command that may be refused with one of these codes: it was carried out at an earlier start, or the next round asks again."""
-    try:
-        await command
-    except MongoError as refused:
-        if getattr(refused, "code", None) not in expected:
-            raise

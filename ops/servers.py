@@ -20,7 +20,7 @@ FAILED = "failed"
 @asynccontextmanager
 async def running_mongod(data: Path) -> AsyncGenerator[str]:
     """The administrator's URL of a mongod that lives as long as the block."""
-    server = await mongod.start(data, machine.free_ports(1)[0], secrets.token_hex(16))
+    server = await mongod.start(data, machine.free_ports(1)[0], secrets.token_hex(16), data / "mongod.log")
     try:
         yield server.url
     finally:
@@ -31,7 +31,7 @@ async def running_mongod(data: Path) -> AsyncGenerator[str]:
 async def running_kafka(data: Path) -> AsyncGenerator[str]:
     """The bootstrap address of a Kafka that lives as long as the block."""
     port, controller_port = machine.free_ports(2)
-    server = await broker.start(data, port, controller_port)
+    server = await broker.start(data, port, controller_port, data / "kafka.log")
     try:
         yield server.bootstrap
     finally:

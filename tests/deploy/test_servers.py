@@ -29,11 +29,11 @@ def test_mongod_commits_transactions(mongo_url: str, database: str) -> None:
 
 
 async def test_mongod_keeps_its_data_when_it_is_killed_and_started_on_another_port(tmp_path: Path) -> None:
-    first = await mongod.start(tmp_path, machine.free_ports(1)[0], "secret")
+    first = await mongod.start(tmp_path, machine.free_ports(1)[0], "secret", tmp_path / "log")
     with pymongo.MongoClient[dict[str, object]](first.url) as client:
         client["kept"]["things"].insert_one({"_id": 1})
     children.end(first.process, grace=0)
-    second = await mongod.start(tmp_path, machine.free_ports(1)[0], "secret")
+    second = await mongod.start(tmp_path, machine.free_ports(1)[0], "secret", tmp_path / "log")
     try:
         with pymongo.MongoClient[dict[str, object]](second.url) as client:
             assert client["kept"]["things"].count_documents({}) == 1
@@ -47,7 +47,7 @@ async def test_a_port_that_is_taken_is_named_with_who_holds_it(tmp_path: Path) -
         holder.listen()
         port = holder.getsockname()[1]
         with pytest.raises(Trouble, match=rf"Porta {port} .* sedang dipakai python.* \(pid \d+\): .*BINA_MONGO_PORT"):
-            await mongod.start(tmp_path, port, "secret")
+            await mongod.start(tmp_path, port, "secret", tmp_path / "log")
 
 
 async def test_kafka_keeps_its_records_when_it_is_killed_and_started_on_other_ports(tmp_path: Path) -> None:
@@ -61,13 +61,13 @@ async def test_kafka_keeps_its_records_when_it_is_killed_and_started_on_other_po
             await producer.stop()
 
     ports = machine.free_ports(4)
-    first = await broker.start(tmp_path, ports[0], ports[1])
+    first = await broker.start(tmp_path, ports[0], ports[1], tmp_path / "log")
     try:
         await ensure_topic(first.bootstrap, "things", partitions=1)
         assert await offset_of_next(first.bootstrap) == 0
     finally:
         children.end(first.process, grace=0)
-    second = await broker.start(tmp_path, ports[2], ports[3])
+    second = await broker.start(tmp_path, ports[2], ports[3], tmp_path / "log")
     try:
         assert await offset_of_next(second.bootstrap) == 1
     finally:

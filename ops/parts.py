@@ -1,0 +1,94 @@
+"""The one table of what runs: parts, ports, secrets, who is told what. Not here: how anything is started."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops import machine
+from ops.trouble import Trouble
+
+BASE_PORT = 7080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A loopback port: `base + offset`, or the one its own variable names."""
+
+    name: str
+    offset: int
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that moves this one port."""
+        return f"BINA_{self.name.upper().replace('-', '_')}_PORT"
+
+    @property
+    def port(self) -> int:
+        """The port in force. Raises Trouble when it is no port number."""
+        own = os.environ.get(self.variable)
+        return _number(self.variable, own) if own else _number("BINA_PORT", os.environ.get("BINA_PORT") or str(BASE_PORT)) + self.offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A process of ours: `python -m <module>`, told by `<NAME>_...`, with a database of its own."""
+
+    name: str
+    module: str
+    listener: Listener
+    keys: tuple[str, ...] = ()  # 32 random bytes each, as hex text, beside the audit key that all have
+    signing_keys: tuple[str, ...] = ()  # Ed25519 beside the one that signs its calls to the others
+
+    @property
+    def prefix(self) -> str:
+        """What its variables begin with."""
+        return self.name.upper()
+
+
+STAFF = Listener(name="staff", offset=0)
+SHOP = Listener(name="shop", offset=1)
+CERTIFICATE = Listener(name="certificate", offset=2)
+PARTNER = Listener(name="partner", offset=3)
+MONGOD = Listener(name="mongo", offset=8)
+KAFKA = Listener(name="kafka", offset=9)
+KAFKA_CONTROLLER = Listener(name="kafka-controller", offset=10)
+
+SERVICES = (
+    Service(name="training", module="services.training", listener=Listener(name="training", offset=4), keys=("master_key", "lookup_key")),
+    Service(name="certification", module="services.certification", listener=Listener(name="certification", offset=5), keys=("name_key",)),
+    Service(name="marketplace", module="services.marketplace", listener=Listener(name="marketplace", offset=6)),
+    Service(name="manpower", module="services.manpower", listener=Listener(name="manpower", offset=7)),
+)
+GATEWAY = Service(name="gateway", module="gateway", listener=STAFF, signing_keys=("issuer_key",))
+OURS = (*SERVICES, GATEWAY)
+HOST_GROUPS = (STAFF, SHOP, CERTIFICATE, PARTNER)
+
+
+def settings_of(service: Service, secrets: Path, kafka: str) -> dict[str, str]:
+    """The environment that this service adds to ours; secrets are files, so that no process list shows them."""
+    told = {
+        "BINA_ENVIRONMENT": "development",
+        "BINA_KAFKA": kafka,
+        f"{service.prefix}_PORT": str(service.listener.port),
+        f"{service.prefix}_SECRETS_DIR": str(secrets / service.name),
+        f"{service.prefix}_TRUSTED_KEYS": str(secrets / "trusted"),
+    }
+    told |= {f"{service.prefix}_{peer.prefix}_URL": f"http://{machine.LOOPBACK}:{peer.listener.port}" for peer in OURS if peer is not service}
+    if service is GATEWAY:
+        told |= {f"GATEWAY_{group.name.upper()}_PORT": str(group.port) for group in HOST_GROUPS}
+    return told
+
+
+def named(name: str, known: Iterable[str]) -> str:
+    """The name, when it is one of the known. Raises Trouble that lists them."""
+    names = sorted(known)
+    if name not in names:
+        raise Trouble(f"Tidak ada bagian {name!r}; yang ada: {', '.join(names)}.", f"There is no part {name!r}; there are: {', '.join(names)}.")
+    return name
+
+
+def _number(variable: str, value: str) -> int:
+    if value.isdecimal() and 1024 <= int(value) <= 65000:  # noqa: PLR2004 - unprivileged, with room for the offsets
+        return int(value)
+    raise Trouble(f"{variable}={value!r} bukan nomor porta: pilih antara 1024 dan 65000.", f"{variable}={value!r} is no port number: choose one from 1024 to 65000.")
