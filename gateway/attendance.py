@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive
 
-    from gateway.identity.revocations import Revocations
+    from gateway.identity.withdrawn import Revocations
     from gateway.passage import Passage
 
 PATIENCE_SECONDS = 0.2  # most answers are complete before anybody could have left; only the others cost a task
@@ -79,9 +79,3 @@ class OpenStreams:
         """End all of them, because the gateway drains: clients come back to another replica."""
         for attendant in list(self.open):
             attendant.end(StreamEnded("draining") if attendant.crossing.status else ServiceAway())
-
-    async def watch(self, every: float) -> None:
-        """Look for revoked callers for ever, every so many seconds."""
-        while True:
-            await asyncio.sleep(every)
-            self.end_revoked()

@@ -68,7 +68,7 @@ def to_service(scope: Scope, crossing: Passage) -> list[tuple[str, str]]:
         *passed,
         ("authorization", f"Bearer {crossing.internal_token}"),
         ("x-request-id", crossing.request_id),
-        ("x-request-deadline", f"{time.time() + left:.3f}"),
+        ("x-request-deadline", str(round((time.time() + left) * 1000))),
         *([("traceparent", crossing.traceparent)] if crossing.traceparent else []),
     ]
 

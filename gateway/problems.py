@@ -66,12 +66,6 @@ class TokenRefused(Unauthenticated):
     """No token, or one that proves nothing: why is told to nobody outside."""
 
 
-class GrantChoiceNeeded(Forbidden):
-    """Several grants are in force and none was chosen by the header `acting-grant`."""
-
-    title = "Pilih tugas yang sedang dijalankan"
-
-
 class OriginRefused(Forbidden):
     """A browser page of another origin asks, and that origin was not let in."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -46,12 +45,6 @@ class Routes:
         self.problems = problems
         log.error("routes refused, the former table stays", generation=self.generation, problems=problems)
         return False
-
-    async def watch(self, every: float) -> None:
-        """Refresh for ever, every so many seconds."""
-        while True:
-            await asyncio.sleep(every)
-            self.refresh()
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

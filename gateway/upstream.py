@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from yarl import URL
@@ -45,6 +46,17 @@ class Upstream:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+
+    async def read(self, service: str, path: str, seconds: float) -> tuple[int, Mapping[str, Any]]:
+        """The status and JSON object that a service gives for one of its own open paths; ServiceAway when it gives none in time."""
+        if self._session is None:
+            raise ServiceAway
+        try:
+            async with asyncio.timeout(seconds), self._session.get(self._origins[service] + path, allow_redirects=False) as response:
+                content = await response.json(content_type=None)
+                return response.status, cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ServiceAway from error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)

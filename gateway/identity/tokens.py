@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.identity.keys import Clock, Keys
-    from gateway.identity.revocations import Revocations
+    from gateway.identity.withdrawn import Revocations
 
 ALGORITHMS = frozenset({"EdDSA", "RS256", "ES256"})
 LONGEST_TOKEN = 8_192
@@ -125,7 +125,8 @@ async def _identity(content: Mapping[str, Any], issuer: Issuer, chosen_grant: st
         identity = await issuer.grants_of(issuer.name, subject, chosen_grant)
     else:
         identity = Identity(subject=subject, role=_role(content.get("role")), claims=_claims(content.get("claims", {})))
-    return replace(identity, token_id=str(content.get("jti", "")), issued_at=float(content.get("iat", 0)), expires_at=float(content["exp"]))
+    expires = float(content["exp"])
+    return replace(identity, token_id=str(content.get("jti", "")), issued_at=float(content.get("iat", 0)), expires_at=min(expires, identity.expires_at or expires))
 
 
 def _role(role: object) -> str:

@@ -1,4 +1,4 @@
-"""The tokens and subjects whose trust was withdrawn, as held in memory and asked on every request. Not here: who withdraws it (revoked/)."""
+"""The tokens and subjects whose trust was withdrawn, as held in memory and asked on every request. Not here: who withdraws it (gateway/revocations)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,68 @@
+"""`python -m gateway`: every host group and the internal side in one process."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+
+from chassis import telemetry
+from chassis.settings import SettingsInvalid
+from gateway.app import create_app
+from gateway.protocol import GuardedProtocol
+from gateway.routes import RoutesInvalid
+from gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from gateway.door import Door
+
+KEEP_ALIVE_SECONDS = 30
+BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """Tells the door at the first signal, so that nothing open-ended holds up the end."""
+
+    def __init__(self, config: uvicorn.Config, door: Door) -> None:
+        super().__init__(config)
+        self._door = door
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._door.drain()
+        super().handle_exit(sig, frame)
+
+
+def sockets(settings: GatewaySettings) -> list[socket.socket]:
+    """Listening sockets: the host groups' ports in development, one public port in production, and the internal port."""
+    ports = (*(settings.ports or (settings.port,)), settings.internal_port)
+    return [socket.create_server((settings.host, port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET, backlog=BACKLOG) for port in ports]
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    settings = cast("GatewaySettings", GatewaySettings.load())
+    telemetry.configure("gateway", settings.log_level)
+    telemetry.trace_to("gateway", settings.trace_ratio, None)
+    try:
+        door = create_app(settings)
+    except RoutesInvalid as error:
+        raise SettingsInvalid(f"{settings.routes_file.name} cannot be used:\n  " + "\n  ".join(error.problems)) from None
+    config = uvicorn.Config(
+        door,
+        loop="uvloop",
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    Server(config, door).run(sockets(settings))
+
+
+main()

@@ -1,0 +1,118 @@
+"""The composition root: what stands between the outside and the services, in order; nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from chassis import web
+from chassis.auth import Signer
+from gateway.attendance import OpenStreams
+from gateway.documents import Documents
+from gateway.door import Door
+from gateway.grants import api as grants
+from gateway.health import Readiness, ServicesHealth
+from gateway.identity import development, issuers
+from gateway.identity.book import Book
+from gateway.identity.tokens import Tokens
+from gateway.identity.withdrawn import Revocations
+from gateway.lifetime import GatewayLifetime
+from gateway.middleware import (
+    answers,
+    authentication,
+    authorisation,
+    bodies,
+    breakers,
+    browsers,
+    cors,
+    deadlines,
+    front,
+    hosts,
+    in_flight,
+    internal_tokens,
+    metering,
+    own_pages,
+    rates,
+    retries,
+    routing,
+    tracing,
+)
+from gateway.permissions import RULES, Rules
+from gateway.reload import Routes
+from gateway.revocations import api as revocations
+from gateway.routes import Group
+from gateway.transaction import Transaction
+from gateway.upstream import Upstream
+from gateway.users import api as users
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from gateway.settings import GatewaySettings
+
+DOCUMENT_SECONDS = 5.0
+
+
+def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
+    """The gateway. RoutesInvalid when routes.toml cannot be used."""
+    routes = Routes(settings.routes_file, rules)
+    withdrawn = Revocations()
+    streams = OpenStreams(withdrawn)
+    upstream = Upstream(settings.origins, streams)
+    internal = web.create_app(
+        web.Service(name="gateway", settings=settings, transaction=Transaction, routers=(users.internal, grants.internal, revocations.internal)), lifetime=GatewayLifetime
+    )
+    life: GatewayLifetime = internal.state.life
+    book = Book(life.engine, withdrawn)
+    readiness = Readiness(life.missing)
+    development_key = issuers.development_key(settings)
+    jwks = [development.public_jwk(development_key)] if development_key else []
+
+    async def document(service: str) -> Mapping[str, Any]:
+        _, content = await upstream.read(service, "/openapi.json", DOCUMENT_SECONDS)
+        return content
+
+    public = stacked(
+        upstream,
+        partial(hosts.HostGroups, names={name: group for group in Group for name in settings.hosts_of(group)}, ports=settings.ports, proxies=settings.trusted_proxies),
+        tracing.RequestIds,
+        metering.Metering,
+        answers.Answers,
+        partial(browsers.BrowserHeaders, https=settings.environment == "production"),
+        partial(cors.Cors, origins=settings.cors_origins),
+        partial(own_pages.OwnPages, documents=Documents(routes, document, time.monotonic), jwks=jwks, is_ready=readiness),
+        front.NeutralFront,
+        partial(routing.Routing, routes=routes),
+        bodies.BodyLimit,
+        partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, book.identity_of), withdrawn, time.time)),
+        authorisation.Authorisation,
+        partial(rates.RateLimit, storage=rates.ProcessMemory(time.time), clock=time.time),
+        partial(in_flight.InFlightCap, routes=routes),
+        deadlines.Deadlines,
+        retries.Retries,
+        partial(breakers.CircuitBreakers, services=settings.origins, clock=time.monotonic),
+        partial(internal_tokens.InternalTokens, signer=Signer("gateway", settings.signing_key.get_secret_value()), rules=rules, clock=time.monotonic),
+    )
+    life.door = lambda: {"routes": {"generation": routes.generation, "count": len(routes.table.routes), "problems": list(routes.problems)}}
+    inside = ServicesHealth(internal, settings.origins, upstream)
+    return Door(
+        public=public,
+        inside=inside,
+        internal=internal,
+        internal_port=settings.internal_port,
+        routes=routes,
+        upstream=upstream,
+        streams=streams,
+        book=book,
+        readiness=readiness,
+    )
+
+
+def stacked(inner: ASGIApp, *layers: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
+    """The app with these layers around it, the first one outermost."""
+    app = inner
+    for layer in reversed(layers):
+        app = layer(app)
+    return app

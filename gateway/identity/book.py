@@ -1,0 +1,47 @@
+"""What the gateway's own database says of callers: grants and revocations, read with the gateway's own use cases. Not here: what a token says."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from chassis.auth import system
+from chassis.errors import Busy
+from chassis.ids import new_id
+from chassis.mongo import MongoError
+from chassis.runner import Engine, Runner
+from chassis.unit_of_work import Cause
+from gateway.grants import usecases as grants
+from gateway.problems import IdentityAway
+from gateway.revocations import usecases as revocations
+from gateway.revocations.rules import Kind
+
+if TYPE_CHECKING:
+    from gateway.identity.caller import Identity
+    from gateway.identity.withdrawn import Revocations
+
+SECONDS = 3.0
+
+
+class Book:
+    """Asks the database through the engine."""
+
+    def __init__(self, engine: Engine[Any], withdrawn: Revocations) -> None:
+        self._engine, self._withdrawn = engine, withdrawn
+
+    async def identity_of(self, issuer: str, external: str, chosen_grant: str) -> Identity:
+        """The caller under the grant they act in; IdentityAway while the database does not answer."""
+        try:
+            return await self._runner()(partial(grants.identity_of, issuer, external, chosen_grant))
+        except (MongoError, Busy) as error:
+            raise IdentityAway from error
+
+    async def refresh(self) -> None:
+        """Bring what is held in memory of revocations up to date; MongoError or Busy leaves it as it is."""
+        found = await self._runner()(revocations.in_force)
+        tokens = [revocation.target for revocation in found if revocation.kind is Kind.TOKEN]
+        subjects = [(revocation.target, revocation.at.timestamp()) for revocation in found if revocation.kind is Kind.SUBJECT]
+        self._withdrawn.put(tokens, subjects)
+
+    def _runner(self) -> Runner[Any]:
+        return Runner(self._engine, Cause(caller=system("gateway"), correlation_id=new_id()), seconds=SECONDS)

@@ -1,0 +1,30 @@
+"""How trust is withdrawn: asked by manpower for the people and systems of agencies and employers."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from chassis import web
+from gateway.revocations import usecases
+from gateway.revocations.rules import Kind
+from gateway.transaction import Run
+
+internal = APIRouter(dependencies=[web.asked_by("manpower", purposes=("manage-access",))])
+
+
+class RevocationBody(BaseModel):
+    """What to revoke: one token by its `jti`, or all that a user of ours holds now."""
+
+    model_config = web.STRICT
+
+    kind: Kind
+    target: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@internal.post("/internal/revocations", status_code=204)
+async def revoke(body: RevocationBody, run: Run) -> None:
+    """Revoke; effective within seconds, also for streams."""
+    use_case = usecases.revoke_token if body.kind is Kind.TOKEN else usecases.revoke_subject
+    await run(partial(use_case, body.target))

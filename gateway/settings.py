@@ -1,0 +1,96 @@
+"""What the gateway is told: GATEWAY_... and the shared names."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
+
+from chassis.settings import Settings
+from gateway.identity.tokens import ALGORITHMS
+from gateway.routes import Group
+
+INTERNAL_PORT_OFFSET = 9
+
+
+def _listed(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Networks = Annotated[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class IssuerSettings(BaseModel):
+    """An OIDC issuer to trust. `roles_from`: our own grants, or the token's members `role` and `claims` as the development issuer writes them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str
+    audience: str
+    jwks_uri: str = ""
+    algorithms: frozenset[Literal["EdDSA", "RS256", "ES256"]] = frozenset(ALGORITHMS)  # pyright: ignore[reportAssignmentType] - the same names
+    roles_from: Literal["grants", "token"] = "grants"
+
+
+class GatewaySettings(Settings, prefix="GATEWAY_"):
+    """Names are comma-separated lists; `issuers` and `cors_origins` are JSON. In development the ports base+0..3 are the groups, in the order of Group."""
+
+    training_url: str
+    certification_url: str
+    marketplace_url: str
+    manpower_url: str
+    routes_file: Path = Path(__file__).with_name("routes.toml")
+    staff_hosts: Names = ("staff.localhost",)
+    shop_hosts: Names = ("shop.localhost",)
+    certificate_hosts: Names = ("certificate.localhost",)
+    partner_hosts: Names = ("partner.localhost",)
+    issuers: tuple[IssuerSettings, ...] = ()
+    development_key: SecretStr = SecretStr("")
+    cors_origins: dict[Group, frozenset[str]] = Field(default_factory=dict[Group, frozenset[str]])
+    trusted_proxies: Networks = ()
+    drain_seconds: int = Field(10, ge=1, le=300)
+
+    @model_validator(mode="after")
+    def _fit_for_its_place(self) -> Self:
+        problems: list[str] = []
+        if self.environment == "production":
+            problems += ["GATEWAY_DEVELOPMENT_KEY: the built-in issuer is for development only"] * bool(self.development_key.get_secret_value())
+            problems += [f"GATEWAY_{group.upper()}_HOSTS: name the hosts" for group in Group if any(name.endswith("localhost") for name in self.hosts_of(group))]
+            urls = [url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri) if url]
+            problems += [f"GATEWAY_ISSUERS: {url} is not https" for url in urls if not url.startswith("https://")]
+        names = [name for group in Group for name in self.hosts_of(group)]
+        problems += [f"{name} belongs to two host groups" for name in sorted({name for name in names if names.count(name) > 1})]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def hosts_of(self, group: Group) -> tuple[str, ...]:
+        """The host names of a group; the host of PUBLIC_ORIGIN belongs to the certificate group."""
+        names: dict[Group, tuple[str, ...]] = {
+            Group.STAFF: self.staff_hosts,
+            Group.SHOP: self.shop_hosts,
+            Group.CERTIFICATE: (*self.certificate_hosts, urlsplit(self.public_origin).hostname or ""),
+            Group.PARTNER: self.partner_hosts,
+        }
+        return tuple(dict.fromkeys(name.lower() for name in names[group] if name))
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Where each service answers."""
+        urls = {"training": self.training_url, "certification": self.certification_url, "marketplace": self.marketplace_url, "manpower": self.manpower_url}
+        return {service: url.rstrip("/") for service, url in urls.items()}
+
+    @property
+    def ports(self) -> dict[int, Group]:
+        """The ports of the groups in development; none in production, where only names count."""
+        return {self.port + offset: group for offset, group in enumerate(Group)} if self.environment == "development" else {}
+
+    @property
+    def internal_port(self) -> int:
+        """Where probes, metrics and the internal API are served."""
+        return self.port + INTERNAL_PORT_OFFSET
