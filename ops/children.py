@@ -44,24 +44,25 @@ def _leash(parent: int) -> Callable[[], None]:
 
 def end(child: "subprocess.Popen[bytes]", grace: float = _GRACE_SECONDS) -> None:
     """`stop` for a child of ours, which must also be waited for."""
-    stop(child.pid, grace)
+    stop(child.pid, grace=grace)
     child.wait()
 
 
-def stop(pid: int, grace: float = _GRACE_SECONDS) -> None:
-    """End the process and everything it started: SIGTERM, after `grace` seconds SIGKILL; returns when they are gone."""
-    family = _family(pid)
-    for process in family[:1]:
-        _send(process, signal.SIGTERM)
-    gone, alive = psutil.wait_procs(family[:1], timeout=grace)
-    del gone
-    rest = [process for process in family[1:] if process.is_running()]
-    for process in rest:
-        _send(process, signal.SIGTERM)
-    _, lingering = psutil.wait_procs(rest, timeout=2.0)
+def stop(*pids: int, grace: float = _GRACE_SECONDS) -> None:
+    """End these processes and everything they started: SIGTERM to all, after `grace` seconds SIGKILL; returns when they are gone."""
+    heads = [process for pid in pids for process in _family(pid)[:1]]
+    rest = [process for pid in pids for process in _family(pid)[1:]]
+    _, alive = _end(heads, grace)
+    _, lingering = _end([process for process in rest if process.is_running()], min(grace, 2.0))
     for process in [*alive, *lingering]:
         _send(process, signal.SIGKILL)
     psutil.wait_procs([*alive, *lingering], timeout=5.0)
+
+
+def _end(processes: list[psutil.Process], grace: float) -> tuple[list[psutil.Process], list[psutil.Process]]:
+    for process in processes:
+        _send(process, signal.SIGTERM)
+    return psutil.wait_procs(processes, timeout=grace)
 
 
 def end_orphans(head: int, born_at: float) -> None:
@@ -100,10 +101,10 @@ def born(pid: int) -> float | None:
         return None
 
 
-def resident_bytes(pid: int) -> int:
-    """Memory of a process and all it started."""
+def resident_bytes(pid: int, *, family: bool = True) -> int:
+    """Memory of a process, and of all it started unless told otherwise."""
     total = 0
-    for process in _family(pid):
+    for process in _family(pid)[: None if family else 1]:
         try:
             total += process.memory_info().rss
         except psutil.NoSuchProcess:

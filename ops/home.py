@@ -12,6 +12,7 @@ from typing import Any, TextIO, cast
 
 from ops import children
 
+_LEFTOVER_SECONDS = 5.0  # short: what outlived its supervisor may be killed at any time without loss
 ROOT = Path(__file__).parent.parent
 
 
@@ -54,16 +55,18 @@ def remember(part: str, pid: int) -> None:
 
 def end_leftovers() -> None:
     """End what an earlier start left behind: it was killed, or its machine was."""
-    for record in sorted(_runs().glob("*.pid")):
+    found: list[Ran] = []
+    records = sorted(_runs().glob("*.pid"))
+    for record in records:
         try:
             noted = cast("dict[str, Any]", json.loads(record.read_text()))
-            ran = Ran(int(noted["pid"]), float(noted["born"]))
+            found.append(Ran(int(noted["pid"]), float(noted["born"])))
         except (ValueError, KeyError):  # a disk that was full or a power cut leaves a file empty
-            record.unlink()
             continue
-        if ran.alive():
-            children.stop(ran.pid)
+    children.stop(*(ran.pid for ran in found if ran.alive()), grace=_LEFTOVER_SECONDS)
+    for ran in found:
         children.end_orphans(ran.pid, ran.born)
+    for record in records:
         record.unlink()
 
 

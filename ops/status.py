@@ -49,7 +49,7 @@ async def look() -> dict[str, Any]:
         "outbox": {"unsent": total("outbox", "unsent"), "oldest_seconds": longest("outbox"), "stopped_keys": total("outbox", "stopped_keys")},
         "parked": {"events": total("parked", "events"), "keys": total("parked", "keys")},
         "early": {"waiting": total("early", "waiting"), "oldest_seconds": longest("early")},
-        "rss_mib": round(sum(part["rss_mib"] for part in seen) + _memory(runner), 1),
+        "rss_mib": round(sum(part["rss_mib"] for part in seen) + (_own_memory(runner) if runner else 0), 1),
     }
 
 
@@ -98,6 +98,10 @@ def _part(name: str, address: str, told: dict[str, Any], *, ready: bool, version
 
 def _memory(pid: int | None) -> float:
     return round(children.resident_bytes(pid) / machine.MIB, 1) if pid else 0.0
+
+
+def _own_memory(pid: int) -> float:
+    return children.resident_bytes(pid, family=False) / machine.MIB
 
 
 def _version() -> str:
