@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NewType
+from typing import Annotated, NewType
+
+from pydantic import Field
 
 Rupiah = NewType("Rupiah", int)
 """Whole rupiah; there is no smaller unit and no fraction."""
+
+Idr = Annotated[int, Field(strict=True, ge=0, le=999_999_999_999)]
+"""Rupiah as a request may give them: a JSON integer, no text, no fraction."""
 
 Bps = NewType("Bps", int)
 """Basis points: 1/10,000."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-_TEXTS = {
+_TEXTS: dict[str, str] = {
     "stock_short": "Stok tidak cukup; tersisa {available}.",
+    "needs_legal_confirmation": "Pembagian ini menunggu kepastian hukum.",
 }
 
 

@@ -94,7 +94,7 @@ def test_a_premi_pool_is_given_out_whole_by_work_units(pool: int, batches: list[
     work=st.lists(st.integers(0, 99), min_size=1, max_size=8).filter(any),
 )
 def test_every_sale_is_booked_whole_and_balanced(paid: int, cost: int, shares: tuple[int, int, int], base: ShareBase, work: list[int]) -> None:
-    journals = sale(paid, cost, terms(shares, base), made(1, **{f"p{person}": units for person, units in enumerate(work)}))
+    journals = sale(paid, cost, terms(shares, base), Made(batch_id="b1", qty=1, work={f"p{person}": units for person, units in enumerate(work)}))
     for booked in journals:
         ledger.check(booked)
     held = proceeds.parties_of(journals)

@@ -272,6 +272,16 @@ def month_for(log: WorkLog, workshop: Workshop) -> WorkMonth:
     )
 
 
+def empty_month(month: WorkMonth, participant_ref: str) -> WorkMonth:
+    """The same month of another participant, still empty."""
+    return replace(month, id=month_id(participant_ref, month.workshop_id, month.month), participant_ref=participant_ref, units=0, version=0)
+
+
+def of_survivor(log: WorkLog, participant_ref: str) -> WorkLog:
+    """The log under the surviving reference of a merge."""
+    return replace(log, participant_ref=participant_ref)
+
+
 def count(month: WorkMonth, units: int) -> tuple[WorkMonth, list[WorkLogged]]:
     """Add units (or take away, after a correction), and tell the whole month."""
     after = replace(month, units=month.units + units)

@@ -14,7 +14,7 @@ from services.marketplace.money import Rupiah, total
 from services.marketplace.payments.rules import Charge
 from services.marketplace.policies.rules import Terms
 from services.marketplace.proceeds.rules import Division
-from services.marketplace.stock.rules import Portion
+from services.marketplace.stock.rules import Held, Portion, share_out, stock_id
 
 OrderId = NewType("OrderId", str)
 
@@ -123,6 +123,9 @@ UNPAID = frozenset({State.PLACED, State.AWAITING_PAYMENT})
 HELD_GOODS = frozenset({State.PAID, State.PACKED})
 """Paid for and still in the house."""
 
+GONE_GOODS = frozenset({State.SHIPPED, State.DELIVERED, State.COMPLETED})
+"""Paid for and out of the house."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
@@ -183,6 +186,28 @@ class Order:
     def order_ref(self) -> str:
         """The name of the first and only attempt to pay it."""
         return f"{self.id}-1"
+
+
+def filled(lines: Sequence[Line], held: Mapping[str, Sequence[Portion]]) -> tuple[Line, ...]:
+    """The lines with their goods: `held` has the portions of each SKU, which the lines of that SKU share in their order."""
+    portions: dict[int, tuple[Portion, ...]] = {}
+    for sku, parts in held.items():
+        places = [place for place, line in enumerate(lines) if line.sku == sku]
+        portions.update(zip(places, share_out(parts, [lines[place].qty for place in places]), strict=True))
+    return tuple(replace(line, portions=portions[place]) for place, line in enumerate(lines))
+
+
+def with_goods(order: Order, held: Mapping[str, Sequence[Portion]]) -> Order:
+    """A late-paid order with the goods it gets now: price and terms stay, batches and cost are those of the goods."""
+    return replace(order, lines=filled(order.lines, held))
+
+
+def goods(order: Order) -> tuple[Held, ...]:
+    """What the order holds of each stock, in the order of their ids."""
+    parts: dict[str, list[Portion]] = {}
+    for line in order.lines:
+        parts.setdefault(stock_id(line.sku, order.location), []).extend(line.portions)
+    return tuple(Held(stock_id=key, portions=tuple(parts[key])) for key in sorted(parts))
 
 
 def order_of(order_ref: str) -> OrderId:

@@ -53,7 +53,7 @@ _STATUS = {
     "refund": Status.REFUNDED,
     "partial_refund": Status.PARTIAL_REFUND,
     "chargeback": Status.CHARGEBACK,
-    "partial_chargeback": Status.CHARGEBACK,
+    "partial_chargeback": Status.PARTIAL_CHARGEBACK,
 }
 
 

@@ -64,6 +64,7 @@ class Status(StrEnum):
     FAILED = "failed"
     SETTLED = "settled"
     PARTIAL_REFUND = "partial_refund"
+    PARTIAL_CHARGEBACK = "partial_chargeback"
     REFUNDED = "refunded"
     REVERSED = "reversed"
     CHARGEBACK = "chargeback"
@@ -71,7 +72,9 @@ class Status(StrEnum):
 
 CLOSING = frozenset({Status.EXPIRED, Status.CANCELLED, Status.DENIED, Status.FAILED})
 TAKEN_BACK = frozenset({Status.REVERSED, Status.CHARGEBACK})
-GIVEN_BACK = frozenset({Status.PARTIAL_REFUND, Status.REFUNDED})
+BY_HAND = frozenset({Status.PARTIAL_REFUND, Status.PARTIAL_CHARGEBACK, Status.REFUNDED})
+"""Money that moved at the gateway without us: a person decides what follows."""
+
 UNCONFIRMED = frozenset({Status.PENDING, Status.AUTHORIZED})
 """Statuses that move neither money nor stock: a signed notification suffices. All others are confirmed by asking the gateway."""
 
@@ -128,6 +131,11 @@ class Charge:
     method: str
     qr_string: str
     expires_at: datetime
+
+
+def is_ours(said: Observation, amount_idr: Rupiah, merchant: str) -> bool:
+    """Whether it speaks of exactly this sum, in rupiah, paid to us."""
+    return (said.amount_idr, said.currency, said.merchant) == (amount_idr, "IDR", merchant)
 
 
 def accepted(observation: Observation, *, order_id: str, facility_id: str, amount_idr: Rupiah, now: datetime) -> PaymentEvent:

@@ -10,6 +10,7 @@ from typing import NewType
 
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.marketplace.money import WHOLE, Bps, total
+from services.marketplace.zones import Zone
 
 PolicyId = NewType("PolicyId", str)
 
@@ -100,6 +101,7 @@ class SplitPolicy:
 
     id: PolicyId
     facility_id: str
+    zone: Zone
     workshop_id: str | None
     product_class: str | None
     policy_version: int

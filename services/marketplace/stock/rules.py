@@ -200,6 +200,13 @@ def resolve(reservation: Reservation, state: ReservationState) -> Reservation:
     return replace(reservation, state=state)
 
 
+def extend(reservation: Reservation, expires_at: datetime) -> Reservation:
+    """Hold the goods of an active reservation until then."""
+    if reservation.state is not ReservationState.ACTIVE:
+        raise ReservationResolved(state=reservation.state)
+    return replace(reservation, expires_at=expires_at)
+
+
 def cost_of(portions: Iterable[Portion]) -> Rupiah:
     """What these units cost to make."""
     return total(portion.qty * portion.unit_cost_idr for portion in portions)

@@ -151,6 +151,11 @@ def merged(known: Worker, into: Worker | None, into_ref: str) -> Worker:
     return replace(survivor, id=into_ref, version=into.version if into else 0)
 
 
+def of_survivor(assignment: Assignment, participant_ref: str) -> Assignment:
+    """The place under the surviving reference of a merge."""
+    return replace(assignment, participant_ref=participant_ref)
+
+
 def end(assignment: Assignment, because: EndReason, last_day: date) -> Assignment:
     """End a place; work that was done stays."""
     if not assignment.live:

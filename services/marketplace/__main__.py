@@ -1,0 +1,8 @@
+"""The process of marketplace: `python -m services.marketplace`."""
+
+from chassis.serve import serve
+from services.marketplace.app import create_app
+from services.marketplace.settings import MarketplaceSettings
+
+if __name__ == "__main__":
+    serve(create_app, MarketplaceSettings)

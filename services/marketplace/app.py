@@ -1,0 +1,77 @@
+"""The composition root of marketplace: which routes, events, jobs and ports make the service."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from chassis import web
+from chassis.jobs import Job
+from chassis.runner import Runner
+from services.marketplace import inbound
+from services.marketplace.batches import api as batches
+from services.marketplace.carts import api as carts
+from services.marketplace.events import ProceedsSplit, WorkLogged
+from services.marketplace.ledger import api as ledger
+from services.marketplace.orders import api as orders
+from services.marketplace.payments import api as payments
+from services.marketplace.payments import conversation
+from services.marketplace.payments.gateway import PaymentGateway
+from services.marketplace.policies import api as policies
+from services.marketplace.products import api as products
+from services.marketplace.sandbox import api as sandbox
+from services.marketplace.sandbox.usecases import SandboxGateway
+from services.marketplace.settings import MarketplaceSettings
+from services.marketplace.stock import api as stock
+from services.marketplace.tasks import api as tasks
+from services.marketplace.transaction import Transaction
+from services.marketplace.workers import api as workers
+from services.marketplace.workshops import api as workshops
+
+NOUNS = (workshops, workers, batches, products, stock, carts, orders, payments, policies, ledger, tasks)
+
+
+def create_app(settings: MarketplaceSettings) -> FastAPI:
+    """The ASGI app of marketplace."""
+    gateway_for = _sandbox(settings) if settings.provider == "sandbox" else None
+    routers = [noun.router for noun in NOUNS]
+    jobs: list[Job] = []
+    if gateway_for is not None:
+        routers.append(sandbox.router)
+        jobs = [
+            Job("open-charges", partial(conversation.open_charges, gateway_for, settings.payment_grace), every=15.0),
+            Job("close-overdue", partial(conversation.close_overdue, gateway_for), every=10.0),
+        ]
+    return web.create_app(
+        web.Service(
+            name="marketplace",
+            title="Bina: pasar, produksi dan pembagian hasil",
+            settings=settings,
+            transaction=Transaction,
+            routers=routers,
+            published=(WorkLogged, ProceedsSplit),
+            handlers={
+                "training.events": {
+                    inbound.WorkEligibilityDecided: inbound.on_work_eligibility_decided,
+                    inbound.ParticipantAdmitted: inbound.on_participant_admitted,
+                    inbound.ParticipantReturned: inbound.on_participant_returned,
+                    inbound.ParticipantAbsent: inbound.on_participant_absent,
+                    inbound.ParticipantReleased: inbound.on_participant_released,
+                    inbound.ParticipantTransferred: inbound.on_participant_transferred,
+                    inbound.ParticipantMerged: inbound.on_participant_merged,
+                }
+            },
+            jobs=jobs,
+            parts={"payment_gateway": gateway_for, "reservation_ttl": settings.reservation_ttl, "payment_grace": settings.payment_grace},
+        )
+    )
+
+
+def _sandbox(settings: MarketplaceSettings) -> conversation.GatewayFor:
+    key = settings.sandbox_key.get_secret_value()
+
+    def gateway_for(run: Runner[Transaction]) -> PaymentGateway:
+        return SandboxGateway(key, run)
+
+    return gateway_for

@@ -1,0 +1,251 @@
+"""How batches and work logs are asked for."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import partial
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from chassis import web
+from chassis.ids import new_id
+from services.marketplace.batches import usecases
+from services.marketplace.batches.rules import Batch, BatchId, WorkLog, WorkLogId
+from services.marketplace.money import Idr, Rupiah
+from services.marketplace.stock.rules import home_location, stock_id
+from services.marketplace.transaction import Run, Transaction, plainly
+from services.marketplace.workshops.rules import WorkshopId
+
+router = APIRouter(prefix="/v1", tags=["Produksi"])
+
+Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+Units = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+
+
+class BatchIn(BaseModel):
+    model_config = web.STRICT
+    workshop_id: str
+    sku: str
+    qty_planned: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    material_cost_idr: Idr
+    other_cost_idr: Idr = 0
+
+
+class CostsIn(BaseModel):
+    model_config = web.STRICT
+    material_cost_idr: Idr
+    other_cost_idr: Idr
+
+
+class CompletionIn(BaseModel):
+    model_config = web.STRICT
+    qty_good: Count
+    qty_reject: Count = 0
+    reject_reason: str = Field("", max_length=400)
+
+
+class RejectionIn(BaseModel):
+    model_config = web.STRICT
+    qty_reject: Count
+    reason: str = Field(min_length=1, max_length=400)
+
+
+class WeightBody(BaseModel):
+    participant_ref: str
+    units: int
+
+
+class UnitCostBody(BaseModel):
+    qty: int
+    unit_cost_idr: int
+
+
+class BatchBody(BaseModel):
+    """A batch as officers see it: internal provenance goes down to the opaque reference of each participant."""
+
+    id: str
+    version: int
+    number: str
+    workshop_id: str
+    facility_id: str
+    sku: str
+    state: str
+    qty_planned: int
+    qty_good: int
+    qty_reject: int
+    reject_reason: str
+    material_cost_idr: int
+    other_cost_idr: int
+    unit_costs: list[UnitCostBody]
+    weights: list[WeightBody]
+    started_at: datetime | None
+    completed_at: datetime | None
+
+    @classmethod
+    def of(cls, batch: Batch) -> Self:
+        """The body of a batch."""
+        return cls(
+            id=batch.id,
+            version=batch.version,
+            number=batch.number,
+            workshop_id=batch.workshop_id,
+            facility_id=batch.facility_id,
+            sku=batch.sku,
+            state=batch.state,
+            qty_planned=batch.qty_planned,
+            qty_good=batch.qty_good,
+            qty_reject=batch.qty_reject,
+            reject_reason=batch.reject_reason,
+            material_cost_idr=batch.material_cost_idr,
+            other_cost_idr=batch.other_cost_idr,
+            unit_costs=[UnitCostBody(qty=portion.qty, unit_cost_idr=portion.unit_cost_idr) for portion in batch.portions],
+            weights=[WeightBody(participant_ref=weight.participant_ref, units=weight.units) for weight in batch.weights],
+            started_at=batch.started_at,
+            completed_at=batch.completed_at,
+        )
+
+
+class WorkLogIn(BaseModel):
+    model_config = web.STRICT
+    batch_id: str
+    participant_ref: str = Field(min_length=1, max_length=80)
+    work_units: Units
+    worked_on: date
+
+
+class CorrectionIn(BaseModel):
+    model_config = web.STRICT
+    work_units: Count
+    reason: str = Field(min_length=1, max_length=400)
+
+
+class EditBody(BaseModel):
+    was_units: int
+    reason: str
+    edited_by: str
+    edited_at: datetime
+
+
+class WorkLogBody(BaseModel):
+    id: str
+    version: int
+    batch_id: str
+    workshop_id: str
+    participant_ref: str
+    work_units: int
+    worked_on: date
+    recorded_by: str
+    recorded_at: datetime
+    edits: list[EditBody]
+
+    @classmethod
+    def of(cls, log: WorkLog) -> Self:
+        """The body of a work log."""
+        return cls(
+            id=log.id,
+            version=log.version,
+            batch_id=log.batch_id,
+            workshop_id=log.workshop_id,
+            participant_ref=log.participant_ref,
+            work_units=log.work_units,
+            worked_on=log.worked_on,
+            recorded_by=log.recorded_by,
+            recorded_at=log.recorded_at,
+            edits=[EditBody(was_units=edit.was_units, reason=edit.reason, edited_by=edit.edited_by, edited_at=edit.edited_at) for edit in log.edits],
+        )
+
+
+@router.post("/batches", status_code=201)
+async def plan_batch(body: BatchIn, run: Run) -> BatchBody:
+    """Plan a batch."""
+    command = partial(
+        usecases.plan,
+        BatchId(new_id()),
+        WorkshopId(body.workshop_id),
+        body.sku,
+        body.qty_planned,
+        Rupiah(body.material_cost_idr),
+        Rupiah(body.other_cost_idr),
+    )
+    return BatchBody.of(await run(command))
+
+
+@router.get("/batches")
+async def list_batches(run: Run, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[BatchBody]:
+    """The batches of the caller's Lapas."""
+
+    async def read(tx: Transaction) -> web.PageBody[BatchBody]:
+        page = await tx.batches.listed(workshop_id, cursor, limit)
+        return web.PageBody(items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor)
+
+    return await run(read)
+
+
+@router.get("/batches/{batch_id}")
+async def read_batch(batch_id: str, run: Run, response: Response) -> BatchBody:
+    """One batch with its internal provenance."""
+    batch = await run(partial(_read, batch_id))
+    web.etag(response, batch)
+    return BatchBody.of(batch)
+
+
+@router.post("/batches/{batch_id}/start")
+async def start_batch(batch_id: str, run: Run, if_match: web.IfMatch) -> BatchBody:
+    """Production begins."""
+    return BatchBody.of(await run(partial(usecases.start, BatchId(batch_id), if_match)))
+
+
+@router.patch("/batches/{batch_id}/costs")
+async def set_costs(batch_id: str, body: CostsIn, run: Run, if_match: web.RequiredIfMatch) -> BatchBody:
+    """Set what the batch costs; frozen when it completes."""
+    return BatchBody.of(await run(partial(usecases.cost, BatchId(batch_id), Rupiah(body.material_cost_idr), Rupiah(body.other_cost_idr), if_match)))
+
+
+@router.post("/batches/{batch_id}/quality-check")
+async def check_quality(batch_id: str, run: Run, if_match: web.IfMatch) -> BatchBody:
+    """Production is over; the goods are looked at."""
+    return BatchBody.of(await run(partial(usecases.check_quality, BatchId(batch_id), if_match)))
+
+
+@router.post("/batches/{batch_id}/completion")
+async def complete_batch(batch_id: str, body: CompletionIn, run: Run, if_match: web.IfMatch) -> BatchBody:
+    """Complete a batch: unit costs and premi weights are frozen, the good units are received into stock."""
+    batch = await plainly(run)(partial(_read, batch_id))
+    command = partial(usecases.complete, BatchId(batch_id), body.qty_good, body.qty_reject, body.reject_reason, if_match)
+    return BatchBody.of(await run(command, contended=[f"stock/{stock_id(batch.sku, home_location(batch.facility_id))}"]))
+
+
+@router.post("/batches/{batch_id}/rejection")
+async def reject_batch(batch_id: str, body: RejectionIn, run: Run, if_match: web.IfMatch) -> BatchBody:
+    """Reject a batch of which nothing can be sold."""
+    return BatchBody.of(await run(partial(usecases.reject, BatchId(batch_id), body.qty_reject, body.reason, if_match)))
+
+
+@router.post("/work-logs", status_code=201)
+async def log_work(body: WorkLogIn, run: Run) -> WorkLogBody:
+    """Record a participant's work on a day."""
+    command = partial(usecases.log_work, WorkLogId(new_id()), BatchId(body.batch_id), body.participant_ref, body.work_units, body.worked_on)
+    return WorkLogBody.of(await run(command))
+
+
+@router.get("/work-logs")
+async def list_work_logs(run: Run, batch_id: str, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[WorkLogBody]:
+    """The work logs of a batch."""
+
+    async def read(tx: Transaction) -> web.PageBody[WorkLogBody]:
+        page = await tx.work_logs.listed(batch_id, cursor, limit)
+        return web.PageBody(items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor)
+
+    return await run(read)
+
+
+@router.patch("/work-logs/{log_id}")
+async def correct_work_log(log_id: str, body: CorrectionIn, run: Run, if_match: web.RequiredIfMatch) -> WorkLogBody:
+    """Correct the units of a work log within seven days, with a reason."""
+    return WorkLogBody.of(await run(partial(usecases.correct_log, WorkLogId(log_id), body.work_units, body.reason, if_match)))
+
+
+async def _read(batch_id: str, tx: Transaction) -> Batch:
+    return await tx.batches.get(batch_id)

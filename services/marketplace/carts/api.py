@@ -1,0 +1,77 @@
+"""How carts are asked for; the random id of a cart is the key to it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from chassis import web
+from services.marketplace.carts import usecases
+from services.marketplace.carts.rules import Cart, CartId
+from services.marketplace.transaction import Run, Transaction
+
+router = APIRouter(prefix="/v1/carts", tags=["Keranjang"])
+
+
+class LineIn(BaseModel):
+    model_config = web.STRICT
+    sku: str = Field(min_length=1, max_length=40)
+    qty: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+
+
+class CartIn(BaseModel):
+    model_config = web.STRICT
+    lines: list[LineIn] = Field(min_length=1, max_length=50)
+
+
+class LineBody(BaseModel):
+    sku: str
+    qty: int
+    price_idr: int
+
+
+class CartBody(BaseModel):
+    id: str
+    version: int
+    lines: list[LineBody]
+    total_idr: int
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, cart: Cart) -> Self:
+        """The body of a cart."""
+        return cls(
+            id=cart.id,
+            version=cart.version,
+            lines=[LineBody(sku=line.sku, qty=line.qty, price_idr=line.price_idr) for line in cart.lines],
+            total_idr=sum(line.qty * line.price_idr for line in cart.lines),
+            expires_at=cart.expires_at,
+        )
+
+
+@router.post("", status_code=201)
+async def open_cart(body: CartIn, run: Run) -> CartBody:
+    """Open a cart."""
+    command = partial(usecases.open_cart, CartId(secrets.token_urlsafe(16)), [(line.sku, line.qty) for line in body.lines])
+    return CartBody.of(await run(command))
+
+
+@router.get("/{cart_id}")
+async def read_cart(cart_id: str, run: Run) -> CartBody:
+    """One cart."""
+
+    async def read(tx: Transaction) -> Cart:
+        return await tx.carts.get(cart_id)
+
+    return CartBody.of(await run(read))
+
+
+@router.put("/{cart_id}")
+async def fill_cart(cart_id: str, body: CartIn, run: Run, if_match: web.IfMatch) -> CartBody:
+    """Replace the lines of a cart, at the prices of now."""
+    return CartBody.of(await run(partial(usecases.fill, CartId(cart_id), [(line.sku, line.qty) for line in body.lines], if_match)))

@@ -1,0 +1,174 @@
+"""What happens: orders are placed, paid, closed, handed over and reversed, each with its stock, journals and events in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.marketplace.batches.rules import merged_weights
+from services.marketplace.carts import rules as carts
+from services.marketplace.carts.rules import CartId
+from services.marketplace.ledger.rules import PIUTANG_GATEWAY, PIUTANG_PEMBELI, Journal, credit, debit, utang_refund
+from services.marketplace.ledger.usecases import post_journal, reverse_all
+from services.marketplace.orders import rules
+from services.marketplace.orders.rules import HELD_GOODS, UNPAID, Contact, Line, NotDividedYet, Order, OrderId, State, Step
+from services.marketplace.payments.rules import Charge
+from services.marketplace.policies.rules import in_effect
+from services.marketplace.proceeds import rules as proceeds
+from services.marketplace.proceeds.rules import Division, Made
+from services.marketplace.stock import usecases as stock
+from services.marketplace.stock.rules import Held, ReservationState, cost_of, home_location, stock_id
+from services.marketplace.tasks.rules import TaskKind
+from services.marketplace.tasks.usecases import raise_once
+from services.marketplace.transaction import Transaction
+from services.marketplace.zones import local_day
+
+_RESOLUTION = {Step.EXPIRE: ReservationState.EXPIRED, Step.CANCEL: ReservationState.RELEASED}
+
+
+async def place(cart_id: CartId, order_id: OrderId, token: str, contact: Contact, ttl: timedelta, tx: Transaction) -> Order:
+    """Turn a cart into an order: goods reserved; price, cost, batches and policy frozen. The cart is gone afterwards, so it is ordered once."""
+    cart = await tx.carts.get(cart_id)
+    products = await tx.products.by_sku(line.sku for line in cart.lines)
+    carts.require_current(cart, products, tx.now)
+    policies = await tx.policies.that_counted(cart.facility_id)
+    zone, location = next(iter(products.values())).zone, home_location(cart.facility_id)
+    lines: list[Line] = []
+    for number, line in enumerate(cart.lines, start=1):
+        product = products[line.sku]
+        policy = in_effect(policies, workshop_id=product.workshop_id, product_class=product.product_class, day=local_day(tx.now, zone))
+        lines.append(
+            Line(
+                number=number,
+                sku=line.sku,
+                product_id=product.id,
+                title=product.title,
+                workshop_id=product.workshop_id,
+                product_class=product.product_class,
+                qty=line.qty,
+                unit_price_idr=line.price_idr,
+                portions=(),
+                terms=policy.terms,
+            )
+        )
+    quantities = {stock_id(sku, location): qty for sku, qty in carts.wanted(cart).items()}
+    reservation = await stock.reserve(order_id, cart.facility_id, quantities, tx.now + ttl, tx)
+    order = Order(
+        id=order_id,
+        facility_id=cart.facility_id,
+        zone=zone,
+        location=location,
+        buyer_ref="" if tx.caller.role == "public" else tx.caller.subject,
+        token=token,
+        contact=contact,
+        lines=rules.filled(lines, _by_sku(reservation.held)),
+        placed_at=tx.now,
+        expires_at=reservation.expires_at,
+    )
+    tx.carts.remove(cart)
+    return tx.orders.add(order)
+
+
+async def request_payment(order_id: OrderId, charge: Charge, grace: timedelta, tx: Transaction) -> Order:
+    """Write down the charge that was opened for an order; one that got it before is left as it is."""
+    before = await tx.orders.get(order_id, scoped=False)
+    if before.state is not State.PLACED:
+        return before
+    after = rules.request_payment(before, charge, grace)
+    await stock.extend(order_id, after.expires_at, tx)
+    return tx.orders.save(before, after)
+
+
+async def settle(order: Order, tx: Transaction) -> Order:
+    """The money of an order came in: goods, journals and events follow. Too late and without goods, or after a cancellation, it is owed back."""
+    reservation = await tx.reservations.get(order.id, scoped=False)
+    payable = order
+    if order.state in UNPAID:
+        await stock.consume(reservation, tx)
+    else:
+        quantities = {held.stock_id: held.qty for held in reservation.held}
+        late = await stock.allocate_late(order.id, quantities, tx) if order.state is State.EXPIRED else None
+        if late is None:
+            return await _owe_back(order, tx)
+        payable = rules.with_goods(order, _by_sku(late))
+    divisions = [await _divide(line, tx) for line in payable.lines]
+    paid, events = rules.pay(payable, divisions, tx.now)
+    for line, division in zip(paid.lines, divisions, strict=True):
+        await _book(paid, line, division, tx)
+    return tx.orders.save(order, paid, events)
+
+
+async def close(order: Order, how: Step, tx: Transaction) -> Order:
+    """An unpaid order expires or is cancelled: its goods are for others."""
+    after = rules.step(order, how)
+    await stock.give_back(order.id, _RESOLUTION[how], tx)
+    return tx.orders.save(order, after)
+
+
+async def reverse(order: Order, tx: Transaction) -> Order:
+    """The gateway took a paid order's money back: every journal is undone. Goods still here are for others; for goods that have left, the buyer owes what the gateway owed."""
+    undone = await reverse_all(order.id, zone=order.zone, tx=tx)
+    if order.state in HELD_GOODS:
+        await stock.unallocate(order.id, rules.goods(order), tx)
+        return tx.orders.save(order, rules.step(order, Step.REVERSE))
+    for journal in undone:
+        await _owed_by_buyer(journal, order, tx)
+    await raise_once(TaskKind.REVERSED_AFTER_SHIPPING, order.id, facility_id=order.facility_id, subject=order.id, facts={"state": order.state.value}, tx=tx)
+    return order
+
+
+async def advance(order_id: OrderId, taken: Step, if_match: int | None, tx: Transaction) -> Order:
+    """An officer packs, ships, hands over or completes an order; its goods leave the stock when it ships."""
+    before = await tx.orders.get(order_id, if_match=if_match)
+    after = rules.step(before, taken)
+    if taken is Step.SHIP:
+        await stock.ship(order_id, rules.goods(before), tx)
+    return tx.orders.save(before, after)
+
+
+async def split(order_id: str, token: str, tx: Transaction) -> tuple[Order, dict[str, int]]:
+    """How an order was divided, by the books; only for whoever holds its token."""
+    order = await tx.orders.by_token(order_id, token)
+    journals = await tx.journals.of_source(order.id)
+    if order.paid_at is None:
+        raise NotDividedYet
+    return order, dict(proceeds.parties_of(journals))
+
+
+async def _divide(line: Line, tx: Transaction) -> Division:
+    batches = await tx.batches.many((portion.batch_id for portion in line.portions), scoped=False)
+    people = {weight.participant_ref for batch in batches.values() for weight in batch.weights}
+    await tx.resolve_many(people)
+    survivors = {person: await tx.resolve(person) for person in people}
+    pieces: dict[str, int] = {}
+    for portion in line.portions:
+        pieces[portion.batch_id] = pieces.get(portion.batch_id, 0) + portion.qty
+    made = [Made(batch_id=batch_id, qty=qty, work=merged_weights(batches[batch_id].weights, survivors)) for batch_id, qty in pieces.items()]
+    return proceeds.divide(line.total_idr, cost_of(line.portions), line.terms, made)
+
+
+async def _book(order: Order, line: Line, division: Division, tx: Transaction) -> None:
+    of, policy = f"{order.id}:{line.number}", line.terms.policy_id
+    legs = proceeds.sale_legs(line.total_idr, division)
+    await post_journal(f"sale:{of}", legs, facility_id=order.facility_id, zone=order.zone, source=order.id, policy_id=policy, tx=tx)
+    if division.shortfall:
+        legs = proceeds.shortfall_legs(division.shortfall)
+        await post_journal(f"loss:{of}", legs, facility_id=order.facility_id, zone=order.zone, source=order.id, policy_id=policy, tx=tx)
+
+
+async def _owe_back(order: Order, tx: Transaction) -> Order:
+    legs = debit(PIUTANG_GATEWAY, order.total_idr), credit(utang_refund(order.id), order.total_idr)
+    await post_journal(f"received:{order.id}", legs, facility_id=order.facility_id, zone=order.zone, source=order.id, tx=tx)
+    facts = {"state": order.state.value, "amount_idr": str(order.total_idr)}
+    await raise_once(TaskKind.RECEIVED_LATE, order.id, facility_id=order.facility_id, subject=order.id, facts=facts, tx=tx)
+    return order
+
+
+async def _owed_by_buyer(journal: Journal, order: Order, tx: Transaction) -> None:
+    legs = tuple(debit(PIUTANG_PEMBELI, leg.amount_idr) if leg.account == PIUTANG_GATEWAY else leg for leg in journal.legs)
+    key = f"receivable:{journal.id}"
+    await post_journal(key, legs, facility_id=order.facility_id, zone=order.zone, source=order.id, policy_id=journal.policy_id, tx=tx)
+
+
+def _by_sku(held: Sequence[Held]) -> dict[str, tuple[rules.Portion, ...]]:
+    return {part.stock_id.partition("@")[0]: part.portions for part in held}

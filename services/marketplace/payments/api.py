@@ -1,0 +1,78 @@
+"""How payment gateways tell us what happened, and how officers read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from chassis import web
+from services.marketplace.payments import conversation
+from services.marketplace.payments.gateway import PaymentGateway
+from services.marketplace.payments.rules import PaymentEvent, PaymentsClosed
+from services.marketplace.transaction import Run, Transaction, plainly
+
+router = APIRouter(prefix="/v1/payments", tags=["Pembayaran"])
+
+MAX_NOTIFICATION = 64 * 1024
+
+
+def gateway(request: Request, run: Run) -> PaymentGateway:
+    """The payment gateway of this installation; PaymentsClosed when it has none."""
+    gateway_for: conversation.GatewayFor | None = request.app.state.payment_gateway
+    if gateway_for is None:
+        raise PaymentsClosed
+    return gateway_for(plainly(run))
+
+
+Gateway = Annotated[PaymentGateway, Depends(gateway)]
+
+
+class HeardBody(BaseModel):
+    """All that a payment gateway needs to know."""
+
+    status: str = "ok"
+
+
+class PaymentEventBody(BaseModel):
+    id: str
+    order_id: str
+    provider: str
+    status: str
+    amount_idr: int
+    occurred_at: datetime
+    observed_at: datetime
+
+    @classmethod
+    def of(cls, event: PaymentEvent) -> Self:
+        """The body of a payment event."""
+        return cls(
+            id=event.id,
+            order_id=event.order_id,
+            provider=event.provider,
+            status=event.status,
+            amount_idr=event.amount_idr,
+            occurred_at=event.occurred_at,
+            observed_at=event.observed_at,
+        )
+
+
+@router.post("/notifications/{provider}")
+async def hear_notification(provider: str, request: Request, run: Run, from_gateway: Gateway) -> HeardBody:
+    """A notification of a payment gateway: 200 applied, repeated or put before an officer; 400 not believed; 404 unknown; 503 come again."""
+    body = await web.whole_body(request, limit=MAX_NOTIFICATION)
+    await conversation.hear(provider, request.headers, body, from_gateway, plainly(run))
+    return HeardBody()
+
+
+@router.get("/events")
+async def list_payment_events(run: Run, order_id: str, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[PaymentEventBody]:
+    """What was observed of an order's payment."""
+
+    async def read(tx: Transaction) -> web.PageBody[PaymentEventBody]:
+        page = await tx.payment_events.listed(order_id, cursor, limit)
+        return web.PageBody(items=[PaymentEventBody.of(event) for event in page.items], next_cursor=page.next_cursor)
+
+    return await run(read)

@@ -1,0 +1,29 @@
+"""How split policies are kept."""
+
+from __future__ import annotations
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Page, Store
+from services.marketplace.policies.rules import PolicyScope, PolicyState, PolicyUnknown, SplitPolicy
+
+
+class Policies(Store[SplitPolicy]):
+    kind = SplitPolicy
+    collection = "split_policies"
+    unknown = PolicyUnknown
+    scope = {"facility": "facility_id"}
+    indexes = (Index("facility_id", "workshop_id", "product_class", "policy_version", unique=True),)
+
+    async def that_counted(self, facility_id: str) -> list[SplitPolicy]:
+        """All policies of a facility that count or have counted, for anybody: a buyer's order is placed under one."""
+        return await self.find({"facility_id": facility_id, "state": {"$in": [PolicyState.ACTIVE, PolicyState.RETIRED]}}, scoped=False)
+
+    async def listed(self, state: PolicyState | None, cursor: str | None, limit: int) -> Page[SplitPolicy]:
+        """The policies that the caller sees, in one state or all."""
+        return await self.page({"state": state} if state else {}, cursor=cursor, limit=limit)
+
+
+class PolicyScopes(Store[PolicyScope]):
+    kind = PolicyScope
+    collection = "split_policy_scopes"
+    scope = {"facility": "facility_id"}

@@ -1,0 +1,97 @@
+"""How stock is asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from chassis import web
+from services.marketplace.stock.rules import Movement, Stock
+from services.marketplace.transaction import Run, Transaction
+
+router = APIRouter(prefix="/v1/stock", tags=["Stok"])
+
+
+class PortionBody(BaseModel):
+    batch_id: str
+    qty: int
+    unit_cost_idr: int
+
+
+class StockBody(BaseModel):
+    id: str
+    version: int
+    sku: str
+    location: str
+    facility_id: str
+    on_hand: int
+    reserved: int
+    allocated: int
+    available: int
+    portions: list[PortionBody]
+
+    @classmethod
+    def of(cls, stock: Stock) -> Self:
+        """The body of a stock; `portions` are its available units, oldest first."""
+        return cls(
+            id=stock.id,
+            version=stock.version,
+            sku=stock.sku,
+            location=stock.location,
+            facility_id=stock.facility_id,
+            on_hand=stock.on_hand,
+            reserved=stock.reserved,
+            allocated=stock.allocated,
+            available=stock.available,
+            portions=[PortionBody(batch_id=portion.batch_id, qty=portion.qty, unit_cost_idr=portion.unit_cost_idr) for portion in stock.portions],
+        )
+
+
+class MovementBody(BaseModel):
+    id: str
+    kind: str
+    on_hand: int
+    reserved: int
+    allocated: int
+    reference: str
+    actor: str
+    moved_at: datetime
+
+    @classmethod
+    def of(cls, movement: Movement) -> Self:
+        """The body of a movement: what it changed."""
+        return cls(
+            id=movement.id,
+            kind=movement.kind,
+            on_hand=movement.on_hand,
+            reserved=movement.reserved,
+            allocated=movement.allocated,
+            reference=movement.reference,
+            actor=movement.actor,
+            moved_at=movement.moved_at,
+        )
+
+
+@router.get("")
+async def list_stock(run: Run, sku: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[StockBody]:
+    """The stock of the caller's Lapas."""
+
+    async def read(tx: Transaction) -> web.PageBody[StockBody]:
+        page = await tx.stocks.listed(sku, cursor, limit)
+        return web.PageBody(items=[StockBody.of(stock) for stock in page.items], next_cursor=page.next_cursor)
+
+    return await run(read)
+
+
+@router.get("/movements")
+async def list_movements(run: Run, stock_id: str, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[MovementBody]:
+    """The movements of one stock in their order."""
+
+    async def read(tx: Transaction) -> web.PageBody[MovementBody]:
+        page = await tx.movements.listed(stock_id, cursor, limit)
+        return web.PageBody(items=[MovementBody.of(movement) for movement in page.items], next_cursor=page.next_cursor)
+
+    return await run(read)

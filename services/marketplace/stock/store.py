@@ -1,0 +1,47 @@
+"""How stock, its movements and reservations are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Page, Store
+from services.marketplace.stock.rules import Movement, Reservation, ReservationUnknown, Stock, StockUnknown
+
+
+class Stocks(Store[Stock]):
+    kind = Stock
+    collection = "stock"
+    unknown = StockUnknown
+    scope = {"facility": "facility_id"}
+    indexes = (Index("facility_id"), Index("sku"))
+
+    async def of_skus(self, skus: Iterable[str]) -> list[Stock]:
+        """Stock of these SKUs everywhere, for anybody: the shop says what is available."""
+        return await self.find({"sku": {"$in": sorted(set(skus))}}, scoped=False)
+
+    async def listed(self, sku: str | None, cursor: str | None, limit: int) -> Page[Stock]:
+        """The stock that the caller sees, of one SKU or all."""
+        return await self.page({"sku": sku} if sku else {}, cursor=cursor, limit=limit)
+
+
+class Movements(Store[Movement]):
+    """Append-only: nothing saves or removes a movement."""
+
+    kind = Movement
+    collection = "stock_movements"
+    scope = {"facility": "facility_id"}
+    indexes = (Index("stock_id"), Index("reference"))
+    audited = False
+
+    async def listed(self, stock_id: str, cursor: str | None, limit: int) -> Page[Movement]:
+        """The movements of one stock in their order."""
+        return await self.page({"stock_id": stock_id}, sort=("moved_at", 1), cursor=cursor, limit=limit)
+
+
+class Reservations(Store[Reservation]):
+    kind = Reservation
+    collection = "reservations"
+    unknown = ReservationUnknown
+    scope = {"facility": "facility_id"}
+    audited = False

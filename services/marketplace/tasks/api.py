@@ -1,0 +1,67 @@
+"""How tasks are asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from chassis import web
+from services.marketplace.tasks import usecases
+from services.marketplace.tasks.rules import Task
+from services.marketplace.transaction import Run, Transaction
+
+router = APIRouter(prefix="/v1/marketplace-tasks", tags=["Tugas petugas"])
+
+
+class TaskBody(BaseModel):
+    id: str
+    version: int
+    kind: str
+    subject: str
+    facts: dict[str, str]
+    raised_at: datetime
+    done_at: datetime | None
+    done_by: str
+    outcome: str
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        """The body of a task."""
+        return cls(
+            id=task.id,
+            version=task.version,
+            kind=task.kind,
+            subject=task.subject,
+            facts=task.facts,
+            raised_at=task.raised_at,
+            done_at=task.done_at,
+            done_by=task.done_by,
+            outcome=task.outcome,
+        )
+
+
+class OutcomeIn(BaseModel):
+    model_config = web.STRICT
+    task_id: str = Field(min_length=1, max_length=200)
+    outcome: str = Field(min_length=1, max_length=400)
+
+
+@router.get("")
+async def list_tasks(run: Run, cursor: str | None = None, limit: web.Limit = 50, *, done: bool = False) -> web.PageBody[TaskBody]:
+    """The open (or done) tasks of the caller's Lapas."""
+
+    async def read(tx: Transaction) -> web.PageBody[TaskBody]:
+        page = await tx.tasks.listed(cursor, limit, done=done)
+        return web.PageBody(items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor)
+
+    return await run(read)
+
+
+@router.post("/completions")
+async def finish_task(body: OutcomeIn, run: Run, if_match: web.IfMatch) -> TaskBody:
+    """Say how a task was settled."""
+    return TaskBody.of(await run(partial(usecases.finish, body.task_id, body.outcome, if_match)))

@@ -1,0 +1,19 @@
+"""How tasks are kept."""
+
+from __future__ import annotations
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Page, Store
+from services.marketplace.tasks.rules import Task, TaskUnknown
+
+
+class Tasks(Store[Task]):
+    kind = Task
+    collection = "tasks"
+    unknown = TaskUnknown
+    scope = {"facility": "facility_id"}
+    indexes = (Index("facility_id", "done_at"),)
+
+    async def listed(self, cursor: str | None, limit: int, *, done: bool) -> Page[Task]:
+        """The tasks that the caller sees, open or done."""
+        return await self.page({"done_at": {"$ne": None} if done else None}, cursor=cursor, limit=limit)

@@ -1,0 +1,133 @@
+"""What happens: decisions and whereabouts arrive from training, participants get and leave their places."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from services.marketplace.batches import rules as batches
+from services.marketplace.ledger.usecases import move_premi
+from services.marketplace.tasks.rules import TaskKind
+from services.marketplace.tasks.usecases import raise_once
+from services.marketplace.transaction import Transaction
+from services.marketplace.workers import rules
+from services.marketplace.workers.rules import Assignment, AssignmentId, EndReason, Worker
+from services.marketplace.workshops.rules import WorkshopId
+from services.marketplace.zones import local_day
+
+
+async def decide(participant_ref: str, facility_id: str, decided_on: date, valid_until: date | None, tx: Transaction, *, eligible: bool) -> None:
+    """Take note of a decision on work; one that says no ends the places it forbids and asks an officer to look."""
+    known = await tx.workers.seek(participant_ref, scoped=False)
+    after = rules.decided(known, participant_ref=participant_ref, facility_id=facility_id, eligible=eligible, decided_on=decided_on, valid_until=valid_until)
+    if known is None:
+        tx.workers.add(after)
+    elif after != known:
+        tx.workers.save(known, after)
+    if not after.eligible:
+        await _end_places(participant_ref, EndReason.DECISION, tx)
+
+
+async def leave(participant_ref: str, tx: Transaction) -> None:
+    """A participant was released: their places end."""
+    if await _change(participant_ref, None, tx):
+        await _end_places(participant_ref, EndReason.RELEASED, tx)
+
+
+async def be_away(participant_ref: str, tx: Transaction) -> None:
+    """A participant is away for a time: their places wait for them, new ones are not given."""
+    await _change(participant_ref, None, tx)
+
+
+async def be_at(participant_ref: str, facility_id: str, tx: Transaction) -> None:
+    """A participant was admitted or has returned."""
+    await _change(participant_ref, facility_id, tx)
+
+
+async def move(participant_ref: str, facility_id: str, tx: Transaction) -> None:
+    """A participant was transferred: places at the old Lapas end, the new one needs a decision of its own."""
+    if await _change(participant_ref, facility_id, tx):
+        await _end_places(participant_ref, EndReason.TRANSFERRED, tx)
+
+
+async def merge(from_ref: str, into_ref: str, cause: str, tx: Transaction) -> None:
+    """Two references were one participant: all that is kept under the first goes to the second. A repeat finds nothing to do."""
+    await tx.alias(from_ref, into_ref)
+    await _merge_worker(from_ref, into_ref, tx)
+    await _merge_places(from_ref, into_ref, tx)
+    for log in await tx.work_logs.of_participant(from_ref):
+        tx.work_logs.save(log, batches.of_survivor(log, into_ref))
+    for month in await tx.work_months.of_participant(from_ref):
+        await _merge_month(month, into_ref, tx)
+    await move_premi(from_ref, into_ref, cause, tx)
+
+
+async def assign(
+    assignment_id: AssignmentId, participant_ref: str, workshop_id: WorkshopId, role: str, consented_on: date, from_on: date, tx: Transaction
+) -> Assignment:
+    """Give a participant a place in a workshop."""
+    workshop = await tx.workshops.get(workshop_id)
+    worker = await tx.workers.get(await tx.resolve(participant_ref))
+    others = await tx.assignments.of_participant(worker.id)
+    today = local_day(tx.now, workshop.zone)
+    assignment = rules.assign(assignment_id, worker, workshop, others, role=role, consented_on=consented_on, from_on=from_on, today=today)
+    tx.workers.hold(worker)  # a decision that says no reads the live places: one of the two must wait
+    tx.workshops.hold(workshop)
+    return tx.assignments.add(assignment)
+
+
+async def end(assignment_id: AssignmentId, if_match: int | None, tx: Transaction) -> Assignment:
+    """End a place from today on."""
+    before = await tx.assignments.get(assignment_id, if_match=if_match)
+    return await _end(before, EndReason.OFFICER, tx)
+
+
+async def _change(participant_ref: str, facility_id: str | None, tx: Transaction) -> Worker | None:
+    known = await tx.workers.seek(participant_ref, scoped=False)
+    if known is None:
+        return None  # nobody has decided that they may work: nothing here depends on where they are
+    after = rules.gone(known) if facility_id is None else rules.at(known, facility_id)
+    return tx.workers.save(known, after) if after != known else known
+
+
+async def _end_places(participant_ref: str, because: EndReason, tx: Transaction) -> None:
+    for place in await tx.assignments.of_participant(participant_ref):
+        if place.live:
+            await _end(place, because, tx)
+            facts = {"because": because.value, "workshop_id": place.workshop_id}
+            await raise_once(TaskKind.ASSIGNMENT_ENDED, place.id, facility_id=place.facility_id, subject=place.id, facts=facts, tx=tx)
+
+
+async def _end(place: Assignment, because: EndReason, tx: Transaction) -> Assignment:
+    workshop = await tx.workshops.get(place.workshop_id, scoped=False)
+    return tx.assignments.save(place, rules.end(place, because, local_day(tx.now, workshop.zone)))
+
+
+async def _merge_worker(from_ref: str, into_ref: str, tx: Transaction) -> None:
+    known = await tx.workers.seek(from_ref)
+    if known is None:
+        return
+    into = await tx.workers.seek(into_ref)
+    survivor = rules.merged(known, into, into_ref)
+    tx.workers.remove(known)
+    if into is None:
+        tx.workers.add(survivor)
+    elif survivor != into:
+        tx.workers.save(into, survivor)
+
+
+async def _merge_places(from_ref: str, into_ref: str, tx: Transaction) -> None:
+    taken = {place.workshop_id for place in await tx.assignments.of_participant(into_ref) if place.live}
+    for place in await tx.assignments.of_participant(from_ref):
+        kept = await _end(place, EndReason.MERGED, tx) if place.live and place.workshop_id in taken else place
+        tx.assignments.save(kept, rules.of_survivor(kept, into_ref))
+
+
+async def _merge_month(month: batches.WorkMonth, into_ref: str, tx: Transaction) -> None:
+    tx.work_months.remove(month)
+    known = await tx.work_months.seek(batches.month_id(into_ref, month.workshop_id, month.month))
+    before = known or batches.empty_month(month, into_ref)
+    after, told = batches.count(before, month.units)
+    if known:
+        tx.work_months.save(before, after, told)
+    else:
+        tx.work_months.add(after, told)

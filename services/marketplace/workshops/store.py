@@ -1,0 +1,26 @@
+"""How workshops are kept."""
+
+from __future__ import annotations
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Page, Store
+from services.marketplace.workshops.rules import Workshop, WorkshopUnknown
+
+
+class Workshops(Store[Workshop]):
+    kind = Workshop
+    collection = "workshops"
+    unknown = WorkshopUnknown
+    scope = {"facility": "facility_id"}
+    indexes = (Index("facility_id", "code", unique=True),)
+
+    async def listed(self, cursor: str | None, limit: int) -> Page[Workshop]:
+        """The workshops that the caller sees."""
+        return await self.page({}, cursor=cursor, limit=limit)
+
+    async def zone_of(self, facility_id: str) -> str:
+        """The zone of a Lapas that has workshops; unscoped, because the books are dated in it whoever acts."""
+        workshop = await self.first({"facility_id": facility_id}, scoped=False)
+        if workshop is None:
+            raise WorkshopUnknown
+        return workshop.zone
