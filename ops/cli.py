@@ -49,6 +49,52 @@ def logs(
     raise typer.Exit(run(part, follow=follow, as_json=json))
 
 
+@app.command()
+def token(
+    *,
+    role: Annotated[str, typer.Option(help="Peran, misalnya training_officer.")],
+    claim: Annotated[list[str] | None, typer.Option(help="NAMA=NILAI, misalnya facility=LP-TJP; boleh diulang.")] = None,
+) -> None:
+    """Buat token penerbit bawaan (hanya pengembangan)."""
+    from ops.token import token as run
+
+    raise typer.Exit(run(role, claim or []))
+
+
+@app.command()
+def demo(*, json: Json = False) -> None:
+    """Perankan seluruh alur pada sistem yang berjalan."""
+    from ops import home
+
+    if home.runner() is None:
+        raise Trouble("Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up")
+    from ops.demo import demo as run
+
+    raise typer.Exit(run(as_json=json))
+
+
+@app.command()
+def test(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Yang tidak perlu server: di bawah satu menit.")] = False,
+    containers: Annotated[bool, typer.Option("--containers", help="Uji wire dengan MongoDB dan Kafka dari citra kontainer.")] = False,
+    scenarios: Annotated[bool, typer.Option("--scenarios", help="Tunjukkan skenario yang terbukti.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Bersama --scenarios: satu dokumen JSON di stdout.")] = False,
+) -> None:
+    """Buktikan semuanya."""
+    from ops import proof
+
+    raise typer.Exit(proof.scenarios(as_json=json) if scenarios else proof.test(quick=quick, containers=containers))
+
+
+@app.command()
+def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Json = False) -> None:
+    """Ukur satu hal pada server sendiri."""
+    from ops.bench import bench as run
+
+    raise typer.Exit(run(name, as_json=json))
+
+
 def main() -> None:
     """Run the command; what a person must mend is told in two sentences, without a trace."""
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # while a broker starts it refuses at first; `up` tells what comes of it

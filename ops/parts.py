@@ -39,34 +39,49 @@ class Service:
     listener: Listener
     keys: tuple[str, ...] = ()  # 32 random bytes each, as hex text, beside the audit key that all have
     signing_keys: tuple[str, ...] = ()  # Ed25519 beside the one that signs its calls to the others
+    directories: tuple[str, ...] = ()  # kept between starts, for its owner only
+    probes: int = 0  # where it tells how it is, counted from its port
 
     @property
     def prefix(self) -> str:
         """What its variables begin with."""
         return self.name.upper()
 
+    @property
+    def probe_port(self) -> int:
+        """The port of /readyz, /statusz and /metrics."""
+        return self.listener.port + self.probes
 
-STAFF = Listener(name="staff", offset=0)
-SHOP = Listener(name="shop", offset=1)
-CERTIFICATE = Listener(name="certificate", offset=2)
-PARTNER = Listener(name="partner", offset=3)
-MONGOD = Listener(name="mongo", offset=8)
-KAFKA = Listener(name="kafka", offset=9)
-KAFKA_CONTROLLER = Listener(name="kafka-controller", offset=10)
+
+HOST_GROUPS = ("staff", "shop", "certificate", "partner")  # in the order of their ports, from the gateway's own
+MONGOD = Listener(name="mongo", offset=10)
+KAFKA = Listener(name="kafka", offset=11)
+KAFKA_CONTROLLER = Listener(name="kafka-controller", offset=12)
 
 SERVICES = (
     Service(name="training", module="services.training", listener=Listener(name="training", offset=4), keys=("master_key", "lookup_key")),
-    Service(name="certification", module="services.certification", listener=Listener(name="certification", offset=5), keys=("name_key",)),
-    Service(name="marketplace", module="services.marketplace", listener=Listener(name="marketplace", offset=6)),
+    Service(name="certification", module="services.certification", listener=Listener(name="certification", offset=5), keys=("name_key",), directories=("keys_dir",)),
+    Service(name="marketplace", module="services.marketplace", listener=Listener(name="marketplace", offset=6), keys=("sandbox_key",)),
     Service(name="manpower", module="services.manpower", listener=Listener(name="manpower", offset=7)),
 )
-GATEWAY = Service(name="gateway", module="gateway", listener=STAFF, signing_keys=("issuer_key",))
+GATEWAY = Service(name="gateway", module="gateway", listener=Listener(name="gateway", offset=0), signing_keys=("development_key",), probes=9)
 OURS = (*SERVICES, GATEWAY)
-HOST_GROUPS = (STAFF, SHOP, CERTIFICATE, PARTNER)
 
 
-def settings_of(service: Service, secrets: Path, kafka: str) -> dict[str, str]:
-    """The environment that this service adds to ours; secrets are files, so that no process list shows them."""
+def addresses() -> dict[str, str]:
+    """The doors of the gateway by host group."""
+    return {group: f"http://{machine.LOOPBACK}:{GATEWAY.listener.port + offset}" for offset, group in enumerate(HOST_GROUPS)}
+
+
+def ports_of(service: Service) -> tuple[int, ...]:
+    """Every port that the service listens on."""
+    first = service.listener.port
+    return (*range(first, first + len(HOST_GROUPS)), service.probe_port) if service is GATEWAY else (first,)
+
+
+def settings_of(service: Service, place: Path, kafka: str) -> dict[str, str]:
+    """The environment that this service adds to ours, its files lying under `place`; secrets are files, so that no process list shows them."""
+    secrets = place / "secrets"
     told = {
         "BINA_ENVIRONMENT": "development",
         "BINA_KAFKA": kafka,
@@ -75,9 +90,7 @@ def settings_of(service: Service, secrets: Path, kafka: str) -> dict[str, str]:
         f"{service.prefix}_TRUSTED_KEYS": str(secrets / "trusted"),
     }
     told |= {f"{service.prefix}_{peer.prefix}_URL": f"http://{machine.LOOPBACK}:{peer.listener.port}" for peer in OURS if peer is not service}
-    if service is GATEWAY:
-        told |= {f"GATEWAY_{group.name.upper()}_PORT": str(group.port) for group in HOST_GROUPS}
-    return told
+    return told | {f"{service.prefix}_{name.upper()}": str(place / service.name / name) for name in service.directories}
 
 
 def named(name: str, known: Iterable[str]) -> str:

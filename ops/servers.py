@@ -38,6 +38,12 @@ async def running_kafka(data: Path) -> AsyncGenerator[str]:
         children.end(server.process)
 
 
+@asynccontextmanager
+async def given(address: str) -> AsyncGenerator[str]:
+    """A server that runs elsewhere."""
+    yield address
+
+
 RUNNING = {"mongod": running_mongod, "kafka": running_kafka}
 
 

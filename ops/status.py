@@ -43,7 +43,7 @@ async def look() -> dict[str, Any]:
         "running": runner is not None,
         "pid": runner,
         "parts": seen,
-        "addresses": {group.name: f"http://{machine.LOOPBACK}:{group.port}" for group in parts.HOST_GROUPS},
+        "addresses": parts.addresses(),
         "egress_allow": sorted({answer["egress_allow"] for answer in answers if answer.get("egress_allow")}),
         "consumer_lag": int(sum(answer.get("consumer_lag", 0) for answer in answers)),
         "outbox": {"unsent": total("outbox", "unsent"), "oldest_seconds": longest("outbox"), "stopped_keys": total("outbox", "stopped_keys")},
@@ -54,9 +54,9 @@ async def look() -> dict[str, Any]:
 
 
 async def _ours(service: parts.Service, told: dict[str, Any]) -> dict[str, Any]:
-    port = service.listener.port
+    port = service.probe_port
     (ready, _), (code, answer) = (await asyncio.gather(asking.get(port, "/readyz"), asking.get(port, "/statusz"))) if service.name in told else ((0, {}), (0, {}))
-    return _part(service.name, f"http://{machine.LOOPBACK}:{port}", told, ready=ready == _OK, version=_version() if code == _OK else "", answer=answer)
+    return _part(service.name, f"http://{machine.LOOPBACK}:{service.listener.port}", told, ready=ready == _OK, version=_version() if code == _OK else "", answer=answer)
 
 
 async def _mongod(told: dict[str, Any]) -> dict[str, Any]:

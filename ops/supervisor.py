@@ -63,8 +63,10 @@ class Supervisor:
         """Start all, keep it running until `stop` is set, end all. Raises Trouble when a part cannot start for a reason a person must mend."""
         self._say()
         for service in parts.OURS:
-            for listener in parts.HOST_GROUPS if service is parts.GATEWAY else (service.listener,):
-                machine.require_port(listener.port, listener.name, listener.variable)
+            for port in parts.ports_of(service):
+                machine.require_port(port, service.name, service.listener.variable)
+            for directory in service.directories:
+                (home.home() / service.name / directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         credentials.make(self._secrets)
         keepers: list[list[asyncio.Task[None]]] = [[], []]
         stopping = asyncio.create_task(stop.wait())
@@ -187,16 +189,14 @@ class Supervisor:
         return part
 
     def _service(self, service: parts.Service) -> Part:
-        port = service.listener.port
-
         async def start() -> "Popen[bytes]":
-            env = {name: value for name, value in os.environ.items() if name != "BINA_MONGO_URL"} | parts.settings_of(service, self._secrets, self._kafka)
+            env = {name: value for name, value in os.environ.items() if name != "BINA_MONGO_URL"} | parts.settings_of(service, home.home(), self._kafka)
             return children.spawn([sys.executable, "-m", service.module], home.log_of(service.name), env=env, cwd=home.ROOT)
 
         async def ask() -> bool:
-            return (await asking.get(port, "/readyz"))[0] == 200  # noqa: PLR2004 - the status says it
+            return (await asking.get(service.probe_port, "/readyz"))[0] == 200  # noqa: PLR2004 - the status says it
 
-        return Part(name=service.name, address=f"http://{machine.LOOPBACK}:{port}", start=start, ask=ask)
+        return Part(name=service.name, address=f"http://{machine.LOOPBACK}:{service.listener.port}", start=start, ask=ask)
 
     def _say(self, part: Part | None = None, state: State | None = None, advice: str = "") -> None:
         if part is not None and state is not None:

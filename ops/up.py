@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ops import children, home, machine, parts
+from ops import children, home, parts
 from ops.supervisor import Part, State, Supervisor
 from ops.trouble import Trouble
 
@@ -56,7 +56,7 @@ async def _run(console: Console) -> int:
             def changed(seen: Sequence[Part]) -> None:
                 nonlocal told_ready
                 views = [view(part) for part in seen]
-                home.publish({"pid": os.getpid(), "parts": views, "addresses": addresses()})
+                home.publish({"pid": os.getpid(), "parts": views, "addresses": parts.addresses()})
                 shown.update(table(views), refresh=True)
                 if not told_ready and all(part.state is State.READY for part in seen):
                     told_ready = True
@@ -118,17 +118,12 @@ def view(part: Part) -> dict[str, Any]:
     return {"name": part.name, "state": part.state.value, "address": part.address, "advice": part.advice, "pid": part.process.pid if part.process else None}
 
 
-def addresses() -> dict[str, str]:
-    """The doors of the gateway by host group."""
-    return {group.name: f"http://{machine.LOOPBACK}:{group.port}" for group in parts.HOST_GROUPS}
-
-
 def table(views: Sequence[dict[str, Any]]) -> Table:
     """The parts as a person reads them."""
     shown = Table("Bagian", "Keadaan", "Alamat", "Keterangan", box=None, pad_edge=False)
     for seen in views:
         shown.add_row(seen["name"], _WORDS[State(seen["state"])], seen["address"], seen["advice"])
-    for group, address in addresses().items():
+    for group, address in parts.addresses().items():
         shown.add_row("", "", address, f"gerbang {group}")
     return shown
 

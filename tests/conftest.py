@@ -20,17 +20,43 @@ pytest_plugins = ["tests.scenarios"]
 
 _PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
 _LEADER = "BINA_TEST_LEADER"
+_OTHER_PROCESSES = {"crash", "deploy", "system"}  # their subject is processes of its own, with servers of their own
+_CI_INSTALLS = {"promtool", "kustomize"}
 _START_SECONDS = 180.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--containers", action="store_true", help="run MongoDB and Kafka as containers instead of the embedded ones")
+    parser.addoption("--containers", action="store_true", help="run the wire tests, and MongoDB and Kafka as containers instead of the embedded ones")
+    parser.addoption("--quick", action="store_true", help="run only what needs no server")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(tool): this test runs a program that is no Python package")
     if not hasattr(config, "workerinput"):
         os.environ[_PLACE] = tempfile.mkdtemp(prefix="bina-test-")
         os.environ[_LEADER] = str(os.getpid())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """--quick keeps what asks for no server, --containers what asks for one inside this process."""
+    if config.getoption("--quick"):
+        kept = [item for item in items if not _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
+    elif config.getoption("--containers"):
+        kept = [item for item in items if _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
+    else:
+        return
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that `needs` a tool is left out where it is missing, and fails in CI when CI installs the tool."""
+    for mark in item.iter_markers("needs"):
+        missing = [tool for tool in mark.args if shutil.which(tool) is None]
+        if missing and os.environ.get("CI") == "true" and set(missing) & _CI_INSTALLS:
+            pytest.fail(f"{', '.join(missing)} is missing, which .ci/run installs", pytrace=False)
+        if missing:
+            pytest.skip(f"needs {', '.join(missing)}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -61,6 +87,10 @@ def database(mongo_url: str) -> Iterator[str]:
     yield name
     with pymongo.MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(name)
+
+
+def _asks_for_server(item: pytest.Item) -> bool:
+    return bool({"mongo_url", "kafka"} & set(getattr(item, "fixturenames", ())))
 
 
 def _address(part: str, given: str | None, config: pytest.Config) -> Iterator[str]:

@@ -1,0 +1,96 @@
+"""The command `bench`: runs one measurement on servers of its own and tells its figures. Each other module here that has a `run` is a bench."""
+
+import asyncio
+import importlib
+import json
+import os
+import pkgutil
+import platform
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from ops import machine, servers
+from ops.trouble import Trouble
+
+LONGEST_SECONDS = 270.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a bench found: figures with their unit in the name, ratios of two figures measured in the same run."""
+
+    figures: Mapping[str, float]
+    ratios: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+Run = Callable[[str, str], Awaitable[Result]]  # (mongo_url, kafka)
+
+
+def known() -> dict[str, Run]:
+    """The benches by name."""
+    modules = {module.name: importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__) if not module.ispkg}
+    return {name.replace("_", "-"): module.run for name, module in modules.items() if hasattr(module, "run")}
+
+
+def bench(name: str, *, as_json: bool, benches: Mapping[str, Run] | None = None, seconds: float = LONGEST_SECONDS) -> int:
+    """Run it and print what it found; the exit status."""
+    choices = known() if benches is None else benches
+    if name not in choices:
+        listed = ", ".join(sorted(choices)) or "-"
+        raise Trouble(f"Tidak ada bench {name!r}; yang ada: {listed}.", f"There is no bench {name!r}; there are: {listed}.")
+    try:
+        result = asyncio.run(_measured(choices[name], seconds))
+    except TimeoutError:
+        raise Trouble(f"Bench {name} tidak selesai dalam {seconds:.0f} detik.", f"The bench {name} did not end within {seconds:.0f} seconds.") from None
+    if as_json:
+        sys.stdout.write(json.dumps({"bench": name, "machine": this_machine(), "figures": dict(result.figures), "ratios": dict(result.ratios)}) + "\n")
+    else:
+        shown = Table(name, "", box=None)
+        for label, value in {**result.figures, **result.ratios}.items():
+            shown.add_row(label, f"{value:,.3f}")
+        Console().print(shown)
+    return 0
+
+
+async def _measured(run: Run, seconds: float) -> Result:
+    with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
+        async with asyncio.timeout(seconds), _mongo(Path(place) / "mongod") as mongo_url, _kafka(Path(place) / "kafka") as kafka:
+            return await run(mongo_url, kafka)
+
+
+def _mongo(data: Path) -> AbstractAsyncContextManager[str]:
+    own = os.environ.get("BINA_MONGO_URL")
+    return servers.given(own) if own else servers.running_mongod(data)
+
+
+def _kafka(data: Path) -> AbstractAsyncContextManager[str]:
+    own = os.environ.get("BINA_KAFKA")
+    return servers.given(own) if own else servers.running_kafka(data)
+
+
+def this_machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "memory_mib": psutil.virtual_memory().total // machine.MIB,
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except FileNotFoundError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
