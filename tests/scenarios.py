@@ -1,5 +1,6 @@
 """Which scenarios of the domain documents this run proves: the mark `scenario`, the list in scenarios.toml, the answer of `--scenarios`."""
 
+import functools
 import json
 import tomllib
 from collections import defaultdict
@@ -12,6 +13,7 @@ LIST = Path(__file__).with_name("scenarios.toml")
 _PROPERTY = "scenario"
 
 
+@functools.cache
 def known() -> dict[str, tuple[str, ...]]:
     """Every id with the parts it is proved by; without parts it is proved whole."""
     return {id_: tuple(entry.get("parts", ())) for id_, entry in tomllib.loads(LIST.read_text()).items()}
@@ -37,19 +39,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse a mark that names nothing; with --scenarios leave the unmarked tests out."""
-    scenarios = known()
-    marks = {*scenarios, *(f"{id_}/{part}" for id_, parts in scenarios.items() for part in parts)}
+    """Tell each test's report what it proves; with --scenarios leave the unmarked tests out."""
     for item in items:
-        for mark in item.iter_markers("scenario"):
-            for id_ in mark.args:
-                if id_ not in marks:
-                    raise pytest.UsageError(f"{item.nodeid}: scenario {id_!r} is not in {LIST.name}")
-                item.user_properties.append((_PROPERTY, id_))
+        item.user_properties.extend((_PROPERTY, id_) for mark in item.iter_markers("scenario") for id_ in mark.args)
     if config.getoption("--scenarios") is not None:
         unmarked = [item for item in items if item.get_closest_marker("scenario") is None]
         config.hook.pytest_deselected(items=unmarked)
         items[:] = [item for item in items if item.get_closest_marker("scenario") is not None]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A mark that names nothing proves nothing."""
+    scenarios = known()
+    marks = {*scenarios, *(f"{id_}/{part}" for id_, parts in scenarios.items() for part in parts)}
+    for name, value in item.user_properties:
+        if name == _PROPERTY and value not in marks:
+            pytest.fail(f"scenario {value!r} is not in tests/{LIST.name}: add it to the parts of its id", pytrace=False)
 
 
 class _Listener:
