@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 
-from ops import home, parts
+from ops import files, parts
 
 _ADMIN = "mongo-administrator"
 
@@ -24,7 +24,7 @@ def make(place: Path, services: tuple[parts.Service, ...] = parts.OURS) -> None:
         _once(own / "mongo-password", secrets.token_hex(24))
         signer = load_pem_private_key((own / f"{service.name}_signing_key").read_bytes(), password=None)
         public = signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        home.write(place / "trusted" / f"{service.name}.pem", public)
+        files.write(place / "trusted" / f"{service.name}.pem", public)
 
 
 def administrator_password(place: Path) -> str:
@@ -41,12 +41,12 @@ def mongo_password(place: Path, service: str) -> str:
 
 def tell_mongo_url(place: Path, service: str, url: str) -> None:
     """Leave the service's MongoDB URL where it looks for its secrets; the port in it may differ at each start."""
-    home.write(place / service / f"{service}_mongo_url", url)
+    files.write(place / service / f"{service}_mongo_url", url)
 
 
 def _once(path: Path, value: str) -> None:
     if not path.exists():
-        home.write(path, value)
+        files.write(path, value)
 
 
 def _ed25519() -> str:

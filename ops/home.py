@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from ops import children
+from ops import children, files
 
 _LEFTOVER_SECONDS = 5.0  # short: what outlived its supervisor may be killed at any time without loss
 ROOT = Path(__file__).parent.parent
@@ -50,7 +50,7 @@ def remember(part: str, pid: int) -> None:
     """Note who runs the part, so that a later start can end it."""
     born = children.born(pid)
     if born is not None:
-        write(_runs() / f"{part}.pid", json.dumps({"pid": pid, "born": born}))
+        files.write(_runs() / f"{part}.pid", json.dumps({"pid": pid, "born": born}))
 
 
 def end_leftovers() -> None:
@@ -107,7 +107,7 @@ def runner() -> int | None:
 
 def publish(state: dict[str, Any]) -> None:
     """Tell the other commands how the system stands."""
-    write(_runs() / "up.json", json.dumps(state))
+    files.write(_runs() / "up.json", json.dumps(state))
 
 
 def published() -> dict[str, Any]:
@@ -116,11 +116,3 @@ def published() -> dict[str, Any]:
         return cast("dict[str, Any]", json.loads((_runs() / "up.json").read_text()))
     except (FileNotFoundError, ValueError):
         return {}
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, for its owner only."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as out:
-        out.write(text)
-    draft.rename(path)

@@ -5,8 +5,6 @@ import shutil
 import socket
 from pathlib import Path
 
-import psutil
-
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 LOOPBACK = "127.0.0.1"
@@ -52,6 +50,8 @@ def require_port(port: int, part: str, variable: str) -> None:
 
 def holder_of(port: int) -> str | None:
     """`name (pid N)` of the process that listens on the port, None where the system does not tell."""
+    import psutil  # not in the images, which need the rest of this module
+
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:

@@ -89,7 +89,7 @@ def settings_of(service: Service, place: Path, kafka: str) -> dict[str, str]:
         f"{service.prefix}_SECRETS_DIR": str(secrets / service.name),
         f"{service.prefix}_TRUSTED_KEYS": str(secrets / "trusted"),
     }
-    told |= {f"{service.prefix}_{peer.prefix}_URL": f"http://{machine.LOOPBACK}:{peer.listener.port}" for peer in OURS if peer is not service}
+    told |= {f"{service.prefix}_{peer.prefix}_URL": f"http://{machine.LOOPBACK}:{peer.probe_port}" for peer in OURS if peer is not service}
     return told | {f"{service.prefix}_{name.upper()}": str(place / service.name / name) for name in service.directories}
 
 
