@@ -8,6 +8,7 @@ AGENCY_MOVE_REFUSED = "Status instansi tidak dapat diubah ke status ini"
 AGENCY_NOT_ACTIVE = "Instansi belum disetujui, ditangguhkan, atau sudah ditutup"
 REGENCY_NOT_SERVED = "Instansi ini tidak melayani kabupaten/kota tersebut"
 ROUTE_MISSING = "Belum ada instansi yang ditetapkan untuk kabupaten/kota dan urusan ini"
+NOT_YOUR_AGENCY = "Instansi luar hanya dapat mendaftarkan dan menilai pemberi kerja di wilayahnya"
 SAME_EYES = "Persetujuan harus diberikan oleh orang lain, bukan oleh yang mengajukan"
 
 CONSUMER_MOVE_REFUSED = "Status pengguna data tidak dapat diubah ke status ini"
@@ -30,7 +31,9 @@ RECIPIENT_MUST_BE_NAMED = "Untuk tujuan ini penerima harus disebut."
 RESIDENCE_MISSING = "Kabupaten/kota pada KTP belum dicatat"
 
 FEED_CURSOR_INVALID = "Penanda umpan (cursor) tidak dikenali"
-FEED_CURSOR_TOO_OLD = "Penanda umpan sudah terlalu lama; ambil /v1/feed/snapshot lalu lanjutkan dari penanda di akhirnya"
+FEED_CURSOR_TOO_OLD = "Penanda umpan sudah terlalu lama; ambil /v1/snapshot lalu lanjutkan dari penanda di akhirnya"
+
+FROM_TIME_OR_CURSOR = "Pilih salah satu: penanda (after) atau waktu (from_time)"
 
 VACANCY_NOT_OPEN = "Lowongan sudah ditutup atau masa berlakunya habis"
 VACANCY_CLOSED_ALREADY = "Lowongan sudah ditutup"

@@ -68,7 +68,7 @@ def test_an_employer_without_a_business_number_is_refused() -> None:
         rules.register(given.employer(nib=None), "user-1", given.NOW)
 
 
-@pytest.mark.scenario("P18/employer name")
+@pytest.mark.scenario("P18/employer-name")
 @pytest.mark.parametrize("name", ["Usaha Contoh", " usaha  contoh ", "USAHA\tCONTOH"])
 def test_names_that_differ_in_case_and_spaces_are_one_name(name: str) -> None:
     assert rules.name_key(name) == "usaha contoh"

@@ -119,7 +119,7 @@ def test_a_placement_takes_one_slot_and_leaves_the_vacancy_open_while_one_is_fre
     assert filled.placement.source is PlacementSource.APPLICATION
 
 
-@pytest.mark.scenario("P18/last slot")
+@pytest.mark.scenario("P18/last-slot")
 def test_the_last_slot_closes_the_vacancy_and_every_other_live_application_to_it() -> None:
     waiting = [given.application(id=f"application-{n}", state=state) for n, state in enumerate((State.DRAFT, State.SUBMITTED, State.ACCEPTED), 2)]
     over = given.application(id="application-9", state=State.WITHDRAWN, live=False)

@@ -13,7 +13,7 @@ from tests.manpower import given
 
 Fact = tuple[str, int]
 START = datetime(2026, 1, 1, tzinfo=UTC)
-CONTENT = CertificateTold(scheme_id="scheme-1", scheme_title="Menjahit", units=(Unit(code="U-1", title="Satu"),), valid_from=date(2026, 1, 1), valid_until=date(2029, 1, 1))
+CONTENT = CertificateTold(scheme_id="scheme-1", scheme_title="Menjahit", units=(Unit(code="U-1", title="Satu"),), valid_from=START, valid_until=START + timedelta(days=1096))
 TODAY = date(2026, 11, 24)
 
 
@@ -154,18 +154,19 @@ def test_a_suspended_certificate_proves_nothing_until_it_is_reinstated_and_a_rev
     suspended = rules.certificate_stands(issued, "certificate-1", Standing.SUSPENDED, at(1))
     reinstated = rules.certificate_stands(suspended, "certificate-1", Standing.ISSUED, at(2))
     revoked = rules.certificate_stands(reinstated, "certificate-1", Standing.REVOKED, at(3))
-    assert [rules.held_units(each, TODAY) for each in (issued, suspended, reinstated, revoked)] == [{"U-1"}, set(), {"U-1"}, set()]
-    assert rules.held_units(rules.certificate_stands(revoked, "certificate-1", Standing.ISSUED, at(9)), TODAY) == set()
+    assert [rules.held_units(each, given.NOW) for each in (issued, suspended, reinstated, revoked)] == [{"U-1"}, set(), {"U-1"}, set()]
+    assert rules.held_units(rules.certificate_stands(revoked, "certificate-1", Standing.ISSUED, at(9)), given.NOW) == set()
 
 
 def test_a_certificate_revoked_before_its_issue_is_told_proves_nothing() -> None:
     revoked = rules.certificate_stands(given.candidate(), "certificate-1", Standing.REVOKED, at(3))
-    assert rules.held_units(rules.certified(revoked, "certificate-1", CONTENT), TODAY) == set()
+    assert rules.held_units(rules.certified(revoked, "certificate-1", CONTENT), given.NOW) == set()
 
 
-@pytest.mark.parametrize(("today", "holds"), [(date(2025, 12, 31), False), (date(2026, 1, 1), True), (date(2029, 1, 1), True), (date(2029, 1, 2), False)])
-def test_a_certificate_proves_its_units_from_its_first_to_its_last_day(today: date, *, holds: bool) -> None:
-    assert bool(rules.held_units(rules.certified(given.candidate(), "certificate-1", CONTENT), today)) is holds
+@pytest.mark.parametrize(("seconds", "holds"), [(-1, False), (0, True), (1096 * 86_400 - 1, True), (1096 * 86_400, False)])
+def test_a_certificate_proves_its_units_from_its_first_to_its_last_instant(seconds: int, *, holds: bool) -> None:
+    certified = rules.certified(given.candidate(), "certificate-1", CONTENT)
+    assert bool(rules.held_units(certified, START + timedelta(seconds=seconds))) is holds
 
 
 def test_the_total_of_a_month_told_last_replaces_the_former_one() -> None:

@@ -64,13 +64,14 @@ def test_a_cursor_that_we_did_not_sign_is_refused(cursor: str) -> None:
         rules.open_cursor(cursor, KEY)
 
 
-def test_a_cursor_before_what_was_dropped_is_too_old_and_one_at_it_is_not() -> None:
+def test_a_cursor_before_what_was_dropped_or_beyond_the_log_is_too_old_and_one_at_the_edge_is_not() -> None:
     _, entries = rules.number(Head(id="feed"), [change(1), change(2, version=2)])
     head = rules.forget(Head(id="feed", last=5), entries)
     assert head.dropped == 2
     rules.require_kept(2, head)
-    with pytest.raises(FeedCursorTooOld):
-        rules.require_kept(1, head)
+    for lost in (1, 6):
+        with pytest.raises(FeedCursorTooOld):
+            rules.require_kept(lost, head)
 
 
 def test_dropping_nothing_forgets_nothing() -> None:

@@ -73,6 +73,12 @@ class SameEyes(Forbidden):
     title = texts.SAME_EYES
 
 
+class NotYourAgency(Forbidden):
+    """An office from outside registers and judges employers of its regencies only."""
+
+    title = texts.NOT_YOUR_AGENCY
+
+
 class AgencyKind(StrEnum):
     """What an agency is."""
 
@@ -185,6 +191,12 @@ def move(agency: Agency, to: Status, actor: str, now: datetime, reason: str = ""
     if agency.status is Status.PENDING and to is Status.ACTIVE and actor == agency.registered_by:
         raise SameEyes
     return replace(agency, status=to, history=(*agency.history, StatusChange(at=now, to=to, actor=actor, reason=reason)))
+
+
+def require_hand(agency: Agency, *, outside: bool) -> None:
+    """NotYourAgency when a hand from outside touches anything but an employer."""
+    if outside and agency.kind is not AgencyKind.EMPLOYER_PARTNER:
+        raise NotYourAgency
 
 
 def require_active(agency: Agency) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower import texts
 from services.manpower.candidates.rules import Candidate, require_present
 from services.manpower.vacancies.rules import Vacancy, require_open
-from services.manpower.visibility.rules import Purpose, Visibility
+from services.manpower.visibility.rules import Purpose, Share, Visibility
 
 
 class ApplicationUnknown(NotFound):
@@ -211,3 +211,22 @@ def flagged(application: Application, held: frozenset[str], required: frozenset[
     lost = bool(required - held)
     flags = application.flags | {Flag.SKILL_LOST} if lost else application.flags - {Flag.SKILL_LOST}
     return application if flags == application.flags else replace(application, flags=flags)
+
+
+def opening_shares(application: Application) -> tuple[Share, ...]:
+    """The consents that open it to outside readers: none before it is sent, and of the employers' only that for its own."""
+    if application.state not in SENT:
+        return ()
+    return tuple(share for share in application.visibility.shares if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == application.employer_id)
+
+
+def doubled(applications: Iterable[Application]) -> list[Application]:
+    """Of one person's live applications, those to a vacancy to which an older one is live (after a merge)."""
+    live = sorted((each for each in applications if each.live), key=lambda each: (each.history[0].at if each.history else datetime.max.replace(tzinfo=UTC), each.id))
+    kept: set[str] = set()
+    superfluous: list[Application] = []
+    for each in live:
+        if each.vacancy_id in kept:
+            superfluous.append(each)
+        kept.add(each.vacancy_id)
+    return superfluous

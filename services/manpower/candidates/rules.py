@@ -120,13 +120,13 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateTold:
-    """What a certificate says, as certification tells it."""
+    """What a certificate says, as certification tells it; it holds from `valid_from` to just before `valid_until`."""
 
     scheme_id: str
     scheme_title: str
     units: tuple[Unit, ...]
-    valid_from: date
-    valid_until: date
+    valid_from: datetime
+    valid_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +138,9 @@ class Skill:
     standing: Standing = Standing.ISSUED
     standing_told: Told | None = None
 
-    def holds(self, today: date) -> bool:
-        """Whether it counts today: told, neither suspended nor revoked, and within its validity."""
-        return self.standing is Standing.ISSUED and self.content is not None and self.content.valid_from <= today <= self.content.valid_until
+    def holds(self, now: datetime) -> bool:
+        """Whether it counts at this instant: told, neither suspended nor revoked, and within its validity."""
+        return self.standing is Standing.ISSUED and self.content is not None and self.content.valid_from <= now < self.content.valid_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,9 +263,9 @@ def certificate_stands(candidate: Candidate, certificate_id: str, standing: Stan
     return _with_skill(candidate, replace(skill, standing=standing, standing_told=told))
 
 
-def held_units(candidate: Candidate, today: date) -> frozenset[str]:
-    """The codes of the units proved by certificates that count today."""
-    return frozenset(unit.code for skill in candidate.skills if skill.content is not None and skill.holds(today) for unit in skill.content.units)
+def held_units(candidate: Candidate, now: datetime) -> frozenset[str]:
+    """The codes of the units proved by certificates that count at this instant."""
+    return frozenset(unit.code for skill in candidate.skills if skill.content is not None and skill.holds(now) for unit in skill.content.units)
 
 
 def completed(candidate: Candidate, course: Course) -> Candidate:
@@ -304,6 +304,11 @@ def experience(candidate: Candidate) -> list[Experience]:
         for workshop, kind in keys
         if (entries := [each for each in candidate.work if (each.workshop_id, each.unit_kind) == (workshop, kind)])
     ]
+
+
+def outward(candidate: Candidate) -> tuple[object, ...]:
+    """What an outside reader could see differ; a transfer inside or an officer's task is no part of it."""
+    return (candidate.skills, candidate.courses, candidate.work, available_from(candidate), candidate.visibility.regency_code)
 
 
 # Consents and merge

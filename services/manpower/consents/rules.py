@@ -72,6 +72,7 @@ class Ending(StrEnum):
     EXPIRED = "expired"
     PERSON_GONE = "person_gone"
     MOVED_AWAY = "moved_away"
+    MERGED = "merged"
 
 
 RECIPIENT_KINDS: dict[Purpose, frozenset[AgencyKind]] = {
@@ -186,3 +187,15 @@ def _require_served(candidate: Candidate, recipient: Agency) -> None:
         raise ResidenceMissing
     if candidate.visibility.regency_code not in recipient.regency_codes:
         raise RegencyNotServed
+
+
+def doubled(consents: Iterable[Consent]) -> list[Consent]:
+    """Of a person's live consents, those that a later one for the same purpose and recipient makes superfluous (after a merge)."""
+    live = sorted((each for each in consents if each.live), key=lambda each: (each.given_at, each.id), reverse=True)
+    kept: set[tuple[Purpose, str]] = set()
+    superfluous: list[Consent] = []
+    for each in live:
+        if (each.purpose, each.recipient) in kept:
+            superfluous.append(each)
+        kept.add((each.purpose, each.recipient))
+    return superfluous

@@ -109,9 +109,9 @@ def attach_credential(consumer: Consumer, credential_ref: str) -> Consumer:
     return replace(consumer, credential_refs=consumer.credential_refs | {credential_ref})
 
 
-def require_reading(consumers: Iterable[Consumer]) -> None:
-    """ConsumerSuspended when any of these consumers, to whom the caller's credential belongs, is not active."""
-    if any(consumer.status is not Status.ACTIVE for consumer in consumers):
+def require_reading(for_whom: Iterable[Consumer | Agency]) -> None:
+    """ConsumerSuspended when any of those for whom the caller reads is not active."""
+    if any(each.status is not Status.ACTIVE for each in for_whom):
         raise ConsumerSuspended
 
 

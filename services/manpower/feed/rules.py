@@ -20,7 +20,7 @@ from services.manpower import texts
 
 RETENTION = timedelta(days=180)
 MAX_WAIT_SECONDS = 25
-_LABEL = b"bina/manpower/feed-cursor/1\x00"
+_FEED, _SNAPSHOT = b"bina/manpower/feed-cursor/1\x00", b"bina/manpower/snapshot-cursor/1\x00"
 _POSITION_BYTES, _MAC_BYTES = 8, 16
 
 
@@ -105,6 +105,21 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a snapshot stands: the feed's position when it began, the kind being listed, and its last id so far."""
+
+    position: int
+    subject: Subject = Subject.CANDIDATE
+    last: str = ""
+
+    def following_kind(self) -> Place | None:
+        """The beginning of the next kind; None after the last."""
+        kinds = list(Subject)
+        here = kinds.index(self.subject)
+        return Place(self.position, kinds[here + 1]) if here + 1 < len(kinds) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """What a reader gets: a log row, or its tombstone when the subject is out of the reader's scope by now."""
 
@@ -142,31 +157,50 @@ def forget(head: Head, dropped: Sequence[Entry]) -> Head:
 
 
 def require_kept(position: int, head: Head) -> None:
-    """FeedCursorTooOld when rows after this position are no longer kept."""
-    if position < head.dropped:
+    """FeedCursorTooOld when rows after this position are no longer kept, or the position is of a log that was lost."""
+    if not head.dropped <= position <= head.last:
         raise FeedCursorTooOld
 
 
 def seal(position: int, key: bytes) -> str:
     """The opaque signed cursor of a position."""
-    plain = position.to_bytes(_POSITION_BYTES)
-    return base64.urlsafe_b64encode(plain + _mac(plain, key)).decode().rstrip("=")
+    return _sealed(position.to_bytes(_POSITION_BYTES), _FEED, key)
 
 
 def open_cursor(cursor: str, key: bytes) -> int:
     """The position in a cursor; FeedCursorInvalid unless this key signed it."""
+    return int.from_bytes(_opened(cursor, _FEED, key))
+
+
+def seal_place(place: Place, key: bytes) -> str:
+    """The opaque signed cursor of a snapshot's place."""
+    return _sealed(place.position.to_bytes(_POSITION_BYTES) + f"{place.subject.value}/{place.last}".encode(), _SNAPSHOT, key)
+
+
+def open_place(cursor: str, key: bytes) -> Place:
+    """The place in a snapshot's cursor; FeedCursorInvalid unless this key signed it."""
+    plain = _opened(cursor, _SNAPSHOT, key)
+    subject, _, last = plain[_POSITION_BYTES:].decode().partition("/")
+    return Place(int.from_bytes(plain[:_POSITION_BYTES]), Subject(subject), last)
+
+
+def _sealed(plain: bytes, label: bytes, key: bytes) -> str:
+    return base64.urlsafe_b64encode(_mac(plain, label, key) + plain).decode().rstrip("=")
+
+
+def _opened(cursor: str, label: bytes, key: bytes) -> bytes:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except ValueError:
         raise FeedCursorInvalid from None
-    plain, mac = raw[:_POSITION_BYTES], raw[_POSITION_BYTES:]
-    if not hmac.compare_digest(mac, _mac(plain, key)):
+    mac, plain = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+    if not hmac.compare_digest(mac, _mac(plain, label, key)):
         raise FeedCursorInvalid
-    return int.from_bytes(plain)
+    return plain
 
 
-def _mac(plain: bytes, key: bytes) -> bytes:
-    return hmac.new(key, _LABEL + plain, hashlib.sha256).digest()[:_MAC_BYTES]
+def _mac(plain: bytes, label: bytes, key: bytes) -> bytes:
+    return hmac.new(key, label + plain, hashlib.sha256).digest()[:_MAC_BYTES]
 
 
 def _in_order(changes: Iterable[Change]) -> list[Change]:

@@ -14,7 +14,7 @@ from services.manpower.candidates.rules import Candidate, Custody, require_prese
 from services.manpower.events import PlacementConfirmed
 from services.manpower.vacancies import rules as vacancies
 from services.manpower.vacancies.rules import Closing, Slots, Vacancy, VacancyState, WageBand
-from services.manpower.visibility.rules import Visibility
+from services.manpower.visibility.rules import Purpose, Share, Visibility
 
 
 class PlacementUnknown(NotFound):
@@ -162,3 +162,8 @@ def require_free(candidate: Candidate, terms: Terms) -> None:
 def confirmed(placement: Placement) -> PlacementConfirmed:
     """What is told of it: no employer, no wage, no name."""
     return PlacementConfirmed(participant_ref=placement.candidate_id, placement_id=placement.id, kind=placement.terms.kind.value, started_on=placement.terms.started_on)
+
+
+def opening_shares(placement: Placement) -> tuple[Share, ...]:
+    """The consents that open it to outside readers; of the employers' only that for its own."""
+    return tuple(share for share in placement.visibility.shares if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == placement.employer_id)

@@ -135,6 +135,11 @@ def audience_of(recipient: str, purpose: Purpose) -> str:
     return f"{recipient}/{purpose.value}"
 
 
+def audience_names(shares: Iterable[Share]) -> frozenset[str]:
+    """Those for whom these consents were given, in force or not."""
+    return frozenset(audience_of(share.recipient, share.purpose) for share in shares)
+
+
 def audiences(shares: Iterable[Share], now: datetime) -> frozenset[str]:
     """Who may be told of a change now."""
-    return frozenset(audience_of(share.recipient, share.purpose) for share in shares if share.valid(now))
+    return audience_names(share for share in shares if share.valid(now))

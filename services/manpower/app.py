@@ -1,0 +1,57 @@
+"""The composition root of manpower: what it is made of, and nothing else."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from chassis import web
+from chassis.auth import Signer
+from chassis.jobs import Job
+from chassis.peers import Peer
+from services.manpower.agencies import api as agencies
+from services.manpower.applications import api as applications
+from services.manpower.candidates import api as candidates
+from services.manpower.consents import api as consents
+from services.manpower.consents.usecases import EXPIRY, end_run_out
+from services.manpower.consumers import api as consumers
+from services.manpower.events import PlacementConfirmed
+from services.manpower.feed import api as feed
+from services.manpower.feed.usecases import FORGETTING, NUMBERING, forget_old, number_changes
+from services.manpower.inbound import HANDLERS
+from services.manpower.placements import api as placements
+from services.manpower.production import api as production
+from services.manpower.settings import ManpowerSettings
+from services.manpower.transaction import Transaction
+from services.manpower.vacancies import api as vacancies
+
+
+def create_app(settings: ManpowerSettings) -> FastAPI:
+    """The service on these settings."""
+    signer = Signer("manpower", settings.signing_key.get_secret_value())
+    return web.create_app(
+        web.Service(
+            name="manpower",
+            title="Bina manpower",
+            settings=settings,
+            transaction=Transaction,
+            routers=(
+                agencies.router,
+                consumers.router,
+                candidates.router,
+                consents.router,
+                feed.router,
+                vacancies.router,
+                applications.router,
+                placements.router,
+                production.router,
+            ),
+            published=(PlacementConfirmed,),
+            handlers=HANDLERS,
+            jobs=(
+                Job(NUMBERING, number_changes, every=2.0),
+                Job(FORGETTING, forget_old, every=3600.0),
+                Job(EXPIRY, end_run_out, every=15.0),
+            ),
+            parts={"training": Peer("training", settings.training_url, signer), "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value())},
+        )
+    )

@@ -1,0 +1,121 @@
+"""What happens to candidates: what other services tell is taken in, officers add the regency, merges bring two records together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+from chassis.events import NotKnownYet
+from services.manpower.applications import usecases as applications
+from services.manpower.applications.rules import Withdrawal, doubled
+from services.manpower.candidates import rules
+from services.manpower.candidates.rules import Attention, Candidate, CertificateTold, Course, Custody, Movement, Standing, Told, WorkMonth
+from services.manpower.consents import usecases as consents
+from services.manpower.consents.rules import Ending
+from services.manpower.feed.rules import ChangeType, Subject
+from services.manpower.feed.usecases import tell
+from services.manpower.transaction import Transaction
+from services.manpower.visibility.rules import audience_names
+from services.manpower.visibility.usecases import keep
+
+
+async def move(movement: Movement, tx: Transaction) -> None:
+    """A movement; the first about a person makes the candidate. After death or escape all consents end and all applications are withdrawn."""
+    before = await tx.candidates.seek(movement.candidate_id)
+    after = rules.moved(before, movement)
+    if before is None:
+        tx.candidates.add(after)
+        return
+    saved = await keep(before, after, tx)
+    if saved.engaged and saved.stay.custody is Custody.ENDED and before.stay.custody is not Custody.ENDED:
+        await consents.end_all(saved, Ending.PERSON_GONE, tx)
+        await applications.withdraw_all(await tx.applications.all_of([saved.id]), Withdrawal.CANDIDATE, tx)
+
+
+async def ask_attention(candidate_id: str, what: Attention, tx: Transaction) -> None:
+    """A task for an officer about this candidate."""
+    await _change(candidate_id, lambda candidate: rules.wants_attention(candidate, what), tx)
+
+
+async def plan_release(candidate_id: str, expected_on: date, kind: str, told: Told, tx: Transaction) -> None:
+    """The expected release; only its month is kept."""
+    await _change(candidate_id, lambda candidate: rules.planned(candidate, expected_on, kind, told), tx)
+
+
+async def complete_course(candidate_id: str, course: Course, tx: Transaction) -> None:
+    """A course was completed."""
+    await _change(candidate_id, lambda candidate: rules.completed(candidate, course), tx)
+
+
+async def log_work(candidate_id: str, entry: WorkMonth, tx: Transaction) -> None:
+    """A month's total in a workshop."""
+    await _change(candidate_id, lambda candidate: rules.worked(candidate, entry), tx)
+
+
+async def certify(candidate_id: str, certificate_id: str, content: CertificateTold, tx: Transaction) -> None:
+    """A certificate was issued."""
+    await _change(candidate_id, lambda candidate: rules.certified(candidate, certificate_id, content), tx)
+
+
+async def set_standing(candidate_id: str, certificate_id: str, standing: Standing, told: Told, tx: Transaction) -> None:
+    """A certificate was suspended, reinstated or revoked."""
+    await _change(candidate_id, lambda candidate: rules.certificate_stands(candidate, certificate_id, standing, told), tx)
+
+
+async def amend_candidate(candidate_id: str, regency_code: str | None, attended: frozenset[Attention], tx: Transaction, *, if_match: int) -> Candidate:
+    """What an officer records: the regency on the KTP, and tasks that are done."""
+    candidate = await tx.candidates.get(await tx.resolve(candidate_id), if_match=if_match)
+    if regency_code is not None:
+        candidate = await consents.record_residence(candidate, regency_code, tx)
+    for what in attended:
+        candidate = await keep(candidate, rules.attended(candidate, what), tx)
+    return candidate
+
+
+async def show_candidate(candidate_id: str, tx: Transaction) -> Candidate:
+    """The candidate in the caller's scope, under any ref that was merged into it."""
+    return await tx.candidates.get(await tx.resolve(candidate_id))
+
+
+async def merge(from_ref: str, into_ref: str, tx: Transaction) -> None:
+    """Everything of `from_ref` goes on under `into_ref`, whatever is known of either; told again it changes nothing."""
+    into_ref = await tx.resolve(into_ref)
+    if await tx.resolve(from_ref) == into_ref:
+        return
+    await tx.alias(from_ref, into_ref)
+    gone = await tx.candidates.seek(from_ref)
+    if gone is None:
+        return
+    into = await tx.candidates.seek(into_ref)
+    papers = await tx.consents.all_of(from_ref) + await tx.consents.all_of(into_ref)
+    survivor = await consents.end_doubled(rules.merged(into, gone, into_ref), papers, tx)
+    cases = await tx.applications.all_of([from_ref, into_ref])
+    await applications.withdraw_all(doubled(cases), Withdrawal.MERGED, tx)
+    await tx.flush()
+    tx.candidates.remove(gone)
+    tell(ChangeType.CANDIDATE_WITHDRAWN, Subject.CANDIDATE, from_ref, gone.version + 1, audience_names(gone.visibility.shares), tx)
+    await _rekey(from_ref, survivor, tx)
+    if into is not None:
+        await keep(into, survivor, tx)
+        return
+    added = tx.candidates.add(survivor)
+    tell(ChangeType.CANDIDATE_SHARED, Subject.CANDIDATE, added.id, added.version, audience_names(added.visibility.shares), tx)
+
+
+async def _rekey(from_ref: str, survivor: Candidate, tx: Transaction) -> None:
+    for consent in await tx.consents.all_of(from_ref):
+        tx.consents.save(consent, replace(consent, candidate_id=survivor.id, facility_id=survivor.visibility.facility_id))
+    for application in await tx.applications.all_of([from_ref]):
+        applications.rekeyed(application, survivor, tx)
+    for placement in await tx.placements.all_of(from_ref):
+        tx.placements.save(placement, replace(placement, candidate_id=survivor.id, visibility=survivor.visibility))
+
+
+async def _change(candidate_id: str, rule: Callable[[Candidate], Candidate], tx: Transaction) -> None:
+    before = await tx.candidates.seek(candidate_id)
+    if before is None:
+        raise NotKnownYet(candidate_id)
+    saved = await keep(before, rule(before), tx)
+    if saved.engaged and saved.skills != before.skills:
+        await applications.flag_lost_skills(saved, tx)

@@ -1,0 +1,25 @@
+"""How consumers are kept."""
+
+from __future__ import annotations
+
+from chassis.unit_of_work import Index, Page
+from services.manpower.consumers import rules
+from services.manpower.consumers.rules import Consumer
+from services.manpower.visibility.store import OfficeRows
+
+
+class Consumers(OfficeRows[Consumer]):
+    """Consumers are administered inside; outside readers have no part in it."""
+
+    kind = Consumer
+    collection = "consumers"
+    unknown = rules.ConsumerUnknown
+    indexes = (Index("agency_id"), Index("credential_refs"))
+
+    async def page_of_agency(self, agency_id: str | None, cursor: str | None, limit: int) -> Page[Consumer]:
+        """Consumers, of one agency or all."""
+        return await self.page({} if agency_id is None else {"agency_id": agency_id}, cursor=cursor, limit=limit)
+
+    async def of_credential(self, subject: str) -> list[Consumer]:
+        """The consumers to whom a caller's credential belongs: asked for the caller's own admission, so no scope applies."""
+        return await self.find({"credential_refs": subject}, scoped=False)

@@ -1,0 +1,38 @@
+"""How monthly production is asked for."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+
+from chassis import web
+from services.manpower.consumers.usecases import admitted
+from services.manpower.production import usecases
+from services.manpower.transaction import Run
+
+router = APIRouter(tags=["production-statistics"])
+
+
+class ProductionBody(BaseModel):
+    """What a workshop sold of a product class in a month: integer rupiah per party of the split."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    workshop_id: str
+    facility_id: str
+    month: str
+    product_class: str
+    orders: int
+    amounts_idr: dict[str, int]
+
+
+@router.get("/v1/production-statistics")
+async def list_production(
+    run: Run, month: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = None, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[ProductionBody]:
+    """The production of the caller's facilities, or of those its agency works with."""
+    found = await run(admitted(partial(usecases.list_production, month, cursor, limit)))
+    return web.PageBody(items=[ProductionBody.model_validate(row) for row in found.items], next_cursor=found.next_cursor)

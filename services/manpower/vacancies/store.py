@@ -1,0 +1,42 @@
+"""How vacancies and their slots are kept."""
+
+from __future__ import annotations
+
+from chassis.mongo import Filter
+from chassis.unit_of_work import Index, Page, Store
+from services.manpower.vacancies import rules
+from services.manpower.vacancies.rules import Slots, Vacancy, VacancyState
+from services.manpower.visibility.rules import Purpose, Reader
+from services.manpower.visibility.store import OfficeRows
+
+
+class Vacancies(OfficeRows[Vacancy]):
+    """An employer sees its own vacancies, an office those of its regencies."""
+
+    kind = Vacancy
+    collection = "vacancies"
+    unknown = rules.VacancyUnknown
+    indexes = (Index("employer_id", "_id"), Index("regency_code", "state", "_id"))
+
+    async def page_in(self, state: VacancyState | None, cursor: str | None, limit: int) -> Page[Vacancy]:
+        """Vacancies that the caller may see."""
+        return await self.page({} if state is None else {"state": state.value}, cursor=cursor, limit=limit)
+
+    def of_reader(self, reader: Reader) -> Filter | None:
+        if reader.purpose is Purpose.EMPLOYER_SHARE:
+            return {"employer_id": {"$in": sorted(reader.recipients)}}
+        return None if reader.regencies is None else {"regency_code": {"$in": sorted(reader.regencies)}}
+
+    def shows(self, aggregate: Vacancy, reader: Reader) -> bool:
+        if reader.purpose is Purpose.EMPLOYER_SHARE:
+            return aggregate.employer_id in reader.recipients
+        return reader.regencies is not None and aggregate.regency_code in reader.regencies
+
+
+class VacancySlots(Store[Slots]):
+    """The slots of each vacancy: a number beside a vacancy that was read in scope, with nothing of its own to hide."""
+
+    kind = Slots
+    collection = "vacancy_slots"
+    unknown = rules.VacancyUnknown
+    scope = {"public": ""}
