@@ -1,11 +1,124 @@
-"""What is allowed: certificates from their reservation to their end (certification section 9, R10)."""
+"""What is allowed: certificates from their reservation to their end (certification section 9, R10).
+
+RESERVED -> (signed outside any transaction) -> ISSUED <-> SUSPENDED -> REVOKED. Whether a date has passed is told by verification, not kept as a state.
+"""
 
 from __future__ import annotations
 
 import calendar
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
+from enum import StrEnum
+
+from chassis.errors import Conflict, NotFound
+from services.certification.applications.rules import Application
+from services.certification.credentials.document import Certified, StatusSlot, Unit
+from services.certification.events import CertificateIssued, CertificateReinstated, CertificateRevoked, CertificateSuspended, UnitTitle
+from services.certification.lsps.rules import KeyPurpose, Lsp, newest_key
+from services.certification.reasons import Reason, RulesBroken
+from services.certification.schemes.rules import Scheme
 
 WESTERN_INDONESIA = timezone(timedelta(hours=7))
+
+
+class CertificateUnknown(NotFound):
+    title = "Sertifikat tidak ditemukan"
+
+
+class CertificateStateDiffers(Conflict):
+    title = "Keadaan sertifikat tidak memungkinkan langkah ini"
+
+
+class State(StrEnum):
+    """What has become of a certificate."""
+
+    RESERVED = "reserved"
+    ISSUED = "issued"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+class Cause(StrEnum):
+    """The closed list of reasons (certification 12.12). None of them is a conviction or a suspicion, and none is ever public."""
+
+    DATA_ERROR = "data_error"
+    REPLACED = "replaced"
+    ASSESSMENT_IRREGULARITY = "assessment_irregularity"
+    MISUSE_OF_CERTIFICATE = "misuse_of_certificate"
+    HOLDER_REQUEST = "holder_request"
+    ISSUER_KEY_COMPROMISE = "issuer_key_compromise"
+    SCHEME_WITHDRAWN = "scheme_withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of state: who, when, why."""
+
+    state: State
+    at: datetime
+    by: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A certificate's places in the two lists of an epoch."""
+
+    epoch_id: str
+    revocation: StatusSlot
+    suspension: StatusSlot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A certificate. Its id is random and is the credential's urn:uuid; the name and the signed document are kept sealed."""
+
+    id: str
+    version: int = 0
+    lsp_id: str
+    origin_ref: str
+    application_id: str
+    panel_decision_id: str
+    scheme_id: str
+    token: str
+    subject_id: str
+    place: Place
+    issuer: str
+    issuer_name: str
+    origin_url: str
+    key_name: str
+    scheme_ref: str
+    scheme_title: str
+    valid_from: datetime
+    valid_until: datetime
+    sealed_name: str
+    state: State = State.RESERVED
+    failure: str | None = None
+    digest: str | None = None
+    sealed_credential: str | None = None
+    issued_at: datetime | None = None
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedPaper:
+    """The PDF as it was first printed, sealed; its id is the certificate's, `layout` the version of the layout, `digest` the SHA-256 of the PDF."""
+
+    id: str
+    version: int = 0
+    lsp_id: str
+    layout: int
+    digest: str
+    sealed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifiers:
+    """The random parts of a certificate: its id, its subject's, the 60 bits of its check address."""
+
+    id: str
+    subject_id: str
+    token: str
 
 
 def begins_on(day: date) -> datetime:
@@ -18,3 +131,121 @@ def ends_after(day: date, months: int) -> datetime:
     years, month = divmod(day.month - 1 + months, 12)
     year, month = day.year + years, month + 1
     return begins_on(date(year, month, min(day.day, calendar.monthrange(year, month)[1])))
+
+
+def reserve(identifiers: Identifiers, place: Place, application: Application, scheme: Scheme, lsp: Lsp, *, panel_decision_id: str, decided_on: date) -> Certificate:
+    """All that will be signed, fixed before it is: signing it again gives the same bytes."""
+    key = newest_key(lsp, KeyPurpose.KEY)
+    if key is None or application.name is None:
+        raise RulesBroken([Reason.ISSUER_KEY_MISSING if key is None else Reason.NAME_NOT_CONFIRMED])
+    return Certificate(
+        id=identifiers.id,
+        lsp_id=lsp.id,
+        origin_ref=application.origin_ref,
+        application_id=application.id,
+        panel_decision_id=panel_decision_id,
+        scheme_id=scheme.id,
+        token=identifiers.token,
+        subject_id=identifiers.subject_id,
+        place=place,
+        issuer=lsp.did,
+        issuer_name=lsp.name,
+        origin_url=lsp.origin,
+        key_name=key,
+        scheme_ref=scheme.ref,
+        scheme_title=scheme.terms.title,
+        valid_from=begins_on(decided_on),
+        valid_until=ends_after(decided_on, scheme.terms.validity_months),
+        sealed_name=application.name.sealed,
+    )
+
+
+def certified(certificate: Certificate, scheme: Scheme, name: str) -> Certified:
+    """What the certificate says, for the document that is signed."""
+    return Certified(
+        id=certificate.id,
+        subject_id=certificate.subject_id,
+        origin=certificate.origin_url,
+        issuer=certificate.issuer,
+        issuer_name=certificate.issuer_name,
+        name=name,
+        scheme_ref=certificate.scheme_ref,
+        edition=scheme.edition,
+        scheme_title=certificate.scheme_title,
+        description=scheme.terms.description,
+        criteria=scheme.terms.criteria,
+        units=tuple(Unit(code=unit.code, title=unit.title, framework=unit.framework) for unit in scheme.terms.units),
+        valid_from=certificate.valid_from,
+        valid_until=certificate.valid_until,
+        revocation=certificate.place.revocation,
+        suspension=certificate.place.suspension,
+    )
+
+
+def issue(certificate: Certificate, scheme: Scheme, participant_ref: str, *, digest: str, sealed_credential: str, now: datetime) -> tuple[Certificate, list[CertificateIssued]]:
+    """The signed certificate. One that was issued before stays as it is: signing may have been resumed."""
+    if certificate.state is not State.RESERVED:
+        return certificate, []
+    done = replace(certificate, state=State.ISSUED, failure=None, digest=digest, sealed_credential=sealed_credential, issued_at=now)
+    event = CertificateIssued(
+        participant_ref=participant_ref,
+        certificate_id=certificate.id,
+        scheme_id=certificate.scheme_ref,
+        scheme_title=certificate.scheme_title,
+        units=tuple(UnitTitle(code=unit.code, title=unit.title) for unit in scheme.terms.units),
+        valid_from=certificate.valid_from.astimezone(WESTERN_INDONESIA).date(),
+        valid_until=certificate.valid_until.astimezone(WESTERN_INDONESIA).date(),
+        digest=digest,
+    )
+    return done, [event]
+
+
+def not_signed(certificate: Certificate, failure: str) -> Certificate:
+    """It could not be signed for this reason (a code); others go on, and it waits until somebody has it tried again."""
+    return replace(certificate, failure=failure)
+
+
+def try_again(certificate: Certificate) -> Certificate:
+    """Let it be signed again."""
+    _require(certificate, State.RESERVED)
+    return replace(certificate, failure=None)
+
+
+def suspend(certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime) -> tuple[Certificate, list[CertificateSuspended]]:
+    """It does not hold for a while."""
+    _require(certificate, State.ISSUED)
+    return _changed(certificate, State.SUSPENDED, cause, by, now), [
+        CertificateSuspended(participant_ref=participant_ref, certificate_id=certificate.id, scheme_id=certificate.scheme_ref)
+    ]
+
+
+def reinstate(certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime) -> tuple[Certificate, list[CertificateReinstated]]:
+    """It holds again."""
+    _require(certificate, State.SUSPENDED)
+    return _changed(certificate, State.ISSUED, cause, by, now), [
+        CertificateReinstated(participant_ref=participant_ref, certificate_id=certificate.id, scheme_id=certificate.scheme_ref)
+    ]
+
+
+def revoke(certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime) -> tuple[Certificate, list[CertificateRevoked]]:
+    """It holds no more, for ever. The second time changes nothing."""
+    if certificate.state is State.REVOKED:
+        return certificate, []
+    _require(certificate, State.ISSUED, State.SUSPENDED)
+    return _changed(certificate, State.REVOKED, cause, by, now), [
+        CertificateRevoked(participant_ref=participant_ref, certificate_id=certificate.id, scheme_id=certificate.scheme_ref)
+    ]
+
+
+def check_url(certificate: Certificate) -> str:
+    """The short address on the paper, all in upper case so that its QR stays coarse."""
+    return f"{certificate.origin_url}/V/{certificate.token}".upper()
+
+
+def _changed(certificate: Certificate, state: State, cause: Cause, by: str, now: datetime) -> Certificate:
+    return replace(certificate, state=state, changes=(*certificate.changes, Change(state=state, at=now, by=by, cause=cause)))
+
+
+def _require(certificate: Certificate, *states: State) -> None:
+    if certificate.state not in states:
+        raise CertificateStateDiffers(state=certificate.state.value)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from chassis.errors import NotFound
 from services.certification.credentials import did, multibase, proof, shape
+from services.certification.credentials.document import StatusSlot
 from services.certification.statuslists import bits
 
 VALID_FOR = timedelta(hours=24)
@@ -51,6 +52,17 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A raised bit."""
+
+    id: str
+    version: int = 0
+    lsp_id: str
+    list_id: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """A signed list as the world reads it; its id is the list's."""
 
@@ -69,6 +81,16 @@ def has_room(epoch: Epoch, count: int) -> bool:
 def lease(epoch: Epoch, count: int) -> tuple[Epoch, range]:
     """The epoch after leasing, and the counter values that are now the lessee's; values never used are lost without harm."""
     return replace(epoch, leased=epoch.leased + count), range(epoch.leased, epoch.leased + count)
+
+
+def mark(lsp_id: str, slot: StatusSlot) -> Mark:
+    """The raised bit of a certificate's place."""
+    return Mark(id=mark_id(slot), lsp_id=lsp_id, list_id=slot.list_id, index=slot.index)
+
+
+def mark_id(slot: StatusSlot) -> str:
+    """The id of the bit at this place."""
+    return f"{slot.list_id}/{slot.index}"
 
 
 def tick(now: datetime, every: timedelta) -> datetime:

@@ -1,0 +1,7 @@
+"""Run certification."""
+
+from chassis.serve import serve
+from services.certification.app import create_app
+from services.certification.settings import CertificationSettings
+
+serve(create_app, CertificationSettings)

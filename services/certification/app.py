@@ -1,0 +1,60 @@
+"""The composition root of certification."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from chassis import web
+from chassis.auth import Signer
+from chassis.jobs import Job
+from chassis.peers import Peer
+from services.certification import events
+from services.certification.applications.api import router as applications
+from services.certification.assessors.api import router as assessors
+from services.certification.certificates.api import router as certificates
+from services.certification.certificates.jobs import sign_reserved
+from services.certification.inbound import CourseCompleted, ParticipantMerged, on_course_completed, on_participant_merged
+from services.certification.lsps.api import public as issuers
+from services.certification.lsps.api import router as lsps
+from services.certification.lsps.signer import FileSigner
+from services.certification.panels.api import router as panels
+from services.certification.schemes.api import router as schemes
+from services.certification.settings import CertificationSettings
+from services.certification.statuslists.api import public as status_lists
+from services.certification.statuslists.jobs import publish_lists
+from services.certification.statuslists.pool import PlacePool
+from services.certification.transaction import Transaction
+from services.certification.vault import Vault
+from services.certification.venues.api import router as venues
+from services.certification.verifications.api import public as verifications
+
+
+def create_app(settings: CertificationSettings) -> FastAPI:
+    """The service as these settings say."""
+    vault = Vault(bytes.fromhex(settings.name_key.get_secret_value()))
+    signer = FileSigner(settings.keys_dir)
+    training = Peer("training", settings.training_url, Signer("certification", settings.signing_key.get_secret_value()))
+    return web.create_app(
+        web.Service(
+            name="certification",
+            settings=settings,
+            transaction=Transaction,
+            routers=(lsps, schemes, assessors, venues, applications, panels, certificates, issuers, status_lists, verifications),
+            published=(
+                events.ApplicationOpened,
+                events.CompetencyAssessed,
+                events.CertificateIssued,
+                events.CertificateRevoked,
+                events.CertificateSuspended,
+                events.CertificateReinstated,
+            ),
+            handlers={"training.events": {CourseCompleted: on_course_completed, ParticipantMerged: on_participant_merged}},
+            jobs=(
+                Job("sign-certificates", partial(sign_reserved, signer, vault), every=5.0),
+                Job("publish-status-lists", partial(publish_lists, signer, settings.tick), every=min(30.0, settings.tick_seconds / 4)),
+            ),
+            parts={"vault": vault, "signer": signer, "training": training, "places": PlacePool(), "origin": settings.public_origin},
+        )
+    )

@@ -1,0 +1,98 @@
+"""How assessors are asked for."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from chassis import web
+from chassis.ids import new_id
+from services.certification.assessors import usecases
+from services.certification.assessors.rules import Assessor
+from services.certification.transaction import Run
+
+router = APIRouter(tags=["Asesor"])
+Name = Annotated[str, Field(min_length=1, max_length=120)]
+Refs = Annotated[frozenset[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=500)]
+
+
+class NewAssessor(BaseModel):
+    """An assessor to be recorded at an LSP. `instructor_refs` are the references under which training knows the same person as an instructor."""
+
+    model_config = web.STRICT
+    lsp_id: str
+    name: Name
+    met_no: Annotated[str, Field(min_length=1, max_length=40, description="No. Reg. MET")]
+    met_valid_until: date
+    scheme_refs: Refs
+    instructor_refs: Refs = frozenset()
+
+
+class AssessorChanges(BaseModel):
+    """What may be changed; what is left out stays."""
+
+    model_config = web.STRICT
+    name: Name | None = None
+    met_valid_until: date | None = None
+    scheme_refs: Refs | None = None
+    instructor_refs: Refs | None = None
+
+
+class AssessorBody(BaseModel):
+    """An assessor of an LSP."""
+
+    assessor_id: str
+    version: int
+    lsp_id: str
+    name: str
+    met_no: str
+    met_valid_until: date
+    scheme_refs: list[str]
+    instructor_refs: list[str]
+
+    @classmethod
+    def of(cls, assessor: Assessor) -> AssessorBody:
+        """The body of an assessor."""
+        return cls(
+            assessor_id=assessor.id,
+            version=assessor.version,
+            lsp_id=assessor.lsp_id,
+            name=assessor.name,
+            met_no=assessor.met_no,
+            met_valid_until=assessor.met_valid_until,
+            scheme_refs=sorted(assessor.scheme_refs),
+            instructor_refs=sorted(assessor.instructor_refs),
+        )
+
+
+@router.post("/v1/assessors", status_code=201, summary="Catat asesor")
+async def record_assessor(body: NewAssessor, run: Run) -> AssessorBody:
+    """An assessor of one of the caller's LSPs."""
+    return AssessorBody.of(await run(partial(usecases.record_assessor, Assessor(id=new_id(), **body.model_dump()))))
+
+
+@router.get("/v1/assessors", summary="Daftar asesor")
+async def list_assessors(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AssessorBody]:
+    """The caller's assessors."""
+    page = await run(partial(usecases.assessors, cursor, limit))
+    return web.PageBody(items=[AssessorBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/assessors/{assessor_id}", summary="Lihat asesor")
+async def show_assessor(assessor_id: str, run: Run, response: Response) -> AssessorBody:
+    """One assessor."""
+    assessor = await run(partial(usecases.assessor, assessor_id))
+    web.etag(response, assessor)
+    return AssessorBody.of(assessor)
+
+
+@router.patch("/v1/assessors/{assessor_id}", summary="Ubah data asesor")
+async def change_assessor(assessor_id: str, body: AssessorChanges, version: web.RequiredIfMatch, run: Run, response: Response) -> AssessorBody:
+    """New facts of an assessor."""
+    assessor = await run(partial(usecases.change_assessor, assessor_id, body.model_dump(exclude_none=True), version))
+    web.etag(response, assessor)
+    return AssessorBody.of(assessor)

@@ -1,0 +1,22 @@
+"""How assessors are kept."""
+
+from __future__ import annotations
+
+from chassis.unit_of_work import Index, Page, Store
+from services.certification.assessors.rules import Assessor, AssessorUnknown
+
+
+class Assessors(Store[Assessor]):
+    kind = Assessor
+    collection = "assessors"
+    unknown = AssessorUnknown
+    scope = {"lsp": "lsp_id", "assignment": "_id"}
+    indexes = (Index("lsp_id", "met_no", unique=True),)
+
+    async def of_lsp_by_met(self, lsp_id: str, met_no: str) -> Assessor | None:
+        """The assessor of this MET number at this LSP."""
+        return await self.first({"lsp_id": lsp_id, "met_no": met_no})
+
+    async def listed(self, cursor: str | None, limit: int) -> Page[Assessor]:
+        """The caller's assessors."""
+        return await self.page({}, cursor=cursor, limit=limit)

@@ -1,0 +1,41 @@
+"""How certificates and their papers are kept."""
+
+from __future__ import annotations
+
+from chassis.unit_of_work import Index, Page, Store
+from services.certification.certificates.rules import ArchivedPaper, Certificate, CertificateUnknown, State
+
+
+class Certificates(Store[Certificate]):
+    kind = Certificate
+    collection = "certificates"
+    unknown = CertificateUnknown
+    scope = {"lsp": "lsp_id"}
+    indexes = (
+        Index("token", unique=True),
+        Index("panel_decision_id", "origin_ref", "scheme_id", unique=True),
+        Index("failure", "_id", where={"state": State.RESERVED.value}),
+        Index("lsp_id", "state"),
+        Index("application_id"),
+    )
+    secret = frozenset({"sealed_name", "sealed_credential", "token"})
+
+    async def to_be_signed(self, most: int) -> list[Certificate]:
+        """Reserved certificates that nothing stands in the way of."""
+        return await self.find({"state": State.RESERVED, "failure": None}, sort=[("_id", 1)], limit=most)
+
+    async def of_token(self, token: str) -> Certificate | None:
+        """The certificate of a check address; unscoped, for whoever holds the paper may ask."""
+        return await self.first({"token": token}, scoped=False)
+
+    async def listed(self, state: State | None, application_id: str | None, cursor: str | None, limit: int) -> Page[Certificate]:
+        """The caller's certificates, of one state or application if so asked."""
+        where = ({"state": state} if state else {}) | ({"application_id": application_id} if application_id else {})
+        return await self.page(where, cursor=cursor, limit=limit)
+
+
+class Papers(Store[ArchivedPaper]):
+    kind = ArchivedPaper
+    collection = "papers"
+    scope = {"lsp": "lsp_id"}
+    secret = frozenset({"sealed"})

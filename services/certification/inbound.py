@@ -1,0 +1,61 @@
+"""What certification listens to: courses that were completed, and records of people that were merged."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chassis.events import Inbound, NotKnownYet, Reference
+from chassis.ids import new_id
+from services.certification.applications.usecases import open_application
+from services.certification.origins.rules import Origin
+from services.certification.origins.usecases import merge_person
+from services.certification.schemes.rules import edition_id
+from services.certification.transaction import Transaction
+
+
+class CourseCompleted(Inbound, type="training.course-completed.v1"):
+    """A course whose programme names a scheme opens an application for it; others concern us not."""
+
+    participant_ref: Reference
+    enrolment_id: str
+    class_id: str
+    programme_id: str
+    programme_version: int
+    title: str
+    scheme_ref: str | None = None
+    completed_on: date
+    instructor_refs: frozenset[str] = frozenset()
+
+
+class ParticipantMerged(Inbound, type="training.participant-merged.v1"):
+    """Two records of one person became one. Told twice, once under each key."""
+
+    from_ref: str
+    into_ref: str
+
+
+async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
+    """One application per enrolment; a scheme that nobody published yet is waited for."""
+    if event.scheme_ref is None:
+        return
+    scheme = await tx.schemes.newest(event.scheme_ref)
+    if scheme is None:
+        raise NotKnownYet(edition_id(event.scheme_ref, 1))
+    origin = Origin(
+        id=new_id(),
+        lsp_id=scheme.lsp_id,
+        participant_ref=event.participant_ref,
+        enrolment_id=event.enrolment_id,
+        class_id=event.class_id,
+        programme_id=event.programme_id,
+        programme_version=event.programme_version,
+        course_title=event.title,
+        completed_on=event.completed_on,
+        instructor_refs=event.instructor_refs,
+    )
+    await open_application(origin, scheme, tx)
+
+
+async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> None:
+    """The alias and all origins; the second telling finds nothing left to do."""
+    await merge_person(event.from_ref, event.into_ref, tx)

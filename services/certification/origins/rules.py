@@ -1,0 +1,29 @@
+"""What is kept: where a candidate comes from. Apart from the certificate, which holds only the opaque id of this (certification 12.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from chassis.errors import NotFound
+
+
+class OriginUnknown(NotFound):
+    title = "Asal permohonan tidak ditemukan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The completed course behind an application. Only `participant_ref` ever changes: when training merges two records of one person."""
+
+    id: str
+    version: int = 0
+    lsp_id: str
+    participant_ref: str
+    enrolment_id: str
+    class_id: str
+    programme_id: str
+    programme_version: int
+    course_title: str
+    completed_on: date
+    instructor_refs: frozenset[str]

@@ -1,0 +1,22 @@
+"""How origins are kept: apart from certificates, and shown to no employer."""
+
+from __future__ import annotations
+
+from chassis.unit_of_work import Index, Store
+from services.certification.origins.rules import Origin, OriginUnknown
+
+
+class Origins(Store[Origin]):
+    kind = Origin
+    collection = "origins"
+    unknown = OriginUnknown
+    scope = {"lsp": "lsp_id"}
+    indexes = (Index("enrolment_id", unique=True), Index("participant_ref"))
+
+    async def of_enrolment(self, enrolment_id: str) -> Origin | None:
+        """The origin that this enrolment's completion made."""
+        return await self.first({"enrolment_id": enrolment_id})
+
+    async def of_person(self, participant_ref: str) -> list[Origin]:
+        """All origins of a person."""
+        return await self.find({"participant_ref": participant_ref})

@@ -1,0 +1,99 @@
+"""What is allowed: decisions of the panel (pleno). The assessor recommends, only the panel decides (certification section 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from chassis.errors import NotFound, Refused
+from services.certification.applications import rules as applications
+from services.certification.applications.rules import Application, State
+from services.certification.lsps.rules import KeyPurpose, Lsp, licence_reasons, newest_key
+from services.certification.reasons import Reason
+from services.certification.schemes.rules import Scheme
+
+
+class PanelDecisionUnknown(NotFound):
+    title = "Keputusan pleno tidak ditemukan"
+
+
+class DecidedOnInvalid(Refused):
+    title = "Tanggal pleno tidak boleh di masa depan"
+    field = "decided_on"
+
+
+class MembersInvalid(Refused):
+    title = "Setiap anggota pleno hanya boleh disebut satu kali"
+    field = "members"
+
+
+class ApplicationTwice(Refused):
+    title = "Satu permohonan hanya boleh diputuskan satu kali dalam satu pleno"
+    field = "decisions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Who sat on the panel; `assessor_id` when the member is an assessor of this LSP."""
+
+    name: str
+    assessor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What was decided of one application, or why it could not be."""
+
+    application_id: str
+    competent: bool
+    reasons: tuple[Reason, ...] = ()
+    certificate_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelDecision:
+    """One sitting of the panel with all that it decided."""
+
+    id: str
+    version: int = 0
+    lsp_id: str
+    minutes_no: str
+    decided_on: date
+    members: tuple[Member, ...]
+    entered_by: str
+    items: tuple[Item, ...]
+
+
+def check_sitting(members: tuple[Member, ...], application_ids: list[str], decided_on: date, today: date) -> None:
+    """That the sitting itself is in order."""
+    if decided_on > today:
+        raise DecidedOnInvalid
+    if len({_plain(member.name) for member in members}) != len(members):
+        raise MembersInvalid
+    if len(set(application_ids)) != len(application_ids):
+        raise ApplicationTwice
+
+
+def reasons(application: Application, scheme: Scheme | None, lsp: Lsp, members: tuple[Member, ...], *, competent: bool, decided_on: date, decider: str) -> list[Reason]:
+    """Why the panel may not decide this; empty when it may. `decider` is the account that enters the decision."""
+    assignment, recommendation = application.assignment, application.recommendation
+    if application.state in {State.COMPETENT, State.NOT_YET_COMPETENT}:
+        return [Reason.ALREADY_DECIDED]
+    if scheme is None or assignment is None or recommendation is None or decided_on < assignment.held_on:
+        return [Reason.NOT_RECOMMENDED_YET]
+    found: list[Reason] = []
+    involved = any(member.assessor_id == assignment.assessor_id or _plain(member.name) == _plain(assignment.assessor_name) for member in members)
+    if involved or recommendation.by == decider:
+        found.append(Reason.PANEL_NOT_INDEPENDENT)
+    if competent:
+        found += applications.unit_reasons(application, scheme)
+        found += licence_reasons(lsp, application.scheme_ref, decided_on)
+        if application.name is None or application.name.confirmed_by is None:
+            found.append(Reason.NAME_NOT_CONFIRMED)
+        if newest_key(lsp, KeyPurpose.KEY) is None or newest_key(lsp, KeyPurpose.STATUS) is None:
+            found.append(Reason.ISSUER_KEY_MISSING)
+    return found
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())

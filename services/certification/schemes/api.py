@@ -1,0 +1,117 @@
+"""How schemes are asked for. Their public page is in `verifications`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from chassis import web
+from services.certification.credentials.document import Unit
+from services.certification.schemes import usecases
+from services.certification.schemes.rules import Packaging, Scheme, Terms
+from services.certification.transaction import Run
+
+router = APIRouter(tags=["Skema"])
+Text = Annotated[str, Field(min_length=1, max_length=1_000)]
+Title = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class UnitBody(BaseModel):
+    """A competence unit, its code as the standard prints it."""
+
+    model_config = web.STRICT
+    code: Annotated[str, Field(min_length=1, max_length=40)]
+    title: Title
+    framework: Annotated[str, Field(min_length=1, max_length=60, description="Standar, mis. SKKNI 2019-103")] = "SKKNI"
+
+
+class NewScheme(BaseModel):
+    """An edition to be published. `code_patterns`: X is a letter, 0 a digit, e.g. X.000000.000.00."""
+
+    model_config = web.STRICT
+    lsp_id: str
+    scheme_ref: Annotated[str, Field(min_length=1, max_length=60)]
+    title: Title
+    packaging: Packaging
+    level: Annotated[int, Field(ge=1, le=9)] | None = None
+    description: Text
+    criteria: Text
+    units: Annotated[list[UnitBody], Field(min_length=1, max_length=100)]
+    code_patterns: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=10)] = ()
+    validity_months: Annotated[int, Field(ge=1, le=120)] = 36
+    asesi_per_assessor: Annotated[int, Field(ge=1, le=100)] = 10
+
+    def terms(self) -> Terms:
+        """What the edition says."""
+        return Terms(
+            title=self.title,
+            packaging=self.packaging,
+            level=self.level,
+            description=self.description,
+            criteria=self.criteria,
+            units=tuple(Unit(code=unit.code, title=unit.title, framework=unit.framework) for unit in self.units),
+            code_patterns=self.code_patterns,
+            validity_months=self.validity_months,
+            asesi_per_assessor=self.asesi_per_assessor,
+        )
+
+
+class SchemeBody(BaseModel):
+    """A published edition."""
+
+    edition_id: str
+    lsp_id: str
+    scheme_ref: str
+    edition: int
+    title: str
+    packaging: Packaging
+    level: int | None
+    description: str
+    criteria: str
+    units: list[UnitBody]
+    validity_months: int
+    asesi_per_assessor: int
+    published_at: datetime
+
+    @classmethod
+    def of(cls, scheme: Scheme) -> SchemeBody:
+        """The body of an edition."""
+        terms = scheme.terms
+        return cls(
+            edition_id=scheme.id,
+            lsp_id=scheme.lsp_id,
+            scheme_ref=scheme.ref,
+            edition=scheme.edition,
+            title=terms.title,
+            packaging=terms.packaging,
+            level=terms.level,
+            description=terms.description,
+            criteria=terms.criteria,
+            units=[UnitBody(code=unit.code, title=unit.title, framework=unit.framework) for unit in terms.units],
+            validity_months=terms.validity_months,
+            asesi_per_assessor=terms.asesi_per_assessor,
+            published_at=scheme.published_at,
+        )
+
+
+@router.post("/v1/schemes", status_code=201, summary="Terbitkan edisi skema")
+async def publish_scheme(body: NewScheme, run: Run) -> SchemeBody:
+    """The next edition of a scheme. Published editions never change; completed courses that waited for the scheme get their applications."""
+    return SchemeBody.of(await run(partial(usecases.publish_scheme, body.lsp_id, body.scheme_ref, body.terms())))
+
+
+@router.get("/v1/schemes", summary="Daftar edisi skema")
+async def list_schemes(run: Run, scheme_ref: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[SchemeBody]:
+    """Editions of the caller's schemes."""
+    page = await run(partial(usecases.schemes, scheme_ref, cursor, limit))
+    return web.PageBody(items=[SchemeBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/schemes/{edition_id}", summary="Lihat edisi skema")
+async def show_scheme(edition_id: str, run: Run) -> SchemeBody:
+    """One edition."""
+    return SchemeBody.of(await run(partial(usecases.scheme, edition_id)))

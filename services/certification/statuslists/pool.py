@@ -1,0 +1,31 @@
+"""Places in status lists that this process has leased and not used yet: one lease in a hundred certificates instead of a counter in each. Not here: how places are made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from functools import partial
+
+from chassis.runner import Runner
+from services.certification.certificates.rules import Place
+from services.certification.statuslists import usecases
+from services.certification.statuslists.rules import BLOCK
+from services.certification.transaction import Transaction
+
+
+class PlacePool:
+    """Leased places by LSP. What a process that ends has left is lost without harm."""
+
+    def __init__(self) -> None:
+        self._places: defaultdict[str, list[Place]] = defaultdict(list)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def take(self, run: Runner[Transaction], lsp_id: str, count: int) -> list[Place]:
+        """So many places that nobody else gets; leased in a transaction of its own where they run short."""
+        async with self._turns[lsp_id]:
+            places = self._places[lsp_id]
+            if len(places) < count:
+                block = max(BLOCK, count - len(places))
+                places += await run(partial(usecases.lease_places, lsp_id, block), contended=[f"places/{lsp_id}"])
+            taken, places[:count] = places[:count], []
+            return taken

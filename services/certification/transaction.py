@@ -1,0 +1,44 @@
+"""What one unit of work of certification can reach."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from chassis import unit_of_work, web
+from chassis.runner import Runner
+from chassis.unit_of_work import StoreOf
+from services.certification.applications.store import Applications
+from services.certification.assessors.store import Assessors
+from services.certification.certificates.store import Certificates, Papers
+from services.certification.lsps.store import Lsps
+from services.certification.origins.store import Origins
+from services.certification.panels.store import PanelDecisions
+from services.certification.schedules.store import Days
+from services.certification.schemes.store import Schemes
+from services.certification.statuslists.store import Epochs, Marks, Publications
+from services.certification.venues.store import Venues
+
+
+class Transaction(unit_of_work.Transaction):
+    """The stores of certification."""
+
+    service = "certification"
+
+    lsps = StoreOf(Lsps)
+    schemes = StoreOf(Schemes)
+    assessors = StoreOf(Assessors)
+    venues = StoreOf(Venues)
+    days = StoreOf(Days)
+    origins = StoreOf(Origins)
+    applications = StoreOf(Applications)
+    panel_decisions = StoreOf(PanelDecisions)
+    certificates = StoreOf(Certificates)
+    papers = StoreOf(Papers)
+    epochs = StoreOf(Epochs)
+    marks = StoreOf(Marks)
+    publications = StoreOf(Publications)
+
+
+Run = Annotated[Runner[Transaction], Depends(web.runner)]

@@ -1,0 +1,18 @@
+"""How places of assessment are kept."""
+
+from __future__ import annotations
+
+from chassis.unit_of_work import Index, Page, Store
+from services.certification.venues.rules import Venue, VenueUnknown
+
+
+class Venues(Store[Venue]):
+    kind = Venue
+    collection = "venues"
+    unknown = VenueUnknown
+    scope = {"lsp": "lsp_id"}
+    indexes = (Index("lsp_id"),)
+
+    async def listed(self, cursor: str | None, limit: int) -> Page[Venue]:
+        """The caller's venues."""
+        return await self.page({}, cursor=cursor, limit=limit)

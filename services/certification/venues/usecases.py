@@ -1,0 +1,33 @@
+"""What happens: places of assessment are recorded and verified."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chassis.unit_of_work import Page
+from services.certification.transaction import Transaction
+from services.certification.venues import rules
+from services.certification.venues.rules import Venue, Verification
+
+
+async def record_venue(venue: Venue, tx: Transaction) -> Venue:
+    """A venue of one of the caller's LSPs."""
+    await tx.lsps.get(venue.lsp_id)
+    return tx.venues.add(venue)
+
+
+async def verify_venue(venue_id: str, valid_from: date, valid_until: date, scheme_refs: frozenset[str], tx: Transaction) -> Venue:
+    """The caller has found the venue fit for these days and schemes."""
+    before = await tx.venues.get(venue_id)
+    verification = Verification(valid_from=valid_from, valid_until=valid_until, scheme_refs=scheme_refs, verified_by=tx.caller.subject)
+    return tx.venues.save(before, rules.verified(before, verification))
+
+
+async def venue(venue_id: str, tx: Transaction) -> Venue:
+    """One of the caller's venues."""
+    return await tx.venues.get(venue_id)
+
+
+async def venues(cursor: str | None, limit: int, tx: Transaction) -> Page[Venue]:
+    """The caller's venues."""
+    return await tx.venues.listed(cursor, limit)
