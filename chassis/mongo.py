@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 MongoError = PyMongoError
 Unreachable = ConnectionFailure
-_WRITE_CONFLICT, _DUPLICATE = 112, 11000
+_WRITE_CONFLICT, _DUPLICATE, _NAMESPACE_EXISTS = 112, 11000, 48
 
 
 class TransactionConflict(Exception):
@@ -190,24 +190,33 @@ class Mongo:
                 change = await stream.try_next()
                 yield None if change is None else stream.resume_token
 
-    async def ensure_collection(self, name: str, validator: Document | None, indexes: Iterable[Index]) -> None:
-        """Make the collection, its validator and its indexes be as told; what is so already costs nothing."""
+    async def collections(self) -> dict[str, Document | None]:
+        """The collections that exist, with their `$jsonSchema`."""
+        answer = await self.db.command("listCollections", cursor={"batchSize": 10_000})
+        return {one["name"]: one.get("options", {}).get("validator", {}).get("$jsonSchema") for one in answer["cursor"]["firstBatch"]}
+
+    async def ensure_collection(self, name: str, validator: Document | None, indexes: Iterable[Index], known: Mapping[str, Document | None]) -> None:
+        """Make the collection, its validator and its indexes be as told. What is so already takes no lock: collMod would wait up to a minute for a transaction that a killed process left open."""
         options = {"validator": {"$jsonSchema": validator}, "validationLevel": "strict"} if validator else {}
-        try:
-            await self.db.create_collection(name, **options)
-        except (CollectionInvalid, OperationFailure) as error:
-            if isinstance(error, OperationFailure) and error.code != 48:
-                raise
-            if validator:
-                await self.db.command("collMod", name, **options)
+        if name not in known:
+            try:
+                await self.db.create_collection(name, **options)
+            except (CollectionInvalid, OperationFailure) as error:
+                if isinstance(error, OperationFailure) and error.code != _NAMESPACE_EXISTS:
+                    raise
+        elif validator and known[name] != validator:
+            await self.db.command("collMod", name, **options)
+        listed = self.db[name].list_indexes()
+        there = {one["name"] for one in await (listed if self.driver == "motor" else await listed).to_list(None)}
         for index in indexes:
-            await self.db[name].create_index(
-                index.keys,
-                name=index.name,
-                unique=index.unique,
-                **({"partialFilterExpression": dict(index.where)} if index.where else {}),
-                **({"expireAfterSeconds": index.expire_seconds} if index.expire_seconds is not None else {}),
-            )
+            if index.name not in there:
+                more: Document = {"partialFilterExpression": dict(index.where)} if index.where else {}
+                more |= {"expireAfterSeconds": index.expire_seconds} if index.expire_seconds is not None else {}
+                await self.db[name].create_index(index.keys, name=index.name, unique=index.unique, **more)
+
+    async def rename(self, collection: str, to: str) -> None:
+        """Let the collection take the place of another at once."""
+        await self.db[collection].rename(to, dropTarget=True)
 
     async def drop(self) -> None:
         """Drop the database."""

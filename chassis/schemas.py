@@ -68,10 +68,11 @@ async def prepare(db: Mongo, transaction: type[Transaction]) -> None:
     """Make every collection of the service be as its code says: its own and the chassis'. Safe to run at every start, by several replicas."""
     if missing := runner.OWN_COLLECTIONS - OWN.keys():
         raise AssertionError(missing)
+    known = await db.collections()
     for name, indexes in OWN.items():
-        await db.ensure_collection(name, None, indexes)
+        await db.ensure_collection(name, None, indexes, known)
     for store in transaction.stores():
-        await db.ensure_collection(store.collection, validator(store), store.indexes)
+        await db.ensure_collection(store.collection, validator(store), store.indexes, known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -495,9 +495,9 @@ class Store(Generic[A]):
 
     # Writing
 
-    def add(self, aggregate: A, events: Sequence[Event] = ()) -> A:
-        """Insert it as version 1. An aggregate outside the caller's claims cannot be made."""
-        if not self._may_add(aggregate):
+    def add(self, aggregate: A, events: Sequence[Event] = (), *, scoped: bool = True) -> A:
+        """Insert it as version 1. What the caller's claims would not show cannot be made; `scoped=False` is for what a command makes outside them."""
+        if scoped and not self._in_scope(aggregate):
             raise self.unknown
         added = cast("A", replace(cast("Any", aggregate), version=1))
         self.tx.write(self, added, "insert", None, events)
@@ -577,13 +577,11 @@ class Store(Generic[A]):
         return {path: {"$in": sorted(values)} for values, path in held if EVERYTHING not in values}
 
     def _sees(self, aggregate: A) -> bool:
-        scope = self._scope()
-        if scope is None or not all(_at(aggregate, path) & set(allowed["$in"]) for path, allowed in scope.items()):
-            return False
-        return self.tx.caller.system or self.admits(aggregate)
+        return self._in_scope(aggregate) and (self.tx.caller.system or self.admits(aggregate))
 
-    def _may_add(self, aggregate: A) -> bool:
-        return all(_at(aggregate, path) & set(allowed["$in"]) for path, allowed in (self._scope() or {}).items())
+    def _in_scope(self, aggregate: A) -> bool:
+        scope = self._scope()
+        return scope is not None and all(_at(aggregate, path) & set(allowed["$in"]) for path, allowed in scope.items())
 
 
 def _at(aggregate: Any, path: str) -> set[str]:
