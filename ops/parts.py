@@ -62,7 +62,7 @@ SERVICES = (
     Service(name="training", module="services.training", listener=Listener(name="training", offset=4), keys=("master_key", "lookup_key")),
     Service(name="certification", module="services.certification", listener=Listener(name="certification", offset=5), keys=("name_key",), directories=("keys_dir",)),
     Service(name="marketplace", module="services.marketplace", listener=Listener(name="marketplace", offset=6), keys=("sandbox_key",)),
-    Service(name="manpower", module="services.manpower", listener=Listener(name="manpower", offset=7)),
+    Service(name="manpower", module="services.manpower", listener=Listener(name="manpower", offset=7), keys=("cursor_key",)),
 )
 GATEWAY = Service(name="gateway", module="gateway", listener=Listener(name="gateway", offset=0), signing_keys=("development_key",), probes=9)
 OURS = (*SERVICES, GATEWAY)

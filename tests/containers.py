@@ -16,7 +16,7 @@ KAFKA = "apache/kafka:4.3.1"
 @contextmanager
 def mongod() -> Generator[str]:
     """A single-node replica set without authentication, reachable from this host only by its published port."""
-    with DockerContainer(MONGO).with_command("mongod --replSet bina --bind_ip_all").with_exposed_ports(27017) as container:
+    with DockerContainer(MONGO).with_command("mongod --replSet bina --bind_ip_all --setParameter transactionLifetimeLimitSeconds=15").with_exposed_ports(27017) as container:
         wait_for_logs(container, "Waiting for connections", timeout=120)
         url = f"mongodb://{container.get_container_host_ip()}:{container.get_exposed_port(27017)}/?directConnection=true"
         with pymongo.MongoClient[dict[str, object]](url) as client:

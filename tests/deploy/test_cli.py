@@ -1,0 +1,156 @@
+"""./bina as a person uses it: the whole system starts, tells how it is, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import psutil
+import pytest
+
+from ops import machine, parts
+from ops.home import ROOT
+
+BINA = ROOT / "bina"
+READY_SECONDS = 150.0  # far beyond what a quiet machine needs: tests run beside each other
+PARTS = ["mongod", "kafka", "training", "certification", "marketplace", "manpower", "gateway"]
+
+pytestmark = pytest.mark.timeout(400)
+
+
+class Place:
+    """A system of its own: directory and ports nobody else uses."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = free_block()
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith("BINA_")} | {"BINA_DIR": str(home), "BINA_PORT": str(self.port)}
+
+    def bina(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([BINA, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=READY_SECONDS)
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.bina("status", "--json").stdout)
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs for this place."""
+        found: list[psutil.Process] = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("BINA_DIR") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+def free_block() -> int:
+    """The first of as many free ports in a row as the system takes."""
+    for _ in range(50):
+        first = machine.free_ports(1)[0]
+        if first > 65_000 - 20:
+            continue
+        try:
+            for port in range(first, first + parts.KAFKA_CONTROLLER.offset + 1):
+                machine.require_port(port, "test", "BINA_PORT")
+        except parts.Trouble:
+            continue
+        return first
+    raise AssertionError("no free ports")
+
+
+def eventually(holds: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        time.sleep(0.1)  # between two looks at another process
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Generator[Place]:
+    here = Place(tmp_path / "bina")
+    yield here
+    here.bina("down")
+    assert here.processes() == []
+
+
+def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(place: Place) -> None:
+    with subprocess.Popen([BINA, "up"], env=place.env, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        told = ""
+        while "Bina siap" not in told:
+            line = running.stderr.readline()
+            assert line, told
+            told += line
+
+        status = place.status()
+        assert [part["name"] for part in status["parts"]] == PARTS
+        assert all(part["ready"] and part["version"] and part["address"] for part in status["parts"])
+        assert {"consumer_lag", "outbox", "parked", "early", "addresses"} <= set(status)
+
+        lines = [json.loads(line) for line in place.bina("logs", "--json").stdout.splitlines()]
+        assert lines
+        assert all({"time", "part", "level", "message"} <= set(line) for line in lines)
+
+        token = place.bina("token", "--role", "training_officer", "--claim", "facility=LP-TJP").stdout.strip()
+        claims = jwt.decode(token, options={"verify_signature": False})
+        assert (claims["role"], claims["claims"]) == ("training_officer", {"facility": ["LP-TJP"]})
+
+        again = place.bina("up")
+        assert (again.returncode, "Bina sudah berjalan" in again.stderr, again.stdout) == (1, True, "")
+
+        running.send_signal(signal.SIGINT)
+        running.stderr.read()
+        assert running.wait(60) == 0
+    assert place.processes() == []
+
+
+def test_a_part_that_dies_is_started_again_and_a_system_that_was_killed_comes_up_on_its_data(place: Place) -> None:
+    assert place.bina("up", "--detach").returncode == 0
+    before = place.status()
+    victim = next(part for part in before["parts"] if part["name"] == "marketplace")
+    os.kill(victim["pid"], signal.SIGKILL)
+    eventually(lambda: any(part["name"] == "marketplace" and part["ready"] and part["pid"] != victim["pid"] for part in place.status()["parts"]))
+
+    os.kill(before["pid"], signal.SIGKILL)
+    assert place.bina("up", "--detach").returncode == 0
+    after = place.status()
+    assert all(part["ready"] for part in after["parts"])
+    kept = {part["pid"] for part in before["parts"]} & {part["pid"] for part in after["parts"]}
+    assert kept == set()
+    assert place.bina("down").returncode == 0
+    assert place.processes() == []
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_is_started(place: Place) -> None:
+    with socket.create_server((machine.LOOPBACK, place.port + 4)):
+        refused = place.bina("up")
+    assert refused.returncode == 1
+    assert f"Porta {place.port + 4} untuk training sedang dipakai" in refused.stderr
+    assert f"pid {os.getpid()}" in refused.stderr
+    assert "BINA_TRAINING_PORT" in refused.stderr
+
+
+def test_what_needs_a_running_system_says_how_to_start_one(place: Place) -> None:
+    demo = place.bina("demo")
+    assert (demo.returncode, "jalankan ./bina up" in demo.stderr) == (1, True)
+    status = place.bina("status", "--json")
+    assert (status.returncode, json.loads(status.stdout)["running"]) == (1, False)
+    assert place.bina("down").returncode == 0
+
+
+def test_production_is_refused(place: Place) -> None:
+    place.env["BINA_ENVIRONMENT"] = "production"
+    refused = place.bina("up")
+    assert (refused.returncode, "deploy/" in refused.stderr) == (1, True)
+
+
+def test_an_unknown_bench_lists_the_known_ones(place: Place) -> None:
+    refused = place.bina("bench", "nothing", "--json")
+    assert (refused.returncode, refused.stdout, "yang ada:" in refused.stderr) == (1, "", True)

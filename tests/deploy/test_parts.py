@@ -1,0 +1,73 @@
+"""What ops tells each part is what the part asks for; secrets are made once and shown to nobody else."""
+
+import importlib
+import os
+import stat
+from pathlib import Path
+
+import pymongo
+import pytest
+from pymongo.errors import OperationFailure
+
+from chassis.settings import Settings
+from ops import credentials, mongo_setup, parts
+from ops.trouble import Trouble
+
+SETTINGS = {service.name: f"{service.module}.settings" for service in parts.OURS}
+
+
+@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+def test_a_service_can_start_on_what_it_is_told(service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials.make(tmp_path / "secrets")
+    credentials.tell_mongo_url(tmp_path / "secrets", service.name, "mongodb://127.0.0.1/")
+    for name, value in parts.settings_of(service, tmp_path, "127.0.0.1:9092").items():
+        monkeypatch.setenv(name, value)
+    module = importlib.import_module(SETTINGS[service.name])
+    settings_class = next(found for found in vars(module).values() if isinstance(found, type) and issubclass(found, Settings) and found.prefix == f"{service.prefix}_")
+    settings = settings_class.load()
+    assert settings.port == service.listener.port
+
+
+def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
+    place = tmp_path / "secrets"
+    credentials.make(place)
+    first = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    credentials.make(place)
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == first
+    assert {stat.S_IMODE(path.stat().st_mode) for path in first} == {0o600}
+    assert len(set(first.values())) == len(first)
+
+
+async def test_the_user_of_a_service_reaches_its_own_database_and_no_other(mongo_url: str, database: str) -> None:
+    own = await mongo_setup.make_user(mongo_url, database, "first")
+    renewed = await mongo_setup.make_user(mongo_url, database, "second")
+    with pymongo.MongoClient[dict[str, object]](renewed) as client:
+        client.get_default_database()["things"].insert_one({"_id": 1})
+        client.get_default_database().command("collMod", "things", validator={})
+        for forbidden in (client["training"]["things"].find_one, client["admin"]["system.users"].find_one):
+            with pytest.raises(OperationFailure, match="not authorized"):
+                forbidden()
+        with pytest.raises(OperationFailure, match="not authorized"):
+            client.get_default_database().command("createUser", "another", pwd="x", roles=[])
+    with pymongo.MongoClient[dict[str, object]](own) as client, pytest.raises(OperationFailure, match="Authentication failed"):
+        client.get_default_database()["things"].find_one()
+    with pymongo.MongoClient[dict[str, object]](mongo_url) as client:
+        client[database].command("dropUser", database)
+
+
+def test_every_part_listens_on_ports_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("BINA_")]:
+        monkeypatch.delenv(name)
+    ports = [*(port for service in parts.OURS for port in parts.ports_of(service)), parts.MONGOD.port, parts.KAFKA.port, parts.KAFKA_CONTROLLER.port]
+    assert sorted(ports) == sorted(set(ports))
+    monkeypatch.setenv("BINA_PORT", "20000")
+    monkeypatch.setenv("BINA_TRAINING_PORT", "30000")
+    assert (parts.GATEWAY.listener.port, parts.SERVICES[0].listener.port, parts.SERVICES[1].listener.port) == (20000, 30000, 20005)
+
+
+@pytest.mark.parametrize("nonsense", ["http", "80", "70000", "-1"])
+def test_a_port_that_is_none_is_refused_by_the_name_of_its_variable(nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINA_PORT", nonsense)
+    monkeypatch.delenv("BINA_KAFKA_PORT", raising=False)
+    with pytest.raises(Trouble, match="BINA_PORT"):
+        _ = parts.KAFKA.port
