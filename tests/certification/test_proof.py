@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 
 from services.certification.credentials import multibase, proof
 from tests.certification.given import Issuer
@@ -52,11 +52,13 @@ def test_the_digest_of_a_credential_does_not_change_when_a_second_proof_is_strip
     assert proof.digest(credential) == proof.digest(credential | {"proof": [*credential["proof"], {"type": "DataIntegrityProof"}]})
 
 
+@settings(deadline=None)
 @given(strategies.binary(max_size=64))
 def test_base58_gives_back_what_it_was_given(data: bytes) -> None:
     assert multibase.unbase58(multibase.base58(data)) == data
 
 
+@settings(deadline=None)
 @given(strategies.binary(max_size=200))
 def test_base64url_gives_back_what_it_was_given(data: bytes) -> None:
     assert multibase.unbase64url(multibase.base64url(data)) == data

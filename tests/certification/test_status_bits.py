@@ -7,7 +7,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 
 from services.certification.statuslists import bits, permutation, rules
 
@@ -20,6 +20,7 @@ def test_an_encoded_list_is_as_short_as_the_standard_lets_it_be(raised: int, lea
     assert least <= len(text) <= most
 
 
+@settings(deadline=None)
 @given(strategies.sets(strategies.integers(0, bits.ENTRIES - 1), max_size=20))
 def test_exactly_the_raised_bits_are_read_back(raised: set[int]) -> None:
     data = bits.decoded(bits.encoded(raised))
@@ -41,6 +42,7 @@ def test_places_look_random_and_never_collide() -> None:
     assert places[:10] != [permutation.permuted(value, bits.ENTRIES, bytes(32)) for value in range(10)]
 
 
+@settings(deadline=None)
 @given(size=strategies.integers(1, 300), key=strategies.binary(min_size=32, max_size=32))
 def test_every_value_has_one_place_whatever_the_size(size: int, key: bytes) -> None:
     assert {permutation.permuted(value, size, key) for value in range(size)} == set(range(size))

@@ -158,9 +158,9 @@ def test_another_shape_is_refused_by_the_schema_within_50_ms_even_when_it_is_sig
         pytest.fail("it was canonicalised")
 
     monkeypatch.setattr(proof, "holds", canonicalised)
-    began = time.perf_counter()
+    began = time.process_time()
     result = verify(signed, ISSUER.trusted(), ISSUER.lists(), stored(CREDENTIAL), NOW)
-    assert time.perf_counter() - began < 0.05
+    assert time.process_time() - began < 0.05
     assert result.status is (Status.UNKNOWN_ISSUER if "issuer" in attack else Status.INVALID)
     assert result.checks["proof"] is Check.SKIPPED
 
@@ -168,9 +168,9 @@ def test_another_shape_is_refused_by_the_schema_within_50_ms_even_when_it_is_sig
 @pytest.mark.scenario("C3/shapes")
 def test_a_clique_of_blank_nodes_costs_no_time_for_it_is_never_canonicalised() -> None:
     clique = [{"id": f"_:b{one}", "knows": [{"id": f"_:b{other}"} for other in range(7) if other != one]} for one in range(7)]
-    began = time.perf_counter()
+    began = time.process_time()
     assert said(CREDENTIAL | {"@graph": clique}) is Status.INVALID
-    assert time.perf_counter() - began < 0.05
+    assert time.process_time() - began < 0.05
 
 
 def test_an_issuer_that_nobody_listed_is_unknown_and_nothing_else_is_looked_at() -> None:
