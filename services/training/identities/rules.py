@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
+from chassis.errors import Conflict
 from services.training.vault import Sealed
 
 _DIGITS = re.compile(r"[0-9]{16}")
@@ -139,3 +140,33 @@ def knows(before: Identity, lookups: Collection[str]) -> bool:
 
 def _folded(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().casefold()
+
+
+class NameLimitReached(Conflict):
+    """A purpose asks for more names than a day allows; `limit` is the number a day."""
+
+    title = "Batas permintaan identitas untuk keperluan ini hari ini sudah tercapai"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameQuota:
+    """How many names one service has been told for one purpose on one day (UTC)."""
+
+    id: str
+    version: int = 0
+    asker: str
+    purpose: str
+    day: date
+    told: int = 0
+
+
+def tell(quota: NameQuota, names: int, limit: int) -> NameQuota:
+    """The quota after so many more names; NameLimitReached when the day's limit would be passed."""
+    if quota.told + names > limit:
+        raise NameLimitReached(limit=limit)
+    return replace(quota, told=quota.told + names)
+
+
+def masked(identity: Identity) -> str:
+    """The NIK as screens show it: the last four digits."""
+    return f"************{identity.nik_last4}" if identity.nik_last4 else ""

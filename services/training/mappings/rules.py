@@ -3,14 +3,57 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from chassis.errors import Refused
+from chassis.ids import named_id
 from services.training.snapshots.reader import Layout, fold
 
 STATUS_NOTE = "status_note"  # one column for absence and release together; its values read "absence:<kind>" or "release:<kind>"
+
+
+CODES: AnyMapping[str, frozenset[str]] = {
+    "absence": frozenset({"leave", "court", "hospital", "investigator_loan", "outside_work"}),
+    "release": frozenset(
+        {
+            "free",
+            "conditional_release",
+            "conditional_leave",
+            "leave_before_release",
+            "release_by_law",
+            "acquittal",
+            "detention_suspended",
+            "clemency",
+            "remission_release",
+            "deportation",
+            "death",
+            "escape",
+        }
+    ),
+    "legal_status": frozenset({"convicted", "remand", "child", "client"}),
+    "sex": frozenset({"male", "female"}),
+    "education": frozenset({"none", "primary", "junior", "senior", "diploma", "bachelor"}),
+    "risk": frozenset({"low", "medium", "high"}),
+}
+
+
+class MappingUnknown(Refused):
+    title = "Susunan kolom berkas UPT ini belum diatur"
+    field = "mapping"
+
+
+class CodeUnknown(Refused):
+    title = "Arti ini tidak ada dalam daftar kode"
+    field = "code"
+
+
+class FieldUnknown(Refused):
+    title = "Kolom ini tidak memuat istilah yang perlu diberi arti"
+    field = "field"
 
 
 class MappingInvalid(ValueError):
@@ -40,6 +83,41 @@ class Mapping:
     def with_values(self, added: AnyMapping[str, AnyMapping[str, str]]) -> Mapping:
         """The mapping with more words of a field known (field -> folded word -> code)."""
         return replace(self, values={field: {**self.values.get(field, {}), **added.get(field, {})} for field in self.values.keys() | added.keys()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedValue:
+    """A word of one facility's lists that was given a meaning after the mapping was written."""
+
+    id: str
+    version: int = 0
+    facility_id: str
+    field: str
+    word: str
+    code: str
+    by: str
+
+
+def mapped(mapping: Mapping, facility_id: str, field: str, word: str, code: str, by: str) -> MappedValue:
+    """A word given a meaning. FieldUnknown or CodeUnknown when the field takes no words, or not this one; `status_note` takes `absence:<kind>` and `release:<kind>`."""
+    named = field
+    if field == STATUS_NOTE:
+        named, _, kind = code.partition(":")
+    else:
+        kind = code
+    if field not in mapping.columns or named not in CODES:
+        raise FieldUnknown
+    if kind not in CODES[named]:
+        raise CodeUnknown(known=sorted(CODES[named]))
+    return MappedValue(id=named_id(facility_id, field, fold(word)), facility_id=facility_id, field=field, word=fold(word), code=code, by=by)
+
+
+def taught(mapping: Mapping, values: Iterable[MappedValue]) -> Mapping:
+    """The mapping with the words a facility has taught us."""
+    added: dict[str, dict[str, str]] = {}
+    for value in values:
+        added.setdefault(value.field, {})[value.word] = value.code
+    return mapping.with_values(added) if added else mapping
 
 
 def load(path: Path) -> dict[str, Mapping]:

@@ -5,12 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from typing import Any
 
+from chassis.errors import Conflict, NotFound, Refused
+from chassis.events import Event
 from chassis.ids import named_id
+from services.training import events
 
 MISSING_AFTER = 3
 _NEW_SENTENCE = {"legal_status": "", "expected_release": None, "two_thirds_date": None, "block": ""}
 DETAILS = ("legal_status", "admission_date", "expected_release", "two_thirds_date", "block", "education", "risk")
+
+
+class ParticipantUnknown(NotFound):
+    title = "Warga binaan tidak ditemukan"
+
+
+class AlreadyMerged(Conflict):
+    title = "Data ini sudah digabung dengan data lain"
+
+
+class SameParticipant(Refused):
+    title = "Data tidak dapat digabung dengan dirinya sendiri"
+    field = "into_ref"
 
 
 class Custody(StrEnum):
@@ -139,6 +156,31 @@ class Movement:
     code: str = ""
     fields: tuple[str, ...] = ()
     readmission: bool = False
+
+
+def announced(movement: Movement) -> list[Event]:
+    """The events of a movement; none for what only we see."""
+    told: dict[str, Any] = {"participant_ref": movement.participant_ref, "as_of": movement.as_of, "effective_on": movement.effective_on}
+    match movement.kind:
+        case MovementKind.ADMITTED:
+            return [events.ParticipantAdmitted(**told, facility_id=movement.facility_id, kind="readmission" if movement.readmission else "new")]
+        case MovementKind.TRANSFERRED:
+            return [events.ParticipantTransferred(**told, from_facility_id=movement.from_facility_id, to_facility_id=movement.facility_id)]
+        case MovementKind.RELEASED:
+            return [events.ParticipantReleased(**told, facility_id=movement.facility_id, kind=movement.code)]
+        case MovementKind.ABSENT:
+            return [events.ParticipantAbsent(**told, facility_id=movement.facility_id, kind=movement.code)]
+        case MovementKind.RETURNED:
+            return [events.ParticipantReturned(**told, facility_id=movement.facility_id, kind=movement.code)]
+        case MovementKind.DETAILS_CHANGED:
+            return [
+                events.ParticipantDetailsChanged(participant_ref=movement.participant_ref, facility_id=movement.facility_id, fields=list(movement.fields), as_of=movement.as_of)
+            ]
+        case MovementKind.MERGED:
+            both = (movement.participant_ref, movement.code)
+            return [events.ParticipantMerged(participant_ref=key, from_ref=both[0], into_ref=both[1], as_of=movement.as_of) for key in both]
+        case MovementKind.MISSING | MovementKind.RESTORED:
+            return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,3 +378,15 @@ def _movement(person: Participant, kind: MovementKind, stay: Stay, at: Sighting,
         snapshot_id=at.snapshot_id,
         code=code,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeCandidate:
+    """Two records that share a NIK and a birth date: merged after the day's imports, unless both are in custody by then."""
+
+    id: str
+    version: int = 0
+    one: str
+    other: str
+    facility_id: str
+    seen_on: date

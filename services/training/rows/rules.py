@@ -38,6 +38,8 @@ class RowReason(StrEnum):
     VALUE_UNMAPPED = "VALUE_UNMAPPED"
     ROW_SHAPE = "ROW_SHAPE"
     FIELD_EMPTIED = "FIELD_EMPTIED"
+    MERGE_TARGET_UNKNOWN = "MERGE_TARGET_UNKNOWN"
+    ROW_FAILED = "ROW_FAILED"
     NIK_NUMBER_CELL = "NIK_NUMBER_CELL"
     NIK_LENGTH = "NIK_LENGTH"
     NIK_DAY = "NIK_DAY"
@@ -58,6 +60,22 @@ class RowError:
     reason: RowReason
     effect: Effect
     raw: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedError:
+    """A row error of one snapshot; ids follow the sheets and their rows."""
+
+    id: str
+    version: int = 0
+    snapshot_id: str
+    facility_id: str
+    error: RowError
+
+
+def reported(snapshot_id: str, facility_id: str, error: RowError) -> ReportedError:
+    """An error of a snapshot as it is kept; the same error has the same id."""
+    return ReportedError(id=f"{snapshot_id}/{error.sheet}/{error.row:06d}/{error.field}/{error.reason}", snapshot_id=snapshot_id, facility_id=facility_id, error=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

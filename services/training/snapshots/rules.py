@@ -1,15 +1,46 @@
-"""What makes a snapshot acceptable. Not here: what its rows say or change (rows)."""
+"""What is allowed: which snapshots are taken, set aside and released. Not here: what their rows say or change (rows)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from chassis.errors import Conflict, NotFound, Refused
+from services.training.facilities.rules import RosterMode
 from services.training.rows.rules import Listed
 from services.training.snapshots.reader import Sheets
+from services.training.vault import Sealed
+
+
+class SnapshotUnknown(NotFound):
+    title = "Berkas daftar penghuni tidak ditemukan"
+
+
+class NotQuarantined(Conflict):
+    title = "Berkas ini tidak sedang dikarantina"
+
+
+class NotReleasable(Refused):
+    """Only what a person can vouch for may be released; a wrong or unreadable file is sent again."""
+
+    title = "Karantina dengan alasan ini tidak dapat dilepas; kirim berkas yang benar"
+
+
+class SamePersonReleases(Refused):
+    title = "Karantina harus dilepas oleh orang lain, bukan oleh pengunggah"
+
+
+class SnapshotOutdated(Conflict):
+    title = "Sudah ada daftar yang lebih baru dari UPT ini; daftar itu yang menentukan"
+
+
+class GuardsRefuse(Refused):
+    """At its release the snapshot fails another guard, `reason`."""
+
+    title = "Berkas ini tidak dapat diterapkan lagi"
 
 
 class Guard(StrEnum):
@@ -60,3 +91,74 @@ def guard(
     if full and Guard.PEOPLE_GONE not in waived and len(last.refs - refs.keys()) * 100 > limit_percent * len(last.refs):
         return Guard.PEOPLE_GONE
     return None
+
+
+class SnapshotState(StrEnum):
+    """How far a snapshot is."""
+
+    QUARANTINED = "QUARANTINED"
+    APPLYING = "APPLYING"
+    APPLIED = "APPLIED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One file of a facility's whole population, as of `taken_at`. Counts say what it changed; rows are kept elsewhere, encrypted, until they are applied."""
+
+    id: str
+    version: int = 0
+    facility_id: str
+    taken_at: datetime
+    received_at: datetime
+    checksum: str
+    mapping_version: int
+    mode: RosterMode
+    row_count: int
+    state: SnapshotState
+    reason: str = ""
+    also: tuple[str, ...] = ()
+    uploaded_by: str
+    released_by: str = ""
+    release_reason: str = ""
+    missing_listed: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    applied_at: datetime | None = None
+
+
+def released(snapshot: Snapshot, by: str, reason: str) -> Snapshot:
+    """The snapshot let out of quarantine by a second person; NotQuarantined, NotReleasable or SamePersonReleases otherwise."""
+    if snapshot.state is not SnapshotState.QUARANTINED:
+        raise NotQuarantined
+    if snapshot.reason not in WAIVABLE:
+        raise NotReleasable(reason=snapshot.reason)
+    if by == snapshot.uploaded_by:
+        raise SamePersonReleases
+    return replace(snapshot, state=SnapshotState.APPLYING, released_by=by, release_reason=reason)
+
+
+def tallied(snapshot: Snapshot, more: Counter[str]) -> Snapshot:
+    """The snapshot with these counts added."""
+    return replace(snapshot, counts=dict(Counter(snapshot.counts) + more))
+
+
+class ChunkKind(StrEnum):
+    """What a chunk keeps: the rows to apply, the people to miss, all references listed, raw rows of a quarantined file, raw rows that stopped."""
+
+    ROWS = "rows"
+    MISSING = "missing"
+    ROSTER = "roster"
+    HELD = "held"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A part of a snapshot, encrypted; it is removed by the transaction that applies it."""
+
+    id: str
+    version: int = 0
+    facility_id: str
+    snapshot_id: str
+    kind: ChunkKind
+    number: int
+    sealed: Sealed

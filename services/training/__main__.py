@@ -1,0 +1,8 @@
+"""`python -m services.training` runs the service."""
+
+from chassis.serve import serve
+from services.training.app import create_app
+from services.training.settings import TrainingSettings
+
+if __name__ == "__main__":
+    serve(create_app, TrainingSettings)

@@ -1,0 +1,76 @@
+"""The composition root of training: routes, events out and in, jobs and ports; nothing else."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from chassis import web
+from chassis.jobs import Job
+from services.training import events, inbound
+from services.training.applications import api as applications
+from services.training.attendance import api as attendance
+from services.training.classes import api as classes
+from services.training.enrolments import api as enrolments
+from services.training.facilities import api as facilities
+from services.training.identities import api as identities
+from services.training.inbox_items import api as inbox_items
+from services.training.mappings import api as mappings
+from services.training.mappings.rules import load
+from services.training.participants import api as participants
+from services.training.participants.usecases import merge_same_numbers
+from services.training.programmes import api as programmes
+from services.training.sessions import api as sessions
+from services.training.settings import TrainingSettings
+from services.training.snapshots import api as snapshots
+from services.training.snapshots.usecases import APPLY, apply_next
+from services.training.suitability import api as suitability
+from services.training.timeline import api as timeline
+from services.training.tpp import api as tpp
+from services.training.transaction import Transaction
+from services.training.vault import Vault
+
+ROUTERS = tuple(
+    part.router
+    for part in (
+        facilities,
+        mappings,
+        snapshots,
+        participants,
+        identities,
+        timeline,
+        programmes,
+        classes,
+        sessions,
+        attendance,
+        applications,
+        tpp,
+        suitability,
+        enrolments,
+        inbox_items,
+    )
+)
+HANDLERS = {
+    "training.events": dict.fromkeys(inbound.OWN, inbound.on_participant_event)
+    | {inbound.ParticipantMerged: inbound.on_participant_merged, inbound.ClassOpened: inbound.on_class_event, inbound.SessionHeld: inbound.on_class_event},
+    "certification.events": dict.fromkeys(inbound.OF_CERTIFICATION, inbound.on_participant_event),
+    "manpower.events": dict.fromkeys(inbound.OF_MANPOWER, inbound.on_participant_event),
+}
+
+
+def create_app(settings: TrainingSettings) -> FastAPI:
+    """The service."""
+    masters = [key.get_secret_value() for key in (settings.master_key, settings.former_master_key) if key]
+    lookups = [key.get_secret_value() for key in (settings.lookup_key, settings.former_lookup_key) if key]
+    return web.create_app(
+        web.Service(
+            name="training",
+            title="Bina: pelatihan",
+            settings=settings,
+            transaction=Transaction,
+            routers=ROUTERS,
+            published=events.PUBLISHED,
+            handlers=HANDLERS,
+            jobs=(Job(APPLY, apply_next, every=5.0), Job("merge-same-numbers", merge_same_numbers, every=600.0)),
+            parts={"vault": Vault([bytes.fromhex(key) for key in masters], [bytes.fromhex(key) for key in lookups]), "mappings": load(settings.mappings)},
+        )
+    )

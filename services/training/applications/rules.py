@@ -1,0 +1,144 @@
+"""What is allowed: the wish to join a class, from submission to a seat or an end. Its states and steps are data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chassis.errors import Conflict, NotFound, Refused
+from chassis.events import Event
+from services.training import events
+
+MOST_AT_ONCE = 5
+
+
+class ApplicationUnknown(NotFound):
+    title = "Pendaftaran tidak ditemukan"
+
+
+class TooManyClasses(Refused):
+    title = f"Paling banyak {MOST_AT_ONCE} kelas dalam satu pendaftaran, dan paling sedikit satu"
+    field = "class_ids"
+
+
+class ClassRepeated(Refused):
+    title = "Kelas yang sama tercantum dua kali"
+    field = "class_ids"
+
+
+class AlreadyApplied(Conflict):
+    """`class_id` is the class."""
+
+    title = "Sudah ada pendaftaran yang masih berjalan untuk kelas ini"
+
+
+class StepRefused(Conflict):
+    """`state` is the one the application is in."""
+
+    title = "Pendaftaran ini tidak dapat diubah seperti itu"
+
+
+class NewerExists(Conflict):
+    title = "Sudah ada pendaftaran yang lebih baru untuk kelas ini"
+
+
+class State(StrEnum):
+    """How far a wish is."""
+
+    SUBMITTED = "SUBMITTED"
+    APPROVED = "APPROVED"
+    DECLINED = "DECLINED"
+    DEFERRED = "DEFERRED"
+    WITHDRAWN = "WITHDRAWN"
+    REMOVED = "REMOVED"
+    ALLOCATED = "ALLOCATED"
+
+
+OPEN = frozenset({State.SUBMITTED, State.APPROVED, State.DEFERRED})
+_STEPS: Mapping[State, frozenset[State]] = {
+    State.APPROVED: frozenset({State.SUBMITTED}),
+    State.DECLINED: frozenset({State.SUBMITTED}),
+    State.DEFERRED: frozenset({State.SUBMITTED}),
+    State.SUBMITTED: frozenset({State.DEFERRED, State.WITHDRAWN}),
+    State.WITHDRAWN: OPEN,
+    State.REMOVED: OPEN,
+    State.ALLOCATED: frozenset({State.APPROVED}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """One participant's wish to join one class; `live` while it may still lead to a seat."""
+
+    id: str
+    version: int = 0
+    participant_ref: str
+    class_id: str
+    facility_id: str
+    programme_id: str
+    branch: str
+    state: State = State.SUBMITTED
+    live: bool = True
+    submitted_at: datetime
+    changed_at: datetime
+    decision_id: str = ""
+    reason: str = ""
+    enrolment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One form that a participant handed in, for up to five classes."""
+
+    id: str
+    version: int = 0
+    participant_ref: str
+    facility_id: str
+    applications: tuple[tuple[str, str], ...]
+    submitted_at: datetime
+
+
+def chosen(class_ids: Sequence[str]) -> Sequence[str]:
+    """The classes of one form; TooManyClasses or ClassRepeated otherwise."""
+    if not 1 <= len(class_ids) <= MOST_AT_ONCE:
+        raise TooManyClasses
+    if len(set(class_ids)) != len(class_ids):
+        raise ClassRepeated
+    return class_ids
+
+
+def submitted(application: Application) -> list[Event]:
+    """What is told of a new wish, or of one that was handed in again."""
+    return [
+        events.ApplicationSubmitted(participant_ref=application.participant_ref, application_id=application.id, class_id=application.class_id, facility_id=application.facility_id)
+    ]
+
+
+def step(application: Application, to: State, now: datetime, *, reason: str = "", decision_id: str = "", enrolment_id: str = "") -> tuple[Application, list[Event]]:
+    """The application in another state; StepRefused when the table has no such step."""
+    if application.state not in _STEPS[to]:
+        raise StepRefused(state=application.state)
+    after = replace(
+        application,
+        state=to,
+        live=to in OPEN,
+        changed_at=now,
+        reason=reason,
+        decision_id=decision_id or application.decision_id,
+        enrolment_id=enrolment_id,
+    )
+    if to is State.APPROVED:
+        told = events.ApplicationApproved(participant_ref=after.participant_ref, application_id=after.id, class_id=after.class_id, facility_id=after.facility_id)
+        return after, [told]
+    return after, submitted(after) if to is State.SUBMITTED else []
+
+
+def resubmitted(application: Application, all_of_class: Sequence[Application], now: datetime) -> tuple[Application, list[Event]]:
+    """A withdrawn wish handed in again; NewerExists when the person has applied for the class since."""
+    if any((other.submitted_at, other.id) > (application.submitted_at, application.id) for other in all_of_class):
+        raise NewerExists
+    if application.state is not State.WITHDRAWN:
+        raise StepRefused(state=application.state)
+    return step(application, State.SUBMITTED, now)

@@ -1,0 +1,44 @@
+"""How applications are kept."""
+
+from __future__ import annotations
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Page, Store
+from services.training.applications.rules import Application, ApplicationUnknown, State, Submission
+
+
+class Applications(Store[Application]):
+    kind = Application
+    collection = "class_applications"
+    unknown = ApplicationUnknown
+    scope = {"facility": "facility_id"}
+    indexes = (Index("participant_ref", "class_id", unique=True, where={"live": True}), Index("participant_ref", "class_id", "submitted_at"), Index("class_id", "state"))
+
+    async def live_of(self, participant_ref: str) -> list[Application]:
+        """What may still lead to a seat. Unscoped: it follows the person."""
+        return await self.find({"participant_ref": participant_ref, "live": True}, sort=[("submitted_at", 1), ("_id", 1)], scoped=False)
+
+    async def all_of(self, participant_ref: str) -> list[Application]:
+        """Every wish of a person. Unscoped: it follows the person."""
+        return await self.find({"participant_ref": participant_ref}, sort=[("submitted_at", 1), ("_id", 1)], scoped=False)
+
+    async def for_class(self, participant_ref: str, class_id: str) -> list[Application]:
+        """Every wish of a person for one class, oldest first."""
+        return await self.find({"participant_ref": participant_ref, "class_id": class_id}, sort=[("submitted_at", 1), ("_id", 1)])
+
+    async def live_in(self, class_id: str) -> list[Application]:
+        """What may still lead to a seat in a class. Unscoped: it follows the class."""
+        return await self.find({"class_id": class_id, "live": True}, scoped=False)
+
+    async def listed(self, class_id: str | None, participant_ref: str | None, state: State | None, cursor: str | None, limit: int) -> Page[Application]:
+        """The caller's applications, oldest first."""
+        where = {name: value for name, value in (("class_id", class_id), ("participant_ref", participant_ref), ("state", state and state.value)) if value}
+        return await self.page(where, sort=("submitted_at", 1), cursor=cursor, limit=limit)
+
+
+class Submissions(Store[Submission]):
+    kind = Submission
+    collection = "submissions"
+    unknown = ApplicationUnknown
+    scope = {"facility": "facility_id"}
+    indexes = (Index("participant_ref"),)

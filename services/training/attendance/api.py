@@ -1,0 +1,110 @@
+"""How attendance is marked and asked for."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from chassis import web
+from services.training.attendance import usecases
+from services.training.attendance.rules import Attendance, Mark, MarkState, Reason
+from services.training.sessions.api import SessionBody
+from services.training.transaction import Run
+
+router = APIRouter(tags=["Sesi dan presensi"])
+
+
+class MarkBody(BaseModel):
+    """What became of a participant; minutes only for ATTENDED_PART, a note for OTHER."""
+
+    model_config = web.STRICT
+    reason: Reason
+    minutes: Annotated[int, Field(ge=0, le=720, strict=True)] = 0
+    note: Annotated[str, Field(max_length=500)] = ""
+
+    def mark(self, client_id: str = "") -> Mark:
+        """The mark this describes."""
+        return Mark(reason=self.reason, minutes=self.minutes, note=self.note, client_id=client_id)
+
+
+class EnrolmentMark(MarkBody):
+    """A mark of one enrolment; `client_id` is the number that an offline device gave it."""
+
+    enrolment_id: Annotated[str, Field(min_length=1, max_length=64)]
+    client_id: Annotated[str, Field(max_length=64)] = ""
+
+
+class Marks(BaseModel):
+    """The marks of a session, from paper or a device; sending them again changes nothing."""
+
+    model_config = web.STRICT
+    marks: Annotated[list[EnrolmentMark], Field(min_length=1, max_length=500)]
+
+
+class ChangeBody(BaseModel):
+    """One entry of a record's history."""
+
+    was: str
+    now: str
+    minutes: int
+    by: str
+    at: datetime
+    why: str
+
+
+class AttendanceBody(BaseModel):
+    """One participant in one session."""
+
+    attendance_id: str
+    version: int
+    enrolment_id: str
+    session_id: str
+    participant_ref: str
+    held_on: date
+    state: MarkState
+    reason: str | None
+    minutes: int
+    history: list[ChangeBody]
+
+    @classmethod
+    def of(cls, record: Attendance) -> AttendanceBody:
+        """The body of a record."""
+        return cls(
+            attendance_id=record.id,
+            version=record.version,
+            enrolment_id=record.enrolment_id,
+            session_id=record.session_id,
+            participant_ref=record.participant_ref,
+            held_on=record.held_on,
+            state=record.state,
+            reason=record.reason or None,
+            minutes=record.minutes,
+            history=[ChangeBody(was=change.was, now=change.now, minutes=change.minutes, by=change.by, at=change.at, why=change.why) for change in record.history],
+        )
+
+
+@router.post("/v1/sessions/{session_id}/attendance", summary="Catat presensi satu sesi")
+async def mark_session(session_id: str, body: Marks, run: Run, response: Response) -> SessionBody:
+    """The session takes place by it. The first mark of a participant stands; a different one opens an item in the inbox."""
+    session = await run(partial(usecases.mark_session, session_id, [(mark.enrolment_id, mark.mark(mark.client_id)) for mark in body.marks]))
+    web.etag(response, session)
+    return SessionBody.of(session)
+
+
+@router.get("/v1/sessions/{session_id}/attendance", summary="Presensi satu sesi")
+async def list_records(session_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AttendanceBody]:
+    """The records of a session."""
+    page = await run(partial(usecases.records, session_id, cursor, limit))
+    return web.PageBody(items=[AttendanceBody.of(record) for record in page.items], next_cursor=page.next_cursor)
+
+
+@router.patch("/v1/attendance/{attendance_id}", summary="Perbaiki presensi")
+async def remark(attendance_id: str, body: MarkBody, version: web.RequiredIfMatch, run: Run, response: Response) -> AttendanceBody:
+    """Within the facility's window; every change stays in the history."""
+    record = await run(partial(usecases.remark, attendance_id, body.mark(), version))
+    web.etag(response, record)
+    return AttendanceBody.of(record)

@@ -1,0 +1,122 @@
+"""What happens: people are expected in sessions, marked, and marked anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from chassis.unit_of_work import Page
+from services.training.attendance import rules
+from services.training.attendance.rules import Attendance, Mark, NotAPeserta, Reason
+from services.training.enrolments.rules import Enrolment
+from services.training.inbox_items import rules as items
+from services.training.inbox_items import usecases as inbox
+from services.training.inbox_items.rules import ItemKind
+from services.training.sessions import rules as session_rules
+from services.training.sessions.rules import Session
+from services.training.transaction import Transaction
+
+
+def expect(enrolment: Enrolment, session: Session, tx: Transaction) -> None:
+    """The participant is expected, unless the session has begun or lies before the enrolment."""
+    if session.starts_at > tx.now and session.held_on >= enrolment.starts_on:
+        tx.attendance.add(rules.expected(enrolment.id, enrolment.participant_ref, session, resting=bool(enrolment.automatic)))
+
+
+async def rest(enrolment: Enrolment, tx: Transaction) -> None:
+    """The participant is not expected while the enrolment rests."""
+    for record in await tx.attendance.waiting_after(enrolment.id, tx.now):
+        tx.attendance.save(record, replace(record, reason=Reason.AUTO_SUSPENDED.value))
+
+
+async def resume(enrolment: Enrolment, tx: Transaction) -> None:
+    """The participant is expected again. What was cancelled meanwhile has no record, so it stays cancelled."""
+    for record in await tx.attendance.waiting_after(enrolment.id, tx.now):
+        tx.attendance.save(record, replace(record, reason=""))
+
+
+async def forget(enrolment: Enrolment, tx: Transaction) -> None:
+    """What is not marked of sessions to come goes; what is marked or past stays."""
+    for record in await tx.attendance.waiting_after(enrolment.id, tx.now):
+        tx.attendance.remove(record)
+
+
+async def forget_session(session: Session, tx: Transaction) -> None:
+    """Nobody is expected in a cancelled session."""
+    for record in await tx.attendance.waiting_in(session.id):
+        tx.attendance.remove(record)
+
+
+async def mark_session(session_id: str, marks: Sequence[tuple[str, Mark]], tx: Transaction) -> Session:
+    """Marks (enrolment, mark) of a session, which takes place by it. The first mark of a record stands; another one opens an item for the officer."""
+    before = await tx.sessions.get(session_id)
+    after, events = session_rules.held(before, tx.now)
+    session = tx.sessions.save(before, after, events) if events else before
+    if not events:
+        tx.sessions.hold(before)
+    enrolments = await tx.enrolments.many(enrolment_id for enrolment_id, _ in marks)
+    known = await tx.attendance.many(rules.attendance_id(enrolment_id, session.id) for enrolment_id, _ in marks)
+    for enrolment_id, mark in marks:
+        enrolment = enrolments.get(enrolment_id)
+        if enrolment is None or enrolment.class_id != session.class_id:
+            raise NotAPeserta
+        record = known.get(rules.attendance_id(enrolment_id, session.id))
+        if record is None and (not enrolment.live or session.held_on < enrolment.starts_on):
+            raise NotAPeserta
+        tx.enrolments.hold(enrolment)
+        known[rules.attendance_id(enrolment_id, session.id)] = await _mark(record, enrolment, session, mark, tx)
+    return session
+
+
+async def remark(attendance_id: str, mark: Mark, if_match: int, tx: Transaction) -> Attendance:
+    """A record marked anew within the facility's window."""
+    before = await tx.attendance.get(attendance_id, if_match=if_match)
+    session = await tx.sessions.get(before.session_id)
+    facility = await tx.facilities.get(before.facility_id, scoped=False)
+    after = rules.remarked(before, session, mark, tx.now, facility.today(tx.now), facility.edit_window_days, tx.caller.subject)
+    return before if after == before else tx.attendance.save(before, after)
+
+
+async def records(session_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Attendance]:
+    """The records of a session of the caller's."""
+    await tx.sessions.get(session_id)
+    return await tx.attendance.listed(session_id, cursor, limit)
+
+
+async def attended_minutes(enrolment_id: str, tx: Transaction) -> int:
+    """The minutes marked as attended."""
+    return sum(record.minutes for record in await tx.attendance.of_enrolment(enrolment_id))
+
+
+async def rekey(enrolment: Enrolment, tx: Transaction) -> None:
+    """The records of an enrolment name its participant anew."""
+    for record in await tx.attendance.of_enrolment(enrolment.id):
+        tx.attendance.save(record, replace(record, participant_ref=enrolment.participant_ref))
+
+
+async def join(kept: Enrolment, ended: Enrolment, now: datetime, tx: Transaction) -> None:
+    """The records of an enrolment that turned out to be the same person's join those of the one that stays."""
+    own = {record.session_id: record for record in await tx.attendance.of_enrolment(kept.id)}
+    for record in await tx.attendance.of_enrolment(ended.id):
+        tx.attendance.remove(record)
+        mine = own.get(record.session_id)
+        if mine is None:
+            tx.attendance.add(replace(record, id=rules.attendance_id(kept.id, record.session_id), enrolment_id=kept.id, participant_ref=kept.participant_ref))
+        else:
+            tx.attendance.save(mine, rules.joined(mine, record, now))
+
+
+async def _mark(record: Attendance | None, enrolment: Enrolment, session: Session, mark: Mark, tx: Transaction) -> Attendance:
+    before = record or rules.expected(enrolment.id, enrolment.participant_ref, session, resting=False)
+    after, events, contradicts = rules.marked(before, session, mark, tx.now, tx.caller.subject)
+    if contradicts:
+        facility = await tx.facilities.get(session.facility_id, scoped=False)
+        facts = {"session_id": session.id, "stands": before.reason, "refused": mark.reason.value}
+        opened = items.opened(
+            ItemKind.MARK_CONFLICT, session.facility_id, tx.now, facility.today(tx.now), participant_ref=enrolment.participant_ref, subject=session.id, facts=facts
+        )
+        await inbox.open_item(opened, tx)
+    if after == before:
+        return before
+    return tx.attendance.add(after, events) if record is None else tx.attendance.save(before, after, events)

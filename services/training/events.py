@@ -1,0 +1,237 @@
+"""What training tells the world. The docstrings become the catalogue. Not here: who listens."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from chassis.events import Event, Reference
+
+
+class ParticipantAdmitted(Event, type="training.participant-admitted.v1", key="participant_ref"):
+    """A person was received in custody: for the first time, or again after an earlier stay ended (`kind` new or readmission)."""
+
+    participant_ref: Reference
+    facility_id: str
+    kind: str
+    effective_on: date
+    as_of: datetime
+
+
+class ParticipantTransferred(Event, type="training.participant-transferred.v1", key="participant_ref"):
+    """A person is held by another facility now."""
+
+    participant_ref: Reference
+    from_facility_id: str
+    to_facility_id: str
+    effective_on: date
+    as_of: datetime
+
+
+class ParticipantReleased(Event, type="training.participant-released.v1", key="participant_ref"):
+    """A stay ended for good; `kind` is free, conditional_release, conditional_leave, leave_before_release, death, escape and the like."""
+
+    participant_ref: Reference
+    facility_id: str
+    kind: str
+    effective_on: date
+    as_of: datetime
+
+
+class ParticipantAbsent(Event, type="training.participant-absent.v1", key="participant_ref"):
+    """A person is away from the facility for a time; `kind` is leave, court, hospital, investigator_loan or outside_work."""
+
+    participant_ref: Reference
+    facility_id: str
+    kind: str
+    effective_on: date
+    as_of: datetime
+
+
+class ParticipantReturned(Event, type="training.participant-returned.v1", key="participant_ref"):
+    """A person who was away is back; `kind` is that of the absence."""
+
+    participant_ref: Reference
+    facility_id: str
+    kind: str
+    effective_on: date
+    as_of: datetime
+
+
+class ParticipantDetailsChanged(Event, type="training.participant-details-changed.v1", key="participant_ref"):
+    """Details of a person differ from what was known; the names of the fields, never their values."""
+
+    participant_ref: Reference
+    facility_id: str
+    fields: list[str]
+    as_of: datetime
+
+
+class ParticipantMerged(Event, type="training.participant-merged.v1", key="participant_ref"):
+    """Two references mean one person: `from_ref` is from now on another name of `into_ref`. Told twice, under both keys."""
+
+    participant_ref: Reference
+    from_ref: str
+    into_ref: str
+    as_of: datetime
+
+
+class ReleasePlanned(Event, type="training.release-planned.v1", key="participant_ref"):
+    """An expected release was set or changed. Readers show outsiders a month at most, never the day."""
+
+    participant_ref: Reference
+    facility_id: str
+    expected_on: date
+    kind: str | None = None
+
+
+class ApplicationSubmitted(Event, type="training.application-submitted.v1", key="participant_ref"):
+    """A participant wishes to join a class."""
+
+    participant_ref: Reference
+    application_id: str
+    class_id: str
+    facility_id: str
+
+
+class ApplicationApproved(Event, type="training.application-approved.v1", key="participant_ref"):
+    """The observation team's decision lets a participant join a class."""
+
+    participant_ref: Reference
+    application_id: str
+    class_id: str
+    facility_id: str
+
+
+class ClassOpened(Event, type="training.class-opened.v1", key="class_id"):
+    """A class takes participants."""
+
+    class_id: str
+    facility_id: str
+    programme_id: str
+    programme_version: int
+    title: str
+    starts_on: date
+    ends_on: date
+    seats_total: int
+    offer_id: str | None = None
+
+
+class ParticipantEnrolled(Event, type="training.participant-enrolled.v1", key="participant_ref"):
+    """A participant has a seat in a class."""
+
+    participant_ref: Reference
+    enrolment_id: str
+    class_id: str
+    facility_id: str
+    programme_id: str
+
+
+class ParticipantWithdrawn(Event, type="training.participant-withdrawn.v1", key="participant_ref"):
+    """An enrolment ended without completion; the minutes attended may be accepted as credit elsewhere."""
+
+    participant_ref: Reference
+    enrolment_id: str
+    class_id: str
+    facility_id: str
+    reason: str
+    attended_minutes: int
+
+
+class EnrolmentSuspended(Event, type="training.enrolment-suspended.v1", key="participant_ref"):
+    """An enrolment rests while the participant is away or not listed; the seat is kept."""
+
+    participant_ref: Reference
+    enrolment_id: str
+    class_id: str
+    facility_id: str
+
+
+class EnrolmentResumed(Event, type="training.enrolment-resumed.v1", key="participant_ref"):
+    """An automatic suspension ended."""
+
+    participant_ref: Reference
+    enrolment_id: str
+    class_id: str
+    facility_id: str
+
+
+class SessionHeld(Event, type="training.session-held.v1", key="class_id"):
+    """A meeting of a class took place."""
+
+    class_id: str
+    session_id: str
+    facility_id: str
+    held_on: date
+    minutes: int
+
+
+class AttendanceRecorded(Event, type="training.attendance-recorded.v1", key="participant_ref"):
+    """A participant's presence in one session was marked for the first time."""
+
+    participant_ref: Reference
+    enrolment_id: str
+    session_id: str
+    facility_id: str
+    reason: str
+    minutes: int
+
+
+class Unit(BaseModel):
+    """A unit taught: its code of the national standard and its title."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    code: str
+    title: str
+
+
+class CourseCompleted(Event, type="training.course-completed.v1", key="participant_ref"):
+    """A participant met the completion rule of a class. It says what was taught; competence is decided by certification."""
+
+    participant_ref: Reference
+    enrolment_id: str
+    class_id: str
+    programme_id: str
+    programme_version: int
+    title: str
+    units: list[Unit]
+    scheme_ref: str | None = None
+    provider_neutral_name: str | None = None
+    lesson_hours: int
+    attended_minutes: int
+    completed_on: date
+    instructor_refs: list[str]
+
+
+class WorkEligibilityDecided(Event, type="training.work-eligibility-decided.v1", key="participant_ref"):
+    """The observation team decided whether a participant may be given work."""
+
+    participant_ref: Reference
+    facility_id: str
+    eligible: bool
+    decided_on: date
+    valid_until: date | None = None
+
+
+PUBLISHED: tuple[type[Event], ...] = (
+    ParticipantAdmitted,
+    ParticipantTransferred,
+    ParticipantReleased,
+    ParticipantAbsent,
+    ParticipantReturned,
+    ParticipantDetailsChanged,
+    ParticipantMerged,
+    ReleasePlanned,
+    ApplicationSubmitted,
+    ApplicationApproved,
+    ClassOpened,
+    ParticipantEnrolled,
+    ParticipantWithdrawn,
+    EnrolmentSuspended,
+    EnrolmentResumed,
+    SessionHeld,
+    AttendanceRecorded,
+    CourseCompleted,
+    WorkEligibilityDecided,
+)

@@ -1,0 +1,126 @@
+"""How facilities are asked for."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from chassis import web
+from services.training.facilities import usecases
+from services.training.facilities.rules import Facility, FacilityKind, RosterMode, TransferPolicy
+from services.training.transaction import Run
+
+router = APIRouter(tags=["UPT"])
+Regency = Annotated[str, Field(pattern=r"^\d{2}\.\d{2}$", description="Kode kabupaten/kota, mis. 19.02")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FacilitySettings(BaseModel):
+    """What a facility has a default for; what is left out keeps its value."""
+
+    model_config = web.STRICT
+    labour_office_ids: frozenset[Name] | None = None
+    live_from: date | None = None
+    mapping: Annotated[str, Field(max_length=64)] | None = None
+    roster_mode: RosterMode | None = None
+    transfer_policy: TransferPolicy | None = None
+    edit_window_days: Annotated[int, Field(ge=0, le=60)] | None = None
+    row_guard_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    head_approval_required: bool | None = None
+
+
+class FacilityChanges(FacilitySettings):
+    """What may be changed; what is left out stays."""
+
+    name: Name | None = None
+    time_zone: Annotated[str, Field(max_length=64)] | None = None
+    regencies: Annotated[frozenset[Regency], Field(min_length=1)] | None = None
+
+
+class NewFacility(FacilitySettings):
+    """A facility to be known. `mapping` is the name of its table in the snapshot mappings; by default its code."""
+
+    facility_id: Annotated[str, Field(min_length=2, max_length=32)]
+    name: Name
+    kind: FacilityKind
+    time_zone: Annotated[str, Field(max_length=64)]
+    regencies: Annotated[frozenset[Regency], Field(min_length=1)]
+
+    def facility(self) -> Facility:
+        """The facility this describes."""
+        said: dict[str, Any] = {"mapping": self.facility_id} | self.model_dump(exclude_none=True, exclude={"facility_id"})
+        return Facility(id=self.facility_id, **said)
+
+
+class FacilityBody(BaseModel):
+    """A place of custody."""
+
+    facility_id: str
+    version: int
+    name: str
+    kind: FacilityKind
+    time_zone: str
+    regencies: list[str]
+    labour_office_ids: list[str]
+    live_from: date | None
+    mapping: str
+    roster_mode: RosterMode
+    transfer_policy: TransferPolicy
+    edit_window_days: int
+    row_guard_percent: int
+    head_approval_required: bool
+
+    @classmethod
+    def of(cls, facility: Facility) -> FacilityBody:
+        """The body of a facility."""
+        return cls(
+            facility_id=facility.id,
+            version=facility.version,
+            name=facility.name,
+            kind=facility.kind,
+            time_zone=facility.time_zone,
+            regencies=sorted(facility.regencies),
+            labour_office_ids=sorted(facility.labour_office_ids),
+            live_from=facility.live_from,
+            mapping=facility.mapping,
+            roster_mode=facility.roster_mode,
+            transfer_policy=facility.transfer_policy,
+            edit_window_days=facility.edit_window_days,
+            row_guard_percent=facility.row_guard_percent,
+            head_approval_required=facility.head_approval_required,
+        )
+
+
+@router.post("/v1/facilities", status_code=201, summary="Daftarkan UPT")
+async def open_facility(body: NewFacility, run: Run, response: Response) -> FacilityBody:
+    """A facility is known from now on; participant facts are taken before it goes live."""
+    facility = await run(partial(usecases.open_facility, body.facility()))
+    web.etag(response, facility)
+    return FacilityBody.of(facility)
+
+
+@router.get("/v1/facilities", summary="Daftar UPT")
+async def list_facilities(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[FacilityBody]:
+    """The caller's facilities by code."""
+    page = await run(partial(usecases.facilities, cursor, limit))
+    return web.PageBody(items=[FacilityBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/facilities/{facility_id}", summary="Lihat UPT")
+async def show_facility(facility_id: str, run: Run, response: Response) -> FacilityBody:
+    """One facility."""
+    facility = await run(partial(usecases.facility, facility_id))
+    web.etag(response, facility)
+    return FacilityBody.of(facility)
+
+
+@router.patch("/v1/facilities/{facility_id}", summary="Ubah pengaturan UPT")
+async def change_facility(facility_id: str, body: FacilityChanges, version: web.RequiredIfMatch, run: Run, response: Response) -> FacilityBody:
+    """Settings are changed one by one, never replaced as a whole."""
+    facility = await run(partial(usecases.change_facility, facility_id, body.model_dump(exclude_none=True), version))
+    web.etag(response, facility)
+    return FacilityBody.of(facility)

@@ -1,0 +1,97 @@
+"""What is allowed: facilities, their clocks and their settings. Not here: who is held in them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from chassis.errors import Conflict, NotFound, Refused
+
+_CODE = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*")
+
+
+class FacilityUnknown(NotFound):
+    title = "UPT tidak ditemukan"
+
+
+class FacilityExists(Conflict):
+    title = "UPT dengan kode ini sudah ada"
+    field = "facility_id"
+
+
+class CodeMalformed(Refused):
+    title = "Kode UPT hanya huruf besar, angka dan tanda hubung, mis. LP-TJP"
+    field = "facility_id"
+
+
+class TimeZoneUnknown(Refused):
+    title = "Zona waktu tidak dikenal; gunakan mis. Asia/Jakarta, Asia/Makassar atau Asia/Jayapura"
+    field = "time_zone"
+
+
+class FacilityKind(StrEnum):
+    """Kinds of UPT Pemasyarakatan."""
+
+    LAPAS = "lapas"
+    LPP = "lpp"
+    LPKA = "lpka"
+    RUTAN = "rutan"
+    BAPAS = "bapas"
+
+
+class RosterMode(StrEnum):
+    """What a file of the facility lists: everybody, some, or what an officer typed. Only everybody lets anybody be missing."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    MANUAL = "manual"
+
+
+class TransferPolicy(StrEnum):
+    """What a transfer does to enrolments of the facility that is left."""
+
+    END = "END"
+    SUSPEND = "SUSPEND"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facility:
+    """A place of custody; its id is its code. Days are the local ones; percentages are whole."""
+
+    id: str
+    version: int = 0
+    name: str
+    kind: FacilityKind
+    time_zone: str
+    regencies: frozenset[str] = frozenset()
+    labour_office_ids: frozenset[str] = frozenset()
+    live_from: date | None = None
+    mapping: str = ""
+    roster_mode: RosterMode = RosterMode.FULL
+    transfer_policy: TransferPolicy = TransferPolicy.END
+    edit_window_days: int = 7
+    row_guard_percent: int = 10
+    head_approval_required: bool = False
+
+    def today(self, now: datetime) -> date:
+        """The facility's local date at a moment."""
+        return now.astimezone(ZoneInfo(self.time_zone)).date()
+
+    def at(self, day: date, clock: str) -> datetime:
+        """The moment of a local clock time (`08:00`) on a day."""
+        hour, minute = clock.split(":")
+        return datetime(day.year, day.month, day.day, int(hour), int(minute), tzinfo=ZoneInfo(self.time_zone))
+
+
+def checked(facility: Facility) -> Facility:
+    """The facility itself; CodeMalformed or TimeZoneUnknown when it cannot be one."""
+    if not _CODE.fullmatch(facility.id):
+        raise CodeMalformed
+    try:
+        ZoneInfo(facility.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise TimeZoneUnknown from None
+    return facility

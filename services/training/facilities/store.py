@@ -1,0 +1,17 @@
+"""How facilities are kept."""
+
+from __future__ import annotations
+
+from chassis.unit_of_work import Page, Store
+from services.training.facilities.rules import Facility, FacilityUnknown
+
+
+class Facilities(Store[Facility]):
+    kind = Facility
+    collection = "facilities"
+    unknown = FacilityUnknown
+    scope = {"facility": "_id", "regency": "regencies"}
+
+    async def listed(self, cursor: str | None, limit: int) -> Page[Facility]:
+        """The caller's facilities by code."""
+        return await self.page({}, cursor=cursor, limit=limit)

@@ -1,0 +1,105 @@
+"""How identities are asked for: by officers for a stated purpose, by other services through two internal queries."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from chassis import web
+from chassis.auth import Asker
+from services.training.identities import rules, usecases
+from services.training.identities.rules import Identity, NikStatus
+from services.training.settings import TrainingSettings
+from services.training.transaction import Run
+
+router = APIRouter(tags=["Warga binaan"])
+ASKERS = ("certification", "manpower", "marketplace")
+NAME_PURPOSES = ("print-certificate", "sign-certificate", "assess-candidate", "nominate-candidate", "refer-candidate", "confirm-placement", "pay-premi")
+MATCH_PURPOSES = ("match-external-completion", "match-candidate", "match-holder")
+Ref = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class IdentitiesQuestion(BaseModel):
+    """Up to 500 references."""
+
+    model_config = web.STRICT
+    refs: Annotated[list[Ref], Field(min_length=1, max_length=500)]
+
+
+class PersonBody(BaseModel):
+    """Who one reference is. No number, no register, no place."""
+
+    participant_ref: str
+    name: str
+    birth_date: date | None
+    sex: str
+
+
+class IdentitiesBody(BaseModel):
+    """Who these are; references nobody knows are left out."""
+
+    items: list[PersonBody]
+
+
+class MatchQuestion(BaseModel):
+    """A number and a birth date; both must fit."""
+
+    model_config = web.STRICT
+    nik: Annotated[str, Field(pattern=r"^[0-9]{16}$")]
+    birth_date: date
+
+
+class MatchBody(BaseModel):
+    """The one person that fits; null when there is none, or more than one."""
+
+    participant_ref: str | None
+
+
+class IdentityBody(BaseModel):
+    """Who a participant is, for an officer of the facility."""
+
+    participant_ref: str
+    name: str
+    register_no: str
+    birth_date: date | None
+    sex: str
+    nik_status: NikStatus
+    nik_masked: str
+
+    @classmethod
+    def of(cls, identity: Identity) -> IdentityBody:
+        """The body of an identity."""
+        return cls(
+            participant_ref=identity.id,
+            name=identity.name,
+            register_no=identity.register_no,
+            birth_date=identity.birth_date,
+            sex=identity.sex,
+            nik_status=identity.nik_status,
+            nik_masked=rules.masked(identity),
+        )
+
+
+@router.get("/v1/participants/{participant_ref}/identity", summary="Lihat identitas warga binaan")
+async def show_identity(participant_ref: str, purpose: Literal["registration", "class-list", "case-work", "correction"], run: Run) -> IdentityBody:
+    """The purpose is written down with the officer who asked."""
+    return IdentityBody.of(await run(partial(usecases.show_identity, participant_ref, purpose)))
+
+
+@router.post("/internal/identities", include_in_schema=False)
+async def identities_for(body: IdentitiesQuestion, asker: Annotated[Asker, web.asked_by(*ASKERS, purposes=NAME_PURPOSES)], run: Run, request: Request) -> IdentitiesBody:
+    """identity_for: names for one purpose, limited per purpose and day."""
+    settings: TrainingSettings = request.app.state.service.settings
+    told = await run(partial(usecases.identities_for, body.refs, asker, settings.names_per_day))
+    items = [PersonBody(participant_ref=ref, name=identity.name, birth_date=identity.birth_date, sex=identity.sex) for ref, identity in told.items()]
+    return IdentitiesBody(items=items)
+
+
+@router.post("/internal/person-matches", include_in_schema=False)
+async def match_person(body: MatchQuestion, asker: Annotated[Asker, web.asked_by(*ASKERS, purposes=MATCH_PURPOSES)], run: Run) -> MatchBody:
+    """match_person: the reference behind a NIK and a birth date."""
+    return MatchBody(participant_ref=await run(partial(usecases.match_person, body.nik, body.birth_date, asker)))

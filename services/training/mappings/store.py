@@ -1,0 +1,18 @@
+"""How words learnt after the mapping file was written are kept."""
+
+from __future__ import annotations
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Store
+from services.training.mappings.rules import MappedValue
+
+
+class MappedValues(Store[MappedValue]):
+    kind = MappedValue
+    collection = "mapped_values"
+    scope = {"facility": "facility_id"}
+    indexes = (Index("facility_id"),)
+
+    async def of(self, facility_id: str) -> list[MappedValue]:
+        """All words a facility has taught us."""
+        return await self.find({"facility_id": facility_id}, sort=[("_id", 1)])

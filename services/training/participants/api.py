@@ -1,0 +1,148 @@
+"""How participants are asked for. Nothing here tells who they are; identities do."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from chassis import web
+from services.training.participants import usecases
+from services.training.participants.rules import Custody, Movement, MovementKind, Participant
+from services.training.transaction import Run
+
+router = APIRouter(tags=["Warga binaan"])
+
+
+class StayBody(BaseModel):
+    """One time in one facility, and as of when we know."""
+
+    no: int
+    facility_id: str
+    since: date
+    until: date | None
+    as_of: datetime
+    ended_by: str
+
+
+class ParticipantBody(BaseModel):
+    """A person in custody by reference, and where the files say the person is."""
+
+    participant_ref: str
+    version: int
+    source_ref: str
+    facility_id: str
+    state: Custody
+    as_of: datetime | None
+    stays: list[StayBody]
+    absence: str
+    missing_snapshots: int
+    release_kind: str
+    merged_into: str | None
+    legal_status: str
+    admission_date: date | None
+    expected_release: date | None
+    two_thirds_date: date | None
+    block: str
+    education: str
+    risk: str
+
+    @classmethod
+    def of(cls, person: Participant) -> ParticipantBody:
+        """The body of a participant."""
+        last = person.last_stay
+        return cls(
+            participant_ref=person.id,
+            version=person.version,
+            source_ref=person.source_ref,
+            facility_id=person.facility_id,
+            state=person.state,
+            as_of=last.as_of if last else None,
+            stays=[StayBody(no=stay.no, facility_id=stay.facility_id, since=stay.since, until=stay.until, as_of=stay.as_of, ended_by=stay.ended_by) for stay in person.stays],
+            absence=person.absence,
+            missing_snapshots=person.missing_snapshots,
+            release_kind=person.release_kind,
+            merged_into=person.merged_into or None,
+            legal_status=person.legal_status,
+            admission_date=person.admission_date,
+            expected_release=person.expected_release,
+            two_thirds_date=person.two_thirds_date,
+            block=person.block,
+            education=person.education,
+            risk=person.risk,
+        )
+
+
+class MovementBody(BaseModel):
+    """What a snapshot did to one person's stay."""
+
+    movement_id: str
+    participant_ref: str
+    source_ref: str
+    kind: MovementKind
+    facility_id: str
+    from_facility_id: str | None
+    code: str | None
+    fields: list[str]
+    readmission: bool
+    effective_on: date
+    as_of: datetime
+
+    @classmethod
+    def of(cls, movement: Movement, source_ref: str) -> MovementBody:
+        """The body of a movement."""
+        return cls(
+            movement_id=movement.id,
+            participant_ref=movement.participant_ref,
+            source_ref=source_ref,
+            kind=movement.kind,
+            facility_id=movement.facility_id,
+            from_facility_id=movement.from_facility_id or None,
+            code=movement.code or None,
+            fields=list(movement.fields),
+            readmission=movement.readmission,
+            effective_on=movement.effective_on,
+            as_of=movement.as_of,
+        )
+
+
+class Merge(BaseModel):
+    """The reference that survives."""
+
+    model_config = web.STRICT
+    into_ref: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+@router.get("/v1/participants", summary="Daftar warga binaan")
+async def list_participants(
+    run: Run, facility_id: str | None = None, state: Custody | None = None, source_ref: str | None = None, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[ParticipantBody]:
+    """The caller's people by their reference in the source."""
+    page = await run(partial(usecases.participants, facility_id, state, source_ref, cursor, limit))
+    return web.PageBody(items=[ParticipantBody.of(person) for person in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/participants/{participant_ref}", summary="Lihat warga binaan")
+async def show_participant(participant_ref: str, run: Run, response: Response) -> ParticipantBody:
+    """One person; a merged reference shows the survivor."""
+    person = await run(partial(usecases.participant, participant_ref))
+    web.etag(response, person)
+    return ParticipantBody.of(person)
+
+
+@router.post("/v1/participants/{participant_ref}/merge", summary="Gabungkan dua data milik satu orang")
+async def merge_participants(participant_ref: str, body: Merge, version: web.IfMatch, run: Run, response: Response) -> ParticipantBody:
+    """The record becomes another name of `into_ref`; everything recorded about it goes over."""
+    person = await run(partial(usecases.merge_participants, participant_ref, body.into_ref, version))
+    web.etag(response, person)
+    return ParticipantBody.of(person)
+
+
+@router.get("/v1/snapshots/{snapshot_id}/movements", summary="Perpindahan yang dicatat dari satu berkas")
+async def list_movements(snapshot_id: str, run: Run, kind: MovementKind | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[MovementBody]:
+    """What a snapshot changed, person by person."""
+    page, refs = await run(partial(usecases.movements_of_snapshot, snapshot_id, kind, cursor, limit))
+    return web.PageBody(items=[MovementBody.of(movement, refs[movement.participant_ref]) for movement in page.items], next_cursor=page.next_cursor)

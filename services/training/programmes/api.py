@@ -1,0 +1,171 @@
+"""How programmes are asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from chassis import web
+from services.training.programmes import usecases
+from services.training.programmes.rules import Branch, CompletionRule, Edition, EligibilityRule, Excused, Programme, Severity, TaughtUnit
+from services.training.texts import REASONS
+from services.training.transaction import Run
+
+router = APIRouter(tags=["Program"])
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Code = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class UnitBody(BaseModel):
+    """A unit taught (kode unit SKKNI and its title)."""
+
+    model_config = web.STRICT
+    code: Code
+    title: Text
+
+
+class CompletionBody(BaseModel):
+    """What it takes to complete; 8000 of 10000 basis points are 80 %."""
+
+    model_config = web.STRICT
+    min_attended_bps: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 8_000
+    min_lesson_hours: Annotated[int, Field(ge=0, le=5_000, strict=True)] = 0
+    lesson_minutes: Annotated[int, Field(ge=30, le=60, strict=True)] = 45
+    required_parts: Annotated[list[Code], Field(max_length=20)] = []
+    excused: Excused = Excused.EXCLUDED
+    instructor_confirmation: bool = False
+
+
+class EligibilityBody(BaseModel):
+    """Who may be enrolled; severities by reason code, BLOCK where nothing is said."""
+
+    model_config = web.STRICT
+    tpp_required: bool = True
+    application_required: bool = True
+    severities: dict[Annotated[str, Field(pattern=f"^({'|'.join(REASONS)})$")], Severity] = {}
+
+
+class NewEdition(BaseModel):
+    """One form of a programme, published as it is and never changed."""
+
+    model_config = web.STRICT
+    title: Text
+    units: Annotated[list[UnitBody], Field(min_length=1, max_length=100)]
+    scheme_ref: Annotated[str, Field(max_length=64)] | None = None
+    lesson_hours: Annotated[int, Field(ge=1, le=5_000, strict=True)]
+    outside: bool = False
+    provider_neutral_name: Annotated[str, Field(max_length=200)] | None = None
+    completion: CompletionBody = CompletionBody()
+    eligibility: EligibilityBody = EligibilityBody()
+
+    def edition(self) -> Edition:
+        """The edition this describes."""
+        rule = self.completion
+        return Edition(
+            number=0,
+            title=self.title,
+            units=tuple(TaughtUnit(code=unit.code, title=unit.title) for unit in self.units),
+            scheme_ref=self.scheme_ref or "",
+            lesson_hours=self.lesson_hours,
+            outside=self.outside,
+            provider_neutral_name=self.provider_neutral_name or "",
+            completion=CompletionRule(
+                min_attended_bps=rule.min_attended_bps,
+                min_lesson_hours=rule.min_lesson_hours,
+                lesson_minutes=rule.lesson_minutes,
+                required_parts=tuple(rule.required_parts),
+                excused=rule.excused,
+                instructor_confirmation=rule.instructor_confirmation,
+            ),
+            eligibility=EligibilityRule(
+                tpp_required=self.eligibility.tpp_required, application_required=self.eligibility.application_required, severities=dict(self.eligibility.severities)
+            ),
+        )
+
+
+class NewProgramme(NewEdition):
+    """A programme with its first edition."""
+
+    branch: Branch = Branch.VOCATIONAL
+
+
+class EditionBody(NewEdition):
+    """A published edition."""
+
+    number: int
+    published_at: datetime | None
+
+    @classmethod
+    def of(cls, edition: Edition) -> EditionBody:
+        """The body of an edition."""
+        rule, eligibility = edition.completion, edition.eligibility
+        return cls(
+            number=edition.number,
+            published_at=edition.published_at,
+            title=edition.title,
+            units=[UnitBody(code=unit.code, title=unit.title) for unit in edition.units],
+            scheme_ref=edition.scheme_ref or None,
+            lesson_hours=edition.lesson_hours,
+            outside=edition.outside,
+            provider_neutral_name=edition.provider_neutral_name or None,
+            completion=CompletionBody(
+                min_attended_bps=rule.min_attended_bps,
+                min_lesson_hours=rule.min_lesson_hours,
+                lesson_minutes=rule.lesson_minutes,
+                required_parts=list(rule.required_parts),
+                excused=rule.excused,
+                instructor_confirmation=rule.instructor_confirmation,
+            ),
+            eligibility=EligibilityBody(tpp_required=eligibility.tpp_required, application_required=eligibility.application_required, severities=eligibility.severities),
+        )
+
+
+class ProgrammeBody(BaseModel):
+    """A training programme with its editions, oldest first."""
+
+    programme_id: str
+    version: int
+    branch: Branch
+    title: str
+    editions: list[EditionBody]
+
+    @classmethod
+    def of(cls, programme: Programme) -> ProgrammeBody:
+        """The body of a programme."""
+        editions = [EditionBody.of(edition) for edition in programme.editions]
+        return cls(programme_id=programme.id, version=programme.version, branch=programme.branch, title=programme.current.title, editions=editions)
+
+
+@router.post("/v1/programmes", status_code=201, summary="Terbitkan program pelatihan")
+async def publish_programme(body: NewProgramme, run: Run, response: Response) -> ProgrammeBody:
+    """A new programme with its first edition."""
+    programme = await run(partial(usecases.publish_programme, body.branch, body.edition()))
+    web.etag(response, programme)
+    return ProgrammeBody.of(programme)
+
+
+@router.post("/v1/programmes/{programme_id}/editions", status_code=201, summary="Terbitkan edisi baru program")
+async def publish_edition(programme_id: str, body: NewEdition, version: web.IfMatch, run: Run, response: Response) -> ProgrammeBody:
+    """Classes of earlier editions go on as they are."""
+    programme = await run(partial(usecases.publish_edition, programme_id, body.edition(), version))
+    web.etag(response, programme)
+    return ProgrammeBody.of(programme)
+
+
+@router.get("/v1/programmes", summary="Daftar program pelatihan")
+async def list_programmes(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ProgrammeBody]:
+    """All programmes."""
+    page = await run(partial(usecases.programmes, cursor, limit))
+    return web.PageBody(items=[ProgrammeBody.of(programme) for programme in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/programmes/{programme_id}", summary="Lihat program pelatihan")
+async def show_programme(programme_id: str, run: Run, response: Response) -> ProgrammeBody:
+    """One programme."""
+    programme = await run(partial(usecases.programme, programme_id))
+    web.etag(response, programme)
+    return ProgrammeBody.of(programme)

@@ -1,0 +1,87 @@
+"""What is allowed: the dated meetings of a class. Not here: who was there (attendance)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from chassis.errors import Conflict, NotFound, Refused
+from chassis.events import Event
+from chassis.ids import named_id
+from services.training.classes.rules import ClassRun
+from services.training.events import SessionHeld as SessionHeldEvent
+
+
+class SessionUnknown(NotFound):
+    title = "Sesi tidak ditemukan"
+
+
+class SessionExists(Conflict):
+    title = "Sudah ada sesi kelas ini pada waktu tersebut"
+
+
+class SessionOutsideClass(Refused):
+    title = "Tanggal sesi harus di antara tanggal mulai dan selesai kelas"
+    field = "held_on"
+
+
+class SessionCancelled(Conflict):
+    title = "Sesi ini dibatalkan"
+
+
+class SessionWasHeld(Conflict):
+    title = "Sesi yang sudah dilaksanakan tidak dapat dibatalkan"
+
+
+class SessionNotBegun(Conflict):
+    title = "Sesi ini belum dimulai"
+
+
+class SessionState(StrEnum):
+    """Planned, held or cancelled; the last two are final."""
+
+    PLANNED = "PLANNED"
+    HELD = "HELD"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One dated meeting; its id is made of the class, the day and the clock time."""
+
+    id: str
+    version: int = 0
+    class_id: str
+    facility_id: str
+    held_on: date
+    starts_at: datetime
+    minutes: int
+    state: SessionState = SessionState.PLANNED
+    reason: str = ""
+
+
+def planned(run: ClassRun, held_on: date, clock: str, starts_at: datetime, minutes: int) -> Session:
+    """A session of a class; SessionOutsideClass when its day is not one of the class's."""
+    if not run.starts_on <= held_on <= run.ends_on:
+        raise SessionOutsideClass(starts_on=run.starts_on.isoformat(), ends_on=run.ends_on.isoformat())
+    return Session(id=named_id(run.id, held_on.isoformat(), clock), class_id=run.id, facility_id=run.facility_id, held_on=held_on, starts_at=starts_at, minutes=minutes)
+
+
+def held(session: Session, now: datetime) -> tuple[Session, list[Event]]:
+    """The session as one that took place; no change when it already had. SessionCancelled or SessionNotBegun otherwise."""
+    if session.state is SessionState.CANCELLED:
+        raise SessionCancelled
+    if session.state is SessionState.HELD:
+        return session, []
+    if now < session.starts_at:
+        raise SessionNotBegun
+    event = SessionHeldEvent(class_id=session.class_id, session_id=session.id, facility_id=session.facility_id, held_on=session.held_on, minutes=session.minutes)
+    return replace(session, state=SessionState.HELD), [event]
+
+
+def cancelled(session: Session, reason: str) -> Session:
+    """The session given up; it stays so whatever happens to its enrolments."""
+    if session.state is SessionState.HELD:
+        raise SessionWasHeld
+    return replace(session, state=SessionState.CANCELLED, reason=session.reason or reason)

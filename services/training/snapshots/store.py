@@ -1,0 +1,54 @@
+"""How snapshots are kept: their story in plain, their rows encrypted and only until they are applied."""
+
+from __future__ import annotations
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Page, Store
+from services.training.snapshots.rules import Chunk, ChunkKind, Roster, Snapshot, SnapshotState, SnapshotUnknown
+
+
+class Snapshots(Store[Snapshot]):
+    kind = Snapshot
+    collection = "snapshots"
+    unknown = SnapshotUnknown
+    scope = {"facility": "facility_id"}
+    indexes = (Index("facility_id", "checksum", unique=True), Index("state", "received_at"), Index("facility_id", ("taken_at", -1)))
+
+    async def of_bytes(self, facility_id: str, checksum: str) -> Snapshot | None:
+        """The snapshot that these bytes were."""
+        return await self.first({"facility_id": facility_id, "checksum": checksum})
+
+    async def next_to_apply(self) -> Snapshot | None:
+        """The one that was taken in first of those not applied yet."""
+        return await self.first({"state": SnapshotState.APPLYING.value}, sort=[("received_at", 1), ("_id", 1)])
+
+    async def of_facility(self, facility_id: str, cursor: str | None, limit: int) -> Page[Snapshot]:
+        """A facility's snapshots, newest first."""
+        return await self.page({"facility_id": facility_id}, sort=("taken_at", -1), cursor=cursor, limit=limit)
+
+
+class Chunks(Store[Chunk]):
+    kind = Chunk
+    collection = "snapshot_chunks"
+    scope = {"facility": "facility_id"}
+    indexes = (Index("snapshot_id", "kind", "number"), Index("facility_id", "kind"))
+    audited = False
+
+    async def next_of(self, snapshot_id: str) -> Chunk | None:
+        """What is to be applied next."""
+        return await self.first({"snapshot_id": snapshot_id, "kind": {"$in": [ChunkKind.ROWS.value, ChunkKind.MISSING.value]}}, sort=[("number", 1)])
+
+    async def of(self, snapshot_id: str, kind: ChunkKind) -> list[Chunk]:
+        """All chunks of one kind of a snapshot, in order."""
+        return await self.find({"snapshot_id": snapshot_id, "kind": kind.value}, sort=[("number", 1)])
+
+    async def stopped_in(self, facility_id: str) -> list[Chunk]:
+        """The rows that stopped in the facility's last accepted snapshot."""
+        return await self.find({"facility_id": facility_id, "kind": ChunkKind.STOPPED.value})
+
+
+class Rosters(Store[Roster]):
+    kind = Roster
+    collection = "rosters"
+    scope = {"facility": "_id"}
+    audited = False

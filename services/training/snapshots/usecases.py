@@ -1,0 +1,289 @@
+"""What happens: a file is taken in or set aside, released by a second person, applied chunk by chunk, and its stopped rows are tried again.
+
+A chunk is removed by the transaction that applies it, so a killed process goes on where it was and each movement happens once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from chassis import telemetry
+from chassis.errors import Busy
+from chassis.ids import new_id
+from chassis.mongo import MongoError
+from chassis.runner import Runner
+from chassis.unit_of_work import Page
+from services.training.facilities.rules import Facility, RosterMode
+from services.training.inbox_items import rules as items
+from services.training.inbox_items import usecases as inbox
+from services.training.inbox_items.rules import ItemKind
+from services.training.mappings import usecases as mappings
+from services.training.mappings.rules import Mapping
+from services.training.participants.rules import Sighting
+from services.training.rows import rules as row_rules
+from services.training.rows import usecases as rows
+from services.training.rows.rules import Effect, Listed, ReportedError, RowError, RowReason
+from services.training.snapshots import rules
+from services.training.snapshots.reader import RawRow, Sheets
+from services.training.snapshots.rules import Chunk, ChunkKind, Guard, GuardsRefuse, Roster, Snapshot, SnapshotOutdated, SnapshotState
+from services.training.transaction import Transaction
+from services.training.vault import Vault
+
+ROWS_PER_CHUNK, RAW_PER_CHUNK, MISSING_FIRST = 50, 500, 1_000_000
+APPLY = "apply-snapshots"
+_LISTED: TypeAdapter[list[Listed]] = TypeAdapter(list[Listed])
+log = telemetry.log(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file as it came: whose it is, when its content was taken, and the SHA-256 of its bytes."""
+
+    facility_id: str
+    taken_at: datetime
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What must be known before a file is read: how, and whether its bytes were here before."""
+
+    mapping: Mapping
+    known: bool
+
+
+async def intake(upload: Upload, tx: Transaction) -> Intake:
+    """How the facility's files are read; FacilityUnknown or MappingUnknown."""
+    facility = await tx.facilities.get(upload.facility_id)
+    known = await tx.snapshots.of_bytes(facility.id, upload.checksum)
+    return Intake(mapping=await mappings.mapping_of(facility, tx), known=known is not None)
+
+
+async def receive(upload: Upload, sheets: Sheets | None, tx: Transaction) -> tuple[Snapshot, bool]:
+    """(the snapshot, whether its bytes were here before). The same bytes are a sign of life and nothing else; others are guarded, then applied or set aside."""
+    facility = await tx.facilities.get(upload.facility_id)
+    roster = await tx.rosters.seek(facility.id) or Roster(id=facility.id)
+    known = await tx.snapshots.of_bytes(facility.id, upload.checksum)
+    if known is not None:
+        _keep(roster, replace(roster, seen_at=tx.now), tx)
+        return known, True
+    mapping = await mappings.mapping_of(facility, tx)
+    raw = sheets["rows"] if sheets is not None and not sheets["missing"] else []
+    read = [row_rules.read_row(row, mapping, facility.today(upload.taken_at)) for row in raw]
+    reason = rules.guard(
+        sheets, [row for row, _ in read], facility.id, upload.taken_at, roster, limit_percent=facility.row_guard_percent, full=facility.roster_mode is RosterMode.FULL
+    )
+    snapshot = Snapshot(
+        id=new_id(),
+        facility_id=facility.id,
+        taken_at=upload.taken_at,
+        received_at=tx.now,
+        checksum=upload.checksum,
+        mapping_version=mapping.version,
+        mode=facility.roster_mode,
+        row_count=len(read),
+        state=SnapshotState.APPLYING if reason is None else SnapshotState.QUARANTINED,
+        reason=reason or "",
+        also=tuple(sheets["missing"]) if sheets is not None else (),
+        uploaded_by=tx.caller.subject,
+    )
+    added = tx.snapshots.add(snapshot)
+    if reason is None:
+        await _accept(added, raw, read, roster, tx)
+    else:
+        await _set_aside(added, reason, raw, facility, tx)
+    return added, False
+
+
+async def release_snapshot(snapshot_id: str, reason: str, if_match: int | None, tx: Transaction) -> Snapshot:
+    """A second person vouches for a quarantined snapshot: it is applied unless another guard holds by now (GuardsRefuse)."""
+    before = await tx.snapshots.get(snapshot_id, if_match=if_match)
+    after = rules.released(before, tx.caller.subject, reason)
+    facility = await tx.facilities.get(before.facility_id)
+    roster = await tx.rosters.seek(facility.id) or Roster(id=facility.id)
+    mapping = await mappings.mapping_of(facility, tx)
+    held = await tx.chunks.of(before.id, ChunkKind.HELD)
+    raw: list[RawRow] = [row for chunk in held for row in json.loads(_opened(chunk, tx))]
+    read = [row_rules.read_row(row, mapping, facility.today(before.taken_at)) for row in raw]
+    sheets: Sheets = {"rows": raw, "missing": [], "facilities": [facility.id]}
+    other = rules.guard(sheets, [row for row, _ in read], facility.id, before.taken_at, roster, limit_percent=facility.row_guard_percent, full=True, waived=rules.WAIVABLE)
+    if other is not None:
+        raise GuardsRefuse(reason=other)
+    for chunk in held:
+        tx.chunks.remove(chunk)
+    await inbox.settle_same(items.dedupe_key(ItemKind.QUARANTINE, facility.id, "", before.id), "released", tx)
+    saved = tx.snapshots.save(before, after)
+    await _accept(saved, raw, read, roster, tx)
+    return saved
+
+
+async def retry_stopped_rows(snapshot_id: str, tx: Transaction) -> Snapshot:
+    """The rows of the facility's last snapshot that stopped are read again with what the mapping knows now. SnapshotOutdated when a newer list decides."""
+    before = await tx.snapshots.get(snapshot_id)
+    facility = await tx.facilities.get(before.facility_id)
+    roster = await tx.rosters.get(facility.id)
+    if roster.snapshot_id != before.id or before.state is not SnapshotState.APPLIED:
+        raise SnapshotOutdated
+    mapping = await mappings.mapping_of(facility, tx)
+    at = sighting(before, facility)
+    counts: Counter[str] = Counter()
+    for chunk in await tx.chunks.stopped_in(facility.id):
+        raw: list[RawRow] = json.loads(_opened(chunk, tx))
+        read = [(row, row_rules.read_row(row, mapping, at.on)[0]) for row in raw]
+        mended = [row for _, row in read if not row.stopped]
+        if mended:
+            counts += await rows.apply_rows(mended, at, mapping, roster.refs, tx)
+            await inbox.settle_rows(facility.id, {row.source_ref for row in mended}, tx)
+            tx.chunks.remove(chunk)
+            _store(before, ChunkKind.STOPPED, 0, [row for row, listed in read if listed.stopped], tx)
+    return tx.snapshots.save(before, rules.tallied(before, counts)) if counts else before
+
+
+async def snapshot(snapshot_id: str, tx: Transaction) -> Snapshot:
+    """One snapshot of the caller's facilities."""
+    return await tx.snapshots.get(snapshot_id)
+
+
+async def snapshots(facility_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Snapshot]:
+    """A facility's snapshots, newest first."""
+    await tx.facilities.get(facility_id)
+    return await tx.snapshots.of_facility(facility_id, cursor, limit)
+
+
+async def row_errors(snapshot_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[ReportedError]:
+    """What was wrong with a snapshot's rows."""
+    await tx.snapshots.get(snapshot_id)
+    return await tx.row_errors.of_snapshot(snapshot_id, cursor, limit)
+
+
+def sighting(snapshot: Snapshot, facility: Facility) -> Sighting:
+    """The snapshot as the rules of custody see it."""
+    return Sighting(snapshot_id=snapshot.id, facility_id=facility.id, as_of=snapshot.taken_at, on=facility.today(snapshot.taken_at))
+
+
+async def _accept(snapshot: Snapshot, raw: Sequence[RawRow], read: Sequence[tuple[Listed, list[RowError]]], roster: Roster, tx: Transaction) -> None:
+    """From now on this is the facility's list; its rows wait, encrypted, to be applied: those that merge last."""
+    refs = frozenset(row.source_ref for row, _ in read if row.source_ref)
+    _keep(roster, replace(roster, snapshot_id=snapshot.id, taken_at=snapshot.taken_at, row_count=len(read), refs=refs, seen_at=tx.now), tx)
+    for _, errors in read:
+        for error in errors:
+            tx.row_errors.add(row_rules.reported(snapshot.id, snapshot.facility_id, error))
+    for chunk in await tx.chunks.stopped_in(snapshot.facility_id):
+        tx.chunks.remove(chunk)
+    stopped = [original for original, (row, _) in zip(raw, read, strict=True) if row.stopped]
+    for row, errors in read:
+        if row.stopped:
+            await rows.stop_row(row, errors, snapshot.facility_id, tx)
+    good = sorted((row for row, _ in read if not row.stopped), key=lambda row: bool(row.merged_into))
+    for first in range(0, len(good), ROWS_PER_CHUNK):
+        _store(snapshot, ChunkKind.ROWS, first, _LISTED.dump_python(good[first : first + ROWS_PER_CHUNK], mode="json"), tx)
+    _store(snapshot, ChunkKind.ROSTER, 0, sorted(refs), tx)
+    _store(snapshot, ChunkKind.STOPPED, 0, stopped, tx)
+    tx.wake(APPLY)
+
+
+async def _set_aside(snapshot: Snapshot, reason: Guard, raw: Sequence[RawRow], facility: Facility, tx: Transaction) -> None:
+    """Nothing of it is applied; somebody is asked. The rows are kept only where a person may still vouch for them."""
+    if reason in rules.WAIVABLE:
+        for first in range(0, len(raw), RAW_PER_CHUNK):
+            _store(snapshot, ChunkKind.HELD, first, list(raw[first : first + RAW_PER_CHUNK]), tx)
+    facts = {"reason": reason.value, "taken_at": snapshot.taken_at.isoformat()}
+    await inbox.open_item(items.opened(ItemKind.QUARANTINE, facility.id, tx.now, facility.today(tx.now), subject=snapshot.id, facts=facts), tx)
+
+
+# Applying
+
+
+async def apply_next(run: Runner[Transaction]) -> bool:
+    """Apply the next chunk of the snapshot that was taken in first; True while there is more. A chunk that cannot be applied is halved until the row at fault is alone."""
+    try:
+        return await run(apply_step)
+    except (Busy, MongoError):
+        raise
+    except Exception as error:
+        log.exception("chunk_failed", error=type(error).__name__)
+        return await run(split_step)
+
+
+async def apply_step(tx: Transaction) -> bool:
+    """One chunk in one transaction."""
+    snapshot = await tx.snapshots.next_to_apply()
+    if snapshot is None:
+        return False
+    facility = await tx.facilities.get(snapshot.facility_id)
+    at = sighting(snapshot, facility)
+    (roster,) = await tx.chunks.of(snapshot.id, ChunkKind.ROSTER)
+    listed: frozenset[str] = frozenset(json.loads(_opened(roster, tx)))
+    chunk = await tx.chunks.next_of(snapshot.id)
+    after = snapshot
+    if chunk is not None:
+        content = json.loads(_opened(chunk, tx))
+        if chunk.kind is ChunkKind.ROWS:
+            counts = await rows.apply_rows(_LISTED.validate_python(content), at, await mappings.mapping_of(facility, tx), listed, tx)
+        else:
+            counts = await rows.miss_people(content, at, tx)
+        tx.chunks.remove(chunk)
+        after = rules.tallied(snapshot, counts)
+    elif snapshot.mode is RosterMode.FULL and not snapshot.missing_listed:
+        after = replace(snapshot, missing_listed=True)
+        gone = [person.id for person in await tx.participants.in_custody(facility.id) if not listed & {person.source_ref, *person.other_refs}]
+        for first in range(0, len(gone), ROWS_PER_CHUNK):
+            _store(snapshot, ChunkKind.MISSING, MISSING_FIRST + first, gone[first : first + ROWS_PER_CHUNK], tx)
+    else:
+        after = replace(snapshot, state=SnapshotState.APPLIED, applied_at=tx.now)
+        if snapshot.mode is RosterMode.FULL:
+            await inbox.settle_conflicts(facility.id, listed, tx)
+        tx.chunks.remove(roster)
+    tx.snapshots.save(snapshot, after)
+    return True
+
+
+async def split_step(tx: Transaction) -> bool:
+    """Halve the chunk that could not be applied; a row that fails alone is reported, asked about, and left out."""
+    snapshot = await tx.snapshots.next_to_apply()
+    chunk = await tx.chunks.next_of(snapshot.id) if snapshot else None
+    if snapshot is None or chunk is None:
+        return False
+    content: list[Any] = json.loads(_opened(chunk, tx))
+    tx.chunks.remove(chunk)
+    if len(content) > 1:
+        half = len(content) // 2
+        _store(snapshot, chunk.kind, chunk.number, content[:half], tx)
+        _store(snapshot, chunk.kind, chunk.number + half, content[half:], tx)
+        return True
+    if chunk.kind is ChunkKind.ROWS:
+        (row,) = _LISTED.validate_python(content)
+        error = RowError(sheet=row.sheet, row=row.number, column="", field="", reason=RowReason.ROW_FAILED, effect=Effect.ROW)
+        tx.row_errors.add(row_rules.reported(snapshot.id, snapshot.facility_id, error))
+        await rows.stop_row(row, [error], snapshot.facility_id, tx)
+    return True
+
+
+def _store(snapshot: Snapshot, kind: ChunkKind, number: int, content: Sequence[Any], tx: Transaction) -> None:
+    if not content and kind is not ChunkKind.ROSTER:
+        return
+    id_ = new_id()
+    sealed = _vault(tx).seal(json.dumps(content, ensure_ascii=False), id_)
+    tx.chunks.add(Chunk(id=id_, facility_id=snapshot.facility_id, snapshot_id=snapshot.id, kind=kind, number=number, sealed=sealed))
+
+
+def _opened(chunk: Chunk, tx: Transaction) -> str:
+    return _vault(tx).open(chunk.sealed, chunk.id)
+
+
+def _vault(tx: Transaction) -> Vault:
+    return tx.parts["vault"]
+
+
+def _keep(before: Roster, after: Roster, tx: Transaction) -> None:
+    if before.version:
+        tx.rosters.save(before, after)
+    else:
+        tx.rosters.add(after)

@@ -1,0 +1,23 @@
+"""How timelines are kept."""
+
+from __future__ import annotations
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Page, Store
+from services.training.timeline.rules import Entry
+
+
+class Timeline(Store[Entry]):
+    kind = Entry
+    collection = "timeline"
+    scope = {"own": "subject_ref"}
+    indexes = (Index("subject_ref", "order"),)
+    audited = False
+
+    async def of(self, subject_ref: str) -> list[Entry]:
+        """All entries of a subject. Unscoped: they follow it."""
+        return await self.find({"subject_ref": subject_ref}, scoped=False)
+
+    async def listed(self, subject_ref: str, cursor: str | None, limit: int) -> Page[Entry]:
+        """The entries of a subject in order. Unscoped: whoever sees the participant or the class sees its story."""
+        return await self.page({"subject_ref": subject_ref}, sort=("order", 1), cursor=cursor, limit=limit, scoped=False)

@@ -1,0 +1,26 @@
+"""How decisions and what they are worth are kept."""
+
+from __future__ import annotations
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Page, Store
+from services.training.tpp.rules import Decision, DecisionUnknown, Standings
+
+
+class Decisions(Store[Decision]):
+    kind = Decision
+    collection = "tpp_decisions"
+    unknown = DecisionUnknown
+    scope = {"facility": "facility_id"}
+    indexes = (Index("facility_id", ("hearing_on", -1)),)
+
+    async def listed(self, cursor: str | None, limit: int) -> Page[Decision]:
+        """The caller's decisions, the latest hearing first."""
+        return await self.page({}, sort=("hearing_on", -1), cursor=cursor, limit=limit)
+
+
+class TppStandings(Store[Standings]):
+    kind = Standings
+    collection = "tpp_standings"
+    unknown = DecisionUnknown
+    scope = {"facility": "facility_id"}

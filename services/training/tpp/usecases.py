@@ -1,0 +1,89 @@
+"""What happens: decisions are recorded, approved by the head, and take effect on applications and on work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chassis.unit_of_work import Page
+from services.training.applications import usecases as applications
+from services.training.inbox_items import rules as items
+from services.training.inbox_items import usecases as inbox
+from services.training.inbox_items.rules import ItemKind
+from services.training.tpp import rules
+from services.training.tpp.rules import Decision, ParticipantsUnknown, Result, Scope, Standings
+from services.training.transaction import Transaction
+
+
+async def record_decision(decision: Decision, tx: Transaction) -> Decision:
+    """A hearing's decision, for all its people at once; what cannot be applied to one of them is reported and does not stop the others."""
+    facility = await tx.facilities.get(decision.facility_id)
+    results = tuple([replace(result, participant_ref=await tx.resolve(result.participant_ref)) for result in decision.results])
+    named = replace(decision, results=results, head_needed=facility.head_approval_required, recorded_by=tx.caller.subject)
+    known = rules.recorded(named, facility.today(tx.now))
+    people = await tx.participants.many(result.participant_ref for result in results)
+    if unknown := [result.participant_ref for result in results if result.participant_ref not in people]:
+        raise ParticipantsUnknown(refs=unknown)
+    return await _take_effect(None, known, tx)
+
+
+async def approve_decision(decision_id: str, if_match: int | None, tx: Transaction) -> Decision:
+    """The head's decree (SK Kalapas): the decision is in force from now on."""
+    before = await tx.tpp_decisions.get(decision_id, if_match=if_match)
+    return await _take_effect(before, rules.approved(before, tx.caller.subject, tx.now), tx)
+
+
+async def decision(decision_id: str, tx: Transaction) -> Decision:
+    """One decision of the caller's facilities."""
+    return await tx.tpp_decisions.get(decision_id)
+
+
+async def decisions(cursor: str | None, limit: int, tx: Transaction) -> Page[Decision]:
+    """The caller's decisions."""
+    return await tx.tpp_decisions.listed(cursor, limit)
+
+
+async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:
+    """What the teams said of one reference they said of the other."""
+    found = await tx.tpp_standings.many([from_ref, into_ref], scoped=False)
+    old, into = found.get(from_ref), found.get(into_ref)
+    if old is None:
+        return
+    tx.tpp_standings.remove(old)
+    if into is None:
+        tx.tpp_standings.add(replace(old, id=into_ref, version=0))
+    else:
+        tx.tpp_standings.save(into, rules.united(into, old))
+
+
+async def _take_effect(before: Decision | None, after: Decision, tx: Transaction) -> Decision:
+    standings = await tx.tpp_standings.many((result.participant_ref for result in after.results), scoped=False)
+    for result in after.results:
+        _stand(standings.get(result.participant_ref), after, result, tx)
+    left = [result.participant_ref for result in after.results if not await _apply(after, result, tx)] if after.in_force else []
+    for ref in left:
+        await _report(after, ref, tx)
+    done = replace(after, not_applied=tuple(left))
+    told = [event for result in after.results for event in rules.work_decided(after, result)]
+    return tx.tpp_decisions.add(done, told) if before is None else tx.tpp_decisions.save(before, done, told)
+
+
+def _stand(before: Standings | None, decision: Decision, result: Result, tx: Transaction) -> None:
+    if before is None:
+        tx.tpp_standings.add(rules.stood(Standings(id=result.participant_ref, facility_id=decision.facility_id), decision, result))
+    else:
+        tx.tpp_standings.save(before, rules.stood(before, decision, result))
+
+
+async def _apply(decision: Decision, result: Result, tx: Transaction) -> bool:
+    """Whether the verdict found what it speaks of: a decision on one class wants an application that still waits."""
+    if decision.scope is Scope.WORK:
+        return True
+    decided = await applications.decide(result.participant_ref, decision, result, tx)
+    return decided > 0 or decision.scope is not Scope.CLASS
+
+
+async def _report(decision: Decision, participant_ref: str, tx: Transaction) -> None:
+    facility = await tx.facilities.get(decision.facility_id, scoped=False)
+    facts = {"decision_id": decision.id, "class_id": decision.scope_ref}
+    opened = items.opened(ItemKind.DECISION_NOT_APPLIED, facility.id, tx.now, facility.today(tx.now), participant_ref=participant_ref, subject=decision.id, facts=facts)
+    await inbox.open_item(opened, tx)

@@ -1,0 +1,58 @@
+"""The unit of work of training: its stores, and how a request runs a use case."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from chassis import unit_of_work, web
+from chassis.unit_of_work import StoreOf
+from services.training.applications.store import Applications, Submissions
+from services.training.attendance.store import Attendances
+from services.training.classes.store import Classes, Seats
+from services.training.enrolments.store import Enrolments
+from services.training.facilities.store import Facilities
+from services.training.identities.store import Identities, NameQuotas
+from services.training.inbox_items.store import InboxItems
+from services.training.mappings.store import MappedValues
+from services.training.participants.store import MergeCandidates, Movements, Participants
+from services.training.programmes.store import Programmes
+from services.training.rows.store import RowErrors
+from services.training.sessions.store import Sessions
+from services.training.snapshots.store import Chunks, Rosters, Snapshots
+from services.training.timeline.store import Timeline
+from services.training.tpp.store import Decisions, TppStandings
+
+
+class Transaction(unit_of_work.Transaction):
+    """Everything that training keeps."""
+
+    service = "training"
+
+    facilities = StoreOf(Facilities)
+    mapped_values = StoreOf(MappedValues)
+    snapshots = StoreOf(Snapshots)
+    chunks = StoreOf(Chunks)
+    rosters = StoreOf(Rosters)
+    row_errors = StoreOf(RowErrors)
+    participants = StoreOf(Participants)
+    movements = StoreOf(Movements)
+    merge_candidates = StoreOf(MergeCandidates)
+    identities = StoreOf(Identities)
+    name_quotas = StoreOf(NameQuotas)
+    programmes = StoreOf(Programmes)
+    classes = StoreOf(Classes)
+    class_seats = StoreOf(Seats)
+    sessions = StoreOf(Sessions)
+    applications = StoreOf(Applications)
+    submissions = StoreOf(Submissions)
+    tpp_decisions = StoreOf(Decisions)
+    tpp_standings = StoreOf(TppStandings)
+    enrolments = StoreOf(Enrolments)
+    attendance = StoreOf(Attendances)
+    timeline = StoreOf(Timeline)
+    inbox_items = StoreOf(InboxItems)
+
+
+Run = Annotated[web.Runner[Transaction], Depends(web.runner)]

@@ -1,0 +1,39 @@
+"""The running service for wire tests: one app on a database of its own per module, and callers of any role."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chassis.testing import Keys, ServiceClient, running
+from services.training.app import create_app
+from services.training.settings import TrainingSettings
+
+MASTER, LOOKUP = "0a" * 32, "0b" * 32
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return Keys.make(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def settings(keys: Keys, mongo_url: str, kafka: str) -> TrainingSettings:
+    database = f"test_training_{uuid.uuid4().hex[:12]}"
+    return TrainingSettings(**keys.settings("training", mongo_url=mongo_url, database=database, kafka=kafka), master_key=MASTER, lookup_key=LOOKUP)
+
+
+@pytest.fixture(scope="module")
+async def service(settings: TrainingSettings, keys: Keys) -> AsyncIterator[ServiceClient]:
+    app = create_app(settings)
+    async with running(app, keys, "training") as client:
+        yield client
+        await app.state.life.db.drop()
+
+
+@pytest.fixture(scope="module")
+def snapshots() -> Path:
+    return Path(__file__).parent / "snapshots"
