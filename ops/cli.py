@@ -95,6 +95,14 @@ def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Jso
     raise typer.Exit(run(name, as_json=json))
 
 
+@app.command()
+def docs() -> None:
+    """Tulis docs/events.md dan docs/asyncapi.json dari kelas peristiwa (untuk pengembang)."""
+    from ops.docs import docs as run
+
+    raise typer.Exit(run())
+
+
 def main() -> None:
     """Run the command; what a person must mend is told in two sentences, without a trace."""
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # while a broker starts it refuses at first; `up` tells what comes of it

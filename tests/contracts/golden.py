@@ -1,0 +1,57 @@
+"""Golden samples: one file per event version, made once, kept for ever. `python -m tests.contracts.golden` writes those that are missing and touches no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chassis.events import Event
+from ops.docs import catalogue
+
+GOLDEN = Path(__file__).parent / "golden"
+_FORMATS = {"date": "2026-11-24", "date-time": "2026-11-24T03:00:00Z"}
+
+
+def published() -> dict[str, type[Event]]:
+    """Every event that a service publishes, by type."""
+    return {event.type: event for part in catalogue() for event in part.published}
+
+
+def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value") -> Any:
+    """A plain value of this JSON schema."""
+    definitions = definitions or schema.get("$defs", {})
+    if "$ref" in schema:
+        return sample(definitions[str(schema["$ref"]).rpartition("/")[2]], definitions, name)
+    if "anyOf" in schema:
+        return sample(schema["anyOf"][0], definitions, name)
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type")
+    if kind == "object" and "properties" in schema:
+        return {field: sample(inner, definitions, field) for field, inner in schema["properties"].items()}
+    if kind == "object":
+        return {"premi": 1} if schema.get("additionalProperties", {}).get("type") == "integer" else {}
+    if kind == "array":
+        return [sample(schema.get("items", {}), definitions, name)]
+    plain: dict[str, Any] = {"integer": max(1, schema.get("minimum", 1)), "boolean": True, "null": None}
+    return plain.get(str(kind), _FORMATS.get(str(schema.get("format")), f"{name}-1"))
+
+
+def write_missing() -> list[str]:
+    """Write the samples that are not there yet; their types."""
+    written: list[str] = []
+    for type_name, event in published().items():
+        file = GOLDEN / f"{type_name}.json"
+        if not file.exists():
+            schema = event.model_json_schema()
+            file.write_text(json.dumps({"schema": schema, "sample": sample(schema)}, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+            written.append(type_name)
+    return written
+
+
+if __name__ == "__main__":
+    write_missing()

@@ -1,0 +1,95 @@
+"""What services tell each other: every type has a reader, every reader understands every version ever sent, and the documents are those of the code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from chassis.catalog import breaking, unread
+from chassis.events import Aliased, Envelope, Inbound
+from chassis.ids import utc_now
+from ops.docs import catalogue, rendered
+from tests.contracts.golden import GOLDEN, published, sample
+
+FORBIDDEN = ("name", "nik", "register_no", "offence", "sentence", "birth_date", "perkara")
+PARTS = catalogue()
+READERS = [(part.service, kind, type_name) for part in PARTS for kinds in part.reads.values() for kind in kinds for type_name in (kind.type, *kind.upcasts)]
+PUBLISHED = published()
+
+
+def golden(type_name: str) -> dict[str, Any]:
+    return json.loads((GOLDEN / f"{type_name}.json").read_text(encoding="utf-8"))
+
+
+def test_every_event_has_a_reader_and_every_reader_an_event() -> None:
+    assert unread(PARTS) == []
+
+
+def test_the_main_job_has_at_least_twenty_types() -> None:
+    assert len(PUBLISHED) >= 20
+
+
+@pytest.mark.parametrize("type_name", sorted(PUBLISHED))
+def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_name: str) -> None:
+    assert (GOLDEN / f"{type_name}.json").exists(), f"{type_name}: write its golden sample with `python -m tests.contracts.golden` and commit it"
+    problems = breaking(golden(type_name)["schema"], PUBLISHED[type_name].model_json_schema())
+    assert not problems, f"{type_name}: {'; '.join(problems)}. Readers of the old form would fail: publish a new major (.v2) and give readers an upcaster, or make the change additive with a default"
+
+
+def test_golden_samples_of_types_that_are_gone_are_still_read_or_marked_so() -> None:
+    read = {type_name for _, _, type_name in READERS}
+    assert {file.stem for file in GOLDEN.glob("*.json")} <= PUBLISHED.keys() | read
+
+
+@pytest.mark.parametrize(("service", "kind", "type_name"), READERS, ids=[f"{service}-{type_name}" for service, _, type_name in READERS])
+def test_a_readers_own_copy_reads_the_golden_sample(service: str, kind: type[Inbound], type_name: str) -> None:
+    body = json.dumps(golden(type_name)["sample"]).encode()
+    envelope = Envelope(id=service, type=type_name, source="bina/golden", key="k", time=utc_now(), sequence=1)
+    assert kind.read(body, envelope).meta.type == type_name
+
+
+@pytest.mark.parametrize("type_name", sorted(PUBLISHED))
+def test_an_event_carries_no_field_that_could_name_a_person(type_name: str) -> None:
+    fields = {field for schema in (PUBLISHED[type_name].model_json_schema(), *PUBLISHED[type_name].model_json_schema().get("$defs", {}).values()) for field in schema.get("properties", {})}
+    assert not fields & set(FORBIDDEN)
+
+
+def test_certification_never_tells_where_a_certificate_comes_from() -> None:
+    for type_name, event in PUBLISHED.items():
+        if type_name.startswith("certification."):
+            assert "facility_id" not in event.model_fields
+
+
+def test_references_to_people_are_resolved_through_aliases_by_every_reader() -> None:
+    for service, kind, type_name in READERS:
+        field = kind.model_fields.get("participant_ref")
+        assert field is None or type_name.endswith("participant-merged.v1") or any(isinstance(mark, Aliased) for mark in field.metadata), f"{service}: {type_name}"
+
+
+@pytest.mark.parametrize("file", list(rendered()), ids=lambda file: file.name)
+def test_the_generated_documents_are_those_of_the_code(file: Any) -> None:
+    assert file.read_text(encoding="utf-8") == rendered()[file], f"{file.name} differs from the event classes: run ./bina docs and commit"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda schema: schema["properties"].pop("a"), "field a was removed"),
+        (lambda schema: schema["properties"]["a"].update(type="integer"), "field a changed from string to integer"),
+        (lambda schema: schema["required"].remove("a"), "field a became optional"),
+    ],
+)
+def test_a_breaking_change_is_told_in_words(change: Any, problem: str) -> None:
+    schema = TypeAdapter(dict[str, str]).json_schema() | {"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a"]}
+    changed = json.loads(json.dumps(schema))
+    change(changed)
+    assert breaking(schema, changed) == [problem]
+    assert breaking(schema, json.loads(json.dumps(schema)) | {"properties": schema["properties"] | {"new": {"type": "string"}}}) == []
+
+
+def test_a_sample_is_a_value_of_its_schema() -> None:
+    for event in PUBLISHED.values():
+        event.model_validate(sample(event.model_json_schema()))
