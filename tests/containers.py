@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pymongo
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.waiting_utils import wait_for_logs
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 MONGO = "mongo:8.0"
 KAFKA = "apache/kafka:4.3.1"
@@ -16,8 +16,8 @@ KAFKA = "apache/kafka:4.3.1"
 @contextmanager
 def mongod() -> Generator[str]:
     """A single-node replica set without authentication, reachable from this host only by its published port."""
-    with DockerContainer(MONGO).with_command("mongod --replSet bina --bind_ip_all --setParameter transactionLifetimeLimitSeconds=15").with_exposed_ports(27017) as container:
-        wait_for_logs(container, "Waiting for connections", timeout=120)
+    mongo = DockerContainer(MONGO).with_command("mongod --replSet bina --bind_ip_all --setParameter transactionLifetimeLimitSeconds=15").with_exposed_ports(27017)
+    with mongo.waiting_for(_told("Waiting for connections")) as container:
         url = f"mongodb://{container.get_container_host_ip()}:{container.get_exposed_port(27017)}/?directConnection=true"
         with pymongo.MongoClient[dict[str, object]](url) as client:
             client.admin.command("replSetInitiate", {"_id": "bina", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]})
@@ -35,9 +35,12 @@ def kafka() -> Generator[str]:
     container = DockerContainer(KAFKA).with_bind_ports(9092, port)
     for name, value in _kafka_settings(port).items():
         container = container.with_env(name, value)
-    with container:
-        wait_for_logs(container, "Kafka Server started", timeout=120)
+    with container.waiting_for(_told("Kafka Server started")):
         yield f"127.0.0.1:{port}"
+
+
+def _told(message: str) -> LogMessageWaitStrategy:
+    return LogMessageWaitStrategy(message).with_startup_timeout(120)
 
 
 def _kafka_settings(port: int) -> dict[str, str]:
