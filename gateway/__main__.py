@@ -10,6 +10,7 @@ import uvicorn
 from chassis import telemetry
 from chassis.settings import SettingsInvalid
 from gateway.app import create_app
+from gateway.permissions import RULES, Rules
 from gateway.protocol import GuardedProtocol
 from gateway.routes import RoutesInvalid
 from gateway.settings import GatewaySettings
@@ -38,16 +39,22 @@ class Server(uvicorn.Server):
 def sockets(settings: GatewaySettings) -> list[socket.socket]:
     """Listening sockets: the host groups' ports in development, one public port in production, and the internal port."""
     ports = (*(settings.ports or (settings.port,)), settings.internal_port)
-    return [socket.create_server((settings.host, port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET, backlog=BACKLOG) for port in ports]
+    return [_listening(settings.host, port) for port in ports]
 
 
-def main() -> None:
+def _listening(host: str, port: int) -> socket.socket:
+    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by every connection: head and body leave as two writes, which must not wait for each other
+    return listener
+
+
+def main(rules: Rules = RULES) -> None:
     """Serve until a signal comes."""
     settings = cast("GatewaySettings", GatewaySettings.load())
     telemetry.configure("gateway", settings.log_level)
     telemetry.trace_to("gateway", settings.trace_ratio, None)
     try:
-        door = create_app(settings)
+        door = create_app(settings, rules)
     except RoutesInvalid as error:
         raise SettingsInvalid(f"{settings.routes_file.name} cannot be used:\n  " + "\n  ".join(error.problems)) from None
     config = uvicorn.Config(
@@ -59,10 +66,12 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe X-Forwarded-For from 127.0.0.1; whom we believe is GATEWAY_TRUSTED_PROXIES
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
     Server(config, door).run(sockets(settings))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -41,6 +41,7 @@ class Upstream:
             read_bufsize=BUFFER_BYTES,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         )
+        self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - its own retry would pass by the budget
 
     async def close(self) -> None:
         """Close the connections."""

@@ -27,7 +27,7 @@ class Book:
     """Asks the database through the engine."""
 
     def __init__(self, engine: Engine[Any], withdrawn: Revocations) -> None:
-        self._engine, self._withdrawn = engine, withdrawn
+        self._engine, self.withdrawn = engine, withdrawn
 
     async def identity_of(self, issuer: str, external: str, chosen_grant: str) -> Identity:
         """The caller under the grant they act in; IdentityAway while the database does not answer."""
@@ -41,7 +41,7 @@ class Book:
         found = await self._runner()(revocations.in_force)
         tokens = [revocation.target for revocation in found if revocation.kind is Kind.TOKEN]
         subjects = [(revocation.target, revocation.at.timestamp()) for revocation in found if revocation.kind is Kind.SUBJECT]
-        self._withdrawn.put(tokens, subjects)
+        self.withdrawn.put(tokens, subjects)
 
     def _runner(self) -> Runner[Any]:
         return Runner(self._engine, Cause(caller=system("gateway"), correlation_id=new_id()), seconds=SECONDS)

@@ -13,7 +13,7 @@ import jwt
 from chassis.auth import CLAIMS
 from gateway.identity.caller import Identity
 from gateway.permissions import ROLES
-from gateway.problems import TokenRefused
+from gateway.problems import IdentityAway, TokenRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -57,6 +57,8 @@ class Tokens:
         """The caller that this token proves; TokenRefused when it proves nobody, IdentityAway when that cannot be known now."""
         if len(token) > LONGEST_TOKEN:
             raise TokenRefused
+        if not self._revocations.known:
+            raise IdentityAway
         known = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest(), chosen_grant
         remembered = self._remembered.get(known)
         if remembered is not None and remembered[0] > self._clock():

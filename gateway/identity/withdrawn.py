@@ -11,15 +11,20 @@ if TYPE_CHECKING:
 
 
 class Revocations:
-    """What is revoked now: single tokens by id, and every token of a subject that was issued up to a moment (epoch seconds)."""
+    """What is revoked now: single tokens by id, and every token of a subject that was issued up to a moment (epoch seconds).
+
+    Until it was read once nobody can be believed: `known` is False.
+    """
 
     def __init__(self) -> None:
+        self.known = False
         self._tokens: set[str] = set()
         self._subjects: dict[str, float] = {}
 
     def put(self, tokens: Iterable[str], subjects: Iterable[tuple[str, float]]) -> None:
         """Replace the whole set."""
         self._tokens, self._subjects = set(tokens), dict(subjects)
+        self.known = True
 
     def cover(self, identity: Identity) -> bool:
         """Whether this caller's trust was withdrawn."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gateway.reload import Routes
 
-_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
 _AMBIGUOUS = re.compile(r"/\.{1,2}(?=/|$)|%(?:2[eEfF]|5[cC]|0|1|7[fF])|%(?![0-9A-Fa-f]{2})")
 
 
@@ -26,9 +26,9 @@ class Routing:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
         path = scope["raw_path"].decode("latin-1")
-        if not _PLAIN_PATH.fullmatch(path.rstrip("/") or "/-") or _AMBIGUOUS.search(path):
+        if not _PLAIN_PATH.fullmatch(path) or _AMBIGUOUS.search(path):
             raise PathMalformed
-        methods = self._routes.table.match(crossing.group, path)
+        methods = None if path.endswith("/") else self._routes.table.match(crossing.group, path)
         if methods is None:
             raise PathUnknown
         crossing.route = methods.get(scope["method"])

@@ -1,0 +1,234 @@
+"""The gateway's own database: users, grants and revocations, on a real MongoDB while Kafka is away."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chassis.auth import Verifier
+from chassis.mongo import Mongo
+from chassis.testing import Keys, ServiceClient, eventually
+from gateway.grants import rules
+from gateway.grants.rules import ClaimUnknown, GrantChoiceNeeded, GrantEnded, GrantUnknown, NoGrant, PeriodEmpty, RoleNotGivable
+from gateway.identity.development import AUDIENCE, public_jwk
+from gateway.permissions import Rules
+from tests.gateway.stage import RULES, Stage, fixed, staged
+
+OIDC = "https://id.example/realms/region"
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+DINAS = Rules(dict(RULES.services) | {"training": dict(RULES.services["training"]) | {"dinas_placement": frozenset({"GET /v1/classes"})}})
+
+
+class Region:
+    """A gateway with its database, an OIDC issuer whose key we hold, and manpower's way in."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.key = Ed25519PrivateKey.generate()
+        jwk = public_jwk(self.key.public_key())
+        self.kid = jwk["kid"]
+        stage.upstream.answers["/keys"] = fixed(200, {"keys": [jwk]})
+        self._inside = ServiceClient(stage.door.internal, stage.keys, "gateway")
+
+    def bearer(self, external: str, *, jti: str = "t-1", issued: float | None = None) -> dict[str, str]:
+        """The header with a token of the OIDC issuer."""
+        now = time.time() if issued is None else issued
+        content = {"iss": OIDC, "aud": AUDIENCE, "sub": external, "iat": now, "exp": now + 600, "jti": jti, "role": "administrator"}
+        return {"authorization": f"Bearer {jwt.encode(content, self.key, algorithm='EdDSA', headers={'kid': self.kid})}"}
+
+    async def told(self, path: str, body: dict[str, Any] | None = None, *, service: str = "manpower", purpose: str = "manage-access") -> httpx2.Response:
+        """What the internal API answers to a service."""
+        return await self._inside.asked_by(service, "POST", path, purpose=purpose, json=body or {})
+
+    async def user(self, external: str) -> str:
+        """A registered user's id."""
+        return (await self.told("/internal/users", {"issuer": OIDC, "external": external})).json()["user_id"]
+
+    async def grant(self, user_id: str, role: str = "dinas_placement", *, days: tuple[int, int] = (-1, 1), **claims: list[str]) -> httpx2.Response:
+        """A grant for so many days around now."""
+        now = datetime.now(UTC)
+        first, last = (now + timedelta(days=day) for day in days)
+        body = {"user_id": user_id, "role": role, "claims": claims or {"regency": ["19.02"]}, "valid_from": first.isoformat(), "valid_until": last.isoformat()}
+        return await self.told("/internal/grants", body)
+
+
+@pytest.fixture
+async def region(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Region]:
+    """Such a region."""
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    async with staged(tmp_path, rules=DINAS, oidc=OIDC, living=True, mongo_url=url) as stage:
+        await eventually(lambda: known(stage), seconds=30)
+        yield Region(stage)
+
+
+async def known(stage: Stage) -> bool:
+    """Whether the revocations were read once."""
+    return stage.withdrawn.known
+
+
+async def test_the_door_is_ready_while_kafka_is_away(region: Region) -> None:
+    async def ready() -> bool:
+        return (await region.stage.ask("GET", "/readyz")).status == 200
+
+    await eventually(ready)
+
+
+async def test_a_person_of_an_oidc_issuer_acts_under_the_grant_and_not_under_what_the_token_says(region: Region) -> None:
+    user_id = await region.user("siti")
+    assert (await region.grant(user_id, regency=["19.02", "19.06"])).status_code == 201
+    told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
+    assert told.status == 200
+    caller = Verifier("training", region.stage.keys.directory).caller(region.stage.upstream.last.headers["authorization"].removeprefix("Bearer "))
+    assert (caller.subject, caller.role, caller.claims) == (user_id, "dinas_placement", {"regency": frozenset({"19.02", "19.06"})})
+
+
+async def test_somebody_known_to_the_issuer_but_not_to_us_is_403_and_so_is_one_whose_grant_is_over_or_not_yet_begun(region: Region) -> None:
+    told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("budi"))
+    assert (told.status, told.content["code"]) == (403, "no_grant")
+    user_id = await region.user("budi")
+    await region.grant(user_id, days=(-2, -1))
+    await region.grant(user_id, days=(1, 2))
+    assert (await region.stage.ask("GET", "/v1/classes", headers=region.bearer("budi"))).status == 403
+    await region.grant(user_id)
+    assert (await region.stage.ask("GET", "/v1/classes", headers=region.bearer("budi"))).status == 200
+
+
+async def test_with_two_grants_the_caller_says_which_one(region: Region) -> None:
+    user_id = await region.user("siti")
+    first = (await region.grant(user_id)).json()["grant_id"]
+    await region.grant(user_id, "employer", employer=["pt-timah"])
+    told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
+    assert (told.status, told.content["code"]) == (403, "grant_choice_needed")
+    assert {one["role"] for one in told.content["grants"]} == {"dinas_placement", "employer"}
+    assert (await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti") | {"acting-grant": first})).status == 200
+    assert (await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti") | {"acting-grant": "somebody-elses"})).status == 403
+
+
+async def test_ending_a_grant_ends_the_trust_in_tokens_already_proved(region: Region) -> None:
+    user_id = await region.user("siti")
+    grant_id = (await region.grant(user_id)).json()["grant_id"]
+    headers = region.bearer("siti", issued=time.time() - 1)
+    assert (await region.stage.ask("GET", "/v1/classes", headers=headers)).status == 200
+    assert (await region.told(f"/internal/grants/{grant_id}/end")).status_code == 204
+
+    async def refused() -> bool:
+        return (await region.stage.ask("GET", "/v1/classes", headers=headers)).status == 401
+
+    await eventually(refused)
+    assert (await region.told(f"/internal/grants/{grant_id}/end")).json()["code"] == "grant_ended"
+
+
+async def test_a_revoked_token_is_refused_by_every_replica_also_after_a_new_start(region: Region, tmp_path: Path) -> None:
+    await region.grant(await region.user("siti"))
+    assert (await region.told("/internal/revocations", {"kind": "token", "target": "t-9"})).status_code == 204
+    assert (await region.told("/internal/revocations", {"kind": "token", "target": "t-9"})).status_code == 204
+    url = region.stage.door.internal.state.service.settings.mongo_url.get_secret_value()
+    (tmp_path / "second").mkdir()
+    async with staged(tmp_path / "second", rules=DINAS, oidc=OIDC, living=True, mongo_url=url) as second:
+        await eventually(lambda: known(second), seconds=30)
+        second.upstream.answers["/keys"] = region.stage.upstream.answers["/keys"]
+        for stage in (region.stage, second):
+
+            async def refused(stage: Stage = stage) -> bool:
+                return (await stage.ask("GET", "/v1/classes", headers=region.bearer("siti", jti="t-9"))).status == 401
+
+            await eventually(refused)
+            assert (await stage.ask("GET", "/v1/classes", headers=region.bearer("siti", jti="t-10"))).status == 200
+
+
+async def test_only_manpower_may_ask_and_only_to_manage_access(region: Region) -> None:
+    body = {"issuer": OIDC, "external": "siti"}
+    assert (await region.told("/internal/users", body, service="marketplace")).status_code == 403
+    assert (await region.told("/internal/users", body, purpose="curiosity")).status_code == 403
+    for path in ("/internal/grants", "/internal/grants/g-1/end", "/internal/revocations"):
+        assert (await region.told(path, {}, service="training")).status_code == 403
+
+
+async def test_manpower_gives_no_role_of_a_prison_and_nobody_is_registered_twice(region: Region) -> None:
+    user_id = await region.user("siti")
+    for role in ("administrator", "head", "boss"):
+        told = await region.grant(user_id, role)
+        assert (told.status_code, told.json()["code"], told.json()["field"]) == (422, "role_not_givable", "role")
+    assert (await region.grant("nobody")).status_code == 404
+    assert (await region.told("/internal/users", {"issuer": OIDC, "external": "siti"})).json() | {"request_id": ""} == {
+        "type": "urn:bina:problem:user_already_known",
+        "title": "Pengguna sudah terdaftar",
+        "status": 409,
+        "code": "user_already_known",
+        "user_id": user_id,
+        "request_id": "",
+    }
+
+
+async def test_who_was_given_what_is_audited_without_the_issuers_name_for_the_person(region: Region) -> None:
+    await region.grant(await region.user("siti-the-secret"))
+    db: Mongo = region.stage.door.internal.state.life.db
+    rows = await db.find("audit", {})
+    assert {"users.added", "grants.added"} <= {row["action"] for row in rows}
+    assert all(row["actor"] == "service:manpower" for row in rows if row["action"].startswith(("users", "grants")))
+    assert "siti-the-secret" not in json.dumps(rows, default=str)
+
+
+async def test_an_oidc_caller_is_503_while_the_database_is_away(tmp_path: Path) -> None:
+    async with staged(tmp_path, rules=DINAS, oidc=OIDC) as stage:
+        region = Region(stage)
+        told = await stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
+        assert (told.status, told.content["code"]) == (503, "identity_away")
+        assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 200
+
+
+# The rules alone
+
+
+def granted(**more: Any) -> rules.Grant:
+    told: dict[str, Any] = {"role": "employer", "claims": {"employer": ["b", "a", "a"]}, "valid_from": NOW, "valid_until": NOW + timedelta(days=1), "by": "manpower"}
+    return rules.give(id="g-1", user_id="u-1", **(told | more))
+
+
+def test_a_grant_keeps_its_scopes_in_order_and_without_repeats() -> None:
+    assert granted().claims == {"employer": ("a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [({"role": "head"}, RoleNotGivable), ({"by": "training"}, RoleNotGivable), ({"claims": {"city": ["x"]}}, ClaimUnknown), ({"valid_until": NOW}, PeriodEmpty)],
+)
+def test_a_grant_that_makes_no_sense_is_refused(more: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        granted(**more)
+
+
+def test_a_grant_is_in_force_from_its_first_moment_until_before_its_last() -> None:
+    grant = granted()
+    assert rules.acting([grant], "", NOW) is grant
+    for moment in (NOW - timedelta(seconds=1), NOW + timedelta(days=1)):
+        with pytest.raises(NoGrant):
+            rules.acting([grant], "", moment)
+
+
+def test_a_grant_is_ended_once_and_only_by_who_gave_it() -> None:
+    ended = rules.end(granted(), by="manpower", now=NOW)
+    with pytest.raises(GrantEnded):
+        rules.end(ended, by="manpower", now=NOW)
+    with pytest.raises(GrantUnknown):
+        rules.end(granted(), by="training", now=NOW)
+    with pytest.raises(NoGrant):
+        rules.acting([ended], "", NOW)
+
+
+def test_several_grants_need_a_choice_and_a_choice_finds_only_the_callers_own() -> None:
+    grants = [granted(), rules.give(id="g-2", user_id="u-1", role="dinas_kukm", claims={}, valid_from=NOW, valid_until=NOW + timedelta(days=1), by="manpower")]
+    with pytest.raises(GrantChoiceNeeded):
+        rules.acting(grants, "", NOW)
+    assert rules.acting(grants, "g-2", NOW).role == "dinas_kukm"
+    with pytest.raises(NoGrant):
+        rules.acting(grants, "g-3", NOW)

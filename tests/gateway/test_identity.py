@@ -1,0 +1,415 @@
+"""Who is believed: tokens of the development issuer and of OIDC issuers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from chassis.auth import Signer, Verifier
+from chassis.errors import Unauthenticated
+from chassis.testing import eventually
+from gateway.identity import development_token
+from gateway.identity.caller import Identity
+from gateway.identity.development import AUDIENCE, ISSUER, TokenImpossible, public_jwk, thumbprint
+from gateway.identity.keys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, KeysUnavailable, OwnKeys, PublishedKeys
+from gateway.identity.tokens import Issuer, Tokens
+from gateway.identity.withdrawn import Revocations
+from gateway.problems import IdentityAway, TokenRefused
+from tests.gateway.stage import Stage, new_key, staged
+
+OIDC = "https://id.example/realms/lapas"
+
+
+def private(pem: str) -> Ed25519PrivateKey:
+    key = load_pem_private_key(pem.encode(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    return key
+
+
+def forged(stage: Stage, *, headers: Mapping[str, Any] | None = None, key: Any = None, algorithm: str = "EdDSA", **content: Any) -> str:
+    """A token like the development issuer's, but for what the test changes."""
+    own = private(stage.issuer_key)
+    now = int(time.time())
+    told = {"iss": ISSUER, "aud": AUDIENCE, "sub": "officer", "iat": now, "exp": now + 600, "role": "training_officer", "claims": {"facility": ["LP-TJP"]}}
+    told = {name: value for name, value in (told | content).items() if value is not None}
+    return jwt.encode(told, key or own, algorithm=algorithm, headers={"kid": thumbprint(own.public_key())} | dict(headers or {}))
+
+
+def unsigned(stage: Stage) -> str:
+    header, content, _ = forged(stage).split(".")
+    none = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT", "kid": json.loads(base64.urlsafe_b64decode(header + "=="))["kid"]}).encode()).decode().rstrip("=")
+    return f"{none}.{content}."
+
+
+def confused(stage: Stage) -> str:
+    """HS256 with the public key as secret: the classic confusion of algorithms."""
+    public = private(stage.issuer_key).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return forged(stage, key=public + b"\0" * 32, algorithm="HS256")
+
+
+BAD_TOKENS: dict[str, Callable[[Stage], str]] = {
+    "alg none": unsigned,
+    "HS256 with the public key": confused,
+    "signed by a stranger": lambda stage: forged(stage, key=Ed25519PrivateKey.generate()),
+    "another audience": lambda stage: forged(stage, aud="training"),
+    "no audience": lambda stage: forged(stage, aud=None),
+    "another issuer": lambda stage: forged(stage, iss="https://elsewhere.example"),
+    "expired": lambda stage: forged(stage, exp=int(time.time()) - 1),
+    "no expiry": lambda stage: forged(stage, exp=None),
+    "an expiry that is no number": lambda stage: forged(stage, exp=True),
+    "not yet valid": lambda stage: forged(stage, nbf=int(time.time()) + 60),
+    "issued in the future": lambda stage: forged(stage, iat=int(time.time()) + 60),
+    "unknown key id": lambda stage: forged(stage, headers={"kid": "somebody-else"}),
+    "key id as a path": lambda stage: forged(stage, headers={"kid": "../../etc/passwd"}),
+    "key id as a query": lambda stage: forged(stage, headers={"kid": "' OR 1=1 --"}),
+    "no key id": lambda stage: forged(stage, headers={"kid": ""}),
+    "its own key": lambda stage: forged(stage, headers={"jwk": public_jwk(Ed25519PrivateKey.generate().public_key())}),
+    "the address of a key": lambda stage: forged(stage, headers={"jku": "http://127.0.0.1:1/keys"}),
+    "a critical extension": lambda stage: forged(stage, headers={"crit": ["exp"]}),
+    "another type": lambda stage: forged(stage, headers={"typ": "secevent+jwt"}),
+    "unknown role": lambda stage: forged(stage, role="superuser"),
+    "the public's role": lambda stage: forged(stage, role="public"),
+    "unknown claim": lambda stage: forged(stage, claims={"everything": ["*"]}),
+    "a claim that is no list": lambda stage: forged(stage, claims={"facility": "LP-TJP"}),
+    "oversized": lambda stage: forged(stage, padding="x" * 9_000),
+    "no token at all": lambda _: "",
+    "not a token": lambda _: "abc",
+    "letters beyond ASCII": lambda _: "aé.b.c",
+}
+
+
+@pytest.mark.parametrize("name", BAD_TOKENS)
+async def test_every_bad_token_is_401_with_one_body_and_reaches_no_service(stage: Stage, name: str) -> None:
+    bad = await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {BAD_TOKENS[name](stage)}"})
+    none = await stage.ask("GET", "/v1/classes")
+    assert bad.status == none.status == 401
+    assert bad.content | {"request_id": ""} == none.content | {"request_id": ""}
+    assert bad.headers["www-authenticate"] == "Bearer"
+    assert stage.upstream.seen == []
+
+
+async def test_the_same_token_without_a_fault_is_believed(stage: Stage) -> None:
+    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {forged(stage)}"})).status == 200
+
+
+@pytest.mark.parametrize("value", ["Basic b2ZmaWNlcjpzZWNyZXQ=", "Bearer", "Token {}", "{}"])
+async def test_another_scheme_is_401(stage: Stage, value: str) -> None:
+    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": value.format(stage.token())})).status == 401
+
+
+async def test_two_authorization_headers_are_401_even_when_both_are_good(stage: Stage) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+    lines = "".join(f"authorization: Bearer {stage.token()}\r\n" for _ in range(2))
+    writer.write(f"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\n{lines}connection: close\r\n\r\n".encode())
+    assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
+
+
+async def test_a_bad_token_is_401_also_where_the_public_may_come_in(stage: Stage) -> None:
+    told = await stage.ask("GET", "/v1/classes", headers={"authorization": "Bearer abc"})
+    assert told.status == 401
+
+
+async def test_identity_headers_from_outside_never_reach_a_service(stage: Stage) -> None:
+    injected = {
+        "x-role": "administrator",
+        "x-user": "somebody",
+        "x-forwarded-user": "somebody",
+        "x-forwarded-for": "10.0.0.1",
+        "forwarded": "for=10.0.0.1",
+        "x-internal-token": "abc",
+        "cookie": "session=abc",
+        "x-request-deadline": "1",
+        "x-facility": "LP-PKP",
+        "x-http-method-override": "DELETE",
+        "proxy-authorization": "Basic abc",
+        "te": "trailers",
+    }
+    told = await stage.ask("GET", "/v1/classes", headers=stage.bearer() | injected)
+    assert told.status == 200
+    headers = stage.upstream.last.headers
+    assert int(headers.pop("x-request-deadline")) > time.time() * 1000
+    assert not headers.keys() & injected.keys()
+    assert Verifier("training", stage.keys.directory).caller(headers["authorization"].removeprefix("Bearer ")).role == "training_officer"
+
+
+async def test_a_token_made_for_one_service_is_no_use_at_another(stage: Stage) -> None:
+    await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+    token = stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
+    with pytest.raises(Unauthenticated):
+        Verifier("marketplace", stage.keys.directory).caller(token)
+
+
+async def test_an_internal_token_is_no_use_at_the_door(stage: Stage) -> None:
+    await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": stage.upstream.last.headers["authorization"]})).status == 401
+    own = Signer("training", stage.keys.private["training"]).for_service("gateway", "GET", "/v1/classes", "anything")
+    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {own}"})).status == 401
+
+
+async def test_the_internal_token_is_reused_for_one_scope_only(stage: Stage) -> None:
+    async def internal(**claims: str) -> str:
+        await stage.ask("GET", "/v1/classes", headers=stage.bearer(subject="officer", **claims))
+        return stage.upstream.last.headers["authorization"]
+
+    first, again, elsewhere = await internal(facility="LP-TJP"), await internal(facility="LP-TJP"), await internal(facility="LP-PKP")
+    assert first == again != elsewhere
+
+
+async def test_the_development_issuer_publishes_the_key_that_signs_its_tokens(stage: Stage) -> None:
+    told = await stage.ask("GET", "/.well-known/jwks.json")
+    [key] = jwt.PyJWKSet.from_dict(told.content).keys
+    assert jwt.decode(stage.token("head"), key, algorithms=["EdDSA"], audience=AUDIENCE)["role"] == "head"
+
+
+def test_development_tokens_are_refused_in_production_and_for_unknown_roles_and_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = new_key()
+    with pytest.raises(TokenImpossible, match="no role 'boss'"):
+        development_token(key, "boss", {})
+    with pytest.raises(TokenImpossible, match="no claim city"):
+        development_token(key, "head", {"city": "x"})
+    monkeypatch.setenv("BINA_ENVIRONMENT", "production")
+    with pytest.raises(TokenImpossible, match="production"):
+        development_token(key, "head", {})
+
+
+# Remembered and revoked
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Counting(OwnKeys):
+    """Keys that count how often they are looked up."""
+
+    asked = 0
+
+    async def find(self, key_id: str, algorithm: str) -> Any:
+        self.asked += 1
+        return await super().find(key_id, algorithm)
+
+
+def nothing_revoked() -> Revocations:
+    withdrawn = Revocations()
+    withdrawn.put([], [])
+    return withdrawn
+
+
+def own_tokens(key: Ed25519PrivateKey, clock: Clock, withdrawn: Revocations | None = None) -> tuple[Tokens, Counting]:
+    keys = Counting({"k": key.public_key()})
+    return Tokens([Issuer(name=ISSUER, audience=AUDIENCE, keys=keys)], withdrawn or nothing_revoked(), clock), keys
+
+
+def signed(key: Any, clock: Clock, *, algorithm: str = "EdDSA", kid: str = "k", issuer: str = ISSUER, seconds: float = 600, **more: Any) -> str:
+    content: dict[str, Any] = {"iss": issuer, "aud": AUDIENCE, "sub": "officer", "iat": clock.now, "exp": clock.now + seconds, "role": "head", "claims": {}, "jti": "t-1"}
+    return jwt.encode(content | more, key, algorithm=algorithm, headers={"kid": kid})
+
+
+async def test_a_proved_token_is_remembered_for_60_seconds_at_most_and_never_beyond_its_expiry() -> None:
+    clock, key = Clock(), Ed25519PrivateKey.generate()
+    tokens, keys = own_tokens(key, clock)
+    long_lived, short_lived = signed(key, clock), signed(key, clock, seconds=30, jti="t-2")
+    for _ in range(3):
+        await tokens.identify(long_lived, "")
+        await tokens.identify(short_lived, "")
+    assert keys.asked == 2
+    clock.now += 30
+    with pytest.raises(TokenRefused):
+        await tokens.identify(short_lived, "")
+    clock.now += 30
+    await tokens.identify(long_lived, "")
+    assert keys.asked == 4
+
+
+async def test_nobody_is_believed_before_the_revocations_were_read() -> None:
+    clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), Revocations()
+    tokens, _ = own_tokens(key, clock, withdrawn)
+    with pytest.raises(IdentityAway):
+        await tokens.identify(signed(key, clock), "")
+    withdrawn.put([], [])
+    assert (await tokens.identify(signed(key, clock), "")).role == "head"
+
+
+async def test_a_revoked_token_is_refused_although_it_is_remembered() -> None:
+    clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), nothing_revoked()
+    tokens, _ = own_tokens(key, clock, withdrawn)
+    token, other = signed(key, clock), signed(key, clock, jti="t-2")
+    await tokens.identify(token, "")
+    withdrawn.put(["t-1"], [])
+    with pytest.raises(TokenRefused):
+        await tokens.identify(token, "")
+    assert (await tokens.identify(other, "")).token_id == "t-2"
+
+
+async def test_signing_out_a_subject_refuses_what_was_issued_before_and_takes_what_comes_after() -> None:
+    clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), nothing_revoked()
+    tokens, _ = own_tokens(key, clock, withdrawn)
+    before = signed(key, clock)
+    withdrawn.put([], [("officer", clock.now)])
+    with pytest.raises(TokenRefused):
+        await tokens.identify(before, "")
+    clock.now += 1
+    assert (await tokens.identify(signed(key, clock), "")).subject == "officer"
+
+
+# OIDC issuers
+
+
+class Publisher:
+    """An OIDC issuer's documents; `away` makes it silent, `gate` holds answers back."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict[str, Any]] = []
+        self.away = False
+        self.asked: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.issuer = OIDC
+
+    async def was_asked(self) -> bool:
+        return bool(self.asked)
+
+    async def fetch(self, url: str) -> Mapping[str, Any]:
+        self.asked.append(url)
+        await self.gate.wait()
+        if self.away:
+            raise KeysUnavailable("away")
+        return {"issuer": self.issuer, "jwks_uri": f"{OIDC}/keys"} if url.endswith("openid-configuration") else {"keys": self.keys}
+
+
+def jwk_of(key: Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey, kid: str, **more: Any) -> dict[str, Any]:
+    match key:
+        case Ed25519PublicKey():
+            encoded = OKPAlgorithm.to_jwk(key, as_dict=True)
+        case rsa.RSAPublicKey():
+            encoded = RSAAlgorithm.to_jwk(key, as_dict=True)
+        case _:
+            encoded = ECAlgorithm.to_jwk(key, as_dict=True)
+    return encoded | {"kid": kid} | more
+
+
+SIGNING_KEYS = {"ES256": ec.generate_private_key(ec.SECP256R1()), "RS256": rsa.generate_private_key(65537, 2048), "EdDSA": Ed25519PrivateKey.generate()}
+
+
+@pytest.mark.parametrize("algorithm", SIGNING_KEYS)
+async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm(algorithm: str) -> None:
+    clock, publisher, key = Clock(), Publisher(), SIGNING_KEYS[algorithm]
+    publisher.keys = [jwk_of(key.public_key(), "2026")]
+
+    async def grants_of(issuer: str, external: str, chosen: str) -> Identity:
+        assert (issuer, external, chosen) == (OIDC, "officer", "g-1")
+        return Identity(subject="u-1", role="dinas_placement", claims={"regency": frozenset({"19.02"})}, grant="g-1")
+
+    tokens = Tokens([Issuer(name=OIDC, audience=AUDIENCE, keys=PublishedKeys(OIDC, "", publisher.fetch, clock), grants_of=grants_of)], nothing_revoked(), clock)
+    identity = await tokens.identify(signed(key, clock, algorithm=algorithm, kid="2026", issuer=OIDC, role="administrator"), "g-1")
+    assert (identity.subject, identity.role, identity.claims) == ("u-1", "dinas_placement", {"regency": frozenset({"19.02"})})
+    assert publisher.asked == [f"{OIDC}/.well-known/openid-configuration", f"{OIDC}/keys"]
+
+
+async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.issuer = "https://other.example"
+    with pytest.raises(IdentityAway):
+        await PublishedKeys(OIDC, "", publisher.fetch, clock).find("2026", "EdDSA")
+
+
+async def test_a_rotated_key_is_found_at_once_and_the_old_one_until_it_is_withdrawn() -> None:
+    clock, publisher = Clock(), Publisher()
+    old, new = Ed25519PrivateKey.generate().public_key(), Ed25519PrivateKey.generate().public_key()
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    publisher.keys = [jwk_of(old, "2026")]
+    assert await keys.find("2026", "EdDSA")
+    publisher.keys = [jwk_of(old, "2026"), jwk_of(new, "2027")]
+    clock.now += PAUSE_SECONDS
+    assert await keys.find("2027", "EdDSA")
+    assert await keys.find("2026", "EdDSA")
+    publisher.keys = [jwk_of(new, "2027")]
+    clock.now += FRESH_SECONDS + 1
+    assert await keys.find("2026", "EdDSA") is None
+
+
+async def test_known_keys_serve_through_an_outage_of_the_issuer_for_a_day() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    assert await keys.find("2026", "EdDSA")
+    publisher.away = True
+    clock.now += STALE_SECONDS
+    assert await keys.find("2026", "EdDSA")
+    clock.now += 1
+    with pytest.raises(IdentityAway):
+        await keys.find("2026", "EdDSA")
+    publisher.away = False
+    clock.now += PAUSE_SECONDS
+    assert await keys.find("2026", "EdDSA")
+
+
+async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
+    publisher.gate.clear()
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    waiting = [asyncio.create_task(keys.find("2026", "EdDSA")) for _ in range(50)]
+    await eventually(publisher.was_asked)
+    publisher.gate.set()
+    assert all(await asyncio.gather(*waiting))
+    assert len(publisher.asked) == 1
+
+
+async def test_unknown_key_ids_are_remembered_and_cannot_make_us_ask_again_and_again() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    for number in range(100):
+        assert await keys.find(f"made-up-{number}", "EdDSA") is None
+    assert len(publisher.asked) == 1
+    clock.now += PAUSE_SECONDS
+    assert await keys.find("made-up-0", "EdDSA") is None
+    assert len(publisher.asked) == 1
+    clock.now += UNKNOWN_SECONDS
+    assert await keys.find("made-up-0", "EdDSA") is None
+    assert len(publisher.asked) == 2
+
+
+async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
+    clock, publisher = Clock(), Publisher()
+    small = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505 - that is the point
+    publisher.keys = [
+        jwk_of(rsa.generate_private_key(65537, 2048).public_key(), "rsa"),
+        jwk_of(ec.generate_private_key(ec.SECP384R1()).public_key(), "p384"),
+        jwk_of(Ed25519PrivateKey.generate().public_key(), "for-encryption", use="enc"),
+        jwk_of(small, "small"),
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"},
+    ]
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    assert await keys.find("rsa", "RS256")
+    for kid, algorithm in (("rsa", "ES256"), ("p384", "ES256"), ("for-encryption", "EdDSA"), ("small", "RS256"), ("shared", "HS256")):
+        assert await keys.find(kid, algorithm) is None
+
+
+async def test_an_issuer_out_of_reach_is_503_and_says_when_to_come_back(tmp_path: Path) -> None:
+    issuers = [{"issuer": OIDC, "audience": AUDIENCE, "jwks_uri": "http://127.0.0.1:9/keys"}]
+    async with staged(tmp_path, issuers=issuers) as stage:
+        clock = Clock()
+        clock.now = time.time()
+        told = await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"})
+        assert (told.status, told.content["code"], told.headers["retry-after"]) == (503, "identity_away", "5")
