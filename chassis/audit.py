@@ -43,7 +43,8 @@ def anchor_type(service: str) -> type[Event]:
 
 def row_hash(row: Document) -> str:
     """SHA-256 over a row's canonical form, without the block it stands in."""
-    return hashlib.sha256(json.dumps({name: value for name, value in row.items() if name != "block"}, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+    plain = {name: value for name, value in row.items() if name != "block"}
+    return hashlib.sha256(json.dumps(plain, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 
 def _text(value: Any) -> str:

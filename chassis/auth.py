@@ -17,6 +17,7 @@ from chassis.errors import Forbidden, Unauthenticated
 from chassis.ids import new_id
 
 TOKEN_SECONDS = 60
+REMEMBERED_TOKENS = 10_000
 EVERYTHING = "*"
 CLAIMS = frozenset({"facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own"})
 
@@ -28,7 +29,7 @@ class Caller:
     subject: str
     role: str
     permissions: frozenset[str] = frozenset()
-    claims: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    claims: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     on_behalf_of: str = ""
     system: bool = False
 
@@ -113,7 +114,7 @@ class Verifier:
             on_behalf_of=content.get("obo", ""),
         )
         self._callers[token] = (content["exp"], caller)
-        if len(self._callers) > 10_000:
+        if len(self._callers) > REMEMBERED_TOKENS:
             self._callers.popitem(last=False)
         return caller
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from chassis.events import Event, Inbound, stem
 
@@ -38,19 +38,46 @@ def asyncapi(parts: Sequence[Part]) -> dict[str, Any]:
             messages = [{"$ref": f"#/channels/{topic}/messages/{kind.type}"} for kind in sorted(kinds, key=lambda kind: kind.type)]
             operations[f"{part.service}.receive.{topic.removesuffix('.events')}"] = {"action": "receive", "channel": {"$ref": f"#/channels/{topic}"}, "messages": messages}
     messages = {
-        event.type: {"name": event.type, "title": event.__name__, "summary": _line(event), "contentType": "application/json", "payload": event.model_json_schema(ref_template=f"#/components/messages/{event.type}/payload/$defs/{{model}}")}
+        event.type: {
+            "name": event.type,
+            "title": event.__name__,
+            "summary": _line(event),
+            "contentType": "application/json",
+            "payload": event.model_json_schema(ref_template=f"#/components/messages/{event.type}/payload/$defs/{{model}}"),
+        }
         for _, event in events
     }
-    return {"asyncapi": "3.0.0", "info": {"title": "Bina", "version": "1"}, "defaultContentType": "application/json", "channels": channels, "operations": operations, "components": {"messages": messages}}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Bina", "version": "1"},
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages},
+    }
 
 
 def table(parts: Sequence[Part]) -> str:
     """`docs/events.md`: each event, its fields, and who reads which of them."""
-    lines = ["# Events", "", "Generated from the event classes and the readers' own copies by `./bina docs`; CI fails when it differs. An event type exists only when somebody reads it.", ""]
+    lines = [
+        "# Events",
+        "",
+        "Generated from the event classes and the readers' own copies by `./bina docs`; CI fails when it differs. An event type exists only when somebody reads it.",
+        "",
+    ]
     for part in parts:
         for event in sorted(part.published, key=lambda event: event.type):
             readers = {reader.service: kind for reader in parts for kinds in reader.reads.values() for kind in kinds if event.type in {kind.type, *kind.upcasts}}
-            lines += [f"## {event.type}", "", _line(event), "", f"Key: `{event.key_field}`. Read by: {', '.join(sorted(readers)) or '`audit verify`'}.", "", "| field | type | read by |", "|---|---|---|"]
+            lines += [
+                f"## {event.type}",
+                "",
+                _line(event),
+                "",
+                f"Key: `{event.key_field}`. Read by: {', '.join(sorted(readers)) or '`audit verify`'}.",
+                "",
+                "| field | type | read by |",
+                "|---|---|---|",
+            ]
             schema = event.model_json_schema()
             for name, field in schema.get("properties", {}).items():
                 by = ", ".join(sorted(service for service, kind in readers.items() if name in kind.model_fields))
@@ -86,7 +113,11 @@ def breaking(golden: Mapping[str, Any], now: Mapping[str, Any], path: str = "") 
 
 
 def _shape(field: Mapping[str, Any]) -> Any:
-    return {name: value if not isinstance(value, dict) else _shape(value) for name, value in field.items() if name not in {"title", "description", "default", "examples"}}
+    return {
+        name: value if not isinstance(value, dict) else _shape(cast("Mapping[str, Any]", value))
+        for name, value in field.items()
+        if name not in {"title", "description", "default", "examples"}
+    }
 
 
 def _type(field: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from chassis.runner import Engine
 from chassis.unit_of_work import AgainWithout, Cause
 
 MAX_EVENTS, MAX_WRITES, MAX_BYTES, MAX_SECONDS = 500, 5_000, 4 * 1024 * 1024, 1.0
-LOOK_SECONDS, STALL_SECONDS, BACKWARD = 5.0, 60.0, 5_000
+LOOK_SECONDS, STALL_SECONDS, BACKWARD, GROW_AFTER = 5.0, 60.0, 5_000, 10
 log = telemetry.log(__name__)
 tracer = trace.get_tracer("bina")
 
@@ -216,7 +216,7 @@ class EventConsumer(Generic[Tx]):
             self._shrink()
             return
         self._clean += 1
-        if self._clean >= 10 and self._size < self._max:
+        if self._clean >= GROW_AFTER and self._size < self._max:
             self._size, self._clean = min(self._max, self._size * 2), 0
 
     def _shrink(self) -> None:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
@@ -54,7 +54,7 @@ class Event(BaseModel):
     type: ClassVar[str] = ""
     key_field: ClassVar[str] = ""
 
-    def __init_subclass__(cls, *, type: str = "", key: str = "", **kwargs: Any) -> None:  # noqa: A002 - the wire's own word
+    def __init_subclass__(cls, *, type: str = "", key: str = "", **kwargs: Any) -> None:
         cls.type, cls.key_field = type, key
         super().__init_subclass__(**kwargs)
 
@@ -152,7 +152,7 @@ class Inbound(BaseModel):
     aliased: ClassVar[tuple[str, ...]] = ()
     _meta: Envelope = PrivateAttr(default_factory=lambda: Envelope(id="", type="", source="", key="", time=utc_now(), sequence=0))
 
-    def __init_subclass__(cls, *, type: str = "", upcasts: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] | None = None, **kwargs: Any) -> None:  # noqa: A002 - the wire's own word
+    def __init_subclass__(cls, *, type: str = "", upcasts: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] | None = None, **kwargs: Any) -> None:
         cls.type, cls.upcasts = type, upcasts or {}
         super().__init_subclass__(**kwargs)
 
@@ -170,10 +170,11 @@ class Inbound(BaseModel):
     def read(cls, body: bytes, envelope: Envelope, aliases: Mapping[str, str] | None = None) -> Self:
         """The event in this body, older versions lifted by `upcasts`; Unreadable names the fields that do not fit."""
         try:
-            data = json.loads(body)
+            data: Any = json.loads(body)
         except ValueError:
             raise Unreadable("the body is not JSON") from None
-        if not isinstance(data, dict):
+        data = _object(data)
+        if data is None:
             raise Unreadable("the body is not a JSON object")
         if envelope.type != cls.type:
             data = cls.upcasts[envelope.type](data)
@@ -185,7 +186,7 @@ class Inbound(BaseModel):
         except ValidationError as error:
             fields = sorted({".".join(str(part) for part in problem["loc"]) + ": " + problem["type"] for problem in error.errors(include_input=False, include_url=False)})
             raise Unreadable(f"fields that do not fit: {', '.join(fields)}") from None
-        event._meta = envelope
+        event._meta = envelope  # noqa: SLF001 - its own class
         return event
 
     @classmethod
@@ -194,13 +195,14 @@ class Inbound(BaseModel):
         if not cls.aliased:
             return []
         try:
-            data = json.loads(body)
+            data = _object(json.loads(body)) or {}
         except ValueError:
             return []
-        return [str(data[name]) for name in cls.aliased if isinstance(data, dict) and data.get(name)]
+        return [str(data[name]) for name in cls.aliased if data.get(name)]
 
 
-AnyInbound = TypeVar("AnyInbound", bound=Inbound)
+def _object(data: Any) -> dict[str, Any] | None:
+    return cast("dict[str, Any]", data) if isinstance(data, dict) else None
 
 
 def event_id(aggregate_id: str, aggregate_version: int, index: int) -> str:

@@ -22,12 +22,16 @@ from chassis.unit_of_work import AgainWithout, Cause, Savepoint, Transaction
 
 Tx = TypeVar("Tx", bound=Transaction)
 Handler = Callable[[Any, Any], Awaitable[None]]
-Handlers = Mapping[str, Mapping[type[Inbound], Handler]]
+Handlers = Mapping[str, Mapping[Any, Handler]]  # {topic: {kind of Inbound: handler}}; Any because a mapping is invariant in its keys
 
 INBOX_DAYS = 45
 MARKER = "inbox"
 INDEXES = {
-    "inbox": (Index("done_at", expire_seconds=INBOX_DAYS * 86_400), Index("marker", "order", where={"state": "parked"}), Index("state", where={"state": {"$in": ["parked", "early"]}})),
+    "inbox": (
+        Index("done_at", expire_seconds=INBOX_DAYS * 86_400),
+        Index("marker", "order", where={"state": "parked"}),
+        Index("state", where={"state": {"$in": ["parked", "early"]}}),
+    ),
     "parked": (Index("kind"),),
     "early": (Index("waits_for", "order"), Index("marker", "order"), Index("since")),
     "aliases": (Index("into"),),
@@ -110,7 +114,15 @@ class Inbox(Generic[Tx]):
         if record.value is None:
             reason = reason or "the record has no body"
         return Arrival(
-            topic=record.topic, order=order, key=key, headers=headers, body=record.value or b"", envelope=envelope, reason=reason, kind=None if reason else kind, handler=None if reason else handler
+            topic=record.topic,
+            order=order,
+            key=key,
+            headers=headers,
+            body=record.value or b"",
+            envelope=envelope,
+            reason=reason,
+            kind=None if reason else kind,
+            handler=None if reason else handler,
         )
 
     async def apply(self, tx: Tx, arrivals: Sequence[Arrival]) -> Counted:
@@ -150,7 +162,9 @@ class Inbox(Generic[Tx]):
         if envelope is None or kind is None or handler is None or arrival.id in tx.failed:
             return tx.failed.get(arrival.id, arrival.reason)
         before = tx.savepoint()
-        cause = Cause(caller=system(self.service), correlation_id=envelope.correlation_id or envelope.id, causation_id=envelope.id, what=envelope.type, traceparent=envelope.traceparent)
+        cause = Cause(
+            caller=system(self.service), correlation_id=envelope.correlation_id or envelope.id, causation_id=envelope.id, what=envelope.type, traceparent=envelope.traceparent
+        )
         try:
             event = kind.read(arrival.body, envelope, await self._aliases(tx, kind, arrival.body))
             async with tx.caused_by(cause):
@@ -160,7 +174,7 @@ class Inbox(Generic[Tx]):
             return unknown
         except mongo.MongoError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is parked with its reason, never swallowed
+        except Exception as error:  # whatever a handler raises is parked with its reason, never swallowed
             reason = _reason(error)
             self._undo(tx, before, arrival, reason)
             if again and not isinstance(error, Unreadable):
@@ -203,7 +217,9 @@ class Inbox(Generic[Tx]):
             envelope, reason = Envelope.of(headers, row["key"]), "" if kind else f"version not known here: {headers.get('ce_type', '')}"
         except Unreadable as error:
             envelope, reason = None, error.reason
-        return Arrival(topic=row["topic"], order=row["order"], key=row["key"], headers=headers, body=bytes(row["body"]), envelope=envelope, reason=reason, kind=kind, handler=handler)
+        return Arrival(
+            topic=row["topic"], order=row["order"], key=row["key"], headers=headers, body=bytes(row["body"]), envelope=envelope, reason=reason, kind=kind, handler=handler
+        )
 
     def count(self, counted: Counted) -> None:
         """Move the metrics; called after the commit."""

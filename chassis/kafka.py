@@ -81,7 +81,14 @@ class KafkaProducer:
 
     def __init__(self, bootstrap: str, client_id: str) -> None:
         self._producer: Any = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, client_id=client_id, enable_idempotence=True, acks="all", linger_ms=1, max_batch_size=131_072, request_timeout_ms=10_000, compression_type=None
+            bootstrap_servers=bootstrap,
+            client_id=client_id,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=1,
+            max_batch_size=131_072,
+            request_timeout_ms=10_000,
+            compression_type=None,
         )
 
     async def start(self) -> None:
@@ -154,7 +161,9 @@ class KafkaConsumer:
         """What has come, at most `max_records`, after at most the timeout."""
         fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         return {
-            Partition(tp.topic, tp.partition): [Record(tp.topic, tp.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp) for r in records] for tp, records in fetched.items() if records
+            Partition(tp.topic, tp.partition): [Record(tp.topic, tp.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp) for r in records]
+            for tp, records in fetched.items()
+            if records
         }
 
     async def seek(self, partition: Partition, offset: int) -> None:
@@ -194,16 +203,14 @@ class _Listener(ConsumerRebalanceListener):
     def __init__(self, consumer: Any, assigned: Assigned, revoked: Revoked) -> None:
         self._consumer, self._assigned, self._revoked = consumer, assigned, revoked
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # may be a coroutine, which its annotation does not say
         await self._revoked({Partition(tp.topic, tp.partition) for tp in revoked})
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
         for partition, position in (await self._assigned(partitions)).items():
             tp = TopicPartition(partition.topic, partition.number)
-            if position is None:
-                position = (await self._consumer.beginning_offsets([tp]))[tp]
-            self._consumer.seek(tp, position)
+            self._consumer.seek(tp, (await self._consumer.beginning_offsets([tp]))[tp] if position is None else position)
 
 
 async def ensure_topic(bootstrap: str, topic: str, *, partitions: int = PARTITIONS, replicas: int = 1) -> None:

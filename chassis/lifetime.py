@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,7 +37,7 @@ class Lifetime:
         settings = service.settings
         self.service = service
         self.prepared, self.stopping = asyncio.Event(), asyncio.Event()
-        self.db = Mongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver, app=service.name)
+        self.db = self.new_mongo()
         self.engine: Engine[Any] = Engine(self.db, service.transaction, service.parts)
         self.inbox: Inbox[Any] = Inbox(service.name, service.handlers, settings.namespace)
         self.relay = Relay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace)
@@ -52,6 +52,11 @@ class Lifetime:
         """The database's name: the one in the URL, else the service's."""
         path = self.service.settings.mongo_url.get_secret_value().partition("://")[2].partition("/")[2]
         return path.partition("?")[0] or self.service.name
+
+    def new_mongo(self) -> Mongo:
+        """The client of the service's own database."""
+        settings = self.service.settings
+        return Mongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver, app=self.service.name)
 
     def new_producer(self) -> kafka.Producer:
         """A producer for the relay."""
@@ -71,7 +76,7 @@ class Lifetime:
             await kafka.ensure_topic(self.service.settings.kafka, topic)
 
     @asynccontextmanager
-    async def lifespan(self, _app: object) -> AsyncIterator[None]:
+    async def lifespan(self, _app: object) -> AsyncGenerator[None]:
         """Start in the background, so that probes answer at once; end what runs after the work at hand."""
         booting = asyncio.create_task(self._boot(), name="boot")
         try:
@@ -167,7 +172,11 @@ class Lifetime:
             "environment": self.service.settings.environment,
             "egress_allow": self.service.settings.egress_allow,
             "consumer_lag": sum(sample.value for metric in telemetry.CONSUMER_LAG.collect() for sample in metric.samples),
-            "outbox": {"unsent": await self.db.count("outbox", {"sent": False}), "oldest_seconds": (now - oldest[0]["at"]).total_seconds() if oldest else 0, "stopped_keys": await self.db.count("parked", {"kind": STOPPED})},
+            "outbox": {
+                "unsent": await self.db.count("outbox", {"sent": False}),
+                "oldest_seconds": (now - oldest[0]["at"]).total_seconds() if oldest else 0,
+                "stopped_keys": await self.db.count("parked", {"kind": STOPPED}),
+            },
             "parked": {"events": parked, "keys": keys},
             "early": {"waiting": await self.db.count("early", {}), "oldest_seconds": (now - early[0]["since"]).total_seconds() if early else 0},
         }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from bson import CodecOptions
 from bson.codec_options import TypeRegistry
@@ -49,7 +49,7 @@ def _encode(value: Any) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, (frozenset, set)):
-        return sorted(value)
+        return sorted(cast("Iterable[Any]", value))
     if isinstance(value, Enum):
         return value.value
     message = f"no document form for {type(value).__name__}"
@@ -182,7 +182,9 @@ class Mongo:
 
     async def inserts(self, collection: str, *, idle_seconds: float = 1.0, resume_after: Any = None) -> AsyncIterator[Any]:
         """A resume token for each insert into the collection (and None after each idle wait), from a change stream."""
-        stream = self.db[collection].watch([{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}], max_await_time_ms=int(idle_seconds * 1000), resume_after=resume_after)
+        stream = self.db[collection].watch(
+            [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}], max_await_time_ms=int(idle_seconds * 1000), resume_after=resume_after
+        )
         if self.driver == "pymongo":
             stream = await stream
         async with stream:
@@ -196,7 +198,8 @@ class Mongo:
         return {one["name"]: one.get("options", {}).get("validator", {}).get("$jsonSchema") for one in answer["cursor"]["firstBatch"]}
 
     async def ensure_collection(self, name: str, validator: Document | None, indexes: Iterable[Index], known: Mapping[str, Document | None]) -> None:
-        """Make the collection, its validator and its indexes be as told. What is so already takes no lock: collMod would wait up to a minute for a transaction that a killed process left open."""
+        """Make the collection, its validator and its indexes be as told."""
+        # what is so already is left alone: collMod would wait for a transaction that a killed process left open
         options = {"validator": {"$jsonSchema": validator}, "validationLevel": "strict"} if validator else {}
         if name not in known:
             try:
@@ -304,7 +307,7 @@ class KeyedLocks:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def hold(self, keys: Iterable[str], deadline: float) -> AsyncIterator[None]:
+    async def hold(self, keys: Iterable[str], deadline: float) -> AsyncGenerator[None]:
         """Hold the locks of all keys, taken in one order; Busy when the deadline (loop time) comes first."""
         taken: list[str] = []
         try:

@@ -148,12 +148,22 @@ class Relay:
                 stopped.add(row["key"])
                 self._stopped.append(row["key"])
                 telemetry.EVENTS_PARKED.labels(self.topic, "refused_by_broker").inc()
-                log.error("outbox_key_stopped", event_id=row["_id"], type=row["type"], error=str(error))
+                log.warning("outbox_key_stopped", event_id=row["_id"], type=row["type"], error=str(error))
                 await self.db.bulk(
                     "parked",
                     [
                         mongo.upserting(
-                            {"_id": f"{STOPPED}/{row['key']}", "kind": STOPPED, "topic": self.topic, "key": row["key"], "first": row["_id"], "since": utc_now(), "reason": str(error), "version": 1, "count": 1}
+                            {
+                                "_id": f"{STOPPED}/{row['key']}",
+                                "kind": STOPPED,
+                                "topic": self.topic,
+                                "key": row["key"],
+                                "first": row["_id"],
+                                "since": utc_now(),
+                                "reason": str(error),
+                                "version": 1,
+                                "count": 1,
+                            }
                         )
                     ],
                 )

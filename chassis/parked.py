@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 from chassis import mongo
 from chassis.errors import NotFound, Refused
@@ -16,7 +16,7 @@ from chassis.outbox import STOPPED
 from chassis.runner import Runner
 
 Redact = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
-RETRIED_AT_ONCE = 200
+RETRIED_AT_ONCE, SHOWN_CHARACTERS = 200, 40
 
 
 class ParkedUnknown(NotFound):
@@ -48,7 +48,9 @@ class Letter:
 
 def hidden(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The rule where a service gives none: the names of the fields, ids and codes short enough to be no text, nothing else."""
-    return {name: value if isinstance(value, (int, bool)) or (isinstance(value, str) and len(value) <= 40 and " " not in value) else "…" for name, value in body.items()}
+    return {
+        name: value if isinstance(value, (int, bool)) or (isinstance(value, str) and len(value) <= SHOWN_CHARACTERS and " " not in value) else "…" for name, value in body.items()
+    }
 
 
 class Parked(Generic[Tx]):
@@ -121,8 +123,17 @@ class Parked(Generic[Tx]):
     def _letter(self, row: Document) -> Letter:
         headers: dict[str, str] = row["headers"]
         try:
-            body = json.loads(bytes(row["body"]))
+            body: Any = json.loads(bytes(row["body"]))
         except ValueError:
-            body = {}
-        shown = self.redact(headers.get("ce_type", ""), body) if isinstance(body, dict) else {}
-        return Letter(id=row["_id"], type=headers.get("ce_type", ""), topic=row["topic"], key=row["key"], reason=row["reason"], since=row["since"], time=headers.get("ce_time", ""), body=shown)
+            body = None
+        shown: Mapping[str, Any] = self.redact(headers.get("ce_type", ""), cast("dict[str, Any]", body)) if isinstance(body, dict) else {}
+        return Letter(
+            id=row["_id"],
+            type=headers.get("ce_type", ""),
+            topic=row["topic"],
+            key=row["key"],
+            reason=row["reason"],
+            since=row["since"],
+            time=headers.get("ce_time", ""),
+            body=shown,
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
 import aiohttp
 import stamina
@@ -47,11 +48,11 @@ class Peer:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._seconds))
         headers = {"authorization": f"Bearer {self._signer.for_service(self.name, method, path, purpose)}", "traceparent": telemetry.current_traceparent()}
         async with self._session.request(method, self._base + path, json=body, headers={name: value for name, value in headers.items() if value}) as answer:
-            if answer.status >= 500:
+            if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 answer.raise_for_status()
-            content = await answer.json(content_type=None)
-            if answer.status >= 400:
-                raise PeerRefused(peer=self.name, peer_status=answer.status, peer_code=content.get("code", "") if isinstance(content, dict) else "")
+            content: Any = await answer.json(content_type=None)
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                raise PeerRefused(peer=self.name, peer_status=answer.status, peer_code=cast("dict[str, Any]", content).get("code", "") if isinstance(content, dict) else "")
             return content
 
     async def close(self) -> None:

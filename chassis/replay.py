@@ -17,7 +17,7 @@ from chassis.kafka import Record
 from chassis.mongo import Document, Mongo
 from chassis.outbox import record
 from chassis.runner import Runner
-from chassis.unit_of_work import Store
+from chassis.unit_of_work import Store, Transaction
 
 PAGE = 500
 
@@ -90,7 +90,7 @@ async def rebuild(db: Mongo, store: type[Store[Any]], fill: Callable[[Mongo, str
     return count
 
 
-async def _known(tx: Tx, arrivals: list[Arrival]) -> int:
+async def _known(tx: Transaction, arrivals: list[Arrival]) -> int:
     return len(await tx.db.find("inbox", {"_id": {"$in": [arrival.id for arrival in arrivals]}}, fields={"_id": 1}, session=tx.session))
 
 

@@ -32,7 +32,7 @@ class Engine(Generic[Tx]):
 
     db: Mongo
     transaction: type[Tx]
-    parts: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     clock: Callable[[], datetime] = utc_now
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     before_commit: list[Callable[[Tx], Awaitable[None]]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Engine(Generic[Tx]):
         loop = asyncio.get_running_loop()
         cause.traceparent = cause.traceparent or telemetry.current_traceparent()
         async with self.locks.hold(contended, deadline):
-            tries, refused = 0, 0
+            tries, refused = 0, False
             while True:
                 try:
                     async with asyncio.timeout_at(deadline):
@@ -79,9 +79,9 @@ class Engine(Generic[Tx]):
                 except AgainWithout as error:
                     cause.failed.update(error.failed)
                 except DuplicateKey as error:
-                    refused += 1
-                    if refused == 2:
+                    if refused:
                         raise Duplicate(collection=error.collection, index=error.index) from None
+                    refused = True
                 except TimeoutError:
                     raise Busy from None
 
@@ -96,7 +96,7 @@ class Repeat:
     @classmethod
     def of(cls, subject: str, method: str, template: str, key: str, body: bytes) -> Repeat:
         """The key of this request."""
-        name = "\x1f".join((subject, method, template, key))
+        name = f"{subject}\x1f{method}\x1f{template}\x1f{key}"
         return cls(hashlib.sha256(name.encode()).hexdigest(), hashlib.sha256(body).hexdigest())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from chassis import audit, inbox, outbox, runner
 from chassis.mongo import Document, Index, Lease, Mongo
@@ -47,7 +47,7 @@ def _bson(hint: Any) -> list[str]:
         return ["null"]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return ["string"]
-    if is_dataclass(hint):
+    if is_dataclass(cast("object", hint)):
         return ["object"]
     return _KINDS.get(hint, ["array"] if hint in {tuple, list, frozenset, set} else ["object"] if hint is dict else [])
 

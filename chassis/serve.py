@@ -35,5 +35,17 @@ def serve(create_app: Callable[[Any], FastAPI], settings_class: type[S], *, expo
     telemetry.configure(name, settings.log_level)
     telemetry.trace_to(name, settings.trace_ratio, exporter(settings))  # pyright: ignore[reportArgumentType]
     app = create_app(settings)
-    config = uvicorn.Config(app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", log_config=None, access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=10, timeout_keep_alive=75)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=75,
+    )
     _Server(config, app).run()

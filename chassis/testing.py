@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +55,7 @@ class ServiceClient:
 
     def __init__(self, app: FastAPI, keys: Keys, service: str, caller: Caller | None = None) -> None:
         self.app, self.keys, self.service = app, keys, service
-        everything = frozenset(f"{method} {route.path}" for route in routes(app) for method in route.methods)
+        everything = frozenset(f"{method} {route.path}" for route in routes(app) for method in route.methods or ())
         self.caller = caller or Caller(subject="tester", role="tester", permissions=everything)
         self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app, raise_app_exceptions=False), base_url="http://service")
 
@@ -104,7 +104,7 @@ def routes(app: FastAPI) -> list[APIRoute]:
 
 
 @asynccontextmanager
-async def running(app: FastAPI, keys: Keys, service: str, *, ready_seconds: float = 60) -> AsyncIterator[ServiceClient]:
+async def running(app: FastAPI, keys: Keys, service: str, *, ready_seconds: float = 60) -> AsyncGenerator[ServiceClient]:
     """Run an app's lifespan (relay, consumer, jobs on real servers) on topics of its own and give a client once it is ready."""
     life = app.state.life
     topics = {life.relay.topic, *life.inbox.topics}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -181,10 +181,11 @@ class Transaction:
     @classmethod
     def stores(cls) -> list[type[Store[Any]]]:
         """All stores that this class and its bases list."""
-        return [found.kind for base in reversed(cls.__mro__) for found in vars(base).values() if isinstance(found, StoreOf)]
+        listed: list[Any] = [found for base in reversed(cls.__mro__) for found in vars(base).values() if isinstance(found, StoreOf)]
+        return [one.kind for one in listed]
 
     def store(self, kind: type[S]) -> S:
-        """This transaction's store of that kind."""
+        """The store of that kind, bound to this transaction."""
         if kind not in self._stores:
             self._stores[kind] = self._homes[kind.collection] = kind(self)
         return cast("S", self._stores[kind])
@@ -212,7 +213,7 @@ class Transaction:
         return sum(map(len, self._dirty.values())) + len(self._drafts) + len(self._audit) + len(self._raw)
 
     @asynccontextmanager
-    async def caused_by(self, cause: Cause) -> AsyncIterator[None]:
+    async def caused_by(self, cause: Cause) -> AsyncGenerator[None]:
         """Let what happens inside be on this cause's word."""
         before, self.cause = self.cause, cause
         try:
@@ -587,7 +588,11 @@ class Store(Generic[A]):
 def _at(aggregate: Any, path: str) -> set[str]:
     values = [aggregate]
     for name in path.split("."):
-        values = [inner for value in values for inner in _listed(value.get(name) if isinstance(value, dict) else aggregate.id if name == "_id" else getattr(value, name))]
+        values = [
+            inner
+            for value in values
+            for inner in _listed(cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else aggregate.id if name == "_id" else getattr(value, name))
+        ]
     return {str(value) for value in values}
 
 
@@ -602,7 +607,11 @@ def _plain(value: Any) -> Any:
 
 
 def _seal_cursor(value: Any, last: str, list_name: str) -> str:
-    plain = {"d": value.isoformat()} if isinstance(value, datetime) else {"v": value.value if isinstance(value, Enum) else value if isinstance(value, (str, int, type(None))) else str(value)}
+    plain = (
+        {"d": value.isoformat()}
+        if isinstance(value, datetime)
+        else {"v": value.value if isinstance(value, Enum) else value if isinstance(value, (str, int, type(None))) else str(value)}
+    )
     return base64.urlsafe_b64encode(json.dumps([list_name, plain, last], separators=(",", ":")).encode()).decode().rstrip("=")
 
 

@@ -38,9 +38,11 @@ class Limits:
 
 
 async def call(module: str, function: str, *arguments: Any, limits: Limits | None = None) -> Any:
-    """The result of `module.function(*arguments)` run in a child; arguments and result are JSON values, bytes allowed as arguments. FileUnreadable when it fails or exceeds a limit."""
+    """What `module.function(*arguments)` gives in a child: JSON values in and out, bytes allowed as arguments. FileUnreadable when it fails or exceeds a limit."""
     limits = limits or Limits()
-    question = json.dumps({"module": module, "function": function, "arguments": [_packed(argument) for argument in arguments], "seconds": limits.seconds, "memory_mib": limits.memory_mib})
+    question = json.dumps(
+        {"module": module, "function": function, "arguments": [_packed(argument) for argument in arguments], "seconds": limits.seconds, "memory_mib": limits.memory_mib}
+    )
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

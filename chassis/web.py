@@ -5,7 +5,6 @@ Order of a request: request id and metrics, body limit, authentication (internal
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,9 +52,9 @@ class Service(Generic[Tx]):
     transaction: type[Tx]
     routers: Sequence[APIRouter]
     published: Sequence[type[Event]] = ()
-    handlers: Handlers = field(default_factory=dict)
+    handlers: Handlers = field(default_factory=dict[str, Any])
     jobs: Sequence[Job] = ()
-    parts: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     title: str = ""
 
 
@@ -69,7 +68,9 @@ class PageBody(BaseModel, Generic[Item]):
 def create_app(service: Service[Any], *, lifetime: Callable[[Service[Any]], Lifetime] = Lifetime) -> FastAPI:
     """The ASGI app of a service, with its relay, consumer and jobs in its lifespan."""
     life = lifetime(service)
-    app = FastAPI(title=service.title or f"Bina {service.name}", version="1", docs_url=None, redoc_url=None, lifespan=life.lifespan, generate_unique_id_function=lambda route: route.name)
+    app = FastAPI(
+        title=service.title or f"Bina {service.name}", version="1", docs_url=None, redoc_url=None, lifespan=life.lifespan, generate_unique_id_function=lambda route: route.name
+    )
     app.state.life, app.state.engine, app.state.service, app.state.stopping = life, life.engine, service, life.stopping
     app.state.verifier = Verifier(service.name, service.settings.trusted_keys)
     for name, part in service.parts.items():
@@ -238,7 +239,14 @@ _WORDS = {
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    listed = [{"field": ".".join(str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"}), "message": _WORDS.get(problem["type"], "tidak sesuai"), "code": problem["type"]} for problem in error.errors()]
+    listed = [
+        {
+            "field": ".".join(str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"}),
+            "message": _WORDS.get(problem["type"], "tidak sesuai"),
+            "code": problem["type"],
+        }
+        for problem in error.errors()
+    ]
     if any(one["code"] == "json_invalid" for one in listed):
         return _answer(request, Malformed("Isi permintaan bukan JSON yang benar"))
     first = listed[0] if listed else {"field": "", "message": ""}
@@ -250,7 +258,9 @@ async def _http_problem(request: Request, error: HTTPException) -> Response:
     kind = kinds.get(error.status_code)
     if kind is not None:
         return _answer(request, kind())
-    body = {"type": "about:blank", "title": "Permintaan tidak dapat dijalankan", "status": error.status_code, "code": f"http_{error.status_code}", "request_id": getattr(request.state, "request_id", "")}
+    body = {"type": "about:blank", "title": "Permintaan tidak dapat dijalankan", "status": error.status_code, "code": f"http_{error.status_code}"} | {
+        "request_id": getattr(request.state, "request_id", "")
+    }
     return JSONResponse(body, error.status_code, error.headers, media_type=PROBLEM)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import BaseModel
@@ -68,7 +68,7 @@ class Jars(Store[Jar]):
     kind = Jar
     collection = "jars"
     unknown = JarUnknown
-    scope = {"facility": "room"}
+    scope: ClassVar = {"facility": "room"}
     indexes = (Index("label", unique=True, where={"label": {"$gt": ""}}), Index("owner_ref"))
     secret = frozenset({"label"})
 
@@ -76,7 +76,7 @@ class Jars(Store[Jar]):
 class Notes(Store[Note]):
     kind = Note
     collection = "notes"
-    scope = {"public": ""}
+    scope: ClassVar = {"public": ""}
     awaited = True
 
 
@@ -106,7 +106,11 @@ async def fill_jar(jar_id: str, marbles: int, tx: Transaction, *, if_match: int 
     return tx.jars.save(before, after, events)
 
 
-class NoteTold(Inbound, type="outside.note-told.v1", upcasts={"outside.note-told.v0": lambda data: data | {"text": data.pop("words", "")}}):
+def with_text(data: dict[str, Any]) -> dict[str, Any]:
+    return data | {"text": data.get("words", "")}
+
+
+class NoteTold(Inbound, type="outside.note-told.v1", upcasts={"outside.note-told.v0": with_text}):
     owner_ref: Reference
     text: str
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class Outside:
 
 
 @asynccontextmanager
-async def shop(broker: str, tmp_path: Path, mongo_url: str, kafka: str, database: str, driver: str = "motor") -> AsyncIterator[Outside]:
+async def shop(broker: str, tmp_path: Path, mongo_url: str, kafka: str, database: str, driver: str = "motor") -> AsyncGenerator[Outside]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, driver=driver))
     fake = FakeKafka()
@@ -77,8 +77,11 @@ async def shop(broker: str, tmp_path: Path, mongo_url: str, kafka: str, database
         def new_consumer(self) -> Any:
             return fake.consumer("shop", self.inbox.topics)
 
-    app = create_app(Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers=HANDLERS), lifetime=InMemory if broker == "fake" else Lifetime)
-    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    app = create_app(
+        Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers=HANDLERS),
+        lifetime=InMemory if broker == "fake" else Lifetime,
+    )
+    producer: Any = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()
 
     async def send(topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
@@ -170,7 +173,8 @@ async def test_a_retry_that_fails_changes_nothing_and_a_discard_lets_the_rest_go
 )
 async def test_what_cannot_be_read_is_parked_at_once_with_its_reason(outside: Outside, what: dict[str, Any], reason: str) -> None:
     owner = await outside.admitted()
-    await outside.tell(**{"type_name": "outside.note-told.v1", "key": owner} | what)
+    told: dict[str, Any] = {"type_name": "outside.note-told.v1", "key": owner} | what
+    await outside.tell(**told)
     await outside.note(owner, "behind")
     [sequence] = await eventually(lambda: outside.db.find("parked", {"key": owner, "count": 2}))
     letters = await outside.run(lambda tx: outside.parked.letters(tx, sequence["_id"]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis import audit
 from chassis.ids import new_id
 from chassis.testing import Keys, ServiceClient, eventually, running
 from tests.chassis.shop import ShopSettings, create_app
@@ -142,8 +143,6 @@ async def test_a_second_of_a_unique_label_is_a_conflict(shop: ServiceClient) -> 
 
 
 async def test_audit_rows_are_sealed_and_an_altered_removed_or_late_row_is_named(shop: ServiceClient) -> None:
-    from chassis import audit
-
     jar_id = await make(shop)
     life = shop.app.state.life
     key = bytes.fromhex("11" * 32)
@@ -154,4 +153,4 @@ async def test_audit_rows_are_sealed_and_an_altered_removed_or_late_row_is_named
     assert [(found.row, found.what) for found in await audit.verify(life.db, key, {}, life.engine.clock())] == [(row["_id"], "row altered")]
     await life.db.delete("audit", {"_id": row["_id"]})
     assert [(found.row, found.what) for found in await audit.verify(life.db, key, {}, life.engine.clock())] == [(row["_id"], "row removed")]
-    assert [found.what for found in await audit.verify(life.db, b"other", {}, life.engine.clock())][0] == "block altered: its digest does not fit"
+    assert (await audit.verify(life.db, b"other", {}, life.engine.clock()))[0].what == "block altered: its digest does not fit"

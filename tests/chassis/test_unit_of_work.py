@@ -24,7 +24,7 @@ from tests.chassis.shop import Jar, JarFilled, JarFull, Transaction, fill_jar, m
 
 @pytest.fixture(params=["motor", "pymongo"])
 async def db(request: pytest.FixtureRequest, mongo_url: str, database: str, tmp_path: object) -> AsyncIterator[Mongo]:
-    url = Keys(cast("object", tmp_path), {"shop": ""}).settings("shop", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]  # pyright: ignore[reportArgumentType]
+    url = Keys(tmp_path, {"shop": ""}).settings("shop", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]  # pyright: ignore[reportArgumentType]
     one = Mongo(url, database, cast("Driver", request.param))
     await schemas.prepare(one, Transaction)
     yield one
@@ -139,7 +139,9 @@ async def test_fifty_fillings_at_once_add_up_without_and_with_declared_contentio
     for contended in ([], ["jar"]):
         one = await runner(db)(lambda tx: make_jar(jar(capacity=1_000), tx))
         engine: Engine[Transaction] = Engine(db, Transaction)
-        await asyncio.gather(*(Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()), 30)(lambda tx, one=one: fill_jar(one.id, 1, tx), contended=contended) for _ in range(50)))
+        await asyncio.gather(
+            *(Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()), 30)(lambda tx, one=one: fill_jar(one.id, 1, tx), contended=contended) for _ in range(50))
+        )
         [found] = await db.find("jars", {"_id": one.id})
         assert (found["marbles"], found["version"]) == (50, 51)
         rows = await db.find("outbox", {"key": one.owner_ref}, sort=[("seq", 1)])

@@ -1,7 +1,7 @@
 """A process that is killed: the shop under load, reading its own topic, with kill points as wrappers around the ports. No product module knows them.
 
-`python -m tests.crash.victim SETTINGS.json` reads {settings, service, point, nth, commands, owners}; it kills itself (SIGKILL) the nth time the point is passed, or, without a point,
-ends when it has issued its commands, sent its outbox and applied all of it.
+`python -m tests.crash.victim SETTINGS.json` reads {settings, service, point, nth, commands, owners}; it kills itself (SIGKILL) the nth time the point
+is passed, or, without a point, ends when it has issued its commands, sent its outbox and applied all of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -135,13 +135,11 @@ class Victim(Lifetime):
 
     trigger: Trigger
 
-    def __init__(self, service: Service[Any]) -> None:
-        super().__init__(service)
-        settings = service.settings
-        self.db = self.engine.db = self.relay.db = self.relay._lease.mongo = KillingMongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver)  # noqa: SLF001
-        self.db.trigger = self.trigger
-        for job in self.jobs.values():
-            job._lease.mongo = self.db  # noqa: SLF001
+    def new_mongo(self) -> Mongo:
+        settings = self.service.settings
+        db = KillingMongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver)
+        db.trigger = self.trigger
+        return db
 
     def new_producer(self) -> Producer:
         settings = self.service.settings
@@ -153,9 +151,11 @@ class Victim(Lifetime):
 
 
 @asynccontextmanager
-async def alive(settings: ShopSettings, trigger: Trigger) -> AsyncIterator[Victim]:
+async def alive(settings: ShopSettings, trigger: Trigger) -> AsyncGenerator[Victim]:
     Victim.trigger = trigger
-    app = create_app(Service(name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,), handlers={"shop.events": {Heard: on_heard}}), lifetime=Victim)
+    app = create_app(
+        Service(name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,), handlers={"shop.events": {Heard: on_heard}}), lifetime=Victim
+    )
     async with app.router.lifespan_context(app):
         await app.state.life.prepared.wait()
         yield app.state.life
