@@ -6,8 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import web
-from chassis.auth import Signer
+from chassis import auth, web
 from chassis.jobs import Job
 from chassis.peers import Peer
 from services.certification import events
@@ -18,7 +17,7 @@ from services.certification.certificates.jobs import sign_reserved
 from services.certification.inbound import CourseCompleted, ParticipantMerged, on_course_completed, on_participant_merged
 from services.certification.lsps.api import public as issuers
 from services.certification.lsps.api import router as lsps
-from services.certification.lsps.signer import FileSigner
+from services.certification.lsps.signer import FileSigner, Signer
 from services.certification.panels.api import router as panels
 from services.certification.schemes.api import router as schemes
 from services.certification.settings import CertificationSettings
@@ -31,11 +30,11 @@ from services.certification.venues.api import router as venues
 from services.certification.verifications.api import public as verifications
 
 
-def create_app(settings: CertificationSettings) -> FastAPI:
-    """The service as these settings say."""
+def create_app(settings: CertificationSettings, keys: Signer | None = None) -> FastAPI:
+    """The service as these settings say. `keys` is the port to the issuers' private keys, by default their files."""
     vault = Vault(bytes.fromhex(settings.name_key.get_secret_value()))
-    signer = FileSigner(settings.keys_dir)
-    training = Peer("training", settings.training_url, Signer("certification", settings.signing_key.get_secret_value()))
+    signer = keys or FileSigner(settings.keys_dir)
+    training = Peer("training", settings.training_url, auth.Signer("certification", settings.signing_key.get_secret_value()))
     return web.create_app(
         web.Service(
             name="certification",

@@ -67,6 +67,30 @@ class Training:
 
 
 @dataclass(slots=True)
+class Ground:
+    """What outlives one process of the service: its settings, database, keys, and training."""
+
+    keys: Keys
+    settings: CertificationSettings
+    training: Training
+
+    @classmethod
+    @asynccontextmanager
+    async def laid(cls, place: Path, mongo_url: str, kafka: str) -> AsyncGenerator[Ground]:
+        """Lay it; its database is dropped afterwards."""
+        (place / "trusted").mkdir()
+        keys = Keys.make(place / "trusted")
+        training = Training(keys)
+        async with training.answering():
+            own: Json = {"name_key": "22" * 32, "keys_dir": place / "issuers", "training_url": training.url, "tick_seconds": 1}
+            settings = CertificationSettings(**keys.settings("certification", mongo_url=mongo_url, database=f"test_{uuid4().hex[:20]}", kafka=kafka, **own))
+            yield cls(keys, settings, training)
+            cleaner = Mongo(settings.mongo_url.get_secret_value(), settings.namespace.rstrip("."), settings.mongo_driver)
+            await cleaner.drop()
+            await cleaner.close()
+
+
+@dataclass(slots=True)
 class Stage:
     """One running service."""
 
@@ -81,25 +105,23 @@ class Stage:
     @classmethod
     @asynccontextmanager
     async def opened(cls, place: Path, mongo_url: str, kafka: str) -> AsyncGenerator[Stage]:
-        """Start it; its database is dropped afterwards."""
-        (place / "trusted").mkdir()
-        keys = Keys.make(place / "trusted")
-        training = Training(keys)
-        async with training.answering():
-            own: Json = {"name_key": "22" * 32, "keys_dir": place / "issuers", "training_url": training.url, "tick_seconds": 1}
-            settings = CertificationSettings(**keys.settings("certification", mongo_url=mongo_url, database=f"test_{uuid4().hex[:20]}", kafka=kafka, **own))
-            producer = KafkaProducer(kafka, "played-training")
-            await producer.start()
-            async with running(create_app(settings), keys, "certification") as client:
-                stage = cls(client, keys, settings, training, producer)
-                hearing = asyncio.create_task(stage.hear(kafka))
-                yield stage
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
-            await producer.stop()
-            cleaner = Mongo(settings.mongo_url.get_secret_value(), client.app.state.life.database(), settings.mongo_driver)
-            await cleaner.drop()
-            await cleaner.close()
+        """Start it on a database of its own, which is dropped afterwards."""
+        async with Ground.laid(place, mongo_url, kafka) as ground, cls.on(ground) as stage:
+            yield stage
+
+    @classmethod
+    @asynccontextmanager
+    async def on(cls, ground: Ground) -> AsyncGenerator[Stage]:
+        """Start it on what is there."""
+        producer = KafkaProducer(ground.settings.kafka, "played-training")
+        await producer.start()
+        async with running(create_app(ground.settings), ground.keys, "certification") as client:
+            stage = cls(client, ground.keys, ground.settings, ground.training, producer)
+            hearing = asyncio.create_task(stage.hear())
+            yield stage
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+        await producer.stop()
 
     @property
     def engine(self) -> Engine[Transaction]:
@@ -116,9 +138,11 @@ class Stage:
         envelope = Envelope(id=new_id(), type=type_, source="bina/training", key=key, time=utc_now(), sequence=self.sequence)
         await (await self.producer.send(f"{self.settings.namespace}training.events", key.encode(), json.dumps(data).encode(), envelope.headers()))
 
-    async def hear(self, kafka: str) -> None:
+    async def hear(self) -> None:
         """Collect what certification tells the world."""
-        consumer = KafkaConsumer(kafka, f"{self.settings.namespace}listener", f"{self.settings.namespace}listener", [f"{self.settings.namespace}certification.events"])
+        consumer = KafkaConsumer(
+            self.settings.kafka, f"{self.settings.namespace}listener", f"{self.settings.namespace}listener", [f"{self.settings.namespace}certification.events"]
+        )
 
         async def from_the_start(partitions: set[Partition]) -> dict[Partition, int | None]:
             return dict.fromkeys(partitions, 0)
@@ -140,7 +164,11 @@ class Stage:
 
     async def as_service(self, use_case: Callable[[Transaction], Awaitable[R]]) -> R:
         """Run a use case as the service itself, as an event or job does."""
-        return await Runner(self.engine, Cause(caller=system("certification"), correlation_id=new_id()))(use_case)
+        return await self.runner(use_case)
+
+    @property
+    def runner(self) -> Runner[Transaction]:
+        return Runner(self.engine, Cause(caller=system("certification"), correlation_id=new_id()))
 
     async def stored(self, collection: str, **where: Any) -> list[Json]:
         """Documents as they are kept."""
