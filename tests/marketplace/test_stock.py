@@ -70,7 +70,7 @@ def test_more_than_was_allocated_cannot_be_shipped() -> None:
 
 @pytest.mark.parametrize("first", [ReservationState.CONSUMED, ReservationState.RELEASED, ReservationState.EXPIRED])
 def test_a_resolved_reservation_is_never_resolved_again(first: ReservationState) -> None:
-    reservation = Reservation(id="o1", facility_id="LP-TJP", held=(), expires_at=START)
+    reservation = Reservation(id="o1", facility_id="LP-TJP", goods=(), expires_at=START)
     resolved = rules.resolve(reservation, first)
     for again in (ReservationState.CONSUMED, ReservationState.RELEASED, ReservationState.EXPIRED):
         with pytest.raises(rules.ReservationResolved):

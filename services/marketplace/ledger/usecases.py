@@ -22,7 +22,7 @@ async def post_journal(key: str, legs: tuple[Leg, ...], *, facility_id: str, zon
         policy_id=policy_id,
     )
     rules.check(journal)
-    return tx.journals.add(journal)
+    return tx.journals.add(journal, scoped=False)
 
 
 async def reverse_all(source: str, *, zone: str, tx: Transaction) -> list[Journal]:
@@ -31,9 +31,8 @@ async def reverse_all(source: str, *, zone: str, tx: Transaction) -> list[Journa
     undone = {journal.reverses for journal in journals}
     standing = [journal for journal in journals if not journal.reverses and journal.id not in undone]
     for journal in standing:
-        tx.journals.add(
-            rules.reversing(journal, key=f"reversal:{journal.id}", effective_on=local_day(tx.now, zone), posted_at=tx.now, actor=tx.caller.subject)
-        )
+        undoing = rules.reversing(journal, key=f"reversal:{journal.id}", effective_on=local_day(tx.now, zone), posted_at=tx.now, actor=tx.caller.subject)
+        tx.journals.add(undoing, scoped=False)
     return standing
 
 

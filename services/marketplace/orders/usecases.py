@@ -27,7 +27,10 @@ _RESOLUTION = {Step.EXPIRE: ReservationState.EXPIRED, Step.CANCEL: ReservationSt
 
 
 async def place(cart_id: CartId, order_id: OrderId, token: str, contact: Contact, ttl: timedelta, tx: Transaction) -> Order:
-    """Turn a cart into an order: goods reserved; price, cost, batches and policy frozen. The cart is gone afterwards, so it is ordered once."""
+    """Turn a cart into an order: goods reserved; price, cost, batches and policy frozen. The cart is gone afterwards, so it is ordered once.
+
+    Prices and policies are read, not held: an order placed at the moment of their change stands before it, and no command reads orders to change them.
+    """
     cart = await tx.carts.get(cart_id)
     products = await tx.products.by_sku(line.sku for line in cart.lines)
     carts.require_current(cart, products, tx.now)
@@ -61,12 +64,12 @@ async def place(cart_id: CartId, order_id: OrderId, token: str, contact: Contact
         buyer_ref="" if tx.caller.role == "public" else tx.caller.subject,
         token=token,
         contact=contact,
-        lines=rules.filled(lines, _by_sku(reservation.held)),
+        lines=rules.filled(lines, _by_sku(reservation.goods)),
         placed_at=tx.now,
         expires_at=reservation.expires_at,
     )
     tx.carts.remove(cart)
-    return tx.orders.add(order)
+    return tx.orders.add(order, scoped=False)
 
 
 async def request_payment(order_id: OrderId, charge: Charge, grace: timedelta, tx: Transaction) -> Order:
@@ -86,7 +89,7 @@ async def settle(order: Order, tx: Transaction) -> Order:
     if order.state in UNPAID:
         await stock.consume(reservation, tx)
     else:
-        quantities = {held.stock_id: held.qty for held in reservation.held}
+        quantities = {held.stock_id: held.qty for held in reservation.goods}
         late = await stock.allocate_late(order.id, quantities, tx) if order.state is State.EXPIRED else None
         if late is None:
             return await _owe_back(order, tx)

@@ -164,5 +164,7 @@ def fold(events: Iterable[PaymentEvent]) -> Status:
     seen: dict[str, set[Status]] = {}
     for event in events:
         seen.setdefault(event.txn_id, set()).add(event.status)
-    standing = [Status.REVERSED if {Status.SETTLED, Status.DENIED} <= statuses else max(statuses, key=_RANK.__getitem__) for statuses in seen.values()]
+    standing = {status for statuses in seen.values() for status in statuses}
+    if any({Status.SETTLED, Status.DENIED} <= statuses for statuses in seen.values()):
+        standing.add(Status.REVERSED)
     return max(standing, key=_RANK.__getitem__, default=Status.PENDING)

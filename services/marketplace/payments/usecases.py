@@ -31,10 +31,11 @@ async def observe(said: Observation, merchant: str, tx: Transaction, *, closes_a
         return order
     before = await tx.payment_events.of_order(order.id)
     event = rules.accepted(said, order_id=order.id, facility_id=order.facility_id, amount_idr=order.total_idr, now=tx.now)
-    tx.payment_events.add(event)
+    tx.payment_events.add(event, scoped=False)
     tx.orders.hold(order)  # two observations at once must see one another
     was, stands = rules.fold(before), rules.fold([*before, event])
-    return order if stands is was else await _follow(order, stands, closes_as, tx)
+    same = stands is was or {stands, was} <= TAKEN_BACK
+    return order if same else await _follow(order, stands, closes_as, tx)
 
 
 async def refuse(provider: str, reason: str, tx: Transaction) -> None:

@@ -127,7 +127,7 @@ class Reservation:
 
     id: str
     facility_id: str
-    held: tuple[Held, ...]
+    goods: tuple[Held, ...]
     expires_at: datetime
     state: ReservationState = ReservationState.ACTIVE
     version: int = 0

@@ -16,14 +16,14 @@ async def receive(sku: str, location: str, facility_id: str, portions: Sequence[
     known = await tx.stocks.seek(key, scoped=False)
     before = known or Stock(id=key, sku=sku, location=location, facility_id=facility_id)
     after, movement = rules.receive(before, portions, _cause(batch_id, tx))
-    tx.movements.add(movement)
+    tx.movements.add(movement, scoped=False)
     return tx.stocks.save(before, after) if known else tx.stocks.add(after)
 
 
 async def reserve(order_id: str, facility_id: str, quantities: Mapping[str, int], expires_at: datetime, tx: Transaction) -> Reservation:
     """Hold these quantities (by stock id, summed and in sorted order) for an unpaid order; StockShort when one is not there."""
     held = [await _take(key, qty, order_id, tx, reserving=True) for key, qty in quantities.items()]
-    return tx.reservations.add(Reservation(id=order_id, facility_id=facility_id, held=tuple(held), expires_at=expires_at))
+    return tx.reservations.add(Reservation(id=order_id, facility_id=facility_id, goods=tuple(held), expires_at=expires_at), scoped=False)
 
 
 async def extend(order_id: str, expires_at: datetime, tx: Transaction) -> None:
@@ -35,7 +35,7 @@ async def extend(order_id: str, expires_at: datetime, tx: Transaction) -> None:
 async def consume(reservation: Reservation, tx: Transaction) -> None:
     """The order is paid: its goods are its own."""
     tx.reservations.save(reservation, rules.resolve(reservation, ReservationState.CONSUMED))
-    for held in reservation.held:
+    for held in reservation.goods:
         before = await tx.stocks.get(held.stock_id, scoped=False)
         after, movement = rules.allocate(before, held, _cause(reservation.id, tx))
         _moved(before, after, movement, tx)
@@ -45,7 +45,7 @@ async def give_back(order_id: str, state: ReservationState, tx: Transaction) -> 
     """The order was not paid: its goods are for others."""
     reservation = await tx.reservations.get(order_id, scoped=False)
     tx.reservations.save(reservation, rules.resolve(reservation, state))
-    for held in reservation.held:
+    for held in reservation.goods:
         before = await tx.stocks.get(held.stock_id, scoped=False)
         after, movement = rules.release(before, held, _cause(order_id, tx), expired=state is ReservationState.EXPIRED)
         _moved(before, after, movement, tx)
@@ -86,7 +86,7 @@ async def _take(key: str, qty: int, order_id: str, tx: Transaction, *, reserving
 
 def _moved(before: Stock, after: Stock, movement: rules.Movement, tx: Transaction) -> None:
     tx.stocks.save(before, after)
-    tx.movements.add(movement)
+    tx.movements.add(movement, scoped=False)
 
 
 def _cause(reference: str, tx: Transaction) -> Cause:

@@ -11,7 +11,7 @@ async def raise_once(kind: TaskKind, cause: str, *, facility_id: str, subject: s
     """Ask for a person's hand; the same kind and cause ask once."""
     task_id = f"{kind}/{cause}"
     if await tx.tasks.seek(task_id, scoped=False) is None:
-        tx.tasks.add(Task(id=task_id, facility_id=facility_id, kind=kind, subject=subject, facts=facts, raised_at=tx.now))
+        tx.tasks.add(Task(id=task_id, facility_id=facility_id, kind=kind, subject=subject, facts=facts, raised_at=tx.now), scoped=False)
 
 
 async def finish(task_id: str, outcome: str, if_match: int | None, tx: Transaction) -> Task:

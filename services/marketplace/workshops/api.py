@@ -17,7 +17,7 @@ from services.marketplace.zones import Zone
 
 router = APIRouter(prefix="/v1/workshops", tags=["Bengkel kerja"])
 
-ProductClass = Annotated[str, Field(pattern=r"^[a-z0-9-]{2,40}$")]
+ProductClass = Annotated[str, Field(pattern=r"^[a-z0-9_-]{2,40}$")]
 
 
 class ProgrammeBody(BaseModel):
@@ -30,7 +30,7 @@ class WorkshopIn(BaseModel):
     model_config = web.STRICT
     facility_id: str = Field(min_length=1, max_length=40)
     zone: Zone = "Asia/Jakarta"
-    code: str = Field(pattern=r"^[A-Z0-9]{2,8}$")
+    code: str = Field(pattern=r"^[A-Z0-9][A-Z0-9-]{1,9}$")
     name: str = Field(min_length=1, max_length=120)
     product_classes: list[ProductClass] = Field(min_length=1, max_length=50)
     unit_kind: UnitKind
