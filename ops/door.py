@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -65,7 +66,8 @@ class Door:
         content: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
         async with self._session.request(method, self._addresses[host] + path, headers=dict(headers), allow_redirects=False, **content) as answer:
             raw = await answer.read()
-            parsed: Any = await answer.json(content_type=None) if "json" in answer.headers.get("content-type", "") else raw
+            kind = answer.headers.get("content-type", "")
+            parsed: Any = json.loads(raw) if "json" in kind or kind.startswith("application/vc") else raw
             return Answer(answer.status, answer.headers, parsed)
 
 
@@ -120,4 +122,4 @@ async def eventually(what: str, look: Callable[[], Awaitable[R | None]]) -> R:
             return found
         if loop.time() > deadline:
             raise TimeoutError(what)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)

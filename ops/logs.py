@@ -60,6 +60,7 @@ def _was_cut(name: str, source: TextIO) -> bool:
 
 
 def _read(name: str, source: TextIO) -> Iterator[dict[str, Any]]:
+    latest = ""
     while True:
         place = source.tell()
         text = source.readline()
@@ -67,7 +68,9 @@ def _read(name: str, source: TextIO) -> Iterator[dict[str, Any]]:
             source.seek(place)
             return
         if text.strip():
-            yield line_of(name, text.rstrip("\n"))
+            line = line_of(name, text.rstrip("\n"))
+            latest = line["time"] = line["time"] or latest  # a trace's lines stay with what they follow
+            yield line
 
 
 def line_of(part: str, text: str) -> dict[str, Any]:

@@ -307,11 +307,14 @@ async def balance(story: Story) -> Facts:
 
 
 async def share_with_dinas(story: Story) -> Facts:
-    administrator, head = story.role("administrator", facility="*", agency="*"), story.role("head", facility="*", agency="*")
-    for agency, kind, name in ((DINAS, "dinas_tk", "Dinas KUKMPTK Belitung"), (EMPLOYER, "employer_partner", "Bengkel Las Belitung")):
-        body = {"id": agency, "kind": kind, "name": name, "regency_codes": [REGENCY]}
-        if await _made(administrator, "/v1/agencies", body, f"/v1/agencies/{agency}"):
-            await head.post(f"/v1/agencies/{agency}/approve")
+    registers, approves = (story.role("administrator", subject=name, facility="*", agency="*") for name in ("administrator-1", "administrator-2"))
+    terms = {"regency_codes": [REGENCY], "purpose": "Penempatan kerja", "legal_basis": "Nota kesepahaman 01/2026"}
+    for agency in (
+        {"id": DINAS, "kind": "dinas_tk", "name": "Dinas KUKMPTK Belitung", "facility_ids": [FACILITY]},
+        {"id": EMPLOYER, "kind": "employer_partner", "name": "Bengkel Las Belitung", "nib": "1234567890123"},
+    ):
+        if await _made(registers, "/v1/agencies", terms | agency, f"/v1/agencies/{agency['id']}"):
+            await approves.post(f"/v1/agencies/{agency['id']}/approve")
     officer = story.role("case_officer")
 
     async def candidate() -> Facts | None:
@@ -321,7 +324,7 @@ async def share_with_dinas(story: Story) -> Facts:
     person = await eventually("certified skill at manpower", candidate)
     await officer.do("PATCH", f"/v1/candidates/{person['id']}", {"regency_code": REGENCY}, if_match=f'"{person["version"]}"')
     texts = {one["purpose"]: one["text_version_hash"] for one in (await officer.get("/v1/consents/texts"))["items"]}
-    now, later = datetime.now(UTC).isoformat(), (datetime.now(UTC) + timedelta(days=365)).isoformat()
+    now, later = (datetime.now(UTC) - timedelta(seconds=1)).isoformat(), (datetime.now(UTC) + timedelta(days=90)).isoformat()
     for purpose, recipient in (("dinas_registration", DINAS), ("employer_share", EMPLOYER)):
         given = {"candidate_id": person["id"], "purpose": purpose, "recipient": recipient, "fields": ["name", "regency", "skills", "availability"], "text_version_hash": texts[purpose], "given_at": now, "witness_ref": "wali-01", "expires_at": later}
         await officer.post("/v1/consents", given)
@@ -427,6 +430,6 @@ async def _paid(story: Story, order: Facts) -> Facts:
 
     async def paid() -> Facts | None:
         found = await story.anybody.get(f"/v1/orders/{order['id']}?token={order['token']}")
-        return found if found["state"] == "Paid" else None
+        return found if found["state"] == "paid" else None
 
     return await eventually("order paid", paid)
