@@ -13,8 +13,9 @@ from ops.mongo_setup import REPLICA_SET, administering, administrator_url, make_
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 _FLAGS = (
-    f"--replSet={REPLICA_SET} --bind_ip={machine.LOOPBACK} --nounixsocket --timeStampFormat=iso8601-utc --networkMessageCompressors=snappy,zstd --wiredTigerCacheSizeGB=0.25 --oplogSize=512"
-    " --setParameter=diagnosticDataCollectionEnabled=false --setParameter=transactionLifetimeLimitSeconds=15"  # else a killed process locks its documents for 60 s
+    f"--replSet={REPLICA_SET} --bind_ip={machine.LOOPBACK} --nounixsocket --timeStampFormat=iso8601-utc --networkMessageCompressors=snappy,zstd"
+    " --wiredTigerCacheSizeGB=0.25 --oplogSize=512 --setParameter=diagnosticDataCollectionEnabled=false"
+    " --setParameter=transactionLifetimeLimitSeconds=15"  # else a killed process locks its documents for 60 s
 ).split()
 
 
