@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,8 +24,8 @@ from chassis.testing import ServiceClient, eventually
 from chassis.unit_of_work import Cause
 from services.manpower.feed.usecases import number_changes
 from services.manpower.transaction import Transaction
-from tests.manpower.given import text_hash
 from services.manpower.visibility.rules import Purpose
+from tests.manpower.given import text_hash
 
 CURSOR_KEY = "22" * 32
 UNIT = "C.14JHT01.001.1"
@@ -44,7 +44,7 @@ class Training:
         self.away = False
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Training]:
+    async def serving(self) -> AsyncGenerator[Training]:
         """Serve on a free port."""
         app = web.Application()
         app.router.add_post("/internal/identities", self._answer)
@@ -234,7 +234,7 @@ class Region:
             "position": "Penjahit",
             "headcount": headcount,
             "regency_code": self.regency,
-            "valid_until": str(date.today() + timedelta(days=30)),
+            "valid_until": str((utc_now() + timedelta(days=30)).date()),
             "start_month": "2027-01",
             "wage_band": {"from_idr": 3_500_000, "to_idr": 4_000_000},
             "requirements": {"units": list(units)},

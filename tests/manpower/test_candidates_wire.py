@@ -75,10 +75,17 @@ async def test_movements_in_any_order_leave_the_person_where_the_last_of_them_sa
     for _ in range(4):
         ref = new_id()
         order = rng.sample(facts, len(facts))
-        for type_, body, day in [*order, order[0]]:
-            as_of = iso(start + timedelta(days=day))
-            last = await region.tell(type_, ref, {"participant_ref": ref, "effective_on": "2026-01-05", "as_of": as_of} | body, at=start + timedelta(days=day), sequence=day + 1)
-        await region.handled(last)
+        told = [
+            await region.tell(
+                type_,
+                ref,
+                {"participant_ref": ref, "effective_on": "2026-01-05", "as_of": iso(start + timedelta(days=day))} | body,
+                at=start + timedelta(days=day),
+                sequence=day + 1,
+            )
+            for type_, body, day in [*order, order[0]]
+        ]
+        await region.handled(told[-1])
         stored = await region.known(ref)
         states.add(str((stored["stay"]["custody"], stored["stay"]["kind"], stored["visibility"]["facility_id"], stored["admitted_at"])))
     assert len(states) == 1

@@ -81,5 +81,12 @@ def test_every_outside_role_reads_for_a_purpose_of_its_own() -> None:
 
 def test_a_change_is_told_only_to_those_with_a_consent_in_force() -> None:
     ended = given.share(consent_id="consent-3", recipient="dinas-lain", expires_at=given.NOW)
-    assert rules.audiences([given.share(), ended], given.NOW) == {"dinas-belitung/dinas_registration"}
-    assert DINAS.audiences == ("dinas-belitung/dinas_registration",)
+    row = given.visibility(given.share(), ended, given.employer_share())
+    assert rules.audiences(row, given.NOW) == {"dinas-belitung/dinas_registration/19.02", "usaha-contoh/employer_share"}
+    assert rules.audience_names(row) - rules.audiences(row, given.NOW) == {"dinas-lain/dinas_registration/19.02"}
+
+
+@for_all(readers=st.frozensets(st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR]), min_size=1), regency=st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR]))
+def test_a_reader_is_told_of_exactly_the_rows_it_may_see(readers: frozenset[str], regency: str) -> None:
+    row, reader = given.visibility(given.share(), regency_code=regency), Reader(recipients=frozenset({"dinas-belitung"}), purpose=Purpose.DINAS_REGISTRATION, regencies=readers)
+    assert bool(rules.audiences(row, given.NOW) & set(reader.audiences)) is (rules.share_for(row, reader, given.NOW) is not None)

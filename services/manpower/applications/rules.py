@@ -11,7 +11,7 @@ from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower import texts
 from services.manpower.candidates.rules import Candidate, require_present
 from services.manpower.vacancies.rules import Vacancy, require_open
-from services.manpower.visibility.rules import Purpose, Share, Visibility
+from services.manpower.visibility.rules import Purpose, Visibility
 
 
 class ApplicationUnknown(NotFound):
@@ -213,11 +213,10 @@ def flagged(application: Application, held: frozenset[str], required: frozenset[
     return application if flags == application.flags else replace(application, flags=flags)
 
 
-def opening_shares(application: Application) -> tuple[Share, ...]:
-    """The consents that open it to outside readers: none before it is sent, and of the employers' only that for its own."""
-    if application.state not in SENT:
-        return ()
-    return tuple(share for share in application.visibility.shares if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == application.employer_id)
+def seen_by(application: Application) -> Visibility:
+    """Who outside sees it: nobody before it is sent, and of the employers only its own."""
+    own = (share for share in application.visibility.shares if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == application.employer_id)
+    return replace(application.visibility, shares=tuple(own) if application.state in SENT else ())
 
 
 def doubled(applications: Iterable[Application]) -> list[Application]:

@@ -81,7 +81,7 @@ async def flag_lost_skills(candidate: Candidate, tx: Transaction) -> None:
 def save_told(before: Application, after: Application, tx: Transaction) -> Application:
     """Save it and tell those outside who may know of it."""
     saved = tx.applications.save(before, after)
-    tell(ChangeType.APPLICATION_CHANGED, Subject.APPLICATION, saved.id, saved.version, audiences(rules.opening_shares(saved), tx.now), tx)
+    tell(ChangeType.APPLICATION_CHANGED, Subject.APPLICATION, saved.id, saved.version, audiences(rules.seen_by(saved), tx.now), tx)
     return saved
 
 

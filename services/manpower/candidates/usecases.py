@@ -94,13 +94,13 @@ async def merge(from_ref: str, into_ref: str, tx: Transaction) -> None:
     await applications.withdraw_all(doubled(cases), Withdrawal.MERGED, tx)
     await tx.flush()
     tx.candidates.remove(gone)
-    tell(ChangeType.CANDIDATE_WITHDRAWN, Subject.CANDIDATE, from_ref, gone.version + 1, audience_names(gone.visibility.shares), tx)
+    tell(ChangeType.CANDIDATE_WITHDRAWN, Subject.CANDIDATE, from_ref, gone.version + 1, audience_names(gone.visibility), tx)
     await _rekey(from_ref, survivor, tx)
     if into is not None:
         await keep(into, survivor, tx)
         return
     added = tx.candidates.add(survivor)
-    tell(ChangeType.CANDIDATE_SHARED, Subject.CANDIDATE, added.id, added.version, audience_names(added.visibility.shares), tx)
+    tell(ChangeType.CANDIDATE_SHARED, Subject.CANDIDATE, added.id, added.version, audience_names(added.visibility), tx)
 
 
 async def _rekey(from_ref: str, survivor: Candidate, tx: Transaction) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis import web
 from services.manpower.agencies.rules import AgencyId
@@ -20,6 +20,14 @@ from services.manpower.visibility.rules import Column, Purpose
 router = APIRouter(tags=["consents"])
 
 
+def _milliseconds(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_milliseconds)]
+"""A moment in UTC, cut to the millisecond that is kept."""
+
+
 class ConsentRequest(BaseModel):
     """A consent as an officer records it; without a recipient the office of the person's regency."""
 
@@ -30,9 +38,9 @@ class ConsentRequest(BaseModel):
     recipient: AgencyId | None = None
     fields: Annotated[frozenset[Column], Field(max_length=len(Column))]
     text_version_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    given_at: AwareDatetime
+    given_at: Moment
     witness_ref: Annotated[str, Field(min_length=1, max_length=64)]
-    expires_at: AwareDatetime
+    expires_at: Moment
 
     def form(self) -> ConsentForm:
         """The use case's values."""

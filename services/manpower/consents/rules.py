@@ -12,7 +12,7 @@ from chassis.errors import Conflict, NotFound, Refused
 from services.manpower import texts
 from services.manpower.agencies.rules import Agency, AgencyKind, RegencyNotServed, Topic, require_active
 from services.manpower.candidates.rules import Candidate, require_present
-from services.manpower.visibility.rules import COLUMNS, OUTSIDE, Column, Purpose, Share
+from services.manpower.visibility.rules import BY_REGENCY, COLUMNS, Column, Purpose, Share
 
 
 class ConsentUnknown(NotFound):
@@ -90,8 +90,6 @@ TOPIC_OF_PURPOSE: dict[Purpose, Topic] = {
     Purpose.TKM_APPLICATION: Topic.COOPERATIVE,
     Purpose.FOLLOW_UP_CONTACT: Topic.SUPERVISION,
 }
-
-BY_REGENCY = frozenset(role.purpose for role in OUTSIDE.values() if role.by_regency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,10 +108,10 @@ async def end_doubled(candidate: Candidate, consents: Iterable[Consent], tx: Tra
 
 async def record_residence(candidate: Candidate, regency_code: str, tx: Transaction) -> Candidate:
     """The candidate with the regency on the KTP. Consents for offices that do not answer there end."""
-    moved = await keep(candidate, candidates.resides(candidate, regency_code), tx)
+    moved = candidates.resides(candidate, regency_code)
     offices = await tx.agencies.many([share.recipient for share in moved.visibility.shares], scoped=False)
-    homeless = rules.homeless_shares(moved, offices.values())
-    return await end_consents(moved, dict.fromkeys(homeless, Ending.MOVED_AWAY), tx)
+    stayed = await end_consents(candidate, dict.fromkeys(rules.homeless_shares(moved, offices.values()), Ending.MOVED_AWAY), tx)
+    return await keep(stayed, candidates.resides(stayed, regency_code), tx)
 
 
 async def _end_some(tx: Transaction) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ from services.manpower.candidates.rules import Candidate, Custody, require_prese
 from services.manpower.events import PlacementConfirmed
 from services.manpower.vacancies import rules as vacancies
 from services.manpower.vacancies.rules import Closing, Slots, Vacancy, VacancyState, WageBand
-from services.manpower.visibility.rules import Purpose, Share, Visibility
+from services.manpower.visibility.rules import Purpose, Visibility
 
 
 class PlacementUnknown(NotFound):
@@ -164,6 +164,7 @@ def confirmed(placement: Placement) -> PlacementConfirmed:
     return PlacementConfirmed(participant_ref=placement.candidate_id, placement_id=placement.id, kind=placement.terms.kind.value, started_on=placement.terms.started_on)
 
 
-def opening_shares(placement: Placement) -> tuple[Share, ...]:
-    """The consents that open it to outside readers; of the employers' only that for its own."""
-    return tuple(share for share in placement.visibility.shares if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == placement.employer_id)
+def seen_by(placement: Placement) -> Visibility:
+    """Who outside sees it; of the employers only its own."""
+    own = (share for share in placement.visibility.shares if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == placement.employer_id)
+    return replace(placement.visibility, shares=tuple(own))

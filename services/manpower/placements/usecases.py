@@ -50,5 +50,5 @@ async def _confirm(placement: Placement, events: list[rules.PlacementConfirmed],
     else:
         await keep(candidate, engage(candidate), tx)
     saved = tx.placements.add(placement, events)
-    tell(ChangeType.PLACEMENT_CONFIRMED, Subject.PLACEMENT, saved.id, saved.version, audiences(rules.opening_shares(saved), tx.now), tx)
+    tell(ChangeType.PLACEMENT_CONFIRMED, Subject.PLACEMENT, saved.id, saved.version, audiences(rules.seen_by(saved), tx.now), tx)
     return saved

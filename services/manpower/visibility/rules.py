@@ -5,8 +5,8 @@ A role that is not listed here as outside must be an officer of the prison (clai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -51,6 +51,9 @@ OUTSIDE: Mapping[str, OutsideRole] = {
     "bapas": OutsideRole(Purpose.FOLLOW_UP_CONTACT, "agency", by_regency=False),
     "employer": OutsideRole(Purpose.EMPLOYER_SHARE, "employer", by_regency=False),
 }
+
+BY_REGENCY = frozenset(role.purpose for role in OUTSIDE.values() if role.by_regency)
+"""Purposes for which an office answers only for the people of its regencies."""
 
 COLUMNS: Mapping[Purpose, frozenset[Column]] = {
     Purpose.DINAS_REGISTRATION: frozenset({Column.NAME, Column.REGENCY, Column.SKILLS, Column.EXPERIENCE, Column.AVAILABILITY}),
@@ -98,7 +101,7 @@ class Reader:
     @property
     def audiences(self) -> tuple[str, ...]:
         """The feed audiences it belongs to."""
-        return tuple(sorted(audience_of(recipient, self.purpose) for recipient in self.recipients))
+        return tuple(sorted(audience_of(recipient, self.purpose, regency) for recipient in self.recipients for regency in self.regencies or ("",)))
 
 
 def is_outside(caller: Caller) -> bool:
@@ -130,16 +133,16 @@ def columns(share: Share) -> frozenset[Column]:
     return share.fields & COLUMNS[share.purpose]
 
 
-def audience_of(recipient: str, purpose: Purpose) -> str:
-    """The name of those who read for this recipient and purpose."""
-    return f"{recipient}/{purpose.value}"
+def audience_of(recipient: str, purpose: Purpose, regency_code: str) -> str:
+    """The name of those who read for this recipient and purpose, and of this regency where the purpose is bound to one."""
+    return f"{recipient}/{purpose.value}" + (f"/{regency_code}" if purpose in BY_REGENCY else "")
 
 
-def audience_names(shares: Iterable[Share]) -> frozenset[str]:
-    """Those for whom these consents were given, in force or not."""
-    return frozenset(audience_of(share.recipient, share.purpose) for share in shares)
+def audience_names(visibility: Visibility) -> frozenset[str]:
+    """Those for whom a row was opened, by consents in force or not."""
+    return frozenset(audience_of(share.recipient, share.purpose, visibility.regency_code) for share in visibility.shares)
 
 
-def audiences(shares: Iterable[Share], now: datetime) -> frozenset[str]:
+def audiences(visibility: Visibility, now: datetime) -> frozenset[str]:
     """Who may be told of a change now."""
-    return audience_names(share for share in shares if share.valid(now))
+    return audience_names(replace(visibility, shares=tuple(share for share in visibility.shares if share.valid(now))))

@@ -18,10 +18,10 @@ async def keep(before: Candidate, after: Candidate, tx: Transaction) -> Candidat
     if after == before:
         return before
     saved = tx.candidates.save(before, after)
-    was, now = audience_names(before.visibility.shares), audience_names(saved.visibility.shares)
+    was, now = audience_names(before.visibility), audience_names(saved.visibility)
     told = {ChangeType.CANDIDATE_SHARED: now - was, ChangeType.CANDIDATE_WITHDRAWN: was - now}
     if outward(before) != outward(saved):
-        told[ChangeType.CANDIDATE_CHANGED] = audiences(saved.visibility.shares, tx.now) & was
+        told[ChangeType.CANDIDATE_CHANGED] = audiences(saved.visibility, tx.now) & was
     for change, those in told.items():
         tell(change, Subject.CANDIDATE, saved.id, saved.version, those, tx)
     if saved.engaged and saved.visibility != before.visibility:
@@ -37,12 +37,12 @@ async def follow(candidate: Candidate, tx: Transaction) -> None:
     for application in await tx.applications.all_of([candidate.id]):
         if application.visibility != candidate.visibility:
             moved = tx.applications.save(application, replace(application, visibility=candidate.visibility))
-            was, now = audience_names(applications.opening_shares(application)), audience_names(applications.opening_shares(moved))
+            was, now = audience_names(applications.seen_by(application)), audience_names(applications.seen_by(moved))
             tell(ChangeType.APPLICATION_CHANGED, Subject.APPLICATION, moved.id, moved.version, now - was, tx)
             tell(ChangeType.APPLICATION_WITHDRAWN, Subject.APPLICATION, moved.id, moved.version, was - now, tx)
     for placement in await tx.placements.all_of(candidate.id):
         if placement.visibility != candidate.visibility:
             kept = tx.placements.save(placement, replace(placement, visibility=candidate.visibility))
-            was, now = audience_names(placements.opening_shares(placement)), audience_names(placements.opening_shares(kept))
+            was, now = audience_names(placements.seen_by(placement)), audience_names(placements.seen_by(kept))
             tell(ChangeType.PLACEMENT_CONFIRMED, Subject.PLACEMENT, kept.id, kept.version, now - was, tx)
             tell(ChangeType.PLACEMENT_WITHDRAWN, Subject.PLACEMENT, kept.id, kept.version, was - now, tx)
