@@ -28,7 +28,13 @@ def apps() -> dict[str, FastAPI]:
         for service in parts.SERVICES:
             settings_class = _settings_of(importlib.import_module(f"{service.module}.settings"))
             told: dict[str, Any] = dict.fromkeys(service.directories, place) | {name: "http://127.0.0.1:1" for name in settings_class.model_fields if name.endswith("_url")}
-            told |= {"mongo_url": f"mongodb://127.0.0.1:1/{service.name}", "trusted_keys": place / "trusted", "port": 0, "environment": "development", "_secrets_dir": place / service.name}
+            told |= {
+                "mongo_url": f"mongodb://127.0.0.1:1/{service.name}",
+                "trusted_keys": place / "trusted",
+                "port": 0,
+                "environment": "development",
+                "_secrets_dir": place / service.name,
+            }
             made[service.name] = importlib.import_module(f"{service.module}.app").create_app(settings_class(**told))
     return made
 
@@ -56,4 +62,5 @@ def docs() -> int:
 
 
 def _settings_of(module: Any) -> type[Settings]:
-    return next(found for found in vars(module).values() if isinstance(found, type) and issubclass(found, Settings) and found is not Settings)
+    members: list[Any] = list(vars(module).values())
+    return next(found for found in members if isinstance(found, type) and issubclass(found, Settings) and found is not Settings)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import aiohttp
 
@@ -15,13 +15,14 @@ from ops import home, parts
 
 R = TypeVar("R")
 PATIENCE_SECONDS = 40.0
+ACCEPTED = (200, 201, 202)
 
 
 class Unexpected(Exception):
     """An answer that the story does not expect; the problem's own words are shown."""
 
     def __init__(self, what: str, status: int, answer: Any) -> None:
-        told = answer if isinstance(answer, dict) else {}
+        told: Mapping[str, Any] = cast("Mapping[str, Any]", answer) if isinstance(answer, dict) else {}
         super().__init__(f"{what}: {status} {told.get('code', '')} {told.get('title', '')} {told.get('detail', '')}".strip())
 
 
@@ -40,7 +41,7 @@ class Door:
         self._addresses = parts.addresses()
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Door:
+    async def __aenter__(self) -> Self:
         """Open."""
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         return self
@@ -85,7 +86,7 @@ class Caller:
             more.setdefault("idempotency-key", str(uuid.uuid4()))
         return await self._door.send(self._host, method, path, self._headers | more, body)
 
-    async def do(self, method: str, path: str, body: Any = None, *, expect: Sequence[int] = (200, 201, 202), **headers: str) -> Any:
+    async def do(self, method: str, path: str, body: Any = None, *, expect: Sequence[int] = ACCEPTED, **headers: str) -> Any:
         """The body of an expected answer; Unexpected otherwise."""
         answer = await self.ask(method, path, body, **headers)
         if answer.status not in expect:
@@ -98,7 +99,7 @@ class Caller:
 
     async def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """POST."""
-        return await self.do("POST", path, body, **headers)
+        return await self.do("POST", path, body, expect=ACCEPTED, **headers)
 
     async def every(self, path: str) -> list[dict[str, Any]]:
         """All items of a list, page by page."""

@@ -21,22 +21,22 @@ def published() -> dict[str, type[Event]]:
 
 def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value") -> Any:
     """A plain value of this JSON schema."""
-    definitions = definitions or schema.get("$defs", {})
+    known: Mapping[str, Any] = definitions or schema.get("$defs", {})
     if "$ref" in schema:
-        return sample(definitions[str(schema["$ref"]).rpartition("/")[2]], definitions, name)
+        return sample(known[str(schema["$ref"]).rpartition("/")[2]], known, name)
     if "anyOf" in schema:
-        return sample(schema["anyOf"][0], definitions, name)
+        return sample(schema["anyOf"][0], known, name)
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type")
     if kind == "object" and "properties" in schema:
-        return {field: sample(inner, definitions, field) for field, inner in schema["properties"].items()}
+        return {field: sample(inner, known, field) for field, inner in schema["properties"].items()}
     if kind == "object":
         return {"premi": 1} if schema.get("additionalProperties", {}).get("type") == "integer" else {}
     if kind == "array":
-        return [sample(schema.get("items", {}), definitions, name)]
+        return [sample(schema.get("items", {}), known, name)]
     plain: dict[str, Any] = {"integer": max(1, schema.get("minimum", 1)), "boolean": True, "null": None}
     return plain.get(str(kind), _FORMATS.get(str(schema.get("format")), f"{name}-1"))
 

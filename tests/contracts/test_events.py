@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from chassis.catalog import breaking, unread
 from chassis.events import Aliased, Envelope, Inbound
@@ -36,7 +35,9 @@ def test_the_main_job_has_at_least_twenty_types() -> None:
 def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_name: str) -> None:
     assert (GOLDEN / f"{type_name}.json").exists(), f"{type_name}: write its golden sample with `python -m tests.contracts.golden` and commit it"
     problems = breaking(golden(type_name)["schema"], PUBLISHED[type_name].model_json_schema())
-    assert not problems, f"{type_name}: {'; '.join(problems)}. Readers of the old form would fail: publish a new major (.v2) and give readers an upcaster, or make the change additive with a default"
+    assert not problems, (
+        f"{type_name}: {'; '.join(problems)}. Readers of the old form would fail: publish a new major (.v2) and give readers an upcaster, or make the change additive with a default"
+    )
 
 
 def test_golden_samples_of_types_that_are_gone_are_still_read_or_marked_so() -> None:
@@ -53,7 +54,11 @@ def test_a_readers_own_copy_reads_the_golden_sample(service: str, kind: type[Inb
 
 @pytest.mark.parametrize("type_name", sorted(PUBLISHED))
 def test_an_event_carries_no_field_that_could_name_a_person(type_name: str) -> None:
-    fields = {field for schema in (PUBLISHED[type_name].model_json_schema(), *PUBLISHED[type_name].model_json_schema().get("$defs", {}).values()) for field in schema.get("properties", {})}
+    fields = {
+        field
+        for schema in (PUBLISHED[type_name].model_json_schema(), *PUBLISHED[type_name].model_json_schema().get("$defs", {}).values())
+        for field in schema.get("properties", {})
+    }
     assert not fields & set(FORBIDDEN)
 
 
@@ -77,17 +82,16 @@ def test_the_generated_documents_are_those_of_the_code(file: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda schema: schema["properties"].pop("a"), "field a was removed"),
-        (lambda schema: schema["properties"]["a"].update(type="integer"), "field a changed from string to integer"),
-        (lambda schema: schema["required"].remove("a"), "field a became optional"),
+        ({"properties": {"b": {"type": "integer"}}}, "field a was removed"),
+        ({"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}, "field a changed from string to integer"),
+        ({"required": []}, "field a became optional"),
     ],
 )
-def test_a_breaking_change_is_told_in_words(change: Any, problem: str) -> None:
-    schema = TypeAdapter(dict[str, str]).json_schema() | {"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a"]}
-    changed = json.loads(json.dumps(schema))
-    change(changed)
-    assert breaking(schema, changed) == [problem]
-    assert breaking(schema, json.loads(json.dumps(schema)) | {"properties": schema["properties"] | {"new": {"type": "string"}}}) == []
+def test_a_breaking_change_is_told_in_words_and_an_added_field_is_none(change: dict[str, Any], problem: str) -> None:
+    fields: dict[str, Any] = {"a": {"type": "string"}, "b": {"type": "integer"}}
+    schema: dict[str, Any] = {"properties": fields, "required": ["a"]}
+    assert breaking(schema, schema | change) == [problem]
+    assert breaking(schema, schema | {"properties": fields | {"new": {"type": "string"}}}) == []
 
 
 def test_a_sample_is_a_value_of_its_schema() -> None:

@@ -5,71 +5,17 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import jwt
-import psutil
 import pytest
 
-from ops import machine, parts
-from ops.home import ROOT
+from tests.place import BINA, Place, eventually
 
-BINA = ROOT / "bina"
-READY_SECONDS = 150.0  # far beyond what a quiet machine needs: tests run beside each other
 PARTS = ["mongod", "kafka", "training", "certification", "marketplace", "manpower", "gateway"]
 
 pytestmark = pytest.mark.timeout(400)
-
-
-class Place:
-    """A system of its own: directory and ports nobody else uses."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.port = free_block()
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("BINA_")} | {"BINA_DIR": str(home), "BINA_PORT": str(self.port)}
-
-    def bina(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([BINA, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=READY_SECONDS)
-
-    def status(self) -> dict[str, Any]:
-        return json.loads(self.bina("status", "--json").stdout)
-
-    def processes(self) -> list[psutil.Process]:
-        """Everything that runs for this place."""
-        found: list[psutil.Process] = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("BINA_DIR") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
-
-
-def free_block() -> int:
-    """The first of as many free ports in a row as the system takes."""
-    for _ in range(50):
-        first = machine.free_ports(1)[0]
-        if first > 65_000 - 20:
-            continue
-        try:
-            for port in range(first, first + parts.KAFKA_CONTROLLER.offset + 1):
-                machine.require_port(port, "test", "BINA_PORT")
-        except parts.Trouble:
-            continue
-        return first
-    raise AssertionError("no free ports")
-
-
-def eventually(holds: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to hold"
-        time.sleep(0.1)  # between two looks at another process
 
 
 @pytest.fixture

@@ -1,0 +1,20 @@
+"""One whole system for all system tests of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from tests.place import Place
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Generator[Place]:
+    """A system that is up."""
+    here = Place(tmp_path_factory.mktemp("system") / "bina")
+    up = here.bina("up", "--detach")
+    assert up.returncode == 0, up.stderr
+    yield here
+    here.bina("down")
+    assert here.processes() == []
