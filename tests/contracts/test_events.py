@@ -36,7 +36,7 @@ def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_na
     assert (GOLDEN / f"{type_name}.json").exists(), f"{type_name}: write its golden sample with `python -m tests.contracts.golden` and commit it"
     problems = breaking(golden(type_name)["schema"], PUBLISHED[type_name].model_json_schema())
     assert not problems, (
-        f"{type_name}: {'; '.join(problems)}. Readers of the old form would fail: publish a new major (.v2) and give readers an upcaster, or make the change additive with a default"
+        f"{type_name}: {'; '.join(problems)}. Old readers would fail: publish a new major (.v2) and give readers an upcaster, or make the change additive"
     )
 
 
