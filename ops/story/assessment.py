@@ -28,6 +28,7 @@ async def prepare_certification(story: Story) -> Facts:
             "description": "Mengelas pelat baja posisi di bawah tangan.",
             "criteria": "Semua unit dinyatakan kompeten oleh LSP.",
             "units": UNITS,
+            "asesi_per_assessor": 100,
         }
         await mine.post("/v1/schemes", {"lsp_id": lsp["lsp_id"], "scheme_ref": SCHEME} | terms)
     assessors = await mine.every("/v1/assessors")
@@ -43,7 +44,7 @@ async def prepare_certification(story: Story) -> Facts:
     venue = (
         venues[0]
         if venues
-        else await mine.post("/v1/venues", {"lsp_id": lsp["lsp_id"], "name": "TUK Sewaktu Las", "kind": "occasional", "places_per_day": 50, "scheme_refs": [SCHEME]})
+        else await mine.post("/v1/venues", {"lsp_id": lsp["lsp_id"], "name": "TUK Sewaktu Las", "kind": "occasional", "places_per_day": 500, "scheme_refs": [SCHEME]})
     )
     story.known["venue"] = venue["venue_id"]
     if not any(one["valid_from"] <= story.today.isoformat() <= one["valid_until"] for one in venue["verifications"]):

@@ -11,6 +11,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from ops import machine
 from tests.place import BINA, Place, eventually
 
 PARTS = ["mongod", "kafka", "training", "certification", "marketplace", "manpower", "gateway"]
