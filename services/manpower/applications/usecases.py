@@ -36,13 +36,12 @@ async def advance_application(application_id: str, to: State, reason: str, tx: T
     before = await tx.applications.get(application_id, if_match=if_match)
     side, actor = side_of(tx.caller.role), tx.caller.subject
     if (before.state, to) == (State.DRAFT, State.CONSENTED) and side is Side.OFFICER:
-        await _hold_candidate(before, tx)
         after = rules.consent(before, actor, tx.now)
     elif (before.state, to) == (State.CONSENTED, State.SUBMITTED) and side is Side.OFFICER:
-        await _hold_candidate(before, tx)
-        vacancy = await tx.vacancies.get(before.vacancy_id)
+        candidate, vacancy = await tx.candidates.get(before.candidate_id), await tx.vacancies.get(before.vacancy_id)
+        tx.candidates.hold(candidate)
         tx.vacancies.hold(vacancy)
-        after = _flagged(rules.submit(before, vacancy, actor, tx.now), await tx.candidates.get(before.candidate_id), vacancy, tx)
+        after = _flagged(rules.submit(before, vacancy, actor, tx.now), candidate, vacancy, tx)
     else:
         after = rules.step(before, to, side, actor, tx.now, reason)
     return save_told(before, after, tx)
@@ -93,10 +92,6 @@ def side_of(role: str) -> Side:
 def rekeyed(application: Application, candidate: Candidate, tx: Transaction) -> Application:
     """The application under the surviving ref of a merge."""
     return save_told(application, replace(application, candidate_id=candidate.id, visibility=candidate.visibility), tx)
-
-
-async def _hold_candidate(application: Application, tx: Transaction) -> None:
-    tx.candidates.hold(await tx.candidates.get(application.candidate_id))
 
 
 def _flagged(application: Application, candidate: Candidate, vacancy: Vacancy, tx: Transaction) -> Application:

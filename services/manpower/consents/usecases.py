@@ -60,8 +60,9 @@ async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
     )
     consent = rules.give(consent, candidate, recipient, tx.now)
     run_out = [share.consent_id for share in candidate.visibility.shares if (share.recipient, share.purpose) == (consent.recipient, consent.purpose)]
-    candidate = await end_consents(candidate, dict.fromkeys(run_out, Ending.EXPIRED), tx)
-    await tx.flush()
+    if run_out:
+        candidate = await end_consents(candidate, dict.fromkeys(run_out, Ending.EXPIRED), tx)
+        await tx.flush()
     given = tx.consents.add(consent)
     await keep(candidate, candidates.shared(candidate, given.share), tx)
     return given

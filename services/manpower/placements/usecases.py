@@ -29,8 +29,6 @@ async def place(application_id: str, terms: Terms, tx: Transaction) -> Placement
     tx.vacancy_slots.save(slots, filled.slots)
     if filled.vacancy != vacancy:
         tx.vacancies.save(vacancy, filled.vacancy)
-    else:
-        tx.vacancies.hold(vacancy)
     save_told(application, filled.application, tx)
     for before, after in filled.closed:
         save_told(before, after, tx)
