@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -18,7 +19,8 @@ from tests.marketplace.stage import KEY, Lapas
 async def service(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str) -> AsyncIterator[ServiceClient]:
     """The running service."""
     keys = Keys.make(tmp_path_factory.mktemp("keys"))
-    values = keys.settings("marketplace", mongo_url=mongo_url, database=f"test_{uuid4().hex[:20]}", kafka=kafka, sandbox_key=KEY)
+    driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
+    values = keys.settings("marketplace", mongo_url=mongo_url, database=f"test_{uuid4().hex[:20]}", kafka=kafka, driver=driver, sandbox_key=KEY)
     settings = MarketplaceSettings(**values)
     app = create_app(settings)
     async with running(app, keys, "marketplace") as client:

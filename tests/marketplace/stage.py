@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -58,6 +59,18 @@ class Lapas:
     async def as_service(self, use_case: Callable[[Transaction], Awaitable[R]]) -> R:
         """Run a use case as the service itself, as an event or job does."""
         return await Runner(self.engine, Cause(caller=system("marketplace"), correlation_id=new_id()))(use_case)
+
+    async def overtaken(self, use_case: Callable[[Transaction], Awaitable[R]], change: Callable[[], Awaitable[object]]) -> R:
+        """Run a use case as the service, and once, when it is about to commit, let the change commit first."""
+        overtakes = [change]
+
+        async def body(tx: Transaction) -> R:
+            result = await use_case(tx)
+            if overtakes:
+                await overtakes.pop()()
+            return result
+
+        return await self.as_service(body)
 
     async def stored(self, collection: str, **where: Any) -> list[Json]:
         """Documents as they are kept."""
@@ -138,7 +151,7 @@ class Lapas:
     async def check_out(self, cart_id: str) -> httpx2.Response:
         """Checkout of a guest."""
         contact = {"name": "Pembeli Contoh", "phone": "0812-0000-0000", "address": "Jalan Contoh 1"}
-        return await self.public.post("/v1/checkout", json={"cart_id": cart_id, "contact": contact})
+        return await self.public.post("/v1/checkout", json={"cart_id": cart_id, "contact": contact}, headers=patient())
 
     async def order(self, *quantities: int) -> Json:
         """A placed order with its charge open."""
@@ -146,7 +159,7 @@ class Lapas:
 
     async def command(self, order: Json, command: str) -> Json:
         """Make the sandbox do something."""
-        return await done(self.public.post(f"/v1/payments/sandbox/{order['id']}-1/{command}"))
+        return await done(self.public.post(f"/v1/payments/sandbox/{order['id']}-1/{command}", headers=patient()))
 
     async def paid_order(self, *quantities: int) -> Json:
         """A paid order."""
@@ -173,7 +186,7 @@ class Lapas:
             "currency": "IDR",
         } | changed
         body.setdefault("signature_key", midtrans.signature(body["order_id"], body["status_code"], body["gross_amount"], KEY))
-        return await self.public.post("/v1/payments/notifications/sandbox", content=json.dumps(body).encode())
+        return await self.public.post("/v1/payments/notifications/sandbox", content=json.dumps(body).encode(), headers=patient())
 
     async def txn(self, order: Json) -> str:
         """The gateway's id of an order's charge."""
@@ -212,6 +225,11 @@ async def done(answer: Awaitable[httpx2.Response]) -> Json:
     got = await answer
     assert got.status_code == 200, got.text
     return got.json()
+
+
+def patient() -> dict[str, str]:
+    """The deadline of a caller who waits a minute, on however slow a machine."""
+    return {"x-request-deadline": f"{time.time() + 60:.3f}"}
 
 
 def jakarta_today() -> date:

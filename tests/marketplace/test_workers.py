@@ -12,7 +12,12 @@ from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
 from chassis.kafka import KafkaProducer
 from chassis.testing import eventually
+from services.marketplace.batches import usecases as batches
+from services.marketplace.batches.rules import BatchId, BatchStateDiffers, NotAssigned, WorkLogId
+from services.marketplace.money import Rupiah
 from services.marketplace.workers import usecases as workers
+from services.marketplace.workers.rules import AssignmentId, WorkNotAllowed
+from services.marketplace.workshops.rules import WorkshopClosed, WorkshopId
 from tests.marketplace.stage import Json, Lapas, done, jakarta_today, made, together
 
 
@@ -183,3 +188,42 @@ async def test_what_comes_under_the_old_reference_after_a_merge_belongs_to_the_s
         await eventually(lambda: lapas.stored("workers", _id=new, eligible=True))
     assert await lapas.stored("workers", _id=old) == []
     assert (await made(place(lapas, old)))["participant_ref"] == new
+
+
+async def test_whatever_a_rule_depends_on_may_change_meanwhile_and_the_rule_then_sees_it(lapas: Lapas) -> None:
+    """Each command is overtaken, before its commit, by the change of something that it read and does not write."""
+    officer, today = lapas.as_("workshop_officer"), jakarta_today()
+    [person] = await lapas.employ(1)
+    batch = await made(officer.post("/v1/batches", json={"workshop_id": lapas.workshop["id"], "sku": lapas.sku, "qty_planned": 1, "material_cost_idr": 0}))
+    path = f"/v1/batches/{batch['id']}"
+    await done(officer.post(f"{path}/start"))
+    await made(officer.post("/v1/work-logs", json={"batch_id": batch["id"], "participant_ref": person, "work_units": 1, "worked_on": str(today)}))
+    await done(officer.post(f"{path}/quality-check"))
+    newcomer = f"ref-{new_id()}"
+    await lapas.as_service(lambda tx: workers.decide(newcomer, lapas.facility, today - timedelta(days=2), None, tx, eligible=True))
+
+    with pytest.raises(WorkNotAllowed):
+        await lapas.overtaken(
+            lambda tx: workers.assign(AssignmentId(new_id()), newcomer, WorkshopId(lapas.workshop["id"]), "tukang", today, today, tx),
+            lambda: lapas.as_service(lambda tx: workers.decide(newcomer, lapas.facility, today, None, tx, eligible=False)),
+        )
+    [place_of_person] = await lapas.stored("work_assignments", participant_ref=person)
+    await lapas.client.app.state.life.db.update("work_assignments", {"_id": place_of_person["_id"]}, {"$set": {"to_on": None}})
+    with pytest.raises(NotAssigned):
+        await lapas.overtaken(
+            lambda tx: batches.log_work(WorkLogId(new_id()), BatchId(batch["id"]), person, 1, today, tx),
+            lambda: lapas.client.app.state.life.db.update(
+                "work_assignments", {"_id": place_of_person["_id"]}, {"$set": {"to_on": str(today - timedelta(days=1)), "live": False}}
+            ),
+        )
+    await lapas.client.app.state.life.db.update("work_assignments", {"_id": place_of_person["_id"]}, {"$set": {"to_on": None, "live": True}})
+    with pytest.raises(BatchStateDiffers):
+        await lapas.overtaken(
+            lambda tx: batches.log_work(WorkLogId(new_id()), BatchId(batch["id"]), person, 1, today, tx),
+            lambda: done(officer.post(f"{path}/completion", json={"qty_good": 1})),
+        )
+    with pytest.raises(WorkshopClosed):
+        await lapas.overtaken(
+            lambda tx: batches.plan(BatchId(new_id()), WorkshopId(lapas.workshop["id"]), lapas.sku, 1, Rupiah(0), Rupiah(0), tx),
+            lambda: done(officer.post(f"/v1/workshops/{lapas.workshop['id']}/closure")),
+        )
