@@ -26,6 +26,7 @@ async def outside(stage: Stage, lsp: Lsp) -> Said:
     for path in paths:
         for accept in ("text/html", "application/json"):
             answer = await stage.anybody.get(path, headers={"accept": accept})
+            assert answer.status_code == 404 or answer.headers["x-robots-tag"].startswith("noindex"), path
             headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
             said.append((path, f"{path}\n{headers}\n{'' if answer.headers.get('content-type', '').startswith('application/problem') else answer.text}"))
     printed = await lsp.officer.get(f"/v1/certificates/{certificate['certificate_id']}/pdf")

@@ -18,6 +18,7 @@ from services.certification.lsps import rules, usecases
 from services.certification.lsps.rules import KeyPurpose, Kind, Licence, Lsp
 from services.certification.lsps.signer import Signer
 from services.certification.transaction import Run
+from services.certification.verifications.page import UNINDEXED
 
 router = APIRouter(tags=["LSP"])
 public = APIRouter(tags=["Penerbit"])
@@ -122,4 +123,4 @@ async def create_keys(lsp_id: str, request: Request, run: Run) -> LspBody:
 async def did_document(slug: str, run: Run) -> Response:
     """The issuer's DID document (did:web)."""
     document = rules.did_document(await run(partial(usecases.issuer, slug)))
-    return JSONResponse(document, headers={"cache-control": "public, max-age=300"}, media_type="application/did+json")
+    return JSONResponse(document, headers={**UNINDEXED, "cache-control": "public, max-age=300"}, media_type="application/did+json")

@@ -64,8 +64,9 @@ class VerifyResultBody(BaseModel):
 
 
 @public.post("/v1/verifications", summary="Periksa dokumen sertifikat", openapi_extra=_DOCUMENT)
-async def verify_document(request: Request, run: Run) -> VerifyResultBody:
+async def verify_document(request: Request, response: Response, run: Run) -> VerifyResultBody:
     """Whether this document holds. Well-formed JSON is always answered with 200; what it says of itself is believed only as far as it is proved."""
+    response.headers.update({**page.UNINDEXED, "cache-control": "no-store"})
     document = reading.document(await web.whole_body(request, limit=reading.MOST_BYTES))
     return VerifyResultBody.of(await run(partial(usecases.verify_document, document)))
 

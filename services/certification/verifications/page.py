@@ -27,13 +27,12 @@ ul{margin:0;padding-left:1.1rem}code{font-size:.9em}"""
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _NO = frozenset({Status.INVALID, Status.REVOKED, Status.REPLACED, Status.UNKNOWN_ISSUER})
 
+UNINDEXED: Mapping[str, str] = {"referrer-policy": "no-referrer", "x-content-type-options": "nosniff", "x-robots-tag": "noindex, nofollow"}
 HEADERS: Mapping[str, str] = {
+    **UNINDEXED,
     "cache-control": "no-store",
     "content-security-policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
     "vary": "accept",
-    "x-content-type-options": "nosniff",
-    "x-robots-tag": "noindex, nofollow",
 }
 
 
