@@ -193,8 +193,8 @@ async def on_certificate_reinstated(event: CertificateReinstated, tx: Transactio
 
 
 async def on_work_logged(event: WorkLogged, tx: Transaction) -> None:
-    """A month's total in a workshop, told under the ref by which the workshop knew the person."""
-    entry = WorkMonth(source=event.meta.key, workshop_id=event.workshop_id, month=event.month, unit_kind=event.unit_kind, units_total=event.units_total, told=_told(event))
+    """A month's total in a workshop."""
+    entry = WorkMonth(workshop_id=event.workshop_id, month=event.month, unit_kind=event.unit_kind, units_total=event.units_total, told=_told(event))
     await candidates.log_work(event.participant_ref, entry, tx)
 
 

@@ -26,8 +26,8 @@ def movement(minute: int, custody: Custody = Custody.INSIDE, facility: str = "LP
     return Movement(candidate_id=person, facility_id=facility, custody=custody, kind="new", effective_on=date(2026, 1, 1), told=told, admitted_at=told.at if admission else None)
 
 
-def work(minute: int, units: int, *, source: str = "person-1", month: str = "2026-01", workshop: str = "w-1") -> WorkMonth:
-    return WorkMonth(source=source, workshop_id=workshop, month=month, unit_kind="hour", units_total=units, told=at(minute))
+def work(minute: int, units: int, *, month: str = "2026-01", workshop: str = "w-1") -> WorkMonth:
+    return WorkMonth(workshop_id=workshop, month=month, unit_kind="hour", units_total=units, told=at(minute))
 
 
 def course(number: int) -> Course:
@@ -85,11 +85,15 @@ def test_a_merge_into_somebody_unknown_keeps_what_was_known_under_the_surviving_
     assert (merged.id, merged.version, merged.skills) == ("person-2", 0, gone.skills)
 
 
-def test_a_merge_adds_the_work_of_both_refs_because_each_was_told_under_its_own() -> None:
-    one = rules.worked(given.candidate(), work(1, 30))
-    other = rules.worked(given.candidate(id="person-2"), work(1, 12, source="person-2"))
-    merged = rules.merged(one, other, "person-1")
-    assert [(each.units_total, each.months) for each in rules.experience(merged)] == [(42, 1)]
+@for_all(order=st.permutations([("person-1", 1, 30), ("person-2", 2, 12), ("person-2", 3, 42)]))
+def test_after_a_merge_the_survivors_total_counts_however_late_the_former_ones_come(order: list[tuple[str, int, int]]) -> None:
+    known = {ref: given.candidate(id=ref) for ref in ("person-1", "person-2")}
+    for ref, minute, units in order[:2]:
+        known[ref] = rules.worked(known[ref], work(minute, units))
+    survivor = rules.merged(known["person-2"], known["person-1"], "person-2")
+    for _, minute, units in order[2:]:
+        survivor = rules.worked(survivor, work(minute, units))
+    assert [each.units_total for each in rules.experience(survivor)] == [42]
 
 
 @pytest.mark.scenario("P13/movements")

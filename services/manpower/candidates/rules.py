@@ -156,9 +156,8 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkMonth:
-    """Work in one workshop in one month: the whole total, told anew with each change. `source` is the person's ref as the workshop knew it."""
+    """Work in one workshop in one month: the whole total, told anew with each change and, for the survivor, with a merge."""
 
-    source: str
     workshop_id: str
     month: str
     unit_kind: str
@@ -374,5 +373,5 @@ def _with_skill(candidate: Candidate, skill: Skill) -> Candidate:
     return candidate if skills == candidate.skills else replace(candidate, skills=skills)
 
 
-def _work_key(entry: WorkMonth) -> tuple[str, str, str, str]:
-    return (entry.source, entry.workshop_id, entry.month, entry.unit_kind)
+def _work_key(entry: WorkMonth) -> tuple[str, str, str]:
+    return (entry.workshop_id, entry.month, entry.unit_kind)
