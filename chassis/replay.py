@@ -17,7 +17,8 @@ from chassis.kafka import Record
 from chassis.mongo import Document, Mongo
 from chassis.outbox import record
 from chassis.runner import Runner
-from chassis.unit_of_work import Store, Transaction
+from chassis.store import Store
+from chassis.unit_of_work import Transaction
 
 PAGE = 500
 

@@ -16,7 +16,8 @@ from chassis import mongo, telemetry
 from chassis.errors import Busy, Conflict, Duplicate, KeyReused
 from chassis.ids import utc_now
 from chassis.mongo import DuplicateKey, KeyedLocks, Mongo, TransactionConflict
-from chassis.unit_of_work import AgainWithout, Cause, Store, Transaction
+from chassis.store import Store
+from chassis.unit_of_work import AgainWithout, Cause, Transaction
 
 Tx = TypeVar("Tx", bound=Transaction)
 R = TypeVar("R")

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from chassis import audit, inbox, outbox, runner
 from chassis.mongo import Document, Index, Lease, Mongo
-from chassis.unit_of_work import Store, Transaction
+from chassis.store import Store
+from chassis.unit_of_work import Transaction
 
 _KINDS: dict[Any, list[str]] = {str: ["string"], int: ["int", "long"], bool: ["bool"], datetime: ["date"], date: ["string"], bytes: ["binData"]}
 

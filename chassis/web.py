@@ -30,7 +30,8 @@ from chassis.jobs import Job
 from chassis.lifetime import Lifetime
 from chassis.runner import DEFAULT_SECONDS, Engine, Repeat, Runner
 from chassis.settings import Settings
-from chassis.unit_of_work import Aggregate, Cause, Transaction
+from chassis.store import Aggregate
+from chassis.unit_of_work import Cause, Transaction
 
 MIB = 1024 * 1024
 MAX_BODY = 32 * MIB

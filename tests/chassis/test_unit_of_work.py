@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import ClassVar, cast
 
 import pytest
 
@@ -17,6 +17,7 @@ from chassis.ids import new_id
 from chassis.mongo import Driver, DuplicateKey, KeyedLocks, Lease, Mongo, MongoError
 from chassis.runner import Engine, Runner
 from chassis.schemas import Migration
+from chassis.store import Store
 from chassis.testing import Keys
 from chassis.unit_of_work import Cause
 from tests.chassis.shop import Jar, JarFilled, JarFull, Transaction, fill_jar, make_jar
@@ -238,3 +239,18 @@ async def test_a_migration_goes_on_behind_its_last_page_after_a_crash_and_runs_o
     for _ in range(2):
         await schemas.migrate(db, [Migration("pages", step)], "a")
     assert {row["times"] for row in await db.find("pages", {})} == {1}
+
+
+def test_a_kind_with_a_field_that_the_chassis_uses_in_documents_is_refused() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Box:
+        id: str
+        held: int = 0
+        version: int = 0
+
+    with pytest.raises(TypeError, match="held"):
+
+        class Boxes(Store[Box]):  # pyright: ignore[reportUnusedClass]
+            kind = Box
+            collection = "boxes"
+            scope: ClassVar = {"public": ""}

@@ -1,0 +1,305 @@
+"""How aggregates of one kind are kept: mapping, the caller's scope, queries, pages, buffered writes. Not here: which queries a service has, and when things are written."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, overload
+
+from pydantic import TypeAdapter
+
+from chassis.auth import EVERYTHING
+from chassis.errors import Malformed, NotFound, VersionDiffers
+from chassis.events import Event
+from chassis.mongo import Document, Filter, Index, Sort
+
+if TYPE_CHECKING:
+    from chassis.unit_of_work import Transaction
+
+OWN_FIELDS = frozenset({"held", "schema"})
+
+
+class Aggregate(Protocol):
+    """A frozen dataclass with an id and a version (0 = never stored)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+
+
+A = TypeVar("A", bound=Aggregate)
+S = TypeVar("S", bound="Store[Any]")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[A]):
+    """One page of a list; `next_cursor` is None on the last."""
+
+    items: list[A]
+    next_cursor: str | None
+
+
+class CursorInvalid(Malformed):
+    """A cursor that we did not make for this list."""
+
+    title = "Penanda halaman (cursor) tidak dikenali"
+    field = "cursor"
+
+
+class StoreOf(Generic[S]):
+    """Lists a store in a service's Transaction: `tx.<name>` is the store bound to that transaction."""
+
+    def __init__(self, kind: type[S]) -> None:
+        self.kind = kind
+
+    @overload
+    def __get__(self, instance: None, owner: type[Transaction]) -> Self: ...
+    @overload
+    def __get__(self, instance: Transaction, owner: type[Transaction]) -> S: ...
+    def __get__(self, instance: Transaction | None, owner: type[Transaction]) -> Self | S:
+        """The store of this transaction."""
+        return self if instance is None else instance.store(self.kind)
+
+
+class Store(Generic[A]):
+    """How aggregates of one kind are kept. Subclasses name the kind, the collection, the claims that filter it, and their queries by intent."""
+
+    kind: ClassVar[type[Any]]
+    collection: ClassVar[str]
+    unknown: ClassVar[type[NotFound]] = NotFound
+    scope: ClassVar[Mapping[str, str]]
+    indexes: ClassVar[tuple[Index, ...]] = ()
+    schema: ClassVar[int] = 1
+    secret: ClassVar[frozenset[str]] = frozenset()
+    awaited: ClassVar[bool] = False
+    audited: ClassVar[bool] = True
+    _adapter: ClassVar[TypeAdapter[Any]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "kind" in cls.__dict__:
+            if taken := OWN_FIELDS & cls.kind.__dataclass_fields__.keys():
+                message = f"{cls.kind.__name__}: {', '.join(sorted(taken))} is a name of the chassis' own in every document"
+                raise TypeError(message)
+            cls._adapter = TypeAdapter(cls.kind)
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+
+    # Reading
+
+    async def get(self, id_: str, *, if_match: int | None = None, scoped: bool = True) -> A:
+        """The aggregate of this id in the caller's scope; raises `unknown`, or VersionDiffers when `if_match` is another version."""
+        found = await self.seek(id_, scoped=scoped)
+        if found is None:
+            raise self.unknown
+        if if_match is not None and found.version != if_match:
+            raise VersionDiffers(current_version=found.version)
+        return found
+
+    async def seek(self, id_: str, *, scoped: bool = True) -> A | None:
+        """The aggregate of this id, or None when there is none in the caller's scope."""
+        known = self.tx.known(self.collection, id_)
+        if known is None:
+            document = await self.tx.db.find_one(self.collection, {"_id": id_}, session=self.tx.session)
+            self.tx.learn(self.collection, id_, None if document is None else self.aggregate(document))
+            known = self.tx.known(self.collection, id_)
+        found = known.aggregate if known else None
+        return found if found is not None and (not scoped or self._sees(found)) else None
+
+    async def many(self, ids: Iterable[str], *, scoped: bool = True) -> dict[str, A]:
+        """The aggregates of these ids that exist in the caller's scope, by id, in one read."""
+        wanted = list(dict.fromkeys(ids))
+        if missing := [id_ for id_ in wanted if self.tx.known(self.collection, id_) is None]:
+            documents = {document["_id"]: document for document in await self.tx.db.find(self.collection, {"_id": {"$in": missing}}, session=self.tx.session)}
+            for id_ in missing:
+                self.tx.learn(self.collection, id_, self.aggregate(documents[id_]) if id_ in documents else None)
+        found = {id_: known.aggregate for id_ in wanted if (known := self.tx.known(self.collection, id_)) and known.aggregate is not None}
+        return {id_: aggregate for id_, aggregate in found.items() if not scoped or self._sees(aggregate)}
+
+    async def first(self, where: Filter, *, sort: Sort = (), scoped: bool = True) -> A | None:
+        """The first aggregate that matches."""
+        found = await self.find(where, sort=sort, limit=1, scoped=scoped)
+        return found[0] if found else None
+
+    async def find(self, where: Filter, *, sort: Sort = (), limit: int | None = None, scoped: bool = True) -> list[A]:
+        """All aggregates that match, in the caller's scope."""
+        narrowed = self._narrowed(where, scoped=scoped)
+        if narrowed is None:
+            return []
+        if self.tx.is_dirty(self.collection):
+            await self.tx.flush_collection(self.collection)
+        found: list[A] = []
+        for document in await self.tx.db.find(self.collection, narrowed, sort=sort, limit=limit or 0, session=self.tx.session):
+            if self.tx.known(self.collection, document["_id"]) is None:
+                self.tx.learn(self.collection, document["_id"], self.aggregate(document))
+            known = self.tx.known(self.collection, document["_id"])
+            if known and known.aggregate is not None:
+                found.append(known.aggregate)
+        return found
+
+    async def count(self, where: Filter, *, scoped: bool = True) -> int:
+        """How many match, in the caller's scope."""
+        narrowed = self._narrowed(where, scoped=scoped)
+        if narrowed is None:
+            return 0
+        if self.tx.is_dirty(self.collection):
+            await self.tx.flush_collection(self.collection)
+        return await self.tx.db.count(self.collection, narrowed, session=self.tx.session)
+
+    async def page(self, where: Filter, *, sort: tuple[str, int] = ("_id", 1), cursor: str | None = None, limit: int = 50, scoped: bool = True) -> Page[A]:
+        """One page of what matches, ordered by one field and then by id; `cursor` is the last page's `next_cursor`."""
+        name, direction = sort
+        past: Document = {}
+        if cursor is not None:
+            value, last = _open_cursor(cursor, f"{self.collection}/{name}/{direction}")
+            beyond = "$gt" if direction == 1 else "$lt"
+            past = {"_id": {beyond: last}} if name == "_id" else {"$or": [{name: {beyond: value}}, {name: value, "_id": {beyond: last}}]}
+        order = [("_id", direction)] if name == "_id" else [(name, direction), ("_id", direction)]
+        found = await self.find({"$and": [dict(where), past]} if past else where, sort=order, limit=limit + 1, scoped=scoped)
+        if len(found) <= limit:
+            return Page(found, None)
+        last_one = found[limit - 1]
+        value = last_one.id if name == "_id" else self.document(last_one).get(name)
+        return Page(found[:limit], _seal_cursor(value, last_one.id, f"{self.collection}/{name}/{direction}"))
+
+    # Writing
+
+    def add(self, aggregate: A, events: Sequence[Event] = (), *, scoped: bool = True) -> A:
+        """Insert it as version 1. What the caller's claims would not show cannot be made; `scoped=False` is for what a command makes outside them."""
+        if scoped and not self._in_scope(aggregate):
+            raise self.unknown
+        added = cast("A", replace(cast("Any", aggregate), version=1))
+        self.tx.write(self, added, "insert", None, events)
+        if self.awaited:
+            self.tx.added.append(added.id)
+        return added
+
+    def save(self, before: A, after: A, events: Sequence[Event] = ()) -> A:
+        """Replace `before` by `after` as the next version; returns it as saved."""
+        saved = cast("A", replace(cast("Any", after), version=before.version + 1))
+        self.tx.write(self, saved, "replace", before, events)
+        return saved
+
+    def remove(self, aggregate: A, events: Sequence[Event] = ()) -> None:
+        """Delete it."""
+        self.tx.write(self, replace(cast("Any", aggregate), version=aggregate.version + 1), "delete", aggregate, events)
+
+    def hold(self, aggregate: A) -> None:
+        """Make this transaction conflict with every change of a document that its rule depends on and does not change itself (write skew)."""
+        self.tx.hold(self.collection, aggregate.id)
+
+    # Mapping
+
+    def document(self, aggregate: A) -> Document:
+        """The document of an aggregate."""
+        document = cast("Document", self._adapter.dump_python(aggregate))
+        return {"_id": document.pop("id"), "schema": self.schema} | document
+
+    def aggregate(self, document: Document) -> A:
+        """The aggregate of a document."""
+        return self._adapter.validate_python({name: value for name, value in document.items() if name != "_id" and name not in OWN_FIELDS} | {"id": document["_id"]})
+
+    def verb(self, write: str, before: A | None) -> str:
+        """What an audit row calls this write."""
+        return f"{self.collection}.{'added' if before is None else 'removed' if write == 'delete' else 'changed'}"
+
+    def changes(self, before: A | None, after: A) -> Document:
+        """The changed fields for the audit row: old and new value, but only the names of secret ones."""
+        if before is None:
+            return {"version": after.version}
+        changed = [name for name in self._names() if name != "version" and getattr(before, name) != getattr(after, name)]
+        plain = {name: [_plain(getattr(before, name)), _plain(getattr(after, name))] for name in changed if name not in self.secret}
+        return {"version": after.version, "changed": sorted(changed), "values": plain}
+
+    @classmethod
+    def _names(cls) -> tuple[str, ...]:
+        return tuple(cls.kind.__dataclass_fields__)
+
+    # Scope
+
+    def narrowing(self) -> Filter | None:
+        """A second gate beside `scope`, for callers that scope narrows: a filter on every query, None = nothing is seen. Override with `admits`."""
+        return {}
+
+    def admits(self, aggregate: A) -> bool:
+        """The second gate for one aggregate."""
+        del aggregate
+        return True
+
+    def _narrowed(self, where: Filter, *, scoped: bool) -> Filter | None:
+        if not scoped or self.tx.caller.system:
+            return where
+        scope, narrowing = self._scope(), self.narrowing()
+        if scope is None or narrowing is None:
+            return None
+        parts = [dict(part) for part in (where, scope, narrowing) if part]
+        return {"$and": parts} if len(parts) > 1 else parts[0] if parts else {}
+
+    def _scope(self) -> Document | None:
+        """The filter that the caller's claims make; None when they show nothing."""
+        caller = self.tx.caller
+        if caller.system or "public" in self.scope:
+            return {}
+        held = [(caller.claims[claim], path) for claim, path in self.scope.items() if caller.claims.get(claim)]
+        if not held:
+            return None
+        return {path: {"$in": sorted(values)} for values, path in held if EVERYTHING not in values}
+
+    def _sees(self, aggregate: A) -> bool:
+        return self._in_scope(aggregate) and (self.tx.caller.system or self.admits(aggregate))
+
+    def _in_scope(self, aggregate: A) -> bool:
+        scope = self._scope()
+        return scope is not None and all(_at(aggregate, path) & set(allowed["$in"]) for path, allowed in scope.items())
+
+
+def _at(aggregate: Any, path: str) -> set[str]:
+    values = [aggregate]
+    for name in path.split("."):
+        values = [
+            inner
+            for value in values
+            for inner in _listed(cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else aggregate.id if name == "_id" else getattr(value, name))
+        ]
+    return {str(value) for value in values}
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, (tuple, list, frozenset)):
+        return list(cast("Iterable[Any]", value))
+    return [] if value is None else [value]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, bool, datetime, type(None))) and not isinstance(value, Enum) else str(value)[:200]
+
+
+def _seal_cursor(value: Any, last: str, list_name: str) -> str:
+    plain = (
+        {"d": value.isoformat()}
+        if isinstance(value, datetime)
+        else {"v": value.value if isinstance(value, Enum) else value if isinstance(value, (str, int, type(None))) else str(value)}
+    )
+    return base64.urlsafe_b64encode(json.dumps([list_name, plain, last], separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _open_cursor(cursor: str, list_name: str) -> tuple[Any, str]:
+    try:
+        named, plain, last = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if named != list_name or not isinstance(last, str):
+            raise CursorInvalid
+        value = datetime.fromisoformat(plain["d"]) if "d" in plain else plain["v"]
+        if not isinstance(value, (str, int, datetime, type(None))):
+            raise CursorInvalid
+    except (ValueError, KeyError, TypeError):
+        raise CursorInvalid from None
+    return value, last
+
+
+__all__ = ["Aggregate", "CursorInvalid", "Index", "Page", "Store", "StoreOf"]
