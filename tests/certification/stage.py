@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -82,7 +83,13 @@ class Ground:
         keys = Keys.make(place / "trusted")
         training = Training(keys)
         async with training.answering():
-            own: Json = {"name_key": "22" * 32, "keys_dir": place / "issuers", "training_url": training.url, "tick_seconds": 1}
+            own: Json = {
+                "name_key": "22" * 32,
+                "keys_dir": place / "issuers",
+                "training_url": training.url,
+                "tick_seconds": 1,
+                "driver": os.environ.get("BINA_MONGO_DRIVER", "motor"),
+            }
             settings = CertificationSettings(**keys.settings("certification", mongo_url=mongo_url, database=f"test_{uuid4().hex[:20]}", kafka=kafka, **own))
             yield cls(keys, settings, training)
             cleaner = Mongo(settings.mongo_url.get_secret_value(), settings.namespace.rstrip("."), settings.mongo_driver)
