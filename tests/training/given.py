@@ -79,13 +79,13 @@ async def sample_facilities(client: ServiceClient) -> None:
         await facility(client, code, mapping=mapping.facility_id)
 
 
-def rows(facility_id: str, people: Mapping[str, Mapping[str, str]]) -> bytes:
-    """A list of people as Lapas Tanjungpandan writes it: {source_ref: {heading: value}}, the usual values where nothing is said."""
+def rows(facility_id: str, people: Mapping[str, Mapping[str, str]], number: str = "") -> bytes:
+    """A list of people as Lapas Tanjungpandan writes it: {source_ref: {heading: value}}, the usual values where nothing is said. `number` fills the column that is not read."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, HEADINGS, delimiter=";", lineterminator="\r\n")
+    writer = csv.DictWriter(text, ("No", *HEADINGS), delimiter=";", lineterminator="\r\n")
     writer.writeheader()
     for ref, said in people.items():
-        writer.writerow({"ID WBP": ref, "Nama Lengkap": f"Uji {ref}", "Kode UPT": facility_id} | USUAL | dict(said))
+        writer.writerow({"No": number, "ID WBP": ref, "Nama Lengkap": f"Uji {ref}", "Kode UPT": facility_id} | USUAL | dict(said))
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -142,7 +142,7 @@ class Place:
             else:
                 self.people[ref] = self.people.get(ref, {}) | dict(said)
         self.taken_at += timedelta(days=1)
-        snapshot = await upload(self.client, self.facility_id, rows(self.facility_id, self.people), self.taken_at.isoformat())
+        snapshot = await upload(self.client, self.facility_id, rows(self.facility_id, self.people, str(self.taken_at.date())), self.taken_at.isoformat())
         self.refs |= await references(self.officer, self.facility_id)
         return snapshot
 

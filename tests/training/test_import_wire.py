@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +24,11 @@ class Imported:
 
 
 @pytest.fixture(scope="module")
-async def imported(service: ServiceClient) -> AsyncIterator[Imported]:
+async def imported(service: ServiceClient) -> Imported:
     await given.sample_facilities(service)
     answers = [await given.upload(service, file["facility"], (SNAPSHOTS / file["path"]).read_bytes(), file["taken_at"]) for file in FILES]
     people = await given.database(service).find("participants", {})
-    yield Imported(service, answers, {person["_id"]: person["source_ref"] for person in people})
+    return Imported(service, answers, {person["_id"]: person["source_ref"] for person in people})
 
 
 def answer_of(imported: Imported, file: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class AttendanceUnknown(NotFound):
     title = "Catatan presensi tidak ditemukan"
 
 
-class NotAPeserta(Refused):
+class NotInSession(Refused):
     title = "Enrolmen ini bukan peserta sesi tersebut"
     field = "enrolment_id"
 

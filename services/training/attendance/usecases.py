@@ -8,7 +8,7 @@ from datetime import datetime
 
 from chassis.unit_of_work import Page
 from services.training.attendance import rules
-from services.training.attendance.rules import Attendance, Mark, NotAPeserta, Reason
+from services.training.attendance.rules import Attendance, Mark, NotInSession, Reason
 from services.training.enrolments.rules import Enrolment
 from services.training.inbox_items import rules as items
 from services.training.inbox_items import usecases as inbox
@@ -60,10 +60,10 @@ async def mark_session(session_id: str, marks: Sequence[tuple[str, Mark]], tx: T
     for enrolment_id, mark in marks:
         enrolment = enrolments.get(enrolment_id)
         if enrolment is None or enrolment.class_id != session.class_id:
-            raise NotAPeserta
+            raise NotInSession
         record = known.get(rules.attendance_id(enrolment_id, session.id))
         if record is None and (not enrolment.live or session.held_on < enrolment.starts_on):
-            raise NotAPeserta
+            raise NotInSession
         tx.enrolments.hold(enrolment)
         known[rules.attendance_id(enrolment_id, session.id)] = await _mark(record, enrolment, session, mark, tx)
     return session

@@ -73,7 +73,7 @@ def read(data: bytes, layout: Layout) -> Sheets:
     """All listed rows of the file. NotASnapshot when it cannot be read, is empty, or is larger than any real one."""
     result: Sheets = {"rows": [], "missing": [], "facilities": []}
     tables = list(_csv(data, layout)) if layout["format"] == "csv" else list(_xlsx(data, layout))
-    if not any(cells for _, table in tables for cells in table):
+    if not any(cell for _, table in tables for cells in table for cell in cells):
         raise NotASnapshot("empty")
     for sheet, table in tables:
         _collect(sheet, table, layout, result)

@@ -36,7 +36,7 @@ from services.training.snapshots.rules import Chunk, ChunkKind, Guard, GuardsRef
 from services.training.transaction import Transaction
 from services.training.vault import Vault
 
-ROWS_PER_CHUNK, RAW_PER_CHUNK, MISSING_FIRST = 50, 500, 1_000_000
+ROWS_PER_CHUNK, RAW_PER_CHUNK, MISSING_FIRST = 100, 500, 1_000_000
 APPLY = "apply-snapshots"
 _LISTED: TypeAdapter[list[Listed]] = TypeAdapter(list[Listed])
 log = telemetry.log(__name__)
