@@ -31,8 +31,10 @@ def down() -> None:
 @app.command()
 def status(*, json: Json = False) -> None:
     """Tunjukkan keadaan setiap bagian."""
+    from ops import home
     from ops.status import status as run
 
+    home.follow_runner()
     raise typer.Exit(run(as_json=json))
 
 
@@ -70,6 +72,7 @@ def demo(*, json: Json = False) -> None:
         raise Trouble("Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up")
     from ops.demo import demo as run
 
+    home.follow_runner()
     raise typer.Exit(run(as_json=json))
 
 

@@ -110,6 +110,19 @@ def publish(state: dict[str, Any]) -> None:
     files.write(_runs() / "up.json", json.dumps(state))
 
 
+def told_to_run() -> dict[str, str]:
+    """The variables that say where this system's servers and ports are."""
+    return {name: value for name, value in os.environ.items() if name in {"BINA_PORT", "BINA_MONGO_URL", "BINA_KAFKA"} or (name.startswith("BINA_") and name.endswith("_PORT"))}
+
+
+def follow_runner() -> None:
+    """Take over what the running system was told, so that the other commands find it without being told again."""
+    if runner() is not None:
+        for name in told_to_run():
+            del os.environ[name]
+        os.environ.update(published().get("told", {}))
+
+
 def published() -> dict[str, Any]:
     """What the running system last told; empty when it told nothing."""
     try:

@@ -178,7 +178,7 @@ class Supervisor:
                 parts.KAFKA_CONTROLLER.port,
                 home.log_of("kafka"),
                 variable=parts.KAFKA.variable,
-                progress=lambda done, total: self._say(part, State.STARTING, f"mengunduh Kafka, sekali saja: {done} dari {total} berkas"),
+                progress=lambda done, total: self._say(part, State.STARTING, f"mengunduh Kafka, sekali saja: {done * 10 // total * 10}% dari {total} berkas"),
             )
             return running.process
 

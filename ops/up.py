@@ -56,7 +56,7 @@ async def _run(console: Console) -> int:
             def changed(seen: Sequence[Part]) -> None:
                 nonlocal told_ready
                 views = [view(part) for part in seen]
-                home.publish({"pid": os.getpid(), "parts": views, "addresses": parts.addresses()})
+                home.publish({"pid": os.getpid(), "parts": views, "told": home.told_to_run()})
                 shown.update(table(views), refresh=True)
                 if not told_ready and all(part.state is State.READY for part in seen):
                     told_ready = True

@@ -36,7 +36,9 @@ def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(place: P
             assert line, told
             told += line
 
+        del place.env["BINA_PORT"]  # what runs is found where it runs
         status = place.status()
+        assert status["addresses"]["staff"] == f"http://127.0.0.1:{place.port}"
         assert [part["name"] for part in status["parts"]] == PARTS
         assert all(part["ready"] and part["version"] and part["address"] for part in status["parts"])
         assert {"consumer_lag", "outbox", "parked", "early", "addresses"} <= set(status)
