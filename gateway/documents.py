@@ -43,6 +43,7 @@ _PROBLEM: Document = {
         }
     },
 }
+_REFUSED = {status: {"$ref": "#/components/responses/problem"} for status in ("4XX", "5XX")}
 
 log = structlog.get_logger(__name__)
 
@@ -80,10 +81,14 @@ class Documents:
                 self._own[service] = await self._fetch(service)
             except ServiceAway:
                 log.warning("no document from a service, the last one serves", service=service)
-        document = merged(group, routes, self._own)
-        if group is Group.CERTIFICATE:
-            document = neutral(document)
+        document = shown(group, routes, self._own)
         return Shown(json.dumps(document, ensure_ascii=False).encode(), page(document).encode())
+
+
+def shown(group: Group, routes: Iterable[Route], own: Mapping[str, Mapping[str, Any]]) -> Document:
+    """The document of these routes as the group may see it."""
+    document = merged(group, routes, own)
+    return neutral(document) if group is Group.CERTIFICATE else document
 
 
 def merged(group: Group, routes: Iterable[Route], own: Mapping[str, Mapping[str, Any]]) -> Document:
@@ -92,19 +97,19 @@ def merged(group: Group, routes: Iterable[Route], own: Mapping[str, Mapping[str,
     schemas: Document = {}
     for route in routes:
         source = own.get(route.service, {})
-        operation = cast("Document", source.get("paths", {}).get(route.template, {}).get(route.method.lower(), {}))
-        found = cast("Document", _renamed(operation, route.service))
-        found["tags"] = [route.template.split("/")[2] if route.template.startswith("/v1/") else "sertifikat"]
-        found["security"] = [] if route.public else [{"token": []}]
-        found["responses"] = found.get("responses", {}) | {"4XX": _PROBLEM, "5XX": _PROBLEM}
-        found["operationId"] = f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', route.template)}"
-        paths.setdefault(route.template, {})[route.method.lower()] = found
-        _collect(found, route.service, cast("Document", source.get("components", {}).get("schemas", {})), schemas)
+        operation = _operation(route, cast("Document", source.get("paths", {}).get(route.template, {}).get(route.method.lower(), {})))
+        _collect(operation, route.service, cast("Document", source.get("components", {}).get("schemas", {})), schemas)
+        operation["responses"] |= _REFUSED
+        paths.setdefault(route.template, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": _TITLES[group], "version": "1"},
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": dict(sorted(schemas.items())), "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "responses": {"problem": _PROBLEM},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
     }
 
 
@@ -115,6 +120,19 @@ def neutral(document: Document) -> Document:
         return cleaned
     log.error("the certificate host's document holds a word of the deny list and is withheld")
     return {"openapi": "3.1.0", "info": {"title": _TITLES[Group.CERTIFICATE], "version": "1"}, "paths": {}}
+
+
+def _operation(route: Route, own: Document) -> Document:
+    """The service's operation as the door offers it."""
+    found = cast("Document", _renamed(own, route.service))
+    parameters = [one for one in cast("list[Document]", found.pop("parameters", [])) if route.method == "POST" or one["name"] != "idempotency-key"]
+    return found | {
+        "tags": [route.template.split("/")[2] if route.template.startswith("/v1/") else "sertifikat"],
+        "security": [] if route.public else [{"token": []}],
+        "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', route.template)}",
+        "responses": {status: answer for status, answer in found.get("responses", {}).items() if status != "422"},
+        **({"parameters": parameters} if parameters else {}),
+    }
 
 
 def _renamed(node: Any, service: str) -> Any:

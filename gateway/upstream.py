@@ -85,9 +85,11 @@ class Upstream:
             if crossing.routed.streaming and crossing.timeout is not None:
                 crossing.timeout.reschedule(None)
             await send({"type": "http.response.start", "status": response.status, "headers": list(headers.to_client(response.raw_headers, origin))})
-            async for chunk in response.content.iter_any():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            more = True
+            while more:
+                chunk = await response.content.readany()
+                more = not response.content.at_eof()
+                await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
 
 class _Upload:

@@ -74,8 +74,8 @@ class Tokens:
 
     async def _proved(self, token: str, chosen_grant: str) -> Identity:
         try:
-            header = jwt.get_unverified_header(token)
-            issuer = self._issuers.get(str(jwt.decode(token, options={"verify_signature": False}).get("iss", "")))
+            unproved = jwt.decode_complete(token, options={"verify_signature": False})
+            header, issuer = unproved["header"], self._issuers.get(str(unproved["payload"].get("iss", "")))
         except (jwt.InvalidTokenError, UnicodeError, ValueError):
             raise TokenRefused from None
         if issuer is None or not _header_is_plain(header, issuer):

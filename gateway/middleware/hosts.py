@@ -44,7 +44,9 @@ class HostGroups:
     def _address(self, scope: Scope) -> str:
         """The client's address: the last one in X-Forwarded-For that none of our own proxies has."""
         peer = str(scope["client"][0]) if scope["client"] else ""
-        chain = [peer, *(part.strip() for value in reversed(_forwarded(scope)) for part in reversed(value.split(",")))] if self._proxies else [peer]
+        if not self._proxies:
+            return peer
+        chain = [peer, *(part.strip() for value in reversed(_forwarded(scope)) for part in reversed(value.split(",")))]
         for address in chain:
             if not self._is_proxy(address):
                 return address

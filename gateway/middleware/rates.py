@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from limits.aio.storage import Storage
-from limits.aio.strategies import FixedWindowRateLimiter
 
 from gateway import passage
 from gateway.identity.caller import ANONYMOUS
@@ -26,19 +25,18 @@ class RateLimit:
     """Counts per subject and route in fixed windows. `storage` decides who shares the count; `clock` in epoch seconds."""
 
     def __init__(self, app: ASGIApp, storage: Storage, clock: Clock) -> None:
-        self.app, self._clock = app, clock
-        self._limiter = FixedWindowRateLimiter(storage)
+        self.app, self._storage, self._clock = app, storage, clock
         self._policies: dict[Route, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
         route = crossing.routed
         subject = f"@{crossing.address}" if crossing.known is ANONYMOUS else crossing.known.subject
-        allowed = await self._limiter.hit(route.rate, subject, route.permission)
-        window = await self._limiter.get_window_stats(route.rate, subject, route.permission)
-        wait = max(1, math.ceil(window.reset_time - self._clock()))
-        crossing.headers += [(b"ratelimit-policy", self._policy(route)), (b"ratelimit", f'"route";r={max(0, window.remaining)};t={wait}'.encode())]
-        if not allowed:
+        key = route.rate.key_for(subject, route.permission)
+        count = await self._storage.incr(key, route.rate.get_expiry())
+        wait = max(1, math.ceil(await self._storage.get_expiry(key) - self._clock()))
+        crossing.headers += [(b"ratelimit-policy", self._policy(route)), (b"ratelimit", f'"route";r={max(0, route.rate.amount - count)};t={wait}'.encode())]
+        if count > route.rate.amount:
             raise RateExceeded(wait)
         await self.app(scope, receive, send)
 

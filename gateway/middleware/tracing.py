@@ -33,7 +33,8 @@ class RequestIds:
         crossing.headers.append((b"x-request-id", crossing.request_id.encode()))
         outer = passage.header(scope, b"traceparent")
         context = telemetry.context_of(outer.decode()) if outer and _TRACEPARENT.fullmatch(outer) else None
-        with structlog.contextvars.bound_contextvars(request_id=crossing.request_id), self._tracer.start_as_current_span(scope["method"], context, trace.SpanKind.SERVER) as span:
+        structlog.contextvars.bind_contextvars(request_id=crossing.request_id)  # the server gives every request a task, and so a context, of its own
+        with self._tracer.start_as_current_span(scope["method"], context, trace.SpanKind.SERVER) as span:
             crossing.traceparent = telemetry.current_traceparent()
             await self.app(scope, receive, send)
             if span.is_recording():
