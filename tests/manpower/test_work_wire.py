@@ -247,6 +247,41 @@ async def test_an_employer_that_is_not_approved_offers_nothing(region: Region) -
     await refused(region.dinas().post("/v1/vacancies", json=body), 422, "agency_not_active")
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/vacancies", {"valid_until": "9999-12-31"}, "valid_until"),
+        ("/v1/vacancies", {"headcount": 1.5}, "headcount"),
+        ("/v1/vacancies", {"headcount": "1"}, "headcount"),
+        ("/v1/vacancies", {"wage_band": {"from_idr": 1.0, "to_idr": 2}}, "wage_band.from_idr"),
+        ("/v1/vacancies", {"sex": "male"}, "sex"),
+        ("/v1/vacancies", {"start_month": "2027-13"}, "start_month"),
+        ("/v1/consents", {"given_at": "0001-01-01T00:00:00+14:00"}, "given_at"),
+        ("/v1/consents", {"expires_at": "9999-12-31T23:59:59-14:00"}, "expires_at"),
+        ("/v1/consents", {"expires_at": "2027-01-01T00:00:00"}, "expires_at"),
+        ("/v1/consents", {"fields": ["nik"]}, "fields.0"),
+        ("/v1/consents", {"text_version_hash": "x"}, "text_version_hash"),
+    ],
+)
+async def test_a_malformed_field_is_named_and_nothing_is_kept(region: Region, path: str, body: Json, field: str) -> None:
+    ref = await region.admitted()
+    forms: dict[str, Json] = {
+        "/v1/consents": region.consent_form(ref, "dinas_registration", None, ("skills",)),
+        "/v1/vacancies": {
+            "employer_id": region.employer_id,
+            "position": "Kasir",
+            "headcount": 1,
+            "regency_code": "19.02",
+            "valid_until": "2099-01-01",
+            "start_month": "2027-01",
+            "wage_band": {"from_idr": 1, "to_idr": 2},
+        },
+    }
+    problem = await refused(region.officer().post(path, json=forms[path] | body), 422, "body_invalid")
+    assert field in [error["field"] for error in problem["errors"]]
+    assert await region.db.count("vacancies", {"employer_id": region.employer_id}) + await region.db.count("consents", {"candidate_id": ref}) == 0
+
+
 async def test_work_found_alone_is_a_placement_without_a_vacancy(region: Region) -> None:
     ref = await region.admitted()
     body = {"candidate_id": ref, "kind": "self_employed", "started_on": "2027-01-04"}

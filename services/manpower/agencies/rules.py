@@ -12,13 +12,27 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower import texts
 
 RegencyCode = Annotated[str, StringConstraints(pattern=r"^\d{2}\.\d{2}$")]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,59}$")]
+
+
+def _milliseconds(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+    except OverflowError:
+        raise ValueError from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_milliseconds)]
+"""A moment in UTC, cut to the millisecond that is kept."""
+
+LastDay = Annotated[date, Field(le=date(2199, 12, 31))]
+"""A day with a day after it."""
 
 _CENTRAL = frozenset({"51", "52", "53", "63", "64", "65", "71", "72", "73", "74", "75", "76"})
 _EASTERN = frozenset({"81", "82", "91", "92", "93", "94", "95", "96", "97"})

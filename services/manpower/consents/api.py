@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis import web
-from services.manpower.agencies.rules import AgencyId
+from services.manpower.agencies.rules import AgencyId, Moment
 from services.manpower.consents import rules, usecases
 from services.manpower.consents.rules import Consent, Ending
 from services.manpower.consents.usecases import ConsentForm
@@ -18,14 +18,6 @@ from services.manpower.transaction import Run, Transaction
 from services.manpower.visibility.rules import Column, Purpose
 
 router = APIRouter(tags=["consents"])
-
-
-def _milliseconds(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_milliseconds)]
-"""A moment in UTC, cut to the millisecond that is kept."""
 
 
 class ConsentRequest(BaseModel):

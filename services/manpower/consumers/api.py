@@ -6,11 +6,11 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis import web
 from chassis.ids import new_id
-from services.manpower.agencies.rules import AgencyId, RegencyCode, Status
+from services.manpower.agencies.rules import AgencyId, Moment, RegencyCode, Status
 from services.manpower.consumers import usecases
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
 from services.manpower.transaction import Run, Transaction
@@ -28,8 +28,8 @@ class GrantBody(BaseModel):
 
     role: Text
     regency_codes: Annotated[frozenset[RegencyCode], Field(max_length=50)]
-    valid_from: AwareDatetime
-    valid_until: AwareDatetime
+    valid_from: Moment
+    valid_until: Moment
 
 
 class ConsumerForm(BaseModel):

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from chassis import web
 from chassis.errors import Malformed
 from services.manpower import texts
+from services.manpower.agencies.rules import Moment
 from services.manpower.consumers.usecases import admitted
 from services.manpower.feed import rules, usecases
 from services.manpower.feed.rules import MAX_WAIT_SECONDS, ChangeType, Item, Subject
@@ -95,7 +96,7 @@ async def read_feed(
     run: Run,
     request: Request,
     after: str | None = None,
-    from_time: AwareDatetime | None = None,
+    from_time: Moment | None = None,
     limit: web.Limit = 50,
     wait: Annotated[int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Detik menunggu bila belum ada yang baru")] = 0,
 ) -> FeedBody:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from chassis import web
 from chassis.auth import Caller
 from chassis.ids import new_id
-from services.manpower.agencies.rules import AgencyId, RegencyCode, end_of_day
+from services.manpower.agencies.rules import AgencyId, LastDay, RegencyCode, end_of_day
 from services.manpower.consumers.usecases import admitted
 from services.manpower.transaction import Run, Transaction
 from services.manpower.vacancies import usecases
@@ -61,7 +61,7 @@ class VacancyForm(BaseModel):
     kbji_code: Annotated[str, Field(pattern=r"^(\d{4}(\.\d{2})?)?$")] = ""
     headcount: Headcount
     regency_code: RegencyCode
-    valid_until: date
+    valid_until: LastDay
     start_month: Month
     wage_band: WageBandBody
     requirements: RequirementsBody = RequirementsBody()
@@ -85,7 +85,7 @@ class AmendForm(BaseModel):
 
     model_config = web.STRICT
 
-    valid_until: date | None = None
+    valid_until: LastDay | None = None
     start_month: Month | None = None
     wage_band: WageBandBody | None = None
     headcount: Headcount | None = None
