@@ -112,6 +112,6 @@ async def list_schemes(run: Run, scheme_ref: str | None = None, cursor: str | No
 
 
 @router.get("/v1/schemes/{edition_id}", summary="Lihat edisi skema")
-async def show_scheme(edition_id: str, run: Run) -> SchemeBody:
+async def show_edition(edition_id: str, run: Run) -> SchemeBody:
     """One edition."""
     return SchemeBody.of(await run(partial(usecases.scheme, edition_id)))
