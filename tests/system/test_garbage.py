@@ -22,6 +22,7 @@ from ops import parts
 CLAIMS = ("facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own")
 SERVICES = {service.name: service for service in parts.SERVICES}
 LEAST, EACH = 10, 5
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 AWAY = {503, 504}  # peers that these services ask are not running here
 
 pytestmark = pytest.mark.timeout(300)
