@@ -151,6 +151,17 @@ async def test_a_merge_moves_consents_applications_and_skills_whatever_comes_fir
     assert (again["version"], again["skills"]) == (stored["version"] + 1, stored["skills"])
 
 
+async def test_a_merge_told_the_other_way_round_afterwards_changes_nothing(region: Region) -> None:
+    one, other = await region.admitted(regency=None), await region.admitted(regency=None)
+    await region.tell_merged(one, other)
+    await eventually(lambda: region.db.find_one("aliases", {"_id": one, "into": other}))
+    await region.tell_merged(other, one)
+    await region.handled(await region.tell_certified(one, new_id()))
+    await region.handled(await region.tell_released(other))
+    assert [row["_id"] for row in await region.db.find("aliases", {"_id": {"$in": [one, other]}})] == [one]
+    assert [(await done(region.officer().get(f"/v1/candidates/{ref}")))["id"] for ref in (one, other)] == [other, other]
+
+
 async def test_an_early_fact_of_a_ref_that_is_merged_before_its_admission_takes_effect_on_the_survivor(region: Region) -> None:
     lost, survivor, certificate = new_id(), new_id(), new_id()
     event_id = await region.tell_certified(lost, certificate)

@@ -138,6 +138,30 @@ async def test_a_consent_withdrawn_during_an_interview_stops_everything_at_once_
     assert await region.db.count("feed_entries", {"audiences": f"{other}/employer_share"}) == 0
 
 
+@pytest.mark.scenario("MP-1/rows")
+async def test_of_a_person_who_consented_to_two_employers_each_sees_only_what_was_sent_to_itself(region: Region) -> None:
+    other = f"{region.employer_id}-b"
+    await region.agency(other, "employer_partner")
+    ref = await region.admitted()
+    applications: dict[str, str] = {}
+    for employer in (region.employer_id, other):
+        await region.consents(ref, "employer_share", recipient=employer, fields=("name",))
+        applications[employer] = await region.applies(ref, await region.vacancy(employer=employer), until="ACCEPTED")
+    placement = (await made(region.officer().post("/v1/placements", json=TERMS | {"application_id": applications[other]})))["id"]
+    for employer, application in applications.items():
+        client = region.employer(employer)
+        assert [each["id"] for each in (await done(client.get("/v1/job-applications")))["items"]] == [application]
+        assert [(await client.get(f"/v1/job-applications/{each}")).status_code for each in applications.values()] == [
+            200 if each == application else 404 for each in applications.values()
+        ]
+        own = [placement] if employer == other else []
+        assert [each["id"] for each in (await done(client.get("/v1/placements")))["items"]] == own
+        assert (await client.get(f"/v1/placements/{placement}")).status_code == (200 if own else 404)
+    await region.numbered()
+    foreign = await region.db.find("feed_entries", {"subject_ref": {"$in": [applications[other], placement]}, "audiences": f"{region.employer_id}/employer_share"})
+    assert foreign == []
+
+
 @pytest.mark.scenario("MP-6/application")
 async def test_an_application_cannot_be_sent_without_a_consent_for_this_very_employer(region: Region) -> None:
     ref, vacancy = await region.admitted(), await region.vacancy()
