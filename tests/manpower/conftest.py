@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -20,7 +21,9 @@ async def service(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafk
     """The running service."""
     keys = Keys.make(tmp_path_factory.mktemp("keys"))
     async with Training(keys.directory).serving() as training:
-        values = keys.settings("manpower", mongo_url=mongo_url, database=f"test_{uuid4().hex[:20]}", kafka=kafka, training_url=training.url, cursor_key=CURSOR_KEY)
+        driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
+        servers = {"mongo_url": mongo_url, "database": f"test_{uuid4().hex[:20]}", "kafka": kafka, "driver": driver}
+        values = keys.settings("manpower", **servers, training_url=training.url, cursor_key=CURSOR_KEY)
         settings = ManpowerSettings(**values)
         app = create_app(settings)
         producer = KafkaProducer(kafka, "tests")
