@@ -16,8 +16,8 @@ from services.training.identities import api as identities
 from services.training.inbox_items import api as inbox_items
 from services.training.mappings import api as mappings
 from services.training.mappings.rules import load
+from services.training.merges.usecases import merge_same_numbers
 from services.training.participants import api as participants
-from services.training.participants.usecases import merge_same_numbers
 from services.training.programmes import api as programmes
 from services.training.sessions import api as sessions
 from services.training.settings import TrainingSettings

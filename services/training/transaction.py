@@ -16,7 +16,8 @@ from services.training.facilities.store import Facilities
 from services.training.identities.store import Identities, NameQuotas
 from services.training.inbox_items.store import InboxItems
 from services.training.mappings.store import MappedValues
-from services.training.participants.store import MergeCandidates, Movements, Participants
+from services.training.merges.store import MergeCandidates
+from services.training.participants.store import Movements, Participants
 from services.training.programmes.store import Programmes
 from services.training.rows.store import RowErrors
 from services.training.sessions.store import Sessions

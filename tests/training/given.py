@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from chassis.ids import new_id
 from chassis.mongo import Mongo
@@ -16,7 +16,8 @@ from chassis.testing import ServiceClient, eventually
 from services.training.mappings.rules import load
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-HEADINGS = (
+HEADINGS: tuple[str, ...] = (
+    "No",
     "ID WBP",
     "No. Reg",
     "Nama Lengkap",
@@ -82,7 +83,7 @@ async def sample_facilities(client: ServiceClient) -> None:
 def rows(facility_id: str, people: Mapping[str, Mapping[str, str]], number: str = "") -> bytes:
     """A list of people as Lapas Tanjungpandan writes it: {source_ref: {heading: value}}, the usual values where nothing is said. `number` fills the column that is not read."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, ("No", *HEADINGS), delimiter=";", lineterminator="\r\n")
+    writer = csv.DictWriter(text, HEADINGS, delimiter=";", lineterminator="\r\n")
     writer.writeheader()
     for ref, said in people.items():
         writer.writerow({"No": number, "ID WBP": ref, "Nama Lengkap": f"Uji {ref}", "Kode UPT": facility_id} | USUAL | dict(said))
@@ -156,7 +157,9 @@ async def place(client: ServiceClient, people: Iterable[str] | Mapping[str, Mapp
     """A facility nobody else uses, holding these people as of ten days ago."""
     facility_id = f"UJI-{new_id()[-12:].upper()}"
     await facility(client, facility_id, **settings)
-    listed = {ref: dict(people[ref]) if isinstance(people, Mapping) else {} for ref in people}
+    listed: dict[str, dict[str, str]] = {ref: {} for ref in people}
+    if isinstance(people, Mapping):
+        listed = {ref: dict(said) for ref, said in cast("Mapping[str, Mapping[str, str]]", people).items()}
     taken_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=10)
     await upload(client, facility_id, rows(facility_id, listed), taken_at.isoformat())
     own = officer(client, facility_id)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from services.training.identities import rules as identities
 from services.training.identities.rules import Identity, Number
 from services.training.mappings.rules import Mapping
+from services.training.merges import rules as merges
 from services.training.participants import rules as custody
 from services.training.participants.rules import Doubt, Movement, MovementKind, Participant, Sighting
 from services.training.rows.rules import Effect, Listed, RowError, difference, read_row
@@ -104,14 +105,14 @@ class World:
         person = self.people[ref] if ref else None
         if row.merged_into:
             if person and person.state is not custody.Custody.MERGED:
-                old, kept, movement = custody.merge(person, self.people[self.by_source[row.merged_into]], at.as_of, at.on)
+                old, kept, movement = merges.merge(person, self.people[self.by_source[row.merged_into]], at.as_of, at.on)
                 self.people |= {old.id: old, kept.id: kept}
                 self._moved(movement.kind, row.source_ref, row.merged_into, report)
             return
         if person and person.merged_into:
             person = self.people[person.merged_into]
-            if person.source_ref in listed:
-                return
+        if person and row.admission_date and custody.superseded(person, row.source_ref, row.admission_date, listed, at.facility_id):
+            return
         identity = self.identities.get(person.id) if person else None
         number = self._number(row, identity)
         change = difference(row, person, identity, number, row.source_ref, at, mapping)

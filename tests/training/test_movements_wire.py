@@ -189,7 +189,7 @@ async def test_a_changed_release_date_that_blocks_a_live_enrolment_is_shown_to_t
 async def test_two_facilities_that_list_one_person_ask_once_and_the_question_closes_when_one_stops(service: ServiceClient) -> None:
     p = new_id()
     here, there = await given.place(service, [p, *[new_id() for _ in range(10)]]), await given.place(service, [new_id() for _ in range(11)])
-    await there.list_again(**{p: {}})
+    await there.list_again(**{p: {"Kamar": "Z1"}})
     await there.list_again(**{p: {"Kamar": "Z2"}})
     (item,) = await given.everything(there.officer, "/v1/inbox-items", kind="CUSTODY_CONFLICT")
     assert (item["state"], item["facts"]) == ("OPEN", {"source_ref": p, "also": here.facility_id})

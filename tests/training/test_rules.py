@@ -18,6 +18,7 @@ from services.training.completion.rules import Missing, completion
 from services.training.enrolments import rules as enrolments
 from services.training.enrolments.rules import AlreadyCompleted, AlreadyEnded, Cause, EndReason, Enrolment, EnrolmentState, PartResult, Suspension
 from services.training.identities.rules import NikProblem, NikWarning, examine
+from services.training.merges import rules as merges
 from services.training.participants import rules as custody
 from services.training.participants.rules import Custody, Facts, MovementKind, Participant, Sighting
 from services.training.programmes.rules import CompletionRule, Excused
@@ -366,4 +367,4 @@ def test_one_kind_of_absence_becoming_another_is_a_return_and_a_new_absence_with
 def test_the_survivor_of_an_automatic_merge_does_not_depend_on_the_order() -> None:
     older, _ = told([A_LISTS[0]])
     younger = replace(told([(sighted("A", 16, 7), IN_B)])[0], id="q", source_ref="ref2")
-    assert custody.survivor(older, younger) == custody.survivor(younger, older) == (younger, older)
+    assert merges.survivor(older, younger) == merges.survivor(younger, older) == (younger, older)

@@ -27,8 +27,8 @@ async def taken(place: Place, class_id: str) -> tuple[int, int]:
     return seats["taken"], await given.database(place.client).count("enrolments", {"class_id": class_id, "live": True})
 
 
-def enrol(place: Place, class_id: str, source_ref: str) -> Any:
-    return place.officer.post("/v1/enrolments", json={"class_id": class_id, "participant_ref": place.refs[source_ref]})
+async def enrol(place: Place, class_id: str, source_ref: str) -> Any:
+    return await place.officer.post("/v1/enrolments", json={"class_id": class_id, "participant_ref": place.refs[source_ref]})
 
 
 @pytest.mark.scenario("T20")

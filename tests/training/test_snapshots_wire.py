@@ -111,7 +111,7 @@ async def test_an_import_that_is_killed_goes_on_where_it_was_and_moves_everybody
     database = given.database(service)
     engine = service.app.state.engine
     for _ in range(2):
-        await _by_itself(service)(usecases.apply_step)
+        await by_itself(service)(usecases.apply_step)
     assert await database.count("movements", {"facility_id": place_id}) == 10
 
     async def killed(tx: Transaction) -> None:
@@ -133,7 +133,7 @@ class _Killed(Exception):
     pass
 
 
-def _by_itself(service: ServiceClient) -> Runner[Transaction]:
+def by_itself(service: ServiceClient) -> Runner[Transaction]:
     return Runner(service.app.state.engine, Cause(caller=system("training"), correlation_id="test"))
 
 

@@ -102,7 +102,8 @@ async def join(kept: Enrolment, ended: Enrolment, now: datetime, tx: Transaction
         tx.attendance.remove(record)
         mine = own.get(record.session_id)
         if mine is None:
-            tx.attendance.add(replace(record, id=rules.attendance_id(kept.id, record.session_id), enrolment_id=kept.id, participant_ref=kept.participant_ref))
+            own_now = replace(record, id=rules.attendance_id(kept.id, record.session_id), enrolment_id=kept.id, participant_ref=kept.participant_ref)
+            tx.attendance.add(own_now, scoped=False)  # it follows the enrolment, wherever the class is
         else:
             tx.attendance.save(mine, rules.joined(mine, record, now))
 

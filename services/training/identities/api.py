@@ -17,9 +17,9 @@ from services.training.settings import TrainingSettings
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Warga binaan"])
-ASKERS = ("certification", "manpower", "marketplace")
-NAME_PURPOSES = ("print-certificate", "sign-certificate", "assess-candidate", "nominate-candidate", "refer-candidate", "confirm-placement", "pay-premi")
-MATCH_PURPOSES = ("match-external-completion", "match-candidate", "match-holder")
+ASKERS = ("certification", "manpower")
+NAME_PURPOSES = ("print-certificate", "refer-candidate", "nominate-candidate", "confirm-placement")
+MATCH_PURPOSES = ("match-holder", "match-candidate")
 Ref = Annotated[str, Field(min_length=1, max_length=64)]
 
 

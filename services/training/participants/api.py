@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import partial
-from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis import web
 from services.training.participants import usecases
@@ -109,13 +108,6 @@ class MovementBody(BaseModel):
         )
 
 
-class Merge(BaseModel):
-    """The reference that survives."""
-
-    model_config = web.STRICT
-    into_ref: Annotated[str, Field(min_length=1, max_length=64)]
-
-
 @router.get("/v1/participants", summary="Daftar warga binaan")
 async def list_participants(
     run: Run, facility_id: str | None = None, state: Custody | None = None, source_ref: str | None = None, cursor: str | None = None, limit: web.Limit = 50
@@ -129,14 +121,6 @@ async def list_participants(
 async def show_participant(participant_ref: str, run: Run, response: Response) -> ParticipantBody:
     """One person; a merged reference shows the survivor."""
     person = await run(partial(usecases.participant, participant_ref))
-    web.etag(response, person)
-    return ParticipantBody.of(person)
-
-
-@router.post("/v1/participants/{participant_ref}/merge", summary="Gabungkan dua data milik satu orang")
-async def merge_participants(participant_ref: str, body: Merge, version: web.IfMatch, run: Run, response: Response) -> ParticipantBody:
-    """The record becomes another name of `into_ref`; everything recorded about it goes over."""
-    person = await run(partial(usecases.merge_participants, participant_ref, body.into_ref, version))
     web.etag(response, person)
     return ParticipantBody.of(person)
 

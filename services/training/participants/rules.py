@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from chassis.errors import Conflict, NotFound, Refused
+from chassis.errors import NotFound
 from chassis.events import Event
 from chassis.ids import named_id
 from services.training import events
@@ -19,15 +20,6 @@ DETAILS = ("legal_status", "admission_date", "expected_release", "two_thirds_dat
 
 class ParticipantUnknown(NotFound):
     title = "Warga binaan tidak ditemukan"
-
-
-class AlreadyMerged(Conflict):
-    title = "Data ini sudah digabung dengan data lain"
-
-
-class SameParticipant(Refused):
-    title = "Data tidak dapat digabung dengan dirinya sendiri"
-    field = "into_ref"
 
 
 class Custody(StrEnum):
@@ -76,12 +68,13 @@ class Stay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """A person in custody, known here by an opaque reference. `facility_id` is the place of the current or last stay."""
+    """A person in custody, by an opaque reference. `facility_id` is the place of the current or last stay, `listed_as` the source reference it was opened under."""
 
     id: str
     version: int = 0
     source_ref: str
     other_refs: tuple[str, ...] = ()
+    listed_as: str
     facility_id: str
     state: Custody
     stays: tuple[Stay, ...] = ()
@@ -197,10 +190,25 @@ class Outcome:
 def sight(before: Participant | None, ref: str, source_ref: str, facts: Facts, changed_identity: tuple[str, ...], at: Sighting) -> Outcome:
     """What one listed row changes. `ref` is the reference a person not known yet gets; `changed_identity` names fields of the identity that differ."""
     if before is None or not before.stays:
-        person = before or Participant(id=ref, source_ref=source_ref, facility_id=at.facility_id, state=Custody.HELD)
+        person = before or Participant(id=ref, source_ref=source_ref, listed_as=source_ref, facility_id=at.facility_id, state=Custody.HELD)
         return _admitted(person, facts, at, readmission=False)
     if before.state is Custody.MERGED:
         return Outcome(after=before)
+    outcome = _sighted(before, facts, changed_identity, at)
+    opened = len(outcome.after.stays) > len(before.stays)
+    return replace(outcome, after=replace(outcome.after, listed_as=source_ref)) if opened else outcome
+
+
+def superseded(person: Participant, source_ref: str, admission_date: date, listed: Collection[str], facility_id: str) -> bool:
+    """Whether a row of a merged person says nothing new: the record that the stay was opened under is listed too, and this one opens no later stay."""
+    last = person.last_stay
+    if last is None or source_ref == person.listed_as or person.listed_as not in listed:
+        return False
+    held_here = person.open_stay is not None and last.facility_id == facility_id
+    return held_here or admission_date <= last.since
+
+
+def _sighted(before: Participant, facts: Facts, changed_identity: tuple[str, ...], at: Sighting) -> Outcome:
     stay = before.open_stay
     if stay is None:
         return _sighted_after_end(before, facts, at)
@@ -209,7 +217,8 @@ def sight(before: Participant | None, ref: str, source_ref: str, facts: Facts, c
     if stay.facility_id != at.facility_id:
         return _sighted_elsewhere(before, stay, facts, at)
     if facts.release:
-        return _released(before, stay, facts, at)
+        of_this_stay = facts.admission_date >= stay.since or (facts.release_date or at.on) > stay.since
+        return _released(before, stay, facts, at) if of_this_stay else Outcome(after=before)
     return _listed_again(before, stay, facts, changed_identity, at)
 
 
@@ -222,54 +231,6 @@ def miss(before: Participant, at: Sighting) -> Outcome:
     doubts = (Doubt.MISSING,) if after.missing_snapshots == MISSING_AFTER else ()
     movements = () if before.state is Custody.MISSING else (_movement(before, MovementKind.MISSING, stay, at, named=at.snapshot_id),)
     return Outcome(after=after, movements=movements, doubts=doubts)
-
-
-def merge(old: Participant, into: Participant, as_of: datetime, on: date, snapshot_id: str = "") -> tuple[Participant, Participant, Movement]:
-    """Both records after `old` has become another name of `into`. An open stay of the old one goes over unless the other has one."""
-    current = _current(old, into)
-    carried = [stay for stay in old.stays if stay.ended_by or into.open_stay is None]
-    kept = replace(
-        current,
-        id=into.id,
-        version=into.version,
-        source_ref=into.source_ref,
-        other_refs=tuple(dict.fromkeys((*into.other_refs, *old.other_refs, old.source_ref))),
-        stays=(*into.stays, *(replace(stay, no=no) for no, stay in enumerate(carried, start=len(into.stays) + 1))),
-    )
-    gone = replace(
-        old,
-        state=Custody.MERGED,
-        merged_into=into.id,
-        absence="",
-        missing_snapshots=0,
-        stays=tuple(stay if stay.ended_by else replace(stay, ended_by="merged", until=on, as_of=as_of) for stay in old.stays),
-    )
-    movement = Movement(
-        id=named_id(old.id, MovementKind.MERGED, into.id),
-        participant_ref=old.id,
-        facility_id=old.facility_id,
-        kind=MovementKind.MERGED,
-        effective_on=on,
-        as_of=as_of,
-        snapshot_id=snapshot_id,
-        code=into.id,
-    )
-    return gone, kept, movement
-
-
-def _current(old: Participant, into: Participant) -> Participant:
-    """The record that says where the person is now: the one in custody, else the one whose stay ended last."""
-    if into.open_stay is not None or old.last_stay is None:
-        return into
-    if old.open_stay is not None or into.last_stay is None:
-        return old
-    return max(into, old, key=lambda person: person.last_stay.as_of if person.last_stay else datetime.min.replace(tzinfo=UTC))
-
-
-def survivor(one: Participant, other: Participant) -> tuple[Participant, Participant]:
-    """(old, into) of an automatic merge: the older first admission survives, whatever was imported first; the smaller reference when equal."""
-    into, old = sorted((one, other), key=lambda person: (min((stay.since for stay in person.stays), default=date.max), person.source_ref))
-    return old, into
 
 
 def _admitted(person: Participant, facts: Facts, at: Sighting, *, readmission: bool) -> Outcome:
@@ -378,15 +339,3 @@ def _movement(person: Participant, kind: MovementKind, stay: Stay, at: Sighting,
         snapshot_id=at.snapshot_id,
         code=code,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeCandidate:
-    """Two records that share a NIK and a birth date: merged after the day's imports, unless both are in custody by then."""
-
-    id: str
-    version: int = 0
-    one: str
-    other: str
-    facility_id: str
-    seen_on: date

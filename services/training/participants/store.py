@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
 
 from chassis.mongo import Index
 from chassis.unit_of_work import Page, Store
-from services.training.participants.rules import Custody, MergeCandidate, Movement, MovementKind, Participant, ParticipantUnknown
+from services.training.participants.rules import Custody, Movement, MovementKind, Participant, ParticipantUnknown
 
 _IN_CUSTODY = [Custody.HELD.value, Custody.ABSENT.value, Custody.MISSING.value]
 
@@ -46,14 +45,3 @@ class Movements(Store[Movement]):
         """What a snapshot moved. Unscoped: whoever sees the snapshot sees its movements, also those that end a stay elsewhere."""
         where = {"snapshot_id": snapshot_id} | ({"kind": kind.value} if kind else {})
         return await self.page(where, cursor=cursor, limit=limit, scoped=False)
-
-
-class MergeCandidates(Store[MergeCandidate]):
-    kind = MergeCandidate
-    collection = "merge_candidates"
-    scope = {"facility": "facility_id"}
-    indexes = (Index("seen_on"),)
-
-    async def seen_before(self, day: date, limit: int) -> list[MergeCandidate]:
-        """Pairs noticed before that day, in an order of their own."""
-        return await self.find({"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit)

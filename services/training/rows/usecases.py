@@ -16,9 +16,10 @@ from services.training.inbox_items import rules as items
 from services.training.inbox_items import usecases as inbox
 from services.training.inbox_items.rules import ItemKind
 from services.training.mappings.rules import Mapping
+from services.training.merges import usecases as merges
+from services.training.merges.rules import MergeCandidate
 from services.training.participants import rules as custody
-from services.training.participants import usecases as participants
-from services.training.participants.rules import Custody, Doubt, MergeCandidate, MovementKind, Outcome, Participant, Sighting
+from services.training.participants.rules import Custody, Doubt, MovementKind, Outcome, Participant, Sighting
 from services.training.rows import rules
 from services.training.rows.rules import Difference, Effect, Listed, RowError, RowReason
 from services.training.transaction import Transaction
@@ -108,8 +109,8 @@ async def _apply(row: Listed, work: Applying) -> None:
     person = work.people.get(row.source_ref)
     if person is not None and person.merged_into:
         person = work.by_id[person.merged_into]
-        if person.source_ref in work.listed:
-            return
+    if person is not None and row.admission_date is not None and custody.superseded(person, row.source_ref, row.admission_date, work.listed, work.at.facility_id):
+        return
     identity = work.identities.get(person.id) if person else None
     ref = person.id if person else new_id()
     number = _number(row, identity, ref, work)
@@ -147,7 +148,7 @@ async def _write(before: Participant | None, outcome: Outcome, counts: Counter[s
         counts["readmitted"] += movement.readmission
         if movement.kind is MovementKind.RELEASED:
             counts[f"released.{movement.code}"] += 1
-        tx.movements.add(movement, custody.announced(movement))
+        tx.movements.add(movement, custody.announced(movement), scoped=False)  # a release may end a stay in another facility
     planned = [events.ReleasePlanned(participant_ref=after.id, facility_id=after.facility_id, expected_on=outcome.planned)] if outcome.planned else []
     counts["release_planned"] += len(planned)
     if before is None:
@@ -182,7 +183,7 @@ async def _merge(row: Listed, work: Applying) -> None:
         return
     if person is None or person.state is Custody.MERGED or person.id == into.id:
         return
-    gone, kept = await participants.join(person, into, work.at.as_of, work.at.on, work.at.snapshot_id, work.tx)
+    gone, kept = await merges.join(person, into, work.at.as_of, work.at.on, work.at.snapshot_id, work.tx)
     work.keep(gone)
     work.keep(kept)
     work.counts[MovementKind.MERGED] += 1

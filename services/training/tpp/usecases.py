@@ -50,7 +50,7 @@ async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:
         return
     tx.tpp_standings.remove(old)
     if into is None:
-        tx.tpp_standings.add(replace(old, id=into_ref, version=0))
+        tx.tpp_standings.add(replace(old, id=into_ref, version=0), scoped=False)  # it follows the person, wherever the hearing was
     else:
         tx.tpp_standings.save(into, rules.united(into, old))
 

@@ -1,0 +1,20 @@
+"""How pairs that wait to become one are kept."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chassis.mongo import Index
+from chassis.unit_of_work import Store
+from services.training.merges.rules import MergeCandidate
+
+
+class MergeCandidates(Store[MergeCandidate]):
+    kind = MergeCandidate
+    collection = "merge_candidates"
+    scope = {"facility": "facility_id"}
+    indexes = (Index("seen_on"),)
+
+    async def seen_before(self, day: date, limit: int) -> list[MergeCandidate]:
+        """Pairs noticed before that day, in an order of their own."""
+        return await self.find({"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit)
