@@ -61,6 +61,12 @@ def bench(name: str, *, as_json: bool, benches: Mapping[str, Run] | None = None,
     return 0
 
 
+def progress(text: str) -> None:
+    """Tell a person who waits how far a bench is; a program that reads us learns nothing of it."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"bench: {text}\n")
+
+
 async def _measured(run: Run, seconds: float) -> Result:
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
         async with asyncio.timeout(seconds), _mongo(Path(place) / "mongod") as mongo_url, _kafka(Path(place) / "kafka") as kafka:
@@ -81,6 +87,7 @@ def this_machine() -> dict[str, Any]:
     """What the figures were measured on."""
     return {
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),  # of the last minute, our own work included
         "memory_mib": psutil.virtual_memory().total // machine.MIB,
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()}",

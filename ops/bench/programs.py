@@ -1,0 +1,59 @@
+"""Programs that a bench runs and that answer with one JSON object of numbers. Not here: which ones, and what their numbers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from ops import children
+from ops.home import ROOT
+from ops.trouble import Trouble
+
+REFERENCE = Path(__file__).with_name("reference")
+GRACE_SECONDS = 2.0
+_DROP = "import asyncio, sys, common_events; [asyncio.run(common_events.dropped(topic, None, '')) for topic in sys.argv[1:]]; print('{}')"
+
+
+async def answer(*command: str, env: Mapping[str, str], cwd: Path = ROOT) -> dict[str, float]:
+    """Run a Python program to its end; the last line of it that is an object of numbers. Raises Trouble, with the end of what it wrote."""
+    with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
+        log = Path(place) / "log"
+        process = children.spawn([sys.executable, *command], log, env=env, cwd=cwd)
+        try:
+            status = await asyncio.to_thread(process.wait)
+        finally:
+            if process.poll() is None:
+                children.end(process, grace=GRACE_SECONDS)
+        found = [numbers for line in reversed(log.read_text(errors="replace").splitlines()) if (numbers := _numbers(line)) is not None]
+        if status or not found:
+            raise Trouble(
+                f"Program {' '.join(command[:3])} gagal (status {status}). Baris terakhir:\n{children.tail(log)}",
+                f"The program {' '.join(command[:3])} failed (status {status}); its last lines stand above.",
+            )
+        return found[0]
+
+
+async def reference(program: str, *arguments: str, env: Mapping[str, str]) -> dict[str, float]:
+    """One of the reference programs, as it is."""
+    return await answer(program, *arguments, env=env, cwd=REFERENCE)
+
+
+async def dropped(*topics: str, env: Mapping[str, str]) -> None:
+    """Delete topics as the reference programs delete theirs."""
+    await answer("-c", _DROP, *topics, env=env, cwd=REFERENCE)
+
+
+def _numbers(line: str) -> dict[str, float] | None:
+    try:
+        found: Any = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    numbers = cast("dict[str, Any]", found)
+    return numbers if all(isinstance(value, int | float) for value in numbers.values()) else None
