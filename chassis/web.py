@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import mongo, telemetry
+from chassis import mongo, operations, telemetry
 from chassis.auth import Asker, Caller, Verifier
 from chassis.errors import PROBLEM, Busy, DomainError, Forbidden, Malformed, NotFound, Refused, TooLarge, Unauthenticated, VersionRequired, problem
 from chassis.events import Event
@@ -76,7 +76,7 @@ def create_app(service: Service[Any], *, lifetime: Callable[[Service[Any]], Life
     app.state.verifier = Verifier(service.name, service.settings.trusted_keys)
     for name, part in service.parts.items():
         setattr(app.state, name, part)
-    for router in service.routers:
+    for router in (*service.routers, *([operations.router(service.name)] if service.published or service.handlers else [])):
         app.include_router(router, dependencies=[Depends(_permitted)])
     app.include_router(_probes)
     for kind, answer in ((DomainError, _domain_problem), (RequestValidationError, _invalid), (HTTPException, _http_problem), (mongo.MongoError, _database_away)):

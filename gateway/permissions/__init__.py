@@ -7,12 +7,13 @@ Each service's owner writes `gateway/permissions/<service>.py` with
         "public": frozenset(),          # only with public = true in routes.toml; every role may also do what the public may
     }
 
-Roles are those of ROLES. Every template must be routed in gateway/routes.toml, which says how to add one.
+What operators may ask of every service alike is in operations.py. Roles are those of ROLES. Every template
+must be routed in gateway/routes.toml, which says how to add one.
 """
 
 from collections.abc import Mapping
 
-from gateway.permissions import certification, manpower, marketplace, training
+from gateway.permissions import certification, manpower, marketplace, operations, training
 
 ROLES = frozenset(
     {
@@ -64,11 +65,16 @@ class Rules:
         return frozenset(role for role in (*ROLES, PUBLIC) if permission in self.of_role(role, service))
 
 
-RULES = Rules(
-    {
-        "training": training.PERMISSIONS,
-        "certification": certification.PERMISSIONS,
-        "marketplace": marketplace.PERMISSIONS,
-        "manpower": manpower.PERMISSIONS,
-    }
-)
+_OF_SERVICES = {
+    "training": training.PERMISSIONS,
+    "certification": certification.PERMISSIONS,
+    "marketplace": marketplace.PERMISSIONS,
+    "manpower": manpower.PERMISSIONS,
+}
+
+
+def _together(*rules: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    return {role: frozenset[str]().union(*(one.get(role, frozenset()) for one in rules)) for role in {role for one in rules for role in one}}
+
+
+RULES = Rules({service: _together(own, operations.permissions(service)) for service, own in _OF_SERVICES.items()})

@@ -290,7 +290,7 @@ async def test_every_route_refuses_the_anonymous_with_401_and_a_caller_without_i
     for method, path in walked:
         filled = (
             path.format(
-                **dict.fromkeys(("agency_id", "candidate_id", "consent_id", "consumer_id", "vacancy_id", "application_id", "placement_id"), "x"),
+                **dict.fromkeys(("agency_id", "candidate_id", "consent_id", "consumer_id", "vacancy_id", "application_id", "placement_id", "sequence"), "x"),
                 regency_code="19.02",
                 topic="placement",
             )

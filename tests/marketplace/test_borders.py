@@ -28,7 +28,7 @@ async def test_every_route_without_a_token_is_401_and_without_permission_403(ser
 
 
 def test_every_route_belongs_to_a_role_and_every_permission_to_a_route(service: ServiceClient) -> None:
-    served = {f"{method} {path}" for method, path in addresses(service) if path.startswith("/v1")}
+    served = {f"{method} {path}" for method, path in addresses(service) if path.startswith("/v1") and not path.startswith("/v1/operations/")}
     assert {permission for permissions in PERMISSIONS.values() for permission in permissions} == served
     assert all(permission.startswith("GET ") for permission in PERMISSIONS["auditor"])
 
