@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pymongo
 import pytest
 
@@ -17,6 +18,8 @@ from ops import children, servers
 from tests import containers
 
 pytest_plugins = ["tests.scenarios"]
+hypothesis.settings.register_profile("bina", deadline=None, derandomize=bool(os.environ.get("CI")))  # how fast a machine is proves nothing
+hypothesis.settings.load_profile("bina")
 
 _PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
 _LEADER = "BINA_TEST_LEADER"
