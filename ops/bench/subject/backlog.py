@@ -16,14 +16,13 @@ from ops.bench.subject import told, topics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """So many events in a topic. `parked` of them will be."""
+    """So many events in a topic, on these servers."""
 
     mongo_url: str
     kafka: str
     place: Path
     namespace: str
     events: int
-    parked: int
 
     async def applied(self, driver: str, *, relay: bool = False, archive: int = 0) -> dict[str, float]:
         """`events_per_s` of applying them all, with `relay` also `rows_per_s` of sending what came of it, `archive` sent rows being in the outbox already."""
@@ -42,8 +41,8 @@ class Backlog:
 async def backlog(mongo_url: str, kafka: str, place: Path, events: int, *, partitions: int = topics.PARTITIONS, bad: bool = False) -> AsyncGenerator[Backlog]:
     """Fill a topic, and delete it afterwards; `bad`: one event in a hundred is."""
     namespace = f"bench-{uuid.uuid4().hex[:8]}."
-    parked = await topics.fill(kafka, namespace, events, partitions=partitions, bad=bad)
+    await topics.fill(kafka, namespace, events, partitions=partitions, bad=bad)
     try:
-        yield Backlog(mongo_url=mongo_url, kafka=kafka, place=place, namespace=namespace, events=events, parked=parked)
+        yield Backlog(mongo_url=mongo_url, kafka=kafka, place=place, namespace=namespace, events=events)
     finally:
         await programs.dropped(*(namespace + topic for topic in topics.TOPICS), env={**os.environ, "BINA_KAFKA": kafka})

@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,14 @@ async def pair(mongo_url: str, kafka: str, place: Path, driver: str) -> AsyncGen
     ports = machine.free_ports(2)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
+        starting: list[Awaitable[None]] = []
         for service, role, port in ((told.WRITING, "writing", ports[0]), (told.READING, "reading", ports[1])):
             database = await stack.enter_async_context(_database(mongo_url))
             url = told.url_of(mongo_url, database)
             env = told.environment(service, place, mongo_url=url, kafka=kafka, driver=driver, namespace=namespace, port=port)
-            await stack.enter_async_context(_process(role, env, place / f"{namespace}{role}.log", http, port))
+            log = place / f"{namespace}{role}.log"
+            starting.append(_ready(stack.enter_context(_process(role, env, log)), http, port, log))
+        await asyncio.gather(*starting)
         signer = Signer("gateway", (place / "secrets" / "gateway" / "gateway_signing_key").read_text())
         yield Pair(writing=f"http://{machine.LOOPBACK}:{ports[0]}", reading=f"http://{machine.LOOPBACK}:{ports[1]}", signer=signer, http=http)
 
@@ -104,7 +107,8 @@ async def door(mongo_url: str, kafka: str, place: Path, writing: str) -> AsyncGe
         url = told.url_of(mongo_url, await stack.enter_async_context(_database(mongo_url)))
         env = told.environment(parts.GATEWAY, place, mongo_url=url, kafka=kafka, driver="motor", namespace="", port=port)
         env |= {"GATEWAY_ROUTES_FILE": str(routes), "GATEWAY_TRAINING_URL": writing}
-        await stack.enter_async_context(_process("gateway", env, place / "gateway.log", http, port + parts.GATEWAY.probes))
+        log = place / "gateway.log"
+        await _ready(stack.enter_context(_process("gateway", env, log)), http, port + parts.GATEWAY.probes, log)
         key = (place / "secrets" / "gateway" / "gateway_development_key").read_text()
         yield f"http://{machine.LOOPBACK}:{port}", development_token(key, process.ROLE, {"facility": "LP-TJP"})
 
@@ -119,22 +123,21 @@ async def _database(mongo_url: str) -> AsyncGenerator[str]:
             await mongo.client.drop_database(name)
 
 
-@asynccontextmanager
-async def _process(role: str, env: Mapping[str, str], log: Path, http: aiohttp.ClientSession, probe: int) -> AsyncGenerator[None]:
-    """A process from when it is ready."""
+@contextmanager
+def _process(role: str, env: Mapping[str, str], log: Path) -> Generator[subprocess.Popen[bytes]]:
     child = children.spawn([sys.executable, "-m", "ops.bench.subject.process", role], log, env=env)
     try:
-        await _ready(child, http, f"http://{machine.LOOPBACK}:{probe}/readyz", log)
-        yield
+        yield child
     finally:
-        await asyncio.to_thread(children.end, child)
+        children.end(child)
 
 
-async def _ready(child: subprocess.Popen[bytes], http: aiohttp.ClientSession, url: str, log: Path) -> None:
+async def _ready(child: subprocess.Popen[bytes], http: aiohttp.ClientSession, probe: int, log: Path) -> None:
+    """Return when the process says that it is ready."""
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
         try:
-            async with http.get(url) as answer:
+            async with http.get(f"http://{machine.LOOPBACK}:{probe}/readyz") as answer:
                 if answer.ok:
                     return
         except aiohttp.ClientError:
