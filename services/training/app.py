@@ -16,6 +16,7 @@ from services.training.identities import api as identities
 from services.training.inbox_items import api as inbox_items
 from services.training.mappings import api as mappings
 from services.training.mappings.rules import load
+from services.training.merges import api as merges
 from services.training.merges.usecases import merge_same_numbers
 from services.training.participants import api as participants
 from services.training.programmes import api as programmes
@@ -36,6 +37,7 @@ ROUTERS = tuple(
         mappings,
         snapshots,
         participants,
+        merges,
         identities,
         timeline,
         programmes,
