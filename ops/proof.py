@@ -68,7 +68,7 @@ def _pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
     """Run pytest, its output passed on as it comes; exit status and closing line."""
     out = sys.stderr if to_stderr else sys.stdout
     closing = ""
-    with subprocess.Popen([sys.executable, "-m", "pytest", "-q", *options], cwd=home.ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-m", "pytest", "-q", "--durations=10", *options], cwd=home.ROOT, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
             out.write(line)
             out.flush()
