@@ -33,8 +33,7 @@ from chassis.settings import Settings
 from chassis.store import Aggregate
 from chassis.unit_of_work import Cause, Transaction
 
-MIB = 1024 * 1024
-MAX_BODY = 32 * MIB
+MIB, MAX_BODY = 1024 * 1024, 32 * 1024 * 1024
 STRICT = ConfigDict(extra="forbid", strict=False, str_strip_whitespace=True)
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/statusz", "/openapi.json"})
 Limit = Annotated[int, Query(ge=1, le=500, description="Banyaknya baris per halaman")]

@@ -10,10 +10,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from chassis.catalog import Part, asyncapi, table, unread
 from chassis.settings import Settings
 from chassis.web import Service
 from ops import credentials, parts
+from ops.catalog import Part, asyncapi, table, unread
 from ops.home import ROOT
 
 EVENTS, ASYNCAPI = ROOT / "docs" / "events.md", ROOT / "docs" / "asyncapi.json"

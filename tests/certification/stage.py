@@ -22,12 +22,12 @@ from chassis.ids import new_id, utc_now
 from chassis.kafka import KafkaConsumer, KafkaProducer, Partition, Record
 from chassis.mongo import Mongo
 from chassis.runner import Engine, Runner
-from chassis.testing import Keys, ServiceClient, eventually, running
 from chassis.unit_of_work import Cause
 from services.certification.app import create_app
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.settings import CertificationSettings
 from services.certification.transaction import Transaction
+from tests.doubles import Keys, ServiceClient, eventually, running
 
 Json = dict[str, Any]
 R = TypeVar("R")

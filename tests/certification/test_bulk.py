@@ -11,7 +11,6 @@ import pytest
 
 from chassis.ids import new_id
 from chassis.mongo import updating
-from chassis.testing import eventually
 from services.certification.applications.rules import Application, Assignment, PrintedName, Recommendation, Result, State
 from services.certification.applications.usecases import name_place
 from services.certification.certificates import paper
@@ -22,6 +21,7 @@ from services.certification.transaction import Transaction
 from services.certification.vault import Vault
 from tests.certification.given import CERTIFIED, Issuer
 from tests.certification.stage import UNITS, Json, Lsp, Stage, done, today
+from tests.doubles import eventually
 
 MANY, SITTING = 1_000, 500
 

@@ -10,10 +10,10 @@ import pytest
 import zxingcpp
 
 from chassis.ids import new_id
-from chassis.testing import eventually
 from services.certification.certificates.rules import ends_after
 from services.certification.credentials import proof
 from tests.certification.stage import UNITS, Lsp, Stage, done, today
+from tests.doubles import eventually
 
 
 async def test_a_completed_course_becomes_a_certificate_that_anybody_can_check(stage: Stage, lsp: Lsp) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from chassis.mongo import Mongo
-from chassis.testing import eventually
 from tests.certification.stage import Ground, Json, Lsp, Stage
+from tests.doubles import eventually
 
 
 @pytest.mark.scenario("C15/kill")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chassis.testing import routes
 from tests.certification.stage import UNITS, Json, Lsp, Stage, done, refused, today
+from tests.doubles import routes
 
 PUBLIC = {"/V/{token}", "/v/{token}", "/i/{slug}/did.json", "/l/{list_id}", "/s/{scheme}/{version}", "/v1/verifications"}
 LISTS = {"/v1/lsps", "/v1/schemes", "/v1/assessors", "/v1/venues", "/v1/assessment-applications", "/v1/panel-decisions", "/v1/certificates"}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chassis.testing import eventually
 from services.certification.certificates.rules import Cause
 from services.certification.statuslists import bits
 from tests.certification.stage import Json, Lsp, Stage, done, refused
+from tests.doubles import eventually
 
 
 async def listed_bit(stage: Stage, credential: Json, purpose: str) -> bool | None:

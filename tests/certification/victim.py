@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chassis.testing import Keys, running
 from services.certification.app import create_app
 from services.certification.lsps.signer import FileSigner
 from services.certification.settings import CertificationSettings
+from tests.doubles import Keys, running
 
 
 class KillingSigner(FileSigner):

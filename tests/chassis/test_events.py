@@ -18,10 +18,10 @@ from chassis.ids import new_id, utc_now
 from chassis.lifetime import Lifetime
 from chassis.parked import Parked
 from chassis.runner import Runner
-from chassis.testing import FakeKafka, Keys, eventually, running
 from chassis.unit_of_work import Cause
 from chassis.web import Service, create_app
 from tests.chassis.shop import HANDLERS, JarFilled, ShopSettings, Transaction, router
+from tests.doubles import FakeKafka, Keys, eventually, running
 
 Tell = Callable[..., Any]
 

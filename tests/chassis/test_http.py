@@ -10,8 +10,8 @@ import pytest
 
 from chassis import audit
 from chassis.ids import new_id
-from chassis.testing import Keys, ServiceClient, eventually, running
 from tests.chassis.shop import ShopSettings, create_app
+from tests.doubles import Keys, ServiceClient, eventually, running
 
 DRIVERS = ("motor", "pymongo")
 

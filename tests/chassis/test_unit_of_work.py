@@ -18,9 +18,9 @@ from chassis.mongo import Driver, DuplicateKey, KeyedLocks, Lease, Mongo, MongoE
 from chassis.runner import Engine, Runner
 from chassis.schemas import Migration
 from chassis.store import Store
-from chassis.testing import Keys
 from chassis.unit_of_work import Cause
 from tests.chassis.shop import Jar, JarFilled, JarFull, Transaction, fill_jar, make_jar
+from tests.doubles import Keys
 
 
 @pytest.fixture(params=["motor", "pymongo"])

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chassis.catalog import breaking, unread
 from chassis.events import Aliased, Envelope, Inbound
 from chassis.ids import utc_now
+from ops.catalog import breaking, unread
 from ops.docs import catalogue, rendered
 from tests.contracts.golden import GOLDEN, published, sample
 

@@ -14,8 +14,8 @@ import pytest
 from chassis.ids import new_id
 from chassis.kafka import ensure_topic
 from chassis.mongo import Mongo
-from chassis.testing import Keys
 from tests.crash.victim import POINTS
+from tests.doubles import Keys
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OWNERS, COMMANDS = 5, 30

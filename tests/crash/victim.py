@@ -26,10 +26,10 @@ from chassis.kafka import Consumer, KafkaConsumer, KafkaProducer, Partition, Pro
 from chassis.lifetime import Lifetime
 from chassis.mongo import Mongo
 from chassis.runner import Runner
-from chassis.testing import eventually
 from chassis.unit_of_work import Cause
 from chassis.web import Service, create_app
 from tests.chassis.shop import Jar, JarFilled, Note, ShopSettings, Transaction, fill_jar
+from tests.doubles import eventually
 
 POINTS = ("commit", "relay_read", "publish", "acknowledged", "marked", "polled", "effect", "position")
 

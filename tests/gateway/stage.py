@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis.testing import Keys, eventually
 from gateway.app import create_app
 from gateway.door import Door
 from gateway.identity import development_token
@@ -28,6 +27,7 @@ from gateway.permissions import Rules
 from gateway.protocol import GuardedProtocol
 from gateway.routes import Group
 from gateway.settings import GatewaySettings
+from tests.doubles import Keys, eventually
 
 MIB = 1024 * 1024
 

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.auth import Verifier
 from chassis.mongo import Mongo
-from chassis.testing import Keys, ServiceClient, eventually
 from gateway.grants import rules
 from gateway.grants.rules import ClaimUnknown, GrantChoiceNeeded, GrantEnded, GrantUnknown, NoGrant, PeriodEmpty, RoleNotGivable
 from gateway.identity.development import AUDIENCE, public_jwk
 from gateway.permissions import Rules
+from tests.doubles import Keys, ServiceClient, eventually
 from tests.gateway.stage import RULES, Stage, fixed, staged
 
 OIDC = "https://id.example/realms/region"

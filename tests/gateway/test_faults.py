@@ -12,12 +12,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from chassis.testing import eventually
 from gateway import routes
 from gateway.middleware import breakers, retries
 from gateway.middleware.breakers import LEAST_VOLUME, OPEN_SECONDS, PROBES, WINDOW_SECONDS, Breaker, BreakerOpen
 from gateway.passage import Passage
 from gateway.routes import Group
+from tests.doubles import eventually
 from tests.gateway.stage import MIB, ROUTES, RULES, Stage, answer, fixed, staged
 
 

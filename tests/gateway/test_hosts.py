@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chassis.testing import Keys
 from gateway.neutral import is_neutral
 from gateway.routes import Group
+from tests.doubles import Keys
 from tests.gateway.stage import ROUTES, Stage, fixed, new_key, settings, staged
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from chassis.testing import Keys, eventually
 from gateway import routes
 from gateway.identity import development_token
 from gateway.protocol import LARGEST_HEAD_BYTES, GuardedProtocol
+from tests.doubles import Keys, eventually
 from tests.gateway.stage import MIB, ROUTES, RULES, SmallUpstream, Stage, answer, free_ports, new_key, served
 
 START = "from gateway.__main__ import main; from tests.gateway.stage import RULES; main(RULES)"

@@ -14,13 +14,13 @@ from fastapi.routing import APIRoute
 
 from chassis import testing
 from chassis.settings import Settings
-from chassis.testing import Keys
 from chassis.web import OPEN_PATHS
 from gateway import documents, routes
 from gateway.neutral import is_neutral
 from gateway.permissions import RULES
 from gateway.reference_page import page
 from gateway.routes import Group
+from tests.doubles import Keys
 
 TABLE = routes.read(Path(routes.__file__).with_name("routes.toml").read_text(), RULES)
 KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")

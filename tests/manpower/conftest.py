@@ -10,9 +10,9 @@ import pytest
 
 from chassis.kafka import KafkaProducer
 from chassis.mongo import Mongo
-from chassis.testing import Keys, running
 from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
+from tests.doubles import Keys, running
 from tests.manpower.stage import CURSOR_KEY, Region, Service, Training
 
 

@@ -20,11 +20,11 @@ from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
 from chassis.kafka import KafkaProducer
 from chassis.runner import Engine, Runner
-from chassis.testing import ServiceClient, eventually
 from chassis.unit_of_work import Cause
 from services.manpower.feed.usecases import number_changes
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Purpose
+from tests.doubles import ServiceClient, eventually
 from tests.manpower.given import text_hash
 
 CURSOR_KEY = "22" * 32

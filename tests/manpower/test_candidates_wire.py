@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from chassis.ids import new_id, utc_now
-from chassis.testing import eventually
+from tests.doubles import eventually
 from tests.manpower.stage import UNIT, Region, done, iso, refused
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from chassis.ids import new_id, utc_now
 from chassis.runner import Engine, Runner
-from chassis.testing import ServiceClient
 from services.manpower.consents.usecases import end_run_out
 from services.manpower.feed import rules
 from services.manpower.feed.usecases import RETENTION, forget_old, number_changes
+from tests.doubles import ServiceClient
 from tests.manpower.stage import CURSOR_KEY, Json, Region, done, refused
 
 KEY = bytes.fromhex(CURSOR_KEY)

@@ -15,7 +15,7 @@ from hypothesis import given as for_all
 from hypothesis.errors import Unsatisfiable
 
 from chassis.errors import PROBLEM
-from chassis.testing import ServiceClient
+from tests.doubles import ServiceClient
 from tests.manpower.stage import Region
 
 EXAMPLES = 3

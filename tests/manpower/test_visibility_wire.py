@@ -11,10 +11,10 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from chassis.ids import new_id, utc_now
-from chassis.testing import ServiceClient, routes
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Column, Purpose, Reader, Share, Visibility, share_for
 from services.manpower.visibility.store import readable
+from tests.doubles import ServiceClient, routes
 from tests.manpower.stage import NAME, Region, done, made, refused, without_ids
 
 ALL = ("name", "regency", "skills", "experience", "availability")

@@ -11,9 +11,9 @@ import pytest
 
 from chassis.ids import new_id, utc_now
 from chassis.runner import Engine, Runner
-from chassis.testing import eventually
 from services.manpower.placements import usecases
 from services.manpower.placements.rules import PlacementKind, Terms
+from tests.doubles import eventually
 from tests.manpower.stage import NAME, UNIT, Json, Region, done, made, refused
 
 TERMS: Json = {"kind": "employee", "started_on": "2027-01-04", "wage_band": {"from_idr": 3_500_000, "to_idr": 4_000_000}, "permit_number": "izin-contoh-9"}

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from chassis.mongo import Mongo
-from chassis.testing import Keys, ServiceClient, running
 from services.marketplace.app import create_app
 from services.marketplace.settings import MarketplaceSettings
+from tests.doubles import Keys, ServiceClient, running
 from tests.marketplace.stage import KEY, Lapas
 
 

@@ -15,11 +15,11 @@ import httpx2
 from chassis.auth import system
 from chassis.ids import new_id
 from chassis.runner import Engine, Runner
-from chassis.testing import ServiceClient
 from chassis.unit_of_work import Cause
 from services.marketplace.payments import midtrans
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers import usecases as workers
+from tests.doubles import ServiceClient
 
 KEY = "SB-Mid-server-TESTKEY"
 R = TypeVar("R")

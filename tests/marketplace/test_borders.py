@@ -9,8 +9,8 @@ import re
 import pytest
 
 from chassis import telemetry
-from chassis.testing import ServiceClient, routes
 from gateway.permissions.marketplace import PERMISSIONS
+from tests.doubles import ServiceClient, routes
 from tests.marketplace.stage import Json, Lapas, done, made, together
 
 

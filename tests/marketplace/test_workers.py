@@ -11,13 +11,13 @@ import pytest
 from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
 from chassis.kafka import KafkaProducer
-from chassis.testing import eventually
 from services.marketplace.batches import usecases as batches
 from services.marketplace.batches.rules import BatchId, BatchStateDiffers, NotAssigned, WorkLogId
 from services.marketplace.money import Rupiah
 from services.marketplace.workers import usecases as workers
 from services.marketplace.workers.rules import AssignmentId, WorkNotAllowed
 from services.marketplace.workshops.rules import WorkshopClosed, WorkshopId
+from tests.doubles import eventually
 from tests.marketplace.stage import Json, Lapas, done, jakarta_today, made, together
 
 

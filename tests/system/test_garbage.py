@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from chassis.mongo import Mongo
-from chassis.testing import Keys, ServiceClient, running
 from ops import parts
+from tests.doubles import Keys, ServiceClient, running
 
 CLAIMS = ("facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own")
 SERVICES = {service.name: service for service in parts.SERVICES}

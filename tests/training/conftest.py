@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chassis.testing import Keys, ServiceClient, running
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
+from tests.doubles import Keys, ServiceClient, running
 
 MASTER, LOOKUP = "0a" * 32, "0b" * 32
 

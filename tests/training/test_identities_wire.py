@@ -12,11 +12,11 @@ from cryptography.exceptions import InvalidTag
 from pydantic import SecretStr
 
 from chassis.ids import new_id, utc_now
-from chassis.testing import Keys, ServiceClient, running
 from services.training.app import create_app
 from services.training.merges import usecases as merges
 from services.training.settings import TrainingSettings
 from services.training.vault import KeyUnknown, Sealed, Vault
+from tests.doubles import Keys, ServiceClient, running
 from tests.training import given
 from tests.training.conftest import LOOKUP, MASTER
 from tests.training.test_snapshots_wire import by_itself

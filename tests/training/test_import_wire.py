@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chassis.testing import ServiceClient
 from services.training.snapshots.reader import squeeze
 from services.training.vault import Sealed, Vault
+from tests.doubles import ServiceClient
 from tests.training import given
 from tests.training.test_import_rules import EXPECTED, FILES, SNAPSHOTS, TITLES, checked
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from chassis.testing import Keys, eventually, running
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
+from tests.doubles import Keys, eventually, running
 from tests.training import given
 from tests.training.test_import_rules import FILES, SNAPSHOTS
 

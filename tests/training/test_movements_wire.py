@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from chassis.testing import ServiceClient
+from tests.doubles import ServiceClient
 from tests.training import given
 from tests.training.given import Place
 

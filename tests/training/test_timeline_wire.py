@@ -15,9 +15,9 @@ from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
 from chassis.kafka import KafkaProducer
 from chassis.runner import Runner
-from chassis.testing import ServiceClient, eventually
 from chassis.unit_of_work import Cause
 from services.training.settings import TrainingSettings
+from tests.doubles import ServiceClient, eventually
 from tests.training import given
 from tests.training.given import Place
 

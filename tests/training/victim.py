@@ -12,11 +12,11 @@ from typing import Any
 
 from chassis import telemetry
 from chassis.runner import Runner
-from chassis.testing import Keys, running
 from services.training import app as composition
 from services.training.settings import TrainingSettings
 from services.training.snapshots import usecases
 from services.training.transaction import Transaction
+from tests.doubles import Keys, running
 from tests.training import given
 
 NTH = 3

@@ -1,0 +1,164 @@
+"""OIDC issuers: discovery, rotation, outages, one question for many who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from gateway.identity.caller import Identity
+from gateway.identity.development import AUDIENCE
+from gateway.identity.keys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, KeysUnavailable, PublishedKeys
+from gateway.identity.tokens import Issuer, Tokens
+from gateway.problems import IdentityAway
+from tests.doubles import eventually
+from tests.gateway.stage import staged
+from tests.gateway.test_identity import OIDC, Clock, nothing_revoked, signed
+
+
+class Publisher:
+    """An OIDC issuer's documents; `away` makes it silent, `gate` holds answers back."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict[str, Any]] = []
+        self.away = False
+        self.asked: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.issuer = OIDC
+
+    async def was_asked(self) -> bool:
+        return bool(self.asked)
+
+    async def fetch(self, url: str) -> Mapping[str, Any]:
+        self.asked.append(url)
+        await self.gate.wait()
+        if self.away:
+            raise KeysUnavailable("away")
+        return {"issuer": self.issuer, "jwks_uri": f"{OIDC}/keys"} if url.endswith("openid-configuration") else {"keys": self.keys}
+
+
+def jwk_of(key: Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey, kid: str, **more: Any) -> dict[str, Any]:
+    match key:
+        case Ed25519PublicKey():
+            encoded = OKPAlgorithm.to_jwk(key, as_dict=True)
+        case rsa.RSAPublicKey():
+            encoded = RSAAlgorithm.to_jwk(key, as_dict=True)
+        case _:
+            encoded = ECAlgorithm.to_jwk(key, as_dict=True)
+    return encoded | {"kid": kid} | more
+
+
+SIGNING_KEYS = {"ES256": ec.generate_private_key(ec.SECP256R1()), "RS256": rsa.generate_private_key(65537, 2048), "EdDSA": Ed25519PrivateKey.generate()}
+
+
+@pytest.mark.parametrize("algorithm", SIGNING_KEYS)
+async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm(algorithm: str) -> None:
+    clock, publisher, key = Clock(), Publisher(), SIGNING_KEYS[algorithm]
+    publisher.keys = [jwk_of(key.public_key(), "2026")]
+
+    async def grants_of(issuer: str, external: str, chosen: str) -> Identity:
+        assert (issuer, external, chosen) == (OIDC, "officer", "g-1")
+        return Identity(subject="u-1", role="dinas_placement", claims={"regency": frozenset({"19.02"})}, grant="g-1")
+
+    tokens = Tokens([Issuer(name=OIDC, audience=AUDIENCE, keys=PublishedKeys(OIDC, "", publisher.fetch, clock), grants_of=grants_of)], nothing_revoked(), clock)
+    identity = await tokens.identify(signed(key, clock, algorithm=algorithm, kid="2026", issuer=OIDC, role="administrator"), "g-1")
+    assert (identity.subject, identity.role, identity.claims) == ("u-1", "dinas_placement", {"regency": frozenset({"19.02"})})
+    assert publisher.asked == [f"{OIDC}/.well-known/openid-configuration", f"{OIDC}/keys"]
+
+
+async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.issuer = "https://other.example"
+    with pytest.raises(IdentityAway):
+        await PublishedKeys(OIDC, "", publisher.fetch, clock).find("2026", "EdDSA")
+
+
+async def test_a_rotated_key_is_found_at_once_and_the_old_one_until_it_is_withdrawn() -> None:
+    clock, publisher = Clock(), Publisher()
+    old, new = Ed25519PrivateKey.generate().public_key(), Ed25519PrivateKey.generate().public_key()
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    publisher.keys = [jwk_of(old, "2026")]
+    assert await keys.find("2026", "EdDSA")
+    publisher.keys = [jwk_of(old, "2026"), jwk_of(new, "2027")]
+    clock.now += PAUSE_SECONDS
+    assert await keys.find("2027", "EdDSA")
+    assert await keys.find("2026", "EdDSA")
+    publisher.keys = [jwk_of(new, "2027")]
+    clock.now += FRESH_SECONDS + 1
+    assert await keys.find("2026", "EdDSA") is None
+
+
+async def test_known_keys_serve_through_an_outage_of_the_issuer_for_a_day() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    assert await keys.find("2026", "EdDSA")
+    publisher.away = True
+    clock.now += STALE_SECONDS
+    assert await keys.find("2026", "EdDSA")
+    clock.now += 1
+    with pytest.raises(IdentityAway):
+        await keys.find("2026", "EdDSA")
+    publisher.away = False
+    clock.now += PAUSE_SECONDS
+    assert await keys.find("2026", "EdDSA")
+
+
+async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
+    publisher.gate.clear()
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    waiting = [asyncio.create_task(keys.find("2026", "EdDSA")) for _ in range(50)]
+    await eventually(publisher.was_asked)
+    publisher.gate.set()
+    assert all(await asyncio.gather(*waiting))
+    assert len(publisher.asked) == 1
+
+
+async def test_unknown_key_ids_are_remembered_and_cannot_make_us_ask_again_and_again() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    for number in range(100):
+        assert await keys.find(f"made-up-{number}", "EdDSA") is None
+    assert len(publisher.asked) == 1
+    clock.now += PAUSE_SECONDS
+    assert await keys.find("made-up-0", "EdDSA") is None
+    assert len(publisher.asked) == 1
+    clock.now += UNKNOWN_SECONDS
+    assert await keys.find("made-up-0", "EdDSA") is None
+    assert len(publisher.asked) == 2
+
+
+async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
+    clock, publisher = Clock(), Publisher()
+    small = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505 - that is the point
+    publisher.keys = [
+        jwk_of(rsa.generate_private_key(65537, 2048).public_key(), "rsa"),
+        jwk_of(ec.generate_private_key(ec.SECP384R1()).public_key(), "p384"),
+        jwk_of(Ed25519PrivateKey.generate().public_key(), "for-encryption", use="enc"),
+        jwk_of(small, "small"),
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"},
+    ]
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    assert await keys.find("rsa", "RS256")
+    for kid, algorithm in (("rsa", "ES256"), ("p384", "ES256"), ("for-encryption", "EdDSA"), ("small", "RS256"), ("shared", "HS256")):
+        assert await keys.find(kid, algorithm) is None
+
+
+async def test_an_issuer_out_of_reach_is_503_and_says_when_to_come_back(tmp_path: Path) -> None:
+    issuers = [{"issuer": OIDC, "audience": AUDIENCE, "jwks_uri": "http://127.0.0.1:9/keys"}]
+    async with staged(tmp_path, issuers=issuers) as stage:
+        clock = Clock()
+        clock.now = time.time()
+        told = await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"})
+        assert (told.status, told.content["code"], told.headers["retry-after"]) == (503, "identity_away", "5")
