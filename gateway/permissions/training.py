@@ -35,7 +35,14 @@ _INBOX = frozenset({"GET /v1/inbox-items", "GET /v1/inbox-items/{item_id}", "POS
 _APPLICATIONS = frozenset({"POST /v1/class-applications", *(f"POST /v1/class-applications/{{application_id}}/{step}" for step in ("withdrawal", "resubmission"))})
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    "administrator": _FACILITIES | _SNAPSHOTS | {"POST /v1/facilities", "PATCH /v1/facilities/{facility_id}", "POST /v1/facilities/{facility_id}/mapped-values"},
+    "administrator": _FACILITIES
+    | _SNAPSHOTS
+    | {
+        "POST /v1/facilities",
+        "PATCH /v1/facilities/{facility_id}",
+        "POST /v1/facilities/{facility_id}/mappings",
+        "POST /v1/facilities/{facility_id}/mapped-values",
+    },
     "registry_operator": _FACILITIES
     | _SNAPSHOTS
     | _PEOPLE

@@ -15,7 +15,7 @@ from services.training.enrolments.store import Enrolments
 from services.training.facilities.store import Facilities
 from services.training.identities.store import Identities, NameQuotas
 from services.training.inbox_items.store import InboxItems
-from services.training.mappings.store import MappedValues
+from services.training.mappings.store import MappedValues, StoredMappings
 from services.training.merges.store import MergeCandidates
 from services.training.participants.store import Movements, Participants
 from services.training.programmes.store import Programmes
@@ -32,6 +32,7 @@ class Transaction(unit_of_work.Transaction):
     service = "training"
 
     facilities = StoreOf(Facilities)
+    mappings = StoreOf(StoredMappings)
     mapped_values = StoreOf(MappedValues)
     snapshots = StoreOf(Snapshots)
     chunks = StoreOf(Chunks)

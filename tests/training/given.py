@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,8 +13,8 @@ from typing import Any, cast
 
 from chassis.ids import new_id
 from chassis.mongo import Mongo
-from chassis.testing import ServiceClient, eventually
 from services.training.mappings.rules import load
+from tests.doubles import ServiceClient, eventually
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 HEADINGS: tuple[str, ...] = (
@@ -78,6 +79,12 @@ async def sample_facilities(client: ServiceClient) -> None:
     """The six facilities of the sample, each with its own mapping."""
     for code, mapping in load(SNAPSHOTS / "mappings.toml").items():
         await facility(client, code, mapping=mapping.facility_id)
+
+
+def mapping(code: str) -> dict[str, Any]:
+    """The tables of one facility of the sample, as mappings.toml has them."""
+    tables = tomllib.loads((SNAPSHOTS / "mappings.toml").read_text())
+    return {"facility": tables["facility"][code], "common": tables["common"]}
 
 
 def rows(facility_id: str, people: Mapping[str, Mapping[str, str]], number: str = "") -> bytes:

@@ -20,11 +20,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from chassis import consumer, inbox, outbox, runner, web
 from chassis.errors import PROBLEM
 from chassis.ids import new_id
-from chassis.testing import ServiceClient, routes
+from tests.doubles import ServiceClient, routes
 from tests.training import given
 from tests.training.given import Place
 
 BODIES: dict[str, dict[str, Any]] = {
+    "POST /v1/facilities/{facility_id}/mappings": given.mapping("LP-TJP"),
     "PATCH /v1/facilities/{facility_id}": {"name": "x"},
     "POST /v1/facilities/{facility_id}/mapped-values": {"field": "release", "word": "x", "code": "free"},
     "POST /v1/snapshots/{snapshot_id}/release": {"reason": "alasan"},

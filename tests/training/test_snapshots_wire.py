@@ -12,10 +12,10 @@ import pytest
 from chassis.auth import system
 from chassis.ids import new_id
 from chassis.runner import Runner
-from chassis.testing import ServiceClient, eventually
 from chassis.unit_of_work import Cause
 from services.training.snapshots import usecases
 from services.training.transaction import Transaction
+from tests.doubles import ServiceClient, eventually
 from tests.training import given
 from tests.training.given import Place
 
@@ -256,6 +256,44 @@ async def test_a_facility_without_a_mapping_is_told_so_before_anything_is_read(s
     facility_id = await given.facility(service, f"UJI-{new_id()[-12:].upper()}", mapping="TIDAK-ADA")
     answer = await given.officer(service, facility_id).post(f"/v1/facilities/{facility_id}/snapshots", params={"taken_at": "2026-11-16T14:00:00+07:00"}, content=b"x")
     assert (answer.status_code, answer.json()["code"]) == (422, "mapping_unknown")
+
+
+async def test_a_facility_nobody_foresaw_goes_live_by_data_alone(service: ServiceClient) -> None:
+    facility_id = await given.facility(service, f"UJI-{new_id()[-12:].upper()}", mapping="TIDAK-ADA")
+    tables = given.mapping("LP-TJP")
+    columns = tables["facility"]["columns"] | {"source_ref": "Nomor Baru", "status_note": "Ket."}
+    for gone in ("absence", "release"):
+        del columns[gone]
+    words = {word: f"release:{kind}" for word, kind in tables["facility"]["values"]["release"].items()}
+    body = {"facility": tables["facility"] | {"delimiter": ",", "columns": columns, "values": {"status_note": words}}, "common": tables["common"]}
+    admin, name = given.administrator(service), f"/v1/facilities/{facility_id}/mappings"
+    made = await admin.post(name, json=body)
+    assert (made.status_code, made.json()["version"]) == (201, 1)
+    heading = ",".join(columns.values()) + ",Kode UPT"
+    value = {
+        columns["source_ref"]: new_id(),
+        columns["name"]: "Uji Coba",
+        columns["admission_date"]: "01/02/2026",
+        "Ket.": "BM",
+        columns["release_date"]: "10/11/2026",
+        "Kode UPT": facility_id,
+    }
+    data = f"{heading}\r\n{','.join(value.get(one, '') for one in heading.split(','))}\r\n".encode("utf-8-sig")
+    done = await given.upload(service, facility_id, data, "2026-11-16T14:00:00+07:00")
+    assert (done["state"], done["released_by_kind"]) == ("APPLIED", {"free": 1})
+    again = await admin.post(name, json=body, headers={"if-match": "7"})
+    assert again.status_code == 412
+    bad = [
+        ({"encoding": "klingon"}, "mapping_invalid"),
+        ({"date_formats": ["yyyy.dd"]}, "mapping_invalid"),
+        ({"columns": {"source_ref": "A"}}, "mapping_invalid"),
+        ({"values": {"release": {"BM": "bebas"}}}, "code_unknown"),
+        ({"values": {"warna": {"BM": "biru"}}}, "field_unknown"),
+    ]
+    for change, code in bad:
+        refused = await admin.post(name, json=body | {"facility": body["facility"] | change})
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+    assert (await admin.post(name, json={"facility": body["facility"]})).json()["field"] == "common"
 
 
 async def test_an_upload_with_an_idempotency_key_is_answered_the_same_again(service: ServiceClient) -> None:

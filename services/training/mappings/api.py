@@ -3,18 +3,85 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis import web
-from services.training.mappings import usecases
-from services.training.mappings.rules import MappedValue
+from services.training.mappings import rules, usecases
+from services.training.mappings.rules import MappedValue, StoredMapping
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Impor SDP"])
 Text = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class FacilityFrom(BaseModel):
+    """Where a file names its facility: in a column, or in a title row behind a prefix."""
+
+    model_config = web.STRICT
+    column: Text | None = None
+    title_row: Annotated[int, Field(ge=1, le=50)] | None = None
+    prefix: Annotated[str, Field(max_length=60)] = ""
+
+
+class BlockFrom(BaseModel):
+    """The block is the sheet's name without this prefix."""
+
+    model_config = web.STRICT
+    sheet_prefix: Text
+
+
+class FacilityTable(BaseModel):
+    """Where a facility's file holds what: a table `facility` of mappings.toml; what the file says beside it is not needed here."""
+
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+    format: Literal["csv", "xlsx"]
+    encoding: Text = "utf-8"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    sheets: Literal["first", "each"] = "first"
+    ignore_sheets: Annotated[list[Text], Field(max_length=50)] = []
+    block_from: BlockFrom | None = None
+    header_rows: Annotated[list[Annotated[int, Field(ge=1, le=50)]], Field(min_length=1, max_length=5)]
+    facility_from: FacilityFrom
+    date_formats: Annotated[list[Text], Field(min_length=1, max_length=10)]
+    columns: dict[Text, Text]
+    values: dict[Text, dict[Text, Text]]
+
+
+class CommonTable(BaseModel):
+    """What holds for all facilities: the table `common` of mappings.toml; spaces count."""
+
+    model_config = ConfigDict(extra="forbid")
+    empty_values: Annotated[list[Annotated[str, Field(max_length=20)]], Field(max_length=20)]
+    total_markers: Annotated[list[Text], Field(max_length=20)]
+    required: Annotated[list[Text], Field(min_length=1, max_length=20)]
+    state_driving: Annotated[list[Text], Field(max_length=20)]
+    two_digit_years: dict[Text, Literal["past", "future"]]
+    nik_strip: Annotated[list[Annotated[str, Field(min_length=1, max_length=5)]], Field(max_length=20)]
+    months: dict[Text, Annotated[int, Field(ge=1, le=12)]]
+
+
+class NewMapping(BaseModel):
+    """Both tables, as mappings.toml has them."""
+
+    model_config = ConfigDict(extra="forbid")
+    facility: FacilityTable
+    common: CommonTable
+
+
+class MappingBody(BaseModel):
+    """The mapping in force for a facility, as an officer set it."""
+
+    facility_id: str
+    version: int
+    columns: dict[str, str]
+
+    @classmethod
+    def of(cls, mapping: StoredMapping) -> MappingBody:
+        """The body of a stored mapping."""
+        return cls(facility_id=mapping.id, version=mapping.version, columns=rules.stored(mapping).columns)
 
 
 class NewMappedValue(BaseModel):
@@ -38,6 +105,14 @@ class MappedValueBody(BaseModel):
     def of(cls, value: MappedValue) -> MappedValueBody:
         """The body of a mapped value."""
         return cls(facility_id=value.facility_id, field=value.field, word=value.word, code=value.code)
+
+
+@router.post("/v1/facilities/{facility_id}/mappings", status_code=201, summary="Atur susunan kolom berkas UPT")
+async def set_mapping(facility_id: str, body: NewMapping, version: web.IfMatch, run: Run, response: Response) -> MappingBody:
+    """A facility goes live by data: its files are read by these tables from now on."""
+    mapping = await run(partial(usecases.set_mapping, facility_id, body.model_dump(exclude_none=True), version))
+    web.etag(response, mapping)
+    return MappingBody.of(mapping)
 
 
 @router.post("/v1/facilities/{facility_id}/mapped-values", status_code=201, summary="Beri arti pada istilah daftar penghuni")

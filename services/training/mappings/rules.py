@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import tomllib
 from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
@@ -11,8 +13,10 @@ from typing import Any
 
 from chassis.errors import Refused
 from chassis.ids import named_id
-from services.training.snapshots.reader import Layout, fold
+from services.training.snapshots.reader import ENCODINGS, Layout, fold
 
+DATE_FORMATS = frozenset({"excel_date", "d month yyyy", *(f"dd{mark}mm{mark}{year}" for mark in "/-." for year in ("yyyy", "yy"))})
+ALWAYS = frozenset({"source_ref", "name", "admission_date"})  # without these a row says nothing
 STATUS_NOTE = "status_note"  # one column for absence and release together; its values read "absence:<kind>" or "release:<kind>"
 
 
@@ -56,8 +60,10 @@ class FieldUnknown(Refused):
     field = "field"
 
 
-class MappingInvalid(ValueError):
-    """The mapping file cannot be used; the message names the facility and the setting."""
+class MappingInvalid(Refused):
+    """`setting` says what does not fit."""
+
+    title = "Susunan kolom ini tidak dapat dipakai"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,7 @@ class Mapping:
     months: AnyMapping[str, int]
     values: AnyMapping[str, AnyMapping[str, str]]
     required: frozenset[str]
+    state_driving: frozenset[str]
     empty_values: frozenset[str]
     future_years: frozenset[str]
     nik_strip: tuple[str, ...]
@@ -99,16 +106,10 @@ class MappedValue:
 
 
 def mapped(mapping: Mapping, facility_id: str, field: str, word: str, code: str, by: str) -> MappedValue:
-    """A word given a meaning. FieldUnknown or CodeUnknown when the field takes no words, or not this one; `status_note` takes `absence:<kind>` and `release:<kind>`."""
-    named = field
-    if field == STATUS_NOTE:
-        named, _, kind = code.partition(":")
-    else:
-        kind = code
-    if field not in mapping.columns or named not in CODES:
-        raise FieldUnknown
-    if kind not in CODES[named]:
-        raise CodeUnknown(known=sorted(CODES[named]))
+    """A word given a meaning; FieldUnknown or CodeUnknown when the field takes no words, or not this code."""
+    if field not in mapping.columns:
+        raise FieldUnknown(name=field)
+    _code(field, code)
     return MappedValue(id=named_id(facility_id, field, fold(word)), facility_id=facility_id, field=field, word=fold(word), code=code, by=by)
 
 
@@ -120,21 +121,46 @@ def taught(mapping: Mapping, values: Iterable[MappedValue]) -> Mapping:
     return mapping.with_values(added) if added else mapping
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMapping:
+    """A facility's mapping as an officer set it; it goes before the file's. `tables` is the JSON of the tables `facility` and `common`, as in mappings.toml."""
+
+    id: str
+    version: int = 0
+    tables: str
+    by: str
+
+
 def load(path: Path) -> dict[str, Mapping]:
     """The mappings of a TOML file by facility code; MappingInvalid says what does not fit."""
     with path.open("rb") as file:
         document = tomllib.load(file)
-    return {code: _mapping(code, facility, document) for code, facility in document.get("facility", {}).items()}
+    return {code: parsed(code, facility, document["common"], int(document["version"])) for code, facility in document.get("facility", {}).items()}
 
 
-def _mapping(code: str, facility: dict[str, Any], document: dict[str, Any]) -> Mapping:
-    common = document["common"]
+def stored(mapping: StoredMapping) -> Mapping:
+    """The mapping that an officer set."""
+    tables = json.loads(mapping.tables)
+    return parsed(mapping.id, tables["facility"], tables["common"], mapping.version)
+
+
+def parsed(code: str, facility: dict[str, Any], common: dict[str, Any], version: int) -> Mapping:
+    """The mapping in these tables; MappingInvalid when it cannot be used."""
+    encoding = str(facility.get("encoding", "utf-8"))
+    try:
+        codecs.lookup(ENCODINGS.get(encoding, encoding))
+    except LookupError:
+        raise MappingInvalid(f"{code}: encoding", setting="encoding") from None
+    if unknown := sorted(set(facility["date_formats"]) - DATE_FORMATS):
+        raise MappingInvalid(f"{code}: date_formats", setting="date_formats", unknown=unknown)
+    if lacking := sorted(ALWAYS - set(common["required"]) | set(common["required"]) - set(facility["columns"])):
+        raise MappingInvalid(f"{code}: required, columns", setting="columns", lacking=lacking)
     try:
         source = facility["facility_from"]
         block = facility.get("block_from", {})
         return Mapping(
             facility_id=code,
-            version=int(document["version"]),
+            version=version,
             layout={
                 "format": facility["format"],
                 "encoding": facility.get("encoding", "utf-8"),
@@ -153,10 +179,27 @@ def _mapping(code: str, facility: dict[str, Any], document: dict[str, Any]) -> M
             months={fold(name): number for name, number in common["months"].items()},
             values={field: {fold(word): meaning for word, meaning in words.items()} for field, words in facility["values"].items()},
             required=frozenset(common["required"]),
+            state_driving=frozenset(common["state_driving"]),
             empty_values=frozenset(fold(value) for value in common["empty_values"]),
             future_years=frozenset(field for field, century in common["two_digit_years"].items() if century == "future"),
             nik_strip=tuple(common["nik_strip"]),
         )
     except KeyError as error:
-        message = f"facility.{code}: {error.args[0]} is missing"
-        raise MappingInvalid(message) from error
+        raise MappingInvalid(f"{code}: {error.args[0]}", setting=str(error.args[0])) from error
+
+
+def known_words(mapping: Mapping) -> Mapping:
+    """The mapping itself; CodeUnknown when a word means something that there is no code for."""
+    for field, words in mapping.values.items():
+        for meaning in words.values():
+            _code(field, meaning)
+    return mapping
+
+
+def _code(field: str, meaning: str) -> None:
+    """Return when the field takes this code; `status_note` takes `absence:<kind>` and `release:<kind>`. FieldUnknown or CodeUnknown otherwise."""
+    named, _, kind = meaning.partition(":") if field == STATUS_NOTE else (field, "", meaning)
+    if named not in CODES:
+        raise FieldUnknown(name=field)
+    if kind not in CODES[named]:
+        raise CodeUnknown(known=sorted(CODES[named]))

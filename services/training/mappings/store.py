@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.mongo import Index
 from chassis.unit_of_work import Store
-from services.training.mappings.rules import MappedValue
+from services.training.mappings.rules import MappedValue, StoredMapping
 
 
 class MappedValues(Store[MappedValue]):
@@ -16,3 +16,9 @@ class MappedValues(Store[MappedValue]):
     async def of(self, facility_id: str) -> list[MappedValue]:
         """All words a facility has taught us."""
         return await self.find({"facility_id": facility_id}, sort=[("_id", 1)])
+
+
+class StoredMappings(Store[StoredMapping]):
+    kind = StoredMapping
+    collection = "mappings"
+    scope = {"facility": "_id"}

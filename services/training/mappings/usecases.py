@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping as AnyMapping
+from typing import Any
 
 from services.training.facilities.rules import Facility
 from services.training.mappings import rules
-from services.training.mappings.rules import MappedValue, Mapping, MappingUnknown
+from services.training.mappings.rules import MappedValue, Mapping, MappingUnknown, StoredMapping
 from services.training.transaction import Transaction
 
 
 async def mapping_of(facility: Facility, tx: Transaction) -> Mapping:
     """How the facility's files are read today; MappingUnknown when nobody has said."""
-    mappings: AnyMapping[str, Mapping] = tx.parts["mappings"]
-    mapping = mappings.get(facility.mapping)
+    own = await tx.mappings.seek(facility.id)
+    of_the_file: AnyMapping[str, Mapping] = tx.parts["mappings"]
+    mapping = rules.stored(own) if own else of_the_file.get(facility.mapping)
     if mapping is None:
         raise MappingUnknown
     return rules.taught(mapping, await tx.mapped_values.of(facility.id))
+
+
+async def set_mapping(facility_id: str, tables: AnyMapping[str, Any], if_match: int | None, tx: Transaction) -> StoredMapping:
+    """From now on the facility's files are read by these tables (MappingInvalid when they cannot be used); VersionDiffers when `if_match` is not the one in force."""
+    facility = await tx.facilities.get(facility_id)
+    before = await tx.mappings.seek(facility.id)
+    if before is not None and if_match is not None:
+        await tx.mappings.get(facility.id, if_match=if_match)
+    after = StoredMapping(id=facility.id, tables=json.dumps(tables, ensure_ascii=False), by=tx.caller.subject)
+    rules.known_words(rules.stored(after))
+    return tx.mappings.add(after) if before is None else tx.mappings.save(before, after)
 
 
 async def map_value(facility_id: str, field: str, word: str, code: str, tx: Transaction) -> MappedValue:

@@ -151,9 +151,10 @@ class _Reading:
             return ""
         return cell[1]
 
-    def word(self, name: str, effect: Effect, *, told: str | None = None) -> str:
-        """The code of the field's word; an unknown word costs `effect`."""
+    def word(self, name: str, effect: Effect | None = None, *, told: str | None = None) -> str:
+        """The code of the field's word; an unknown word costs `effect`: by default the row where it drives a state, else the field."""
         cell = self.cell(name)
+        effect = effect or (Effect.ROW if name in self.mapping.state_driving else Effect.FIELD)
         if cell is None:
             return ""
         if cell[0] == FORMULA:
@@ -189,7 +190,7 @@ def read_row(raw: RawRow, mapping: Mapping, taken_on: date) -> tuple[Listed, lis
     if admission is not None and admission > taken_on:
         row.refuse("admission_date", RowReason.DATE_INVALID, Effect.ROW, raw=admission.isoformat())
     absence, release = _status(row)
-    birth_date, sex = row.day("birth_date"), row.word("sex", Effect.FIELD)
+    birth_date, sex = row.day("birth_date"), row.word("sex")
     nik, given = _nik(row, birth_date, sex)
     listed = Listed(
         sheet=raw["sheet"] or "",
@@ -201,13 +202,13 @@ def read_row(raw: RawRow, mapping: Mapping, taken_on: date) -> tuple[Listed, lis
         nik_given=given,
         birth_date=birth_date,
         sex=sex,
-        legal_status=row.word("legal_status", Effect.FIELD),
+        legal_status=row.word("legal_status"),
         admission_date=admission,
         expected_release=row.day("expected_release"),
         two_thirds_date=row.day("two_thirds_date"),
         block=row.text("block"),
-        education=row.word("education", Effect.FIELD),
-        risk=row.word("risk", Effect.FIELD),
+        education=row.word("education"),
+        risk=row.word("risk"),
         absence=absence,
         release=release,
         release_date=row.day("release_date"),
@@ -218,9 +219,10 @@ def read_row(raw: RawRow, mapping: Mapping, taken_on: date) -> tuple[Listed, lis
 
 def _status(row: _Reading) -> tuple[str, str]:
     if STATUS_NOTE in row.mapping.columns:
-        kind, _, code = row.word(STATUS_NOTE, Effect.ROW, told=STATUS_FIELD).partition(":")
+        stops = Effect.ROW if row.mapping.state_driving & {"absence", "release"} else Effect.FIELD
+        kind, _, code = row.word(STATUS_NOTE, stops, told=STATUS_FIELD).partition(":")
         return (code, "") if kind == "absence" else ("", code)
-    return row.word("absence", Effect.ROW), row.word("release", Effect.ROW)
+    return row.word("absence"), row.word("release")
 
 
 def _nik(row: _Reading, birth_date: date | None, sex: str) -> tuple[str, bool]:

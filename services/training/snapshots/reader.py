@@ -17,7 +17,7 @@ Cell: TypeAlias = tuple[str, str]  # (kind, text); kind is text, number, date (I
 
 TEXT, NUMBER, DATE, FORMULA = "text", "number", "date", "formula"
 MAX_ROWS, MAX_COLUMNS, MAX_SHEETS, MAX_TEXT = 50_000, 120, 120, 2_000
-_ENCODINGS = {"utf-8 with byte order mark": "utf-8-sig"}
+ENCODINGS = {"utf-8 with byte order mark": "utf-8-sig"}
 _SPACES = re.compile(r"\s+")
 
 
@@ -83,7 +83,7 @@ def read(data: bytes, layout: Layout) -> Sheets:
 
 def _csv(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[Cell | None]]]]:
     try:
-        text = data.decode(_ENCODINGS.get(layout["encoding"], layout["encoding"]))
+        text = data.decode(ENCODINGS.get(layout["encoding"], layout["encoding"]))
         lines = [[_text_cell(value) for value in line] for line in csv.reader(io.StringIO(text, newline=""), delimiter=layout["delimiter"], strict=True)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise NotASnapshot("csv") from error
