@@ -11,7 +11,7 @@ from chassis.lifetime import Lifetime
 from chassis.mongo import Document, Session
 from chassis.outbox import STOPPED
 from chassis.parked import Letter, Parked, ParkedUnknown
-from chassis.reasons import BEHIND, REFUSED, in_words
+from chassis.reasons import BEHIND, READY, REFUSED, in_words
 from chassis.runner import Runner
 from chassis.unit_of_work import Transaction, envelope_of
 
@@ -82,7 +82,7 @@ class Desk(Parked[Any]):
 
 
 def _reason(marker: Document, row: Document) -> str:
-    reason: str = row.get("reason", "")
+    reason: str = row.get("reason", "") or (READY if marker.get("count") else "")
     return f"{REFUSED}: {reason}" if marker.get("kind") == STOPPED else reason
 
 

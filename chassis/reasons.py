@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from chassis.errors import DomainError
 
-BEHIND, REFUSED = "waits behind", "refused by the broker"
+BEHIND, REFUSED, READY = "waits behind", "refused by the broker", "nothing in the way any more"
 _SENDER = "Minta pengirimnya mengirim yang benar, lalu buang peristiwa ini dengan menyebutkan alasannya."
 _WORDS = (  # beginning of the technical reason, what failed, what to do; the last one that fits all is for headers
     (BEHIND, "Menunggu peristiwa sebelumnya dengan kunci yang sama.", "Selesaikan dahulu peristiwa pertama dalam urutan ini, lalu ulangi."),
+    (READY, "Tidak ada lagi yang menghalangi urutan ini.", "Ulangi urutan ini."),
     ("version not known", "Versi peristiwa ini lebih baru daripada layanan ini.", "Perbarui layanan ini, lalu ulangi."),
     ("fields that do not fit", "Isinya tidak sesuai dengan yang dijanjikan pengirimnya.", _SENDER),
     ("the body", "Isinya tidak dapat dibaca.", _SENDER),
