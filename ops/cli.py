@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from ops import events
 from ops.trouble import Trouble
 
 app = typer.Typer(help="Bina: dari pembinaan ke penghidupan.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.add_typer(events.events, name="events")
+app.add_typer(events.audit, name="audit")
 Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.")]
 
 

@@ -1,0 +1,75 @@
+"""Reading topics from outside, as nobody's consumer: the last records, or all, and what follows. Not here: what a record means, and who may look."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from chassis.kafka import KafkaConsumer, KafkaUnavailable, Partition, Record
+from ops import machine, parts
+from ops.trouble import Trouble
+
+_PAGE = 1_000
+
+
+class Topics:
+    """Some topics, from their beginnings to where they ended when they were opened, then on."""
+
+    def __init__(self, consumer: KafkaConsumer, at: Mapping[Partition, int], ends: Mapping[Partition, int]) -> None:
+        self._consumer, self._at, self._ends = consumer, dict(at), ends
+
+    async def until_now(self, last: int | None = None) -> AsyncIterator[list[Record]]:
+        """What lies before the ends, page by page: the last so many records of each partition, None = all."""
+        for partition, end in self._ends.items():
+            beginning = await self._consumer.beginning(partition)
+            self._at[partition] = beginning if last is None else max(beginning, end - last)
+            await self._consumer.seek(partition, self._at[partition])
+        while any(self._at[partition] < end for partition, end in self._ends.items()):
+            yield await self.following()
+
+    async def following(self) -> list[Record]:
+        """What comes next; nothing after a second without any."""
+        found: list[Record] = []
+        for partition, records in (await self._consumer.poll(_PAGE, 1.0)).items():
+            self._at[partition] = records[-1].offset + 1
+            found += records
+        return found
+
+
+@asynccontextmanager
+async def reading(*topics: str) -> AsyncGenerator[Topics]:
+    """Open topics of the running system, as a group of its own that leaves no trace. Trouble when Kafka does not answer."""
+    bootstrap = os.environ.get("BINA_KAFKA") or f"{machine.LOOPBACK}:{parts.KAFKA.port}"
+    name = f"bina-look-{uuid.uuid4().hex[:12]}"
+    consumer = KafkaConsumer(bootstrap, name, name, topics)
+    at: dict[Partition, int] = {}
+
+    async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
+        at.update(dict.fromkeys(partitions, 0))
+        return dict.fromkeys(partitions)
+
+    async def revoked(partitions: set[Partition]) -> None:
+        for partition in partitions:
+            at.pop(partition, None)
+
+    try:
+        await consumer.start(assigned, revoked)
+        yield await _opened(consumer, at)
+    except KafkaUnavailable as error:
+        raise Trouble("Kafka tidak menjawab: lihat ./bina status.", f"Kafka does not answer ({type(error).__name__}): see ./bina status.") from error
+    finally:
+        await consumer.stop()
+
+
+async def _opened(consumer: KafkaConsumer, at: dict[Partition, int]) -> Topics:
+    """A partition's end is known once something was fetched of it: what lies between the position and there is its lag."""
+    lag: dict[Partition, int] = {}
+    fetched: dict[Partition, int] = {}
+    while not at or lag.keys() < at.keys():
+        for partition, records in (await consumer.poll(1, 0.2)).items():
+            fetched[partition] = records[-1].offset + 1
+        lag = await consumer.lag()
+    ends = {partition: (fetched[partition] if partition in fetched else await consumer.beginning(partition)) + lag[partition] for partition in at}
+    return Topics(consumer, at, ends)

@@ -1,0 +1,245 @@
+"""./bina as an operator uses it on a running system: a poison event is found, understood, tried, given up with a reason, and its key flows again."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pymongo
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from chassis.desk import segment
+from chassis.events import Envelope
+from chassis.ids import new_id, utc_now
+from ops import cli, credentials, machine, mongo_setup
+from ops.parts import KAFKA, MONGOD, SERVICES
+from tests.place import Place, eventually
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("system")]
+TOPIC = "training.events"
+
+
+class Operator:
+    """Commands, and requests as any role, at one system."""
+
+    def __init__(self, system: Place) -> None:
+        self.system = system
+        self._tokens: dict[str, str] = {}
+
+    def said(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit status, stdout and stderr of a command, run here: an interpreter for each of them would be most of this file's time."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, self.system.env, clear=True),
+            patch.object(sys, "argv", ["bina", *arguments]),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            cli.main()
+        return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+    def bina(self, *arguments: str, exits: int = 0) -> Any:
+        """What a command says as its one document."""
+        code, out, err = self.said(*arguments, "--json")
+        assert code == exits, (arguments, out, err)
+        return json.loads(out)
+
+    def refused(self, *arguments: str) -> str:
+        """What a command tells a person that it refuses."""
+        code, out, err = self.said(*arguments, "--json")
+        assert (code, out) == (1, ""), out
+        return err
+
+    def lines(self, *arguments: str) -> list[dict[str, Any]]:
+        """What a command says as one document a line."""
+        code, out, err = self.said(*arguments, "--json")
+        assert code == 0, err
+        return [json.loads(line) for line in out.splitlines()]
+
+    def ask(self, role: str, method: str, path: str, body: Any = None, **claims: str) -> tuple[int, Any]:
+        """An answer at the staff door."""
+        options = [part for name, value in claims.items() for part in ("--claim", f"{name}={value}")]
+        token = self._tokens.setdefault(f"{role}{claims}", self.said("token", "--role", role, *options)[1].strip())
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "if-match": '"1"'}
+        request = urllib.request.Request(
+            f"http://{machine.LOOPBACK}:{self.system.port}{path}", method=method, headers=headers, data=None if body is None else json.dumps(body).encode()
+        )
+        try:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, json.loads(refusal.read())
+
+    def tell(self, key: str, *events: tuple[str, dict[str, Any]], without: str = "") -> None:
+        """Put records into training's topic, as if it had said them."""
+
+        async def produce() -> None:
+            producer: Any = AIOKafkaProducer(bootstrap_servers=f"{machine.LOOPBACK}:{self.system.port + KAFKA.offset}")
+            await producer.start()
+            try:
+                for sequence, (kind, body) in enumerate(events, 1):
+                    envelope = Envelope(id=new_id(), type=kind, source="bina/training", key=key, time=utc_now(), sequence=sequence)
+                    headers = [(name, value) for name, value in envelope.headers() if name != without]
+                    await producer.send_and_wait(TOPIC, json.dumps(body).encode(), key=key.encode(), headers=headers)
+            finally:
+                await producer.stop()
+
+        asyncio.run(produce())
+
+    def waiting(self, key: str) -> dict[str, dict[str, Any]]:
+        """The sequences of a key by service."""
+        return {one["service"]: one for one in self.bina("events", "parked", "list")["sequences"] if one["key"] == key}
+
+
+@pytest.fixture(scope="module")
+def operator(system: Place) -> Iterator[Operator]:
+    yield Operator(system)
+    assert system.status()["parked"]["events"] == 0
+
+
+@pytest.fixture
+def training_database(system: Place) -> Iterator[Any]:
+    """Training's database in the running system."""
+    address = f"{machine.LOOPBACK}:{system.port + MONGOD.offset}"
+    with pymongo.MongoClient[dict[str, Any]](mongo_setup.administrator_url(address, credentials.administrator_password(system.home / "secrets"))) as client:
+        yield client["training"]
+
+
+def test_a_poison_event_is_found_understood_given_up_with_a_reason_and_its_key_flows_again(operator: Operator) -> None:
+    key, today = new_id(), str(datetime.now(UTC).date())
+    stay = {"participant_ref": key, "facility_id": "LP-UJI", "kind": "new", "effective_on": today, "as_of": utc_now().isoformat()}
+    operator.tell(key, ("training.release-planned.v1", {"participant_ref": key, "expected_on": "Budi Santoso"}), ("training.participant-admitted.v1", stay))
+    eventually(lambda: {name: one["count"] for name, one in operator.waiting(key).items()} == {"training": 2, "manpower": 2})
+    found = operator.waiting(key)["manpower"]
+    assert found["reason"].startswith("fields that do not fit: ")
+    assert found["what"] == "Isinya tidak sesuai dengan yang dijanjikan pengirimnya."
+    assert "buang" in found["todo"]
+
+    assert "manpower, training" in operator.refused("events", "parked", "show", f"{TOPIC}/{key}").replace("training, manpower", "manpower, training")
+    sequence = found["sequence"]
+    assert sequence == segment(f"{TOPIC}/{key}")
+    shown = operator.bina("events", "parked", "show", sequence, "--service", "manpower")
+    poison, behind = shown["letters"]
+    assert (poison["body"]["participant_ref"], poison["body"]["expected_on"]) == (key, "…")
+    assert behind["what"] == "Menunggu peristiwa sebelumnya dengan kunci yang sama."
+
+    retried = operator.bina("events", "parked", "retry", sequence, "--service", "manpower", exits=1)
+    assert [(one["took_effect"], one["count"]) for one in retried["sequences"]] == [(0, 2)]
+    assert "dibuang" in operator.refused("events", "parked", "discard", sequence, "--service", "manpower", "--reason", " ")
+    would = operator.bina("events", "parked", "discard", sequence, "--service", "manpower", "--reason", "salah isi", "--dry-run")
+    assert (would["letter"], would["count"], would["dry_run"]) == (poison["id"], 1, True)
+    assert operator.waiting(key)["manpower"]["count"] == 2
+    assert operator.bina("events", "parked", "discard", sequence, "--service", "manpower", "--reason", "salah isi")["count"] == 1
+    would = operator.bina("events", "parked", "retry", "--all", "--service", "manpower", "--dry-run")
+    assert (would["took_effect"], would["dry_run"]) == (1, True)
+    assert operator.ask("case_officer", "GET", f"/v1/candidates/{key}", facility="LP-UJI")[0] == 404
+    assert operator.bina("events", "parked", "retry", "--all", "--service", "manpower")["took_effect"] == 1
+    assert operator.ask("case_officer", "GET", f"/v1/candidates/{key}", facility="LP-UJI")[0] == 200
+
+    operator.bina("events", "parked", "discard", sequence, "--reason", "salah isi")  # now it waits in one service only
+    operator.bina("events", "parked", "retry", sequence)
+    assert operator.waiting(key) == {}
+    assert sequence in operator.refused("events", "parked", "retry", sequence)
+
+
+def test_tail_shows_headers_and_hides_what_could_be_a_name(operator: Operator) -> None:
+    key = new_id()
+    operator.tell(key, ("training.nothing-of-ours.v1", {"participant_ref": key, "full_name": "Budi Santoso"}), ("training.nothing-of-ours.v2", {}))
+    first, second = operator.lines("events", "tail", "--service", "training", "--key", key)
+    assert (first["topic"], first["key"], first["type"], first["sequence"]) == (TOPIC, key, "training.nothing-of-ours.v1", "1")
+    assert first["body"] == {"participant_ref": key, "full_name": "…"}
+    assert first["headers"]["ce_source"] == "bina/training"
+    assert second["offset"] > first["offset"]
+    [newest] = operator.lines("events", "tail", "--type", "training.nothing-of-ours", "--last", "1")
+    assert newest["id"] == second["id"]
+
+
+def test_a_replay_tells_what_was_new_to_whom_and_sends_only_what_was_asked_for(operator: Operator) -> None:
+    class_id, since = opened_class(operator), (utc_now() - timedelta(hours=1)).isoformat()
+    wanted = ("events", "replay", "--from", since, "--key", class_id, "--service", "training")
+
+    def heard() -> bool:
+        return operator.bina(*wanted, "--dry-run")["services"][0]["readers"].get("training", {}).get("done") == 1
+
+    eventually(heard)
+    done = operator.bina(*wanted)
+    assert (done["events"], done["published"], done["left"]) == (1, 1, 0)
+    [training] = done["services"]
+    assert (training["topic"], training["readers"].keys()) == (TOPIC, {"training"})
+    first, again = operator.lines("events", "tail", "--key", class_id)
+    assert (first["id"], first["body"]) == (again["id"], again["body"])
+    operator.tell(class_id, ("training.nothing-of-ours.v1", {}))
+    eventually(lambda: operator.bina("events", "lag", "--service", "training")["behind"] == 0)
+    entries = operator.ask("training_officer", "GET", f"/v1/classes/{class_id}/timeline", facility="*")[1]["items"]
+    assert [entry["kind"] for entry in entries] == ["training.class-opened"]
+
+    everything = operator.bina("events", "replay", "--from", since, "--dry-run")
+    assert (everything["published"], len(everything["services"])) == (0, len(SERVICES))
+    assert everything["events"] > 1
+    assert "Paling awal" in operator.refused("events", "replay", "--from", (utc_now() - timedelta(days=46)).isoformat())
+    assert "--from kemarin: tulis waktu" in operator.refused("events", "replay", "--from", "kemarin")
+
+
+def opened_class(operator: Operator) -> str:
+    """A class that takes participants: `training.class-opened` has been told."""
+    facility, today = f"UJI-{new_id()[-8:].upper()}", datetime.now(UTC).date()
+    place = {"facility_id": facility, "name": "Lapas Uji", "kind": "lapas", "time_zone": "Asia/Jakarta", "regencies": ["19.02"], "mapping": "LP-TJP", "live_from": str(today)}
+    programme = {"title": "Las", "units": [{"code": "A.1", "title": "Mengelas"}], "scheme_ref": "SKEMA-1", "lesson_hours": 16}
+    assert operator.ask("administrator", "POST", "/v1/facilities", place, facility="*")[0] == 201
+    status, made = operator.ask("training_officer", "POST", "/v1/programmes", programme, facility="*")
+    assert status == 201, made
+    run = {"facility_id": facility, "programme_id": made["programme_id"], "batch_no": "1", "starts_on": str(today), "ends_on": str(today + timedelta(days=9)), "seats_total": 9}
+    status, planned = operator.ask("training_officer", "POST", "/v1/classes", run, facility="*")
+    assert status == 201, planned
+    assert operator.ask("training_officer", "POST", f"/v1/classes/{planned['class_id']}/opening", facility="*")[0] == 200
+    return planned["class_id"]
+
+
+def test_lag_and_outbox_tell_of_every_service(operator: Operator) -> None:
+    lag, outbox = operator.bina("events", "lag"), operator.bina("events", "outbox")
+    assert [one["service"] for one in lag["services"]] == [one["service"] for one in outbox["services"]] == [service.name for service in SERVICES]
+    assert {at["topic"] for at in lag["services"][0]["partitions"]} >= {TOPIC}
+    assert all({"unsent", "oldest_seconds", "stopped_keys", "items"} <= one.keys() for one in outbox["services"])
+    launched = operator.system.bina("events", "outbox", "--service", "manpower", "--json")
+    assert [one["service"] for one in json.loads(launched.stdout)["services"]] == ["manpower"]
+    assert "yang ada: certification" in operator.refused("events", "lag", "--service", "nobody")
+
+
+def test_only_an_operator_acts_and_only_an_auditor_besides_sees(operator: Operator) -> None:
+    for service in SERVICES:
+        root = f"/v1/operations/{service.name}"
+        assert operator.ask("auditor", "GET", f"{root}/parked")[0] == 200
+        assert operator.ask("auditor", "POST", f"{root}/parked/x/retry")[0] == 403
+        assert operator.ask("auditor", "POST", f"{root}/replay", {})[0] == 403
+        status, problem = operator.ask("administrator", "GET", f"{root}/parked")
+        assert (status, problem["title"]) == (403, "Anda tidak berwenang melakukan ini")
+
+
+def test_the_audit_of_every_part_fits_its_seals_and_its_anchors_and_a_changed_row_is_named(operator: Operator, training_database: Any) -> None:
+    whole = operator.bina("audit", "verify")
+    assert [one["service"] for one in whole["services"]] == [*(service.name for service in SERVICES), "gateway"]
+    training = whole["services"][0]
+    assert training["blocks"] >= training["anchors"] > 0
+    assert whole["whole"] is True
+
+    rows = training_database.audit
+    row = rows.find_one({"action": "parked.listed", "block": {"$ne": None}})
+    assert row is not None
+    rows.update_one({"_id": row["_id"]}, {"$set": {"actor": "somebody-else"}})
+    try:
+        changed = operator.bina("audit", "verify", "--service", "training", exits=1)
+        assert changed["services"][0]["findings"] == [{"block": row["block"], "row": row["_id"], "what": "row altered"}]
+    finally:
+        rows.update_one({"_id": row["_id"]}, {"$set": {"actor": row["actor"]}})
