@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -49,6 +50,10 @@ class CompletionTold(Inbound, type="training.course-completed.v1"):
     class_id: str
     completed_on: date
     note: str
+
+    def reads(self) -> Iterable[tuple[type[Store[Any]], str]]:
+        """What the handler will look up, so that a batch reads it at once."""
+        return [(Progresses, self.participant_ref)]
 
 
 class NoteRefused(Refused):
