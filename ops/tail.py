@@ -54,7 +54,7 @@ def _matching(records: Iterable[Record], key: str | None, kind: str | None) -> I
 
 def line_of(record: Record) -> dict[str, Any]:
     """A record by stable names; values that could be a text are hidden, in its headers and in its body."""
-    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}  # a header may have no value
     try:
         body: object = json.loads(record.value or b"")
     except ValueError:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from chassis import parked, republish
 from chassis.desk import segment
 from chassis.events import Inbound, Reference
 from chassis.ids import new_id, utc_now
@@ -210,6 +211,20 @@ async def test_a_dry_run_tells_what_would_be_and_leaves_everything_as_it_was(sho
     assert (await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"'))["took_effect"] == 2
 
 
+async def test_a_long_sequence_is_retried_in_parts_and_each_tells_whether_to_go_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, sequence = await shop.stuck("poison", "a", "b")
+    path = f"/parked/{sequence}"
+    seen = await shop.get(path)
+    after = await shop.post(f"{path}/discard", {"letter": seen["letters"][0]["id"], "reason": "coba"}, if_match=f'"{seen["version"]}"')
+    monkeypatch.setattr(parked, "RETRIED_AT_ONCE", 1)
+    told: list[tuple[int, bool]] = []
+    while after["count"]:
+        after = await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"')
+        told.append((after["took_effect"], after["more"]))
+    assert told == [(1, True), (1, False)]
+    assert await shop.texts(owner) == ["a", "b"]
+
+
 async def test_a_record_without_an_id_is_named_by_its_place_and_can_be_discarded(shop: Shop) -> None:
     owner = await shop.admitted()
     await shop.tell("outside.note-told.v1", owner, drop="ce_id", body=b"{", owner_ref=owner)
@@ -279,6 +294,20 @@ async def test_a_replay_publishes_archived_events_again_and_readers_take_only_wh
     await shop.heard(owner, "2", "3", "4", "2")
     [row, _] = await shop.audited("events.replayed", would["topic"])
     assert (row["key"], row["events"]) == (owner, 2)
+
+
+@only_fake
+async def test_a_replay_goes_on_page_by_page_in_the_order_of_the_key(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, began = new_id(), utc_now()
+    await shop.filled(owner, 2, 3, 2, 3)
+    await shop.heard(owner, "2", "3", "2", "3")
+    monkeypatch.setattr(republish, "PAGE", 3)
+    first = await shop.post("/replay", shop.stretch(owner, began))
+    assert (first["total"], first["published"], first["next_cursor"]) == (4, 3, first["events"][-1][0])
+    second = await shop.post("/replay", shop.stretch(owner, began, cursor=first["next_cursor"]))
+    assert (second["total"], second["published"], second["next_cursor"]) == (None, 1, None)
+    sequences = [dict(record.headers)["ce_sequence"] for record in shop.fake.records(first["topic"]) if record.key == owner.encode()]
+    assert sequences == [b"1", b"2", b"3", b"4"] * 2
 
 
 async def test_a_replay_leaves_a_parked_event_parked(shop: Shop) -> None:
