@@ -73,7 +73,11 @@ class Pair:
     async def _ask(self, service: str, method: str, url: str, body: Any = None) -> dict[str, int]:
         headers = {"authorization": f"Bearer {self.signer.for_caller(service, EVERYBODY)}"}
         async with self.http.request(method, url, json=body, headers=headers) as answer:
-            answer.raise_for_status()
+            if not answer.ok:
+                why = await answer.text()
+                raise Trouble(
+                    f"Bench tidak dapat dilanjutkan, mesin ini terlalu sibuk untuk lajunya: {why}", "The bench cannot go on, this machine is too busy for its rate; see above."
+                )
             return await answer.json()
 
 
