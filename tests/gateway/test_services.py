@@ -12,7 +12,6 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from chassis import testing
 from chassis.settings import Settings
 from chassis.web import OPEN_PATHS
 from gateway import documents, routes
@@ -21,6 +20,7 @@ from gateway.permissions import RULES
 from gateway.reference_page import page
 from gateway.routes import Group
 from tests.doubles import Keys
+from tests.doubles import routes as routes_of
 
 TABLE = routes.read(Path(routes.__file__).with_name("routes.toml").read_text(), RULES)
 KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")
@@ -43,7 +43,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, FastAP
 
 def public_api(app: FastAPI) -> set[str]:
     """`METHOD /template` of every route that is there for callers from outside."""
-    found: list[APIRoute] = testing.routes(app)
+    found: list[APIRoute] = routes_of(app)
     return {f"{method} {route.path}" for route in found for method in route.methods or () if route.path not in OPEN_PATHS and not route.path.startswith("/internal/")}
 
 
