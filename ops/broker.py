@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ async def start(
     machine.require_port(port, "Kafka", variable)
     machine.require_port(controller_port, "Kafka (controller)", variable)
     machine.require_space(data, 1024)
-    classpath = f"{await asyncio.to_thread(jars.install, progress)}/*"
+    classpath = f"{await _jars(progress)}/*"
     settings = _write_settings(data, port, controller_port)
     _format(data, settings, classpath)
     command = [str(_java()), *_JVM, f"-Dlog4j2.configurationFile={_LOG4J}", "-cp", classpath, _MAIN, str(settings)]
@@ -87,6 +88,22 @@ async def start(
             ) from cause
         raise
     return Broker(process=process, port=port, bootstrap=f"{machine.LOOPBACK}:{port}")
+
+
+async def _jars(progress: Callable[[int, int], None] | None) -> Path:
+    """The jars; a download that is no longer wanted ends at its next file."""
+    unwanted = threading.Event()
+
+    def told(done: int, total: int) -> None:
+        if unwanted.is_set():
+            raise InterruptedError
+        if progress is not None:
+            progress(done, total)
+
+    try:
+        return await asyncio.to_thread(jars.install, told)
+    finally:
+        unwanted.set()
 
 
 def _java() -> Path:

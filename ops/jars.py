@@ -23,7 +23,7 @@ def directory() -> Path:
 
 
 def install(progress: Callable[[int, int], None] | None = None) -> Path:
-    """Download what is missing and check every checksum, once; returns the directory. progress(done, total). Raises Trouble."""
+    """Download what is missing and check every checksum, once; returns the directory. progress(done, total), which may raise to give up. Raises Trouble."""
     place = directory()
     if place.exists():
         return place
@@ -63,11 +63,12 @@ def _download(into: Path, progress: Callable[[int, int], None] | None) -> None:
                 if progress is not None:
                     progress(done, len(locked))
         except (OSError, RuntimeError) as cause:  # requests' errors are OSErrors, jgo's "could not resolve" is a RuntimeError
-            pool.shutdown(cancel_futures=True)
             raise Trouble(
                 f"Kafka tidak dapat diunduh dari Maven Central ({cause}): periksa jaringan atau proksi, lalu ulangi; {WAY_OUT_ID}.",
                 f"Kafka cannot be downloaded from Maven Central ({cause}): check network or proxy, then try again; {WAY_OUT_EN}.",
             ) from cause
+        finally:
+            pool.shutdown(cancel_futures=True)
     shutil.rmtree(into / "repository")
 
 

