@@ -73,7 +73,7 @@ async def start(
     machine.require_space(data, 1024)
     classpath = f"{await _jars(progress)}/*"
     settings = _write_settings(data, port, controller_port)
-    _format(data, settings, classpath)
+    await asyncio.to_thread(_format, data, settings, classpath)
     command = [str(_java()), *_JVM, f"-Dlog4j2.configurationFile={_LOG4J}", "-cp", classpath, _MAIN, str(settings)]
     process = children.spawn(command, log)
     try:
@@ -137,6 +137,7 @@ def _format(data: Path, settings: Path, classpath: str) -> None:
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,  # Ctrl-C is for us: we end in order, after this second
     )
     if done.returncode:
         raise Trouble(

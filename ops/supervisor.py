@@ -100,6 +100,9 @@ class Supervisor:
         await asyncio.wait([stopping, *keepers, *([goal] if goal else [])], return_when=asyncio.FIRST_COMPLETED)
         if goal:
             goal.cancel()
+            await asyncio.wait([goal])  # its end must be seen, or asyncio reports it as lost
+            if not goal.cancelled():
+                goal.exception()
         for keeper in keepers:
             if keeper.done():
                 keeper.result()
