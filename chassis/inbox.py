@@ -95,7 +95,7 @@ class Inbox(Generic[Tx]):
         key, headers, reason, envelope = "", {}, "", None
         try:
             key = (record.key or b"").decode()
-            headers = {name: value.decode() for name, value in record.headers}
+            headers = {name: (value or b"").decode() for name, value in record.headers}
             if not key:
                 reason = "the record has no key"
             envelope = Envelope.of(headers, key)

@@ -42,7 +42,7 @@ class Lifetime:
         self.inbox: Inbox[Any] = Inbox(service.name, service.handlers, settings.namespace)
         self.relay = Relay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace)
         self.consumer = EventConsumer(self.engine, self.inbox, service.name, self.new_consumer) if service.handlers else None
-        sealer = Job("audit-sealer", Sealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())), every=1.0)
+        sealer = Job("audit-sealer", Sealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())), every=2.0)
         self.jobs = {job.name: JobLoop(self.engine, job, service.name, settings.replica) for job in (*service.jobs, sealer)}
         self.engine.before_commit.append(self._settle)
         self.engine.after_commit.append(self._told)

@@ -180,7 +180,7 @@ class Mongo:
         """Delete all that match; how many."""
         return (await self.db[collection].delete_many(where, session=session)).deleted_count
 
-    async def inserts(self, collection: str, *, idle_seconds: float = 1.0, resume_after: Any = None) -> AsyncIterator[Any]:
+    async def inserts(self, collection: str, *, idle_seconds: float = 5.0, resume_after: Any = None) -> AsyncIterator[Any]:
         """A resume token for each insert into the collection (and None after each idle wait), from a change stream."""
         stream = self.db[collection].watch(
             [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}], max_await_time_ms=int(idle_seconds * 1000), resume_after=resume_after

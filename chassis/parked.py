@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,8 @@ from chassis.outbox import STOPPED
 from chassis.runner import Runner
 
 Redact = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
-RETRIED_AT_ONCE, SHOWN_CHARACTERS = 200, 40
+RETRIED_AT_ONCE = 200
+_NOBODY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?|-?\d{1,9}")
 
 
 class ParkedUnknown(NotFound):
@@ -47,10 +49,8 @@ class Letter:
 
 
 def hidden(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The rule where a service gives none: the names of the fields, ids and codes short enough to be no text, nothing else."""
-    return {
-        name: value if isinstance(value, (int, bool)) or (isinstance(value, str) and len(value) <= SHOWN_CHARACTERS and " " not in value) else "…" for name, value in body.items()
-    }
+    """The rule where a service gives none: names of fields, ids (UUIDs), dates, yes or no, and numbers too small to be anybody's; no text."""
+    return {name: value if isinstance(value, bool) or (isinstance(value, (str, int)) and _NOBODY.fullmatch(str(value))) else "…" for name, value in body.items()}
 
 
 class Parked(Generic[Tx]):
