@@ -6,7 +6,7 @@ import importlib
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 
@@ -62,5 +62,5 @@ def docs() -> int:
 
 
 def _settings_of(module: Any) -> type[Settings]:
-    members: list[Any] = list(vars(module).values())
+    members: list[Any] = list(cast("dict[str, Any]", vars(module)).values())
     return next(found for found in members if isinstance(found, type) and issubclass(found, Settings) and found is not Settings)
