@@ -1,6 +1,7 @@
 """What this machine offers: platform, free ports, disk; what does not belong here: anything about a single server."""
 
 import platform
+import secrets
 import shutil
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 LOOPBACK = "127.0.0.1"
 MIB = 1024 * 1024
+_UNASSIGNED = range(20_000, 32_000)
 
 
 def require_linux_x86_64() -> None:
@@ -66,15 +68,17 @@ def holder_of(port: int) -> str | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` loopback ports that nobody held a moment ago."""
-    probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """`count` loopback ports that nobody held a moment ago, below those that the system gives to outgoing connections: such a one could take it before we do."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = _UNASSIGNED.start + secrets.randbelow(len(_UNASSIGNED))
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        found.add(port)
+    return list(found)
 
 
 def _existing(directory: Path) -> Path:
