@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -59,7 +60,7 @@ def configure(service: str, level: str, *, stream: Any = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _places, structlog.processors.JSONRenderer(ensure_ascii=False)],
         )
     )
     root = logging.getLogger()
@@ -78,6 +79,19 @@ def log(name: str) -> Any:
 def _hide(_logger: object, _method: str, line: dict[str, Any]) -> Mapping[str, Any]:
     for name in _HIDDEN & line.keys():
         line[name] = "[hidden]"
+    return line
+
+
+def _places(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """An exception as its kinds and places: what it says, and the variables around it, may be about a person."""
+    told: Any = line.pop("exc_info", None)
+    error: BaseException | None = sys.exc_info()[1] if told is True else told if isinstance(told, BaseException) else told[1] if told else None
+    if error is not None:
+        chain = [error]
+        while cause := chain[-1].__cause__ or (None if chain[-1].__suppress_context__ else chain[-1].__context__):
+            chain.append(cause)
+        line["exception"] = [type(one).__name__ for one in chain]
+        line["places"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for one in chain for frame in traceback.extract_tb(one.__traceback__)]
     return line
 
 
