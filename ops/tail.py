@@ -17,6 +17,10 @@ from chassis.parked import hidden
 from ops.operating import Operator, operate, require_running, services
 from ops.topic import reading
 
+_WORDS_OF_OURS = frozenset(
+    {"ce_type", "ce_source", "ce_specversion", "ce_time", "content-type", "traceparent", "ce_facilityid", "ce_actorrole"}
+)  # written by code, never by people
+
 
 def tail(service: str | None, key: str | None, kind: str | None, count: int, *, follow: bool, as_json: bool) -> int:
     """Print the last records (of one key, of one type), then follow when asked; 0."""
@@ -68,7 +72,7 @@ def line_of(record: Record) -> dict[str, Any]:
         "type": headers.get("ce_type", ""),
         "id": headers.get("ce_id", ""),
         "sequence": headers.get("ce_sequence", ""),
-        "headers": dict(hidden("", headers)),
+        "headers": dict(hidden("", headers)) | {name: value for name, value in headers.items() if name in _WORDS_OF_OURS},
         "body": dict(hidden(headers.get("ce_type", ""), cast("dict[str, Any]", body))) if isinstance(body, dict) else None,
     }
 
