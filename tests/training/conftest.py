@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
 from tests.doubles import Keys, ServiceClient, running
+from tests.training import given
 
 MASTER, LOOKUP = "0a" * 32, "0b" * 32
 
@@ -33,9 +33,4 @@ async def service(settings: TrainingSettings, keys: Keys) -> AsyncIterator[Servi
     app = create_app(settings)
     async with running(app, keys, "training") as client:
         yield client
-        await app.state.life.db.drop()
-
-
-@pytest.fixture(scope="module")
-def snapshots() -> Path:
-    return Path(__file__).parent / "snapshots"
+    await given.dropped(app)

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from fastapi import FastAPI
+
 from chassis.ids import new_id
 from chassis.mongo import Mongo
 from services.training.mappings.rules import load
@@ -55,6 +57,15 @@ USUAL = {
 def database(client: ServiceClient) -> Mongo:
     """The service's database."""
     return client.app.state.life.db
+
+
+async def dropped(app: FastAPI) -> None:
+    """Drop the database of a service that has ended."""
+    life = app.state.life
+    settings = life.service.settings
+    cleaner = Mongo(settings.mongo_url.get_secret_value(), life.database(), settings.mongo_driver)
+    await cleaner.drop()
+    await cleaner.close()
 
 
 def administrator(client: ServiceClient) -> ServiceClient:

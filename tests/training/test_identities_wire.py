@@ -66,7 +66,8 @@ async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
         place = await given.place(client, {old: {"NIK": nik, "JK": "P"}, new_id(): {}, new_id(): {}})
     former = {"former_master_key": own.master_key, "former_lookup_key": own.lookup_key}
     changed = own.model_copy(update=former | {"master_key": SecretStr("0c" * 32), "lookup_key": SecretStr("0d" * 32)})
-    async with running(create_app(changed), keys, "training") as client:
+    app = create_app(changed)
+    async with running(app, keys, "training") as client:
         place.client, place.officer = client, given.officer(client, place.facility_id)
         done = await place.list_again(**{old: {"NIK": nik, "Kamar": "Z9"}, new: {"NIK": other, "JK": "P"}})
         assert done["counts"] == {"admitted": 1, "details_changed": 1, "release_planned": 1}
@@ -78,7 +79,7 @@ async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
         await place.list_again(**{twin: {"NIK": nik, "JK": "P", "Tgl Lahir": "06/03/1990"}})
         (proposal,) = await given.everything(place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL")
         assert proposal["facts"]["other_ref"] == place.refs[old]
-        await given.database(client).drop()
+    await given.dropped(app)
 
 
 async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(service: ServiceClient) -> None:

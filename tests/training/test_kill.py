@@ -46,7 +46,7 @@ async def test_an_import_killed_on_its_way_is_finished_by_the_next_process_with_
         movements = await database.find("movements", {})
         told_ids = [row["aggregate_id"] for row in await database.find("outbox", {"type": {"$regex": "participant-"}})]
         identities = await database.find("identities", {})
-        await database.drop()
+    await given.dropped(app)
     assert before < len(movements)
     assert snapshot["counts"] == {name: count for name, count in FILE["counts"].items() if name in {"admitted", "absent", "release_planned"}}
     assert sorted(told_ids) == sorted(movement["_id"] for movement in movements)
