@@ -135,6 +135,6 @@ async def test_no_name_and_no_number_lies_outside_the_identities_and_no_offence_
             assert name == "identities" or not names & set(text.split('"')), name
 
 
-async def test_rows_are_gone_once_they_are_applied(imported: Imported) -> None:
+async def test_rows_are_gone_once_they_are_applied_or_a_newer_list_decides(imported: Imported) -> None:
     kinds = {chunk["kind"] for chunk in await given.database(imported.client).find("snapshot_chunks", {})}
-    assert kinds <= {"held", "stopped"}
+    assert kinds == {"stopped"}

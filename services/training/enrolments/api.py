@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import Annotated
@@ -142,12 +143,17 @@ class CompletionBody(BaseModel):
     parts_missing: list[str]
 
 
+async def _shown(enrolment: Enrolment, run: Run) -> EnrolmentBody:
+    """The enrolment as it stands on the facility's date, which only its clock knows."""
+    return EnrolmentBody.of(*await replace(run, repeat=None)(partial(usecases.enrolment, enrolment.id)))
+
+
 @router.post("/v1/enrolments", status_code=201, summary="Tempatkan peserta di kelas")
 async def enrol(body: NewEnrolment, run: Run, response: Response) -> EnrolmentBody:
     """Takes a seat, in one transaction with everything that allows it."""
     enrolment = await run(partial(usecases.enrol, body.class_id, body.participant_ref, body.override), contended=[f"class-seats/{body.class_id}"])
     web.etag(response, enrolment)
-    return EnrolmentBody.of(enrolment, enrolment.enrolled_at.date())
+    return await _shown(enrolment, run)
 
 
 @router.post("/v1/classes/{class_id}/enrolments", status_code=201, summary="Tempatkan banyak peserta sekaligus")
@@ -193,7 +199,7 @@ async def confirm_completion(enrolment_id: str, body: Confirmation, version: web
     """Once, and only when the rule of the class's edition is met."""
     enrolment = await run(partial(usecases.confirm_completion, enrolment_id, body.instructor_ref, version))
     web.etag(response, enrolment)
-    return EnrolmentBody.of(enrolment, enrolment.completed_on or enrolment.starts_on)
+    return await _shown(enrolment, run)
 
 
 @router.post("/v1/enrolments/{enrolment_id}/end", summary="Akhiri kepesertaan")
@@ -201,7 +207,7 @@ async def end_enrolment(enrolment_id: str, body: End, version: web.IfMatch, run:
     """It ends today; the seat comes back."""
     enrolment = await run(partial(usecases.end_enrolment, enrolment_id, EndReason(body.reason), body.note, version))
     web.etag(response, enrolment)
-    return EnrolmentBody.of(enrolment, enrolment.ended_on or enrolment.starts_on)
+    return await _shown(enrolment, run)
 
 
 @router.post("/v1/enrolments/{enrolment_id}/suspensions", status_code=201, summary="Rencanakan jeda kepesertaan")
@@ -210,7 +216,7 @@ async def plan_suspension(enrolment_id: str, body: SuspensionBody, version: web.
     rest = Suspension(since=body.since, until=body.until, reason=body.reason, keeps_allowance=body.keeps_allowance)
     enrolment = await run(partial(usecases.plan_suspension, enrolment_id, rest, version))
     web.etag(response, enrolment)
-    return EnrolmentBody.of(enrolment, enrolment.starts_on)
+    return await _shown(enrolment, run)
 
 
 @router.post("/v1/enrolments/{enrolment_id}/results", status_code=201, summary="Catat hasil penilaian pelatihan")
@@ -218,4 +224,4 @@ async def record_result(enrolment_id: str, body: ResultBody, version: web.IfMatc
     """One attempt more; earlier ones stay."""
     enrolment = await run(partial(usecases.record_result, enrolment_id, body.part, body.assessor_ref, body.score, version, passed=body.passed))
     web.etag(response, enrolment)
-    return EnrolmentBody.of(enrolment, enrolment.starts_on)
+    return await _shown(enrolment, run)

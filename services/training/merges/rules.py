@@ -42,6 +42,7 @@ def merge(old: Participant, into: Participant, as_of: datetime, on: date, snapsh
         id=into.id,
         version=into.version,
         source_ref=into.source_ref,
+        listed_as=current.listed_as or current.source_ref,
         other_refs=tuple(dict.fromkeys((*into.other_refs, *old.other_refs, old.source_ref))),
         stays=(*into.stays, *(replace(stay, no=no) for no, stay in enumerate(carried, start=len(into.stays) + 1))),
     )

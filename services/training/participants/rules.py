@@ -68,13 +68,16 @@ class Stay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """A person in custody, by an opaque reference. `facility_id` is the place of the current or last stay, `listed_as` the source reference it was opened under."""
+    """A person in custody, by an opaque reference. `facility_id` is the place of the current or last stay, `listed_as` the source reference it was opened under.
+
+    An empty `listed_as` means `source_ref`.
+    """
 
     id: str
     version: int = 0
     source_ref: str
     other_refs: tuple[str, ...] = ()
-    listed_as: str
+    listed_as: str = ""
     facility_id: str
     state: Custody
     stays: tuple[Stay, ...] = ()
@@ -202,7 +205,8 @@ def sight(before: Participant | None, ref: str, source_ref: str, facts: Facts, c
 def superseded(person: Participant, source_ref: str, admission_date: date, listed: Collection[str], facility_id: str) -> bool:
     """Whether a row of a merged person says nothing new: the record that the stay was opened under is listed too, and this one opens no later stay."""
     last = person.last_stay
-    if last is None or source_ref == person.listed_as or person.listed_as not in listed:
+    current = person.listed_as or person.source_ref
+    if last is None or source_ref == current or current not in listed:
         return False
     held_here = person.open_stay is not None and last.facility_id == facility_id
     return held_here or admission_date <= last.since

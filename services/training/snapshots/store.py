@@ -42,9 +42,9 @@ class Chunks(Store[Chunk]):
         """All chunks of one kind of a snapshot, in order."""
         return await self.find({"snapshot_id": snapshot_id, "kind": kind.value}, sort=[("number", 1)])
 
-    async def stopped_in(self, facility_id: str) -> list[Chunk]:
-        """The rows that stopped in the facility's last accepted snapshot."""
-        return await self.find({"facility_id": facility_id, "kind": ChunkKind.STOPPED.value})
+    async def kept_in(self, facility_id: str, kind: ChunkKind) -> list[Chunk]:
+        """What a facility's snapshots still keep of one kind: rows that stopped in the last one, rows of quarantined ones."""
+        return await self.find({"facility_id": facility_id, "kind": kind.value})
 
 
 class Rosters(Store[Roster]):

@@ -134,7 +134,7 @@ async def retry_stopped_rows(snapshot_id: str, tx: Transaction) -> Snapshot:
     mapping = await mappings.mapping_of(facility, tx)
     at = sighting(before, facility)
     counts: Counter[str] = Counter()
-    for chunk in await tx.chunks.stopped_in(facility.id):
+    for chunk in await tx.chunks.kept_in(facility.id, ChunkKind.STOPPED):
         raw: list[RawRow] = json.loads(_opened(chunk, tx))
         read = [(row, row_rules.read_row(row, mapping, at.on)[0]) for row in raw]
         mended = [row for _, row in read if not row.stopped]
@@ -175,8 +175,7 @@ async def _accept(snapshot: Snapshot, raw: Sequence[RawRow], read: Sequence[tupl
     for _, errors in read:
         for error in errors:
             tx.row_errors.add(row_rules.reported(snapshot.id, snapshot.facility_id, error))
-    for chunk in await tx.chunks.stopped_in(snapshot.facility_id):
-        tx.chunks.remove(chunk)
+    await _forget_older(snapshot, tx)
     stopped = [original for original, (row, _) in zip(raw, read, strict=True) if row.stopped]
     for row, errors in read:
         if row.stopped:
@@ -187,6 +186,15 @@ async def _accept(snapshot: Snapshot, raw: Sequence[RawRow], read: Sequence[tupl
     _store(snapshot, ChunkKind.ROSTER, 0, sorted(refs), tx)
     _store(snapshot, ChunkKind.STOPPED, 0, stopped, tx)
     tx.wake(APPLY)
+
+
+async def _forget_older(snapshot: Snapshot, tx: Transaction) -> None:
+    """A newer list decides: rows that stopped before, and those of quarantined lists it overtakes, are wanted no more."""
+    stopped = await tx.chunks.kept_in(snapshot.facility_id, ChunkKind.STOPPED)
+    held = await tx.chunks.kept_in(snapshot.facility_id, ChunkKind.HELD)
+    older = await tx.snapshots.many(chunk.snapshot_id for chunk in held)
+    for chunk in [*stopped, *(chunk for chunk in held if older[chunk.snapshot_id].taken_at <= snapshot.taken_at)]:
+        tx.chunks.remove(chunk)
 
 
 async def _set_aside(snapshot: Snapshot, reason: Guard, raw: Sequence[RawRow], facility: Facility, tx: Transaction) -> None:
