@@ -22,7 +22,7 @@ from chassis.unit_of_work import Transaction
 
 ROWS_PER_BLOCK = 2_000
 LATE_SECONDS = 5
-INDEXES = (Index("block", "at", where={"block": None}), Index("block"), Index("subject", "at"), Index("actor", "at"), Index("at"))
+INDEXES = (Index("block", "at", where={"block": None}), Index("subject", "at"))  # an `_id` is ordered by time
 
 Tx = TypeVar("Tx", bound=Transaction)
 
@@ -82,8 +82,16 @@ class Sealer:
         await tx.db.insert("seals", [sealing], session=tx.session)
         await tx.db.update("audit", {"_id": {"$in": ids}}, {"$set": {"block": number}}, many=True, session=tx.session)
         chain = f"{self.service}-audit"
-        tx.emit(self._anchor.model_validate({"chain": chain, "block": number, "rows": len(ids), "digest": sealed}), chain, number)
+        tx.emit(self._anchor.model_validate({"chain": chain, "block": number, "rows": len(ids), "digest": sealed}), "seals", Chain(id=chain, version=number))
         return len(rows) == ROWS_PER_BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The chain of blocks as the aggregate of its anchors: its version is the last block's number."""
+
+    id: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from chassis import mongo, parked
 from chassis.errors import DomainError, VersionDiffers
+from chassis.inbox import Round
 from chassis.lifetime import Lifetime
 from chassis.mongo import Document, Session
 from chassis.outbox import STOPPED
-from chassis.parked import Letter, Parked, ParkedUnknown
+from chassis.parked import FAILED, Letter, Parked, ParkedUnknown, told
 from chassis.reasons import BEHIND, READY, REFUSED, in_words
 from chassis.runner import Runner
-from chassis.unit_of_work import Transaction, envelope_of
+from chassis.unit_of_work import Transaction
 
 Did = tuple[int, bool] | None
 Body = dict[str, Any]
@@ -37,7 +41,7 @@ class Desk(Parked[Any]):
         return [
             {"sequence": segment(marker["_id"])}
             | {name: marker.get(name) for name in ("kind", "topic", "key", "count", "version", "since")}
-            | {"type": (first := failed.get(marker["_id"], marker)).get("headers", {}).get("ce_type", "")}
+            | {"type": (first := failed.get(marker["_id"], marker)).get("type", "")}
             | in_words(_reason(marker, first))
             for marker in markers
         ]
@@ -45,35 +49,55 @@ class Desk(Parked[Any]):
     async def opened(self, id_: str, limit: int, tx: Transaction) -> tuple[Document, list[Letter]]:
         """A marker with its first letters; of a key that the broker refused, the row that stopped it."""
         marker = await self._marker(tx, id_)
-        if marker["kind"] != STOPPED:
-            return marker, await self.letters(tx, id_, limit=limit)
-        tx.note("parked.shown", id_)
-        rows = await tx.db.find("outbox", {"_id": marker["first"]}, session=tx.session)
-        headers = [{name: value.decode() for name, value in envelope_of(row, self.service).headers()} for row in rows]
-        stopped = marker | {"reason": _reason(marker, marker)}
-        return marker, [self._letter(stopped | {"_id": row["_id"], "headers": told, "body": row["body"].encode()}) for row, told in zip(rows, headers, strict=True)]
+        letters = await self.letters(tx, id_, limit=limit)
+        return marker, [replace(letter, reason=_reason(marker, marker)) for letter in letters] if marker["kind"] == STOPPED else letters
+
+    async def retry_sequence(self, sequence: str, version: int, *, dry_run: bool) -> Body:
+        """Handle a sequence in this version again from its first letter, at most RETRIED_AT_ONCE, and tell how it stands then. A dry run does all of it, and undoes it."""
+        id_ = named(sequence, ParkedUnknown)
+        try:
+            after = await self.act(sequence, version, self._rehearse if dry_run else lambda tx, one: self.retry_first(one, tx), dry_run=dry_run)
+        except FAILED as error:
+            if not dry_run:
+                await Runner(self.run.engine, self.run.cause)(partial(self.failed_again, id_, told(error)))
+            return await self._afterwards(id_, (0, False)) | in_words(told(error))
+        if dry_run or not after["took_effect"] or not after["more"]:
+            return after
+        rest = await self.retry(Runner(self.run.engine, self.run.cause), id_, most=parked.RETRIED_AT_ONCE - 1)
+        stands = await self._afterwards(id_, None)
+        return stands | {"took_effect": 1 + rest, "more": stands["count"] > 0 and 1 + rest == parked.RETRIED_AT_ONCE}
 
     async def act(self, sequence: str, version: int, act: Callable[[Transaction, str], Awaitable[Did]], *, dry_run: bool) -> Body:
-        """Act on a sequence in this version and tell how it stands then. A dry run does all of it, and undoes it."""
-        id_ = named(sequence, ParkedUnknown)
+        """Act on a sequence in this version in one transaction and tell how it stands then. A dry run does all of it, and undoes it."""
+        id_, did = named(sequence, ParkedUnknown), dict[str, Did]()  # stays empty where this Idempotency-Key had been used before
 
-        async def act_on_parked(tx: Transaction) -> Did:
+        async def act_on_parked(tx: Transaction) -> None:
             if (marker := await self._marker(tx, id_))["version"] != version:
                 raise VersionDiffers(current_version=marker["version"])
-            did = await act(tx, id_)
+            did[id_] = await act(tx, id_)
             if dry_run:
                 await tx.finish()
-                raise _Tried(await self._afterwards(id_, did, tx.session))
-            return did
+                raise _Tried(await self._afterwards(id_, did[id_], tx.session))
 
         try:
-            return await self._afterwards(id_, await self.run(act_on_parked))
+            await self.run(act_on_parked)
         except _Tried as tried:
             return tried.args[0]
+        return await self._afterwards(id_, did.get(id_))
 
-    async def retry_some(self, tx: Transaction, id_: str) -> Did:
-        """Handle the first letters again."""
-        return await self._retry_some(tx, id_)
+    async def _rehearse(self, tx: Transaction, id_: str) -> Did:
+        """Handle the first letters in one transaction, which will be undone."""
+        marker, acting, done = await self._marker(tx, id_), Round(self.inbox, tx), 0
+        rows = await self._waiting(tx, id_, parked.RETRIED_AT_ONCE)
+        for row in rows:
+            if problem := await acting.attempt(await acting.again(row)):
+                self._say(tx, row, problem if isinstance(problem, str) else "not known yet")
+                break
+            tx.raw("inbox", mongo.replacing({"_id": row["_id"], "state": "done", "done_at": tx.now}), row["_id"])
+            done += 1
+        left = marker["count"] - done
+        tx.raw("parked", mongo.replacing(marker | {"count": left, "version": marker["version"] + 1}) if left else mongo.deleting(id_), id_)
+        return done, left > 0 and done == len(rows)
 
     async def _afterwards(self, id_: str, did: Did, session: Session = None) -> Body:
         marker = await self.db.find_one("parked", {"_id": id_}, session=session) or {"_id": id_, "count": 0, "version": 0}

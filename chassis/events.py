@@ -6,18 +6,29 @@ An event on the wire is a CloudEvent 1.0 in binary mode (Kafka protocol binding 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
-
-from chassis.ids import utc_now
+import uuid_utils
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 MAX_EVENT_BYTES = 256 * 1024
-_EVENT_IDS = uuid.UUID("0b9f3f0e-6f0a-5c38-8a8e-1d1f6f2f7c11")
+_EVENT_IDS = uuid_utils.UUID("0b9f3f0e-6f0a-5c38-8a8e-1d1f6f2f7c11")
+_NEEDED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_sequence")
+_TEXTS = {  # headers that hold an envelope's field as it is, in the order of the design
+    "ce_id": "id",
+    "ce_type": "type",
+    "ce_source": "source",
+    "ce_aggregateid": "aggregate_id",
+    "ce_facilityid": "facility_id",
+    "ce_actorrole": "actor_role",
+    "ce_actorref": "actor_ref",
+    "ce_correlationid": "correlation_id",
+    "ce_causationid": "causation_id",
+    "traceparent": "traceparent",
+}
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Aliased:
@@ -40,7 +51,7 @@ class TooBigAnEvent(Exception):
 
 
 class NotKnownYet(Exception):
-    """The event speaks of something that is not here yet; it is kept and applied when `subject` (an id) is added."""
+    """The event speaks of something that is not here yet; it is kept and applied when `subject` (an id) is added. Raise it before anything is written."""
 
     def __init__(self, subject: str) -> None:
         super().__init__("not known yet")
@@ -59,13 +70,17 @@ class Event(BaseModel):
         super().__init_subclass__(**kwargs)
 
     @property
+    def facility(self) -> str:
+        """The facility that it names, if it names one."""
+        return self.__dict__.get("facility_id", "")
+
+    @property
     def key(self) -> str:
         """The Kafka key: all events of one key take effect in order."""
         return str(getattr(self, self.key_field))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Where an event came from and where it stands in its key's order."""
 
     id: str
@@ -84,63 +99,35 @@ class Envelope:
     traceparent: str = ""
 
     def headers(self) -> list[tuple[str, bytes]]:
-        """The Kafka headers, in the order of the design."""
-        pairs = [
-            ("ce_id", self.id),
-            ("ce_specversion", "1.0"),
-            ("ce_type", self.type),
-            ("ce_source", self.source),
-            ("ce_subject", self.key),
-            ("ce_time", self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")),
-            ("ce_sequence", str(self.sequence)),
-            ("content-type", "application/json"),
-            ("ce_aggregateid", self.aggregate_id),
-            ("ce_aggregateversion", str(self.aggregate_version)),
-            ("ce_facilityid", self.facility_id),
-            ("ce_actorrole", self.actor_role),
-            ("ce_actorref", self.actor_ref),
-            ("ce_correlationid", self.correlation_id),
-            ("ce_causationid", self.causation_id),
-            ("traceparent", self.traceparent),
-        ]
-        return [(name, value.encode()) for name, value in pairs if value]
+        """The Kafka headers."""
+        texts = [(header, value.encode()) for header, name in _TEXTS.items() if (value := getattr(self, name))]
+        time = self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        numbers = [("ce_sequence", b"%d" % self.sequence), ("ce_aggregateversion", b"%d" % self.aggregate_version)]
+        return [*texts, *numbers, ("ce_specversion", b"1.0"), ("ce_subject", self.key.encode()), ("ce_time", time.encode()), ("content-type", b"application/json")]
 
     @classmethod
     def of(cls, headers: Mapping[str, str], key: str) -> Self:
         """The envelope in these headers; Unreadable when one that order or identity hangs on is missing or malformed."""
-        missing = [name for name in ("ce_id", "ce_type", "ce_source", "ce_time", "ce_sequence") if not headers.get(name)]
-        if missing:
+        if missing := [name for name in _NEEDED if not headers.get(name)]:
             raise Unreadable(f"header missing: {', '.join(missing)}")
         if headers.get("ce_specversion") != "1.0":
             raise Unreadable("ce_specversion is not 1.0")
         if headers.get("ce_subject", key) != key:
             raise Unreadable("ce_subject differs from the record's key")
         try:
-            return cls(
-                id=headers["ce_id"],
-                type=headers["ce_type"],
-                source=headers["ce_source"],
-                key=key,
-                time=_moment(headers["ce_time"]),
-                sequence=int(headers["ce_sequence"]),
-                aggregate_id=headers.get("ce_aggregateid", ""),
-                aggregate_version=int(headers.get("ce_aggregateversion") or 0),
-                facility_id=headers.get("ce_facilityid", ""),
-                actor_role=headers.get("ce_actorrole", ""),
-                actor_ref=headers.get("ce_actorref", ""),
-                correlation_id=headers.get("ce_correlationid", ""),
-                causation_id=headers.get("ce_causationid", ""),
-                traceparent=headers.get("traceparent", ""),
-            )
+            time, sequence, version = datetime.fromisoformat(headers["ce_time"]), int(headers["ce_sequence"]), int(headers.get("ce_aggregateversion") or 0)
         except ValueError:
             raise Unreadable("a header has the wrong form: ce_time, ce_sequence or ce_aggregateversion") from None
+        if time.tzinfo is None:
+            raise Unreadable("ce_time has no zone")
+        texts: dict[str, Any] = {name: headers.get(header, "") for header, name in _TEXTS.items()}
+        return cls(key=key, time=time, sequence=sequence, aggregate_version=version, **texts)
 
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment
+    @classmethod
+    def archived(cls, row: Mapping[str, Any], service: str) -> Self:
+        """The envelope of a service's outbox row."""
+        texts: dict[str, Any] = {name: row.get(name, "") for name in _TEXTS.values()} | {"id": row["_id"], "source": f"bina/{service}"}
+        return cls(key=row["key"], time=row["at"], sequence=row["seq"], aggregate_version=row["aggregate_version"], **texts)
 
 
 class Inbound(BaseModel):
@@ -148,11 +135,11 @@ class Inbound(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     type: ClassVar[str] = ""
-    upcasts: ClassVar[Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+    upcasts: ClassVar[Mapping[str, Upcast]] = {}
     aliased: ClassVar[tuple[str, ...]] = ()
-    _meta: Envelope = PrivateAttr(default_factory=lambda: Envelope(id="", type="", source="", key="", time=utc_now(), sequence=0))
+    __slots__ = ("__envelope__",)  # not a private attribute, which costs more than the rest of reading an event
 
-    def __init_subclass__(cls, *, type: str = "", upcasts: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, type: str = "", upcasts: Mapping[str, Upcast] | None = None, **kwargs: Any) -> None:
         cls.type, cls.upcasts = type, upcasts or {}
         super().__init_subclass__(**kwargs)
 
@@ -164,50 +151,56 @@ class Inbound(BaseModel):
     @property
     def meta(self) -> Envelope:
         """Where the event came from; the key is as sent, not resolved."""
-        return self._meta
+        return self.__envelope__
+
+    def told_by(self, envelope: Envelope) -> Self:
+        """The same event, with where it came from."""
+        object.__setattr__(self, "__envelope__", envelope)
+        return self
+
+    def reads(self) -> Iterable[tuple[Any, str]]:
+        """What its handler will read by id, as (store class, id), so that a whole batch is fetched at once. Override where it pays; only speed hangs on it."""
+        return ()
+
+    @property
+    def references(self) -> list[str]:
+        """The values of the aliased fields."""
+        return [value for name in self.aliased if (value := getattr(self, name))]
+
+    def resolved(self, aliases: Mapping[str, str | None]) -> Self:
+        """The event as the survivors of merges see it."""
+        survivors = {name: into for name in self.aliased if (into := aliases.get(getattr(self, name)))}
+        return self.model_copy(update=survivors).told_by(self.__envelope__) if survivors else self
 
     @classmethod
-    def read(cls, body: bytes, envelope: Envelope, aliases: Mapping[str, str] | None = None) -> Self:
+    def read(cls, body: bytes, envelope: Envelope) -> Self:
         """The event in this body, older versions lifted by `upcasts`; Unreadable names the fields that do not fit."""
         try:
-            data: Any = json.loads(body)
-        except ValueError:
-            raise Unreadable("the body is not JSON") from None
-        data = _object(data)
-        if data is None:
-            raise Unreadable("the body is not a JSON object")
-        if envelope.type != cls.type:
-            data = cls.upcasts[envelope.type](data)
-        for name in cls.aliased:
-            if aliases and (into := aliases.get(str(data.get(name)))):
-                data[name] = into
-        try:
-            event = cls.model_validate(data)
+            event = cls.model_validate_json(body) if envelope.type == cls.type else cls.model_validate(cls.upcasts[envelope.type](_object(body)))
         except ValidationError as error:
-            fields = sorted({".".join(str(part) for part in problem["loc"]) + ": " + problem["type"] for problem in error.errors(include_input=False, include_url=False)})
+            problems = error.errors(include_input=False, include_url=False)
+            if problems[0]["type"] == "json_invalid":
+                raise Unreadable("the body is not JSON") from None
+            if problems[0]["type"] == "model_type" and not problems[0]["loc"]:
+                raise Unreadable("the body is not a JSON object") from None
+            fields = sorted({".".join(str(part) for part in problem["loc"]) + ": " + problem["type"] for problem in problems})
             raise Unreadable(f"fields that do not fit: {', '.join(fields)}") from None
-        event._meta = envelope  # noqa: SLF001 - its own class
-        return event
-
-    @classmethod
-    def references(cls, body: bytes) -> list[str]:
-        """The values of the aliased fields, as far as the body can be read."""
-        if not cls.aliased:
-            return []
-        try:
-            data = _object(json.loads(body)) or {}
-        except ValueError:
-            return []
-        return [str(data[name]) for name in cls.aliased if data.get(name)]
+        return event.told_by(envelope)
 
 
-def _object(data: Any) -> dict[str, Any] | None:
-    return cast("dict[str, Any]", data) if isinstance(data, dict) else None
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(body)
+    except ValueError:
+        raise Unreadable("the body is not JSON") from None
+    if not isinstance(data, dict):
+        raise Unreadable("the body is not a JSON object")
+    return cast("dict[str, Any]", data)
 
 
-def event_id(aggregate_id: str, aggregate_version: int, index: int) -> str:
-    """The id of the index-th event of one version of an aggregate: the same fact has the same id for ever."""
-    return str(uuid.uuid5(_EVENT_IDS, f"{aggregate_id}\x1f{aggregate_version}\x1f{index}"))
+def event_id(collection: str, aggregate_id: str, aggregate_version: int, index: int) -> str:
+    """The id of the index-th event of one version of an aggregate (aggregates of two kinds may share an id): the same fact has the same id for ever."""
+    return str(uuid_utils.uuid5(_EVENT_IDS, f"{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"))
 
 
 def stem(type_name: str) -> str:

@@ -1,14 +1,17 @@
-"""What happens to an event that has arrived: once, in its key's order, or parked with its reason. Not here: where events come from (consumer, replay, parked).
+"""What happens to an event that has arrived: once, in its key's order, early, or parked with its reason. Not here: where events come from (consumer, replay, parked).
 
-Rows: `inbox` {_id: event id, state: done | parked | early | discarded, ...}; `parked` {_id: topic/key, count, version}, the marker behind which later
-events of that key join; `early` {_id: event id, waits_for, ...}.
+Rows: `inbox` {_id: event id, state: done | parked | early | discarded, ...}; `parked` {_id: topic/key, first, count, version}, the marker behind which later
+events of that key join; `early` {_id: event id, waits_for, marker, ...}. What is read of them in a transaction is remembered no longer than that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from bisect import insort
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from opentelemetry import trace
 
@@ -16,280 +19,312 @@ from chassis import mongo, telemetry
 from chassis.auth import system
 from chassis.errors import DomainError
 from chassis.events import Envelope, Inbound, NotKnownYet, Unreadable, stem
+from chassis.ids import utc_now
 from chassis.kafka import Record
-from chassis.mongo import Document, Index
+from chassis.mongo import DocumentRefused, DuplicateKey, Index, Mongo
+from chassis.store import Store
 from chassis.unit_of_work import AgainWithout, Cause, Savepoint, Transaction
 
 Tx = TypeVar("Tx", bound=Transaction)
+Problem = TypeVar("Problem", str, NotKnownYet)
 Handler = Callable[[Any, Any], Awaitable[None]]
 Handlers = Mapping[str, Mapping[Any, Handler]]  # {topic: {kind of Inbound: handler}}; Any because a mapping is invariant in its keys
 
-INBOX_DAYS = 45
-MARKER = "inbox"
+INBOX_DAYS, TRIES = 45, 2
+MARKER, BEHIND, EARLY_JOB = "inbox", "waits behind an earlier event of its key", "early-facts"
 INDEXES = {
-    "inbox": (
-        Index("done_at", expire_seconds=INBOX_DAYS * 86_400),
-        Index("marker", "order", where={"state": "parked"}),
-        Index("state", where={"state": {"$in": ["parked", "early"]}}),
-    ),
+    "inbox": (Index("done_at", expire_seconds=INBOX_DAYS * 86_400), Index("marker", "order", where={"state": "parked"})),
     "parked": (Index("kind"),),
-    "early": (Index("waits_for", "order"), Index("marker", "order"), Index("since")),
+    "early": (Index("waits_for"), Index("marker"), Index("order"), Index("since")),
     "aliases": (Index("into"),),
 }
 log = telemetry.log(__name__)
-tracer = trace.get_tracer("bina")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A record with what could be read of it. `reason` is set when it cannot be handled at all."""
+class Arrival(NamedTuple):
+    """A record with what could be read of it. Without an event it has a `reason` (it cannot be read), or nobody here reads its type."""
 
-    topic: str
-    order: str
+    record: Record
+    id: str
     key: str
-    headers: Mapping[str, str]
-    body: bytes
-    envelope: Envelope | None
-    reason: str = ""
-    kind: type[Inbound] | None = None
+    type: str = ""
+    envelope: Envelope | None = None
+    event: Inbound | None = None
     handler: Handler | None = None
+    reason: str = ""
+    marker: str = ""  # the id of the marker behind which its key waits
 
     @property
-    def id(self) -> str:
-        """The inbox id: the event's own, or its place in the topic when it has none."""
-        return self.envelope.id if self.envelope else self.order
+    def ignored(self) -> bool:
+        """Whether nobody here reads its type."""
+        return self.event is None and not self.reason
 
     @property
-    def marker(self) -> str:
-        """The id of the marker behind which this key waits."""
-        return f"{self.topic}/{self.key}"
+    def stored(self) -> mongo.Document:
+        """What a parked or early row keeps of it."""
+        record = self.record
+        headers = [[name, value] for name, value in record.headers]
+        return {"marker": self.marker, "topic": record.topic, "key": self.key, "order": record.order, "headers": headers, "body": record.value, "type": self.type}
 
 
 @dataclass(slots=True)
 class Counted:
     """What one transaction did, counted after its commit."""
 
-    applied: list[Arrival] = field(default_factory=list)
-    repeated: int = 0
-    ignored: int = 0
-    parked: list[tuple[Arrival, str]] = field(default_factory=list)
-    early: int = 0
+    applied: list[Arrival] = field(default_factory=list[Arrival])
+    parked: list[tuple[Arrival, str]] = field(default_factory=list[tuple[Arrival, str]])
+    repeated: list[Arrival] = field(default_factory=list[Arrival])
+    early: list[Arrival] = field(default_factory=list[Arrival])
+
+    def tell(self) -> None:
+        """Move the metrics, and say in the log what was parked for itself."""
+        for arrival, reason in self.parked:
+            if reason != BEHIND:
+                log.warning("event_parked", event_id=arrival.id, type=arrival.type, topic=arrival.record.topic, reason=reason)
+        moved = [
+            (telemetry.EVENTS_APPLIED, [(arrival.type,) for arrival in self.applied]),
+            (telemetry.EVENTS_PARKED, [(arrival.record.topic, reason.partition(":")[0][:40]) for arrival, reason in self.parked]),
+            (telemetry.EVENTS_REPEATED, [(arrival.record.topic,) for arrival in self.repeated]),
+            (telemetry.EVENTS_EARLY, [(arrival.record.topic,) for arrival in self.early]),
+        ]
+        for metric, labels in moved:
+            for label, times in Counter(labels).items():
+                metric.labels(*label).inc(times)
 
 
 class Inbox(Generic[Tx]):
-    """Applies arrivals to transactions of one service."""
+    """What one service reads, and by which handlers."""
 
     def __init__(self, service: str, handlers: Handlers, namespace: str = "") -> None:
-        self.service, self.topics = service, sorted(namespace + topic for topic in handlers)
-        self._kinds: dict[tuple[str, str], tuple[type[Inbound], Handler]] = {}
-        self._stems: set[tuple[str, str]] = set()
-        for topic, kinds in handlers.items():
-            for kind, handler in kinds.items():
-                for type_name in (kind.type, *kind.upcasts):
-                    self._kinds[namespace + topic, type_name] = (kind, handler)
-                    self._stems.add((namespace + topic, stem(type_name)))
+        self.service, self.system, self.topics = service, system(service), sorted(namespace + topic for topic in handlers)
+        self._kinds: dict[tuple[str, str], tuple[type[Inbound], Handler]] = {
+            (namespace + topic, name): (kind, handler) for topic, kinds in handlers.items() for kind, handler in kinds.items() for name in (kind.type, *kind.upcasts)
+        }
+        self._stems = {(topic, stem(name)) for topic, name in self._kinds}
 
-    def arrival(self, record: Record) -> Arrival | None:
-        """What a record is to us; None = a type that nobody here reads."""
-        order = f"{record.topic}/{record.partition:05d}/{record.offset:020d}"
-        key, headers, reason, envelope = "", {}, "", None
+    def arrival(self, record: Record) -> Arrival:
+        """What a record is to us."""
+        key, type_name, envelope = "", "", None
         try:
-            key = (record.key or b"").decode()
             headers = {name: (value or b"").decode() for name, value in record.headers}
-            if not key:
-                reason = "the record has no key"
+            type_name = headers.get("ce_type", "")
+            kind, handler = self._kinds.get((record.topic, type_name), (None, None))
+            if kind is None and type_name and (record.topic, stem(type_name)) not in self._stems:
+                return Arrival(record, "", "", type_name)
+            key = (record.key or b"").decode()
             envelope = Envelope.of(headers, key)
+            event = self._read(kind, record, key, envelope)
+            return Arrival(record, envelope.id, key, type_name, envelope, event, handler, marker=f"{record.topic}/{key}")
         except UnicodeDecodeError:
-            reason = "key or headers are not UTF-8"
-            key = key or (record.key or b"").hex()
-        except Unreadable as error:
-            reason = error.reason
-        type_name = headers.get("ce_type", "")
-        found = self._kinds.get((record.topic, type_name))
-        if found is None and type_name:
-            if (record.topic, stem(type_name)) not in self._stems:
-                return None
-            reason = reason or f"version not known here: {type_name}"
-        kind, handler = found or (None, None)
-        if record.value is None:
-            reason = reason or "the record has no body"
-        return Arrival(
-            topic=record.topic,
-            order=order,
-            key=key,
-            headers=headers,
-            body=record.value or b"",
-            envelope=envelope,
-            reason=reason,
-            kind=None if reason else kind,
-            handler=None if reason else handler,
-        )
+            key, reason = key or (record.key or b"").decode(errors="backslashreplace"), "key or headers are not UTF-8"
+        except Exception as error:  # noqa: BLE001 - an upcaster may raise anything; the record is parked with the reason
+            reason = reason_of(error)
+        id_ = envelope.id if envelope else record.order
+        return Arrival(record, id_, key, type_name, envelope, reason=reason, marker=f"{record.topic}/{key}")
 
-    async def apply(self, tx: Tx, arrivals: Sequence[Arrival]) -> Counted:
+    def _read(self, kind: type[Inbound] | None, record: Record, key: str, envelope: Envelope) -> Inbound:
+        if not key or record.value is None:
+            raise Unreadable("the record has no body" if key else "the record has no key")
+        if kind is None:
+            raise Unreadable(f"version not known here: {envelope.type}")
+        return kind.read(record.value, envelope)
+
+    def again(self, row: mongo.Document) -> Arrival:
+        """The arrival that a parked or early row keeps."""
+        topic, partition, offset = row["order"].rsplit("/", 2)
+        headers = tuple((name, value) for name, value in row["headers"])
+        return self.arrival(Record(topic, int(partition), int(offset), row["key"].encode(), row["body"], headers, 0))
+
+
+class Round(Generic[Tx]):
+    """What one transaction does with events. It remembers itself what it has parked and kept early, because that is not written yet."""
+
+    def __init__(self, inbox: Inbox[Tx], tx: Tx) -> None:
+        self.inbox, self.tx, self.counted = inbox, tx, Counted()
+        self._markers: dict[str, mongo.Document | None] = {}
+        self._early: dict[str, list[mongo.Document]] = {}  # by marker, in order
+        self._looked: set[str] = set()
+        self._seen: set[str] = set()
+
+    async def apply(self, arrivals: Sequence[Arrival]) -> None:
         """Apply arrivals in order. Known ones are dropped; one that fails loses only its own changes and is parked with all that follow of its key."""
-        counted = Counted()
-        known = {row["_id"] for row in await tx.db.find("inbox", {"_id": {"$in": [arrival.id for arrival in arrivals]}}, fields={"_id": 1}, session=tx.session)}
-        markers = {row["_id"]: row for row in await tx.db.find("parked", {"_id": {"$in": list({arrival.marker for arrival in arrivals})}}, session=tx.session)}
-        await self._prefetch_aliases(tx, arrivals)
-        early = _Early({arrival.key for arrival in arrivals})
-        waiting = await early.prefetch(tx, {arrival.marker for arrival in arrivals})
+        known = {row["_id"] for row in await self._find("inbox", {"_id": {"$in": [arrival.id for arrival in arrivals]}}, {"_id": 1})}
+        markers = {arrival.marker for arrival in arrivals}
+        await self._read_markers(markers)
+        await self.look(markers, [arrival.key for arrival in arrivals])
+        await self._prefetch([arrival.event for arrival in arrivals if arrival.event])
         for arrival in arrivals:
             if arrival.id in known:
-                counted.repeated += 1
+                self.counted.repeated.append(arrival)
                 continue
             known.add(arrival.id)
-            if arrival.marker in markers:
-                self._park(tx, arrival, markers[arrival.marker], arrival.reason or "waits behind an earlier event of its key", counted)
-                continue
-            if not arrival.reason and arrival.marker in waiting:
-                self._keep(tx, arrival, waiting[arrival.marker], counted)
-                continue
-            problem = await self.attempt(tx, arrival, counted)
-            if isinstance(problem, NotKnownYet):
-                waiting[arrival.marker] = problem.subject
-                self._keep(tx, arrival, problem.subject, counted)
-            elif problem:
-                markers[arrival.marker] = self._marker(tx, arrival)
-                self._park(tx, arrival, markers[arrival.marker], problem, counted)
-            if tx.added:
-                await self.apply_early(tx, counted, early)
-                waiting = {marker: subject for marker, subject in waiting.items() if subject not in early.settled}
-        return counted
-
-    async def attempt(self, tx: Tx, arrival: Arrival, counted: Counted, *, again: bool = True) -> str | NotKnownYet:
-        """Handle one arrival, once more if it fails; "" when it took effect, else why not, with its changes undone."""
-        envelope, kind, handler = arrival.envelope, arrival.kind, arrival.handler
-        if envelope is None or kind is None or handler is None or arrival.id in tx.failed:
-            return tx.failed.get(arrival.id, arrival.reason)
-        before = tx.savepoint()
-        cause = Cause(
-            caller=system(self.service), correlation_id=envelope.correlation_id or envelope.id, causation_id=envelope.id, what=envelope.type, traceparent=envelope.traceparent
-        )
-        try:
-            event = kind.read(arrival.body, envelope, await self._aliases(tx, kind, arrival.body))
-            async with tx.caused_by(cause):
-                await handler(event, tx)
-        except NotKnownYet as unknown:
-            self._undo(tx, before, arrival, "not known yet")
-            return unknown
-        except mongo.MongoError:
-            raise
-        except Exception as error:  # whatever a handler raises is parked with its reason, never swallowed
-            reason = _reason(error)
-            self._undo(tx, before, arrival, reason)
-            if again and not isinstance(error, Unreadable):
-                return await self.attempt(tx, arrival, counted, again=False)
-            log.warning("event_failed", event_id=arrival.id, type=envelope.type, topic=arrival.topic, reason=reason, exc_info=not isinstance(error, (DomainError, Unreadable)))
-            return reason
-        tx.raw("inbox", mongo.upserting({"_id": arrival.id, "state": "done", "done_at": tx.now}))
-        counted.applied.append(arrival)
-        return ""
-
-    async def apply_early(self, tx: Tx, counted: Counted, prefetched: _Early | None = None) -> None:
-        """Apply the early facts that wait for what this transaction has added, in their order; one that still lacks something goes on waiting, with all behind it."""
-        early = prefetched or _Early(set())
-        while tx.added:
-            added, tx.added = tx.added, []
-            early.settled.update(added)
-            waiting: dict[str, str] = {}
-            parked: dict[str, Document] = {}
-            for row in await early.of(tx, added):
-                arrival = self.again(row)
-                if arrival.marker in waiting:
-                    tx.raw("early", mongo.updating(row["_id"], {"$set": {"waits_for": waiting[arrival.marker]}}))
-                    continue
-                problem = "waits behind an earlier event of its key" if arrival.marker in parked else await self.attempt(tx, arrival, counted)
+            marker, waiting = arrival.marker, self._early.get(arrival.marker)
+            if self._markers[marker]:
+                self.park(arrival, arrival.reason or BEHIND)
+            elif waiting and arrival.event:
+                self._keep(arrival, waiting[-1]["waits_for"])
+            else:
+                problem = await self.attempt(arrival)
                 if isinstance(problem, NotKnownYet):
-                    waiting[arrival.marker] = problem.subject
-                    tx.raw("early", mongo.updating(row["_id"], {"$set": {"waits_for": problem.subject}}))
-                    continue
-                tx.raw("early", mongo.deleting(row["_id"]))
-                if problem:
-                    if arrival.marker not in parked:
-                        parked[arrival.marker] = await tx.db.find_one("parked", {"_id": arrival.marker}, session=tx.session) or self._marker(tx, arrival)
-                    self._park(tx, arrival, parked[arrival.marker], problem, counted)
+                    self._keep(arrival, problem.subject)
+                elif problem:
+                    self.park(arrival, problem)
+                else:
+                    self._done(arrival, {"_id": arrival.id, "state": "done", "done_at": self.tx.now})
+            await self.settle()
 
-    def again(self, row: Document) -> Arrival:
-        """The arrival that a parked or early row keeps."""
-        headers: dict[str, str] = row["headers"]
-        kind, handler = self._kinds.get((row["topic"], headers.get("ce_type", "")), (None, None))
+    async def attempt(self, arrival: Arrival) -> str | NotKnownYet:
+        """Handle one arrival, once more when it fails; "" when it took effect, else why not, with its changes undone. AgainWithout when only an abort undoes them."""
+        tx, event, envelope, problem = self.tx, arrival.event, arrival.envelope, ""
+        if event is None or envelope is None or arrival.handler is None or arrival.id in tx.failed:
+            return tx.failed.get(arrival.id, arrival.reason)
+        outer, correlation = tx.cause, envelope.correlation_id or envelope.id
+        tx.cause = Cause(caller=self.inbox.system, correlation_id=correlation, causation_id=envelope.id, what=envelope.type, traceparent=envelope.traceparent)
         try:
-            envelope, reason = Envelope.of(headers, row["key"]), "" if kind else f"version not known here: {headers.get('ce_type', '')}"
-        except Unreadable as error:
-            envelope, reason = None, error.reason
-        return Arrival(
-            topic=row["topic"], order=row["order"], key=row["key"], headers=headers, body=bytes(row["body"]), envelope=envelope, reason=reason, kind=kind, handler=handler
-        )
+            for attempt in range(TRIES):
+                before = tx.savepoint()
+                try:
+                    with _watched(envelope):
+                        await arrival.handler(event.resolved(tx.aliases), tx)
+                except (mongo.MongoError, DuplicateKey, DocumentRefused):
+                    raise  # the server has ended the transaction, and the fault may be that of an earlier event whose write was flushed now
+                except NotKnownYet as unknown:
+                    return self._undone(arrival, before, unknown)
+                except Exception as error:  # whatever a handler raises is parked with its reason, never swallowed
+                    problem = self._undone(arrival, before, reason_of(error))
+                    if attempt == TRIES - 1:
+                        log.warning("event_failed", event_id=arrival.id, type=arrival.type, reason=problem, exc_info=not isinstance(error, DomainError))
+                else:
+                    return ""
+            return problem
+        finally:
+            tx.cause = outer
 
-    def count(self, counted: Counted) -> None:
-        """Move the metrics; called after the commit."""
-        for arrival in counted.applied:
-            telemetry.EVENTS_APPLIED.labels(arrival.headers.get("ce_type", "")).inc()
-        for arrival, reason in counted.parked:
-            telemetry.EVENTS_PARKED.labels(arrival.topic, reason.partition(":")[0][:40]).inc()
+    async def again(self, row: mongo.Document) -> Arrival:
+        """The arrival that a parked or early row keeps, ready to be attempted."""
+        arrival = self.inbox.again(row)
+        await self._prefetch([arrival.event] if arrival.event else [])
+        return arrival
 
-    def _undo(self, tx: Tx, before: Savepoint, arrival: Arrival, reason: str) -> None:
-        if not tx.rollback(before):
-            raise AgainWithout({arrival.id: reason})
+    async def settle(self) -> None:
+        """Early facts that wait for what this transaction has added take effect in it, each key's in their order; where that failed before, in a transaction of their own."""
+        tx = self.tx
+        while tx.added:
+            added, tx.added = set(tx.added), []
+            if tx.alone:
+                tx.wake(EARLY_JOB)
+                continue
+            await self.look((), added)
+            markers = [marker for marker, rows in self._early.items() if any(row["waits_for"] in added for row in rows)]
+            await self._read_markers(markers)
+            for marker in markers:
+                while self._early.get(marker) and await self.try_first(marker):
+                    pass
 
-    def _marker(self, tx: Tx, arrival: Arrival) -> Document:
-        return {"_id": arrival.marker, "kind": MARKER, "topic": arrival.topic, "key": arrival.key, "since": tx.now, "count": 0, "version": 0}
+    async def try_first(self, marker: str, id_: str = "") -> bool:
+        """Handle the first early fact of a key (when it is still `id_`); False when it goes on waiting, with all behind it."""
+        row = next(iter(self._early.get(marker, [])), None)
+        if row is None or id_ not in {"", row["_id"]}:
+            return False
+        await self._read_markers([marker])
+        arrival, parked = await self.again(row), self._markers[marker]
+        problem = BEHIND if parked and parked["first"] < row["order"] else await self.attempt(arrival)
+        if isinstance(problem, NotKnownYet):
+            for waiting in self._early[marker]:
+                if waiting["waits_for"] != problem.subject:
+                    waiting["waits_for"] = problem.subject
+                    self.tx.raw("early", mongo.replacing(waiting, upsert=True), waiting["_id"])
+            return False
+        self._early[marker].pop(0)
+        self.tx.raw("early", mongo.deleting(row["_id"]), row["_id"])
+        if problem:
+            self.park(arrival, problem)
+        else:
+            self._done(arrival, mongo.replacing({"_id": arrival.id, "state": "done", "done_at": self.tx.now}, upsert=True))
+        return True
 
-    def _keep(self, tx: Tx, arrival: Arrival, subject: str, counted: Counted) -> None:
+    async def look(self, markers: Collection[str], subjects: Collection[str] = ()) -> None:
+        """Read the early facts of these keys and those that wait for these subjects."""
+        ways = [{name: {"$in": list(values)}} for name, values in (("marker", markers), ("waits_for", set(subjects) - self._looked)) if values]
+        self._looked.update(subjects)
+        for row in await self._find("early", {"$or": ways}) if ways else ():
+            self._wait(row)
+
+    def park(self, arrival: Arrival, reason: str) -> None:
+        """Park it behind its key's marker."""
+        tx, order = self.tx, arrival.record.order
+        new: mongo.Document = {"_id": arrival.marker, "kind": MARKER, "topic": arrival.record.topic, "key": arrival.key, "since": tx.now, "first": order, "count": 0, "version": 0}
+        marker = self._markers.get(arrival.marker) or new
+        marker = self._markers[arrival.marker] = marker | {"first": min(order, marker["first"]), "count": marker["count"] + 1, "version": marker["version"] + 1}
+        tx.raw("parked", mongo.replacing(marker, upsert=True), arrival.marker)
+        tx.raw("inbox", mongo.replacing({"_id": arrival.id, "state": "parked", "reason": reason, "since": tx.now, **arrival.stored}, upsert=True), arrival.id)
+        self.counted.parked.append((arrival, reason))
+
+    def _keep(self, arrival: Arrival, subject: str) -> None:
         """Keep an early fact until its subject is added."""
-        tx.raw("early", mongo.inserting({"_id": arrival.id, "waits_for": subject, "since": tx.now, **stored(arrival)}))
-        tx.raw("inbox", mongo.inserting({"_id": arrival.id, "state": "early"}))
-        counted.early += 1
+        row = {"_id": arrival.id, "waits_for": subject, "since": self.tx.now, **arrival.stored}
+        self._wait(row)
+        self.tx.raw("early", row)
+        self.tx.raw("inbox", {"_id": arrival.id, "state": "early"})
+        self.tx.wake(EARLY_JOB)  # another transaction may be adding the subject right now, and neither sees the other
+        self.counted.early.append(arrival)
 
-    def _park(self, tx: Tx, arrival: Arrival, marker: Document, reason: str, counted: Counted) -> None:
-        marker["count"] += 1
-        marker["version"] += 1
-        tx.raw("parked", mongo.upserting(dict(marker)))
-        row = {"_id": arrival.id, "state": "parked", "reason": reason, "since": tx.now, **stored(arrival)}
-        tx.raw("inbox", mongo.upserting(row))
-        counted.parked.append((arrival, reason))
+    def _wait(self, row: mongo.Document) -> None:
+        if row["_id"] not in self._seen:
+            self._seen.add(row["_id"])
+            insort(self._early.setdefault(row["marker"], []), row, key=lambda one: one["order"])
 
-    async def _prefetch_aliases(self, tx: Tx, arrivals: Iterable[Arrival]) -> None:
-        references = {reference for arrival in arrivals if arrival.kind for reference in arrival.kind.references(arrival.body)}
-        await tx.resolve_many(references)
+    def _done(self, arrival: Arrival, operation: Any) -> None:
+        self.tx.raw("inbox", operation, arrival.id)
+        self.counted.applied.append(arrival)
 
-    async def _aliases(self, tx: Tx, kind: type[Inbound], body: bytes) -> dict[str, str]:
-        return {reference: into for reference in kind.references(body) if (into := await tx.resolve(reference)) != reference}
+    def _undone(self, arrival: Arrival, before: Savepoint, problem: Problem) -> Problem:
+        if not self.tx.rollback(before):
+            raise AgainWithout(arrival.id, problem)
+        return problem
 
+    async def _prefetch(self, events: Sequence[Inbound]) -> None:
+        """Read at once the aliases of what these events name, and what they say that they will read."""
+        await self.tx.resolve_many({reference for event in events for reference in event.references})
+        wanted: dict[type[Store[Any]], list[str]] = {}
+        for event in events:
+            for store, id_ in event.reads():
+                wanted.setdefault(store, []).append(id_)
+        for store, ids in wanted.items():
+            await self.tx.store(store).many(ids, scoped=False)
 
-class _Early:
-    """Early facts of one batch: one read for the keys that the batch speaks of, so that an added subject costs no query of its own."""
+    async def _read_markers(self, markers: Collection[str]) -> None:
+        if unread := [marker for marker in markers if marker not in self._markers]:
+            self._markers.update(dict.fromkeys(unread))
+            self._markers.update({row["_id"]: row for row in await self._find("parked", {"_id": {"$in": unread}})})
 
-    def __init__(self, candidates: set[str]) -> None:
-        self.settled: set[str] = set()
-        self._candidates, self._rows = candidates, dict[str, list[Document]]()
-
-    async def prefetch(self, tx: Transaction, markers: set[str]) -> dict[str, str]:
-        """Read them; the markers behind which an early fact waits already, with what it waits for."""
-        where = {"$or": [{"waits_for": {"$in": list(self._candidates)}}, {"marker": {"$in": list(markers)}}]}
-        waiting: dict[str, str] = {}
-        for row in await tx.db.find("early", where, sort=[("order", 1)], session=tx.session):
-            if row["waits_for"] in self._candidates:
-                self._rows.setdefault(row["waits_for"], []).append(row)
-            waiting[f"{row['topic']}/{row['key']}"] = row["waits_for"]
-        return waiting
-
-    async def of(self, tx: Transaction, added: list[str]) -> list[Document]:
-        """The early facts that wait for these."""
-        rows = [row for id_ in added for row in self._rows.pop(id_, [])]
-        if others := [id_ for id_ in added if id_ not in self._candidates]:
-            rows += await tx.db.find("early", {"waits_for": {"$in": others}}, sort=[("order", 1)], session=tx.session)
-        return rows
+    async def _find(self, collection: str, where: mongo.Filter, fields: Mapping[str, Any] | None = None) -> list[mongo.Document]:
+        return await self.tx.db.find(collection, where, fields=fields, session=self.tx.session)
 
 
-def stored(arrival: Arrival) -> Document:
-    """What a parked or early row keeps of an arrival."""
-    return {"marker": arrival.marker, "topic": arrival.topic, "order": arrival.order, "key": arrival.key, "headers": dict(arrival.headers), "body": arrival.body}
+def _watched(envelope: Envelope) -> AbstractContextManager[object]:
+    """A span in the trace of what caused the event, when somebody wants to see it."""
+    if not telemetry.is_sampled(envelope.traceparent):
+        return nullcontext()
+    return telemetry.span(envelope.type, of=envelope.traceparent, kind=trace.SpanKind.CONSUMER)
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, Unreadable):
-        return error.reason
-    if isinstance(error, DomainError):
-        return error.code
-    return type(error).__name__
+async def waiting(db: Mongo) -> dict[str, float]:
+    """How many events are parked, behind how many keys, how many facts are early and for how many seconds the oldest; the gauges show it too."""
+    oldest = await db.find("early", {}, sort=[("since", 1)], limit=1, fields={"since": 1})
+    now: dict[str, float] = {
+        "parked": await db.count("inbox", {"state": "parked"}),
+        "parked_keys": await db.count("parked", {"kind": MARKER}),
+        "early": await db.count("early", {}) if oldest else 0,
+        "early_seconds": (utc_now() - oldest[0]["since"]).total_seconds() if oldest else 0,
+    }
+    for gauge, name in ((telemetry.PARKED, "parked"), (telemetry.PARKED_KEYS, "parked_keys"), (telemetry.EARLY, "early"), (telemetry.EARLY_AGE, "early_seconds")):
+        gauge.set(now[name])
+    return now
+
+
+def reason_of(error: BaseException) -> str:
+    """Why an event failed, in words that hold nothing of it."""
+    if isinstance(error, (DuplicateKey, DocumentRefused)):
+        return f"{type(error).__name__}: {error}"
+    return error.reason if isinstance(error, Unreadable) else error.code if isinstance(error, DomainError) else type(error).__name__

@@ -57,19 +57,31 @@ class JobLoop:
                 await self._lease.release()
 
     async def _turn(self) -> bool:
+        more, result = False, "interrupted"
         try:
-            if not self._lease.held and not await self._lease.take():
-                return False
-            more = await self.job.work(Runner(self.engine, Cause(caller=system(self.service), correlation_id=new_id(), what=f"job:{self.job.name}"), seconds=30))
+            if self._lease.held or await self._lease.take():
+                run = Runner(self.engine, Cause(caller=system(self.service), correlation_id=new_id(), what=f"job:{self.job.name}"), seconds=30)
+                more = await self._kept(asyncio.ensure_future(self.job.work(run)))
+                result = "more" if more else "done"
         except (mongo.MongoError, Busy) as error:
             log.warning("job_interrupted", job=self.job.name, error=type(error).__name__)
         except Exception:
-            telemetry.JOB_RUNS.labels(self.job.name, "failed").inc()
+            result = "failed"
             log.exception("job_failed", job=self.job.name)
-        else:
-            telemetry.JOB_RUNS.labels(self.job.name, "more" if more else "done").inc()
-            return more
-        return False
+        telemetry.JOB_RUNS.labels(self.job.name, result).inc()
+        return more
+
+    async def _kept(self, work: asyncio.Future[bool]) -> bool:
+        """The work's result. The lease is renewed while it lasts, and the work is cancelled when that fails: another replica may begin."""
+        try:
+            while not (await asyncio.wait([work], timeout=self._lease.seconds / 4))[0]:
+                if not await self._lease.take():
+                    log.warning("job_lost_its_lease", job=self.job.name)
+                    return False
+            return work.result()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
 
     async def _pause(self) -> None:
         try:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import IllegalStateError, InvalidMessageError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError, TopicAlreadyExistsError
+from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
 
-PARTITIONS = 12
-RETENTION_DAYS = 30
+PARTITIONS, RETENTION_DAYS = 12, 30
+KafkaUnavailable = KafkaError
+_REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 
 
 class SendFailed(Exception):
@@ -20,19 +23,17 @@ class SendFailed(Exception):
 
 
 class RecordRefused(SendFailed):
-    """The broker refuses this very record, and will again."""
+    """The broker refuses these very records, and will again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """One partition of a topic."""
 
     topic: str
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as it was read."""
 
     topic: str
@@ -43,14 +44,30 @@ class Record:
     headers: tuple[tuple[str, bytes], ...]
     timestamp_ms: int
 
+    @property
+    def order(self) -> str:
+        """Its place, as text that sorts as the records of a key do."""
+        return f"{self.topic}/{self.partition:05d}/{self.offset:020d}"
+
+
+Outgoing = tuple[bytes, bytes, Sequence[tuple[str, bytes]]]  # key, value, headers
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Which of the records (by their place) the broker has acknowledged, and why not the others."""
+
+    acknowledged: list[int]
+    failure: SendFailed | None = None
+
 
 class Producer(Protocol):
-    """Sends records, idempotently, acknowledged by all in-sync replicas, in order per key."""
+    """Sends records, idempotently, acknowledged by all in-sync replicas, in order per key. After a failure it is of no more use."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
-    async def send(self, topic: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Awaitable[object]:
-        """Hand a record over; the awaitable ends when the broker has it, with SendFailed when not."""
+    async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
+        """Send these records; nothing of a partition is handed over that follows what was not acknowledged."""
         ...
 
 
@@ -73,60 +90,70 @@ class Consumer(Protocol):
         """Tell the broker where we are; for lag tools only."""
         ...
 
-    async def lag(self) -> dict[Partition, int]: ...
+    def ends(self) -> dict[Partition, int]:
+        """Where each assigned partition ends, as far as it is known."""
+        ...
 
 
 class KafkaProducer:
     """The real producer."""
 
     def __init__(self, bootstrap: str, client_id: str) -> None:
-        self._producer: Any = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
-            client_id=client_id,
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=1,
-            max_batch_size=131_072,
-            request_timeout_ms=10_000,
-            compression_type=None,
-        )
+        options: dict[str, Any] = {"acks": "all", "enable_idempotence": True, "linger_ms": 1, "max_batch_size": 131_072, "request_timeout_ms": 10_000}
+        self._producer: Any = AIOKafkaProducer(bootstrap_servers=bootstrap, client_id=client_id, **options)
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect; SendFailed when no broker answers."""
         try:
             await self._producer.start()
         except KafkaError as error:
-            await self._producer.stop()
+            await self.stop()
             raise SendFailed(type(error).__name__) from error
 
     async def stop(self) -> None:
-        """Send what is left for at most a moment, and close."""
+        """Close."""
         try:
             async with asyncio.timeout(5):
                 await self._producer.stop()
         except (KafkaError, TimeoutError):
             return  # a producer that cannot end in order is thrown away all the same
 
-    async def send(self, topic: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Awaitable[object]:
-        """Hand a record over."""
+    async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
+        """Send these records, a partition's one batch after the other: a broker that knows nothing of us yet would take a batch behind one that it has refused."""
+        partitions: dict[int, list[int]] = {}
         try:
-            handed = await self._producer.send(topic, value, key=key, headers=list(headers))
-        except MessageSizeTooLargeError as error:
-            raise RecordRefused(type(error).__name__) from error
+            numbers = sorted(await self._producer.partitions_for(topic))
         except KafkaError as error:
-            raise SendFailed(type(error).__name__) from error
-        return _acknowledged(handed)
+            return Sent([], SendFailed(type(error).__name__))
+        for place, (key, _, _) in enumerate(records):
+            partitions.setdefault(numbers[_place(key, len(numbers))], []).append(place)
+        sent = await asyncio.gather(*(self._in_order(topic, number, places, records) for number, places in partitions.items()))
+        failures = sorted((one.failure for one in sent if one.failure), key=lambda failure: not isinstance(failure, RecordRefused))
+        return Sent([place for one in sent for place in one.acknowledged], failures[0] if failures else None)
+
+    async def _in_order(self, topic: str, partition: int, places: list[int], records: Sequence[Outgoing]) -> Sent:
+        done = 0
+        while done < len(places):
+            batch, end = self._producer.create_batch(), done
+            while end < len(places):
+                key, value, headers = records[places[end]]
+                if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
+                    break
+                end += 1
+            batch.close()
+            try:
+                await (await self._producer.send_batch(batch, topic, partition=partition))
+            except KafkaError as error:
+                kind = RecordRefused if isinstance(error, _REFUSALS) else SendFailed
+                return Sent(places[:done], kind(type(error).__name__))
+            done = end
+        return Sent(places)
 
 
-async def _acknowledged(handed: Awaitable[object]) -> object:
-    try:
-        return await handed
-    except (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError) as error:
-        raise RecordRefused(type(error).__name__) from error
-    except (KafkaError, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) and task.cancelling():
-            raise
-        raise SendFailed(type(error).__name__) from error
+@lru_cache(maxsize=20_000)
+def _place(key: bytes, partitions: int) -> int:
+    """The partition of a key, as every Kafka client reckons it."""
+    return (int(murmur2(key)) & 0x7FFFFFFF) % partitions
 
 
 class KafkaConsumer:
@@ -134,19 +161,9 @@ class KafkaConsumer:
 
     def __init__(self, bootstrap: str, group: str, member: str, topics: Iterable[str]) -> None:
         self._topics = sorted(topics)
-        self._consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            group_id=group,
-            group_instance_id=member,
-            client_id=member,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
-            max_poll_interval_ms=120_000,
-            fetch_max_wait_ms=1_000,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-        )
+        mode: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "session_timeout_ms": 10_000, "heartbeat_interval_ms": 3_000}
+        limits: dict[str, Any] = {"max_poll_interval_ms": 120_000, "fetch_max_wait_ms": 1_000, "max_partition_fetch_bytes": 1024 * 1024}
+        self._consumer: Any = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, group_instance_id=member, client_id=member, **mode, **limits)
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         """Join the group."""
@@ -160,72 +177,66 @@ class KafkaConsumer:
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         """What has come, at most `max_records`, after at most the timeout."""
         fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
-        return {
-            Partition(tp.topic, tp.partition): [Record(tp.topic, tp.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp) for r in records]
-            for tp, records in fetched.items()
-            if records
-        }
+        return {Partition(tp.topic, tp.partition): _records(records) for tp, records in fetched.items() if records}
 
     async def seek(self, partition: Partition, offset: int) -> None:
         """Read from there next; a partition that is no longer ours is left alone."""
         try:
-            self._consumer.seek(TopicPartition(partition.topic, partition.number), offset)
+            self._consumer.seek(_tp(partition), offset)
         except IllegalStateError:
             return
 
     async def beginning(self, partition: Partition) -> int:
         """The offset of the oldest record that is left."""
-        tp = TopicPartition(partition.topic, partition.number)
-        return (await self._consumer.beginning_offsets([tp]))[tp]
+        return (await self._consumer.beginning_offsets([_tp(partition)]))[_tp(partition)]
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Tell the broker where we are; a failure costs nothing but a tool's view."""
-        ours = {(tp.topic, tp.partition) for tp in self._consumer.assignment()}
-        positions = {partition: offset for partition, offset in positions.items() if (partition.topic, partition.number) in ours}
-        if not positions:
-            return
-        try:
-            await self._consumer.commit({TopicPartition(p.topic, p.number): offset for p, offset in positions.items()})
-        except (KafkaError, IllegalStateError):
-            return
+        ours = self._consumer.assignment()
+        if offsets := {_tp(partition): offset for partition, offset in positions.items() if _tp(partition) in ours}:
+            try:
+                await self._consumer.commit(offsets)
+            except KafkaError:
+                return
 
-    async def lag(self) -> dict[Partition, int]:
-        """Events not read yet, per assigned partition, as of the last fetch."""
-        found: dict[Partition, int] = {}
-        for tp in self._consumer.assignment():
-            high = self._consumer.highwater(tp)
-            if high is not None:
-                found[Partition(tp.topic, tp.partition)] = max(0, high - await self._consumer.position(tp))
-        return found
+    def ends(self) -> dict[Partition, int]:
+        """Where each assigned partition ended at the last fetch."""
+        return {Partition(tp.topic, tp.partition): end for tp in self._consumer.assignment() if (end := self._consumer.highwater(tp)) is not None}
 
 
 class _Listener(ConsumerRebalanceListener):
     def __init__(self, consumer: Any, assigned: Assigned, revoked: Revoked) -> None:
         self._consumer, self._assigned, self._revoked = consumer, assigned, revoked
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # may be a coroutine, which its annotation does not say
+    # its annotations do not say that both may be coroutines
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         await self._revoked({Partition(tp.topic, tp.partition) for tp in revoked})
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
         for partition, position in (await self._assigned(partitions)).items():
-            tp = TopicPartition(partition.topic, partition.number)
+            tp = _tp(partition)
             self._consumer.seek(tp, (await self._consumer.beginning_offsets([tp]))[tp] if position is None else position)
 
 
-async def ensure_topic(bootstrap: str, topic: str, *, partitions: int = PARTITIONS, replicas: int = 1) -> None:
-    """Make the topic when it is not there; an existing one is never altered."""
+def _tp(partition: Partition) -> TopicPartition:
+    return TopicPartition(partition.topic, partition.number)
+
+
+def _records(records: Iterable[Any]) -> list[Record]:
+    return [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
+
+
+async def ensure_topic(bootstrap: str, topic: str, *, partitions: int = PARTITIONS) -> None:
+    """Make the topic when it is not there, with the broker's own number of replicas; an existing one is never altered."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
-        if topic in await admin.list_topics():
-            return
-        settings = {"retention.ms": str(RETENTION_DAYS * 86_400_000), "min.insync.replicas": str(max(1, replicas - 1))}
-        await admin.create_topics([NewTopic(topic, partitions, replicas, topic_configs=settings)])
-    except TopicAlreadyExistsError:
-        return
+        await admin.start()
+        if topic not in await admin.list_topics():
+            wanted = NewTopic(topic, partitions, 1, topic_configs={"retention.ms": str(RETENTION_DAYS * 86_400_000)})
+            wanted.replication_factor = -1  # the broker's default, which the class does not accept in its constructor
+            for _, code, message in (await admin.create_topics([wanted])).topic_errors:
+                if code not in {0, TopicAlreadyExistsError.errno}:
+                    raise KafkaUnavailable(f"{topic}: {message}")
     finally:
         await admin.close()
-
-
-KafkaUnavailable = KafkaError

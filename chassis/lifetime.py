@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from chassis import kafka, mongo, schemas, telemetry
 from chassis.audit import Sealer
+from chassis.batches import Overdue
 from chassis.consumer import EventConsumer
-from chassis.inbox import MARKER, Counted, Inbox
+from chassis.inbox import EARLY_JOB, Inbox, Round, waiting
 from chassis.jobs import Job, JobLoop
 from chassis.kafka import KafkaConsumer, KafkaProducer
-from chassis.mongo import Mongo
-from chassis.outbox import STOPPED, Relay
+from chassis.mongo import Lease, Mongo
+from chassis.outbox import STOPPED, Relay, unsent
 from chassis.runner import Engine
 from chassis.unit_of_work import Transaction
 
 if TYPE_CHECKING:
     from chassis.web import Service
 
-STALE_SECONDS = 60.0
+STALE_SECONDS, IDENTITY_SECONDS = 60.0, 3.0
 log = telemetry.log(__name__)
 
 
@@ -31,21 +32,24 @@ class _Worker(Protocol):
 
 
 class Lifetime:
-    """The parts of one process of a service, and when they are ready."""
+    """The parts of one process of a service, and when they are ready. `fatal` says why the process must end."""
 
     def __init__(self, service: Service[Any]) -> None:
         settings = service.settings
-        self.service = service
+        self.service, self.fatal = service, ""
         self.prepared, self.stopping = asyncio.Event(), asyncio.Event()
         self.db = self.new_mongo()
         self.engine: Engine[Any] = Engine(self.db, service.transaction, service.parts)
         self.inbox: Inbox[Any] = Inbox(service.name, service.handlers, settings.namespace)
         self.relay = Relay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace)
         self.consumer = EventConsumer(self.engine, self.inbox, service.name, self.new_consumer) if service.handlers else None
-        sealer = Job("audit-sealer", Sealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())), every=2.0)
-        self.jobs = {job.name: JobLoop(self.engine, job, service.name, settings.replica) for job in (*service.jobs, sealer)}
+        own = [Job("audit-sealer", Sealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())), every=2.0)]
+        own += [Job(EARLY_JOB, Overdue(self.engine, self.inbox), every=10.0)] if service.handlers else []
+        self.jobs = {job.name: JobLoop(self.engine, job, service.name, settings.replica) for job in (*service.jobs, *own)}
         self.engine.before_commit.append(self._settle)
         self.engine.after_commit.append(self._told)
+        self._identity = Lease(self.db, f"replica/{settings.replica}", service.name, 4 * IDENTITY_SECONDS)
+        self._workers: list[_Worker] = [self.relay, *self.jobs.values(), *([self.consumer] if self.consumer else [])]
         self._tasks: list[asyncio.Task[None]] = []
 
     def database(self) -> str:
@@ -69,9 +73,10 @@ class Lifetime:
         return KafkaConsumer(settings.kafka, group, f"{group}-{settings.replica}", self.inbox.topics)
 
     async def prepare(self) -> None:
-        """Collections, indexes, topics: be as the code says."""
+        """Collections, indexes, migrations, topics: be as the code says."""
         await self.db.ping()
         await schemas.prepare(self.db, self.service.transaction)
+        await schemas.migrate(self.db, self.service.migrations, self.service.settings.replica)
         for topic in {self.relay.topic, *self.inbox.topics}:
             await kafka.ensure_topic(self.service.settings.kafka, topic)
 
@@ -83,6 +88,7 @@ class Lifetime:
             yield
         finally:
             booting.cancel()
+            await asyncio.gather(booting, return_exceptions=True)
             await self._end()
 
     async def _boot(self) -> None:
@@ -93,43 +99,55 @@ class Lifetime:
             except (mongo.MongoError, kafka.KafkaUnavailable) as error:
                 log.warning("waiting_for_servers", error=type(error).__name__)
                 await asyncio.sleep(0.5)
-        workers: list[_Worker] = [self.relay, *self.jobs.values(), *([self.consumer] if self.consumer else [])]
-        self._workers = workers
-        self._tasks = [asyncio.create_task(self._kept(worker.run), name=type(worker).__name__) for worker in workers]
+        runs = [self._stay, *(worker.run for worker in self._workers)]
+        self._tasks = [asyncio.create_task(self._kept(run), name=run.__qualname__) for run in runs]
         self.prepared.set()
         log.info("prepared")
 
     async def _kept(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run a worker; one that fails for a reason nobody expected is logged and starts anew."""
-        while not self.stopping.is_set():
+        while not self.stopping.is_set() and not self.fatal:
             try:
                 await run()
+            except mongo.MongoError as error:
+                log.warning("worker_interrupted", error=type(error).__name__)
+                await asyncio.sleep(1)
             except Exception:
                 log.exception("worker_failed")
                 await asyncio.sleep(1)
 
+    async def _stay(self) -> None:
+        """Stay while no younger process runs under this replica id: both would be one member of the consumer group, and throw each other out without end."""
+        while await self._identity.take():  # noqa: ASYNC110 - it is MongoDB that is asked
+            await asyncio.sleep(IDENTITY_SECONDS)
+        self.fatal = f"{self.service.name}: a younger process runs as replica {self.service.settings.replica}; each process needs an id of its own"
+        log.error("replica_id_taken", replica=self.service.settings.replica)
+
     async def _end(self) -> None:
         self.stopping.set()
-        for worker in getattr(self, "_workers", []):
+        for worker in self._workers:
             worker.stop()
         if self._tasks:
+            self._tasks[0].cancel()
             _, left = await asyncio.wait(self._tasks, timeout=8)
             for task in left:
                 task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         for part in self.service.parts.values():
             if close := getattr(part, "close", None):
                 await close()
         await self.db.close()
 
     async def _settle(self, tx: Transaction) -> None:
-        """Early facts that wait for what this transaction adds take effect in it."""
-        if tx.added:
-            counted = Counted()
-            await self.inbox.apply_early(tx, counted)
+        """Early facts that wait for what this transaction has added take effect in it."""
+        if tx.added and self.consumer:
+            await Round(self.inbox, tx).settle()
+        if unknown := tx.woken - self.jobs.keys():
+            raise KeyError(*unknown)
 
     def _told(self, tx: Transaction) -> None:
-        self.relay.wake()
+        if tx.tells:
+            self.relay.wake()
         for name in tx.woken:
             self.jobs[name].wake()
 
@@ -157,26 +175,16 @@ class Lifetime:
         missing = await self.missing()
         if "mongodb" in missing:
             return {"service": self.service.name, "ready": False, "missing": missing}
-        oldest = await self.db.find("outbox", {"sent": False}, sort=[("at", 1)], limit=1, fields={"at": 1})
-        now = self.engine.clock()
-        parked = await self.db.count("inbox", {"state": "parked"})
-        keys = await self.db.count("parked", {"kind": MARKER})
-        early = await self.db.find("early", {}, sort=[("since", 1)], limit=1, fields={"since": 1})
-        telemetry.PARKED.set(parked)
-        telemetry.PARKED_KEYS.set(keys)
+        settings, now = self.service.settings, await waiting(self.db)
         return {
             "service": self.service.name,
             "ready": not missing,
             "missing": missing,
-            "driver": self.service.settings.mongo_driver,
-            "environment": self.service.settings.environment,
-            "egress_allow": self.service.settings.egress_allow,
+            "driver": settings.mongo_driver,
+            "environment": settings.environment,
+            "egress_allow": settings.egress_allow,
             "consumer_lag": sum(sample.value for metric in telemetry.CONSUMER_LAG.collect() for sample in metric.samples),
-            "outbox": {
-                "unsent": await self.db.count("outbox", {"sent": False}),
-                "oldest_seconds": (now - oldest[0]["at"]).total_seconds() if oldest else 0,
-                "stopped_keys": await self.db.count("parked", {"kind": STOPPED}),
-            },
-            "parked": {"events": parked, "keys": keys},
-            "early": {"waiting": await self.db.count("early", {}), "oldest_seconds": (now - early[0]["since"]).total_seconds() if early else 0},
+            "outbox": await unsent(self.db) | {"stopped_keys": await self.db.count("parked", {"kind": STOPPED})},
+            "parked": {"events": now["parked"], "keys": now["parked_keys"]},
+            "early": {"waiting": now["early"], "oldest_seconds": now["early_seconds"]},
         }

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
+from inspect import isawaitable
 from typing import Any, Literal, TypeVar, cast
 
 from bson import CodecOptions
 from bson.codec_options import TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import ASCENDING, AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError, CollectionInvalid, ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo import ASCENDING, AsyncMongoClient, ReturnDocument
+from pymongo.errors import CollectionInvalid, ConnectionFailure, OperationFailure, PyMongoError, WriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from chassis.errors import Busy
+from chassis.ids import new_id
 
 Driver = Literal["motor", "pymongo"]
 Document = dict[str, Any]
@@ -30,7 +30,9 @@ R = TypeVar("R")
 
 MongoError = PyMongoError
 Unreachable = ConnectionFailure
-_WRITE_CONFLICT, _DUPLICATE, _NAMESPACE_EXISTS = 112, 11000, 48
+PROCESS = new_id()  # grows from one start of a process to the next
+_WRITE_CONFLICT, _DUPLICATE, _NAMESPACE_EXISTS, _PAGE = 112, 11000, 48, 10_000
+_STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
 
 class TransactionConflict(Exception):
@@ -45,6 +47,10 @@ class DuplicateKey(Exception):
         self.collection, self.index = collection, index
 
 
+class DocumentRefused(Exception):
+    """MongoDB refuses a document for what it says (its collection's validator, its size), and will again."""
+
+
 def _encode(value: Any) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
@@ -57,31 +63,22 @@ def _encode(value: Any) -> Any:
 
 
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, type_registry=TypeRegistry(fallback_encoder=_encode))
+Write = tuple[str, Document]  # the kind of a write (insert, update, delete) and its statement, as MongoDB's commands take them
 
 
-def replacing(document: Document) -> Any:
-    """The bulk operation that replaces the document of this `_id`."""
-    return ReplaceOne({"_id": document["_id"]}, document)
+def replacing(document: Document, *, upsert: bool = False) -> Write:
+    """Replaces the document of this `_id`; `upsert` makes it where there is none."""
+    return "update", {"q": {"_id": document["_id"]}, "u": document, "upsert": upsert}
 
 
-def upserting(document: Document) -> Any:
-    """The bulk operation that replaces or makes the document of this `_id`."""
-    return ReplaceOne({"_id": document["_id"]}, document, upsert=True)
+def updating(id_: str, update: Document) -> Write:
+    """Updates the document of this `_id`."""
+    return "update", {"q": {"_id": id_}, "u": update}
 
 
-def inserting(document: Document) -> Any:
-    """The bulk operation that inserts this document."""
-    return InsertOne(document)
-
-
-def updating(id_: str, update: Document) -> Any:
-    """The bulk operation that updates the document of this `_id`."""
-    return UpdateOne({"_id": id_}, update)
-
-
-def deleting(id_: str) -> Any:
-    """The bulk operation that deletes the document of this `_id`."""
-    return DeleteOne({"_id": id_})
+def deleting(id_: str) -> Write:
+    """Deletes the document of this `_id`."""
+    return "delete", {"q": {"_id": id_}, "limit": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +117,7 @@ class Mongo:
 
     async def close(self) -> None:
         """Close the client."""
-        closed = self.client.close()
-        if self.driver == "pymongo":
-            await closed
+        await _driven(self.client.close())
 
     async def ping(self) -> None:
         """Return when a primary answers; MongoError otherwise."""
@@ -132,69 +127,62 @@ class Mongo:
     async def find(
         self, collection: str, where: Filter, *, sort: Sort = (), limit: int = 0, fields: Mapping[str, Any] | None = None, session: Session = None, hint: str | None = None
     ) -> list[Document]:
-        """All documents that match, at most `limit` (0 = all)."""
-        cursor = self.db[collection].find(where, fields, session=session, limit=limit)
-        if sort:
-            cursor = cursor.sort(list(sort))
-        if hint:
-            cursor = cursor.hint(hint)
-        return await cursor.to_list(None)
+        """All documents that match, at most `limit` (0 = all); `hint` names the index to use."""
+        cursor = self.db[collection].find(where, fields, session=session, limit=limit, batch_size=_PAGE, hint=hint)
+        return await self._call(collection, (cursor.sort(list(sort)) if sort else cursor).to_list(None), session)
 
     async def find_one(self, collection: str, where: Filter, *, session: Session = None) -> Document | None:
         """The first document that matches."""
-        return await self.db[collection].find_one(where, session=session)
+        return await self._call(collection, self.db[collection].find_one(where, session=session), session)
 
     async def count(self, collection: str, where: Filter, *, session: Session = None) -> int:
         """How many documents match."""
-        return await self.db[collection].count_documents(where, session=session)
+        return await self._call(collection, self.db[collection].count_documents(where, session=session), session)
 
     async def aggregate(self, collection: str, pipeline: Sequence[Document], *, session: Session = None) -> list[Document]:
         """The result of an aggregation."""
-        cursor = self.db[collection].aggregate(list(pipeline), session=session)
-        if self.driver == "pymongo":
-            cursor = await cursor
-        return await cursor.to_list(None)
+        cursor = await _driven(self.db[collection].aggregate(list(pipeline), session=session))
+        return await self._call(collection, cursor.to_list(None), session)
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Session = None) -> None:
-        """Insert all documents, unordered; DuplicateKey when a unique index refuses one."""
-        with _told(collection):
-            await self.db[collection].insert_many(documents, ordered=False, session=session)
+        """Insert all documents, unordered. DuplicateKey, DocumentRefused."""
+        await self.bulk(collection, documents, session=session)
 
-    async def bulk(self, collection: str, operations: Sequence[Any], *, session: Session = None) -> None:
-        """Run bulk operations, unordered; DuplicateKey when a unique index refuses one."""
-        with _told(collection):
-            await self.db[collection].bulk_write(operations, ordered=False, session=session)
+    async def bulk(self, collection: str, writes: Iterable[Write | Document], *, session: Session = None) -> None:
+        """Run these writes (a document alone is an insert), unordered. DuplicateKey, DocumentRefused."""
+        by_kind: dict[str, list[Document]] = {}  # one command of each; the drivers' own bulk takes twice the processor time
+        for write in writes:
+            kind, statement = write if isinstance(write, tuple) else ("insert", write)
+            by_kind.setdefault(kind, []).append(statement)
+        for kind, statements in by_kind.items():
+            command = {kind: collection, _STATEMENTS[kind]: statements, "ordered": False} | ({} if session else {"writeConcern": {"w": "majority"}})
+            answer = await self._call(collection, self.db.command(command, codec_options=CODEC, session=session), session)
+            _tell_refusal(collection, answer.get("writeErrors", []))
 
     async def update(self, collection: str, where: Filter, update: Any, *, upsert: bool = False, many: bool = False, session: Session = None) -> int:
         """Update one (or many) documents; how many matched."""
-        with _told(collection):
-            target = self.db[collection].update_many if many else self.db[collection].update_one
-            return (await target(where, update, upsert=upsert, session=session)).matched_count
+        target = self.db[collection].update_many if many else self.db[collection].update_one
+        return (await self._call(collection, target(where, update, upsert=upsert, session=session), session)).matched_count
 
     async def find_and_update(self, collection: str, where: Filter, update: Any, *, upsert: bool = False, session: Session = None) -> Document | None:
         """Update one document and return it as it is afterwards."""
-        with _told(collection):
-            return await self.db[collection].find_one_and_update(where, update, upsert=upsert, return_document=ReturnDocument.AFTER, session=session)
+        found = self.db[collection].find_one_and_update(where, update, upsert=upsert, return_document=ReturnDocument.AFTER, session=session)
+        return await self._call(collection, found, session)
 
     async def delete(self, collection: str, where: Filter, *, session: Session = None) -> int:
         """Delete all that match; how many."""
-        return (await self.db[collection].delete_many(where, session=session)).deleted_count
+        return (await self._call(collection, self.db[collection].delete_many(where, session=session), session)).deleted_count
 
-    async def inserts(self, collection: str, *, idle_seconds: float = 5.0, resume_after: Any = None) -> AsyncIterator[Any]:
-        """A resume token for each insert into the collection (and None after each idle wait), from a change stream."""
-        stream = self.db[collection].watch(
-            [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}], max_await_time_ms=int(idle_seconds * 1000), resume_after=resume_after
-        )
-        if self.driver == "pymongo":
-            stream = await stream
-        async with stream:
+    async def inserts(self, collection: str) -> AsyncIterator[None]:
+        """Something was inserted into the collection, by whomever: from a change stream, which ends with MongoError when it is lost."""
+        async with await _driven(self.db[collection].watch([{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}], max_await_time_ms=5_000)) as stream:
             while True:
-                change = await stream.try_next()
-                yield None if change is None else stream.resume_token
+                if await stream.try_next() is not None:
+                    yield None
 
     async def collections(self) -> dict[str, Document | None]:
         """The collections that exist, with their `$jsonSchema`."""
-        answer = await self.db.command("listCollections", cursor={"batchSize": 10_000})
+        answer = await self.db.command("listCollections", cursor={"batchSize": _PAGE})
         return {one["name"]: one.get("options", {}).get("validator", {}).get("$jsonSchema") for one in answer["cursor"]["firstBatch"]}
 
     async def ensure_collection(self, name: str, validator: Document | None, indexes: Iterable[Index], known: Mapping[str, Document | None]) -> None:
@@ -209,8 +197,7 @@ class Mongo:
                     raise
         elif validator and known[name] != validator:
             await self.db.command("collMod", name, **options)
-        listed = self.db[name].list_indexes()
-        there = {one["name"] for one in await (listed if self.driver == "motor" else await listed).to_list(None)}
+        there = {one["name"] for one in await (await _driven(self.db[name].list_indexes())).to_list(None)}
         for index in indexes:
             if index.name not in there:
                 more: Document = {"partialFilterExpression": dict(index.where)} if index.where else {}
@@ -228,24 +215,49 @@ class Mongo:
     async def transact(self, body: Callable[[Session], Awaitable[R]]) -> R:
         """Run `body(session)` in one transaction (snapshot, majority) and commit. TransactionConflict when MongoDB asks for the whole body again.
 
-        An unknown commit result is committed again until it is known: commits are idempotent.
+        An unknown commit result is committed again until it is known: commits are idempotent. Unreachable: nothing was committed.
         """
-        started = self.client.start_session()
-        session = started if self.driver == "pymongo" else await started
-        async with session:
-            begun = session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority"))
-            if self.driver == "pymongo":
-                await begun
+        async with await _driven(self.client.start_session()) as session:
+            await _driven(session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")))
             try:
                 result = await body(session)
             except BaseException as error:
                 if session.in_transaction:
                     await _abort(session)
-                if isinstance(error, PyMongoError) and _transient(error):
-                    raise TransactionConflict from error
+                _tell_conflict(error)
                 raise
-            await _commit(session)
-            return result
+            while True:
+                try:
+                    await session.commit_transaction()
+                except PyMongoError as error:
+                    if not error.has_error_label("UnknownTransactionCommitResult"):
+                        _tell_conflict(error)
+                        raise
+                    await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter
+                else:
+                    return result
+
+    async def _call(self, collection: str, operation: Awaitable[R], session: Session) -> R:
+        try:
+            return await (operation if session is None or self.driver == "pymongo" else _to_its_end(operation))
+        except WriteError as error:
+            _tell_refusal(collection, [{"code": error.code, **(error.details or {})}])
+            raise
+
+
+async def _driven(made: Any) -> Any:
+    """What a driver's method gives: PyMongo a coroutine where Motor gives the thing itself, or the other way round."""
+    return await made if isawaitable(made) else made
+
+
+async def _to_its_end(operation: Awaitable[R]) -> R:
+    """Await Motor's call, to its end even when cancelled: its thread goes on, and what it writes after the abort would stand outside the transaction."""
+    call = asyncio.ensure_future(operation)
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.gather(call, return_exceptions=True)
+        raise
 
 
 async def _abort(session: Session) -> None:
@@ -255,93 +267,28 @@ async def _abort(session: Session) -> None:
         return  # the server ends it by itself; the first error is the one to tell
 
 
-async def _commit(session: Session) -> None:
-    while True:
-        try:
-            await session.commit_transaction()
-        except PyMongoError as error:
-            if error.has_error_label("UnknownTransactionCommitResult"):
-                await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter
-                continue
-            if _transient(error):
-                raise TransactionConflict from error
-            raise
-        else:
-            return
+def _tell_conflict(error: BaseException) -> None:
+    """TransactionConflict for what MongoDB calls transient, unless it is away altogether."""
+    if isinstance(error, ConnectionFailure) or not isinstance(error, PyMongoError):
+        return
+    if error.has_error_label("TransientTransactionError") or getattr(error, "code", 0) == _WRITE_CONFLICT:
+        raise TransactionConflict from error
 
 
-def _transient(error: PyMongoError) -> bool:
-    if error.has_error_label("TransientTransactionError"):
-        return True
-    if isinstance(error, BulkWriteError):
-        return any(problem.get("code") == _WRITE_CONFLICT for problem in (error.details or {}).get("writeErrors", []))
-    return isinstance(error, OperationFailure) and error.code == _WRITE_CONFLICT
-
-
-class _told:  # noqa: N801 - reads as a clause
-    """Turns the drivers' duplicate-key errors into DuplicateKey."""
-
-    def __init__(self, collection: str) -> None:
-        self.collection = collection
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DuplicateKeyError):
-            raise DuplicateKey(self.collection, _index_of(str((error.details or {}).get("errmsg", error)))) from error
-        if isinstance(error, BulkWriteError):
-            for problem in (error.details or {}).get("writeErrors", []):
-                if problem.get("code") == _DUPLICATE:
-                    raise DuplicateKey(self.collection, _index_of(str(problem.get("errmsg")))) from error
-
-
-def _index_of(message: str) -> str:
-    return message.partition(" index: ")[2].partition(" ")[0] or "_id_"
-
-
-class KeyedLocks:
-    """Fair in-process locks by key: a contended document is written by one at a time, first come first served."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
-
-    @asynccontextmanager
-    async def hold(self, keys: Iterable[str], deadline: float) -> AsyncGenerator[None]:
-        """Hold the locks of all keys, taken in one order; Busy when the deadline (loop time) comes first."""
-        taken: list[str] = []
-        try:
-            for key in sorted(set(keys)):
-                lock, waiting = self._locks.get(key, (asyncio.Lock(), 0))
-                self._locks[key] = (lock, waiting + 1)
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        await lock.acquire()
-                except BaseException as error:
-                    self._leave(key)
-                    if isinstance(error, TimeoutError):
-                        raise Busy from None
-                    raise
-                taken.append(key)
-            yield
-        finally:
-            for key in reversed(taken):
-                self._locks[key][0].release()
-                self._leave(key)
-
-    def _leave(self, key: str) -> None:
-        lock, waiting = self._locks[key]
-        if waiting == 1:
-            del self._locks[key]
-        else:
-            self._locks[key] = (lock, waiting - 1)
+def _tell_refusal(collection: str, problems: Sequence[Mapping[str, Any]]) -> None:
+    """DuplicateKey or DocumentRefused, where it is a document's fault."""
+    for problem in problems:
+        if problem["code"] == _DUPLICATE:
+            raise DuplicateKey(collection, str(problem.get("errmsg")).partition(" index: ")[2].partition(" ")[0] or "_id_")
+    if codes := {problem["code"] for problem in problems} - {_WRITE_CONFLICT}:
+        raise DocumentRefused(f"{collection}: {sorted(codes)}")
 
 
 class Lease:
-    """One holder at a time, by the server's clock; `token` grows with each change of holder (fencing)."""
+    """One holder at a time, by the server's clock; `token` grows with each change of holder (fencing). Of two processes with one name the younger holds it."""
 
-    def __init__(self, mongo: Mongo, name: str, holder: str, seconds: float) -> None:
-        self.mongo, self.name, self.holder, self.seconds = mongo, name, holder, seconds
+    def __init__(self, mongo: Mongo, name: str, holder: str, seconds: float, *, process: str = PROCESS) -> None:
+        self.mongo, self.name, self.holder, self.seconds, self.process = mongo, name, holder, seconds, process
         self.token = 0
         self._until = 0.0
 
@@ -353,28 +300,26 @@ class Lease:
     async def take(self) -> bool:
         """Take or renew it; True when we hold it now."""
         asked = asyncio.get_running_loop().time()
-        free = {"$or": [{"$eq": ["$holder", self.holder]}, {"$lte": [{"$ifNull": ["$until", 0]}, "$$NOW"]}]}
-        update = [
-            {
-                "$set": {
-                    "token": {"$cond": [{"$and": [free, {"$ne": ["$holder", self.holder]}]}, {"$add": [{"$ifNull": ["$token", 0]}, 1]}, {"$ifNull": ["$token", 0]}]},
-                    "until": {"$cond": [free, {"$add": ["$$NOW", int(self.seconds * 1000)]}, "$until"]},
-                    "holder": {"$cond": [free, self.holder, "$holder"]},
-                }
-            }
-        ]
+        ours = {"$and": [{"$eq": ["$holder", self.holder]}, {"$lte": ["$process", self.process]}]}
+        free = {"$or": [ours, {"$lte": [{"$ifNull": ["$until", 0]}, "$$NOW"]}]}
+        changes = {"$and": [free, {"$ne": [["$holder", "$process"], [self.holder, self.process]]}]}
+        fields = {
+            "token": {"$add": [{"$ifNull": ["$token", 0]}, {"$cond": [changes, 1, 0]}]},
+            "until": {"$cond": [free, {"$add": ["$$NOW", int(self.seconds * 1000)]}, "$until"]},
+            "holder": {"$cond": [free, self.holder, "$holder"]},
+            "process": {"$cond": [free, self.process, "$process"]},
+        }
         try:
-            row = await self.mongo.find_and_update("leases", {"_id": self.name}, update, upsert=True)
+            row = await self.mongo.find_and_update("leases", {"_id": self.name}, [{"$set": fields}], upsert=True)
         except DuplicateKey:
-            return False
-        if row is None or row["holder"] != self.holder:
+            row = None
+        if row is None or (row["holder"], row["process"]) != (self.holder, self.process):
             self._until = 0.0
             return False
-        self.token = row["token"]
-        self._until = asked + self.seconds * 0.75
+        self.token, self._until = row["token"], asked + self.seconds * 0.75
         return True
 
     async def release(self) -> None:
         """Give it back so that another may take it at once."""
         self._until = 0.0
-        await self.mongo.update("leases", {"_id": self.name, "holder": self.holder}, [{"$set": {"until": "$$NOW", "holder": ""}}])
+        await self.mongo.update("leases", {"_id": self.name, "holder": self.holder, "process": self.process}, [{"$set": {"until": "$$NOW", "holder": ""}}])

@@ -10,13 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis import republish, telemetry, web  # web includes these routes: nothing of it may be touched before both are loaded
+from chassis import replay, telemetry, web  # web includes these routes: nothing of it may be touched before both are loaded
 from chassis.desk import Body, Desk, named, segment
 from chassis.kafka import Record
 from chassis.mongo import Document
 from chassis.parked import ParkedUnknown
 from chassis.reasons import in_words
-from chassis.republish import Stretch
+from chassis.replay import Stretch
 from chassis.store import CursorInvalid
 from chassis.unit_of_work import Transaction
 
@@ -34,7 +34,7 @@ class Heard(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     topic: str
-    events: list[tuple[str, str]] = Field(max_length=republish.PAGE)
+    events: list[tuple[str, str]] = Field(max_length=replay.PAGE)
 
 
 async def _desk(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Desk:
@@ -66,7 +66,7 @@ async def parked_sequence(sequence: str, desk: At, response: Response, limit: we
 
 async def retry_parked(sequence: str, desk: At, version: web.RequiredIfMatch, *, dry_run: bool = False) -> Body:
     """Handle the sequence again from its first letter, at most 200: `took_effect` letters (null: this request came before), `more` = ask again at once."""
-    return await desk.act(sequence, version, desk.retry_some, dry_run=dry_run)
+    return await desk.retry_sequence(sequence, version, dry_run=dry_run)
 
 
 async def discard_parked(sequence: str, body: Discard, desk: At, version: web.RequiredIfMatch, *, dry_run: bool = False) -> Body:
@@ -88,7 +88,7 @@ async def consumer_lag(desk: At) -> Body:
 async def outbox_rows(desk: At, cursor: str | None = None, limit: web.Limit = 50) -> Body:
     """What is committed here and not yet published; `oldest_seconds` is the age of the oldest."""
     totals = (await desk.life.status()).get("outbox", {})
-    rows, following = await republish.page(desk.db, {"sent": False}, cursor, limit)
+    rows, following = await replay.page(desk.db, {"sent": False}, cursor, limit)
     items = [{"id": row["_id"], "type": row["type"], "key": row["key"], "seq": row["seq"], "at": row["at"]} for row in rows]
     return {"service": desk.service, "topic": desk.life.relay.topic, **totals, "items": items, "next_cursor": following}
 
@@ -97,7 +97,7 @@ async def replay_events(body: Stretch, desk: At) -> Body:
     """Publish a page of archived events again, with their ids: readers drop what they know. A dry run names them instead; `total` stands on the first page."""
     where = body.where(desk.life.engine.clock())
     total = None if body.cursor else await desk.db.count("outbox", where)
-    rows, following = await republish.page(desk.db, where, body.cursor, republish.PAGE)
+    rows, following = await replay.page(desk.db, where, body.cursor, replay.PAGE)
     topic = desk.life.relay.topic
     told = {"topic": topic, "total": total, "published": 0, "events": [(row["_id"], row["type"]) for row in rows], "next_cursor": following}
     if body.dry_run or not rows:
@@ -107,13 +107,13 @@ async def replay_events(body: Stretch, desk: At) -> Body:
         tx.note("events.replayed", topic, since=body.since, until=body.until, key=body.key, events=len(rows))
 
     await desk.run(note_replay)
-    await republish.publish(desk.life.new_producer(), topic, rows, desk.service)
+    await replay.publish(desk.life.new_producer(), topic, rows, desk.service)
     return told | {"published": len(rows)}
 
 
 async def heard_events(body: Heard, desk: At) -> Body:
     """What this reader did with these events, counted: done, parked, early, discarded; new = would take effect, unread = of no type that is read here."""
-    read = [id_ for id_, type_ in body.events if desk.inbox.arrival(Record(body.topic, 0, 0, b"-", b"", (("ce_type", type_.encode()),), 0))]
+    read = [id_ for id_, type_ in body.events if not desk.inbox.arrival(Record(body.topic, 0, 0, b"-", b"", (("ce_type", type_.encode()),), 0)).ignored]
     states = {row["_id"]: row["state"] for row in await desk.db.find("inbox", {"_id": {"$in": read}}, fields={"state": 1})}
     counts = Counter(states.get(id_, "new") for id_ in read)
     return {name: counts[name] for name in ("done", "parked", "early", "discarded", "new")} | {"unread": len(body.events) - len(read)}

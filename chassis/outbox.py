@@ -8,30 +8,20 @@ The lease only keeps two replicas from doing the work twice; it cannot fence Kaf
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-
-from opentelemetry import trace
+from collections.abc import Awaitable, Callable, Sequence
 
 from chassis import mongo, telemetry
+from chassis.events import Envelope
 from chassis.ids import utc_now
-from chassis.kafka import Producer, RecordRefused, SendFailed
+from chassis.kafka import Outgoing, Producer, RecordRefused, SendFailed
 from chassis.mongo import Document, Index, Lease, Mongo
-from chassis.unit_of_work import envelope_of
+from chassis.unit_of_work import OUTBOX
 
-PAGE = 1_000
-LOOK_SECONDS = 2.0
-LEASE_SECONDS = 6.0
-STOPPED = "outbox"
-
-INDEXES = (
-    Index("key", "seq", unique=True),
-    Index("sent", "key", "seq", where={"sent": False}),
-    Index("at"),
-    Index("sent", "at", where={"sent": False}),
-    Index("aggregate_id", "aggregate_version"),
-)
+PAGE, LOOK_SECONDS, LEASE_SECONDS = 1_000, 2.0, 6.0
+STOPPED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
+UNSENT = {"sent": False}
+INDEXES = (Index("key", "seq", unique=True), Index("sent", "key", "seq", where=UNSENT))
 log = telemetry.log(__name__)
-tracer = trace.get_tracer("bina")
 
 
 class Relay:
@@ -42,7 +32,6 @@ class Relay:
         self._new_producer = producer
         self._producer: Producer | None = None
         self._lease = Lease(db, "relay", f"{service}/{replica}", lease_seconds)
-        self._lease_seconds = lease_seconds
         self._wake = asyncio.Event()
         self._after = ""
         self._stopped: list[str] = []
@@ -71,23 +60,20 @@ class Relay:
                     await asyncio.sleep(1)
         finally:
             watching.cancel()
-            telemetry.RELAY_LEADER.set(0)
             await self._drop_producer()
+            _show(leads=False)
             if self._lease.held:
                 await self._lease.release()
 
     async def _term(self) -> None:
         """One term as holder: sweep at each wake and at least four times a lease, until the lease is lost."""
-        if not await self._lease.take():
-            telemetry.RELAY_LEADER.set(0)
-            await asyncio.sleep(self._lease_seconds / 2)
-            return
-        telemetry.RELAY_LEADER.set(1)
-        looked = renewed = -1e9
+        pause, renewed, looked = self._lease.seconds / 4, -1e9, -1e9
         while not self._ending:
             now = asyncio.get_running_loop().time()
-            if now - renewed > self._lease_seconds / 4:
+            if now - renewed > pause:
                 if not await self._lease.take():
+                    _show(leads=False)
+                    await asyncio.sleep(2 * pause)
                     return
                 renewed = now
             if now - looked > LOOK_SECONDS:
@@ -95,97 +81,66 @@ class Relay:
                 looked = now
             self._wake.clear()
             if not await self.sweep() and not self._ending:
-                await _first_of(self._wake.wait(), self._lease_seconds / 4)
+                await _first_of(self._wake.wait(), pause)
 
     async def sweep(self) -> bool:
         """Send one page of unsent rows, beginning behind the last key of the page before; True when there may be more at once."""
-        where: Document = {"sent": False, "key": {"$gt": self._after, **({"$nin": self._stopped} if self._stopped else {})}}
-        rows = await self.db.find("outbox", where, sort=[("key", 1), ("seq", 1)], limit=PAGE)
-        whole = self._after == "" and len(rows) < PAGE
+        began = self._after
+        where: Document = UNSENT | {"key": {"$gt": began, "$nin": self._stopped}}
+        rows = await self.db.find(OUTBOX, where, sort=[("sent", 1), ("key", 1), ("seq", 1)], limit=PAGE)
         self._after = rows[-1]["key"] if len(rows) == PAGE else ""
         if rows:
-            await self._send(rows)
-        return not whole
+            with telemetry.span("outbox.send", rows=len(rows)):
+                await self._send(rows)
+        return bool(began or self._after)
 
-    async def _send(self, rows: list[Document]) -> None:
-        if self._producer is None:
-            self._producer = self._new_producer()
-            await self._producer.start()
-        with tracer.start_as_current_span("outbox.send", attributes={"rows": len(rows)}):
-            handed: list[tuple[Document, Awaitable[object]]] = []
-            failure: SendFailed | None = None
-            for row in rows:
-                try:
-                    handed.append((row, await self._producer.send(self.topic, *record(row, self.service))))
-                except SendFailed as error:
-                    failure = error
-                    break  # nothing may pass a failed send
-            done, failed = await _acknowledgements(handed)
-            failure = failure or failed
-            if done and self._lease.held:
-                await self.db.update("outbox", {"_id": {"$in": done}}, {"$set": {"sent": True}}, many=True)
-                telemetry.EVENTS_SENT.inc(len(done))
-        if failure is not None:
-            await self._drop_producer()
+    async def _send(self, rows: Sequence[Document]) -> None:
+        """Send rows and mark what was acknowledged; a row that the broker refuses for itself is found by sending one at a time."""
+        self._producer = self._producer or await self._started()
+        sent = await self._producer.send_all(self.topic, [record(row, self.service) for row in rows])
+        done = [rows[place]["_id"] for place in sent.acknowledged]
+        if done and self._lease.held:
+            await self.db.update(OUTBOX, {"_id": {"$in": done}}, {"$set": {"sent": True}}, many=True)
+            telemetry.EVENTS_SENT.inc(len(done))
+        if sent.failure is not None:
             self._after = ""
-            if isinstance(failure, RecordRefused):
-                await self._one_by_one(rows, set(done))
-            else:
-                raise failure
+            await self._drop_producer()
+            if not isinstance(sent.failure, RecordRefused):
+                raise sent.failure
+            if len(rows) == 1:
+                await self._stop_key(rows[0], str(sent.failure))
+                return
+            for row in rows:
+                if row["_id"] not in done and row["key"] not in self._stopped and self._lease.held:
+                    await self._send([row])
 
-    async def _one_by_one(self, rows: list[Document], done: set[str]) -> None:
-        """Find the row that the broker refuses for itself: stop its key, visibly, and go on with the others."""
-        stopped: set[str] = set()
-        for row in rows:
-            if row["_id"] in done or row["key"] in stopped:
-                continue
-            producer = self._new_producer()
-            await producer.start()
-            try:
-                await (await producer.send(self.topic, *record(row, self.service)))
-                await self.db.update("outbox", {"_id": row["_id"]}, {"$set": {"sent": True}})
-            except RecordRefused as error:
-                stopped.add(row["key"])
-                self._stopped.append(row["key"])
-                telemetry.EVENTS_PARKED.labels(self.topic, "refused_by_broker").inc()
-                log.warning("outbox_key_stopped", event_id=row["_id"], type=row["type"], error=str(error))
-                await self.db.bulk(
-                    "parked",
-                    [
-                        mongo.upserting(
-                            {
-                                "_id": f"{STOPPED}/{row['key']}",
-                                "kind": STOPPED,
-                                "topic": self.topic,
-                                "key": row["key"],
-                                "first": row["_id"],
-                                "since": utc_now(),
-                                "reason": str(error),
-                                "version": 1,
-                                "count": 1,
-                            }
-                        )
-                    ],
-                )
-            finally:
-                await producer.stop()
+    async def _stop_key(self, row: Document, reason: str) -> None:
+        """Let nothing of this key pass a row that the broker refuses, visibly, until an operator lets it go."""
+        telemetry.EVENTS_PARKED.labels(self.topic, "refused_by_broker").inc()
+        log.warning("outbox_key_stopped", event_id=row["_id"], type=row["type"], error=reason)
+        marker = {"_id": f"{STOPPED}/{row['key']}", "kind": STOPPED, "topic": self.topic, "key": row["key"], "first": row["_id"]}
+        await self.db.bulk("parked", [mongo.replacing({**marker, "since": utc_now(), "reason": reason, "version": 1, "count": 1}, upsert=True)])
+        self._stopped.append(row["key"])
 
     async def _look(self) -> None:
         """What the gauges show, and which keys an operator has stopped or let go."""
         self._stopped = [row["key"] for row in await self.db.find("parked", {"kind": STOPPED})]
-        oldest = await self.db.find("outbox", {"sent": False}, sort=[("at", 1)], limit=1, fields={"at": 1})
-        telemetry.OUTBOX_UNSENT.set(await self.db.count("outbox", {"sent": False}) if oldest else 0)
-        telemetry.OUTBOX_AGE.set((utc_now() - oldest[0]["at"]).total_seconds() if oldest else 0)
+        state = await unsent(self.db)
+        _show(leads=True, rows=state["unsent"], seconds=state["oldest_seconds"])
 
     async def _watch(self) -> None:
         """Wake the relay at every insert into the outbox, by whichever replica. A lost stream costs a sweep, nothing else."""
         while True:
             try:
-                async for change in self.db.inserts("outbox"):
-                    if change is not None:
-                        self._wake.set()
+                async for _ in self.db.inserts(OUTBOX):
+                    self._wake.set()
             except mongo.MongoError:
                 await asyncio.sleep(1)
+
+    async def _started(self) -> Producer:
+        producer = self._new_producer()
+        await producer.start()
+        return producer
 
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
@@ -193,26 +148,22 @@ class Relay:
             await producer.stop()
 
 
-def record(row: Document, service: str) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+async def unsent(db: Mongo) -> dict[str, float]:
+    """How many rows wait to be sent, and for how many seconds the oldest of the first thousand."""
+    rows = await db.find(OUTBOX, UNSENT, sort=[("sent", 1), ("key", 1), ("seq", 1)], limit=PAGE, fields={"at": 1})
+    count = len(rows) if len(rows) < PAGE else await db.count(OUTBOX, UNSENT)
+    return {"unsent": count, "oldest_seconds": (utc_now() - min(row["at"] for row in rows)).total_seconds() if rows else 0}
+
+
+def record(row: Document, service: str) -> Outgoing:
     """Key, body and headers of an outbox row."""
-    return row["key"].encode(), row["body"].encode(), envelope_of(row, service).headers()
+    return row["key"].encode(), row["body"].encode(), Envelope.archived(row, service).headers()
 
 
-async def _acknowledgements(handed: list[tuple[Document, Awaitable[object]]]) -> tuple[list[str], SendFailed | None]:
-    """The ids that were acknowledged with every earlier one of their key, and the first failure."""
-    answers = await asyncio.gather(*(awaitable for _, awaitable in handed), return_exceptions=True)
-    failed_keys: set[str] = set()
-    done: list[str] = []
-    failure: SendFailed | None = None
-    for (row, _), answer in zip(handed, answers, strict=True):
-        if isinstance(answer, SendFailed):
-            failure = answer if failure is None or isinstance(answer, RecordRefused) else failure
-            failed_keys.add(row["key"])
-        elif isinstance(answer, BaseException):
-            raise answer
-        elif row["key"] not in failed_keys:
-            done.append(row["_id"])
-    return done, failure
+def _show(*, leads: bool, rows: float = 0, seconds: float = 0) -> None:
+    telemetry.RELAY_LEADER.set(leads)
+    telemetry.OUTBOX_UNSENT.set(rows)
+    telemetry.OUTBOX_AGE.set(seconds)
 
 
 async def _first_of(waiting: Awaitable[object], seconds: float) -> None:

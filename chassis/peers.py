@@ -39,7 +39,7 @@ class Peer:
             async for attempt in stamina.retry_context(on=(aiohttp.ClientError, TimeoutError), attempts=3, timeout=self._seconds, wait_initial=0.05, wait_max=0.5):
                 with attempt:
                     return await self._once(method, path, purpose, body)
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             raise PeerAway from None
         raise AssertionError("unreachable")
 

@@ -1,26 +1,27 @@
-"""Events once more: a bounded stretch of a topic through the live handlers, and a projection rebuilt from the archive beside the live one. Not here: parked letters.
+"""Events once more: archived ones published again, and a projection rebuilt beside the live one. Not here: the first publication (outbox), parked letters.
 
-Replaying is safe because every event's inbox row is asked first: what took effect is dropped, what is parked or early stays so. That holds for as long as inbox
-rows are kept, so a replay through the live handlers reaches back at most 45 days.
+Only rows that were acknowledged before are sent, with their ids, in order of key and seq: each is a late duplicate, so the order of first occurrences
+cannot suffer, and every reader's inbox decides what is new to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Generic
+from typing import Any
 
-from chassis.errors import Refused
-from chassis.inbox import INBOX_DAYS, Arrival, Counted, Inbox, Tx
-from chassis.kafka import Record
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from chassis import schemas
+from chassis.errors import Busy, Refused
+from chassis.inbox import INBOX_DAYS
+from chassis.kafka import Producer, SendFailed
 from chassis.mongo import Document, Mongo
 from chassis.outbox import record
-from chassis.runner import Runner
-from chassis.store import Store
-from chassis.unit_of_work import Transaction
+from chassis.store import CursorInvalid, Store
 
 PAGE = 500
+REACH = timedelta(days=INBOX_DAYS - 1)  # what is published again may wait a day in the topic: the readers' inbox rows must outlast that
 
 
 class TooLongAgo(Refused):
@@ -30,74 +31,59 @@ class TooLongAgo(Refused):
     field = "from"
 
 
-@dataclass(slots=True, kw_only=True)
-class Replayed:
-    """What a replay did."""
+class Stretch(BaseModel):
+    """The events committed from then until then, of one key or of all; `cursor` goes on with the next page."""
 
-    read: int = 0
-    applied: int = 0
-    known: int = 0
-    parked: int = 0
+    model_config = ConfigDict(extra="forbid")
+    since: AwareDatetime = Field(alias="from")
+    until: AwareDatetime = Field(alias="to")
+    key: str | None = Field(None, max_length=1000)
+    cursor: str | None = Field(None, max_length=2000)
+    dry_run: bool = False
 
-
-class Replay(Generic[Tx]):
-    """Runs archived rows of a topic's owner through this service's live handlers."""
-
-    def __init__(self, inbox: Inbox[Tx], topic: str) -> None:
-        self.inbox, self.topic = inbox, topic
-
-    async def stretch(self, run: Runner[Tx], rows: AsyncIterator[list[Document]], service: str, since: datetime, *, dry: bool = False) -> Replayed:
-        """Apply pages of archived rows (in key and seq order) that are not older than 45 days; `dry` only counts what would take effect."""
-        if run.engine.clock() - since > timedelta(days=INBOX_DAYS):
-            raise TooLongAgo
-        total = Replayed()
-        async for page in rows:
-            arrivals = [arrival for row in page if (arrival := self.inbox.arrival(_as_record(row, self.topic, service)))]
-            total.read += len(page)
-            if dry:
-                known = await run(lambda tx, arrivals=arrivals: _known(tx, arrivals))
-                total.known += known
-                total.applied += len(arrivals) - known
-            elif arrivals:
-                counted = await run(lambda tx, arrivals=arrivals: self._apply(tx, arrivals))
-                total.applied += len(counted.applied)
-                total.known += counted.repeated
-                total.parked += len(counted.parked)
-        return total
-
-    async def _apply(self, tx: Tx, arrivals: list[Arrival]) -> Counted:
-        tx.note("events.replayed", self.topic, events=len(arrivals))
-        return await self.inbox.apply(tx, arrivals)
+    def where(self, now: datetime) -> Document:
+        """The outbox rows meant; TooLongAgo beyond what the readers can tell from new events."""
+        if now - self.since > REACH:
+            raise TooLongAgo(f"Paling awal {now - REACH:%Y-%m-%d %H:%M} UTC: masa ingat {INBOX_DAYS} hari dikurangi sehari untuk antrean di Kafka")
+        return {"sent": True, "at": {"$gte": self.since, "$lt": min(self.until, now)}} | ({"key": self.key} if self.key is not None else {})
 
 
-async def archive(db: Mongo, since: datetime, until: datetime, *, key: str | None = None, types: frozenset[str] | None = None) -> AsyncIterator[list[Document]]:
-    """Pages of a service's outbox rows of that time in key and seq order, whether sent or not."""
-    where: Document = {"at": {"$gte": since, "$lt": until}} | ({"key": key} if key else {}) | ({"type": {"$in": sorted(types)}} if types else {})
-    after: Document = {}
-    while page := await db.find("outbox", {"$and": [where, after]} if after else where, sort=[("key", 1), ("seq", 1)], limit=PAGE):
-        yield page
-        last = page[-1]
-        after = {"$or": [{"key": {"$gt": last["key"]}}, {"key": last["key"], "seq": {"$gt": last["seq"]}}]}
+async def page(db: Mongo, where: Document, cursor: str | None, limit: int) -> tuple[list[Document], str | None]:
+    """Outbox rows in order of key and seq, those behind the row whose id is the cursor, and the next cursor."""
+    behind: Document = {}
+    if cursor is not None:
+        last = await db.find_one("outbox", {"_id": cursor})
+        if last is None:
+            raise CursorInvalid
+        behind = {"key": {"$gte": last["key"]}, "$or": [{"key": {"$gt": last["key"]}}, {"seq": {"$gt": last["seq"]}}]}
+    # by an index of keys whatever the planner thinks: by that of time, each page would read and sort the whole stretch again
+    hint = "key_seq_unique" if where["sent"] else "sent_key_seq"
+    rows = await db.find("outbox", {"$and": [where, behind]}, sort=[("key", 1), ("seq", 1)], limit=limit + 1, hint=hint)
+    return rows[:limit], rows[limit - 1]["_id"] if len(rows) > limit else None
+
+
+async def publish(producer: Producer, topic: str, rows: list[Document], service: str) -> None:
+    """Send the rows in order; Busy when the broker does not take them all."""
+    try:
+        await producer.start()
+        sent = await producer.send_all(topic, [record(row, service) for row in rows])
+    except SendFailed as error:
+        raise Busy from error
+    finally:
+        await producer.stop()
+    if sent.failure:
+        raise Busy
 
 
 async def rebuild(db: Mongo, store: type[Store[Any]], fill: Callable[[Mongo, str], Awaitable[None]]) -> int:
-    """Build a projection anew beside the live one: `fill(db, name)` writes the collection `name`; then it takes the live one's place at once. How many documents it has."""
+    """Build a projection anew beside the live one: `fill(db, name)` writes the collection `name`, then it takes the live one's place at once. How many documents it has.
+
+    The live one is read all the while; nothing may write it meanwhile: what did would be lost with it.
+    """
     beside = f"{store.collection}.rebuilt"
     await db.delete(beside, {})
-    await db.ensure_collection(beside, None, store.indexes, {})
+    await db.ensure_collection(beside, schemas.validator(store), store.indexes, await db.collections())
     await fill(db, beside)
     count = await db.count(beside, {})
     await db.rename(beside, store.collection)
     return count
-
-
-async def _known(tx: Transaction, arrivals: list[Arrival]) -> int:
-    return len(await tx.db.find("inbox", {"_id": {"$in": [arrival.id for arrival in arrivals]}}, fields={"_id": 1}, session=tx.session))
-
-
-def _as_record(row: Document, topic: str, service: str) -> Record:
-    key, value, headers = record(row, service)
-    return Record(topic, 0, row["seq"], key, value, tuple(headers), int(row["at"].timestamp() * 1000))
-
-
-__all__ = ["Replay", "Replayed", "TooLongAgo", "archive", "rebuild"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import types
 import typing
 from collections.abc import Awaitable, Callable, Iterable
@@ -54,21 +55,16 @@ def _bson(hint: Any) -> list[str]:
 
 
 OWN: dict[str, tuple[Index, ...]] = {
+    **dict.fromkeys(runner.OWN_COLLECTIONS, ()),
     "outbox": outbox.INDEXES,
-    "keys": (),
-    "offsets": (),
-    "leases": (),
     "idempotency": (Index("at", expire_seconds=7 * 86_400),),
     "audit": audit.INDEXES,
-    "seals": (),
     **inbox.INDEXES,
 }
 
 
 async def prepare(db: Mongo, transaction: type[Transaction]) -> None:
     """Make every collection of the service be as its code says: its own and the chassis'. Safe to run at every start, by several replicas."""
-    if missing := runner.OWN_COLLECTIONS - OWN.keys():
-        raise AssertionError(missing)
     known = await db.collections()
     for name, indexes in OWN.items():
         await db.ensure_collection(name, None, indexes, known)
@@ -85,10 +81,13 @@ class Migration:
 
 
 async def migrate(db: Mongo, migrations: Iterable[Migration], holder: str) -> None:
-    """Run the migrations that have not run, in order, by one replica at a time; after a crash each goes on behind its last page."""
+    """Run the migrations that have not run, in order, by one replica at a time while the others wait; after a crash each goes on behind its last page."""
     for migration in migrations:
         lease = Lease(db, f"migration/{migration.name}", holder, seconds=60)
-        while not (row := await db.find_one("leases", {"_id": lease.name}) or {}).get("done") and await lease.take():
+        while not (await db.find_one("leases", {"_id": lease.name}) or {}).get("done"):
+            if not await lease.take():
+                await asyncio.sleep(1)
+                continue
             row = await db.find_one("leases", {"_id": lease.name}) or {}
             last = await migration.step(db, row.get("after", ""))
             await db.update("leases", {"_id": lease.name, "token": lease.token}, {"$set": {"after": last or row.get("after", ""), "done": last is None}})

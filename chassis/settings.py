@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, DirectoryPath, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -29,8 +29,8 @@ class Settings(BaseSettings):
 
     mongo_url: SecretStr
     signing_key: SecretStr
-    trusted_keys: Path
-    audit_key: SecretStr
+    trusted_keys: DirectoryPath
+    audit_key: SecretStr = Field(min_length=64, max_length=64)  # 32 bytes in hex
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535)
     replica: str = "0"
@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         super().__init_subclass__(**kwargs)
 
     @classmethod
-    def load(cls) -> Settings:
+    def load(cls) -> Self:
         """Settings from the environment and from the files of `<PREFIX>SECRETS_DIR`; SettingsInvalid names all that is wrong."""
         secrets = os.environ.get(f"{cls.prefix}SECRETS_DIR")
         if secrets and not Path(secrets).is_dir():

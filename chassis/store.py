@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chassis.unit_of_work import Transaction
 
 OWN_FIELDS = frozenset({"held", "schema"})
+_PLAIN = (str, int, datetime, type(None))
 
 
 class Aggregate(Protocol):
@@ -79,14 +80,16 @@ class Store(Generic[A]):
     awaited: ClassVar[bool] = False
     audited: ClassVar[bool] = True
     _adapter: ClassVar[TypeAdapter[Any]]
+    _names: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "kind" in cls.__dict__:
-            if taken := OWN_FIELDS & cls.kind.__dataclass_fields__.keys():
+            fields = cls.kind.__dataclass_fields__.keys()
+            if taken := OWN_FIELDS & fields:
                 message = f"{cls.kind.__name__}: {', '.join(sorted(taken))} is a name of the chassis' own in every document"
                 raise TypeError(message)
-            cls._adapter = TypeAdapter(cls.kind)
+            cls._adapter, cls._names = TypeAdapter(cls.kind), tuple(name for name in fields if name != "version")
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
@@ -104,23 +107,21 @@ class Store(Generic[A]):
 
     async def seek(self, id_: str, *, scoped: bool = True) -> A | None:
         """The aggregate of this id, or None when there is none in the caller's scope."""
-        known = self.tx.known(self.collection, id_)
-        if known is None:
-            document = await self.tx.db.find_one(self.collection, {"_id": id_}, session=self.tx.session)
-            self.tx.learn(self.collection, id_, None if document is None else self.aggregate(document))
-            known = self.tx.known(self.collection, id_)
-        found = known.aggregate if known else None
+        if not self.tx.knows(self.collection, id_):
+            await self.many([id_], scoped=False)
+        found = self.tx.known(self.collection, id_)
         return found if found is not None and (not scoped or self._sees(found)) else None
 
     async def many(self, ids: Iterable[str], *, scoped: bool = True) -> dict[str, A]:
         """The aggregates of these ids that exist in the caller's scope, by id, in one read."""
-        wanted = list(dict.fromkeys(ids))
-        if missing := [id_ for id_ in wanted if self.tx.known(self.collection, id_) is None]:
-            documents = {document["_id"]: document for document in await self.tx.db.find(self.collection, {"_id": {"$in": missing}}, session=self.tx.session)}
+        tx, collection, wanted = self.tx, self.collection, dict.fromkeys(ids)
+        if missing := [id_ for id_ in wanted if not tx.knows(collection, id_)]:
+            where = {"_id": missing[0] if len(missing) == 1 else {"$in": missing}}
+            documents = {document["_id"]: document for document in await tx.db.find(collection, where, session=tx.session)}
             for id_ in missing:
-                self.tx.learn(self.collection, id_, self.aggregate(documents[id_]) if id_ in documents else None)
-        found = {id_: known.aggregate for id_ in wanted if (known := self.tx.known(self.collection, id_)) and known.aggregate is not None}
-        return {id_: aggregate for id_, aggregate in found.items() if not scoped or self._sees(aggregate)}
+                tx.learn(collection, id_, self.aggregate(documents[id_]) if id_ in documents else None)
+        found = {id_: aggregate for id_ in wanted if (aggregate := tx.known(collection, id_)) is not None}
+        return {id_: aggregate for id_, aggregate in found.items() if self._sees(aggregate)} if scoped else found
 
     async def first(self, where: Filter, *, sort: Sort = (), scoped: bool = True) -> A | None:
         """The first aggregate that matches."""
@@ -129,19 +130,14 @@ class Store(Generic[A]):
 
     async def find(self, where: Filter, *, sort: Sort = (), limit: int | None = None, scoped: bool = True) -> list[A]:
         """All aggregates that match, in the caller's scope."""
-        narrowed = self._narrowed(where, scoped=scoped)
+        narrowed, tx, collection = self._narrowed(where, scoped=scoped), self.tx, self.collection
         if narrowed is None:
             return []
-        if self.tx.is_dirty(self.collection):
-            await self.tx.flush_collection(self.collection)
-        found: list[A] = []
-        for document in await self.tx.db.find(self.collection, narrowed, sort=sort, limit=limit or 0, session=self.tx.session):
-            if self.tx.known(self.collection, document["_id"]) is None:
-                self.tx.learn(self.collection, document["_id"], self.aggregate(document))
-            known = self.tx.known(self.collection, document["_id"])
-            if known and known.aggregate is not None:
-                found.append(known.aggregate)
-        return found
+        if tx.is_dirty(collection):
+            await tx.flush_collection(collection)
+        documents = await tx.db.find(collection, narrowed, sort=sort, limit=limit or 0, session=tx.session)
+        known = (tx.known(collection, one["_id"]) if tx.knows(collection, one["_id"]) else tx.learn(collection, one["_id"], self.aggregate(one)) for one in documents)
+        return [aggregate for aggregate in known if aggregate is not None]
 
     async def count(self, where: Filter, *, scoped: bool = True) -> int:
         """How many match, in the caller's scope."""
@@ -155,18 +151,14 @@ class Store(Generic[A]):
     async def page(self, where: Filter, *, sort: tuple[str, int] = ("_id", 1), cursor: str | None = None, limit: int = 50, scoped: bool = True) -> Page[A]:
         """One page of what matches, ordered by one field and then by id; `cursor` is the last page's `next_cursor`."""
         name, direction = sort
-        past: Document = {}
-        if cursor is not None:
-            value, last = _open_cursor(cursor, f"{self.collection}/{name}/{direction}")
-            beyond = "$gt" if direction == 1 else "$lt"
-            past = {"_id": {beyond: last}} if name == "_id" else {"$or": [{name: {beyond: value}}, {name: value, "_id": {beyond: last}}]}
-        order = [("_id", direction)] if name == "_id" else [(name, direction), ("_id", direction)]
+        list_name = f"{self.collection}/{name}/{direction}"
+        past = {} if cursor is None else _past(name, direction, *_open_cursor(cursor, list_name))
+        order = list(dict([sort, ("_id", direction)]).items())
         found = await self.find({"$and": [dict(where), past]} if past else where, sort=order, limit=limit + 1, scoped=scoped)
         if len(found) <= limit:
             return Page(found, None)
-        last_one = found[limit - 1]
-        value = last_one.id if name == "_id" else self.document(last_one).get(name)
-        return Page(found[:limit], _seal_cursor(value, last_one.id, f"{self.collection}/{name}/{direction}"))
+        last = self.document(found[limit - 1])
+        return Page(found[:limit], _seal_cursor(last.get(name), last["_id"], list_name))
 
     # Writing
 
@@ -174,21 +166,21 @@ class Store(Generic[A]):
         """Insert it as version 1. What the caller's claims would not show cannot be made; `scoped=False` is for what a command makes outside them."""
         if scoped and not self._in_scope(aggregate):
             raise self.unknown
-        added = cast("A", replace(cast("Any", aggregate), version=1))
-        self.tx.write(self, added, "insert", None, events)
+        added = _versioned(aggregate, 1)
+        self.tx.write(self, added, None, events)
         if self.awaited:
             self.tx.added.append(added.id)
         return added
 
     def save(self, before: A, after: A, events: Sequence[Event] = ()) -> A:
         """Replace `before` by `after` as the next version; returns it as saved."""
-        saved = cast("A", replace(cast("Any", after), version=before.version + 1))
-        self.tx.write(self, saved, "replace", before, events)
+        saved = _versioned(after, before.version + 1)
+        self.tx.write(self, saved, before, events)
         return saved
 
     def remove(self, aggregate: A, events: Sequence[Event] = ()) -> None:
         """Delete it."""
-        self.tx.write(self, replace(cast("Any", aggregate), version=aggregate.version + 1), "delete", aggregate, events)
+        self.tx.write(self, _versioned(aggregate, aggregate.version + 1), aggregate, events, gone=True)
 
     def hold(self, aggregate: A) -> None:
         """Make this transaction conflict with every change of a document that its rule depends on and does not change itself (write skew)."""
@@ -199,27 +191,22 @@ class Store(Generic[A]):
     def document(self, aggregate: A) -> Document:
         """The document of an aggregate."""
         document = cast("Document", self._adapter.dump_python(aggregate))
-        return {"_id": document.pop("id"), "schema": self.schema} | document
+        document["_id"], document["schema"] = document.pop("id"), self.schema
+        return document
 
     def aggregate(self, document: Document) -> A:
         """The aggregate of a document."""
-        return self._adapter.validate_python({name: value for name, value in document.items() if name != "_id" and name not in OWN_FIELDS} | {"id": document["_id"]})
-
-    def verb(self, write: str, before: A | None) -> str:
-        """What an audit row calls this write."""
-        return f"{self.collection}.{'added' if before is None else 'removed' if write == 'delete' else 'changed'}"
+        fields = {name: value for name, value in document.items() if name not in OWN_FIELDS}
+        fields["id"] = fields.pop("_id")
+        return self._adapter.validate_python(fields)
 
     def changes(self, before: A | None, after: A) -> Document:
         """The changed fields for the audit row: old and new value, but only the names of secret ones."""
         if before is None:
             return {"version": after.version}
-        changed = [name for name in self._names() if name != "version" and getattr(before, name) != getattr(after, name)]
-        plain = {name: [_plain(getattr(before, name)), _plain(getattr(after, name))] for name in changed if name not in self.secret}
-        return {"version": after.version, "changed": sorted(changed), "values": plain}
-
-    @classmethod
-    def _names(cls) -> tuple[str, ...]:
-        return tuple(cls.kind.__dataclass_fields__)
+        changed = [(name, old, new) for name in self._names if (old := getattr(before, name)) != (new := getattr(after, name))]
+        values = {name: [_plain(old), _plain(new)] for name, old, new in changed if name not in self.secret}
+        return {"version": after.version, "changed": sorted(name for name, _, _ in changed), "values": values}
 
     # Scope
 
@@ -252,21 +239,21 @@ class Store(Generic[A]):
         return {path: {"$in": sorted(values)} for values, path in held if EVERYTHING not in values}
 
     def _sees(self, aggregate: A) -> bool:
-        return self._in_scope(aggregate) and (self.tx.caller.system or self.admits(aggregate))
+        return self.tx.caller.system or (self._in_scope(aggregate) and self.admits(aggregate))
 
     def _in_scope(self, aggregate: A) -> bool:
         scope = self._scope()
         return scope is not None and all(_at(aggregate, path) & set(allowed["$in"]) for path, allowed in scope.items())
 
 
+def _versioned(aggregate: A, version: int) -> A:
+    return cast("A", replace(cast("Any", aggregate), version=version))
+
+
 def _at(aggregate: Any, path: str) -> set[str]:
     values = [aggregate]
     for name in path.split("."):
-        values = [
-            inner
-            for value in values
-            for inner in _listed(cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else aggregate.id if name == "_id" else getattr(value, name))
-        ]
+        values = [inner for value in values for inner in _listed(cast("Document", value).get(name) if isinstance(value, dict) else getattr(value, "id" if name == "_id" else name))]
     return {str(value) for value in values}
 
 
@@ -277,28 +264,36 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, (str, int, bool, datetime, type(None))) and not isinstance(value, Enum) else str(value)[:200]
+    return value if isinstance(value, _PLAIN) and not isinstance(value, Enum) else str(value)[:200]
+
+
+def _past(name: str, direction: int, value: Any, last: str) -> Document:
+    """What comes behind this value and id. MongoDB compares within one type only, and sorts nulls first."""
+    beyond = "$gt" if direction == 1 else "$lt"
+    if name == "_id":
+        return {"_id": {beyond: last}}
+    further: list[Document] = [{name: value, "_id": {beyond: last}}]
+    if value is not None:
+        further.append({name: {beyond: value}})
+    if (value is None) is (direction == 1):
+        further.append({name: {"$ne": None}} if value is None else {name: None})
+    return {"$or": further}
 
 
 def _seal_cursor(value: Any, last: str, list_name: str) -> str:
-    plain = (
-        {"d": value.isoformat()}
-        if isinstance(value, datetime)
-        else {"v": value.value if isinstance(value, Enum) else value if isinstance(value, (str, int, type(None))) else str(value)}
-    )
+    value = value.value if isinstance(value, Enum) else value
+    plain = {"d": value.isoformat()} if isinstance(value, datetime) else {"v": value if isinstance(value, _PLAIN) else str(value)}
     return base64.urlsafe_b64encode(json.dumps([list_name, plain, last], separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def _open_cursor(cursor: str, list_name: str) -> tuple[Any, str]:
     try:
         named, plain, last = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if named != list_name or not isinstance(last, str):
-            raise CursorInvalid
         value = datetime.fromisoformat(plain["d"]) if "d" in plain else plain["v"]
-        if not isinstance(value, (str, int, datetime, type(None))):
-            raise CursorInvalid
     except (ValueError, KeyError, TypeError):
         raise CursorInvalid from None
+    if named != list_name or not isinstance(last, str) or not isinstance(value, _PLAIN):
+        raise CursorInvalid
     return value, last
 
 

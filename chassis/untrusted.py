@@ -64,7 +64,10 @@ async def call(module: str, function: str, *arguments: Any, limits: Limits | Non
             await child.wait()
     if child.returncode != 0 or len(answer) > limits.answer_mib * 1024 * 1024:
         raise FileUnreadable
-    return json.loads(answer)
+    try:
+        return json.loads(answer)
+    except ValueError:
+        raise FileUnreadable from None
 
 
 def child() -> None:

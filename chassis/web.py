@@ -1,6 +1,6 @@
 """The HTTP side of a service: app, lifespan, problems, probes, and what routes are given. Not here: any route of a service.
 
-Order of a request: request id and metrics, body limit, authentication (internal token), routing, permission (`METHOD /template`), the route.
+Order of a request: request id and metrics, authentication (internal token), body limit, routing, permission (`METHOD /template`), the route.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from chassis.inbox import Handlers
 from chassis.jobs import Job
 from chassis.lifetime import Lifetime
 from chassis.runner import DEFAULT_SECONDS, Engine, Repeat, Runner
+from chassis.schemas import Migration
 from chassis.settings import Settings
 from chassis.store import Aggregate
 from chassis.unit_of_work import Cause, Transaction
@@ -40,12 +41,11 @@ Limit = Annotated[int, Query(ge=1, le=500, description="Banyaknya baris per hala
 Tx = TypeVar("Tx", bound=Transaction)
 Item = TypeVar("Item")
 log = telemetry.log(__name__)
-tracer = trace.get_tracer("bina")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Generic[Tx]):
-    """What makes a service: its unit of work, routes, events out and in, leased jobs, and ports that use cases reach as `tx.parts`."""
+    """What makes a service: its unit of work, routes, events out and in, leased jobs, changes of stored documents, and ports that use cases reach as `tx.parts`."""
 
     name: str
     settings: Settings
@@ -54,6 +54,7 @@ class Service(Generic[Tx]):
     published: Sequence[type[Event]] = ()
     handlers: Handlers = field(default_factory=dict[str, Any])
     jobs: Sequence[Job] = ()
+    migrations: Sequence[Migration] = ()
     parts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     title: str = ""
 
@@ -80,8 +81,7 @@ def create_app(service: Service[Any], *, lifetime: Callable[[Service[Any]], Life
     app.include_router(_probes)
     for kind, answer in ((DomainError, _domain_problem), (RequestValidationError, _invalid), (HTTPException, _http_problem), (mongo.MongoError, _database_away)):
         app.add_exception_handler(kind, cast("Callable[[Request, Exception], Awaitable[Response]]", answer))
-    app.add_middleware(cast("Any", _Authenticated), verifier=app.state.verifier, life=life)
-    app.add_middleware(cast("Any", _BodyLimit))
+    app.add_middleware(cast("Any", _Admitted), verifier=app.state.verifier, life=life)
     app.add_middleware(cast("Any", _Watched))
     return app
 
@@ -96,8 +96,7 @@ async def runner(request: Request, idempotency_key: Annotated[str | None, Header
     repeat = None
     if request.method == "POST" and idempotency_key:
         repeat = Repeat.of(caller.subject, request.method, template(request), idempotency_key, await request.body() + request.url.path.encode())
-    cause = Cause(caller=caller, correlation_id=request.state.request_id, causation_id="")
-    return Runner(engine, cause, seconds=_seconds_left(request), repeat=repeat)
+    return Runner(engine, Cause(caller=caller, correlation_id=request.state.request_id), seconds=_seconds_left(request), repeat=repeat)
 
 
 def caller_of(request: Request) -> Caller:
@@ -190,9 +189,13 @@ def _bearer(header: str) -> str:
 # Problems
 
 
+def _request_id(request: Request) -> str:
+    return getattr(request.state, "request_id", "")
+
+
 def _answer(request: Request, error: DomainError) -> JSONResponse:
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, Busy) else {}
-    return JSONResponse(problem(error, getattr(request.state, "request_id", "")), error.status, headers, media_type=PROBLEM)
+    return JSONResponse(problem(error, _request_id(request)), error.status, headers, media_type=PROBLEM)
 
 
 async def _domain_problem(request: Request, error: DomainError) -> Response:
@@ -206,62 +209,50 @@ class BodyInvalid(Refused):
 
 
 _WORDS = {
-    "missing": "wajib diisi",
-    "extra_forbidden": "tidak dikenal",
-    "int_type": "harus bilangan bulat",
-    "int_parsing": "harus bilangan bulat",
-    "int_from_float": "harus bilangan bulat",
-    "string_type": "harus teks",
-    "string_too_short": "terlalu pendek",
-    "string_too_long": "terlalu panjang",
-    "string_pattern_mismatch": "bentuknya tidak sesuai",
-    "bool_type": "harus ya atau tidak",
-    "bool_parsing": "harus ya atau tidak",
-    "date_from_datetime_parsing": "harus tanggal, mis. 2026-11-24",
-    "date_parsing": "harus tanggal, mis. 2026-11-24",
-    "date_type": "harus tanggal, mis. 2026-11-24",
-    "datetime_parsing": "harus waktu, mis. 2026-11-24T10:00:00+07:00",
-    "datetime_from_date_parsing": "harus waktu, mis. 2026-11-24T10:00:00+07:00",
-    "timezone_aware": "harus memuat zona waktu, mis. +07:00",
-    "enum": "bukan salah satu pilihan",
-    "literal_error": "bukan salah satu pilihan",
-    "greater_than": "terlalu kecil",
-    "greater_than_equal": "terlalu kecil",
-    "less_than": "terlalu besar",
-    "less_than_equal": "terlalu besar",
-    "too_short": "kurang banyak",
-    "too_long": "terlalu banyak",
-    "list_type": "harus daftar",
-    "json_invalid": "bukan JSON",
-    "model_attributes_type": "harus objek",
-    "dict_type": "harus objek",
+    code: words
+    for words, codes in {
+        "wajib diisi": "missing",
+        "tidak dikenal": "extra_forbidden",
+        "harus bilangan bulat": "int_type int_parsing int_from_float",
+        "harus teks": "string_type",
+        "terlalu pendek": "string_too_short",
+        "terlalu panjang": "string_too_long",
+        "bentuknya tidak sesuai": "string_pattern_mismatch",
+        "harus ya atau tidak": "bool_type bool_parsing",
+        "harus tanggal, mis. 2026-11-24": "date_type date_parsing date_from_datetime_parsing date_from_datetime_inexact",
+        "harus waktu, mis. 2026-11-24T10:00:00+07:00": "datetime_type datetime_parsing datetime_from_date_parsing",
+        "harus memuat zona waktu, mis. +07:00": "timezone_aware",
+        "bukan salah satu pilihan": "enum literal_error",
+        "terlalu kecil": "greater_than greater_than_equal",
+        "terlalu besar": "less_than less_than_equal",
+        "kurang banyak": "too_short",
+        "terlalu banyak": "too_long",
+        "harus daftar": "list_type tuple_type",
+        "harus objek": "model_attributes_type dict_type",
+    }.items()
+    for code in codes.split()
 }
 
 
+def _field_problem(problem: Mapping[str, Any]) -> dict[str, str]:
+    place = ".".join(str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"})
+    return {"field": place, "message": _WORDS.get(problem["type"], "tidak sesuai"), "code": problem["type"]}
+
+
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    listed = [
-        {
-            "field": ".".join(str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"}),
-            "message": _WORDS.get(problem["type"], "tidak sesuai"),
-            "code": problem["type"],
-        }
-        for problem in error.errors()
-    ]
+    listed = [_field_problem(problem) for problem in error.errors()]
     if any(one["code"] == "json_invalid" for one in listed):
         return _answer(request, Malformed("Isi permintaan bukan JSON yang benar"))
-    first = listed[0] if listed else {"field": "", "message": ""}
+    first = listed[0]
     return _answer(request, BodyInvalid(f"{first['field']} {first['message']}".strip(), field=first["field"] or None, errors=listed))
 
 
 async def _http_problem(request: Request, error: HTTPException) -> Response:
-    kinds: dict[int, type[DomainError]] = {404: NotFound, 401: Unauthenticated, 403: Forbidden, 413: TooLarge}
-    kind = kinds.get(error.status_code)
-    if kind is not None:
-        return _answer(request, kind())
-    body = {"type": "about:blank", "title": "Permintaan tidak dapat dijalankan", "status": error.status_code, "code": f"http_{error.status_code}"} | {
-        "request_id": getattr(request.state, "request_id", "")
-    }
-    return JSONResponse(body, error.status_code, error.headers, media_type=PROBLEM)
+    for kind in (NotFound, Unauthenticated, Forbidden, TooLarge):
+        if kind.status == error.status_code:
+            return _answer(request, kind())
+    told = {"type": "about:blank", "title": DomainError.title, "status": error.status_code, "code": f"http_{error.status_code}", "request_id": _request_id(request)}
+    return JSONResponse(told, error.status_code, error.headers, media_type=PROBLEM)
 
 
 async def _database_away(request: Request, error: mongo.MongoError) -> Response:
@@ -295,56 +286,22 @@ class _Watched:
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode("latin-1"))]
             await send(message)
 
-        parent = telemetry.context_of(headers.get(b"traceparent", b"").decode("latin-1"))
-        try:
-            with tracer.start_as_current_span("http", context=parent, kind=trace.SpanKind.SERVER) as span:
-                try:
-                    await self.app(scope, receive, watched)
-                finally:
-                    route = getattr(scope.get("route"), "path", "") or "unmatched"
-                    span.update_name(f"{scope['method']} {route}")
-                    span.set_attribute("http.response.status_code", status)
-        except Exception:
-            log.exception("request_failed", method=scope["method"], route=getattr(scope.get("route"), "path", ""))
-            if started:
-                raise
-            await JSONResponse(problem(Unexpected(), request_id), 500, media_type=PROBLEM)(scope, receive, watched)
-        finally:
-            route = getattr(scope.get("route"), "path", "") or "unmatched"
-            telemetry.REQUESTS.labels(scope["method"], route, str(status)).observe(time.perf_counter() - began)
+        with telemetry.span("http", of=headers.get(b"traceparent", b"").decode("latin-1"), kind=trace.SpanKind.SERVER) as span:
+            try:
+                await self.app(scope, receive, watched)
+            except Exception:
+                log.exception("request_failed", method=scope["method"], route=_route(scope))
+                if started:
+                    raise
+                await JSONResponse(problem(Unexpected(), request_id), 500, media_type=PROBLEM)(scope, receive, watched)
+            finally:
+                span.update_name(f"{scope['method']} {_route(scope)}")
+                span.set_attribute("http.response.status_code", status)
+                telemetry.REQUESTS.labels(scope["method"], _route(scope), str(status)).observe(time.perf_counter() - began)
 
 
-class Unexpected(DomainError):
-    """Something that nobody expected; the log has the rest under the request id."""
-
-    title = "Terjadi kesalahan pada sistem; sampaikan nomor permintaan ini kepada petugas sistem"
-
-
-class _BodyLimit:
-    """Counts the body while it streams in; 413 beyond MAX_BODY."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > MAX_BODY:
-                raise TooLarge
-            return message
-
-        await self.app(scope, counted, send)
-
-
-class _Authenticated:
-    """Who asks: the internal token, verified before anything of the body is read. 503 while the service is not ready yet."""
+class _Admitted:
+    """Who asks: the internal token, verified before anything of the body is read, which is counted as it streams in. 503 while the service is not ready yet."""
 
     def __init__(self, app: ASGIApp, verifier: Verifier, life: Lifetime) -> None:
         self.app, self.verifier, self.life = app, verifier, life
@@ -364,7 +321,27 @@ class _Authenticated:
         except DomainError as error:
             await _answer(Request(scope), error)(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > MAX_BODY:
+                raise HTTPException(TooLarge.status)  # of all errors, FastAPI lets only this one through while it reads a body
+            return message
+
+        await self.app(scope, counted, send)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "") or "unmatched"
+
+
+class Unexpected(DomainError):
+    """Something that nobody expected; the log has the rest under the request id."""
+
+    title = "Terjadi kesalahan pada sistem; sampaikan nomor permintaan ini kepada petugas sistem"
 
 
 # Probes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -50,7 +50,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def main(rules: Rules = RULES) -> None:
     """Serve until a signal comes."""
-    settings = cast("GatewaySettings", GatewaySettings.load())
+    settings = GatewaySettings.load()
     telemetry.configure("gateway", settings.log_level)
     telemetry.trace_to("gateway", settings.trace_ratio, None)
     try:

@@ -64,12 +64,7 @@ async def reading(*topics: str) -> AsyncGenerator[Topics]:
 
 
 async def _opened(consumer: KafkaConsumer, at: dict[Partition, int]) -> Topics:
-    """A partition's end is known once something was fetched of it: what lies between the position and there is its lag."""
-    lag: dict[Partition, int] = {}
-    fetched: dict[Partition, int] = {}
-    while not at or lag.keys() < at.keys():
-        for partition, records in (await consumer.poll(1, 0.2)).items():
-            fetched[partition] = records[-1].offset + 1
-        lag = await consumer.lag()
-    ends = {partition: (fetched[partition] if partition in fetched else await consumer.beginning(partition)) + lag[partition] for partition in at}
-    return Topics(consumer, at, ends)
+    """A partition's end is known once something was fetched of it."""
+    while not at or not consumer.ends().keys() >= at.keys():
+        await consumer.poll(1, 0.2)
+    return Topics(consumer, at, {partition: consumer.ends()[partition] for partition in at})

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from chassis.auth import Caller, Signer
-from chassis.kafka import Assigned, Partition, Record, RecordRefused, Revoked, SendFailed, ensure_topic
+from chassis.kafka import Assigned, Outgoing, Partition, Producer, Record, RecordRefused, Revoked, SendFailed, Sent, ensure_topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +180,12 @@ class FakeKafka:
             await member.take({where for place, where in enumerate(everything) if place % len(members) == index})
 
 
+async def send(producer: Producer, topic: str, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+    """Send one record and await its acknowledgement; SendFailed."""
+    if failure := (await producer.send_all(topic, [(key.encode(), value, headers)])).failure:
+        raise failure
+
+
 class FakeProducer:
     """Sends to a FakeKafka; after one failed send it fails for ever, as an idempotent producer does."""
 
@@ -195,18 +201,26 @@ class FakeProducer:
         """Close."""
         self._broken = True
 
-    async def send(self, topic: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Awaitable[object]:
-        """Append at once; the awaitable tells how it went."""
-        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        if self._broken or self._broker.away or self._broker.fails(value):
-            self._broken = True
-            done.set_exception(SendFailed("away"))
-        elif self._broker.refuses(value):
-            self._broken = True
-            done.set_exception(RecordRefused("refused"))
-        else:
-            done.set_result(await self._broker.append(topic, key, value, headers))
-        return done
+    async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
+        """Append in order until one fails: what is behind it in its partition is not handed over."""
+        acknowledged: list[int] = []
+        blocked: set[Partition] = set()
+        failure: SendFailed | None = None
+        for place, (key, value, headers) in enumerate(records):
+            where = self._broker.partition(topic, key)
+            if where in blocked:
+                continue
+            if self._broken or self._broker.away or self._broker.fails(value):
+                failure = failure or SendFailed("away")
+            elif self._broker.refuses(value):
+                failure = RecordRefused("refused")
+            else:
+                await self._broker.append(topic, key, value, headers)
+                acknowledged.append(place)
+                continue
+            blocked.add(where)
+        self._broken = self._broken or failure is not None
+        return Sent(acknowledged, failure)
 
 
 class FakeConsumer:
@@ -272,6 +286,6 @@ class FakeConsumer:
         """Tell the broker."""
         self._broker.committed.update({(self.group, where): offset for where, offset in positions.items()})
 
-    async def lag(self) -> dict[Partition, int]:
-        """Records not read yet."""
-        return {where: len(self._broker.logs.get(where, [])) - at for where, at in self._at.items()}
+    def ends(self) -> dict[Partition, int]:
+        """Where each assigned partition ends."""
+        return {where: log[-1].offset + 1 for where in self._at if (log := self._broker.logs.get(where))}

@@ -27,7 +27,7 @@ from services.certification.app import create_app
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.settings import CertificationSettings
 from services.certification.transaction import Transaction
-from tests.doubles import Keys, ServiceClient, eventually, running
+from tests.doubles import Keys, ServiceClient, eventually, running, send
 
 Json = dict[str, Any]
 R = TypeVar("R")
@@ -143,7 +143,7 @@ class Stage:
         """An event of training."""
         self.sequence += 1
         envelope = Envelope(id=new_id(), type=type_, source="bina/training", key=key, time=utc_now(), sequence=self.sequence)
-        await (await self.producer.send(f"{self.settings.namespace}training.events", key.encode(), json.dumps(data).encode(), envelope.headers()))
+        await send(self.producer, f"{self.settings.namespace}training.events", key, json.dumps(data).encode(), envelope.headers())
 
     async def hear(self) -> None:
         """Collect what certification tells the world."""

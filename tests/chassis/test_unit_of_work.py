@@ -14,13 +14,13 @@ from chassis.auth import system
 from chassis.errors import Busy
 from chassis.events import Event, TooBigAnEvent
 from chassis.ids import new_id
-from chassis.mongo import Driver, DuplicateKey, KeyedLocks, Lease, Mongo, MongoError
-from chassis.runner import Engine, Runner
+from chassis.mongo import DocumentRefused, Driver, Lease, Mongo
+from chassis.runner import Engine, KeyedLocks, Runner
 from chassis.schemas import Migration
 from chassis.store import Store
 from chassis.unit_of_work import Cause
 from tests.chassis.shop import Jar, JarFilled, JarFull, Transaction, fill_jar, make_jar
-from tests.doubles import Keys
+from tests.doubles import Keys, eventually
 
 
 @pytest.fixture(params=["motor", "pymongo"])
@@ -199,12 +199,12 @@ async def test_the_same_fact_has_the_same_event_id_for_ever(db: Mongo, run: Runn
     await run(lambda tx: make_jar(one, tx))
     await run(lambda tx: fill_jar(one.id, 1, tx))
     [row] = await db.find("outbox", {})
-    assert row["_id"] == "e7c9b9b6-5d34-5f6e-9b0b-000000000000" or len(row["_id"]) == 36
+    assert row["_id"] == "210fc275-c74d-513c-b382-6fe0fb2cf6cd"
     assert (row["aggregate_id"], row["aggregate_version"]) == (one.id, 2)
 
 
 async def test_a_document_of_the_wrong_shape_is_refused_by_the_collection(db: Mongo) -> None:
-    with pytest.raises((MongoError, DuplicateKey)):
+    with pytest.raises(DocumentRefused):
         await db.insert("jars", [{"_id": "x", "schema": 1, "version": 1, "marbles": "many"}])
 
 
@@ -213,9 +213,8 @@ async def test_a_lease_has_one_holder_and_its_token_grows_with_each_change(db: M
     assert await first.take()
     assert not await second.take()
     assert (await first.take(), first.token) == (True, 1)
-    await asyncio.sleep(0.35)
-    assert not first.held
-    assert (await second.take(), second.token) == (True, 2)
+    await eventually(second.take)
+    assert (first.held, second.token) == (False, 2)
     assert not await first.take()
     await second.release()
     assert (await first.take(), first.token) == (True, 3)

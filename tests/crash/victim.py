@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from chassis.auth import system
+from chassis.consumer import EventConsumer
 from chassis.errors import Busy
 from chassis.events import Inbound, Reference
 from chassis.ids import new_id
-from chassis.kafka import Consumer, KafkaConsumer, KafkaProducer, Partition, Producer, Record
+from chassis.kafka import Consumer, KafkaConsumer, KafkaProducer, Outgoing, Partition, Producer, Record, Sent
 from chassis.lifetime import Lifetime
 from chassis.mongo import Mongo
 from chassis.runner import Runner
@@ -72,7 +73,7 @@ class KillingMongo(Mongo):
 
 def _is_batch(body: Callable[[Any], Awaitable[Any]]) -> bool:
     inner = [cell.cell_contents for cell in body.__closure__ or ()]
-    return any("EventConsumer" in getattr(one, "__qualname__", "") for one in inner)
+    return any(isinstance(getattr(getattr(one, "func", None), "__self__", None), EventConsumer) for one in inner)
 
 
 class KillingProducer:
@@ -87,16 +88,18 @@ class KillingProducer:
     async def stop(self) -> None:
         await self.inner.stop()
 
-    async def send(self, topic: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Awaitable[object]:
-        self.trigger.passed("publish")
-        handed = await self.inner.send(topic, key, value, headers)
-
-        async def acknowledged() -> object:
-            answer = await handed
+    async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
+        """In two halves, so that a kill may come between them."""
+        acknowledged: list[int] = []
+        middle = (len(records) + 1) // 2
+        for start, part in ((0, records[:middle]), (middle, records[middle:])):
+            self.trigger.passed("publish")
+            sent = await self.inner.send_all(topic, part)
+            acknowledged += [start + place for place in sent.acknowledged]
             self.trigger.passed("acknowledged")
-            return answer
-
-        return acknowledged()
+            if sent.failure:
+                return Sent(acknowledged, sent.failure)
+        return Sent(acknowledged)
 
 
 class KillingConsumer:
@@ -104,7 +107,7 @@ class KillingConsumer:
 
     def __init__(self, inner: Consumer, trigger: Trigger) -> None:
         self.inner, self.trigger = inner, trigger
-        self.start, self.stop, self.seek, self.beginning, self.lag = inner.start, inner.stop, inner.seek, inner.beginning, inner.lag
+        self.start, self.stop, self.seek, self.beginning, self.ends = inner.start, inner.stop, inner.seek, inner.beginning, inner.ends
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         found = await self.inner.poll(max_records, timeout_seconds)

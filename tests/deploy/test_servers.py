@@ -6,12 +6,14 @@ from typing import Any
 
 import pymongo
 import pytest
+from aiokafka import AIOKafkaConsumer
 from pymongo.errors import OperationFailure
 from pymongo.uri_parser import parse_uri
 
 from chassis.kafka import KafkaProducer, ensure_topic
 from ops import broker, children, machine, mongod
 from ops.trouble import Trouble
+from tests.doubles import send
 
 
 def test_mongod_refuses_who_has_no_password(mongo_url: str, database: str) -> None:
@@ -51,24 +53,30 @@ async def test_a_port_that_is_taken_is_named_with_who_holds_it(tmp_path: Path) -
 
 
 async def test_kafka_keeps_its_records_when_it_is_killed_and_started_on_other_ports(tmp_path: Path) -> None:
-    async def offset_of_next(bootstrap: str) -> int:
+    async def offset_of_one_more(bootstrap: str) -> int:
         producer = KafkaProducer(bootstrap, "test")
         await producer.start()
         try:
-            written: Any = await (await producer.send("things", b"key", b"value", ()))
-            return written.offset
+            await send(producer, "things", "key", b"value")
         finally:
             await producer.stop()
+        consumer: Any = AIOKafkaConsumer("things", bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            (last,) = (await consumer.end_offsets(consumer.assignment())).values()
+            return last - 1
+        finally:
+            await consumer.stop()
 
     ports = machine.free_ports(4)
     first = await broker.start(tmp_path, ports[0], ports[1], tmp_path / "log")
     try:
         await ensure_topic(first.bootstrap, "things", partitions=1)
-        assert await offset_of_next(first.bootstrap) == 0
+        assert await offset_of_one_more(first.bootstrap) == 0
     finally:
         children.end(first.process, grace=0)
     second = await broker.start(tmp_path, ports[2], ports[3], tmp_path / "log")
     try:
-        assert await offset_of_next(second.bootstrap) == 1
+        assert await offset_of_one_more(second.bootstrap) == 1
     finally:
         children.end(second.process)

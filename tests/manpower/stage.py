@@ -24,7 +24,7 @@ from chassis.unit_of_work import Cause
 from services.manpower.feed.usecases import number_changes
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Purpose
-from tests.doubles import ServiceClient, eventually
+from tests.doubles import ServiceClient, eventually, send
 from tests.manpower.given import text_hash
 
 CURSOR_KEY = "22" * 32
@@ -150,8 +150,7 @@ class Region:
             aggregate_version=1,
             facility_id=facility,
         )
-        sent = await self.service.producer.send(f"{self.service.namespace}{source}.events", key.encode(), json.dumps(body).encode(), envelope.headers())
-        await sent
+        await send(self.service.producer, f"{self.service.namespace}{source}.events", key, json.dumps(body).encode(), envelope.headers())
         return envelope.id
 
     # People, as training and certification tell of them

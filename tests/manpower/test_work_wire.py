@@ -363,7 +363,7 @@ async def test_no_name_nik_or_offence_is_kept_told_or_logged_anywhere(region: Re
     kept = {name: await region.db.find(name, {"_id": {"$ne": poison}}) for name in await region.db.db.list_collection_names()}
     assert {"candidates", "outbox", "audit", "feed_entries", "inbox", "placements"} <= kept.keys()
     written = capfd.readouterr()
-    assert "event_failed" in written.out
+    assert "event_parked" in written.out
     places = {name: str(rows) for name, rows in kept.items()} | {"problem": wrong.text, "log": written.out + written.err}
     found = [(place, marker) for place, text in places.items() for marker in MARKERS if marker in text]
     assert found == []

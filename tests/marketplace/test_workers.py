@@ -17,7 +17,7 @@ from services.marketplace.money import Rupiah
 from services.marketplace.workers import usecases as workers
 from services.marketplace.workers.rules import AssignmentId, WorkNotAllowed
 from services.marketplace.workshops.rules import WorkshopClosed, WorkshopId
-from tests.doubles import eventually
+from tests.doubles import eventually, send
 from tests.marketplace.stage import Json, Lapas, done, jakarta_today, made, together
 
 
@@ -38,7 +38,7 @@ class Training:
     async def tell(self, kind: str, key: str, **data: Any) -> str:
         self._sequence += 1
         envelope = Envelope(id=new_id(), type=f"training.{kind}.v1", source="bina/training", key=key, time=utc_now(), sequence=self._sequence)
-        await (await self.producer.send(self.topic, key.encode(), json.dumps(data).encode(), envelope.headers()))
+        await send(self.producer, self.topic, key, json.dumps(data).encode(), envelope.headers())
         return envelope.id
 
 
@@ -75,7 +75,7 @@ async def test_an_event_that_comes_twice_takes_effect_once_and_a_broken_one_is_p
         poison = await training.tell("participant-released", broken, participant_ref=broken)
         event_id = await training.tell("work-eligibility-decided", person, participant_ref=person, **decision)
         again = Envelope(id=event_id, type="training.work-eligibility-decided.v1", source="bina/training", key=person, time=utc_now(), sequence=1)
-        await (await training.producer.send(training.topic, person.encode(), json.dumps({"participant_ref": person} | decision).encode(), again.headers()))
+        await send(training.producer, training.topic, person, json.dumps({"participant_ref": person} | decision).encode(), again.headers())
         await training.tell("participant-returned", person, participant_ref=person, facility_id=lapas.facility)
         await eventually(lambda: lapas.stored("inbox", _id=poison, state="parked"))
         await eventually(lambda: lapas.stored("workers", _id=person))

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from chassis import consumer, inbox, outbox, runner, web
+from chassis import telemetry
 from chassis.errors import PROBLEM
 from chassis.ids import new_id
 from tests.doubles import ServiceClient, routes
@@ -168,8 +168,7 @@ async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(servic
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    for module in (web, runner, consumer, inbox, outbox):
-        monkeypatch.setattr(module, "tracer", provider.get_tracer("test"))
+    monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
     p, nik = new_id(), "9904014503900077"
     place = await given.place(service, {p: {"NIK": nik, "JK": "P", "Nama Lengkap": "Zubaidah Ujicoba"}})
     shown = await place.officer.get(f"/v1/participants/{place.refs[p]}/identity", params={"purpose": "class-list"})

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from chassis import replay
-from chassis.auth import system
 from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
 from chassis.kafka import KafkaProducer
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
 from services.training.settings import TrainingSettings
+from tests import doubles
 from tests.doubles import ServiceClient, eventually
 from tests.training import given
 from tests.training.given import Place
@@ -34,7 +32,7 @@ async def send(producer: KafkaProducer, settings: TrainingSettings, service: str
     """An event of another service, as its relay sends it."""
     envelope = Envelope(id=new_id(), type=f"{service}.{kind}.v1", source=f"bina/{service}", key=ref, time=at or utc_now(), sequence=seq, correlation_id="uji")
     data = json.dumps({"participant_ref": ref} | body).encode()
-    await (await producer.send(f"{settings.namespace}{service}.events", ref.encode(), data, envelope.headers()))
+    await doubles.send(producer, f"{settings.namespace}{service}.events", ref, data, envelope.headers())
     return envelope.id
 
 
@@ -122,17 +120,14 @@ async def test_built_anew_from_the_archive_it_is_the_same(service: ServiceClient
     await place.list_again(**{p: {"Keberadaan": "RS"}})
     await place.list_again(**{p: {"Keberadaan": ""}})
     assert (await place.officer.post(f"/v1/enrolments/{enrolment_id}/end", json={"reason": "WITHDRAWN_OWN_WISH"})).status_code == 200
-    before = await kinds(place, ref, until=8)
+    await kinds(place, ref, until=8)
     entries = await timeline(place, ref)
     database, life = given.database(service), service.app.state.life
     archived = await given.events_of(service, ref)
     await database.delete("timeline", {"subject_ref": ref})
     await database.delete("inbox", {"_id": {"$in": [row["_id"] for row in archived]}})
-    again = replay.Replay(life.inbox, f"{service.app.state.service.settings.namespace}training.events")
-    run = Runner(service.app.state.engine, Cause(caller=system("training"), correlation_id="rebuild"))
-    since = utc_now() - timedelta(days=1)
-    done = await again.stretch(run, replay.archive(database, since, utc_now(), key=ref), "training", since)
-    assert done.applied == len(before)
+    await replay.publish(life.new_producer(), life.relay.topic, sorted(archived, key=lambda row: row["seq"]), "training")
+    await kinds(place, ref, until=8)
     assert await timeline(place, ref) == entries
 
 

@@ -134,7 +134,8 @@ def _row(number: int) -> Document:
     event = command(number)
     aggregate = f"archive-{number}"
     return {
-        "_id": event_id(aggregate, 1, 0), "sent": True, "type": CompletionRecorded.type, "at": utc_now(), "aggregate_id": aggregate, "aggregate_version": 1, "facility_id": "",
+        "_id": event_id("archive", aggregate, 1, 0),
+        "sent": True, "type": CompletionRecorded.type, "at": utc_now(), "aggregate_id": aggregate, "aggregate_version": 1, "facility_id": "",
         "actor_role": "system", "actor_ref": "service:certification", "correlation_id": aggregate, "causation_id": aggregate, "traceparent": "",
         "body": event.model_dump_json(), "key": event.key, "seq": number // KEYS + 1,
     }  # fmt: skip
@@ -155,7 +156,7 @@ async def _until(done: Callable[[], bool]) -> None:
 
 async def main(arguments: argparse.Namespace) -> dict[str, float]:
     """What was asked for."""
-    settings = cast("ReadingSettings", ReadingSettings.load())
+    settings = ReadingSettings.load()
     telemetry.configure("certification", settings.log_level, stream=sys.stderr)
     telemetry.trace_to("certification", settings.trace_ratio, Discarding())
     if arguments.archive:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from chassis.kafka import PARTITIONS, KafkaProducer, ensure_topic
@@ -40,7 +39,8 @@ async def fill(kafka: str, namespace: str, events: int, *, partitions: int = PAR
 
 
 async def _sent(producer: KafkaProducer, topic: str, sending: Iterable[Sent]) -> None:
-    await asyncio.gather(*[await producer.send(topic, key, body, headers) for key, body, headers in sending])
+    if failure := (await producer.send_all(topic, list(sending))).failure:
+        raise failure
 
 
 def _spoilt(kind: int, key: bytes, body: bytes, headers: list[tuple[str, bytes]]) -> Sent:

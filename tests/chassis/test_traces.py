@@ -1,0 +1,66 @@
+"""One trace leads from a request through the outbox and Kafka to the effect, and says nothing about a person."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from chassis import telemetry
+from chassis.ids import new_id
+from tests.chassis.scene import Scene
+from tests.doubles import eventually
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
+    return exporter
+
+
+def of_trace(spans: InMemorySpanExporter) -> list[str]:
+    return [span.name for span in spans.get_finished_spans() if span.context and f"{span.context.trace_id:032x}" == TRACE]
+
+
+async def told(scene: Scene) -> str:
+    """The traceparent of the first record on the shop's own topic."""
+    topic = f"{scene.life.service.settings.namespace}shop.events"
+
+    async def there() -> bool:
+        return bool(scene.fake.records(topic))
+
+    await eventually(there)
+    return dict(scene.fake.records(topic)[0].headers)["traceparent"].decode()
+
+
+async def test_one_trace_leads_from_a_request_through_outbox_and_kafka_to_the_effect(scene: Scene, spans: InMemorySpanExporter) -> None:
+    jar = await scene.jar()
+    answer = await scene.client.as_("keeper", facility="*").post(f"/v1/jars/{jar.id}/fillings", json={"marbles": 3}, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
+    assert answer.status_code == 200
+    passed_on = await told(scene)
+    assert passed_on.split("-")[1] == TRACE
+    owner = new_id()
+    await scene.tell("asked", owner, owner_ref=owner, what="hello", traceparent=passed_on)
+    await scene.becomes(lambda: scene.texts(owner), ["hello"])
+    assert of_trace(spans) == ["POST /v1/jars/{jar_id}/fillings", "outside.asked.v1"]
+
+
+async def test_an_event_of_a_trace_that_nobody_asked_for_makes_no_span(scene: Scene, spans: InMemorySpanExporter) -> None:
+    owner = new_id()
+    await scene.tell("asked", owner, owner_ref=owner, what="hello", traceparent=f"00-{TRACE}-00f067aa0ba902b7-00")
+    await scene.becomes(lambda: scene.texts(owner), ["hello"])
+    assert of_trace(spans) == []
+
+
+async def test_a_span_says_nothing_of_what_an_exception_says(scene: Scene, spans: InMemorySpanExporter) -> None:
+    owner, secret = new_id(), "Zubaidah binti Fulan"
+    event = await scene.tell("asked", owner, owner_ref=owner, what="raise", about=secret, traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
+    await scene.becomes(lambda: scene.state(event), "parked")
+    finished = spans.get_finished_spans()
+    assert "outside.asked.v1" in of_trace(spans)
+    assert all(secret not in span.to_json() for span in finished)
