@@ -13,7 +13,7 @@ from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 _CLUSTER = "YmluYS1kZXZlbG9wbWVudA"  # any 16 bytes in base64; fixed, so that a directory belongs to the broker that formatted it
 _LOG4J = Path(__file__).parent / "kafka-log4j2.properties"
-_JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m", "-XX:+ExitOnOutOfMemoryError", "-Xss512k", "-Djava.awt.headless=true")
+_JVM = ("-Xms64m", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m", "-XX:+ExitOnOutOfMemoryError", "-Xss512k", "-Djava.awt.headless=true")
 READINESS = "bina.readiness"  # topic and group of the first join
 _MAIN = "kafka.Kafka"
 _STORAGE_TOOL = "kafka.tools.StorageTool"
@@ -70,12 +70,12 @@ async def start(
     machine.require_linux_x86_64()
     machine.require_port(port, "Kafka", variable)
     machine.require_port(controller_port, "Kafka (controller)", variable)
-    machine.require_space(data, 1024)
-    classpath = f"{await _jars(progress)}/*"
-    settings = _write_settings(data, port, controller_port)
-    await asyncio.to_thread(_format, data, settings, classpath)
-    command = [str(_java()), *_JVM, f"-Dlog4j2.configurationFile={_LOG4J}", "-cp", classpath, _MAIN, str(settings)]
-    process = children.spawn(command, log)
+    here = machine.LOOPBACK
+    places = (
+        f"listeners=PLAINTEXT://{here}:{port},CONTROLLER://{here}:{controller_port}\nadvertised.listeners=PLAINTEXT://{here}:{port}\n"
+        f"controller.quorum.voters=1@{here}:{controller_port}\n"
+    )
+    process = await launch(data, places, log, progress=progress)
     try:
         async with asyncio.timeout(timeout):
             await _ready(process, port)
@@ -88,6 +88,16 @@ async def start(
             ) from cause
         raise
     return Broker(process=process, port=port, bootstrap=f"{machine.LOOPBACK}:{port}")
+
+
+async def launch(data: Path, more: str, log: Path, *, heap_mebibytes: int = 256, progress: Callable[[int, int], None] | None = None) -> "subprocess.Popen[bytes]":
+    """Start Kafka on its directory with these settings besides (they outweigh ours); it is not ready yet. Raises Trouble."""
+    machine.require_space(data, 1024)
+    classpath = f"{await _jars(progress)}/*"
+    settings = _write_settings(data, more)
+    await asyncio.to_thread(_format, data, settings, classpath)
+    options = [*_JVM, f"-Xmx{heap_mebibytes}m", f"-Dlog4j2.configurationFile={_LOG4J}"]
+    return children.spawn([str(_java()), *options, "-cp", classpath, _MAIN, str(settings)], log)
 
 
 async def _jars(progress: Callable[[int, int], None] | None) -> Path:
@@ -117,14 +127,10 @@ def _java() -> Path:
     return JAVA
 
 
-def _write_settings(data: Path, port: int, controller_port: int) -> Path:
+def _write_settings(data: Path, more: str) -> Path:
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    here = machine.LOOPBACK
     settings = data / "server.properties"
-    settings.write_text(
-        f"{_SETTINGS}listeners=PLAINTEXT://{here}:{port},CONTROLLER://{here}:{controller_port}\nadvertised.listeners=PLAINTEXT://{here}:{port}\n"
-        f"controller.quorum.voters=1@{here}:{controller_port}\nlog.dirs={data / 'logs'}\n"
-    )
+    settings.write_text(f"{_SETTINGS}{more}log.dirs={data / 'logs'}\n")
     return settings
 
 

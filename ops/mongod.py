@@ -59,13 +59,7 @@ def _wheel() -> Path | None:
 
 async def start(data: Path, port: int, password: str, log: Path, *, timeout: float = 60.0, variable: str = "BINA_MONGO_PORT") -> Mongod:  # noqa: ASYNC109 - bounds a child's start, not an await
     """Start mongod on its directory and return when it is primary and has taken a majority write. Raises Trouble."""
-    executable = binary()
-    machine.require_port(port, "mongod", variable)
-    machine.require_space(data, 1024)
-    store = data / "db"
-    store.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = _key_file(data)
-    process = children.spawn([str(executable), *_FLAGS, f"--dbpath={store}", f"--port={port}", f"--keyFile={key}"], log)
+    process = launch(data, port, key_file(data), log, variable=variable)
     try:
         async with asyncio.timeout(timeout):
             await _ready(process, port, password)
@@ -80,7 +74,19 @@ async def start(data: Path, port: int, password: str, log: Path, *, timeout: flo
     return Mongod(process=process, port=port, url=administrator_url(f"{machine.LOOPBACK}:{port}", password))
 
 
-def _key_file(data: Path) -> Path:
+def launch(data: Path, port: int, key: Path, log: Path, *, variable: str = "BINA_MONGO_PORT") -> "subprocess.Popen[bytes]":
+    """Start mongod on its directory, as one of those who share the key file; it is not ready yet. Raises Trouble."""
+    executable = binary()
+    machine.require_port(port, "mongod", variable)
+    machine.require_space(data, 1024)
+    store = data / "db"
+    store.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return children.spawn([str(executable), *_FLAGS, f"--dbpath={store}", f"--port={port}", f"--keyFile={key}"], log)
+
+
+def key_file(data: Path) -> Path:
+    """The key by which members of a replica set know each other, made when it is not there."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = data / "mongod.key"
     if not key.exists():
         with os.fdopen(os.open(key, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400), "w") as out:
