@@ -22,7 +22,8 @@ from chassis.unit_of_work import Transaction
 
 ROWS_PER_BLOCK = 2_000
 LATE_SECONDS = 5
-INDEXES = (Index("block", "at", where={"block": None}), Index("subject", "at"))  # an `_id` is ordered by time
+UNSEALED: Document = {"block": None}
+INDEXES = (Index("block", "at", where=UNSEALED), Index("subject", "at"))  # an `_id` is ordered by time
 
 Tx = TypeVar("Tx", bound=Transaction)
 
@@ -65,13 +66,16 @@ class Sealer:
 
     async def __call__(self, run: Runner[Any]) -> bool:
         """Seal one block; True when more rows wait."""
+        if await run.engine.db.find_one("audit", UNSEALED) is None:
+            telemetry.AUDIT_UNSEALED_AGE.set(0)
+            return False
         return await run(self._seal)
 
     async def _seal(self, tx: Transaction) -> bool:
-        rows = await tx.db.find("audit", {"block": None}, sort=[("at", 1)], limit=ROWS_PER_BLOCK, session=tx.session)
-        telemetry.AUDIT_UNSEALED_AGE.set(max(0.0, (tx.now - rows[0]["at"]).total_seconds()) if rows else 0)
+        rows = await tx.db.find("audit", UNSEALED, sort=[("at", 1)], limit=ROWS_PER_BLOCK, session=tx.session)
         if not rows:
             return False
+        telemetry.AUDIT_UNSEALED_AGE.set(max(0.0, (tx.now - rows[0]["at"]).total_seconds()))
         rows.sort(key=lambda row: row["_id"])
         last = await tx.db.find("seals", {}, sort=[("_id", -1)], limit=1, session=tx.session)
         number, previous = (last[0]["_id"] + 1, last[0]["digest"]) if last else (1, "")
@@ -124,7 +128,7 @@ async def verify(db: Mongo, key: bytes, anchors: dict[int, str], now: datetime) 
         found += gone + moved + altered
         previous, expected = block["digest"], number + 1
     found += [Finding(number, "", "anchored block is gone") for number in anchors if number >= expected]
-    late = await db.find("audit", {"block": None, "at": {"$lt": now - timedelta(seconds=LATE_SECONDS)}}, limit=100)
+    late = await db.find("audit", UNSEALED | {"at": {"$lt": now - timedelta(seconds=LATE_SECONDS)}}, limit=100)
     return found + [Finding(None, row["_id"], "row not sealed") for row in late]
 
 

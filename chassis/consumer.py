@@ -31,6 +31,7 @@ class _Position:
     stored_at: float
     behind_since: float = 0.0
     asked_again: int = -1
+    told: int = -1  # to the broker
 
 
 class EventConsumer(Batches[Tx]):
@@ -184,7 +185,10 @@ class EventConsumer(Batches[Tx]):
                 if behind and self._idle_at > position.behind_since and now - position.behind_since > STALL_SECONDS:
                     raise _Stalled
         await waiting(self.engine.db)
-        await consumer.commit({partition: position.next for partition, position in self._positions.items() if position.next >= 0})
+        if moved := {partition: position for partition, position in self._positions.items() if position.next > position.told}:
+            await consumer.commit({partition: position.next for partition, position in moved.items()})
+            for position in moved.values():
+                position.told = position.next
 
 
 class _Stalled(Exception):

@@ -312,9 +312,10 @@ def _watched(envelope: Envelope) -> AbstractContextManager[object]:
 async def waiting(db: Mongo) -> dict[str, float]:
     """How many events are parked, behind how many keys, how many facts are early and for how many seconds the oldest; the gauges show it too."""
     oldest = await db.find("early", {}, sort=[("since", 1)], limit=1, fields={"since": 1})
+    keys = await db.count("parked", {"kind": MARKER})
     now: dict[str, float] = {
-        "parked": await db.count("inbox", {"state": "parked"}),
-        "parked_keys": await db.count("parked", {"kind": MARKER}),
+        "parked": await db.count("inbox", {"state": "parked"}) if keys else 0,
+        "parked_keys": keys,
         "early": await db.count("early", {}) if oldest else 0,
         "early_seconds": (utc_now() - oldest[0]["since"]).total_seconds() if oldest else 0,
     }

@@ -32,7 +32,7 @@ class JobLoop:
 
     def __init__(self, engine: Engine[Any], job: Job, service: str, replica: str) -> None:
         self.engine, self.job, self.service = engine, job, service
-        self._lease = Lease(engine.db, f"job/{job.name}", f"{service}/{replica}", seconds=max(10.0, job.every * 3))
+        self._lease = Lease(engine.db, f"job/{job.name}", f"{service}/{replica}", seconds=max(20.0, job.every * 3))
         self._wake = asyncio.Event()
         self._ending = False
 

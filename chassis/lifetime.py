@@ -12,6 +12,7 @@ from chassis.audit import Sealer
 from chassis.batches import Overdue
 from chassis.consumer import EventConsumer
 from chassis.inbox import EARLY_JOB, Inbox, Round, waiting
+from chassis.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs import Job, JobLoop
 from chassis.kafka import KafkaConsumer, KafkaProducer
 from chassis.mongo import Lease, Mongo
@@ -22,7 +23,7 @@ from chassis.unit_of_work import Transaction
 if TYPE_CHECKING:
     from chassis.web import Service
 
-STALE_SECONDS, IDENTITY_SECONDS = 60.0, 3.0
+STALE_SECONDS, IDENTITY_SECONDS = 60.0, 5.0
 log = telemetry.log(__name__)
 
 
@@ -44,6 +45,7 @@ class Lifetime:
         self.relay = Relay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace)
         self.consumer = EventConsumer(self.engine, self.inbox, service.name, self.new_consumer) if service.handlers else None
         own = [Job("audit-sealer", Sealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())), every=2.0)]
+        own += [Job("invariants", Invariants(), every=EVERY_SECONDS)]
         own += [Job(EARLY_JOB, Overdue(self.engine, self.inbox), every=10.0)] if service.handlers else []
         self.jobs = {job.name: JobLoop(self.engine, job, service.name, settings.replica) for job in (*service.jobs, *own)}
         self.engine.before_commit.append(self._settle)
@@ -187,4 +189,5 @@ class Lifetime:
             "outbox": await unsent(self.db) | {"stopped_keys": await self.db.count("parked", {"kind": STOPPED})},
             "parked": {"events": now["parked"], "keys": now["parked_keys"]},
             "early": {"waiting": now["early"], "oldest_seconds": now["early_seconds"]},
+            "invariants_broken": {sample.labels["invariant"]: int(sample.value) for metric in telemetry.INVARIANT_BROKEN.collect() for sample in metric.samples if sample.value},
         }

@@ -17,7 +17,7 @@ from chassis.kafka import Outgoing, Producer, RecordRefused, SendFailed
 from chassis.mongo import Document, Index, Lease, Mongo
 from chassis.unit_of_work import OUTBOX
 
-PAGE, LOOK_SECONDS, LEASE_SECONDS = 1_000, 2.0, 6.0
+PAGE, LOOK_SECONDS, LEASE_SECONDS = 1_000, 5.0, 8.0
 STOPPED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
 UNSENT = {"sent": False}
 INDEXES = (Index("key", "seq", unique=True), Index("sent", "key", "seq", where=UNSENT))
