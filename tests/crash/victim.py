@@ -1,45 +1,47 @@
 """A process that is killed: the shop under load, reading its own topic, with kill points as wrappers around the ports. No product module knows them.
 
-`python -m tests.crash.victim SETTINGS.json` reads {settings, service, point, nth, commands, owners}; it kills itself (SIGKILL) the nth time the point
-is passed, or, without a point, ends when it has issued its commands, sent its outbox and applied all of it.
+A life is told {settings, point, nth, backlog, owners, answered}: it commands until it kills itself (SIGKILL) the nth time its point is passed. Without a
+point it commands nothing, sends and applies what others left, and lives until it is ended.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import itertools
 import os
+import random
 import signal
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from chassis import telemetry
 from chassis.auth import system
 from chassis.consumer import EventConsumer
 from chassis.errors import Busy
-from chassis.events import Inbound, Reference
 from chassis.ids import new_id
 from chassis.kafka import Consumer, KafkaConsumer, KafkaProducer, Outgoing, Partition, Producer, Record, Sent
 from chassis.lifetime import Lifetime
 from chassis.mongo import Mongo
+from chassis.outbox import Relay
 from chassis.runner import Runner
 from chassis.unit_of_work import Cause
 from chassis.web import Service, create_app
-from tests.chassis.shop import Jar, JarFilled, Note, ShopSettings, Transaction, fill_jar
-from tests.doubles import eventually
+from tests.chassis.shop import Jar, ShopSettings, Transaction, fill_jar
+from tests.crash.listening import shop
 
-POINTS = ("commit", "relay_read", "publish", "acknowledged", "marked", "polled", "effect", "position")
+LEASE_SECONDS, LIFE_SECONDS = 2.0, 90.0
+LOADERS, PAUSE_SECONDS = 4, 0.02  # bounded: two lives, mongod and Kafka share the machine
 
 
 class Trigger:
-    """Kills this process the nth time its point is passed."""
+    """Kills this process the nth time its point is passed, and holds relay and consumer back until a backlog of commands has been committed."""
 
-    def __init__(self, point: str, nth: int) -> None:
-        self.point, self.left = point, nth
+    def __init__(self, point: str, nth: int, backlog: int) -> None:
+        self.point, self.left, self.backlog = point, nth, backlog
+        self.piled = asyncio.Event()
+        self.answered(0)
 
     def passed(self, point: str) -> None:
         if point == self.point:
@@ -47,15 +49,27 @@ class Trigger:
             if self.left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    def answered(self, commands: int) -> None:
+        self.backlog -= commands
+        if self.backlog <= 0:
+            self.piled.set()
+
 
 class KillingMongo(Mongo):
-    """The database, with kill points after commits, after the relay's read and after its mark."""
+    """The database, with kill points on both sides of each commit, after the relay's read and after its mark."""
 
     trigger: Trigger
 
     async def transact(self, body: Callable[[Any], Awaitable[Any]]) -> Any:
-        result = await super().transact(body)
-        self.trigger.passed("effect" if _is_batch(body) else "commit")
+        point = "effect" if _is_batch(body) else "commit"
+
+        async def watched(session: Any) -> Any:
+            result = await body(session)
+            self.trigger.passed(point)
+            return result
+
+        result = await super().transact(watched)
+        self.trigger.passed(point)
         return result
 
     async def find(self, collection: str, where: Mapping[str, Any], **more: Any) -> list[dict[str, Any]]:
@@ -90,6 +104,7 @@ class KillingProducer:
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
         """In two halves, so that a kill may come between them."""
+        await self.trigger.piled.wait()
         acknowledged: list[int] = []
         middle = (len(records) + 1) // 2
         for start, part in ((0, records[:middle]), (middle, records[middle:])):
@@ -110,6 +125,7 @@ class KillingConsumer:
         self.start, self.stop, self.seek, self.beginning, self.ends = inner.start, inner.stop, inner.seek, inner.beginning, inner.ends
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
+        await self.trigger.piled.wait()
         found = await self.inner.poll(max_records, timeout_seconds)
         if found:
             self.trigger.passed("polled")
@@ -120,23 +136,17 @@ class KillingConsumer:
         self.trigger.passed("position")
 
 
-class Heard(Inbound, type="shop.jar-filled.v1"):
-    owner_ref: Reference
-    marbles: int
-
-
-async def on_heard(event: Heard, tx: Transaction) -> None:
-    note = await tx.notes.seek(event.owner_ref)
-    if note is None:
-        tx.notes.add(Note(id=event.owner_ref, owner_ref=event.owner_ref, texts=(f"{event.meta.sequence}",)))
-    else:
-        tx.notes.save(note, replace(note, texts=(*note.texts, f"{event.meta.sequence}")))
-
-
 class Victim(Lifetime):
-    """The service's life with wrapped ports."""
+    """The service's life with wrapped ports, and a lease that another replica can soon take."""
 
     trigger: Trigger
+
+    def __init__(self, service: Service[Any]) -> None:
+        super().__init__(service)
+        settings = service.settings
+        self._workers.remove(self.relay)
+        self.relay = Relay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace, lease_seconds=LEASE_SECONDS)
+        self._workers.append(self.relay)
 
     def new_mongo(self) -> Mongo:
         settings = self.service.settings
@@ -146,58 +156,59 @@ class Victim(Lifetime):
 
     def new_producer(self) -> Producer:
         settings = self.service.settings
-        return KillingProducer(KafkaProducer(settings.kafka, "shop"), self.trigger)
+        return KillingProducer(KafkaProducer(settings.kafka, f"shop-{settings.replica}"), self.trigger)
 
     def new_consumer(self) -> Consumer:
         settings = self.service.settings
-        return KillingConsumer(KafkaConsumer(settings.kafka, settings.namespace + "shop", settings.namespace + "shop-0", self.inbox.topics), self.trigger)
+        group = settings.namespace + "shop"
+        return KillingConsumer(KafkaConsumer(settings.kafka, group, f"{group}-{settings.replica}", self.inbox.topics), self.trigger)
 
 
 @asynccontextmanager
 async def alive(settings: ShopSettings, trigger: Trigger) -> AsyncGenerator[Victim]:
     Victim.trigger = trigger
-    app = create_app(
-        Service(name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,), handlers={"shop.events": {Heard: on_heard}}), lifetime=Victim
-    )
+    app = create_app(shop(settings), lifetime=Victim)
     async with app.router.lifespan_context(app):
         await app.state.life.prepared.wait()
         yield app.state.life
 
 
-async def main(told: dict[str, Any]) -> None:
-    settings = ShopSettings(**told["settings"])
-    async with alive(settings, Trigger(told["point"], told["nth"])) as life:
+class Load:
+    """Commands without end. What was answered is told to a file, which outlives us."""
 
-        async def command(owner: str) -> None:
-            run = Runner(life.engine, Cause(caller=system("load"), correlation_id=new_id()), seconds=20)
+    def __init__(self, life: Victim, owners: Sequence[str], answered: int) -> None:
+        self.life, self.owners, self.file = life, owners, answered
 
-            async def work(tx: Transaction) -> Jar:
-                if await tx.jars.seek(owner) is None:
-                    tx.jars.add(Jar(id=owner, owner_ref=owner, room="north", capacity=1_000_000))
-                return await fill_jar(owner, 1, tx)
+    async def run(self) -> None:
+        await asyncio.gather(*(self._loader() for _ in range(LOADERS)))
 
-            await run(work)
+    async def _loader(self) -> None:
+        for _ in itertools.count():
+            owner = random.choice(self.owners)  # noqa: S311 - whose command comes next
+            try:
+                jar = await self._command(owner)
+            except Busy:
+                continue  # what a killed process left open is let go by MongoDB after a few seconds
+            os.write(self.file, f"{owner} {jar.marbles}\n".encode())
+            self.life.trigger.answered(1)
+            await asyncio.sleep(PAUSE_SECONDS)
 
-        async def load(owner: str) -> None:
-            for _ in range(told["commands"]):
-                while True:  # as a client does: what a killed process left open is let go by MongoDB after a few seconds
-                    try:
-                        await command(owner)
-                    except Busy:
-                        continue
-                    break
+    async def _command(self, owner: str) -> Jar:
+        async def work(tx: Transaction) -> Jar:
+            if await tx.jars.seek(owner) is None:
+                tx.jars.add(Jar(id=owner, owner_ref=owner, room="north", capacity=1_000_000))
+            return await fill_jar(owner, 1, tx)
 
-        await asyncio.gather(*(load(owner) for owner in told["owners"]))
-        await eventually(partial(quiet, life), seconds=60)
-    sys.stdout.write("done\n")
-
-
-async def quiet(life: Lifetime) -> bool:
-    if await life.db.count("outbox", {"sent": False}):
-        return False
-    sent = await life.db.count("outbox", {"type": "shop.jar-filled.v1"})
-    return sum(len(note["texts"]) for note in await life.db.find("notes", {})) >= sent
+        return await Runner(self.life.engine, Cause(caller=system("load"), correlation_id=new_id()), seconds=2)(work)
 
 
-if __name__ == "__main__":
-    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+async def live(told: Mapping[str, Any]) -> None:
+    """One life, at most LIFE_SECONDS long: TimeoutError when its point was never passed so often."""
+    telemetry.configure("shop", "warning")
+    trigger = Trigger(told["point"], told["nth"], told["backlog"])
+    async with asyncio.timeout(LIFE_SECONDS), alive(ShopSettings(**told["settings"]), trigger) as life:
+        if trigger.point:
+            answered = os.open(Path(told["answered"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            await Load(life, told["owners"], answered).run()
+        else:
+            await asyncio.Event().wait()
