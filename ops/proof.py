@@ -19,13 +19,16 @@ _CHECKS = {
 }
 
 
-def test(*, quick: bool, containers: bool) -> int:
-    """Run the checks and the tests and tell of each; the exit status is 0 only when all went well. Ends with pytest's closing line."""
+def test(*, quick: bool, containers: bool, alone: Sequence[str]) -> int:
+    """Run the checks and the tests and tell of each; the exit status is 0 only when all went well. Ends with pytest's closing line.
+
+    `alone` names long tests (pytest's options of tests/conftest.py) that run by themselves, without the checks.
+    """
     began = time.monotonic()
     failed: list[str] = []
-    if not containers:
+    if not containers and not alone:
         failed = _check([name for name in _CHECKS if not (quick and name == "basedpyright")])
-    options = ["--containers"] if containers else [*_workers(), *(["--quick"] if quick else [])]
+    options = alone or (["--containers"] if containers else [*_workers(), *(["--quick"] if quick else [])])
     code, closing = _pytest(options, to_stderr=False)
     if code:
         failed.append("pytest")

@@ -1,6 +1,7 @@
 """Real servers for tests: one mongod and one Kafka per run, shared by all workers, started by the first test that asks for one."""
 
 import fcntl
+import json
 import os
 import shutil
 import sys
@@ -23,7 +24,9 @@ hypothesis.settings.load_profile("bina")
 
 _PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
 _LEADER = "BINA_TEST_LEADER"
-_OTHER_PROCESSES = {"crash", "deploy", "system"}  # their subject is processes of its own, with servers of their own
+_OTHER_PROCESSES = {"cluster", "crash", "deploy", "system"}  # their subject is processes of its own, with servers of their own
+_ALONE = {"--crash": "crash/test_kills.py", "--cluster": "cluster", "--soak": "crash/test_broker_away.py"}
+_CLUSTER = Path(__file__).parent / _ALONE["--cluster"]
 _CI_INSTALLS = {"promtool", "kustomize"}
 _START_SECONDS = 180.0
 
@@ -31,6 +34,9 @@ _START_SECONDS = 180.0
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--containers", action="store_true", help="run the wire tests, and MongoDB and Kafka as containers instead of the embedded ones")
     parser.addoption("--quick", action="store_true", help="run only what needs no server")
+    parser.addoption("--crash", type=int, metavar="N", help="run only the crash matrix, with N kills at each point")
+    parser.addoption("--cluster", action="store_true", help="run only the tests of clusters, which are left out otherwise")
+    parser.addoption("--soak", action="store_true", help="run only the tests of an absent broker, one of them for ten minutes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,13 +47,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """--quick keeps what asks for no server, --containers what asks for one inside this process."""
-    if config.getoption("--quick"):
+    """--quick keeps what asks for no server, --containers what asks for one inside this process; --crash, --cluster and --soak what they name."""
+    alone = [Path(__file__).parent / place for option, place in _ALONE.items() if config.getoption(option)]
+    if alone:
+        kept = [item for item in items if any(item.path.is_relative_to(place) for place in alone)]
+    elif config.getoption("--quick"):
         kept = [item for item in items if not _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
     elif config.getoption("--containers"):
         kept = [item for item in items if _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
     else:
-        return
+        kept = [item for item in items if not item.path.is_relative_to(_CLUSTER)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
@@ -60,6 +69,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(f"{', '.join(missing)} is missing, which .ci/run installs", pytrace=False)
         if missing:
             pytest.skip(f"needs {', '.join(missing)}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have measured (their property `figures`), one JSON document a line."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for name, figures in report.user_properties:
+            if name == "figures" and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {json.dumps(figures)}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
