@@ -101,6 +101,7 @@ class KafkaProducer:
     def __init__(self, bootstrap: str, client_id: str) -> None:
         options: dict[str, Any] = {"acks": "all", "enable_idempotence": True, "linger_ms": 1, "max_batch_size": 131_072, "request_timeout_ms": 10_000}
         self._producer: Any = AIOKafkaProducer(bootstrap_servers=bootstrap, client_id=client_id, **options)
+        self._spent = False  # the client itself would go on behind a failure, and wait without end once it is stopped
 
     async def start(self) -> None:
         """Connect; SendFailed when no broker answers."""
@@ -112,6 +113,7 @@ class KafkaProducer:
 
     async def stop(self) -> None:
         """Close."""
+        self._spent = True
         try:
             async with asyncio.timeout(5):
                 await self._producer.stop()
@@ -121,14 +123,18 @@ class KafkaProducer:
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
         """Send these records, a partition's one batch after the other: a broker that knows nothing of us yet would take a batch behind one that it has refused."""
         partitions: dict[int, list[int]] = {}
+        if self._spent:
+            return Sent([], SendFailed("spent"))
         try:
             numbers = sorted(await self._producer.partitions_for(topic))
         except KafkaError as error:
+            self._spent = True
             return Sent([], SendFailed(type(error).__name__))
         for place, (key, _, _) in enumerate(records):
             partitions.setdefault(numbers[_place(key, len(numbers))], []).append(place)
         sent = await asyncio.gather(*(self._in_order(topic, number, places, records) for number, places in partitions.items()))
         failures = sorted((one.failure for one in sent if one.failure), key=lambda failure: not isinstance(failure, RecordRefused))
+        self._spent = self._spent or bool(failures)
         return Sent([place for one in sent for place in one.acknowledged], failures[0] if failures else None)
 
     async def _in_order(self, topic: str, partition: int, places: list[int], records: Sequence[Outgoing]) -> Sent:

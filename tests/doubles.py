@@ -131,16 +131,20 @@ async def eventually(condition: Callable[[], Awaitable[Any]], *, seconds: float 
         await asyncio.sleep(0.02)
 
 
+LARGEST = 1024 * 1024  # what a broker takes as it comes, a few bytes less
+
+
 @dataclass(slots=True)
 class FakeKafka:
     """A broker in memory: topics with partitions, idempotent appends, groups with one member a partition. Faults are set on it by tests."""
 
     partitions: int = 3
     logs: dict[Partition, list[Record]] = field(default_factory=dict)
+    ends: dict[Partition, int] = field(default_factory=dict)
     committed: dict[tuple[str, Partition], int] = field(default_factory=dict)
     members: list[FakeConsumer] = field(default_factory=list)
     away: bool = False
-    refuses: Callable[[bytes], bool] = lambda _: False
+    refuses: Callable[[bytes], bool] = lambda value: len(value) > LARGEST
     fails: Callable[[bytes], bool] = lambda _: False
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -152,10 +156,21 @@ class FakeKafka:
         """Add a record; its offset."""
         where = self.partition(topic, key or b"")
         log = self.logs.setdefault(where, [])
-        log.append(Record(topic, where.number, len(log), key, value, tuple(headers), 0))
+        offset = self.ends.get(where, 0)
+        self.ends[where] = offset + 1
+        log.append(Record(topic, where.number, offset, key, value, tuple(headers), 0))
         async with self.changed:
             self.changed.notify_all()
-        return len(log) - 1
+        return offset
+
+    def forget(self, partition: Partition, before: int) -> None:
+        """Delete the records before this offset, as retention does."""
+        self.logs[partition] = [record for record in self.logs[partition] if record.offset >= before]
+
+    def beginning(self, partition: Partition) -> int:
+        """The offset of the oldest record that is left."""
+        log = self.logs.get(partition)
+        return log[0].offset if log else self.ends.get(partition, 0)
 
     def records(self, topic: str) -> list[Record]:
         """All records of a topic, partition by partition."""
@@ -250,7 +265,7 @@ class FakeConsumer:
             await self._revoked(set(self._at))
         self._at = {}
         if partitions and self._assigned:
-            self._at = {where: offset or 0 for where, offset in (await self._assigned(partitions)).items()}
+            self._at = {where: self._broker.beginning(where) if offset is None else offset for where, offset in (await self._assigned(partitions)).items()}
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         """What has come since, at most `max_records`."""
@@ -266,7 +281,9 @@ class FakeConsumer:
     def _fetch(self, max_records: int) -> dict[Partition, list[Record]]:
         found: dict[Partition, list[Record]] = {}
         for where, at in self._at.items():
-            if not self._broker.away and max_records > 0 and (records := self._broker.logs.get(where, [])[at : at + max_records]):
+            begins, ends = self._broker.beginning(where), self._broker.ends.get(where, 0)
+            first = at - begins if begins <= at <= ends else 0  # a position where nothing is begins anew
+            if not self._broker.away and max_records > 0 and (records := self._broker.logs.get(where, [])[first : first + max_records]):
                 found[where] = records
                 self._at[where] = records[-1].offset + 1
                 max_records -= len(records)
@@ -279,13 +296,12 @@ class FakeConsumer:
 
     async def beginning(self, partition: Partition) -> int:
         """The oldest offset."""
-        log = self._broker.logs.get(partition, [])
-        return log[0].offset if log else 0
+        return self._broker.beginning(partition)
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Tell the broker."""
-        self._broker.committed.update({(self.group, where): offset for where, offset in positions.items()})
+        self._broker.committed.update({(self.group, where): offset for where, offset in positions.items() if where in self._at})
 
     def ends(self) -> dict[Partition, int]:
         """Where each assigned partition ends."""
-        return {where: log[-1].offset + 1 for where in self._at if (log := self._broker.logs.get(where))}
+        return {where: self._broker.ends.get(where, 0) for where in self._at}
