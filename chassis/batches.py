@@ -18,7 +18,7 @@ from chassis.ids import new_id, utc_now
 from chassis.inbox import EARLY_JOB, Arrival, Counted, Inbox, Round, Tx, reason_of
 from chassis.mongo import TransactionConflict
 from chassis.runner import Engine, Runner
-from chassis.unit_of_work import AgainWithout, Cause
+from chassis.unit_of_work import AgainWithout, Cause, Transaction
 
 MAX_EVENTS, MAX_WRITES, MAX_BYTES, MAX_SECONDS, GROW_AFTER = 500, 5_000, 4 * 1024 * 1024, 1.0, 10
 log = telemetry.log(__name__)
@@ -149,9 +149,7 @@ class Overdue(Batches[Tx]):
         db = run.engine.db
         rows = await db.find("early", {"order": {"$gt": self._after}}, sort=[("order", 1)], limit=self.page)
         self._after = rows[-1]["order"] if len(rows) == self.page else ""
-        subjects = list({row["waits_for"] for row in rows})
-        homes = ["aliases", *(store.collection for store in run.engine.transaction.stores() if store.awaited)] if subjects else []
-        there = {found["_id"] for home in homes for found in await db.find(home, {"_id": {"$in": subjects}}, fields={"_id": 1})}
+        there = await known_by_now(db, run.engine.transaction, {row["waits_for"] for row in rows})
         first: dict[str, mongo.Document] = {}
         for row in rows:
             if row["waits_for"] in there:
@@ -175,4 +173,10 @@ class Overdue(Batches[Tx]):
         self._progress = self._progress or bool(counted.applied or counted.parked)
 
 
-__all__ = ["EARLY_JOB", "Batches", "NotOurs", "Overdue"]
+async def known_by_now(db: mongo.Mongo, transaction: type[Transaction], subjects: set[str], session: mongo.Session = None) -> set[str]:
+    """Which of the subjects that early facts wait for are here, themselves or as merged into another."""
+    homes = ["aliases", *(store.collection for store in transaction.stores() if store.awaited)] if subjects else []
+    return {found["_id"] for home in homes for found in await db.find(home, {"_id": {"$in": list(subjects)}}, fields={"_id": 1}, session=session)}
+
+
+__all__ = ["EARLY_JOB", "Batches", "NotOurs", "Overdue", "known_by_now"]

@@ -43,6 +43,8 @@ BATCHES_AGAIN = Counter("bina_consumer_batches_again_total", "Batches that ran a
 CONSUMER_PROGRESS = Gauge("bina_consumer_progress_timestamp_seconds", "When the consumer loop last came round")
 JOB_RUNS = Counter("bina_job_runs_total", "Runs of leased jobs", ["job", "result"])
 AUDIT_UNSEALED_AGE = Gauge("bina_audit_unsealed_age_seconds", "Age of the oldest audit row not yet in a block")
+INVARIANT_BROKEN = Gauge("bina_invariant_broken", "Findings of an invariant at its last look, 0 = it holds", ["invariant"])
+INVARIANTS_CHECKED = Gauge("bina_invariants_checked_timestamp_seconds", "When this replica last looked at the invariants")
 
 _ODD = frozenset("13579bdf")  # the last bit of a traceparent: sampled
 tracer = trace.get_tracer("bina")
