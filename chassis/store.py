@@ -89,7 +89,7 @@ class Store(Generic[A]):
             if taken := OWN_FIELDS & fields:
                 message = f"{cls.kind.__name__}: {', '.join(sorted(taken))} is a name of the chassis' own in every document"
                 raise TypeError(message)
-            cls._adapter, cls._names = TypeAdapter(cls.kind), tuple(name for name in fields if name != "version")
+            cls._adapter, cls._names = TypeAdapter(cls.kind), tuple(sorted(fields - {"version"}))
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
@@ -204,9 +204,14 @@ class Store(Generic[A]):
         """The changed fields for the audit row: old and new value, but only the names of secret ones."""
         if before is None:
             return {"version": after.version}
-        changed = [(name, old, new) for name in self._names if (old := getattr(before, name)) != (new := getattr(after, name))]
-        values = {name: [_plain(old), _plain(new)] for name, old, new in changed if name not in self.secret}
-        return {"version": after.version, "changed": sorted(name for name, _, _ in changed), "values": values}
+        changed: list[str] = []
+        values: Document = {}
+        for name in self._names:
+            if (old := getattr(before, name)) != (new := getattr(after, name)):
+                changed.append(name)
+                if name not in self.secret:
+                    values[name] = [_plain(old), _plain(new)]
+        return {"version": after.version, "changed": changed, "values": values}
 
     # Scope
 

@@ -25,6 +25,7 @@ TRANSACTION_RETRIES = Counter("bina_transaction_retries_total", "Transactions th
 EVENTS_SENT = Counter("bina_outbox_sent_total", "Outbox rows acknowledged by Kafka")
 OUTBOX_UNSENT = Gauge("bina_outbox_unsent_rows", "Outbox rows that wait to be sent")
 OUTBOX_AGE = Gauge("bina_outbox_age_seconds", "Age of the oldest outbox row that waits")
+OUTBOX_STOPPED = Gauge("bina_outbox_stopped_keys", "Keys of which the broker refused a row, so that nothing of them is sent")
 RELAY_FAILURES = Counter("bina_relay_failures_total", "Sends that failed, after which the producer was made anew")
 RELAY_LEADER = Gauge("bina_relay_leader", "1 while this replica sends the outbox")
 EVENTS_APPLIED = Counter("bina_events_applied_total", "Events that took effect", ["type"])
@@ -118,15 +119,14 @@ def trace_to(service: str, ratio: float, exporter: SpanExporter | None) -> None:
 @contextmanager
 def span(name: str, *, of: str | None = None, kind: trace.SpanKind = trace.SpanKind.INTERNAL, **attributes: str | int) -> Generator[trace.Span]:
     """A span within the one we are in, or of the trace that the traceparent `of` names. What an exception says stays out of it: it may be about a person."""
-    here = trace.get_current_span().get_span_context()
-    parent, links = (None, None) if of is None else (context_of(of), [trace.Link(here)] if here.is_valid else None)
-    with tracer.start_as_current_span(name, parent, kind, attributes, links, record_exception=False, set_status_on_exception=False) as made:
+    parent = None if of is None else context_of(of)
+    with tracer.start_as_current_span(name, parent, kind, attributes, record_exception=False, set_status_on_exception=False) as made:
         yield made
 
 
 def is_sampled(traceparent: str) -> bool:
     """Whether somebody wants to see the trace that this traceparent names."""
-    return traceparent[-1:] in _ODD
+    return traceparent[-1:] in _ODD and traceparent[3:35].strip("0") != ""
 
 
 def current_traceparent() -> str:

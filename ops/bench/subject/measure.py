@@ -23,6 +23,7 @@ from chassis.events import event_id
 from chassis.ids import utc_now
 from chassis.lifetime import Lifetime
 from chassis.mongo import Document, Lease
+from chassis.serve import settle
 from ops.bench.subject.progress import CompletionRecorded
 from ops.bench.subject.service import KEYS, ReadingSettings, command, reading_service
 
@@ -161,6 +162,7 @@ async def main(arguments: argparse.Namespace) -> dict[str, float]:
     telemetry.trace_to("certification", settings.trace_ratio, Discarding())
     if arguments.archive:
         await archived(settings, arguments.archive)
+    settle()
     figures = {"events_per_s": await consumed(settings, arguments.events)}
     if arguments.relay:
         figures["rows_per_s"] = await relayed(settings)

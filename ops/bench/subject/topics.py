@@ -31,7 +31,8 @@ async def fill(kafka: str, namespace: str, events: int, *, partitions: int = PAR
                 parked += is_bad or key in spoilt  # what follows a bad event of its key waits behind it
                 if is_bad:
                     spoilt.add(key)
-                sending.append(_spoilt(number // BAD_EVERY, key, body, headers) if is_bad else (key, body, headers))
+                traced = [(name, _traceparent(number) if name == "traceparent" else value) for name, value in headers]
+                sending.append(_spoilt(number // BAD_EVERY, key, body, traced) if is_bad else (key, body, traced))
             await _sent(producer, namespace + TOPICS[0], sending)
     finally:
         await producer.stop()
@@ -41,6 +42,11 @@ async def fill(kafka: str, namespace: str, events: int, *, partitions: int = PAR
 async def _sent(producer: KafkaProducer, topic: str, sending: Iterable[Sent]) -> None:
     if failure := (await producer.send_all(topic, list(sending))).failure:
         raise failure
+
+
+def _traceparent(number: int) -> bytes:
+    """A trace of its own for every event, one in ten sampled."""
+    return b"00-%032x-%016x-%02x" % (number + 1, number + 1, number % 10 == 0)
 
 
 def _spoilt(kind: int, key: bytes, body: bytes, headers: list[tuple[str, bytes]]) -> Sent:
