@@ -42,6 +42,7 @@ class EventConsumer(Batches[Tx]):
         self.service, self._new_consumer = service, consumer
         self._positions: dict[Partition, _Position] = {}
         self._looked = self._idle_at = 0.0
+        self._cut: set[Partition] = set()
         self.joined = asyncio.Event()
 
     def stop(self) -> None:
@@ -176,14 +177,19 @@ class EventConsumer(Batches[Tx]):
         now = asyncio.get_running_loop().time()
         if now - self._looked < LOOK_SECONDS:
             return
-        self._looked = now
+        self._looked, cut = now, set[Partition]()
         for partition, end in consumer.ends().items():
             if position := self._positions.get(partition):
+                cut |= {partition} if position.next > end else set()
                 behind = max(0, end - max(0, position.next))
                 telemetry.CONSUMER_LAG.labels(partition.topic, str(partition.number)).set(behind)
                 position.behind_since = (position.behind_since or now) if behind else 0.0
                 if behind and self._idle_at > position.behind_since and now - position.behind_since > STALL_SECONDS:
                     raise _Stalled
+        telemetry.INVARIANT_BROKEN.labels("positions_lie_in_their_topics").set(len(cut))
+        for partition in cut - self._cut:  # what comes now looks as if it had been read before, until the topic is as long again
+            log.error("topic_was_cut", topic=partition.topic, partition=partition.number, position=self._positions[partition].next)
+        self._cut = cut
         await waiting(self.engine.db)
         if moved := {partition: position for partition, position in self._positions.items() if position.next > position.told}:
             await consumer.commit({partition: position.next for partition, position in moved.items()})

@@ -126,7 +126,7 @@ class Relay:
         """What the gauges show, and which keys an operator has stopped or let go."""
         self._stopped = [row["key"] for row in await self.db.find("parked", {"kind": STOPPED})]
         state = await unsent(self.db)
-        _show(leads=True, rows=state["unsent"], seconds=state["oldest_seconds"])
+        _show(leads=True, rows=state["unsent"], seconds=state["oldest_seconds"], stopped=len(self._stopped))
 
     async def _watch(self) -> None:
         """Wake the relay at every insert into the outbox, by whichever replica. A lost stream costs a sweep, nothing else."""
@@ -160,10 +160,11 @@ def record(row: Document, service: str) -> Outgoing:
     return row["key"].encode(), row["body"].encode(), Envelope.archived(row, service).headers()
 
 
-def _show(*, leads: bool, rows: float = 0, seconds: float = 0) -> None:
+def _show(*, leads: bool, rows: float = 0, seconds: float = 0, stopped: int = 0) -> None:
     telemetry.RELAY_LEADER.set(leads)
     telemetry.OUTBOX_UNSENT.set(rows)
     telemetry.OUTBOX_AGE.set(seconds)
+    telemetry.OUTBOX_STOPPED.set(stopped)
 
 
 async def _first_of(waiting: Awaitable[object], seconds: float) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chassis import parked, replay
+from chassis import parked, replay, telemetry
 from chassis.desk import segment
 from chassis.events import Inbound, Reference
 from chassis.ids import new_id, utc_now
@@ -371,10 +371,17 @@ async def test_a_key_that_the_broker_refused_is_shown_as_parked_and_a_retry_send
     assert (shown["kind"], letter["type"], letter["body"]["owner_ref"], letter["body"]["marbles"]) == ("outbox", "shop.jar-filled.v1", owner, 2)
     assert shown["what"] == letter["what"] == "Kafka menolak peristiwa ini, biasanya karena terlalu besar."
     assert (await shop.get("/outbox"))["stopped_keys"] == 1
+    await eventually(lambda: stopped_keys(1))
     version = f'"{shown["version"]}"'
     await shop.post(f"/parked/{sequence}/discard", {"letter": letter["id"], "reason": "x"}, if_match=version, expect=404)
     assert (await shop.post(f"/parked/{sequence}/retry", if_match=version))["count"] == 0
     await shop.heard(owner, "2")
+    await eventually(lambda: stopped_keys(0))
+
+
+async def stopped_keys(wanted: int) -> bool:
+    """Whether the gauge says so."""
+    return [sample.value for metric in telemetry.OUTBOX_STOPPED.collect() for sample in metric.samples] == [wanted]
 
 
 @pytest.mark.parametrize(
