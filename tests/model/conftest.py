@@ -1,0 +1,5 @@
+"""More examples for who has time: `pytest tests/model --hypothesis-profile=long`."""
+
+import hypothesis
+
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("bina"))
