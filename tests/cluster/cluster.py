@@ -1,0 +1,246 @@
+"""Three mongods in one replica set and three Kafka brokers, each of which can be killed and started again. Not here: what runs on them.
+
+A broker has two doors: the direct one, and one whose advertised address is a port of `proxies`, so that whoever comes in through a proxy stays behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import subprocess
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from chassis.kafka import KafkaUnavailable, Record, ensure_topic
+from chassis.mongo import Mongo, MongoError
+from ops import broker, children, machine, mongod
+from ops.mongo_setup import ADMINISTRATOR, REPLICA_SET, administering
+from tests.doubles import eventually
+
+MEMBERS = 3
+HEAP_MEBIBYTES = 160
+START_SECONDS = 120.0
+HERE = machine.LOOPBACK
+_COPIES = """\
+default.replication.factor=3
+min.insync.replicas=2
+offsets.topic.replication.factor=3
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+share.coordinator.state.topic.replication.factor=3
+share.coordinator.state.topic.min.isr=2
+metadata.max.idle.interval.ms=500
+broker.session.timeout.ms=6000
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+"""
+
+
+@dataclass(slots=True)
+class Cluster:
+    """The servers of a session."""
+
+    place: Path
+    password: str = field(default_factory=lambda: secrets.token_hex(16))
+    mongo_ports: list[int] = field(default_factory=lambda: machine.free_ports(MEMBERS))
+    broker_ports: list[list[int]] = field(default_factory=lambda: [machine.free_ports(4) for _ in range(MEMBERS)])  # direct, proxied, proxy, controller
+    mongods: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    brokers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def mongo_url(self) -> str:
+        """The administrator's URL of the set."""
+        return self._url(",".join(f"{HERE}:{port}" for port in self.mongo_ports), f"replicaSet={REPLICA_SET}")
+
+    @property
+    def kafka(self) -> str:
+        """The direct doors."""
+        return ",".join(f"{HERE}:{ports[0]}" for ports in self.broker_ports)
+
+    @property
+    def kafka_behind_proxies(self) -> str:
+        """The doors behind the proxies of `proxies`."""
+        return ",".join(f"{HERE}:{ports[2]}" for ports in self.broker_ports)
+
+    @property
+    def proxies(self) -> dict[int, int]:
+        """Where a proxy of each broker has to listen, and where it has to lead."""
+        return {ports[2]: ports[1] for ports in self.broker_ports}
+
+    def direct_mongo_url(self, port: int) -> str:
+        """The administrator's URL of one member, or of the proxy before it: no other member is looked for."""
+        return self._url(f"{HERE}:{port}", "directConnection=true")
+
+    def _url(self, hosts: str, option: str) -> str:
+        return f"mongodb://{ADMINISTRATOR}:{self.password}@{hosts}/?{option}&authSource=admin"
+
+    # Starting and killing
+
+    async def start(self) -> None:
+        """Start all; returns when a majority write is taken and every broker is in."""
+        for at in range(MEMBERS):
+            self.mongods.append(self._mongod(at))
+        for started in await asyncio.gather(*(self._broker(at) for at in range(MEMBERS))):
+            self.brokers.append(started)
+        async with asyncio.timeout(START_SECONDS):
+            await self._initiate()
+            await eventually(self._takes_topics, seconds=START_SECONDS)
+            await self.in_sync(broker.READINESS)
+
+    def end(self) -> None:
+        """End all at once: nobody needs what they hold."""
+        for process in (*self.mongods, *self.brokers):
+            process.kill()
+        for process in (*self.mongods, *self.brokers):
+            process.wait()
+
+    async def kill_mongod(self, at: int) -> None:
+        """SIGKILL to one member."""
+        await _killed(self.mongods[at])
+
+    async def kill_broker(self, at: int, topic: str) -> None:
+        """SIGKILL to one broker; returns when the others have noticed, so that none of them waits for its copies of the topic any more."""
+        await _killed(self.brokers[at])
+
+        async def noticed() -> bool:
+            return bool(copies := await self._copies(topic)) and all(at + 1 not in one for one in copies)
+
+        await eventually(noticed, seconds=START_SECONDS)
+
+    async def restart_mongod(self, at: int) -> None:
+        """Start a killed member; returns when it is a secondary again."""
+        self.mongods[at] = self._mongod(at)
+        await eventually(self._whole, seconds=START_SECONDS)
+
+    async def restart_broker(self, at: int, topic: str) -> None:
+        """Start a killed broker; returns when it is in sync with the topic again."""
+        self.brokers[at] = await self._broker(at)
+        await self.in_sync(topic)
+
+    def _mongod(self, at: int) -> subprocess.Popen[bytes]:
+        return mongod.launch(self.place / f"mongod-{at}", self.mongo_ports[at], mongod.key_file(self.place), self.place / f"mongod-{at}.log")
+
+    async def _broker(self, at: int) -> subprocess.Popen[bytes]:
+        direct, proxied, proxy, controller = self.broker_ports[at]
+        voters = ",".join(f"{other + 1}@{HERE}:{ports[3]}" for other, ports in enumerate(self.broker_ports))
+        places = (
+            f"node.id={at + 1}\ncontroller.quorum.voters={voters}\n"
+            f"listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxied},CONTROLLER://{HERE}:{controller}\n"
+            f"advertised.listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxy}\n"
+        )
+        return await broker.launch(self.place / f"broker-{at}", _COPIES + places, self.place / f"broker-{at}.log", heap_mebibytes=HEAP_MEBIBYTES)
+
+    # Asking
+
+    def told(self) -> str:
+        """The last lines of every log."""
+        return "\n".join(f"{log.name}: {children.tail(log)}" for log in sorted(self.place.glob("*.log")))
+
+    async def primary(self) -> int:
+        """The member that is primary, waited for."""
+
+        async def found() -> list[int]:
+            states = await self._states()
+            alive = [at for at, process in enumerate(self.mongods) if process.poll() is None]  # of a dead one the others say for a while what it was
+            return [at for at in alive if states.get(f"{HERE}:{self.mongo_ports[at]}") == "PRIMARY"]
+
+        return (await eventually(found, seconds=START_SECONDS))[0]
+
+    async def in_sync(self, topic: str) -> None:
+        """Return when every partition of the topic has all its copies in sync."""
+
+        async def whole() -> bool:
+            return bool(copies := await self._copies(topic)) and all(len(one) == MEMBERS for one in copies)
+
+        await eventually(whole, seconds=START_SECONDS)
+
+    async def records(self, topic: str) -> list[Record]:
+        """All records of the topic, partition by partition in order."""
+        consumer: Any = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(topic, number) for number in range(len(await self._copies(topic)))]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+            found: list[Record] = []
+            while any([await consumer.position(one) < end for one, end in ends.items()]):
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    found += [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
+        finally:
+            await consumer.stop()
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+
+    async def _copies(self, topic: str) -> list[list[int]]:
+        """The brokers (by node id) in sync with each partition."""
+        described: list[dict[str, Any]] = await self._asked(lambda admin: admin.describe_topics([topic])) or []
+        return [partition["isr"] for one in described for partition in sorted(one["partitions"], key=itemgetter("partition"))]
+
+    async def _asked(self, question: Callable[[Any], Awaitable[Any]]) -> Any:
+        """What the brokers answer an administrator; None when none does."""
+        admin: Any = AIOKafkaAdminClient(bootstrap_servers=self.kafka, request_timeout_ms=5_000)
+        try:
+            await admin.start()
+            return await question(admin)
+        except KafkaUnavailable:
+            return None
+        finally:
+            await admin.close()
+
+    async def _takes_topics(self) -> bool:
+        try:
+            await ensure_topic(self.kafka, broker.READINESS, partitions=MEMBERS)
+        except KafkaUnavailable:
+            return False
+        return True
+
+    async def _initiate(self) -> None:
+        """Make the set and its administrator, over MongoDB's localhost exception."""
+        members = [{"_id": at, "host": f"{HERE}:{port}"} for at, port in enumerate(self.mongo_ports)]
+        direct = f"mongodb://{HERE}:{self.mongo_ports[0]}/?directConnection=true"
+        async with administering(direct) as nobody:
+            await nobody.client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+            await eventually(partial(_is_primary, nobody), seconds=START_SECONDS)  # whoever is told to make the set asks for the first vote
+            await nobody.client.admin.command("createUser", ADMINISTRATOR, pwd=self.password, roles=["root"], writeConcern={"w": "majority"})
+        await eventually(self._whole, seconds=START_SECONDS)
+
+    async def _whole(self) -> bool:
+        return sorted((await self._states()).values()) == ["PRIMARY", "SECONDARY", "SECONDARY"]
+
+    async def _states(self) -> dict[str, str]:
+        for port in (port for port, process in zip(self.mongo_ports, self.mongods, strict=True) if process.poll() is None):
+            with suppress(MongoError):
+                async with administering(self.direct_mongo_url(port)) as member, asyncio.timeout(10):
+                    return {one["name"]: one["stateStr"] for one in (await member.client.admin.command("replSetGetStatus"))["members"]}
+        return {}
+
+
+async def _is_primary(member: Mongo) -> bool:
+    return (await member.client.admin.command("hello"))["isWritablePrimary"]
+
+
+async def _killed(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    await asyncio.to_thread(process.wait)
+
+
+@asynccontextmanager
+async def running(place: Path) -> AsyncGenerator[Cluster]:
+    """A cluster that lives as long as the block; when it does not start, the last lines of its logs are told."""
+    cluster = Cluster(place)
+    try:
+        try:
+            await cluster.start()
+        except (TimeoutError, AssertionError, MongoError) as error:
+            raise AssertionError(f"the cluster did not start\n{cluster.told()}") from error
+        yield cluster
+    finally:
+        cluster.end()

@@ -1,0 +1,75 @@
+"""Clients of the shop: commands without pause on some keys, each repeated under its Idempotency-Key until it is answered. Not here: whom they ask, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Self
+
+import httpx2
+
+from chassis.auth import Caller, Signer
+from chassis.ids import new_id
+
+PAUSE_SECONDS = 0.1  # of a lane, between two commands
+AGAIN_SECONDS = 0.25  # before a refused try is repeated
+TRY_SECONDS = 5.0  # then another replica is asked
+PATH = "/v1/owners/{owner}/marbles"
+CALLER = Caller(subject="load", role="load", permissions=frozenset({f"POST {PATH}"}), claims={"facility": frozenset({"*"})})
+
+
+class Load:
+    """Lanes of clients, each with one command at a time; two lanes ask different replicas about one owner."""
+
+    def __init__(self, ports: Sequence[int], signer: Signer, owners: Sequence[str]) -> None:
+        self.answered: Counter[str] = Counter()
+        self.tries: Counter[str] = Counter()
+        self.longest_gap = self.longest_wait = 0.0
+        self._ports, self._signer, self._owners = list(ports), signer, owners
+        self._ending = asyncio.Event()
+        self._http = httpx2.AsyncClient(timeout=TRY_SECONDS)
+        self._last = 0.0
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncGenerator[Self]:
+        """Commands go on as long as the block, and until each is answered; an answer that nobody should get ends the block."""
+        self._last = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for owner in self._owners:
+                    for port in self._ports:
+                        lanes.create_task(self._lane(owner, port))
+                yield self
+                self._ending.set()
+        finally:
+            await self._http.aclose()
+
+    async def _lane(self, owner: str, port: int) -> None:
+        while not self._ending.is_set():
+            port = await self._command(owner, port)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _command(self, owner: str, port: int) -> int:
+        """Ask until it is answered; the port that answered. Whatever is neither 200 nor a reason to ask again fails the test."""
+        loop, key = asyncio.get_running_loop(), new_id()
+        began = loop.time()
+        while True:
+            headers = {"authorization": f"Bearer {self._signer.for_caller('shop', CALLER)}", "idempotency-key": key}
+            try:
+                answer = await self._http.post(f"http://127.0.0.1:{port}{PATH.format(owner=owner)}", headers=headers)
+            except httpx2.TransportError as error:
+                self.tries[type(error).__name__] += 1
+                port = self._ports[(self._ports.index(port) + 1) % len(self._ports)]
+            else:
+                self.tries[str(answer.status_code)] += 1
+                if answer.status_code == 200:
+                    break
+                assert answer.status_code == 503, answer.text
+            await asyncio.sleep(AGAIN_SECONDS)
+        now = loop.time()
+        self.answered[owner] += 1
+        self.longest_wait = max(self.longest_wait, now - began)
+        self.longest_gap, self._last = max(self.longest_gap, now - self._last), now
+        return port

@@ -1,0 +1,161 @@
+"""A process under load: the shop, which takes commands and publishes, or the reader, which applies what the shop tells. Not here: who starts and hurts it.
+
+`python -m tests.cluster.member shop|reader` is a service as it is served, settings from the environment. The file in MEMBER_TRAP, once it is there, holds
+"<point> <kill|stop>": the process does that to itself (SIGKILL, SIGSTOP) the next time it passes the point. No product module knows the points.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+
+from chassis.events import Inbound, Reference
+from chassis.kafka import Assigned, Consumer, Outgoing, Partition, Producer, Record, Revoked, Sent
+from chassis.lifetime import Lifetime
+from chassis.mongo import Document, Mongo, Session, Write
+from chassis.serve import serve
+from chassis.settings import Settings
+from chassis.web import Service, create_app
+from tests.chassis.shop import Jar, JarBody, JarFilled, Note, Run, ShopSettings, Transaction, fill_jar
+
+TRAP = "MEMBER_TRAP"
+ROOM = 1_000_000
+_PR_SET_PDEATHSIG = 1
+_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+def passed(point: str) -> None:
+    """Do to this process what the trap says, if it is laid at this point."""
+    with suppress(FileNotFoundError):
+        trap = Path(os.environ[TRAP])
+        where, what = trap.read_text(encoding="utf-8").split()
+        if where == point:
+            trap.unlink()
+            os.kill(os.getpid(), _SIGNALS[what])
+
+
+class TrappedMongo(Mongo):
+    """The database, with a point between a batch's last write, its positions, and the commit."""
+
+    async def bulk(self, collection: str, writes: Iterable[Write | Document], *, session: Session = None) -> None:
+        await super().bulk(collection, writes, session=session)
+        if collection == "offsets":
+            passed("position")
+
+
+class TrappedProducer:
+    """A producer with points between two halves of a send, and while the second is on its way."""
+
+    def __init__(self, inner: Producer) -> None:
+        self.start, self.stop, self._send = inner.start, inner.stop, inner.send_all
+
+    async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
+        middle = len(records) // 2
+        first = await self._send(topic, records[:middle])
+        if first.failure:
+            return first
+        if first.acknowledged:
+            passed("send")
+        on_its_way = asyncio.create_task(self._send(topic, records[middle:]))
+        await asyncio.sleep(0.001)  # the second half is handed over, its acknowledgement has not come
+        passed("acknowledgement")
+        second = await on_its_way
+        return Sent([*first.acknowledged, *(middle + place for place in second.acknowledged)], second.failure)
+
+
+class TrappedConsumer:
+    """A consumer with points after a poll and on both sides of a rebalance."""
+
+    def __init__(self, inner: Consumer) -> None:
+        self.inner = inner
+        self.stop, self.seek, self.beginning, self.ends, self.commit = inner.stop, inner.seek, inner.beginning, inner.ends, inner.commit
+
+    async def start(self, assigned: Assigned, revoked: Revoked) -> None:
+        async def trapped_assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
+            positions = await assigned(partitions)
+            passed("assigned")
+            return positions
+
+        async def trapped_revoked(partitions: set[Partition]) -> None:
+            await revoked(partitions)
+            passed("revoked")
+
+        await self.inner.start(trapped_assigned, trapped_revoked)
+
+    async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
+        found = await self.inner.poll(max_records, timeout_seconds)
+        if found:
+            passed("poll")
+        return found
+
+
+class Member(Lifetime):
+    """The service's life with trapped ports."""
+
+    def new_mongo(self) -> Mongo:
+        settings = self.service.settings
+        return TrappedMongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver, app=self.service.name)
+
+    def new_producer(self) -> Producer:
+        return TrappedProducer(super().new_producer())
+
+    def new_consumer(self) -> Consumer:
+        return TrappedConsumer(super().new_consumer())
+
+
+class ReaderSettings(Settings, prefix="READER_"):
+    """Nothing of its own."""
+
+
+class Heard(Inbound, type="shop.jar-filled.v1"):
+    owner_ref: Reference
+
+
+async def on_heard(event: Heard, tx: Transaction) -> None:
+    """Adds to what stands there, so that a second effect of one event shows, and so does its place."""
+    text = f"{event.meta.sequence}"
+    note = await tx.notes.seek(event.owner_ref)
+    if note is None:
+        tx.notes.add(Note(id=event.owner_ref, owner_ref=event.owner_ref, texts=(text,)))
+    else:
+        tx.notes.save(note, replace(note, texts=(*note.texts, text)))
+
+
+router = APIRouter()
+
+
+@router.post("/v1/owners/{owner}/marbles")
+async def post_marble(owner: str, run: Run) -> JarBody:
+    """One marble into the owner's jar: one transaction with one event."""
+
+    async def work(tx: Transaction) -> Jar:
+        if await tx.jars.seek(owner) is None:
+            tx.jars.add(Jar(id=owner, owner_ref=owner, room="north", capacity=ROOM))
+        return await fill_jar(owner, 1, tx)
+
+    return JarBody.of(await run(work, contended=[f"jars/{owner}"]))
+
+
+def _shop(settings: ShopSettings) -> FastAPI:
+    return create_app(Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,)), lifetime=Member)
+
+
+def _reader(settings: ReaderSettings) -> FastAPI:
+    return create_app(Service(name="reader", settings=settings, transaction=Transaction, routers=(), handlers={"shop.events": {Heard: on_heard}}), lifetime=Member)
+
+
+SERVED = {"shop": partial(serve, _shop, ShopSettings), "reader": partial(serve, _reader, ReaderSettings)}
+
+if __name__ == "__main__":
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # who is frozen when the test dies must die too
+    SERVED[sys.argv[1]]()

@@ -1,0 +1,69 @@
+"""SIGKILL to servers and processes of a cluster under load: commands go on while a majority lives, and the end state is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cluster.cluster import MEMBERS
+from tests.cluster.stage import REPLICAS, Stage
+
+# a driver lets go of the socket of a connection that a dying server has cut off
+pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
+Record = Callable[[str, Any], None]
+
+
+async def test_a_killed_primary_loses_nothing_and_commands_go_on_with_the_next_one(stage: Stage, record_property: Record) -> None:
+    async with stage.load() as load:
+        for _ in range(2):
+            await stage.caught_up()
+            killed = await stage.cluster.primary()
+            await stage.cluster.kill_mongod(killed)
+            assert await stage.cluster.primary() != killed
+            await stage.caught_up()
+            await stage.cluster.restart_mongod(killed)
+            await stage.caught_up()
+    record_property("figures", await stage.exactly(load))
+
+
+async def test_each_broker_killed_in_turn_stops_no_command_and_loses_no_event(stage: Stage, record_property: Record) -> None:
+    async with stage.load() as load:
+        await stage.caught_up()
+        for at in range(MEMBERS):
+            await stage.cluster.kill_broker(at, stage.topic)
+            await stage.caught_up()
+            await stage.cluster.restart_broker(at, stage.topic)
+            await stage.caught_up()
+    record_property("figures", await stage.exactly(load))
+
+
+async def test_when_the_holder_of_the_relays_lease_is_killed_the_other_replica_publishes_on(stage: Stage, record_property: Record) -> None:
+    async with stage.load() as load:
+        for _ in range(2):
+            await stage.caught_up()
+            killed = await stage.leader()
+            killed.kill()
+            await stage.caught_up()
+            assert await stage.leader() is not killed
+            killed.start()
+            await killed.ready()
+    record_property("figures", await stage.exactly(load))
+
+
+@pytest.mark.parametrize("point", ["revoked", "assigned"])
+async def test_a_consumer_killed_in_the_middle_of_a_rebalance_leaves_no_gap_and_no_second_effect(stage: Stage, point: str, record_property: Record) -> None:
+    killed, joining = stage.readers[0], stage.process("reader", REPLICAS)
+    stage.also.append(joining)
+    async with stage.load() as load:
+        await stage.caught_up()
+        killed.lay(point, "kill")
+        joining.start()
+        await killed.dead()
+        await stage.caught_up()
+        killed.start()
+        await killed.ready()
+        await joining.ready()
+        await stage.caught_up()
+    record_property("figures", await stage.exactly(load))

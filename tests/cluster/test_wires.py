@@ -1,0 +1,78 @@
+"""Slow, silent and cut connections between the services and their servers: Kafka through a proxy before each broker, MongoDB through one before the primary.
+
+MongoDB is reached by a direct connection, for a client that knows the set looks for its members at their own addresses, past any proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import machine
+from tests.cluster import proxy as wires
+from tests.cluster import stage as processes
+from tests.cluster.cluster import Cluster
+from tests.cluster.proxy import Proxy
+from tests.cluster.stage import Stage
+
+# a driver lets go of the socket of a connection that was cut
+pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
+Record = Callable[[str, Any], None]
+DELAY_SECONDS = 0.02
+SILENT_SECONDS = 12.0  # longer than a producer waits for an acknowledgement
+
+
+@pytest.fixture
+async def wired(cluster: Cluster, tmp_path: Path) -> AsyncIterator[tuple[Stage, Proxy, list[Proxy]]]:
+    """Two shops and two readers behind proxies: MongoDB's, and the brokers'."""
+    port = machine.free_ports(1)[0]
+    ways = {port: cluster.mongo_ports[await cluster.primary()]} | cluster.proxies
+    behind = {"mongo_url": cluster.direct_mongo_url(port), "kafka": cluster.kafka_behind_proxies}
+    async with wires.running(ways) as (mongo, *brokers), processes.running(cluster, tmp_path, **behind) as stage:
+        assert mongo.connections
+        assert all(broker.connections for broker in brokers)
+        yield stage, mongo, brokers
+
+
+async def test_slow_and_cut_connections_lose_nothing_and_repeat_no_effect(wired: tuple[Stage, Proxy, list[Proxy]], record_property: Record) -> None:
+    stage, mongo, brokers = wired
+    async with stage.load() as load:
+        await stage.caught_up()
+        for proxy in (mongo, *brokers):
+            proxy.delay = DELAY_SECONDS
+        for cut in ([mongo], brokers, [mongo, *brokers]) * 4:
+            await stage.caught_up()
+            for proxy in cut:
+                proxy.cut()
+        await stage.caught_up()
+    record_property("figures", await stage.exactly(load))
+
+
+async def test_brokers_that_fall_silent_stop_no_command_and_a_silent_database_only_for_as_long(wired: tuple[Stage, Proxy, list[Proxy]], record_property: Record) -> None:
+    stage, mongo, brokers = wired
+    async with stage.load() as load:
+        await stage.caught_up()
+        before = load.answered.total()
+        for proxy in brokers:
+            proxy.hold()
+        await asyncio.sleep(SILENT_SECONDS)
+        assert load.longest_gap < SILENT_SECONDS / 2
+        assert load.answered.total() > before
+        for proxy in brokers:
+            proxy.cut()
+            proxy.let_go()
+        await stage.caught_up()
+        mongo.hold()
+        await asyncio.sleep(SILENT_SECONDS / 2)
+        mongo.let_go()
+        await stage.caught_up()
+        mongo.hold()
+        await asyncio.sleep(SILENT_SECONDS / 2)
+        mongo.cut()
+        mongo.let_go()
+        await stage.caught_up()
+    record_property("figures", await stage.exactly(load))
