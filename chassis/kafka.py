@@ -201,8 +201,9 @@ class KafkaConsumer:
         ours = self._consumer.assignment()
         if offsets := {_tp(partition): offset for partition, offset in positions.items() if _tp(partition) in ours}:
             try:
-                await self._consumer.commit(offsets)
-            except KafkaError:
+                async with asyncio.timeout(5):  # the client itself asks for a broker without end
+                    await self._consumer.commit(offsets)
+            except (KafkaError, TimeoutError):
                 return
 
     def ends(self) -> dict[Partition, int]:
