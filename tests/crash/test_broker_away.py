@@ -1,0 +1,191 @@
+"""Kafka goes away under load, killed, frozen or stopped in order: commands go on, the outbox waits in bounded memory, and afterwards it drains in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from chassis.auth import Caller, Signer
+from chassis.ids import new_id
+from chassis.kafka import ensure_topic
+from chassis.mongo import Mongo
+from ops import broker, children, machine
+from tests.chassis.scene import added, runner
+from tests.chassis.shop import Jar
+from tests.crash.evidence import Evidence, gathered
+from tests.crash.listening import TOPIC
+from tests.doubles import Keys, eventually
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FILLING = "/v1/jars/{jar_id}/fillings"
+OWNERS, RATE, DEADLINE_SECONDS = 60, 60, 10.0  # commands a second; each says how long it will wait
+ROWS, SECONDS, SOAK_SECONDS = 5_000, 90, 600
+GROWTH_MIB = 48
+SHARED = {"kafka": "BINA_KAFKA", "environment": "BINA_ENVIRONMENT", "mongo_driver": "BINA_MONGO_DRIVER"}
+
+
+@dataclass(slots=True)
+class Seen:
+    """What clients and probes have seen."""
+
+    seconds: list[float] = field(default_factory=list[float])
+    statuses: set[int] = field(default_factory=set[int])
+    alive: set[int] = field(default_factory=set[int])
+    ready: set[int] = field(default_factory=set[int])
+    mib: list[float] = field(default_factory=list[float])
+
+
+class Kafka:
+    """A broker of this test's own, which goes and comes back on its data."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, (self.port, self.controller) = place, machine.free_ports(2)
+        self.server: broker.Broker | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{machine.LOOPBACK}:{self.port}"
+
+    async def come(self) -> None:
+        """Start, or wake."""
+        if self.server and self.server.process.poll() is None:
+            self.server.process.send_signal(signal.SIGCONT)
+        else:
+            self.server = await broker.start(self.place, self.port, self.controller, self.place.with_suffix(".log"))
+
+    async def go(self, how: signal.Signals) -> None:
+        """Go by this signal; SIGTERM lets it end in order."""
+        assert self.server
+        self.server.process.send_signal(how)
+        if how != signal.SIGSTOP:
+            await asyncio.to_thread(self.server.process.wait)
+
+    async def end(self) -> None:
+        """Go for good."""
+        if self.server and self.server.process.poll() is None:
+            await self.go(signal.SIGKILL)
+
+
+class Shop:
+    """The shop's process, the clients that command it and the probes that look at it."""
+
+    def __init__(self, port: int, pid: int, keys: Keys, db: Mongo) -> None:
+        self.pid, self.db, self.jars = pid, db, list[str]()
+        self._signer = Signer("gateway", keys.private["gateway"])
+        self._caller = Caller(subject="load", role="load", permissions=frozenset({f"POST {FILLING}"}), claims={"facility": frozenset("*")})
+        self.http = httpx2.AsyncClient(base_url=f"http://{machine.LOOPBACK}:{port}", timeout=2 * DEADLINE_SECONDS)
+
+    async def command(self, jar: str, seen: Seen) -> None:
+        """Fill a jar; how long that took and what was answered."""
+        began = time.monotonic()
+        headers = {"authorization": f"Bearer {self._signer.for_caller('shop', self._caller)}", "x-request-deadline": str(int((time.time() + DEADLINE_SECONDS) * 1000))}
+        answer = await self.http.post(FILLING.format(jar_id=jar), json={"marbles": 1}, headers=headers)
+        seen.statuses.add(answer.status_code)
+        seen.seconds.append(time.monotonic() - began)
+
+    async def look(self, seen: Seen) -> None:
+        """What the probes say and how much memory is used."""
+        seen.alive.add((await self.http.get("/livez")).status_code)
+        seen.ready.add((await self.http.get("/readyz")).status_code)
+        seen.mib.append(children.resident_bytes(self.pid) / machine.MIB)
+
+    async def load(self, seconds: float, commands: int = 0) -> Seen:
+        """Commands at a steady rate for so long, and until so many were given; each is awaited, none waits for another."""
+        seen, began = Seen(), time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for number in count():
+                late = time.monotonic() - began
+                if late >= seconds and number >= commands:
+                    return seen
+                group.create_task(self.command(self.jars[number % OWNERS], seen))
+                if number % RATE == 0:
+                    group.create_task(self.look(seen))
+                await asyncio.sleep(max(0.0, number / RATE - late))
+        return seen
+
+    async def is_ready(self) -> bool:
+        try:
+            return (await self.http.get("/readyz")).is_success
+        except httpx2.TransportError:
+            return False
+
+    async def waiting_rows(self) -> int:
+        return (await self.http.get("/statusz")).json()["outbox"]["unsent"]
+
+
+@asynccontextmanager
+async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncGenerator[Shop]:
+    keys, (port,) = Keys.make(place, ("gateway", "shop")), machine.free_ports(1)
+    settings = keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, port=port, log_level="error")
+    await ensure_topic(kafka, settings["namespace"] + TOPIC, partitions=4)
+    env = os.environ | {SHARED.get(name, f"SHOP_{name.upper()}"): str(value) for name, value in settings.items()}
+    process = children.spawn([sys.executable, "-m", "tests.crash.served"], place / "shop.log", env=env, cwd=ROOT)
+    one = Shop(port, process.pid, keys, Mongo(settings["mongo_url"], database))
+    try:
+        await eventually(one.is_ready, seconds=60)
+        for _ in range(OWNERS):
+            jar = await runner(one.db)(lambda tx: added(tx, Jar(id=new_id(), owner_ref=new_id(), room="north", capacity=1_000_000)))
+            one.jars.append(jar.id)
+        yield one
+    finally:
+        await one.http.aclose()
+        await one.db.close()
+        await asyncio.to_thread(children.end, process)
+
+
+@pytest.mark.timeout(0)  # bounded inside: the time is what a run asks for
+@pytest.mark.parametrize(
+    ("how", "seconds", "rows"), [(signal.SIGKILL, SECONDS, ROWS), (signal.SIGSTOP, 25, 1_000), (signal.SIGTERM, 15, 500)], ids=["killed", "frozen", "stopped in order"]
+)
+async def test_while_the_broker_is_away_commands_are_answered_in_bounded_memory_and_then_the_outbox_drains_in_order(
+    tmp_path: Path, mongo_url: str, database: str, request: pytest.FixtureRequest, record_property: Any, how: signal.Signals, seconds: float, rows: int
+) -> None:
+    if request.config.getoption("--soak") and how == signal.SIGKILL:
+        seconds = SOAK_SECONDS
+    kafka = Kafka(tmp_path / "kafka")
+    try:
+        async with asyncio.timeout(300 + 3 * seconds):
+            await kafka.come()
+            async with shop(tmp_path, mongo_url, database, kafka.bootstrap) as one:
+                before = await one.load(5)
+                await kafka.go(how)
+                away = await one.load(seconds, rows)
+                waiting = await one.waiting_rows()
+                returned = time.monotonic()
+                await kafka.come()
+                after = await one.load(5)
+                evidence: Evidence = await gathered(one.db, kafka.bootstrap, f"{database}.{TOPIC}")
+                drained = time.monotonic() - returned
+                await one.look(after)
+    finally:
+        await kafka.end()
+    phases = (before, away, after)
+    slowest, growth = [round(max(seen.seconds), 3) for seen in phases], max(away.mib + after.mib) - max(before.mib)
+    figures = {"away_seconds": seconds, "rows_waiting": waiting, **evidence.figures(), "slowest_seconds": slowest, "growth_mib": round(growth, 1)}
+    record_property("figures", figures | {"rss_mib": round(max(before.mib)), "drained_seconds": round(drained, 1)})
+
+    assert evidence.lost == []
+    assert evidence.doubled == []
+    assert evidence.disordered == []
+    assert evidence.unpublished == []
+    assert evidence.invented == []
+    assert evidence.published_out_of_order == []
+    assert evidence.events == sum(len(seen.seconds) for seen in phases)
+    assert before.statuses | away.statuses | after.statuses == {200}
+    assert max(slowest) < DEADLINE_SECONDS
+    assert waiting >= rows
+    assert away.alive | after.alive == {200}  # to start it anew would bring no broker back
+    assert away.ready | after.ready == {200}  # it can do what it is asked for
+    assert growth < GROWTH_MIB
