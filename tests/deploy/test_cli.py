@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import jwt
 import pytest
 
 from ops import machine
+from ops.home import ROOT
 from tests.place import BINA, Place, eventually
 
 PARTS = ["mongod", "kafka", "training", "certification", "marketplace", "manpower", "gateway"]
@@ -103,3 +105,29 @@ def test_production_is_refused(place: Place) -> None:
 def test_an_unknown_bench_lists_the_known_ones(place: Place) -> None:
     refused = place.bina("bench", "nothing", "--json")
     assert (refused.returncode, refused.stdout, "yang ada:" in refused.stderr) == (1, "", True)
+
+
+@pytest.mark.parametrize(("switches", "places"), [(("--crash", "2"), {"tests/crash/test_kills.py"}), (("--soak",), {"tests/crash/test_broker_away.py"})])
+def test_long_proofs_run_alone(place: Place, switches: tuple[str, ...], places: set[str]) -> None:
+    place.env["PYTEST_ADDOPTS"] = "--collect-only tests/crash tests/contracts"
+    told = place.bina("test", *switches)
+    assert (told.returncode, _collected(told.stdout)) == (0, places)
+
+
+def test_clusters_are_tested_on_demand_only(place: Place) -> None:
+    place.env["PYTEST_ADDOPTS"] = "--collect-only tests/cluster tests/crash"
+    alone = _collected(place.bina("test", "--cluster").stdout)
+    assert alone
+    assert all(path.startswith("tests/cluster/") for path in alone)
+    others = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=ROOT, env=place.env, capture_output=True, text=True, check=False)
+    assert {path.split("/")[1] for path in _collected(others.stdout)} == {"crash"}
+
+
+def test_no_kill_at_all_is_no_crash_matrix(place: Place) -> None:
+    refused = place.bina("test", "--crash", "0")
+    assert (refused.returncode, "--crash" in refused.stderr) == (2, True)
+
+
+def _collected(told: str) -> set[str]:
+    """The files whose tests pytest lists."""
+    return {line.partition("::")[0] for line in told.splitlines() if "::" in line}
