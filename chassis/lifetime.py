@@ -75,10 +75,13 @@ class Lifetime:
         return KafkaConsumer(settings.kafka, group, f"{group}-{settings.replica}", self.inbox.topics)
 
     async def prepare(self) -> None:
-        """Collections, indexes, migrations, topics: be as the code says."""
+        """Collections, indexes, migrations: be as the code says. Commands need no more: what they tell waits in the outbox while Kafka is away."""
         await self.db.ping()
         await schemas.prepare(self.db, self.service.transaction)
         await schemas.migrate(self.db, self.service.migrations, self.service.settings.replica)
+
+    async def make_topics(self) -> None:
+        """The topics that it writes and reads."""
         for topic in {self.relay.topic, *self.inbox.topics}:
             await kafka.ensure_topic(self.service.settings.kafka, topic)
 
@@ -94,17 +97,21 @@ class Lifetime:
             await self._end()
 
     async def _boot(self) -> None:
+        await self._there(self.prepare)
+        self._tasks = [asyncio.create_task(self._kept(run), name=name) for name, run in (("stay", self._stay), *((name, loop.run) for name, loop in self.jobs.items()))]
+        self.prepared.set()
+        log.info("prepared")
+        await self._there(self.make_topics)
+        self._tasks += [asyncio.create_task(self._kept(worker.run), name=type(worker).__name__.lower()) for worker in (self.relay, self.consumer) if worker]
+
+    async def _there(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Come back when it is prepared, however long its server is away."""
         while True:
             try:
-                await self.prepare()
-                break
+                return await prepare()
             except (mongo.MongoError, kafka.KafkaUnavailable) as error:
                 log.warning("waiting_for_servers", error=type(error).__name__)
                 await asyncio.sleep(0.5)
-        runs = [self._stay, *(worker.run for worker in self._workers)]
-        self._tasks = [asyncio.create_task(self._kept(run), name=run.__qualname__) for run in runs]
-        self.prepared.set()
-        log.info("prepared")
 
     async def _kept(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run a worker; one that fails for a reason nobody expected is logged and starts anew."""

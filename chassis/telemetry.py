@@ -42,11 +42,12 @@ EVENT_DELAY = Histogram("bina_event_delay_seconds", "From an event's time to its
 BATCH = Histogram("bina_consumer_batch_events", "Events per committed batch", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500))
 BATCHES_AGAIN = Counter("bina_consumer_batches_again_total", "Batches that ran again after a conflict")
 CONSUMER_PROGRESS = Gauge("bina_consumer_progress_timestamp_seconds", "When the consumer loop last came round")
-JOB_RUNS = Counter("bina_job_runs_total", "Runs of leased jobs", ["job", "result"])
+JOB_RUNS = Counter("bina_job_runs_total", "Runs of leased jobs", ["work", "result"])  # `job` is the scraper's
 AUDIT_UNSEALED_AGE = Gauge("bina_audit_unsealed_age_seconds", "Age of the oldest audit row not yet in a block")
 INVARIANT_BROKEN = Gauge("bina_invariant_broken", "Findings of an invariant at its last look, 0 = it holds", ["invariant"])
 INVARIANTS_CHECKED = Gauge("bina_invariants_checked_timestamp_seconds", "When this replica last looked at the invariants")
 
+SELDOM_SECONDS = 10.0
 _ODD = frozenset("13579bdf")  # the last bit of a traceparent: sampled
 tracer = trace.get_tracer("bina")
 _HIDDEN = frozenset({"name", "nik", "authorization", "token", "password", "secret", "body"})
@@ -69,12 +70,31 @@ def configure(service: str, level: str, *, stream: Any = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _places, structlog.processors.JSONRenderer(ensure_ascii=False)],
         )
     )
+    handler.addFilter(_Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(numeric)
     for noisy in ("aiokafka", "pymongo", "uvicorn.access", "httptools"):
         logging.getLogger(noisy).setLevel(max(numeric, logging.WARNING))
     structlog.contextvars.bind_contextvars(service=service)
+
+
+class _Seldom(logging.Filter):
+    """Lets a line of aiokafka pass every ten seconds: it says hundreds of times a second that a broker is away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it has not been said of late."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        place = record.name, record.lineno
+        if record.created - self._said.get(place, 0.0) < SELDOM_SECONDS:
+            return False
+        self._said[place] = record.created
+        return True
 
 
 def log(name: str) -> Any:
