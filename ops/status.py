@@ -27,7 +27,7 @@ def status(*, as_json: bool) -> int:
 
 
 async def look() -> dict[str, Any]:
-    """The state of the system by stable names: parts, addresses, consumer_lag (events), outbox, parked, early."""
+    """The state of the system by stable names: parts, addresses, consumer_lag (events), outbox, parked, early, invariants_broken."""
     runner = home.runner()
     told = {part["name"]: part for part in home.published().get("parts", ())} if runner else {}
     seen = [*await asyncio.gather(_mongod(told), _kafka(told), *(_ours(service, told) for service in parts.OURS))]
@@ -49,6 +49,7 @@ async def look() -> dict[str, Any]:
         "outbox": {"unsent": total("outbox", "unsent"), "oldest_seconds": longest("outbox"), "stopped_keys": total("outbox", "stopped_keys")},
         "parked": {"events": total("parked", "events"), "keys": total("parked", "keys")},
         "early": {"waiting": total("early", "waiting"), "oldest_seconds": longest("early")},
+        "invariants_broken": {answer["service"]: answer["invariants_broken"] for answer in answers if answer.get("invariants_broken")},
         "rss_mib": round(sum(part["rss_mib"] for part in seen) + (_own_memory(runner) if runner else 0), 1),
     }
 
@@ -122,6 +123,8 @@ def _show(found: dict[str, Any]) -> None:
         outbox, parked, early = found["outbox"], found["parked"], found["early"]
         console.print(f"Belum terbaca: {found['consumer_lag']} peristiwa. Belum terkirim: {outbox['unsent']} (tertua {outbox['oldest_seconds']:.0f} detik).")
         console.print(f"Diparkir: {parked['events']} peristiwa ({parked['keys']} kunci). Menunggu pendahulu: {early['waiting']}. Memori: {found['rss_mib']:.0f} MiB.")
+        for service, broken in found["invariants_broken"].items():
+            console.print(f"Perhatian: {service} melanggar {', '.join(broken)}: lihat docs/runbooks/InvariantBroken.md", style="red")
         for name, address in found["addresses"].items():
             console.print(f"{name}: {address}")
         for allowed in found["egress_allow"]:

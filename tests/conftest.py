@@ -27,7 +27,7 @@ _LEADER = "BINA_TEST_LEADER"
 _OTHER_PROCESSES = {"cluster", "crash", "deploy", "system"}  # their subject is processes of its own, with servers of their own
 _ALONE = {"--crash": "crash/test_kills.py", "--cluster": "cluster", "--soak": "crash/test_broker_away.py"}
 _CLUSTER = Path(__file__).parent / _ALONE["--cluster"]
-_CI_INSTALLS = {"promtool", "kustomize"}
+_CI_INSTALLS = {"promtool", "kustomize", "node", "npm"}
 _START_SECONDS = 180.0
 
 

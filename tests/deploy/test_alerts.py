@@ -1,0 +1,157 @@
+"""Alerts, their pages and the promises: each alert fires and does not fire in promtool's own tests, has its page, and speaks of metrics that the code declares."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import prometheus_client
+import pytest
+import yaml
+from typer.main import get_command
+
+import chassis.invariants
+import chassis.telemetry
+import gateway.app
+from ops import cli
+from ops.home import ROOT
+
+MONITORING, RUNBOOKS, GUARANTEES = ROOT / "deploy/monitoring", ROOT / "docs/runbooks", ROOT / "docs/guarantees.md"
+RULE_FILES, TEST_FILES = sorted((MONITORING / "rules").glob("*.yml")), sorted((MONITORING / "tests").glob("*.yml"))
+NOT_OURS = {"up", "time"}
+CHECKED_IN_CONSUMER = "positions_lie_in_their_topics"
+DECLARING = (chassis.telemetry.__name__, gateway.app.__name__)  # whose import declares the metrics
+
+
+def rules() -> dict[str, dict[str, Any]]:
+    return {rule["alert"]: rule for file in RULE_FILES for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"] if "alert" in rule}
+
+
+def declared() -> set[str]:
+    """Every name that /metrics of a service or of the gateway can show."""
+    return {sample for metric in prometheus_client.REGISTRY.collect() for sample in (metric.name, *(metric.name + end for end in _ENDS[metric.type]))}
+
+
+_ENDS: dict[str, tuple[str, ...]] = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")} | dict.fromkeys(("gauge", "info", "summary", "unknown"), ())
+METRIC = re.compile(r"\b(?:bina|gateway)_[a-z_]+\b")
+
+
+def promises() -> list[list[str]]:
+    """The rows of the table in guarantees.md, each from its number on."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in GUARANTEES.read_text().splitlines() if line.startswith("|")]
+    return [cells for cells in rows if cells[0].isdecimal()]
+
+
+@pytest.mark.needs("promtool")
+@pytest.mark.parametrize("file", RULE_FILES, ids=lambda file: file.name)
+def test_the_rules_are_rules(file: Path) -> None:
+    checked = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.needs("promtool")
+@pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: file.name)
+def test_each_alert_fires_and_does_not_fire_as_its_cases_say(file: Path) -> None:
+    proved = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    assert proved.returncode == 0, proved.stdout + proved.stderr
+
+
+def test_each_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
+    fires: dict[str, set[bool]] = {}
+    for file in TEST_FILES:
+        for case in yaml.safe_load(file.read_text())["tests"]:
+            assert case["input_series"], case["name"]
+            for one in case["alert_rule_test"]:
+                fires.setdefault(one["alertname"], set()).add(bool(one.get("exp_alerts")))
+    assert fires == {alert: {True, False} for alert in rules()}
+
+
+@pytest.mark.parametrize("alert", rules())
+def test_an_alert_has_a_name_in_letters_and_a_page_that_says_what_it_means_and_how_to_mend_it(alert: str) -> None:
+    assert re.fullmatch(r"[A-Za-z]+", alert)
+    assert rules()[alert]["labels"]["severity"] in {"page", "ticket"}
+    page = ROOT / rules()[alert]["annotations"]["runbook"]
+    assert page == RUNBOOKS / f"{alert}.md"
+    parts = re.findall(r"^## (.+)\n(?:.+\n)+", page.read_text(), re.MULTILINE)
+    assert parts == ["Symptom", "What it means for the prison", "How to look", "How to mend"]
+
+
+def test_each_page_has_its_alert() -> None:
+    assert {page.stem for page in RUNBOOKS.glob("*.md")} == rules().keys()
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_the_commands_of_a_page_are_commands_of_ours(page: Path) -> None:
+    commands = re.findall(r"\./bina ([^`\n#|]+)", page.read_text())
+    for command in commands:
+        words = command.split()
+        here: Any = get_command(cli.app)
+        while words and words[0] in getattr(here, "commands", {}):
+            here = here.commands[words.pop(0)]
+        assert not hasattr(here, "commands"), f"{page.name}: ./bina {command}"
+        options = {option for parameter in here.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= options, f"{page.name}: ./bina {command}"
+
+
+@pytest.mark.parametrize("alert", rules())
+def test_a_rule_speaks_only_of_metrics_that_the_code_declares(alert: str) -> None:
+    told = set(METRIC.findall(rules()[alert]["expr"]))
+    assert told or "up" in rules()[alert]["expr"]
+    assert told - declared() == set()
+
+
+def test_no_metric_has_a_label_that_the_scrape_takes_for_itself() -> None:
+    labels = {str(name) for collector in prometheus_client.REGISTRY._collector_to_names for name in getattr(collector, "_labelnames", ())}  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    assert "route" in labels
+    assert labels & {"job", "instance"} == set()
+
+
+def test_prometheus_reads_the_rules_and_names_the_service_that_they_count_by() -> None:
+    config: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
+    volumes = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]["volumes"]
+    assert config["rule_files"] == ["/etc/prometheus/rules/*.yml"]
+    assert "./deploy/monitoring/rules:/etc/prometheus/rules:ro" in volumes
+    [scrape] = config["scrape_configs"]
+    [relabel] = scrape["relabel_configs"]
+    assert relabel["target_label"] == "service"
+    targets: list[str] = scrape["static_configs"][0]["targets"]
+    named = [re.fullmatch(relabel["regex"], target) for target in targets]
+    assert [found[1] for found in named if found] == [target.partition(":")[0] for target in targets]
+
+
+def test_the_promises_are_numbered_and_every_alert_and_every_invariant_belongs_to_one() -> None:
+    assert [cells[0] for cells in promises()] == [str(number) for number in range(1, len(promises()) + 1)]
+    text = GUARANTEES.read_text()
+    assert [alert for alert in rules() if f"`{alert}`" not in text] == []
+    names = [look.__name__ for look in chassis.invariants.INVARIANTS] + [CHECKED_IN_CONSUMER]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("cells", promises(), ids=lambda cells: cells[0])
+def test_a_promise_names_tests_metrics_alerts_and_checks_that_exist(cells: list[str]) -> None:
+    _, promise, limits, tests, metrics, alerts, check = cells
+    assert all((promise, limits, tests, metrics, alerts, check))
+    assert missing_tests(tests) == []
+    assert [name for name in re.findall(r"`([^`]+)`", metrics) if METRIC.match(name) is None or METRIC.match(name)[0] not in declared()] == []  # pyright: ignore[reportOptionalSubscript]
+    assert set(re.findall(r"\[?`([A-Za-z]+)`", alerts)) <= rules().keys()
+    assert alerts.startswith(("none: ", "[`"))
+    invariants = {look.__name__ for look in chassis.invariants.INVARIANTS} | {CHECKED_IN_CONSUMER}
+    assert {name for name in re.findall(r"`([a-z_]+)`", check) if "_" in name} <= invariants
+
+
+def missing_tests(cell: str) -> list[str]:
+    """Those named in a cell that are not there; `::name` is of the file named before it."""
+    missing: list[str] = []
+    text = ""
+    for file, test in re.findall(r"`([\w/.]*)(?:::(\w+))?`", cell):
+        if file:
+            text = (ROOT / file).read_text() if (ROOT / file).is_file() else ""
+        if not text or (test and f"def {test}(" not in text):
+            missing.append(f"{file}::{test}")
+    return missing
+
+
+def test_a_test_that_is_not_there_is_missed() -> None:
+    assert missing_tests("`tests/deploy/test_alerts.py::test_nothing`, `tests/nowhere.py`") == ["tests/deploy/test_alerts.py::test_nothing", "tests/nowhere.py::"]
