@@ -1,5 +1,6 @@
 """What is installed is pinned by hash, and the images hold the same versions as the tests."""
 
+import json
 import re
 import tomllib
 
@@ -22,6 +23,15 @@ def test_every_package_has_a_hash_and_no_index_is_named(lock: str) -> None:
     assert [block.splitlines()[0] for block in blocks if "--hash=sha256:" not in block] == []
     assert "index-url" not in text
     assert "://" not in text
+
+
+@pytest.mark.parametrize("lock", sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("*/*/package-lock.json")))
+def test_every_npm_package_has_a_hash_and_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    packages = json.loads(text)["packages"]
+    assert [name for name, package in packages.items() if name and not package["integrity"].startswith("sha512-")] == []
+    assert "://" not in text
+    assert '"resolved"' not in text
 
 
 def test_the_images_install_a_part_of_what_is_tested_in_the_same_versions() -> None:
