@@ -94,21 +94,38 @@ def unread(parts: Sequence[Part]) -> list[str]:
     return sorted({type_name for type_name in published - read if not stem(type_name).endswith(".audit-sealed")} | (read - published))
 
 
+def refusal(type_name: str, golden: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What to do about a schema that readers of the golden one could not read; "" when they can."""
+    problems = breaking(golden, now)
+    if not problems:
+        return ""
+    following = f"{stem(type_name)}.v{int(type_name.rpartition('.v')[2]) + 1}"
+    todo = f"put it back, and publish {following} with an upcaster at each reader (an added optional field needs neither)"
+    return f"{type_name}: {'; '.join(problems)}. Its readers and its archive know it otherwise: {todo}"
+
+
 def breaking(golden: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
-    """Why readers of the golden schema could not read what the new one allows; empty = compatible."""
+    """Why readers of the golden schema could not read what the new one allows, or the new one what was sent before; empty = compatible."""
     found: list[str] = []
     old, new = golden.get("properties", {}), now.get("properties", {})
-    required = set(now.get("required", []))
+    required_then, required_now = set(golden.get("required", [])), set(now.get("required", []))
     for name, field in old.items():
         where = f"{path}{name}"
         if name not in new:
             found.append(f"field {where} was removed")
-        elif name in golden.get("required", []) and name not in required:
-            found.append(f"field {where} became optional")
         elif _shape(field) != _shape(new[name]):
             found.append(f"field {where} changed from {_type(field)} to {_type(new[name])}")
+        elif name in required_then - required_now:
+            found.append(f"field {where} became optional")
+        elif name in required_now - required_then:
+            found.append(f"field {where} became required")
+    found += [f"field {path}{name} is new and required" for name in new if name not in old and name in required_now]
     for name, definition in golden.get("$defs", {}).items():
-        found += breaking(definition, now.get("$defs", {}).get(name, {}), f"{path}{name}.")
+        there = now.get("$defs", {}).get(name)
+        if there and "properties" not in definition and _shape(definition) != _shape(there):
+            found.append(f"{path}{name} changed from {_type(definition)} to {_type(there)}")
+        elif there:  # one that is gone shows where it was used
+            found += breaking(definition, there, f"{path}{name}.")
     return found
 
 

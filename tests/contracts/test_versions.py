@@ -1,0 +1,125 @@
+"""What makes a new version, told in words, and one worked example: an event's v2, and a reader that takes it and lifts every v1 that was ever sent."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, create_model
+
+from chassis.events import Envelope, Event, Inbound, Reference
+from chassis.ids import utc_now
+from chassis.inbox import Inbox
+from chassis.kafka import Record
+from chassis.unit_of_work import Transaction
+from ops.catalog import breaking, refusal
+from tests.contracts.golden import GOLDEN, sample
+
+
+class Mood(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
+
+
+class NarrowMood(StrEnum):
+    GOOD = "good"
+
+
+NarrowMood.__name__ = NarrowMood.__qualname__ = "Mood"  # the same enumeration, one member later
+
+
+class Unit(BaseModel):
+    code: str
+    title: str
+
+
+FIELDS: dict[str, Any] = {"ref": str, "hours": int, "remark": (str | None, None), "lang": (str, "id"), "kind": Literal["a", "b"], "mood": Mood, "units": list[Unit]}
+
+
+def schema(**changed: Any) -> dict[str, Any]:
+    """The schema of an event of those fields; None leaves one out."""
+    fields: dict[str, Any] = {name: kind if isinstance(kind, tuple) else (kind, ...) for name, kind in (FIELDS | changed).items() if kind is not None}
+    return create_model("Told", __base__=Event, **fields).model_json_schema()
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"hours": None}, "field hours was removed"),
+        ({"hours": str}, "field hours changed from integer to string"),
+        ({"hours": (int, 0)}, "field hours became optional"),
+        ({"lang": str}, "field lang became required"),
+        ({"remark": str}, "field remark changed from string or null to string"),
+        ({"kind": Literal["a"]}, "field kind changed from a / b to a"),
+        ({"kind": Literal["a", "b", "c"]}, "field kind changed from a / b to a / b / c"),
+        ({"mood": NarrowMood}, "Mood changed from good / bad to good"),
+        ({"units": list[str]}, "field units changed from list of Unit to list of string"),
+        ({"units": list[create_model("Unit", code=(str, ...))]}, "field Unit.title was removed"),
+        ({"units": list[create_model("Unit", code=(str, ...), title=(int, ...))]}, "field Unit.title changed from string to integer"),
+        ({"new": str}, "field new is new and required"),
+    ],
+)
+def test_a_breaking_change_is_refused_in_a_sentence_that_says_what_to_do(changed: dict[str, Any], problem: str) -> None:
+    told = refusal("training.course-completed.v1", schema(), schema(**changed))
+    assert told.startswith(f"training.course-completed.v1: {problem}. ")
+    assert "publish training.course-completed.v2 with an upcaster at each reader" in told
+
+
+def test_an_added_optional_field_and_a_better_description_break_nothing() -> None:
+    assert refusal("training.course-completed.v1", schema(), schema(new=(str | None, None))) == ""
+    described = schema() | {"description": "Better words."}
+    assert breaking(schema(), described) == []
+
+
+class CourseCompletedV2(Event, type="training.course-completed.v2", key="participant_ref"):
+    """As v1, but what was taught is told in minutes: lesson hours of other lengths than 45 minutes have come up."""
+
+    participant_ref: Reference
+    enrolment_id: str
+    lesson_minutes: int
+    attended_minutes: int
+
+
+def in_minutes(v1: dict[str, Any]) -> dict[str, Any]:
+    return v1 | {"lesson_minutes": v1["lesson_hours"] * 45}
+
+
+class CourseHeard(Inbound, type="training.course-completed.v2", upcasts={"training.course-completed.v1": in_minutes}):
+    participant_ref: Reference
+    lesson_minutes: int
+
+
+async def on_course(event: CourseHeard, tx: Transaction) -> None:
+    """Never called here: what it would be given is what is looked at."""
+
+
+def heard(type_name: str, body: dict[str, Any]) -> tuple[CourseHeard | None, str]:
+    """What the reader of v2 makes of a record of that type: the event for its handler, or the reason why it is parked."""
+    envelope = Envelope(id="e", type=type_name, source="bina/training", key=body["participant_ref"], time=utc_now(), sequence=1)
+    inbox: Inbox[Transaction] = Inbox("reader", {"training.events": {CourseHeard: on_course}})
+    record = Record("training.events", 0, 0, envelope.key.encode(), json.dumps(body).encode(), tuple(envelope.headers()), 0)
+    arrival = inbox.arrival(record)
+    assert arrival.event is None or (isinstance(arrival.event, CourseHeard) and arrival.handler is on_course)
+    return arrival.event, arrival.reason
+
+
+def test_a_reader_of_v2_takes_it_and_lifts_the_golden_v1() -> None:
+    v1 = json.loads((GOLDEN / "training.course-completed.v1.json").read_text(encoding="utf-8"))
+    assert breaking(v1["schema"], CourseCompletedV2.model_json_schema()), "without a breaking change there is no need of a v2"
+    old, none = heard("training.course-completed.v1", v1["sample"])
+    assert (old and old.lesson_minutes, none) == (v1["sample"]["lesson_hours"] * 45, "")
+    v2 = CourseCompletedV2.model_validate(sample(CourseCompletedV2.model_json_schema()) | {"lesson_minutes": 90})
+    new, none = heard(v2.type, v2.model_dump(mode="json"))
+    assert (new and new.lesson_minutes, none) == (90, "")
+    assert old
+    assert old.participant_ref == v1["sample"]["participant_ref"]
+
+
+def test_a_version_that_the_reader_does_not_know_yet_waits_for_it() -> None:
+    assert heard("training.course-completed.v3", {"participant_ref": "p"}) == (None, "version not known here: training.course-completed.v3")
+
+
+def test_a_v1_that_cannot_be_lifted_is_parked_and_says_only_the_kind_of_fault() -> None:
+    assert heard("training.course-completed.v1", {"participant_ref": "p"}) == (None, "KeyError")
