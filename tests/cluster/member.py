@@ -94,7 +94,7 @@ class TrappedConsumer:
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         found = await self.inner.poll(max_records, timeout_seconds)
-        if found:
+        if any(("ce_type", Heard.type.encode()) in record.headers for records in found.values() for record in records):  # a seal's anchor has no effect
             passed("poll")
         return found
 
