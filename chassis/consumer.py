@@ -155,7 +155,7 @@ class EventConsumer(Batches[Tx]):
             if position is None:
                 continue
             if position.next < 0:
-                position.next = records[0].offset
+                position.next = await consumer.beginning(partition)  # not what came first: something may have been lost before it
             continuing = [record for record in records if record.offset >= position.next]
             if continuing and continuing[0].offset > position.next:
                 if position.asked_again != position.next and await consumer.beginning(partition) <= position.next:

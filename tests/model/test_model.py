@@ -148,6 +148,11 @@ class Model(RuleBasedStateMachine):
     def lay_a_trap(self, trap: str) -> None:
         self.world.traps = [trap]
 
+    @rule(trap=st.sampled_from(TRAPS), name=names, drawn=facts)
+    def fall_into_a_trap(self, trap: str, name: str, drawn: list[tuple[str, str]]) -> None:
+        self.lay_a_trap(trap)
+        self.commit_and_hear(name, drawn)
+
     @rule(name=names)
     def kill(self, name: str) -> None:
         self.loop.run(self.world.begin(self.process(name).name))
