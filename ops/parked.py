@@ -145,7 +145,7 @@ def _query(dry_run: bool) -> str:  # noqa: FBT001 - the one thing it says
 
 def _why(console: Console, told: dict[str, Any]) -> None:
     if told["what"]:
-        console.print(f"  {escape(told['what'])} [dim]({escape(told['reason'])})[/]\n  {escape(told['todo'])}", soft_wrap=True)
+        console.print(f"  {escape(told['what'])} [dim]({escape(told['reason'])})[/]\n  {escape(told['todo'])}\n  [dim]{escape(told['english'])}[/]", soft_wrap=True)
 
 
 def _when(text: str) -> str:

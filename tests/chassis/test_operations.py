@@ -17,7 +17,6 @@ from chassis.desk import segment
 from chassis.events import Inbound, Reference
 from chassis.ids import new_id, utc_now
 from chassis.lifetime import Lifetime
-from chassis.reasons import in_words
 from chassis.web import Service, create_app
 from tests.chassis.shop import HANDLERS, JarFilled, Note, ShopSettings, TooFew, Transaction, router
 from tests.chassis.test_events import Outside
@@ -382,26 +381,3 @@ async def test_a_key_that_the_broker_refused_is_shown_as_parked_and_a_retry_send
 async def stopped_keys(wanted: int) -> bool:
     """Whether the gauge says so."""
     return [sample.value for metric in telemetry.OUTBOX_STOPPED.collect() for sample in metric.samples] == [wanted]
-
-
-@pytest.mark.parametrize(
-    ("reason", "what"),
-    [
-        ("jar_full", "Stoples penuh"),
-        ("KeyError", "Layanan gagal memprosesnya (KeyError)"),
-        ("the body is not JSON", "Isinya tidak dapat dibaca"),
-        ("fields that do not fit: text: missing", "Isinya tidak sesuai"),
-        ("version not known here: outside.note-told.v2", "lebih baru"),
-        ("the record has no key", "Kunci atau isinya tidak ada"),
-        ("key or headers are not UTF-8", "Kepala (header)"),
-        ("ce_specversion is not 1.0", "Kepala (header)"),
-        ("duplicate: jars.label_unique", "sudah ada"),
-        ("not known yet", "belum dikenal"),
-        ("refused by the broker: MessageSizeTooLargeError", "terlalu besar"),
-    ],
-)
-def test_each_reason_has_its_words(reason: str, what: str) -> None:
-    said = in_words(reason)
-    assert said["reason"] == reason
-    assert what in said["what"]
-    assert said["todo"]
