@@ -107,6 +107,8 @@ async def street(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> A
         yield one
 
 
+@pytest.mark.scenario("T16/parked")
+@pytest.mark.scenario("T16/ignored")
 async def test_every_kind_of_bad_record_is_parked_for_its_own_reason_and_what_follows_in_its_partition_flows(street: Street) -> None:
     async def bad(reason: str, value: bytes | None = b"{}", **how: Any) -> None:
         wanted[reason] += 1

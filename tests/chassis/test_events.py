@@ -124,6 +124,8 @@ async def test_an_unknown_type_is_ignored_and_the_key_goes_on(outside: Outside) 
     assert await outside.db.count("inbox", {"state": "parked"}) == 0
 
 
+@pytest.mark.scenario("M18/poison")
+@pytest.mark.scenario("T16/parked")
 @pytest.mark.parametrize("poison", ["poison", "flushed poison"])
 async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow(outside: Outside, poison: str) -> None:
     owner, other = await outside.admitted(), await outside.admitted()

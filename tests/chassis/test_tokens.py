@@ -169,6 +169,7 @@ async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_give
     assert answers[0].asked == ["count"]
 
 
+@pytest.mark.scenario("T16/lookup-retried")
 async def test_a_peer_that_stumbles_is_asked_again_and_one_that_does_not_recover_is_away(peer: Peer, answers: tuple[Answers, str]) -> None:
     answers[0].failing = 2
     assert (await peer.ask("GET", PATH, purpose="count"))["code"] == "jar_full"

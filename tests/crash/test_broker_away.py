@@ -145,6 +145,8 @@ async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncG
         await asyncio.to_thread(children.end, process)
 
 
+@pytest.mark.scenario("M18/broker-away")
+@pytest.mark.scenario("T31/broker-away")
 @pytest.mark.timeout(0)  # bounded inside: the time is what a run asks for
 @pytest.mark.parametrize(
     ("how", "seconds", "rows"), [(signal.SIGKILL, SECONDS, ROWS), (signal.SIGSTOP, 25, 1_000), (signal.SIGTERM, 15, 500)], ids=["killed", "frozen", "stopped in order"]
