@@ -25,7 +25,7 @@ async def test_a_certificate_reserved_by_a_process_that_was_killed_is_signed_by_
         told = {
             "settings": {name: str(getattr(ground.settings, name)) for name in ("kafka", "trusted_keys", "keys_dir", "training_url", "namespace", "mongo_driver")}
             | {name: getattr(ground.settings, name).get_secret_value() for name in ("mongo_url", "signing_key", "audit_key", "name_key")}
-            | {"port": 0, "tick_seconds": 1, "environment": "development"},
+            | {"port": 0, "tick_seconds": 1, "environment": "development", "replica": "1"},
             "private": dict(ground.keys.private),
             "keys": str(ground.keys.directory),
             "point": point,

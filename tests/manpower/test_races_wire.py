@@ -79,7 +79,7 @@ class Scene:
         return partial(consents.give_consent, form)
 
     def posts(self) -> UseCase:
-        return partial(vacancies.post_vacancy, given.vacancy(id=new_id(), employer_id=self.region.employer_id, valid_until=utc_now().date()), 1)
+        return partial(vacancies.post_vacancy, given.vacancy(id=new_id(), employer_id=self.region.employer_id, valid_until=(utc_now() + timedelta(days=1)).date()), 1)
 
     def routes(self) -> UseCase:
         return partial(agencies.direct_topic, "19.02", Topic.TRAINING, self.region.dinas_id)
