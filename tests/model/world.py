@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -71,7 +72,7 @@ class OnKafka:
 
     async def records(self, topic: str) -> list[Record]:
         """All of it, as somebody beside the group sees it."""
-        reader: Any = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        reader: Any = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
         await reader.start()
         try:
             numbers = sorted((await reader._client._wait_on_metadata(topic)) or ())  # noqa: SLF001 - no public way without a group
@@ -79,10 +80,10 @@ class OnKafka:
             reader.assign(places)
             ends = await reader.end_offsets(places)
             found: list[Record] = []
-            await reader.seek_to_beginning(*places)
-            while sum(ends.values()) > len(found):
-                for records in (await reader.getmany(timeout_ms=200)).values():
-                    found += [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
+            async with asyncio.timeout(30):
+                while sum(ends.values()) > len(found):
+                    for records in (await reader.getmany(timeout_ms=200)).values():
+                        found += [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
             return sorted(found, key=lambda record: record.order)
         finally:
             await reader.stop()
