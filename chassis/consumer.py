@@ -18,7 +18,7 @@ from chassis.kafka import Consumer, KafkaUnavailable, Partition, Record
 from chassis.runner import Engine
 
 LANES = 2  # transactions at a time: one keeps this process busy while MongoDB is busy with the other; a key has one lane, by whichever topic
-LOOK_SECONDS, STALL_SECONDS, IGNORED_EVENTS, IGNORED_SECONDS = 5.0, 60.0, 5_000, 3_600.0
+LOOK_SECONDS, STALL_SECONDS, GAP_PAUSE_SECONDS, IGNORED_EVENTS, IGNORED_SECONDS = 5.0, 60.0, 0.02, 5_000, 3_600.0
 log = telemetry.log(__name__)
 
 
@@ -30,7 +30,7 @@ class _Position:
     next: int
     stored_at: float
     behind_since: float = 0.0
-    asked_again: int = -1
+    gap_since: float = 0.0
     told: int = -1  # to the broker
 
 
@@ -148,8 +148,8 @@ class EventConsumer(Batches[Tx]):
         return f"{self.service}/{partition.topic}/{partition.number}"
 
     async def _ours(self, consumer: Consumer, fetched: Mapping[Partition, list[Record]]) -> list[Record]:
-        """The records that continue where each partition stands. A gap is read once more, and told when the broker has nothing to fill it."""
-        ours: list[Record] = []
+        """The records that continue where each partition stands. A gap is read again for a minute, and told when the broker has nothing to fill it."""
+        now, ours = asyncio.get_running_loop().time(), list[Record]()
         for partition, records in fetched.items():
             position = self._positions.get(partition)
             if position is None:
@@ -158,11 +158,14 @@ class EventConsumer(Batches[Tx]):
                 position.next = await consumer.beginning(partition)  # not what came first: something may have been lost before it
             continuing = [record for record in records if record.offset >= position.next]
             if continuing and continuing[0].offset > position.next:
-                if position.asked_again != position.next and await consumer.beginning(partition) <= position.next:
-                    position.asked_again = position.next
+                position.gap_since = position.gap_since or now
+                if now - position.gap_since < STALL_SECONDS and await consumer.beginning(partition) <= position.next:
                     await consumer.seek(partition, position.next)
+                    await asyncio.sleep(GAP_PAUSE_SECONDS)
                     continue
                 log.error("records_gone", topic=partition.topic, partition=partition.number, first=position.next, before=continuing[0].offset)
+            if continuing:
+                position.gap_since = 0.0
             ours += continuing
         return ours
 
@@ -171,6 +174,14 @@ class EventConsumer(Batches[Tx]):
         partitions = _ends(part).keys() & self._positions.keys()
         for partition, position in (await self._assigned(partitions)).items():
             await consumer.seek(partition, await consumer.beginning(partition) if position is None else position)
+
+    async def _anew(self, consumer: Consumer, partition: Partition) -> None:
+        """Read a topic that ends before our position from its beginning: what comes now would look as if it had been read. What has taken effect is known by its id."""
+        position = self._positions[partition]
+        log.error("topic_was_cut", topic=partition.topic, partition=partition.number, position=position.next)
+        telemetry.TOPICS_CUT.inc()
+        position.next = await consumer.beginning(partition)
+        await consumer.seek(partition, position.next)
 
     async def _look(self, consumer: Consumer) -> None:
         """Measure the lag and what waits, tell the broker our positions, and notice a partition that has stopped coming while events wait in it."""
@@ -186,10 +197,9 @@ class EventConsumer(Batches[Tx]):
                 position.behind_since = (position.behind_since or now) if behind else 0.0
                 if behind and self._idle_at > position.behind_since and now - position.behind_since > STALL_SECONDS:
                     raise _Stalled
-        telemetry.INVARIANT_BROKEN.labels("positions_lie_in_their_topics").set(len(cut))
-        for partition in cut - self._cut:  # what comes now looks as if it had been read before, until the topic is as long again
-            log.error("topic_was_cut", topic=partition.topic, partition=partition.number, position=self._positions[partition].next)
-        self._cut = cut
+        for partition in cut & self._cut:  # in two looks: a new leader may not know its end yet
+            await self._anew(consumer, partition)
+        self._cut = cut - self._cut
         await waiting(self.engine.db)
         if moved := {partition: position for partition, position in self._positions.items() if position.next > position.told}:
             await consumer.commit({partition: position.next for partition, position in moved.items()})

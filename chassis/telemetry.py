@@ -44,6 +44,7 @@ BATCHES_AGAIN = Counter("bina_consumer_batches_again_total", "Batches that ran a
 CONSUMER_PROGRESS = Gauge("bina_consumer_progress_timestamp_seconds", "When the consumer loop last came round")
 JOB_RUNS = Counter("bina_job_runs_total", "Runs of leased jobs", ["work", "result"])  # `job` is the scraper's
 AUDIT_UNSEALED_AGE = Gauge("bina_audit_unsealed_age_seconds", "Age of the oldest audit row not yet in a block")
+TOPICS_CUT = Counter("bina_topics_cut_total", "Times that a partition ended before our position in it, so that it was read from its beginning")
 INVARIANT_BROKEN = Gauge("bina_invariant_broken", "Findings of an invariant at its last look, 0 = it holds", ["invariant"])
 INVARIANTS_CHECKED = Gauge("bina_invariants_checked_timestamp_seconds", "When this replica last looked at the invariants")
 

@@ -146,6 +146,7 @@ class FakeKafka:
     away: bool = False
     refuses: Callable[[bytes], bool] = lambda value: len(value) > LARGEST
     fails: Callable[[bytes], bool] = lambda _: False
+    losing: list[bool] = field(default_factory=list)  # of the next fetches: whether each is lost on the way
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def partition(self, topic: str, key: bytes) -> Partition:
@@ -276,14 +277,15 @@ class FakeConsumer:
                         await self._broker.changed.wait()
         except TimeoutError:
             return {}
-        return found
+        return {} if self._broker.losing and self._broker.losing.pop(0) else found
 
     def _fetch(self, max_records: int) -> dict[Partition, list[Record]]:
         found: dict[Partition, list[Record]] = {}
         for where, at in self._at.items():
             begins, ends = self._broker.beginning(where), self._broker.ends.get(where, 0)
-            first = at - begins if begins <= at <= ends else 0  # a position where nothing is begins anew
-            if not self._broker.away and max_records > 0 and (records := self._broker.logs.get(where, [])[first : first + max_records]):
+            first = at if begins <= at <= ends else begins  # a position where nothing is begins anew
+            log = [record for record in self._broker.logs.get(where, []) if record.offset >= first]
+            if not self._broker.away and max_records > 0 and (records := log[:max_records]):
                 found[where] = records
                 self._at[where] = records[-1].offset + 1
                 max_records -= len(records)

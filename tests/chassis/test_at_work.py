@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from chassis import telemetry
+from chassis import consumer, telemetry
 from chassis.ids import new_id
 from chassis.inbox import waiting
 from chassis.jobs import Job, JobLoop
@@ -70,6 +71,39 @@ async def test_the_first_batch_of_a_partition_that_is_lost_on_the_way_is_read_ag
         [member] = scene.fake.members
         await member.seek(scene.fake.partition(scene.life.inbox.topics[0], owner.encode()), 1)
     await scene.becomes(lambda: scene.texts(owner), ["first", "second"])
+
+
+async def test_a_batch_that_is_lost_on_the_way_again_and_again_is_read_until_it_comes(scene: Scene) -> None:
+    owner, fake = new_id(), scene.fake
+    fake.losing = [True, False, True, False, True]  # each time that the next batch shows the gap, what is read again is lost too
+
+    async def left() -> int:
+        return len(fake.losing)
+
+    for what, losses_left in (("one", 4), ("two", 2), ("three", 0)):
+        await scene.tell("asked", owner, owner_ref=owner, what=what)
+        await scene.becomes(left, losses_left)
+    await scene.tell("asked", owner, owner_ref=owner, what="four")
+    await scene.becomes(lambda: scene.texts(owner), ["one", "two", "three", "four"])
+
+
+@pytest.mark.parametrize("hole", ["forgotten before it was read", "in the middle"])
+async def test_what_the_broker_has_lost_is_told_and_what_follows_takes_effect(scene: Scene, monkeypatch: pytest.MonkeyPatch, hole: str) -> None:
+    monkeypatch.setattr(consumer, "STALL_SECONDS", 0.2)
+    owner = new_id()
+    where = scene.fake.partition(scene.life.inbox.topics[0], owner.encode())
+    await scene.tell("asked", owner, owner_ref=owner, what="one")
+    await scene.becomes(lambda: scene.texts(owner), ["one"])
+    with capture_logs() as lines:
+        async with scene.one_batch():
+            await scene.tell("asked", owner, owner_ref=owner, what="two")
+            await scene.tell("asked", owner, owner_ref=owner, what="three")
+            if hole == "in the middle":
+                del scene.fake.logs[where][1]
+            else:
+                scene.fake.forget(where, 2)
+        await scene.becomes(lambda: scene.texts(owner), ["one", "three"])
+    assert [(line["first"], line["before"]) for line in lines if line["event"] == "records_gone"] == [(1, 2)]
 
 
 # Gauges

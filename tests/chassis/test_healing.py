@@ -1,4 +1,4 @@
-"""What is lost beside the facts heals: the change stream, a position, the memory of what was done. Each alone; real MongoDB."""
+"""What is lost beside the facts heals: the change stream, a position, the end of a topic, the memory of what was done. Each alone; real MongoDB."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
+import pytest
+
+from chassis import consumer
 from chassis.ids import new_id
 from chassis.mongo import Mongo, MongoError
 from chassis.outbox import Relay
@@ -60,6 +63,21 @@ async def test_after_a_lost_position_all_is_read_again_and_nothing_takes_effect_
     assert await scene.db.count("inbox", {"state": "done"}) == done + 1
     [position] = [row["next"] for row in await scene.db.find("offsets", {})]
     assert position == 4
+
+
+async def test_a_topic_that_was_cut_is_read_from_its_beginning_and_nothing_takes_effect_twice(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "LOOK_SECONDS", 0)
+    key, done = await heard(scene)
+    where = scene.fake.partition(f"{scene.life.service.settings.namespace}outside.events", key.encode())
+    del scene.fake.logs[where][1:]
+    scene.fake.ends[where] = 1
+    await scene.tell("asked", key, owner_ref=key, what="four")
+    await scene.becomes(lambda: scene.texts(key), ["one", "two", "three", "four"])
+    assert await scene.db.count("inbox", {"state": "done"}) == done + 1
+    await scene.tell("asked", key, owner_ref=key, what="five")
+    await scene.becomes(lambda: scene.texts(key), ["one", "two", "three", "four", "five"])
+    [position] = [row["next"] for row in await scene.db.find("offsets", {})]
+    assert position == 3
 
 
 async def test_without_the_memory_of_what_was_done_the_position_keeps_it_from_taking_effect_again(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from chassis import consumer, invariants, telemetry
+from chassis import invariants, telemetry
 from chassis.audit import Sealer
 from chassis.auth import system
 from chassis.batches import Batches
@@ -221,23 +221,3 @@ async def test_a_service_looks_as_soon_as_it_runs_and_its_status_names_what_is_b
         return (await life.status())["invariants_broken"] == {"memory_ends": 1}
 
     await eventually(named)
-
-
-async def test_a_topic_that_ends_before_our_position_is_named_until_it_is_as_long_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumer, "LOOK_SECONDS", 0)
-    key = new_id()
-
-    async def beyond() -> float:
-        return gauges().get("positions_lie_in_their_topics", -1)
-
-    for what in ("one", "two"):
-        await scene.tell("asked", key, owner_ref=key, what=what)
-    await scene.becomes(lambda: scene.texts(key), ["one", "two"])
-    await scene.becomes(beyond, 0)
-    where = scene.fake.partition(f"{scene.life.service.settings.namespace}outside.events", key.encode())
-    del scene.fake.logs[where][1:]
-    scene.fake.ends[where] = 1
-    await scene.becomes(beyond, 1)
-    await scene.tell("asked", key, owner_ref=key, what="dropped")
-    await scene.becomes(beyond, 0)
-    assert await scene.texts(key) == ["one", "two"]

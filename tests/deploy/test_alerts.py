@@ -21,7 +21,6 @@ from ops.home import ROOT
 MONITORING, RUNBOOKS, GUARANTEES = ROOT / "deploy/monitoring", ROOT / "docs/runbooks", ROOT / "docs/guarantees.md"
 RULE_FILES, TEST_FILES = sorted((MONITORING / "rules").glob("*.yml")), sorted((MONITORING / "tests").glob("*.yml"))
 NOT_OURS = {"up", "time"}
-CHECKED_IN_CONSUMER = "positions_lie_in_their_topics"
 DECLARING = (chassis.telemetry.__name__, gateway.app.__name__)  # whose import declares the metrics
 
 
@@ -125,7 +124,7 @@ def test_the_promises_are_numbered_and_every_alert_and_every_invariant_belongs_t
     assert [cells[0] for cells in promises()] == [str(number) for number in range(1, len(promises()) + 1)]
     text = GUARANTEES.read_text()
     assert [alert for alert in rules() if f"`{alert}`" not in text] == []
-    names = [look.__name__ for look in chassis.invariants.INVARIANTS] + [CHECKED_IN_CONSUMER]
+    names = [look.__name__ for look in chassis.invariants.INVARIANTS]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
@@ -137,7 +136,7 @@ def test_a_promise_names_tests_metrics_alerts_and_checks_that_exist(cells: list[
     assert [name for name in re.findall(r"`([^`]+)`", metrics) if METRIC.match(name) is None or METRIC.match(name)[0] not in declared()] == []  # pyright: ignore[reportOptionalSubscript]
     assert set(re.findall(r"\[?`([A-Za-z]+)`", alerts)) <= rules().keys()
     assert alerts.startswith(("none: ", "[`"))
-    invariants = {look.__name__ for look in chassis.invariants.INVARIANTS} | {CHECKED_IN_CONSUMER}
+    invariants = {look.__name__ for look in chassis.invariants.INVARIANTS}
     assert {name for name in re.findall(r"`([a-z_]+)`", check) if "_" in name} <= invariants
 
 
