@@ -64,7 +64,7 @@ def _check(names: Sequence[str]) -> list[str]:
 
 
 def _workers() -> list[str]:
-    return ["-n", str(max(2, min(os.cpu_count() or 2, 4))), "--dist", "loadfile"]  # a file shares its running service
+    return ["-n", str(max(2, min(os.cpu_count() or 2, 4))), "--dist", "loadfile", "--no-loadscope-reorder"]  # a file shares its running service; the long ones first
 
 
 def _pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:

@@ -27,6 +27,7 @@ _LEADER = "BINA_TEST_LEADER"
 _OTHER_PROCESSES = {"cluster", "crash", "deploy", "system"}  # their subject is processes of its own, with servers of their own
 _ALONE = {"--crash": "crash/test_kills.py", "--cluster": "cluster", "--soak": "crash/test_broker_away.py"}
 _CLUSTER = Path(__file__).parent / _ALONE["--cluster"]
+_LONG = {"crash", "system"}
 _CI_INSTALLS = {"promtool", "kustomize", "node", "npm"}
 _START_SECONDS = 180.0
 
@@ -57,6 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [item for item in items if _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
     else:
         kept = [item for item in items if not item.path.is_relative_to(_CLUSTER)]
+        kept.sort(key=lambda item: item.path.parent.name not in _LONG)  # begun last, they would have a worker to themselves at the end
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

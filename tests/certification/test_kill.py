@@ -14,6 +14,8 @@ from chassis.mongo import Mongo
 from tests.certification.stage import Ground, Json, Lsp, Stage
 from tests.doubles import eventually
 
+OTHER = "1"  # the victim's replica: of two processes of one name the younger lives on, and this one is older
+
 
 @pytest.mark.scenario("C15/kill")
 @pytest.mark.parametrize("point", ["reserved", "signed"])
@@ -25,7 +27,7 @@ async def test_a_certificate_reserved_by_a_process_that_was_killed_is_signed_by_
         told = {
             "settings": {name: str(getattr(ground.settings, name)) for name in ("kafka", "trusted_keys", "keys_dir", "training_url", "namespace", "mongo_driver")}
             | {name: getattr(ground.settings, name).get_secret_value() for name in ("mongo_url", "signing_key", "audit_key", "name_key")}
-            | {"port": 0, "tick_seconds": 1, "environment": "development", "replica": "1"},
+            | {"port": 0, "tick_seconds": 1, "environment": "development", "replica": OTHER},
             "private": dict(ground.keys.private),
             "keys": str(ground.keys.directory),
             "point": point,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from chassis import schemas
-from chassis.lifetime import Lifetime
 from chassis.mongo import Mongo
 from chassis.web import Service, create_app
-from tests.chassis.scene import Asked, Scene, on_asked
+from tests.chassis.scene import Asked, Scene, in_memory, on_asked
 from tests.chassis.shop import HANDLERS, JarFilled, ShopSettings, Transaction, router
 from tests.doubles import FakeKafka, Keys, running
 
@@ -23,16 +21,9 @@ async def scene(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> As
     settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka))
     fake = FakeKafka()
 
-    class InMemory(Lifetime):
-        def new_producer(self) -> Any:
-            return fake.producer()
-
-        def new_consumer(self) -> Any:
-            return fake.consumer("shop", self.inbox.topics)
-
     handlers = {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}}
     service = Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers=handlers)
-    app = create_app(service, lifetime=InMemory)
+    app = create_app(service, lifetime=in_memory(fake))
     async with running(app, keys, "shop") as client:
         yield Scene(app.state.life, fake, client)
 

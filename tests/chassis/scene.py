@@ -56,6 +56,19 @@ async def remember(event: Asked, tx: Transaction) -> None:
         tx.notes.save(note, replace(note, texts=(*note.texts, event.what)))
 
 
+def in_memory(fake: FakeKafka) -> type[Lifetime]:
+    """The life of a service whose broker this is."""
+
+    class InMemory(Lifetime):
+        def new_producer(self) -> Any:
+            return fake.producer()
+
+        def new_consumer(self) -> Any:
+            return fake.consumer(self.service.name, self.inbox.topics)
+
+    return InMemory
+
+
 class Scene:
     """The shop with a fake Kafka whose records come when the test says."""
 

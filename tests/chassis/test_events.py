@@ -20,6 +20,7 @@ from chassis.parked import Parked
 from chassis.runner import Runner
 from chassis.unit_of_work import Cause
 from chassis.web import Service, create_app
+from tests.chassis.scene import in_memory
 from tests.chassis.shop import HANDLERS, JarFilled, ShopSettings, Transaction, router
 from tests.doubles import FakeKafka, Keys, eventually, running
 
@@ -70,16 +71,9 @@ async def shop(broker: str, tmp_path: Path, mongo_url: str, kafka: str, database
     settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, driver=driver))
     fake = FakeKafka()
 
-    class InMemory(Lifetime):
-        def new_producer(self) -> Any:
-            return fake.producer()
-
-        def new_consumer(self) -> Any:
-            return fake.consumer("shop", self.inbox.topics)
-
     app = create_app(
         Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers=HANDLERS),
-        lifetime=InMemory if broker == "fake" else Lifetime,
+        lifetime=in_memory(fake) if broker == "fake" else Lifetime,
     )
     producer: Any = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()

@@ -70,6 +70,12 @@ class Evidence:
         """How many records of the topic are duplicates, which it may hold."""
         return sum(len(seqs) - len(set(seqs)) for seqs in self.published.values())
 
+    @property
+    def broken(self) -> dict[str, list[str]]:
+        """The promises that were broken, with what broke each."""
+        kinds = ("lost", "doubled", "disordered", "unpublished", "invented", "published_out_of_order", "gaps")
+        return {kind: found for kind in kinds if (found := getattr(self, kind))}
+
     def figures(self) -> dict[str, int]:
         """Events, lost, doubled, disordered, and duplicates in the topic."""
         return {"events": self.events, "lost": len(self.lost), "doubled": len(self.doubled), "disordered": len(self.disordered), "repeated_in_topic": self.repeated}

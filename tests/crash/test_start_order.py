@@ -25,7 +25,7 @@ async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_th
         assert filled.status_code == 200
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["missing"]) == (503, ["kafka"])
-        assert await life.db.count("outbox", {"sent": False}) == 1
+        assert await life.db.count("outbox", {"sent": False, "key": jar.owner_ref}) == 1
         server = await broker.start(tmp_path / "kafka", port, controller, tmp_path / "kafka.log")
         try:
 

@@ -20,6 +20,7 @@ from tests.training.test_import_rules import FILES, SNAPSHOTS
 ROOT = Path(__file__).resolve().parents[2]
 FILE = next(file for file in FILES if file["path"] == "LP-TJP/2026-11-16.csv")
 PLAIN = ("kafka", "trusted_keys", "namespace", "mongo_driver", "environment")
+OTHER = "1"  # the victim's replica: of two processes of one name the younger lives on, and this one is older
 SECRET = ("mongo_url", "signing_key", "audit_key", "master_key", "lookup_key")
 
 
@@ -31,7 +32,7 @@ async def test_an_import_killed_on_its_way_is_finished_by_the_next_process_with_
     own = settings.model_copy(
         update={"mongo_url": type(settings.mongo_url)(settings.mongo_url.get_secret_value().replace("test_training_", name)), "namespace": f"{point}.{settings.namespace}"}
     )
-    values = {field: str(getattr(own, field)) for field in PLAIN} | {field: getattr(own, field).get_secret_value() for field in SECRET} | {"port": 0}
+    values = {field: str(getattr(own, field)) for field in PLAIN} | {field: getattr(own, field).get_secret_value() for field in SECRET} | {"port": 0, "replica": OTHER}
     told = {"settings": values, "keys": str(keys.directory), "private": dict(keys.private), "point": point, "file": str(SNAPSHOTS / FILE["path"]), "taken_at": FILE["taken_at"]}
     (tmp_path / "victim.json").write_text(json.dumps(told))
     with (tmp_path / "log").open("wb") as log:
