@@ -17,7 +17,8 @@ from chassis.inbox import Arrival, Counted, Inbox, Tx, waiting
 from chassis.kafka import Consumer, KafkaUnavailable, Partition, Record
 from chassis.runner import Engine
 
-LANES = 2  # transactions at a time: one keeps this process busy while MongoDB is busy with the other; a key has one lane, by whichever topic
+LANES = 3  # transactions at a time: one keeps this process busy, MongoDB another, the disk a third; a partition is in one of them, so a key is, by whichever topic
+TURN_BATCHES = 4  # of each lane between two polls: a poll gives the backlog of one partition after the other, and a lane without one would stand still
 LOOK_SECONDS, STALL_SECONDS, GAP_PAUSE_SECONDS, IGNORED_EVENTS, IGNORED_SECONDS = 5.0, 60.0, 0.02, 5_000, 3_600.0
 log = telemetry.log(__name__)
 
@@ -66,36 +67,40 @@ class EventConsumer(Batches[Tx]):
             await asyncio.sleep(0 if self.ending else 1)
 
     async def _turn(self, consumer: Consumer) -> None:
-        fetched = await consumer.poll(self.size * (LANES if self.goes_well else 1), MAX_SECONDS)
+        fetched = await consumer.poll(self.size * (LANES * TURN_BATCHES if self.goes_well else 1), MAX_SECONDS)
         self.came_round = asyncio.get_running_loop().time()
         self._idle_at = self._idle_at if fetched else self.came_round
         telemetry.CONSUMER_PROGRESS.set_to_current_time()
-        lanes: dict[int, list[Arrival]] = {}
+        waiting: dict[int, list[Record]] = {}
         for record in await self._ours(consumer, fetched):
-            lanes.setdefault(record.partition % LANES, []).append(self.inbox.arrival(record))
-        outcomes = await asyncio.gather(*(self._lane(arrivals) for arrivals in lanes.values()), return_exceptions=True)
-        for arrivals, outcome in zip(lanes.values(), outcomes, strict=True):
-            if isinstance(outcome, NotOurs):
-                await self._back(consumer, arrivals)
-            elif outcome is not None:
+            waiting.setdefault(record.partition, []).append(record)
+        for outcome in await asyncio.gather(*(self._lane(consumer, waiting) for _ in range(LANES)), return_exceptions=True):
+            if outcome is not None:
                 raise outcome
         await self._look(consumer)
 
-    async def _lane(self, arrivals: list[Arrival]) -> None:
-        """Take these in parts of the size that goes well."""
-        for topic, times in Counter(arrival.record.topic for arrival in arrivals if arrival.ignored).items():
-            telemetry.EVENTS_IGNORED.labels(topic).inc(times)
-        for part in _parts(arrivals, self.size):
-            if self._worth_storing(part):
-                await self.take(part)
+    async def _lane(self, consumer: Consumer, waiting: dict[int, list[Record]]) -> None:
+        """Take what waits in partitions that no other lane has in hand, in parts of the size that goes well."""
+        while waiting and not self.ending:
+            records, rest = _next_part(waiting, self.size)
+            part = [self.inbox.arrival(record) for record in records]
+            for topic, times in Counter(arrival.record.topic for arrival in part if arrival.ignored).items():
+                telemetry.EVENTS_IGNORED.labels(topic).inc(times)
+            try:
+                if self._worth_storing(part):
+                    await self.take(part)
+                else:
+                    self._advance(part, stored=False)
+            except NotOurs:
+                await self._back(consumer, [*records, *(record for left in rest.values() for record in left)])
             else:
-                self._advance(part, stored=False)
+                waiting |= rest
 
     # A batch
 
     async def apply(self, tx: Tx, part: Sequence[Arrival]) -> Counted:
         """The effects, and the positions behind them if nobody else has gone on."""
-        wanted = _ends(part)
+        wanted = _ends(arrival.record for arrival in part)
         rows = {row["_id"]: row["next"] for row in await tx.db.find("offsets", {"_id": {"$in": [self._row(one) for one in wanted]}}, session=tx.session)}
         for partition, following in wanted.items():
             position, row = self._positions.get(partition), self._row(partition)
@@ -111,7 +116,7 @@ class EventConsumer(Batches[Tx]):
 
     def _advance(self, part: Sequence[Arrival], *, stored: bool) -> None:
         now = asyncio.get_running_loop().time()
-        for partition, following in _ends(part).items():
+        for partition, following in _ends(arrival.record for arrival in part).items():
             if position := self._positions.get(partition):
                 position.next, position.behind_since = max(position.next, following), 0.0
                 if stored:
@@ -120,7 +125,7 @@ class EventConsumer(Batches[Tx]):
     def _worth_storing(self, arrivals: Sequence[Arrival]) -> bool:
         """Whether there is an event to apply, or so many that nobody reads have gone by, or for so long, that the position should be stored."""
         now = asyncio.get_running_loop().time()
-        stands = [(self._positions[partition], following) for partition, following in _ends(arrivals).items() if partition in self._positions]
+        stands = [(self._positions[partition], following) for partition, following in _ends(arrival.record for arrival in arrivals).items() if partition in self._positions]
         far = any(following - (one.stored or 0) > IGNORED_EVENTS or now - one.stored_at > IGNORED_SECONDS for one, following in stands)
         return far or not all(arrival.ignored for arrival in arrivals)
 
@@ -169,9 +174,9 @@ class EventConsumer(Batches[Tx]):
             ours += continuing
         return ours
 
-    async def _back(self, consumer: Consumer, part: Sequence[Arrival]) -> None:
+    async def _back(self, consumer: Consumer, records: Iterable[Record]) -> None:
         """Stand again where MongoDB says, for the partitions of these records."""
-        partitions = _ends(part).keys() & self._positions.keys()
+        partitions = _ends(records).keys() & self._positions.keys()
         for partition, position in (await self._assigned(partitions)).items():
             await consumer.seek(partition, await consumer.beginning(partition) if position is None else position)
 
@@ -218,22 +223,21 @@ async def _stopped(consumer: Consumer) -> None:
         return
 
 
-def _ends(part: Sequence[Arrival]) -> dict[Partition, int]:
+def _ends(records: Iterable[Record]) -> dict[Partition, int]:
     """Where each partition stands behind these."""
-    last = {(arrival.record.topic, arrival.record.partition): arrival.record.offset for arrival in part}
+    last = {(record.topic, record.partition): record.offset for record in records}
     return {Partition(*partition): offset + 1 for partition, offset in last.items()}
 
 
-def _parts(arrivals: list[Arrival], most: int) -> Iterable[list[Arrival]]:
-    """Parts of at most so many arrivals and MAX_BYTES, in order."""
-    part: list[Arrival] = []
+def _next_part(waiting: dict[int, list[Record]], most: int) -> tuple[list[Record], dict[int, list[Record]]]:
+    """The next records to take together, at most so many and MAX_BYTES but one at least, the longest queues first; with what is left of those queues, which are taken out."""
+    part: list[Record] = []
     size = 0
-    for arrival in arrivals:
-        length = len(arrival.record.value or b"")
-        if part and (len(part) == most or size + length > MAX_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(arrival)
-        size += length
-    if part:
-        yield part
+    for number in sorted(waiting, key=lambda number: len(waiting[number]), reverse=True):
+        records = waiting.pop(number)
+        for count, record in enumerate(records):
+            size += len(record.value or b"")
+            if len(part) == most or (part and size > MAX_BYTES):
+                return part, {number: records[count:]}
+            part.append(record)
+    return part, {}

@@ -148,7 +148,8 @@ class Round(Generic[Tx]):
 
     async def apply(self, arrivals: Sequence[Arrival]) -> None:
         """Apply arrivals in order. Known ones are dropped; one that fails loses only its own changes and is parked with all that follow of its key."""
-        known = {row["_id"] for row in await self._find("inbox", {"_id": {"$in": [arrival.id for arrival in arrivals]}}, {"_id": 1})}
+        ids = {"_id": {"$in": [arrival.id for arrival in arrivals]}}
+        known = {row["_id"] for row in await self.tx.db.find("inbox", ids, fields={"_id": 1}, session=self.tx.session)}
         markers = {arrival.marker for arrival in arrivals}
         await self._read_markers(markers)
         await self.look(markers, [arrival.key for arrival in arrivals])
@@ -245,9 +246,9 @@ class Round(Generic[Tx]):
 
     async def look(self, markers: Collection[str], subjects: Collection[str] = ()) -> None:
         """Read the early facts of these keys and those that wait for these subjects."""
-        ways = [{name: {"$in": list(values)}} for name, values in (("marker", markers), ("waits_for", set(subjects) - self._looked)) if values]
+        wanted = {"marker": markers, "waits_for": set(subjects) - self._looked}
         self._looked.update(subjects)
-        for row in await self._find("early", {"$or": ways}) if ways else ():
+        for row in await self.tx.among("early", wanted):
             self._wait(row)
 
     def park(self, arrival: Arrival, reason: str) -> None:
@@ -296,10 +297,7 @@ class Round(Generic[Tx]):
     async def _read_markers(self, markers: Collection[str]) -> None:
         if unread := [marker for marker in markers if marker not in self._markers]:
             self._markers.update(dict.fromkeys(unread))
-            self._markers.update({row["_id"]: row for row in await self._find("parked", {"_id": {"$in": unread}})})
-
-    async def _find(self, collection: str, where: mongo.Filter, fields: Mapping[str, Any] | None = None) -> list[mongo.Document]:
-        return await self.tx.db.find(collection, where, fields=fields, session=self.tx.session)
+            self._markers.update({row["_id"]: row for row in await self.tx.among("parked", {"_id": unread})})
 
 
 def _watched(envelope: Envelope) -> AbstractContextManager[object]:

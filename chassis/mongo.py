@@ -174,11 +174,20 @@ class Mongo:
         return (await self._call(collection, self.db[collection].delete_many(where, session=session), session)).deleted_count
 
     async def inserts(self, collection: str) -> AsyncIterator[None]:
-        """Something was inserted into the collection, by whomever: from a change stream, which ends with MongoError when it is lost."""
-        async with await _driven(self.db[collection].watch([{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}], max_await_time_ms=5_000)) as stream:
-            while True:
-                if await stream.try_next() is not None:
-                    yield None
+        """Something was inserted into the collection, by whomever, or may have been before this began: a change stream, which ends with MongoError when it is lost."""
+        # by commands: the drivers hand out change by change, Motor each with a thread hop, and a batch inserts hundreds
+        pipeline: list[Document] = [{"$changeStream": {}}, {"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+        async with await _driven(self.client.start_session()) as session:
+            opening: Document = {"aggregate": collection, "pipeline": pipeline, "cursor": {}, "readConcern": {"level": "majority"}}
+            cursor = (await self.db.command(opening, session=session))["cursor"]
+            try:
+                yield None
+                while cursor["id"]:
+                    if cursor.get("firstBatch") or cursor.get("nextBatch"):
+                        yield None
+                    cursor = (await self.db.command({"getMore": cursor["id"], "collection": collection, "maxTimeMS": 5_000}, session=session))["cursor"]
+            finally:
+                await _tidied(self.db.command({"killCursors": collection, "cursors": [cursor["id"]]}, session=session))
 
     async def collections(self) -> dict[str, Document | None]:
         """The collections that exist, with their `$jsonSchema`."""
@@ -223,7 +232,7 @@ class Mongo:
                 result = await body(session)
             except BaseException as error:
                 if session.in_transaction:
-                    await _abort(session)
+                    await _tidied(session.abort_transaction())
                 _tell_conflict(error)
                 raise
             while True:
@@ -260,9 +269,9 @@ async def _to_its_end(operation: Awaitable[R]) -> R:
         raise
 
 
-async def _abort(session: Session) -> None:
+async def _tidied(ending: Awaitable[object]) -> None:
     try:
-        await session.abort_transaction()
+        await ending
     except PyMongoError:
         return  # the server ends it by itself; the first error is the one to tell
 

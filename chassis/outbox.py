@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from chassis import mongo, telemetry
 from chassis.events import Envelope
@@ -35,11 +36,11 @@ class Relay:
         self._wake = asyncio.Event()
         self._after = ""
         self._stopped: list[str] = []
-        self._ending = False
+        self._ended = asyncio.Event()
 
     def stop(self) -> None:
         """End after the page at hand."""
-        self._ending = True
+        self._ended.set()
         self._wake.set()
 
     def wake(self) -> None:
@@ -48,9 +49,8 @@ class Relay:
 
     async def run(self) -> None:
         """Relay for ever; ends when cancelled. MongoDB or Kafka away: waits and goes on."""
-        watching = asyncio.create_task(self._watch(), name="outbox-watch")
         try:
-            while not self._ending:
+            while not self._ended.is_set():
                 try:
                     await self._term()
                 except (mongo.MongoError, SendFailed) as error:
@@ -59,7 +59,6 @@ class Relay:
                     await self._drop_producer()
                     await asyncio.sleep(1)
         finally:
-            watching.cancel()
             await self._drop_producer()
             _show(leads=False)
             if self._lease.held:
@@ -67,52 +66,72 @@ class Relay:
 
     async def _term(self) -> None:
         """One term as holder: sweep at each wake and at least four times a lease, until the lease is lost."""
-        pause, renewed, looked = self._lease.seconds / 4, -1e9, -1e9
-        while not self._ending:
-            now = asyncio.get_running_loop().time()
-            if now - renewed > pause:
+        pause, looked, loop = self._lease.seconds / 4, -1e9, asyncio.get_running_loop()
+        watching: asyncio.Task[None] | None = None
+        try:
+            while not self._ended.is_set():
+                renewed = loop.time()
                 if not await self._lease.take():
                     _show(leads=False)
-                    await asyncio.sleep(2 * pause)
+                    await _first_of(self._ended.wait(), 2 * pause)
                     return
-                renewed = now
-            if now - looked > LOOK_SECONDS:
-                await self._look()
-                looked = now
-            self._wake.clear()
-            if not await self.sweep() and not self._ending:
-                await _first_of(self._wake.wait(), pause)
+                watching = watching or asyncio.create_task(self._watch(), name="outbox-watch")
+                if renewed - looked > LOOK_SECONDS:
+                    await self._look()
+                    looked = renewed
+                while not self._ended.is_set() and (left := renewed + pause - loop.time()) > 0:
+                    self._wake.clear()
+                    if not await self.sweep(renewed + pause) and not self._ended.is_set():
+                        await _first_of(self._wake.wait(), left)
+        finally:
+            if watching:
+                watching.cancel()
 
-    async def sweep(self) -> bool:
-        """Send one page of unsent rows, beginning behind the last key of the page before; True when there may be more at once."""
-        began = self._after
-        where: Document = UNSENT | {"key": {"$gt": began, "$nin": self._stopped}}
+    async def sweep(self, until: float = 0.0) -> bool:
+        """Send pages of unsent rows until that moment (loop time), one at least: a page is read while the one before it is sent and the one before that is marked.
+
+        True when there may be more at once. Each page begins behind the last key of the page before it, the first where the last sweep ended.
+        """
+        loop, midway, acknowledged = asyncio.get_running_loop(), bool(self._after), list[str]()
+        rows = await self._page()
+        while rows or acknowledged:
+            midway = midway or bool(self._after)
+            ahead = self._page() if self._after and loop.time() < until and not self._ended.is_set() else _nothing()
+            rows, acknowledged, _ = await _all(ahead, self._send(rows), self._mark(acknowledged))
+        return midway
+
+    async def _page(self) -> list[Document]:
+        where: Document = UNSENT | {"key": {"$gt": self._after, "$nin": self._stopped}}
         rows = await self.db.find(OUTBOX, where, sort=[("sent", 1), ("key", 1), ("seq", 1)], limit=PAGE)
         self._after = rows[-1]["key"] if len(rows) == PAGE else ""
-        if rows:
-            with telemetry.span("outbox.send", rows=len(rows)):
-                await self._send(rows)
-        return bool(began or self._after)
+        return rows
 
-    async def _send(self, rows: Sequence[Document]) -> None:
-        """Send rows and mark what was acknowledged; a row that the broker refuses for itself is found by sending one at a time."""
-        self._producer = self._producer or await self._started()
-        sent = await self._producer.send_all(self.topic, [record(row, self.service) for row in rows])
+    async def _send(self, rows: Sequence[Document]) -> list[str]:
+        """Send rows; the ids of those that are acknowledged and not yet marked. A row that the broker refuses for itself is found by sending one at a time."""
+        if not rows:
+            return []
+        with telemetry.span("outbox.send", rows=len(rows)):
+            self._producer = self._producer or await self._started()
+            sent = await self._producer.send_all(self.topic, [record(row, self.service) for row in rows])
         done = [rows[place]["_id"] for place in sent.acknowledged]
-        if done and self._lease.held:
-            await self.db.update(OUTBOX, {"_id": {"$in": done}}, {"$set": {"sent": True}}, many=True)
-            telemetry.EVENTS_SENT.inc(len(done))
-        if sent.failure is not None:
-            self._after = ""
-            await self._drop_producer()
-            if not isinstance(sent.failure, RecordRefused):
-                raise sent.failure
-            if len(rows) == 1:
-                await self._stop_key(rows[0], str(sent.failure))
-                return
-            for row in rows:
-                if row["_id"] not in done and row["key"] not in self._stopped and self._lease.held:
-                    await self._send([row])
+        if sent.failure is None:
+            return done
+        await self._mark(done)
+        await self._drop_producer()
+        if not isinstance(sent.failure, RecordRefused):
+            raise sent.failure
+        if len(rows) == 1:
+            await self._stop_key(rows[0], str(sent.failure))
+            return []
+        for row in rows:
+            if row["_id"] not in done and row["key"] not in self._stopped and self._lease.held:
+                await self._mark(await self._send([row]))
+        return []
+
+    async def _mark(self, sent: Sequence[str]) -> None:
+        if sent and self._lease.held:
+            await self.db.update(OUTBOX, {"_id": {"$in": sent}}, {"$set": {"sent": True}}, many=True)
+            telemetry.EVENTS_SENT.inc(len(sent))
 
     async def _stop_key(self, row: Document, reason: str) -> None:
         """Let nothing of this key pass a row that the broker refuses, visibly, until an operator lets it go."""
@@ -165,6 +184,19 @@ def _show(*, leads: bool, rows: float = 0, seconds: float = 0, stopped: int = 0)
     telemetry.OUTBOX_UNSENT.set(rows)
     telemetry.OUTBOX_AGE.set(seconds)
     telemetry.OUTBOX_STOPPED.set(stopped)
+
+
+async def _nothing() -> list[Document]:
+    return []
+
+
+async def _all(*steps: Awaitable[Any]) -> list[Any]:
+    """What they give, when all have ended; the first failure."""
+    outcomes = await asyncio.gather(*steps, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return outcomes
 
 
 async def _first_of(waiting: Awaitable[object], seconds: float) -> None:

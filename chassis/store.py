@@ -196,8 +196,10 @@ class Store(Generic[A]):
 
     def aggregate(self, document: Document) -> A:
         """The aggregate of a document."""
-        fields = {name: value for name, value in document.items() if name not in OWN_FIELDS}
+        fields = document.copy()
         fields["id"] = fields.pop("_id")
+        for name in OWN_FIELDS & fields.keys():
+            del fields[name]
         return self._adapter.validate_python(fields)
 
     def changes(self, before: A | None, after: A) -> Document:

@@ -7,7 +7,7 @@ this transaction and changed by another meanwhile is a WriteConflict anyway. A q
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
@@ -21,7 +21,7 @@ from chassis.store import Aggregate, CursorInvalid, Page, Store, StoreOf
 
 S = TypeVar("S", bound=Store[Any])
 
-OUTBOX = "outbox"
+OUTBOX, FEW = "outbox", 20
 _ABSENT: Any = object()
 _INSERT, _REPLACE, _DELETE, _HOLD = "insert", "replace", "delete", "hold"
 
@@ -91,8 +91,11 @@ class Transaction:
     def note(self, action: str, subject_ref: str, **facts: Any) -> None:
         """Write an audit row of its own, e.g. that personal data was read and for what purpose."""
         id_, cause, caller = new_id(), self.cause, self.cause.caller
-        row = {"_id": id_, "at": self.now, "action": action, "subject": subject_ref, "actor": caller.subject, "role": caller.role, "on_behalf_of": caller.on_behalf_of}
-        self.raw("audit", {**row, "what": cause.what, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id, "block": None, **facts})
+        row = {
+            "_id": id_, "at": self.now, "action": action, "subject": subject_ref, "actor": caller.subject, "role": caller.role, "on_behalf_of": caller.on_behalf_of,
+            "what": cause.what, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id, "block": None, **facts,
+        }  # fmt: skip
+        self.raw("audit", row, id_)
 
     def wake(self, job: str) -> None:
         """Run this job at once after the commit."""
@@ -108,7 +111,7 @@ class Transaction:
         unknown = {reference for reference in references if reference not in self.aliases}
         if unknown:
             self.aliases.update(dict.fromkeys(unknown))
-            self.aliases.update({row["_id"]: row["into"] for row in await self.db.find("aliases", {"_id": {"$in": list(unknown)}}, session=self.session)})
+            self.aliases.update({row["_id"]: row["into"] for row in await self.among("aliases", {"_id": list(unknown)})})
 
     async def alias(self, from_ref: str, into_ref: str) -> str:
         """From now on `from_ref` means `into_ref`, and so does everything that meant `from_ref`. Returns the survivor: `into_ref` itself may have been merged before."""
@@ -128,6 +131,13 @@ class Transaction:
             await self.flush_collection(collection)
 
     # What the chassis uses
+
+    async def among(self, collection: str, wanted: Mapping[str, Collection[str]]) -> list[Document]:
+        """The documents of a collection of the chassis' own in which one of the fields has one of its values; a batch asks first whether there is anything at all."""
+        ways = [{name: {"$in": list(values)}} for name, values in wanted.items() if values]
+        if not ways or (max(map(len, wanted.values())) > FEW and not await self.db.find(collection, {}, limit=1, fields={"_id": 1}, session=self.session)):
+            return []
+        return await self.db.find(collection, ways[0] if len(ways) == 1 else {"$or": ways}, session=self.session)
 
     @classmethod
     def stores(cls) -> list[type[Store[Any]]]:
@@ -260,10 +270,13 @@ class Transaction:
         if len(body) > MAX_EVENT_BYTES // 4 and len(body.encode()) > MAX_EVENT_BYTES:
             raise TooBigAnEvent(event.type)
         self.told_bytes += len(body)
-        id_, version = aggregate.id, aggregate.version
-        row = {"_id": event_id(collection, id_, version, index), "sent": False, "type": event.type, "at": self.now, "aggregate_id": id_, "aggregate_version": version}
-        by = {"actor_role": cause.caller.role, "actor_ref": cause.caller.subject, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id}
-        self._drafts.append((event.key, {**row, **by, "facility_id": facility, "traceparent": cause.traceparent, "body": body}))
+        id_, version, caller = aggregate.id, aggregate.version, cause.caller
+        row = {
+            "_id": event_id(collection, id_, version, index), "sent": False, "type": event.type, "at": self.now, "aggregate_id": id_, "aggregate_version": version,
+            "actor_role": caller.role, "actor_ref": caller.subject, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id,
+            "facility_id": facility, "traceparent": cause.traceparent, "body": body,
+        }  # fmt: skip
+        self._drafts.append((event.key, row))
 
     def _remember(self, mapping: dict[Any, Any], key: Any) -> None:
         self._undo.append((mapping, key, mapping.get(key, _ABSENT)))

@@ -29,7 +29,7 @@ from ops.bench.subject.service import KEYS, ReadingSettings, command, reading_se
 
 OTHER = "1"
 LEASE_SECONDS = 3_600.0
-LOOK_SECONDS = 0.005
+LOOK_SECONDS = 0.02
 PAGE = 5_000
 
 

@@ -1,0 +1,117 @@
+"""The relay with a backlog of many pages, with sends that fail between them, beside another replica. Real MongoDB, both drivers; the fake Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from chassis import outbox
+from chassis.ids import new_id
+from chassis.mongo import Mongo
+from chassis.outbox import Relay
+from chassis.unit_of_work import OUTBOX
+from tests.chassis.scene import runner
+from tests.chassis.shop import Jar, Transaction, fill_jar, make_jar
+from tests.doubles import FakeKafka, eventually
+
+JARS, TIMES = 7, 5
+LONG = 600.0  # seconds of a lease: within a test nothing but a wake makes its holder sweep
+
+
+class Listening(Mongo):
+    """A database that remembers who listened to its inserts."""
+
+    opened = 0
+
+    async def inserts(self, collection: str) -> AsyncIterator[None]:
+        self.opened += 1
+        async for told in super().inserts(collection):
+            yield told
+
+
+@asynccontextmanager
+async def relaying(relay: Relay) -> AsyncGenerator[None]:
+    running = asyncio.create_task(relay.run())
+    try:
+        yield
+    finally:
+        relay.stop()
+        await running
+
+
+async def backlog(db: Mongo) -> int:
+    """Rows of JARS keys, TIMES of each; how many."""
+    for number in range(JARS):
+        jar = Jar(id=new_id(), owner_ref=f"owner-{number}", room="north")
+        await runner(db)(partial(make_jar, jar))
+        for _ in range(TIMES):
+            await runner(db)(partial(fill_jar, jar.id, 1))
+    return await db.count(OUTBOX, {})
+
+
+def all_sent(db: Mongo) -> Callable[[], Awaitable[bool]]:
+    async def none_left() -> bool:
+        return await db.count(OUTBOX, {"sent": False}) == 0
+
+    return none_left
+
+
+def sequences(fake: FakeKafka) -> dict[str, list[int]]:
+    """What the topic holds of each key, as it came."""
+    found: dict[str, list[int]] = {}
+    for record in fake.records("shop.events"):
+        found.setdefault((record.key or b"").decode(), []).append(int(dict(record.headers)["ce_sequence"]))
+    return found
+
+
+async def test_a_backlog_of_many_pages_is_sent_once_in_each_keys_order_though_pages_end_within_a_key(db: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "PAGE", 4)
+    rows, fake = await backlog(db), FakeKafka()
+    async with relaying(Relay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
+        await eventually(all_sent(db))
+    told = sequences(fake)
+    assert sum(map(len, told.values())) == rows
+    assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in told.values()), told
+
+
+@pytest.mark.parametrize("failing", [1, 6, 17, 30])
+async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_of_its_key(db: Mongo, monkeypatch: pytest.MonkeyPatch, failing: int) -> None:
+    monkeypatch.setattr(outbox, "PAGE", 4)
+    rows, fake, sends = await backlog(db), FakeKafka(), 0
+
+    def fails(_value: bytes) -> bool:
+        nonlocal sends
+        sends += 1
+        return sends == failing
+
+    fake.fails = fails
+    async with relaying(Relay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
+        await eventually(all_sent(db))
+    assert sends > rows
+    for seqs in sequences(fake).values():
+        firsts = list(dict.fromkeys(seqs))
+        assert firsts == list(range(1, len(firsts) + 1)), seqs
+
+
+async def test_what_another_process_commits_is_sent_at_once_and_only_who_has_the_lease_listens(db: Mongo, mongo_url: str) -> None:
+    fake = FakeKafka()
+    listening = [Listening(mongo_url, db.name, db.driver) for _ in range(2)]
+    first, second = (Relay(one, "shop", str(number), fake.producer, lease_seconds=LONG) for number, one in enumerate(listening))
+    async with relaying(first):
+        await eventually(lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/0"}))
+        async with relaying(second):
+            for number in range(3):
+                await runner(db)(partial(make_and_fill, f"owner-{number}"))
+                await eventually(all_sent(db), seconds=5)
+    for one in listening:
+        await one.close()
+    assert [one.opened for one in listening] == [1, 0]
+
+
+async def make_and_fill(owner: str, tx: Transaction) -> Jar:
+    jar = await make_jar(Jar(id=new_id(), owner_ref=owner, room="north"), tx)
+    return await fill_jar(jar.id, 1, tx)
