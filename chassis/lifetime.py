@@ -16,7 +16,7 @@ from chassis.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs import Job, JobLoop
 from chassis.kafka import KafkaConsumer, KafkaProducer
 from chassis.mongo import Lease, Mongo
-from chassis.outbox import STOPPED, Relay, unsent
+from chassis.outbox import REPLICAS, STOPPED, Relay, unsent
 from chassis.runner import Engine
 from chassis.unit_of_work import Transaction
 
@@ -50,7 +50,7 @@ class Lifetime:
         self.jobs = {job.name: JobLoop(self.engine, job, service.name, settings.replica) for job in (*service.jobs, *own)}
         self.engine.before_commit.append(self._settle)
         self.engine.after_commit.append(self._told)
-        self._identity = Lease(self.db, f"replica/{settings.replica}", service.name, 4 * IDENTITY_SECONDS)
+        self._identity = Lease(self.db, f"{REPLICAS}{settings.replica}", service.name, 4 * IDENTITY_SECONDS)
         self._workers: list[_Worker] = [self.relay, *self.jobs.values(), *([self.consumer] if self.consumer else [])]
         self._tasks: list[asyncio.Task[None]] = []
 

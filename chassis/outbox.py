@@ -21,6 +21,8 @@ from chassis.unit_of_work import OUTBOX
 PAGE, LOOK_SECONDS, LEASE_SECONDS = 1_000, 5.0, 8.0
 STOPPED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
 UNSENT = {"sent": False}
+REPLICAS = "replica/"  # how the leases are called that the living replicas of a service hold, each its own
+LIVING: Document = {"_id": {"$regex": f"^{REPLICAS}"}, "$expr": {"$gt": ["$until", "$$NOW"]}}
 INDEXES = (Index("key", "seq", unique=True), Index("sent", "key", "seq", where=UNSENT))
 log = telemetry.log(__name__)
 
@@ -36,6 +38,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._after = ""
         self._stopped: list[str] = []
+        self._watching: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
 
     def stop(self) -> None:
@@ -67,7 +70,6 @@ class Relay:
     async def _term(self) -> None:
         """One term as holder: sweep at each wake and at least four times a lease, until the lease is lost."""
         pause, looked, loop = self._lease.seconds / 4, -1e9, asyncio.get_running_loop()
-        watching: asyncio.Task[None] | None = None
         try:
             while not self._ended.is_set():
                 renewed = loop.time()
@@ -75,17 +77,23 @@ class Relay:
                     _show(leads=False)
                     await _first_of(self._ended.wait(), 2 * pause)
                     return
-                watching = watching or asyncio.create_task(self._watch(), name="outbox-watch")
                 if renewed - looked > LOOK_SECONDS:
                     await self._look()
                     looked = renewed
+                    self._listen(wanted=await self.db.count("leases", LIVING) > 1)  # a stream costs MongoDB a tenth of its time, and our own commits wake us themselves
                 while not self._ended.is_set() and (left := renewed + pause - loop.time()) > 0:
                     self._wake.clear()
                     if not await self.sweep(renewed + pause) and not self._ended.is_set():
                         await _first_of(self._wake.wait(), left)
         finally:
-            if watching:
-                watching.cancel()
+            self._listen(wanted=False)
+
+    def _listen(self, *, wanted: bool) -> None:
+        if wanted and self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="outbox-watch")
+        elif not wanted and self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
 
     async def sweep(self, until: float = 0.0) -> bool:
         """Send pages of unsent rows until that moment (loop time), one at least: a page is read while the one before it is sent and the one before that is marked.

@@ -11,8 +11,8 @@ import pytest
 
 from chassis import outbox
 from chassis.ids import new_id
-from chassis.mongo import Mongo
-from chassis.outbox import Relay
+from chassis.mongo import Lease, Mongo
+from chassis.outbox import REPLICAS, Relay
 from chassis.unit_of_work import OUTBOX
 from tests.chassis.scene import runner
 from tests.chassis.shop import Jar, Transaction, fill_jar, make_jar
@@ -23,7 +23,7 @@ LONG = 600.0  # seconds of a lease: within a test nothing but a wake makes its h
 
 
 class Listening(Mongo):
-    """A database that remembers who listened to its inserts."""
+    """A database that remembers how often its inserts were listened to."""
 
     opened = 0
 
@@ -97,19 +97,27 @@ async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_o
         assert firsts == list(range(1, len(firsts) + 1)), seqs
 
 
-async def test_what_another_process_commits_is_sent_at_once_and_only_who_has_the_lease_listens(db: Mongo, mongo_url: str) -> None:
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_what_another_replica_commits_is_sent_at_once_and_only_who_has_the_lease_listens_and_only_when_there_is_another(
+    db: Mongo, mongo_url: str, replicas: int
+) -> None:
     fake = FakeKafka()
     listening = [Listening(mongo_url, db.name, db.driver) for _ in range(2)]
-    first, second = (Relay(one, "shop", str(number), fake.producer, lease_seconds=LONG) for number, one in enumerate(listening))
-    async with relaying(first):
+    holder, other = (Relay(one, "shop", str(number), fake.producer, lease_seconds=LONG) for number, one in enumerate(listening))
+    for number in range(replicas):
+        assert await Lease(db, f"{REPLICAS}{number}", "shop", LONG).take()
+    assert await Lease(db, f"{REPLICAS}gone", "shop", 0).take()
+    async with relaying(holder):
         await eventually(lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/0"}))
-        async with relaying(second):
+        async with relaying(other):
             for number in range(3):
                 await runner(db)(partial(make_and_fill, f"owner-{number}"))
+                if replicas == 1:
+                    holder.wake()  # as the life of a service does after each commit of its own
                 await eventually(all_sent(db), seconds=5)
     for one in listening:
         await one.close()
-    assert [one.opened for one in listening] == [1, 0]
+    assert [one.opened for one in listening] == [replicas - 1, 0]
 
 
 async def make_and_fill(owner: str, tx: Transaction) -> Jar:
