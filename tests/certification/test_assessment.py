@@ -185,6 +185,21 @@ async def test_a_name_is_confirmed_by_another_person_than_the_one_who_asked_for_
     assert "Siti" not in str(await lsp.stage.stored("audit"))
 
 
+@pytest.mark.scenario("T16/lookup-unknown")
+async def test_a_name_that_training_does_not_know_is_noted_as_unknown_and_may_be_asked_for_again(lsp: Lsp) -> None:
+    person = new_id()
+    lsp.stage.training.names[person] = "Siti Aminah"
+    application = await lsp.filled(person)
+    path = f"/v1/assessment-applications/{application}/name"
+    del lsp.stage.training.names[person]
+    assert await refused(lsp.officer.request("PUT", path), 409) == {"person_unknown"}
+    [row] = await lsp.stage.stored("audit", action="name.unknown", subject=person)
+    assert row["application"] == application
+    lsp.stage.training.names[person] = "Siti Aminah"
+    assert (await done(lsp.officer.request("PUT", path)))["name"] == "fetched"
+    assert len(await lsp.stage.stored("audit", action="name.unknown", subject=person)) == 1
+
+
 async def test_a_name_that_cannot_be_signed_or_is_not_known_is_refused_before_anything_is_signed(lsp: Lsp) -> None:
     person = new_id()
     lsp.stage.training.names[person] = "undefined undefined"

@@ -218,6 +218,7 @@ async def fetch_name(application_id: str, request: Request, run: Run) -> Applica
     training: Peer = request.app.state.training
     answer = await training.ask("POST", "/internal/identities", purpose="print-certificate", body={"refs": [participant_ref]})
     if not answer["items"]:
+        await run(partial(usecases.note_unknown, application_id))
         raise PersonUnknown
     return ApplicationBody.of(await run(partial(usecases.propose_name, application_id, answer["items"][0]["name"])))
 

@@ -132,6 +132,13 @@ async def person_behind(application_id: str, tx: Transaction) -> str:
     return origin.participant_ref
 
 
+async def note_unknown(application_id: str, tx: Transaction) -> None:
+    """Training knows nobody behind this application; that is noted, for whoever asks why no name was printed."""
+    application = await tx.applications.get(application_id)
+    origin = await tx.origins.get(application.origin_ref)
+    tx.note("name.unknown", origin.participant_ref, purpose="print-certificate", application=application.id)
+
+
 async def propose_name(application_id: str, name: str, tx: Transaction) -> Application:
     """The name that training holds, sealed; a second person confirms it. NameUnfit when it cannot be signed."""
     before = await tx.applications.get(application_id)
