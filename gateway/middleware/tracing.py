@@ -24,7 +24,6 @@ class RequestIds:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._tracer = trace.get_tracer("bina.gateway")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
@@ -32,9 +31,9 @@ class RequestIds:
         crossing.request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else new_id()
         crossing.headers.append((b"x-request-id", crossing.request_id.encode()))
         outer = passage.header(scope, b"traceparent")
-        context = telemetry.context_of(outer.decode()) if outer and _TRACEPARENT.fullmatch(outer) else None
+        given_trace = outer.decode() if outer and _TRACEPARENT.fullmatch(outer) else None
         structlog.contextvars.bind_contextvars(request_id=crossing.request_id)  # the server gives every request a task, and so a context, of its own
-        with self._tracer.start_as_current_span(scope["method"], context, trace.SpanKind.SERVER) as span:
+        with telemetry.span(scope["method"], of=given_trace, kind=trace.SpanKind.SERVER) as span:
             crossing.traceparent = telemetry.current_traceparent()
             await self.app(scope, receive, send)
             if span.is_recording():
