@@ -18,7 +18,7 @@ from chassis.kafka import Consumer, KafkaUnavailable, Partition, Record
 from chassis.runner import Engine
 
 LANES = 3  # transactions at a time: one keeps this process busy, MongoDB another, the disk a third; a partition is in one of them, so a key is, by whichever topic
-TURN_BATCHES = 4  # of each lane between two polls: a poll gives the backlog of one partition after the other, and a lane without one would stand still
+TURN_BATCHES = 2  # of each lane between two polls: a poll gives the backlog of one partition after the other, and a lane without one would stand still; more would be memory
 LOOK_SECONDS, STALL_SECONDS, GAP_PAUSE_SECONDS, IGNORED_EVENTS, IGNORED_SECONDS = 5.0, 60.0, 0.02, 5_000, 3_600.0
 log = telemetry.log(__name__)
 
