@@ -71,18 +71,18 @@ class EventConsumer(Batches[Tx]):
         self.came_round = asyncio.get_running_loop().time()
         self._idle_at = self._idle_at if fetched else self.came_round
         telemetry.CONSUMER_PROGRESS.set_to_current_time()
-        waiting: dict[int, list[Record]] = {}
+        queues: dict[int, list[Record]] = {}
         for record in await self._ours(consumer, fetched):
-            waiting.setdefault(record.partition, []).append(record)
-        for outcome in await asyncio.gather(*(self._lane(consumer, waiting) for _ in range(LANES)), return_exceptions=True):
+            queues.setdefault(record.partition, []).append(record)
+        for outcome in await asyncio.gather(*(self._lane(consumer, queues) for _ in range(LANES)), return_exceptions=True):
             if outcome is not None:
                 raise outcome
         await self._look(consumer)
 
-    async def _lane(self, consumer: Consumer, waiting: dict[int, list[Record]]) -> None:
+    async def _lane(self, consumer: Consumer, queues: dict[int, list[Record]]) -> None:
         """Take what waits in partitions that no other lane has in hand, in parts of the size that goes well."""
-        while waiting and not self.ending:
-            records, rest = _next_part(waiting, self.size)
+        while queues and not self.ending:
+            records, rest = _next_part(queues, self.size)
             part = [self.inbox.arrival(record) for record in records]
             for topic, times in Counter(arrival.record.topic for arrival in part if arrival.ignored).items():
                 telemetry.EVENTS_IGNORED.labels(topic).inc(times)
@@ -94,7 +94,7 @@ class EventConsumer(Batches[Tx]):
             except NotOurs:
                 await self._back(consumer, [*records, *(record for left in rest.values() for record in left)])
             else:
-                waiting |= rest
+                queues |= rest
 
     # A batch
 
@@ -229,12 +229,12 @@ def _ends(records: Iterable[Record]) -> dict[Partition, int]:
     return {Partition(*partition): offset + 1 for partition, offset in last.items()}
 
 
-def _next_part(waiting: dict[int, list[Record]], most: int) -> tuple[list[Record], dict[int, list[Record]]]:
+def _next_part(queues: dict[int, list[Record]], most: int) -> tuple[list[Record], dict[int, list[Record]]]:
     """The next records to take together, at most so many and MAX_BYTES but one at least, the longest queues first; with what is left of those queues, which are taken out."""
     part: list[Record] = []
     size = 0
-    for number in sorted(waiting, key=lambda number: len(waiting[number]), reverse=True):
-        records = waiting.pop(number)
+    for number in sorted(queues, key=lambda number: len(queues[number]), reverse=True):
+        records = queues.pop(number)
         for count, record in enumerate(records):
             size += len(record.value or b"")
             if len(part) == most or (part and size > MAX_BYTES):

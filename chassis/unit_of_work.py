@@ -21,7 +21,8 @@ from chassis.store import Aggregate, CursorInvalid, Page, Store, StoreOf
 
 S = TypeVar("S", bound=Store[Any])
 
-OUTBOX, FEW = "outbox", 20
+OUTBOX = "outbox"
+FEW = 20  # ids that are looked up at once without asking first whether the collection holds anything
 _ABSENT: Any = object()
 _INSERT, _REPLACE, _DELETE, _HOLD = "insert", "replace", "delete", "hold"
 

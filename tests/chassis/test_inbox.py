@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
 from chassis.errors import DomainError
 from chassis.ids import new_id
 from chassis.parked import Parked
+from chassis.unit_of_work import FEW
 from tests.chassis.scene import Scene
 from tests.chassis.shop import Note, Transaction
 from tests.doubles import eventually
@@ -118,3 +120,21 @@ async def test_a_letter_that_a_unique_index_refuses_leaves_those_before_it_done(
     with suppress(DomainError):
         await parked.retry(scene.run(), marker["_id"])
     assert [await scene.state(letter) for letter in letters[1:]] == ["done", "parked"]
+
+
+async def test_a_large_batch_sees_parked_keys_early_facts_and_merged_people_as_a_small_one_does(scene: Scene) -> None:
+    parked, early, subject, gone, survivor = (new_id() for _ in range(5))
+    bad = await scene.tell("asked", parked, owner_ref=parked, what="refuse")
+    first = await scene.tell("note-told", early, owner_ref=subject, text="early")
+    await scene.becomes(lambda: scene.state(bad), "parked", seconds=10)
+    await scene.becomes(lambda: scene.state(first), "early", seconds=10)
+    await scene.run()(lambda tx: tx.alias(gone, survivor))
+    async with scene.one_batch():
+        others = [await scene.tell("asked", key, owner_ref=key, what="plain") for key in (new_id() for _ in range(2 * FEW))]
+        behind = await scene.tell("asked", parked, owner_ref=parked, what="plain")
+        later = await scene.tell("asked", early, owner_ref=early, what="plain")
+        merged = await scene.tell("asked", gone, owner_ref=gone, what="plain")
+    for event, state in [*((other, "done") for other in others), (behind, "parked"), (later, "early"), (merged, "done")]:
+        await scene.becomes(partial(scene.state, event), state, seconds=10)
+    assert await scene.texts(survivor) == ["plain"]
+    assert await scene.texts(gone) is None
