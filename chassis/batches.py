@@ -50,8 +50,9 @@ class Batches(Generic[Tx]):
 
     async def apply(self, tx: Tx, part: Sequence[Arrival]) -> Counted:
         """What one transaction does with these arrivals."""
-        acting = Round(self.inbox, tx)
-        await acting.apply([arrival for arrival in part if not arrival.ignored])
+        acting, taken = Round(self.inbox, tx), [arrival for arrival in part if not arrival.ignored]
+        await acting.meet(taken)
+        await acting.apply(taken)
         return acting.counted
 
     def done(self, part: Sequence[Arrival], counted: Counted) -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from chassis import mongo, telemetry
 from chassis.batches import MAX_BYTES, MAX_EVENTS, MAX_SECONDS, Batches, NotOurs
-from chassis.inbox import Arrival, Counted, Inbox, Tx, waiting
+from chassis.inbox import Arrival, Counted, Inbox, Round, Tx, waiting
 from chassis.kafka import Consumer, KafkaUnavailable, Partition, Record
+from chassis.mongo import Query
 from chassis.runner import Engine
 
 LANES = 3  # transactions at a time: one keeps this process busy, MongoDB another, the disk a third; a partition is in one of them, so a key is, by whichever topic
@@ -101,13 +102,16 @@ class EventConsumer(Batches[Tx]):
     async def apply(self, tx: Tx, part: Sequence[Arrival]) -> Counted:
         """The effects, and the positions behind them if nobody else has gone on."""
         wanted = _ends(arrival.record for arrival in part)
-        rows = {row["_id"]: row["next"] for row in await tx.db.find("offsets", {"_id": {"$in": [self._row(one) for one in wanted]}}, session=tx.session)}
+        acting, taken = Round(self.inbox, tx), [arrival for arrival in part if not arrival.ignored]
+        found = await acting.meet(taken, {"offsets": Query({"_id": {"$in": [self._row(one) for one in wanted]}})})
+        rows = {row["_id"]: row["next"] for row in found["offsets"]}
         for partition, following in wanted.items():
             position, row = self._positions.get(partition), self._row(partition)
             if position is None or rows.get(row) != position.stored:
                 raise NotOurs
             tx.raw("offsets", mongo.replacing({"_id": row, "next": following, "at": tx.now}, upsert=True), row)
-        return await super().apply(tx, part)
+        await acting.apply(taken)
+        return acting.counted
 
     def done(self, part: Sequence[Arrival], counted: Counted) -> None:
         """The position has moved with the effects."""

@@ -21,7 +21,7 @@ from chassis.errors import DomainError
 from chassis.events import Envelope, Inbound, NotKnownYet, Unreadable, stem
 from chassis.ids import utc_now
 from chassis.kafka import Record
-from chassis.mongo import DocumentRefused, DuplicateKey, Index, Mongo
+from chassis.mongo import DocumentRefused, DuplicateKey, Index, Mongo, Query
 from chassis.store import Store
 from chassis.unit_of_work import AgainWithout, Cause, Savepoint, Transaction
 
@@ -31,6 +31,7 @@ Handler = Callable[[Any, Any], Awaitable[None]]
 Handlers = Mapping[str, Mapping[Any, Handler]]  # {topic: {kind of Inbound: handler}}; Any because a mapping is invariant in its keys
 
 INBOX_DAYS, TRIES = 45, 2
+FEW = 20  # so many values are looked up at once; of more it is asked first whether the collection holds anything
 MARKER, BEHIND, EARLY_JOB = "inbox", "waits behind an earlier event of its key", "early-facts"
 INDEXES = {
     "inbox": (Index("done_at", expire_seconds=INBOX_DAYS * 86_400), Index("marker", "order", where={"state": "parked"})),
@@ -143,22 +144,44 @@ class Round(Generic[Tx]):
         self.inbox, self.tx, self.counted = inbox, tx, Counted()
         self._markers: dict[str, mongo.Document | None] = {}
         self._early: dict[str, list[mongo.Document]] = {}  # by marker, in order
+        self._known: set[str] = set()
         self._looked: set[str] = set()
         self._seen: set[str] = set()
 
+    async def meet(self, arrivals: Sequence[Arrival], also: Mapping[str, Query] | None = None) -> dict[str, list[mongo.Document]]:
+        """Read in one statement what is known of these arrivals, and what is asked `also`; what was found. Few stand behind a marker or an early fact, or name somebody merged."""
+        markers, keys = {arrival.marker for arrival in arrivals}, {arrival.key for arrival in arrivals}
+        references = {reference for arrival in arrivals if arrival.event for reference in arrival.event.references}
+        found = await self.tx.db.find_in_each(
+            {
+                "inbox": Query({"_id": {"$in": [arrival.id for arrival in arrivals]}}, {"_id": 1}),
+                "parked": _whether_any({"_id": markers}),
+                "early": _whether_any({"marker": markers, "waits_for": keys}),
+                "aliases": _whether_any({"_id": references}),
+                **(also or {}),
+            },
+            session=self.tx.session,
+        )
+        self._known = {row["_id"] for row in found["inbox"]}
+        if found["parked"]:
+            await self._read_markers(markers)
+        if found["early"]:
+            await self.look(markers, keys)
+        if found["aliases"]:
+            await self.tx.resolve_many(references)
+        self._markers = dict.fromkeys(markers) | self._markers
+        self._looked |= keys
+        self.tx.aliases = dict.fromkeys(references) | self.tx.aliases
+        return found
+
     async def apply(self, arrivals: Sequence[Arrival]) -> None:
-        """Apply arrivals in order. Known ones are dropped; one that fails loses only its own changes and is parked with all that follow of its key."""
-        ids = {"_id": {"$in": [arrival.id for arrival in arrivals]}}
-        known = {row["_id"] for row in await self.tx.db.find("inbox", ids, fields={"_id": 1}, session=self.tx.session)}
-        markers = {arrival.marker for arrival in arrivals}
-        await self._read_markers(markers)
-        await self.look(markers, [arrival.key for arrival in arrivals])
+        """Apply arrivals that were met, in order. Known ones are dropped; one that fails loses only its own changes and is parked with all that follow of its key."""
         await self._prefetch([arrival.event for arrival in arrivals if arrival.event])
         for arrival in arrivals:
-            if arrival.id in known:
+            if arrival.id in self._known:
                 self.counted.repeated.append(arrival)
                 continue
-            known.add(arrival.id)
+            self._known.add(arrival.id)
             marker, waiting = arrival.marker, self._early.get(arrival.marker)
             if self._markers[marker]:
                 self.park(arrival, arrival.reason or BEHIND)
@@ -298,6 +321,13 @@ class Round(Generic[Tx]):
         if unread := [marker for marker in markers if marker not in self._markers]:
             self._markers.update(dict.fromkeys(unread))
             self._markers.update({row["_id"]: row for row in await self.tx.among("parked", {"_id": unread})})
+
+
+def _whether_any(wanted: Mapping[str, Collection[str]]) -> Query:
+    """Whether there is a document in which one of the fields has one of its values; of many values, whether there is any document at all."""
+    if max(map(len, wanted.values())) > FEW:
+        return Query({}, {"_id": 1}, 1)
+    return Query({"$or": [{name: {"$in": list(values)}} for name, values in wanted.items()]}, {"_id": 1}, 1)
 
 
 def _watched(envelope: Envelope) -> AbstractContextManager[object]:

@@ -19,6 +19,7 @@ from chassis.mongo import Document, Index, Lease, Mongo
 from chassis.unit_of_work import OUTBOX
 
 PAGE, LOOK_SECONDS, LEASE_SECONDS = 1_000, 5.0, 8.0
+MARK_ROWS, MARK_SECONDS = 50, 0.2  # acknowledged rows wait for each other so long: one mark costs as much as the commit of a command
 STOPPED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
 UNSENT = {"sent": False}
 REPLICAS = "replica/"  # how the leases are called that the living replicas of a service hold, each its own
@@ -37,6 +38,8 @@ class Relay:
         self._lease = Lease(db, "relay", f"{service}/{replica}", lease_seconds)
         self._wake = asyncio.Event()
         self._after = ""
+        self._acknowledged: list[str] = []  # and not yet marked
+        self._marked_at = 0.0
         self._stopped: list[str] = []
         self._watching: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -84,9 +87,18 @@ class Relay:
                 while not self._ended.is_set() and (left := renewed + pause - loop.time()) > 0:
                     self._wake.clear()
                     if not await self.sweep(renewed + pause) and not self._ended.is_set():
-                        await _first_of(self._wake.wait(), left)
+                        await self._rest(left)
+            await self._mark()
         finally:
             self._listen(wanted=False)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for a wake so long; mark what is acknowledged when none comes soon."""
+        if 0 < len(self._acknowledged) < MARK_ROWS:
+            await _first_of(self._wake.wait(), MARK_SECONDS)
+        if self._acknowledged and not self._wake.is_set():
+            await self._mark()
+        await _first_of(self._wake.wait(), seconds)
 
     def _listen(self, *, wanted: bool) -> None:
         if wanted and self._watching is None:
@@ -100,46 +112,47 @@ class Relay:
 
         True when there may be more at once. Each page begins behind the last key of the page before it, the first where the last sweep ended.
         """
-        loop, midway, acknowledged = asyncio.get_running_loop(), bool(self._after), list[str]()
+        loop, midway = asyncio.get_running_loop(), bool(self._after)
         rows = await self._page()
-        while rows or acknowledged:
+        while rows:
             midway = midway or bool(self._after)
             ahead = self._page() if self._after and loop.time() < until and not self._ended.is_set() else _nothing()
-            rows, acknowledged, _ = await _all(ahead, self._send(rows), self._mark(acknowledged))
-        return midway
+            due = len(self._acknowledged) >= MARK_ROWS or loop.time() - self._marked_at > MARK_SECONDS
+            rows, _, _ = await _all(ahead, self._send(rows), self._mark() if due else _nothing())
+        return midway or bool(self._after)
 
     async def _page(self) -> list[Document]:
-        where: Document = UNSENT | {"key": {"$gt": self._after, "$nin": self._stopped}}
+        """The next unsent rows but those that only wait for their mark."""
+        where: Document = UNSENT | {"key": {"$gt": self._after, "$nin": self._stopped}, "_id": {"$nin": self._acknowledged}}
         rows = await self.db.find(OUTBOX, where, sort=[("sent", 1), ("key", 1), ("seq", 1)], limit=PAGE)
         self._after = rows[-1]["key"] if len(rows) == PAGE else ""
         return rows
 
-    async def _send(self, rows: Sequence[Document]) -> list[str]:
-        """Send rows; the ids of those that are acknowledged and not yet marked. A row that the broker refuses for itself is found by sending one at a time."""
-        if not rows:
-            return []
+    async def _send(self, rows: Sequence[Document]) -> None:
+        """Send rows, of which the acknowledged will be marked. A row that the broker refuses for itself is found by sending one at a time."""
         with telemetry.span("outbox.send", rows=len(rows)):
             self._producer = self._producer or await self._started()
             sent = await self._producer.send_all(self.topic, [record(row, self.service) for row in rows])
-        done = [rows[place]["_id"] for place in sent.acknowledged]
+        done = {rows[place]["_id"] for place in sent.acknowledged}
+        self._acknowledged += done
         if sent.failure is None:
-            return done
-        await self._mark(done)
+            return
         await self._drop_producer()
         if not isinstance(sent.failure, RecordRefused):
             raise sent.failure
         if len(rows) == 1:
             await self._stop_key(rows[0], str(sent.failure))
-            return []
+            return
         for row in rows:
             if row["_id"] not in done and row["key"] not in self._stopped and self._lease.held:
-                await self._mark(await self._send([row]))
-        return []
+                await self._send([row])
 
-    async def _mark(self, sent: Sequence[str]) -> None:
-        if sent and self._lease.held:
-            await self.db.update(OUTBOX, {"_id": {"$in": sent}}, {"$set": {"sent": True}}, many=True)
-            telemetry.EVENTS_SENT.inc(len(sent))
+    async def _mark(self) -> None:
+        if (marked := self._acknowledged[:]) and self._lease.held:
+            await self.db.update(OUTBOX, {"_id": {"$in": marked}}, {"$set": {"sent": True}}, many=True)
+            telemetry.EVENTS_SENT.inc(len(marked))
+            del self._acknowledged[: len(marked)]
+        self._marked_at = asyncio.get_running_loop().time()
 
     async def _stop_key(self, row: Document, reason: str) -> None:
         """Let nothing of this key pass a row that the broker refuses, visibly, until an operator lets it go."""

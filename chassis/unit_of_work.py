@@ -22,7 +22,6 @@ from chassis.store import Aggregate, CursorInvalid, Page, Store, StoreOf
 S = TypeVar("S", bound=Store[Any])
 
 OUTBOX = "outbox"
-FEW = 20  # ids that are looked up at once without asking first whether the collection holds anything
 _ABSENT: Any = object()
 _INSERT, _REPLACE, _DELETE, _HOLD = "insert", "replace", "delete", "hold"
 
@@ -134,9 +133,9 @@ class Transaction:
     # What the chassis uses
 
     async def among(self, collection: str, wanted: Mapping[str, Collection[str]]) -> list[Document]:
-        """The documents of a collection of the chassis' own in which one of the fields has one of its values; a batch asks first whether there is anything at all."""
+        """The documents of a collection of the chassis' own in which one of the fields has one of its values."""
         ways = [{name: {"$in": list(values)}} for name, values in wanted.items() if values]
-        if not ways or (max(map(len, wanted.values())) > FEW and not await self.db.find(collection, {}, limit=1, fields={"_id": 1}, session=self.session)):
+        if not ways:
             return []
         return await self.db.find(collection, ways[0] if len(ways) == 1 else {"$or": ways}, session=self.session)
 
@@ -197,33 +196,35 @@ class Transaction:
 
     async def finish(self) -> None:
         """Write everything that is still buffered; the commit follows."""
-        await self.flush()
+        writes = {collection: self._taken(collection) for collection in list(self._pending)}
         if self._drafts:
             seqs = await self._advance(Counter(key for key, _ in self._drafts))
             for key, row in self._drafts:
                 seqs[key] += 1
                 row["key"], row["seq"] = key, seqs[key]
-            await self.db.insert(OUTBOX, [row for _, row in self._drafts], session=self.session)
-        by_collection: dict[str, list[Any]] = {}
+            writes[OUTBOX] = [row for _, row in self._drafts]
         for (collection, _), operation in self._own.items():
-            by_collection.setdefault(collection, []).append(operation)
-        for collection, operations in by_collection.items():
-            await self.db.bulk(collection, operations, session=self.session)
+            writes.setdefault(collection, []).append(operation)
+        await self.db.write(writes, session=self.session)
 
     async def flush_collection(self, collection: str) -> None:
         """Write the buffered documents of one collection."""
-        store, operations = self._stores.get(collection), list[Any]()
+        if writes := self._taken(collection):
+            self._flushes += 1
+            await self.db.bulk(collection, writes, session=self.session)
+
+    def _taken(self, collection: str) -> list[Any]:
+        """The buffered writes of one collection, which are no longer buffered."""
+        store, writes = self._stores.get(collection), list[Any]()
         for id_, write in self._pending.pop(collection, {}).items():
             if write is _HOLD:
-                operations.append(mongo.updating(id_, {"$inc": {"held": 1}}))
+                writes.append(mongo.updating(id_, {"$inc": {"held": 1}}))
             elif write is _DELETE:
-                operations.append(mongo.deleting(id_))
+                writes.append(mongo.deleting(id_))
             elif write and store:
                 document = store.document(self._known[collection, id_])
-                operations.append(document if write is _INSERT else mongo.replacing(document))
-        if operations:
-            self._flushes += 1
-            await self.db.bulk(collection, operations, session=self.session)
+                writes.append(document if write is _INSERT else mongo.replacing(document))
+        return writes
 
     def is_dirty(self, collection: str) -> bool:
         """Whether documents of this collection wait to be written."""

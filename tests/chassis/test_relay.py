@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 
 from chassis import outbox
 from chassis.ids import new_id
-from chassis.mongo import Lease, Mongo
+from chassis.mongo import Filter, Lease, Mongo, Session
 from chassis.outbox import REPLICAS, Relay
 from chassis.unit_of_work import OUTBOX
 from tests.chassis.scene import runner
@@ -60,6 +61,13 @@ def all_sent(db: Mongo) -> Callable[[], Awaitable[bool]]:
     return none_left
 
 
+def told_to(fake: FakeKafka, count: int) -> Callable[[], Awaitable[bool]]:
+    async def so_many() -> bool:
+        return len(fake.records("shop.events")) >= count
+
+    return so_many
+
+
 def sequences(fake: FakeKafka) -> dict[str, list[int]]:
     """What the topic holds of each key, as it came."""
     found: dict[str, list[int]] = {}
@@ -97,10 +105,42 @@ async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_o
         assert firsts == list(range(1, len(firsts) + 1)), seqs
 
 
+class Marked(Mongo):
+    """A database that remembers how many rows each mark covered."""
+
+    marks: list[int]
+
+    async def update(self, collection: str, where: Filter, update: Any, *, upsert: bool = False, many: bool = False, session: Session = None) -> int:
+        count = await super().update(collection, where, update, upsert=upsert, many=many, session=session)
+        self.marks += [count] if collection == OUTBOX else []
+        return count
+
+
+async def test_rows_that_come_one_by_one_are_sent_at_once_and_once_and_marked_together(db: Mongo, mongo_url: str) -> None:
+    fake, marked = FakeKafka(), Marked(mongo_url, db.name, db.driver)
+    marked.marks = []
+    async with relaying(relay := Relay(marked, "shop", "0", fake.producer, lease_seconds=LONG)):
+        await eventually(lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/0"}))
+        for number in range(1, TIMES * JARS + 1):
+            await runner(db)(partial(make_and_fill, f"owner-{number}"))
+            relay.wake()
+            await eventually(told_to(fake, number))
+        await eventually(all_sent(db))
+    assert len(fake.records("shop.events")) == sum(marked.marks) == TIMES * JARS
+    assert len(marked.marks) < TIMES * JARS / 2
+    await marked.close()
+
+
+async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:
+    fake = FakeKafka()
+    rows = await backlog(db)
+    async with relaying(Relay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
+        await eventually(told_to(fake, rows))
+    assert await db.count(OUTBOX, {"sent": True}) == rows
+
+
 @pytest.mark.parametrize("replicas", [1, 2])
-async def test_what_another_replica_commits_is_sent_at_once_and_only_who_has_the_lease_listens_and_only_when_there_is_another(
-    db: Mongo, mongo_url: str, replicas: int
-) -> None:
+async def test_what_another_replica_commits_is_sent_at_once_and_only_who_has_the_lease_listens_and_only_when_there_is_another(db: Mongo, mongo_url: str, replicas: int) -> None:
     fake = FakeKafka()
     listening = [Listening(mongo_url, db.name, db.driver) for _ in range(2)]
     holder, other = (Relay(one, "shop", str(number), fake.producer, lease_seconds=LONG) for number, one in enumerate(listening))
