@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from chassis import telemetry
+from chassis.serve import settle
 from chassis.settings import SettingsInvalid
 from gateway.app import create_app
 from gateway.permissions import RULES, Rules
@@ -17,6 +18,8 @@ from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from opentelemetry.sdk.trace.export import SpanExporter
 
     from gateway.door import Door
 
@@ -48,11 +51,11 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def main(rules: Rules = RULES) -> None:
+def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
     """Serve until a signal comes."""
     settings = GatewaySettings.load()
     telemetry.configure("gateway", settings.log_level)
-    telemetry.trace_to("gateway", settings.trace_ratio, None)
+    telemetry.trace_to("gateway", settings.trace_ratio, exporter)
     try:
         door = create_app(settings, rules)
     except RoutesInvalid as error:
@@ -70,6 +73,7 @@ def main(rules: Rules = RULES) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
+    settle()
     Server(config, door).run(sockets(settings))
 
 

@@ -61,7 +61,6 @@ class Door:
     async def living(self) -> AsyncGenerator[None]:
         """Everything that must run while requests are served."""
         self._loop = asyncio.get_running_loop()
-        await self.upstream.open()
         try:
             async with self.internal.router.lifespan_context(self.internal):
                 tasks = [asyncio.create_task(_kept(work), name=work.__qualname__) for work in (self._watch_routes, self._watch_streams, self._watch_revocations)]
@@ -72,7 +71,7 @@ class Door:
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            await self.upstream.close()
+            self.upstream.close()
 
     async def _watch_routes(self) -> None:
         while True:

@@ -56,20 +56,22 @@ TO_CLIENT = frozenset(
 )
 
 
-def to_service(scope: Scope, crossing: Passage) -> list[tuple[str, str]]:
+def to_service(scope: Scope, crossing: Passage) -> list[Header]:
     """The request headers that the service gets. Malformed where one is not UTF-8."""
     extra = crossing.routed.headers
+    passed: list[Header] = [(name, value) for name, value in scope["headers"] if name in TO_SERVICE or name in extra]
     try:
-        passed = [(name.decode(), value.decode()) for name, value in scope["headers"] if name in TO_SERVICE or name in extra]
+        for _, value in passed:
+            value.decode()
     except UnicodeDecodeError:
         raise Malformed from None
     left = crossing.deadline - asyncio.get_running_loop().time()
     return [
         *passed,
-        ("authorization", f"Bearer {crossing.internal_token}"),
-        ("x-request-id", crossing.request_id),
-        ("x-request-deadline", str(round((time.time() + left) * 1000))),
-        *([("traceparent", crossing.traceparent)] if crossing.traceparent else []),
+        (b"authorization", b"Bearer " + crossing.internal_token.encode()),
+        (b"x-request-id", crossing.request_id.encode()),
+        (b"x-request-deadline", b"%d" % round((time.time() + left) * 1000)),
+        *([(b"traceparent", crossing.traceparent.encode())] if crossing.traceparent else []),
     ]
 
 

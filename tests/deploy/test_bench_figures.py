@@ -12,7 +12,7 @@ import pytest
 
 from chassis.kafka import KafkaConsumer, Partition, Record
 from chassis.mongo import Mongo
-from ops.bench import Result, growth, latency, pipeline, programs
+from ops.bench import Result, gateway, growth, latency, pipeline, programs
 from ops.bench.subject import told, topics
 
 EVENTS = 700
@@ -92,6 +92,15 @@ async def test_the_latency_bench_gives_every_figure_that_was_promised(mongo_url:
     effects = {f"effect_{rate}_{share}_ms_{driver}" for rate in (50, 200) for share in ("p50", "p99") for driver in ("motor", "pymongo")}
     assert set(found.figures) == effects | {"command_50_p50_ms", "command_50_p99_ms"}
     assert all(value > 0 for value in found.figures.values())
+
+
+@pytest.mark.needs("wrk")
+@pytest.mark.needs("nginx")
+async def test_the_gateway_bench_gives_every_ratio_that_was_promised(mongo_url: str, kafka: str) -> None:
+    found = await gateway.measured(mongo_url, kafka, rounds=1, seconds=1, fresh=300)
+    assert set(found.ratios) == {"to_fastapi_httpx", "to_nginx", "uncached_to_fastapi_httpx"}
+    assert set(found.figures) == {"gateway_per_s", "uncached_per_s", "fastapi_httpx_per_s", "nginx_per_s", "added_p99_ms"}
+    assert all(value > 0 for value in found.ratios.values())
 
 
 async def test_the_growth_bench_compares_a_full_outbox_with_an_empty_one(mongo_url: str, kafka: str) -> None:

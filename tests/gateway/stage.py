@@ -296,10 +296,9 @@ async def staged(directory: Path, routes: str = ROUTES, rules: Rules = RULES, *,
 
 @asynccontextmanager
 async def _half_alive(door: Door) -> AsyncGenerator[None]:
-    await door.upstream.open()
     door.book.withdrawn.put([], [])
     try:
         yield
     finally:
-        await door.upstream.close()
+        door.upstream.close()
         await door.internal.state.life.db.close()

@@ -11,7 +11,7 @@ from ops.bench.subject import service
 from ops.bench.subject.measure import Discarding
 
 ROLE = "training_officer"
-RULES = Rules({"training": {ROLE: frozenset({"POST /v1/completions"})}, "certification": {}, "marketplace": {}, "manpower": {}})
+RULES = Rules({"training": {ROLE: frozenset({"POST /v1/completions", "GET /v1/items"})}, "certification": {}, "marketplace": {}, "manpower": {}})
 ROUTES = """\
 [service]
 training = 128
@@ -21,7 +21,7 @@ manpower = 128
 
 [[training]]
 hosts = ["staff"]
-paths = ["POST /v1/completions"]
+paths = ["POST /v1/completions", "GET /v1/items"]
 rate = "100000/minute"
 """
 
@@ -32,4 +32,4 @@ if __name__ == "__main__":
         case "reading":
             serve(service.reading, service.ReadingSettings, exporter=lambda _: Discarding())
         case _:
-            serve_gateway(RULES)
+            serve_gateway(RULES, exporter=Discarding())

@@ -1,0 +1,25 @@
+-- What wrk sends for the bench `gateway`, and how it tells what came of it: one JSON object.
+-- Arguments: a file with one bearer token a line, and how many milliseconds each connection waits before each request.
+local requests, at, pause = {}, 0, 0
+
+function init(args)
+  pause = tonumber(args[2])
+  for token in io.lines(args[1]) do
+    requests[#requests + 1] = wrk.format("GET", nil, { ["Authorization"] = "Bearer " .. token })
+  end
+  if pause > 0 then
+    function delay() return pause end
+  end
+end
+
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  io.write(string.format('{"requests": %d, "seconds": %.6f, "p50_ms": %.3f, "p99_ms": %.3f, "failed": %d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, failed))
+end
