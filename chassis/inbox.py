@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -149,20 +149,28 @@ class Round(Generic[Tx]):
         self._seen: set[str] = set()
 
     async def meet(self, arrivals: Sequence[Arrival], also: Mapping[str, Query] | None = None) -> dict[str, list[mongo.Document]]:
-        """Read in one statement what is known of these arrivals, and what is asked `also`; what was found. Few stand behind a marker or an early fact, or name somebody merged."""
+        """Read in one statement what is known of these arrivals, what a few of them will read, and what is asked `also`; what was found.
+
+        Hardly any stands behind a marker or an early fact, or names somebody merged: whether one does is asked here, the rest only then.
+        """
         markers, keys = {arrival.marker for arrival in arrivals}, {arrival.key for arrival in arrivals}
-        references = {reference for arrival in arrivals if arrival.event for reference in arrival.event.references}
+        events = [arrival.event for arrival in arrivals if arrival.event]
+        references = {reference for event in events for reference in event.references}
+        reads = {store: ids for store, ids in _reads(events).items() if len(ids) <= FEW}
         found = await self.tx.db.find_in_each(
             {
                 "inbox": Query({"_id": {"$in": [arrival.id for arrival in arrivals]}}, {"_id": 1}),
                 "parked": _whether_any({"_id": markers}),
                 "early": _whether_any({"marker": markers, "waits_for": keys}),
                 "aliases": _whether_any({"_id": references}),
+                **{store.collection: Query({"_id": {"$in": list(ids)}}) for store, ids in reads.items()},
                 **(also or {}),
             },
             session=self.tx.session,
         )
         self._known = {row["_id"] for row in found["inbox"]}
+        for store, ids in reads.items():
+            self.tx.store(store).learn(ids, found[store.collection])
         if found["parked"]:
             await self._read_markers(markers)
         if found["early"]:
@@ -310,17 +318,22 @@ class Round(Generic[Tx]):
     async def _prefetch(self, events: Sequence[Inbound]) -> None:
         """Read at once the aliases of what these events name, and what they say that they will read."""
         await self.tx.resolve_many({reference for event in events for reference in event.references})
-        wanted: dict[type[Store[Any]], list[str]] = {}
-        for event in events:
-            for store, id_ in event.reads():
-                wanted.setdefault(store, []).append(id_)
-        for store, ids in wanted.items():
+        for store, ids in _reads(events).items():
             await self.tx.store(store).many(ids, scoped=False)
 
     async def _read_markers(self, markers: Collection[str]) -> None:
         if unread := [marker for marker in markers if marker not in self._markers]:
             self._markers.update(dict.fromkeys(unread))
             self._markers.update({row["_id"]: row for row in await self.tx.among("parked", {"_id": unread})})
+
+
+def _reads(events: Iterable[Inbound]) -> dict[type[Store[Any]], set[str]]:
+    """The ids that the handlers of these events say they will read, by store."""
+    wanted: dict[type[Store[Any]], set[str]] = {}
+    for event in events:
+        for store, id_ in event.reads():
+            wanted.setdefault(store, set()).add(id_)
+    return wanted
 
 
 def _whether_any(wanted: Mapping[str, Collection[str]]) -> Query:

@@ -117,11 +117,15 @@ class Store(Generic[A]):
         tx, collection, wanted = self.tx, self.collection, dict.fromkeys(ids)
         if missing := [id_ for id_ in wanted if not tx.knows(collection, id_)]:
             where = {"_id": missing[0] if len(missing) == 1 else {"$in": missing}}
-            documents = {document["_id"]: document for document in await tx.db.find(collection, where, session=tx.session)}
-            for id_ in missing:
-                tx.learn(collection, id_, self.aggregate(documents[id_]) if id_ in documents else None)
+            self.learn(missing, await tx.db.find(collection, where, session=tx.session))
         found = {id_: aggregate for id_ in wanted if (aggregate := tx.known(collection, id_)) is not None}
         return {id_: aggregate for id_, aggregate in found.items() if self._sees(aggregate)} if scoped else found
+
+    def learn(self, ids: Iterable[str], documents: Iterable[Document]) -> None:
+        """Remember what was read about these ids; those without a document are not there."""
+        by_id = {document["_id"]: document for document in documents}
+        for id_ in ids:
+            self.tx.learn(self.collection, id_, self.aggregate(by_id[id_]) if id_ in by_id else None)
 
     async def first(self, where: Filter, *, sort: Sort = (), scoped: bool = True) -> A | None:
         """The first aggregate that matches."""

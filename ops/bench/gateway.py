@@ -100,7 +100,7 @@ def _written(path: Path, tokens: Sequence[str]) -> Path:
 
 async def _wrk(door: str, tokens: Path, seconds: int, pause_ms: int = 0) -> Run:
     """One run; Trouble when an answer was not 2xx or none came."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(WRK_SCRIPT), door + PATH, "--", str(tokens), str(pause_ms)]
+    command = ["wrk", "-t1", "--timeout=10s", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(WRK_SCRIPT), door + PATH, "--", str(tokens), str(pause_ms)]
     child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         out, _ = await child.communicate()

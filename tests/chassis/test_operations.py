@@ -73,6 +73,14 @@ class Shop(Outside):
         for number in marbles:
             assert (await self.officer.post(f"/v1/jars/{jar}/fillings", json={"marbles": number})).status_code == 200
 
+    async def sent(self, owner: str, count: int) -> None:
+        """Return when so many of this owner's events are marked as sent: a replay takes no others."""
+
+        async def marked() -> bool:
+            return await self.db.count("outbox", {"key": owner, "sent": True}) == count
+
+        await eventually(marked)
+
     async def get(self, path: str) -> dict[str, Any]:
         answer = await self.operator.get(ROOT + path)
         assert answer.status_code == 200, answer.text
@@ -277,6 +285,7 @@ async def test_a_replay_publishes_archived_events_again_and_readers_take_only_wh
     owner, began = new_id(), utc_now()
     await shop.filled(owner, 2, 3)
     await shop.heard(owner, "2", "3")
+    await shop.sent(owner, 2)
     would = await shop.post("/replay", shop.stretch(owner, began, dry_run=True))
     assert (would["total"], would["published"], would["next_cursor"], len(would["events"])) == (2, 0, None, 2)
     about = {"topic": would["topic"], "events": [*would["events"], [new_id(), "shop.nothing.v1"]]}
@@ -286,6 +295,7 @@ async def test_a_replay_publishes_archived_events_again_and_readers_take_only_wh
     assert done["published"] == 2
     await shop.filled(owner, 4)
     await shop.heard(owner, "2", "3", "4")
+    await shop.sent(owner, 3)
 
     [(first, _), _] = would["events"]
     await shop.db.delete("inbox", {"_id": first})  # as if this reader had never had it
@@ -301,6 +311,7 @@ async def test_a_replay_goes_on_page_by_page_in_the_order_of_the_key(shop: Shop,
     owner, began = new_id(), utc_now()
     await shop.filled(owner, 2, 3, 2, 3)
     await shop.heard(owner, "2", "3", "2", "3")
+    await shop.sent(owner, 4)
     monkeypatch.setattr(replay, "PAGE", 3)
     first = await shop.post("/replay", shop.stretch(owner, began))
     assert (first["total"], first["published"], first["next_cursor"]) == (4, 3, first["events"][-1][0])
@@ -314,6 +325,7 @@ async def test_a_replay_leaves_a_parked_event_parked(shop: Shop) -> None:
     owner, began = new_id(), utc_now()
     await shop.filled(owner, UNLUCKY, 2)
     sequence = await shop.waiting(owner, 2)
+    await shop.sent(owner, 2)
     before = await shop.version(sequence)
     would = await shop.post("/replay", shop.stretch(owner, began, dry_run=True))
     assert (await shop.post("/heard", {"topic": would["topic"], "events": would["events"]}))["parked"] == 2

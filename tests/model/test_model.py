@@ -132,6 +132,10 @@ class Model(RuleBasedStateMachine):
         self.do(self.process(name).sender.step())
 
     @rule(name=names)
+    def mark(self, name: str) -> None:
+        self.do(self.process(name).sender.mark())
+
+    @rule(name=names)
     def consume(self, name: str) -> None:
         self.do(self.process(name).reader.step())
 
@@ -280,6 +284,7 @@ class Model(RuleBasedStateMachine):
         for _ in range(ROUNDS):
             for process in world.processes.values():
                 await process.sender.step()
+                await process.sender.mark()
                 await process.reader.step()
                 await self._retry(process)
                 await process.overdue()

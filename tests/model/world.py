@@ -182,6 +182,10 @@ class SteppedRelay(Relay):
             await self._drop_producer()
             return True
 
+    async def mark(self) -> None:
+        """Mark what is acknowledged, as a relay at rest does."""
+        await self._mark()
+
     async def leave(self) -> None:
         """Nothing stays open."""
         await self._drop_producer()

@@ -122,12 +122,13 @@ async def relayed(settings: ReadingSettings) -> float:
 
 
 async def archived(settings: ReadingSettings, rows: int) -> None:
-    """Put so many sent rows into the outbox, and advance the key counters, as months of work would have."""
+    """Put so many sent rows into the outbox, and advance the key counters, as months of work would have; and onto the disk, where months ago is."""
     life = Lifetime(reading_service(settings))
     await life.prepare()
     for first in range(0, rows, PAGE):
         await life.db.insert("outbox", [_row(number) for number in range(first, min(first + PAGE, rows))])
     await life.db.insert("keys", [{"_id": command(number).key, "seq": len(range(number, rows, KEYS))} for number in range(min(KEYS, rows))])
+    await life.db.client.admin.command("fsync")
     await life.db.close()
 
 
