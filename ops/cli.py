@@ -107,7 +107,7 @@ def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Jso
 
 @app.command()
 def docs() -> None:
-    """Tulis docs/events.md dan docs/asyncapi.json dari kelas peristiwa (untuk pengembang)."""
+    """Tulis dokumen, aturan dan dasbor yang dibuat dari kode dan data (untuk pengembang)."""
     from ops.docs import docs as run
 
     raise typer.Exit(run())
