@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -95,6 +96,19 @@ def test(
 
     alone = [*([f"--crash={crash}"] if crash else []), *(["--cluster"] if cluster else []), *(["--soak"] if soak else [])]
     raise typer.Exit(proof.scenarios(as_json=json) if scenarios else proof.test(quick=quick, containers=containers, alone=alone))
+
+
+@app.command()
+def rota(
+    file: Annotated[Path, typer.Argument(help="Daftar piket, misalnya deploy/monitoring/rota.toml.")],
+    *,
+    book: Annotated[Path, typer.Option(help="Tempat menyimpan peringatan yang berjalan.")] = Path("rota-book.json"),
+    port: Annotated[int, typer.Option(help="Porta di 127.0.0.1.")] = 7095,
+) -> None:
+    """Teruskan peringatan Alertmanager kepada petugas piket sampai ada yang menangani."""
+    from ops.rota.run import serve
+
+    serve(file, book, "127.0.0.1", port)
 
 
 @app.command()
