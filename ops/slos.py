@@ -83,9 +83,7 @@ def table() -> str:
 
 def _alert(slo: Slo, burn: Burn) -> list[str]:
     name = f"{slo.name}{burn.suffix}"
-    either = [
-        " and ".join(f'slo:bad:ratio_rate{window}{{slo="{slo.name}"}} > {factor:g} * {slo.budget}' for window in (short, long)) for short, long, factor in burn.pairs
-    ]
+    either = [" and ".join(f'slo:bad:ratio_rate{window}{{slo="{slo.name}"}} > {factor:g} * {slo.budget}' for window in (short, long)) for short, long, factor in burn.pairs]
     return [
         f"      - alert: {name}",
         "        expr: >-",

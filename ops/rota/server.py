@@ -21,8 +21,7 @@ from ops.rota.rules import Firing, Incident, Rota, Told
 TICK_SECONDS = 1.0
 PAGE = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Bina</title><meta name="viewport" content="width=device-width"><pre>{}</pre>{}</html>"""
 FORM = (
-    '<form method="post" action="/notices/{}/acknowledgement"><label>Nama / name <input name="by" required maxlength="80"></label> '
-    "<button>Saya tangani / I have it</button></form>"
+    '<form method="post" action="/notices/{}/acknowledgement"><label>Nama / name <input name="by" required maxlength="80"></label> <button>Saya tangani / I have it</button></form>'
 )
 log = logging.getLogger("bina.rota")
 
