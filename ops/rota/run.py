@@ -15,4 +15,5 @@ from ops.rota.server import Doors, Duty
 def serve(rota_file: Path, book_file: Path, host: str, port: int) -> None:
     """Serve until a signal comes; Trouble when the rota's file cannot be used."""
     rota = told.rota(rota_file)
-    web.run_app(Doors(Duty(rota, Book(book_file), Reaching(rota))).application(), host=host, port=port, print=None)
+    # no log of requests: the address of a notice is what lets somebody answer it
+    web.run_app(Doors(Duty(rota, Book(book_file), Reaching(rota))).application(), host=host, port=port, print=None, access_log=None)

@@ -52,7 +52,7 @@ class Duty:
     def take(self, incident: Incident, by: str) -> None:
         """Somebody has it."""
         self.book.put(rules.taken(incident, by))
-        log.info("taken: %s by %s", incident.key, by)
+        log.info("taken: %s", incident.key)
 
     async def look(self) -> None:
         """Tell whoever is to be told now."""

@@ -58,4 +58,11 @@ def test_compose_runs_alertmanager_and_the_rota_and_prometheus_knows_of_them() -
     assert COMPOSE["rota"]["entrypoint"] == ["python", "-m", "ops.rota"]
     assert COMPOSE["rota"]["command"][-1] == "7095"
     assert "depends_on" not in COMPOSE["rota"]
-    assert "COPY ops/rota ops/rota" in (ROOT / "deploy/compose/Dockerfile").read_text()
+
+
+def test_the_rotas_image_holds_every_module_of_ours_that_the_rota_imports() -> None:
+    copied = " ".join(line for line in (ROOT / "deploy/compose/Dockerfile").read_text().splitlines() if line.startswith("COPY "))
+    imported = {found for file in (ROOT / "ops/rota").glob("*.py") for found in re.findall(r"^from (ops[\w.]*) import", file.read_text(), re.MULTILINE)}
+    assert "ops.trouble" in imported
+    assert "ops/rota ops/rota" in copied
+    assert [name for name in imported if not name.startswith("ops.rota") and name.replace(".", "/") + ".py" not in copied] == []
