@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta, timezone
 
 WIB = timezone(timedelta(hours=7), "WIB")
 WATCHDOG_SILENT = "WatchdogSilent"
+AGAIN = timedelta(minutes=1)  # after a round in which nobody could be reached
+ATTEMPTS = 60  # that are remembered of one incident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +90,25 @@ def taken(incident: Incident, by: str) -> Incident:
 
 
 def next_to_tell(incident: Incident, rota: Rota, now: datetime) -> str | None:
-    """Whom to tell now: at once the first, after the patience of this severity the next, round and round; at once the next where somebody could not be reached."""
+    """Whom to tell now: at once the first, after the patience of this severity the next, round and round; at once the next where somebody could not be reached.
+
+    After a round in which nobody could be reached it waits a minute.
+    """
     if incident.taken_by or incident.over:
         return None
     order = rota.order(now)
     if not incident.told:
         return order[0]
     last = incident.told[-1]
-    if last.reached and now - last.at < rota.patience[incident.severity]:
+    nobody = not any(one.reached for one in incident.told[-len(order) :]) and len(incident.told) >= len(order)
+    if now - last.at < (rota.patience[incident.severity] if last.reached else AGAIN if nobody else timedelta(0)):
         return None
     return order[(order.index(last.person) + 1) % len(order)] if last.person in order else order[0]
+
+
+def attempted(incident: Incident, told: Told) -> Incident:
+    """Somebody was told, or could not be."""
+    return replace(incident, told=(*incident.told, told)[-ATTEMPTS:])
 
 
 def is_silent(heard: datetime, rota: Rota, now: datetime) -> bool:

@@ -65,7 +65,7 @@ class Duty:
             elif person := rules.next_to_tell(incident, self.rota, self._clock()):
                 reached = await self._try(person, incident)
                 now = self.book.incidents[incident.key]  # it may have been taken meanwhile
-                self.book.put(replace(now, told=(*now.told, Told(person=person, at=self._clock(), reached=reached))))
+                self.book.put(rules.attempted(now, Told(person=person, at=self._clock(), reached=reached)))
 
     async def _try(self, person: str, incident: Incident) -> bool:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,18 +11,9 @@ import pytest
 from ops.home import ROOT
 from ops.rota import rules, told
 from ops.rota.book import Book
-from ops.rota.rules import Firing, Incident, Rota, Told, Turn
+from ops.rota.rules import Firing, Incident, Told
 from ops.trouble import Trouble
-
-NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
-ROTA = Rota(
-    people={"satu": "https://satu", "dua": "https://dua", "kepala": "https://kepala"},
-    turns=(Turn(first_day=date(2026, 11, 16), order=("dua", "satu", "kepala")), Turn(first_day=date(2026, 11, 23), order=("satu", "dua", "kepala"))),
-    patience={"page": timedelta(minutes=15), "ticket": timedelta(days=1)},
-    silence=timedelta(minutes=5),
-    link="https://piket.example",
-)
-PAGE = Firing(key="group", severity="page", alerts={"f1": "training tidak menjawab\ntraining does not answer"}, runbooks=frozenset({"docs/runbooks/PartDown.md"}))
+from tests.rota.given import NOW, PAGE, ROTA
 
 
 def incident(firing: Firing = PAGE) -> Incident:
@@ -63,6 +54,17 @@ def test_after_an_answer_nobody_else_is_told_and_the_first_answer_stays() -> Non
 
 def test_who_cannot_be_reached_is_followed_by_the_next_at_once() -> None:
     assert rules.next_to_tell(having_told(incident(), "satu", reached=False), ROTA, NOW) == "dua"
+
+
+def test_after_a_round_in_which_nobody_could_be_reached_it_waits_a_minute_and_remembers_no_more_than_it_must() -> None:
+    one = incident()
+    for person in ("satu", "dua", "kepala"):
+        one = having_told(one, person, reached=False)
+    assert rules.next_to_tell(one, ROTA, NOW + timedelta(seconds=59)) is None
+    assert rules.next_to_tell(one, ROTA, NOW + timedelta(seconds=60)) == "satu"
+    for number in range(200):
+        one = rules.attempted(one, Told(person="satu", at=NOW + timedelta(minutes=number), reached=False))
+    assert len(one.told) == rules.ATTEMPTS
 
 
 def test_the_same_again_opens_nothing_and_something_new_opens_it_again() -> None:

@@ -18,7 +18,7 @@ from ops.rota.book import Book
 from ops.rota.notifier import NotReached, Reaching
 from ops.rota.server import Doors, Duty
 from tests.doubles import eventually
-from tests.rota.test_rules import ROTA
+from tests.rota.given import ROTA
 
 
 class Clock:
