@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from chassis import telemetry
+from chassis import pool, telemetry
 from chassis.settings import Settings
 
 S = TypeVar("S", bound=Settings)
@@ -39,12 +39,15 @@ def settle() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def serve(create_app: Callable[[Any], FastAPI], settings_class: type[S], *, exporter: Callable[[S], SpanExporter | None] = lambda _: None) -> None:
+def serve(
+    create_app: Callable[[Any], FastAPI], settings_class: type[S], *, exporter: Callable[[S], SpanExporter | None] = lambda settings: telemetry.otlp(settings.otlp_endpoint)
+) -> None:
     """Load the settings, make the app, serve it until a signal comes; SystemExit with the reason when it may not go on."""
     settings = settings_class.load()
     name = settings_class.prefix.rstrip("_").lower()
     telemetry.configure(name, settings.log_level)
     telemetry.trace_to(name, settings.trace_ratio, exporter(settings))
+    pool.watch()
     app = create_app(settings)
     settle()
     quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "date_header": False}

@@ -1,6 +1,6 @@
 """Logs, metrics and traces. Not here: what is worth an alert (deploy/monitoring).
 
-Metric names are `bina_<noun>_<unit>` for what the chassis counts; labels are route templates, event types, topics and job names only: no ids, no people.
+Metric names are `bina_<noun>_<unit>` for what the chassis counts; which labels there may be, and why none of them tells of a person, says docs/monitoring.md.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TOPICS_CUT = Counter("bina_topics_cut_total", "Times that a partition ended befo
 INVARIANT_BROKEN = Gauge("bina_invariant_broken", "Findings of an invariant at its last look, 0 = it holds", ["invariant"])
 INVARIANTS_CHECKED = Gauge("bina_invariants_checked_timestamp_seconds", "When this replica last looked at the invariants")
 
-SELDOM_SECONDS = 10.0
+SELDOM_SECONDS, OTLP_SECONDS = 10.0, 5
 _ODD = frozenset("13579bdf")  # the last bit of a traceparent: sampled
 tracer = trace.get_tracer("bina")
 _HIDDEN = frozenset({"name", "nik", "authorization", "token", "password", "secret", "body"})
@@ -148,6 +148,21 @@ def span(name: str, *, of: str | None = None, kind: trace.SpanKind = trace.SpanK
     finally:
         context.detach(before)
         made.end()
+
+
+def otlp(endpoint: str) -> SpanExporter | None:
+    """Sends spans to this OTLP collector over HTTP, e.g. `http://127.0.0.1:4318`; None without one."""
+    if not endpoint:
+        return None
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - protobuf and requests, for those alone who send
+
+    return OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=OTLP_SECONDS)
+
+
+def exemplar() -> dict[str, str] | None:
+    """The trace that an observation of a histogram belongs to, when somebody can see it."""
+    span = trace.get_current_span().get_span_context()
+    return {"trace_id": f"{span.trace_id:032x}"} if span.trace_flags.sampled else None
 
 
 def is_sampled(traceparent: str) -> bool:

@@ -14,7 +14,8 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from opentelemetry import trace
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -211,27 +212,16 @@ class BodyInvalid(Refused):
 _WORDS = {
     code: words
     for words, codes in {
-        "wajib diisi": "missing",
-        "tidak dikenal": "extra_forbidden",
-        "harus bilangan bulat": "int_type int_parsing int_from_float",
-        "harus teks": "string_type",
-        "terlalu pendek": "string_too_short",
-        "terlalu panjang": "string_too_long",
-        "bentuknya tidak sesuai": "string_pattern_mismatch",
-        "harus ya atau tidak": "bool_type bool_parsing",
-        "harus tanggal, mis. 2026-11-24": "date_type date_parsing date_from_datetime_parsing date_from_datetime_inexact",
-        "harus waktu, mis. 2026-11-24T10:00:00+07:00": "datetime_type datetime_parsing datetime_from_date_parsing",
-        "harus memuat zona waktu, mis. +07:00": "timezone_aware",
-        "bukan salah satu pilihan": "enum literal_error",
-        "terlalu kecil": "greater_than greater_than_equal",
-        "terlalu besar": "less_than less_than_equal",
-        "kurang banyak": "too_short",
-        "terlalu banyak": "too_long",
-        "harus daftar": "list_type tuple_type",
+        "wajib diisi": "missing", "tidak dikenal": "extra_forbidden", "harus bilangan bulat": "int_type int_parsing int_from_float", "harus teks": "string_type",
+        "terlalu pendek": "string_too_short", "terlalu panjang": "string_too_long", "bentuknya tidak sesuai": "string_pattern_mismatch",
+        "harus ya atau tidak": "bool_type bool_parsing", "harus tanggal, mis. 2026-11-24": "date_type date_parsing date_from_datetime_parsing date_from_datetime_inexact",
+        "harus waktu, mis. 2026-11-24T10:00:00+07:00": "datetime_type datetime_parsing datetime_from_date_parsing", "harus memuat zona waktu, mis. +07:00": "timezone_aware",
+        "bukan salah satu pilihan": "enum literal_error", "terlalu kecil": "greater_than greater_than_equal", "terlalu besar": "less_than less_than_equal",
+        "kurang banyak": "too_short", "terlalu banyak": "too_long", "harus daftar": "list_type tuple_type",
         "harus objek": "model_attributes_type dict_type",
     }.items()
     for code in codes.split()
-}
+}  # fmt: skip
 
 
 def _field_problem(problem: Mapping[str, Any]) -> dict[str, str]:
@@ -297,7 +287,7 @@ class _Watched:
             finally:
                 span.update_name(f"{scope['method']} {_route(scope)}")
                 span.set_attribute("http.response.status_code", status)
-                telemetry.REQUESTS.labels(scope["method"], _route(scope), str(status)).observe(time.perf_counter() - began)
+                telemetry.REQUESTS.labels(scope["method"], _route(scope), str(status)).observe(time.perf_counter() - began, telemetry.exemplar())
 
 
 class _Admitted:
@@ -365,9 +355,10 @@ async def readyz(request: Request) -> Response:
 
 
 @_probes.get("/metrics")
-async def metrics() -> Response:
-    """Prometheus text."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(accept: Annotated[str, Header()] = "") -> Response:
+    """The metrics in the form that the asker takes: OpenMetrics, which alone has exemplars, or Prometheus' text."""
+    encode, kind = choose_encoder(accept)
+    return Response(encode(REGISTRY), media_type=kind)
 
 
 @_probes.get("/statusz")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from chassis import telemetry
+from chassis import pool, telemetry
 from chassis.serve import settle
 from chassis.settings import SettingsInvalid
 from gateway.app import create_app
@@ -55,7 +55,8 @@ def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
     """Serve until a signal comes."""
     settings = GatewaySettings.load()
     telemetry.configure("gateway", settings.log_level)
-    telemetry.trace_to("gateway", settings.trace_ratio, exporter)
+    telemetry.trace_to("gateway", settings.trace_ratio, exporter or telemetry.otlp(settings.otlp_endpoint))
+    pool.watch()
     try:
         door = create_app(settings, rules)
     except RoutesInvalid as error:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -98,6 +99,19 @@ def test(
 
 
 @app.command()
+def rota(
+    file: Annotated[Path, typer.Argument(help="Daftar piket, misalnya deploy/monitoring/rota.toml.")],
+    *,
+    book: Annotated[Path, typer.Option(help="Tempat menyimpan peringatan yang berjalan.")] = Path("rota-book.json"),
+    port: Annotated[int, typer.Option(help="Porta di 127.0.0.1.")] = 7095,
+) -> None:
+    """Teruskan peringatan Alertmanager kepada petugas piket sampai ada yang menangani."""
+    from ops.rota.run import serve
+
+    serve(file, book, "127.0.0.1", port)
+
+
+@app.command()
 def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Json = False) -> None:
     """Ukur satu hal pada server sendiri."""
     from ops.bench import bench as run
@@ -107,7 +121,7 @@ def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Jso
 
 @app.command()
 def docs() -> None:
-    """Tulis docs/events.md dan docs/asyncapi.json dari kelas peristiwa (untuk pengembang)."""
+    """Tulis dokumen, aturan dan dasbor yang dibuat dari kode dan data (untuk pengembang)."""
     from ops.docs import docs as run
 
     raise typer.Exit(run())

@@ -1,4 +1,4 @@
-"""The command `docs`: writes docs/events.md and docs/asyncapi.json from the event classes. Not here: what the documents look like (catalog)."""
+"""The command `docs`: writes what is generated from code and data, of events, metrics and dashboards. Not here: what it looks like (catalog, metrics, slos, dashboards)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from chassis.settings import Settings
 from chassis.web import Service
-from ops import credentials, parts
+from ops import alerts, credentials, dashboards, metrics, parts, slos
 from ops.catalog import Part, asyncapi, table, unread
 from ops.home import ROOT
 
@@ -51,7 +51,13 @@ def catalogue() -> list[Part]:
 def rendered() -> dict[Path, str]:
     """Each generated document with the text it should have."""
     known = catalogue()
-    return {EVENTS: table(known), ASYNCAPI: json.dumps(asyncapi(known), indent=1, ensure_ascii=False, sort_keys=True) + "\n"}
+    watched = metrics.with_parts(metrics.DOCUMENT.read_text(encoding="utf-8"), metrics=metrics.table(), objectives=slos.table(), alerts=alerts.table(slos.rules()))
+    return {
+        EVENTS: table(known),
+        ASYNCAPI: json.dumps(asyncapi(known), indent=1, ensure_ascii=False, sort_keys=True) + "\n",
+        slos.RULES: slos.rules(),
+        metrics.DOCUMENT: watched,
+    } | dashboards.rendered()
 
 
 def docs() -> int:

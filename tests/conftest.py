@@ -28,7 +28,7 @@ _OTHER_PROCESSES = {"cluster", "crash", "deploy", "system"}  # their subject is 
 _ALONE = {"--crash": "crash/test_kills.py", "--cluster": "cluster", "--soak": "crash/test_broker_away.py"}
 _CLUSTER = Path(__file__).parent / _ALONE["--cluster"]
 _LONG = {"crash", "system"}
-_CI_INSTALLS = {"promtool", "kustomize", "node", "npm", "wrk", "nginx"}
+_CI_INSTALLS = {"promtool", "prometheus", "amtool", "prometheus-alertmanager", "kustomize", "node", "npm", "wrk", "nginx"}
 _START_SECONDS = 180.0
 
 

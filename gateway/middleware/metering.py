@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import Histogram
 
+from chassis import telemetry
 from gateway import passage
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Metering:
         finally:
             seconds = asyncio.get_running_loop().time() - crossing.started
             method, template = (crossing.route.method, crossing.route.template) if crossing.route else ("any", UNROUTED)
-            self._of(crossing.group, method, template, crossing.status).observe(seconds)
+            self._of(crossing.group, method, template, crossing.status).observe(seconds, telemetry.exemplar())
             role = crossing.caller.role if crossing.caller else ""
             log.info("answered", group=crossing.group, method=method, route=template, status=crossing.status, milliseconds=round(seconds * 1000, 1), role=role)
 

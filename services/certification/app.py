@@ -6,7 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import auth, web
+from chassis import auth, figures, web
 from chassis.jobs import Job
 from chassis.peers import Peer
 from services.certification import events
@@ -14,6 +14,7 @@ from services.certification.applications.api import router as applications
 from services.certification.assessors.api import router as assessors
 from services.certification.certificates.api import router as certificates
 from services.certification.certificates.jobs import sign_reserved
+from services.certification.figures.jobs import measure
 from services.certification.inbound import CourseCompleted, ParticipantMerged, on_course_completed, on_participant_merged
 from services.certification.lsps.api import public as issuers
 from services.certification.lsps.api import router as lsps
@@ -53,6 +54,7 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
             jobs=(
                 Job("sign-certificates", partial(sign_reserved, signer, vault), every=5.0),
                 Job("publish-status-lists", partial(publish_lists, signer, settings.tick), every=min(30.0, settings.tick_seconds / 4)),
+                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
             ),
             parts={"vault": vault, "signer": signer, "training": training, "places": PlacePool(), "origin": settings.public_origin},
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from chassis import web
+from chassis import figures, web
 from chassis.auth import Signer
 from chassis.jobs import Job
 from chassis.peers import Peer
@@ -17,6 +17,7 @@ from services.manpower.consumers import api as consumers
 from services.manpower.events import PlacementConfirmed
 from services.manpower.feed import api as feed
 from services.manpower.feed.usecases import FORGETTING, NUMBERING, forget_old, number_changes
+from services.manpower.figures.jobs import measure
 from services.manpower.inbound import HANDLERS
 from services.manpower.placements import api as placements
 from services.manpower.production import api as production
@@ -51,6 +52,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 Job(NUMBERING, number_changes, every=2.0),
                 Job(FORGETTING, forget_old, every=3600.0),
                 Job(EXPIRY, end_run_out, every=15.0),
+                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
             ),
             parts={"training": Peer("training", settings.training_url, signer), "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value())},
         )

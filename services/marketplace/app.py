@@ -6,13 +6,14 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import web
+from chassis import figures, web
 from chassis.jobs import Job
 from chassis.runner import Runner
 from services.marketplace import inbound
 from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
 from services.marketplace.events import ProceedsSplit, WorkLogged
+from services.marketplace.figures.jobs import AUDIT_SECONDS, Audit
 from services.marketplace.ledger import api as ledger
 from services.marketplace.orders import api as orders
 from services.marketplace.payments import api as payments
@@ -36,10 +37,10 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
     """The ASGI app of marketplace."""
     gateway_for = _sandbox(settings) if settings.provider == "sandbox" else None
     routers = [noun.router for noun in NOUNS]
-    jobs: list[Job] = []
+    jobs = [Job(figures.JOB, Audit(), every=AUDIT_SECONDS)]
     if gateway_for is not None:
         routers.append(sandbox.router)
-        jobs = [
+        jobs += [
             Job("open-charges", partial(conversation.open_charges, gateway_for, settings.payment_grace), every=15.0),
             Job("close-overdue", partial(conversation.close_overdue, gateway_for), every=10.0),
         ]

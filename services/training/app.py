@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from chassis import web
+from chassis import figures, web
 from chassis.jobs import Job
 from services.training import events, inbound
 from services.training.applications import api as applications
@@ -12,6 +12,7 @@ from services.training.attendance import api as attendance
 from services.training.classes import api as classes
 from services.training.enrolments import api as enrolments
 from services.training.facilities import api as facilities
+from services.training.figures.jobs import measure
 from services.training.identities import api as identities
 from services.training.inbox_items import api as inbox_items
 from services.training.mappings import api as mappings
@@ -72,7 +73,11 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             routers=ROUTERS,
             published=events.PUBLISHED,
             handlers=HANDLERS,
-            jobs=(Job(APPLY, apply_next, every=5.0), Job("merge-same-numbers", merge_same_numbers, every=600.0)),
+            jobs=(
+                Job(APPLY, apply_next, every=5.0),
+                Job("merge-same-numbers", merge_same_numbers, every=600.0),
+                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
+            ),
             parts={"vault": Vault([bytes.fromhex(key) for key in masters], [bytes.fromhex(key) for key in lookups]), "mappings": load(settings.mappings)},
         )
     )

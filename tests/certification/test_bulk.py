@@ -8,6 +8,7 @@ import time
 from functools import partial
 
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis.ids import new_id
 from chassis.mongo import updating
@@ -16,6 +17,7 @@ from services.certification.applications.usecases import name_place
 from services.certification.certificates import paper
 from services.certification.certificates.jobs import sign_reserved
 from services.certification.credentials import proof
+from services.certification.figures.jobs import measure
 from services.certification.origins.rules import Origin
 from services.certification.transaction import Transaction
 from services.certification.vault import Vault
@@ -121,6 +123,9 @@ async def test_one_that_cannot_be_signed_is_reported_and_waits_while_the_others_
     assert sorted(one["state"] for one in found) == ["issued"] * 9 + ["reserved"]
     bad = decided["items"][3]["certificate_id"]
     assert (await done(lsp.officer.get(f"/v1/certificates/{bad}")))["failure"] == "VaultUnreadable"
+    await measure(stage.runner)
+    assert REGISTRY.get_sample_value("certification_queue_certificates", {"state": "stuck"}) == 1
+    assert REGISTRY.get_sample_value("certification_in_force_certificates") == len(await stage.stored("certificates", state="issued"))
     await stage.client.app.state.life.db.bulk("certificates", [updating(bad, {"$set": {"sealed_name": good}})])
     await done(lsp.officer.post(f"/v1/certificates/{bad}/signing"))
     await lsp.issued(bad)

@@ -28,9 +28,9 @@ def test_a_part_of_ours_runs_confined_and_is_told_what_up_tells_it(service: part
     assert [volume for volume in here["volumes"] if "-secrets" in volume and not volume.startswith(service.name)] == []
 
 
-def test_only_the_gateway_and_the_dashboards_are_reached_and_only_from_this_host() -> None:
+def test_only_the_gateway_the_dashboards_and_the_rota_are_reached_and_only_from_this_host() -> None:
     published = {name: here["ports"] for name, here in SERVICES.items() if "ports" in here}
-    assert set(published) == {"gateway", "grafana", "prometheus"}
+    assert set(published) == {"gateway", "grafana", "prometheus", "rota"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 

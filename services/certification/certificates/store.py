@@ -24,6 +24,15 @@ class Certificates(Store[Certificate]):
         """Reserved certificates that nothing stands in the way of."""
         return await self.find({"state": State.RESERVED, "failure": None}, sort=[("_id", 1)], limit=most)
 
+    async def queued(self) -> dict[str, int]:
+        """How many reserved certificates wait to be signed, and how many something stands in the way of. Unscoped, for figures."""
+        stuck = await self.count({"state": State.RESERVED, "failure": {"$ne": None}})
+        return {"waiting": await self.count({"state": State.RESERVED, "failure": None}), "stuck": stuck}
+
+    async def in_force(self) -> int:
+        """How many are issued and neither suspended nor revoked. Unscoped, for figures."""
+        return await self.count({"lsp_id": {"$gt": ""}, "state": State.ISSUED})  # the first half finds the index
+
     async def of_token(self, token: str) -> Certificate | None:
         """The certificate of a check address; unscoped, for whoever holds the paper may ask."""
         return await self.first({"token": token}, scoped=False)

@@ -23,6 +23,10 @@ class FeedChanges(Store[Change]):
         """Callers read none."""
         return None
 
+    async def number(self) -> int:
+        """How many wait for their number, for figures."""
+        return await self.count({})
+
     async def waiting(self, limit: int) -> list[Change]:
         """The oldest changes without a number, with all others of the same subjects, so that none overtakes another."""
         oldest = await self.find({}, sort=[("occurred_at", 1), ("_id", 1)], limit=limit)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from chassis.mongo import Index
+from chassis.mongo import Document, Index
 from chassis.unit_of_work import Page, Store
 from services.marketplace.stock.rules import Movement, Reservation, ReservationUnknown, Stock, StockUnknown
+
+
+class Recount(NamedTuple):
+    """A stock, and how many units its balances are away from what its movements sum to."""
+
+    id: str
+    gap: int
 
 
 class Stocks(Store[Stock]):
@@ -23,6 +31,20 @@ class Stocks(Store[Stock]):
     async def listed(self, sku: str | None, cursor: str | None, limit: int) -> Page[Stock]:
         """The stock that the caller sees, of one SKU or all."""
         return await self.page({"sku": sku} if sku else {}, cursor=cursor, limit=limit)
+
+    async def recounted(self, after: str, most: int) -> list[Recount]:
+        """The next stocks in the order of their ids, each with how far its balances are from the sum of its movements. Unscoped, for the audit."""
+        balances = ("on_hand", "reserved", "allocated")
+        moved = [{"$group": {"_id": None} | {name: {"$sum": f"${name}"} for name in balances}}]
+        gaps = [{"$abs": {"$subtract": [f"${name}", {"$ifNull": [{"$first": f"$moved.{name}"}, 0]}]}} for name in balances]
+        steps: list[Document] = [
+            {"$match": {"_id": {"$gt": after}}},
+            {"$sort": {"_id": 1}},
+            {"$limit": most},
+            {"$lookup": {"from": Movements.collection, "localField": "_id", "foreignField": "stock_id", "pipeline": moved, "as": "moved"}},
+            {"$project": {"gap": {"$add": gaps}}},
+        ]
+        return [Recount(id=row["_id"], gap=row["gap"]) for row in await self.tx.db.aggregate(self.collection, steps, session=self.tx.session)]
 
 
 class Movements(Store[Movement]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from chassis.mongo import Index
 from chassis.unit_of_work import Page, Store
 from services.training.inbox_items.rules import Item, ItemKind, ItemState, ItemUnknown
@@ -15,7 +17,7 @@ class InboxItems(Store[Item]):
     unknown = ItemUnknown
     scope = {"facility": "facilities"}
     secret = frozenset({"facts"})
-    indexes = (Index("dedupe_key", unique=True, where={"state": ItemState.OPEN.value}), Index("participant_ref", "kind"), Index("facilities", "kind"))
+    indexes = (Index("dedupe_key", unique=True, where={"state": ItemState.OPEN.value}), Index("participant_ref", "kind"), Index("facilities", "kind"), Index("state", "due_on"))
 
     async def open_like(self, dedupe_key: str) -> Item | None:
         """The open item that is the same. Unscoped: what concerns two facilities has one item."""
@@ -29,6 +31,10 @@ class InboxItems(Store[Item]):
     async def unsettled_in(self, facility_id: str, kind: ItemKind) -> list[Item]:
         """What is not resolved of one kind in a facility."""
         return await self.find({"facilities": facility_id, "kind": kind.value, "state": {"$in": _UNSETTLED}})
+
+    async def overdue(self, today: date) -> int:
+        """How many should have been settled before this day."""
+        return await self.count({"state": {"$in": _UNSETTLED}, "due_on": {"$lt": today.isoformat()}})
 
     async def listed(self, state: ItemState | None, kind: ItemKind | None, cursor: str | None, limit: int) -> Page[Item]:
         """The caller's items, oldest first."""

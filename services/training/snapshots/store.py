@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from chassis.mongo import Index
 from chassis.unit_of_work import Page, Store
 from services.training.snapshots.rules import Chunk, ChunkKind, Roster, Snapshot, SnapshotState, SnapshotUnknown
@@ -52,3 +54,8 @@ class Rosters(Store[Roster]):
     collection = "rosters"
     scope = {"facility": "_id"}
     audited = False
+
+    async def signs_of_life(self) -> dict[str, datetime]:
+        """When each facility last sent a list, even one that changed nothing. Unscoped and without the references, for figures."""
+        rows = await self.tx.db.find(self.collection, {"seen_at": {"$ne": None}}, fields={"seen_at": 1}, session=self.tx.session)
+        return {row["_id"]: row["seen_at"] for row in rows}

@@ -1,0 +1,49 @@
+"""What comes from outside, read: the rota's own file, and what Alertmanager posts. Not here: what follows from it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from ops.rota.rules import Firing, Rota, Turn
+from ops.trouble import Trouble
+
+SEVERITIES = ("ticket", "page")  # the worse one last
+
+
+def rota(file: Path) -> Rota:
+    """The rota of a file; Trouble names what is wrong in it."""
+    content = tomllib.loads(file.read_text(encoding="utf-8"))
+    people: dict[str, str] = content["people"]
+    turns = tuple(Turn(first_day=turn["from"], order=tuple(turn["order"])) for turn in content["turn"])
+    wrong = [f"{name}: {address}" for name, address in people.items() if not address.startswith(("mailto:", "http://", "https://"))]
+    wrong += [f"turn {turn.first_day}: {name}" for turn in turns for name in turn.order if name not in people]
+    wrong += [f"escalate_minutes: {severity}" for severity in SEVERITIES if not content["escalate_minutes"].get(severity, 0) > 0]
+    if not turns or min(turn.first_day for turn in turns) > date.today() or not all(turn.order for turn in turns):  # noqa: DTZ011 - a day, wherever this runs
+        wrong.append("turn")
+    if wrong:
+        raise Trouble(f"{file}: isi ini tidak dapat dipakai: {', '.join(wrong)}", f"{file}: this cannot be used: {', '.join(wrong)}")
+    return Rota(
+        people=people,
+        turns=turns,
+        patience={severity: timedelta(minutes=content["escalate_minutes"][severity]) for severity in SEVERITIES},
+        silence=timedelta(minutes=content["watchdog_minutes"]),
+        link=content["link"].rstrip("/"),
+        mail_server=content.get("mail_server", ""),
+        mail_from=content.get("mail_from", ""),
+    )
+
+
+def firing(posted: Mapping[str, Any]) -> Firing:
+    """A group of Alertmanager's webhook (version 4). KeyError, TypeError or ValueError when it is none."""
+    alerts = [one for one in cast("list[dict[str, Any]]", posted["alerts"]) if one["status"] == "firing"]
+    severities = [SEVERITIES.index(one["labels"]["severity"]) for one in alerts]
+    return Firing(
+        key=str(posted["groupKey"]),
+        severity=SEVERITIES[max(severities, default=0)],
+        alerts={str(one["fingerprint"]): f"{one['annotations']['summary']}\n{one['annotations']['summary_en']}" for one in alerts},
+        runbooks=frozenset(str(one["annotations"]["runbook"]) for one in alerts),
+    )

@@ -1,0 +1,27 @@
+"""What is allowed: nothing here; what the figures of the books are, from their sums alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from services.marketplace.ledger.rules import UTANG_PNBP, Book, Side
+
+Amount = tuple[str, str, str, int]  # book, account, side, rupiah
+
+
+def differences(sums: Iterable[Amount]) -> Mapping[str, int]:
+    """By book, how many rupiah its two sides differ by; 0 = it balances."""
+    gaps = dict.fromkeys((str(book) for book in Book), 0)
+    for book, _, side, amount_idr in sums:
+        gaps[book] += amount_idr if side == Side.DEBIT else -amount_idr
+    return {book: abs(gap) for book, gap in gaps.items()}
+
+
+def owed(sums: Iterable[Amount]) -> Mapping[str, int]:
+    """What the Lapas together still owe, in rupiah: to the State as PNBP, and to all participants together as premi."""
+    named = {UTANG_PNBP: "pnbp", "utang_premi": "premi"}
+    open_ = dict.fromkeys(named.values(), 0)
+    for book, account, side, amount_idr in sums:
+        if book == Book.LAPAS and account in named:
+            open_[named[account]] += amount_idr if side == Side.CREDIT else -amount_idr
+    return open_

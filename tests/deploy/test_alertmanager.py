@@ -1,0 +1,68 @@
+"""Alerts are delivered: every severity goes somewhere, what follows from something else is not told, and all of it ends at the rota."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from ops.home import ROOT
+from tests.deploy.alerts import rules
+
+FILE = ROOT / "deploy/monitoring/alertmanager.yml"
+CONFIG: dict[str, Any] = yaml.safe_load(FILE.read_text())
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+
+def amtool(*arguments: str) -> str:
+    said = subprocess.run(["amtool", *arguments], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    assert said.returncode == 0, said.stdout + said.stderr
+    return said.stdout
+
+
+@pytest.mark.needs("amtool")
+def test_alertmanager_takes_its_configuration() -> None:
+    amtool("check-config", str(FILE))
+
+
+@pytest.mark.needs("amtool")
+@pytest.mark.parametrize("alert", rules())
+def test_an_alert_goes_to_the_rota_and_the_watchdog_to_its_own_door(alert: str) -> None:
+    labels = [f"alertname={alert}", f"severity={rules()[alert]['labels']['severity']}", "service=training"]
+    assert amtool("config", "routes", "test", f"--config.file={FILE}", *labels).strip() == ("watchdog" if alert == "Watchdog" else "rota")
+
+
+def test_every_severity_has_its_route_and_every_receiver_is_a_door_of_the_rota() -> None:
+    severities = {rule["labels"]["severity"] for alert, rule in rules().items() if alert != "Watchdog"}
+    routed = {found[1] for route in CONFIG["route"]["routes"] for matcher in route["matchers"] if (found := re.fullmatch(r'severity="(\w+)"', matcher))}
+    assert routed == severities
+    urls = {receiver["name"]: [hook["url"] for hook in receiver["webhook_configs"]] for receiver in CONFIG["receivers"]}
+    assert urls == {"rota": ["http://rota:7095/alerts"], "watchdog": ["http://rota:7095/watchdog"]}
+
+
+def test_what_follows_from_a_part_that_is_down_is_not_told_and_the_watchdog_is_told_on_and_on() -> None:
+    [down] = [rule for rule in CONFIG["inhibit_rules"] if rule["source_matchers"] == ['alertname="PartDown"']]
+    assert down["equal"] == ["service"]
+    [watchdog] = [route for route in CONFIG["route"]["routes"] if route["matchers"] == ['alertname="Watchdog"']]
+    assert watchdog["repeat_interval"] == "1m"
+    assert rules()["PartDown"]["labels"]["severity"] == "page"
+
+
+def test_compose_runs_alertmanager_and_the_rota_and_prometheus_knows_of_them() -> None:
+    told: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
+    assert told["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
+    assert "./deploy/monitoring/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro" in COMPOSE["alertmanager"]["volumes"]
+    assert COMPOSE["rota"]["entrypoint"] == ["python", "-m", "ops.rota"]
+    assert COMPOSE["rota"]["command"][-1] == "7095"
+    assert "depends_on" not in COMPOSE["rota"]
+
+
+def test_the_rotas_image_holds_every_module_of_ours_that_the_rota_imports() -> None:
+    copied = " ".join(line for line in (ROOT / "deploy/compose/Dockerfile").read_text().splitlines() if line.startswith("COPY "))
+    imported = {found for file in (ROOT / "ops/rota").glob("*.py") for found in re.findall(r"^from (ops[\w.]*) import", file.read_text(), re.MULTILINE)}
+    assert "ops.trouble" in imported
+    assert "ops/rota ops/rota" in copied
+    assert [name for name in imported if not name.startswith("ops.rota") and name.replace(".", "/") + ".py" not in copied] == []

@@ -1,0 +1,119 @@
+"""The scheme of metrics, the objectives and the dashboards are what docs/monitoring.md says, and speak of nothing that no part shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from ops import dashboards, metrics, slos
+from ops.home import ROOT
+from tests.deploy.alerts import unknown_in
+
+DOCUMENT = (ROOT / "docs/monitoring.md").read_text()
+BOARDS = sorted(dashboards.DASHBOARDS.glob("*.json"))
+COUNTED = "events|rows|keys|facts|units|rupiah|days|connections|operations|requests|items|applications|certificates|placements|changes"
+UNITS = f"seconds|{COUNTED}|total|leader|broken|generation|refused|open"
+TAKEN = {"job", "instance", "region"}  # by the scrape
+PERSONAL = re.compile(r"name|nik|subject|person|participant|actor|user|address|path|ref|id$|phone|email")
+
+
+def panels(board: Path) -> list[dict[str, Any]]:
+    return json.loads(board.read_text())["panels"]
+
+
+def expressions(board: Path) -> list[str]:
+    return [target["expr"] for panel in panels(board) for target in panel["targets"]]
+
+
+def test_every_metric_stands_in_the_document_and_the_document_names_no_other() -> None:
+    table = DOCUMENT.partition("<!-- written by ./bina docs: metrics -->")[2].partition("<!-- end -->")[0]
+    listed = {line.split("|")[1].strip(" `") for line in table.splitlines() if line.startswith("| `")}
+    assert listed == {metric.samples[0].removesuffix("_bucket") for metric in metrics.declared()}
+
+
+def test_every_label_has_its_line_that_says_why_it_is_bounded_and_no_other_is_listed() -> None:
+    table = DOCUMENT.partition("### Labels")[2].partition("### Metrics")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
+    listed = [label for row in rows for label in re.findall(r"`(\w+)`", row[1])]
+    used = {label for metric in metrics.declared() for label in metric.labels}
+    assert sorted(listed) == sorted(used)
+    assert all(row[3].strip() for row in rows)
+    assert [label for label in used if label in TAKEN or PERSONAL.search(label)] == []
+
+
+@pytest.mark.parametrize("metric", metrics.declared(), ids=lambda metric: metric.name)
+def test_a_metric_is_named_by_owner_noun_and_unit(metric: metrics.Measured) -> None:
+    name = metric.samples[0].removesuffix("_bucket")
+    assert re.fullmatch(rf"[a-z]+(?:_[a-z]+)*_(?:{UNITS})", name)
+    assert metric.words
+    assert (metric.kind == "counter") == name.endswith("_total")
+
+
+@pytest.mark.parametrize("slo", slos.slos(), ids=lambda slo: slo.name)
+def test_an_objective_is_a_share_of_what_is_asked_for_and_says_what_it_means(slo: slos.Slo) -> None:
+    assert re.fullmatch(r"[A-Z][a-z]+", slo.name)
+    assert 90 <= slo.objective < 100
+    assert all("$window" in expression and f"sum by ({slo.by})" in expression for expression in (slo.good, slo.total))
+    assert all(len(words) > 20 for words in (slo.says, slo.meaning, slo.indonesian, slo.english))
+
+
+def test_a_window_that_burns_its_budget_as_planned_burns_it_in_just_the_days_of_the_objective() -> None:
+    fast, slow = slos.BURNS
+    assert [factor for *_, factor in (*fast.pairs, *slow.pairs)] == [14.4, 6, 3, 1]
+    assert [slo.budget for slo in slos.slos()] == ["0.005", "0.01", "0.01"]
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
+def test_a_dashboard_is_one_by_grafanas_own_schema(board: Path) -> None:
+    content = json.loads(board.read_text())
+    assert json.loads(json.dumps(Dashboard.from_json(content), cls=JSONEncoder)) == content
+    assert content["uid"] == board.stem
+    assert len({panel["id"] for panel in content["panels"]}) == len(content["panels"])
+    assert {panel["datasource"]["uid"] for panel in content["panels"]} == {dashboards.SOURCE.uid}
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
+def test_no_panel_lies_over_another_or_beyond_the_edge(board: Path) -> None:
+    places = [panel["gridPos"] for panel in panels(board)]
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+    apart = [
+        one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"] or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        for one, other in combinations(places, 2)
+    ]
+    assert all(apart)
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
+def test_a_panel_asks_only_for_what_the_parts_show(board: Path) -> None:
+    assert [expression for expression in expressions(board) if unknown_in(expression)] == []
+    assert [expression for expression in expressions(board) if "SCOPE" in expression] == []
+
+
+@pytest.mark.needs("promtool")
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
+def test_a_panel_asks_in_promql(board: Path, tmp_path: Path) -> None:
+    asked = tmp_path / "panels.yml"
+    rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(expressions(board))]
+    asked.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    checked = subprocess.run(["promtool", "check", "rules", str(asked)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_four_dashboards_are_there_and_grafana_finds_them_and_their_source() -> None:
+    assert [board.stem for board in BOARDS] == ["bina-business", "bina-overview", "bina-pipeline", "bina-service"]
+    grafana = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
+    assert "./deploy/monitoring/dashboards:/var/lib/grafana/dashboards:ro" in grafana["volumes"]
+    [provider] = yaml.safe_load((ROOT / "deploy/compose/grafana-dashboards.yml").read_text())["providers"]
+    assert provider["options"]["path"] == "/var/lib/grafana/dashboards"
+    [source] = yaml.safe_load((ROOT / "deploy/compose/grafana.yml").read_text())["datasources"]
+    assert (source["uid"], source["type"]) == (dashboards.SOURCE.uid, dashboards.SOURCE.type_val)
+    assert "./deploy/compose/grafana-dashboards.yml:/etc/grafana/provisioning/dashboards/bina.yml:ro" in grafana["volumes"]

@@ -1,0 +1,193 @@
+"""The watch of a running system, with a real Prometheus, a real Alertmanager and the rota: a killed service is told to whoever is on duty, and so is its return."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops import children, dashboards, machine, metrics, parts
+from ops.home import ROOT
+from tests.deploy.alerts import MONITORING, RECORDED, everything
+from tests.place import Place, eventually
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.needs("prometheus", "prometheus-alertmanager"), pytest.mark.xdist_group("system")]
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+KILLED = "manpower"
+TYPE = re.compile(r"^# TYPE (\S+) (\w+)$", re.MULTILINE)
+
+
+def asked(url: str, **parameters: str) -> Any:
+    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(parameters)}") as answer:  # noqa: S310 - our own address
+        return json.load(answer)["data"]
+
+
+class OnDuty(ThreadingHTTPServer):
+    """The gateway of messages of whoever is on duty."""
+
+    def __init__(self) -> None:
+        heard = self.heard = list[tuple[str, str]]()
+
+        class Taking(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                heard.append((self.path.strip("/"), json.loads(self.rfile.read(int(self.headers["content-length"])))["text"]))
+                self.send_response(202)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+                """Nothing to standard error."""
+
+        super().__init__(("127.0.0.1", 0), Taking)
+
+
+class Watch:
+    """Prometheus, Alertmanager and the rota on one running system, on configurations of ours that differ in addresses and in how long anything waits."""
+
+    def __init__(self, system: Place, place: Path, on_duty: OnDuty) -> None:
+        self.system, self.place, self.on_duty = system, place, on_duty
+        self.prometheus, self.alertmanager, self.rota = (f"{machine.LOOPBACK}:{port}" for port in machine.free_ports(3))
+
+    def port(self, part: parts.Service) -> int:
+        """Where a part tells its metrics."""
+        return self.system.port + part.listener.offset + part.probes
+
+    def configure(self) -> None:
+        """Write all three configurations."""
+        told: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
+        told["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        told["rule_files"] = [str(self.place / "rules/*.yml")]
+        told["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [self.alertmanager]}]}]
+        [scrape] = told["scrape_configs"]
+        del scrape["relabel_configs"]
+        scrape["static_configs"] = [{"targets": [f"{machine.LOOPBACK}:{self.port(part)}"], "labels": {"service": part.name, "region": "uji"}} for part in parts.OURS]
+        (self.place / "prometheus.yml").write_text(yaml.safe_dump(told))
+        (self.place / "rules").mkdir()
+        for file in (MONITORING / "rules").glob("*.yml"):
+            (self.place / "rules" / file.name).write_text(re.sub(r"for: \d+[mh]$", "for: 1s", file.read_text(), flags=re.MULTILINE))
+        routes = (MONITORING / "alertmanager.yml").read_text().replace("rota:7095", self.rota)
+        (self.place / "alertmanager.yml").write_text(re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", routes))
+        people = (MONITORING / "rota.toml").read_text().replace("http://127.0.0.1:7095", f"http://{self.rota}")
+        (self.place / "rota.toml").write_text(re.sub(r'"mailto:([\w-]+)@bina.example"', rf'"http://127.0.0.1:{self.on_duty.server_port}/\1"', people))
+
+    def commands(self) -> dict[str, list[str]]:
+        """What runs."""
+        here, (host, _, port) = self.place, self.rota.partition(":")
+        return {
+            "rota": [sys.executable, "-m", "ops.rota", str(here / "rota.toml"), str(here / "book.json"), host, port],
+            "alertmanager": [
+                *(_found("prometheus-alertmanager"), f"--config.file={here}/alertmanager.yml", f"--storage.path={here}/alertmanager"),
+                *(f"--web.listen-address={self.alertmanager}", "--cluster.listen-address="),
+            ],
+            "prometheus": [
+                *(_found("prometheus"), f"--config.file={here}/prometheus.yml", f"--storage.tsdb.path={here}/prometheus"),
+                *(f"--web.listen-address={self.prometheus}", "--enable-feature=exemplar-storage"),
+            ],
+        }
+
+    def found(self, expression: str) -> list[dict[str, Any]]:
+        """What Prometheus answers now."""
+        return asked(f"http://{self.prometheus}/api/v1/query", query=expression)["result"]
+
+    def firing(self, alert: str, **labels: str) -> bool:
+        """Whether it fires with these labels."""
+        return any(
+            one["state"] == "firing" and {"alertname": alert, **labels}.items() <= one["labels"].items() for one in asked(f"http://{self.prometheus}/api/v1/alerts")["alerts"]
+        )
+
+    def told(self, words: str) -> bool:
+        """Whether whoever is on duty heard this."""
+        return any(words in text for _, text in self.on_duty.heard)
+
+
+def _found(tool: str) -> str:
+    path = shutil.which(tool)
+    assert path
+    return path
+
+
+@pytest.fixture(scope="module")
+def watch(system: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+    """A watch that sees every part."""
+    with OnDuty() as on_duty:
+        threading.Thread(target=on_duty.serve_forever, daemon=True).start()
+        here = Watch(system, tmp_path_factory.mktemp("watch"), on_duty)
+        here.configure()
+        running = [children.spawn(command, here.place / f"{name}.log", cwd=ROOT) for name, command in here.commands().items()]
+        try:
+            eventually(lambda: _answers(lambda: len(here.found("up == 1")) == len(parts.OURS)))
+            yield here
+        finally:
+            for child in reversed(running):
+                children.end(child)
+            on_duty.shutdown()
+
+
+def _answers(holds: Callable[[], bool]) -> bool:
+    try:
+        return holds()
+    except OSError:
+        return False
+
+
+def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks_for(watch: Watch) -> None:
+    shown: set[str] = set()
+    for part in parts.OURS:
+        with urllib.request.urlopen(f"http://{machine.LOOPBACK}:{watch.port(part)}/metrics") as answer:
+            text = answer.read().decode()
+        names = {name.removesuffix("_total") for name, _ in TYPE.findall(text) if not name.endswith("_created")}
+        assert {name.partition("_")[0] for name in names} <= {"bina", part.name, "python", "process"}
+        shown |= names
+    declared = metrics.declared()
+    assert {name for name in shown if metrics.OURS.fullmatch(name)} == {metric.name for metric in declared}
+    expressions = [rule["expr"] for rule in everything()]
+    expressions += [target["expr"] for file in dashboards.DASHBOARDS.glob("*.json") for panel in json.loads(file.read_text())["panels"] for target in panel["targets"]]
+    known = {name for metric in declared for name in metric.samples} | {name for name in shown if name.startswith("process_")}
+    wanted = {name for expression in expressions for name in re.findall(rf"{metrics.OURS.pattern}|\bprocess_\w+", RECORDED.sub("", expression))}
+    assert {name for name in wanted if name not in known and name.removesuffix("_total") not in known} == set()
+
+
+def test_connections_and_figures_of_a_running_system_are_measured(watch: Watch) -> None:
+    eventually(lambda: {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")} == {part.name for part in parts.OURS})
+    wanted = {"training_inbox_overdue_items", "certification_queue_certificates", "marketplace_books_difference_rupiah", "manpower_placements"}
+    eventually(lambda: {one["metric"]["__name__"] for one in watch.found(f'{{__name__=~"{"|".join(wanted)}"}}')} == wanted)
+
+
+def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
+    url = f"http://{machine.LOOPBACK}:{watch.system.port}/v1/facilities"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(urllib.request.Request(url, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}))
+
+    def carried() -> bool:
+        found = asked(f"http://{watch.prometheus}/api/v1/query_exemplars", query="gateway_request_seconds_bucket", start="0", end="99999999999")
+        return TRACE in {exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]}
+
+    eventually(carried)
+
+
+def test_a_killed_service_is_told_to_whoever_is_on_duty_and_so_is_its_return(watch: Watch) -> None:
+    assert not watch.firing("PartDown")
+    eventually(lambda: watch.firing("Watchdog"))
+    ran = json.loads((watch.system.home / "run" / f"{KILLED}.pid").read_text())
+    os.kill(ran["pid"], signal.SIGKILL)
+    eventually(lambda: watch.firing("PartDown", service=KILLED))
+    eventually(lambda: watch.told(f"{KILLED} tidak menjawab\n{KILLED} does not answer"))
+    first = next(person for person, text in watch.on_duty.heard if KILLED in text)
+    assert first.startswith("piket-")
+    eventually(lambda: not watch.firing("PartDown"))
+    eventually(lambda: watch.told("Sudah selesai"))
+    assert not watch.told("Pengawasan diam")
+    eventually(lambda: all(part["ready"] for part in watch.system.status()["parts"]))
