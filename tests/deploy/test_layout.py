@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SERVICES = ("certification", "manpower", "marketplace", "training")
 NOUN_FILES = {"api", "jobs", "rules", "store", "usecases"}
-DRIVERS = {"aiokafka": ("chassis/kafka.py",), "bson": ("chassis/mongo.py",), "motor": ("chassis/mongo.py",), "pymongo": ("chassis/mongo.py",)}
+DRIVERS = {"aiokafka": ("chassis/kafka.py", "ops/kafka_setup.py"), "bson": ("chassis/mongo.py",), "motor": ("chassis/mongo.py",), "pymongo": ("chassis/mongo.py",)}
 
 
 def tracked(*folders: str) -> list[Path]:
