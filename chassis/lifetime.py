@@ -90,6 +90,13 @@ class Lifetime:
         for topic in {self.relay.topic, *self.inbox.topics}:
             await kafka.ensure_topic(self.broker(), topic)
 
+    async def only_prepare(self) -> None:
+        """Be as the code says, then end: what a job does before the processes of a new version start, so that they find their indexes built."""
+        try:
+            await self._there(self.prepare)
+        finally:
+            await self._end()
+
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:
         """Start in the background, so that probes answer at once; end what runs after the work at hand."""
