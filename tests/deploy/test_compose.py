@@ -75,7 +75,8 @@ def test_only_the_gateway_and_the_dashboards_are_reached_and_only_from_this_host
 
 
 def test_every_network_is_for_one_need_and_only_those_that_publish_have_a_way_outside() -> None:
-    open_ones = {name for name, network in COMPOSE["networks"].items() if not (network or {}).get("internal")}
+    declared = cast("dict[str, dict[str, bool] | None]", COMPOSE["networks"])
+    open_ones = {name for name, network in declared.items() if not (network and network["internal"])}
     assert open_ones == {"door", "dashboards"}
     assert {name for name in LASTING if networks(name) & open_ones} == {"gateway"}
     assert (networks("mongo"), networks("kafka")) == ({"mongo"}, {"kafka"})
