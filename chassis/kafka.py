@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -196,7 +197,9 @@ class KafkaConsumer:
         self._topics = sorted(topics)
         mode: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "session_timeout_ms": 10_000, "heartbeat_interval_ms": 3_000}
         limits: dict[str, Any] = {"max_poll_interval_ms": 120_000, "fetch_max_wait_ms": 1_000, "max_partition_fetch_bytes": 1024 * 1024}
-        self._consumer: Any = AIOKafkaConsumer(group_id=group, group_instance_id=member, client_id=member, **_options(where), **mode, **limits)
+        # A static member that comes back is given the partitions that it had, whatever it now listens to: with other topics it must be another.
+        instance = f"{member}-{zlib.crc32(','.join(self._topics).encode()):08x}"
+        self._consumer: Any = AIOKafkaConsumer(group_id=group, group_instance_id=instance, client_id=member, **_options(where), **mode, **limits)
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         """Join the group."""

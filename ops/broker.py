@@ -83,11 +83,15 @@ async def start(
     return Broker(process=process, port=port, bootstrap=f"{here}:{port}")
 
 
-async def start_asking(data: Path, password: str, log: Path) -> tuple[Broker, Access]:
-    """Start a Kafka that asks who comes and lets nobody do what was not allowed, as the one of docker-compose.yml; and how its administrator reaches it. Raises Trouble."""
+async def start_asking(data: Path, password: str, log: Path, more: str = "") -> tuple[Broker, Access]:
+    """Start a Kafka that asks who comes and lets nobody do what was not allowed, as the one of docker-compose.yml; and how its administrator reaches it. Raises Trouble.
+
+    `more` are settings that outweigh those.
+    """
     port, administration, controller = machine.free_ports(3)
     here = machine.LOOPBACK
-    process = await launch(data, kafka_setup.settings(password, host=here, known_as=here, port=port, administration=administration, controller=controller), log)
+    settings = kafka_setup.settings(password, host=here, known_as=here, port=port, administration=administration, controller=controller)
+    process = await launch(data, settings + more, log)
     administrator = kafka_setup.administrator(password, administration)
     await _await_ready(process, administration, administrator, log, 60.0)
     return Broker(process=process, port=port, bootstrap=f"{here}:{port}"), administrator

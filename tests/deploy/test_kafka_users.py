@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from chassis.ids import new_id
+from chassis.ids import new_id, utc_now
 from chassis.kafka import Access, KafkaConsumer, KafkaProducer, KafkaUnavailable, Partition, SendFailed, ensure_topic
 from chassis.web import create_app
-from ops import broker, children, kafka_setup, parts
+from ops import broker, children, kafka_setup, machine, parts
 from tests.chassis.scene import added, runner
 from tests.chassis.shop import Jar, ShopSettings
 from tests.crash.listening import TOPIC, shop
@@ -163,3 +170,33 @@ async def test_what_a_service_tells_takes_effect_where_it_is_heard(guarded: Guar
         filled = await client.as_("keeper", facility="*").post(f"/v1/jars/{jar.id}/fillings", json={"marbles": 2})
         assert filled.status_code == 200
         await eventually(lambda: life.db.find_one("notes", {"_id": jar.owner_ref}), seconds=40)
+
+
+def self_signed(place: Path) -> tuple[Path, str]:
+    """A certificate for the loopback address, as a file, and what makes the services' listener an encrypted one with it."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), utc_now() - timedelta(hours=1), utc_now() + timedelta(hours=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(machine.LOOPBACK))]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    chain = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    (place / "ca.crt").write_text(chain)
+    pem = {"certificate.chain": chain, "key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()}
+    lines = [f"listener.name.services.ssl.keystore.{name}={text.strip()}".replace("\n", "\\n") for name, text in {"type": "PEM", **pem}.items()]
+    return place / "ca.crt", "\n".join(["listener.security.protocol.map=SERVICES:SASL_SSL,ADMINISTRATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT", *lines, ""])
+
+
+async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is_believed(tmp_path: Path) -> None:
+    ca, encrypted = self_signed(tmp_path)
+    (tmp_path / "another").mkdir()
+    another, _ = self_signed(tmp_path / "another")
+    server, administrator = await broker.start_asking(tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted)
+    try:
+        await kafka_setup.make_users(administrator, {"shop": "secret"}, (SHOP,))
+        shop = Access(server.bootstrap, "shop", "secret", ca)
+        assert await writes(shop, "shop.events")
+        assert await joins(shop, "shop", {"shop.events"}) == {"shop.events"}
+        assert not await writes(replace(shop, ca=another), "shop.events")
+        assert not await writes(replace(shop, ca=None), "shop.events")
+        assert not await writes(replace(shop, password="another"), "shop.events")
+    finally:
+        children.end(server.process)
