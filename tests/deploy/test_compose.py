@@ -70,7 +70,7 @@ def test_a_part_of_ours_is_told_what_up_tells_it(service: parts.Service) -> None
 
 def test_only_the_gateway_and_the_dashboards_are_reached_and_only_from_this_host() -> None:
     published = {name: here["ports"] for name, here in SERVICES.items() if "ports" in here}
-    assert set(published) <= {"gateway", "grafana", "prometheus", "alertmanager"}
+    assert set(published) <= {"gateway", "grafana", "prometheus", "alertmanager", "rota"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
