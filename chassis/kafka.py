@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -24,6 +27,31 @@ class SendFailed(Exception):
 
 class RecordRefused(SendFailed):
     """The broker refuses these very records, and will again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a broker is reached: where, as whom (as nobody without a password), and whose word for it is taken (without a CA nothing is encrypted)."""
+
+    bootstrap: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca: Path | None = None
+    mechanism: Literal["SCRAM-SHA-512", "PLAIN"] = "SCRAM-SHA-512"
+
+    def options(self) -> dict[str, Any]:
+        """What every client of this broker is made with."""
+        identity = {"sasl_mechanism": self.mechanism, "sasl_plain_username": self.user, "sasl_plain_password": self.password} if self.password else {}
+        line = {"ssl_context": ssl.create_default_context(cafile=self.ca)} if self.ca else {}
+        protocol = ("SASL_" if identity else "") + ("SSL" if line else "PLAINTEXT")
+        return {"bootstrap_servers": self.bootstrap, "security_protocol": protocol, **identity, **line}
+
+
+Where = str | Access  # only its address: a broker that asks nobody who he is
+
+
+def _options(where: Where) -> dict[str, Any]:
+    return (Access(where) if isinstance(where, str) else where).options()
 
 
 class Partition(NamedTuple):
@@ -98,9 +126,9 @@ class Consumer(Protocol):
 class KafkaProducer:
     """The real producer."""
 
-    def __init__(self, bootstrap: str, client_id: str) -> None:
+    def __init__(self, where: Where, client_id: str) -> None:
         options: dict[str, Any] = {"acks": "all", "enable_idempotence": True, "linger_ms": 1, "max_batch_size": 131_072, "request_timeout_ms": 10_000}
-        self._producer: Any = AIOKafkaProducer(bootstrap_servers=bootstrap, client_id=client_id, **options)
+        self._producer: Any = AIOKafkaProducer(client_id=client_id, **_options(where), **options)
         self._spent = False  # the client itself would go on behind a failure, and wait without end once it is stopped
 
     async def start(self) -> None:
@@ -165,11 +193,13 @@ def _place(key: bytes, partitions: int) -> int:
 class KafkaConsumer:
     """The real consumer: one group, static membership, no automatic commits."""
 
-    def __init__(self, bootstrap: str, group: str, member: str, topics: Iterable[str]) -> None:
+    def __init__(self, where: Where, group: str, member: str, topics: Iterable[str]) -> None:
         self._topics = sorted(topics)
         mode: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "session_timeout_ms": 10_000, "heartbeat_interval_ms": 3_000}
         limits: dict[str, Any] = {"max_poll_interval_ms": 120_000, "fetch_max_wait_ms": 1_000, "max_partition_fetch_bytes": 1024 * 1024}
-        self._consumer: Any = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, group_instance_id=member, client_id=member, **mode, **limits)
+        # A static member that comes back is given the partitions that it had, whatever it now listens to: with other topics it must be another.
+        instance = f"{member}-{zlib.crc32(','.join(self._topics).encode()):08x}"
+        self._consumer: Any = AIOKafkaConsumer(group_id=group, group_instance_id=instance, client_id=member, **_options(where), **mode, **limits)
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         """Join the group."""
@@ -234,9 +264,9 @@ def _records(records: Iterable[Any]) -> list[Record]:
     return [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
 
 
-async def ensure_topic(bootstrap: str, topic: str, *, partitions: int = PARTITIONS) -> None:
+async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS) -> None:
     """Make the topic when it is not there, with the broker's own number of replicas; an existing one is never altered."""
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin: Any = AIOKafkaAdminClient(**_options(where))
     try:
         await admin.start()
         if topic not in await admin.list_topics():

@@ -64,15 +64,20 @@ class Lifetime:
         settings = self.service.settings
         return Mongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver, app=self.service.name)
 
+    def broker(self) -> kafka.Access:
+        """Where Kafka is, and who we are there."""
+        settings = self.service.settings
+        return kafka.Access(settings.kafka, self.service.name, settings.kafka_password.get_secret_value(), settings.kafka_ca)
+
     def new_producer(self) -> kafka.Producer:
         """A producer for the relay."""
-        return KafkaProducer(self.service.settings.kafka, f"{self.service.name}-{self.service.settings.replica}")
+        return KafkaProducer(self.broker(), f"{self.service.name}-{self.service.settings.replica}")
 
     def new_consumer(self) -> kafka.Consumer:
         """A member of the service's group."""
         settings = self.service.settings
         group = settings.namespace + self.service.name
-        return KafkaConsumer(settings.kafka, group, f"{group}-{settings.replica}", self.inbox.topics)
+        return KafkaConsumer(self.broker(), group, f"{group}-{settings.replica}", self.inbox.topics)
 
     async def prepare(self) -> None:
         """Collections, indexes, migrations: be as the code says. Commands need no more: what they tell waits in the outbox while Kafka is away."""
@@ -83,7 +88,14 @@ class Lifetime:
     async def make_topics(self) -> None:
         """The topics that it writes and reads."""
         for topic in {self.relay.topic, *self.inbox.topics}:
-            await kafka.ensure_topic(self.service.settings.kafka, topic)
+            await kafka.ensure_topic(self.broker(), topic)
+
+    async def only_prepare(self) -> None:
+        """Be as the code says, then end: what a job does before the processes of a new version start, so that they find their indexes built."""
+        try:
+            await self._there(self.prepare)
+        finally:
+            await self._end()
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:

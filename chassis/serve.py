@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar
@@ -15,6 +17,7 @@ from chassis import pool, telemetry
 from chassis.settings import Settings
 
 S = TypeVar("S", bound=Settings)
+PREPARE = "prepare"
 
 
 class _Server(uvicorn.Server):
@@ -42,13 +45,16 @@ def settle() -> None:
 def serve(
     create_app: Callable[[Any], FastAPI], settings_class: type[S], *, exporter: Callable[[S], SpanExporter | None] = lambda settings: telemetry.otlp(settings.otlp_endpoint)
 ) -> None:
-    """Load the settings, make the app, serve it until a signal comes; SystemExit with the reason when it may not go on."""
+    """Load the settings, make the app, serve it until a signal comes; SystemExit with the reason when it may not go on. With the argument `prepare` only prepare its database."""
     settings = settings_class.load()
     name = settings_class.prefix.rstrip("_").lower()
     telemetry.configure(name, settings.log_level)
     telemetry.trace_to(name, settings.trace_ratio, exporter(settings))
     pool.watch()
     app = create_app(settings)
+    if PREPARE in sys.argv[1:]:
+        asyncio.run(app.state.life.only_prepare())
+        return
     settle()
     quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "date_header": False}
     ending: dict[str, Any] = {"timeout_graceful_shutdown": 10, "timeout_keep_alive": 75}  # longer than the gateway keeps an idle connection

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import AliasChoices, DirectoryPath, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, DirectoryPath, Field, FilePath, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -22,12 +22,14 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "production"] = Field("production", validation_alias=AliasChoices("BINA_ENVIRONMENT", "environment"))
     kafka: str = Field("127.0.0.1:9092", validation_alias=AliasChoices("BINA_KAFKA", "kafka"))
+    kafka_ca: FilePath | None = Field(None, validation_alias=AliasChoices("BINA_KAFKA_CA", "kafka_ca"))  # whose certificates the brokers have; none: not encrypted
     mongo_driver: Literal["motor", "pymongo"] = Field("motor", validation_alias=AliasChoices("BINA_MONGO_DRIVER", "mongo_driver"))
     public_origin: str = Field("https://sertifikat.example", validation_alias=AliasChoices("PUBLIC_ORIGIN", "public_origin"))
     egress_allow: str = Field("", validation_alias=AliasChoices("EGRESS_ALLOW", "egress_allow"))
     otlp_endpoint: str = Field("", validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"))
 
     mongo_url: SecretStr
+    kafka_password: SecretStr = SecretStr("")  # of the user that is called as the service; empty: the broker asks nobody who he is
     signing_key: SecretStr
     trusted_keys: DirectoryPath
     audit_key: SecretStr = Field(min_length=64, max_length=64)  # 32 bytes in hex

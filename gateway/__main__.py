@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from chassis import pool, telemetry
-from chassis.serve import settle
+from chassis.serve import PREPARE, settle
 from chassis.settings import SettingsInvalid
 from gateway.app import create_app
 from gateway.permissions import RULES, Rules
@@ -52,7 +54,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal comes; with the argument `prepare` only prepare the gateway's database."""
     settings = GatewaySettings.load()
     telemetry.configure("gateway", settings.log_level)
     telemetry.trace_to("gateway", settings.trace_ratio, exporter or telemetry.otlp(settings.otlp_endpoint))
@@ -61,6 +63,9 @@ def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
         door = create_app(settings, rules)
     except RoutesInvalid as error:
         raise SettingsInvalid(f"{settings.routes_file.name} cannot be used:\n  " + "\n  ".join(error.problems)) from None
+    if PREPARE in sys.argv[1:]:
+        asyncio.run(door.internal.state.life.only_prepare())
+        return
     config = uvicorn.Config(
         door,
         loop="uvloop",

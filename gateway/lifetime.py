@@ -41,7 +41,7 @@ class GatewayLifetime(Lifetime):
     async def _make_topic(self) -> None:
         while True:
             try:
-                await kafka.ensure_topic(self.service.settings.kafka, self.relay.topic)
+                await kafka.ensure_topic(self.broker(), self.relay.topic)
             except kafka.KafkaUnavailable:
                 await asyncio.sleep(TOPIC_PAUSE_SECONDS)
             else:

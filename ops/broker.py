@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chassis.kafka import KafkaConsumer, KafkaUnavailable, Partition, ensure_topic
-from ops import children, jars, machine
+from chassis.kafka import Access, KafkaConsumer, KafkaUnavailable, Partition, Where, ensure_topic
+from ops import children, jars, kafka_setup, machine
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 _CLUSTER = "YmluYS1kZXZlbG9wbWVudA"  # any 16 bytes in base64; fixed, so that a directory belongs to the broker that formatted it
@@ -79,9 +79,28 @@ async def start(
         f"controller.quorum.voters=1@{here}:{controller_port}\n"
     )
     process = await launch(data, places, log, progress=progress)
+    await _await_ready(process, port, f"{here}:{port}", log, timeout)
+    return Broker(process=process, port=port, bootstrap=f"{here}:{port}")
+
+
+async def start_asking(data: Path, password: str, log: Path, more: str = "") -> tuple[Broker, Access]:
+    """Start a Kafka that asks who comes and lets nobody do what was not allowed, as the one of docker-compose.yml; and how its administrator reaches it. Raises Trouble.
+
+    `more` are settings that outweigh those.
+    """
+    port, administration, controller = machine.free_ports(3)
+    here = machine.LOOPBACK
+    settings = kafka_setup.settings(password, host=here, known_as=here, port=port, administration=administration, controller=controller)
+    process = await launch(data, settings + more, log)
+    administrator = kafka_setup.administrator(password, administration)
+    await _await_ready(process, administration, administrator, log, 60.0)
+    return Broker(process=process, port=port, bootstrap=f"{here}:{port}"), administrator
+
+
+async def _await_ready(process: "subprocess.Popen[bytes]", port: int, where: Where, log: Path, timeout: float) -> None:  # noqa: ASYNC109 - bounds a child's start, not an await
     try:
         async with asyncio.timeout(timeout):
-            await _ready(process, port)
+            await _ready(process, port, where)
     except BaseException as cause:
         children.end(process)
         if isinstance(cause, TimeoutError | ChildProcessError):
@@ -90,7 +109,6 @@ async def start(
                 f"Kafka did not become ready ({cause}); read {log}, whose last lines stand above.",
             ) from cause
         raise
-    return Broker(process=process, port=port, bootstrap=f"{machine.LOOPBACK}:{port}")
 
 
 async def launch(data: Path, more: str, log: Path, *, heap_mebibytes: int = 256, progress: Callable[[int, int], None] | None = None) -> "subprocess.Popen[bytes]":
@@ -155,13 +173,13 @@ def _format(data: Path, settings: Path, classpath: str) -> None:
         )
 
 
-async def _ready(process: "subprocess.Popen[bytes]", port: int) -> None:
+async def _ready(process: "subprocess.Popen[bytes]", port: int, where: Where) -> None:
     while True:
         if process.poll() is not None:
             raise ChildProcessError(f"exit {process.returncode}")
         try:
             await _connect(port)
-            await _join_a_group(f"{machine.LOOPBACK}:{port}")
+            await _join_a_group(where)
         except (KafkaUnavailable, OSError):
             await asyncio.sleep(0.05)
         else:
@@ -174,9 +192,9 @@ async def _connect(port: int) -> None:
     await writer.wait_closed()
 
 
-async def _join_a_group(bootstrap: str) -> None:
+async def _join_a_group(where: Where) -> None:
     """A broker that answers is not yet one that serves groups: only a join with an assignment shows that."""
-    await ensure_topic(bootstrap, READINESS, partitions=1)
+    await ensure_topic(where, READINESS, partitions=1)
     joined = asyncio.Event()
 
     async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
@@ -186,7 +204,7 @@ async def _join_a_group(bootstrap: str) -> None:
     async def revoked(_: set[Partition]) -> None:
         return
 
-    consumer = KafkaConsumer(bootstrap, READINESS, READINESS, [READINESS])
+    consumer = KafkaConsumer(where, READINESS, READINESS, [READINESS])
     try:
         await consumer.start(assigned, revoked)
         while not joined.is_set():

@@ -87,6 +87,7 @@ def test(
     containers: Annotated[bool, typer.Option("--containers", help="Uji wire dengan MongoDB dan Kafka dari citra kontainer.")] = False,
     crash: Annotated[int | None, typer.Option("--crash", min=1, metavar="N", help="Hanya matriks kill: N kali di setiap titik.")] = None,
     cluster: Annotated[bool, typer.Option("--cluster", help="Hanya uji klaster: tiga mongod dan tiga Kafka yang dimatikan bergantian.")] = False,
+    compose: Annotated[bool, typer.Option("--compose", help="Hanya docker-compose.yml: dinyalakan, diisi, ditingkatkan; perlu Docker.")] = False,
     soak: Annotated[bool, typer.Option("--soak", help="Hanya uji broker yang hilang, selama sepuluh menit.")] = False,
     scenarios: Annotated[bool, typer.Option("--scenarios", help="Tunjukkan skenario yang terbukti.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Bersama --scenarios: satu dokumen JSON di stdout.")] = False,
@@ -94,7 +95,7 @@ def test(
     """Buktikan semuanya."""
     from ops import proof
 
-    alone = [*([f"--crash={crash}"] if crash else []), *(["--cluster"] if cluster else []), *(["--soak"] if soak else [])]
+    alone = [*([f"--crash={crash}"] if crash else []), *(["--cluster"] if cluster else []), *(["--compose"] if compose else []), *(["--soak"] if soak else [])]
     raise typer.Exit(proof.scenarios(as_json=json) if scenarios else proof.test(quick=quick, containers=containers, alone=alone))
 
 

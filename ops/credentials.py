@@ -27,16 +27,23 @@ def make(place: Path, services: tuple[parts.Service, ...] = parts.OURS) -> None:
         files.write(place / "trusted" / f"{service.name}.pem", public)
 
 
-def administrator_password(place: Path) -> str:
-    """The password of the administrator of the embedded MongoDB."""
+def administrator_password(place: Path, name: str = _ADMIN) -> str:
+    """The password of an administrator, by default of the embedded MongoDB's."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _once(place / _ADMIN, secrets.token_hex(24))
-    return (place / _ADMIN).read_text()
+    _once(place / name, secrets.token_hex(24))
+    return (place / name).read_text()
 
 
 def mongo_password(place: Path, service: str) -> str:
     """The password of this service's MongoDB user."""
     return (place / service / "mongo-password").read_text()
+
+
+def kafka_password(place: Path, service: str) -> str:
+    """The password of this service's Kafka user, made when it is not there; only where the broker asks who comes, because the service tells it from then on."""
+    path = place / service / f"{service}_kafka_password"
+    _once(path, secrets.token_hex(24))
+    return path.read_text()
 
 
 def tell_mongo_url(place: Path, service: str, url: str) -> None:

@@ -40,6 +40,7 @@ class Service:
     keys: tuple[str, ...] = ()  # 32 random bytes each, as hex text, beside the audit key that all have
     signing_keys: tuple[str, ...] = ()  # Ed25519 beside the one that signs its calls to the others
     directories: tuple[str, ...] = ()  # kept between starts, for its owner only
+    hears: tuple[str, ...] = ()  # whose events it reads
     probes: int = 0  # where it tells how it is, counted from its port
 
     @property
@@ -59,10 +60,18 @@ KAFKA = Listener(name="kafka", offset=11)
 KAFKA_CONTROLLER = Listener(name="kafka-controller", offset=12)
 
 SERVICES = (
-    Service(name="training", module="services.training", listener=Listener(name="training", offset=4), keys=("master_key", "lookup_key")),
-    Service(name="certification", module="services.certification", listener=Listener(name="certification", offset=5), keys=("name_key",), directories=("keys_dir",)),
-    Service(name="marketplace", module="services.marketplace", listener=Listener(name="marketplace", offset=6), keys=("sandbox_key",)),
-    Service(name="manpower", module="services.manpower", listener=Listener(name="manpower", offset=7), keys=("cursor_key",)),
+    Service(
+        name="training",
+        module="services.training",
+        listener=Listener(name="training", offset=4),
+        keys=("master_key", "lookup_key"),
+        hears=("training", "certification", "manpower"),
+    ),
+    Service(
+        name="certification", module="services.certification", listener=Listener(name="certification", offset=5), keys=("name_key",), directories=("keys_dir",), hears=("training",)
+    ),
+    Service(name="marketplace", module="services.marketplace", listener=Listener(name="marketplace", offset=6), keys=("sandbox_key",), hears=("training",)),
+    Service(name="manpower", module="services.manpower", listener=Listener(name="manpower", offset=7), keys=("cursor_key",), hears=("training", "certification", "marketplace")),
 )
 GATEWAY = Service(name="gateway", module="gateway", listener=Listener(name="gateway", offset=0), signing_keys=("development_key",), probes=9)
 OURS = (*SERVICES, GATEWAY)

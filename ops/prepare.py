@@ -1,4 +1,4 @@
-"""What containers need before they start: secrets, and the replica set with a user per service. Run by docker-compose.yml, as root, twice."""
+"""What containers need before they start: secrets, the replica set, and a user per service in MongoDB and in Kafka. Run by docker-compose.yml, as root, three times."""
 
 import asyncio
 import os
@@ -6,26 +6,31 @@ import secrets
 import sys
 from pathlib import Path
 
-from ops import credentials, files, mongo_setup, parts
+from ops import credentials, files, kafka_setup, mongo_setup, parts
 
 PLACE = Path("/secrets")
 SERVICE_UID = 10001  # as in every Dockerfile of ours
-MONGOD_UID = 999  # as in the image mongo
+OWNERS = {"mongo": 999, "kafka": 1000}  # as in their images
+KAFKA_PORT, KAFKA_CONTROLLER_PORT, KAFKA_ADMINISTRATION_PORT = 9092, 9093, 9094
 
 
 def make_secrets() -> None:
     """Make what is missing, each readable by the one who needs it only."""
     credentials.make(PLACE)
+    for service in parts.OURS:
+        credentials.kafka_password(PLACE, service.name)
     credentials.administrator_password(PLACE / "mongo")
     key = PLACE / "mongo" / "mongod.key"
     if not key.exists():
         files.write(key, secrets.token_hex(64))
     key.chmod(0o400)
+    ports = {"port": KAFKA_PORT, "administration": KAFKA_ADMINISTRATION_PORT, "controller": KAFKA_CONTROLLER_PORT}
+    files.write(PLACE / "kafka" / "listeners.properties", kafka_setup.settings(_kafka_administrator(), host="0.0.0.0", known_as="kafka", **ports))  # noqa: S104 - of its own network
     for path in PLACE.rglob("*"):
-        os.chown(path, *([MONGOD_UID] * 2 if path in {key, key.parent} else [SERVICE_UID] * 2))
+        os.chown(path, *[OWNERS.get(path.relative_to(PLACE).parts[0], SERVICE_UID)] * 2)
 
 
-async def make_users(address: str, member: str) -> None:
+async def make_mongo_users(address: str, member: str) -> None:
     """Make the mongod at `address`, in whose network we are, primary as `member`, and a user for each service."""
     password = credentials.administrator_password(PLACE / "mongo")
     await mongo_setup.make_primary(address, password, member)
@@ -35,8 +40,23 @@ async def make_users(address: str, member: str) -> None:
         os.chown(PLACE / service.name / f"{service.name}_mongo_url", SERVICE_UID, SERVICE_UID)
 
 
+async def make_kafka_users() -> None:
+    """Make the topics, a user for each service and its permissions, at the Kafka in whose network we are."""
+    administrator = kafka_setup.administrator(_kafka_administrator(), KAFKA_ADMINISTRATION_PORT)
+    await kafka_setup.make_users(administrator, {service.name: credentials.kafka_password(PLACE, service.name) for service in parts.OURS})
+
+
+def _kafka_administrator() -> str:
+    return credentials.administrator_password(PLACE / "kafka", "kafka-administrator")
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "secrets":
-        make_secrets()
-    else:
-        asyncio.run(make_users("127.0.0.1:27017", sys.argv[2]))
+    match sys.argv[1:]:
+        case ["secrets"]:
+            make_secrets()
+        case ["mongo-users", member]:
+            asyncio.run(make_mongo_users("127.0.0.1:27017", member))
+        case ["kafka-users"]:
+            asyncio.run(make_kafka_users())
+        case other:
+            raise SystemExit(f"unknown: {other}")

@@ -25,8 +25,8 @@ hypothesis.settings.load_profile("bina")
 _PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
 _LEADER = "BINA_TEST_LEADER"
 _OTHER_PROCESSES = {"cluster", "crash", "deploy", "system"}  # their subject is processes of its own, with servers of their own
-_ALONE = {"--crash": "crash/test_kills.py", "--cluster": "cluster", "--soak": "crash/test_broker_away.py"}
-_CLUSTER = Path(__file__).parent / _ALONE["--cluster"]
+_ALONE = {"--crash": "crash/test_kills.py", "--cluster": "cluster", "--soak": "crash/test_broker_away.py", "--compose": "deploy/test_compose_up.py"}
+_ONLY_ALONE = tuple(Path(__file__).parent / _ALONE[option] for option in ("--cluster", "--compose"))
 _LONG = {"crash", "system"}
 _CI_INSTALLS = {"promtool", "prometheus", "amtool", "prometheus-alertmanager", "kustomize", "node", "npm", "wrk", "nginx"}
 _START_SECONDS = 180.0
@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="run only what needs no server")
     parser.addoption("--crash", type=int, metavar="N", help="run only the crash matrix, with N kills at each point")
     parser.addoption("--cluster", action="store_true", help="run only the tests of clusters, which are left out otherwise")
+    parser.addoption("--compose", action="store_true", help="run only the test of docker-compose.yml, which needs Docker and is left out otherwise")
     parser.addoption("--soak", action="store_true", help="run only the tests of an absent broker, one of them for ten minutes")
 
 
@@ -48,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """--quick keeps what asks for no server, --containers what asks for one inside this process; --crash, --cluster and --soak what they name."""
+    """--quick keeps what asks for no server, --containers what asks for one inside this process; --crash, --cluster, --soak and --compose what they name."""
     alone = [Path(__file__).parent / place for option, place in _ALONE.items() if config.getoption(option)]
     if alone:
         kept = [item for item in items if any(item.path.is_relative_to(place) for place in alone)]
@@ -57,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     elif config.getoption("--containers"):
         kept = [item for item in items if _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
     else:
-        kept = [item for item in items if not item.path.is_relative_to(_CLUSTER)]
+        kept = [item for item in items if not any(item.path.is_relative_to(place) for place in _ONLY_ALONE)]
         kept.sort(key=lambda item: item.path.parent.name not in _LONG)  # begun last, they would have a worker to themselves at the end
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept

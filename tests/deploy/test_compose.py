@@ -1,24 +1,63 @@
 """The images and docker-compose.yml are the same system as `./bina up`: same parts, same ports, nothing open, no password."""
 
+import ast
 import re
 from typing import Any, cast
 
 import pytest
 import yaml
 
-from ops import parts
+from ops import kafka_setup, parts, prepare
 from ops.home import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
 DOCKERFILES = {service.name: ROOT / service.module.replace(".", "/") / "Dockerfile" for service in parts.OURS}
+SERVERS, JOBS = ("mongo", "kafka"), ("secrets", "mongo-users", "kafka-users")
+LASTING = (*SERVERS, *(service.name for service in parts.OURS))
+WATCHERS = ("prometheus", "alertmanager", "rota", "grafana")
+CONFINED = (*LASTING, *JOBS, *WATCHERS)
+PORTS = {"port": prepare.KAFKA_PORT, "administration": prepare.KAFKA_ADMINISTRATION_PORT, "controller": prepare.KAFKA_CONTROLLER_PORT}
+
+
+def networks(name: str) -> set[str]:
+    return set(SERVICES[name].get("networks", ()))
+
+
+@pytest.mark.parametrize("name", CONFINED)
+def test_a_container_is_confined_and_limited(name: str) -> None:
+    here = SERVICES[name]
+    assert (here["read_only"], here["cap_drop"], here["security_opt"]) == (True, ["ALL"], ["no-new-privileges:true"])
+    assert here["cpus"] > 0
+    assert re.fullmatch(r"\d+[mg]", here["mem_limit"])
+    assert 0 < here["pids_limit"] <= 1024
+    assert all("size=" in place for place in here["tmpfs"]), "what may be written in memory has a bound"
+    assert "privileged" not in here
+    assert not [volume for volume in here.get("volumes", ()) if "docker.sock" in volume]
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_what_lasts_comes_back_runs_as_nobody_special_and_says_how_it_is(name: str) -> None:
+    here = SERVICES[name]
+    assert here["restart"] == "unless-stopped"
+    assert int(here["user"].partition(":")[0]) > 0
+    assert "cap_add" not in here
+    assert here["healthcheck"]["test"][0] == "CMD"
+    assert int(here["stop_grace_period"].removesuffix("s")) >= 30
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_ends_and_has_no_capability_but_to_hand_files_to_their_owners(name: str) -> None:
+    here = SERVICES[name]
+    assert here["restart"] == "no"
+    assert here["cap_add"] == ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
+    assert here["network_mode"] in {"none", "service:mongo", "service:kafka"}
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-def test_a_part_of_ours_runs_confined_and_is_told_what_up_tells_it(service: parts.Service) -> None:
+def test_a_part_of_ours_is_told_what_up_tells_it(service: parts.Service) -> None:
     here = SERVICES[service.name]
     told = cast("dict[str, str]", here["environment"])
-    assert (here["read_only"], here["cap_drop"], here["security_opt"]) == (True, ["ALL"], ["no-new-privileges:true"])
     assert told[f"{service.prefix}_PORT"] == service.listener.offset + parts.BASE_PORT
     for peer in parts.SERVICES:
         if peer is not service:
@@ -26,6 +65,8 @@ def test_a_part_of_ours_runs_confined_and_is_told_what_up_tells_it(service: part
     assert {f"{service.prefix}_{name.upper()}" for name in service.directories} <= told.keys()
     assert f"{service.name}-secrets:/secrets:ro" in here["volumes"]
     assert [volume for volume in here["volumes"] if "-secrets" in volume and not volume.startswith(service.name)] == []
+    assert f"http://127.0.0.1:{service.listener.offset + parts.BASE_PORT + service.probes}/readyz" in here["healthcheck"]["test"][-1]
+    assert {name for name, needed in here["depends_on"].items() if needed["condition"] == "service_completed_successfully"} == {"mongo-users", "kafka-users"}
 
 
 def test_only_the_gateway_the_dashboards_and_the_rota_are_reached_and_only_from_this_host() -> None:
@@ -34,9 +75,68 @@ def test_only_the_gateway_the_dashboards_and_the_rota_are_reached_and_only_from_
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
+def test_every_network_is_for_one_need_and_only_those_that_publish_have_a_way_outside() -> None:
+    declared = cast("dict[str, dict[str, bool] | None]", COMPOSE["networks"])
+    open_ones = {name for name, network in declared.items() if not (network and network["internal"])}
+    assert open_ones == {"door", "dashboards"}
+    assert {name for name in LASTING if networks(name) & open_ones} == {"gateway"}
+    assert (networks("mongo"), networks("kafka")) == ({"mongo"}, {"kafka"})
+    assert {service.name: networks(service.name) - {"door"} for service in parts.OURS} == {service.name: {"calls", "kafka", "metrics", "mongo"} for service in parts.OURS}
+    assert "metrics" in networks("prometheus")
+    assert not networks("prometheus") & {"calls", "kafka", "mongo", "door"}
+    assert {name for name in SERVICES if not networks(name)} == set(JOBS)
+
+
 def test_no_secret_stands_in_the_file() -> None:
     names = [name for here in SERVICES.values() for name in here.get("environment", {})]
-    assert [name for name in names if re.search(r"PASSWORD|SECRET(?!S_DIR)|_KEY$|TOKEN", name)] == []
+    assert [name for name in names if re.search(r"PASSWORD|SECRET(?!S_DIR|URITY)|_KEY$|TOKEN|JAAS", name)] == []
+    assert "environment" not in SERVICES["mongo"]
+
+
+def test_the_jobs_hand_each_secret_to_who_may_read_it_and_the_servers_see_their_own_only() -> None:
+    everything = {volume.partition(":")[0] for volume in SERVICES["secrets"]["volumes"]}
+    assert {name for name in COMPOSE["volumes"] if name.endswith(("-secrets", "-keys"))} - everything == {"issuer-keys"}
+    assert everything - set(COMPOSE["volumes"]) == set()
+    for server in SERVERS:
+        assert {volume for volume in SERVICES[server]["volumes"] if "secrets" in volume} == {f"{server}-secrets:/secrets:ro"}
+
+
+def test_the_broker_of_compose_asks_who_comes_and_makes_no_topic_by_itself() -> None:
+    shared = dict(line.split("=", 1) for line in (ROOT / "deploy/compose/kafka.properties").read_text().splitlines() if not line.startswith("#"))
+    added = dict(line.split("=", 1) for line in kafka_setup.settings("secret", host="0.0.0.0", known_as="kafka", **PORTS).splitlines())  # noqa: S104 - of its container
+    assert shared.keys() & added.keys() == set()
+    assert shared["auto.create.topics.enable"] == "false"
+    assert added["allow.everyone.if.no.acl.found"] == "false"
+    assert added["super.users"] == f"User:{kafka_setup.ADMINISTRATOR}"
+    outside = [listener for listener in added["listeners"].split(",") if "//127.0.0.1:" not in listener]
+    assert outside == [f"SERVICES://0.0.0.0:{prepare.KAFKA_PORT}"]
+    assert added["listener.name.services.sasl.enabled.mechanisms"] == "SCRAM-SHA-512"
+    assert {listener.partition(":")[2] for listener in added["listener.security.protocol.map"].split(",")} == {"SASL_PLAINTEXT"}
+    assert COMPOSE["x-shared"]["BINA_KAFKA"] == f"kafka:{prepare.KAFKA_PORT}"
+    assert f"/dev/tcp/127.0.0.1/{prepare.KAFKA_PORT}" in (ROOT / "deploy/compose/kafka-answers").read_text()
+
+
+@pytest.mark.parametrize("name", CONFINED)
+def test_what_is_mounted_from_here_is_here(name: str) -> None:
+    for volume in SERVICES[name].get("volumes", ()):
+        source, _, rest = re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", volume).partition(":")
+        assert (ROOT / source).exists() and rest.endswith(":ro") if source.startswith("./") else source in COMPOSE["volumes"]
+
+
+def test_the_jobs_of_preparation_and_the_rota_have_every_module_that_they_import() -> None:
+    [copied] = [line for line in (ROOT / "deploy/compose/Dockerfile").read_text().splitlines() if line.startswith("COPY ops/__init__.py")]
+    copied_modules = {path.removeprefix("ops/").removesuffix(".py") for path in copied.split()[1:-1]}
+    found, wanted = set[str](), {"prepare"}
+    while wanted:
+        module = wanted.pop()
+        found.add(module)
+        tree = ast.parse((ROOT / f"ops/{module}.py").read_text())
+        wanted |= {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "ops" for alias in node.names} - found
+        wanted |= {node.module.removeprefix("ops.") for node in tree.body if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ops.") and node.module} - found
+    assert copied_modules == found | {"__init__"}
+    for path in (ROOT / "ops/rota").glob("*.py"):
+        asked = [node.module or "" for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
+        assert {module.removeprefix("ops.") for module in asked if module.startswith("ops.") and not module.startswith("ops.rota")} <= copied_modules
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)

@@ -11,7 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SERVICES = ("certification", "manpower", "marketplace", "training")
 NOUN_FILES = {"api", "jobs", "rules", "store", "usecases"}
-DRIVERS = {"aiokafka": ("chassis/kafka.py",), "bson": ("chassis/mongo.py",), "motor": ("chassis/mongo.py",), "pymongo": ("chassis/mongo.py", "chassis/pool.py")}
+DRIVERS = {
+    "aiokafka": ("chassis/kafka.py", "ops/kafka_setup.py"),
+    "bson": ("chassis/mongo.py",),
+    "motor": ("chassis/mongo.py",),
+    "pymongo": ("chassis/mongo.py", "chassis/pool.py"),
+}
 
 
 def tracked(*folders: str) -> list[Path]:

@@ -9,6 +9,7 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 
+from chassis.lifetime import Lifetime
 from chassis.settings import Settings
 from ops import credentials, mongo_setup, parts
 from ops.trouble import Trouble
@@ -16,16 +17,32 @@ from ops.trouble import Trouble
 SETTINGS = {service.name: f"{service.module}.settings" for service in parts.OURS}
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-def test_a_service_can_start_on_what_it_is_told(service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    credentials.make(tmp_path / "secrets")
-    credentials.tell_mongo_url(tmp_path / "secrets", service.name, "mongodb://127.0.0.1/")
-    for name, value in parts.settings_of(service, tmp_path, "127.0.0.1:9092").items():
+def settings_of(service: parts.Service, place: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the service makes of what it is told."""
+    credentials.make(place / "secrets")
+    credentials.tell_mongo_url(place / "secrets", service.name, "mongodb://127.0.0.1/")
+    for name, value in parts.settings_of(service, place, "127.0.0.1:9092").items():
         monkeypatch.setenv(name, value)
     module = importlib.import_module(SETTINGS[service.name])
     settings_class = next(found for found in vars(module).values() if isinstance(found, type) and issubclass(found, Settings) and found.prefix == f"{service.prefix}_")
-    settings = settings_class.load()
-    assert settings.port == service.listener.port
+    return settings_class.load()
+
+
+def life_of(service: parts.Service, place: Path, monkeypatch: pytest.MonkeyPatch) -> Lifetime:
+    """The life of the service's app, its servers out of reach."""
+    return importlib.import_module(f"{service.module}.app").create_app(settings_of(service, place, monkeypatch)).state.life
+
+
+@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+def test_a_service_can_start_on_what_it_is_told(service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_of(service, tmp_path, monkeypatch).port == service.listener.port
+
+
+@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+def test_a_service_gives_a_password_to_kafka_once_one_was_made_for_it(service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_of(service, tmp_path, monkeypatch).kafka_password.get_secret_value() == ""
+    password = credentials.kafka_password(tmp_path / "secrets", service.name)
+    assert settings_of(service, tmp_path, monkeypatch).kafka_password.get_secret_value() == password
 
 
 def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
@@ -36,6 +53,11 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == first
     assert {stat.S_IMODE(path.stat().st_mode) for path in first} == {0o600}
     assert len(set(first.values())) == len(first)
+
+
+@pytest.mark.parametrize("service", parts.SERVICES, ids=lambda service: service.name)
+def test_a_service_listens_to_those_whose_topics_it_may_read(service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {f"{name}.events" for name in service.hears} == set(life_of(service, tmp_path, monkeypatch).inbox.topics)
 
 
 async def test_the_user_of_a_service_reaches_its_own_database_and_no_other(mongo_url: str, database: str) -> None:

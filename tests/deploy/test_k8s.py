@@ -1,0 +1,182 @@
+"""deploy/k8s renders, every object is what its schema says, and no pod may do what it does not need."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from chassis.kafka import PARTITIONS
+from ops import parts
+from ops.home import ROOT
+from tests.deploy.k8s import K8S, OURS, OVERLAYS, WORKLOADS, app, container, named, of, rendered, told
+
+CRDS, KUBERNETES = Path(__file__).parent / "crds", "1.37"
+pytestmark = pytest.mark.needs("kustomize")
+
+
+def validator(schema: Path) -> Any:
+    content = json.loads(schema.read_text())
+    jsonschema.Draft202012Validator.check_schema(content)
+    return jsonschema.Draft202012Validator(content)
+
+
+# What it is
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_object_is_what_its_schema_says_and_has_no_field_that_it_does_not_know(overlay: str) -> None:
+    for one in rendered(overlay):
+        name = f"{one['kind']} {one['metadata']['name']}"
+        vendored = CRDS / f"{one['kind']}.json"
+        try:
+            if vendored.exists():
+                validator(vendored).validate(one)
+            else:
+                kubernetes_validate.validate(one, KUBERNETES, strict=True)
+        except jsonschema.ValidationError as wrong:
+            pytest.fail(f"{name}: {list(wrong.absolute_path)}: {wrong.message}")
+
+
+@pytest.mark.parametrize("kind", sorted(path.stem for path in CRDS.glob("*.json")))
+def test_a_vendored_schema_refuses_what_it_does_not_know(kind: str) -> None:
+    schema = validator(CRDS / f"{kind}.json")
+    [one, *_] = [one for overlay in OVERLAYS for one in of(overlay, kind)]
+    with pytest.raises(jsonschema.ValidationError):
+        schema.validate({**one, "spec": {**one["spec"], "notAField": 1}})
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_everything_lies_in_one_namespace_that_admits_only_restricted_pods(overlay: str) -> None:
+    [namespace] = of(overlay, "Namespace")
+    assert {one["metadata"]["namespace"] for one in rendered(overlay) if one is not namespace} == {namespace["metadata"]["name"]}
+    assert {namespace["metadata"]["labels"][f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")} == {"restricted"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_no_secret_stands_in_it(overlay: str) -> None:
+    assert of(overlay, "Secret") == []
+    text = yaml.safe_dump_all(rendered(overlay))
+    assert re.findall(r"(?i)-----BEGIN|\b[0-9a-f]{32,}\b|:[^/\s]+@", text) == []
+    names = {name for workload in of(overlay, *WORKLOADS) for name in told(overlay, workload)}
+    assert [name for name in names if re.search(r"PASSWORD|SECRET(?!S_DIR)|_KEY$|TOKEN|MONGO_URL", name)] == []
+
+
+# Pods
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_part_of_ours_is_deployed_prepared_exposed_disturbed_little_and_scaled(overlay: str) -> None:
+    for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "HorizontalPodAutoscaler"):
+        assert {one["metadata"]["name"] for one in of(overlay, kind)} == OURS.keys(), kind
+    assert {one["metadata"]["name"] for one in of(overlay, "Job")} == {f"{name}-prepare" for name in OURS}
+    assert not any(one["automountServiceAccountToken"] for one in of(overlay, "ServiceAccount"))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_may_do_nothing_that_it_does_not_need(overlay: str) -> None:
+    for workload in of(overlay, *WORKLOADS):
+        pod, one = workload["spec"]["template"]["spec"], container(workload)
+        assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"], pod["serviceAccountName"]) == (False, False, app(workload))
+        assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
+        assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 10001
+        assert one["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        assert {limit: set(amounts) for limit, amounts in one["resources"].items()} == {"requests": {"cpu", "memory"}, "limits": {"cpu", "memory"}}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        assert [volume for volume in pod["volumes"] if "hostPath" in volume] == []
+        assert all("sizeLimit" in volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume)
+        assert {volume["name"] for volume in pod["volumes"]} == {mount["name"] for mount in one["volumeMounts"]}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_upgrade_can_choose_the_jobs_and_each_part_by_its_labels(overlay: str) -> None:
+    for workload in of(overlay, *WORKLOADS):
+        inside = workload["spec"]["template"]["metadata"]["labels"]
+        assert inside == workload["metadata"]["labels"]
+        assert inside["app.kubernetes.io/component"] == ("service" if workload["kind"] == "Deployment" else "prepare")
+    labelled = {one["kind"] for one in rendered(overlay) if one["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "service"}
+    assert labelled == {"Deployment"}, "docs/operations.md applies all else first"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_image_is_that_of_compose_in_one_named_version(overlay: str) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    versions: set[str] = set()
+    for workload in of(overlay, *WORKLOADS):
+        image, _, version = container(workload)["image"].rpartition(":")
+        assert image == compose[app(workload)]["image"]
+        versions.add(version)
+    assert len(versions) == 1
+    assert versions.isdisjoint({"latest", ""})
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_ports_and_probes_are_those_where_the_part_answers(overlay: str) -> None:
+    for deployment in of(overlay, "Deployment"):
+        service, one = OURS[app(deployment)], container(deployment)
+        ports = {port["name"]: port["containerPort"] for port in one["ports"]}
+        public, probed = parts.BASE_PORT + service.listener.offset, parts.BASE_PORT + service.listener.offset + service.probes
+        assert ports == ({"http": public} if public == probed else {"http": public, "internal": probed})
+        assert told(overlay, deployment)[f"{service.prefix}_PORT"] == str(public)
+        for probe, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+            asked = one[probe]["httpGet"]
+            assert (asked["path"], ports[asked["port"]]) == (path, probed)
+        exposed = named(overlay, "Service", service.name)["spec"]
+        assert {(port["port"], port["targetPort"]) for port in exposed["ports"]} == {(number, name) for name, number in ports.items()}
+        assert exposed["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+        assert exposed["selector"]["app.kubernetes.io/component"] == "service", "not the pods of the Job"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_has_the_time_that_its_end_takes(overlay: str) -> None:
+    draining, workers = 10, 8  # uvicorn's, as chassis/serve.py sets it, and the workers', as chassis/lifetime.py waits for them
+    serving = (ROOT / "chassis/serve.py").read_text() + (ROOT / "chassis/lifetime.py").read_text()
+    assert f'"timeout_graceful_shutdown": {draining},' in serving
+    assert f"timeout={workers})" in serving
+    for deployment in of(overlay, "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        drain = int(told(overlay, deployment).get("GATEWAY_DRAIN_SECONDS", draining))
+        assert pod["terminationGracePeriodSeconds"] > container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + workers
+        assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+        labels = deployment["spec"]["selector"]["matchLabels"]
+        assert [spread["labelSelector"]["matchLabels"] for spread in pod["topologySpreadConstraints"]] == [labels]
+        [near] = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        assert near["podAffinityTerm"]["labelSelector"]["matchLabels"] == labels
+        assert named(overlay, "PodDisruptionBudget", app(deployment))["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_part_scales_on_its_processors_and_on_what_it_has_not_yet_read_to_no_more_pods_than_a_topic_has_partitions(overlay: str) -> None:
+    for scaler in of(overlay, "HorizontalPodAutoscaler"):
+        service, spec = OURS[scaler["metadata"]["name"]], scaler["spec"]
+        assert (spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]) == ("Deployment", service.name)
+        assert 1 <= spec["minReplicas"] < spec["maxReplicas"] <= PARTITIONS
+        assert "replicas" not in named(overlay, "Deployment", service.name)["spec"], "each apply would undo what the scaler has done"
+        metrics = {metric["type"]: metric for metric in spec["metrics"]}
+        assert metrics.keys() == ({"Resource", "External"} if service.hears else {"Resource"})
+        if service.hears:
+            metric = metrics["External"]["external"]["metric"]
+            assert metric == {"name": "bina_consumer_lag_events", "selector": {"matchLabels": {"service": service.name}}}
+    adapter = yaml.safe_load((K8S / "components/monitoring/prometheus-adapter-values.yaml").read_text())
+    assert [rule["name"]["as"] for rule in adapter["rules"]["external"]] == ["bina_consumer_lag_events"]
+    telemetry = importlib.import_module("chassis.telemetry")
+    assert "bina_consumer_lag_events" in {metric.name for metric in telemetry.CONSUMER_LAG.collect()}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_job_prepares_by_the_same_image_settings_and_secrets_as_the_pods_that_follow(overlay: str) -> None:
+    for job in of(overlay, "Job"):
+        deployment = named(overlay, "Deployment", app(job))
+        assert container(job)["command"] == ["python", "-m", OURS[app(job)].module, "prepare"]
+        for shared in ("image", "envFrom", "env", "volumeMounts"):
+            assert container(job)[shared] == container(deployment)[shared], shared
+        assert job["spec"]["template"]["spec"]["volumes"] == deployment["spec"]["template"]["spec"]["volumes"]
+        assert job["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure"
+        assert job["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] == "prepare"

@@ -1,0 +1,225 @@
+"""deploy/k8s tells the parts what their code asks for, lets flow what it calls, and gives it at the servers what it reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from chassis.kafka import PARTITIONS, RETENTION_DAYS
+from gateway.settings import GatewaySettings
+from ops import cluster_secrets, kafka_setup, parts
+from tests.deploy.k8s import K8S, OURS, OVERLAYS, WORKLOADS, Object, files, named, of, settings_class, told, variables
+
+pytestmark = pytest.mark.needs("kustomize")
+
+
+# What the parts are told
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("name", OURS)
+def test_a_part_is_told_what_its_settings_read_and_nothing_else_and_everything_that_they_must_have(overlay: str, name: str) -> None:
+    deployment = named(overlay, "Deployment", name)
+    service, known, given = OURS[name], variables(name), told(overlay, deployment)
+    assert given.keys() - known.keys() == {f"{service.prefix}_SECRETS_DIR"}
+    made = {one["metadata"]["name"]: one["data"].keys() for one in cluster_secrets.objects(_place(), "bina")}
+    in_files = {(path or key).upper() for secret, items in files(deployment).items() for key, path in items.items() if path or (key == "*" and secret == f"{name}-secrets")} - {"*"}
+    in_files |= {key.upper() for key in made[f"{name}-secrets"]}
+    required = {variable for variable, needed in known.items() if needed}
+    assert required - given.keys() - in_files == set()
+    assert {f"{service.prefix}_MONGO_URL", f"{service.prefix}_KAFKA_PASSWORD"} <= in_files
+    assert in_files - {"CA.CRT"} <= known.keys()
+
+
+@cache
+def _place() -> Path:
+    import tempfile  # noqa: PLC0415
+
+    return Path(tempfile.mkdtemp(prefix="bina-secrets-"))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("name", OURS)
+def test_the_settings_of_a_part_take_what_it_is_told(overlay: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the pod would load them, its mounted files standing in a directory here."""
+    deployment, service = named(overlay, "Deployment", name), OURS[name]
+    cluster_secrets.objects(tmp_path, "bina")
+    (tmp_path / name / f"{name}_mongo_url").write_text(f"mongodb://{name}:secret@mongo/{name}")
+    (tmp_path / name / f"{name}_kafka_password").write_text("secret")
+    (tmp_path / "ca.crt").write_text("")
+    if told(overlay, deployment)["BINA_ENVIRONMENT"] == "production":
+        (tmp_path / name / f"{name}_development_key").unlink(missing_ok=True)
+    here = {"/secrets": tmp_path / name, "/trusted": tmp_path / "trusted", "/kafka-ca/ca.crt": tmp_path / "ca.crt", "/keys": tmp_path}
+    for variable, value in told(overlay, deployment).items():
+        monkeypatch.setenv(variable, str(here.get(value, value)))
+    settings = settings_class(name).load()
+    assert settings.port == parts.BASE_PORT + service.listener.offset
+    assert settings.environment == ("development" if overlay == "dev" else "production")
+    assert settings.kafka_password.get_secret_value() == "secret"
+    if isinstance(settings, GatewaySettings):
+        hosts = {rule["host"] for rule in named(overlay, "Ingress", "gateway")["spec"]["rules"]}
+        served = {host for group in ("staff", "shop", "certificate", "partner") for host in getattr(settings, f"{group}_hosts")}
+        assert served <= hosts
+        assert bool(settings.issuers) == (overlay != "dev")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_secret_that_is_mounted_comes_from_somewhere(overlay: str) -> None:
+    mounted = {name for workload in of(overlay, *WORKLOADS) for name in files(workload)}
+    by_strimzi = {one["metadata"]["name"] for one in of(overlay, "KafkaUser")} | {"bina-cluster-ca-cert"}
+    assert [one["metadata"]["name"] for one in of(overlay, "Kafka")] == ["bina"]
+    by_mongodb = {user["connectionStringSecretName"] for mongo in of(overlay, "MongoDBCommunity") for user in mongo["spec"]["users"]}
+    passwords = {user["passwordSecretRef"]["name"] for mongo in of(overlay, "MongoDBCommunity") for user in mongo["spec"]["users"]}
+    from_outside = {one["spec"]["target"]["name"] for one in of(overlay, "ExternalSecret")}
+    made = {one["metadata"]["name"] for one in cluster_secrets.objects(_place(), "bina")} if overlay == "dev" else from_outside
+    assert (mounted - {"mongo-ca"}) - (made | by_strimzi | by_mongodb) == set()
+    assert passwords <= made
+
+
+# Flows
+
+
+Flow = tuple[str, str, int]
+
+
+def _apps(selector: Object) -> set[str]:
+    """The parts of ours that a selector means; others by a label of their own."""
+    labels, wanted = selector.get("matchLabels", {}), [one for one in selector.get("matchExpressions", ()) if one["key"] == "app.kubernetes.io/name"]
+    if wanted:
+        return set(wanted[0]["values"])
+    if "app.kubernetes.io/name" in labels:
+        return {labels["app.kubernetes.io/name"]}
+    return {cast("str", labels.get("strimzi.io/name") or labels.get("app", "*"))}
+
+
+def _port(number: str | int, app_name: str) -> int:
+    return parts.BASE_PORT + OURS[app_name].listener.offset if number == "http" else int(number)
+
+
+def flows(overlay: str, direction: str) -> Iterator[Flow]:
+    """(from, to, port) of each rule between pods; the peer outside of the namespace stands by its namespace or address."""
+    side = "from" if direction == "ingress" else "to"
+    for policy in of(overlay, "NetworkPolicy"):
+        for rule in policy["spec"].get(direction, ()):
+            for here in _apps(policy["spec"]["podSelector"]):
+                peers: set[str] = set()
+                for peer in rule.get(side, ()):
+                    if "namespaceSelector" in peer:
+                        peers.add("namespace " + peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"])
+                    elif "ipBlock" in peer:
+                        peers.add("outside")
+                    else:
+                        peers |= _apps(peer["podSelector"])
+                for there in peers or {"anywhere"}:
+                    for port in rule["ports"]:
+                        yield (there, here, _port(port["port"], here)) if direction == "ingress" else (here, there, _port(port["port"], there))
+
+
+def calls() -> set[Flow]:
+    """Who calls whom, as the settings say that name another's address."""
+    found: set[Flow] = set()
+    for name in OURS:
+        for peer, service in OURS.items():
+            if f"{peer}_url" in settings_class(name).model_fields:
+                found.add((name, peer, parts.BASE_PORT + service.listener.offset + service.probes))
+    return found
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_between_the_parts_flows_what_the_code_calls_and_nothing_else_by_both_ends(overlay: str) -> None:
+    for direction in ("ingress", "egress"):
+        between = {flow for flow in flows(overlay, direction) if {flow[0], flow[1]} <= OURS.keys()}
+        assert between == calls(), direction
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_part_reaches_its_servers_and_is_reached_by_whom_it_serves(overlay: str) -> None:
+    coming, going = set(flows(overlay, "ingress")), set(flows(overlay, "egress"))
+    kafka = int(yaml.safe_load((K8S / "base/kustomization.yaml").read_text())["configMapGenerator"][0]["literals"][1].rpartition(":")[2])
+    mongo = {("outside", 27017)} if overlay == "national" else {("mongo-svc", 27017)}
+    expected = {("bina-kafka", kafka)} | mongo
+    for name, service in OURS.items():
+        assert {(there, port) for here, there, port in going if here == name and there not in OURS and port != 443} == expected
+        metrics = parts.BASE_PORT + service.listener.offset + service.probes
+        watched = {(who, port) for who, here, port in coming if here == name and who not in OURS}
+        assert watched == {("namespace monitoring", metrics)} | ({("namespace ingress-nginx", parts.BASE_PORT)} if name == "gateway" else set())
+        assert (name, "bina-kafka", kafka) in coming
+    assert {here for here, _, port in going if port == 443 and here in OURS} == ({"gateway"} if overlay != "dev" else set())
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_first_nothing_flows_at_all(overlay: str) -> None:
+    assert named(overlay, "NetworkPolicy", "deny-all")["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for policy in of(overlay, "NetworkPolicy"):
+        assert {direction.lower() for direction in policy["spec"]["policyTypes"]} >= policy["spec"].keys() & {"ingress", "egress"}
+        assert all(rule.get("ports") for direction in ("ingress", "egress") for rule in policy["spec"].get(direction, ())), "every rule names its ports"
+
+
+# Servers
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_user_of_kafka_may_do_what_its_service_does_and_nothing_else(overlay: str) -> None:
+    assert {one["metadata"]["name"] for one in of(overlay, "KafkaUser")} == OURS.keys()
+    for user in of(overlay, "KafkaUser"):
+        name, spec = user["metadata"]["name"], user["spec"]
+        assert spec["authentication"] == {"type": "scram-sha-512"}
+        given = {
+            (operation.lower(), acl["resource"]["type"], acl["resource"]["name"])
+            for acl in spec["authorization"]["acls"]
+            for operation in acl["operations"]
+            if operation != "Describe"
+        }
+        assert {acl["resource"]["patternType"] for acl in spec["authorization"]["acls"]} == {"literal"}
+        assert given == {(one.operation, one.resource, one.name) for one in kafka_setup.permissions(OURS[name])}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_kafka_refuses_by_default_and_keeps_what_two_of_three_brokers_have(overlay: str) -> None:
+    kafka = named(overlay, "Kafka", "bina")["spec"]["kafka"]
+    [listener] = kafka["listeners"]
+    assert (listener["tls"], listener["authentication"], kafka["authorization"]) == (True, {"type": "scram-sha-512"}, {"type": "simple"})
+    assert named(overlay, "ConfigMap", _config_map(overlay, "bina"))["data"]["BINA_KAFKA"] == f"bina-kafka-bootstrap:{listener['port']}"
+    brokers, insync = (1, 1) if overlay == "dev" else (3, 2)
+    assert {pool["spec"]["replicas"] for pool in of(overlay, "KafkaNodePool")} == {brokers}
+    assert kafka["config"]["auto.create.topics.enable"] is False
+    assert (kafka["config"]["default.replication.factor"], kafka["config"]["min.insync.replicas"]) == (brokers, insync)
+    assert {topic["metadata"]["name"] for topic in of(overlay, "KafkaTopic")} == {f"{name}.events" for name in OURS}
+    for topic in of(overlay, "KafkaTopic"):
+        assert (topic["spec"]["partitions"], topic["spec"]["replicas"]) == (PARTITIONS, brokers)
+        assert topic["spec"]["config"] == {"retention.ms": RETENTION_DAYS * 86_400_000, "min.insync.replicas": insync}
+
+
+def _config_map(overlay: str, name: str) -> str:
+    [found] = {one["metadata"]["name"] for one in of(overlay, "ConfigMap") if one["metadata"]["name"].rpartition("-")[0] == name}
+    return found
+
+
+@pytest.mark.parametrize("overlay", ["dev", "region"])
+def test_a_user_of_mongodb_reaches_its_own_database_and_no_other(overlay: str) -> None:
+    spec = named(overlay, "MongoDBCommunity", "mongo")["spec"]
+    assert {user["name"] for user in spec["users"]} == OURS.keys()
+    for user in spec["users"]:
+        assert {role["db"] for role in user["roles"]} == {user["db"]} == {user["name"]}
+        assert {role["name"] for role in user["roles"]} == {"readWrite", "dbAdmin"}
+    assert spec["version"].startswith("8.0.")
+    assert spec["additionalMongodConfig"]["setParameter.transactionLifetimeLimitSeconds"] == 15
+    assert (spec["members"], spec["security"]["tls"]["enabled"]) == ((1, False) if overlay == "dev" else (3, True))
+    pod = spec["statefulSet"]["spec"]["template"]["spec"]
+    assert {one["name"] for one in pod["containers"] if one["resources"]["limits"].keys() == {"cpu", "memory"}} == {"mongod", "mongodb-agent"}
+    assert all(one["securityContext"]["capabilities"] == {"drop": ["ALL"]} for one in [*pod["containers"], *pod["initContainers"]])
+
+
+def test_the_metrics_of_every_part_are_asked_for_under_the_labels_that_the_rules_count_by() -> None:
+    asked: dict[str, Any] = {}
+    for monitor in of("region", "PodMonitor"):
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        assert endpoint["path"] == "/metrics"
+        assert {label["targetLabel"] for label in endpoint["relabelings"]} == {"service", "job"}
+        asked |= dict.fromkeys(_apps(monitor["spec"]["selector"]), endpoint["port"])
+    assert asked == {name: "internal" if name == "gateway" else "http" for name in OURS}

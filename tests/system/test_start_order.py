@@ -1,0 +1,127 @@
+"""No order of starting matters: the parts of ours run before MongoDB and Kafka are there, wait, and go on when either has been away; nobody needs to be started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from subprocess import Popen
+
+import pymongo
+import pytest
+
+from chassis.ids import new_id
+from ops import asking, broker, children, credentials, machine, mongo_setup, mongod, parts
+from ops.door import Door
+from ops.home import ROOT
+from ops.story import prison
+from ops.story.stage import Story
+from tests.doubles import eventually
+from tests.place import free_block
+
+PATIENCE = 60.0
+ADMITTED = 380  # in the snapshot of the story
+
+
+class Ground:
+    """The parts of ours as processes of a directory and of ports that nobody else uses, and the servers that they may find there or not."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, free_block()
+        self.password = new_id()
+        self.running: dict[str, Popen[bytes]] = {}
+
+    @property
+    def administrator(self) -> str:
+        return mongo_setup.administrator_url(f"{machine.LOOPBACK}:{parts.MONGOD.port}", self.password)
+
+    async def install(self) -> None:
+        """Secrets and users, as an installation has them that was shut down."""
+        credentials.make(self.home / "secrets")
+        await self.start("mongod")
+        for service in parts.OURS:
+            url = await mongo_setup.make_user(self.administrator, service.name, credentials.mongo_password(self.home / "secrets", service.name))
+            credentials.tell_mongo_url(self.home / "secrets", service.name, url)
+            for name in service.directories:
+                (self.home / service.name / name).mkdir(parents=True)
+        await self.stop("mongod")
+
+    async def start(self, part: str) -> None:
+        log = self.home / f"{part}.log"
+        match part:
+            case "mongod":
+                self.running[part] = (await mongod.start(self.home / part, parts.MONGOD.port, self.password, log)).process
+            case "kafka":
+                self.running[part] = (await broker.start(self.home / part, parts.KAFKA.port, parts.KAFKA_CONTROLLER.port, log)).process
+            case _:
+                [service] = [one for one in parts.OURS if one.name == part]
+                env = os.environ | parts.settings_of(service, self.home, f"{machine.LOOPBACK}:{parts.KAFKA.port}")
+                self.running[part] = children.spawn([sys.executable, "-m", service.module], log, env=env, cwd=ROOT)
+
+    async def stop(self, part: str) -> None:
+        await asyncio.to_thread(children.end, self.running.pop(part))
+
+    async def until(self, *, ready: bool, missing: str = "") -> None:
+        """Wait until every part of ours says so; each answers all the while, and none has ended."""
+
+        async def so() -> bool:
+            answers = [(await asking.get(service.probe_port, "/readyz")) for service in parts.OURS]
+            return all((status == 200) is ready and (not missing or missing in answer.get("missing", ())) for status, answer in answers)
+
+        await eventually(so, seconds=PATIENCE)
+        assert [part for part, process in self.running.items() if process.poll() is not None] == []
+
+    async def heard(self, reader: str, kind: str, count: int) -> None:
+        """Wait until so many of training's events of this type have taken effect at the reader."""
+        with pymongo.MongoClient[dict[str, object]](self.administrator) as client:
+
+            def done() -> int:
+                told = client["training"]["outbox"].distinct("_id", {"type": kind})
+                return client[reader]["inbox"].count_documents({"_id": {"$in": told}, "state": "done"})
+
+            async def so() -> bool:
+                return await asyncio.to_thread(done) == count
+
+            await eventually(so, seconds=PATIENCE)
+
+
+@pytest.fixture
+async def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Ground]:
+    here = Ground(tmp_path)
+    monkeypatch.setenv("BINA_DIR", str(tmp_path))
+    monkeypatch.setenv("BINA_PORT", str(here.port))
+    try:
+        yield here
+    finally:
+        for part in list(here.running):
+            await here.stop(part)
+
+
+@pytest.mark.timeout(300)
+async def test_any_part_may_start_first_stop_and_come_back(ground: Ground) -> None:
+    await ground.install()
+    for service in reversed(parts.OURS):
+        await ground.start(service.name)
+    await ground.until(ready=False, missing="mongodb")
+    await ground.start("kafka")
+    await ground.start("mongod")
+    await ground.until(ready=True)
+    async with Door() as door:
+        story = Story(door)
+        await prison.open_facility(story)
+        assert (await prison.import_snapshot(story))["admitted"] == ADMITTED
+        for reader in ("marketplace", "manpower"):
+            await ground.heard(reader, "training.participant-admitted.v1", ADMITTED)
+
+        await ground.stop("mongod")
+        await ground.until(ready=False, missing="mongodb")
+        await ground.stop("kafka")
+        await ground.start("mongod")
+        await ground.stop("training")
+        await ground.start("training")
+        await ground.start("kafka")
+        await ground.until(ready=True)
+        await prison.open_class(story)
+        await ground.heard("training", "training.class-opened.v1", 1)
