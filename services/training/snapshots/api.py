@@ -11,15 +11,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from chassis import untrusted, web
-from chassis.untrusted import FileUnreadable, Limits
-from services.training import texts
+from chassis import web
+from services.training import texts, untrusted
 from services.training.rows.rules import Effect, ReportedError, RowReason
 from services.training.snapshots import usecases
 from services.training.snapshots.reader import Layout, Sheets
 from services.training.snapshots.rules import Snapshot, SnapshotState
 from services.training.snapshots.usecases import Upload
 from services.training.transaction import Run, Transaction
+from services.training.untrusted import FileUnreadable, Limits
 
 router = APIRouter(tags=["Impor SDP"])
 MAX_FILE = 20 * web.MIB

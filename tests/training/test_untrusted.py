@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chassis.untrusted import FileUnreadable, Limits, call
+from services.training.untrusted import FileUnreadable, Limits, call
 
-HOSTILE = "tests.chassis.hostile"
+HOSTILE = "tests.training.hostile"
 
 
 async def test_the_child_gives_what_the_function_gives() -> None:

@@ -1,6 +1,6 @@
 """Parsing what comes from outside in a child process without environment, keys, network or database, within limits. Not here: any parser.
 
-The child is a fresh interpreter (`python -I -m chassis.untrusted`): it gets the module, the function and its arguments on standard input and answers on standard output.
+The child is a fresh interpreter (`python -I -m services.training.untrusted`): it gets the module, the function and its arguments on standard input and answers on standard output.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from chassis.errors import Refused
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class FileUnreadable(Refused):
@@ -46,7 +46,7 @@ async def call(module: str, function: str, *arguments: Any, limits: Limits | Non
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from chassis.untrusted import child; child()",
+        f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from services.training.untrusted import child; child()",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
