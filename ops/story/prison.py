@@ -118,7 +118,7 @@ async def enrol(story: Story) -> Facts:
 async def attend(story: Story) -> Facts:
     officer = story.role("training_officer")
     minutes = 0
-    for clock in ("00:00", "00:15"):
+    for clock in ("00:00", "00:01"):  # begun already at whatever time of the day this is played
         session = await officer.post(f"/v1/classes/{story.known['class']}/sessions", {"held_on": story.today.isoformat(), "starts_at": clock, "minutes": 15})
 
         async def marked(session_id: str = session["session_id"]) -> Any:
