@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from gateway.settings import GatewaySettings
 
 DOCUMENT_SECONDS = 5.0
+ROUTERS = (users.router, users.internal, grants.router, grants.internal, revocations.internal)
 
 
 def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
@@ -61,9 +62,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
     withdrawn = Revocations()
     streams = OpenStreams(withdrawn)
     upstream = Upstream(settings.origins, streams)
-    internal = web.create_app(
-        web.Service(name="gateway", settings=settings, transaction=Transaction, routers=(users.internal, grants.internal, revocations.internal)), lifetime=GatewayLifetime
-    )
+    internal = web.create_app(web.Service(name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS), lifetime=GatewayLifetime)
     life: GatewayLifetime = internal.state.life
     book = Book(life.engine, withdrawn)
     readiness = Readiness(life.missing)
@@ -96,7 +95,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         partial(internal_tokens.InternalTokens, signer=Signer("gateway", settings.signing_key.get_secret_value()), rules=rules, clock=time.monotonic),
     )
     life.door = lambda: {"routes": {"generation": routes.generation, "count": len(routes.table.routes), "problems": list(routes.problems)}}
-    inside = ServicesHealth(internal, settings.origins, upstream)
+    inside = ServicesHealth(internal, [service for service in settings.origins if service != "gateway"], upstream)
     return Door(
         public=public,
         inside=inside,

@@ -66,6 +66,12 @@ class TokenRefused(Unauthenticated):
     """No token, or one that proves nothing: why is told to nobody outside."""
 
 
+class ActExcluded(Forbidden):
+    """The role may do it; whoever holds it by this letter may not."""
+
+    title = "Tindakan ini dikecualikan dari surat penugasan Anda"
+
+
 class OriginRefused(Forbidden):
     """A browser page of another origin asks, and that origin was not let in."""
 

@@ -44,6 +44,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     certification_url: str
     marketplace_url: str
     manpower_url: str
+    gateway_url: str = ""  # where the gateway's own side answers itself; its own internal port unless told
     routes_file: Path = Path(__file__).with_name("routes.toml")
     staff_hosts: Names = ("staff.localhost",)
     shop_hosts: Names = ("shop.localhost",)
@@ -81,8 +82,9 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
 
     @property
     def origins(self) -> dict[str, str]:
-        """Where each service answers."""
+        """Where each service answers, the gateway's own side of users, sessions and grants among them."""
         urls = {"training": self.training_url, "certification": self.certification_url, "marketplace": self.marketplace_url, "manpower": self.manpower_url}
+        urls["gateway"] = self.gateway_url or f"http://{_reachable(self.host)}:{self.internal_port}"
         return {service: url.rstrip("/") for service, url in urls.items()}
 
     @property
@@ -94,3 +96,9 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     def internal_port(self) -> int:
         """Where probes, metrics and the internal API are served."""
         return self.port + INTERNAL_PORT_OFFSET
+
+
+def _reachable(host: str) -> str:
+    """A host name by which this machine reaches what listens there."""
+    wildcard = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
+    return wildcard.get(host) or (f"[{host}]" if ":" in host else host)

@@ -3,19 +3,24 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from chassis.unit_of_work import Index, Store
+from chassis.unit_of_work import Index, Page, Store
 from gateway.grants.rules import Grant, GrantUnknown
 
 
 class Grants(Store[Grant]):
-    """Grants by user. No claim shows them to anybody: only internal callers read them."""
+    """Grants by user; shown to the administrators of the user's home."""
 
     kind = Grant
     collection = "grants"
     unknown = GrantUnknown
-    scope: ClassVar[Mapping[str, str]] = {}
-    indexes = (Index("user_id", "valid_from"),)
+    scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
+    indexes = (Index("user_id", "valid_from"), Index("home"))
+    schema = 2
 
     async def of_user(self, user_id: str) -> list[Grant]:
-        """All grants of a user, the oldest first."""
-        return await self.find({"user_id": user_id}, sort=[("valid_from", 1), ("_id", 1)])
+        """All grants of a user, the oldest first, whoever asks."""
+        return await self.find({"user_id": user_id}, sort=[("valid_from", 1), ("_id", 1)], scoped=False)
+
+    async def listed(self, user_id: str, cursor: str | None, limit: int) -> Page[Grant]:
+        """Grants in the order in which they were given, of one user where one is named."""
+        return await self.page({"user_id": user_id} if user_id else {}, cursor=cursor, limit=limit)

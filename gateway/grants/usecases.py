@@ -1,35 +1,57 @@
 """What happens to grants, and what they say of a caller."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-
-from chassis.ids import new_id
+from chassis.auth import EVERYTHING, Caller
+from chassis.ids import named_id, new_id
+from chassis.unit_of_work import Page
 from gateway.grants import rules
-from gateway.grants.rules import Grant, NoGrant
+from gateway.grants.rules import EVERYWHERE, GIVEN_BY, MANPOWER, Giver, Grant, NoGrant, Terms
 from gateway.identity.caller import Identity
 from gateway.revocations import usecases as revocations
 from gateway.transaction import Transaction
 
 
-async def give_grant(user_id: str, role: str, claims: Mapping[str, Sequence[str]], valid_from: datetime, valid_until: datetime, by: str, tx: Transaction) -> Grant:
-    """Give a user a role with row scopes for a time."""
-    user = await tx.users.get(user_id)
-    tx.users.hold(user)
-    return tx.grants.add(rules.give(id=new_id(), user_id=user.id, role=role, claims=claims, valid_from=valid_from, valid_until=valid_until, by=by))
+async def give_grant(user_id: str, terms: Terms, tx: Transaction) -> Grant:
+    """Give a user of the administrator's place a role with row scopes for a time."""
+    return tx.grants.add(await _granted(new_id(), user_id, terms, _administrator(tx.caller), tx))
 
 
-async def end_grant(grant_id: str, by: str, tx: Transaction) -> Grant:
-    """End a grant, and with it the trust in every token that the user holds now: it may be remembered under the grant."""
-    before = await tx.grants.get(grant_id)
-    ended = tx.grants.save(before, rules.end(before, by=by, now=tx.now))
-    await revocations.revoke_subject(ended.user_id, tx)
-    return ended
+async def put_grant(reference: str, user_id: str, terms: Terms, tx: Transaction) -> Grant:
+    """Let manpower's grant of this reference say this; told again, nothing changes."""
+    wanted = await _granted(_of_manpower(reference), user_id, terms, MANPOWER, tx)
+    known = await tx.grants.seek(wanted.id)
+    stored = rules.put(known, wanted)
+    if stored is None or known is None:
+        return tx.grants.add(wanted) if known is None else known
+    await revocations.revoke_subject(user_id, tx)
+    return tx.grants.save(known, stored)
+
+
+async def withdraw_grant(reference: str, tx: Transaction) -> None:
+    """Let manpower's grant of this reference hold no longer; told again, nothing changes."""
+    known = await tx.grants.get(_of_manpower(reference))
+    if known.ended_at is None:
+        await _ended(known, tx)
+
+
+async def end_grant(grant_id: str, tx: Transaction) -> Grant:
+    """End a grant of the administrator's place, whoever gave it."""
+    return await _ended(await tx.grants.get(grant_id), tx)
+
+
+async def show_grant(grant_id: str, tx: Transaction) -> Grant:
+    """A grant."""
+    return await tx.grants.get(grant_id)
+
+
+async def list_grants(user_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Grant]:
+    """A page of grants."""
+    return await tx.grants.listed(user_id, cursor, limit)
 
 
 async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transaction) -> Identity:
     """The caller whom the issuer vouches for, under the grant they act in; NoGrant or GrantChoiceNeeded where there is none or several."""
     user = await tx.users.called(issuer, external)
-    if user is None:
+    if user is None or user.disabled_at is not None:
         raise NoGrant
     grant = rules.acting(await tx.grants.of_user(user.id), chosen_grant, tx.now)
     return Identity(
@@ -38,4 +60,33 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
         claims={name: frozenset(values) for name, values in grant.claims.items()},
         expires_at=grant.valid_until.timestamp(),
         grant=grant.id,
+        on_behalf_of=grant.on_behalf_of,
+        letter=grant.letter,
+        forbidden=grant.forbidden,
     )
+
+
+async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transaction) -> Grant:
+    user = await tx.users.get(user_id)
+    tx.users.hold(user)
+    held = await tx.grants.of_user(user.id)
+    officials = await tx.grants.of_user(terms.on_behalf_of) if terms.on_behalf_of else []
+    for grant in (*held, *officials):
+        tx.grants.hold(grant)
+    return rules.give(terms, id=id_, user_id=user.id, home=user.home, by=by, held=held, officials=officials)
+
+
+async def _ended(before: Grant, tx: Transaction) -> Grant:
+    """The grant ended, and with it the trust in every token that the user holds now: it may be remembered under the grant."""
+    ended = tx.grants.save(before, rules.end(before, now=tx.now))
+    await revocations.revoke_subject(ended.user_id, tx)
+    return ended
+
+
+def _of_manpower(reference: str) -> str:
+    return named_id("grant", "manpower", reference)
+
+
+def _administrator(caller: Caller) -> Giver:
+    everywhere = EVERYTHING in caller.claim("facility")
+    return Giver(name=caller.subject, roles=GIVEN_BY["administrator"] - (frozenset() if everywhere else EVERYWHERE), claims=caller.claims)

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A verified caller: role and typed claims (row scopes). `issued_at` and `expires_at` are epoch seconds; `scope` is equal only for equal rights."""
+    """A verified caller: role and typed claims (row scopes), on whose behalf and by which letter, and what of the role is `forbidden`.
+
+    `issued_at` and `expires_at` are epoch seconds; `scope` is equal only for equal rights.
+    """
 
     subject: str
     role: str
@@ -20,11 +23,16 @@ class Identity:
     issued_at: float = 0.0
     expires_at: float = 0.0
     grant: str = ""
+    session: str = ""
+    on_behalf_of: str = ""
+    letter: str = ""
+    forbidden: frozenset[str] = frozenset()
 
     @property
     def scope(self) -> str:
-        """Role and claims in one comparable text."""
-        return "|".join((self.role, *(f"{name}={','.join(sorted(values))}" for name, values in sorted(self.claims.items()))))
+        """Role and claims, and what a grant says beside them, in one comparable text."""
+        own = "|".join((self.role, *(f"{name}={','.join(sorted(values))}" for name, values in sorted(self.claims.items()))))
+        return own if not (self.forbidden or self.on_behalf_of) else "|".join((own, self.on_behalf_of, *sorted(self.forbidden)))
 
 
 ANONYMOUS = Identity(subject="public", role="public")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from chassis.errors import Forbidden
 from gateway import passage
 from gateway.identity.caller import ANONYMOUS
-from gateway.problems import TokenRefused
+from gateway.problems import ActExcluded, TokenRefused
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Authorisation:
-    """Lets through who is on the route's list: anonymous 401, another role 403, a route without a list 403 for everybody."""
+    """Lets through who is on the route's list: anonymous 401, another role 403, what a letter excludes 403, a route without a list 403 for everybody."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -27,4 +27,6 @@ class Authorisation:
                 raise TokenRefused
         elif caller.role not in route.roles:
             raise Forbidden
+        elif route.permission in caller.forbidden:
+            raise ActExcluded
         await self.app(scope, receive, send)

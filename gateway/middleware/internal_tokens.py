@@ -38,7 +38,8 @@ class InternalTokens:
         kept = self._kept.get(key)
         if kept is not None and kept[0] > self._clock():
             return kept[1]
-        signed = self._signer.for_caller(service, Caller(subject=caller.subject, role=caller.role, permissions=self._rules.of_role(caller.role, service), claims=caller.claims))
+        permissions = self._rules.of_role(caller.role, service) - caller.forbidden
+        signed = self._signer.for_caller(service, Caller(subject=caller.subject, role=caller.role, permissions=permissions, claims=caller.claims, on_behalf_of=caller.on_behalf_of))
         self._kept[key] = self._clock() + REUSED_SECONDS, signed
         self._kept.move_to_end(key)
         if len(self._kept) > MOST_KEPT:

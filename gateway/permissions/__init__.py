@@ -7,45 +7,15 @@ Each service's owner writes `gateway/permissions/<service>.py` with
         "public": frozenset(),          # only with public = true in routes.toml; every role may also do what the public may
     }
 
-What operators may ask of every service alike is in operations.py. Roles are those of ROLES. Every template
+What operators may ask of every service alike is in operations.py. Roles are those of roles.py; what the
+gateway itself answers (sign-in, sessions, the administrators' side of access) is in access.py. Every template
 must be routed in gateway/routes.toml, which says how to add one.
 """
 
 from collections.abc import Mapping
 
-from gateway.permissions import certification, manpower, marketplace, operations, training
-
-ROLES = frozenset(
-    {
-        "registry_operator",
-        "training_officer",
-        "case_officer",
-        "workshop_officer",
-        "head",
-        "head_of_security",
-        "lsp_officer",
-        "assessor",
-        "committee",
-        "cashier",
-        "store_officer",
-        "treasurer",
-        "koperasi_manager",
-        "koperasi_supervisor",
-        "buyer",
-        "dinas_placement",
-        "dinas_training",
-        "dinas_kukm",
-        "employer",
-        "bapas",
-        "kanwil",
-        "holder",
-        "auditor",
-        "administrator",
-        "operator",
-    }
-)
-
-PUBLIC = "public"
+from gateway.permissions import access, certification, manpower, marketplace, operations, training
+from gateway.permissions.roles import PUBLIC, ROLES
 
 
 class Rules:
@@ -70,6 +40,7 @@ _OF_SERVICES = {
     "certification": certification.PERMISSIONS,
     "marketplace": marketplace.PERMISSIONS,
     "manpower": manpower.PERMISSIONS,
+    "gateway": access.PERMISSIONS,
 }
 
 
@@ -77,4 +48,6 @@ def _together(*rules: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]
     return {role: frozenset[str]().union(*(one.get(role, frozenset()) for one in rules)) for role in {role for one in rules for role in one}}
 
 
-RULES = Rules({service: _together(own, operations.permissions(service)) for service, own in _OF_SERVICES.items()})
+RULES = Rules({service: _together(own, {} if service == "gateway" else operations.permissions(service)) for service, own in _OF_SERVICES.items()})
+
+__all__ = ["PUBLIC", "ROLES", "RULES", "Rules"]

@@ -22,5 +22,5 @@ async def in_force(tx: Transaction) -> list[Revocation]:
 
 async def _revoke(kind: Kind, target: str, tx: Transaction) -> Revocation:
     fresh = rules.revoke(kind, target, tx.now)
-    known = await tx.revocations.seek(fresh.id)
-    return tx.revocations.add(fresh) if known is None else tx.revocations.save(known, fresh)
+    known = await tx.revocations.seek(fresh.id, scoped=False)
+    return tx.revocations.add(fresh, scoped=False) if known is None else tx.revocations.save(known, fresh)

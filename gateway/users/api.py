@@ -1,35 +1,96 @@
-"""How users are registered: asked by manpower for the people and systems of agencies and employers."""
+"""How users are registered and disabled: by manpower for the people and systems of agencies and employers, by administrators for those of their place."""
 
+from __future__ import annotations
+
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis import web
 from gateway.transaction import Run
 from gateway.users import usecases
+from gateway.users.rules import User
 
+router = APIRouter()
 internal = APIRouter(dependencies=[web.asked_by("manpower", purposes=("manage-access",))])
 
+Text = Annotated[str, Field(min_length=1, max_length=200)]
 
-class UserBody(BaseModel):
-    """A user to be."""
+
+class UserKey(BaseModel):
+    """What a user is known by: the issuer and its name for them."""
 
     model_config = web.STRICT
 
-    issuer: Annotated[str, Field(min_length=1, max_length=200)]
-    external: Annotated[str, Field(min_length=1, max_length=200)]
+    issuer: Text
+    external: Text
 
 
-class UserMade(BaseModel):
+class UserAtHome(UserKey):
+    """A user of a place."""
+
+    home: Text
+
+
+class UserKnown(BaseModel):
     """Our id for the user."""
 
     user_id: str
 
 
-@internal.post("/internal/users", status_code=201)
-async def register_user(body: UserBody, run: Run) -> UserMade:
-    """Register a user."""
-    user = await run(partial(usecases.register_user, body.issuer, body.external))
-    return UserMade(user_id=user.id)
+class UserBody(BaseModel):
+    """A user as administrators see them."""
+
+    user_id: str
+    issuer: str
+    external: str
+    home: str
+    disabled_at: datetime | None
+
+    @classmethod
+    def of(cls, user: User) -> UserBody:
+        """What is shown."""
+        return cls(user_id=user.id, issuer=user.issuer, external=user.external, home=user.home, disabled_at=user.disabled_at)
+
+
+@internal.put("/internal/users")
+async def register_partner_user(body: UserKey, run: Run) -> UserKnown:
+    """Register a user; asked again, the answer is the same."""
+    user = await run(partial(usecases.register_user, body.issuer, body.external, ""))
+    return UserKnown(user_id=user.id)
+
+
+@router.put("/v1/access/users")
+async def register_user(body: UserAtHome, run: Run) -> UserBody:
+    """Register a user whom another issuer vouches for; asked again, the answer is the same."""
+    return UserBody.of(await run(partial(usecases.register_user, body.issuer, body.external, body.home)))
+
+
+@router.get("/v1/access/users")
+async def list_users(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[UserBody]:
+    """Users of the administrator's places."""
+    page = await run(partial(usecases.list_users, cursor, limit))
+    return web.PageBody(items=[UserBody.of(user) for user in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/access/users/{user_id}")
+async def show_user(user_id: str, response: Response, run: Run) -> UserBody:
+    """One user."""
+    user = await run(partial(usecases.show_user, user_id))
+    web.etag(response, user)
+    return UserBody.of(user)
+
+
+@router.post("/v1/access/users/{user_id}/disable")
+async def disable_user(user_id: str, run: Run) -> UserBody:
+    """Let nobody act as this user; effective within seconds, also for streams."""
+    return UserBody.of(await run(partial(usecases.disable_user, user_id)))
+
+
+@router.post("/v1/access/users/{user_id}/enable")
+async def enable_user(user_id: str, run: Run) -> UserBody:
+    """Let the user act again."""
+    return UserBody.of(await run(partial(usecases.enable_user, user_id)))

@@ -3,20 +3,25 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from chassis.unit_of_work import Index, Store
+from chassis.unit_of_work import Index, Page, Store
 from gateway.users.rules import User, UserUnknown
 
 
 class Users(Store[User]):
-    """Users by id and by the issuer's name for them. No claim shows them to anybody: only internal callers read them."""
+    """Users by id and by the issuer's name for them; shown to the administrators of their home."""
 
     kind = User
     collection = "users"
     unknown = UserUnknown
-    scope: ClassVar[Mapping[str, str]] = {}
-    indexes = (Index("issuer", "external", unique=True),)
+    scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
+    indexes = (Index("issuer", "external", unique=True), Index("home"))
+    schema = 2
     secret = frozenset({"external"})
 
     async def called(self, issuer: str, external: str) -> User | None:
-        """The user whom this issuer calls so."""
-        return await self.first({"issuer": issuer, "external": external})
+        """The user whom this issuer calls so, whoever asks."""
+        return await self.first({"issuer": issuer, "external": external}, scoped=False)
+
+    async def listed(self, cursor: str | None, limit: int) -> Page[User]:
+        """Users in the order of their registration."""
+        return await self.page({}, cursor=cursor, limit=limit)

@@ -26,7 +26,7 @@ from gateway.identity.withdrawn import Revocations
 from gateway.permissions import Rules
 from gateway.protocol import GuardedProtocol
 from gateway.routes import Group
-from gateway.settings import GatewaySettings
+from gateway.settings import INTERNAL_PORT_OFFSET, GatewaySettings
 from tests.doubles import Keys, eventually
 
 MIB = 1024 * 1024
@@ -200,6 +200,17 @@ def free_ports(count: int) -> list[socket.socket]:
             return taken
 
 
+def free_ports_of_a_gateway() -> list[socket.socket]:
+    """Listening sockets at the four ports of the groups and at the internal one."""
+    while True:
+        ports = free_ports(len(Group))
+        try:
+            return [*ports, listening(ports[0].getsockname()[1] + INTERNAL_PORT_OFFSET)]
+        except (OSError, OverflowError):
+            for one in ports:
+                one.close()
+
+
 def listening(port: int) -> socket.socket:
     """A listening socket whose connections send at once."""
     listener = socket.create_server(("127.0.0.1", port))
@@ -271,17 +282,19 @@ def settings(keys: Keys, issuer_key: str, upstream_url: str, port: int, routes_f
 
 
 @asynccontextmanager
-async def staged(directory: Path, routes: str = ROUTES, rules: Rules = RULES, *, oidc: str = "", living: bool = False, **more: Any) -> AsyncGenerator[Stage]:
-    """A whole gateway on sockets; its database side only with `living`. `oidc` is an issuer whose keys the upstream shows at /keys."""
+async def staged(directory: Path, routes: str = ROUTES, rules: Rules = RULES, *, oidc: str = "", living: bool = False, small: bool = False, **more: Any) -> AsyncGenerator[Stage]:
+    """A whole gateway on sockets; its database side only with `living`; `small`: the upstream stands for it. `oidc`: an issuer whose keys it shows at /keys."""
     keys, issuer_key, upstream = Keys.make(directory), new_key(), SmallUpstream()
     routes_file = directory / "routes.toml"
     routes_file.write_text(routes)
     [own] = free_ports(1)
     upstream.url = f"http://127.0.0.1:{own.getsockname()[1]}"
-    ports = free_ports(4)
+    ports = free_ports_of_a_gateway()
     base = ports[0].getsockname()[1]
     if oidc:
         more["issuers"] = [{"issuer": oidc, "audience": AUDIENCE, "jwks_uri": f"{upstream.url}/keys"}]
+    if small:
+        more["gateway_url"] = upstream.url
     told = settings(keys, issuer_key, upstream.url, base, routes_file, **more)
     door = create_app(told, rules)
     timeout = aiohttp.ClientTimeout(total=30)

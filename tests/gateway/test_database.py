@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.auth import Verifier
+from chassis.ids import new_id
 from chassis.mongo import Mongo
 from gateway.grants import rules
-from gateway.grants.rules import ClaimUnknown, GrantChoiceNeeded, GrantEnded, GrantUnknown, NoGrant, PeriodEmpty, RoleNotGivable
+from gateway.grants.rules import GIVEN_BY, MANPOWER, ClaimUnknown, Giver, Grant, GrantChoiceNeeded, GrantEnded, NoGrant, PeriodEmpty, RoleNotGivable, Terms
 from gateway.identity.development import AUDIENCE, public_jwk
 from gateway.permissions import Rules
 from tests.doubles import Keys, ServiceClient, eventually
 from tests.gateway.stage import RULES, Stage, fixed, staged
 
 OIDC = "https://id.example/realms/region"
+TODAY = datetime.now(UTC)
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 DINAS = Rules(dict(RULES.services) | {"training": dict(RULES.services["training"]) | {"dinas_placement": frozenset({"GET /v1/classes"})}})
 
@@ -45,20 +48,19 @@ class Region:
         content = {"iss": OIDC, "aud": AUDIENCE, "sub": external, "iat": now, "exp": now + 600, "jti": jti, "role": "administrator"}
         return {"authorization": f"Bearer {jwt.encode(content, self.key, algorithm='EdDSA', headers={'kid': self.kid})}"}
 
-    async def told(self, path: str, body: dict[str, Any] | None = None, *, service: str = "manpower", purpose: str = "manage-access") -> httpx2.Response:
+    async def told(self, path: str, body: dict[str, Any] | None = None, *, method: str = "PUT", service: str = "manpower", purpose: str = "manage-access") -> httpx2.Response:
         """What the internal API answers to a service."""
-        return await self._inside.asked_by(service, "POST", path, purpose=purpose, json=body or {})
+        return await self._inside.asked_by(service, method, path, purpose=purpose, json=body or {})
 
     async def user(self, external: str) -> str:
         """A registered user's id."""
         return (await self.told("/internal/users", {"issuer": OIDC, "external": external})).json()["user_id"]
 
-    async def grant(self, user_id: str, role: str = "dinas_placement", *, days: tuple[int, int] = (-1, 1), **claims: list[str]) -> httpx2.Response:
-        """A grant for so many days around now."""
-        now = datetime.now(UTC)
-        first, last = (now + timedelta(days=day) for day in days)
+    async def grant(self, user_id: str, role: str = "dinas_placement", *, days: tuple[int, int] = (-1, 1), reference: str = "", **claims: list[str]) -> httpx2.Response:
+        """Manpower's grant for so many days around today."""
+        first, last = (TODAY + timedelta(days=day) for day in days)
         body = {"user_id": user_id, "role": role, "claims": claims or {"regency": ["19.02"]}, "valid_from": first.isoformat(), "valid_until": last.isoformat()}
-        return await self.told("/internal/grants", body)
+        return await self.told(f"/internal/grants/{reference or new_id()}", body)
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ async def test_the_door_is_ready_while_kafka_is_away(region: Region) -> None:
 
 async def test_a_person_of_an_oidc_issuer_acts_under_the_grant_and_not_under_what_the_token_says(region: Region) -> None:
     user_id = await region.user("siti")
-    assert (await region.grant(user_id, regency=["19.02", "19.06"])).status_code == 201
+    assert (await region.grant(user_id, regency=["19.02", "19.06"])).status_code == 200
     told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
     assert told.status == 200
     caller = Verifier("training", region.stage.keys.directory).caller(region.stage.upstream.last.headers["authorization"].removeprefix("Bearer "))
@@ -115,22 +117,24 @@ async def test_with_two_grants_the_caller_says_which_one(region: Region) -> None
 
 async def test_ending_a_grant_ends_the_trust_in_tokens_already_proved(region: Region) -> None:
     user_id = await region.user("siti")
-    grant_id = (await region.grant(user_id)).json()["grant_id"]
+    await region.grant(user_id, reference="agency-7.siti")
     headers = region.bearer("siti", issued=time.time() - 1)
     assert (await region.stage.ask("GET", "/v1/classes", headers=headers)).status == 200
-    assert (await region.told(f"/internal/grants/{grant_id}/end")).status_code == 204
+    assert (await region.told("/internal/grants/somebody-elses", method="DELETE")).status_code == 404
+    assert (await region.told("/internal/grants/agency-7.siti", method="DELETE")).status_code == 204
 
     async def refused() -> bool:
         return (await region.stage.ask("GET", "/v1/classes", headers=headers)).status == 401
 
     await eventually(refused)
-    assert (await region.told(f"/internal/grants/{grant_id}/end")).json()["code"] == "grant_ended"
+    assert (await region.told("/internal/grants/agency-7.siti", method="DELETE")).status_code == 204, "told again, nothing changes"
+    assert (await region.grant(user_id, reference="agency-7.siti")).json()["code"] == "grant_ended"
 
 
 async def test_a_revoked_token_is_refused_by_every_replica_also_after_a_new_start(region: Region, tmp_path: Path) -> None:
     await region.grant(await region.user("siti"))
-    assert (await region.told("/internal/revocations", {"kind": "token", "target": "t-9"})).status_code == 204
-    assert (await region.told("/internal/revocations", {"kind": "token", "target": "t-9"})).status_code == 204
+    assert (await region.told("/internal/revocations", {"kind": "token", "target": "t-9"}, method="POST")).status_code == 204
+    assert (await region.told("/internal/revocations", {"kind": "token", "target": "t-9"}, method="POST")).status_code == 204
     url = region.stage.door.internal.state.service.settings.mongo_url.get_secret_value()
     (tmp_path / "second").mkdir()
     async with staged(tmp_path / "second", rules=DINAS, oidc=OIDC, living=True, mongo_url=url) as second:
@@ -149,24 +153,45 @@ async def test_only_manpower_may_ask_and_only_to_manage_access(region: Region) -
     body = {"issuer": OIDC, "external": "siti"}
     assert (await region.told("/internal/users", body, service="marketplace")).status_code == 403
     assert (await region.told("/internal/users", body, purpose="curiosity")).status_code == 403
-    for path in ("/internal/grants", "/internal/grants/g-1/end", "/internal/revocations"):
-        assert (await region.told(path, {}, service="training")).status_code == 403
+    for method, path in (("PUT", "/internal/grants/g-1"), ("DELETE", "/internal/grants/g-1"), ("POST", "/internal/revocations")):
+        assert (await region.told(path, {}, method=method, service="training")).status_code == 403
 
 
-async def test_manpower_gives_no_role_of_a_prison_and_nobody_is_registered_twice(region: Region) -> None:
+async def test_manpower_gives_no_role_of_a_prison(region: Region) -> None:
     user_id = await region.user("siti")
     for role in ("administrator", "head", "boss"):
         told = await region.grant(user_id, role)
         assert (told.status_code, told.json()["code"], told.json()["field"]) == (422, "role_not_givable", "role")
     assert (await region.grant("nobody")).status_code == 404
-    assert (await region.told("/internal/users", {"issuer": OIDC, "external": "siti"})).json() | {"request_id": ""} == {
-        "type": "urn:bina:problem:user_already_known",
-        "title": "Pengguna sudah terdaftar",
-        "status": 409,
-        "code": "user_already_known",
-        "user_id": user_id,
-        "request_id": "",
-    }
+    for role in ("bapas", "kanwil", "dinas_placement", "dinas_training", "dinas_kukm", "employer"):
+        assert (await region.grant(user_id, role)).status_code == 200
+
+
+async def test_an_answer_that_was_lost_makes_no_second_user_and_no_second_grant(region: Region) -> None:
+    user_id = await region.user("siti")
+    assert await region.user("siti") == user_id
+    first, again = [await region.grant(user_id, reference="agency-7.siti") for _ in range(2)]
+    assert (first.status_code, first.json()) == (200, again.json())
+    db: Mongo = region.stage.door.internal.state.life.db
+    assert len(await db.find("grants", {})) == len(await db.find("users", {})) == 1
+    assert len(await db.find("audit", {"action": {"$in": ["users.added", "grants.added", "grants.changed"]}})) == 2
+
+
+async def test_a_grant_told_anew_says_what_was_told_last_and_nobody_goes_on_under_what_it_said_before(region: Region) -> None:
+    user_id = await region.user("siti")
+    await region.grant(user_id, reference="agency-7.siti", regency=["19.02", "19.06"])
+    headers = region.bearer("siti", issued=time.time() - 1)
+    assert (await region.stage.ask("GET", "/v1/classes", headers=headers)).status == 200
+    await region.grant(user_id, reference="agency-7.siti", regency=["19.02"])
+
+    async def refused() -> bool:
+        return (await region.stage.ask("GET", "/v1/classes", headers=headers)).status == 401
+
+    await eventually(refused)
+    assert (await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti", jti="t-2"))).status == 200
+    caller = Verifier("training", region.stage.keys.directory).caller(region.stage.upstream.last.headers["authorization"].removeprefix("Bearer "))
+    assert caller.claims == {"regency": frozenset({"19.02"})}
+    assert (await region.grant(await region.user("budi"), reference="agency-7.siti")).json()["code"] == "grant_differs"
 
 
 async def test_who_was_given_what_is_audited_without_the_issuers_name_for_the_person(region: Region) -> None:
@@ -189,9 +214,12 @@ async def test_an_oidc_caller_is_503_while_the_database_is_away(tmp_path: Path) 
 # The rules alone
 
 
-def granted(**more: Any) -> rules.Grant:
-    told: dict[str, Any] = {"role": "employer", "claims": {"employer": ["b", "a", "a"]}, "valid_from": NOW, "valid_until": NOW + timedelta(days=1), "by": "manpower"}
-    return rules.give(id="g-1", user_id="u-1", **(told | more))
+ADMINISTRATOR = Giver(name="u-9", roles=GIVEN_BY["administrator"], claims={"facility": frozenset({"LP-TJP", "LP-PKP"})})
+
+
+def granted(*, by: Giver = MANPOWER, user_id: str = "u-1", held: Sequence[Grant] = (), officials: Sequence[Grant] = (), **more: Any) -> Grant:
+    told: dict[str, Any] = {"role": "employer", "claims": {"employer": ["b", "a", "a"]}, "valid_from": NOW, "valid_until": NOW + timedelta(days=1)}
+    return rules.give(Terms(**(told | more)), id="g-1", user_id=user_id, home="LP-TJP", by=by, held=held, officials=officials)
 
 
 def test_a_grant_keeps_its_scopes_in_order_and_without_repeats() -> None:
@@ -200,7 +228,7 @@ def test_a_grant_keeps_its_scopes_in_order_and_without_repeats() -> None:
 
 @pytest.mark.parametrize(
     ("more", "error"),
-    [({"role": "head"}, RoleNotGivable), ({"by": "training"}, RoleNotGivable), ({"claims": {"city": ["x"]}}, ClaimUnknown), ({"valid_until": NOW}, PeriodEmpty)],
+    [({"role": "head"}, RoleNotGivable), ({"by": ADMINISTRATOR}, RoleNotGivable), ({"claims": {"city": ["x"]}}, ClaimUnknown), ({"valid_until": NOW}, PeriodEmpty)],
 )
 def test_a_grant_that_makes_no_sense_is_refused(more: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
@@ -215,18 +243,16 @@ def test_a_grant_is_in_force_from_its_first_moment_until_before_its_last() -> No
             rules.acting([grant], "", moment)
 
 
-def test_a_grant_is_ended_once_and_only_by_who_gave_it() -> None:
-    ended = rules.end(granted(), by="manpower", now=NOW)
+def test_a_grant_is_ended_once() -> None:
+    ended = rules.end(granted(), now=NOW)
     with pytest.raises(GrantEnded):
-        rules.end(ended, by="manpower", now=NOW)
-    with pytest.raises(GrantUnknown):
-        rules.end(granted(), by="training", now=NOW)
+        rules.end(ended, now=NOW)
     with pytest.raises(NoGrant):
         rules.acting([ended], "", NOW)
 
 
 def test_several_grants_need_a_choice_and_a_choice_finds_only_the_callers_own() -> None:
-    grants = [granted(), rules.give(id="g-2", user_id="u-1", role="dinas_kukm", claims={}, valid_from=NOW, valid_until=NOW + timedelta(days=1), by="manpower")]
+    grants = [granted(), replace(granted(role="dinas_kukm", claims={}), id="g-2")]
     with pytest.raises(GrantChoiceNeeded):
         rules.acting(grants, "", NOW)
     assert rules.acting(grants, "g-2", NOW).role == "dinas_kukm"

@@ -119,7 +119,7 @@ async def test_one_process_serves_the_host_groups_and_its_internal_side_at_their
             assert (await response.json())["routes"] == {"generation": 1, "count": ROUTE_COUNT, "problems": []}
         async with gateway.client.get(gateway.url("/health/services", 9)) as response:
             assert (response.status, (await response.json())["ready"]) == (200, True)
-        async with gateway.client.post(gateway.url("/internal/users", 9), json={"issuer": "a", "external": "b"}) as response:
+        async with gateway.client.put(gateway.url("/internal/users", 9), json={"issuer": "a", "external": "b"}) as response:
             assert response.status == 401
 
 

@@ -15,19 +15,24 @@ from fastapi.routing import APIRoute
 from chassis.settings import Settings
 from chassis.web import OPEN_PATHS
 from gateway import documents, routes
+from gateway.app import create_app
 from gateway.neutral import is_neutral
 from gateway.permissions import RULES
 from gateway.reference_page import page
 from gateway.routes import Group
 from tests.doubles import Keys
 from tests.doubles import routes as routes_of
+from tests.gateway.stage import new_key, settings
 
-TABLE = routes.read(Path(routes.__file__).with_name("routes.toml").read_text(), RULES)
+FILE = Path(routes.__file__).with_name("routes.toml")
+TABLE = routes.read(FILE.read_text(), RULES)
 KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")
 
 
 def app_of(service: str, directory: Path) -> FastAPI:
     """The service's app, its servers out of reach."""
+    if service == "gateway":
+        return create_app(settings(Keys.make(directory), new_key(), "http://127.0.0.1:9", 0, FILE)).internal
     told: dict[str, Any] = Keys.make(directory).settings(service, mongo_url="mongodb://127.0.0.1:9/", database=service, kafka="127.0.0.1:9")
     told |= dict.fromkeys(KEYS_OF_32_BYTES, "22" * 32) | {f"{peer}_url": "http://127.0.0.1:9" for peer in RULES.services} | {"keys_dir": directory}
     found = vars(importlib.import_module(f"services.{service}.settings")).values()

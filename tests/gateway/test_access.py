@@ -1,0 +1,217 @@
+"""What administrators may do about others' access: users and grants of their places, delegation by letter, a second pair of eyes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chassis.auth import Verifier
+from chassis.mongo import Mongo
+from gateway import routes
+from gateway.grants import rules
+from gateway.grants.rules import GIVEN_BY, Giver, Grant, Kind, LetterNeeded, NothingToDelegate, NotOfKanwil, PeriodTooLong, ScopeTooWide, Terms
+from gateway.permissions import RULES
+from gateway.permissions.four_eyes import SECOND
+from tests.doubles import Keys, eventually
+from tests.gateway.stage import Told, staged
+from tests.gateway.test_database import OIDC, Region, known
+
+FILE = Path(routes.__file__).with_name("routes.toml")
+TODAY = datetime.now(UTC)
+HEAD_APPROVAL = "/v1/tpp-decisions/d-1/head-approval"
+
+
+class Office(Region):
+    """A region with the real routes and roles, and its administrators."""
+
+    async def admin(self, method: str, path: str, body: Any = None, *, facility: str = "LP-TJP", subject: str = "admin", role: str = "administrator", **more: Any) -> Told:
+        """What the administrators' side answers through the door."""
+        return await self.stage.ask(method, f"/v1/access/{path}", headers=self.stage.bearer(role, subject, facility=facility) | more.pop("headers", {}), json=body, **more)
+
+    async def person(self, external: str, home: str = "LP-TJP") -> str:
+        """A registered person's id."""
+        return (await self.admin("PUT", "users", {"issuer": OIDC, "external": external, "home": home}, facility=home)).content["user_id"]
+
+    async def assigned(self, user_id: str, role: str, *, days: tuple[int, int] = (-1, 30), facility: str = "LP-TJP", **more: Any) -> Told:
+        """The answer to a new grant."""
+        first, last = ((TODAY + timedelta(days=day)).isoformat() for day in days)
+        body = {"user_id": user_id, "role": role, "claims": {"facility": [facility]}, "valid_from": first, "valid_until": last} | more
+        return await self.admin("POST", "grants", body, facility=facility)
+
+
+@pytest.fixture
+async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
+    """Such an office."""
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    async with staged(tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url) as stage:
+        await eventually(lambda: known(stage), seconds=30)
+        yield Office(stage)
+
+
+def caller_of(office: Office, service: str = "training") -> Any:
+    """Whom the service was told of last."""
+    return Verifier(service, office.stage.keys.directory).caller(office.stage.upstream.last.headers["authorization"].removeprefix("Bearer "))
+
+
+async def test_an_administrator_registers_shows_lists_disables_and_enables_a_user_of_their_place(office: Office) -> None:
+    user_id = await office.person("siti")
+    assert await office.person("siti") == user_id, "a lost answer makes no second one"
+    for number in range(3):
+        await office.person(f"budi-{number}")
+    first = (await office.admin("GET", "users?limit=3")).content
+    rest = (await office.admin("GET", f"users?limit=3&cursor={first['next_cursor']}")).content
+    assert [len(first["items"]), len(rest["items"]), rest["next_cursor"]] == [3, 1, None]
+    assert (await office.assigned(user_id, "training_officer")).status == 201
+    assert (await office.stage.ask("GET", "/v1/classes", headers=office.bearer("siti"))).status == 200
+    assert (await office.admin("POST", f"users/{user_id}/disable")).content["disabled_at"]
+    assert (await office.stage.ask("GET", "/v1/classes", headers=office.bearer("siti", jti="t-2"))).status == 403
+    assert (await office.admin("POST", f"users/{user_id}/enable")).content["disabled_at"] is None
+    assert (await office.admin("GET", f"users/{user_id}")).content["external"] == "siti"
+
+
+async def test_users_and_grants_of_another_place_are_told_from_unknown_ones_by_nothing(office: Office) -> None:
+    user_id = await office.person("siti")
+    grant_id = (await office.assigned(user_id, "training_officer")).content["grant_id"]
+    paths = [("GET", f"users/{user_id}"), ("POST", f"users/{user_id}/disable"), ("GET", f"grants/{grant_id}"), ("POST", f"grants/{grant_id}/end")]
+    for method, path in paths:
+        kind = path.split("/")[0]
+        elsewhere = await office.admin(method, path, facility="LP-PKP")
+        unknown = await office.admin(method, path.replace(user_id, "nobody").replace(grant_id, "nothing"), facility="LP-PKP")
+        assert elsewhere.status == unknown.status == 404, kind
+        assert elsewhere.content | {"request_id": ""} == unknown.content | {"request_id": ""}
+        varying = {"x-request-id", "date", "ratelimit"}
+        assert {name: value for name, value in elsewhere.headers.items() if name not in varying} == {n: v for n, v in unknown.headers.items() if n not in varying}
+    assert (await office.admin("GET", "users", facility="LP-PKP")).content["items"] == []
+    assert (await office.admin("GET", f"grants?user_id={user_id}", facility="LP-PKP")).content["items"] == []
+
+
+async def test_an_administrator_gives_no_more_than_they_have_and_nothing_to_themselves(office: Office) -> None:
+    user_id = await office.person("siti")
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"claims": {"facility": ["LP-PKP"]}}, "scope_too_wide"),
+        ({"claims": {"facility": ["*"]}}, "scope_too_wide"),
+        ({"claims": {"lsp": ["lsp-1"]}}, "scope_too_wide"),
+        ({"role": "operator"}, "role_not_givable"),
+        ({"role": "dinas_placement"}, "role_not_givable"),
+        ({"excluded": ["POST /v1/lsps"]}, "act_unknown"),
+    ]
+    for more, code in cases:
+        told = await office.assigned(user_id, more.get("role", "training_officer"), **{name: value for name, value in more.items() if name != "role"})
+        assert (told.status, told.content["code"]) == (422, code)
+    first, last = TODAY.isoformat(), (TODAY + timedelta(days=1)).isoformat()
+    body = {"user_id": user_id, "role": "head", "claims": {"facility": ["LP-TJP"]}, "valid_from": first, "valid_until": last}
+    assert (await office.admin("POST", "grants", body, subject=user_id)).content["code"] == "grant_to_self"
+    assert (await office.admin("POST", "grants", body, role="head")).status == 403
+
+
+async def test_a_grant_given_twice_with_one_idempotency_key_is_one_and_ending_it_ends_the_access(office: Office) -> None:
+    user_id = await office.person("siti")
+    first, again = [await office.assigned(user_id, "training_officer", days=(-1, 30)) for _ in range(2)]
+    assert first.content["grant_id"] != again.content["grant_id"]
+    for grant in (first, again):
+        assert (await office.admin("POST", f"grants/{grant.content['grant_id']}/end")).content["ended_at"]
+    assert (await office.stage.ask("GET", "/v1/classes", headers=office.bearer("siti", jti="t-3"))).status == 403
+    last = (TODAY + timedelta(days=3)).isoformat()
+    body = {"user_id": user_id, "role": "training_officer", "claims": {"facility": ["LP-TJP"]}, "valid_from": TODAY.isoformat(), "valid_until": last}
+    once, twice = [await office.admin("POST", "grants", body, headers={"idempotency-key": "k-1"}) for _ in range(2)]
+    assert (once.status, once.content) == (201, twice.content)
+
+
+async def test_what_administrators_change_is_audited_with_who_did_it(office: Office) -> None:
+    user_id = await office.person("siti")
+    await office.assigned(user_id, "training_officer")
+    await office.admin("POST", f"users/{user_id}/disable")
+    db: Mongo = office.stage.door.internal.state.life.db
+    rows = [(row["action"], row["actor"], row["role"]) for row in await db.find("audit", {}) if row["action"].split(".")[0] in {"users", "grants"}]
+    assert sorted(rows) == sorted([("users.added", "admin", "administrator"), ("grants.added", "admin", "administrator"), ("users.changed", "admin", "administrator")])
+
+
+# Delegation
+
+
+async def test_a_deputy_acts_on_the_heads_behalf_by_letter_but_for_what_the_letter_excludes(office: Office) -> None:
+    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    await office.assigned(head, "head")
+    told = await office.assigned(deputy, "head", kind="plh", letter="W.7-PAS-12/2026", on_behalf_of=head, excluded=["POST /v1/snapshots/{snapshot_id}/release"])
+    assert told.status == 201
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=office.bearer("kasi"), json={})).status == 200
+    caller = caller_of(office)
+    assert (caller.subject, caller.role, caller.on_behalf_of) == (deputy, "head", head)
+    assert "POST /v1/snapshots/{snapshot_id}/release" not in caller.permissions, "the service would refuse it as well"
+    refused = await office.stage.ask("POST", "/v1/snapshots/s-1/release", headers=office.bearer("kasi"), json={})
+    assert (refused.status, refused.content["code"]) == (403, "act_excluded")
+
+
+async def test_nobody_is_deputy_of_somebody_without_that_office_or_for_more_than_theirs_or_without_a_letter(office: Office) -> None:
+    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    await office.assigned(head, "head", days=(-1, 30))
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"on_behalf_of": head}, "letter_needed"),
+        ({"on_behalf_of": deputy, "letter": "W.7"}, "nothing_to_delegate"),
+        ({"letter": "W.7"}, "nothing_to_delegate"),
+        ({"on_behalf_of": head, "letter": "W.7", "days": (31, 60)}, "nothing_to_delegate"),
+        ({"on_behalf_of": head, "letter": "W.7", "days": (0, 200)}, "period_too_long"),
+    ]
+    for more, code in cases:
+        told = await office.assigned(deputy, "head", kind="plh", **more)
+        assert (told.status, told.content["code"]) == (422, code)
+    acting = await office.assigned(deputy, "head", kind="plt", letter="W.8")
+    assert acting.content["on_behalf_of"] == "office:head"
+
+
+async def test_an_officer_of_the_kanwil_lends_the_second_pair_of_eyes_and_nothing_else(office: Office) -> None:
+    second = await office.person("pak-kanwil")
+    assert (await office.assigned(second, "head", kind="second", letter="W.9")).content["code"] == "not_of_kanwil"
+    await office.assigned(second, "kanwil")
+    grant_id = (await office.assigned(second, "head", kind="second", letter="W.9")).content["grant_id"]
+    headers = office.bearer("pak-kanwil") | {"acting-grant": grant_id}
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
+    assert (await office.stage.ask("GET", "/v1/tpp-decisions/d-1", headers=headers)).status == 200
+    for path in ("/v1/inbox-items/i-1/resolution", "/v1/split-policies/p-1/retirement"):
+        assert (await office.stage.ask("POST", path, headers=headers, json={})).content["code"] == "act_excluded"
+
+
+def test_what_a_second_may_be_lent_is_routed() -> None:
+    routed = {route.permission for route in routes.read(FILE.read_text(), RULES).routes}
+    assert routed >= SECOND
+
+
+# The rules alone
+
+GIVER = Giver(name="u-9", roles=GIVEN_BY["administrator"], claims={"facility": frozenset({"LP-TJP", "LP-PKP"})})
+
+
+def given(*, held: Sequence[Grant] = (), officials: Sequence[Grant] = (), days: int = 30, **more: Any) -> Grant:
+    told: dict[str, Any] = {"role": "head", "claims": {"facility": ["LP-TJP"]}, "valid_from": TODAY, "valid_until": TODAY + timedelta(days=days)}
+    return rules.give(Terms(**(told | more)), id="g-1", user_id="u-1", home="LP-TJP", by=GIVER, held=held, officials=officials)
+
+
+def test_an_auditor_is_bound_to_a_letter_a_scope_and_a_year_at_most() -> None:
+    assert given(role="auditor", letter="ST-4").letter == "ST-4"
+    lacking: list[dict[str, Any]] = [{}, {"letter": "ST-4", "claims": {}}, {"letter": "ST-4", "claims": {"facility": []}}]
+    for more in lacking:
+        with pytest.raises(LetterNeeded):
+            given(role="auditor", **more)
+    with pytest.raises(PeriodTooLong):
+        given(role="auditor", letter="ST-4", days=367)
+
+
+@pytest.mark.parametrize("claims", [{"facility": ["LP-TJP", "LP-PKP"]}, {"facility": ["LP-PKP"]}, {"facility": ["*"]}, {"lsp": ["x"]}, {}])
+def test_a_deputys_rows_are_never_more_than_the_officials(claims: dict[str, list[str]]) -> None:
+    official = given()
+    with pytest.raises((NothingToDelegate, ScopeTooWide, LetterNeeded)):
+        given(kind=Kind.PLH, letter="W.7", on_behalf_of="u-2", claims=claims, officials=[official])
+    assert given(kind=Kind.PLH, letter="W.7", on_behalf_of="u-2", officials=[official]).on_behalf_of == "u-2"
+
+
+def test_a_deputy_does_not_appoint_a_deputy_and_a_former_officer_of_the_kanwil_is_no_second() -> None:
+    deputy = given(kind=Kind.PLH, letter="W.7", on_behalf_of="u-2", officials=[given()])
+    with pytest.raises(NothingToDelegate):
+        given(kind=Kind.PLH, letter="W.8", on_behalf_of="u-1", officials=[deputy])
+    former = rules.end(given(role="kanwil"), now=TODAY)
+    with pytest.raises(NotOfKanwil):
+        given(kind=Kind.SECOND, letter="W.9", held=[former])
