@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import web
 from chassis.auth import Signer
+from gateway.accounts import api as accounts
+from gateway.accounts.passkeys import Place
 from gateway.attendance import OpenStreams
+from gateway.clients import api as clients
 from gateway.documents import Documents
 from gateway.door import Door
 from gateway.grants import api as grants
+from gateway.hashing import Passwords
 from gateway.health import Readiness, ServicesHealth
 from gateway.identity import development, issuers
 from gateway.identity.book import Book
@@ -39,10 +43,14 @@ from gateway.middleware import (
     routing,
     tracing,
 )
+from gateway.oauth import api as oauth
+from gateway.own_side import OwnSide
 from gateway.permissions import RULES, Rules
 from gateway.reload import Routes
 from gateway.revocations import api as revocations
 from gateway.routes import Group
+from gateway.sessions import api as sessions
+from gateway.signins import api as signins
 from gateway.transaction import Transaction
 from gateway.upstream import Upstream
 from gateway.users import api as users
@@ -53,7 +61,19 @@ if TYPE_CHECKING:
     from gateway.settings import GatewaySettings
 
 DOCUMENT_SECONDS = 5.0
-ROUTERS = (users.router, users.internal, grants.router, grants.internal, revocations.internal)
+ROUTERS = (
+    users.router,
+    users.internal,
+    grants.router,
+    grants.internal,
+    clients.router,
+    clients.internal,
+    accounts.router,
+    signins.router,
+    sessions.router,
+    oauth.router,
+    revocations.internal,
+)
 
 
 def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
@@ -62,12 +82,14 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
     withdrawn = Revocations()
     streams = OpenStreams(withdrawn)
     upstream = Upstream(settings.origins, streams)
-    internal = web.create_app(web.Service(name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS), lifetime=GatewayLifetime)
+    own = issuers.own_issuer(settings)
+    parts = {"own": OwnSide(issuer=own, passwords=Passwords(), place=Place(own.name)) if own else None}
+    internal = web.create_app(web.Service(name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts), lifetime=GatewayLifetime)
     life: GatewayLifetime = internal.state.life
     book = Book(life.engine, withdrawn)
     readiness = Readiness(life.missing)
     development_key = issuers.development_key(settings)
-    jwks = [development.public_jwk(development_key)] if development_key else []
+    jwks = [*([development.public_jwk(development_key)] if development_key else []), *(own.jwks if own else [])]
 
     async def document(service: str) -> Mapping[str, Any]:
         _, content = await upstream.read(service, "/openapi.json", DOCUMENT_SECONDS)
@@ -81,11 +103,11 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         answers.Answers,
         partial(browsers.BrowserHeaders, https=settings.environment == "production"),
         partial(cors.Cors, origins=settings.cors_origins),
-        partial(own_pages.OwnPages, documents=Documents(routes, document, time.monotonic), jwks=jwks, is_ready=readiness),
+        partial(own_pages.OwnPages, documents=Documents(routes, document, time.monotonic), jwks=jwks, discovery=own.document() if own else None, is_ready=readiness),
         front.NeutralFront,
         partial(routing.Routing, routes=routes),
         bodies.BodyLimit,
-        partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, book.identity_of), withdrawn, time.time)),
+        partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time)),
         authorisation.Authorisation,
         partial(rates.RateLimit, storage=rates.ProcessMemory(time.time), clock=time.time),
         partial(in_flight.InFlightCap, routes=routes),

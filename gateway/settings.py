@@ -52,6 +52,10 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     partner_hosts: Names = ("partner.localhost",)
     issuers: tuple[IssuerSettings, ...] = ()
     development_key: SecretStr = SecretStr("")
+    issuer: str = ""  # the own issuer's name: the https origin of the staff host
+    issuer_key: SecretStr = SecretStr("")  # Ed25519, PEM; without it there is no own issuer
+    issuer_next_key: SecretStr = SecretStr("")  # published and believed before it signs
+    issuer_previous_key: SecretStr = SecretStr("")  # believed until the last token that it signed is out
     cors_origins: dict[Group, frozenset[str]] = Field(default_factory=dict[Group, frozenset[str]])
     trusted_proxies: Networks = ()
     drain_seconds: int = Field(10, ge=1, le=300)
@@ -64,6 +68,8 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
             problems += [f"GATEWAY_{group.upper()}_HOSTS: name the hosts" for group in Group if any(name.endswith("localhost") for name in self.hosts_of(group))]
             urls = [url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri) if url]
             problems += [f"GATEWAY_ISSUERS: {url} is not https" for url in urls if not url.startswith("https://")]
+            own_by_https = not self.issuer_key.get_secret_value() or self.issuer.startswith("https://")
+            problems += ["GATEWAY_ISSUER: the https origin of the staff host is needed beside GATEWAY_ISSUER_KEY"] * (not own_by_https)
         names = [name for group in Group for name in self.hosts_of(group)]
         problems += [f"{name} belongs to two host groups" for name in sorted({name for name in names if names.count(name) > 1})]
         if problems:
@@ -86,6 +92,11 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
         urls = {"training": self.training_url, "certification": self.certification_url, "marketplace": self.marketplace_url, "manpower": self.manpower_url}
         urls["gateway"] = self.gateway_url or f"http://{_reachable(self.host)}:{self.internal_port}"
         return {service: url.rstrip("/") for service, url in urls.items()}
+
+    @property
+    def issuer_origin(self) -> str:
+        """The own issuer's name; in development the staff host at our port."""
+        return (self.issuer or f"http://{self.staff_hosts[0]}:{self.port}").rstrip("/")
 
     @property
     def ports(self) -> dict[int, Group]:

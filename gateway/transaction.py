@@ -1,4 +1,4 @@
-"""The gateway's unit of work: its own database of users, grants and revocations."""
+"""The gateway's unit of work: its own database of users, their grants, and how they sign in."""
 
 from typing import Annotated
 
@@ -6,8 +6,13 @@ from fastapi import Depends
 
 from chassis import unit_of_work, web
 from chassis.unit_of_work import StoreOf
+from gateway.accounts.store import Accounts
+from gateway.attempts.store import AttemptList
+from gateway.clients.store import Assertions, Clients
 from gateway.grants.store import Grants
 from gateway.revocations.store import RevocationList
+from gateway.sessions.store import Sessions
+from gateway.signins.store import SignIns
 from gateway.users.store import Users
 
 
@@ -18,6 +23,12 @@ class Transaction(unit_of_work.Transaction):
     users = StoreOf(Users)
     grants = StoreOf(Grants)
     revocations = StoreOf(RevocationList)
+    accounts = StoreOf(Accounts)
+    signins = StoreOf(SignIns)
+    attempts = StoreOf(AttemptList)
+    sessions = StoreOf(Sessions)
+    clients = StoreOf(Clients)
+    assertions = StoreOf(Assertions)
 
 
 Run = Annotated[web.Runner[Transaction], Depends(web.runner)]

@@ -73,7 +73,7 @@ SERVICES = (
     Service(name="marketplace", module="services.marketplace", listener=Listener(name="marketplace", offset=6), keys=("sandbox_key",), hears=("training",)),
     Service(name="manpower", module="services.manpower", listener=Listener(name="manpower", offset=7), keys=("cursor_key",), hears=("training", "certification", "marketplace")),
 )
-GATEWAY = Service(name="gateway", module="gateway", listener=Listener(name="gateway", offset=0), signing_keys=("development_key",), probes=9)
+GATEWAY = Service(name="gateway", module="gateway", listener=Listener(name="gateway", offset=0), signing_keys=("development_key", "issuer_key"), probes=9)
 OURS = (*SERVICES, GATEWAY)
 
 

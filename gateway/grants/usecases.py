@@ -6,6 +6,7 @@ from chassis.unit_of_work import Page
 from gateway.grants import rules
 from gateway.grants.rules import EVERYWHERE, GIVEN_BY, MANPOWER, Giver, Grant, NoGrant, Terms
 from gateway.identity.caller import Identity
+from gateway.identity.own import OWN
 from gateway.revocations import usecases as revocations
 from gateway.transaction import Transaction
 
@@ -49,8 +50,8 @@ async def list_grants(user_id: str, cursor: str | None, limit: int, tx: Transact
 
 
 async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transaction) -> Identity:
-    """The caller whom the issuer vouches for, under the grant they act in; NoGrant or GrantChoiceNeeded where there is none or several."""
-    user = await tx.users.called(issuer, external)
+    """The caller whom the issuer vouches for (our own one by our id), under the grant they act in; NoGrant or GrantChoiceNeeded where there is none or several."""
+    user = await tx.users.seek(external) if issuer == OWN else await tx.users.called(issuer, external)
     if user is None or user.disabled_at is not None:
         raise NoGrant
     grant = rules.acting(await tx.grants.of_user(user.id), chosen_grant, tx.now)

@@ -41,7 +41,8 @@ class Book:
         found = await self._runner()(revocations.in_force)
         tokens = [revocation.target for revocation in found if revocation.kind is Kind.TOKEN]
         subjects = [(revocation.target, revocation.at.timestamp()) for revocation in found if revocation.kind is Kind.SUBJECT]
-        self.withdrawn.put(tokens, subjects)
+        sessions = [revocation.target for revocation in found if revocation.kind is Kind.SESSION]
+        self.withdrawn.put(tokens, subjects, sessions)
 
     def _runner(self) -> Runner[Any]:
         return Runner(self._engine, Cause(caller=system("gateway"), correlation_id=new_id()), seconds=SECONDS)

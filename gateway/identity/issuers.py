@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from gateway.identity import development
 from gateway.identity.fetching import fetched
 from gateway.identity.keys import OwnKeys, PublishedKeys
+from gateway.identity.own import OWN, OwnIssuer, private_key, public_key
 from gateway.identity.tokens import Issuer
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 GrantsOf = Callable[[str, str, str], Awaitable["Identity"]]
 
 
-def trusted(settings: GatewaySettings, grants_of: GrantsOf) -> list[Issuer]:
-    """The development issuer where there is one, and every configured one."""
+def trusted(settings: GatewaySettings, own: OwnIssuer | None, grants_of: GrantsOf) -> list[Issuer]:
+    """The own and the development issuer where there are any, and every configured one."""
     issuers = [
         Issuer(
             name=configured.issuer,
@@ -36,7 +37,31 @@ def trusted(settings: GatewaySettings, grants_of: GrantsOf) -> list[Issuer]:
     key = development_key(settings)
     if key is not None:
         issuers.append(Issuer(name=development.ISSUER, audience=development.AUDIENCE, keys=OwnKeys({development.thumbprint(key): key}), algorithms=frozenset({"EdDSA"})))
+    if own is not None:
+        issuers.append(Issuer(name=own.name, audience=development.AUDIENCE, keys=OwnKeys(own.public), algorithms=frozenset({"EdDSA"}), grants_of=_of_own(grants_of)))
     return issuers
+
+
+def own_issuer(settings: GatewaySettings) -> OwnIssuer | None:
+    """The own issuer; None where it has no key."""
+    pem = settings.issuer_key.get_secret_value()
+    if not pem:
+        return None
+    others = {"GATEWAY_ISSUER_NEXT_KEY": settings.issuer_next_key, "GATEWAY_ISSUER_PREVIOUS_KEY": settings.issuer_previous_key}
+    return OwnIssuer(
+        name=settings.issuer_origin,
+        key=private_key("GATEWAY_ISSUER_KEY", pem),
+        others=[public_key(name, secret.get_secret_value()) for name, secret in others.items() if secret.get_secret_value()],
+    )
+
+
+def _of_own(grants_of: GrantsOf) -> GrantsOf:
+    """Our own users are kept under one name, whatever the issuer's address is now."""
+
+    async def of_own(_: str, user_id: str, chosen_grant: str) -> Identity:
+        return await grants_of(OWN, user_id, chosen_grant)
+
+    return of_own
 
 
 def development_key(settings: GatewaySettings) -> Ed25519PublicKey | None:

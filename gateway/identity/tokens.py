@@ -128,7 +128,13 @@ async def _identity(content: Mapping[str, Any], issuer: Issuer, chosen_grant: st
     else:
         identity = Identity(subject=subject, role=_role(content.get("role")), claims=_claims(content.get("claims", {})))
     expires = float(content["exp"])
-    return replace(identity, token_id=str(content.get("jti", "")), issued_at=float(content.get("iat", 0)), expires_at=min(expires, identity.expires_at or expires))
+    return replace(
+        identity,
+        token_id=str(content.get("jti", "")),
+        session=str(content.get("sid", "")),
+        issued_at=float(content.get("iat", 0)),
+        expires_at=min(expires, identity.expires_at or expires),
+    )
 
 
 def _role(role: object) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Revocations:
-    """What is revoked now: single tokens by id, and every token of a subject that was issued up to a moment (epoch seconds).
+    """What is revoked now: single tokens by id, sessions, and every token of a subject that was issued up to a moment (epoch seconds).
 
     Until it was read once nobody can be believed: `known` is False.
     """
@@ -20,13 +20,14 @@ class Revocations:
         self.known = False
         self._tokens: set[str] = set()
         self._subjects: dict[str, float] = {}
+        self._sessions: set[str] = set()
 
-    def put(self, tokens: Iterable[str], subjects: Iterable[tuple[str, float]]) -> None:
+    def put(self, tokens: Iterable[str], subjects: Iterable[tuple[str, float]], sessions: Iterable[str] = ()) -> None:
         """Replace the whole set."""
-        self._tokens, self._subjects = set(tokens), dict(subjects)
+        self._tokens, self._subjects, self._sessions = set(tokens), dict(subjects), set(sessions)
         self.known = True
 
     def cover(self, identity: Identity) -> bool:
         """Whether this caller's trust was withdrawn."""
         until = self._subjects.get(identity.subject)
-        return identity.token_id in self._tokens or (until is not None and identity.issued_at <= until)
+        return identity.token_id in self._tokens or identity.session in self._sessions or (until is not None and identity.issued_at <= until)

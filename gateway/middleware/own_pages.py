@@ -1,4 +1,4 @@
-"""What the gateway answers itself on every host: the group's document and its page, the development issuer's keys, and the probes of a load balancer."""
+"""What the gateway answers itself on every host: the group's document and its page, the built-in issuers' keys, and the probes of a load balancer."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 Answer = tuple[int, bytes, bytes]
 JSON, HTML = b"application/json", b"text/html; charset=utf-8"
 JWKS_PATH = "/.well-known/jwks.json"
+DISCOVERY_PATHS = frozenset({"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"})
 
 
 class OwnPages:
-    """Answers those paths and passes everything else on. `jwks` are the development issuer's public keys; without any the path does not exist."""
+    """Answers those paths and passes everything else on. `jwks` are the built-in issuers' public keys, `discovery` the own one's document; without, there is no such path."""
 
-    def __init__(self, app: ASGIApp, documents: Documents, jwks: Sequence[dict[str, Any]], is_ready: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, app: ASGIApp, documents: Documents, jwks: Sequence[dict[str, Any]], discovery: dict[str, Any] | None, is_ready: Callable[[], Awaitable[bool]]) -> None:
         self.app, self._documents, self._is_ready = app, documents, is_ready
+        self._discovery = json.dumps(discovery).encode() if discovery else None
         self._jwks = json.dumps({"keys": list(jwks)}).encode() if jwks else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,5 +58,7 @@ class OwnPages:
                 return 200 if await self._is_ready() else 503, JSON, b"{}"
             case _ if path == JWKS_PATH and self._jwks is not None and group is not Group.CERTIFICATE:
                 return 200, JSON, self._jwks
+            case _ if path in DISCOVERY_PATHS and self._discovery is not None and group is not Group.CERTIFICATE:
+                return 200, JSON, self._discovery
             case _:
                 return None

@@ -15,7 +15,7 @@ internal = APIRouter(dependencies=[web.asked_by("manpower", purposes=("manage-ac
 
 
 class RevocationBody(BaseModel):
-    """What to revoke: one token by its `jti`, or all that a user of ours holds now."""
+    """What to revoke: one token by its `jti`, a session by its `sid`, or all that a user of ours holds now."""
 
     model_config = web.STRICT
 
@@ -26,5 +26,5 @@ class RevocationBody(BaseModel):
 @internal.post("/internal/revocations", status_code=204)
 async def revoke(body: RevocationBody, run: Run) -> None:
     """Revoke; effective within seconds, also for streams."""
-    use_case = usecases.revoke_token if body.kind is Kind.TOKEN else usecases.revoke_subject
-    await run(partial(use_case, body.target))
+    use_cases = {Kind.TOKEN: usecases.revoke_token, Kind.SUBJECT: usecases.revoke_subject, Kind.SESSION: usecases.revoke_session}
+    await run(partial(use_cases[body.kind], body.target))

@@ -1,4 +1,4 @@
-"""What is allowed: withdrawing trust from one token, or from all that a subject holds."""
+"""What is allowed: withdrawing trust from one token, a session, or all that a subject holds."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ class Kind(StrEnum):
 
     TOKEN = "token"  # noqa: S105 - a kind, no secret
     SUBJECT = "subject"
+    SESSION = "session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """No trust in the token `target`, or in any token of the subject `target` that was issued up to `at`."""
+    """No trust in the token `target`, in any token of the session `target`, or in any of the subject `target` that was issued up to `at`."""
 
     id: str
     version: int = 0

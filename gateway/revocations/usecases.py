@@ -15,6 +15,11 @@ async def revoke_subject(subject: str, tx: Transaction) -> Revocation:
     return await _revoke(Kind.SUBJECT, subject, tx)
 
 
+async def revoke_session(session_id: str, tx: Transaction) -> Revocation:
+    """Trust no token of this session."""
+    return await _revoke(Kind.SESSION, session_id, tx)
+
+
 async def in_force(tx: Transaction) -> list[Revocation]:
     """What is revoked now."""
     return await tx.revocations.in_force(tx.now)

@@ -273,11 +273,11 @@ def new_key() -> str:
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def settings(keys: Keys, issuer_key: str, upstream_url: str, port: int, routes_file: Path, **more: Any) -> GatewaySettings:
+def settings(keys: Keys, development_pem: str, upstream_url: str, port: int, routes_file: Path, **more: Any) -> GatewaySettings:
     """Settings of a gateway whose servers are out of reach, unless `more` names them."""
     base: dict[str, Any] = keys.settings("gateway", mongo_url="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200", database="gateway", kafka="127.0.0.1:9")
     base |= dict.fromkeys(("training_url", "certification_url", "marketplace_url", "manpower_url"), upstream_url)
-    base |= {"port": port, "routes_file": routes_file, "development_key": issuer_key}
+    base |= {"port": port, "routes_file": routes_file, "development_key": development_pem}
     return GatewaySettings(**(base | more))
 
 

@@ -1,0 +1,74 @@
+"""A client's signed assertion (RFC 7523, private_key_jwt), read and judged. Not here: whether it was used before (usecases)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from chassis.errors import Refused
+from gateway.clients.rules import ASSERTION_SECONDS, Client, ClientRefused
+from gateway.hashing import token_hash
+from gateway.identity.keys import PublicKey, fits
+
+TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS = ("EdDSA", "ES256", "RS256")
+LONGEST = 8_192
+
+
+class KeyRefused(Refused):
+    """No public key that we take."""
+
+    title = "Kunci publik tidak dapat dipakai"
+    field = "jwk"
+
+
+def kept(jwk: Mapping[str, Any]) -> str:
+    """The public key as it is kept; KeyRefused for a private or symmetric one, and for kinds that we do not take."""
+    key = None if "d" in jwk or "k" in jwk else _key(jwk)
+    if key is None or not any(fits(key, algorithm) for algorithm in ALGORITHMS):
+        raise KeyRefused
+    return json.dumps(dict(jwk), sort_keys=True)
+
+
+def claimed(assertion: str) -> str:
+    """Whom the assertion says it is of, unproved; "" where it cannot be read."""
+    try:
+        return str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", "")) if len(assertion) <= LONGEST else ""
+    except (jwt.InvalidTokenError, ValueError):
+        return ""
+
+
+def proved(client: Client, assertion: str, audiences: Collection[str], now: float) -> str:
+    """The id of the use of this assertion; ClientRefused unless it is of this client, for us, signed by one of its keys and short-lived."""
+    for kept_key in client.keys.values():
+        content = _content(assertion, _key(json.loads(kept_key)), client.id, audiences)
+        if content is not None:
+            expires, name = content.get("exp"), content.get("jti")
+            if isinstance(expires, (int, float)) and now < expires <= now + ASSERTION_SECONDS and isinstance(name, str) and name:
+                return token_hash(f"{client.id}\x1f{name}")
+    raise ClientRefused
+
+
+def _content(assertion: str, key: PublicKey | None, client_id: str, audiences: Collection[str]) -> Mapping[str, Any] | None:
+    try:
+        algorithm = jwt.get_unverified_header(assertion).get("alg", "")
+        if key is None or algorithm not in ALGORITHMS or not fits(key, algorithm):
+            return None
+        options: Any = {"require": ["exp", "jti", "aud", "iss", "sub"], "verify_exp": False, "verify_iat": False}
+        return jwt.decode(assertion, key, algorithms=[algorithm], audience=list(audiences), issuer=client_id, subject=client_id, options=options)
+    except (jwt.InvalidTokenError, ValueError, TypeError):
+        return None
+
+
+def _key(jwk: Mapping[str, Any]) -> PublicKey | None:
+    try:
+        key = jwt.PyJWK(dict(jwk)).key
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        return None
+    return key if isinstance(key, (Ed25519PublicKey, RSAPublicKey, EllipticCurvePublicKey)) else None

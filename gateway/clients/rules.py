@@ -1,0 +1,78 @@
+"""What is allowed: how a system proves itself at our own issuer, by a secret or by a key of its own; two of each at a time, so that they can be changed without a gap."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from chassis.errors import NotFound
+
+ASSERTION_SECONDS = 300
+
+
+class ClientUnknown(NotFound):
+    """No such client."""
+
+    title = "Sistem (client) tidak ditemukan"
+
+
+class ClientRefused(Exception):
+    """It does not prove itself: told apart by nobody."""
+
+
+class AssertionUnknown(NotFound):
+    """Not used so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A system that asks in its own name. `secrets` are hashes by slot ("1", "2"), `keys` public JWKs as JSON by slot."""
+
+    id: str
+    version: int = 0
+    user_id: str
+    home: str
+    label: str
+    secrets: dict[str, str] = field(default_factory=dict[str, str])
+    keys: dict[str, str] = field(default_factory=dict[str, str])
+    disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """A signed assertion that was used, remembered until it could not be used again anyway (RFC 7523, `jti`)."""
+
+    id: str
+    version: int = 0
+    kept_until: datetime
+
+
+def with_secret(client: Client, slot: str, hashed: str) -> Client:
+    """The client with another secret in this slot."""
+    return replace(client, secrets=client.secrets | {slot: hashed})
+
+
+def with_key(client: Client, slot: str, jwk: str) -> Client:
+    """The client with another key in this slot."""
+    return replace(client, keys=client.keys | {slot: jwk})
+
+
+def without(client: Client, slot: str) -> Client:
+    """The client without the secret and the key of this slot; told again, nothing changes."""
+    return replace(client, secrets=_without(client.secrets, slot), keys=_without(client.keys, slot))
+
+
+def proves(client: Client, hashed: str) -> bool:
+    """Whether this is one of its secrets."""
+    return any(hmac.compare_digest(kept, hashed) for kept in client.secrets.values())
+
+
+def used(id_: str, now: datetime) -> Assertion:
+    """An assertion that may not come again."""
+    return Assertion(id=id_, kept_until=now + timedelta(seconds=2 * ASSERTION_SECONDS))
+
+
+def _without(slots: Mapping[str, str], slot: str) -> dict[str, str]:
+    return {name: value for name, value in slots.items() if name != slot}

@@ -1,0 +1,81 @@
+"""What happens to clients."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chassis.unit_of_work import Page
+from gateway.clients import rules
+from gateway.clients.rules import Client, ClientRefused
+from gateway.identity.own import OWN
+from gateway.revocations import usecases as revocations
+from gateway.transaction import Transaction
+from gateway.users import usecases as users
+
+
+async def register_client(client_id: str, home: str, label: str, tx: Transaction) -> Client:
+    """The client of this id, registered now if there was none; asked again it gives the same one."""
+    user = await users.register_user(OWN, _external(client_id), home, tx)
+    known = await tx.clients.seek(client_id)
+    return tx.clients.add(Client(id=client_id, user_id=user.id, home=home, label=label)) if known is None else known
+
+
+async def put_client(client_id: str, secrets: Mapping[str, str], keys: Mapping[str, str], tx: Transaction) -> Client:
+    """Let manpower's client of this id prove itself by these, and no others; told again, nothing changes."""
+    before = await register_client(client_id, "", "", tx)
+    after = replace(before, secrets=dict(secrets), keys=dict(keys))
+    return before if after == before else tx.clients.save(before, after)
+
+
+async def list_clients(cursor: str | None, limit: int, tx: Transaction) -> Page[Client]:
+    """A page of clients."""
+    return await tx.clients.listed(cursor, limit)
+
+
+async def show_client(client_id: str, tx: Transaction) -> Client:
+    """A client."""
+    return await tx.clients.get(client_id)
+
+
+async def put_secret(client_id: str, slot: str, hashed: str, tx: Transaction) -> Client:
+    """Another secret in this slot; the other slot's stays good."""
+    before = await tx.clients.get(client_id)
+    return tx.clients.save(before, rules.with_secret(before, slot, hashed))
+
+
+async def put_key(client_id: str, slot: str, jwk: str, tx: Transaction) -> Client:
+    """Another key in this slot; the other slot's stays good."""
+    before = await tx.clients.get(client_id)
+    return tx.clients.save(before, rules.with_key(before, slot, jwk))
+
+
+async def empty_slot(client_id: str, slot: str, tx: Transaction) -> Client:
+    """Neither secret nor key of this slot is good any more."""
+    before = await tx.clients.get(client_id)
+    return tx.clients.save(before, rules.without(before, slot))
+
+
+async def disable_client(client_id: str, tx: Transaction) -> Client:
+    """The client proves nothing any more, and what it holds is worth nothing. Told again, nothing changes."""
+    before = await tx.clients.get(client_id)
+    await revocations.revoke_subject(before.user_id, tx)
+    return before if before.disabled_at is not None else tx.clients.save(before, replace(before, disabled_at=tx.now))
+
+
+async def known_client(client_id: str, tx: Transaction) -> Client:
+    """A client that may still prove itself; ClientRefused otherwise."""
+    client = await tx.clients.seek(client_id, scoped=False)
+    user = None if client is None else await tx.users.seek(client.user_id, scoped=False)
+    if client is None or client.disabled_at is not None or user is None or user.disabled_at is not None:
+        raise ClientRefused
+    return client
+
+
+async def use_assertion(use: str, tx: Transaction) -> None:
+    """Use up an assertion; ClientRefused where it was used before."""
+    if await tx.assertions.seek(use, scoped=False) is not None:
+        raise ClientRefused
+    tx.assertions.add(rules.used(use, tx.now), scoped=False)
+
+
+def _external(client_id: str) -> str:
+    return f"client/{client_id}"

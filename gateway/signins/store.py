@@ -1,0 +1,18 @@
+"""How sign-ins are kept: until they are over."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from chassis.unit_of_work import Index, Store
+from gateway.signins.rules import SignIn, SignInUnknown
+
+
+class SignIns(Store[SignIn]):
+    """Sign-ins under way. No claim shows them to anybody."""
+
+    kind = SignIn
+    collection = "signins"
+    unknown = SignInUnknown
+    scope: ClassVar[Mapping[str, str]] = {}
+    indexes = (Index("expires_at", expire_seconds=0),)
+    audited = False
