@@ -69,11 +69,12 @@ class OpenStreams:
         self.open: set[Attendant] = set()
         self._revocations = revocations
 
-    def end_revoked(self) -> None:
-        """End those whose caller was revoked meanwhile."""
+    def end_withdrawn(self, now: float) -> None:
+        """End those whose caller was revoked meanwhile, or whose token or grant is over; `now` in epoch seconds."""
         for attendant in list(self.open):
-            if self._revocations.cover(attendant.crossing.known):
-                attendant.end(StreamEnded("revoked") if attendant.crossing.status else TokenRefused())
+            caller = attendant.crossing.known
+            if self._revocations.cover(caller) or 0 < caller.expires_at <= now:
+                attendant.end(StreamEnded("withdrawn") if attendant.crossing.status else TokenRefused())
 
     def end_all(self) -> None:
         """End all of them, because the gateway drains: clients come back to another replica."""

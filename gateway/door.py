@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Door:
         self._loop = asyncio.get_running_loop()
         try:
             async with self.internal.router.lifespan_context(self.internal):
-                tasks = [asyncio.create_task(_kept(work), name=work.__qualname__) for work in (self._watch_routes, self._watch_streams, self._watch_revocations)]
+                tasks = [asyncio.create_task(_kept(work), name=work.__qualname__) for work in (self._watch_routes, self._watch_revocations)]
                 try:
                     yield
                 finally:
@@ -80,15 +81,13 @@ class Door:
             await asyncio.sleep(LOOK_SECONDS)
             self.routes.refresh()
 
-    async def _watch_streams(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            self.streams.end_revoked()
-
     async def _watch_revocations(self) -> None:
         await self.internal.state.life.prepared.wait()
         while True:
-            await self.book.refresh()
+            try:
+                await self.book.refresh()
+            finally:  # while the database is away the known ones hold, and time goes on
+                self.streams.end_withdrawn(time.time())
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -342,10 +343,10 @@ async def streaming(stage: Stage) -> AsyncGenerator[aiohttp.ClientResponse]:
 async def test_a_stream_ends_when_its_caller_is_revoked_and_others_flow_on(stage: Stage) -> None:
     async with streaming(stage) as response:
         stage.withdrawn.put([], [("somebody else", 2e9)])
-        stage.door.streams.end_revoked()
+        stage.door.streams.end_withdrawn(time.time())
         assert len(stage.door.streams.open) == 1
         stage.withdrawn.put([], [("officer", 2e9)])
-        stage.door.streams.end_revoked()
+        stage.door.streams.end_withdrawn(time.time())
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
     await stage.upstream.gone["/v1/stream"].wait()

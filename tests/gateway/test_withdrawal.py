@@ -1,0 +1,116 @@
+"""Trust that is withdrawn at one replica is withdrawn at every other within five seconds, also from what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from gateway.permissions import RULES
+from tests.doubles import Keys, eventually
+from tests.gateway.stage import Stage, new_key, staged
+from tests.gateway.test_access import FILE
+from tests.gateway.test_database import known
+from tests.gateway.test_own_issuer import Installation, Person
+
+SECONDS = 5.0
+
+
+class Replica:
+    """One replica, with a stream and a long poll of somebody open."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.here: set[bytes] = set()
+        stage.upstream.answers["/v1/feed"] = self._feed
+
+    async def _feed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.here.add(scope["query_string"])
+        if scope["query_string"] == b"stream":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+            await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def stream_of(self, headers: dict[str, str]) -> float:
+        """When the stream was cut off."""
+        async with self.stage.client.get(self.stage.url("/v1/feed?stream"), headers=headers) as response:
+            assert response.status == 200
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.content.read()
+        return time.monotonic()
+
+    async def poll_of(self, headers: dict[str, str]) -> float:
+        """When the long poll was refused."""
+        assert (await self.stage.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
+        return time.monotonic()
+
+    async def both_open(self) -> bool:
+        """Whether the service has both."""
+        return self.here >= {b"stream", b"poll"}
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[list[Replica]]:
+    """Two replicas of one installation."""
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    told: dict[str, Any] = {"living": True, "mongo_url": url, "issuer": "http://staff.localhost", "issuer_key": new_key()}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    async with staged(tmp_path / "one", FILE.read_text(), RULES, **told) as one, staged(tmp_path / "two", FILE.read_text(), RULES, **told) as two:
+        for stage in (one, two):
+            await eventually(lambda stage=stage: known(stage), seconds=30)
+        yield [Replica(one), Replica(two)]
+
+
+async def sign_out(at: Installation, person: Person) -> None:
+    await at.form("revoke", token=person.refresh)
+
+
+async def disable(at: Installation, person: Person) -> None:
+    await at.admin("POST", f"users/{person.user_id}/disable")
+
+
+async def end_grant(at: Installation, person: Person) -> None:
+    [grant] = (await at.admin("GET", f"grants?user_id={person.user_id}")).content["items"]
+    await at.admin("POST", f"grants/{grant['grant_id']}/end")
+
+
+@pytest.mark.parametrize("withdraw", [sign_out, disable, end_grant])
+async def test_what_is_withdrawn_at_one_replica_ends_streams_and_long_polls_at_both_within_five_seconds(
+    replicas: list[Replica], withdraw: Callable[[Installation, Person], Awaitable[None]]
+) -> None:
+    place = Installation(replicas[0].stage)
+    person = await (await place.enrolled(role="bapas")).sign_in()
+    headers = {"authorization": f"Bearer {person.access}"}
+    open_ones = [asyncio.create_task(work(headers)) for replica in replicas for work in (replica.stream_of, replica.poll_of)]
+    for replica in replicas:
+        await eventually(replica.both_open)
+    began = time.monotonic()
+    await withdraw(place, person)
+    ended = await asyncio.gather(*open_ones)
+    assert all(moment - began < SECONDS for moment in ended)
+    for replica in replicas:
+        assert (await replica.stage.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
+
+
+async def test_a_stream_ends_with_the_token_that_opened_it(replicas: list[Replica]) -> None:
+    place = Installation(replicas[0].stage)
+    person = await (await place.enrolled(role="bapas")).sign_in()
+    flowing = asyncio.create_task(replicas[0].stream_of({"authorization": f"Bearer {person.access}"}))
+    streams = replicas[0].stage.door.streams
+    [open_one] = await eventually(lambda: _open(replicas[0]))
+    streams.end_withdrawn(open_one.crossing.known.expires_at - 1)
+    assert streams.open
+    streams.end_withdrawn(open_one.crossing.known.expires_at)
+    await flowing
+
+
+async def _open(replica: Replica) -> list[Any]:
+    return [one for one in replica.stage.door.streams.open if one.crossing.status]
