@@ -15,6 +15,7 @@ from gateway.attendance import OpenStreams
 from gateway.clients import api as clients
 from gateway.documents import Documents
 from gateway.door import Door
+from gateway.explaining import api as explaining
 from gateway.grants import api as grants
 from gateway.hashing import Passwords
 from gateway.health import Readiness, ServicesHealth
@@ -72,6 +73,7 @@ ROUTERS = (
     signins.router,
     sessions.router,
     oauth.router,
+    explaining.router,
     revocations.internal,
 )
 
@@ -83,7 +85,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
     streams = OpenStreams(withdrawn)
     upstream = Upstream(settings.origins, streams)
     own = issuers.own_issuer(settings)
-    parts = {"own": OwnSide(issuer=own, passwords=Passwords(), place=Place(own.name)) if own else None}
+    parts = {"own": OwnSide(issuer=own, passwords=Passwords(), place=Place(own.name)) if own else None, "routes": routes}
     internal = web.create_app(web.Service(name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts), lifetime=GatewayLifetime)
     life: GatewayLifetime = internal.state.life
     book = Book(life.engine, withdrawn)

@@ -10,6 +10,7 @@ from prometheus_client import Histogram
 
 from chassis import telemetry
 from gateway import passage
+from gateway.permissions.versions import latest
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -40,8 +41,8 @@ class Metering:
             seconds = asyncio.get_running_loop().time() - crossing.started
             method, template = (crossing.route.method, crossing.route.template) if crossing.route else ("any", UNROUTED)
             self._of(crossing.group, method, template, crossing.status).observe(seconds, telemetry.exemplar())
-            role = crossing.caller.role if crossing.caller else ""
-            log.info("answered", group=crossing.group, method=method, route=template, status=crossing.status, milliseconds=round(seconds * 1000, 1), role=role)
+            whose = {"role": caller.role, "role_version": latest(caller.role), "grant": caller.grant} if (caller := crossing.caller) else {"role": ""}
+            log.info("answered", group=crossing.group, method=method, route=template, status=crossing.status, milliseconds=round(seconds * 1000, 1), **whose)
 
     def _of(self, group: str, method: str, template: str, status: int) -> Histogram:
         key = group, method, template, status

@@ -7,7 +7,21 @@ _GRANT = "/v1/access/grants/{grant_id}"
 
 _CLIENT = "/v1/access/clients/{client_id}"
 
-READ_ACCESS = frozenset({"GET /v1/access/users", f"GET {_USER}", f"GET {_USER}/sessions", "GET /v1/access/grants", f"GET {_GRANT}", "GET /v1/access/clients", f"GET {_CLIENT}"})
+READ_ACCESS = frozenset(
+    {
+        "GET /v1/access/users",
+        f"GET {_USER}",
+        f"GET {_USER}/sessions",
+        "GET /v1/access/grants",
+        f"GET {_GRANT}",
+        "GET /v1/access/clients",
+        f"GET {_CLIENT}",
+        "POST /v1/access/explain",
+        "GET /v1/access/roles",
+        "GET /v1/access/roles/{role}",
+        "GET /v1/access/roles/{role}/changes",
+    }
+)
 CHANGE_ACCESS = frozenset(
     {
         "PUT /v1/access/users",
