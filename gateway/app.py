@@ -43,6 +43,7 @@ from gateway.middleware import (
     retries,
     routing,
     tracing,
+    witness,
 )
 from gateway.oauth import api as oauth
 from gateway.own_side import OwnSide
@@ -112,6 +113,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time)),
         authorisation.Authorisation,
         partial(rates.RateLimit, storage=rates.ProcessMemory(time.time), clock=time.time),
+        partial(witness.Witness, record=book.witness),
         partial(in_flight.InFlightCap, routes=routes),
         deadlines.Deadlines,
         retries.Retries,

@@ -72,6 +72,13 @@ class ActExcluded(Forbidden):
     title = "Tindakan ini dikecualikan dari surat penugasan Anda"
 
 
+class ReasonNeeded(Forbidden):
+    """An auditor sees names for a reason, which is written down; it comes in the header `access-reason`."""
+
+    title = "Sebutkan alasan melihat nama (paling sedikit 10 huruf); alasan ini dicatat"
+    field = "access-reason"
+
+
 class OriginRefused(Forbidden):
     """A browser page of another origin asks, and that origin was not let in."""
 

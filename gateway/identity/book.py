@@ -1,11 +1,11 @@
-"""What the gateway's own database says of callers: grants and revocations, read with the gateway's own use cases. Not here: what a token says."""
+"""What the gateway's own database says of callers: grants and revocations, read with the gateway's own use cases; and what it writes of them. Not here: what a token says."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chassis.auth import system
+from chassis.auth import Caller, system
 from chassis.errors import Busy
 from chassis.ids import new_id
 from chassis.mongo import MongoError
@@ -19,6 +19,8 @@ from gateway.revocations.rules import Kind
 if TYPE_CHECKING:
     from gateway.identity.caller import Identity
     from gateway.identity.withdrawn import Revocations
+    from gateway.middleware.witness import Look
+    from gateway.transaction import Transaction
 
 SECONDS = 3.0
 
@@ -33,6 +35,19 @@ class Book:
         """The caller under the grant they act in; IdentityAway while the database does not answer."""
         try:
             return await self._runner()(partial(grants.identity_of, issuer, external, chosen_grant))
+        except (MongoError, Busy) as error:
+            raise IdentityAway from error
+
+    async def witness(self, caller: Identity, look: Look) -> None:
+        """Write down what a caller looks at; IdentityAway while the database does not answer."""
+        asks = Caller(subject=caller.subject, role=caller.role, claims=caller.claims, on_behalf_of=caller.on_behalf_of)
+
+        async def seen(tx: Transaction) -> None:
+            facts = {"service": look.service, "permission": look.permission, "path": look.path, "reason": look.reason}
+            tx.note("access.looked", caller.subject, grant=caller.grant, letter=caller.letter, **facts)
+
+        try:
+            await Runner(self._engine, Cause(caller=asks, correlation_id=new_id(), what="look"), seconds=SECONDS)(seen)
         except (MongoError, Busy) as error:
             raise IdentityAway from error
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _READABLE = b"etag, location, ratelimit, ratelimit-policy, retry-after, x-request-id"
-_SENDABLE = b"accept-language, acting-grant, authorization, content-type, idempotency-key, if-match, if-none-match, range, x-request-id"
+_SENDABLE = b"accept-language, access-reason, acting-grant, authorization, content-type, idempotency-key, if-match, if-none-match, range, x-request-id"
 
 
 class Cors:

@@ -10,6 +10,7 @@ import pytest
 
 from gateway import routes
 from gateway.middleware.authorisation import Authorisation
+from gateway.middleware.witness import WATCHED
 from gateway.permissions import PUBLIC, ROLES, RULES
 from gateway.routes import Group, Route
 from tests.gateway.stage import Stage, staged
@@ -76,7 +77,7 @@ async def test_every_route_refuses_the_anonymous_with_401_and_every_other_role_w
 async def test_every_role_reaches_every_route_it_may_use_at_the_right_service(tmp_path: Path) -> None:
     async with staged(tmp_path, FILE.read_text(), RULES, small=True) as stage:
         for route in TABLE.routes:
-            for role in sorted(route.roles - {PUBLIC}):
+            for role in sorted(route.roles - {PUBLIC} - WATCHED):
                 told = await stage.ask(route.method, filled(route), group=route.group, headers=stage.bearer(role))
                 assert told.status == 200, (route.permission, role)
             if route.public:

@@ -85,7 +85,7 @@ class IdentityBody(BaseModel):
 
 
 @router.get("/v1/participants/{participant_ref}/identity", summary="Lihat identitas warga binaan")
-async def show_identity(participant_ref: str, purpose: Literal["registration", "class-list", "case-work", "correction"], run: Run) -> IdentityBody:
+async def show_identity(participant_ref: str, purpose: Literal["registration", "class-list", "case-work", "correction", "audit"], run: Run) -> IdentityBody:
     """The purpose is written down with the officer who asked."""
     return IdentityBody.of(await run(partial(usecases.show_identity, participant_ref, purpose)))
 
