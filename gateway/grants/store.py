@@ -1,6 +1,7 @@
 """How grants are kept."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import ClassVar
 
 from chassis.unit_of_work import Index, Page, Store
@@ -20,6 +21,10 @@ class Grants(Store[Grant]):
     async def of_user(self, user_id: str) -> list[Grant]:
         """All grants of a user, the oldest first, whoever asks."""
         return await self.find({"user_id": user_id}, sort=[("valid_from", 1), ("_id", 1)], scoped=False)
+
+    async def administrators(self, now: datetime) -> list[Grant]:
+        """The grants of administrators in force, whoever asks."""
+        return await self.find({"role": "administrator", "ended_at": None, "valid_from": {"$lte": now}, "valid_until": {"$gt": now}}, scoped=False)
 
     async def listed(self, user_id: str, cursor: str | None, limit: int) -> Page[Grant]:
         """Grants in the order in which they were given, of one user where one is named."""

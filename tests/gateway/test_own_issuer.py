@@ -19,6 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.mongo import Mongo
+from gateway import first_administrator
 from gateway.attempts.rules import FORGOTTEN, FREE, LONGEST, Attempts, TooManyAttempts, counted
 from gateway.clients.assertions import TYPE
 from gateway.permissions import RULES
@@ -511,6 +512,23 @@ async def test_manpowers_systems_prove_themselves_by_what_it_tells_and_nothing_e
     assert (await place.stage.ask("GET", "/v1/candidates", headers=headers, group=Group.PARTNER)).status == 200
     await place.told("/internal/clients/agency-7", {})
     assert (await place.form("token", grant_type="client_credentials", client_id="agency-7", client_secret=secret)).status == 401
+
+
+# The first administrator
+
+
+async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_nobody_else_does(place: Installation) -> None:
+    told = place.stage.door.internal.state.service.settings
+    lost = await first_administrator.main(told, "admin.satu", "LP-TJP")
+    code = await first_administrator.main(told, "admin.satu", "LP-TJP")
+    form = {"login": "admin.satu", "code": code, "password": PASSWORD}
+    assert (await place.post("/v1/enrolment", form | {"code": lost})).status == 401
+    enrolled = await place.post("/v1/enrolment", form)
+    admin = await Person(place, "admin.satu", "", enrolled.content["codes"], "").sign_in()
+    assert (await admin.ask("PUT", "/v1/access/accounts", {"login": "budi.s", "home": "LP-PKP"})).status == 200
+    assert len(await place.db.find("grants", {})) == 1
+    with pytest.raises(first_administrator.AdministratorElsewhere):
+        await first_administrator.main(told, "admin.dua", "LP-TJP")
 
 
 # Keys that change

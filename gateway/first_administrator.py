@@ -1,0 +1,65 @@
+"""`python -m gateway.first_administrator <login> <home>`: the one account that nobody else can open. Prints its code. Whoever has the gateway's secrets may."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chassis import schemas
+from chassis.auth import EVERYTHING, system
+from chassis.errors import Conflict
+from chassis.ids import new_id
+from chassis.runner import Runner
+from chassis.unit_of_work import Cause
+from gateway.accounts import usecases as accounts
+from gateway.app import create_app
+from gateway.grants import rules as grants
+from gateway.grants.rules import Giver, Terms
+from gateway.hashing import code_hash, new_code
+from gateway.settings import GatewaySettings
+from gateway.transaction import Transaction
+
+if TYPE_CHECKING:
+    from gateway.lifetime import GatewayLifetime
+
+LASTS = timedelta(days=5 * 365)
+INSTALLATION = Giver(name="installation", roles=frozenset({"administrator"}))
+
+
+class AdministratorElsewhere(Conflict):
+    """There is an administrator already, under another login, who can reset this one."""
+
+    title = "Sudah ada administrator lain; mintalah kode darinya"
+
+
+async def open_first(login: str, home: str, code: str, tx: Transaction) -> None:
+    """Let this login begin with the code, as administrator of every place; AdministratorElsewhere where somebody else is that."""
+    account = await accounts.open_account(login, home, tx)
+    everywhere = [grant for grant in await tx.grants.administrators(tx.now) if EVERYTHING in grant.claims.get("facility", ())]
+    if everywhere and account.id not in {grant.user_id for grant in everywhere}:
+        raise AdministratorElsewhere
+    if not everywhere:
+        terms = Terms(role="administrator", claims={"facility": [EVERYTHING], "lsp": [EVERYTHING]}, valid_from=tx.now, valid_until=tx.now + LASTS)
+        tx.grants.add(grants.give(terms, id=new_id(), user_id=account.id, home=home, by=INSTALLATION))
+    await accounts.reset_account(account.id, code_hash(code), tx)
+
+
+async def main(settings: GatewaySettings, login: str, home: str) -> str:
+    """The code to be handed over."""
+    life: GatewayLifetime = create_app(settings).internal.state.life
+    code = new_code()
+    try:
+        await schemas.prepare(life.db, Transaction)
+        await Runner(life.engine, Cause(caller=system("gateway"), correlation_id=new_id(), what="first_administrator"))(partial(open_first, login, home, code))
+    finally:
+        await life.db.close()
+    return code
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:  # noqa: PLR2004 - login and home
+        raise SystemExit("python -m gateway.first_administrator LOGIN HOME")
+    sys.stdout.write(asyncio.run(main(GatewaySettings.load(), *sys.argv[1:])) + "\n")
