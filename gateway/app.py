@@ -12,6 +12,7 @@ from chassis.auth import Signer
 from gateway.accounts import api as accounts
 from gateway.accounts.passkeys import Place
 from gateway.attendance import OpenStreams
+from gateway.cards import api as cards
 from gateway.clients import api as clients
 from gateway.documents import Documents
 from gateway.door import Door
@@ -75,6 +76,8 @@ ROUTERS = (
     sessions.router,
     oauth.router,
     explaining.router,
+    cards.router,
+    cards.internal,
     revocations.internal,
 )
 
@@ -86,7 +89,11 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
     streams = OpenStreams(withdrawn)
     upstream = Upstream(settings.origins, streams)
     own = issuers.own_issuer(settings)
-    parts = {"own": OwnSide(issuer=own, passwords=Passwords(), place=Place(own.name)) if own else None, "routes": routes}
+    parts = {
+        "own": OwnSide(issuer=own, passwords=Passwords(), place=Place(own.name)) if own else None,
+        "holders": issuers.holders(settings, own) if own else None,
+        "routes": routes,
+    }
     internal = web.create_app(web.Service(name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts), lifetime=GatewayLifetime)
     life: GatewayLifetime = internal.state.life
     book = Book(life.engine, withdrawn)

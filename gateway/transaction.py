@@ -8,6 +8,7 @@ from chassis import unit_of_work, web
 from chassis.unit_of_work import StoreOf
 from gateway.accounts.store import Accounts
 from gateway.attempts.store import AttemptList
+from gateway.cards.store import Cards
 from gateway.clients.store import Assertions, Clients
 from gateway.grants.store import Grants
 from gateway.revocations.store import RevocationList
@@ -29,6 +30,7 @@ class Transaction(unit_of_work.Transaction):
     sessions = StoreOf(Sessions)
     clients = StoreOf(Clients)
     assertions = StoreOf(Assertions)
+    cards = StoreOf(Cards)
 
 
 Run = Annotated[web.Runner[Transaction], Depends(web.runner)]

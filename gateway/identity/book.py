@@ -11,7 +11,9 @@ from chassis.ids import new_id
 from chassis.mongo import MongoError
 from chassis.runner import Engine, Runner
 from chassis.unit_of_work import Cause
+from gateway.cards import usecases as cards
 from gateway.grants import usecases as grants
+from gateway.identity.own import HOLDERS
 from gateway.problems import IdentityAway
 from gateway.revocations import usecases as revocations
 from gateway.revocations.rules import Kind
@@ -34,6 +36,8 @@ class Book:
     async def identity_of(self, issuer: str, external: str, chosen_grant: str) -> Identity:
         """The caller under the grant they act in; IdentityAway while the database does not answer."""
         try:
+            if issuer == HOLDERS:
+                return await self._runner()(partial(cards.holder_of, external))
             return await self._runner()(partial(grants.identity_of, issuer, external, chosen_grant))
         except (MongoError, Busy) as error:
             raise IdentityAway from error

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from gateway.identity import development
 from gateway.identity.fetching import fetched
 from gateway.identity.keys import OwnKeys, PublishedKeys
-from gateway.identity.own import OWN, OwnIssuer, private_key, public_key
+from gateway.identity.own import HOLDERS, HOLDERS_AUDIENCE, OWN, OwnIssuer, private_key, public_key
 from gateway.identity.tokens import Issuer
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def trusted(settings: GatewaySettings, own: OwnIssuer | None, grants_of: GrantsO
     if key is not None:
         issuers.append(Issuer(name=development.ISSUER, audience=development.AUDIENCE, keys=OwnKeys({development.thumbprint(key): key}), algorithms=frozenset({"EdDSA"})))
     if own is not None:
-        issuers.append(Issuer(name=own.name, audience=development.AUDIENCE, keys=OwnKeys(own.public), algorithms=frozenset({"EdDSA"}), grants_of=_of_own(grants_of)))
+        for one, kept_as in ((own, OWN), (holders(settings, own), HOLDERS)):
+            keys = OwnKeys(one.public)
+            issuers.append(Issuer(name=one.name, audience=one.audience, keys=keys, algorithms=frozenset({"EdDSA"}), grants_of=_kept_as(kept_as, grants_of)))
     return issuers
 
 
@@ -55,11 +57,16 @@ def own_issuer(settings: GatewaySettings) -> OwnIssuer | None:
     )
 
 
-def _of_own(grants_of: GrantsOf) -> GrantsOf:
-    """Our own users are kept under one name, whatever the issuer's address is now."""
+def holders(settings: GatewaySettings, own: OwnIssuer) -> OwnIssuer:
+    """The own issuer as the certificate host knows it."""
+    return OwnIssuer(name=settings.public_origin, audience=HOLDERS_AUDIENCE, key=own.key, others=own.others)
 
-    async def of_own(_: str, user_id: str, chosen_grant: str) -> Identity:
-        return await grants_of(OWN, user_id, chosen_grant)
+
+def _kept_as(name: str, grants_of: GrantsOf) -> GrantsOf:
+    """Our own people are kept under one name, whatever the issuer's address is now."""
+
+    async def of_own(_: str, subject: str, chosen_grant: str) -> Identity:
+        return await grants_of(name, subject, chosen_grant)
 
     return of_own
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 OWN = "urn:bina:own"  # how our own users are kept; the issuer's address may change, they stay
+HOLDERS = "urn:bina:holders"  # how holders of cards are kept
+HOLDERS_AUDIENCE = "sertifikat"  # on the certificate host nothing names the product, not even within a token
 ACCESS_SECONDS = 300
 TOKEN_PATH, REVOCATION_PATH = "/v1/oauth/token", "/v1/oauth/revoke"
 
@@ -28,6 +30,7 @@ class OwnIssuer:
     """Signs with `key`. `others` are the keys before and after it, published and believed, so that replicas may change over one by one."""
 
     name: str
+    audience: str = AUDIENCE
     key: Ed25519PrivateKey
     others: Sequence[Ed25519PublicKey] = ()
 
@@ -41,17 +44,17 @@ class OwnIssuer:
         """All keys, as they are published."""
         return [public_jwk(key) for key in self.public.values()]
 
-    def token(self, subject: str, now: datetime, **more: Any) -> str:
-        """An access token (RFC 9068) that lives ACCESS_SECONDS."""
+    def token(self, subject: str, now: datetime, seconds: int = ACCESS_SECONDS, **more: Any) -> str:
+        """An access token (RFC 9068)."""
         issued = now.timestamp()
-        content = {"iss": self.name, "aud": AUDIENCE, "sub": subject, "iat": issued, "exp": issued + ACCESS_SECONDS, "jti": new_id(), **more}
+        content = {"iss": self.name, "aud": self.audience, "sub": subject, "iat": issued, "exp": issued + seconds, "jti": new_id(), **more}
         return jwt.encode(content, self.key, algorithm="EdDSA", headers={"kid": thumbprint(self.key.public_key()), "typ": "at+jwt"})
 
     def read(self, token: str) -> Mapping[str, Any] | None:
         """What a token of ours says; None for any other. An expired one is still ours."""
         try:
             key = self.public[jwt.get_unverified_header(token)["kid"]]
-            return jwt.decode(token, key, algorithms=["EdDSA"], audience=AUDIENCE, issuer=self.name, options={"verify_exp": False, "verify_iat": False})
+            return jwt.decode(token, key, algorithms=["EdDSA"], audience=self.audience, issuer=self.name, options={"verify_exp": False, "verify_iat": False})
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
             return None
 

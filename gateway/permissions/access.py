@@ -50,11 +50,14 @@ OWN_SIGN_IN = frozenset(
         "POST /v1/me/sign-out",
     }
 )
-_MORE = {"administrator": READ_ACCESS | CHANGE_ACCESS, "auditor": READ_ACCESS}
+RENEW_PIN = frozenset({"POST /v1/access/cards/pin"})  # in person: at the prison before release, at Bapas or the Dinas afterwards
+_MORE = {"administrator": READ_ACCESS | CHANGE_ACCESS, "auditor": READ_ACCESS, "case_officer": RENEW_PIN, "bapas": RENEW_PIN, "dinas_placement": RENEW_PIN}
 
 PERMISSIONS: dict[str, frozenset[str]] = {role: OWN_SIGN_IN | _MORE.get(role, frozenset()) for role in sorted(ROLES - {"buyer", "holder"})} | {
+    "holder": frozenset({"POST /v1/holder/sign-out"}),
     "public": frozenset(
         {
+            "POST /v1/holder/sign-in",
             "POST /v1/enrolment",
             "POST /v1/sign-in",
             "POST /v1/sign-in/{sign_in}/code",
@@ -63,5 +66,5 @@ PERMISSIONS: dict[str, frozenset[str]] = {role: OWN_SIGN_IN | _MORE.get(role, fr
             "POST /v1/oauth/token",
             "POST /v1/oauth/revoke",
         }
-    )
+    ),
 }

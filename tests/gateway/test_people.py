@@ -39,9 +39,9 @@ def reached(role: str) -> set[str]:
 
 def test_the_head_of_security_the_bapas_officer_and_the_kanwil_reach_no_more_than_is_theirs() -> None:
     assert reached("head_of_security") == set(), "the list of who is out of the block comes with training's own feature"
-    assert reached("bapas") == {"GET /v1/placements", "GET /v1/placements/{placement_id}", "GET /v1/feed", "GET /v1/snapshot"}
+    assert reached("bapas") == {"GET /v1/placements", "GET /v1/placements/{placement_id}", "GET /v1/feed", "GET /v1/snapshot", "POST /v1/access/cards/pin"}
     assert reached("kanwil") == {"GET /v1/production-statistics"}
-    assert reached("holder") == set()
+    assert reached("holder") == {"POST /v1/holder/sign-out"}
 
 
 def test_the_registry_operator_imports_and_decides_nothing_of_classes() -> None:
