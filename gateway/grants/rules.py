@@ -241,9 +241,18 @@ def acting(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
     return in_force[0]
 
 
+def lasting(grants: Sequence[Grant], officials: Mapping[str, Sequence[Grant]], now: datetime) -> list[Grant]:
+    """Those grants but for a deputy's whose official no longer holds the office: a deputy for the time of an absence leaves with whom they stand for."""
+    return [grant for grant in grants if grant.kind is not Kind.PLH or _holds(officials.get(grant.on_behalf_of, ()), grant.role, grant.claims, now)]
+
+
 def covers(held: Mapping[str, Sequence[str] | frozenset[str]], wanted: Mapping[str, Sequence[str]]) -> bool:
     """Whether the rows of `wanted` are among those of `held`; what names no row is not narrower but wider, and never covered."""
     return all(EVERYTHING in held.get(name, ()) or set(values) <= set(held.get(name, ())) for name, values in wanted.items()) and set(held) <= set(wanted)
+
+
+def _holds(grants: Sequence[Grant], role: str, claims: Mapping[str, Sequence[str]], now: datetime) -> bool:
+    return any(one.role == role and one.kind is Kind.OWN and one.in_force(now) and covers(one.claims, claims) for one in grants)
 
 
 def _check_scope(terms: Terms, by: Giver) -> None:
@@ -261,8 +270,7 @@ def _check_capacity(terms: Terms, user_id: str, held: Sequence[Grant], officials
         if lasts > (LONGEST_ASSIGNMENT if terms.role == "auditor" else LONGEST_DELEGATION):
             raise PeriodTooLong
     if terms.kind is Kind.PLH:
-        covered = any(one.role == terms.role and one.kind is Kind.OWN and one.in_force(terms.valid_from) and covers(one.claims, terms.claims) for one in officials)
-        if not covered or terms.on_behalf_of == user_id:
+        if not _holds(officials, terms.role, terms.claims, terms.valid_from) or terms.on_behalf_of == user_id:
             raise NothingToDelegate
     elif terms.on_behalf_of:
         raise NothingToDelegate

@@ -15,12 +15,16 @@ class Grants(Store[Grant]):
     collection = "grants"
     unknown = GrantUnknown
     scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
-    indexes = (Index("user_id", "valid_from"), Index("home"))
+    indexes = (Index("user_id", "valid_from"), Index("home"), Index("on_behalf_of"))
     schema = 2
 
     async def of_user(self, user_id: str) -> list[Grant]:
         """All grants of a user, the oldest first, whoever asks."""
         return await self.find({"user_id": user_id}, sort=[("valid_from", 1), ("_id", 1)], scoped=False)
+
+    async def of_deputies(self, official: str) -> list[Grant]:
+        """The grants of those who act for this user, whoever asks."""
+        return await self.find({"on_behalf_of": official, "ended_at": None}, scoped=False)
 
     async def administrators(self, now: datetime) -> list[Grant]:
         """The grants of administrators in force, whoever asks."""

@@ -4,7 +4,7 @@ from chassis.auth import EVERYTHING, Caller
 from chassis.ids import named_id, new_id
 from chassis.unit_of_work import Page
 from gateway.grants import rules
-from gateway.grants.rules import EVERYWHERE, GIVEN_BY, MANPOWER, Giver, Grant, NoGrant, Terms
+from gateway.grants.rules import EVERYWHERE, GIVEN_BY, MANPOWER, Giver, Grant, Kind, NoGrant, Terms
 from gateway.identity.caller import Identity
 from gateway.identity.own import OWN
 from gateway.revocations import usecases as revocations
@@ -54,7 +54,9 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
     user = await tx.users.seek(external) if issuer == OWN else await tx.users.called(issuer, external)
     if user is None or user.disabled_at is not None:
         raise NoGrant
-    grant = rules.acting(await tx.grants.of_user(user.id), chosen_grant, tx.now)
+    held = await tx.grants.of_user(user.id)
+    officials = {grant.on_behalf_of: await tx.grants.of_user(grant.on_behalf_of) for grant in held if grant.kind is Kind.PLH}
+    grant = rules.acting(rules.lasting(held, officials, tx.now), chosen_grant, tx.now)
     return Identity(
         subject=user.id,
         role=grant.role,
@@ -78,9 +80,11 @@ async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transact
 
 
 async def _ended(before: Grant, tx: Transaction) -> Grant:
-    """The grant ended, and with it the trust in every token that the user holds now: it may be remembered under the grant."""
+    """The grant ended, and with it the trust in every token that the user and their deputies hold now: it may be remembered under the grant."""
     ended = tx.grants.save(before, rules.end(before, now=tx.now))
-    await revocations.revoke_subject(ended.user_id, tx)
+    deputies = await tx.grants.of_deputies(ended.user_id)
+    for user_id in {ended.user_id, *(deputy.user_id for deputy in deputies)}:
+        await revocations.revoke_subject(user_id, tx)
     return ended
 
 

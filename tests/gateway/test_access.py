@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,6 +145,22 @@ async def test_a_deputy_acts_on_the_heads_behalf_by_letter_but_for_what_the_lett
     assert "POST /v1/snapshots/{snapshot_id}/release" not in caller.permissions, "the service would refuse it as well"
     refused = await office.stage.ask("POST", "/v1/snapshots/s-1/release", headers=office.bearer("kasi"), json={})
     assert (refused.status, refused.content["code"]) == (403, "act_excluded")
+
+
+async def test_a_deputy_leaves_with_the_official_they_stand_for(office: Office) -> None:
+    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    grant_id = (await office.assigned(head, "head")).content["grant_id"]
+    await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head)
+    headers = office.bearer("kasi", issued=time.time() - 1)
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
+    await office.admin("POST", f"grants/{grant_id}/end")
+
+    async def refused() -> bool:
+        return (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
+
+    await eventually(refused)
+    told = await office.stage.ask("POST", HEAD_APPROVAL, headers=office.bearer("kasi", jti="t-2"), json={})
+    assert (told.status, told.content["code"]) == (403, "no_grant")
 
 
 async def test_nobody_is_deputy_of_somebody_without_that_office_or_for_more_than_theirs_or_without_a_letter(office: Office) -> None:

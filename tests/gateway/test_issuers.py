@@ -17,7 +17,7 @@ from gateway.identity.caller import Identity
 from gateway.identity.development import AUDIENCE
 from gateway.identity.keys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, KeysUnavailable, PublishedKeys
 from gateway.identity.tokens import Issuer, Tokens
-from gateway.problems import IdentityAway
+from gateway.problems import IdentityAway, TokenRefused
 from tests.doubles import eventually
 from tests.gateway.stage import staged
 from tests.gateway.test_identity import OIDC, Clock, nothing_revoked, signed
@@ -72,6 +72,40 @@ async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm
     identity = await tokens.identify(signed(key, clock, algorithm=algorithm, kid="2026", issuer=OIDC, role="administrator"), "g-1")
     assert (identity.subject, identity.role, identity.claims) == ("u-1", "dinas_placement", {"regency": frozenset({"19.02"})})
     assert publisher.asked == [f"{OIDC}/.well-known/openid-configuration", f"{OIDC}/keys"]
+
+
+async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audience_and_algorithms_only() -> None:
+    clock = Clock()
+    partner_name = "https://id.dinas.example"
+    staff_key, partner_key = Ed25519PrivateKey.generate(), SIGNING_KEYS["ES256"]
+    staff, partner = Publisher(), Publisher()
+    staff.keys, partner.keys = [jwk_of(staff_key.public_key(), "k")], [jwk_of(partner_key.public_key(), "k")]
+
+    async def grants_of(issuer: str, external: str, _: str) -> Identity:
+        return Identity(subject=f"{issuer}/{external}", role="kanwil")
+
+    tokens = Tokens(
+        [
+            Issuer(name=OIDC, audience=AUDIENCE, keys=PublishedKeys(OIDC, f"{OIDC}/keys", staff.fetch, clock), algorithms=frozenset({"EdDSA"}), grants_of=grants_of),
+            Issuer(name=partner_name, audience="bina-partner", keys=PublishedKeys(partner_name, f"{partner_name}/keys", partner.fetch, clock), grants_of=grants_of),
+        ],
+        nothing_revoked(),
+        clock,
+    )
+    of_staff = signed(staff_key, clock, issuer=OIDC)
+    of_partner = signed(partner_key, clock, algorithm="ES256", issuer=partner_name, aud="bina-partner")
+    assert (await tokens.identify(of_staff, "")).subject == f"{OIDC}/officer"
+    assert (await tokens.identify(of_partner, "")).subject == f"{partner_name}/officer"
+    for bad in (
+        signed(staff_key, clock, issuer=partner_name, aud="bina-partner"),
+        signed(partner_key, clock, algorithm="ES256", issuer=OIDC),
+        signed(staff_key, clock, issuer=OIDC, aud="bina-partner"),
+        signed(partner_key, clock, algorithm="ES256", issuer=partner_name),
+    ):
+        with pytest.raises(TokenRefused):
+            await tokens.identify(bad, "")
+    staff.away = True
+    assert (await tokens.identify(signed(partner_key, clock, algorithm="ES256", issuer=partner_name, aud="bina-partner", jti="t-2"), "")).role == "kanwil"
 
 
 async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() -> None:

@@ -417,6 +417,26 @@ async def test_the_discovery_document_leads_to_the_keys_and_endpoints(place: Ins
     assert (await place.stage.ask("GET", "/.well-known/openid-configuration", group=Group.CERTIFICATE)).status == 404
 
 
+async def test_only_an_access_token_of_ours_is_one_and_every_other_is_401_with_one_body(place: Installation) -> None:
+    siti = await (await place.enrolled()).sign_in()
+    header, content, signature = siti.access.split(".")
+    told = jwt.decode(siti.access, options={"verify_signature": False})
+    kid = jwt.get_unverified_header(siti.access)["kid"]
+    stranger = Ed25519PrivateKey.generate()
+    holders = told | {"iss": "https://sertifikat.example", "aud": "sertifikat"}
+    bad = [
+        siti.refresh,
+        f"{header}.{content}.{signature[:-4]}AAAA",
+        jwt.encode(told, stranger, algorithm="EdDSA", headers={"kid": kid, "typ": "at+jwt"}),
+        jwt.encode(holders, stranger, algorithm="EdDSA", headers={"kid": kid, "typ": "at+jwt"}),
+        f"{encoded(json.dumps({'alg': 'none', 'kid': kid}).encode())}.{content}.",
+    ]
+    refusals = [await siti.ask("GET", "/v1/classes", token=one) for one in (*bad, "x")]
+    assert all(same(refusals[-1], one) for one in refusals)
+    assert refusals[0].status == 401
+    assert (await siti.ask("GET", "/v1/classes")).status == 200
+
+
 async def test_without_a_key_there_is_no_own_issuer(tmp_path: Path, mongo_url: str, database: str) -> None:
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
     async with staged(tmp_path, FILE.read_text(), RULES, living=True, mongo_url=url) as stage:
