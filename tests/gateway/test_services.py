@@ -29,11 +29,12 @@ TABLE = routes.read(FILE.read_text(), RULES)
 KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")
 
 
-def app_of(service: str, directory: Path) -> FastAPI:
-    """The service's app, its servers out of reach."""
+def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
+    """The service's app, its servers out of reach unless `more` names them."""
+    keys = more.pop("keys", None) or Keys.make(directory)
     if service == "gateway":
-        return create_app(settings(Keys.make(directory), new_key(), "http://127.0.0.1:9", 0, FILE)).internal
-    told: dict[str, Any] = Keys.make(directory).settings(service, mongo_url="mongodb://127.0.0.1:9/", database=service, kafka="127.0.0.1:9")
+        return create_app(settings(keys, new_key(), "http://127.0.0.1:9", 0, FILE, **more)).internal
+    told: dict[str, Any] = keys.settings(service, mongo_url="mongodb://127.0.0.1:9/", database=service, kafka="127.0.0.1:9") | more
     told |= dict.fromkeys(KEYS_OF_32_BYTES, "22" * 32) | {f"{peer}_url": "http://127.0.0.1:9" for peer in RULES.services} | {"keys_dir": directory}
     found = vars(importlib.import_module(f"services.{service}.settings")).values()
     [kind] = [one for one in found if isinstance(one, type) and issubclass(one, Settings) and one is not Settings]
