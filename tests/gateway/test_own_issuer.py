@@ -350,6 +350,8 @@ async def test_sign_out_everywhere_by_oneself_and_by_an_administrator(place: Ins
 
 async def test_another_password_ends_every_session_and_a_reset_also_every_factor(place: Installation) -> None:
     siti = await (await place.enrolled()).sign_in()
+    form = {"password": PASSWORD, "label": "PC", "public_key": RegisteredPC().jwk, "pin": "482915"}
+    assert (await siti.ask("POST", "/v1/me/devices", form)).status == 201
     body = {"password": PASSWORD, "new": "siti.r siti.r siti.r"}
     assert (await siti.ask("PUT", "/v1/me/password", body)).content["code"] == "password_weak"
     assert (await siti.ask("PUT", "/v1/me/password", body | {"new": "gajah kuning 77"})).status == 204
@@ -357,8 +359,10 @@ async def test_another_password_ends_every_session_and_a_reset_also_every_factor
     assert (await siti.begin()).status == 401
     assert (await siti.begin("gajah kuning 77")).status == 201
     assert (await place.admin("POST", f"users/{siti.user_id}/reset", facility="LP-PKP")).status == 404
-    await place.admin("POST", f"users/{siti.user_id}/reset")
+    code = (await place.admin("POST", f"users/{siti.user_id}/reset")).content["code"]
     assert (await siti.begin("gajah kuning 77")).status == 401
+    await place.post("/v1/enrolment", {"login": "siti.r", "code": code, "password": "badak hijau 31"})
+    assert (await siti.begin("badak hijau 31")).content["factors"] == ["code"], "her PC is no longer registered"
 
 
 async def test_new_printed_codes_replace_the_old(place: Installation) -> None:
