@@ -44,7 +44,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     certification_url: str
     marketplace_url: str
     manpower_url: str
-    gateway_url: str = ""  # where the gateway's own side answers itself; its own internal port unless told
+    own_url: str = ""  # where the gateway's own side answers itself; its own internal port unless told
     routes_file: Path = Path(__file__).with_name("routes.toml")
     staff_hosts: Names = ("staff.localhost",)
     shop_hosts: Names = ("shop.localhost",)
@@ -52,7 +52,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     partner_hosts: Names = ("partner.localhost",)
     issuers: tuple[IssuerSettings, ...] = ()
     development_key: SecretStr = SecretStr("")
-    issuer: str = ""  # the own issuer's name: the https origin of the staff host
+    issuer: str = ""  # the own issuer's name, an https origin: that of the staff host unless told
     issuer_key: SecretStr = SecretStr("")  # Ed25519, PEM; without it there is no own issuer
     issuer_next_key: SecretStr = SecretStr("")  # published and believed before it signs
     issuer_previous_key: SecretStr = SecretStr("")  # believed until the last token that it signed is out
@@ -68,8 +68,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
             problems += [f"GATEWAY_{group.upper()}_HOSTS: name the hosts" for group in Group if any(name.endswith("localhost") for name in self.hosts_of(group))]
             urls = [url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri) if url]
             problems += [f"GATEWAY_ISSUERS: {url} is not https" for url in urls if not url.startswith("https://")]
-            own_by_https = not self.issuer_key.get_secret_value() or self.issuer.startswith("https://")
-            problems += ["GATEWAY_ISSUER: the https origin of the staff host is needed beside GATEWAY_ISSUER_KEY"] * (not own_by_https)
+            problems += ["GATEWAY_ISSUER: an https origin is needed"] * bool(self.issuer and not self.issuer.startswith("https://"))
         names = [name for group in Group for name in self.hosts_of(group)]
         problems += [f"{name} belongs to two host groups" for name in sorted({name for name in names if names.count(name) > 1})]
         if problems:
@@ -90,13 +89,14 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     def origins(self) -> dict[str, str]:
         """Where each service answers, the gateway's own side of users, sessions and grants among them."""
         urls = {"training": self.training_url, "certification": self.certification_url, "marketplace": self.marketplace_url, "manpower": self.manpower_url}
-        urls["gateway"] = self.gateway_url or f"http://{_reachable(self.host)}:{self.internal_port}"
+        urls["gateway"] = self.own_url or f"http://{_reachable(self.host)}:{self.internal_port}"
         return {service: url.rstrip("/") for service, url in urls.items()}
 
     @property
     def issuer_origin(self) -> str:
-        """The own issuer's name; in development the staff host at our port."""
-        return (self.issuer or f"http://{self.staff_hosts[0]}:{self.port}").rstrip("/")
+        """The own issuer's name: the staff host unless told; in development at our port."""
+        host = self.staff_hosts[0]
+        return (self.issuer or (f"https://{host}" if self.environment == "production" else f"http://{host}:{self.port}")).rstrip("/")
 
     @property
     def ports(self) -> dict[int, Group]:

@@ -294,7 +294,7 @@ async def staged(directory: Path, routes: str = ROUTES, rules: Rules = RULES, *,
     if oidc:
         more["issuers"] = [{"issuer": oidc, "audience": AUDIENCE, "jwks_uri": f"{upstream.url}/keys"}]
     if small:
-        more["gateway_url"] = upstream.url
+        more["own_url"] = upstream.url
     told = settings(keys, issuer_key, upstream.url, base, routes_file, **more)
     door = create_app(told, rules)
     timeout = aiohttp.ClientTimeout(total=30)

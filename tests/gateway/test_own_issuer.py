@@ -28,7 +28,7 @@ from gateway.sessions import rules as sessions
 from gateway.sessions.rules import IDLE, LASTS, STOLEN, RefreshRefused
 from tests.doubles import Keys, eventually
 from tests.gateway.authenticator import RegisteredPC, SecurityKey, encoded
-from tests.gateway.stage import Stage, Told, new_key, staged
+from tests.gateway.stage import Stage, Told, new_key, settings, staged
 from tests.gateway.test_access import FILE, Office
 from tests.gateway.test_database import known
 
@@ -447,6 +447,20 @@ async def test_without_a_key_there_is_no_own_issuer(tmp_path: Path, mongo_url: s
         await eventually(lambda: known(stage), seconds=30)
         assert (await stage.ask("POST", "/v1/oauth/token", data="grant_type=password", headers=FORM)).status == 404
         assert (await stage.ask("GET", "/.well-known/openid-configuration")).status == 404
+
+
+def test_the_issuer_is_named_after_the_staff_host_and_by_https_in_production(tmp_path: Path) -> None:
+    hosts = {f"{group}_hosts": (f"{group}.example",) for group in Group}
+    base: dict[str, Any] = {"environment": "production", "development_key": "", "issuer_key": new_key(), **hosts}
+
+    def told(**more: Any) -> str:
+        return settings(Keys.make(tmp_path), "", "https://service.example", 7080, FILE, **(base | more)).issuer_origin
+
+    assert told() == "https://staff.example"
+    assert told(issuer="https://masuk.example/") == "https://masuk.example"
+    with pytest.raises(ValueError, match="GATEWAY_ISSUER: an https origin is needed"):
+        told(issuer="http://masuk.example")
+    assert told(environment="development") == "http://staff.example:7080"
 
 
 # Systems
