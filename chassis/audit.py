@@ -1,4 +1,4 @@
-"""Who did what to whose data: rows sealed in a chain of blocks, and its verification. Not here: what is worth a row (the unit of work writes one per change).
+"""Who did what to whose data: rows sealed in a chain of blocks. Not here: what is worth a row (the unit of work writes one per change), its verification (ops/audit).
 
 A row is inserted unchained in the transaction of the change. One leased sealer puts rows into blocks {n, previous, rows, digest}: the digest is an HMAC over
 the block's number, the previous digest and the rows' hashes, with a key that is not in MongoDB; it is published on the service's topic as anchor.
@@ -11,17 +11,16 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from chassis import telemetry
 from chassis.events import Event
-from chassis.mongo import Document, Index, Mongo
+from chassis.mongo import Document, Index
 from chassis.runner import Runner
 from chassis.unit_of_work import Transaction
 
 ROWS_PER_BLOCK = 2_000
-LATE_SECONDS = 5
 UNSEALED: Document = {"block": None}
 INDEXES = (Index("block", "at", where=UNSEALED), Index("subject", "at"))  # an `_id` is ordered by time
 
@@ -98,38 +97,4 @@ class Chain:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that verification found wrong: which block, which row, and what."""
-
-    block: int | None
-    row: str
-    what: str
-
-
-async def verify(db: Mongo, key: bytes, anchors: dict[int, str], now: datetime) -> list[Finding]:
-    """Check every block, every row in it and the anchors {block: digest} read from the topic; name rows that wait unsealed for over 5 s."""
-    found: list[Finding] = []
-    previous, expected = "", 1
-    for block in await db.find("seals", {}, sort=[("_id", 1)]):
-        number = block["_id"]
-        if number != expected:
-            found.append(Finding(expected, "", "block missing"))
-        rows = {row["_id"]: row for row in await db.find("audit", {"_id": {"$in": block["rows"]}})}
-        gone = [Finding(number, id_, "row removed") for id_ in block["rows"] if id_ not in rows]
-        moved = [Finding(number, id_, "row moved to another block") for id_, row in rows.items() if row["block"] != number]
-        altered = [Finding(number, id_, "row altered") for id_, was in zip(block["rows"], block["hashes"], strict=False) if id_ in rows and row_hash(rows[id_]) != was]
-        if block["previous"] != previous:
-            found.append(Finding(number, "", "block does not follow the one before"))
-        elif digest(key, number, previous, block["hashes"]) != block["digest"]:
-            found.append(Finding(number, "", "block altered: its digest does not fit"))
-        if number in anchors and anchors[number] != block["digest"]:
-            found.append(Finding(number, "", "block differs from its anchor"))
-        found += gone + moved + altered
-        previous, expected = block["digest"], number + 1
-    found += [Finding(number, "", "anchored block is gone") for number in anchors if number >= expected]
-    late = await db.find("audit", UNSEALED | {"at": {"$lt": now - timedelta(seconds=LATE_SECONDS)}}, limit=100)
-    return found + [Finding(None, row["_id"], "row not sealed") for row in late]
-
-
-__all__ = ["INDEXES", "Finding", "Sealer", "anchor_type", "digest", "row_hash", "verify"]
+__all__ = ["INDEXES", "UNSEALED", "Sealer", "anchor_type", "digest", "row_hash"]

@@ -113,6 +113,6 @@ def outbox(*, service: Service = None, json: Json = False) -> None:
 @audit.command()
 def verify(*, service: Service = None, json: Json = False) -> None:
     """Periksa rantai jejak audit terhadap segelnya dan terhadap jangkarnya di Kafka."""
-    from ops.auditing import verify as run
+    from ops.audit.verifying import verify as run
 
     raise typer.Exit(run(service, as_json=json))

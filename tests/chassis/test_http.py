@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis import audit
 from chassis.ids import new_id
+from ops.audit.findings import verify
 from tests.chassis.shop import ShopSettings, create_app
 from tests.doubles import Keys, ServiceClient, eventually, running
 
@@ -147,10 +147,10 @@ async def test_audit_rows_are_sealed_and_an_altered_removed_or_late_row_is_named
     life = shop.app.state.life
     key = bytes.fromhex("11" * 32)
     await eventually(lambda: life.db.find("audit", {"subject": jar_id, "block": {"$gt": 0}}))
-    assert await audit.verify(life.db, key, {}, life.engine.clock()) == []
+    assert await verify(life.db, key, {}, life.engine.clock()) == []
     [row] = await life.db.find("audit", {"subject": jar_id})
     await life.db.update("audit", {"_id": row["_id"]}, {"$set": {"actor": "somebody else"}})
-    assert [(found.row, found.what) for found in await audit.verify(life.db, key, {}, life.engine.clock())] == [(row["_id"], "row altered")]
+    assert [(found.row, found.what) for found in await verify(life.db, key, {}, life.engine.clock())] == [(row["_id"], "row altered")]
     await life.db.delete("audit", {"_id": row["_id"]})
-    assert [(found.row, found.what) for found in await audit.verify(life.db, key, {}, life.engine.clock())] == [(row["_id"], "row removed")]
-    assert (await audit.verify(life.db, b"other", {}, life.engine.clock()))[0].what == "block altered: its digest does not fit"
+    assert [(found.row, found.what) for found in await verify(life.db, key, {}, life.engine.clock())] == [(row["_id"], "row removed")]
+    assert (await verify(life.db, b"other", {}, life.engine.clock()))[0].what == "block altered: its digest does not fit"

@@ -1,0 +1,58 @@
+"""The anchors of blocks: as the topics have them, and as each service's own archive has them. Not here: what they are compared with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from chassis.audit import anchor_type
+from chassis.mongo import Mongo
+from ops import credentials, home, machine, mongo_setup, parts
+from ops.audit.findings import Anchor
+from ops.topic import reading
+
+
+async def in_topics(services: Iterable[str]) -> dict[str, dict[int, Anchor]]:
+    """Each service's blocks as its topic has them, for the 30 days that it reaches back."""
+    kinds = {anchor_type(service).type.encode(): service for service in services}
+    found: dict[str, dict[int, Anchor]] = {service: {} for service in kinds.values()}
+    async with reading(*(f"{service}.events" for service in found)) as topics:
+        async for records in topics.until_now():
+            for record in records:
+                service = kinds.get(dict(record.headers).get("ce_type", b""))
+                if service is not None and record.topic == f"{service}.events":
+                    found[service] |= _anchor(record.value or b"{}")
+    return found
+
+
+async def in_archive(db: Mongo, service: str) -> dict[int, Anchor]:
+    """The service's blocks as its own archive has them: less than a witness, who can alter a block can alter it."""
+    found: dict[int, Anchor] = {}
+    for row in await db.find("outbox", {"key": f"{service}-audit", "type": anchor_type(service).type}, fields={"body": 1}):
+        found |= _anchor(row["body"])
+    return found
+
+
+def _anchor(body: str | bytes) -> dict[int, Anchor]:
+    told: dict[str, Any] = json.loads(body)
+    return {told["block"]: Anchor(told["digest"], told["rows"])}
+
+
+@asynccontextmanager
+async def database(service: str) -> AsyncGenerator[Mongo]:
+    """The database of a part, as its administrator sees it."""
+    address = f"{machine.LOOPBACK}:{parts.MONGOD.port}"
+    url = os.environ.get("BINA_MONGO_URL") or mongo_setup.administrator_url(address, credentials.administrator_password(home.home() / "secrets"))
+    db = Mongo(url, service, "pymongo", app="bina-ops")
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+def audit_key(service: str) -> bytes:
+    """The key of a service's digests."""
+    return bytes.fromhex((home.home() / "secrets" / service / f"{service}_audit_key").read_text())
