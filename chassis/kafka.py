@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -264,16 +265,36 @@ def _records(records: Iterable[Any]) -> list[Record]:
     return [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
 
 
-async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS) -> None:
-    """Make the topic when it is not there, with the broker's own number of replicas; an existing one is never altered."""
+@asynccontextmanager
+async def _administering(where: Where) -> AsyncGenerator[Any]:
     admin: Any = AIOKafkaAdminClient(**_options(where))
     try:
         await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def topics(where: Where) -> set[str]:
+    """The topics that are there."""
+    async with _administering(where) as admin:
+        return set(await admin.list_topics())
+
+
+async def remove_topics(where: Where, names: Iterable[str]) -> None:
+    """Delete topics with all they hold; returns when the broker no longer knows them."""
+    async with _administering(where) as admin:
+        await admin.delete_topics(list(names))
+        while set(names) & set(await admin.list_topics()):  # noqa: ASYNC110 - it is the broker that is asked
+            await asyncio.sleep(0.1)
+
+
+async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS) -> None:
+    """Make the topic when it is not there, with the broker's own number of replicas; an existing one is never altered."""
+    async with _administering(where) as admin:
         if topic not in await admin.list_topics():
             wanted = NewTopic(topic, partitions, 1, topic_configs={"retention.ms": str(RETENTION_DAYS * 86_400_000)})
             wanted.replication_factor = -1  # the broker's default, which the class does not accept in its constructor
             for _, code, message in (await admin.create_topics([wanted])).topic_errors:
                 if code not in {0, TopicAlreadyExistsError.errno}:
                     raise KafkaUnavailable(f"{topic}: {message}")
-    finally:
-        await admin.close()

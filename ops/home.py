@@ -14,6 +14,7 @@ from ops import children, files
 
 _LEFTOVER_SECONDS = 5.0  # short: what outlived its supervisor may be killed at any time without loss
 ROOT = Path(__file__).parent.parent
+UNFINISHED = "restoring"  # a file that stands in the home while its databases are neither the old nor the restored ones
 
 
 def home() -> Path:

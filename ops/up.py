@@ -36,6 +36,11 @@ def up(*, detach: bool) -> int:
             "`./bina up` hanya untuk pengembangan dan peragaan, BINA_ENVIRONMENT=production ditolak: untuk produksi lihat deploy/.",
             "`./bina up` is for development and demonstration, BINA_ENVIRONMENT=production is refused: for production see deploy/.",
         )
+    if (home.home() / home.UNFINISHED).exists():
+        raise Trouble(
+            "Pemulihan di sini terputus, datanya tidak utuh: ulangi `./bina restore` dengan --replace.",
+            "A restore was interrupted here and what lies here is not whole: repeat `./bina restore` with --replace.",
+        )
     return _start_detached() if detach else asyncio.run(_run(Console(stderr=True)))
 
 

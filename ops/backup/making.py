@@ -1,0 +1,219 @@
+"""The commands `backup` and `key`: all databases read as they were at one cluster time, sealed piece by piece. Not here: the keys (custody), how pieces are told (manifest)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tomllib
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from rich.console import Console
+from rich.progress import Progress
+
+from chassis.ids import utc_now
+from chassis.mongo import Mongo, MongoError
+from ops import credentials, home, machine, mongo_setup, parts
+from ops.audit import outside
+from ops.backup import custody, sealing
+from ops.backup.manifest import FORMAT, SIGNED_BY, Manifest, Piece, sha256
+from ops.backup.sealing import Chest
+from ops.operating import tell
+from ops.trouble import Trouble
+
+PIECE_BYTES = 8 * machine.MIB  # of BSON, before it is compressed: what is in memory at a time, beside one page of MongoDB's
+HISTORY_SECONDS = 6 * 3_600  # so long the server is to remember the cluster time, instead of its 300 seconds
+_TOO_OLD, _UNAVAILABLE = 239, 246  # SnapshotTooOld, SnapshotUnavailable
+_COMPRESSION = 3
+
+
+def key(path: Path, *, as_json: bool) -> int:
+    """Make a holder's pair of keys; 0."""
+    name = sealing.make_pair(path)
+    if as_json:
+        tell({"private": str(path), "public": f"{path}.pub", "key": name})
+    else:
+        console = Console(highlight=False, soft_wrap=True, markup=False)
+        console.print(f"Kunci {name}\n  privat: {path}: simpan pada pemegangnya saja, di luar mesin ini\n  publik: {path}.pub: untuk ./bina backup")
+    return 0
+
+
+def backup(place: Path, readers: Sequence[Path], kept: Path, holders: Sequence[Path], *, as_json: bool) -> int:
+    """Make a backup below `place`, and the custody file of the keys in `kept`; 0."""
+    who = [sealing.public_key(path) for path in readers]
+    two = [(path.name.removesuffix(".pub"), sealing.public_key(path)) for path in holders]
+    if len({sealing.name_of(public) for _, public in two}) != custody.HOLDERS:
+        raise Trouble("Kunci dipegang dua orang: berikan --holder dua kali, dua kunci yang berbeda.", "Two people hold the keys: give --holder twice, two different keys.")
+    if kept.resolve().is_relative_to(place.resolve()):
+        raise Trouble(f"{kept} terletak di dalam {place}: kunci disimpan terpisah dari data.", f"{kept} lies in {place}: the keys are kept apart from the data.")
+    url = server()
+    machine.require_space(place, 256)
+    told = asyncio.run(_made(url, place, who, kept, two))
+    if as_json:
+        tell(told)
+        return 0
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console.print(f"Cadangan {told['backup']}: {told['documents']} dokumen, {told['bytes'] // machine.MIB} MiB dalam {told['seconds']} detik.")
+    console.print(f"Keadaan pukul {told['cluster_time_at']}. Kunci ({told['keys']}) terpisah di {told['custody']}: serahkan kepada kedua pemegangnya.")
+    if not told["history_extended"]:
+        console.print("MongoDB tidak mengizinkan memperpanjang riwayat snapshot: cadangan yang lebih lama dari minSnapshotHistoryWindowInSeconds akan gagal.", style="yellow")
+    return 0
+
+
+def server() -> str:
+    """The administrator's URL of the MongoDB of this installation. Trouble when none is named and none runs here."""
+    home.follow_runner()
+    if url := os.environ.get("BINA_MONGO_URL"):
+        return url
+    if home.runner() is None:
+        raise Trouble("Bina tidak berjalan: jalankan ./bina up, atau beri BINA_MONGO_URL.", "Bina is not running: run ./bina up, or give BINA_MONGO_URL.")
+    return mongo_setup.administrator_url(f"{machine.LOOPBACK}:{parts.MONGOD.port}", credentials.administrator_password(home.home() / "secrets"))
+
+
+@dataclass(slots=True)
+class _Pieces:
+    """What is written so far."""
+
+    place: Path
+    id: str
+    chest: Chest
+    written: list[Piece] = field(default_factory=list[Piece])
+
+    async def write(self, service: str, collection: str, documents: list[bytes]) -> None:
+        """One more piece, sealed and hashed in a thread of its own."""
+        self.written.append(await asyncio.to_thread(self._sealed, len(self.written), service, collection, documents))
+
+    def _sealed(self, number: int, service: str, collection: str, documents: list[bytes]) -> Piece:
+        content = zlib.compress(b"".join(documents), _COMPRESSION)
+        piece = Piece(number=number, service=service, collection=collection, documents=len(documents), size=sum(map(len, documents)), sha256="")
+        sealed = self.chest.seal(content, number, piece.place(self.id))
+        file = self.place / piece.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as out:
+            out.write(sealed)
+            out.flush()
+            os.fsync(out.fileno())
+        return replace(piece, sha256=sha256(sealed))
+
+
+async def _made(url: str, place: Path, readers: Sequence[X25519PublicKey], kept: Path, holders: Sequence[tuple[str, X25519PublicKey]]) -> dict[str, Any]:
+    began, loop = utc_now(), asyncio.get_running_loop().time
+    started, id_, secret = loop(), f"bina-{began:%Y%m%dT%H%M%S%f}"[:-3] + "Z", sealing.random_key()
+    draft = place / f".{id_}"
+    draft.mkdir(mode=0o700, parents=True)
+    pieces = _Pieces(draft, id_, Chest(secret))
+    console = Console(stderr=True)
+    databases = {service.name: Mongo(url, service.name, "pymongo", app="bina-backup") for service in parts.OURS}
+    try:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            async with mongo_setup.administering(url) as admin, _remembering(admin) as extended:
+                time, version = await _read(databases, admin, pieces, progress)
+        keys, file = custody.of(home.home()), kept / f"{id_}.keys"  # after the data: a key that it speaks of is there by now
+        custody.write(file, id_, began, keys, holders)
+        told = {
+            "format": FORMAT,
+            "id": id_,
+            "made_at": began.isoformat(),
+            "cluster_time": [time.time, time.inc],
+            "cluster_time_at": datetime.fromtimestamp(time.time, UTC).isoformat(),
+            "bina": str(tomllib.loads((home.ROOT / "pyproject.toml").read_text())["project"]["version"]),
+            "mongodb": version,
+            "services": list(databases),
+            "keys": custody.fingerprints(keys),
+            "readers": {sealing.name_of(public): sealing.seal_for(public, secret, f"backup/{id_}") for public in readers},
+            "count": len(pieces.written),
+            "pieces": [asdict(piece) for piece in pieces.written],
+        }
+        Manifest(told).write(draft, keys[SIGNED_BY])
+        for database in databases.values():
+            await outside.note(database, "backup.made", id_)
+    except BaseException:
+        shutil.rmtree(draft)
+        raise
+    finally:
+        for database in databases.values():
+            await database.close()
+    draft.rename(place / id_)
+    return {
+        "backup": str(place / id_),
+        "id": id_,
+        "custody": str(file),
+        "cluster_time_at": told["cluster_time_at"],
+        "pieces": len(pieces.written),
+        "documents": sum(piece.documents for piece in pieces.written),
+        "bytes": sum(path.stat().st_size for path in (place / id_).rglob("*") if path.is_file()),
+        "keys": len(keys),
+        "history_extended": extended,
+        "seconds": round(loop() - started, 1),
+    }
+
+
+async def _read(databases: dict[str, Mongo], admin: Mongo, pieces: _Pieces, progress: Progress) -> tuple[Any, str]:
+    """Read all collections of all databases at one cluster time; that time, and the server's version. Trouble when the server no longer knows it."""
+    before = {name: await _collections(database) for name, database in databases.items()}
+    total = sum([(await database.db.command("count", collection))["n"] for name, database in databases.items() for collection in before[name]])
+    bar = progress.add_task("Membaca basis data", total=total or 1)
+    time = (await admin.client.admin.command({"find": "system.version", "limit": 1, "readConcern": {"level": "snapshot"}}))["cursor"]["atClusterTime"]
+    try:
+        for name, database in databases.items():
+            async with database.client.start_session(causal_consistency=False) as session:
+                for collection in before[name]:
+                    async for documents in _in_pieces(database.as_of(collection, time, session=session)):
+                        await pieces.write(name, collection, documents)
+                        progress.advance(bar, len(documents))
+    except MongoError as error:
+        if getattr(error, "code", 0) in {_TOO_OLD, _UNAVAILABLE}:
+            raise Trouble(
+                "MongoDB sudah tidak mengingat keadaan pada waktu cadangan dimulai: tidak ada cadangan yang dibuat. Naikkan minSnapshotHistoryWindowInSeconds, lalu ulangi.",
+                "MongoDB no longer knows the state at which the backup began: no backup was made. Raise minSnapshotHistoryWindowInSeconds, then try again.",
+            ) from error
+        raise
+    if {name: await _collections(database) for name, database in databases.items()} != before:
+        raise Trouble(
+            "Koleksi dibuat, diganti nama atau dihapus selama pencadangan: tidak ada cadangan yang dibuat. Ulangi setelah semua layanan siap.",
+            "A collection was made, renamed or dropped meanwhile: no backup was made. Try again when all services are ready.",
+        )
+    return time, str((await admin.client.admin.command("buildInfo"))["version"])
+
+
+async def _collections(database: Mongo) -> dict[str, Any]:
+    """The collections with their unique ids: a name alone could by now mean another one."""
+    answer = await database.db.command("listCollections", cursor={"batchSize": 10_000}, filter={"type": "collection"})
+    return {one["name"]: one["info"]["uuid"] for one in answer["cursor"]["firstBatch"] if not one["name"].startswith("system.")}
+
+
+async def _in_pieces(pages: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
+    documents: list[bytes] = []
+    size = 0
+    async for page in pages:
+        for document in page:
+            documents.append(document)
+            size += len(document)
+            if size >= PIECE_BYTES:
+                yield documents
+                documents, size = [], 0
+    if documents:
+        yield documents
+
+
+@asynccontextmanager
+async def _remembering(admin: Mongo) -> AsyncGenerator[bool]:
+    """Let the server remember the past for longer while the block lasts; False where it does not let us."""
+    name = "minSnapshotHistoryWindowInSeconds"
+    try:
+        was = int((await admin.client.admin.command({"getParameter": 1, name: 1}))[name])
+        await admin.client.admin.command({"setParameter": 1, name: max(was, HISTORY_SECONDS)})
+    except MongoError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        await admin.client.admin.command({"setParameter": 1, name: 300 if was == HISTORY_SECONDS else was})  # ours: a backup that was killed left it behind

@@ -1,0 +1,243 @@
+"""The command `restore`: everything is verified before anything is touched; then all databases, topics and keys together. Not here: how data is mended, topics are made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import zlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from rich.console import Console
+from rich.progress import Progress
+
+from chassis import kafka
+from chassis.ids import utc_now
+from chassis.kafka import KafkaUnavailable
+from chassis.mongo import Mongo, MongoError
+from chassis.outbox import LIVING
+from ops import broker, children, credentials, files, home, machine, mongo_setup, mongod, parts
+from ops.audit import outside
+from ops.backup import archive, custody, manifest, sealing
+from ops.backup.manifest import Manifest, Piece
+from ops.backup.mending import mend
+from ops.backup.sealing import Chest, NotForUs
+from ops.operating import tell
+from ops.trouble import Trouble
+
+_INSERT_BYTES = 8 * machine.MIB
+_LENGTH_BYTES = 4
+
+
+def restore(place: Path, reader: Path, kept: Path | None, holders: Sequence[Path], service: str | None, *, replace: bool, dry_run: bool, as_json: bool) -> int:
+    """Verify a backup and, unless it is a dry run, put it in the place of what is here; 0."""
+    if service is not None:
+        raise Trouble(
+            f"{service} saja tidak dipulihkan ke masa lalu: layanan lain memegang akibat peristiwa yang tidak lagi dikenalnya. Pulihkan semua bersama (tanpa --service).",
+            f"{service} alone is not restored to the past: the others hold effects of events that it would no longer know. Restore all together (without --service).",
+        )
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        whole, chest = _verified(place, sealing.private_key(reader), kept, holders, progress)
+        found, keys = whole
+        told = _about(found)
+        if not dry_run:
+            with home.sole_runner() as alone:
+                if not alone:
+                    raise Trouble("Bina sedang berjalan: hentikan dengan ./bina down.", "Bina is running: stop it by ./bina down.")
+                told |= asyncio.run(_restored(place, found, keys, chest, progress, replace=replace))
+    if as_json:
+        tell(told | {"dry_run": dry_run})
+        return 0
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    out.print(f"Cadangan {found.id} utuh: {told['documents']} dokumen dari {len(parts.OURS)} basis data, keadaan pukul {told['cluster_time_at']}, {told['keys']} kunci cocok.")
+    if dry_run:
+        out.print("Tidak ada yang diubah (--dry-run).")
+    else:
+        out.print(f"Dipulihkan dalam {told['seconds']} detik; {told['published']} peristiwa diterbitkan lagi. Jalankan ./bina up, lalu ./bina audit verify.")
+    return 0
+
+
+def _about(found: Manifest) -> dict[str, Any]:
+    counts = {service: counted.total() for service, counted in found.counts().items()}
+    return {"id": found.id, "cluster_time_at": found.told["cluster_time_at"], "services": counts, "documents": sum(counts.values()), "keys": len(found.keys)}
+
+
+# Before anything is touched
+
+
+def _verified(place: Path, reader: X25519PrivateKey, kept: Path | None, holders: Sequence[Path], progress: Progress) -> tuple[tuple[Manifest, dict[str, bytes]], Chest]:
+    """The manifest, the keys and the backup's own key, when all of it is whole, ours and complete. Trouble otherwise."""
+    found, content, signature = manifest.read(place)
+    custody.require(found.keys, None) if kept is None else None
+    keys = custody.opened(kept, [sealing.private_key(path) for path in holders]) if kept else {}
+    custody.require(found.keys, keys)
+    manifest.require_signed(place, content, signature, keys)
+    chest = _opened(found, reader)
+    for piece in progress.track(list(found.pieces()), description="Memeriksa cadangan"):
+        read_piece(place, found, piece, chest)
+    return (found, {name: keys[name] for name in found.keys}), chest
+
+
+def _opened(found: Manifest, reader: X25519PrivateKey) -> Chest:
+    name = sealing.name_of(reader.public_key())
+    try:
+        return Chest(sealing.open_with(reader, found.readers[name], f"backup/{found.id}"))
+    except (KeyError, NotForUs) as error:
+        raise Trouble(
+            f"Kunci {name} tidak dapat membuka cadangan ini: ia dibuat untuk kunci {', '.join(found.readers)}.",
+            f"Key {name} does not open this backup: it was made for {', '.join(found.readers)}.",
+        ) from error
+
+
+def read_piece(place: Path, found: Manifest, piece: Piece, chest: Chest) -> list[bytes]:
+    """The documents of one piece. Trouble that names it when it is missing, damaged or not what the manifest says."""
+    try:
+        sealed = (place / piece.file).read_bytes()
+    except OSError as error:
+        raise Trouble(
+            f"Potongan {piece.file} ({piece.service}.{piece.collection}) dari cadangan {found.id} tidak ada: cadangan ini tidak dipakai, tidak ada yang disentuh.",
+            f"Piece {piece.file} of backup {found.id} is missing: it is not used, nothing was touched.",
+        ) from error
+    try:
+        content = zlib.decompress(chest.open(sealed, piece.number, piece.place(found.id))) if manifest.sha256(sealed) == piece.sha256 else b""
+        documents = list(_documents(content))
+    except (NotForUs, zlib.error):
+        content, documents = b"", []
+    if (len(documents), len(content)) != (piece.documents, piece.size):  # no piece is empty
+        raise Trouble(
+            f"Potongan {piece.file} ({piece.service}.{piece.collection}) dari cadangan {found.id} rusak atau diubah: cadangan ini tidak dipakai, tidak ada yang disentuh.",
+            f"Piece {piece.file} of backup {found.id} is damaged or changed: it is not used, nothing was touched.",
+        )
+    return documents
+
+
+def _documents(content: bytes) -> Iterator[bytes]:
+    """BSON documents stand one behind the other, each with its length in front."""
+    at = 0
+    while at < len(content):
+        size = int.from_bytes(content[at : at + _LENGTH_BYTES], "little")
+        if size <= _LENGTH_BYTES:
+            raise NotForUs
+        yield content[at : at + size]
+        at += size
+
+
+# All together
+
+
+async def _restored(place: Path, found: Manifest, keys: dict[str, bytes], chest: Chest, progress: Progress, *, replace: bool) -> dict[str, Any]:
+    loop, here = asyncio.get_running_loop(), home.home()
+    began = loop.time()
+    async with _servers() as (url, bootstrap), AsyncExitStack() as stack:
+        databases = {service.name: Mongo(url, service.name, "pymongo", app="bina-restore") for service in parts.OURS}
+        for database in databases.values():
+            stack.push_async_callback(database.close)
+        try:
+            await _require_place(databases, bootstrap, replace=replace)
+            files.write(here / home.UNFINISHED, found.id)
+            await _emptied(databases, bootstrap)
+            await _filled(place, found, chest, databases, progress)
+            published = await _made_true(found, databases, bootstrap, progress)
+        except (MongoError, KafkaUnavailable) as error:
+            raise Trouble(
+                f"Pemulihan terputus ({type(error).__name__}); keadaan di sini belum utuh. Perbaiki server, lalu ulangi dengan --replace.",
+                f"The restore was interrupted ({type(error).__name__}); what is here is not whole. Mend the servers, then try again with --replace.",
+            ) from error
+        custody.put(here, keys, here / f"replaced-{utc_now():%Y%m%dT%H%M%S}")
+        secrets = here / "secrets"
+        credentials.make(secrets)
+        for service in parts.OURS:
+            credentials.tell_mongo_url(secrets, service.name, await mongo_setup.make_user(url, service.name, credentials.mongo_password(secrets, service.name)))
+        (here / home.UNFINISHED).unlink()
+    return {"published": published, "seconds": round(loop.time() - began, 1)}
+
+
+@asynccontextmanager
+async def _servers() -> AsyncGenerator[tuple[str, str]]:
+    """The administrator's URL of MongoDB and the address of Kafka: those that are named, else the embedded ones for as long as the block."""
+    async with AsyncExitStack() as stack:
+        url, bootstrap = os.environ.get("BINA_MONGO_URL"), os.environ.get("BINA_KAFKA")
+        if not url:
+            password = credentials.administrator_password(home.home() / "secrets")
+            server = await mongod.start(home.home() / "mongod", parts.MONGOD.port, password, home.log_of("mongod"), variable=parts.MONGOD.variable)
+            stack.callback(children.end, server.process)
+            url = server.url
+        if not bootstrap:
+            running = await broker.start(home.home() / "kafka", parts.KAFKA.port, parts.KAFKA_CONTROLLER.port, home.log_of("kafka"), variable=parts.KAFKA.variable)
+            stack.callback(children.end, running.process)
+            bootstrap = running.bootstrap
+        yield url, bootstrap
+
+
+async def _require_place(databases: dict[str, Mongo], bootstrap: str, *, replace: bool) -> None:
+    """Trouble unless nothing runs on these servers and either nothing lies there or it may be replaced."""
+    there = {name: set(await database.collections()) for name, database in databases.items()}
+    elsewhere = "BINA_MONGO_URL" in os.environ  # on our own servers nothing can run: we have just started them
+    if running := [name for name, database in databases.items() if elsewhere and "leases" in there[name] and await database.count("leases", LIVING)]:
+        raise Trouble(
+            f"Layanan {', '.join(running)} masih berjalan pada server ini (atau berhenti kurang dari 20 detik yang lalu): hentikan semua layanan, lalu ulangi.",
+            f"{', '.join(running)} still run on these servers (or ended less than 20 seconds ago): stop all services, then try again.",
+        )
+    full = [f"basis data {name}" for name, collections in there.items() if collections]
+    full += [f"topik {name}" for name in sorted(_topics() & await kafka.topics(bootstrap))]
+    full += [f"kunci {name}" for name in list(custody.found(home.home()))[:1]]
+    if full and not replace:
+        raise Trouble(
+            f"Tempat ini tidak kosong ({', '.join(full)}): tidak ada yang disentuh. Bila isinya memang harus diganti seluruhnya, ulangi dengan --replace.",
+            "This place is not empty (listed above): nothing was touched. If all of it is to be replaced, try again with --replace.",
+        )
+
+
+def _topics() -> set[str]:
+    return {f"{service.name}.events" for service in parts.OURS}
+
+
+async def _emptied(databases: dict[str, Mongo], bootstrap: str) -> None:
+    """Away with what is here: a topic that knows of later facts would bring effects without a cause."""
+    for database in databases.values():
+        await database.drop()
+    if old := _topics() & await kafka.topics(bootstrap):
+        await kafka.remove_topics(bootstrap, old)
+    for topic in sorted(_topics()):
+        await kafka.ensure_topic(bootstrap, topic)
+
+
+async def _filled(place: Path, found: Manifest, chest: Chest, databases: dict[str, Mongo], progress: Progress) -> None:
+    for piece in progress.track(list(found.pieces()), description="Memulihkan basis data"):
+        for group in _groups(await asyncio.to_thread(read_piece, place, found, piece, chest)):
+            await databases[piece.service].insert_bson(piece.collection, group)
+
+
+def _groups(documents: list[bytes]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for document in documents:
+        if group and size + len(document) > _INSERT_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(document)
+        size += len(document)
+    yield group
+
+
+async def _made_true(found: Manifest, databases: dict[str, Mongo], bootstrap: str, progress: Progress) -> int:
+    """Count, mend, note and publish; how many events were published again."""
+    now, until, published = utc_now(), datetime.fromisoformat(found.told["cluster_time_at"]), 0
+    for service, counted in found.counts().items():
+        for collection, documents in counted.items():
+            if (here := await databases[service].count(collection, {})) != documents:
+                raise Trouble(
+                    f"{service}.{collection}: {here} dokumen dipulihkan, seharusnya {documents}. Ulangi dengan --replace.",
+                    f"{service}.{collection}: {here} documents were restored, not {documents}. Try again with --replace.",
+                )
+    bar = progress.add_task("Menerbitkan lagi peristiwa", total=None)
+    for service, database in databases.items():
+        await mend(database, now)
+        published += await archive.publish(database, service, bootstrap, until, lambda count: progress.advance(bar, count))
+        await outside.note(database, "backup.restored", found.id)
+    return published

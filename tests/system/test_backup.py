@@ -1,0 +1,344 @@
+"""A backup made while commands go on, and all that is put back from it in another place; and every backup that is not whole, which is refused in words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import psutil
+import pymongo
+import pytest
+
+from chassis.ids import utc_now
+from ops import credentials, machine, mongo_setup
+from ops.backup import custody, sealing
+from ops.door import Door
+from ops.parts import MONGOD, OURS
+from ops.story import Story, prison
+from ops.story.stage import FACILITY, SNAPSHOT, UNITS
+from tests.place import Place, eventually
+from tests.system.test_operating import Operator
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("system")]
+READERS = {"certification": 1, "marketplace": 1, "manpower": 2}
+
+
+class Sealed(Operator):
+    """The place, its operator, and where its backups and keys lie."""
+
+    def __init__(self, place: Place, shelf: Path) -> None:
+        super().__init__(place)
+        self.shelf = shelf
+
+    def key(self, name: str) -> Path:
+        path = self.shelf / "people" / name
+        if not path.exists():
+            self.bina("key", str(path))
+        return path
+
+    def backup(self) -> dict[str, Any]:
+        options = ["--reader", f"{self.key('reader')}.pub", "--custody", str(self.shelf / "keys"), "--holder", f"{self.key('head')}.pub", "--holder", f"{self.key('clerk')}.pub"]
+        return self.bina("backup", str(self.shelf / "data"), *options)
+
+    def opening(self, made: dict[str, Any], **other: Path | None) -> list[str]:
+        """The arguments that open a backup, or others in their place."""
+        given: dict[str, Path | None] = {
+            "place": Path(made["backup"]),
+            "reader": self.key("reader"),
+            "custody": Path(made["custody"]),
+            "head": self.key("head"),
+            "clerk": self.key("clerk"),
+        }
+        given |= other
+        options = [("--reader-key", given["reader"]), ("--custody", given["custody"]), ("--holder-key", given["head"]), ("--holder-key", given["clerk"])]
+        return ["restore", str(given["place"]), *(part for option, path in options if path for part in (option, str(path)))]
+
+    def database(self) -> pymongo.MongoClient[dict[str, Any]]:
+        address = f"{machine.LOOPBACK}:{self.system.port + MONGOD.offset}"
+        return pymongo.MongoClient(mongo_setup.administrator_url(address, credentials.administrator_password(self.system.home / "secrets")))
+
+
+@dataclass
+class Disaster:
+    """What was made before the machine was lost, and what was true at that time."""
+
+    old: Sealed
+    made: dict[str, Any]
+    unsent: set[str]
+    unread: set[str]
+    commands: int
+    keys: dict[str, bytes]
+
+
+def upload(day: str) -> None:
+    """A day's file of the prison, until it is applied."""
+
+    async def told() -> None:
+        async with Door() as door:
+            story = Story(door)
+            if day == "2026-11-16":
+                await prison.open_facility(story)
+            with patch.object(prison, "SNAPSHOT", SNAPSHOT.with_name(f"{day}.csv")), patch.object(prison, "TAKEN_AT", f"{day}T14:00:00+07:00"):
+                await prison.import_snapshot(story)
+
+    asyncio.run(told())
+
+
+class Commands(threading.Thread):
+    """Commands without a pause, until it is told to end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.titles: list[str] = []
+        self.enough = threading.Event()
+
+    def run(self) -> None:
+        asyncio.run(self._ask())
+
+    async def _ask(self) -> None:
+        async with Door() as door:
+            while not self.enough.is_set():
+                title = f"Pelatihan {len(self.titles)}"
+                officer = door.caller("training_officer", subject=title, facility=FACILITY)  # each another one: nobody may ask so often
+                await officer.post("/v1/programmes", {"title": title, "units": UNITS, "lesson_hours": 8})
+                self.titles.append(title)
+
+
+@pytest.fixture(scope="module")
+def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
+    """A system that is backed up while its Kafka is silent, one reader asleep and commands go on; then it is gone."""
+    shelf = tmp_path_factory.mktemp("shelf")
+    old = Sealed(Place(tmp_path_factory.mktemp("lost") / "bina"), shelf)
+    up = old.system.bina("up", "--detach")
+    assert up.returncode == 0, up.stderr
+    pids = {part["name"]: part["pid"] for part in old.system.status()["parts"]}
+    frozen = [psutil.Process(pids[name]) for name in ("manpower", "kafka")]
+    try:
+        with patch.dict(os.environ, old.system.env), old.database() as client:
+            frozen[0].suspend()
+            upload("2026-11-16")
+            eventually(lambda: not any(client[service.name]["outbox"].count_documents({"sent": False}) for service in OURS))
+            unread = {row["_id"] for row in client["training"]["outbox"].find({"type": "training.participant-admitted.v1"})}
+            frozen[1].suspend()
+            upload("2026-11-17")
+            unsent = {row["_id"] for row in client["training"]["outbox"].find({"sent": False, "type": "training.participant-admitted.v1"})}
+            commands = Commands()
+            commands.start()
+            eventually(lambda: len(commands.titles) > 5)
+            made = old.backup()
+            during = len(commands.titles)
+            eventually(lambda: len(commands.titles) > during)
+            commands.enough.set()
+            commands.join()
+    finally:
+        for process in frozen:
+            process.resume()
+        old.system.bina("down")
+    return Disaster(old, made, unsent, unread, len(commands.titles), custody.found(old.system.home))
+
+
+@pytest.fixture(scope="module")
+def restored(disaster: Disaster, tmp_path_factory: pytest.TempPathFactory) -> Generator[Sealed]:
+    """Another place, with everything put back, running."""
+    shutil.rmtree(disaster.old.system.home / "mongod")
+    new = Sealed(Place(tmp_path_factory.mktemp("found") / "bina"), disaster.old.shelf)
+    told = new.bina(*new.opening(disaster.made))
+    assert told["documents"] == disaster.made["documents"]
+    assert told["published"] > 300
+    up = new.system.bina("up", "--detach")
+    assert up.returncode == 0, up.stderr
+    with new.database() as client:
+        eventually(lambda: not missing(client))
+    yield new
+    new.system.bina("down")
+    assert new.system.processes() == []
+
+
+def told_by(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every archived event by id."""
+    return {row["_id"]: row for service in OURS for row in client[service.name]["outbox"].find({}, {"type": 1, "key": 1, "seq": 1, "at": 1})}
+
+
+def missing(client: pymongo.MongoClient[dict[str, Any]]) -> list[str]:
+    """Admissions that have not taken effect in manpower."""
+    admitted = [row["_id"] for row in client["training"]["outbox"].find({"type": "training.participant-admitted.v1"}, {"_id": 1})]
+    done = {row["_id"] for row in client["manpower"]["inbox"].find({"_id": {"$in": admitted}, "state": "done"}, {"_id": 1})}
+    return [id_ for id_ in admitted if id_ not in done]
+
+
+def test_what_was_unsent_or_unread_at_that_time_takes_effect_in_the_new_place(disaster: Disaster, restored: Sealed) -> None:
+    assert disaster.unsent
+    assert len(disaster.unread) > 300
+    with restored.database() as client:
+        assert disaster.unsent | disaster.unread <= told_by(client).keys()
+        eventually(lambda: client["training"]["outbox"].count_documents({"sent": False}) == 0)
+        refs = {row["key"] for row in client["training"]["outbox"].find({"_id": {"$in": list(disaster.unsent | disaster.unread)}})}
+        assert refs <= {row["_id"] for row in client["manpower"]["candidates"].find({}, {"_id": 1})}
+
+
+def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: Sealed) -> None:
+    with restored.database() as client:
+        events = told_by(client)
+        for service in ("training", *READERS):
+            effects = list(client[service]["audit"].find({"causation_id": {"$ne": ""}}, {"causation_id": 1, "action": 1, "subject": 1, "version": 1}, sort=[("_id", 1)]))
+            assert [row for row in effects if row["causation_id"] not in events] == [], service
+            again = Counter((row["causation_id"], row["action"], row["subject"]) for row in effects)
+            assert [one for one, times in again.items() if times > 1] == [], service
+            last: dict[tuple[str, str, str], int] = {}
+            for row in effects:
+                event = events[row["causation_id"]]
+                line = row["subject"], event["key"], event["type"].partition(".")[0]
+                assert last.get(line, 0) <= event["seq"], (service, row)
+                last[line] = event["seq"]
+        read = [row["_id"] for row in client["manpower"]["inbox"].find({}, {"_id": 1})]
+        assert len(read) > 300
+        assert set(read) <= events.keys()
+
+
+def test_it_is_one_moment_of_all_databases_and_commands_went_on(disaster: Disaster, restored: Sealed) -> None:
+    with restored.database() as client:
+        assert 5 <= client["training"]["programmes"].count_documents({}) < disaster.commands
+        versions = {row["_id"]: row["seq"] for row in client["training"]["keys"].find()}
+        newest = client["training"]["outbox"].aggregate([{"$group": {"_id": "$key", "seq": {"$max": "$seq"}}}])
+        assert {row["_id"]: row["seq"] for row in newest} == versions
+
+
+def test_the_audit_fits_its_seals_and_says_that_it_was_backed_up_and_restored(disaster: Disaster, restored: Sealed) -> None:
+    with restored.database() as client:
+        eventually(lambda: all(client[service.name]["audit"].count_documents({"action": "backup.restored", "block": {"$ne": None}}) == 1 for service in OURS))
+    report = restored.bina("audit", "verify")
+    assert report["whole"], report
+    assert all(one["blocks"] and one["anchors"] for one in report["services"])
+    assert custody.found(restored.system.home) == disaster.keys
+
+
+def test_new_commands_work_and_their_events_take_effect(restored: Sealed) -> None:
+    with patch.dict(os.environ, restored.system.env), restored.database() as client:
+        before = client["manpower"]["inbox"].count_documents({})
+        upload("2026-11-18")
+        eventually(lambda: client["manpower"]["inbox"].count_documents({}) > before and not missing(client))
+    status = restored.system.status()
+    assert (status["parked"]["events"], status["invariants_broken"]) == (0, {})
+
+
+def test_a_place_that_runs_or_is_not_empty_is_left_alone_until_it_is_to_be_replaced(disaster: Disaster, restored: Sealed) -> None:
+    assert "sedang berjalan" in restored.refused(*restored.opening(disaster.made))
+    old, key = disaster.old, disaster.old.system.home / "secrets" / "training" / "training_lookup_key"
+    key.write_text("11" * 32)
+    words = old.refused(*old.opening(disaster.made))
+    assert "topik training.events" in words
+    assert "tidak ada yang disentuh" in words
+    assert key.read_text() == "11" * 32
+    told = old.bina(*old.opening(disaster.made), "--replace")
+    assert told["documents"] == disaster.made["documents"]
+    assert custody.found(old.system.home) == disaster.keys
+    [aside] = old.system.home.glob("replaced-*")
+    assert custody.found(aside)["secrets/training/training_lookup_key"] == b"11" * 32
+
+
+# What is refused
+
+
+def copied(disaster: Disaster, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(disaster.made["backup"], tmp_path / "copy"))
+
+
+def refused(disaster: Disaster, tmp_path: Path, **other: Path | None) -> str:
+    """What is said of a backup that is refused; and nothing was touched."""
+    target = Sealed(Place(tmp_path / "untouched"), disaster.old.shelf)
+    words = target.refused(*disaster.old.opening(disaster.made, **other))
+    assert not target.system.home.exists()
+    return words
+
+
+def test_a_damaged_a_missing_and_an_exchanged_piece_are_named(disaster: Disaster, tmp_path: Path) -> None:
+    place = copied(disaster, tmp_path)
+    piece, other = sorted((place / "training").iterdir())[:2]
+    content = piece.read_bytes()
+    piece.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert f"{piece.parent.name}/{piece.name}" in (words := refused(disaster, tmp_path, place=place))
+    assert "rusak atau diubah" in words
+    piece.write_bytes(other.read_bytes())
+    assert "rusak atau diubah" in refused(disaster, tmp_path, place=place)
+    piece.unlink()
+    assert "tidak ada: cadangan ini tidak dipakai" in refused(disaster, tmp_path, place=place)
+
+
+def test_a_manifest_that_is_cut_changed_or_signed_by_nobody_is_refused(disaster: Disaster, tmp_path: Path) -> None:
+    place = copied(disaster, tmp_path)
+    manifest = place / "manifest.json"
+    whole = manifest.read_text()
+    told = json.loads(whole)
+    told["pieces"].pop()
+    for content in (whole[: len(whole) // 2], whole[:-1], json.dumps(told | {"count": told["count"] - 1}), whole.replace('"format": 1', '"format": 2')):
+        manifest.write_text(content)
+        assert "rusak, terpotong, diubah" in refused(disaster, tmp_path, place=place)
+    manifest.unlink()
+    assert "tidak ada cadangan yang utuh" in refused(disaster, tmp_path, place=place)
+
+
+def test_a_wrong_key_and_a_missing_holder_are_named(disaster: Disaster, tmp_path: Path) -> None:
+    old = disaster.old
+    assert "tidak dapat membuka cadangan ini" in refused(disaster, tmp_path, reader=old.key("head"))
+    assert "Kunci pemegang clerk" in refused(disaster, tmp_path, clerk=None)
+    assert "Kunci pemegang head" in refused(disaster, tmp_path, head=old.key("stranger"))
+    assert "bukan kunci pemegang" in refused(disaster, tmp_path, reader=Path(f"{old.key('reader')}.pub"))
+
+
+def test_a_drill_without_the_keys_fails_and_says_which_are_missing(disaster: Disaster, tmp_path: Path) -> None:
+    words = refused(disaster, tmp_path, custody=None)
+    assert "training_master_key (kunci NIK dan nama)" in words
+    assert "training_lookup_key (kunci pencarian NIK)" in words
+    file = tmp_path / "cut.keys"
+    file.write_text(Path(disaster.made["custody"]).read_text()[:-40])
+    assert "rusak, terpotong atau diubah" in refused(disaster, tmp_path, custody=file)
+    stale = tmp_path / "stale.keys"
+    old = disaster.old
+    holders = [(name, sealing.public_key(Path(f"{old.key(name)}.pub"))) for name in ("head", "clerk")]
+    keys = disaster.keys | {"secrets/training/training_lookup_key": b"00" * 32}
+    keys.pop("secrets/certification/certification_name_key")
+    custody.write(stale, "stale", utc_now(), keys, holders)
+    words = refused(disaster, tmp_path, custody=stale)
+    assert "tidak ada / missing: secrets/certification/certification_name_key" in words
+    assert "kunci lain / another key: secrets/training/training_lookup_key" in words
+
+
+def test_one_service_alone_is_not_restored(disaster: Disaster, tmp_path: Path) -> None:
+    target = Sealed(Place(tmp_path / "untouched"), disaster.old.shelf)
+    assert "tidak dipulihkan ke masa lalu" in target.refused(*disaster.old.opening(disaster.made), "--service", "training")
+
+
+def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) -> None:
+    whole = b"".join(path.read_bytes() for path in Path(disaster.made["backup"]).rglob("*") if path.is_file())
+    for secret in [*disaster.keys.values(), b"participant_ref", b"LP-TJP"]:
+        assert secret not in whole
+    kept = Path(disaster.made["custody"])
+    assert kept.stat().st_mode & 0o077 == 0
+    assert all(secret not in kept.read_bytes() for secret in disaster.keys.values())
+
+
+def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:
+    here = Place(tmp_path / "half")
+    here.home.mkdir()
+    (here.home / "restoring").write_text("bina-x")
+    up = here.bina("up", "--detach")
+    assert up.returncode == 1
+    assert "ulangi `./bina restore` dengan --replace" in up.stderr
+
+
+def test_the_keys_are_held_by_two_people_apart_from_the_data(disaster: Disaster, tmp_path: Path) -> None:
+    old, data = disaster.old, tmp_path / "data"
+    reader, head, clerk = (f"{old.key(name)}.pub" for name in ("reader", "head", "clerk"))
+    assert "dua kunci yang berbeda" in old.refused("backup", str(data), "--reader", reader, "--custody", str(tmp_path / "keys"), "--holder", head, "--holder", head)
+    assert "terpisah dari data" in old.refused("backup", str(data), "--reader", reader, "--custody", str(data / "keys"), "--holder", head, "--holder", clerk)
+    assert "sudah ada" in old.refused("key", str(old.key("head")))
+    assert not data.exists()
