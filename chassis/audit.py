@@ -22,7 +22,9 @@ from chassis.unit_of_work import Transaction
 
 ROWS_PER_BLOCK = 2_000
 UNSEALED: Document = {"block": None}
-INDEXES = (Index("block", "at", where=UNSEALED), Index("subject", "at"))  # an `_id` is ordered by time
+ACTS: Document = {"causation_id": ""}  # rows of what somebody asked for, not of what followed from it
+_WHOSE = tuple(Index(name, where={name: {"$exists": True}}) for name in ("person", "refs"))
+INDEXES = (Index("block", "at", where=UNSEALED), Index("subject", "at"), Index("actor", "_id", where=ACTS), *_WHOSE)  # an `_id` is ordered by time
 
 Tx = TypeVar("Tx", bound=Transaction)
 
@@ -41,10 +43,15 @@ def anchor_type(service: str) -> type[Event]:
     return AuditSealed
 
 
-def row_hash(row: Document) -> str:
-    """SHA-256 over a row's canonical form, without the block it stands in."""
+def canonical(row: Document) -> str:
+    """A row as its hash is taken: JSON, names in order, without the block it stands in."""
     plain = {name: value for name, value in row.items() if name != "block"}
-    return hashlib.sha256(json.dumps(plain, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+    return json.dumps(plain, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def row_hash(row: Document) -> str:
+    """SHA-256 over a row's canonical form."""
+    return hashlib.sha256(canonical(row).encode()).hexdigest()
 
 
 def _text(value: Any) -> str:
@@ -97,4 +104,4 @@ class Chain:
     version: int
 
 
-__all__ = ["INDEXES", "UNSEALED", "Sealer", "anchor_type", "digest", "row_hash"]
+__all__ = ["ACTS", "INDEXES", "UNSEALED", "Sealer", "anchor_type", "canonical", "digest", "row_hash"]

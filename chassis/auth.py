@@ -44,6 +44,12 @@ class Caller:
             raise Forbidden(field=name)
         return next(iter(values))
 
+    @property
+    def facility(self) -> str:
+        """The one facility that the caller belongs to; "" when there is none, or several."""
+        values = self.claim("facility") - {EVERYTHING}
+        return next(iter(values)) if len(values) == 1 else ""
+
     def sees(self, name: str, value: str) -> bool:
         """Whether this claim covers the value."""
         return self.system or value in self.claim(name) or EVERYTHING in self.claim(name)
@@ -56,10 +62,11 @@ def system(service: str) -> Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Another service that asks an internal query, for one purpose."""
+    """Another service that asks an internal query, for one purpose, on behalf of the subject who asked it."""
 
     service: str
     purpose: str
+    on_behalf_of: str = ""
 
 
 class Signer:
@@ -71,9 +78,9 @@ class Signer:
             raise TypeError("an Ed25519 private key is needed")
         self.issuer, self._key = issuer, key
 
-    def for_service(self, audience: str, method: str, path: str, purpose: str) -> str:
-        """A token for one internal query: binds issuer, audience, method, path and purpose."""
-        return self._sign({"aud": audience, "sub": f"service:{self.issuer}", "method": method, "path": path, "purpose": purpose})
+    def for_service(self, audience: str, method: str, path: str, purpose: str, on_behalf_of: str = "") -> str:
+        """A token for one internal query: binds issuer, audience, method, path, purpose and the subject on whose behalf it is asked."""
+        return self._sign({"aud": audience, "sub": f"service:{self.issuer}", "method": method, "path": path, "purpose": purpose, "obo": on_behalf_of})
 
     def for_caller(self, audience: str, caller: Caller) -> str:
         """A token that tells a service who asks: binds issuer, audience, subject, permissions and claims."""
@@ -123,7 +130,7 @@ class Verifier:
         content = self._verified(token)
         if content["iss"] == "gateway" or content.get("method") != method or content.get("path") != path or content["sub"] != f"service:{content['iss']}":
             raise Unauthenticated
-        return Asker(service=content["iss"], purpose=str(content.get("purpose", "")))
+        return Asker(service=content["iss"], purpose=str(content.get("purpose", "")), on_behalf_of=str(content.get("obo", "")))
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:

@@ -65,7 +65,7 @@ def _encode(value: Any) -> Any:
 
 
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, type_registry=TypeRegistry(fallback_encoder=_encode))
-RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
+RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)  # documents as they lie in the database, byte for byte
 Write = tuple[str, Document]  # the kind of a write (insert, update, delete) and its statement, as MongoDB's commands take them
 
 
@@ -263,24 +263,6 @@ class Mongo:
     async def rename(self, collection: str, to: str) -> None:
         """Let the collection take the place of another at once."""
         await self.db[collection].rename(to, dropTarget=True)
-
-    async def as_of(self, collection: str, cluster_time: Any, *, session: Session) -> AsyncIterator[list[bytes]]:
-        """All documents of a collection as they were at that cluster time, as BSON, page by page; the server must still remember that time."""
-        opening: Document = {"find": collection, "batchSize": 1_000, "readConcern": {"level": "snapshot", "atClusterTime": cluster_time}}
-        cursor = (await self.db.command(opening, session=session, codec_options=RAW))["cursor"]
-        page = cursor["firstBatch"]
-        while page or cursor["id"]:
-            yield [document.raw for document in page]
-            if not cursor["id"]:
-                return
-            cursor = (await self.db.command({"getMore": cursor["id"], "collection": collection}, session=session, codec_options=RAW))["cursor"]
-            page = cursor["nextBatch"]
-
-    async def insert_bson(self, collection: str, documents: Iterable[bytes]) -> None:
-        """Insert documents as they are, whatever the collection's validator says; together they must fit into one command (16 MiB)."""
-        command: Document = {"insert": collection, "documents": [RawBSONDocument(one) for one in documents], "ordered": False, "bypassDocumentValidation": True}
-        answer = await self.db.command(command | {"writeConcern": {"w": "majority"}}, codec_options=CODEC)
-        _tell_refusal(collection, answer.get("writeErrors", []))
 
     async def drop(self) -> None:
         """Drop the database."""

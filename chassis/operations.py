@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis import replay, telemetry, web  # web includes these routes: nothing of it may be touched before both are loaded
+from chassis import inspection, replay, telemetry, web  # web includes these routes: nothing of it may be touched before both are loaded
 from chassis.desk import Body, Desk, named, segment
 from chassis.kafka import Record
 from chassis.mongo import Document
@@ -119,6 +119,12 @@ async def heard_events(body: Heard, desk: At) -> Body:
     return {name: counts[name] for name in ("done", "parked", "early", "discarded", "new")} | {"unread": len(body.events) - len(read)}
 
 
+async def audit_rows(desk: At, sought: Annotated[inspection.Sought, Query()], limit: web.Limit = 50, cursor: str | None = None) -> Body:
+    """Who did what to whose data, on behalf of whom, for what purpose; in the caller's scope, texts hidden."""
+    rows, following = await desk.run(partial(inspection.search, sought=sought, cursor=cursor, limit=limit))
+    return {"items": [inspection.shown(row) for row in rows], "next_cursor": following}
+
+
 async def followed_topic(desk: At) -> Body:
     """The topic of this service, for an operator who is about to look into it: that is noted."""
 
@@ -137,6 +143,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Body]]], ...] = (
     ("GET", "/lag", consumer_lag),
     ("GET", "/outbox", outbox_rows),
     ("GET", "/topic", followed_topic),
+    ("GET", "/audit", audit_rows),
     ("POST", "/replay", replay_events),
     ("POST", "/heard", heard_events),
 )

@@ -33,20 +33,20 @@ class Peer:
         self.name, self._base, self._signer, self._seconds = name, base_url.rstrip("/"), signer, seconds
         self._session: aiohttp.ClientSession | None = None
 
-    async def ask(self, method: str, path: str, *, purpose: str, body: Any = None) -> Any:
-        """The JSON answer. PeerAway after three tries or the deadline; PeerRefused for any answer from 400 to 499."""
+    async def ask(self, method: str, path: str, *, purpose: str, on_behalf_of: str, body: Any = None) -> Any:
+        """The JSON answer; its audit names the subject on whose behalf we ask. PeerAway after three tries or the deadline; PeerRefused for any answer from 400 to 499."""
         try:
             async for attempt in stamina.retry_context(on=(aiohttp.ClientError, TimeoutError), attempts=3, timeout=self._seconds, wait_initial=0.05, wait_max=0.5):
                 with attempt:
-                    return await self._once(method, path, purpose, body)
+                    return await self._once(method, path, self._signer.for_service(self.name, method, path, purpose, on_behalf_of), body)
         except (aiohttp.ClientError, TimeoutError, ValueError):
             raise PeerAway from None
         raise AssertionError("unreachable")
 
-    async def _once(self, method: str, path: str, purpose: str, body: Any) -> Any:
+    async def _once(self, method: str, path: str, token: str, body: Any) -> Any:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._seconds))
-        headers = {"authorization": f"Bearer {self._signer.for_service(self.name, method, path, purpose)}", "traceparent": telemetry.current_traceparent()}
+        headers = {"authorization": f"Bearer {token}", "traceparent": telemetry.current_traceparent()}
         async with self._session.request(method, self._base + path, json=body, headers={name: value for name, value in headers.items() if value}) as answer:
             if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 answer.raise_for_status()

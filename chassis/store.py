@@ -79,6 +79,7 @@ class Store(Generic[A]):
     secret: ClassVar[frozenset[str]] = frozenset()
     awaited: ClassVar[bool] = False
     audited: ClassVar[bool] = True
+    person: ClassVar[str] = ""
     _adapter: ClassVar[TypeAdapter[Any]]
     _names: ClassVar[tuple[str, ...]]
 
@@ -218,6 +219,12 @@ class Store(Generic[A]):
                 if name not in self.secret:
                     values[name] = [_plain(old), _plain(new)]
         return {"version": after.version, "changed": changed, "values": values}
+
+    def about(self, aggregate: A) -> Document:
+        """Whose data it is, for the audit row: who stands at the path `person`, where that is another's id; and the facility that scopes it."""
+        paths = {"person": self.person, "facility": self.scope.get("facility", "")}
+        found = {name: sorted(_at(aggregate, path) - {""}) for name, path in paths.items() if path}
+        return {name: values[0] if len(values) == 1 else values for name, values in found.items() if values}
 
     # Scope
 

@@ -93,7 +93,7 @@ class Transaction:
         id_, cause, caller = new_id(), self.cause, self.cause.caller
         row = {
             "_id": id_, "at": self.now, "action": action, "subject": subject_ref, "actor": caller.subject, "role": caller.role, "on_behalf_of": caller.on_behalf_of,
-            "what": cause.what, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id, "block": None, **facts,
+            "what": cause.what, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id, "block": None, "facility": caller.facility, **facts,
         }  # fmt: skip
         self.raw("audit", row, id_)
 
@@ -255,7 +255,7 @@ class Transaction:
         self._remember(self._known, (collection, id_))
         pending[id_], self._known[collection, id_] = write, None if gone else aggregate
         if store.audited:
-            self.note(f"{collection}.{'removed' if gone else 'added' if before is None else 'changed'}", id_, **store.changes(before, aggregate))
+            self.note(f"{collection}.{'removed' if gone else 'added' if before is None else 'changed'}", id_, **store.about(aggregate), **store.changes(before, aggregate))
         for index, event in enumerate(events):
             self.emit(event, collection, aggregate, index, event.facility or getattr(aggregate, "facility_id", ""))
 

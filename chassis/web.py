@@ -154,7 +154,7 @@ def asked_by(*services: str, purposes: Sequence[str]) -> Any:
         if asker.service not in services or asker.purpose not in purposes:
             raise Forbidden
         request.state.asker = asker
-        request.state.caller = Caller(subject=f"service:{asker.service}", role="service", system=True)
+        request.state.caller = Caller(subject=f"service:{asker.service}", role="service", on_behalf_of=asker.on_behalf_of, system=True)
         return asker
 
     return Depends(ask)

@@ -1,7 +1,6 @@
 """The commands of ./bina: names, options, exit status. What each does lies in a module of its own, imported when it is called."""
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +14,6 @@ app = typer.Typer(help="Bina: dari pembinaan ke penghidupan.", no_args_is_help=T
 app.add_typer(events.events, name="events")
 app.add_typer(events.audit, name="audit")
 Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.")]
-
-
-def _place(text: str) -> Path:
-    """A path on the command line, seen from where the caller stands."""
-    return Path(os.environ.get("BINA_FROM", ".")) / text
 
 
 @app.command()
@@ -74,7 +68,7 @@ def token(
 
 
 @app.command()
-def key(path: Annotated[Path, typer.Argument(parser=_place, help="Berkas kunci privat yang dibuat; kunci publiknya di sampingnya (.pub).")], *, json: Json = False) -> None:
+def key(path: Annotated[Path, typer.Argument(parser=events.place, help="Berkas kunci privat yang dibuat; kunci publiknya di sampingnya (.pub).")], *, json: Json = False) -> None:
     """Buat sepasang kunci bagi pembaca cadangan atau pemegang kunci."""
     from ops.backup.making import key as run
 
@@ -83,11 +77,11 @@ def key(path: Annotated[Path, typer.Argument(parser=_place, help="Berkas kunci p
 
 @app.command()
 def backup(
-    place: Annotated[Path, typer.Argument(parser=_place, help="Direktori tempat cadangan diletakkan.")],
+    place: Annotated[Path, typer.Argument(parser=events.place, help="Direktori tempat cadangan diletakkan.")],
     *,
-    reader: Annotated[list[Path], typer.Option(parser=_place, help="Kunci publik yang dapat membaca data; boleh diulang.")],
-    custody: Annotated[Path, typer.Option(parser=_place, help="Direktori untuk berkas kunci, terpisah dari data.")],
-    holder: Annotated[list[Path], typer.Option(parser=_place, help="Kunci publik pemegang kunci; dua kali, dua orang.")],
+    reader: Annotated[list[Path], typer.Option(parser=events.place, help="Kunci publik yang dapat membaca data; boleh diulang.")],
+    custody: Annotated[Path, typer.Option(parser=events.place, help="Direktori untuk berkas kunci, terpisah dari data.")],
+    holder: Annotated[list[Path], typer.Option(parser=events.place, help="Kunci publik pemegang kunci; dua kali, dua orang.")],
     json: Json = False,
 ) -> None:
     """Cadangkan semua basis data pada satu waktu, terenkripsi, dan kuncinya terpisah."""
@@ -98,11 +92,11 @@ def backup(
 
 @app.command()
 def restore(
-    place: Annotated[Path, typer.Argument(parser=_place, help="Direktori satu cadangan.")],
+    place: Annotated[Path, typer.Argument(parser=events.place, help="Direktori satu cadangan.")],
     *,
-    reader_key: Annotated[Path, typer.Option(parser=_place, help="Kunci privat yang membaca data.")],
-    custody: Annotated[Path | None, typer.Option(parser=_place, help="Berkas kunci yang dibuat bersama cadangan ini.")] = None,
-    holder_key: Annotated[list[Path] | None, typer.Option(parser=_place, help="Kunci privat seorang pemegang; dua kali.")] = None,
+    reader_key: Annotated[Path, typer.Option(parser=events.place, help="Kunci privat yang membaca data.")],
+    custody: Annotated[Path | None, typer.Option(parser=events.place, help="Berkas kunci yang dibuat bersama cadangan ini.")] = None,
+    holder_key: Annotated[list[Path] | None, typer.Option(parser=events.place, help="Kunci privat seorang pemegang; dua kali.")] = None,
     service: Annotated[str | None, typer.Option(help="Ditolak: satu layanan tidak dipulihkan sendiri.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Ganti seluruh isi tempat ini.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Hanya periksa cadangan dan kuncinya.")] = False,

@@ -1,5 +1,7 @@
 """The commands `./bina events ...` and `./bina audit ...`: names, options, exit status. What each does lies in a module of its own."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +15,11 @@ Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.
 Service = Annotated[str | None, typer.Option(help="Satu layanan; tanpa ini, semua.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Hanya tunjukkan apa yang akan terjadi.")]
 Sequence = Annotated[str, typer.Argument(help="Urutan seperti pada `parked list`, atau TOPIK/KUNCI.")]
+
+
+def place(text: str) -> Path:
+    """A path on the command line, seen from where the caller stands."""
+    return Path(os.environ.get("BINA_FROM", ".")) / text
 
 
 @events.command()
@@ -108,6 +115,47 @@ def outbox(*, service: Service = None, json: Json = False) -> None:
     from ops.waiting import outbox as run
 
     raise typer.Exit(run(service, as_json=json))
+
+
+Person = Annotated[str | None, typer.Option(help="Rujukan orang (atau data) yang dicari.")]
+Since = Annotated[str | None, typer.Option("--from", help="Sejak waktu ini, misalnya 2026-11-24T10:00+07:00.")]
+Until = Annotated[str | None, typer.Option("--to", help="Sampai sebelum waktu ini; tanpa ini, sekarang.")]
+Reason = Annotated[str, typer.Option(help="Untuk apa; disimpan dalam jejak audit.")]
+
+
+@audit.command()
+def search(
+    *,
+    reason: Reason,
+    person: Person = None,
+    actor: Annotated[str | None, typer.Option(help="Siapa yang bertindak.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Paling banyak sekian baris.")] = 200,
+    service: Service = None,
+    json: Json = False,
+) -> None:
+    """Cari: siapa melakukan apa terhadap data siapa, atas nama siapa, untuk apa."""
+    from ops.audit.searching import search as run
+
+    raise typer.Exit(run(service, person, actor, since, until, reason, limit, as_json=json))
+
+
+@audit.command()
+def export(
+    *,
+    out: Annotated[Path, typer.Option(parser=place, help="Berkas ZIP yang dibuat.")],
+    reason: Reason,
+    since: Since = None,
+    until: Until = None,
+    person: Person = None,
+    service: Service = None,
+    json: Json = False,
+) -> None:
+    """Buat berkas untuk pemeriksa: baris, blok, jangkar dan alat pemeriksanya, ditandatangani."""
+    from ops.audit.exporting import export as run
+
+    raise typer.Exit(run(service, person, since, until, reason, out, as_json=json))
 
 
 @audit.command()

@@ -39,7 +39,7 @@ class _Stretch:
 
 def replay(service: str | None, since: str, until: str | None, key: str | None, *, dry_run: bool, as_json: bool) -> int:
     """Publish the archive of that time again; 0 when every reader has dealt with what was new to it, else 1. A dry run only counts."""
-    body = {"from": _moment("--from", since), "to": _moment("--to", until) if until else datetime.now(UTC).isoformat(), "key": key}
+    body = {"from": moment("--from", since), "to": moment("--to", until) if until else datetime.now(UTC).isoformat(), "key": key}
     console = Console(stderr=True)
 
     async def again(operator: Operator) -> list[dict[str, Any]]:
@@ -107,7 +107,8 @@ async def _left(operator: Operator, stretch: _Stretch) -> int:
         await asyncio.sleep(0.2)
 
 
-def _moment(option: str, text: str) -> str:
+def moment(option: str, text: str) -> str:
+    """The time that an option names, in UTC. Trouble when it is none."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     except ValueError:

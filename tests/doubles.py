@@ -83,9 +83,9 @@ class ServiceClient:
         """PATCH."""
         return await self.request("PATCH", path, **more)
 
-    async def asked_by(self, service: str, method: str, path: str, *, purpose: str, **more: Any) -> httpx2.Response:
+    async def asked_by(self, service: str, method: str, path: str, *, purpose: str, on_behalf_of: str = "", **more: Any) -> httpx2.Response:
         """An internal query as another service asks it."""
-        return await self.request(method, path, token=Signer(service, self.keys.private[service]).for_service(self.service, method, path, purpose), **more)
+        return await self.request(method, path, token=Signer(service, self.keys.private[service]).for_service(self.service, method, path, purpose, on_behalf_of), **more)
 
 
 def routes(app: FastAPI) -> list[APIRoute]:

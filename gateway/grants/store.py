@@ -13,6 +13,7 @@ class Grants(Store[Grant]):
 
     kind = Grant
     collection = "grants"
+    person = "user_id"
     unknown = GrantUnknown
     scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
     indexes = (Index("user_id", "valid_from"), Index("home"), Index("on_behalf_of"))

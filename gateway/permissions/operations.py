@@ -9,5 +9,5 @@ def permissions(service: str) -> dict[str, frozenset[str]]:
     reads = frozenset(f"GET /v1/operations/{service}/{path}" for path in _READS)
     return {
         "operator": reads | {f"POST /v1/operations/{service}/{path}" for path in _CHANGES} | {f"GET /v1/operations/{service}/topic"},
-        "auditor": reads,
+        "auditor": reads | {f"GET /v1/operations/{service}/audit"},
     }

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chassis.ids import utc_now
-from chassis.mongo import Mongo, MongoError
+from chassis.mongo import RAW, Mongo, MongoError
 from ops import credentials, home, machine, mongo_setup, parts
 from ops.audit import outside
 from ops.backup import custody, sealing
@@ -31,7 +31,7 @@ from ops.trouble import Trouble
 PIECE_BYTES = 8 * machine.MIB  # of BSON, before it is compressed: what is in memory at a time, beside one page of MongoDB's
 HISTORY_SECONDS = 6 * 3_600  # so long the server is to remember the cluster time, instead of its 300 seconds
 _TOO_OLD, _UNAVAILABLE = 239, 246  # SnapshotTooOld, SnapshotUnavailable
-_COMPRESSION = 3
+_COMPRESSION, _PAGE = 3, 1_000
 
 
 def key(path: Path, *, as_json: bool) -> int:
@@ -165,7 +165,7 @@ async def _read(databases: dict[str, Mongo], admin: Mongo, pieces: _Pieces, prog
         for name, database in databases.items():
             async with database.client.start_session(causal_consistency=False) as session:
                 for collection in before[name]:
-                    async for documents in _in_pieces(database.as_of(collection, time, session=session)):
+                    async for documents in _in_pieces(_as_of(database, collection, time, session)):
                         await pieces.write(name, collection, documents)
                         progress.advance(bar, len(documents))
     except MongoError as error:
@@ -181,6 +181,19 @@ async def _read(databases: dict[str, Mongo], admin: Mongo, pieces: _Pieces, prog
             "A collection was made, renamed or dropped meanwhile: no backup was made. Try again when all services are ready.",
         )
     return time, str((await admin.client.admin.command("buildInfo"))["version"])
+
+
+async def _as_of(database: Mongo, collection: str, time: Any, session: Any) -> AsyncIterator[list[bytes]]:
+    """All documents of a collection as they were at that cluster time, page by page. By commands: the drivers' own snapshot sessions keep their time to themselves."""
+    opening: dict[str, Any] = {"find": collection, "batchSize": _PAGE, "readConcern": {"level": "snapshot", "atClusterTime": time}}
+    cursor = (await database.db.command(opening, session=session, codec_options=RAW))["cursor"]
+    page = cursor["firstBatch"]
+    while True:
+        yield [document.raw for document in page]
+        if not cursor["id"]:
+            return
+        cursor = (await database.db.command({"getMore": cursor["id"], "collection": collection}, session=session, codec_options=RAW))["cursor"]
+        page = cursor["nextBatch"]
 
 
 async def _collections(database: Mongo) -> dict[str, Any]:

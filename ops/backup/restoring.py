@@ -18,7 +18,7 @@ from rich.progress import Progress
 from chassis import kafka
 from chassis.ids import utc_now
 from chassis.kafka import KafkaUnavailable
-from chassis.mongo import Mongo, MongoError
+from chassis.mongo import RAW, Mongo, MongoError
 from chassis.outbox import LIVING
 from ops import broker, children, credentials, files, home, machine, mongo_setup, mongod, parts
 from ops.audit import outside
@@ -210,7 +210,7 @@ async def _emptied(databases: dict[str, Mongo], bootstrap: str) -> None:
 async def _filled(place: Path, found: Manifest, chest: Chest, databases: dict[str, Mongo], progress: Progress) -> None:
     for piece in progress.track(list(found.pieces()), description="Memulihkan basis data"):
         for group in _groups(await asyncio.to_thread(read_piece, place, found, piece, chest)):
-            await databases[piece.service].insert_bson(piece.collection, group)
+            await databases[piece.service].insert(piece.collection, [RAW.document_class(one) for one in group])
 
 
 def _groups(documents: list[bytes]) -> Iterator[list[bytes]]:

@@ -69,6 +69,7 @@ class Jars(Store[Jar]):
     collection = "jars"
     unknown = JarUnknown
     scope: ClassVar = {"facility": "room"}
+    person = "owner_ref"
     indexes = (Index("label", unique=True, where={"label": {"$gt": ""}}), Index("owner_ref"))
     secret = frozenset({"label"})
 

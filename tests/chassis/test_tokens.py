@@ -140,7 +140,7 @@ class Answers:
             asker = self.verifier.asker(request.headers["authorization"].removeprefix("Bearer "), request.method, request.path)
         except Unauthenticated as error:
             return web.json_response({"code": error.code}, status=error.status)
-        self.asked.append(asker.purpose)
+        self.asked.append(f"{asker.purpose} for {asker.on_behalf_of}")
         if self.failing:
             self.failing -= 1
             return web.Response(status=503)
@@ -165,23 +165,23 @@ async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[Peer]:
 
 
 async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_given(peer: Peer, answers: tuple[Answers, str]) -> None:
-    assert await peer.ask("POST", PATH, purpose="count", body=[1]) == {"code": "jar_full", "said": "[1]"}
-    assert answers[0].asked == ["count"]
+    assert await peer.ask("POST", PATH, purpose="count", on_behalf_of="officer-1", body=[1]) == {"code": "jar_full", "said": "[1]"}
+    assert answers[0].asked == ["count for officer-1"]
 
 
 @pytest.mark.scenario("T16/lookup-retried")
 async def test_a_peer_that_stumbles_is_asked_again_and_one_that_does_not_recover_is_away(peer: Peer, answers: tuple[Answers, str]) -> None:
     answers[0].failing = 2
-    assert (await peer.ask("GET", PATH, purpose="count"))["code"] == "jar_full"
+    assert (await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1"))["code"] == "jar_full"
     answers[0].failing = 3
     with pytest.raises(PeerAway):
-        await peer.ask("GET", PATH, purpose="count")
+        await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
 
 
 async def test_a_refusal_is_not_asked_again_and_tells_who_refused_and_why(peer: Peer, answers: tuple[Answers, str]) -> None:
     answers[0].status = 404
     with pytest.raises(PeerRefused) as told:
-        await peer.ask("GET", PATH, purpose="count")
+        await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
     assert told.value.facts == {"peer": "shop", "peer_status": 404, "peer_code": "jar_full"}
     assert len(answers[0].asked) == 1
 
@@ -189,7 +189,7 @@ async def test_a_refusal_is_not_asked_again_and_tells_who_refused_and_why(peer: 
 async def test_a_peer_that_is_asked_with_a_token_for_another_refuses(keys: Keys, answers: tuple[Answers, str]) -> None:
     lost = Peer("manpower", answers[1], Signer("training", keys.private["training"]))
     with pytest.raises(PeerRefused) as told:
-        await lost.ask("GET", PATH, purpose="count")
+        await lost.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
     assert told.value.facts["peer_status"] == 401
     await lost.close()
 
@@ -197,5 +197,5 @@ async def test_a_peer_that_is_asked_with_a_token_for_another_refuses(keys: Keys,
 async def test_where_nobody_listens_the_peer_is_away(keys: Keys) -> None:
     nobody = Peer("shop", f"http://127.0.0.1:{machine.free_ports(1)[0]}", Signer("training", keys.private["training"]))
     with pytest.raises(PeerAway):
-        await nobody.ask("GET", PATH, purpose="count")
+        await nobody.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
     await nobody.close()

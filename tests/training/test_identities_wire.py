@@ -87,10 +87,10 @@ async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(service: Se
     place = await given.place(service, [p])
     ref = place.refs[p]
     ask = {"refs": [ref, "nobody"]}
-    told = await service.asked_by("certification", "POST", "/internal/identities", purpose="print-certificate", json=ask)
+    told = await service.asked_by("certification", "POST", "/internal/identities", purpose="print-certificate", on_behalf_of="officer-1", json=ask)
     assert told.json() == {"items": [{"participant_ref": ref, "name": f"Uji {p}", "birth_date": "1990-03-05", "sex": "male"}]}
     rows = await given.database(service).find("audit", {"subject": ref, "action": "identity.told"})
-    assert [(row["asker"], row["purpose"], row["actor"]) for row in rows] == [("certification", "print-certificate", "service:certification")]
+    assert [(row["asker"], row["purpose"], row["actor"], row["on_behalf_of"]) for row in rows] == [("certification", "print-certificate", "service:certification", "officer-1")]
     assert (await service.asked_by("certification", "POST", "/internal/identities", purpose="curiosity", json=ask)).status_code == 403
     assert (await service.asked_by("marketplace", "POST", "/internal/identities", purpose="print-certificate", json=ask)).status_code == 403
     assert (await service.post("/internal/identities", json=ask)).status_code == 401

@@ -216,7 +216,8 @@ async def fetch_name(application_id: str, request: Request, run: Run) -> Applica
     """Ask the register for the name as on the identity card and keep it sealed; somebody else confirms it."""
     participant_ref = await run(partial(usecases.person_behind, application_id))
     training: Peer = request.app.state.training
-    answer = await training.ask("POST", "/internal/identities", purpose="print-certificate", body={"refs": [participant_ref]})
+    asked_for = run.cause.caller.subject
+    answer = await training.ask("POST", "/internal/identities", purpose="print-certificate", on_behalf_of=asked_for, body={"refs": [participant_ref]})
     if not answer["items"]:
         await run(partial(usecases.note_unknown, application_id))
         raise PersonUnknown

@@ -11,6 +11,7 @@ from services.certification.applications.rules import Application, ApplicationUn
 class Applications(Store[Application]):
     kind = Application
     collection = "applications"
+    person = "origin_ref"
     unknown = ApplicationUnknown
     scope = {"lsp": "lsp_id", "assignment": "assessor_id"}
     indexes = (Index("origin_ref", unique=True), Index("lsp_id", "state"), Index("assessor_id"))

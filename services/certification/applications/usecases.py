@@ -50,13 +50,16 @@ async def open_application(origin: Origin, scheme: Scheme, tx: Transaction) -> N
 async def view(application_id: str, tx: Transaction) -> View:
     """One of the caller's applications."""
     application = await tx.applications.get(application_id)
+    tx.note("applications.read", application.id, person=application.origin_ref)
     return View(application=application, origin=await tx.origins.seek(application.origin_ref), scheme=await _edition(application, tx))
 
 
 async def listed(state: State | None, participant_ref: str | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Application]:
     """The caller's applications, of one state or one person if so asked."""
     origins = None if participant_ref is None else [origin.id for origin in await tx.origins.of_person(await tx.resolve(participant_ref))]
-    return await tx.applications.listed(state, origins, cursor, limit)
+    page = await tx.applications.listed(state, origins, cursor, limit)
+    tx.note("applications.listed", "", refs=sorted({application.origin_ref for application in page.items}))
+    return page
 
 
 async def submit_form(application_id: str, form: Form, tx: Transaction) -> Application:

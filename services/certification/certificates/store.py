@@ -9,6 +9,7 @@ from services.certification.certificates.rules import ArchivedPaper, Certificate
 class Certificates(Store[Certificate]):
     kind = Certificate
     collection = "certificates"
+    person = "origin_ref"
     unknown = CertificateUnknown
     scope = {"lsp": "lsp_id"}
     indexes = (

@@ -117,12 +117,16 @@ async def revoke(certificate_id: str, cause: Cause, tx: Transaction) -> Certific
 
 async def certificate(certificate_id: str, tx: Transaction) -> Certificate:
     """One of the caller's certificates."""
-    return await tx.certificates.get(certificate_id)
+    found = await tx.certificates.get(certificate_id)
+    tx.note("certificates.read", found.id, person=found.origin_ref)
+    return found
 
 
 async def listed(state: State | None, application_id: str | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Certificate]:
     """The caller's certificates."""
-    return await tx.certificates.listed(state, application_id, cursor, limit)
+    page = await tx.certificates.listed(state, application_id, cursor, limit)
+    tx.note("certificates.listed", "", refs=sorted({found.origin_ref for found in page.items}))
+    return page
 
 
 async def credential(certificate_id: str, tx: Transaction) -> tuple[Certificate, dict[str, Any]]:

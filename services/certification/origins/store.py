@@ -9,6 +9,7 @@ from services.certification.origins.rules import Origin, OriginUnknown
 class Origins(Store[Origin]):
     kind = Origin
     collection = "origins"
+    person = "participant_ref"
     unknown = OriginUnknown
     scope = {"lsp": "lsp_id"}
     indexes = (Index("enrolment_id", unique=True), Index("participant_ref"))

@@ -19,6 +19,7 @@ class Applications(PersonRows[Application]):
 
     kind = Application
     collection = "job_applications"
+    person = "candidate_id"
     unknown = rules.ApplicationUnknown
     indexes = (
         Index("candidate_id", "vacancy_id", unique=True, where={"live": True}),

@@ -194,7 +194,7 @@ async def show_candidate(candidate_id: str, run: Run, request: Request, response
     candidate, share = await run(admitted(look))
     name = None
     if share is not None and Column.NAME in columns(share):
-        name = await _name_of(request.app.state.training, candidate.id, share.purpose)
+        name = await _name_of(request.app.state.training, candidate.id, share.purpose, run.cause.caller.subject)
     return await run(admitted(partial(tell, name)))
 
 
@@ -210,8 +210,10 @@ async def amend_candidate(candidate_id: str, form: AmendForm, run: Run, response
     return await run(amend)
 
 
-async def _name_of(training: Peer, ref: str, purpose: Purpose) -> str:
-    answer = NamedAnswer.model_validate(await training.ask("POST", "/internal/identities", purpose=ASKED_FOR[purpose], body={"refs": [ref]}))
+async def _name_of(training: Peer, ref: str, purpose: Purpose, asked_for: str) -> str:
+    answer = NamedAnswer.model_validate(
+        await training.ask("POST", "/internal/identities", purpose=ASKED_FOR[purpose], on_behalf_of=asked_for, body={"refs": [ref]}),
+    )
     name = next((item.name for item in answer.items if item.participant_ref == ref), None)
     if name is None:
         raise CandidateUnknown

@@ -92,6 +92,7 @@ async def list_consents(run: Run, candidate_id: str | None = None, cursor: str |
 
     async def page(tx: Transaction) -> web.PageBody[ConsentBody]:
         found = await tx.consents.page_of(None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit)
+        tx.note("consents.listed", "", refs=sorted({consent.candidate_id for consent in found.items}))
         return web.PageBody(items=[ConsentBody.model_validate(consent) for consent in found.items], next_cursor=found.next_cursor)
 
     return await run(page)
@@ -102,7 +103,9 @@ async def show_consent(consent_id: str, run: Run, response: Response) -> Consent
     """One consent."""
 
     async def one(tx: Transaction) -> Consent:
-        return await tx.consents.get(consent_id)
+        found = await tx.consents.get(consent_id)
+        tx.note("consents.read", found.id, person=found.candidate_id)
+        return found
 
     return _answer(await run(one), response)
 

@@ -15,6 +15,7 @@ class Consents(Store[Consent]):
 
     kind = Consent
     collection = "consents"
+    person = "candidate_id"
     unknown = rules.ConsentUnknown
     scope = {"facility": "facility_id"}
     indexes = (

@@ -16,6 +16,7 @@ class Placements(PersonRows[Placement]):
 
     kind = Placement
     collection = "placements"
+    person = "candidate_id"
     unknown = rules.PlacementUnknown
     indexes = (
         Index("application_id", unique=True, where={"application_id": {"$type": "string"}}),

@@ -236,6 +236,7 @@ async def list_work_logs(run: Run, batch_id: str, cursor: str | None = None, lim
 
     async def read(tx: Transaction) -> web.PageBody[WorkLogBody]:
         page = await tx.work_logs.listed(batch_id, cursor, limit)
+        tx.note("work_logs.listed", batch_id, refs=sorted({log.participant_ref for log in page.items}))
         return web.PageBody(items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor)
 
     return await run(read)

@@ -32,6 +32,7 @@ class NumbersOfBatches(Store[BatchNumbers]):
 class WorkLogs(Store[WorkLog]):
     kind = WorkLog
     collection = "work_logs"
+    person = "participant_ref"
     unknown = WorkLogUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("batch_id"), Index("participant_ref"))
@@ -52,6 +53,7 @@ class WorkLogs(Store[WorkLog]):
 class WorkMonths(Store[WorkMonth]):
     kind = WorkMonth
     collection = "work_months"
+    person = "participant_ref"
     scope = {"facility": "facility_id"}
     indexes = (Index("participant_ref"),)
 

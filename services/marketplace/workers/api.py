@@ -72,6 +72,7 @@ async def list_assignments(run: Run, workshop_id: str | None = None, cursor: str
 
     async def read(tx: Transaction) -> web.PageBody[AssignmentBody]:
         page = await tx.assignments.listed(workshop_id, cursor, limit)
+        tx.note("work_assignments.listed", "", refs=sorted({assignment.participant_ref for assignment in page.items}))
         return web.PageBody(items=[AssignmentBody.of(assignment) for assignment in page.items], next_cursor=page.next_cursor)
 
     return await run(read)

@@ -17,6 +17,7 @@ class Workers(Store[Worker]):
 class Assignments(Store[Assignment]):
     kind = Assignment
     collection = "work_assignments"
+    person = "participant_ref"
     unknown = AssignmentUnknown
     scope = {"facility": "facility_id"}
     indexes = (

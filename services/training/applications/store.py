@@ -12,6 +12,7 @@ from services.training.applications.rules import Application, ApplicationUnknown
 class Applications(Store[Application]):
     kind = Application
     collection = "class_applications"
+    person = "participant_ref"
     unknown = ApplicationUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("participant_ref", "class_id", unique=True, where={"live": True}), Index("participant_ref", "class_id", "submitted_at"), Index("class_id", "state"))
@@ -46,6 +47,7 @@ class Applications(Store[Application]):
 class Submissions(Store[Submission]):
     kind = Submission
     collection = "submissions"
+    person = "participant_ref"
     unknown = ApplicationUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("participant_ref"),)

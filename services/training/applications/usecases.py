@@ -110,12 +110,16 @@ async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:
 
 async def application(application_id: str, tx: Transaction) -> Application:
     """One application of the caller's facilities."""
-    return await tx.applications.get(application_id)
+    found = await tx.applications.get(application_id)
+    tx.note("class_applications.read", found.id, person=found.participant_ref)
+    return found
 
 
 async def applications(class_id: str | None, participant_ref: str | None, state: State | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Application]:
     """The caller's applications."""
-    return await tx.applications.listed(class_id, participant_ref, state, cursor, limit)
+    page = await tx.applications.listed(class_id, participant_ref, state, cursor, limit)
+    tx.note("class_applications.listed", "", refs=sorted({found.participant_ref for found in page.items}))
+    return page
 
 
 def _remove(application: Application, reason: str, tx: Transaction) -> None:

@@ -12,6 +12,7 @@ from services.training.attendance.rules import Attendance, AttendanceUnknown, Ma
 class Attendances(Store[Attendance]):
     kind = Attendance
     collection = "attendance"
+    person = "participant_ref"
     unknown = AttendanceUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("session_id"), Index("enrolment_id", "starts_at"), Index("participant_ref"))

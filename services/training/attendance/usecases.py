@@ -81,7 +81,9 @@ async def remark(attendance_id: str, mark: Mark, if_match: int, tx: Transaction)
 async def records(session_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Attendance]:
     """The records of a session of the caller's."""
     await tx.sessions.get(session_id)
-    return await tx.attendance.listed(session_id, cursor, limit)
+    page = await tx.attendance.listed(session_id, cursor, limit)
+    tx.note("attendance.listed", session_id, refs=sorted({record.participant_ref for record in page.items}))
+    return page
 
 
 async def attended_minutes(enrolment_id: str, tx: Transaction) -> int:

@@ -10,6 +10,7 @@ from services.training.enrolments.rules import Enrolment, EnrolmentUnknown
 class Enrolments(Store[Enrolment]):
     kind = Enrolment
     collection = "enrolments"
+    person = "participant_ref"
     unknown = EnrolmentUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("participant_ref", "class_id", unique=True, where={"live": True}), Index("participant_ref"), Index("class_id", "live"))

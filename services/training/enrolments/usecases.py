@@ -97,6 +97,7 @@ async def record_result(enrolment_id: str, part: str, assessor_ref: str, score: 
 async def standing(enrolment_id: str, tx: Transaction) -> Completion:
     """Where a participant stands towards completion, as if it were confirmed."""
     enrolment = await tx.enrolments.get(enrolment_id)
+    tx.note("enrolments.read", enrolment.id, person=enrolment.participant_ref)
     return await _judge(enrolment, await tx.sessions.of_class(enrolment.class_id), await _edition(enrolment, tx), tx, confirmed=True)
 
 
@@ -125,6 +126,7 @@ async def confirm_completion(enrolment_id: str, instructor_ref: str, if_match: i
 async def enrolment(enrolment_id: str, tx: Transaction) -> tuple[Enrolment, date]:
     """One enrolment of the caller's facilities, and the facility's date."""
     found = await tx.enrolments.get(enrolment_id)
+    tx.note("enrolments.read", found.id, person=found.participant_ref)
     return found, (await tx.facilities.get(found.facility_id, scoped=False)).today(tx.now)
 
 
@@ -134,6 +136,7 @@ async def enrolments(
     """The caller's enrolments, and the date of each facility."""
     page = await tx.enrolments.listed(class_id, participant_ref, cursor, limit, live=live)
     facilities = await tx.facilities.many({found.facility_id for found in page.items}, scoped=False)
+    tx.note("enrolments.listed", "", refs=sorted({found.participant_ref for found in page.items}))
     return page, {id_: facility.today(tx.now) for id_, facility in facilities.items()}
 
 

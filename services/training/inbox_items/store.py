@@ -14,6 +14,7 @@ _UNSETTLED = [ItemState.OPEN.value, ItemState.ACKNOWLEDGED.value]
 class InboxItems(Store[Item]):
     kind = Item
     collection = "inbox_items"
+    person = "participant_ref"
     unknown = ItemUnknown
     scope = {"facility": "facilities"}
     secret = frozenset({"facts"})

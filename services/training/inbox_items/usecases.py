@@ -78,9 +78,13 @@ async def resolve_item(item_id: str, resolution: str, reason: str, if_match: int
 
 async def item(item_id: str, tx: Transaction) -> Item:
     """One item of the caller's."""
-    return await tx.inbox_items.get(item_id)
+    found = await tx.inbox_items.get(item_id)
+    tx.note("inbox_items.read", found.id, person=found.participant_ref)
+    return found
 
 
 async def items(state: ItemState | None, kind: ItemKind | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Item]:
     """The caller's items."""
-    return await tx.inbox_items.listed(state, kind, cursor, limit)
+    page = await tx.inbox_items.listed(state, kind, cursor, limit)
+    tx.note("inbox_items.listed", "", refs=sorted({found.participant_ref for found in page.items} - {""}))
+    return page

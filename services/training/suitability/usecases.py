@@ -27,6 +27,7 @@ async def report(class_id: str, participant_ref: str, tx: Transaction) -> list[R
     run = await tx.classes.get(class_id)
     person = await tx.participants.get(await tx.resolve(participant_ref))
     facility = await tx.facilities.get(run.facility_id, scoped=False)
+    tx.note("suitability.shown", person.id, class_id=run.id)
     return rules.suitability(await case_of(person, run, tx), tx.now, facility.today(tx.now))
 
 

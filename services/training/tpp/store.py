@@ -10,6 +10,7 @@ from services.training.tpp.rules import Decision, DecisionUnknown, Standings
 class Decisions(Store[Decision]):
     kind = Decision
     collection = "tpp_decisions"
+    person = "results.participant_ref"
     unknown = DecisionUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", ("hearing_on", -1)),)

@@ -34,12 +34,16 @@ async def approve_decision(decision_id: str, if_match: int | None, tx: Transacti
 
 async def decision(decision_id: str, tx: Transaction) -> Decision:
     """One decision of the caller's facilities."""
-    return await tx.tpp_decisions.get(decision_id)
+    found = await tx.tpp_decisions.get(decision_id)
+    tx.note("tpp_decisions.read", found.id, refs=[result.participant_ref for result in found.results])
+    return found
 
 
 async def decisions(cursor: str | None, limit: int, tx: Transaction) -> Page[Decision]:
     """The caller's decisions."""
-    return await tx.tpp_decisions.listed(cursor, limit)
+    page = await tx.tpp_decisions.listed(cursor, limit)
+    tx.note("tpp_decisions.listed", "", refs=sorted({result.participant_ref for found in page.items for result in found.results}))
+    return page
 
 
 async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:

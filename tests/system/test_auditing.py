@@ -1,0 +1,132 @@
+"""The audit of a running system, searched and exported; and an export that was tampered with, named by what lies in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.parts import OURS
+from tests.place import Place, eventually
+from tests.system.test_operating import Operator
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("system")]
+LOOKS = 6
+
+
+@pytest.fixture(scope="module")
+def operator(system: Place) -> Operator:
+    """An operator whose looks at parked events stand sealed in training's audit."""
+    operator = Operator(system)
+    for done in range(0, LOOKS, 2):  # two to a block
+        for _ in range(2):
+            assert operator.ask("operator", "GET", "/v1/operations/training/parked")[0] == 200
+        eventually(lambda done=done: sum(row["block"] is not None for row in looks(operator)) >= done + 2)
+    return operator
+
+
+def looks(operator: Operator) -> list[dict[str, Any]]:
+    told = operator.bina("audit", "search", "--service", "training", "--reason", "uji", "--from", "2026-01-01T00:00+07:00", "--limit", "5000")
+    return [row for row in told["rows"] if row["action"] == "parked.listed"]
+
+
+@pytest.fixture(scope="module")
+def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of training's and the gateway's audit."""
+    file = tmp_path_factory.mktemp("export") / "audit.zip"
+    told = operator.bina("audit", "export", "--out", str(file), "--reason", "surat tugas 12/2026", "--service", "training")
+    assert (told["whole"], told["services"]["training"]["findings"]) == (True, 0)
+    assert told["services"]["training"]["rows"] >= LOOKS
+    assert checked(file, told["fingerprint"])[0] == 0
+    return file
+
+
+def checked(file: Path, *fingerprint: str) -> tuple[int, str]:
+    """What the export's own verifier says, run where nothing of ours can be imported."""
+    place = file.parent / f"{file.stem}-verifier"
+    place.mkdir(exist_ok=True)
+    with zipfile.ZipFile(file) as archive:
+        (place / "verify.py").write_bytes(archive.read("verify.py"))
+    run = subprocess.run([sys.executable, "-I", "-S", place / "verify.py", file, *fingerprint], cwd=place, capture_output=True, text=True, check=False)
+    assert run.stderr == ""
+    return run.returncode, run.stdout
+
+
+def tampered(file: Path, to: Path, name: str, change: Callable[[list[str]], list[str]]) -> Path:
+    """A copy in which the lines of one file are others."""
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(to, "w") as new:
+        for one in old.namelist():
+            content = old.read(one)
+            new.writestr(one, "".join(change(content.decode().splitlines(keepends=True))) if one == name else content)
+    return to
+
+
+def id_of(file: Path, number: int) -> str:
+    with zipfile.ZipFile(file) as archive:
+        return json.loads(archive.read("training/rows.jsonl").splitlines()[number])["_id"]
+
+
+def test_an_altered_removed_reordered_or_added_row_of_an_export_is_named_by_its_own_verifier(exported: Path, tmp_path: Path) -> None:
+    rows, first, second = "training/rows.jsonl", id_of(exported, 0), id_of(exported, 1)
+    changes: dict[str, tuple[str, Callable[[list[str]], list[str]]]] = {
+        "altered": (f"baris {first} diubah / row altered", lambda lines: [lines[0].replace('"role":"', '"role":"x'), *lines[1:]]),
+        "removed": (f"baris {first} dihapus / row removed", lambda lines: lines[1:]),
+        "reordered": (f"baris {second} pindah tempat / row reordered", lambda lines: [lines[1], lines[0], *lines[2:]]),
+        "added": ("baris forged ditambahkan / row added", lambda lines: [*lines, '{"_id":"forged"}\n']),
+        "cut": (f"baris {id_of(exported, -1)} dihapus / row removed", lambda lines: lines[:-1]),
+    }
+    for name, (words, change) in changes.items():
+        code, told = checked(tampered(exported, tmp_path / f"{name}.zip", rows, change))
+        assert (code, words in told) == (1, True), (name, told)
+        assert "training/rows.jsonl: berkas diubah / file changed" in told
+
+
+def test_a_change_of_blocks_anchors_or_manifest_breaks_the_chain_or_the_signature(exported: Path, tmp_path: Path) -> None:
+    code, told = checked(tampered(exported, tmp_path / "blocks.zip", "training/blocks.jsonl", lambda lines: lines[:1] + lines[2:]))
+    assert (code, "tidak menyambung / block" in told) == (1, True), told
+    code, told = checked(tampered(exported, tmp_path / "anchors.zip", "training/anchors.jsonl", lambda lines: [lines[0].replace('"rows": ', '"rows": 1'), *lines[1:]]))
+    assert (code, "berbeda dari jangkarnya" in told) == (1, True), told
+    code, told = checked(tampered(exported, tmp_path / "manifest.zip", "manifest.json", lambda lines: [line.replace("12/2026", "13/2026") for line in lines]))
+    assert (code, "tanda tangan tidak cocok" in told) == (1, True), told
+    code, told = checked(exported, "00" * 32)
+    assert (code, "ditandatangani kunci lain" in told) == (1, True), told
+
+
+def test_an_export_holds_no_key_and_says_what_for_it_was_made(exported: Path, operator: Operator) -> None:
+    with zipfile.ZipFile(exported) as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist())
+        assert json.loads(archive.read("manifest.json"))["reason"] == "surat tugas 12/2026"
+    for file in (operator.system.home / "secrets").glob("*/*_key"):
+        assert file.read_bytes() not in content
+    assert exported.stat().st_mode & 0o077 == 0
+    noted = operator.bina("audit", "search", "--service", "training", "--reason", "uji", "--limit", "5000")["rows"]
+    assert [row["purpose"] for row in noted if row["action"] == "audit.exported"] == ["surat tugas 12/2026"]
+    assert "sudah ada" in operator.refused("audit", "export", "--out", str(exported), "--reason", "x")
+
+
+def test_a_search_goes_over_every_part_and_by_actor_and_time(operator: Operator) -> None:
+    [actor] = {row["actor"] for row in looks(operator)}
+    told = operator.bina("audit", "search", "--actor", actor, "--reason", "uji", "--limit", "5000")["rows"]
+    assert len([row for row in told if row["action"] == "parked.listed"]) >= LOOKS
+    assert {row["actor"] for row in told} == {actor}
+    assert operator.bina("audit", "search", "--actor", actor, "--to", "2026-01-01T00:00+07:00", "--reason", "uji") == {"rows": [], "more": False}
+    every = operator.bina("audit", "search", "--reason", "uji", "--limit", "10000")["rows"]
+    assert {row["service"] for row in every} == {service.name for service in OURS}  # each has noted the searches themselves
+    assert operator.bina("audit", "search", "--reason", "uji", "--limit", "1")["more"] is True
+    assert operator.said("audit", "search", "--actor", actor, "--reason", "uji")[0] == 0
+
+
+def test_an_auditor_searches_through_the_gateway_and_nobody_else(operator: Operator) -> None:
+    for service in OURS[:-1]:
+        path = f"/v1/operations/{service.name}/audit"
+        assert operator.ask("auditor", "GET", path, facility="*")[0] == 200
+        assert operator.ask("operator", "GET", path)[0] == 403
+    status, told = operator.ask("auditor", "GET", "/v1/operations/training/audit?limit=500", facility="*")
+    assert (status, [row["action"] for row in told["items"] if row["action"] == "parked.listed"] != []) == (200, True)
+    assert operator.ask("auditor", "GET", "/v1/operations/training/audit", facility="LP-XXX")[1]["items"] == []
