@@ -17,7 +17,7 @@ from ops.trouble import Trouble
 async def publish(db: Mongo, service: str, bootstrap: str, until: datetime, told: Callable[[int], None]) -> int:
     """Send what the topic of this service held at that time, in order of key and seq; how many events. Trouble when Kafka does not take it."""
     topic, since = f"{service}.events", until - timedelta(days=kafka.RETENTION_DAYS)
-    await db.ensure_collection(outbox.OUTBOX, None, outbox.INDEXES, await db.collections())
+    await sent_is_a_beginning(db)
     cursor, count = None, 0
     producer = KafkaProducer(bootstrap, "bina-restore")
     try:
@@ -37,3 +37,10 @@ async def publish(db: Mongo, service: str, bootstrap: str, until: datetime, told
         ) from error
     finally:
         await producer.stop()
+
+
+async def sent_is_a_beginning(db: Mongo) -> None:
+    """Let nothing of a key count as sent behind what does not: marks are set many at a time, and the moment of a backup may lie between two of them."""
+    await db.ensure_collection(outbox.OUTBOX, None, outbox.INDEXES, await db.collections())
+    for key in await db.aggregate(outbox.OUTBOX, [{"$match": outbox.UNSENT}, {"$group": {"_id": "$key", "first": {"$min": "$seq"}}}]):
+        await db.update(outbox.OUTBOX, {"key": key["_id"], "seq": {"$gt": key["first"]}, "sent": True}, {"$set": {"sent": False}}, many=True)

@@ -13,6 +13,7 @@ from chassis.inbox import MARKER
 from chassis.kafka import Record
 from chassis.mongo import Document, Mongo
 from ops.backup import sealing
+from ops.backup.archive import sent_is_a_beginning
 from ops.backup.mending import mend
 from ops.trouble import Trouble
 
@@ -55,6 +56,16 @@ async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them
         assert inbox.keys() == {"done", "early", "first", "second", places[2]}  # a record without an id will have the places 12 and 13 again
         assert (await db.find("early", {}))[0]["order"] == order(-3)
         assert [row["first"] for row in await db.find("parked", {}, sort=[("_id", 1)])] == [places[0], "event"]
+    await db.close()
+
+
+async def test_nothing_of_a_key_counts_as_sent_behind_what_does_not(mongo_url: str, database: str) -> None:
+    db = Mongo(mongo_url, database, "pymongo")
+    marks = {"torn": [True, False, True, False], "whole": [True, True], "waiting": [False, False]}  # a moment between two marks of one relay
+    rows: list[Document] = [{"_id": f"{key}{seq}", "key": key, "seq": seq, "sent": sent} for key, those in marks.items() for seq, sent in enumerate(those, 1)]
+    await db.insert("outbox", rows)
+    await sent_is_a_beginning(db)
+    assert [row["_id"] for row in await db.find("outbox", {"sent": True}, sort=[("_id", 1)])] == ["torn1", "whole1", "whole2"]
     await db.close()
 
 
