@@ -266,7 +266,8 @@ def _records(records: Iterable[Any]) -> list[Record]:
 
 
 @asynccontextmanager
-async def _administering(where: Where) -> AsyncGenerator[Any]:
+async def administering(where: Where) -> AsyncGenerator[Any]:
+    """The library's administrator of a broker, while the block lasts."""
     admin: Any = AIOKafkaAdminClient(**_options(where))
     try:
         await admin.start()
@@ -275,23 +276,9 @@ async def _administering(where: Where) -> AsyncGenerator[Any]:
         await admin.close()
 
 
-async def topics(where: Where) -> set[str]:
-    """The topics that are there."""
-    async with _administering(where) as admin:
-        return set(await admin.list_topics())
-
-
-async def remove_topics(where: Where, names: Iterable[str]) -> None:
-    """Delete topics with all they hold; returns when the broker no longer knows them."""
-    async with _administering(where) as admin:
-        await admin.delete_topics(list(names))
-        while set(names) & set(await admin.list_topics()):  # noqa: ASYNC110 - it is the broker that is asked
-            await asyncio.sleep(0.1)
-
-
 async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS) -> None:
     """Make the topic when it is not there, with the broker's own number of replicas; an existing one is never altered."""
-    async with _administering(where) as admin:
+    async with administering(where) as admin:
         if topic not in await admin.list_topics():
             wanted = NewTopic(topic, partitions, 1, topic_configs={"retention.ms": str(RETENTION_DAYS * 86_400_000)})
             wanted.replication_factor = -1  # the broker's default, which the class does not accept in its constructor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from chassis import texts
 from chassis.errors import DomainError
 
 
@@ -17,45 +18,7 @@ class Words(NamedTuple):
 
 
 BEHIND, REFUSED, READY = "waits behind", "refused by the broker", "nothing in the way any more"
-_SENDER = "Minta pengirimnya mengirim yang benar, lalu buang peristiwa ini dengan menyebutkan alasannya."
-_ASK = "Have its sender send the right one, then discard this one with a reason."
-_DUPLICATE = Words(
-    "Data yang sama sudah ada.",
-    "Periksa data itu; buang peristiwa ini bila isinya memang sudah tercatat.",
-    "The same is there already. Look at it; discard the event if what it says is recorded.",
-)
-_WORDS = {  # by the beginning of the technical reason
-    BEHIND: Words(
-        "Menunggu peristiwa sebelumnya dengan kunci yang sama.",
-        "Selesaikan dahulu peristiwa pertama dalam urutan ini, lalu ulangi.",
-        "Waits behind an earlier event of its key. Settle the first of the sequence, then retry.",
-    ),
-    READY: Words("Tidak ada lagi yang menghalangi urutan ini.", "Ulangi urutan ini.", "Nothing is in the way of this sequence any more. Retry it."),
-    "version not known": Words(
-        "Versi peristiwa ini lebih baru daripada layanan ini.", "Perbarui layanan ini, lalu ulangi.", "Its version is newer than this service. Update the service, then retry."
-    ),
-    "fields that do not fit": Words("Isinya tidak sesuai dengan yang dijanjikan pengirimnya.", _SENDER, f"Its body is not what its sender has promised. {_ASK}"),
-    "the body": Words("Isinya tidak dapat dibaca.", _SENDER, f"Its body cannot be read. {_ASK}"),
-    "the record has no": Words("Kunci atau isinya tidak ada.", _SENDER, f"Its key or its body is missing. {_ASK}"),
-    "not known yet": Words(
-        "Yang dibicarakannya belum dikenal di sini.", "Ulangi setelah data yang dibicarakannya masuk.", "What it speaks of is not known here yet. Retry when that has come."
-    ),
-    "DuplicateKey: ": _DUPLICATE,
-    "duplicate: ": _DUPLICATE,
-    "DocumentRefused: ": Words(
-        "Basis data menolak hasilnya karena tidak sesuai dengan aturan penyimpanannya.",
-        "Laporkan kepada pengembang; ulangi setelah layanan diperbaiki.",
-        "The database refuses what came of it. Tell the developers; retry when the service is mended.",
-    ),
-    REFUSED: Words(
-        "Kafka menolak peristiwa ini, biasanya karena terlalu besar.",
-        "Naikkan batas ukuran pada broker, lalu ulangi: yang sudah tercatat tidak dapat dibuang.",
-        "Kafka refuses it, mostly because it is too large. Raise the broker's limit, then retry: what is committed cannot be discarded.",
-    ),
-    **dict.fromkeys(
-        ("header missing", "ce_", "a header has", "key or headers"), Words("Kepala (header) peristiwa ini rusak.", _SENDER, f"Its headers are missing or malformed. {_ASK}")
-    ),
-}
+_WORDS = {beginning: Words(one["what"], one["todo"], one["english"]) for one in texts.read("parked") for beginning in one["reasons"]}
 
 
 def in_words(reason: str) -> dict[str, str]:

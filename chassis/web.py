@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import mongo, operations, telemetry
+from chassis import mongo, operations, telemetry, texts
 from chassis.auth import Asker, Caller, Verifier
 from chassis.errors import PROBLEM, Busy, DomainError, Forbidden, Malformed, NotFound, Refused, TooLarge, Unauthenticated, VersionRequired, problem
 from chassis.events import Event
@@ -209,19 +209,7 @@ class BodyInvalid(Refused):
     title = "Isian tidak sesuai"
 
 
-_WORDS = {
-    code: words
-    for words, codes in {
-        "wajib diisi": "missing", "tidak dikenal": "extra_forbidden", "harus bilangan bulat": "int_type int_parsing int_from_float", "harus teks": "string_type",
-        "terlalu pendek": "string_too_short", "terlalu panjang": "string_too_long", "bentuknya tidak sesuai": "string_pattern_mismatch",
-        "harus ya atau tidak": "bool_type bool_parsing", "harus tanggal, mis. 2026-11-24": "date_type date_parsing date_from_datetime_parsing date_from_datetime_inexact",
-        "harus waktu, mis. 2026-11-24T10:00:00+07:00": "datetime_type datetime_parsing datetime_from_date_parsing", "harus memuat zona waktu, mis. +07:00": "timezone_aware",
-        "bukan salah satu pilihan": "enum literal_error", "terlalu kecil": "greater_than greater_than_equal", "terlalu besar": "less_than less_than_equal",
-        "kurang banyak": "too_short", "terlalu banyak": "too_long", "harus daftar": "list_type tuple_type",
-        "harus objek": "model_attributes_type dict_type",
-    }.items()
-    for code in codes.split()
-}  # fmt: skip
+_WORDS: dict[str, str] = {code: words for words, codes in texts.read("fields").items() for code in codes}
 
 
 def _field_problem(problem: Mapping[str, Any]) -> dict[str, str]:

@@ -38,7 +38,6 @@ class Panel:
     exemplars: bool = False
 
 
-
 def _quantile(share: float, histogram: str, by: str = "") -> str:
     return f"histogram_quantile({share}, sum by ({', '.join(part for part in (by, 'le') if part)}) (rate({histogram}_bucket{{SCOPE}}[5m])))"
 

@@ -184,13 +184,18 @@ async def _require_place(databases: dict[str, Mongo], bootstrap: str, *, replace
             f"{', '.join(running)} still run on these servers (or ended less than 20 seconds ago): stop all services, then try again.",
         )
     full = [f"basis data {name}" for name, collections in there.items() if collections]
-    full += [f"topik {name}" for name in sorted(_topics() & await kafka.topics(bootstrap))]
+    full += [f"topik {name}" for name in sorted(_topics() & await _there(bootstrap))]
     full += [f"kunci {name}" for name in list(custody.found(home.home()))[:1]]
     if full and not replace:
         raise Trouble(
             f"Tempat ini tidak kosong ({', '.join(full)}): tidak ada yang disentuh. Bila isinya memang harus diganti seluruhnya, ulangi dengan --replace.",
             "This place is not empty (listed above): nothing was touched. If all of it is to be replaced, try again with --replace.",
         )
+
+
+async def _there(bootstrap: str) -> set[str]:
+    async with kafka.administering(bootstrap) as admin:
+        return set(await admin.list_topics())
 
 
 def _topics() -> set[str]:
@@ -201,8 +206,11 @@ async def _emptied(databases: dict[str, Mongo], bootstrap: str) -> None:
     """Away with what is here: a topic that knows of later facts would bring effects without a cause."""
     for database in databases.values():
         await database.drop()
-    if old := _topics() & await kafka.topics(bootstrap):
-        await kafka.remove_topics(bootstrap, old)
+    async with kafka.administering(bootstrap) as admin:
+        if old := _topics() & set(await admin.list_topics()):
+            await admin.delete_topics(sorted(old))
+        while _topics() & set(await admin.list_topics()):  # noqa: ASYNC110 - it is the broker that is asked
+            await asyncio.sleep(0.1)
     for topic in sorted(_topics()):
         await kafka.ensure_topic(bootstrap, topic)
 

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.stage import Stage, staged
+from gateway.permissions import RULES
+from tests.doubles import Keys, eventually
+from tests.gateway.installation import Installation
+from tests.gateway.stage import Stage, new_key, staged
+from tests.gateway.test_access import FILE
+from tests.gateway.test_database import known
 
 
 @pytest.fixture
@@ -13,3 +18,12 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
     """A gateway in front of a small upstream."""
     async with staged(tmp_path) as stage:
         yield stage
+
+
+@pytest.fixture
+async def place(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Installation]:
+    """Such an installation."""
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    async with staged(tmp_path, FILE.read_text(), RULES, living=True, mongo_url=url, issuer_key=new_key()) as stage:
+        await eventually(lambda: known(stage), seconds=30)
+        yield Installation(stage)

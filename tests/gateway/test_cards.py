@@ -15,10 +15,10 @@ from gateway.neutral import is_neutral
 from gateway.permissions import RULES, Rules
 from gateway.routes import Group
 from tests.doubles import Keys, eventually
+from tests.gateway.installation import Installation
 from tests.gateway.stage import Told, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
-from tests.gateway.test_own_issuer import Installation
 
 PAPERS = """
 [[certification]]

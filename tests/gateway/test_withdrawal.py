@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.permissions import RULES
 from tests.doubles import Keys, eventually
+from tests.gateway.installation import Installation, Person
 from tests.gateway.stage import Stage, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
-from tests.gateway.test_own_issuer import Installation, Person
 
 SECONDS = 5.0
 
