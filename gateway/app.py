@@ -98,6 +98,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
     life: GatewayLifetime = internal.state.life
     book = Book(life.engine, withdrawn)
     readiness = Readiness(life.missing)
+    windows = rates.Windows(time.time, settings.replica)
     development_key = issuers.development_key(settings)
     jwks = [*([development.public_jwk(development_key)] if development_key else []), *(own.jwks if own else [])]
 
@@ -119,7 +120,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         bodies.BodyLimit,
         partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time)),
         authorisation.Authorisation,
-        partial(rates.RateLimit, storage=rates.ProcessMemory(time.time), clock=time.time),
+        partial(rates.RateLimit, storage=windows, clock=time.time),
         partial(witness.Witness, record=book.witness),
         partial(in_flight.InFlightCap, routes=routes),
         deadlines.Deadlines,
@@ -138,6 +139,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         upstream=upstream,
         streams=streams,
         book=book,
+        windows=windows,
         readiness=readiness,
     )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.attendance import OpenStreams
     from gateway.health import Readiness
     from gateway.identity.book import Book
+    from gateway.middleware.rates import Windows
     from gateway.reload import Routes
     from gateway.upstream import Upstream
 
@@ -41,6 +42,7 @@ class Door:
     upstream: Upstream
     streams: OpenStreams
     book: Book
+    windows: Windows
     readiness: Readiness
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -64,7 +66,7 @@ class Door:
         self._loop = asyncio.get_running_loop()
         try:
             async with self.internal.router.lifespan_context(self.internal):
-                tasks = [asyncio.create_task(_kept(work), name=work.__qualname__) for work in (self._watch_routes, self._watch_revocations)]
+                tasks = [asyncio.create_task(_kept(work), name=work.__qualname__) for work in (self._watch_routes, self._watch_revocations, self._share_windows)]
                 try:
                     yield
                 finally:
@@ -89,6 +91,12 @@ class Door:
             finally:  # while the database is away the known ones hold, and time goes on
                 self.streams.end_withdrawn(time.time())
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _share_windows(self) -> None:
+        await self.internal.state.life.prepared.wait()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.windows.exchange(self.internal.state.life.db)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import kafka, schemas
 from chassis.lifetime import Lifetime
+from gateway.middleware.rates import INDEXES, QUOTAS
 
 if TYPE_CHECKING:
     from chassis.web import Service
@@ -27,6 +28,7 @@ class GatewayLifetime(Lifetime):
         """Collections and indexes; the topic follows."""
         await self.db.ping()
         await schemas.prepare(self.db, self.service.transaction)
+        await self.db.ensure_collection(QUOTAS, None, INDEXES, await self.db.collections())
         self._topic = asyncio.create_task(self._make_topic(), name="topic")
 
     async def status(self) -> dict[str, Any]:

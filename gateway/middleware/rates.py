@@ -1,13 +1,17 @@
-"""How often one subject may use one route; the anonymous are told apart by address. Headers per draft-ietf-httpapi-ratelimit-headers-10."""
+"""How often one subject may use one route, at all replicas together; the anonymous are told apart by address. Headers per draft-ietf-httpapi-ratelimit-headers-10."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from limits.aio.storage import Storage
 
+from chassis.mongo import Index, replacing
 from gateway import passage
 from gateway.identity.caller import ANONYMOUS
 from gateway.problems import RateExceeded
@@ -15,10 +19,13 @@ from gateway.problems import RateExceeded
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from chassis.mongo import Mongo
     from gateway.routes import Route
 
 Clock = Callable[[], float]
 SWEEP_SECONDS = 60.0
+WORTH_TELLING = 3  # requests in a window: fewer exceed no limit, however many replicas there are
+QUOTAS, INDEXES = "quotas", (Index("key"), Index("ends", expire_seconds=0))
 
 
 class RateLimit:
@@ -47,15 +54,29 @@ class RateLimit:
         return policy
 
 
-class ProcessMemory(Storage):
-    """Windows of this process, for `limits`. The library's own scans every key on every hit; this one sweeps once a minute."""
+@dataclass(slots=True)
+class _Window:
+    """Requests of one key counted here and by the other replicas, until it ends (epoch seconds)."""
+
+    ends: float
+    count: int = 0
+    elsewhere: int = 0
+    told: int = 0
+
+
+class Windows(Storage):
+    """The windows of this replica, for `limits`; those that fill up are told to the others, and theirs counted in, every few seconds. `clock` in epoch seconds.
+
+    Each replica's window of a key has its own beginning: together they count what came within one window's length, never more. While the database is away each replica counts
+    for itself. The library's own memory scans every key on every hit; this one sweeps once a minute.
+    """
 
     STORAGE_SCHEME = None
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, replica: str = "") -> None:
         super().__init__()
-        self._clock = clock
-        self._windows: dict[str, tuple[int, float]] = {}
+        self._clock, self._replica = clock, replica
+        self._windows: dict[str, _Window] = {}
         self._swept_at = clock()
 
     @property
@@ -63,26 +84,43 @@ class ProcessMemory(Storage):
         """What goes wrong in here."""
         return ValueError
 
+    async def exchange(self, db: Mongo) -> None:
+        """Tell the others what has changed here, and learn what they have counted. Keys go by their hash: they name subjects and addresses."""
+        now = self._clock()
+        busy = {sha256(key.encode()).hexdigest(): window for key, window in self._windows.items() if window.count >= WORTH_TELLING and window.ends > now}
+        changed = {hashed: window for hashed, window in busy.items() if window.count != window.told}
+        if not changed:
+            return
+        told = {hashed: window.count for hashed, window in changed.items()}
+        rows = [
+            {"_id": f"{hashed}/{self._replica}", "key": hashed, "replica": self._replica, "count": told[hashed], "ends": _utc(window.ends)} for hashed, window in changed.items()
+        ]
+        await db.bulk(QUOTAS, [replacing(row, upsert=True) for row in rows])
+        others = await db.find(QUOTAS, {"key": {"$in": list(changed)}, "replica": {"$ne": self._replica}, "ends": {"$gt": _utc(now)}})
+        for hashed, window in changed.items():
+            window.told, window.elsewhere = told[hashed], sum(row["count"] for row in others if row["key"] == hashed)
+
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count in the key's window, which a first count opens for `expiry` seconds; the count so far."""
+        """Count in the key's window, which a first count opens for `expiry` seconds; the count so far, here and elsewhere."""
         now = self._clock()
         if now - self._swept_at > SWEEP_SECONDS:
-            self._windows = {known: window for known, window in self._windows.items() if window[1] > now}
+            self._windows = {known: window for known, window in self._windows.items() if window.ends > now}
             self._swept_at = now
-        count, ends = self._windows.get(key, (0, 0.0))
-        if ends <= now:
-            count, ends = 0, now + expiry
-        self._windows[key] = count + amount, ends
-        return count + amount
+        window = self._windows.get(key)
+        if window is None or window.ends <= now:
+            window = self._windows[key] = _Window(now + expiry)
+        window.count += amount
+        return window.count + window.elsewhere
 
     async def get(self, key: str) -> int:
         """The count in the key's window."""
-        count, ends = self._windows.get(key, (0, 0.0))
-        return count if ends > self._clock() else 0
+        window = self._windows.get(key)
+        return window.count + window.elsewhere if window is not None and window.ends > self._clock() else 0
 
     async def get_expiry(self, key: str) -> float:
         """When the key's window ends, in epoch seconds."""
-        return self._windows.get(key, (0, self._clock()))[1]
+        window = self._windows.get(key)
+        return self._clock() if window is None else window.ends
 
     async def check(self) -> bool:
         """Memory is always there."""
@@ -99,6 +137,12 @@ class ProcessMemory(Storage):
 
     async def decr(self, key: str, amount: int = 1) -> int:
         """Take back counts."""
-        count, ends = self._windows.get(key, (0, 0.0))
-        self._windows[key] = max(0, count - amount), ends
-        return max(0, count - amount)
+        window = self._windows.get(key)
+        if window is None:
+            return 0
+        window.count = max(0, window.count - amount)
+        return window.count + window.elsewhere
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
