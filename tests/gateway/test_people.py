@@ -67,6 +67,7 @@ async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> N
     assert Counter(row["permission"] for row in rows) == Counter(route.permission for route in mine)
 
 
+@pytest.mark.scenario("P5/gateway")
 async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_with_the_letter(office: Office) -> None:
     user_id, path = "u-1", "/v1/participants/p-1/identity?purpose=audit"
     for headers in ({}, {"access-reason": "ya"}, {"access-reason": " " * 40}):

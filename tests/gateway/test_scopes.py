@@ -101,7 +101,7 @@ def told_of(answer: httpx2.Response) -> tuple[Any, ...]:
     return answer.status_code, content, {n: v for n, v in answer.headers.items() if n not in VARYING}
 
 
-@pytest.mark.scenario("T19/gateway")
+@pytest.mark.scenario("T19/gateway", "P4/gateway")
 async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_every_route(service: ServiceClient) -> None:
     differing: list[str] = []
     seen = 0
@@ -119,7 +119,7 @@ async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_
     assert seen > 0, "an insider sees some of it, or nothing is proved"
 
 
-@pytest.mark.scenario("T19/gateway")
+@pytest.mark.scenario("T19/gateway", "P4/gateway")
 async def test_without_a_scope_every_list_is_empty(service: ServiceClient) -> None:
     shown: list[str] = []
     for method, template, role in routes_of(service.service):

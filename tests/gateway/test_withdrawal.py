@@ -82,6 +82,7 @@ async def end_grant(at: Installation, person: Person) -> None:
     await at.admin("POST", f"grants/{grant['grant_id']}/end")
 
 
+@pytest.mark.scenario("P6/gateway")
 @pytest.mark.parametrize("withdraw", [sign_out, disable, end_grant])
 async def test_what_is_withdrawn_at_one_replica_ends_streams_and_long_polls_at_both_within_five_seconds(
     replicas: list[Replica], withdraw: Callable[[Installation, Person], Awaitable[None]]
