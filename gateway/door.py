@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import Gauge
 
+from chassis.outbox import LIVING
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from chassis.mongo import Mongo
     from gateway.attendance import OpenStreams
     from gateway.health import Readiness
     from gateway.identity.book import Book
@@ -96,7 +99,9 @@ class Door:
         await self.internal.state.life.prepared.wait()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.windows.exchange(self.internal.state.life.db)
+            db: Mongo = self.internal.state.life.db
+            if await db.count("leases", LIVING) > 1:
+                await self.windows.exchange(db)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], float]
 SWEEP_SECONDS = 60.0
+PAGE = 100
 WORTH_TELLING = 3  # requests in a window: fewer exceed no limit, however many replicas there are
 QUOTAS, INDEXES = "quotas", (Index("key"), Index("ends", expire_seconds=0))
 
@@ -87,18 +89,21 @@ class Windows(Storage):
     async def exchange(self, db: Mongo) -> None:
         """Tell the others what has changed here, and learn what they have counted. Keys go by their hash: they name subjects and addresses."""
         now = self._clock()
-        busy = {sha256(key.encode()).hexdigest(): window for key, window in self._windows.items() if window.count >= WORTH_TELLING and window.ends > now}
-        changed = {hashed: window for hashed, window in busy.items() if window.count != window.told}
-        if not changed:
-            return
+        changed = [(key, window) for key, window in self._windows.items() if window.count >= WORTH_TELLING and window.count != window.told and window.ends > now]
+        for first in range(0, len(changed), PAGE):  # requests go on between pages
+            await self._exchange({sha256(key.encode()).hexdigest(): window for key, window in changed[first : first + PAGE]}, db, now)
+
+    async def _exchange(self, changed: Mapping[str, _Window], db: Mongo, now: float) -> None:
         told = {hashed: window.count for hashed, window in changed.items()}
         rows = [
             {"_id": f"{hashed}/{self._replica}", "key": hashed, "replica": self._replica, "count": told[hashed], "ends": _utc(window.ends)} for hashed, window in changed.items()
         ]
         await db.bulk(QUOTAS, [replacing(row, upsert=True) for row in rows])
-        others = await db.find(QUOTAS, {"key": {"$in": list(changed)}, "replica": {"$ne": self._replica}, "ends": {"$gt": _utc(now)}})
+        elsewhere = Counter[str]()
+        for row in await db.find(QUOTAS, {"key": {"$in": list(changed)}, "replica": {"$ne": self._replica}, "ends": {"$gt": _utc(now)}}):
+            elsewhere[row["key"]] += row["count"]
         for hashed, window in changed.items():
-            window.told, window.elsewhere = told[hashed], sum(row["count"] for row in others if row["key"] == hashed)
+            window.told, window.elsewhere = told[hashed], elsewhere[hashed]
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count in the key's window, which a first count opens for `expiry` seconds; the count so far, here and elsewhere."""

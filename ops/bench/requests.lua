@@ -1,5 +1,5 @@
 -- What wrk sends for the bench `gateway`, and how it tells what came of it: one JSON object.
--- Arguments: a file with one bearer token a line, and how many milliseconds each connection waits before each request.
+-- Arguments: a file with one bearer token a line, and how many milliseconds each connection waits before each request, in the mean: as long each time, all would come at once.
 local requests, at, pause = {}, 0, 0
 
 function init(args)
@@ -8,7 +8,7 @@ function init(args)
     requests[#requests + 1] = wrk.format("GET", nil, { ["Authorization"] = "Bearer " .. token })
   end
   if pause > 0 then
-    function delay() return pause end
+    function delay() return math.floor(2 * pause * math.random() + 0.5) end
   end
 end
 
