@@ -197,6 +197,9 @@ class Stage:
         """The seqs of each owner's events in the order in which they took effect."""
         return {note["_id"]: [int(text) for text in note["texts"]] for note in await self.find("reader", "notes", {})}
 
+    async def _all_marked(self) -> bool:
+        return await self.find("shop", "outbox", {"sent": False}) == []
+
     async def exactly(self, load: Load) -> dict[str, Any]:
         """Wait until all is quiet, then assert the promises, each by itself; the figures."""
         committed = await self.committed()
@@ -216,7 +219,7 @@ class Stage:
         assert seen.broken == {}, figures
         assert sorted(ids - {row["_id"] for row in await self.find("shop", "outbox", {}, fields={"_id": 1})}) == [], figures
         assert await self.find("reader", "parked", {}) == [], figures
-        assert await self.find("shop", "outbox", {"sent": False}) == [], figures
+        await eventually(self._all_marked, seconds=SETTLED_SECONDS)
         assert load.longest_gap < GAP_SECONDS, figures
         assert load.longest_wait < WAIT_SECONDS, figures
         return figures
