@@ -47,9 +47,9 @@ def passed(point: str) -> None:
 class TrappedMongo(Mongo):
     """The database, with a point between a batch's last write, its positions, and the commit."""
 
-    async def bulk(self, collection: str, writes: Iterable[Write | Document], *, session: Session = None) -> None:
-        await super().bulk(collection, writes, session=session)
-        if collection == "offsets":
+    async def write(self, by_collection: Mapping[str, Iterable[Write | Document]], *, session: Session = None) -> None:
+        await super().write(by_collection, session=session)
+        if "offsets" in by_collection:
             passed("position")
 
 
