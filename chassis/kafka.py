@@ -18,6 +18,7 @@ from aiokafka.errors import IllegalStateError, InvalidMessageError, KafkaError, 
 from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
 
 PARTITIONS, RETENTION_DAYS = 12, 30
+CONNECT_SECONDS = 10.0
 KafkaUnavailable = KafkaError
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 
@@ -135,8 +136,9 @@ class KafkaProducer:
     async def start(self) -> None:
         """Connect; SendFailed when no broker answers."""
         try:
-            await self._producer.start()
-        except KafkaError as error:
+            async with asyncio.timeout(CONNECT_SECONDS):  # a broker that refuses the password is asked again without end
+                await self._producer.start()
+        except (KafkaError, TimeoutError) as error:
             await self.stop()
             raise SendFailed(type(error).__name__) from error
 
