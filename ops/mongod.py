@@ -14,9 +14,10 @@ from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 _FLAGS = (
     f"--replSet={REPLICA_SET} --bind_ip={machine.LOOPBACK} --nounixsocket --timeStampFormat=iso8601-utc --networkMessageCompressors=snappy,zstd"
-    " --wiredTigerCacheSizeGB=0.25 --oplogSize=512 --setParameter=diagnosticDataCollectionEnabled=false"
+    " --oplogSize=512 --setParameter=diagnosticDataCollectionEnabled=false"
     " --setParameter=transactionLifetimeLimitSeconds=15"  # else a killed process locks its documents for 60 s
 ).split()
+CACHE_GB = 0.25  # what a small machine can spare, and a small installation needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +58,18 @@ def _wheel() -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-async def start(data: Path, port: int, password: str, log: Path, *, timeout: float = 60.0, variable: str = "BINA_MONGO_PORT") -> Mongod:  # noqa: ASYNC109 - bounds a child's start, not an await
+async def start(
+    data: Path,
+    port: int,
+    password: str,
+    log: Path,
+    *,
+    timeout: float = 60.0,  # noqa: ASYNC109 - bounds a child's start, not an await
+    variable: str = "BINA_MONGO_PORT",
+    cache_gb: float = CACHE_GB,
+) -> Mongod:
     """Start mongod on its directory and return when it is primary and has taken a majority write. Raises Trouble."""
-    process = launch(data, port, key_file(data), log, variable=variable)
+    process = launch(data, port, key_file(data), log, variable=variable, cache_gb=cache_gb)
     try:
         async with asyncio.timeout(timeout):
             await _ready(process, port, password)
@@ -74,14 +84,14 @@ async def start(data: Path, port: int, password: str, log: Path, *, timeout: flo
     return Mongod(process=process, port=port, url=administrator_url(f"{machine.LOOPBACK}:{port}", password))
 
 
-def launch(data: Path, port: int, key: Path, log: Path, *, variable: str = "BINA_MONGO_PORT") -> "subprocess.Popen[bytes]":
+def launch(data: Path, port: int, key: Path, log: Path, *, variable: str = "BINA_MONGO_PORT", cache_gb: float = CACHE_GB) -> "subprocess.Popen[bytes]":
     """Start mongod on its directory, as one of those who share the key file; it is not ready yet. Raises Trouble."""
     executable = binary()
     machine.require_port(port, "mongod", variable)
     machine.require_space(data, 1024)
     store = data / "db"
     store.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return children.spawn([str(executable), *_FLAGS, f"--dbpath={store}", f"--port={port}", f"--keyFile={key}"], log)
+    return children.spawn([str(executable), *_FLAGS, f"--wiredTigerCacheSizeGB={cache_gb}", f"--dbpath={store}", f"--port={port}", f"--keyFile={key}"], log)
 
 
 def key_file(data: Path) -> Path:

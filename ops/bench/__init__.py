@@ -22,6 +22,7 @@ from ops import machine, servers
 from ops.trouble import Trouble
 
 LONGEST_SECONDS = 270.0
+CACHE_GB = 2.0  # holds all that a bench writes: what does not fit is measured by the disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ async def _measured(run: Run, seconds: float) -> Result:
 
 def _mongo(data: Path) -> AbstractAsyncContextManager[str]:
     own = os.environ.get("BINA_MONGO_URL")
-    return servers.given(own) if own else servers.running_mongod(data)
+    return servers.given(own) if own else servers.running_mongod(data, CACHE_GB)
 
 
 def _kafka(data: Path) -> AbstractAsyncContextManager[str]:
