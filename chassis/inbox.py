@@ -157,18 +157,21 @@ class Round(Generic[Tx]):
         events = [arrival.event for arrival in arrivals if arrival.event]
         references = {reference for event in events for reference in event.references}
         reads = {store: ids for store, ids in _reads(events).items() if len(ids) <= FEW}
+        foreseen = keys if len(keys) <= FEW else set[str]()  # what an event leads to mostly has its key
         found = await self.tx.db.find_in_each(
             {
                 "inbox": Query({"_id": {"$in": [arrival.id for arrival in arrivals]}}, {"_id": 1}),
                 "parked": _whether_any({"_id": markers}),
                 "early": _whether_any({"marker": markers, "waits_for": keys}),
                 "aliases": _whether_any({"_id": references}),
+                "keys": Query({"_id": {"$in": list(foreseen)}}),
                 **{store.collection: Query({"_id": {"$in": list(ids)}}) for store, ids in reads.items()},
                 **(also or {}),
             },
             session=self.tx.session,
         )
         self._known = {row["_id"] for row in found["inbox"]}
+        self.tx.seqs = dict.fromkeys(foreseen, 0) | {row["_id"]: row["seq"] for row in found["keys"]}
         for store, ids in reads.items():
             self.tx.store(store).learn(ids, found[store.collection])
         if found["parked"]:

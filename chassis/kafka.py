@@ -19,6 +19,7 @@ from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariabl
 
 PARTITIONS, RETENTION_DAYS = 12, 30
 CONNECT_SECONDS = 10.0
+MORE_SECONDS = 0.005
 KafkaUnavailable = KafkaError
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 
@@ -215,6 +216,16 @@ class KafkaConsumer:
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         """What has come, at most `max_records`, after at most the timeout."""
+        fetched = await self._taken(0, max_records)
+        if not fetched:
+            return await self._taken(timeout_seconds, max_records)
+        # It came while we were busy, and the client has asked for nothing since: what has come after it is a question away.
+        if (left := max_records - sum(map(len, fetched.values()))) > 0:
+            for partition, records in (await self._taken(MORE_SECONDS, left)).items():
+                fetched.setdefault(partition, []).extend(records)
+        return fetched
+
+    async def _taken(self, timeout_seconds: float, max_records: int) -> dict[Partition, list[Record]]:
         fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         return {Partition(tp.topic, tp.partition): _records(records) for tp, records in fetched.items() if records}
 

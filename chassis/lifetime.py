@@ -167,8 +167,8 @@ class Lifetime:
             raise KeyError(*unknown)
 
     def _told(self, tx: Transaction) -> None:
-        if tx.tells:
-            self.relay.wake()
+        if tx.told:
+            self.relay.hand(tx.told)
         for name in tx.woken:
             self.jobs[name].wake()
 

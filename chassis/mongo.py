@@ -74,9 +74,9 @@ def replacing(document: Document, *, upsert: bool = False) -> Write:
     return "update", {"q": {"_id": document["_id"]}, "u": document, "upsert": upsert}
 
 
-def updating(id_: str, update: Document) -> Write:
-    """Updates the document of this `_id`."""
-    return "update", {"q": {"_id": id_}, "u": update}
+def updating(id_: str | Document, update: Document, *, many: bool = False) -> Write:
+    """Updates the document of this `_id`, or the `many` whose `_id` meets this condition."""
+    return "update", {"q": {"_id": id_}, "u": update, "multi": many}
 
 
 def deleting(id_: str) -> Write:
@@ -220,19 +220,19 @@ class Mongo:
         """Delete all that match; how many."""
         return (await self._call(collection, self.db[collection].delete_many(where, session=session), session)).deleted_count
 
-    async def inserts(self, collection: str) -> AsyncIterator[None]:
-        """Something was inserted into the collection, by whomever, or may have been before this began: a change stream, which ends with MongoError when it is lost."""
+    async def inserts(self, collection: str, field: str) -> AsyncIterator[list[Any]]:
+        """What `field` is in each document that is inserted, by whomever; first nothing, for what may have been inserted before. A change stream: MongoError when it is lost."""
         # by commands: the drivers hand out change by change, Motor each with a thread hop, and a batch inserts hundreds
-        pipeline: list[Document] = [{"$changeStream": {}}, {"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+        pipeline: list[Document] = [{"$changeStream": {}}, {"$match": {"operationType": "insert"}}, {"$project": {f"fullDocument.{field}": 1}}]
         async with self._session() as session:
             opening: Document = {"aggregate": collection, "pipeline": pipeline, "cursor": {}, "readConcern": {"level": "majority"}}
             cursor = (await self.db.command(opening, session=session))["cursor"]
             try:
-                yield None
+                yield []
                 while cursor["id"]:
-                    if cursor.get("firstBatch") or cursor.get("nextBatch"):
-                        yield None
                     cursor = (await self.db.command({"getMore": cursor["id"], "collection": collection, "maxTimeMS": 5_000}, session=session))["cursor"]
+                    if changes := cursor["nextBatch"]:
+                        yield [change["fullDocument"][field] for change in changes]
             finally:
                 await _tidied(self.db.command({"killCursors": collection, "cursors": [cursor["id"]]}, session=session))
 

@@ -2,13 +2,14 @@
 
 The promise: a topic may hold late duplicates; the first occurrences of a key's events are in `seq` order. It holds because every sweep starts at each
 key's lowest unmarked seq, sends in order and never passes a failed send, and because after any error the producer is thrown away and a new sweep begins.
+A row that was committed in this process is sent without being read again when the row before it of its key is in hand or sent, or there is none.
 The lease only keeps two replicas from doing the work twice; it cannot fence Kafka and is not relied on for order.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from chassis import mongo, telemetry
@@ -18,13 +19,14 @@ from chassis.kafka import Outgoing, Producer, RecordRefused, SendFailed
 from chassis.mongo import Document, Index, Lease, Mongo
 from chassis.unit_of_work import OUTBOX
 
-PAGE, LOOK_SECONDS, LEASE_SECONDS = 1_000, 5.0, 8.0
+PAGE, NAMED_KEYS, KNOWN_KEYS, LOOK_SECONDS, LEASE_SECONDS = 1_000, 100, 10_000, 5.0, 8.0
 MARK_ROWS, MARK_SECONDS = 50, 0.2  # acknowledged rows wait for each other so long: one mark costs as much as the commit of a command
 STOPPED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
 UNSENT = {"sent": False}
 REPLICAS = "replica/"  # how the leases are called that the living replicas of a service hold, each its own
 LIVING: Document = {"_id": {"$regex": f"^{REPLICAS}"}, "$expr": {"$gt": ["$until", "$$NOW"]}}
-INDEXES = (Index("key", "seq", unique=True), Index("sent", "key", "seq", where=UNSENT))
+WAITING = Index("sent", "key", "seq", where=UNSENT)
+INDEXES = (Index("key", "seq", unique=True), WAITING)
 log = telemetry.log(__name__)
 
 
@@ -37,6 +39,9 @@ class Relay:
         self._producer: Producer | None = None
         self._lease = Lease(db, "relay", f"{service}/{replica}", lease_seconds)
         self._wake = asyncio.Event()
+        self._named: set[str] | None = None  # keys of which something was committed since they were last looked at; None: of any key
+        self._handed: list[Document] = []  # rows that were committed here and need not be read: no older row of their key waits elsewhere
+        self._last: dict[str, int] = {}  # of keys in hand: up to which seq rows are sent or will be, in this order
         self._after = ""
         self._acknowledged: list[str] = []  # and not yet marked
         self._marked_at = 0.0
@@ -49,8 +54,27 @@ class Relay:
         self._ended.set()
         self._wake.set()
 
-    def wake(self) -> None:
-        """Something was committed: sweep now."""
+    def hand(self, rows: Sequence[Document]) -> None:
+        """These rows were committed in this process: those that follow what is in hand of their key are sent as they are, for the others their key is looked at."""
+        keys: set[str] = set()
+        for row in rows:
+            key, seq = row["key"], row["seq"]
+            last = self._last.get(key, 0)
+            if not self._lease.held or key in self._stopped or seq > last + 1:
+                keys.add(key)
+            elif seq > last:
+                self._last[key] = seq
+                self._handed.append(row)
+        if len(self._handed) > PAGE:
+            self._let_go()
+        elif keys:
+            self.wake(keys)
+        self._wake.set()
+
+    def wake(self, keys: Collection[str] = ()) -> None:
+        """Something was committed, about these keys or about any: sweep now."""
+        named = None if self._named is None or not keys else self._named.union(keys)
+        self._named = named if named and len(named) <= NAMED_KEYS else None
         self._wake.set()
 
     async def run(self) -> None:
@@ -70,8 +94,13 @@ class Relay:
             if self._lease.held:
                 await self._lease.release()
 
+    def _let_go(self) -> None:
+        """Have nothing in hand: all that is unsent will be read."""
+        self._handed, self._last, self._named, self._after = [], {}, None, ""
+
     async def _term(self) -> None:
         """One term as holder: sweep at each wake and at least four times a lease, until the lease is lost."""
+        self._let_go()
         pause, looked, loop = self._lease.seconds / 4, -1e9, asyncio.get_running_loop()
         try:
             while not self._ended.is_set():
@@ -84,6 +113,7 @@ class Relay:
                     await self._look()
                     looked = renewed
                     self._listen(wanted=await self.db.count("leases", LIVING) > 1)  # a stream costs MongoDB a tenth of its time, and our own commits wake us themselves
+                self._named = None
                 while not self._ended.is_set() and (left := renewed + pause - loop.time()) > 0:
                     self._wake.clear()
                     if not await self.sweep(renewed + pause) and not self._ended.is_set():
@@ -93,10 +123,10 @@ class Relay:
             self._listen(wanted=False)
 
     async def _rest(self, seconds: float) -> None:
-        """Wait for a wake so long; mark what is acknowledged when none comes soon."""
+        """Wait for a wake so long; mark what is acknowledged when that is due."""
         if 0 < len(self._acknowledged) < MARK_ROWS:
             await _first_of(self._wake.wait(), MARK_SECONDS)
-        if self._acknowledged and not self._wake.is_set():
+        if self._acknowledged and self._due():
             await self._mark()
         await _first_of(self._wake.wait(), seconds)
 
@@ -112,21 +142,44 @@ class Relay:
 
         True when there may be more at once. Each page begins behind the last key of the page before it, the first where the last sweep ended.
         """
-        loop, midway = asyncio.get_running_loop(), bool(self._after)
+        loop = asyncio.get_running_loop()
         rows = await self._page()
         while rows:
-            midway = midway or bool(self._after)
             ahead = self._page() if self._after and loop.time() < until and not self._ended.is_set() else _nothing()
-            due = len(self._acknowledged) >= MARK_ROWS or loop.time() - self._marked_at > MARK_SECONDS
-            rows, _, _ = await _all(ahead, self._send(rows), self._mark() if due else _nothing())
-        return midway or bool(self._after)
+            rows, _, _ = await _all(ahead, self._send(rows), self._mark() if self._due() else _nothing())
+        return bool(self._after or self._handed or self._named is None or self._named)
 
     async def _page(self) -> list[Document]:
-        """The next unsent rows but those that only wait for their mark."""
-        where: Document = UNSENT | {"key": {"$gt": self._after, "$nin": self._stopped}, "_id": {"$nin": self._acknowledged}}
-        rows = await self.db.find(OUTBOX, where, sort=[("sent", 1), ("key", 1), ("seq", 1)], limit=PAGE)
+        """The next unsent rows but those that only wait for their mark: behind the page before, else what is handed, else of the named keys.
+
+        Only four times a lease of all keys: a walk passes whatever was marked of late, too, which MongoDB clears away once a minute.
+        """
+        where: Document = UNSENT | {"_id": {"$nin": self._acknowledged}}
+        if self._after:
+            where["key"] = {"$gt": self._after, "$nin": self._stopped}
+        elif self._handed:
+            rows, self._handed = self._handed, []
+            return rows
+        else:
+            named, self._named = self._named, set()
+            if named is not None and not named:
+                return []
+            where["key"] = {"$nin": self._stopped} if named is None else {"$in": sorted(named.difference(self._stopped))}
+        rows = await self.db.find(OUTBOX, where, sort=WAITING.keys, limit=PAGE, hint=WAITING.name)
         self._after = rows[-1]["key"] if len(rows) == PAGE else ""
+        self._named = None if self._after else self._named  # of the key within which a page ends there may be more
+        self._take(rows)
         return rows
+
+    def _take(self, rows: Sequence[Document]) -> None:
+        """Have these rows, as they were read, in hand."""
+        if len(self._last) > KNOWN_KEYS:
+            self._last = {}
+        for row in rows:
+            self._last[row["key"]] = max(row["seq"], self._last.get(row["key"], 0))
+        if self._handed:
+            taken = {row["_id"] for row in rows}
+            self._handed = [row for row in self._handed if row["_id"] not in taken]
 
     async def _send(self, rows: Sequence[Document]) -> None:
         """Send rows, of which the acknowledged will be marked. A row that the broker refuses for itself is found by sending one at a time."""
@@ -144,8 +197,13 @@ class Relay:
             await self._stop_key(rows[0], str(sent.failure))
             return
         for row in rows:
-            if row["_id"] not in done and row["key"] not in self._stopped and self._lease.held:
+            if not self._lease.held:
+                self._let_go()
+            elif row["_id"] not in done and row["key"] not in self._stopped:
                 await self._send([row])
+
+    def _due(self) -> bool:
+        return len(self._acknowledged) >= MARK_ROWS or asyncio.get_running_loop().time() - self._marked_at >= MARK_SECONDS
 
     async def _mark(self) -> None:
         if (marked := self._acknowledged[:]) and self._lease.held:
@@ -161,6 +219,8 @@ class Relay:
         marker = {"_id": f"{STOPPED}/{row['key']}", "kind": STOPPED, "topic": self.topic, "key": row["key"], "first": row["_id"]}
         await self.db.bulk("parked", [mongo.replacing({**marker, "since": utc_now(), "reason": reason, "version": 1, "count": 1}, upsert=True)])
         self._stopped.append(row["key"])
+        self._last.pop(row["key"], None)
+        self._handed = [other for other in self._handed if other["key"] != row["key"]]
 
     async def _look(self) -> None:
         """What the gauges show, and which keys an operator has stopped or let go."""
@@ -172,8 +232,8 @@ class Relay:
         """Wake the relay at every insert into the outbox, by whichever replica. A lost stream costs a sweep, nothing else."""
         while True:
             try:
-                async for _ in self.db.inserts(OUTBOX):
-                    self._wake.set()
+                async for keys in self.db.inserts(OUTBOX, "key"):
+                    self.wake(keys)
             except mongo.MongoError:
                 await asyncio.sleep(1)
 

@@ -65,6 +65,7 @@ class Transaction:
         self.db, self.session, self.now, self.cause, self.parts = db, session, now, cause, parts
         self.failed, self.alone = cause.failed, cause.alone
         self.aliases: dict[str, str | None] = {}
+        self.seqs: dict[str, int] = {}  # key counters as they were read (0 = there is none)
         self.woken: set[str] = set()
         self.added: list[str] = []  # ids for which early facts may wait: of what was added, and of what was merged into another
         self._stores: dict[str, Store[Any]] = {}
@@ -162,9 +163,9 @@ class Transaction:
         return not (self._flushes or self._drafts or any(self._pending.values()) or any(collection != "audit" for collection, _ in self._own))
 
     @property
-    def tells(self) -> bool:
-        """Whether there are events to be sent."""
-        return bool(self._drafts)
+    def told(self) -> list[Document]:
+        """The outbox rows of its events; they have their key and seq when it is finished."""
+        return [row for _, row in self._drafts]
 
     @property
     def writes(self) -> int:
@@ -285,16 +286,19 @@ class Transaction:
 
     async def _advance(self, counts: Counter[str]) -> dict[str, int]:
         """Advance the key counters; each key's last seq before."""
-        if len(counts) == 1:
+        unread = [key for key in counts if key not in self.seqs]
+        if unread and len(counts) == 1:
             [(key, count)] = counts.items()
             row = await self.db.find_and_update("keys", {"_id": key}, {"$inc": {"seq": count}}, upsert=True, session=self.session)
             return {key: (row or {})["seq"] - count}
-        seqs: dict[str, int] = {row["_id"]: row["seq"] for row in await self.db.find("keys", {"_id": {"$in": list(counts)}}, session=self.session)}
-        if new := [{"_id": key, "seq": count} for key, count in counts.items() if key not in seqs]:
-            await self.db.insert("keys", new, session=self.session)
-        for step in {counts[key] for key in seqs}:
-            await self.db.update("keys", {"_id": {"$in": [key for key in seqs if counts[key] == step]}}, {"$inc": {"seq": step}}, many=True, session=self.session)
-        return {key: seqs.get(key, 0) for key in counts}
+        if unread:
+            self.seqs |= dict.fromkeys(unread, 0) | {row["_id"]: row["seq"] for row in await self.db.find("keys", {"_id": {"$in": unread}}, session=self.session)}
+        for key, count in counts.items():
+            if not self.seqs[key]:
+                self.raw("keys", {"_id": key, "seq": count})
+        for step in {counts[key] for key in counts if self.seqs[key]}:
+            self.raw("keys", mongo.updating({"$in": [key for key in counts if self.seqs[key] and counts[key] == step]}, {"$inc": {"seq": step}}, many=True), f"+{step}")
+        return {key: self.seqs[key] for key in counts}
 
 
 __all__ = ["AgainWithout", "Aggregate", "Cause", "CursorInvalid", "Index", "Page", "Savepoint", "Store", "StoreOf", "Transaction"]

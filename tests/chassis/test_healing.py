@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -20,10 +21,10 @@ from tests.doubles import FakeKafka, eventually
 class Deaf(Mongo):
     """A database whose change stream is lost as soon as it is opened."""
 
-    async def inserts(self, collection: str) -> AsyncIterator[None]:
+    async def inserts(self, collection: str, field: str) -> AsyncIterator[list[Any]]:
         if collection:
             raise MongoError("the resume token is gone")
-        yield None
+        yield [field]
 
 
 async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(db: Mongo, mongo_url: str) -> None:

@@ -364,21 +364,3 @@ async def _polled(reader: Reader) -> list[Record]:
 
     await eventually(at_the_end)
     return found
-
-
-async def test_a_member_that_comes_back_and_listens_to_other_topics_is_given_those(kafka: str) -> None:
-    group, first, second = new_id(), new_id(), new_id()
-    for topic in (first, second):
-        await ensure_topic(kafka, topic, partitions=PARTITIONS)
-    for topics in ({first}, {first, second}, {second}):
-        reader = Reader(KafkaConsumer(kafka, group, f"{group}-0", topics))
-
-        async def given(reader: Reader = reader, topics: set[str] = topics) -> bool:
-            await reader.consumer.poll(10, 0.05)
-            return reader.has == {Partition(topic, number) for topic in topics for number in range(PARTITIONS)}
-
-        await reader.consumer.start(reader.assigned, reader.revoked)
-        try:
-            await eventually(given, seconds=40)  # the former member is forgotten after ten
-        finally:
-            await reader.consumer.stop()

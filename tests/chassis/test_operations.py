@@ -365,7 +365,6 @@ async def test_while_the_broker_is_away_the_outbox_shows_what_waits_page_by_page
     finally:
         shop.fake.away = False
     await shop.heard(owner, "2", "3", "4")
-    await shop.sent(owner, 3)
     await eventually(lambda: all_sent(shop))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,9 +29,9 @@ class Listening(Mongo):
 
     opened = 0
 
-    async def inserts(self, collection: str) -> AsyncIterator[None]:
+    async def inserts(self, collection: str, field: str) -> AsyncIterator[list[Any]]:
         self.opened += 1
-        async for told in super().inserts(collection):
+        async for told in super().inserts(collection, field):
             yield told
 
 
@@ -129,6 +130,163 @@ async def test_rows_that_come_one_by_one_are_sent_at_once_and_once_and_marked_to
     assert len(fake.records("shop.events")) == sum(marked.marks) == TIMES * JARS
     assert len(marked.marks) < TIMES * JARS / 2
     await marked.close()
+
+
+class Counting(Mongo):
+    """A database that remembers for which keys the outbox was read; "" = for all."""
+
+    looked: list[Any]
+
+    async def find(self, collection: str, where: Filter, **more: Any) -> list[dict[str, Any]]:
+        if collection == OUTBOX and "key" in where:
+            self.looked.append(where["key"].get("$in", ""))
+        return await super().find(collection, where, **more)
+
+
+class Shop:
+    """A process with a relay: what it commits is handed over, as the life of a service does, or kept from its relay as what another process commits."""
+
+    def __init__(self, db: Mongo, counting: Counting, fake: FakeKafka) -> None:
+        self.db, self.counting, self.fake = db, counting, fake
+        self.relay = Relay(counting, "shop", "0", fake.producer, lease_seconds=LONG)
+        self.jars: dict[str, str] = {}
+
+    async def tell(self, owner: str, *, handed: bool = True) -> list[dict[str, Any]]:
+        """Commit one event of this key."""
+        told: list[dict[str, Any]] = []
+
+        async def filled(tx: Transaction) -> None:
+            if owner not in self.jars:
+                self.jars[owner] = (await make_jar(Jar(id=new_id(), owner_ref=owner, room="north", capacity=100), tx)).id
+            await fill_jar(self.jars[owner], 1, tx)
+            told[:] = tx.told
+
+        await runner(self.db)(filled)
+        if handed:
+            self.relay.hand(told)
+        return told
+
+    async def told(self, count: int) -> None:
+        """So many records have come, once each."""
+        await eventually(told_to(self.fake, count))
+        assert len(self.fake.records("shop.events")) == count
+
+
+@pytest.fixture
+async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[Shop]:
+    """Its relay runs, has looked at everything once, and will not by itself again."""
+    counting = Counting(mongo_url, db.name, db.driver)
+    counting.looked = []
+    shop = Shop(db, counting, FakeKafka())
+    async with relaying(shop.relay):
+        await eventually(lambda: asyncio.sleep(0, "" in counting.looked))
+        counting.looked.clear()
+        yield shop
+    await counting.close()
+
+
+async def test_what_a_process_commits_is_sent_without_being_read_again(shop: Shop) -> None:
+    for _ in range(TIMES):
+        for owner in ("a", "b"):
+            await shop.tell(owner)
+    await shop.told(2 * TIMES)
+    assert shop.counting.looked == []
+    assert sequences(shop.fake) == {owner: list(range(1, TIMES + 1)) for owner in ("a", "b")}
+
+
+async def test_a_row_behind_one_that_another_process_committed_is_sent_behind_it_and_only_its_key_is_read(shop: Shop) -> None:
+    await shop.tell("a")
+    await shop.told(1)
+    await shop.tell("a", handed=False)
+    await shop.tell("b", handed=False)
+    await shop.tell("a")
+    await shop.told(3)
+    await shop.tell("a")
+    await shop.told(4)
+    assert sequences(shop.fake) == {"a": [1, 2, 3, 4]}
+    assert shop.counting.looked == [["a"]]
+    shop.relay.wake(["b", "none"])
+    await shop.told(5)
+    assert shop.counting.looked == [["a"], ["b", "none"]]
+
+
+async def test_when_many_keys_are_named_or_none_everything_is_read(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "NAMED_KEYS", 2)
+    for owner in "abc":
+        await shop.tell(owner, handed=False)
+    shop.relay.wake(["x", "y"])
+    shop.relay.wake(["z"])
+    await shop.told(3)
+    await shop.tell("d", handed=False)
+    shop.relay.wake()
+    await shop.told(4)
+    assert shop.counting.looked == ["", ""]
+
+
+@pytest.mark.parametrize("bound", ["PAGE", "KNOWN_KEYS"])
+async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_passes_none(shop: Shop, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    monkeypatch.setattr(outbox, bound, 3)
+    shop.fake.away = True
+    for _ in range(TIMES):
+        for number in range(JARS):
+            await shop.tell(f"owner-{number}")
+    shop.fake.away = False
+    await eventually(all_sent(shop.db))
+    for seqs in sequences(shop.fake).values():
+        assert list(dict.fromkeys(seqs)) == list(range(1, TIMES + 1)), seqs
+
+
+async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_let_go_though_it_was_handed_over(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shop.tell("a")
+    await shop.told(1)
+    [told], behind = await shop.tell("a", handed=False), await shop.tell("a", handed=False)
+    refusing = True
+
+    def refuses(value: bytes) -> bool:
+        if not refusing or value != told["body"].encode():
+            return False
+        shop.relay.hand(behind)  # while the one before it is on its way
+        return True
+
+    shop.fake.refuses = refuses
+    shop.relay.hand([told])
+    await eventually(lambda: shop.db.find_one("parked", {"key": "a"}))
+    shop.relay.hand(await shop.tell("a", handed=False))
+    await shop.tell("b")
+    await shop.told(2)
+    assert sequences(shop.fake) == {"a": [1], "b": [1]}
+    refusing = False
+    await shop.db.delete("parked", {"key": "a"})
+    monkeypatch.setattr(outbox, "LOOK_SECONDS", 0)
+    await shop.relay._look()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what it does every five seconds
+    shop.relay.hand(await shop.tell("a", handed=False))
+    await shop.told(6)
+    assert sequences(shop.fake) == {"a": [1, 2, 3, 4, 5], "b": [1]}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_while_sends_fail_and_pages_end_within_keys_and_others_commit_too_none_is_passed(shop: Shop, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - repeatable
+    monkeypatch.setattr(outbox, "PAGE", 4)
+    shop.fake.fails = lambda _value: chance.random() < 1 / 12
+    rows = 0
+    for _ in range(60):
+        handed = chance.random() < 2 / 3
+        owner = f"owner-{chance.randrange(JARS)}"
+        rows += len(await shop.tell(owner, handed=handed))
+        if not handed and chance.random() < 1 / 2:
+            shop.relay.wake([owner])
+    await eventually(lambda: _sent_in_spite(shop), seconds=40)
+    told = sequences(shop.fake)
+    assert sum(len(set(seqs)) for seqs in told.values()) == rows
+    for seqs in told.values():
+        firsts = list(dict.fromkeys(seqs))
+        assert firsts == list(range(1, len(firsts) + 1)), seqs
+
+
+async def _sent_in_spite(shop: Shop) -> bool:
+    shop.relay.wake()
+    return await shop.db.count(OUTBOX, {"sent": False}) == 0
 
 
 async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:

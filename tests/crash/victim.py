@@ -56,7 +56,7 @@ class Trigger:
 
 
 class KillingMongo(Mongo):
-    """The database, with kill points on both sides of each commit, after the relay's read and after its mark."""
+    """The database, with kill points on both sides of each commit and after the relay's mark."""
 
     trigger: Trigger
 
@@ -72,12 +72,6 @@ class KillingMongo(Mongo):
         self.trigger.passed(point)
         return result
 
-    async def find(self, collection: str, where: Mapping[str, Any], **more: Any) -> list[dict[str, Any]]:
-        found = await super().find(collection, where, **more)
-        if collection == "outbox" and found and "key" in where and "sent" in where:
-            self.trigger.passed("relay_read")
-        return found
-
     async def update(self, collection: str, where: Mapping[str, Any], update: Any, **more: Any) -> int:
         count = await super().update(collection, where, update, **more)
         if collection == "outbox":
@@ -88,6 +82,18 @@ class KillingMongo(Mongo):
 def _is_batch(body: Callable[[Any], Awaitable[Any]]) -> bool:
     inner = [cell.cell_contents for cell in body.__closure__ or ()]
     return any(isinstance(getattr(getattr(one, "func", None), "__self__", None), EventConsumer) for one in inner)
+
+
+class KillingRelay(Relay):
+    """The relay, with a kill point when it has rows in hand, which it has read or was handed."""
+
+    trigger: Trigger
+
+    async def _page(self) -> list[dict[str, Any]]:
+        rows = await super()._page()
+        if rows:
+            self.trigger.passed("relay_read")
+        return rows
 
 
 class KillingProducer:
@@ -145,7 +151,8 @@ class Victim(Lifetime):
         super().__init__(service)
         settings = service.settings
         self._workers.remove(self.relay)
-        self.relay = Relay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace, lease_seconds=LEASE_SECONDS)
+        relay = KillingRelay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace, lease_seconds=LEASE_SECONDS)
+        relay.trigger, self.relay = self.trigger, relay
         self._workers.append(self.relay)
 
     def new_mongo(self) -> Mongo:

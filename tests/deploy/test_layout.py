@@ -52,9 +52,9 @@ def lines_of_code(path: Path) -> int:
     return len(text.splitlines()) - len(silent)
 
 
-def test_the_chassis_has_at_most_3600_lines_of_code() -> None:
+def test_the_chassis_has_at_most_3700_lines_of_code() -> None:
     sizes = {path.name: lines_of_code(path) for path in modules("chassis")}
-    assert sum(sizes.values()) <= 3_600, sizes
+    assert sum(sizes.values()) <= 3_700, sizes
 
 
 def test_the_chassis_is_flat_and_each_module_says_what_does_not_belong_in_it() -> None:

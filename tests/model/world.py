@@ -164,6 +164,7 @@ class Process(Lifetime):
             raise Died
 
     def _after(self, tx: UnitOfWork) -> None:
+        self.sender.hand(tx.told)
         if tx.cause.what.startswith("batch:") and self.world.falls("dies after the commit"):
             raise Died
 
@@ -173,12 +174,17 @@ class SteppedRelay(Relay):
 
     async def step(self) -> bool:
         """One sweep, by who holds the lease or believes so; True when there may be more."""
-        if not self._lease.held and not await self._lease.take():
-            return False
+        if not self._lease.held:
+            self._let_go()
+            if not await self._lease.take():
+                return False
         await self._look()
+        if not self._handed and not self._named:
+            self.wake()
         try:
             return await self.sweep()
         except SendFailed:
+            self._let_go()
             await self._drop_producer()
             return True
 

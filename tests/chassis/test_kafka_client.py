@@ -1,0 +1,53 @@
+"""What the real Kafka client does that the fake need not: it fetches ahead, and a member that comes back may listen to other topics. Not here: what both do (test_kafka_ports)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chassis.ids import new_id
+from chassis.kafka import KafkaConsumer, KafkaProducer, Partition, ensure_topic
+from tests.chassis.test_kafka_ports import PARTITIONS, Reader, outgoing, started
+from tests.doubles import eventually
+
+
+@pytest.mark.parametrize("most", [2, 100])
+async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what_its_client_had_fetched(kafka: str, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr("chassis.kafka.MORE_SECONDS", 5.0)
+    topic = new_id()
+    await ensure_topic(kafka, topic, partitions=PARTITIONS)
+    reader = Reader(KafkaConsumer(kafka, new_id(), "0", [topic]))
+    await reader.consumer.start(reader.assigned, reader.revoked)
+    try:
+        async with started(KafkaProducer(kafka, "conformance")) as producer:
+            await producer.send_all(topic, outgoing("a", b"before"))
+            [before] = await reader.read(1)
+            await producer.send_all(topic, outgoing("a", b"fetched"))
+            await eventually(lambda: asyncio.sleep(0, reader.consumer.ends()[Partition(topic, before.partition)] == before.offset + 2))
+            await producer.send_all(topic, [*outgoing("b", b"then"), *outgoing("c", b"then"), *outgoing("a", b"then")])
+            polled = [record.value for records in (await reader.consumer.poll(most, 0)).values() for record in records]
+            assert set(polled) == {b"fetched", b"then"}
+            assert len(polled) <= most
+            if len(polled) < 4:
+                await reader.read(4 - len(polled))
+    finally:
+        await reader.consumer.stop()
+
+
+async def test_a_member_that_comes_back_and_listens_to_other_topics_is_given_those(kafka: str) -> None:
+    group, first, second = new_id(), new_id(), new_id()
+    for topic in (first, second):
+        await ensure_topic(kafka, topic, partitions=PARTITIONS)
+    for topics in ({first}, {first, second}, {second}):
+        reader = Reader(KafkaConsumer(kafka, group, f"{group}-0", topics))
+
+        async def given(reader: Reader = reader, topics: set[str] = topics) -> bool:
+            await reader.consumer.poll(10, 0.05)
+            return reader.has == {Partition(topic, number) for topic in topics for number in range(PARTITIONS)}
+
+        await reader.consumer.start(reader.assigned, reader.revoked)
+        try:
+            await eventually(given, seconds=40)  # the former member is forgotten after ten
+        finally:
+            await reader.consumer.stop()
