@@ -60,7 +60,7 @@ class Relay:
         for row in rows:
             key, seq = row["key"], row["seq"]
             last = self._last.get(key, 0)
-            if not self._lease.held or key in self._stopped or seq > last + 1:
+            if not self._lease.held or seq > last + 1:
                 keys.add(key)
             elif seq > last:
                 self._last[key] = seq
