@@ -151,14 +151,14 @@ class Shop:
         self.relay = Relay(counting, "shop", "0", fake.producer, lease_seconds=LONG)
         self.jars: dict[str, str] = {}
 
-    async def tell(self, owner: str, *, handed: bool = True) -> list[dict[str, Any]]:
+    async def tell(self, owner: str, marbles: int = 1, *, handed: bool = True) -> list[dict[str, Any]]:
         """Commit one event of this key."""
         told: list[dict[str, Any]] = []
 
         async def filled(tx: Transaction) -> None:
             if owner not in self.jars:
                 self.jars[owner] = (await make_jar(Jar(id=new_id(), owner_ref=owner, room="north", capacity=100), tx)).id
-            await fill_jar(self.jars[owner], 1, tx)
+            await fill_jar(self.jars[owner], marbles, tx)
             told[:] = tx.told
 
         await runner(self.db)(filled)
@@ -239,7 +239,7 @@ async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_pas
 async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_let_go_though_it_was_handed_over(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     await shop.tell("a")
     await shop.told(1)
-    [told], behind = await shop.tell("a", handed=False), await shop.tell("a", handed=False)
+    [told], behind = await shop.tell("a", 2, handed=False), await shop.tell("a", handed=False)
     refusing = True
 
     def refuses(value: bytes) -> bool:
