@@ -38,7 +38,7 @@ class Reaching:
                 return
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as http, http.post(address, json={"subject": subject, "text": text}) as answer:
                 answer.raise_for_status()
-        except (OSError, smtplib.SMTPException, aiohttp.ClientError, TimeoutError) as error:
+        except (OSError, smtplib.SMTPException, aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: an address or a subject that cannot be sent
             raise NotReached(type(error).__name__) from None
 
     def _mail(self, to: str, subject: str, text: str) -> None:

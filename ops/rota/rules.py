@@ -81,7 +81,7 @@ def after(known: Incident | None, firing: Firing, now: datetime, new_id: str) ->
         return replace(known, over=True, alerts={}, closing=tuple(dict.fromkeys(one.person for one in known.told if one.reached)))
     if firing.alerts.keys() <= known.alerts.keys():
         return replace(known, alerts=firing.alerts)
-    return replace(known, alerts=firing.alerts, runbooks=known.runbooks | firing.runbooks, told=(), taken_by="")
+    return replace(known, alerts=firing.alerts, severity=firing.severity, runbooks=known.runbooks | firing.runbooks, told=(), taken_by="")
 
 
 def taken(incident: Incident, by: str) -> Incident:
@@ -106,9 +106,11 @@ def next_to_tell(incident: Incident, rota: Rota, now: datetime) -> str | None:
     return order[(order.index(last.person) + 1) % len(order)] if last.person in order else order[0]
 
 
-def attempted(incident: Incident, told: Told) -> Incident:
-    """Somebody was told, or could not be."""
-    return replace(incident, told=(*incident.told, told)[-ATTEMPTS:])
+def attempted(now: Incident, of: Incident, told: Told) -> Incident:
+    """Somebody was told `of` an incident, or could not be; `now` is what became of it meanwhile. What he was not told of counts as told to nobody."""
+    if now.id != of.id or not now.alerts.keys() <= of.alerts.keys():
+        return now
+    return replace(now, told=(*now.told, told)[-ATTEMPTS:])
 
 
 def is_silent(heard: datetime, rota: Rota, now: datetime) -> bool:

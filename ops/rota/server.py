@@ -19,6 +19,7 @@ from ops.rota.notifier import Notifier, NotReached
 from ops.rota.rules import Firing, Incident, Rota, Told
 
 TICK_SECONDS = 1.0
+MOST_BYTES = 16 * 1024 * 1024  # of a post: a group may hold an alert for each prison, and what is refused Alertmanager does not send again
 PAGE = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Bina</title><meta name="viewport" content="width=device-width"><pre>{}</pre>{}</html>"""
 FORM = (
     '<form method="post" action="/notices/{}/acknowledgement"><label>Nama / name <input name="by" required maxlength="80"></label> <button>Saya tangani / I have it</button></form>'
@@ -60,16 +61,17 @@ class Duty:
             self.hear(rules.silence(self._heard))
         for incident in list(self.book.incidents.values()):
             if incident.closing:
-                self.book.put(replace(incident, closing=incident.closing[1:]))
                 await self._try(incident.closing[0], incident)
+                if self.book.incidents[incident.key] == incident:  # else it fires again, as another one
+                    self.book.put(replace(incident, closing=incident.closing[1:]))
             elif person := rules.next_to_tell(incident, self.rota, self._clock()):
                 reached = await self._try(person, incident)
-                now = self.book.incidents[incident.key]  # it may have been taken meanwhile
-                self.book.put(rules.attempted(now, Told(person=person, at=self._clock(), reached=reached)))
+                now = self.book.incidents[incident.key]  # it may have been taken, or have grown, meanwhile
+                self.book.put(rules.attempted(now, incident, Told(person=person, at=self._clock(), reached=reached)))
 
     async def _try(self, person: str, incident: Incident) -> bool:
         try:
-            await self._notifier.send(self.rota.people[person], *rules.notice(incident, self.rota))
+            await self._notifier.send(self.rota.people.get(person, ""), *rules.notice(incident, self.rota))  # "": he was told by a rota that he has left
         except NotReached as error:
             log.warning("not reached: %s (%s), %s", person, error, incident.key)
             return False
@@ -94,7 +96,7 @@ class Doors:
 
     def application(self) -> web.Application:
         """The app, with the looking in its life."""
-        made = web.Application(client_max_size=1024 * 1024)
+        made = web.Application(client_max_size=MOST_BYTES)
         made.cleanup_ctx.append(self._looking)
         made.add_routes([web.post("/alerts", self._alerts), web.post("/watchdog", self._watchdog), web.get("/readyz", self._ready)])
         made.add_routes([web.get("/notices/{id}", self._notice), web.post("/notices/{id}/acknowledgement", self._acknowledge)])

@@ -38,12 +38,19 @@ def rota(file: Path) -> Rota:
 
 
 def firing(posted: Mapping[str, Any]) -> Firing:
-    """A group of Alertmanager's webhook (version 4). KeyError, TypeError or ValueError when it is none."""
+    """A group of Alertmanager's webhook (version 4). KeyError, TypeError or ValueError when it is none.
+
+    A rule that is not ours may have no words and another severity; it is told all the same, and wakes somebody.
+    """
     alerts = [one for one in cast("list[dict[str, Any]]", posted["alerts"]) if one["status"] == "firing"]
-    severities = [SEVERITIES.index(one["labels"]["severity"]) for one in alerts]
+    severities = [SEVERITIES.index(said) if (said := one["labels"].get("severity")) in SEVERITIES else len(SEVERITIES) - 1 for one in alerts]
     return Firing(
         key=str(posted["groupKey"]),
         severity=SEVERITIES[max(severities, default=0)],
-        alerts={str(one["fingerprint"]): f"{one['annotations']['summary']}\n{one['annotations']['summary_en']}" for one in alerts},
-        runbooks=frozenset(str(one["annotations"]["runbook"]) for one in alerts),
+        alerts={str(one["fingerprint"]): _words(one["labels"], one.get("annotations") or {}) for one in alerts},
+        runbooks=frozenset(str(one["annotations"]["runbook"]) for one in alerts if "runbook" in (one.get("annotations") or {})),
     )
+
+
+def _words(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+    return "\n".join(said for name in ("summary", "summary_en") if (said := annotations.get(name))) or labels["alertname"]

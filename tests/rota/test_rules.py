@@ -63,7 +63,7 @@ def test_after_a_round_in_which_nobody_could_be_reached_it_waits_a_minute_and_re
     assert rules.next_to_tell(one, ROTA, NOW + timedelta(seconds=59)) is None
     assert rules.next_to_tell(one, ROTA, NOW + timedelta(seconds=60)) == "satu"
     for number in range(200):
-        one = rules.attempted(one, Told(person="satu", at=NOW + timedelta(minutes=number), reached=False))
+        one = rules.attempted(one, one, Told(person="satu", at=NOW + timedelta(minutes=number), reached=False))
     assert len(one.told) == rules.ATTEMPTS
 
 
@@ -73,6 +73,25 @@ def test_the_same_again_opens_nothing_and_something_new_opens_it_again() -> None
     more = rules.after(one, replace(PAGE, alerts=dict(PAGE.alerts) | {"f2": "manpower tidak menjawab\nmanpower does not answer"}), NOW, "other")
     assert more is not None
     assert (more.id, more.taken_by, rules.next_to_tell(more, ROTA, NOW)) == ("id", "", "satu")
+
+
+def test_what_became_worse_is_as_urgent_as_it_is_now() -> None:
+    one = having_told(incident(replace(PAGE, severity="ticket")), "satu")
+    worse = rules.after(one, replace(PAGE, alerts=dict(PAGE.alerts) | {"f2": "x\ny"}), NOW, "other")
+    assert worse is not None
+    assert rules.next_to_tell(having_told(worse, "satu"), ROTA, NOW + timedelta(minutes=15)) == "dua"
+
+
+def test_who_was_told_before_it_grew_is_told_again() -> None:
+    sent, attempt = incident(), Told(person="satu", at=NOW, reached=True)
+    assert rules.attempted(sent, sent, attempt).told == (attempt,)
+    grown = rules.after(sent, replace(PAGE, alerts=dict(PAGE.alerts) | {"f2": "x\ny"}), NOW, "other")
+    anew = replace(sent, id="other")
+    assert grown is not None
+    for now in (grown, anew):
+        assert rules.next_to_tell(rules.attempted(now, sent, attempt), ROTA, NOW) == "satu"
+    shrunk = replace(sent, alerts={}, taken_by="Rina")
+    assert rules.attempted(shrunk, sent, attempt) == replace(shrunk, told=(attempt,))
 
 
 def test_when_it_is_over_those_who_were_reached_hear_it_and_the_next_time_is_another_one() -> None:
@@ -113,6 +132,18 @@ def test_a_restart_forgets_no_incident_and_the_book_does_not_grow_without_end(tm
     assert again.of("id") == one
     assert len(again.incidents) == 101
     assert again.of("0") is None
+
+
+def test_a_book_that_cannot_be_read_is_put_aside_and_a_new_one_begun(tmp_path: Path) -> None:
+    (tmp_path / "book.json").write_text('{"group": {"id": "id", ')
+    Book(tmp_path / "book.json").put(incident())
+    assert (tmp_path / "book.unreadable").read_text() == '{"group": {"id": "id", '
+    assert Book(tmp_path / "book.json").of("id") == incident()
+
+
+def test_a_rule_without_our_words_and_severities_is_told_and_wakes_somebody() -> None:
+    foreign = {"status": "firing", "labels": {"alertname": "DiskFull", "severity": "critical"}, "fingerprint": "f"}
+    assert told.firing({"groupKey": "g", "alerts": [foreign]}) == Firing(key="g", severity="page", alerts={"f": "DiskFull"}, runbooks=frozenset())
 
 
 def test_the_sample_rota_can_be_used() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,9 +18,10 @@ from aiohttp import web
 
 from ops.rota.book import Book
 from ops.rota.notifier import NotReached, Reaching
+from ops.rota.rules import Rota
 from ops.rota.server import Doors, Duty
 from tests.doubles import eventually
-from tests.rota.given import ROTA
+from tests.rota.given import PAGE, ROTA
 
 
 class Clock:
@@ -37,10 +40,15 @@ class People:
 
     heard: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     away: set[str] = field(default_factory=set[str])
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    slow: asyncio.Event | None = None
     url: str = ""
 
     async def take(self, request: web.Request) -> web.Response:
         person = request.match_info["person"]
+        self.asked.set()
+        if self.slow is not None:
+            await self.slow.wait()
         if person in self.away:
             return web.Response(status=503)
         self.heard.append((person, (await request.json())["text"]))
@@ -70,7 +78,8 @@ class Scene:
         labels = {"alertname": "PartDown", "service": "training", "severity": "page"}
         told = {"summary": "training tidak menjawab", "summary_en": "training does not answer", "runbook": "docs/runbooks/PartDown.md"}
         alerts = [{"status": status, "labels": labels, "annotations": told, "fingerprint": one} for one in fingerprints]
-        async with self.client.post(f"{self.url}/alerts", json={"version": "4", "groupKey": "{}:{PartDown}", "status": status, "alerts": alerts}) as answer:
+        told_of = {"version": "4", "groupKey": "{}:{PartDown}", "status": status, "alerts": alerts}
+        async with self.client.post(f"{self.url}/alerts", data=io.BytesIO(json.dumps(told_of).encode())) as answer:
             return answer.status
 
     async def looked(self) -> None:
@@ -146,6 +155,49 @@ async def test_who_cannot_be_reached_is_followed_at_once_and_when_it_is_over_tho
     await scene.post("resolved", "f1")
     await scene.people.told("dua", "dua")
     assert "Sudah selesai" in scene.people.heard[-1][1]
+
+
+async def test_of_what_came_while_somebody_was_being_told_he_is_told_too(scene: Scene) -> None:
+    scene.people.slow = asyncio.Event()
+    await scene.post("firing", "f1")
+    await scene.people.asked.wait()
+    await scene.post("firing", "f1", "f2")
+    scene.people.slow.set()
+    await scene.people.told("satu", "satu")
+    assert scene.people.heard[0][1].count("training does not answer") == 1
+    assert scene.people.heard[1][1].count("training does not answer") == 2
+
+
+async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_the_end(tmp_path: Path) -> None:
+    people, clock, gateway = People(), Clock(), web.Application()
+    gateway.add_routes([web.post("/{person}", people.take)])
+    async with served(gateway) as people.url:
+        rota = replace(ROTA, people={name: f"{people.url}/{name}" for name in ROTA.people}, silence=timedelta(days=9))
+
+        def started(on_duty: Rota = rota) -> Duty:
+            return Duty(on_duty, Book(tmp_path / "book.json"), Reaching(on_duty), clock)
+
+        started().hear(PAGE)
+        await started().look()
+        await started().look()
+        clock.now += timedelta(minutes=16)
+        await started().look()
+        started().hear(replace(PAGE, alerts={}))
+        left = replace(rota, people={name: address for name, address in rota.people.items() if name != "satu"})
+        await started(left).look()
+        await started(left).look()
+    assert [person for person, _ in people.heard] == ["satu", "dua", "dua"]
+    assert "Sudah selesai" in people.heard[-1][1]
+
+
+async def test_one_that_cannot_be_told_does_not_keep_the_others_from_being_told(scene: Scene) -> None:
+    scene.duty.rota = replace(scene.duty.rota, people=dict(scene.duty.rota.people) | {"satu": "http://[", "dua": "mailto:dua\n@x"})
+    await scene.post("firing", "f1")
+    await scene.people.told("kepala")
+
+
+async def test_a_group_with_an_alert_for_each_of_thousands_is_taken(scene: Scene) -> None:
+    assert await scene.post("firing", *(f"{number:0400}" for number in range(3_000))) == 204
 
 
 async def test_a_watch_that_falls_silent_is_told_and_speaks_again(scene: Scene) -> None:
