@@ -46,6 +46,12 @@ def test_what_lasts_comes_back_runs_as_nobody_special_and_says_how_it_is(name: s
     assert int(here["stop_grace_period"].removesuffix("s")) >= 30
 
 
+@pytest.mark.parametrize("name", WATCHERS)
+def test_what_watches_comes_back_and_says_how_it_is(name: str) -> None:
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+
+
 @pytest.mark.parametrize("name", JOBS)
 def test_a_job_ends_and_has_no_capability_but_to_hand_files_to_their_owners(name: str) -> None:
     here = SERVICES[name]
@@ -84,6 +90,8 @@ def test_every_network_is_for_one_need_and_only_those_that_publish_have_a_way_ou
     assert {service.name: networks(service.name) - {"door"} for service in parts.OURS} == {service.name: {"calls", "kafka", "metrics", "mongo"} for service in parts.OURS}
     assert "metrics" in networks("prometheus")
     assert not networks("prometheus") & {"calls", "kafka", "mongo", "door"}
+    assert [name for name in WATCHERS if "alerts" in networks(name)] == ["prometheus", "alertmanager", "rota"]
+    assert networks("alertmanager") == {"alerts"}
     assert {name for name in SERVICES if not networks(name)} == set(JOBS)
 
 
