@@ -56,6 +56,7 @@ def rendered() -> dict[Path, str]:
         EVENTS: table(known),
         ASYNCAPI: json.dumps(asyncapi(known), indent=1, ensure_ascii=False, sort_keys=True) + "\n",
         slos.RULES: slos.rules(),
+        alerts.IN_CLUSTER: alerts.in_cluster(slos.rules()),
         metrics.DOCUMENT: watched,
     } | dashboards.rendered()
 

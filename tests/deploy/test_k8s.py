@@ -96,6 +96,34 @@ def test_a_pod_may_do_nothing_that_it_does_not_need(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_that_an_operator_makes_is_admitted_as_well(overlay: str) -> None:
+    admitted = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, "capabilities": {"drop": ["ALL"]}}
+    kafka = named(overlay, "Kafka", "bina")["spec"]
+    assert kafka["kafka"]["template"] == {"kafkaContainer": {"securityContext": admitted}}
+    assert kafka["entityOperator"]["template"] == {name: {"securityContext": admitted} for name in ("topicOperatorContainer", "userOperatorContainer")}
+    for mongo in of(overlay, "MongoDBCommunity"):
+        pod = mongo["spec"]["statefulSet"]["spec"]["template"]["spec"]
+        for one in (*pod["containers"], *pod["initContainers"]):
+            assert (pod["securityContext"] | one["securityContext"]).items() >= admitted.items()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_argo_cd_begins_with_what_jobs_need_and_ends_with_what_needs_the_jobs(overlay: str) -> None:
+    waves: dict[int, set[str]] = {}
+    for one in rendered(overlay):
+        waves.setdefault(int(one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0")), set()).add(one["kind"])
+    assert (waves.pop(1), waves.pop(2)) == ({"Job"}, {"Deployment"})
+    assert waves.keys() == {0}
+    assert {"ConfigMap", "ServiceAccount", "PersistentVolumeClaim", "NetworkPolicy", "Kafka"} <= waves[0]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_job_ends_tries_again_a_few_times_and_is_cleared_away(overlay: str) -> None:
+    for job in of(overlay, "Job"):
+        assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"], job["spec"]["ttlSecondsAfterFinished"]) == (3, 3_600, 86_400)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_upgrade_can_choose_the_jobs_and_each_part_by_its_labels(overlay: str) -> None:
     for workload in of(overlay, *WORKLOADS):
         inside = workload["spec"]["template"]["metadata"]["labels"]
@@ -160,8 +188,9 @@ def test_a_part_scales_on_its_processors_and_on_what_it_has_not_yet_read_to_no_m
         assert 1 <= spec["minReplicas"] < spec["maxReplicas"] <= PARTITIONS
         assert "replicas" not in named(overlay, "Deployment", service.name)["spec"], "each apply would undo what the scaler has done"
         metrics = {metric["type"]: metric for metric in spec["metrics"]}
-        assert metrics.keys() == ({"Resource", "External"} if service.hears else {"Resource"})
-        if service.hears:
+        told_lag = bool(service.hears and of(overlay, "PodMonitor"))
+        assert metrics.keys() == ({"Resource", "External"} if told_lag else {"Resource"}), "a metric that nobody tells keeps the scaler from scaling down"
+        if told_lag:
             metric = metrics["External"]["external"]["metric"]
             assert metric == {"name": "bina_consumer_lag_events", "selector": {"matchLabels": {"service": service.name}}}
     adapter = yaml.safe_load((K8S / "components/monitoring/prometheus-adapter-values.yaml").read_text())

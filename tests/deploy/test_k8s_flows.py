@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -12,8 +12,10 @@ import yaml
 
 from chassis.kafka import PARTITIONS, RETENTION_DAYS
 from gateway.settings import GatewaySettings
-from ops import cluster_secrets, kafka_setup, parts
-from tests.deploy.k8s import K8S, OURS, OVERLAYS, WORKLOADS, Object, files, named, of, settings_class, told, variables
+from ops import cluster_secrets, credentials, kafka_setup, parts
+from ops.home import ROOT
+from tests.deploy.alerts import RULE_FILES
+from tests.deploy.k8s import K8S, OURS, OVERLAYS, WORKLOADS, Object, container, files, named, of, settings_class, told, variables
 
 pytestmark = pytest.mark.needs("kustomize")
 
@@ -79,6 +81,61 @@ def test_every_secret_that_is_mounted_comes_from_somewhere(overlay: str) -> None
     made = {one["metadata"]["name"] for one in cluster_secrets.objects(_place(), "bina")} if overlay == "dev" else from_outside
     assert (mounted - {"mongo-ca"}) - (made | by_strimzi | by_mongodb) == set()
     assert passwords <= made
+
+
+SERVERS_OWN = {"/kafka-ca", "/mongo-ca"}  # within one host compose's lines are not encrypted
+
+
+def mounted_in_compose(name: str) -> dict[str, tuple[str, bool]]:
+    """What compose mounts into a part, by place: which volume, and whether it may only be read."""
+    volumes = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][name]["volumes"]
+    return {target: (source, mode == "ro") for source, target, mode in (f"{volume}:rw".split(":")[:3] for volume in volumes)}
+
+
+def mounted_in_cluster(workload: Object) -> dict[str, tuple[str, bool]]:
+    """The same of a pod: the Secret of ours or the claim behind each place."""
+    volumes = {volume["name"]: volume for volume in workload["spec"]["template"]["spec"]["volumes"] if "emptyDir" not in volume}
+    found: dict[str, tuple[str, bool]] = {}
+    for mount in container(workload)["volumeMounts"]:
+        if (volume := volumes.get(mount["name"])) and mount["mountPath"] not in SERVERS_OWN:
+            whole = volume["projected"]["sources"][0]["secret"]["name"] if "projected" in volume else volume.get("secret", {}).get("secretName")
+            found[mount["mountPath"]] = (whole or volume["persistentVolumeClaim"]["claimName"], mount.get("readOnly", False))
+    return found
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("name", OURS)
+def test_every_key_that_compose_mounts_has_its_slot_at_the_same_place_and_no_other_is_there(overlay: str, name: str) -> None:
+    compose = mounted_in_compose(name)
+    for workload in (named(overlay, "Deployment", name), named(overlay, "Job", f"{name}-prepare")):
+        assert mounted_in_cluster(workload) == compose
+    kept = {source for source, only_read in compose.values() if not only_read}
+    assert kept == ({"issuer-keys"} if name == "certification" else set())
+    assert kept <= {claim["metadata"]["name"] for claim in of(overlay, "PersistentVolumeClaim")}
+    for directory in OURS[name].directories:
+        assert compose[told(overlay, named(overlay, "Deployment", name))[f"{OURS[name].prefix}_{directory.upper()}"]] == ("issuer-keys", False)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_file_of_a_secret_of_compose_is_one_in_the_cluster(name: str, tmp_path: Path) -> None:
+    made = {one["metadata"]["name"]: one["data"].keys() for one in cluster_secrets.objects(tmp_path / "cluster", "bina")}
+    host = tmp_path / "host"
+    credentials.make(host)
+    credentials.kafka_password(host, name)
+    credentials.tell_mongo_url(host, name, "mongodb://")
+    in_compose = {file.name for file in (host / name).iterdir()} - {"mongo-password"}  # for the one who makes the user
+    from_servers = {path for secret, items in files(named("dev", "Deployment", name)).items() if secret != f"{name}-secrets" for path in items.values() if path}
+    assert made[f"{name}-secrets"] | (from_servers - {"ca.crt"}) == in_compose
+    assert made["trusted-keys"] == {file.name for file in (host / "trusted").iterdir()}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_prometheus_of_a_watched_cluster_judges_by_the_rules_of_compose(overlay: str) -> None:
+    def rules(groups: Iterable[Object]) -> dict[str, list[Object]]:
+        return {group["name"]: [rule | {"expr": rule["expr"].split()} for rule in group["rules"]] for group in groups}
+
+    judged = rules(group for one in of(overlay, "PrometheusRule") for group in one["spec"]["groups"])
+    assert judged == ({} if overlay == "dev" else rules(group for file in RULE_FILES for group in yaml.safe_load(file.read_text())["groups"]))
 
 
 # Flows
@@ -220,6 +277,8 @@ def test_the_metrics_of_every_part_are_asked_for_under_the_labels_that_the_rules
     for monitor in of("region", "PodMonitor"):
         [endpoint] = monitor["spec"]["podMetricsEndpoints"]
         assert endpoint["path"] == "/metrics"
-        assert {label["targetLabel"] for label in endpoint["relabelings"]} == {"service", "job"}
+        scraped = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())["scrape_configs"][0]
+        labels = {label["targetLabel"]: label.get("replacement") for label in endpoint["relabelings"]}
+        assert labels == {"service": None, "job": scraped["job_name"]} | scraped["static_configs"][0]["labels"]
         asked |= dict.fromkeys(_apps(monitor["spec"]["selector"]), endpoint["port"])
     assert asked == {name: "internal" if name == "gateway" else "http" for name in OURS}
