@@ -47,13 +47,17 @@ def _files(place: Path) -> Iterable[Path]:
             yield from (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".") and not path.name.endswith(_MADE_ANEW))
 
 
-def of(place: Path) -> dict[str, bytes]:
-    """Every key of the whole installation at `place`. Trouble when a service keeps none there."""
+def of(place: Path, issuers: Iterable[tuple[str, str]]) -> dict[str, bytes]:
+    """Every key of the whole installation at `place`. Trouble that lists those that the data needs and that are not there; `issuers` are their keys by LSP and name."""
     keys = found(place)
-    if bare := [service.name for service in parts.OURS if not any(name.startswith(f"secrets/{service.name}/") for name in keys)]:
+    needed = [f"secrets/{service.name}/{service.name}_{name}" for service in parts.OURS for name in ("signing_key", "audit_key", *service.keys)]
+    needed += [f"certification/keys_dir/{lsp}/{name}.pem" for lsp, name in issuers]
+    if gone := [name for name in needed if name not in keys]:
+        listed = "\n".join(f"  tidak ada / missing: {_named(name)}" for name in gone)
         raise Trouble(
-            f"Di {place} tidak ada kunci untuk {', '.join(bare)}: cadangan tanpa kunci tidak dapat dipakai. Tunjukkan tempatnya dengan BINA_DIR.",
-            f"{place} holds no keys of {', '.join(bare)}: a backup without them is of no use. Name their place by BINA_DIR.",
+            f"Di {place} tidak ada {len(gone)} kunci yang diperlukan data ini: cadangan tanpa kunci tidak dapat dipakai, tidak ada yang dibuat. "
+            f"Tunjukkan tempatnya dengan BINA_DIR.\n{listed}",
+            f"{place} lacks {len(gone)} keys that this data needs (listed above): a backup without them is of no use, none was made. Name their place by BINA_DIR.",
         )
     return keys
 

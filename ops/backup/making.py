@@ -106,7 +106,7 @@ class _Pieces:
 async def _made(url: str, place: Path, readers: Sequence[X25519PublicKey], kept: Path, holders: Sequence[tuple[str, X25519PublicKey]]) -> dict[str, Any]:
     began, loop = utc_now(), asyncio.get_running_loop().time
     started, id_, secret = loop(), f"bina-{began:%Y%m%dT%H%M%S%f}"[:-3] + "Z", sealing.random_key()
-    draft = place / f".{id_}"
+    draft, file = place / f".{id_}", kept / f"{id_}.keys"
     draft.mkdir(mode=0o700, parents=True)
     pieces = _Pieces(draft, id_, Chest(secret))
     console = Console(stderr=True)
@@ -115,7 +115,8 @@ async def _made(url: str, place: Path, readers: Sequence[X25519PublicKey], kept:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             async with mongo_setup.administering(url) as admin, _remembering(admin) as extended:
                 time, version = await _read(databases, admin, pieces, progress)
-        keys, file = custody.of(home.home()), kept / f"{id_}.keys"  # after the data: a key that it speaks of is there by now
+        issuers = [(lsp["_id"], key["name"]) for lsp in await databases["certification"].find("lsps", {}, fields={"keys.name": 1}) for key in lsp.get("keys", ())]
+        keys = custody.of(home.home(), issuers)  # after the data: a key that it speaks of is there by now
         custody.write(file, id_, began, keys, holders)
         told = {
             "format": FORMAT,
@@ -134,8 +135,14 @@ async def _made(url: str, place: Path, readers: Sequence[X25519PublicKey], kept:
         Manifest(told).write(draft, keys[SIGNED_BY])
         for database in databases.values():
             await outside.note(database, "backup.made", id_)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(draft)
+        file.unlink(missing_ok=True)
+        if isinstance(error, MongoError):
+            raise Trouble(
+                f"Pencadangan terputus ({type(error).__name__}): tidak ada cadangan yang dibuat. Perbaiki server atau hak penggunanya, lalu ulangi.",
+                f"The backup was interrupted ({type(error).__name__}): none was made. Mend the server or its user's rights, then try again.",
+            ) from error
         raise
     finally:
         for database in databases.values():
@@ -160,7 +167,8 @@ async def _read(databases: dict[str, Mongo], admin: Mongo, pieces: _Pieces, prog
     before = {name: await _collections(database) for name, database in databases.items()}
     total = sum([(await database.db.command("count", collection))["n"] for name, database in databases.items() for collection in before[name]])
     bar = progress.add_task("Membaca basis data", total=total or 1)
-    time = (await admin.client.admin.command({"find": "system.version", "limit": 1, "readConcern": {"level": "snapshot"}}))["cursor"]["atClusterTime"]
+    first = next(iter(databases.values()))  # which collection it is asked of does not matter, nor whether it is there
+    time = (await first.db.command({"find": "outbox", "limit": 1, "readConcern": {"level": "snapshot"}}))["cursor"]["atClusterTime"]
     try:
         for name, database in databases.items():
             async with database.client.start_session(causal_consistency=False) as session:

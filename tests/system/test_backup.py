@@ -10,7 +10,6 @@ import threading
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,11 +17,9 @@ from unittest.mock import patch
 import psutil
 import pymongo
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis import kafka
 from chassis.ids import utc_now
-from ops import credentials, machine, mongo_setup, servers
+from ops import credentials, machine, mongo_setup
 from ops.backup import custody, sealing
 from ops.door import Door
 from ops.parts import MONGOD, OURS
@@ -48,9 +45,13 @@ class Sealed(Operator):
             self.bina("key", str(path))
         return path
 
-    def backup(self) -> dict[str, Any]:
+    def backing_up(self) -> list[str]:
+        """The arguments that make a backup."""
         options = ["--reader", f"{self.key('reader')}.pub", "--custody", str(self.shelf / "keys"), "--holder", f"{self.key('head')}.pub", "--holder", f"{self.key('clerk')}.pub"]
-        return self.bina("backup", str(self.shelf / "data"), *options)
+        return ["backup", str(self.shelf / "data"), *options]
+
+    def backup(self) -> dict[str, Any]:
+        return self.bina(*self.backing_up())
 
     def opening(self, made: dict[str, Any], **other: Path | None) -> list[str]:
         """The arguments that open a backup, or others in their place."""
@@ -238,45 +239,6 @@ def test_new_commands_work_and_their_events_take_effect(restored: Sealed) -> Non
 
 def test_a_system_that_runs_is_left_alone(disaster: Disaster, restored: Sealed) -> None:
     assert "sedang berjalan" in restored.refused(*restored.opening(disaster.made), "--replace")
-
-
-async def test_servers_of_ones_own_are_left_alone_while_services_run_and_until_what_lies_there_is_to_be_replaced(disaster: Disaster, tmp_path: Path) -> None:
-    other, arguments = Sealed(Place(tmp_path / "elsewhere"), disaster.old.shelf), disaster.old.opening(disaster.made)
-    key = other.system.home / "secrets" / "training" / "training_lookup_key"
-    key.parent.mkdir(parents=True)
-    key.write_text("11" * 32)
-    async with servers.running_mongod(tmp_path / "mongod") as url, servers.running_kafka(tmp_path / "kafka") as bootstrap:
-        other.system.env |= {"BINA_MONGO_URL": url, "BINA_KAFKA": bootstrap}
-        await kafka.ensure_topic(bootstrap, "training.events", partitions=3)
-        with pymongo.MongoClient[dict[str, Any]](url) as client:
-            leases = client["training"]["leases"]
-            leases.insert_one({"_id": "replica/0", "until": datetime.now(UTC) + timedelta(minutes=1)})
-            assert "masih berjalan pada server ini" in await asyncio.to_thread(other.refused, *arguments, "--replace")
-            leases.update_one({}, {"$set": {"until": datetime.now(UTC)}})
-            words = await asyncio.to_thread(other.refused, *arguments)
-            assert "basis data training, topik training.events, kunci secrets/training/training_lookup_key" in words
-            assert "tidak ada yang disentuh" in words
-            assert (leases.count_documents({}), key.read_text()) == (1, "11" * 32)
-
-            told = await asyncio.to_thread(other.bina, *arguments, "--replace")
-            assert told["documents"] == disaster.made["documents"]
-            assert leases.count_documents({}) == 0
-            assert client["manpower"]["inbox"].count_documents({}) == 0  # it slept before it had heard of anybody
-            assert await partitions(bootstrap, "training.events") == 12  # the old topic is gone with what it knew
-    assert custody.found(other.system.home) == disaster.keys
-    [aside] = other.system.home.glob("replaced-*")
-    assert custody.found(aside) == {"secrets/training/training_lookup_key": b"11" * 32}
-    assert not (other.system.home / "mongod").exists()
-
-
-async def partitions(bootstrap: str, topic: str) -> int:
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        [told] = await admin.describe_topics([topic])
-        return len(told["partitions"])
-    finally:
-        await admin.close()
 
 
 # What is refused

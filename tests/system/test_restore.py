@@ -1,0 +1,307 @@
+"""Backup and restore at servers of one's own, with a few documents of every kind: what is lost on the way (nothing), and every way in which it may end half way."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlsplit, urlunsplit
+
+import pymongo
+import pytest
+from bson import Binary, Decimal128, Int64, ObjectId
+
+from chassis import kafka
+from chassis.ids import utc_now
+from ops import credentials, files, mongod, servers
+from ops.backup import custody, sealing
+from ops.parts import OURS
+from tests.place import Place
+from tests.system.test_backup import Sealed
+
+pytestmark = [pytest.mark.timeout(200), pytest.mark.xdist_group("restore")]
+ISSUER = "certification/keys_dir/lsp-1/assertion-2026.pem"
+ANOTHER = ("audit", "inbox", "leases", "offsets")  # what a restore adds to, or mends: tests/deploy/test_mending.py
+LOOKUP_KEY = "secrets/training/training_lookup_key"
+SNAPSHOT_TOO_OLD = 239
+Databases = dict[str, dict[str, list[dict[str, Any]]]]
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A MongoDB whose failures can be ordered, and a Kafka."""
+
+    url: str
+    bootstrap: str
+
+    def client(self) -> pymongo.MongoClient[dict[str, Any]]:
+        return pymongo.MongoClient(self.url, retryWrites=False)
+
+    @contextmanager
+    def failing(self, app: str, command: str, after: int = 0, **how: object) -> Iterator[None]:
+        """Such a command of these clients fails, from the one after so many on."""
+        with self.client() as client:
+            client.admin.command("configureFailPoint", "failCommand", mode={"skip": after}, data={"failCommands": [command], "appName": app, **how})
+            try:
+                yield
+            finally:
+                client.admin.command("configureFailPoint", "failCommand", mode="off")
+
+    def everything(self) -> Databases:
+        with self.client() as client:
+            return {name: {one: sorted(client[name][one].find(), key=lambda row: str(row["_id"])) for one in client[name].list_collection_names()} for name in sorted(_names())}
+
+    def emptied(self) -> None:
+        async def gone() -> None:
+            async with kafka.administering(self.bootstrap) as admin:
+                if there := [topic for topic in await admin.list_topics() if topic.endswith(".events")]:
+                    await admin.delete_topics(there)
+
+        asyncio.run(gone())
+        with self.client() as client:
+            for name in _names():
+                client.drop_database(name)
+
+
+def _names() -> list[str]:
+    return [service.name for service in OURS]
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
+    place = tmp_path_factory.mktemp("servers")
+    flags = (*mongod._FLAGS, "--setParameter=enableTestCommands=1")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what no installation has
+    with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
+        stack = AsyncExitStack()
+        url = runner.run(stack.enter_async_context(servers.running_mongod(place / "mongod")))
+        bootstrap = runner.run(stack.enter_async_context(servers.running_kafka(place / "kafka")))
+        yield Servers(url, bootstrap)
+        runner.run(stack.aclose())
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An installation at these servers, its operator, and what lay in its databases when it was backed up."""
+
+    operator: Sealed
+    servers: Servers
+    told: Databases
+    made: dict[str, Any]
+
+    def target(self, place: Path) -> Sealed:
+        """Another place for the keys, at the same servers."""
+        return at(self.servers, place, self.operator.shelf)
+
+
+def at(here: Servers, place: Path, shelf: Path) -> Sealed:
+    operator = Sealed(Place(place), shelf)
+    operator.system.env |= {"BINA_MONGO_URL": here.url, "BINA_KAFKA": here.bootstrap}
+    return operator
+
+
+@pytest.fixture(scope="module")
+def installation(here: Servers, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    shelf = tmp_path_factory.mktemp("shelf")
+    operator = at(here, tmp_path_factory.mktemp("lost") / "bina", shelf)
+    home = operator.system.home
+    credentials.make(home / "secrets")
+    (home / ISSUER).parent.mkdir(parents=True)
+    files.write(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
+    filled(here)
+    told = here.everything()
+    return Installation(operator, here, told, operator.backup())
+
+
+def filled(here: Servers) -> None:
+    """A few documents of every kind in all databases."""
+    here.emptied()
+    with here.client() as client:
+        for name in _names():
+            rows = [{"_id": f"{name}-{seq}", "key": "k", "seq": seq, "sent": False, "at": datetime(2026, 11, 24, tzinfo=UTC)} for seq in (1, 2)]
+            client[name]["outbox"].insert_many(rows)
+            client[name]["keys"].insert_one({"_id": "k", "seq": 2})
+            client[name]["audit"].insert_one({"_id": "a", "at": datetime(2026, 11, 24, tzinfo=UTC), "action": "x", "block": None})
+            client[name]["inbox"].insert_one({"_id": "waits", "state": "parked", "order": f"{name}.events/00003/{5:020d}", "marker": "m"})
+            client[name]["parked"].insert_one({"_id": "m", "kind": "inbox", "first": f"{name}.events/00003/{5:020d}", "count": 1})
+        kinds = {"sealed": Binary(b"\0\xff", 128), "money": Int64(2**53 + 1), "share": Decimal128("0.1"), "nothing": None, "many": [1, {"deep": [2.5]}], "id": ObjectId()}
+        client["training"]["participants"].insert_one({"_id": "p", **kinds})
+        client["certification"]["lsps"].insert_one({"_id": "lsp-1", "keys": [{"name": "assertion-2026"}]})
+        client["marketplace"]["pictures"].insert_many([{"_id": number, "content": bytes(9 * 2**20)} for number in range(2)])  # each more than a piece holds
+        client["gateway"]["users"].insert_one({"_id": "rina", "password": "argon2"})
+        client["gateway"]["grants"].insert_many([{"_id": number} for number in range(2_500)])  # more than a page
+
+
+def kept(databases: Databases) -> Databases:
+    return {name: {one: rows for one, rows in collections.items() if one not in {*ANOTHER, "parked"}} for name, collections in databases.items()}
+
+
+# What is lost on the way
+
+
+def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(installation: Installation, tmp_path: Path) -> None:
+    installation.servers.emptied()
+    target = installation.target(tmp_path / "new")
+    told = target.bina(*installation.operator.opening(installation.made))
+    assert told["documents"] == sum(len(rows) for collections in installation.told.values() for rows in collections.values())
+    now = installation.servers.everything()
+    assert kept(now) == kept(installation.told)
+    for name in _names():
+        assert {row["_id"] for row in now[name]["audit"]} >= {"a"}
+        assert [row["state"] for row in now[name]["inbox"]] == ["parked"]
+        assert now[name]["parked"][0]["first"] == now[name]["inbox"][0]["order"] < f"{name}.events/00003/{0:020d}"
+    assert custody.found(target.system.home) == custody.found(installation.operator.system.home)
+    assert ISSUER in custody.found(target.system.home)
+
+
+# A backup that is not whole
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_told_when_the_memory_stays_short(installation: Installation, tmp_path: Path, allowed: bool) -> None:  # noqa: FBT001
+    operator, name = Sealed(installation.operator.system, tmp_path), f"keeper-{allowed}"
+    with installation.servers.client() as client:
+        rights: list[dict[str, Any]] = [{"resource": {"db": one, "collection": "audit"}, "actions": ["insert"]} for one in _names()]
+        rights += [{"resource": {"cluster": True}, "actions": ["getParameter", "setParameter"]}] if allowed else []
+        client.admin.command("createRole", name, privileges=rights, roles=["readAnyDatabase"])
+        client.admin.command("createUser", name, pwd=name, roles=[name])
+    parts = urlsplit(installation.servers.url)
+    with patch.dict(operator.system.env, {"BINA_MONGO_URL": urlunsplit(parts._replace(netloc=f"{name}:{name}@{parts.netloc.rpartition('@')[2]}"))}):
+        assert operator.backup()["history_extended"] is allowed
+        code, out, _ = operator.said(*operator.backing_up())
+    assert (code, "tidak mengizinkan memperpanjang riwayat snapshot" in out) == (0, not allowed)
+    assert remembered(installation.servers) == 300
+
+
+def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(installation: Installation, tmp_path: Path) -> None:
+    operator = Sealed(installation.operator.system, tmp_path)
+    before = audits(installation.servers)
+    with installation.servers.failing("bina-backup", "find", after=2, errorCode=SNAPSHOT_TOO_OLD):
+        words = operator.refused(*operator.backing_up())
+    assert "sudah tidak mengingat keadaan" in words
+    assert "minSnapshotHistoryWindowInSeconds" in words
+    assert left(tmp_path) == []
+    assert (remembered(installation.servers), audits(installation.servers)) == (300, before)
+
+
+def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(installation: Installation, tmp_path: Path) -> None:
+    operator = Sealed(installation.operator.system, tmp_path)
+    with installation.servers.failing("bina-backup", "insert", after=2, closeConnection=True):  # when it notes itself: the data and the keys are written by then
+        assert "Pencadangan terputus" in operator.refused(*operator.backing_up())
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("gone", ["secrets/training/training_master_key", "secrets/training/training_lookup_key", "secrets/certification/certification_name_key", ISSUER])
+def test_an_installation_without_a_key_that_its_data_needs_is_not_backed_up_and_told_which(installation: Installation, tmp_path: Path, gone: str) -> None:
+    operator = at(installation.servers, tmp_path / "bina", tmp_path / "shelf")
+    shutil.copytree(installation.operator.system.home, operator.system.home)
+    (operator.system.home / gone).unlink()
+    words = operator.refused(*operator.backing_up())
+    assert f"tidak ada / missing: {gone} (" in words
+    assert "1 kunci" in words
+    assert left(tmp_path / "shelf") == []
+
+
+def left(shelf: Path) -> list[Path]:
+    """What lies where backups and custody files are put."""
+    return [path for place in ("data", "keys") for path in (shelf / place).rglob("*")]
+
+
+def audits(here: Servers) -> dict[str, int]:
+    with here.client() as client:
+        return {name: client[name]["audit"].count_documents({}) for name in _names()}
+
+
+def remembered(here: Servers) -> int:
+    with here.client() as client:
+        return client.admin.command({"getParameter": 1, "minSnapshotHistoryWindowInSeconds": 1})["minSnapshotHistoryWindowInSeconds"]
+
+
+# A restore that does not come to its end
+
+
+@pytest.mark.parametrize("command", ["dropDatabase", "insert", "update"])
+def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_repeated(installation: Installation, tmp_path: Path, command: str) -> None:
+    filled(installation.servers)
+    target, arguments = installation.target(tmp_path / "bina"), installation.operator.opening(installation.made)
+    asyncio.run(kafka.ensure_topic(installation.servers.bootstrap, "training.events", partitions=3))
+    (target.system.home / LOOKUP_KEY).parent.mkdir(parents=True)
+    files.write(target.system.home / LOOKUP_KEY, "11" * 32)
+    with installation.servers.failing("bina-restore", command, after=2, closeConnection=True):
+        words = target.refused(*arguments, "--replace")
+    assert "Pemulihan terputus" in words
+    assert "ulangi dengan --replace" in words
+    assert custody.found(target.system.home) == {LOOKUP_KEY: b"11" * 32}, "the keys come last"
+    code, _, said = target.said("up", "--detach")
+    assert (code, "Pemulihan di sini terputus" in said) == (1, True)
+    assert "tidak kosong" in target.refused(*arguments)
+    target.bina(*arguments, "--replace")
+    assert kept(installation.servers.everything()) == kept(installation.told)
+    assert custody.found(target.system.home) == custody.found(installation.operator.system.home)
+    assert not (target.system.home / "restoring").exists()
+    [aside] = target.system.home.glob("replaced-*")
+    assert custody.found(aside) == {LOOKUP_KEY: b"11" * 32}
+    assert asyncio.run(partitions(installation.servers.bootstrap)) == dict.fromkeys(_names(), 12)  # the old topics are gone with what they knew
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ("secrets/training/training_master_key", "kunci NIK dan nama"),
+        ("secrets/training/training_lookup_key", "kunci pencarian NIK"),
+        ("secrets/certification/certification_name_key", "kunci nama pada sertifikat"),
+        (ISSUER, "kunci penerbit sertifikat"),
+    ],
+)
+def test_a_restore_without_one_key_says_which_and_touches_nothing(installation: Installation, tmp_path: Path, gone: str, said: str) -> None:
+    before, target, file = installation.servers.everything(), installation.target(tmp_path / "bina"), tmp_path / "less.keys"
+    keys = custody.found(installation.operator.system.home)
+    holders = [(name, sealing.public_key(Path(f"{installation.operator.key(name)}.pub"))) for name in ("head", "clerk")]
+    custody.write(file, "less", utc_now(), {name: key for name, key in keys.items() if name != gone}, holders)
+    words = target.refused(*installation.operator.opening(installation.made, custody=file), "--replace")
+    assert f"tidak ada / missing: {gone} ({said})" in words
+    assert installation.servers.everything() == before
+    assert not target.system.home.exists()
+
+
+@pytest.mark.parametrize("there", ["database", "topic", "key"])
+def test_a_place_that_holds_one_thing_is_not_empty(installation: Installation, tmp_path: Path, there: str) -> None:
+    here, target = installation.servers, installation.target(tmp_path / "bina")
+    here.emptied()
+    if there == "database":
+        with here.client() as client:
+            client["gateway"]["users"].insert_one({"_id": "rina"})
+    elif there == "topic":
+        asyncio.run(kafka.ensure_topic(here.bootstrap, "manpower.events"))
+    else:
+        (target.system.home / ISSUER).parent.mkdir(parents=True)
+        files.write(target.system.home / ISSUER, "another")
+    before = here.everything()
+    words = target.refused(*installation.operator.opening(installation.made))
+    named = {"database": "basis data gateway", "topic": "topik manpower.events", "key": f"kunci {ISSUER}"}
+    assert f"Tempat ini tidak kosong ({named[there]})" in words
+    assert here.everything() == before
+
+
+def test_servers_where_services_run_are_left_alone(installation: Installation, tmp_path: Path) -> None:
+    filled(installation.servers)
+    target, arguments = installation.target(tmp_path / "bina"), installation.operator.opening(installation.made)
+    with installation.servers.client() as client:
+        leases = client["training"]["leases"]
+        leases.insert_one({"_id": "replica/0", "until": utc_now() + timedelta(minutes=1)})
+        before = installation.servers.everything()
+        assert "training masih berjalan pada server ini" in target.refused(*arguments, "--replace")
+        assert installation.servers.everything() == before
+        leases.update_one({}, {"$set": {"until": utc_now()}})
+        target.bina(*arguments, "--replace")
+        assert leases.count_documents({}) == 0
+
+
+async def partitions(bootstrap: str) -> dict[str, int]:
+    async with kafka.administering(bootstrap) as admin:
+        return {told["topic"].removesuffix(".events"): len(told["partitions"]) for told in await admin.describe_topics([f"{name}.events" for name in _names()])}
