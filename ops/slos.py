@@ -29,6 +29,7 @@ class Slo:
     meaning: str
     indonesian: str
     english: str
+    consequence: str
 
     @property
     def budget(self) -> str:
@@ -93,5 +94,6 @@ def _alert(slo: Slo, burn: Burn) -> list[str]:
         "        annotations:",
         f'          summary: "{slo.indonesian}"',
         f'          summary_en: "{slo.english}"',
+        f'          meaning: "{slo.consequence}"',
         f"          runbook: docs/runbooks/{name}.md",
     ]

@@ -64,10 +64,10 @@ class Duty:
                 await self._try(incident.closing[0], incident)
                 if self.book.incidents[incident.key] == incident:  # else it fires again, as another one
                     self.book.put(replace(incident, closing=incident.closing[1:]))
-            elif person := rules.next_to_tell(incident, self.rota, self._clock()):
+            elif person := rules.next_to_tell(incident, self.rota, at := self._clock()):
                 reached = await self._try(person, incident)
                 now = self.book.incidents[incident.key]  # it may have been taken, or have grown, meanwhile
-                self.book.put(rules.attempted(now, incident, Told(person=person, at=self._clock(), reached=reached)))
+                self.book.put(rules.attempted(now, incident, Told(person=person, at=at, reached=reached)))
 
     async def _try(self, person: str, incident: Incident) -> bool:
         try:

@@ -53,4 +53,4 @@ def firing(posted: Mapping[str, Any]) -> Firing:
 
 
 def _words(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    return "\n".join(said for name in ("summary", "summary_en") if (said := annotations.get(name))) or labels["alertname"]
+    return "\n".join(said for name in ("summary", "meaning", "summary_en") if (said := annotations.get(name))) or labels["alertname"]

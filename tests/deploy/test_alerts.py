@@ -20,6 +20,14 @@ RUNBOOKS, GUARANTEES = ROOT / "docs/runbooks", ROOT / "docs/guarantees.md"
 PROMISED = MONITORING / "rules/pipeline.yml"  # whose alerts show the breach of a promise
 
 
+ENGLISH = {"the", "of", "is", "are", "not", "and", "has", "have", "for", "in", "to", "more", "than"}
+INDONESIAN = {"tidak", "yang", "di", "dan", "atau", "ke", "belum", "lagi", "ada", "dari", "lebih", "sudah", "untuk"}
+
+
+def words(*texts: str) -> set[str]:
+    return {word.lower() for text in texts for word in re.findall(r"[A-Za-z]+", text)}
+
+
 def promises() -> list[list[str]]:
     """The rows of the table in guarantees.md, each from its number on."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in GUARANTEES.read_text().splitlines() if line.startswith("|")]
@@ -57,6 +65,11 @@ def test_an_alert_has_a_name_in_letters_and_a_page_that_says_what_it_means_and_h
     assert rules()[alert]["labels"]["severity"] in ({"none"} if alert == "Watchdog" else {"page", "ticket"})
     assert told["summary"]
     assert told["summary_en"] not in {"", told["summary"]}
+    assert len(told["meaning"]) > 40, "what it means for the prison"
+    assert told["meaning"].endswith(".")
+    assert not words(told["summary"], told["meaning"]) & ENGLISH
+    assert not words(told["summary_en"]) & INDONESIAN
+    assert words(told["summary"], told["meaning"]) & INDONESIAN
     assert re.findall(r"\$labels\.\w+", told["summary"]) == re.findall(r"\$labels\.\w+", told["summary_en"])
     page = ROOT / told["runbook"]
     assert page == RUNBOOKS / f"{alert}.md"

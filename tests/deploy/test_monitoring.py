@@ -16,13 +16,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from ops import dashboards, metrics, slos
 from ops.home import ROOT
-from tests.deploy.alerts import unknown_in
+from tests.deploy.alerts import everything, unknown_in, wrong_labels
 
 DOCUMENT = (ROOT / "docs/monitoring.md").read_text()
 BOARDS = sorted(dashboards.DASHBOARDS.glob("*.json"))
 COUNTED = "events|rows|keys|facts|units|rupiah|days|connections|operations|requests|items|applications|certificates|placements|changes"
 UNITS = f"seconds|{COUNTED}|total|leader|broken|generation|refused|open"
 TAKEN = {"job", "instance", "region"}  # by the scrape
+GRAFANA_UNITS = {"short", "s", "d", "bytes", "percentunit", "reqps", "eps", "ops", "currencyIDR"}  # as its list of units calls them
 PERSONAL = re.compile(r"name|nik|subject|person|participant|actor|user|address|path|ref|id$|phone|email")
 
 
@@ -96,6 +97,60 @@ def test_no_panel_lies_over_another_or_beyond_the_edge(board: Path) -> None:
 def test_a_panel_asks_only_for_what_the_parts_show(board: Path) -> None:
     assert [expression for expression in expressions(board) if unknown_in(expression)] == []
     assert [expression for expression in expressions(board) if "SCOPE" in expression] == []
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
+def test_a_panel_matches_groups_and_tells_by_labels_that_its_metrics_have(board: Path) -> None:
+    targets = [target for panel in panels(board) for target in panel["targets"]]
+    assert [(target["expr"], wrong) for target in targets if (wrong := wrong_labels(target["expr"], target["legendFormat"]))] == []
+    assert all("{{" in target["legendFormat"] or " by (" not in target["expr"].partition("(")[0] for target in targets), "what is told apart has its name in the legend"
+
+
+@pytest.mark.parametrize("rule", everything(), ids=lambda rule: rule.get("alert") or rule["record"])
+def test_a_rule_matches_groups_and_tells_by_labels_that_its_metrics_have(rule: dict[str, Any]) -> None:
+    assert wrong_labels(rule["expr"], re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"{{\1}}", str(rule.get("annotations", "")))) == set()
+
+
+def test_a_label_that_a_metric_has_not_is_found() -> None:
+    assert wrong_labels('sum by (topic) (bina_outbox_sent_total{status="x"})', "{{service}}") == {"topic", "bina_outbox_sent_total.status", "service"}
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
+def test_a_panel_has_a_title_a_unit_and_words_in_indonesian_that_are_its_own(board: Path) -> None:
+    told = [(panel["title"], panel["description"], panel["fieldConfig"]["defaults"]["unit"]) for panel in panels(board)]
+    assert [one for one in told if not all(one)] == []
+    assert len({title for title, *_ in told}) == len(told)
+    assert {unit for *_, unit in told} <= GRAFANA_UNITS
+    for panel in panels(board):
+        assert {unit_of(target["expr"]) for target in panel["targets"]} == {panel["fieldConfig"]["defaults"]["unit"]}, panel["title"]
+        assert all(re.fullmatch(r"[A-Z]", target["refId"]) for target in panel["targets"])
+        assert {target["datasource"]["uid"] for target in panel["targets"]} == {dashboards.SOURCE.uid}
+
+
+UNIT_OF = (  # the first that is found in what is asked for
+    (r"ratio_rate", "percentunit"),
+    (r"_rupiah", "currencyIDR"),
+    (r"_days", "d"),
+    (r"_bytes", "bytes"),
+    (r"cpu_seconds|^count\(|batch_events", "short"),
+    (r"requests:rate|rate\(\w+_seconds_count", "reqps"),
+    (r"rate\(bina_(events|outbox)_\w+_total", "eps"),
+    (r"\brate\(\w+_total", "ops"),
+    (r"_seconds", "s"),
+    (r"", "short"),
+)
+
+
+def unit_of(expression: str) -> str:
+    """The unit that follows from what is asked for."""
+    return next(unit for words, unit in UNIT_OF if re.search(words, expression))
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
+def test_what_two_replicas_may_show_at_once_is_counted_once(board: Path) -> None:
+    names = {metric.name for metric in metrics.declared() if metric.kind == "gauge" and not metric.name.startswith(("bina_", "gateway_"))}
+    figures = [expression for expression in expressions(board) if names & set(re.findall(r"\w+", expression))]
+    assert [expression for expression in figures if not re.match(r"(sum (by \(\w+\) )?\(max|max|count\(max|topk\(20, max)\b", expression)] == []
 
 
 @pytest.mark.needs("promtool")

@@ -142,6 +142,13 @@ def test_a_book_that_cannot_be_read_is_put_aside_and_a_new_one_begun(tmp_path: P
 
 
 def test_a_rule_without_our_words_and_severities_is_told_and_wakes_somebody() -> None:
+    ours = {
+        "status": "firing",
+        "labels": {"alertname": "A", "severity": "ticket"},
+        "annotations": {"summary": "s", "summary_en": "e", "meaning": "m", "runbook": "r"},
+        "fingerprint": "f",
+    }
+    assert told.firing({"groupKey": "g", "alerts": [ours]}) == Firing(key="g", severity="ticket", alerts={"f": "s\nm\ne"}, runbooks=frozenset({"r"}))
     foreign = {"status": "firing", "labels": {"alertname": "DiskFull", "severity": "critical"}, "fingerprint": "f"}
     assert told.firing({"groupKey": "g", "alerts": [foreign]}) == Firing(key="g", severity="page", alerts={"f": "DiskFull"}, runbooks=frozenset())
 

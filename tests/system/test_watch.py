@@ -23,7 +23,7 @@ import yaml
 
 from ops import children, dashboards, machine, metrics, parts
 from ops.home import ROOT
-from tests.deploy.alerts import MONITORING, RECORDED, everything
+from tests.deploy.alerts import MONITORING, RECORDED, everything, rules, shown
 from tests.place import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.needs("prometheus", "prometheus-alertmanager"), pytest.mark.xdist_group("system")]
@@ -161,6 +161,23 @@ def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks
     assert {name for name in wanted if name not in known and name.removesuffix("_total") not in known} == set()
 
 
+def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_keeps(watch: Watch) -> None:
+    for file in dashboards.DASHBOARDS.glob("*.json"):
+        for panel in json.loads(file.read_text())["panels"]:
+            for target in panel["targets"]:
+                expression = target["expr"].replace("$region", ".*").replace("$service", ".*")
+                assert asked(f"http://{watch.prometheus}/api/v1/format_query", query=expression)
+                watch.found(expression)  # raises where types do not fit
+    assert asked(f"http://{watch.prometheus}/api/v1/label/region/values") == ["uji"]
+    by_sample = {sample: metric for metric in metrics.declared() for sample in metric.samples}
+    kept: dict[str, set[str]] = {}
+    for series in asked(f"http://{watch.prometheus}/api/v1/series", **{"match[]": '{__name__=~"(' + "|".join(("bina", *(part.name for part in parts.OURS))) + ')_.+"}'}):
+        kept.setdefault(series["__name__"], set()).update(series.keys() - {"__name__"})
+    assert len(kept) > 30
+    declared = {name: shown(by_sample[name]) | ({"le"} if name.endswith("_bucket") else set[str]()) for name in kept if name in by_sample}
+    assert {name: kept[name] ^ labels for name, labels in declared.items() if kept[name] != labels} == {}
+
+
 def test_connections_and_figures_of_a_running_system_are_measured(watch: Watch) -> None:
     eventually(lambda: {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")} == {part.name for part in parts.OURS})
     wanted = {"training_inbox_overdue_items", "certification_queue_certificates", "marketplace_books_difference_rupiah", "manpower_placements"}
@@ -190,7 +207,7 @@ def test_a_killed_service_is_told_to_whoever_is_on_duty_and_so_is_its_return(wat
             killed.add(ran)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(ran, signal.SIGKILL)
-        return watch.told(f"{KILLED} tidak menjawab\n{KILLED} does not answer")
+        return watch.told(f"{KILLED} tidak menjawab\n{rules()['PartDown']['annotations']['meaning']}\n{KILLED} does not answer")
 
     eventually(heard_of)
     first = next(person for person, text in watch.on_duty.heard if KILLED in text)
