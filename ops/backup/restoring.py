@@ -31,6 +31,7 @@ from ops.trouble import Trouble
 
 _INSERT_BYTES = 8 * machine.MIB
 _LENGTH_BYTES = 4
+DELETING_SECONDS = 60.0  # far beyond what a broker needs that is allowed to
 
 
 def restore(place: Path, reader: Path, kept: Path | None, holders: Sequence[Path], service: str | None, *, replace: bool, dry_run: bool, as_json: bool) -> int:
@@ -203,14 +204,21 @@ def _topics() -> set[str]:
 
 
 async def _emptied(databases: dict[str, Mongo], bootstrap: str) -> None:
-    """Away with what is here: a topic that knows of later facts would bring effects without a cause."""
-    for database in databases.values():
-        await database.drop()
+    """Away with what is here: a topic that knows of later facts would bring effects without a cause. Trouble where Kafka keeps a topic; no database was dropped then."""
     async with kafka.administering(bootstrap) as admin:
         if old := _topics() & set(await admin.list_topics()):
             await admin.delete_topics(sorted(old))
-        while _topics() & set(await admin.list_topics()):  # noqa: ASYNC110 - it is the broker that is asked
-            await asyncio.sleep(0.1)
+        try:
+            async with asyncio.timeout(DELETING_SECONDS):
+                while _topics() & set(await admin.list_topics()):  # noqa: ASYNC110 - it is the broker that is asked
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise Trouble(
+                f"Kafka tidak menghapus topik {', '.join(sorted(old))}; basis data belum disentuh. Izinkan (delete.topic.enable, hak pengguna), lalu ulangi dengan --replace.",
+                f"Kafka does not delete {', '.join(sorted(old))}; no database was touched. Allow it (delete.topic.enable, the user's rights), then try again with --replace.",
+            ) from None
+    for database in databases.values():
+        await database.drop()
     for topic in sorted(_topics()):
         await kafka.ensure_topic(bootstrap, topic)
 

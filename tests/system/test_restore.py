@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,8 @@ from bson import Binary, Decimal128, Int64, ObjectId
 
 from chassis import kafka
 from chassis.ids import utc_now
-from ops import credentials, files, mongod, servers
-from ops.backup import custody, sealing
+from ops import broker, credentials, files, mongod, servers
+from ops.backup import custody, restoring, sealing
 from ops.parts import OURS
 from tests.place import Place
 from tests.system.test_backup import Sealed
@@ -44,7 +44,7 @@ class Servers:
         return pymongo.MongoClient(self.url, retryWrites=False)
 
     @contextmanager
-    def failing(self, app: str, command: str, after: int = 0, **how: object) -> Iterator[None]:
+    def failing(self, app: str, command: str, after: int = 0, **how: object) -> Generator[None]:
         """Such a command of these clients fails, from the one after so many on."""
         with self.client() as client:
             client.admin.command("configureFailPoint", "failCommand", mode={"skip": after}, data={"failCommands": [command], "appName": app, **how})
@@ -286,6 +286,23 @@ def test_a_place_that_holds_one_thing_is_not_empty(installation: Installation, t
     named = {"database": "basis data gateway", "topic": "topik manpower.events", "key": f"kunci {ISSUER}"}
     assert f"Tempat ini tidak kosong ({named[there]})" in words
     assert here.everything() == before
+
+
+def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(installation: Installation, tmp_path: Path) -> None:
+    filled(installation.servers)
+    keeping = broker._SETTINGS + "delete.topic.enable=false\n"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+    async def tried() -> str:
+        with patch.object(broker, "_SETTINGS", keeping):
+            async with servers.running_kafka(tmp_path / "kafka") as bootstrap:
+                await kafka.ensure_topic(bootstrap, "training.events")
+                target = at(Servers(installation.servers.url, bootstrap), tmp_path / "bina", installation.operator.shelf)
+                return await asyncio.to_thread(target.refused, *installation.operator.opening(installation.made), "--replace")
+
+    before = installation.servers.everything()
+    with patch.object(restoring, "DELETING_SECONDS", 1.0):
+        assert "Kafka tidak menghapus topik training.events" in asyncio.run(tried())
+    assert installation.servers.everything() == before
 
 
 def test_servers_where_services_run_are_left_alone(installation: Installation, tmp_path: Path) -> None:
