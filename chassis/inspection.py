@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from chassis.audit import ACTS
-from chassis.auth import EVERYTHING
+from chassis.auth import EVERYTHING, Caller
 from chassis.mongo import Document, Mongo, Session
 from chassis.parked import hidden
 from chassis.unit_of_work import Transaction
 
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9998, 1, 1, tzinfo=UTC))]  # beyond them no database tells a time in every zone
 _LINKED = 1_000  # aggregates of one person that a search follows
 _TOLD = {
     *("_id", "at", "action", "subject", "actor", "role", "on_behalf_of", "what", "correlation_id", "causation_id", "block"),
@@ -23,10 +25,10 @@ class Sought(BaseModel):
     """What is searched for; what is not named does not narrow."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
-    person: str | None = Field(None, max_length=200)
-    actor: str | None = Field(None, max_length=200)
-    since: AwareDatetime | None = Field(None, alias="from")
-    until: AwareDatetime | None = Field(None, alias="to")
+    person: str | None = Field(None, min_length=1, max_length=200)
+    actor: str | None = Field(None, min_length=1, max_length=200)
+    since: Moment | None = Field(None, alias="from")
+    until: Moment | None = Field(None, alias="to")
 
     async def where(self, db: Mongo, session: Session = None) -> Document:
         """The rows meant. A person's are those about the person, about aggregates that were ever the person's, and about what was merged into the person."""
@@ -48,11 +50,15 @@ async def _linked(db: Mongo, person: str, session: Session) -> set[str]:
     return same | {row["_id"] for row in rows}
 
 
+def within(caller: Caller) -> Document:
+    """The rows of the caller's facilities; a row of no facility is seen by who sees all."""
+    seen = caller.claim("facility")
+    return {} if EVERYTHING in seen else {"facility": {"$in": sorted(seen)}}
+
+
 async def search(tx: Transaction, sought: Sought, cursor: str | None, limit: int) -> tuple[list[Document], str | None]:
-    """Rows of the caller's facilities, oldest first, behind the row whose id is the cursor; and the next cursor. A row of no facility is seen by who sees all; it is noted."""
-    seen = tx.caller.claim("facility")
-    scope: Document = {} if EVERYTHING in seen else {"facility": {"$in": sorted(seen)}}
-    where = {"$and": [scope, await sought.where(tx.db, tx.session), {"_id": {"$gt": cursor or ""}}]}
+    """Rows of the caller's facilities, oldest first, behind the row whose id is the cursor; and the next cursor; it is noted."""
+    where = {"$and": [within(tx.caller), await sought.where(tx.db, tx.session), {"_id": {"$gt": cursor or ""}}]}
     rows = await tx.db.find("audit", where, sort=[("_id", 1)], limit=limit + 1, session=tx.session)
     tx.note("audit.searched", sought.person or "", sought=sought.model_dump(exclude_none=True), rows=min(len(rows), limit))
     return rows[:limit], rows[limit - 1]["_id"] if len(rows) > limit else None

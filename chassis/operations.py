@@ -135,7 +135,10 @@ async def followed_topic(desk: At) -> Body:
     return {"topic": desk.life.relay.topic}
 
 
-_ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Body]]], ...] = (
+_Routes = tuple[tuple[str, str, Callable[..., Awaitable[Body]]], ...]
+_AUDIT: _Routes = (("GET", "/audit", audit_rows),)
+_ROUTES: _Routes = (
+    *_AUDIT,
     ("GET", "/parked", parked_sequences),
     ("GET", "/parked/{sequence}", parked_sequence),
     ("POST", "/parked/{sequence}/retry", retry_parked),
@@ -143,15 +146,14 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Body]]], ...] = (
     ("GET", "/lag", consumer_lag),
     ("GET", "/outbox", outbox_rows),
     ("GET", "/topic", followed_topic),
-    ("GET", "/audit", audit_rows),
     ("POST", "/replay", replay_events),
     ("POST", "/heard", heard_events),
 )
 
 
-def router(service: str) -> APIRouter:
-    """The operators' routes of one service; its name stands in the paths, so that the gateway knows whom to ask."""
+def router(service: str, *, events: bool) -> APIRouter:
+    """The operators' routes of one service, without `events` the auditors' alone; its name stands in the paths, so that the gateway knows whom to ask."""
     made = APIRouter(prefix=f"/v1/operations/{service}")
-    for method, path, endpoint in _ROUTES:
+    for method, path, endpoint in _ROUTES if events else _AUDIT:
         made.add_api_route(path, endpoint, methods=[method])
     return made

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import web
 from chassis.auth import Signer
+from evidence import api as evidence
 from gateway.accounts import api as accounts
 from gateway.accounts.passkeys import Place
 from gateway.attendance import OpenStreams
@@ -79,6 +80,7 @@ ROUTERS = (
     cards.router,
     cards.internal,
     revocations.internal,
+    evidence.router("gateway"),
 )
 
 

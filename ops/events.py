@@ -118,6 +118,7 @@ def outbox(*, service: Service = None, json: Json = False) -> None:
 
 
 Person = Annotated[str | None, typer.Option(help="Rujukan orang (atau data) yang dicari.")]
+Actor = Annotated[str | None, typer.Option(help="Siapa yang bertindak.")]
 Since = Annotated[str | None, typer.Option("--from", help="Sejak waktu ini, misalnya 2026-11-24T10:00+07:00.")]
 Until = Annotated[str | None, typer.Option("--to", help="Sampai sebelum waktu ini; tanpa ini, sekarang.")]
 Reason = Annotated[str, typer.Option(help="Untuk apa; disimpan dalam jejak audit.")]
@@ -128,7 +129,7 @@ def search(
     *,
     reason: Reason,
     person: Person = None,
-    actor: Annotated[str | None, typer.Option(help="Siapa yang bertindak.")] = None,
+    actor: Actor = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Paling banyak sekian baris.")] = 200,
@@ -149,13 +150,22 @@ def export(
     since: Since = None,
     until: Until = None,
     person: Person = None,
+    actor: Actor = None,
     service: Service = None,
     json: Json = False,
 ) -> None:
     """Buat berkas untuk pemeriksa: baris, blok, jangkar dan alat pemeriksanya, ditandatangani."""
-    from ops.audit.exporting import export as run
+    from ops.audit.exporting import export_to as run
 
-    raise typer.Exit(run(service, person, since, until, reason, out, as_json=json))
+    raise typer.Exit(run(service, person, actor, since, until, reason, out, as_json=json))
+
+
+@audit.command()
+def fingerprints(*, json: Json = False) -> None:
+    """Tunjukkan sidik jari kunci yang menandatangani ekspor tiap bagian, untuk diberikan di atas kertas."""
+    from ops.audit.fingerprints import fingerprints as run
+
+    raise typer.Exit(run(as_json=json))
 
 
 @audit.command()

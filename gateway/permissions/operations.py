@@ -9,5 +9,10 @@ def permissions(service: str) -> dict[str, frozenset[str]]:
     reads = frozenset(f"GET /v1/operations/{service}/{path}" for path in _READS)
     return {
         "operator": reads | {f"POST /v1/operations/{service}/{path}" for path in _CHANGES} | {f"GET /v1/operations/{service}/topic"},
-        "auditor": reads | {f"GET /v1/operations/{service}/audit"},
+        "auditor": reads | audit(service),
     }
+
+
+def audit(service: str) -> frozenset[str]:
+    """What an auditor may ask of the audit of one part, the gateway among them."""
+    return frozenset({f"GET /v1/operations/{service}/audit", f"GET /v1/operations/{service}/audit/export"})

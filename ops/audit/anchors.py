@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from chassis.audit import anchor_type
 from chassis.mongo import Mongo
+from evidence.anchors import Anchor, archived, told
 from ops import credentials, home, machine, mongo_setup, parts
-from ops.audit.findings import Anchor
 from ops.topic import reading
 
 
@@ -24,21 +23,16 @@ async def in_topics(services: Iterable[str]) -> dict[str, dict[int, Anchor]]:
             for record in records:
                 service = kinds.get(dict(record.headers).get("ce_type", b""))
                 if service is not None and record.topic == f"{service}.events":
-                    found[service] |= _anchor(record.value or b"{}")
+                    found[service] |= dict([told(record.value or b"{}")])
     return found
 
 
 async def in_archive(db: Mongo, service: str) -> dict[int, Anchor]:
-    """The service's blocks as its own archive has them: less than a witness, who can alter a block can alter it."""
+    """The service's blocks as its own archive has them."""
     found: dict[int, Anchor] = {}
-    for row in await db.find("outbox", {"key": f"{service}-audit", "type": anchor_type(service).type}, fields={"body": 1}):
-        found |= _anchor(row["body"])
+    async for page in archived(db, service, 1, sys.maxsize):
+        found |= page
     return found
-
-
-def _anchor(body: str | bytes) -> dict[int, Anchor]:
-    told: dict[str, Any] = json.loads(body)
-    return {told["block"]: Anchor(told["digest"], told["rows"])}
 
 
 @asynccontextmanager

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chassis.ids import utc_now
+from evidence.anchors import Anchor
+from evidence.findings import verify as findings
 from ops import parts
 from ops.audit.anchors import audit_key, database, in_archive, in_topics
-from ops.audit.findings import Anchor
-from ops.audit.findings import verify as findings
 from ops.operating import require_running, tell
 
 

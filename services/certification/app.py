@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from chassis import auth, figures, web
 from chassis.jobs import Job
 from chassis.peers import Peer
+from evidence import api as evidence
 from services.certification import events
 from services.certification.applications.api import router as applications
 from services.certification.assessors.api import router as assessors
@@ -41,7 +42,7 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
             name="certification",
             settings=settings,
             transaction=Transaction,
-            routers=(lsps, schemes, assessors, venues, applications, panels, certificates, issuers, status_lists, verifications),
+            routers=(lsps, schemes, assessors, venues, applications, panels, certificates, issuers, status_lists, verifications, evidence.router("certification")),
             published=(
                 events.ApplicationOpened,
                 events.CompetencyAssessed,

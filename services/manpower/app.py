@@ -8,6 +8,7 @@ from chassis import figures, web
 from chassis.auth import Signer
 from chassis.jobs import Job
 from chassis.peers import Peer
+from evidence import api as evidence
 from services.manpower.agencies import api as agencies
 from services.manpower.applications import api as applications
 from services.manpower.candidates import api as candidates
@@ -45,6 +46,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 applications.router,
                 placements.router,
                 production.router,
+                evidence.router("manpower"),
             ),
             published=(PlacementConfirmed,),
             handlers=HANDLERS,

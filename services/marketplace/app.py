@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from chassis import figures, web
 from chassis.jobs import Job
 from chassis.runner import Runner
+from evidence import api as evidence
 from services.marketplace import inbound
 from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
@@ -36,7 +37,7 @@ NOUNS = (workshops, workers, batches, products, stock, carts, orders, payments, 
 def create_app(settings: MarketplaceSettings) -> FastAPI:
     """The ASGI app of marketplace."""
     gateway_for = _sandbox(settings) if settings.provider == "sandbox" else None
-    routers = [noun.router for noun in NOUNS]
+    routers = [*(noun.router for noun in NOUNS), evidence.router("marketplace")]
     jobs = [Job(figures.JOB, Audit(), every=AUDIT_SECONDS)]
     if gateway_for is not None:
         routers.append(sandbox.router)

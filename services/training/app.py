@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from chassis import figures, web
 from chassis.jobs import Job
+from evidence import api as evidence
 from services.training import events, inbound
 from services.training.applications import api as applications
 from services.training.attendance import api as attendance
@@ -70,7 +71,7 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             title="Bina: pelatihan",
             settings=settings,
             transaction=Transaction,
-            routers=ROUTERS,
+            routers=(*ROUTERS, evidence.router("training")),
             published=events.PUBLISHED,
             handlers=HANDLERS,
             jobs=(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chassis.ids import new_id
-from ops.audit.findings import verify
+from evidence.findings import verify
 from tests.chassis.shop import ShopSettings, create_app
 from tests.doubles import Keys, ServiceClient, eventually, running
 

@@ -148,13 +148,14 @@ def test_the_jobs_of_preparation_and_the_rota_have_every_module_that_they_import
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-def test_an_image_holds_its_own_folder_and_the_chassis_and_runs_as_nobody_special(service: parts.Service) -> None:
+def test_an_image_holds_its_own_folder_and_what_all_stand_on_and_runs_as_nobody_special(service: parts.Service) -> None:
     lines = DOCKERFILES[service.name].read_text().splitlines()
     own = service.module.replace(".", "/")
     copied = [line for line in lines if line.startswith("COPY ")]
     assert copied == [
         "COPY requirements-runtime.lock .",
         "COPY chassis chassis",
+        "COPY evidence evidence",
         *(["COPY services/__init__.py services/"] if "/" in own else []),
         f"COPY {own} {own}",
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ops import machine
 from ops.parts import OURS
 from tests.place import Place, eventually
 from tests.system.test_operating import Operator
@@ -123,10 +126,40 @@ def test_a_search_goes_over_every_part_and_by_actor_and_time(operator: Operator)
 
 
 def test_an_auditor_searches_through_the_gateway_and_nobody_else(operator: Operator) -> None:
-    for service in OURS[:-1]:
+    for service in OURS:
         path = f"/v1/operations/{service.name}/audit"
         assert operator.ask("auditor", "GET", path, facility="*")[0] == 200
         assert operator.ask("operator", "GET", path)[0] == 403
     status, told = operator.ask("auditor", "GET", "/v1/operations/training/audit?limit=500", facility="*")
     assert (status, [row["action"] for row in told["items"] if row["action"] == "parked.listed"] != []) == (200, True)
     assert operator.ask("auditor", "GET", "/v1/operations/training/audit", facility="LP-XXX")[1]["items"] == []
+
+
+def test_an_auditor_takes_an_export_of_every_part_through_the_gateway_that_verifies_by_itself(operator: Operator, tmp_path: Path) -> None:
+    paper = operator.bina("audit", "fingerprints")["fingerprints"]
+    for service in OURS:
+        status, content = taken(operator, "auditor", service.name, {"access-reason": "surat tugas 12/2026"})
+        assert status == 200, content
+        (file := tmp_path / f"{service.name}.zip").write_bytes(content)
+        assert checked(file, paper[service.name])[0] == 0
+        assert checked(file, paper["gateway" if service.name == "training" else "training"])[0] == 1
+    told = {service.name: operator.bina("audit", "search", "--service", service.name, "--reason", "uji", "--limit", "5000")["rows"] for service in OURS}
+    for rows in told.values():
+        assert [row["purpose"] for row in rows if row["action"] == "audit.exported" and row["role"] == "auditor"] == ["surat tugas 12/2026"]
+
+
+def test_an_export_through_the_gateway_is_for_auditors_with_a_reason(operator: Operator) -> None:
+    assert taken(operator, "operator", "training", {"access-reason": "surat tugas 12/2026"})[0] == 403
+    status, problem = taken(operator, "auditor", "training", {})
+    assert (status, json.loads(problem)["field"], json.loads(problem)["title"].startswith("Sebutkan")) == (422, "access-reason", True)
+
+
+def taken(operator: Operator, role: str, service: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    """An export as it comes at the staff door."""
+    token = operator.said("token", "--role", role, "--claim", "facility=*")[1].strip()
+    address = f"http://{machine.LOOPBACK}:{operator.system.port}/v1/operations/{service}/audit/export"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers | {"authorization": f"Bearer {token}"})) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.read()

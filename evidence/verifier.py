@@ -67,18 +67,30 @@ def signed(public: bytes, message: bytes, signature: bytes) -> bool:
 def lines(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
     """The lines of a file, none when it is missing."""
     if name in archive.namelist():
-        yield from (line for line in archive.read(name).split(b"\n") if line)
+        with archive.open(name) as file:
+            yield from (line for line in (one.rstrip(b"\n") for one in file) if line)
+
+
+def sha256(archive: zipfile.ZipFile, name: str) -> str:
+    """The hash of a file."""
+    hashed = hashlib.sha256()
+    with archive.open(name) as file:
+        while content := file.read(1 << 20):
+            hashed.update(content)
+    return hashed.hexdigest()
 
 
 def files(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> Iterator[str]:
-    """Files that are missing, changed or not of the export."""
+    """Files that are missing, changed, twice there or not of the export."""
     there = set(archive.namelist()) - {"manifest.json", "manifest.sig"}
     for name, expected in manifest["files"].items():
         if name not in there:
             yield f"{name}: berkas tidak ada / file missing"
-        elif hashlib.sha256(archive.read(name)).hexdigest() != expected:
+        elif sha256(archive, name) != expected:
             yield f"{name}: berkas diubah / file changed"
     yield from (f"{name}: berkas asing / file not of this export" for name in sorted(there - manifest["files"].keys()))
+    if len(archive.namelist()) > len(set(archive.namelist())):
+        yield "ada berkas yang rangkap / a file is there twice"
 
 
 def chain(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) -> Iterator[str]:
@@ -94,22 +106,32 @@ def chain(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) 
 
 def rows(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) -> Iterator[str]:
     """Rows that were altered, removed, reordered or added."""
-    expected = {id_: hash_ for block in blocks for id_, hash_, given in block["rows"] if given}
+    expected = {id_: hash_ for block in blocks for id_, _, hash_, _ in block["rows"] if id_}
     found: list[str] = []
+    seen = set[str]()
     for line in lines(archive, f"{service}/rows.jsonl"):
         try:
             id_ = str(cast("dict[str, Any]", json.loads(line))["_id"])
         except (ValueError, KeyError, TypeError):
             yield f"{service}: baris tidak terbaca / row unreadable: {line[:60]!r}"
             continue
-        found.append(id_)
-        if id_ not in expected:
+        if id_ not in expected or id_ in seen:
             yield f"{service}: baris {id_} ditambahkan / row added"
-        elif hashlib.sha256(line).hexdigest() != expected[id_]:
+            continue
+        if hashlib.sha256(line).hexdigest() != expected[id_]:
             yield f"{service}: baris {id_} diubah / row altered"
-    yield from (f"{service}: baris {id_} dihapus / row removed" for id_ in expected if id_ not in set(found))
-    order = [id_ for id_ in expected if id_ in set(found)]
-    yield from (f"{service}: baris {id_} pindah tempat / row reordered" for id_, right in zip([id_ for id_ in found if id_ in expected], order, strict=False) if id_ != right)
+        found.append(id_)
+        seen.add(id_)
+    yield from (f"{service}: baris {id_} dihapus / row removed" for id_ in expected if id_ not in seen)
+    order = [id_ for id_ in expected if id_ in seen]
+    yield from (f"{service}: baris {id_} pindah tempat / row reordered" for id_, right in zip(found, order, strict=True) if id_ != right)
+
+
+def told(service: str, manifest: dict[str, Any]) -> str:
+    """What a part of the export holds, in one line."""
+    part = manifest["services"][service]
+    number, whole, span = part["rows"], part["rows_whole"], f"blok/blocks {part['first_block']}-{part['last_block']}"
+    return f"{service}: {number} baris, {whole} utuh, {number - whole} dengan teks disembunyikan / {number} rows, {whole} whole, {number - whole} with hidden texts; {span}"
 
 
 def findings(archive: zipfile.ZipFile, fingerprint: str) -> Iterator[str]:
@@ -127,16 +149,17 @@ def findings(archive: zipfile.ZipFile, fingerprint: str) -> Iterator[str]:
         blocks = [cast("dict[str, Any]", json.loads(line)) for line in lines(archive, f"{service}/blocks.jsonl")]
         yield from chain(archive, service, blocks)
         yield from rows(archive, service, blocks)
-        yield from (f"{service}: saat ekspor / when exported: {told}" for told in manifest["services"][service]["findings"])
+        yield from (f"{service}: saat ekspor / when exported: {found}" for found in manifest["services"][service]["findings"])
+        print(told(service, manifest))
 
 
 def main(arguments: list[str]) -> int:
     """Print the findings; 0 when there are none."""
-    with zipfile.ZipFile(arguments[0]) as archive:
-        try:
+    try:
+        with zipfile.ZipFile(arguments[0]) as archive:
             found = list(findings(archive, arguments[1] if len(arguments) > 1 else ""))
-        except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-            found = [f"rusak atau tidak lengkap / damaged or incomplete: {type(error).__name__} {error}"]
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        found = [f"rusak atau tidak lengkap / damaged or incomplete: {type(error).__name__} {error}"]
     print("\n".join(found) or "utuh: tidak ada temuan / whole: nothing found")
     return 1 if found else 0
 

@@ -1,0 +1,31 @@
+"""The command `audit fingerprints`: of each part's signing key, to be given to inspectors on paper. Not here: what the keys sign."""
+
+from __future__ import annotations
+
+import sys
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from evidence.exporting import fingerprint
+from ops import home, parts
+from ops.operating import tell
+from ops.trouble import Trouble
+
+
+def fingerprints(*, as_json: bool) -> int:
+    """Print them; 0. Trouble where no keys were made yet."""
+    told: dict[str, str] = {}
+    for part in parts.OURS:
+        file = home.home() / "secrets" / "trusted" / f"{part.name}.pem"
+        if not file.exists():
+            raise Trouble(f"Kunci {part.name} belum ada: jalankan ./bina up", f"The key of {part.name} is not there yet: run ./bina up")
+        key = load_pem_public_key(file.read_bytes())
+        if not isinstance(key, Ed25519PublicKey):
+            raise TypeError(f"{file.name}: an Ed25519 public key is needed")
+        told[part.name] = fingerprint(key)
+    if as_json:
+        tell({"fingerprints": told})
+        return 0
+    sys.stdout.writelines(f"{name:<14}{value}\n" for name, value in told.items())
+    return 0
