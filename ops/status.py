@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ops import asking, children, credentials, home, jars, machine, mongo_setup, parts
+from ops import asking, children, credentials, home, jars, kafka_login, machine, mongo_setup, parts
 from ops.supervisor import State
 
 _OK = 200
@@ -75,7 +75,7 @@ async def _mongod(told: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _kafka(told: dict[str, Any]) -> dict[str, Any]:
-    own = os.environ.get("BINA_KAFKA")
+    own = kafka_login.address()
     address = own or f"{machine.LOOPBACK}:{parts.KAFKA.port}"
     ready = ("kafka" in told or own is not None) and await asking.accepts(address)
     return _part("kafka", address, told, ready=ready, version="" if own or not ready else jars.ROOTS[0].rpartition(":")[2])

@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import Popen
 from urllib.parse import urlsplit
 
-from ops import asking, broker, children, credentials, home, machine, mongo_setup, mongod, parts
+from ops import asking, broker, children, credentials, home, kafka_login, machine, mongo_setup, mongod, parts
 from ops.trouble import Trouble
 
 _READY_SECONDS = 60.0
@@ -54,7 +54,7 @@ class Supervisor:
         self._changed = changed
         self._secrets = home.home() / "secrets"
         self._mongo_url = os.environ.get("BINA_MONGO_URL", "")
-        self._kafka = os.environ.get("BINA_KAFKA") or f"{machine.LOOPBACK}:{parts.KAFKA.port}"
+        self._kafka = kafka_login.address() or f"{machine.LOOPBACK}:{parts.KAFKA.port}"
         self.servers = [self._mongod(), self._broker()]
         self.ours = [self._service(service) for service in parts.OURS]
         self.parts = [*self.servers, *self.ours]
@@ -173,7 +173,7 @@ class Supervisor:
 
     def _broker(self) -> Part:
         async def start() -> "Popen[bytes] | None":
-            if os.environ.get("BINA_KAFKA"):
+            if kafka_login.address():
                 return None
             running = await broker.start(
                 home.home() / "kafka",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from chassis.kafka import KafkaConsumer, KafkaUnavailable, Partition, Record
-from ops import machine, parts
-from ops.trouble import Trouble
+from chassis.kafka import KafkaConsumer, Partition, Record
+from ops import kafka_login
 
 _PAGE = 1_000
 
@@ -40,10 +38,9 @@ class Topics:
 
 @asynccontextmanager
 async def reading(*topics: str) -> AsyncGenerator[Topics]:
-    """Open topics of the running system, as a group of its own that leaves no trace. Trouble when Kafka does not answer."""
-    bootstrap = os.environ.get("BINA_KAFKA") or f"{machine.LOOPBACK}:{parts.KAFKA.port}"
-    name = f"bina-look-{uuid.uuid4().hex[:12]}"
-    consumer = KafkaConsumer(bootstrap, name, name, topics)
+    """Open topics of the running system, as a group of its own that leaves no trace. Trouble when Kafka does not answer or let us in."""
+    where, name = kafka_login.running(), f"bina-look-{uuid.uuid4().hex[:12]}"
+    consumer = KafkaConsumer(where, name, name, topics)
     at: dict[Partition, int] = {}
 
     async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
@@ -55,10 +52,9 @@ async def reading(*topics: str) -> AsyncGenerator[Topics]:
             at.pop(partition, None)
 
     try:
-        await consumer.start(assigned, revoked)
-        yield await _opened(consumer, at)
-    except KafkaUnavailable as error:
-        raise Trouble("Kafka tidak menjawab: lihat ./bina status.", f"Kafka does not answer ({type(error).__name__}): see ./bina status.") from error
+        async with kafka_login.asking(where):
+            await consumer.start(assigned, revoked)
+            yield await _opened(consumer, at)
     finally:
         await consumer.stop()
 

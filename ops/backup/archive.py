@@ -9,17 +9,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from chassis import kafka, outbox, replay
-from chassis.kafka import KafkaProducer, SendFailed
+from chassis.kafka import Access, KafkaProducer, SendFailed
 from chassis.mongo import Mongo
 from ops.trouble import Trouble
 
 
-async def publish(db: Mongo, service: str, bootstrap: str, until: datetime, told: Callable[[int], None]) -> int:
+async def publish(db: Mongo, service: str, where: Access, until: datetime, told: Callable[[int], None]) -> int:
     """Send what the topic of this service held at that time, in order of key and seq; how many events. Trouble when Kafka does not take it."""
     topic, since = f"{service}.events", until - timedelta(days=kafka.RETENTION_DAYS)
     await sent_is_a_beginning(db)
     cursor, count = None, 0
-    producer = KafkaProducer(bootstrap, "bina-restore")
+    producer = KafkaProducer(where, "bina-restore")
     try:
         await producer.start()
         while True:

@@ -17,10 +17,10 @@ from rich.progress import Progress
 
 from chassis import kafka
 from chassis.ids import utc_now
-from chassis.kafka import KafkaUnavailable
+from chassis.kafka import Access, KafkaUnavailable
 from chassis.mongo import RAW, Mongo, MongoError
 from chassis.outbox import LIVING
-from ops import broker, children, credentials, files, home, machine, mongo_setup, mongod, parts
+from ops import broker, children, credentials, files, home, kafka_login, machine, mongo_setup, mongod, parts
 from ops.audit import outside
 from ops.backup import archive, custody, manifest, sealing
 from ops.backup.manifest import Manifest, Piece
@@ -31,6 +31,7 @@ from ops.trouble import Trouble
 
 _INSERT_BYTES = 8 * machine.MIB
 _LENGTH_BYTES = 4
+_NOT_ALLOWED = 29  # TOPIC_AUTHORIZATION_FAILED, as Kafka's protocol numbers it
 DELETING_SECONDS = 60.0  # far beyond what a broker needs that is allowed to
 
 
@@ -134,16 +135,16 @@ def _documents(content: bytes) -> Iterator[bytes]:
 async def _restored(place: Path, found: Manifest, keys: dict[str, bytes], chest: Chest, progress: Progress, *, replace: bool) -> dict[str, Any]:
     loop, here = asyncio.get_running_loop(), home.home()
     began = loop.time()
-    async with _servers() as (url, bootstrap), AsyncExitStack() as stack:
+    async with _servers() as (url, where), AsyncExitStack() as stack:
         databases = {service.name: Mongo(url, service.name, "pymongo", app="bina-restore") for service in parts.OURS}
         for database in databases.values():
             stack.push_async_callback(database.close)
         try:
-            await _require_place(databases, bootstrap, replace=replace)
+            await _require_place(databases, where, replace=replace)
             files.write(here / home.UNFINISHED, found.id)
-            await _emptied(databases, bootstrap)
+            await emptied(databases, where)
             await _filled(place, found, chest, databases, progress)
-            published = await _made_true(found, databases, bootstrap, progress)
+            published = await _made_true(found, databases, where, progress)
         except (MongoError, KafkaUnavailable) as error:
             raise Trouble(
                 f"Pemulihan terputus ({type(error).__name__}); keadaan di sini belum utuh. Perbaiki server, lalu ulangi dengan --replace.",
@@ -159,23 +160,23 @@ async def _restored(place: Path, found: Manifest, keys: dict[str, bytes], chest:
 
 
 @asynccontextmanager
-async def _servers() -> AsyncGenerator[tuple[str, str]]:
-    """The administrator's URL of MongoDB and the address of Kafka: those that are named, else the embedded ones for as long as the block."""
+async def _servers() -> AsyncGenerator[tuple[str, Access]]:
+    """The administrator's URL of MongoDB and the way into Kafka: those that are named, else the embedded ones for as long as the block."""
     async with AsyncExitStack() as stack:
-        url, bootstrap = os.environ.get("BINA_MONGO_URL"), os.environ.get("BINA_KAFKA")
+        url, where = os.environ.get("BINA_MONGO_URL"), kafka_login.named()
         if not url:
             password = credentials.administrator_password(home.home() / "secrets")
             server = await mongod.start(home.home() / "mongod", parts.MONGOD.port, password, home.log_of("mongod"), variable=parts.MONGOD.variable)
             stack.callback(children.end, server.process)
             url = server.url
-        if not bootstrap:
+        if where is None:
             running = await broker.start(home.home() / "kafka", parts.KAFKA.port, parts.KAFKA_CONTROLLER.port, home.log_of("kafka"), variable=parts.KAFKA.variable)
             stack.callback(children.end, running.process)
-            bootstrap = running.bootstrap
-        yield url, bootstrap
+            where = Access(running.bootstrap)
+        yield url, where
 
 
-async def _require_place(databases: dict[str, Mongo], bootstrap: str, *, replace: bool) -> None:
+async def _require_place(databases: dict[str, Mongo], where: Access, *, replace: bool) -> None:
     """Trouble unless nothing runs on these servers and either nothing lies there or it may be replaced."""
     there = {name: set(await database.collections()) for name, database in databases.items()}
     elsewhere = "BINA_MONGO_URL" in os.environ  # on our own servers nothing can run: we have just started them
@@ -185,7 +186,7 @@ async def _require_place(databases: dict[str, Mongo], bootstrap: str, *, replace
             f"{', '.join(running)} still run on these servers (or ended less than 20 seconds ago): stop all services, then try again.",
         )
     full = [f"basis data {name}" for name, collections in there.items() if collections]
-    full += [f"topik {name}" for name in sorted(_topics() & await _there(bootstrap))]
+    full += [f"topik {name}" for name in sorted(_topics() & await _there(where))]
     full += [f"kunci {name}" for name in list(custody.found(home.home()))[:1]]
     if full and not replace:
         raise Trouble(
@@ -194,8 +195,8 @@ async def _require_place(databases: dict[str, Mongo], bootstrap: str, *, replace
         )
 
 
-async def _there(bootstrap: str) -> set[str]:
-    async with kafka.administering(bootstrap) as admin:
+async def _there(where: Access) -> set[str]:
+    async with kafka_login.asking(where), kafka.administering(where) as admin:
         return set(await admin.list_topics())
 
 
@@ -203,24 +204,33 @@ def _topics() -> set[str]:
     return {f"{service.name}.events" for service in parts.OURS}
 
 
-async def _emptied(databases: dict[str, Mongo], bootstrap: str) -> None:
-    """Away with what is here: a topic that knows of later facts would bring effects without a cause. Trouble where Kafka keeps a topic; no database was dropped then."""
-    async with kafka.administering(bootstrap) as admin:
+async def emptied(databases: dict[str, Mongo], where: Access) -> None:
+    """Away with what is here: a topic that knows of later facts would bring effects without a cause. Trouble where Kafka keeps a topic; all data is still there then."""
+    async with kafka_login.asking(where), kafka.administering(where) as admin:
         if old := _topics() & set(await admin.list_topics()):
-            await admin.delete_topics(sorted(old))
+            refused = {code for _, code in (await admin.delete_topics(sorted(old))).topic_error_codes if code}
+            if _NOT_ALLOWED in refused:
+                raise kafka_login.not_allowed(where, "delete")
+            if refused:
+                raise _kept(old)
         try:
             async with asyncio.timeout(DELETING_SECONDS):
                 while _topics() & set(await admin.list_topics()):  # noqa: ASYNC110 - it is the broker that is asked
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise Trouble(
-                f"Kafka tidak menghapus topik {', '.join(sorted(old))}; basis data belum disentuh. Izinkan (delete.topic.enable, hak pengguna), lalu ulangi dengan --replace.",
-                f"Kafka does not delete {', '.join(sorted(old))}; no database was touched. Allow it (delete.topic.enable, the user's rights), then try again with --replace.",
-            ) from None
+            raise _kept(old) from None
+    async with kafka_login.asking(where):
+        for topic in sorted(_topics()):
+            await kafka.ensure_topic(where, topic)
     for database in databases.values():
         await database.drop()
-    for topic in sorted(_topics()):
-        await kafka.ensure_topic(bootstrap, topic)
+
+
+def _kept(topics: set[str]) -> Trouble:
+    return Trouble(
+        f"Kafka tidak menghapus topik {', '.join(sorted(topics))}; basis data belum disentuh. Izinkan (delete.topic.enable, hak pengguna), lalu ulangi dengan --replace.",
+        f"Kafka does not delete {', '.join(sorted(topics))}; no database was touched. Allow it (delete.topic.enable, the user's rights), then try again with --replace.",
+    )
 
 
 async def _filled(place: Path, found: Manifest, chest: Chest, databases: dict[str, Mongo], progress: Progress) -> None:
@@ -241,7 +251,7 @@ def _groups(documents: list[bytes]) -> Iterator[list[bytes]]:
     yield group
 
 
-async def _made_true(found: Manifest, databases: dict[str, Mongo], bootstrap: str, progress: Progress) -> int:
+async def _made_true(found: Manifest, databases: dict[str, Mongo], where: Access, progress: Progress) -> int:
     """Count, mend, note and publish; how many events were published again."""
     now, until, published = utc_now(), datetime.fromisoformat(found.told["cluster_time_at"]), 0
     for service, counted in found.counts().items():
@@ -254,6 +264,6 @@ async def _made_true(found: Manifest, databases: dict[str, Mongo], bootstrap: st
     bar = progress.add_task("Menerbitkan lagi peristiwa", total=None)
     for service, database in databases.items():
         await mend(database, now)
-        published += await archive.publish(database, service, bootstrap, until, lambda count: progress.advance(bar, count))
+        published += await archive.publish(database, service, where, until, lambda count: progress.advance(bar, count))
         await outside.note(database, "backup.restored", found.id)
     return published

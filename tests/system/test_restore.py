@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,9 +19,11 @@ from bson import Binary, Decimal128, Int64, ObjectId
 
 from chassis import kafka
 from chassis.ids import utc_now
-from ops import broker, credentials, files, mongod, servers
+from chassis.kafka import Access
+from ops import broker, children, credentials, files, mongod, servers
 from ops.backup import custody, restoring, sealing
 from ops.parts import OURS
+from tests import kafka_operator
 from tests.place import Place
 from tests.system.test_backup import Sealed
 
@@ -35,10 +37,11 @@ Databases = dict[str, dict[str, list[dict[str, Any]]]]
 
 @dataclass(frozen=True)
 class Servers:
-    """A MongoDB whose failures can be ordered, and a Kafka."""
+    """A MongoDB whose failures can be ordered, and a Kafka: how its administrator reaches it, and what tells the commands how they do."""
 
     url: str
-    bootstrap: str
+    administrator: Access
+    login: Mapping[str, str]
 
     def client(self) -> pymongo.MongoClient[dict[str, Any]]:
         return pymongo.MongoClient(self.url, retryWrites=False)
@@ -59,7 +62,7 @@ class Servers:
 
     def emptied(self) -> None:
         async def gone() -> None:
-            async with kafka.administering(self.bootstrap) as admin:
+            async with kafka.administering(self.administrator) as admin:
                 if there := [topic for topic in await admin.list_topics() if topic.endswith(".events")]:
                     await admin.delete_topics(there)
 
@@ -80,8 +83,11 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
     with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
         stack = AsyncExitStack()
         url = runner.run(stack.enter_async_context(servers.running_mongod(place / "mongod")))
-        bootstrap = runner.run(stack.enter_async_context(servers.running_kafka(place / "kafka")))
-        yield Servers(url, bootstrap)
+        asking, administrator = runner.run(broker.start_asking(place / "kafka", "secret", place / "kafka.log"))
+        stack.callback(children.end, asking.process)
+        files.write(place / "password", "of the operator")
+        runner.run(kafka_operator.admit(administrator, "of the operator"))
+        yield Servers(url, administrator, {"BINA_KAFKA": asking.bootstrap, "BINA_KAFKA_USER": kafka_operator.USER, "BINA_KAFKA_PASSWORD_FILE": str(place / "password")})
         runner.run(stack.aclose())
 
 
@@ -101,7 +107,7 @@ class Installation:
 
 def at(here: Servers, place: Path, shelf: Path) -> Sealed:
     operator = Sealed(Place(place), shelf)
-    operator.system.env |= {"BINA_MONGO_URL": here.url, "BINA_KAFKA": here.bootstrap}
+    operator.system.env |= {"BINA_MONGO_URL": here.url, **here.login}
     return operator
 
 
@@ -229,7 +235,7 @@ def remembered(here: Servers) -> int:
 def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_repeated(installation: Installation, tmp_path: Path, command: str) -> None:
     filled(installation.servers)
     target, arguments = installation.target(tmp_path / "bina"), installation.operator.opening(installation.made)
-    asyncio.run(kafka.ensure_topic(installation.servers.bootstrap, "training.events", partitions=3))
+    asyncio.run(kafka.ensure_topic(installation.servers.administrator, "training.events", partitions=3))
     (target.system.home / LOOKUP_KEY).parent.mkdir(parents=True)
     files.write(target.system.home / LOOKUP_KEY, "11" * 32)
     with installation.servers.failing("bina-restore", command, after=2, closeConnection=True):
@@ -246,7 +252,7 @@ def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_
     assert not (target.system.home / "restoring").exists()
     [aside] = target.system.home.glob("replaced-*")
     assert custody.found(aside) == {LOOKUP_KEY: b"11" * 32}
-    assert asyncio.run(partitions(installation.servers.bootstrap)) == dict.fromkeys(_names(), 12)  # the old topics are gone with what they knew
+    assert asyncio.run(partitions(installation.servers.administrator)) == dict.fromkeys(_names(), 12)  # the old topics are gone with what they knew
 
 
 @pytest.mark.parametrize(
@@ -277,7 +283,7 @@ def test_a_place_that_holds_one_thing_is_not_empty(installation: Installation, t
         with here.client() as client:
             client["gateway"]["users"].insert_one({"_id": "rina"})
     elif there == "topic":
-        asyncio.run(kafka.ensure_topic(here.bootstrap, "manpower.events"))
+        asyncio.run(kafka.ensure_topic(here.administrator, "manpower.events"))
     else:
         (target.system.home / ISSUER).parent.mkdir(parents=True)
         files.write(target.system.home / ISSUER, "another")
@@ -296,12 +302,22 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(instal
         with patch.object(broker, "_SETTINGS", keeping):
             async with servers.running_kafka(tmp_path / "kafka") as bootstrap:
                 await kafka.ensure_topic(bootstrap, "training.events")
-                target = at(Servers(installation.servers.url, bootstrap), tmp_path / "bina", installation.operator.shelf)
+                target = at(Servers(installation.servers.url, Access(bootstrap), {"BINA_KAFKA": bootstrap}), tmp_path / "bina", installation.operator.shelf)
                 return await asyncio.to_thread(target.refused, *installation.operator.opening(installation.made), "--replace")
 
     before = installation.servers.everything()
     with patch.object(restoring, "DELETING_SECONDS", 1.0):
         assert "Kafka tidak menghapus topik training.events" in asyncio.run(tried())
+    assert installation.servers.everything() == before
+
+
+@pytest.mark.parametrize(("without", "said"), [(("BINA_KAFKA_USER", "BINA_KAFKA_PASSWORD_FILE"), "tanpa nama: sebutkan BINA_KAFKA_USER"), (("BINA_KAFKA_USER",), "BINA_KAFKA_USER tidak ada")])
+def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(installation: Installation, tmp_path: Path, without: Sequence[str], said: str) -> None:
+    before, target = installation.servers.everything(), installation.target(tmp_path / "bina")
+    for name in without:
+        del target.system.env[name]
+    words = target.refused(*installation.operator.opening(installation.made), "--replace")
+    assert said in words
     assert installation.servers.everything() == before
 
 
@@ -319,6 +335,6 @@ def test_servers_where_services_run_are_left_alone(installation: Installation, t
         assert leases.count_documents({}) == 0
 
 
-async def partitions(bootstrap: str) -> dict[str, int]:
-    async with kafka.administering(bootstrap) as admin:
+async def partitions(where: Access) -> dict[str, int]:
+    async with kafka.administering(where) as admin:
         return {told["topic"].removesuffix(".events"): len(told["partitions"]) for told in await admin.describe_topics([f"{name}.events" for name in _names()])}

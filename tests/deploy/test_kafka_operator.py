@@ -1,0 +1,151 @@
+"""An operator's commands at a Kafka that asks who comes: they come as the operator, with what docs/operations.md lets him do; what is wrong is told in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chassis.events import Envelope
+from chassis.ids import new_id, utc_now
+from chassis.kafka import Access, KafkaProducer, administering
+from ops import broker, children, kafka_login, kafka_setup, machine, parts
+from ops.audit.anchors import in_topics
+from ops.backup import restoring
+from ops.tail import line_of
+from ops.topic import reading
+from ops.trouble import Trouble
+from tests import kafka_operator
+from tests.deploy.test_kafka_users import self_signed
+
+TOPIC, KEY = "training.events", "training-audit"
+TOPICS = {f"{service.name}.events" for service in parts.OURS}
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A broker that asks, and its administrator."""
+
+    bootstrap: str
+    administrator: Access
+    place: Path
+
+
+@pytest.fixture(scope="module")
+async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
+    place = tmp_path_factory.mktemp("guarded")
+    server, administrator = await broker.start_asking(place / "kafka", "secret", place / "kafka.log")
+    try:
+        await kafka_setup.make_users(administrator, {})
+        await anchored(administrator)
+        yield Guarded(server.bootstrap, administrator, place)
+    finally:
+        children.end(server.process)
+
+
+async def anchored(where: Access) -> None:
+    """Let training tell of one sealed block."""
+    envelope = Envelope(id=new_id(), type="training.audit-sealed.v1", source="bina/training", key=KEY, time=utc_now(), sequence=1)
+    producer = KafkaProducer(where, "test")
+    await producer.start()
+    try:
+        sent = await producer.send_all(TOPIC, [(KEY.encode(), b'{"chain":"training-audit","block":1,"rows":3,"digest":"ab"}', list(envelope.headers()))])
+        assert sent.failure is None
+    finally:
+        await producer.stop()
+
+
+@pytest.fixture
+def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that names the broker and the operator, who knows the password."""
+    (tmp_path / "password").write_text("of the operator\n")
+    for name, value in ((kafka_login.ADDRESS, guarded.bootstrap), (kafka_login.USER, kafka_operator.USER), (kafka_login.PASSWORD, str(tmp_path / "password"))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(kafka_login.CA, raising=False)
+    monkeypatch.delenv("BINA_FROM", raising=False)
+    return monkeypatch
+
+
+async def seen() -> list[str]:
+    """The types of what lies on training's topic, as `events tail` reads them."""
+    async with asyncio.timeout(60), reading(TOPIC) as topics:
+        return [line_of(record)["type"] for records in [page async for page in topics.until_now()] for record in records]
+
+
+async def refused() -> str:
+    with pytest.raises(Trouble) as told:
+        await seen()
+    return str(told.value)
+
+
+async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_and_deletes_nothing(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
+    await kafka_operator.admit(guarded.administrator, "of the operator", without="restore")
+    assert await seen() == ["training.audit-sealed.v1"]
+    assert {number: anchor.rows for number, anchor in (await in_topics([service.name for service in parts.OURS]))["training"].items()} == {1: 3}
+    with pytest.raises(Trouble, match="tidak mengizinkan pengguna operator"):
+        await restoring.emptied({}, kafka_login.running())
+    async with administering(guarded.administrator) as admin:
+        assert set(await admin.list_topics()) >= TOPICS
+
+
+async def test_with_the_last_row_a_restore_makes_topics_anew(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
+    await kafka_operator.admit(guarded.administrator, "of the operator")
+    where = kafka_login.running()
+    await restoring.emptied({}, where)
+    assert await seen() == []
+    await anchored(where)
+    assert await seen() == ["training.audit-sealed.v1"]
+
+
+async def test_a_wrong_password_a_missing_name_and_a_missing_permission_are_each_told(guarded: Guarded, come: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    await kafka_operator.admit(guarded.administrator, "of the operator")
+    (tmp_path / "password").write_text("another")
+    assert "menolak pengguna operator: periksa BINA_KAFKA_USER" in (words := await refused())
+    assert "refuses user operator" in words
+    assert "another" not in words
+    come.delenv(kafka_login.USER)
+    assert "BINA_KAFKA_PASSWORD_FILE ada tetapi BINA_KAFKA_USER tidak ada" in await refused()
+    come.delenv(kafka_login.PASSWORD)
+    assert "tidak melayani yang datang tanpa nama: sebutkan BINA_KAFKA_USER" in await refused()
+    await kafka_setup.make_users(guarded.administrator, {"stranger": "of the operator"}, ())
+    (tmp_path / "password").write_text("of the operator")
+    come.setenv(kafka_login.USER, "stranger")
+    come.setenv(kafka_login.PASSWORD, str(tmp_path / "password"))
+    assert "tidak mengizinkan pengguna stranger" in await refused()
+    [port] = machine.free_ports(1)
+    come.setenv(kafka_login.ADDRESS, f"{machine.LOOPBACK}:{port}")
+    assert "tidak menjawab: lihat ./bina status" in await refused()
+
+
+@pytest.mark.parametrize(
+    ("variable", "content", "words"),
+    [("PASSWORD", None, "tidak ada"), ("PASSWORD", b"", "kosong"), ("PASSWORD", b"\xff", "tidak dapat dibaca"), ("CA", None, "tidak ada"), ("CA", b"x", "bukan sertifikat PEM")],
+)
+async def test_a_file_that_cannot_be_used_is_named_by_its_variable(come: pytest.MonkeyPatch, tmp_path: Path, variable: str, content: bytes | None, words: str) -> None:
+    name: str = getattr(kafka_login, variable)
+    if content is not None:
+        (tmp_path / "file").write_bytes(content)
+    come.setenv("BINA_FROM", str(tmp_path))
+    come.setenv(name, "file")
+    told = await refused()
+    assert (name in told, words in told) == (True, True), told
+
+
+async def test_over_an_encrypted_line_the_operator_believes_only_the_broker_whom_his_authority_vouches_for(come: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ca, encrypted = self_signed(tmp_path)
+    (tmp_path / "another").mkdir()
+    another, _ = self_signed(tmp_path / "another")
+    server, administrator = await broker.start_asking(tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted)
+    try:
+        await kafka_setup.make_users(administrator, {})
+        await kafka_operator.admit(administrator, "of the operator")
+        come.setenv(kafka_login.ADDRESS, server.bootstrap)
+        come.setenv(kafka_login.CA, str(ca))
+        assert await seen() == []
+        come.setenv(kafka_login.CA, str(another))
+        assert "BINA_KAFKA_CA" in await refused()
+    finally:
+        children.end(server.process)
