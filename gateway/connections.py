@@ -180,7 +180,9 @@ class Connection(asyncio.Protocol):
             raise ValueError
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header of the answer, or of one before it (1xx)."""
+        """A header of the answer, or of one before it (1xx); one behind the body is dropped."""
+        if self.status:
+            return
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > LARGEST_HEAD_BYTES:
             raise ValueError(LARGEST_HEAD_BYTES)
@@ -195,6 +197,8 @@ class Connection(asyncio.Protocol):
         self.status = status
         framed = any(name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in self.headers)
         self._to_the_end = not framed and status not in _WITHOUT_BODY
+        if status in _WITHOUT_BODY:  # a length would be that of a body that does not come
+            self.headers = [(name, value) for name, value in self.headers if name.lower() != b"content-length"]
         if self._method == "HEAD":  # whose answer says how long the body would be
             self._end()
         self._wake()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with limits on a request's head: its size, and how long it may take to come. Not here: bodies (middleware/bodies)."""
+"""HTTP/1.1 as uvicorn speaks it, with limits on what is not body: its size, how long a head may take to come, and whose host it names. Not here: bodies (middleware/bodies)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,23 @@ class HeadTooLarge(ValueError):
     """A request line and headers beyond the limit; the connection is closed with 400."""
 
 
+class TargetElsewhere(ValueError):
+    """The request line names another host than the Host header, or none of this server's kind; the connection is closed with 400."""
+
+
 class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections whose next request's head is too large or too slow (header bombs, slow loris). Idle ones are uvicorn's keep-alive timeout."""
+    """Closes connections whose next request's head is too large or too slow (header bombs, slow loris). Idle ones are uvicorn's keep-alive timeout.
+
+    Trailers are dropped: uvicorn would put them among the headers, behind what a proxy before us has checked.
+    """
 
     head_seconds = HEAD_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = True
-        self._head_bytes = 0
+        self._beside_body = 0
+        self._moved_on = False
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
@@ -35,21 +43,36 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._moved_on = False
         super().data_received(data)
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > LARGEST_HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("Request head too large.")
+        self._beside_body += 0 if self._moved_on else len(data)
+        if self._beside_body > LARGEST_HEAD_BYTES and not self.transport.is_closing():  # head, chunk extensions or trailers without end
+            self.send_400_response("Request head too large.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._beside_body = True, 0
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_body, self._moved_on = 0, True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._beside_body, self._moved_on = 0, True
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > LARGEST_HEAD_BYTES:
             raise HeadTooLarge
+        host = next((value for name, value in self.headers if name == b"host"), b"")
+        if not self.url.startswith((b"/", b"*")) and not self.url.lower().startswith(b"http://%s/" % host.lower()):
+            raise TargetElsewhere
         self._in_head = False
         self._disarm()
         super().on_headers_complete()

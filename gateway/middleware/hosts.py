@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_PORT = re.compile(r":[0-9]*\Z")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -36,7 +38,7 @@ class HostGroups:
 
     def _group(self, scope: Scope) -> Group | None:
         host = (header(scope, b"host") or b"").decode("latin-1").lower()
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        name = _PORT.sub("", host)
         if name in self._names:
             return self._names[name]
         return self._ports.get(scope["server"][1]) if name in _LOOPBACK else None

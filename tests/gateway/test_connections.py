@@ -97,6 +97,44 @@ async def test_an_answer_is_read_to_its_end_and_its_connection_is_kept(answer: l
         assert service.connections == 1
 
 
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+async def test_an_answer_without_a_body_names_no_length_and_the_next_answer_is_its_own(status: bytes) -> None:
+    async with serving([b"HTTP/1.1 " + status + b"\r\ncontent-length: 5\r\netag: x\r\n\r\n"], [HELLO]) as (_, kept):
+        connection = await kept.take()
+        await connection.ask("GET", b"/", [])
+        assert (connection.headers, await connection.chunk()) == ([(b"etag", b"x")], b"")
+        kept.give_back(connection)
+        assert await told(kept) == (200, b"hello")
+
+
+@pytest.mark.parametrize("pieces", [1, 2], ids=["at once", "apart"])
+async def test_what_comes_behind_a_body_is_no_header_of_the_answer(pieces: int) -> None:
+    head, rest = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"5\r\nhello\r\n0\r\nlocation: /evil\r\ncontent-length: 99\r\n\r\n"
+    async with serving([head + rest] if pieces == 1 else [head, rest]) as (_, kept):
+        connection = await kept.take()
+        await connection.ask("GET", b"/", [])
+        assert await connection.chunk() == b"hello"
+        assert [name for name, _ in connection.headers] == [b"transfer-encoding"]
+        kept.give_back(connection)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!", id="two lengths"),
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", id="a length and chunks"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nx: a\r\n b: c\r\ncontent-length: 0\r\n\r\n", id="a folded header"),
+        pytest.param(b"HTTP/1.1 200 OK\nx: a\n\nhello", id="bare line ends"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nx: a\nset-cookie: b\r\ncontent-length: 0\r\n\r\n", id="a line end within a header"),
+        pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", id="a chunk of no length"),
+    ],
+)
+async def test_an_answer_that_could_be_read_in_two_ways_is_none(answer: bytes) -> None:
+    async with serving([answer, CLOSE]) as (_, kept):
+        with pytest.raises(Interrupted):
+            await told(kept)
+
+
 async def test_an_answer_to_head_has_no_body_whatever_length_it_names_and_the_next_answer_is_its_own() -> None:
     async with serving([b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"], [HELLO]) as (_, kept):
         assert await told(kept, "HEAD") == (200, b"")
