@@ -99,8 +99,8 @@ class Table:
             node.routes[route.method] = route
 
     def match(self, group: Group, path: str) -> Mapping[str, Route] | None:
-        """The routes of this still percent-encoded path by method, or None where the group has no such path."""
-        return self._roots[group].find(path.split("/")[1:], 0)
+        """The routes of this still percent-encoded path by method, or None where the group has no such path: none ends with a slash."""
+        return None if path.endswith("/") else self._roots[group].find(path.split("/")[1:], 0)
 
     def of_group(self, group: Group) -> list[Route]:
         """The routes that a host group serves."""

@@ -37,10 +37,10 @@ async def enrol(login: str, code: str, password: str, codes: Sequence[str], fami
 
 
 async def find(login: str, tx: Transaction) -> tuple[User | None, Account | None]:
-    """The user and the account of a login; no account where the user is disabled."""
+    """The user and the account of a login; no account where the user is disabled. The same reads whether or not there is any."""
     user = await tx.users.called(OWN, login)
-    account = None if user is None or user.disabled_at else await tx.accounts.seek(user.id, scoped=False)
-    return user, account
+    account = await tx.accounts.seek(login if user is None else user.id, scoped=False)
+    return user, None if user is None or user.disabled_at else account
 
 
 async def own_account(tx: Transaction) -> Account:

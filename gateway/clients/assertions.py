@@ -19,6 +19,7 @@ from gateway.identity.keys import PublicKey, fits
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("EdDSA", "ES256", "RS256")
 LONGEST = 8_192
+_UNREADABLE = (jwt.InvalidTokenError, ValueError, TypeError, RecursionError)
 
 
 class KeyRefused(Refused):
@@ -40,7 +41,7 @@ def claimed(assertion: str) -> str:
     """Whom the assertion says it is of, unproved; "" where it cannot be read."""
     try:
         return str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", "")) if len(assertion) <= LONGEST else ""
-    except (jwt.InvalidTokenError, ValueError):
+    except _UNREADABLE:
         return ""
 
 
@@ -62,7 +63,7 @@ def _content(assertion: str, key: PublicKey | None, client_id: str, audiences: C
             return None
         options: Any = {"require": ["exp", "jti", "aud", "iss", "sub"], "verify_exp": False, "verify_iat": False}
         return jwt.decode(assertion, key, algorithms=[algorithm], audience=list(audiences), issuer=client_id, subject=client_id, options=options)
-    except (jwt.InvalidTokenError, ValueError, TypeError):
+    except _UNREADABLE:
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 from functools import partial
 from typing import Annotated, Literal
 
@@ -16,6 +16,7 @@ from gateway.explaining import rules, usecases
 from gateway.explaining.rules import Question, Step
 from gateway.own_side import Once
 from gateway.permissions import PUBLIC, ROLES, versions
+from gateway.permissions.roles import TITLES
 from gateway.permissions.versions import Version
 from gateway.reload import Routes
 from gateway.routes import Group
@@ -75,9 +76,10 @@ class ExplanationBody(BaseModel):
 
 
 class RoleBody(BaseModel):
-    """A role at a date."""
+    """A role at a date; `title` is what administrators call it."""
 
     role: str
+    title: str
     version: int
     since: date | None
     permissions: list[str]
@@ -104,18 +106,20 @@ async def explain(body: QuestionForm, request: Request, run: Once) -> Explanatio
         raise SubjectNeeded
     if body.role and body.role not in ROLES:
         raise RoleUnknown
-    user, grants = await run(partial(usecases.user_with_grants, body.user_id)) if body.user_id else (None, None)
+    at = (body.at or utc_now()).astimezone(UTC)
+    user, given, lasting = await run(partial(usecases.user_with_grants, body.user_id, at)) if body.user_id else (None, None, ())
     routes: Routes = request.app.state.routes
     question = Question(
         method=body.method,
         path=body.path,
-        grants=grants,
+        grants=given,
+        lasting=lasting,
         chosen=body.acting_grant,
         disabled=user is not None and user.disabled_at is not None,
         role=body.role,
         claims=body.claims,
         resource=body.resource,
-        at=body.at or utc_now(),
+        at=at,
     )
     return ExplanationBody.of(rules.explain(question, routes.table.match(body.host, body.path.partition("?")[0]), versions.history()))
 
@@ -152,4 +156,6 @@ def _versions(role: str) -> tuple[Version, ...]:
 def _role(role: str, known: tuple[Version, ...], day: date) -> RoleBody:
     version = versions.on(known, day)
     number = version.number if version else 0
-    return RoleBody(role=role, version=number, since=version.since if version else None, permissions=sorted(versions.at_version(known, number)))
+    return RoleBody(
+        role=role, title=TITLES.get(role, "siapa pun"), version=number, since=version.since if version else None, permissions=sorted(versions.at_version(known, number))
+    )

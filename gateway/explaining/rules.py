@@ -8,9 +8,11 @@ from datetime import datetime
 
 from chassis.auth import EVERYTHING
 from gateway.grants.rules import Grant, Kind
+from gateway.permissions.roles import TITLES
 from gateway.permissions.versions import Version, at_version, now_of, on
 from gateway.routes import Route
 
+MOST_TOLD = 5
 _KINDS = {Kind.OWN: "tugas sendiri", Kind.PLH: "pelaksana harian", Kind.PLT: "pelaksana tugas", Kind.SECOND: "pemeriksa kedua dari Kanwil"}
 
 
@@ -26,11 +28,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Whose access to what: a user with grants, or a role with claims; `resource` are the claims of one row; at which moment."""
+    """Whose access to what: a user with grants (and what of them is `lasting` at that moment), or a role with claims; `resource` are the claims of one row; at which moment."""
 
     method: str
     path: str
     grants: Sequence[Grant] | None
+    lasting: Sequence[Grant]
     chosen: str
     disabled: bool
     role: str
@@ -64,7 +67,9 @@ def explain(question: Question, routes: Mapping[str, Route] | None, history: Map
 
 def _route(question: Question, routes: Mapping[str, Route] | None) -> Step:
     if routes is None:
-        return Step(asks="route", passes=False, words="Alamat ini tidak ada di pintu ini (404).", english="This host has no such path (404).")
+        return Step(
+            asks="route", passes=False, words="Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host).", english="This host has no such path (404)."
+        )
     route = routes.get(question.method)
     if route is None:
         allowed = ", ".join(sorted(routes))
@@ -80,22 +85,37 @@ def _user(question: Question) -> Step:
 
 def _grant(question: Question, steps: list[Step]) -> Grant | None:
     """The grant acted under, its step added."""
-    held = [one for one in question.grants or () if one.in_force(question.at) and question.chosen in {"", one.id}]
-    if not held:
-        steps.append(Step(asks="grant", passes=False, words="Tidak ada penugasan yang berlaku pada saat itu (403).", english="No grant was in force then (403)."))
+    held = [one for one in question.lasting if one.in_force(question.at) and question.chosen in {"", one.id}]
+    if len(held) == 1:
+        grant = held[0]
+        until = grant.valid_until.date().isoformat()
+        steps.append(Step(asks="grant", passes=True, words=f"Penugasan {grant.id}: {_told(grant)}.", english=f"Grant {grant.id}: {grant.role} ({grant.kind}), until {until}."))
+        return grant
+    if held:
+        listed = "; ".join(f"{one.id} = {_told(one)}" for one in held)
+        words = f"Beberapa penugasan berlaku; pilih satu dengan kepala permintaan acting-grant (403): {listed}."
+        steps.append(Step(asks="grant", passes=False, words=words, english="Several grants are in force; the header acting-grant must choose one (403)."))
         return None
-    if len(held) > 1:
-        listed = ", ".join(f"{one.id} ({one.role})" for one in held)
-        steps.append(
-            Step(asks="grant", passes=False, words=f"Beberapa penugasan berlaku; acting-grant harus memilih: {listed} (403).", english=f"acting-grant must choose: {listed} (403).")
-        )
-        return None
-    grant = held[0]
+    known = [one for one in question.grants or () if question.chosen in {"", one.id}][-MOST_TOLD:]
+    reasons = "".join(f" {one.id} = {_told(one)}: {_why_not(one, question.at)}." for one in known)
+    steps.append(Step(asks="grant", passes=False, words=f"Tidak ada penugasan yang berlaku pada saat itu (403).{reasons}", english="No grant was in force then (403)."))
+    return None
+
+
+def _told(grant: Grant) -> str:
+    """A grant in an administrator's words."""
     letter = f", surat {grant.letter}" if grant.letter else ""
-    until = grant.valid_until.date().isoformat()
-    words = f"Penugasan {grant.id}: {grant.role} sebagai {_KINDS[grant.kind]}{letter}, sampai {until}."
-    steps.append(Step(asks="grant", passes=True, words=words, english=f"Grant {grant.id}: {grant.role} ({grant.kind}), until {until}."))
-    return grant
+    return f"{TITLES[grant.role]} ({grant.role}) sebagai {_KINDS[grant.kind]}{letter}, sampai {grant.valid_until.date().isoformat()}"
+
+
+def _why_not(grant: Grant, at: datetime) -> str:
+    if grant.ended_at is not None:
+        return f"diakhiri {grant.ended_at.date().isoformat()}"
+    if at < grant.valid_from:
+        return f"baru berlaku mulai {grant.valid_from.date().isoformat()}"
+    if at >= grant.valid_until:
+        return "masa berlakunya habis"
+    return "pejabat yang digantikan tidak lagi memegang peran itu" if grant.kind is Kind.PLH else "tidak lagi bertugas di Kanwil"
 
 
 def _permission(role: str, route: Route, versions: Sequence[Version], at: datetime) -> Step:
@@ -104,15 +124,25 @@ def _permission(role: str, route: Route, versions: Sequence[Version], at: dateti
     number = version.number if version else 0
     held = now_of(role) if versions and version == versions[-1] else at_version(versions, number)
     if wanted in held:
-        return Step(asks="permission", passes=True, words=f"Peran {role} versi {number} boleh {route.permission}.", english=f"Role {role} version {number} may {route.permission}.")
+        return Step(
+            asks="permission",
+            passes=True,
+            words=f"Peran {TITLES[role]} ({role}), versi {number}, boleh {route.permission}.",
+            english=f"Role {role} version {number} may {route.permission}.",
+        )
     may = ", ".join(sorted(route.roles)) or "-"
-    words = f"Peran {role} versi {number} tidak boleh {route.permission} (403); yang boleh sekarang: {may}."
+    words = f"Peran {TITLES[role]} ({role}), versi {number}, tidak boleh {route.permission} (403); yang boleh sekarang: {may}."
     return Step(asks="permission", passes=False, words=words, english=f"Role {role} version {number} may not (403); who may now: {may}.")
 
 
 def _letter(route: Route, forbidden: frozenset[str]) -> Step:
     if route.permission in forbidden:
-        return Step(asks="letter", passes=False, words="Tindakan ini dikecualikan oleh surat penugasan (403).", english="The letter excludes this act (403).")
+        return Step(
+            asks="letter",
+            passes=False,
+            words="Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari tugas pemeriksa kedua (403).",
+            english="The letter, or the part of a second person, excludes this act (403).",
+        )
     return Step(asks="letter", passes=True, words="Tidak dikecualikan oleh surat penugasan.", english="Not excluded by any letter.")
 
 

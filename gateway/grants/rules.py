@@ -242,8 +242,21 @@ def acting(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
 
 
 def lasting(grants: Sequence[Grant], officials: Mapping[str, Sequence[Grant]], now: datetime) -> list[Grant]:
-    """Those grants but for a deputy's whose official no longer holds the office: a deputy for the time of an absence leaves with whom they stand for."""
-    return [grant for grant in grants if grant.kind is not Kind.PLH or _holds(officials.get(grant.on_behalf_of, ()), grant.role, grant.claims, now)]
+    """Those grants as they hold now: a deputy for the time of an absence has what their official has and leaves with them, a second leaves with their place at the Kanwil."""
+    found: list[Grant] = []
+    for grant in grants:
+        match grant.kind:
+            case Kind.PLH:
+                offices = _offices(officials.get(grant.on_behalf_of, ()), grant.role, grant.claims, now)
+            case Kind.SECOND:
+                offices = [one for one in grants if one.role == "kanwil" and one.in_force(now)]
+            case _:
+                offices = [grant]
+        if offices:
+            until = min(grant.valid_until, max(office.valid_until for office in offices))
+            also = frozenset[str].intersection(*(frozenset(office.excluded) for office in offices)) if grant.kind is Kind.PLH else ()
+            found.append(replace(grant, valid_until=until, excluded=tuple(sorted({*grant.excluded, *also}))))
+    return found
 
 
 def covers(held: Mapping[str, Sequence[str] | frozenset[str]], wanted: Mapping[str, Sequence[str]]) -> bool:
@@ -251,8 +264,8 @@ def covers(held: Mapping[str, Sequence[str] | frozenset[str]], wanted: Mapping[s
     return all(EVERYTHING in held.get(name, ()) or set(values) <= set(held.get(name, ())) for name, values in wanted.items()) and set(held) <= set(wanted)
 
 
-def _holds(grants: Sequence[Grant], role: str, claims: Mapping[str, Sequence[str]], now: datetime) -> bool:
-    return any(one.role == role and one.kind is Kind.OWN and one.in_force(now) and covers(one.claims, claims) for one in grants)
+def _offices(grants: Sequence[Grant], role: str, claims: Mapping[str, Sequence[str]], now: datetime) -> list[Grant]:
+    return [one for one in grants if one.role == role and one.kind is Kind.OWN and one.in_force(now) and covers(one.claims, claims)]
 
 
 def _check_scope(terms: Terms, by: Giver) -> None:
@@ -270,7 +283,7 @@ def _check_capacity(terms: Terms, user_id: str, held: Sequence[Grant], officials
         if lasts > (LONGEST_ASSIGNMENT if terms.role == "auditor" else LONGEST_DELEGATION):
             raise PeriodTooLong
     if terms.kind is Kind.PLH:
-        if not _holds(officials, terms.role, terms.claims, terms.valid_from) or terms.on_behalf_of == user_id:
+        if not _offices(officials, terms.role, terms.claims, terms.valid_from) or terms.on_behalf_of == user_id:
             raise NothingToDelegate
     elif terms.on_behalf_of:
         raise NothingToDelegate

@@ -1,5 +1,8 @@
 """What happens to grants, and what they say of a caller."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from chassis.auth import EVERYTHING, Caller
 from chassis.ids import named_id, new_id
 from chassis.unit_of_work import Page
@@ -54,9 +57,7 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
     user = await tx.users.seek(external) if issuer == OWN else await tx.users.called(issuer, external)
     if user is None or user.disabled_at is not None:
         raise NoGrant
-    held = await tx.grants.of_user(user.id)
-    officials = {grant.on_behalf_of: await tx.grants.of_user(grant.on_behalf_of) for grant in held if grant.kind is Kind.PLH}
-    grant = rules.acting(rules.lasting(held, officials, tx.now), chosen_grant, tx.now)
+    grant = rules.acting(await lasting_of(await tx.grants.of_user(user.id), tx.now, tx), chosen_grant, tx.now)
     return Identity(
         subject=user.id,
         role=grant.role,
@@ -67,6 +68,12 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
         letter=grant.letter,
         forbidden=grant.forbidden,
     )
+
+
+async def lasting_of(held: Sequence[Grant], moment: datetime, tx: Transaction) -> list[Grant]:
+    """A user's grants as they hold at that moment, those who act for somebody among them only while that official does."""
+    officials = {grant.on_behalf_of: await tx.grants.of_user(grant.on_behalf_of) for grant in held if grant.kind is Kind.PLH}
+    return rules.lasting(held, officials, moment)
 
 
 async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transaction) -> Grant:

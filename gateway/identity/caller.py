@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +29,9 @@ class Identity:
     forbidden: frozenset[str] = frozenset()
 
     @property
-    def scope(self) -> str:
-        """Role and claims, and what a grant says beside them, in one comparable text."""
-        own = "|".join((self.role, *(f"{name}={','.join(sorted(values))}" for name, values in sorted(self.claims.items()))))
-        return own if not (self.forbidden or self.on_behalf_of) else "|".join((own, self.on_behalf_of, *sorted(self.forbidden)))
+    def scope(self) -> Hashable:
+        """Role and claims, and what a grant says beside them, to be compared."""
+        return self.role, frozenset(self.claims.items()), self.on_behalf_of, self.forbidden
 
 
 ANONYMOUS = Identity(subject="public", role="public")

@@ -24,7 +24,7 @@ UNKNOWN_SECONDS = 30.0
 PAUSE_SECONDS = 5.0
 MOST_KEYS = 50
 MOST_UNKNOWN = 1_000
-SMALLEST_RSA_BITS = 2048
+SMALLEST_RSA_BITS, LARGEST_RSA_BITS = 2_048, 8_192  # a larger one only costs us time
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,7 @@ def fits(key: PublicKey, algorithm: str) -> bool:
         case Ed25519PublicKey():
             return algorithm == "EdDSA"
         case RSAPublicKey():
-            return algorithm == "RS256" and key.key_size >= SMALLEST_RSA_BITS
+            return algorithm == "RS256" and SMALLEST_RSA_BITS <= key.key_size <= LARGEST_RSA_BITS
         case _:
             return algorithm == "ES256" and isinstance(key.curve, SECP256R1)
 

@@ -55,7 +55,7 @@ class OwnIssuer:
         try:
             key = self.public[jwt.get_unverified_header(token)["kid"]]
             return jwt.decode(token, key, algorithms=["EdDSA"], audience=self.audience, issuer=self.name, options={"verify_exp": False, "verify_iat": False})
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, RecursionError):
             return None
 
     def successor(self, refresh_secret: str) -> str:

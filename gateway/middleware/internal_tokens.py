@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from chassis.auth import Caller
@@ -25,7 +25,7 @@ class InternalTokens:
 
     def __init__(self, app: ASGIApp, signer: Signer, rules: Rules, clock: Callable[[], float]) -> None:
         self.app, self._signer, self._rules, self._clock = app, signer, rules, clock
-        self._kept: OrderedDict[tuple[str, str, str], tuple[float, str]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, Hashable], tuple[float, str]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)

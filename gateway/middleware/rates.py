@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -40,7 +41,7 @@ class RateLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
         route = crossing.routed
-        subject = f"@{crossing.address}" if crossing.known is ANONYMOUS else crossing.known.subject
+        subject = f"@{neighbourhood(crossing.address)}" if crossing.known is ANONYMOUS else crossing.known.subject
         key = route.rate.key_for(subject, route.permission)
         count = await self._storage.incr(key, route.rate.get_expiry())
         wait = max(1, math.ceil(await self._storage.get_expiry(key) - self._clock()))
@@ -147,6 +148,17 @@ class Windows(Storage):
             return 0
         window.count = max(0, window.count - amount)
         return window.count + window.elsewhere
+
+
+def neighbourhood(address: str) -> str:
+    """Whom an address is counted with: one who has one of IPv6 has all 2^64 of its network, and takes another for every request."""
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or ipaddress.IPv6Network((found, 64), strict=False))
 
 
 def _utc(seconds: float) -> datetime:

@@ -29,7 +29,7 @@ class Routing:
         path = scope["raw_path"].decode("latin-1")
         if not _PLAIN_PATH.fullmatch(path) or _AMBIGUOUS.search(path) or not _PLAIN_QUERY.fullmatch(scope["query_string"]):
             raise PathMalformed
-        methods = None if path.endswith("/") else self._routes.table.match(crossing.group, path)
+        methods = self._routes.table.match(crossing.group, path)
         if methods is None:
             raise PathUnknown
         crossing.route = methods.get(scope["method"])

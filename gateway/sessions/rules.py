@@ -11,6 +11,7 @@ LASTS = timedelta(hours=12)
 IDLE = timedelta(hours=2)
 KEPT = timedelta(days=90)
 REPEATED = timedelta(minutes=1)
+MOST_SPENT = 500  # a page that refreshes every two minutes for as long as a session lasts does with fewer
 STOLEN = "refresh token used twice"
 
 
@@ -61,7 +62,7 @@ def refresh(session: Session, *, presented: str, following: str, repeat: str, no
     if not session.under_way(now):
         raise RefreshRefused
     if presented == session.refresh:
-        return replace(session, refresh=following, spent=(*session.spent, presented), repeat=repeat, used_at=now)
+        return replace(session, refresh=following, spent=(*session.spent, presented)[-MOST_SPENT:], repeat=repeat, used_at=now)
     if presented not in session.spent:
         raise RefreshRefused
     if presented == session.spent[-1] and repeat and repeat == session.repeat and now < session.used_at + REPEATED:

@@ -77,7 +77,9 @@ async def sign_out_user(user_id: str, tx: Transaction) -> None:
 
 
 async def end_all(user_id: str, why: str, tx: Transaction) -> None:
-    """End all sessions of a user, and the trust in every token they hold."""
+    """End all sessions of a user, every sign-in under way, and the trust in every token they hold."""
+    for signin in await tx.signins.of_user(user_id):
+        tx.signins.remove(signin)
     for session in await tx.sessions.under_way(user_id, tx.now):
         tx.sessions.save(session, rules.end(session, why, tx.now))
     await revocations.revoke_subject(user_id, tx)

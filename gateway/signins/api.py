@@ -88,7 +88,7 @@ async def begin(body: PasswordForm, own: Own, run: Once) -> Begun:
         raise SignInRefused
     challenge = bytes_to_base64url(generate_challenge())
     fresh = rules.begin(id=new_id(), user_id=account.id, home=account.home, door=door, challenge=challenge, code_challenge=body.code_challenge, now=utc_now())
-    signin = await run(partial(usecases.begin, fresh))
+    signin = await run(partial(usecases.begin, fresh, account.password))
     return Begun(
         sign_in=signin.id,
         factors=account.factors,

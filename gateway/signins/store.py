@@ -14,5 +14,9 @@ class SignIns(Store[SignIn]):
     collection = "signins"
     unknown = SignInUnknown
     scope: ClassVar[Mapping[str, str]] = {}
-    indexes = (Index("expires_at", expire_seconds=0),)
+    indexes = (Index("expires_at", expire_seconds=0), Index("user_id"))
     audited = False
+
+    async def of_user(self, user_id: str) -> list[SignIn]:
+        """Those of a user."""
+        return await self.find({"user_id": user_id}, scoped=False)

@@ -24,8 +24,12 @@ async def try_password(login: str, familiar: str, tx: Transaction) -> tuple[Acco
     return account, door
 
 
-async def begin(signin: SignIn, tx: Transaction) -> SignIn:
-    """The password was right."""
+async def begin(signin: SignIn, judged: str, tx: Transaction) -> SignIn:
+    """The password was right; SignInRefused where it (`judged`, its hash) changed meanwhile."""
+    account = await tx.accounts.get(signin.user_id, scoped=False)
+    tx.accounts.hold(account)
+    if account.password != judged:
+        raise SignInRefused
     return tx.signins.add(signin, scoped=False)
 
 

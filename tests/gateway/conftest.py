@@ -1,12 +1,13 @@
 """Fixtures of the gateway's tests."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 
 from gateway.permissions import RULES
 from tests.doubles import Keys, eventually
+from tests.gateway.commands import Commands, listening
 from tests.gateway.installation import Installation
 from tests.gateway.stage import Stage, new_key, staged
 from tests.gateway.test_access import FILE
@@ -21,8 +22,16 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Installation]:
+def commands() -> Generator[Commands]:
+    """What the database is asked by every client made in this test."""
+    with listening() as heard:
+        yield heard
+
+
+@pytest.fixture
+async def place(tmp_path: Path, mongo_url: str, database: str, commands: Commands) -> AsyncGenerator[Installation]:
     """Such an installation."""
+    del commands  # they are listened to from its first client on
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
     async with staged(tmp_path, FILE.read_text(), RULES, living=True, mongo_url=url, issuer_key=new_key()) as stage:
         await eventually(lambda: known(stage), seconds=30)

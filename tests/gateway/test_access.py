@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,9 @@ async def test_a_deputy_leaves_with_the_official_they_stand_for(office: Office) 
     await eventually(refused)
     told = await office.stage.ask("POST", HEAD_APPROVAL, headers=office.bearer("kasi", jti="t-2"), json={})
     assert (told.status, told.content["code"]) == (403, "no_grant")
+    why = (await office.admin("POST", "explain", {"method": "POST", "path": HEAD_APPROVAL, "user_id": deputy})).content
+    assert why["allowed"] is False
+    assert why["steps"][-1]["words"].endswith("pejabat yang digantikan tidak lagi memegang peran itu.")
 
 
 async def test_nobody_is_deputy_of_somebody_without_that_office_or_for_more_than_theirs_or_without_a_letter(office: Office) -> None:
@@ -232,3 +236,22 @@ def test_a_deputy_does_not_appoint_a_deputy_and_a_former_officer_of_the_kanwil_i
     former = rules.end(given(role="kanwil"), now=TODAY)
     with pytest.raises(NotOfKanwil):
         given(kind=Kind.SECOND, letter="W.9", held=[former])
+
+
+def test_a_deputy_has_no_more_than_the_official_has_now_and_no_longer() -> None:
+    acts = ["POST /v1/snapshots/{snapshot_id}/release", "POST /v1/tpp-decisions/{decision_id}/head-approval"]
+    official = given(days=10, excluded=acts[:1])
+    deputy = given(kind=Kind.PLH, letter="W.7", on_behalf_of="u-2", officials=[official], excluded=acts[1:], days=30)
+    [held] = rules.lasting([deputy], {"u-2": [official]}, TODAY)
+    assert (held.valid_until, held.excluded) == (official.valid_until, tuple(acts))
+    assert rules.lasting([deputy], {"u-2": [official]}, official.valid_until) == []
+    wider = replace(official, excluded=())
+    assert rules.lasting([deputy], {"u-2": [official, wider]}, TODAY)[0].excluded == (acts[1],), "the official may act under either"
+
+
+def test_a_second_leaves_with_their_place_at_the_kanwil() -> None:
+    kanwil = given(role="kanwil", days=10)
+    second = given(kind=Kind.SECOND, letter="W.9", held=[kanwil], days=30)
+    assert [one.valid_until for one in rules.lasting([second, kanwil], {}, TODAY)] == [kanwil.valid_until] * 2
+    assert rules.lasting([second, kanwil], {}, kanwil.valid_until) == [kanwil]
+    assert rules.lasting([second, rules.end(kanwil, now=TODAY)], {}, TODAY)[0].role == "kanwil"

@@ -71,7 +71,8 @@ async def test_administrators_read_what_a_role_may_and_what_changed(office: Offi
     assert {one["role"] for one in listed} == ROLES | {PUBLIC}
     head = (await office.admin("GET", "roles/head")).content
     assert (head["version"], set(head["permissions"])) == (versions.latest("head"), versions.now_of("head"))
-    assert (await office.admin("GET", "roles/head?at=2020-01-01")).content | {"role": ""} == {"role": "", "version": 0, "since": None, "permissions": []}
+    before = (await office.admin("GET", "roles/head?at=2020-01-01")).content
+    assert (before["title"], before["version"], before["since"], before["permissions"]) == ("kepala Lapas/Rutan/LPKA", 0, None, [])
     changes = (await office.admin("GET", f"roles/head/changes?older=0&newer={head['version']}")).content
     assert changes["adds"] == head["permissions"]
     for path in ("roles/boss", "roles/head/changes?older=0&newer=99"):
@@ -109,7 +110,7 @@ async def test_an_access_is_explained_step_by_step_in_words_and_as_the_door_deci
 
 async def test_paths_roles_and_moments_are_explained_too(office: Office) -> None:
     claims: Mapping[str, Any] = {"facility": ["LP-TJP"]}
-    assert (await explained(office, "GET", "/v1/nowhere", role="head", claims=claims))[2] == "Alamat ini tidak ada di pintu ini (404)."
+    assert (await explained(office, "GET", "/v1/nowhere", role="head", claims=claims))[2] == "Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host)."
     assert (await explained(office, "DELETE", "/v1/classes", role="head", claims=claims))[2] == "Alamat ini hanya menerima GET, POST (405)."
     assert (await explained(office, "GET", "/v1/products", host=Group.SHOP, role="head"))[:2] == (True, ["route", "public"])
     assert (await explained(office, "GET", "/v1/classes", role="head"))[2] == "Tanpa cakupan: tidak melihat baris apa pun (404)."
@@ -125,7 +126,7 @@ async def test_what_a_letter_excludes_is_explained_and_nobody_of_another_place_i
     await office.assigned(head, "head")
     await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head, excluded=["POST /v1/snapshots/{snapshot_id}/release"])
     told = await explained(office, "POST", "/v1/snapshots/s-1/release", user_id=deputy)
-    assert (told[0], told[2]) == (False, "Tindakan ini dikecualikan oleh surat penugasan (403).")
+    assert (told[0], told[2]) == (False, "Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari tugas pemeriksa kedua (403).")
     over = (TODAY + timedelta(days=60)).isoformat()
     assert (await explained(office, "GET", "/v1/classes", user_id=deputy, at=over))[1][-1] == "grant"
     elsewhere = await office.admin("POST", "explain", {"method": "GET", "path": "/v1/classes", "user_id": head}, facility="LP-PKP")

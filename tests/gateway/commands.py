@@ -1,0 +1,36 @@
+"""What the database is asked while a test looks. Not here: any test."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from pymongo import monitoring
+
+
+class Commands(monitoring.CommandListener):
+    """Every command by name and collection, as each driver tells it from whichever thread."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """A command goes out."""
+        self.seen.append((event.command_name, str(event.command.get(event.command_name))))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """It was answered."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """It was not."""
+
+
+@contextmanager
+def listening() -> Generator[Commands]:
+    """Listen to every client that is made meanwhile."""
+    listener = Commands()
+    monitoring.register(listener)
+    try:
+        yield listener
+    finally:
+        monitoring._LISTENERS.command_listeners.remove(listener)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way back
