@@ -13,6 +13,7 @@ from evidence import api as evidence
 from gateway.accounts import api as accounts
 from gateway.accounts.passkeys import Place
 from gateway.attendance import OpenStreams
+from gateway.calls import Calls
 from gateway.cards import api as cards
 from gateway.clients import api as clients
 from gateway.documents import Documents
@@ -41,6 +42,7 @@ from gateway.middleware import (
     internal_tokens,
     metering,
     own_pages,
+    quotas,
     rates,
     retries,
     routing,
@@ -100,7 +102,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
     life: GatewayLifetime = internal.state.life
     book = Book(life.engine, withdrawn)
     readiness = Readiness(life.missing)
-    windows = rates.Windows(time.time, settings.replica)
+    windows, calls = rates.Windows(time.time, settings.replica), Calls(time.time)
     development_key = issuers.development_key(settings)
     jwks = [*([development.public_jwk(development_key)] if development_key else []), *(own.jwks if own else [])]
 
@@ -123,6 +125,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time)),
         authorisation.Authorisation,
         partial(rates.RateLimit, storage=windows, clock=time.time),
+        partial(quotas.Quota, calls=calls),
         partial(witness.Witness, record=book.witness),
         partial(in_flight.InFlightCap, routes=routes),
         deadlines.Deadlines,
@@ -142,6 +145,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         streams=streams,
         book=book,
         windows=windows,
+        calls=calls,
         readiness=readiness,
     )
 

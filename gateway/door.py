@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from chassis.mongo import Mongo
     from gateway.attendance import OpenStreams
+    from gateway.calls import Calls
     from gateway.health import Readiness
     from gateway.identity.book import Book
     from gateway.middleware.rates import Windows
@@ -46,6 +47,7 @@ class Door:
     streams: OpenStreams
     book: Book
     windows: Windows
+    calls: Calls
     readiness: Readiness
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -100,6 +102,7 @@ class Door:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             db: Mongo = self.internal.state.life.db
+            await self.calls.exchange(db)
             if await db.count("leases", LIVING) > 1:
                 await self.windows.exchange(db)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import kafka, schemas
 from chassis.lifetime import Lifetime
-from gateway.middleware.rates import INDEXES, QUOTAS
+from gateway import calls
+from gateway.middleware import rates
 
 if TYPE_CHECKING:
     from chassis.web import Service
@@ -28,7 +29,9 @@ class GatewayLifetime(Lifetime):
         """Collections and indexes; the topic follows."""
         await self.db.ping()
         await schemas.prepare(self.db, self.service.transaction)
-        await self.db.ensure_collection(QUOTAS, None, INDEXES, await self.db.collections())
+        known = await self.db.collections()
+        await self.db.ensure_collection(rates.QUOTAS, None, rates.INDEXES, known)
+        await self.db.ensure_collection(calls.CALLS, None, calls.INDEXES, known)
         self._topic = asyncio.create_task(self._make_topic(), name="topic")
 
     async def status(self) -> dict[str, Any]:

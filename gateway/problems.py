@@ -96,6 +96,12 @@ class RateExceeded(DomainError):
         self.retry_after = retry_after
 
 
+class QuotaUsedUp(RateExceeded):
+    """The system has called as often as it may on one day."""
+
+    title = "Jatah panggilan harian sistem ini habis; dibuka lagi tengah malam WIB. Mintalah jatah lebih besar kepada administrator bila perlu"
+
+
 class ServiceBusy(Busy):
     """As many requests are in flight towards the service as it takes."""
 

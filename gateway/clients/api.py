@@ -7,21 +7,34 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from chassis import web
+from chassis.ids import utc_now
+from chassis.mongo import Mongo
+from chassis.runner import Engine
+from gateway.calls import calls_today, day_of
 from gateway.clients import assertions, usecases
 from gateway.clients.rules import Client
 from gateway.hashing import new_token, token_hash
 from gateway.own_side import Once, Own
-from gateway.transaction import Run
+from gateway.transaction import Run, Transaction
 
 router = APIRouter()
 internal = APIRouter(dependencies=[web.asked_by("manpower", purposes=("manage-access",))])
 
 ClientId = Annotated[str, Field(min_length=3, max_length=100, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def database(request: Request) -> Mongo:
+    """The gateway's own database, for counts beside its transactions."""
+    engine: Engine[Transaction] = request.app.state.engine
+    return engine.db
+
+
+Database = Annotated[Mongo, Depends(database)]
 
 
 class Slot(StrEnum):
@@ -57,6 +70,22 @@ class KeyForm(BaseModel):
     jwk: dict[str, Any]
 
 
+class QuotaForm(BaseModel):
+    """How often a system may call a day."""
+
+    model_config = web.STRICT
+
+    calls_per_day: Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class QuotaBody(BaseModel):
+    """A system's quota, what of it was used today (counted every two seconds), and when the day ends."""
+
+    calls_per_day: int
+    calls_today: int
+    day_ends_at: datetime
+
+
 class ClientKnown(BaseModel):
     """Our id for the client as a user, to whom grants are given."""
 
@@ -64,7 +93,7 @@ class ClientKnown(BaseModel):
 
 
 class ClientBody(BaseModel):
-    """A client as administrators see it: which slots are filled, never with what."""
+    """A client as administrators see it: which slots are filled, never with what; its calls a day, as they may be and as they were today."""
 
     client_id: str
     user_id: str
@@ -72,10 +101,12 @@ class ClientBody(BaseModel):
     label: str
     secrets: list[str]
     keys: list[str]
+    calls_per_day: int
+    calls_today: int
     disabled_at: datetime | None
 
     @classmethod
-    def of(cls, client: Client) -> ClientBody:
+    def of(cls, client: Client, calls_today: int) -> ClientBody:
         """What is shown."""
         return cls(
             client_id=client.id,
@@ -84,6 +115,8 @@ class ClientBody(BaseModel):
             label=client.label,
             secrets=sorted(client.secrets),
             keys=sorted(client.keys),
+            calls_per_day=client.calls_per_day,
+            calls_today=calls_today,
             disabled_at=client.disabled_at,
         )
 
@@ -103,22 +136,23 @@ async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> 
 
 
 @router.put("/v1/access/clients/{client_id}")
-async def register_client(client_id: ClientId, body: ClientForm, _: Own, run: Run) -> ClientBody:
+async def register_client(client_id: ClientId, body: ClientForm, _: Own, db: Database, run: Run) -> ClientBody:
     """Register a system; asked again, the answer is the same."""
-    return ClientBody.of(await run(partial(usecases.register_client, client_id, body.home, body.label)))
+    return await _shown(await run(partial(usecases.register_client, client_id, body.home, body.label)), db)
 
 
 @router.get("/v1/access/clients")
-async def list_clients(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ClientBody]:
+async def list_clients(db: Database, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ClientBody]:
     """Systems of the administrator's places."""
     page = await run(partial(usecases.list_clients, cursor, limit))
-    return web.PageBody(items=[ClientBody.of(client) for client in page.items], next_cursor=page.next_cursor)
+    counted = await calls_today([client.user_id for client in page.items], utc_now(), db)
+    return web.PageBody(items=[ClientBody.of(client, counted[client.user_id]) for client in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/v1/access/clients/{client_id}")
-async def show_client(client_id: str, run: Run) -> ClientBody:
+async def show_client(client_id: str, db: Database, run: Run) -> ClientBody:
     """One system."""
-    return ClientBody.of(await run(partial(usecases.show_client, client_id)))
+    return await _shown(await run(partial(usecases.show_client, client_id)), db)
 
 
 @router.put("/v1/access/clients/{client_id}/secrets/{slot}")
@@ -130,18 +164,35 @@ async def put_secret(client_id: str, slot: Slot, run: Once) -> SecretBody:
 
 
 @router.put("/v1/access/clients/{client_id}/keys/{slot}")
-async def put_key(client_id: str, slot: Slot, body: KeyForm, run: Run) -> ClientBody:
+async def put_key(client_id: str, slot: Slot, body: KeyForm, db: Database, run: Run) -> ClientBody:
     """Take a public key into this slot; that of the other slot stays good."""
-    return ClientBody.of(await run(partial(usecases.put_key, client_id, slot.value, assertions.kept(body.jwk))))
+    return await _shown(await run(partial(usecases.put_key, client_id, slot.value, assertions.kept(body.jwk))), db)
+
+
+@router.put("/v1/access/clients/{client_id}/quota")
+async def set_quota(client_id: str, body: QuotaForm, db: Database, run: Run) -> ClientBody:
+    """Let the system call so often a day; 0 lets it call no more. Effective within a minute."""
+    return await _shown(await run(partial(usecases.set_quota, client_id, body.calls_per_day)), db)
+
+
+@router.get("/v1/me/quota")
+async def own_quota(run: Run) -> QuotaBody:
+    """How often this system may call a day, and did today; 404 for people, who have no such quota."""
+    calls_per_day, today = await run(usecases.own_quota)
+    return QuotaBody(calls_per_day=calls_per_day, calls_today=today, day_ends_at=day_of(utc_now())[1])
 
 
 @router.delete("/v1/access/clients/{client_id}/slots/{slot}")
-async def empty_slot(client_id: str, slot: Slot, run: Run) -> ClientBody:
+async def empty_slot(client_id: str, slot: Slot, db: Database, run: Run) -> ClientBody:
     """Neither secret nor key of this slot is good any more."""
-    return ClientBody.of(await run(partial(usecases.empty_slot, client_id, slot.value)))
+    return await _shown(await run(partial(usecases.empty_slot, client_id, slot.value)), db)
 
 
 @router.post("/v1/access/clients/{client_id}/disable")
-async def disable_client(client_id: str, run: Run) -> ClientBody:
+async def disable_client(client_id: str, db: Database, run: Run) -> ClientBody:
     """The system proves nothing any more; effective within seconds, also for streams."""
-    return ClientBody.of(await run(partial(usecases.disable_client, client_id)))
+    return await _shown(await run(partial(usecases.disable_client, client_id)), db)
+
+
+async def _shown(client: Client, db: Mongo) -> ClientBody:
+    return ClientBody.of(client, (await calls_today([client.user_id], utc_now(), db))[client.user_id])

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from chassis.errors import NotFound
 
 ASSERTION_SECONDS = 300
+CALLS_PER_DAY = 20_000  # a feed read by long poll takes 3,456
 
 
 class ClientUnknown(NotFound):
@@ -37,6 +38,7 @@ class Client:
     label: str
     secrets: dict[str, str] = field(default_factory=dict[str, str])
     keys: dict[str, str] = field(default_factory=dict[str, str])
+    calls_per_day: int = CALLS_PER_DAY
     disabled_at: datetime | None = None
 
 
@@ -47,6 +49,11 @@ class Assertion:
     id: str
     version: int = 0
     kept_until: datetime
+
+
+def with_quota(client: Client, calls_per_day: int) -> Client:
+    """The client with another quota."""
+    return replace(client, calls_per_day=calls_per_day)
 
 
 def with_secret(client: Client, slot: str, hashed: str) -> Client:

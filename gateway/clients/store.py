@@ -14,8 +14,13 @@ class Clients(Store[Client]):
     collection = "clients"
     unknown = ClientUnknown
     scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
-    indexes = (Index("home"),)
+    indexes = (Index("home"), Index("user_id"))
+    schema = 2
     secret = frozenset({"secrets"})
+
+    async def of_user(self, user_id: str) -> Client | None:
+        """The client that is this user, whoever asks."""
+        return await self.first({"user_id": user_id}, scoped=False)
 
     async def listed(self, cursor: str | None, limit: int) -> Page[Client]:
         """Clients in the order of their ids."""

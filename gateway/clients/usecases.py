@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chassis.unit_of_work import Page
+from gateway.calls import calls_today
 from gateway.clients import rules
-from gateway.clients.rules import Client, ClientRefused
+from gateway.clients.rules import Client, ClientRefused, ClientUnknown
 from gateway.identity.own import OWN
 from gateway.revocations import usecases as revocations
 from gateway.transaction import Transaction
 from gateway.users import usecases as users
+from gateway.users.rules import User
 
 
 async def register_client(client_id: str, home: str, label: str, tx: Transaction) -> Client:
@@ -34,6 +36,27 @@ async def list_clients(cursor: str | None, limit: int, tx: Transaction) -> Page[
 async def show_client(client_id: str, tx: Transaction) -> Client:
     """A client."""
     return await tx.clients.get(client_id)
+
+
+async def set_quota(client_id: str, calls_per_day: int, tx: Transaction) -> Client:
+    """Let the client call so often a day; within a minute at every replica."""
+    before = await tx.clients.get(client_id)
+    after = rules.with_quota(before, calls_per_day)
+    return before if after == before else tx.clients.save(before, after)
+
+
+async def quota_of(user: User, tx: Transaction) -> int | None:
+    """How often a user may call a day; None where the user is no system of ours."""
+    client = await tx.clients.of_user(user.id) if user.issuer == OWN and user.external.startswith(_external("")) else None
+    return None if client is None else client.calls_per_day
+
+
+async def own_quota(tx: Transaction) -> tuple[int, int]:
+    """The caller's calls a day and those of today; ClientUnknown where the caller is no system."""
+    client = await tx.clients.of_user(tx.caller.subject)
+    if client is None:
+        raise ClientUnknown
+    return client.calls_per_day, (await calls_today([client.user_id], tx.now, tx.db))[client.user_id]
 
 
 async def put_secret(client_id: str, slot: str, hashed: str, tx: Transaction) -> Client:

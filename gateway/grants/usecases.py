@@ -6,6 +6,7 @@ from datetime import datetime
 from chassis.auth import EVERYTHING, Caller
 from chassis.ids import named_id, new_id
 from chassis.unit_of_work import Page
+from gateway.clients import usecases as clients
 from gateway.grants import rules
 from gateway.grants.rules import EVERYWHERE, GIVEN_BY, MANPOWER, Giver, Grant, Kind, NoGrant, Terms
 from gateway.identity.caller import Identity
@@ -67,6 +68,7 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
         on_behalf_of=grant.on_behalf_of,
         letter=grant.letter,
         forbidden=grant.forbidden,
+        quota=await clients.quota_of(user, tx),
     )
 
 

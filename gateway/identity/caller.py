@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A verified caller: role and typed claims (row scopes), on whose behalf and by which letter, and what of the role is `forbidden`.
+    """A verified caller: role and typed claims (row scopes), on whose behalf and by which letter, what of the role is `forbidden`, a system's `quota` of calls a day.
 
     `issued_at` and `expires_at` are epoch seconds; `scope` is equal only for equal rights.
     """
@@ -27,6 +27,7 @@ class Identity:
     on_behalf_of: str = ""
     letter: str = ""
     forbidden: frozenset[str] = frozenset()
+    quota: int | None = None
 
     @property
     def scope(self) -> Hashable:

@@ -22,11 +22,13 @@ from chassis.auth import CLAIMS
 from gateway.grants.rules import PARTNERS
 from gateway.permissions import PUBLIC, RULES
 from tests.doubles import Keys, ServiceClient
+from tests.gateway.commands import Commands
 from tests.gateway.test_services import TABLE, app_of
 
 SEED = "seed"
 SHARED = ("/v1/agencies", "/v1/agency-routes", "/v1/consumers", "/v1/vacancies", "/v1/consents/texts", "/v1/programmes", "/v1/access/roles")
 """Rows without a person that the officers of every place share; here those from outside are asked for them, where they may ask at all."""
+BACKGROUND = {"hello", "ping", "endSessions", "isMaster"}
 VARYING = {"x-request-id", "date"}
 PLACES = {"version": 1, "zone": "Asia/Jakarta", "time_zone": "Asia/Jakarta"}  # what is checked when it is read
 WHEN = datetime(2026, 11, 26, tzinfo=UTC)
@@ -64,8 +66,9 @@ def instance(kind: type[Any]) -> Any:
 
 
 @pytest.fixture(params=sorted(RULES.services))
-async def service(request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[ServiceClient]:
+async def service(request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str, database: str, commands: Commands) -> AsyncGenerator[ServiceClient]:
     """Each service on a real MongoDB, with its collections prepared and one document in each that can be made so; Kafka is away."""
+    del commands  # they are listened to from its first client on
     keys = Keys.make(tmp_path)
     told = keys.settings(request.param, mongo_url=mongo_url, database=database, kafka="127.0.0.1:9")
     app = app_of(request.param, tmp_path, keys=keys, mongo_url=told["mongo_url"])
@@ -117,6 +120,27 @@ async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_
             seen += (await insider.request(method, filled(template, SEED))).status_code == 200
     assert "\n".join(differing) == ""
     assert seen > 0, "an insider sees some of it, or nothing is proved"
+
+
+@pytest.mark.scenario("T19/gateway", "P4/gateway")
+async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_rows_that_do_not_exist(service: ServiceClient, commands: Commands) -> None:
+    """What takes time is the database: as many commands of the same kind, in the same order, is the cause of equal times; docs/access.md gives the times."""
+    differing: list[str] = []
+    asked = 0
+    for method, template, role in routes_of(service.service):
+        if "{" not in template:
+            continue
+        outsider = service.as_(role, **dict.fromkeys(CLAIMS, "elsewhere"))
+        heard: list[list[tuple[str, str]]] = []
+        for value in (SEED, "nothing"):
+            commands.seen.clear()
+            await outsider.request(method, filled(template, value))
+            heard.append([command for command in commands.seen if command[0] not in BACKGROUND])
+        asked += bool(heard[0])
+        if heard[0] != heard[1]:
+            differing.append(f"{method} {template} as {role}: {heard[0]} but {heard[1]}")
+    assert "\n".join(differing) == ""
+    assert asked > 0, "the database is asked at all, or nothing is proved"
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")

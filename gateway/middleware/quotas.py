@@ -1,0 +1,32 @@
+"""How often a partner's system may call on one day, by its own quota, which administrators set. Not here: how often anybody may use one route (rates)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gateway import passage
+from gateway.problems import QuotaUsedUp
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from gateway.calls import Calls
+
+
+class Quota:
+    """Counts the calls of systems; of people there is no such count. Headers as those of the rates."""
+
+    def __init__(self, app: ASGIApp, calls: Calls) -> None:
+        self.app, self._calls = app, calls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        crossing = passage.of(scope)
+        quota = crossing.known.quota
+        if quota is not None:
+            left, seconds = self._calls.take(crossing.known.subject, quota)
+            wait = max(1, math.ceil(seconds))
+            crossing.headers += [(b"ratelimit-policy", f'"day";q={quota};w=86400'.encode()), (b"ratelimit", f'"day";r={max(0, left - 1)};t={wait}'.encode())]
+            if left <= 0:
+                raise QuotaUsedUp(wait)
+        await self.app(scope, receive, send)
