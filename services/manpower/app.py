@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import FastAPI
 
 from chassis import figures, web
@@ -19,6 +21,7 @@ from services.manpower.events import PlacementConfirmed
 from services.manpower.feed import api as feed
 from services.manpower.feed.usecases import FORGETTING, NUMBERING, forget_old, number_changes
 from services.manpower.figures.jobs import measure
+from services.manpower.grants.usecases import GRANTING, make_so
 from services.manpower.inbound import HANDLERS
 from services.manpower.placements import api as placements
 from services.manpower.production import api as production
@@ -54,6 +57,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 Job(NUMBERING, number_changes, every=2.0),
                 Job(FORGETTING, forget_old, every=3600.0),
                 Job(EXPIRY, end_run_out, every=15.0),
+                Job(GRANTING, partial(make_so, Peer("gateway", settings.gateway_url, signer)), every=2.0),
                 Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
             ),
             parts={"training": Peer("training", settings.training_url, signer), "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value())},

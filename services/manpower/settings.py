@@ -8,9 +8,13 @@ from chassis.settings import Settings
 
 
 class ManpowerSettings(Settings, prefix="MANPOWER_"):
-    """MANPOWER_TRAINING_URL (training's address for the identity query) and MANPOWER_CURSOR_KEY (signs feed cursors; 32 bytes as hex)."""
+    """MANPOWER_TRAINING_URL (for the identity query), MANPOWER_GATEWAY_URL (the gateway's internal side, which holds grants) and MANPOWER_CURSOR_KEY.
+
+    The key signs feed cursors: 32 bytes as hex.
+    """
 
     training_url: str
+    gateway_url: str
     cursor_key: SecretStr
 
     @field_validator("cursor_key")

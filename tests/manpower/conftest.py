@@ -23,7 +23,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafk
     async with Training(keys.directory).serving() as training:
         driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
         servers = {"mongo_url": mongo_url, "database": f"test_{uuid4().hex[:20]}", "kafka": kafka, "driver": driver}
-        values = keys.settings("manpower", **servers, training_url=training.url, cursor_key=CURSOR_KEY)
+        values = keys.settings("manpower", **servers, training_url=training.url, gateway_url="http://127.0.0.1:9", cursor_key=CURSOR_KEY)
         settings = ManpowerSettings(**values)
         app = create_app(settings)
         producer = KafkaProducer(kafka, "tests")

@@ -66,6 +66,14 @@ class Reason(BaseModel):
     reason: Text
 
 
+class RefusedBody(BaseModel):
+    """A grant that the gateway refused to hold, with the code of its reason (`user_unknown`: it has no such credential)."""
+
+    credential_ref: str
+    role: str
+    refusal: str
+
+
 class ConsumerBody(BaseModel):
     """A consumer."""
 
@@ -81,6 +89,12 @@ class ConsumerBody(BaseModel):
     status: Status
     credential_refs: Sorted
     grants: list[GrantBody]
+
+
+class ConsumerShown(ConsumerBody):
+    """A consumer, and what of its grants does not work."""
+
+    refused: list[RefusedBody]
 
 
 @router.post("/v1/consumers", status_code=201)
@@ -101,13 +115,15 @@ async def list_consumers(run: Run, agency_id: str | None = None, cursor: str | N
 
 
 @router.get("/v1/consumers/{consumer_id}")
-async def show_consumer(consumer_id: str, run: Run, response: Response) -> ConsumerBody:
-    """One consumer."""
+async def show_consumer(consumer_id: str, run: Run, response: Response) -> ConsumerShown:
+    """One consumer, and what of its grants the gateway refused."""
 
-    async def one(tx: Transaction) -> Consumer:
-        return await tx.consumers.get(consumer_id)
+    async def one(tx: Transaction) -> ConsumerShown:
+        consumer = await tx.consumers.get(consumer_id)
+        refused = [RefusedBody(credential_ref=order.user_id, role=order.role, refusal=order.refusal) for order in await tx.grant_orders.refused(consumer_id)]
+        return ConsumerShown(**_answer(consumer, response).model_dump(), refused=refused)
 
-    return _answer(await run(one), response)
+    return await run(one)
 
 
 @router.post("/v1/consumers/{consumer_id}/approve")

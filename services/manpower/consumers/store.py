@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.unit_of_work import Index, Page
+from services.manpower.agencies.rules import Status
 from services.manpower.consumers import rules
 from services.manpower.consumers.rules import Consumer
 from services.manpower.visibility.store import OfficeRows
@@ -19,6 +20,10 @@ class Consumers(OfficeRows[Consumer]):
     async def page_of_agency(self, agency_id: str | None, cursor: str | None, limit: int) -> Page[Consumer]:
         """Consumers, of one agency or all."""
         return await self.page({} if agency_id is None else {"agency_id": agency_id}, cursor=cursor, limit=limit)
+
+    async def active(self) -> list[Consumer]:
+        """All that are active, whoever asks."""
+        return await self.find({"status": Status.ACTIVE}, scoped=False)
 
     async def of_credential(self, subject: str) -> list[Consumer]:
         """The consumers to whom a caller's credential belongs: asked for the caller's own admission, so no scope applies."""

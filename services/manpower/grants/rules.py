@@ -1,0 +1,103 @@
+"""What is allowed: which grants the gateway is to hold for the systems and officers of agencies, and how far it was told.
+
+A consumer that is active, of an agency that is active, has for each of its credentials each grant that was agreed and is not over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chassis.errors import NotFound
+from chassis.ids import named_id
+from services.manpower.agencies.rules import Agency, Status, StatusChange
+from services.manpower.consumers.rules import Consumer
+from services.manpower.visibility.rules import OUTSIDE
+
+AGAIN = timedelta(minutes=10)
+
+
+class OrderUnknown(NotFound):
+    """No such order."""
+
+
+class State(StrEnum):
+    """How far the gateway was told."""
+
+    WANTED = "wanted"
+    HELD = "held"
+    REFUSED = "refused"  # by the gateway: most often it has no such user
+    UNWANTED = "unwanted"
+    GONE = "gone"
+
+
+DUE = frozenset({State.WANTED, State.UNWANTED})
+LIVE = DUE | {State.HELD, State.REFUSED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One grant as the gateway is to hold it for the user `user_id` of its own; `id` is the reference by which it knows the grant."""
+
+    id: str
+    version: int = 0
+    consumer_id: str
+    user_id: str
+    role: str
+    claims: dict[str, tuple[str, ...]]
+    valid_from: datetime
+    valid_until: datetime
+    state: State = State.WANTED
+    refusal: str = ""
+    refused_at: datetime | None = None
+
+
+def wanted(consumers: Iterable[Consumer], agencies: Mapping[str, Agency], now: datetime) -> dict[str, Order]:
+    """All orders that should stand now, by reference. After each suspension they are others: the gateway takes back no grant that has ended."""
+    found: dict[str, Order] = {}
+    for consumer in consumers:
+        agency = agencies.get(consumer.agency_id)
+        if agency is None or not agency.is_active or consumer.status is not Status.ACTIVE:
+            continue
+        turn = f"{_activations(consumer.history)}.{_activations(agency.history)}"
+        for number, grant in enumerate(consumer.grants):
+            for credential in sorted(consumer.credential_refs) if now < grant.valid_until else ():
+                outside = OUTSIDE.get(grant.role)
+                claims = {outside.recipient_claim if outside else "agency": (agency.id,)}
+                if outside and outside.by_regency:
+                    claims["regency"] = tuple(sorted(grant.regency_codes))
+                order = Order(
+                    id=named_id("grant", consumer.id, str(number), turn, credential),
+                    consumer_id=consumer.id,
+                    user_id=credential,
+                    role=grant.role,
+                    claims=claims,
+                    valid_from=grant.valid_from,
+                    valid_until=grant.valid_until,
+                )
+                found[order.id] = order
+    return found
+
+
+def unwanted(order: Order) -> Order:
+    """The order taken back; what the gateway refused it need not be told."""
+    return replace(order, state=State.GONE if order.state is State.REFUSED else State.UNWANTED)
+
+
+def told(order: Order, refusal: str, now: datetime) -> Order:
+    """The order after the gateway answered, with the code of its refusal or ""."""
+    if order.state is State.UNWANTED:
+        return replace(order, state=State.GONE)
+    return replace(order, state=State.REFUSED if refusal else State.HELD, refusal=refusal, refused_at=now if refusal else None)
+
+
+def again(order: Order, now: datetime) -> Order:
+    """A refused order asked for once more after a while: the user may have come to be."""
+    due = order.refused_at is not None and now >= order.refused_at + AGAIN
+    return replace(order, state=State.WANTED) if order.state is State.REFUSED and due else order
+
+
+def _activations(history: Iterable[StatusChange]) -> int:
+    return sum(change.to is Status.ACTIVE for change in history)

@@ -1,0 +1,186 @@
+"""Manpower writes the grants of agencies' systems and officers into the gateway: as agreed, until it has answered, and not a day longer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from chassis.auth import Signer, Verifier, system
+from chassis.ids import new_id
+from chassis.peers import Peer, PeerAway
+from chassis.runner import Runner
+from chassis.unit_of_work import Cause
+from gateway.settings import INTERNAL_PORT_OFFSET
+from services.manpower.grants import rules
+from services.manpower.grants.rules import Order, State
+from services.manpower.grants.usecases import make_so, settle
+from tests.doubles import Keys, ServiceClient, eventually
+from tests.gateway.stage import new_key, staged
+from tests.gateway.test_access import FILE, RULES, Office
+from tests.gateway.test_database import OIDC, known
+from tests.gateway.test_services import app_of
+from tests.manpower.given import agency
+
+NOW = datetime.now(UTC)
+FORM = {"kind": "system", "title": "Sistem", "purpose": "umpan", "legal_basis": "surat contoh"}
+
+
+@dataclass
+class Partnership:
+    """A gateway, and a manpower that tells it; its job is done when a test says so."""
+
+    office: Office
+    manpower: FastAPI
+    gateway: Peer
+
+    def hand(self, subject: str = "admin-1") -> ServiceClient:
+        """An administrator at manpower."""
+        return ServiceClient(self.manpower, self.office.stage.keys, "manpower").as_("administrator", subject=subject, facility="*")
+
+    def run(self) -> Runner[Any]:
+        """A runner as jobs get it."""
+        return Runner(self.manpower.state.engine, Cause(caller=system("manpower"), correlation_id=new_id(), what="job:granting"), seconds=30)
+
+    async def turn(self, gateway: Peer | None = None) -> None:
+        """The job, once."""
+        await make_so(gateway or self.gateway, self.run())
+
+    async def active(self, credential: str) -> str:
+        """A consumer of the Dinas with this credential, approved by a second person."""
+        if (await self.hand().get("/v1/agencies/dinas-belitung")).status_code == 404:
+            told = agency()
+            form = {"id": told.id, "kind": "dinas_tk", "name": told.name, "regency_codes": ["19.02"], "purpose": "kerja", "legal_basis": "surat contoh"}
+            assert (await self.hand().post("/v1/agencies", json=form)).status_code == 201
+            assert (await self.hand("admin-2").post("/v1/agencies/dinas-belitung/approve")).status_code == 200
+        first, last = ((NOW + timedelta(days=day)).isoformat() for day in (-1, 30))
+        grant = {"role": "dinas_placement", "regency_codes": ["19.02"], "valid_from": first, "valid_until": last}
+        consumer = (await self.hand().post("/v1/consumers", json=FORM | {"agency_id": "dinas-belitung", "grants": [grant]})).json()["id"]
+        assert (await self.hand().post(f"/v1/consumers/{consumer}/credentials", json={"credential_ref": credential})).status_code == 200
+        assert (await self.hand("admin-2").post(f"/v1/consumers/{consumer}/approve")).status_code == 200
+        return consumer
+
+    async def states(self) -> list[str]:
+        """How far the gateway was told, over all orders."""
+        return sorted(row["state"] for row in await self.manpower.state.life.db.find("grant_orders", {}))
+
+    async def comes_in(self, jti: str) -> int:
+        """What the door says to the Dinas' system with a fresh token."""
+        return (await self.office.stage.ask("GET", "/v1/candidates", headers=self.office.bearer("sistem-dinas", jti=jti))).status
+
+
+@pytest.fixture
+async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Partnership]:
+    """Such a partnership."""
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    async with staged(tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url, issuer_key=new_key()) as stage:
+        await eventually(lambda: known(stage), seconds=30)
+        keys = stage.keys
+        told = keys.settings("manpower", mongo_url=mongo_url, database=f"{database}_m", kafka="127.0.0.1:9")
+        manpower = app_of("manpower", tmp_path, keys=keys, mongo_url=told["mongo_url"])
+        life = manpower.state.life
+        await life.prepare()
+        life.prepared.set()
+        inside = f"http://127.0.0.1:{stage.port + INTERNAL_PORT_OFFSET}"
+        gateway = Peer("gateway", inside, Signer("manpower", keys.private["manpower"]))
+        yield Partnership(Office(stage), manpower, gateway)
+        await gateway.close()
+        await life.db.drop()
+        await life.db.close()
+
+
+@pytest.mark.scenario("P3/gateway")
+async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_when_it_is_suspended_or_its_agency_is(partnership: Partnership) -> None:
+    user_id = await partnership.office.user("sistem-dinas")
+    consumer = await partnership.active(user_id)
+    assert await partnership.comes_in("t-1") == 403
+    for _ in range(2):
+        await partnership.turn()
+        assert await partnership.states() == ["held"], "told again, nothing changes"
+    assert await partnership.comes_in("t-2") == 200
+    token = partnership.office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
+    caller = Verifier("manpower", partnership.office.stage.keys.directory).caller(token)
+    assert (caller.role, caller.claims) == ("dinas_placement", {"agency": frozenset({"dinas-belitung"}), "regency": frozenset({"19.02"})})
+    for noun in (f"consumers/{consumer}", "agencies/dinas-belitung"):
+        assert (await partnership.hand().post(f"/v1/{noun}/suspend", json={"reason": "insiden"})).status_code == 200
+        await partnership.turn()
+        assert await partnership.comes_in(f"{noun}-1") == 403
+        assert (await partnership.hand().post(f"/v1/{noun}/resume")).status_code == 200
+        await partnership.turn()
+        assert await partnership.comes_in(f"{noun}-2") == 200
+    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/close", json={"reason": "perjanjian berakhir"})).status_code == 200
+    await partnership.turn()
+    assert (await partnership.comes_in("t-9"), await partnership.states()) == (403, ["gone"] * 3)
+
+
+async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_for_is_taken_back_in_peace(partnership: Partnership) -> None:
+    consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
+    nowhere = Peer("gateway", "http://127.0.0.1:9", Signer("manpower", partnership.office.stage.keys.private["manpower"]), seconds=0.2)
+    with pytest.raises(PeerAway):
+        await partnership.turn(nowhere)
+    assert await partnership.states() == ["wanted"]
+    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"})).status_code == 200
+    with pytest.raises(PeerAway):
+        await partnership.turn(nowhere)
+    assert await partnership.states() == ["unwanted"]
+    await partnership.turn()
+    assert await partnership.states() == ["gone"]
+    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/resume")).status_code == 200
+    await partnership.turn()
+    assert await partnership.comes_in("t-1") == 200
+    await nowhere.close()
+
+
+async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_meanwhile_wins(partnership: Partnership) -> None:
+    consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
+
+    class Crashing(Peer):
+        async def ask(self, method: str, path: str, **told: Any) -> Any:
+            await partnership.gateway.ask(method, path, **told)
+            raise ConnectionAbortedError
+
+    crashing = Crashing("gateway", "", Signer("manpower", partnership.office.stage.keys.private["manpower"]))
+    with pytest.raises(ConnectionAbortedError):
+        await partnership.turn(crashing)
+    assert (await partnership.comes_in("t-1"), await partnership.states()) == (200, ["wanted"])
+    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"})).status_code == 200
+    await partnership.turn()
+    assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
+
+
+async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_for_again_later(partnership: Partnership) -> None:
+    consumer = await partnership.active("nobody")
+    await partnership.turn()
+    shown = (await partnership.hand().get(f"/v1/consumers/{consumer}")).json()
+    assert shown["refused"] == [{"credential_ref": "nobody", "role": "dinas_placement", "refusal": "user_unknown"}]
+    db = partnership.manpower.state.life.db
+    await db.update("grant_orders", {}, {"$set": {"refused_at": NOW - rules.AGAIN}})
+    await partnership.run()(settle)
+    assert await partnership.states() == ["wanted"]
+    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/close", json={"reason": "keliru"})).status_code == 200
+    await partnership.turn()
+    assert await partnership.states() == ["gone"]
+
+
+def test_a_grant_that_is_over_is_wanted_no_longer_and_one_to_come_is() -> None:
+    order = Order(id="o-1", consumer_id="c", user_id="u", role="bapas", claims={}, valid_from=NOW, valid_until=NOW)
+    held = rules.told(order, "", NOW)
+    assert (held.state, rules.unwanted(held).state, rules.told(rules.unwanted(held), "", NOW).state) == (State.HELD, State.UNWANTED, State.GONE)
+    refused = rules.told(order, "user_unknown", NOW)
+    assert rules.again(refused, NOW) == refused
+    assert rules.again(refused, NOW + rules.AGAIN).state is State.WANTED
+    assert rules.unwanted(refused).state is State.GONE
+
+
+async def test_a_consumers_grant_that_runs_out_is_taken_back(partnership: Partnership) -> None:
+    await partnership.active(await partnership.office.user("sistem-dinas"))
+    await partnership.turn()
+    db = partnership.manpower.state.life.db
+    await db.update("consumers", {}, {"$set": {"grants.0.valid_until": NOW - timedelta(seconds=1)}})
+    await partnership.turn()
+    assert (await partnership.comes_in("t-1"), await partnership.states()) == (403, ["gone"])
