@@ -6,13 +6,13 @@ import base64
 import json
 from typing import Any
 
-import jwt
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from chassis.errors import Refused
+from gateway.identity.keys import fits, read
 
 HALF = 32
 
@@ -27,7 +27,7 @@ class DeviceKeyRefused(Refused):
 def kept(jwk: dict[str, Any]) -> str:
     """The public key as it is kept; DeviceKeyRefused where it is another kind of key, or a private one."""
     public = {name: jwk.get(name) for name in ("kty", "crv", "x", "y")}
-    if "d" in jwk or not isinstance(_key(public), EllipticCurvePublicKey):
+    if "d" in jwk or _key(public) is None:
         raise DeviceKeyRefused
     return json.dumps(public)
 
@@ -37,7 +37,7 @@ def signed(public_key: str, message: str, signature: str) -> bool:
     try:
         raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
         key = _key(json.loads(public_key))
-        if len(raw) != 2 * HALF or not isinstance(key, EllipticCurvePublicKey):
+        if len(raw) != 2 * HALF or key is None:
             return False
         der = encode_dss_signature(int.from_bytes(raw[:HALF], "big"), int.from_bytes(raw[HALF:], "big"))
         key.verify(der, message.encode(), ECDSA(SHA256()))
@@ -46,9 +46,6 @@ def signed(public_key: str, message: str, signature: str) -> bool:
     return True
 
 
-def _key(jwk: dict[str, Any]) -> object:
-    try:
-        key = jwt.PyJWK(jwk, algorithm="ES256").key
-    except (jwt.PyJWTError, ValueError, TypeError):
-        return None
-    return key if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1) else None
+def _key(jwk: dict[str, Any]) -> EllipticCurvePublicKey | None:
+    key = read(jwk)
+    return key if isinstance(key, EllipticCurvePublicKey) and fits(key, "ES256") else None

@@ -7,14 +7,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from chassis.errors import Refused
 from gateway.clients.rules import ASSERTION_SECONDS, Client, ClientRefused
 from gateway.hashing import token_hash
-from gateway.identity.keys import PublicKey, fits
+from gateway.identity.keys import PublicKey, fits, read
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("EdDSA", "ES256", "RS256")
@@ -31,7 +28,7 @@ class KeyRefused(Refused):
 
 def kept(jwk: Mapping[str, Any]) -> str:
     """The public key as it is kept; KeyRefused for a private or symmetric one, and for kinds that we do not take."""
-    key = None if "d" in jwk or "k" in jwk else _key(jwk)
+    key = None if "d" in jwk or "k" in jwk else read(jwk)
     if key is None or not any(fits(key, algorithm) for algorithm in ALGORITHMS):
         raise KeyRefused
     return json.dumps(dict(jwk), sort_keys=True)
@@ -48,7 +45,7 @@ def claimed(assertion: str) -> str:
 def proved(client: Client, assertion: str, audiences: Collection[str], now: float) -> str:
     """The id of the use of this assertion; ClientRefused unless it is of this client, for us, signed by one of its keys and short-lived."""
     for kept_key in client.keys.values():
-        content = _content(assertion, _key(json.loads(kept_key)), client.id, audiences)
+        content = _content(assertion, read(json.loads(kept_key)), client.id, audiences)
         if content is not None:
             expires, name = content.get("exp"), content.get("jti")
             if isinstance(expires, (int, float)) and now < expires <= now + ASSERTION_SECONDS and isinstance(name, str) and name:
@@ -65,11 +62,3 @@ def _content(assertion: str, key: PublicKey | None, client_id: str, audiences: C
         return jwt.decode(assertion, key, algorithms=[algorithm], audience=list(audiences), issuer=client_id, subject=client_id, options=options)
     except _UNREADABLE:
         return None
-
-
-def _key(jwk: Mapping[str, Any]) -> PublicKey | None:
-    try:
-        key = jwt.PyJWK(dict(jwk)).key
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
-        return None
-    return key if isinstance(key, (Ed25519PublicKey, RSAPublicKey, EllipticCurvePublicKey)) else None

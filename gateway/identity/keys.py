@@ -125,6 +125,15 @@ def fits(key: PublicKey, algorithm: str) -> bool:
             return algorithm == "ES256" and isinstance(key.curve, SECP256R1)
 
 
+def read(jwk: Mapping[str, Any]) -> PublicKey | None:
+    """The public key in a JWK; None where there is none of a kind that we take, whatever else stands there."""
+    try:
+        key = jwt.PyJWK(dict(jwk)).key
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        return None
+    return key if isinstance(key, (Ed25519PublicKey, RSAPublicKey, EllipticCurvePublicKey)) else None
+
+
 def _usable(document: Mapping[str, Any]) -> dict[str, PublicKey]:
     entries = document.get("keys")
     if not isinstance(entries, list):
@@ -143,8 +152,4 @@ def _signing_key(entry: Any) -> PublicKey | None:
     """The public key of one JWK; None for another kind, another use or without id."""
     if not isinstance(entry, dict) or not isinstance(cast("dict[str, Any]", entry).get("kid"), str) or cast("dict[str, Any]", entry).get("use", "sig") != "sig":
         return None
-    try:
-        key = jwt.PyJWK(cast("dict[str, Any]", entry)).key
-    except (jwt.PyJWTError, ValueError, TypeError):
-        return None
-    return key if isinstance(key, (Ed25519PublicKey, RSAPublicKey, EllipticCurvePublicKey)) else None
+    return read(cast("dict[str, Any]", entry))

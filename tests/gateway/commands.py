@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from pymongo import monitoring
 
@@ -33,4 +34,5 @@ def listening() -> Generator[Commands]:
     try:
         yield listener
     finally:
-        monitoring._LISTENERS.command_listeners.remove(listener)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way back
+        heard: Any = monitoring._LISTENERS  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way back
+        heard.command_listeners.remove(listener)

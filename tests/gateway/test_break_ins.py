@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ async def test_a_password_that_changes_while_it_is_judged_begins_nothing(place: 
     runner: Any = place.stage.door.book._runner()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the moment between two transactions has no other handle
 
     async def begun(judged: str) -> str:
-        return (await runner(lambda tx: usecases.begin(fresh, judged, tx))).id
+        return (await runner(partial(usecases.begin, fresh, judged))).id
 
     with pytest.raises(SignInRefused):
         await begun("the hash of the password before")
