@@ -157,6 +157,10 @@ async def test_where_the_head_must_approve_a_decision_counts_only_from_then_on(s
     seat = {"class_id": class_id, "participant_ref": place.refs[p]}
     assert ((await application(place, wish))["state"], decision["in_force"]) == ("SUBMITTED", False)
     assert (await place.officer.post("/v1/enrolments", json=seat)).json()["reasons"] == ["TPP_NOT_APPROVED"]
+    [recorded] = await service.app.state.life.db.find("tpp_decisions", {"_id": decision["decision_id"]})
+    deputy = given.officer(service, place.facility_id, "head", recorded["recorded_by"])
+    told = await deputy.post(f"/v1/tpp-decisions/{decision['decision_id']}/head-approval")
+    assert (told.status_code, told.json()["code"]) == (422, "same_person_approves"), "whoever recorded it is deputy of the head today"
     head = given.officer(service, place.facility_id, "head", "kalapas")
     approved = await head.post(f"/v1/tpp-decisions/{decision['decision_id']}/head-approval")
     assert (approved.json()["in_force"], (await application(place, wish))["state"]) == (True, "APPROVED")

@@ -42,6 +42,10 @@ class ApprovalNotNeeded(Conflict):
     title = "Keputusan ini tidak menunggu persetujuan Kalapas"
 
 
+class SamePersonApproves(Refused):
+    title = "Keputusan harus disetujui oleh orang lain, bukan oleh yang mencatatnya"
+
+
 class Scope(StrEnum):
     """What a decision speaks of; its `scope_ref` is the programme, the branch or the class, and empty for work."""
 
@@ -130,9 +134,11 @@ def recorded(decision: Decision, today: date) -> Decision:
 
 
 def approved(decision: Decision, by: str, now: datetime) -> Decision:
-    """The decision with the head's approval; ApprovalNotNeeded when it has none to wait for."""
+    """The decision with the head's approval; ApprovalNotNeeded when it has none to wait for, SamePersonApproves where a deputy of the head recorded it."""
     if decision.in_force:
         raise ApprovalNotNeeded
+    if by == decision.recorded_by:
+        raise SamePersonApproves
     return replace(decision, head_approved_by=by, head_approved_at=now)
 
 
