@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from chassis.peers import Peer, PeerAway
 from chassis.runner import Runner
 from chassis.unit_of_work import Cause
 from gateway.settings import INTERNAL_PORT_OFFSET
+from services.manpower.agencies.rules import Status
+from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
 from services.manpower.grants import rules
 from services.manpower.grants.rules import Order, State
 from services.manpower.grants.usecases import make_so, settle
@@ -94,7 +96,6 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
         await life.db.close()
 
 
-@pytest.mark.scenario("P3/gateway")
 async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_when_it_is_suspended_or_its_agency_is(partnership: Partnership) -> None:
     user_id = await partnership.office.user("sistem-dinas")
     consumer = await partnership.active(user_id)
@@ -153,6 +154,22 @@ async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_mea
     assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
 
 
+async def test_a_suspension_while_the_gateway_answers_is_told_afterwards(partnership: Partnership) -> None:
+    consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
+
+    class Slow(Peer):
+        async def ask(self, method: str, path: str, **told: Any) -> Any:
+            answer = await partnership.gateway.ask(method, path, **told)
+            await partnership.hand().post(f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"})
+            await partnership.run()(settle)
+            return answer
+
+    await partnership.turn(Slow("gateway", "", Signer("manpower", partnership.office.stage.keys.private["manpower"])))
+    assert (await partnership.comes_in("t-1"), await partnership.states()) == (200, ["unwanted"])
+    await partnership.turn()
+    assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
+
+
 async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_for_again_later(partnership: Partnership) -> None:
     consumer = await partnership.active("nobody")
     await partnership.turn()
@@ -175,6 +192,16 @@ def test_a_grant_that_is_over_is_wanted_no_longer_and_one_to_come_is() -> None:
     assert rules.again(refused, NOW) == refused
     assert rules.again(refused, NOW + rules.AGAIN).state is State.WANTED
     assert rules.unwanted(refused).state is State.GONE
+
+
+def test_only_an_active_consumer_of_an_active_agency_is_to_have_its_grants() -> None:
+    grant = Grant(role="bapas", regency_codes=frozenset(), valid_from=NOW, valid_until=NOW + timedelta(days=1))
+    told: dict[str, Any] = {"agency_id": "dinas-belitung", "kind": ConsumerKind.SYSTEM, "title": "", "purpose": "", "legal_basis": "", "requested_by": ""}
+    known = Consumer(id="c-1", credential_refs=frozenset({"u-1", "u-2"}), grants=(grant,), status=Status.ACTIVE, **told)
+    assert sorted(order.user_id for order in rules.wanted([known], {"dinas-belitung": agency()}, NOW).values()) == ["u-1", "u-2"]
+    for status in (Status.PENDING, Status.SUSPENDED, Status.CLOSED):
+        assert rules.wanted([replace(known, status=status)], {"dinas-belitung": agency()}, NOW) == {}
+        assert rules.wanted([known], {"dinas-belitung": agency(status=status)}, NOW) == {}
 
 
 async def test_a_consumers_grant_that_runs_out_is_taken_back(partnership: Partnership) -> None:

@@ -65,7 +65,7 @@ def wanted(consumers: Iterable[Consumer], agencies: Mapping[str, Agency], now: d
         for number, grant in enumerate(consumer.grants):
             for credential in sorted(consumer.credential_refs) if now < grant.valid_until else ():
                 outside = OUTSIDE.get(grant.role)
-                claims = {outside.recipient_claim if outside else "agency": (agency.id,)}
+                claims: dict[str, tuple[str, ...]] = {outside.recipient_claim if outside else "agency": (agency.id,)}
                 if outside and outside.by_regency:
                     claims["regency"] = tuple(sorted(grant.regency_codes))
                 order = Order(
