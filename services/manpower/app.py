@@ -21,7 +21,7 @@ from services.manpower.events import PlacementConfirmed
 from services.manpower.feed import api as feed
 from services.manpower.feed.usecases import FORGETTING, NUMBERING, forget_old, number_changes
 from services.manpower.figures.jobs import measure
-from services.manpower.grants.usecases import GRANTING, make_so
+from services.manpower.grants.jobs import GRANTING, make_so
 from services.manpower.inbound import HANDLERS
 from services.manpower.placements import api as placements
 from services.manpower.production import api as production

@@ -20,8 +20,9 @@ from gateway.settings import INTERNAL_PORT_OFFSET
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
 from services.manpower.grants import rules
+from services.manpower.grants.jobs import make_so
 from services.manpower.grants.rules import Order, State
-from services.manpower.grants.usecases import make_so, settle
+from services.manpower.grants.usecases import settle
 from tests.doubles import Keys, ServiceClient, eventually
 from tests.gateway.stage import new_key, staged
 from tests.gateway.test_access import FILE, RULES, Office
