@@ -236,6 +236,15 @@ async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_pas
         assert list(dict.fromkeys(seqs)) == list(range(1, TIMES + 1)), seqs
 
 
+async def test_a_relay_that_is_busy_keeps_no_more_than_a_page_of_what_it_is_handed(db: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "PAGE", 3)
+    relay = Relay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)
+    assert await relay._lease.take()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    for seq in range(1, 40):
+        relay.hand([{"_id": f"{seq}", "key": "a", "seq": seq}])
+        assert len(relay._handed) <= 3  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
 async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_let_go_though_it_was_handed_over(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     await shop.tell("a")
     await shop.told(1)

@@ -311,7 +311,10 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(instal
     assert installation.servers.everything() == before
 
 
-@pytest.mark.parametrize(("without", "said"), [(("BINA_KAFKA_USER", "BINA_KAFKA_PASSWORD_FILE"), "tanpa nama: sebutkan BINA_KAFKA_USER"), (("BINA_KAFKA_USER",), "BINA_KAFKA_USER tidak ada")])
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [(("BINA_KAFKA_USER", "BINA_KAFKA_PASSWORD_FILE"), "tanpa nama: sebutkan BINA_KAFKA_USER"), (("BINA_KAFKA_USER",), "BINA_KAFKA_USER tidak ada")],
+)
 def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(installation: Installation, tmp_path: Path, without: Sequence[str], said: str) -> None:
     before, target = installation.servers.everything(), installation.target(tmp_path / "bina")
     for name in without:
