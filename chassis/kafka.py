@@ -18,7 +18,7 @@ from aiokafka.errors import IllegalStateError, InvalidMessageError, KafkaError, 
 from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
 
 PARTITIONS, RETENTION_DAYS = 12, 30
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS, ENDING_SECONDS = 10.0, 2.0
 MORE_SECONDS = 0.005
 KafkaUnavailable = KafkaError
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
@@ -138,10 +138,12 @@ class KafkaProducer:
         """Connect; SendFailed when no broker answers."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):  # a broker that refuses the password is asked again without end
-                await self._producer.start()
-        except (KafkaError, TimeoutError) as error:
+                await _begun(self._producer.start())
+        except BaseException as error:
             await self.stop()
-            raise SendFailed(type(error).__name__) from error
+            if isinstance(error, KafkaError | TimeoutError):
+                raise SendFailed(type(error).__name__) from error
+            raise
 
     async def stop(self) -> None:
         """Close."""
@@ -208,7 +210,7 @@ class KafkaConsumer:
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         """Join the group."""
         self._consumer.subscribe(self._topics, listener=_Listener(self._consumer, assigned, revoked))
-        await self._consumer.start()
+        await _begun(self._consumer.start())
 
     async def stop(self) -> None:
         """Leave."""
@@ -278,12 +280,24 @@ def _records(records: Iterable[Any]) -> list[Record]:
     return [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
 
 
+async def _begun(starting: Awaitable[None]) -> None:
+    """Await a client's start, to its end even when cancelled: midway it has connections that nothing closes. A broker that is away keeps us two seconds."""
+    start = asyncio.ensure_future(starting)
+    try:
+        await asyncio.shield(start)
+    except asyncio.CancelledError:
+        await asyncio.wait([start], timeout=ENDING_SECONDS)
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+        raise
+
+
 @asynccontextmanager
 async def administering(where: Where) -> AsyncGenerator[Any]:
     """The library's administrator of a broker, while the block lasts."""
     admin: Any = AIOKafkaAdminClient(**_options(where))
     try:
-        await admin.start()
+        await _begun(admin.start())
         yield admin
     finally:
         await admin.close()
