@@ -102,6 +102,15 @@ class QuotaUsedUp(RateExceeded):
     title = "Jatah panggilan harian sistem ini habis; dibuka lagi tengah malam WIB. Mintalah jatah lebih besar kepada administrator bila perlu"
 
 
+class TooManyAtOnce(RateExceeded):
+    """One caller has as many requests in flight towards a service as one may have."""
+
+    title = "Terlalu banyak permintaan sekaligus dari satu pemanggil; tunggu sampai ada yang selesai"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=1)
+
+
 class ServiceBusy(Busy):
     """As many requests are in flight towards the service as it takes."""
 

@@ -1,19 +1,25 @@
-"""How many requests may be in flight towards one service: one more is told to come back, so that a slow service does not hold the whole door."""
+"""How many requests may be in flight towards one service, and how many of them one caller's: one more is told to come back.
+
+So a slow service does not hold the whole door, nor a caller with many long polls a whole service.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
 from gateway import passage
-from gateway.problems import ServiceBusy
+from gateway.middleware.rates import counted_as
+from gateway.problems import ServiceBusy, TooManyAtOnce
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gateway.reload import Routes
 
+CALLERS, LEAST = 4, 8  # a caller has the cap divided by so many, and at least so many
 IN_FLIGHT = Gauge("gateway_in_flight_requests", "Requests in flight towards a service", ["service"])
 
 
@@ -23,18 +29,26 @@ class InFlightCap:
     def __init__(self, app: ASGIApp, routes: Routes) -> None:
         self.app, self._routes = app, routes
         self.counts = dict.fromkeys(routes.table.in_flight, 0)
+        self._callers: Counter[tuple[str, str]] = Counter()
         self._gauges = {service: IN_FLIGHT.labels(service) for service in self.counts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        service = passage.of(scope).routed.service
-        if self.counts[service] >= self._routes.table.in_flight[service]:
+        crossing = passage.of(scope)
+        service = crossing.routed.service
+        cap, caller = self._routes.table.in_flight[service], (service, counted_as(crossing))
+        if self.counts[service] >= cap:
             raise ServiceBusy
-        self._count(service, 1)
+        if self._callers[caller] >= max(LEAST, cap // CALLERS):
+            raise TooManyAtOnce
+        self._count(service, caller, 1)
         try:
             await self.app(scope, receive, send)
         finally:
-            self._count(service, -1)
+            self._count(service, caller, -1)
 
-    def _count(self, service: str, by: int) -> None:
+    def _count(self, service: str, caller: tuple[str, str], by: int) -> None:
         self.counts[service] += by
         self._gauges[service].set(self.counts[service])
+        self._callers[caller] += by
+        if not self._callers[caller]:
+            del self._callers[caller]

@@ -41,8 +41,7 @@ class RateLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
         route = crossing.routed
-        subject = f"@{neighbourhood(crossing.address)}" if crossing.known is ANONYMOUS else crossing.known.subject
-        key = route.rate.key_for(subject, route.permission)
+        key = route.rate.key_for(counted_as(crossing), route.permission)
         count = await self._storage.incr(key, route.rate.get_expiry())
         wait = max(1, math.ceil(await self._storage.get_expiry(key) - self._clock()))
         crossing.headers += [(b"ratelimit-policy", self._policy(route)), (b"ratelimit", f'"route";r={max(0, route.rate.amount - count)};t={wait}'.encode())]
@@ -148,6 +147,11 @@ class Windows(Storage):
             return 0
         window.count = max(0, window.count - amount)
         return window.count + window.elsewhere
+
+
+def counted_as(crossing: passage.Passage) -> str:
+    """Whose request it is, where requests are counted: the caller's, or of the public that of an address."""
+    return f"@{neighbourhood(crossing.address)}" if crossing.known is ANONYMOUS else crossing.known.subject
 
 
 def neighbourhood(address: str) -> str:

@@ -138,6 +138,23 @@ async def test_one_request_more_than_a_service_takes_at_once_is_503_and_the_next
     assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 200
 
 
+async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_and_others_are_served(stage: Stage) -> None:
+    stage.routes_file.write_text(stage.routes_file.read_text().replace("training = 4", "training = 36"))
+    assert stage.door.routes.refresh()
+    release, arrived = await held(stage, "/v1/classes")
+    one, other = stage.bearer(subject="one"), stage.bearer(subject="other")
+    waiting = [asyncio.create_task(stage.ask("GET", "/v1/classes", headers=one)) for _ in range(9)]
+    for _ in waiting:
+        await arrived.acquire()
+    told = await stage.ask("GET", "/v1/classes", headers=one)
+    assert (told.status, told.content["code"], told.headers["retry-after"]) == (429, "too_many_at_once", "1")
+    waiting.append(asyncio.create_task(stage.ask("GET", "/v1/classes", headers=other)))
+    await arrived.acquire()
+    release.set()
+    assert [one.status for one in await asyncio.gather(*waiting)] == [200] * 10
+    assert (await stage.ask("GET", "/v1/classes", headers=one)).status == 200
+
+
 async def test_a_slow_service_is_504_at_the_routes_deadline_which_it_was_told(stage: Stage) -> None:
     _, arrived = await held(stage, "/v1/slow")
     began = time.time()
