@@ -33,6 +33,7 @@ from services.manpower.vacancies import api as vacancies
 def create_app(settings: ManpowerSettings) -> FastAPI:
     """The service on these settings."""
     signer = Signer("manpower", settings.signing_key.get_secret_value())
+    gateway = Peer("gateway", settings.gateway_url, signer)
     return web.create_app(
         web.Service(
             name="manpower",
@@ -57,9 +58,9 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 Job(NUMBERING, number_changes, every=2.0),
                 Job(FORGETTING, forget_old, every=3600.0),
                 Job(EXPIRY, end_run_out, every=15.0),
-                Job(GRANTING, partial(make_so, Peer("gateway", settings.gateway_url, signer)), every=2.0),
+                Job(GRANTING, partial(make_so, gateway), every=2.0),
                 Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
             ),
-            parts={"training": Peer("training", settings.training_url, signer), "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value())},
+            parts={"training": Peer("training", settings.training_url, signer), "gateway": gateway, "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value())},
         )
     )

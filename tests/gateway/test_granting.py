@@ -186,7 +186,7 @@ async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_fo
 
 
 def test_a_grant_that_is_over_is_wanted_no_longer_and_one_to_come_is() -> None:
-    order = Order(id="o-1", consumer_id="c", user_id="u", role="bapas", claims={}, valid_from=NOW, valid_until=NOW)
+    order = Order(id="o-1", consumer_id="c", agency_id="a", user_id="u", role="bapas", claims={}, valid_from=NOW, valid_until=NOW)
     held = rules.told(order, "", NOW)
     assert (held.state, rules.unwanted(held).state, rules.told(rules.unwanted(held), "", NOW).state) == (State.HELD, State.UNWANTED, State.GONE)
     refused = rules.told(order, "user_unknown", NOW)

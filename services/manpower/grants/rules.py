@@ -44,6 +44,7 @@ class Order:
     id: str
     version: int = 0
     consumer_id: str
+    agency_id: str
     user_id: str
     role: str
     claims: dict[str, tuple[str, ...]]
@@ -71,6 +72,7 @@ def wanted(consumers: Iterable[Consumer], agencies: Mapping[str, Agency], now: d
                 order = Order(
                     id=named_id("grant", consumer.id, str(number), turn, credential),
                     consumer_id=consumer.id,
+                    agency_id=agency.id,
                     user_id=credential,
                     role=grant.role,
                     claims=claims,

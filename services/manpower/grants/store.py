@@ -11,12 +11,12 @@ from services.manpower.grants.rules import Order
 
 
 class Orders(Store[Order]):
-    """Orders by the gateway's reference. No claim shows them to anybody: the consumer says what was agreed."""
+    """Orders by the gateway's reference."""
 
     kind = Order
     collection = "grant_orders"
     unknown = rules.OrderUnknown
-    scope: ClassVar[Mapping[str, str]] = {}
+    scope: ClassVar[Mapping[str, str]] = {"agency": "agency_id"}
     indexes = (Index("state"), Index("consumer_id"))
 
     async def live(self) -> list[Order]:
