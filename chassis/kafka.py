@@ -19,7 +19,7 @@ from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariabl
 
 PARTITIONS, RETENTION_DAYS = 12, 30
 CONNECT_SECONDS, ENDING_SECONDS = 10.0, 2.0
-MORE_SECONDS = 0.005
+MORE_SECONDS = 0.010
 KafkaUnavailable = KafkaError
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 
