@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -95,7 +96,8 @@ async def test_a_suspended_certificate_holds_again_when_it_is_reinstated_and_rev
         ("revoked", "misuse_of_certificate"),
     ]
     assert {one["by"] for one in kept["changes"]} == {lsp.officer.caller.subject}
-    assert [one["at"] for one in kept["changes"]] == sorted(one["at"] for one in kept["changes"])
+    moments = [datetime.fromisoformat(one["at"]) for one in kept["changes"]]
+    assert moments == sorted(moments)
 
     async def heard() -> bool:
         return len([event for event in stage.heard if event["data"].get("certificate_id") == certificate["certificate_id"]]) == 5

@@ -35,13 +35,13 @@ def connections(kafka: str) -> int:
 @pytest.mark.parametrize("kind", ["administrator", "producer", "consumer"])
 async def test_a_start_that_is_cancelled_at_whatever_moment_leaves_no_connection(kafka: str, kind: str) -> None:
     before = connections(kafka)
-    for moment in range(16):
+    for moment in (0, 1, 2, 3, 4, 6, 9, 13, 20):
         beginning = asyncio.create_task(begin(kind, kafka))
         await asyncio.sleep(moment / 1000)  # the moment of the fault
         beginning.cancel()
         await asyncio.gather(beginning, return_exceptions=True)
         gc.collect()  # what is left over warns now
-        assert connections(kafka) <= before, f"after {moment} ms"
+        await eventually(lambda: asyncio.sleep(0, connections(kafka) <= before))  # a transport ends in the loop's next turns
 
 
 async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what_its_client_had_fetched(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
