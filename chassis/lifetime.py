@@ -167,8 +167,8 @@ class Lifetime:
             raise KeyError(*unknown)
 
     def _told(self, tx: Transaction) -> None:
-        if tx.told:
-            self.relay.hand(tx.told)
+        if rows := tx.told:
+            self.relay.hand(rows)
         for name in tx.woken:
             self.jobs[name].wake()
 

@@ -297,7 +297,8 @@ class Transaction:
             if not self.seqs[key]:
                 self.raw("keys", {"_id": key, "seq": count})
         for step in {counts[key] for key in counts if self.seqs[key]}:
-            self.raw("keys", mongo.updating({"$in": [key for key in counts if self.seqs[key] and counts[key] == step]}, {"$inc": {"seq": step}}, many=True), f"+{step}")
+            known: Document = {"$in": [key for key in counts if self.seqs[key] and counts[key] == step]}
+            self.raw("keys", mongo.updating(known, {"$inc": {"seq": step}}, many=True), f"\0{step}")  # no key is called so
         return {key: self.seqs[key] for key in counts}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -104,14 +104,18 @@ def told_of(answer: httpx2.Response) -> tuple[Any, ...]:
     return answer.status_code, content, {n: v for n, v in answer.headers.items() if n not in VARYING}
 
 
+def asked_from_outside(service: ServiceClient) -> Iterator[tuple[str, str, str, ServiceClient]]:
+    """Each route that names a row, each role that may ask it, and somebody of that role from another place."""
+    for method, template, role in routes_of(service.service):
+        if "{" in template:
+            yield method, template, role, service.as_(role, **dict.fromkeys(CLAIMS, "elsewhere"))
+
+
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
 async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_every_route(service: ServiceClient) -> None:
     differing: list[str] = []
     seen = 0
-    for method, template, role in routes_of(service.service):
-        if "{" not in template:
-            continue
-        outsider = service.as_(role, **dict.fromkeys(CLAIMS, "elsewhere"))
+    for method, template, role, outsider in asked_from_outside(service):
         insider = service.as_(role, **dict.fromkeys(CLAIMS, SEED))
         there, nowhere = [await outsider.request(method, filled(template, value)) for value in (SEED, "nothing")]
         if told_of(there) != told_of(nowhere):
@@ -127,10 +131,7 @@ async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_ro
     """What takes time is the database: as many commands of the same kind, in the same order, is the cause of equal times; docs/access.md gives the times."""
     differing: list[str] = []
     asked = 0
-    for method, template, role in routes_of(service.service):
-        if "{" not in template:
-            continue
-        outsider = service.as_(role, **dict.fromkeys(CLAIMS, "elsewhere"))
+    for method, template, role, outsider in asked_from_outside(service):
         heard: list[list[tuple[str, str]]] = []
         for value in (SEED, "nothing"):
             commands.seen.clear()
