@@ -197,8 +197,16 @@ class Mongo:
         if self.driver == "motor":
             await self._call("", asyncio.to_thread(self._write_in_turn, commands, session), session)  # one hop to a thread for all of them
             return
-        for collection, command in commands:
-            _tell_refusal(collection, (await self._command(command, session, collection)).get("writeErrors", []))
+        if session is None:
+            for collection, command in commands:
+                _tell_refusal(collection, (await self._command(command, None, collection)).get("writeErrors", []))
+            return
+        # the driver chooses a server and takes a connection for every statement, a quarter of its processor time; it has no public way to keep one for several
+        async with await self.client._conn_for_writes(session, "write") as connection:  # noqa: SLF001
+            for collection, command in commands:
+                with _refusals(collection):
+                    answer = await connection.command(self.name, command, codec_options=CODEC, session=session, client=self.client)
+                _tell_refusal(collection, answer.get("writeErrors", []))
 
     def _write_in_turn(self, commands: Iterable[tuple[str, Document]], session: Session) -> None:
         for collection, command in commands:
@@ -213,6 +221,9 @@ class Mongo:
 
     async def find_and_update(self, collection: str, where: Filter, update: Any, *, upsert: bool = False, session: Session = None) -> Document | None:
         """Update one document and return it as it is afterwards."""
+        if session is not None:  # as in `find`
+            command: Document = {"findAndModify": collection, "query": where, "update": update, "upsert": upsert, "new": True}
+            return (await self._command(command, session, collection))["value"]
         found = self.db[collection].find_one_and_update(where, update, upsert=upsert, return_document=ReturnDocument.AFTER, session=session)
         return await self._call(collection, found, session)
 
