@@ -15,7 +15,7 @@ class Users(Store[User]):
     unknown = UserUnknown
     scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
     indexes = (Index("issuer", "external", unique=True), Index("home"))
-    schema = 2
+    schema = 3
     secret = frozenset({"external"})
 
     async def called(self, issuer: str, external: str) -> User | None:
