@@ -71,7 +71,7 @@ def seen_at(user: User, places: Collection[str]) -> User:
     homes = tuple(home for home in user.homes if home in places)
     moments = [user.disabled_in.get(home) for home in homes]
     disabled = max((moment for moment in moments if moment is not None), default=None) if None not in moments else None
-    return replace(user, home=homes if len(homes) > 1 else homes[0], disabled_at=user.disabled_at or disabled, disabled_in={})
+    return replace(user, home=homes[0] if len(homes) == 1 else homes, disabled_at=user.disabled_at or disabled, disabled_in={})
 
 
 def disable(user: User, places: Collection[str], now: datetime) -> User:

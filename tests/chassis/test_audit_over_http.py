@@ -46,7 +46,7 @@ WHY = {"access-reason": "surat tugas 12/2026"}
 EXPORT = "/v1/operations/shop/audit/export"
 
 
-async def searched(client: ServiceClient, *, why: dict[str, str] | None = None, **sought: Any) -> list[dict[str, Any]]:
+async def searched(client: ServiceClient, why: dict[str, str] | None = None, /, **sought: Any) -> list[dict[str, Any]]:
     """All rows of a search, two to a page."""
     rows: list[dict[str, Any]] = []
     while True:
@@ -132,10 +132,10 @@ async def test_an_auditor_reads_texts_for_a_reason_only_which_is_noted(shop: Ser
     for short in ("Budi", "", " " * 40, "x" * 501):
         refused = await auditor.get("/v1/operations/shop/audit", params={"person": owner}, headers={"access-reason": short})
         assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "reason_unfit", "access-reason")
-    [masked], [whole] = [[row for row in await searched(auditor, person=owner, why=why) if row["action"] == "x"] for why in (None, WHY)]
+    [masked], [whole] = [[row for row in await searched(auditor, why, person=owner) if row["action"] == "x"] for why in (None, WHY)]
     assert (masked["values"], masked["reason"]) == ({"label": ["…", "…"]}, "…")
     assert (whole["values"], whole["reason"]) == ({"label": ["", "Budi Santoso"]}, "Budi Santoso")
-    assert "Wati" not in str(await searched(auditor, why=WHY)), "a reason widens no scope"
+    assert "Wati" not in str(await searched(auditor, WHY)), "a reason widens no scope"
     db: Mongo = shop.app.state.life.db
     noted = await db.find("audit", {"action": "audit.searched", "actor": "auditor-2", "subject": owner})
     assert {row["purpose"] for row in noted} == {"", WHY["access-reason"]}, "what was refused was not looked at"
@@ -198,7 +198,7 @@ async def with_text(client: ServiceClient, subject: str, facility: str, text: st
     return row
 
 
-async def exported(client: ServiceClient, place: Path, *, why: dict[str, str] | None = WHY, **sought: str) -> Export:
+async def exported(client: ServiceClient, place: Path, why: dict[str, str] | None = WHY, /, **sought: str) -> Export:
     answer = await client.get(EXPORT, params=sought, headers=why)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip"), answer.text
     return Export(place, answer.content)
@@ -241,7 +241,7 @@ async def test_texts_stay_hidden_in_an_export_without_a_reason_and_no_hash_of_th
     north, south = await with_text(shop, owner, "north", "Budi"), await with_text(shop, owner, "south", "Wati")
     db = await seal(shop)
     plain = await db.find("audit", {"person": owner})
-    export = await exported(shop.as_("auditor", facility="north"), tmp_path, why=None, person=owner)
+    export = await exported(shop.as_("auditor", facility="north"), tmp_path, None, person=owner)
     assert (export.manifest()["texts"], export.manifest()["reason"]) == ("hidden", "")
     with zipfile.ZipFile(export.file) as archive:
         content = b"".join(archive.read(name) for name in archive.namelist())
@@ -252,7 +252,7 @@ async def test_texts_stay_hidden_in_an_export_without_a_reason_and_no_hash_of_th
     listed = {id_: whole for block in export.lines("shop/blocks.jsonl") for id_, _, _, whole in block["rows"]}
     assert listed == {row["_id"]: True for row in plain} | {north["_id"]: False, None: False}
     assert (await export.checked())[0] == 0
-    again = await exported(shop.as_("auditor", facility="*"), tmp_path, why=None, person=owner)
+    again = await exported(shop.as_("auditor", facility="*"), tmp_path, None, person=owner)
     sealed = {hmac.new(bytes.fromhex("11" * 32), f"row\n{row_hash(row)}".encode(), hashlib.sha256).hexdigest() for row in (*plain, north, south)}
     seals = {seal for block in again.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]}
     assert {seal for block in export.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]} <= seals == sealed, "two exports can be laid side by side"
