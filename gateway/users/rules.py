@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chassis.errors import Conflict, NotFound, Refused
+from chassis.ids import named_id, new_id
 from gateway.identity.own import HOLDERS, OWN
 
 
@@ -48,6 +49,11 @@ class User:
     def homes(self) -> tuple[str, ...]:
         """All places that look after them, the first one first."""
         return (self.home,) if isinstance(self.home, str) else self.home
+
+
+def id_of(issuer: str, external: str) -> str:
+    """The id of a user; whom another issuer vouches for has the same whenever they are registered, so that it tells no place whether another was there before."""
+    return new_id() if issuer == OWN else named_id("user", issuer, external)
 
 
 def check_issuer(issuer: str) -> None:

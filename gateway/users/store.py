@@ -23,5 +23,5 @@ class Users(Store[User]):
         return await self.first({"issuer": issuer, "external": external}, scoped=False)
 
     async def listed(self, cursor: str | None, limit: int) -> Page[User]:
-        """Users in the order of their registration."""
+        """Users by id."""
         return await self.page({}, cursor=cursor, limit=limit)

@@ -1,7 +1,6 @@
 """What happens to users."""
 
 from chassis.auth import Caller
-from chassis.ids import new_id
 from chassis.unit_of_work import Page
 from gateway.revocations import usecases as revocations
 from gateway.transaction import Transaction
@@ -13,7 +12,7 @@ async def register_user(issuer: str, external: str, home: str, tx: Transaction) 
     """The user whom this issuer calls so, registered now if they were not, looked after by this place; asked again it gives the same one."""
     known = await tx.users.called(issuer, external)
     if known is None:
-        return tx.users.add(User(id=new_id(), issuer=issuer, external=external, home=home))
+        return tx.users.add(User(id=rules.id_of(issuer, external), issuer=issuer, external=external, home=home))
     if not tx.caller.sees("facility", home):
         raise UserUnknown
     after = rules.known_at(known, home)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -145,6 +146,8 @@ async def test_whoever_names_another_places_person_first_neither_holds_them_nor_
     told = await office.admin("PUT", "users", siti | {"home": "LP-TJP"})
     assert (told.status, told.content["home"], told.content["homes"], told.content["disabled_at"]) == (200, "LP-TJP", ["LP-TJP"], None), "nothing of the other place is told"
     user_id = told.content["user_id"]
+    assert UUID(user_id).version == 5, "an id that told its time would tell that somebody was first"
+    assert "etag" not in (await office.admin("GET", f"users/{user_id}")).headers, "and so would a count of changes"
     assert (await office.assigned(user_id, "training_officer")).status == 201
     headers = office.bearer("siti")
     assert (await office.stage.ask("GET", "/v1/classes", headers=headers)).status == 200
