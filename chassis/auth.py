@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -22,6 +22,17 @@ EVERYTHING = "*"
 CLAIMS = frozenset({"facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own"})
 
 
+class Hand(NamedTuple):
+    """Who acts, and for whom ("" = for nobody else). Four eyes are two hands of which neither acts for the other, nor both for the same one."""
+
+    by: str
+    on_behalf_of: str = ""
+
+    def is_one_with(self, other: Hand) -> bool:
+        """Whether what needs two persons would be done by one."""
+        return not ({*self} & {*other}) <= {""}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks: subject, role, permissions (`METHOD /template`) and typed claims. `system` = the service itself, which no scope narrows."""
@@ -32,6 +43,11 @@ class Caller:
     claims: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     on_behalf_of: str = ""
     system: bool = False
+
+    @property
+    def hand(self) -> Hand:
+        """Who acts, and for whom."""
+        return Hand(self.subject, self.on_behalf_of)
 
     def claim(self, name: str) -> frozenset[str]:
         """All values of a claim; empty when there is none."""

@@ -56,11 +56,11 @@ def within(caller: Caller) -> Document:
     return {} if EVERYTHING in seen else {"facility": {"$in": sorted(seen)}}
 
 
-async def search(tx: Transaction, sought: Sought, cursor: str | None, limit: int) -> tuple[list[Document], str | None]:
-    """Rows of the caller's facilities, oldest first, behind the row whose id is the cursor; and the next cursor; it is noted."""
+async def search(tx: Transaction, sought: Sought, cursor: str | None, limit: int, purpose: str) -> tuple[list[Document], str | None]:
+    """Rows of the caller's facilities, oldest first, behind the row whose id is the cursor; and the next cursor; it is noted, with its purpose."""
     where = {"$and": [within(tx.caller), await sought.where(tx.db, tx.session), {"_id": {"$gt": cursor or ""}}]}
     rows = await tx.db.find("audit", where, sort=[("_id", 1)], limit=limit + 1, session=tx.session)
-    tx.note("audit.searched", sought.person or "", sought=sought.model_dump(exclude_none=True), rows=min(len(rows), limit))
+    tx.note("audit.searched", sought.person or "", purpose=purpose, sought=sought.model_dump(exclude_none=True), rows=min(len(rows), limit))
     return rows[:limit], rows[limit - 1]["_id"] if len(rows) > limit else None
 
 

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis import inspection, replay, telemetry, web  # web includes these routes: nothing of it may be touched before both are loaded
+from chassis import replay, telemetry, web  # web includes these routes: nothing of it may be touched before both are loaded
 from chassis.desk import Body, Desk, named, segment
 from chassis.kafka import Record
 from chassis.mongo import Document
@@ -119,12 +119,6 @@ async def heard_events(body: Heard, desk: At) -> Body:
     return {name: counts[name] for name in ("done", "parked", "early", "discarded", "new")} | {"unread": len(body.events) - len(read)}
 
 
-async def audit_rows(desk: At, sought: Annotated[inspection.Sought, Query()], limit: web.Limit = 50, cursor: str | None = None) -> Body:
-    """Who did what to whose data, on behalf of whom, for what purpose; in the caller's scope, texts hidden."""
-    rows, following = await desk.run(partial(inspection.search, sought=sought, cursor=cursor, limit=limit))
-    return {"items": [inspection.shown(row) for row in rows], "next_cursor": following}
-
-
 async def followed_topic(desk: At) -> Body:
     """The topic of this service, for an operator who is about to look into it: that is noted."""
 
@@ -136,9 +130,7 @@ async def followed_topic(desk: At) -> Body:
 
 
 _Routes = tuple[tuple[str, str, Callable[..., Awaitable[Body]]], ...]
-_AUDIT: _Routes = (("GET", "/audit", audit_rows),)
 _ROUTES: _Routes = (
-    *_AUDIT,
     ("GET", "/parked", parked_sequences),
     ("GET", "/parked/{sequence}", parked_sequence),
     ("POST", "/parked/{sequence}/retry", retry_parked),
@@ -151,9 +143,9 @@ _ROUTES: _Routes = (
 )
 
 
-def router(service: str, *, events: bool) -> APIRouter:
-    """The operators' routes of one service, without `events` the auditors' alone; its name stands in the paths, so that the gateway knows whom to ask."""
+def router(service: str) -> APIRouter:
+    """The operators' routes of one service; its name stands in the paths, so that the gateway knows whom to ask."""
     made = APIRouter(prefix=f"/v1/operations/{service}")
-    for method, path, endpoint in _ROUTES if events else _AUDIT:
+    for method, path, endpoint in _ROUTES:
         made.add_api_route(path, endpoint, methods=[method])
     return made

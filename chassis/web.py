@@ -77,7 +77,7 @@ def create_app(service: Service[Any], *, lifetime: Callable[[Service[Any]], Life
     app.state.verifier = Verifier(service.name, service.settings.trusted_keys)
     for name, part in service.parts.items():
         setattr(app.state, name, part)
-    for router in (*service.routers, operations.router(service.name, events=bool(service.published or service.handlers))):
+    for router in (*service.routers, *([operations.router(service.name)] if service.published or service.handlers else [])):
         app.include_router(router, dependencies=[Depends(_permitted)])
     app.include_router(_probes)
     for kind, answer in ((DomainError, _domain_problem), (RequestValidationError, _invalid), (HTTPException, _http_problem), (mongo.MongoError, _database_away)):

@@ -1,7 +1,8 @@
-"""How an auditor asks for an export: of the rows that the search shows him, for a reason, noted before anything leaves. Not here: the search (chassis), the file (exporting)."""
+"""How an auditor searches the audit and takes it away: texts hidden until a reason is given, which is noted first. Not here: what is found (chassis), the file (exporting)."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,7 +15,7 @@ from chassis import web
 from chassis.auth import EVERYTHING
 from chassis.errors import NotFound, Refused
 from chassis.ids import utc_now
-from chassis.inspection import Sought, within
+from chassis.inspection import Sought, search, shown, within
 from chassis.settings import Settings
 from chassis.unit_of_work import Transaction
 from evidence.exporting import Audit, Reach, export, reach
@@ -22,10 +23,10 @@ from evidence.exporting import Audit, Reach, export, reach
 SHORTEST_REASON, LONGEST_REASON = 10, 500
 
 
-class ExportReasonNeeded(Refused):
-    """What leaves the house leaves it for a reason, which stands in the file and in the audit; it comes in the header `access-reason`."""
+class ReasonUnfit(Refused):
+    """Texts are shown for a reason, which stands in the audit and in an export; it comes in the header `access-reason`. Without the header they are hidden."""
 
-    title = "Sebutkan untuk apa ekspor ini dibuat (10 sampai 500 huruf); alasan ini dicatat dan tertulis di dalam berkas"
+    title = "Sebutkan untuk apa jejak audit ini dibuka (10 sampai 500 huruf); alasan ini dicatat. Tanpa alasan, isi teks disembunyikan"
     field = "access-reason"
 
 
@@ -48,13 +49,26 @@ class Wanted(Sought):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
-async def export_audit(
-    request: Request, wanted: Annotated[Wanted, Query()], run: Annotated[web.Runner[Any], Depends(web.runner)], access_reason: Annotated[str, Header()] = ""
-) -> StreamingResponse:
-    """A ZIP of the rows, texts hidden as in the search, with their sealed blocks and what checks them without us."""
-    reason = access_reason.encode("latin-1", "replace").decode(errors="replace").strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        raise ExportReasonNeeded
+async def stated_reason(access_reason: Annotated[str | None, Header()] = None) -> str:
+    """Why the caller looks; "" where that is not said. ReasonUnfit when it is said in too few or too many words."""
+    reason = (access_reason or "").encode("latin-1", "replace").decode(errors="replace").strip()
+    if access_reason is not None and not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+        raise ReasonUnfit
+    return reason
+
+
+Run = Annotated[web.Runner[Any], Depends(web.runner)]
+Reason = Annotated[str, Depends(stated_reason)]
+
+
+async def search_audit(sought: Annotated[Sought, Query()], run: Run, reason: Reason, limit: web.Limit = 50, cursor: str | None = None) -> dict[str, Any]:
+    """Who did what to whose data, on behalf of whom, for what purpose; in the caller's scope, texts hidden unless a reason is given."""
+    rows, following = await run(partial(search, sought=sought, cursor=cursor, limit=limit, purpose=reason))
+    return {"items": [row | {"values": row.get("values", {})} if reason else shown(row) for row in rows], "next_cursor": following}
+
+
+async def export_audit(request: Request, wanted: Annotated[Wanted, Query()], run: Run, reason: Reason) -> StreamingResponse:
+    """A ZIP of the rows as the search shows them, with their sealed blocks and what checks them without us."""
     if wanted.since and wanted.until and wanted.since >= wanted.until:
         raise PeriodEmpty
 
@@ -65,7 +79,7 @@ async def export_audit(
 
     found = await run(note_export)
     service, settings, caller, now = request.app.state.service.name, request.app.state.service.settings, web.caller_of(request), utc_now()
-    audit = Audit(service=service, db=request.app.state.engine.db, key=bytes.fromhex(settings.audit_key.get_secret_value()), reach=found, hidden=True)
+    audit = Audit(service=service, db=request.app.state.engine.db, key=bytes.fromhex(settings.audit_key.get_secret_value()), reach=found, hidden=not reason)
     seen = caller.claim("facility")
     head = {
         "made_at": now.isoformat(),
@@ -74,7 +88,7 @@ async def export_audit(
         "reason": reason,
         "sought": wanted.model_dump(mode="json", by_alias=True, exclude_none=True),
         "facilities": "*" if EVERYTHING in seen else sorted(seen),
-        "texts": "hidden",
+        "texts": "whole" if reason else "hidden",
     }
     named = {"content-disposition": f'attachment; filename="audit-{service}-{now:%Y%m%dT%H%M%SZ}.zip"', "cache-control": "no-store"}
     return StreamingResponse(export([audit], head, _signing_key(settings)), media_type="application/zip", headers=named)
@@ -101,8 +115,9 @@ def _signing_key(settings: Settings) -> Ed25519PrivateKey:
 
 
 def router(service: str) -> APIRouter:
-    """The auditors' export of one service; its name stands in the path, so that the gateway knows whom to ask."""
+    """The auditors' routes of one service; its name stands in the path, so that the gateway knows whom to ask."""
     made = APIRouter(prefix=f"/v1/operations/{service}")
     answers: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
+    made.add_api_route("/audit", search_audit, methods=["GET"])
     made.add_api_route("/audit/export", export_audit, methods=["GET"], response_class=StreamingResponse, responses=answers)
     return made

@@ -6,7 +6,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from chassis.auth import Caller, Signer
+from chassis.auth import Caller, Hand, Signer
+from chassis.ids import new_id
 from chassis.kafka import Assigned, Outgoing, Partition, Producer, Record, RecordRefused, Revoked, SendFailed, Sent, ensure_topic
 
 
@@ -65,6 +66,10 @@ class ServiceClient:
         allowed = self.caller.permissions if permissions is None else frozenset(permissions)
         return ServiceClient(self.app, self.keys, self.service, Caller(subject=subject or f"user-{role}", role=role, permissions=allowed, claims=sets))
 
+    def by(self, subject: str, on_behalf_of: str = "") -> ServiceClient:
+        """The same role and claims in another hand."""
+        return ServiceClient(self.app, self.keys, self.service, replace(self.caller, subject=subject, on_behalf_of=on_behalf_of))
+
     async def request(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, token: str | None = None, **more: Any) -> httpx2.Response:
         """One request; `token=""` sends none."""
         token = Signer("gateway", self.keys.private["gateway"]).for_caller(self.service, self.caller) if token is None else token
@@ -86,6 +91,11 @@ class ServiceClient:
     async def asked_by(self, service: str, method: str, path: str, *, purpose: str, on_behalf_of: str = "", **more: Any) -> httpx2.Response:
         """An internal query as another service asks it."""
         return await self.request(method, path, token=Signer(service, self.keys.private[service]).for_service(self.service, method, path, purpose, on_behalf_of), **more)
+
+
+def not_four_eyes(subject: str, principal: str) -> list[Hand]:
+    """Who may not be the second where `subject` was the first, for `principal`: those two, and whoever acts for either."""
+    return [Hand(subject), Hand(principal), Hand(new_id(), subject), Hand(new_id(), principal), Hand(subject, new_id())]
 
 
 def routes(app: FastAPI) -> list[APIRoute]:

@@ -17,7 +17,7 @@ async def open_account(login: str, home: str, tx: Transaction) -> Account:
     """The account of this login, opened now if there was none; asked again it gives the same one."""
     user = await users.register_user(OWN, login, home, tx)
     known = await tx.accounts.seek(user.id)
-    return tx.accounts.add(Account(id=user.id, home=user.home)) if known is None else known
+    return tx.accounts.add(Account(id=user.id, home=home)) if known is None else known
 
 
 async def reset_account(user_id: str, code: str, tx: Transaction) -> Account:

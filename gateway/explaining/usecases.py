@@ -6,12 +6,14 @@ from datetime import datetime
 from gateway.grants import usecases as grants
 from gateway.grants.rules import Grant
 from gateway.transaction import Transaction
+from gateway.users import usecases as users
 from gateway.users.rules import User
 
 
 async def user_with_grants(user_id: str, at: datetime, tx: Transaction) -> tuple[User, Sequence[Grant], Sequence[Grant]]:
-    """A user of the administrator's place, all that was ever granted to them, and what of it lasts at that moment; noted, because it is looked into."""
-    user = await tx.users.get(user_id)
+    """A user of the administrator's place, all that was ever granted to them there, and what of it lasts at that moment; noted, because it is looked into."""
+    user = await users.show_user(user_id, tx)
     tx.note("access.explained", user.id)
     given = await tx.grants.of_user(user.id)
-    return user, given, await grants.lasting_of(given, at, tx)
+    lasting = await grants.lasting_of(given, at, tx)
+    return user, [one for one in given if one.home in user.homes], [one for one in lasting if one.home in user.homes]

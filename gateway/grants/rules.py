@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chassis.auth import CLAIMS, EVERYTHING
+from chassis.auth import CLAIMS, EVERYTHING, Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from gateway.permissions import ROLES, RULES
 from gateway.permissions.four_eyes import beyond_second
@@ -47,7 +47,7 @@ class ScopeTooWide(Refused):
 
 
 class GrantToSelf(Refused):
-    """Nobody gives anything to themselves."""
+    """Nobody gives anything to themselves, nor a deputy to the one they act for."""
 
     title = "Penugasan untuk diri sendiri diberikan oleh administrator lain"
     field = "user_id"
@@ -131,9 +131,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Giver:
-    """Who gives: `name` for the record, the roles that are theirs to give, and the rows they see themselves (None: all)."""
+    """Who gives, and for whom: `name` for the record, the roles that are theirs to give, and the rows they see themselves (None: all)."""
 
     name: str
+    on_behalf_of: str = ""
     roles: frozenset[str]
     claims: Mapping[str, frozenset[str]] | None = None
 
@@ -189,7 +190,7 @@ def give(terms: Terms, *, id: str, user_id: str, home: str, by: Giver, held: Seq
     """A grant on these terms. `held` are the receiver's own grants, `officials` those of the official on whose behalf they will act."""
     if terms.role not in ROLES & by.roles:
         raise RoleNotGivable
-    if user_id == by.name:
+    if Hand(by.name, by.on_behalf_of).is_one_with(Hand(user_id)):
         raise GrantToSelf
     _check_scope(terms, by)
     if terms.valid_until <= terms.valid_from:
@@ -280,7 +281,7 @@ def _check_capacity(terms: Terms, user_id: str, held: Sequence[Grant], officials
     if terms.kind is not Kind.OWN or terms.role == "auditor":
         if not terms.letter or not any(terms.claims.values()):
             raise LetterNeeded
-        if lasts > (LONGEST_ASSIGNMENT if terms.role == "auditor" else LONGEST_DELEGATION):
+        if lasts > (LONGEST_ASSIGNMENT if terms.kind is Kind.OWN else LONGEST_DELEGATION):
             raise PeriodTooLong
     if terms.kind is Kind.PLH:
         if not _offices(officials, terms.role, terms.claims, terms.valid_from) or terms.on_behalf_of == user_id:

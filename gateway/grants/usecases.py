@@ -13,6 +13,8 @@ from gateway.identity.caller import Identity
 from gateway.identity.own import OWN
 from gateway.revocations import usecases as revocations
 from gateway.transaction import Transaction
+from gateway.users import usecases as users
+from gateway.users.rules import User
 
 
 async def give_grant(user_id: str, terms: Terms, tx: Transaction) -> Grant:
@@ -58,7 +60,7 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
     user = await tx.users.seek(external) if issuer == OWN else await tx.users.called(issuer, external)
     if user is None or user.disabled_at is not None:
         raise NoGrant
-    grant = rules.acting(await lasting_of(await tx.grants.of_user(user.id), tx.now, tx), chosen_grant, tx.now)
+    grant = rules.acting(await lasting_of(await _usable(user, tx), tx.now, tx), chosen_grant, tx.now)
     return Identity(
         subject=user.id,
         role=grant.role,
@@ -67,6 +69,7 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
         grant=grant.id,
         on_behalf_of=grant.on_behalf_of,
         letter=grant.letter,
+        place=users.acting_for(user.id, grant.home),
         forbidden=grant.forbidden,
         quota=await clients.quota_of(user, tx),
     )
@@ -74,8 +77,13 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
 
 async def lasting_of(held: Sequence[Grant], moment: datetime, tx: Transaction) -> list[Grant]:
     """A user's grants as they hold at that moment, those who act for somebody among them only while that official does."""
-    officials = {grant.on_behalf_of: await tx.grants.of_user(grant.on_behalf_of) for grant in held if grant.kind is Kind.PLH}
+    officials = {grant.on_behalf_of: await _usable(await tx.users.seek(grant.on_behalf_of, scoped=False), tx) for grant in held if grant.kind is Kind.PLH}
     return rules.lasting(held, officials, moment)
+
+
+async def _usable(user: User | None, tx: Transaction) -> list[Grant]:
+    """The grants of a user who is not disabled, those of places where they are left out."""
+    return [] if user is None or user.disabled_at is not None else [grant for grant in await tx.grants.of_user(user.id) if grant.home not in user.disabled_in]
 
 
 async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transaction) -> Grant:
@@ -85,16 +93,24 @@ async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transact
     officials = await tx.grants.of_user(terms.on_behalf_of) if terms.on_behalf_of else []
     for grant in (*held, *officials):
         tx.grants.hold(grant)
-    return rules.give(terms, id=id_, user_id=user.id, home=user.home, by=by, held=held, officials=officials)
+    return rules.give(terms, id=id_, user_id=user.id, home=_home(user, terms, tx.caller), by=by, held=held, officials=officials)
 
 
 async def _ended(before: Grant, tx: Transaction) -> Grant:
     """The grant ended, and with it the trust in every token that the user and their deputies hold now: it may be remembered under the grant."""
     ended = tx.grants.save(before, rules.end(before, now=tx.now))
-    deputies = await tx.grants.of_deputies(ended.user_id)
-    for user_id in {ended.user_id, *(deputy.user_id for deputy in deputies)}:
-        await revocations.revoke_subject(user_id, tx)
+    resting = [one for one in await tx.grants.of_user(ended.user_id) if one.kind is Kind.SECOND]  # on what they are at the Kanwil, wherever they are the second
+    for user_id, home in {(one.user_id, one.home) for one in (ended, *resting, *await tx.grants.of_deputies(ended.user_id))}:
+        await users.distrust(await tx.users.get(user_id, scoped=False), (home,), tx)
     return ended
+
+
+def _home(user: User, terms: Terms, caller: Caller) -> str:
+    """The place that looks after a grant: one of the user's that the giver looks after, before others one that the grant is for; manpower's is nobody's where it may be."""
+    places = users.places_of(user, caller)
+    if caller.system and "" in places:
+        return ""
+    return next((home for home in places if home in terms.claims.get("facility", ())), places[0])
 
 
 def _of_manpower(reference: str) -> str:
@@ -103,4 +119,4 @@ def _of_manpower(reference: str) -> str:
 
 def _administrator(caller: Caller) -> Giver:
     everywhere = EVERYTHING in caller.claim("facility")
-    return Giver(name=caller.subject, roles=GIVEN_BY["administrator"] - (frozenset() if everywhere else EVERYWHERE), claims=caller.claims)
+    return Giver(name=caller.subject, on_behalf_of=caller.on_behalf_of, roles=GIVEN_BY["administrator"] - (frozenset() if everywhere else EVERYWHERE), claims=caller.claims)

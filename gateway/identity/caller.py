@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Identity:
     """A verified caller: role and typed claims (row scopes), on whose behalf and by which letter, what of the role is `forbidden`, a system's `quota` of calls a day.
 
-    `issued_at` and `expires_at` are epoch seconds; `scope` is equal only for equal rights.
+    `place` is by what a user is distrusted for one of their places alone (gateway/users). `issued_at` and `expires_at` are epoch seconds; `scope` is equal only for equal rights.
     """
 
     subject: str
@@ -26,6 +26,7 @@ class Identity:
     session: str = ""
     on_behalf_of: str = ""
     letter: str = ""
+    place: str = ""
     forbidden: frozenset[str] = frozenset()
     quota: int | None = None
 

@@ -29,5 +29,6 @@ class Revocations:
 
     def cover(self, identity: Identity) -> bool:
         """Whether this caller's trust was withdrawn."""
-        until = self._subjects.get(identity.subject)
-        return identity.token_id in self._tokens or identity.session in self._sessions or (until is not None and identity.issued_at <= until)
+        if identity.token_id in self._tokens or identity.session in self._sessions:
+            return True
+        return any(until is not None and identity.issued_at <= until for until in (self._subjects.get(identity.subject), self._subjects.get(identity.place)))

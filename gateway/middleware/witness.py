@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from gateway.identity.caller import Identity
 
 WATCHED = frozenset({"auditor"})
-NAMES = frozenset({"GET /v1/participants/{participant_ref}/identity"})  # everywhere else people are references
+NAMES = frozenset(
+    {
+        "GET /v1/participants/{participant_ref}/identity",
+        "GET /v1/snapshots/{snapshot_id}/row-errors",  # cells as they came, where they could not be read
+        "GET /v1/orders",  # the buyer's name and address
+        "GET /v1/orders/{order_id}/record",
+    }
+)  # everywhere else people are references
 SHORTEST_REASON, LONGEST_REASON = 10, 500
 
 

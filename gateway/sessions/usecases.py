@@ -4,6 +4,7 @@ from gateway.revocations import usecases as revocations
 from gateway.sessions import rules
 from gateway.sessions.rules import RefreshRefused, Session, SessionUnknown
 from gateway.transaction import Transaction
+from gateway.users import usecases as users
 
 
 async def start_session(session: Session, tx: Transaction) -> Session:
@@ -71,9 +72,13 @@ async def sessions_of(user_id: str, tx: Transaction) -> list[Session]:
 
 
 async def sign_out_user(user_id: str, tx: Transaction) -> None:
-    """Sign a user out everywhere, whichever issuer let them in."""
-    await tx.users.get(user_id)
-    await end_all(user_id, "signed out by an administrator", tx)
+    """Sign a user out everywhere in the caller's places, whichever issuer let them in."""
+    user = await tx.users.get(user_id)
+    places = users.places_of(user, tx.caller)
+    if set(user.homes) <= set(places):
+        await end_all(user_id, "signed out by an administrator", tx)
+    else:  # no session is ours: another issuer let them in
+        await users.distrust(user, places, tx)
 
 
 async def end_all(user_id: str, why: str, tx: Transaction) -> None:

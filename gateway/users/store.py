@@ -15,7 +15,7 @@ class Users(Store[User]):
     unknown = UserUnknown
     scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
     indexes = (Index("issuer", "external", unique=True), Index("home"))
-    schema = 2
+    schema = 3
     secret = frozenset({"external"})
 
     async def called(self, issuer: str, external: str) -> User | None:
@@ -23,5 +23,5 @@ class Users(Store[User]):
         return await self.first({"issuer": issuer, "external": external}, scoped=False)
 
     async def listed(self, cursor: str | None, limit: int) -> Page[User]:
-        """Users in the order of their registration."""
+        """Users by id."""
         return await self.page({}, cursor=cursor, limit=limit)

@@ -311,7 +311,8 @@ class Lsp:
         await done(self.officer.request("PUT", f"{path}/assignment", json=self.assignment()))
         await done(assessor.request("PUT", f"{path}/declaration", json={"conflict": False}))
         await done(assessor.request("PUT", f"{path}/unit-results", json={"units": {unit["code"]: results for unit in UNITS}}))
-        await done(assessor.request("PUT", f"{path}/recommendation", json={"competent": competent}))
+        acting = assessor.by(assessor.caller.subject, f"absent-{self.id}")
+        await done(acting.request("PUT", f"{path}/recommendation", json={"competent": competent}))
         await done(self.officer.request("PUT", f"{path}/name"))
         name = (await done(self.committee.get(f"{path}/name")))["name"]
         await done(self.committee.request("PUT", f"{path}/name/confirmation", json={"name": name}))

@@ -10,6 +10,7 @@ import pytest
 
 from chassis.ids import new_id
 from tests.certification.stage import UNITS, Json, Lsp, Stage, done, refused, today
+from tests.doubles import not_four_eyes
 
 PAST, FUTURE = str(today() - timedelta(days=1)), str(today() + timedelta(days=1))
 
@@ -168,16 +169,19 @@ async def test_the_assessor_of_an_assessment_does_not_sit_on_its_panel(lsp: Lsp,
 @pytest.mark.scenario("C13/codes")
 async def test_who_recommended_does_not_enter_the_decision(lsp: Lsp) -> None:
     application = await lsp.recommended()
-    same = lsp.stage.client.as_("committee", subject=f"user-{lsp.assessor['assessor_id']}", lsp=lsp.id)
-    assert await refused(same.post("/v1/panel-decisions", json=lsp.sitting(application))) == {"PANEL_NOT_INDEPENDENT"}
+    [kept] = await lsp.stage.stored("applications", _id=application)
+    assert kept["recommendation"]["by"] == f"user-{lsp.assessor['assessor_id']}"
+    for hand in not_four_eyes(kept["recommendation"]["by"], kept["recommendation"]["on_behalf_of"]):
+        assert await refused(lsp.committee.by(*hand).post("/v1/panel-decisions", json=lsp.sitting(application))) == {"PANEL_NOT_INDEPENDENT"}, hand
 
 
 async def test_a_name_is_confirmed_by_another_person_than_the_one_who_asked_for_it_and_as_it_is(lsp: Lsp) -> None:
     application = await lsp.filled()
     path = f"/v1/assessment-applications/{application}/name"
     assert await refused(lsp.committee.request("PUT", f"{path}/confirmation", json={"name": "Siti Aminah"}), 409) == {"name_not_fetched"}
-    assert (await done(lsp.officer.request("PUT", path)))["name"] == "fetched"
-    assert await refused(lsp.officer.request("PUT", f"{path}/confirmation", json={"name": "Siti Aminah"}), 403) == {"name_own_confirmation"}
+    assert (await done(lsp.officer.by("peminta", "ketua").request("PUT", path)))["name"] == "fetched"
+    for hand in not_four_eyes("peminta", "ketua"):
+        assert await refused(lsp.committee.by(*hand).request("PUT", f"{path}/confirmation", json={"name": "Siti Aminah"}), 403) == {"name_own_confirmation"}, hand
     assert await refused(lsp.committee.request("PUT", f"{path}/confirmation", json={"name": "Siti Amina"})) == {"name_differs"}
     assert (await done(lsp.committee.request("PUT", f"{path}/confirmation", json={"name": "Siti  Aminah"})))["name"] == "confirmed"
     kept = (await lsp.stage.stored("applications", _id=application))[0]

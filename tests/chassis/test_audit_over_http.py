@@ -1,4 +1,4 @@
-"""The audit over HTTP: searched and exported by auditors, each within his scope, texts hidden; an export verifies by itself, and whatever is done to it is named."""
+"""The audit over HTTP: searched and exported by auditors, each within his scope, texts hidden until a reason is given; an export proves itself, whatever is done to it is named."""
 
 from __future__ import annotations
 
@@ -42,11 +42,15 @@ async def shop(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> Asy
         yield client
 
 
-async def searched(client: ServiceClient, **sought: Any) -> list[dict[str, Any]]:
+WHY = {"access-reason": "surat tugas 12/2026"}
+EXPORT = "/v1/operations/shop/audit/export"
+
+
+async def searched(client: ServiceClient, why: dict[str, str] | None = None, /, **sought: Any) -> list[dict[str, Any]]:
     """All rows of a search, two to a page."""
     rows: list[dict[str, Any]] = []
     while True:
-        answer = await client.get("/v1/operations/shop/audit", params={"limit": 2, **sought})
+        answer = await client.get("/v1/operations/shop/audit", params={"limit": 2, **sought}, headers=why)
         assert answer.status_code == 200, answer.text
         rows += answer.json()["items"]
         if (cursor := answer.json()["next_cursor"]) is None:
@@ -121,10 +125,23 @@ async def test_an_auditor_sees_the_rows_of_his_facilities_and_no_texts(shop: Ser
     assert (await shop.as_("auditor", permissions=()).get("/v1/operations/shop/audit")).status_code == 403
 
 
-# Export over HTTP
+async def test_an_auditor_reads_texts_for_a_reason_only_which_is_noted(shop: ServiceClient) -> None:
+    owner, auditor = new_id(), shop.as_("auditor", subject="auditor-2", facility="north")
+    await with_text(shop, owner, "north", "Budi Santoso")
+    await with_text(shop, owner, "south", "Wati")
+    for short in ("Budi", "", " " * 40, "x" * 501):
+        refused = await auditor.get("/v1/operations/shop/audit", params={"person": owner}, headers={"access-reason": short})
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "reason_unfit", "access-reason")
+    [masked], [whole] = [[row for row in await searched(auditor, why, person=owner) if row["action"] == "x"] for why in (None, WHY)]
+    assert (masked["values"], masked["reason"]) == ({"label": ["…", "…"]}, "…")
+    assert (whole["values"], whole["reason"]) == ({"label": ["", "Budi Santoso"]}, "Budi Santoso")
+    assert "Wati" not in str(await searched(auditor, WHY)), "a reason widens no scope"
+    db: Mongo = shop.app.state.life.db
+    noted = await db.find("audit", {"action": "audit.searched", "actor": "auditor-2", "subject": owner})
+    assert {row["purpose"] for row in noted} == {"", WHY["access-reason"]}, "what was refused was not looked at"
 
-WHY = {"access-reason": "surat tugas 12/2026"}
-EXPORT = "/v1/operations/shop/audit/export"
+
+# Export over HTTP
 
 
 class Export:
@@ -181,8 +198,8 @@ async def with_text(client: ServiceClient, subject: str, facility: str, text: st
     return row
 
 
-async def exported(client: ServiceClient, place: Path, **sought: str) -> Export:
-    answer = await client.get(EXPORT, params=sought, headers=WHY)
+async def exported(client: ServiceClient, place: Path, why: dict[str, str] | None = WHY, /, **sought: str) -> Export:
+    answer = await client.get(EXPORT, params=sought, headers=why)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip"), answer.text
     return Export(place, answer.content)
 
@@ -218,13 +235,14 @@ async def test_an_export_gives_the_rows_that_the_search_shows_and_verifies_by_it
     assert manifest["does_not_prove"]
 
 
-async def test_texts_stay_hidden_in_an_export_and_no_hash_of_them_lets_anybody_try_words(shop: ServiceClient, tmp_path: Path) -> None:
+async def test_texts_stay_hidden_in_an_export_without_a_reason_and_no_hash_of_them_lets_anybody_try_words(shop: ServiceClient, tmp_path: Path) -> None:
     owner = new_id()
     await filled(shop, owner, "north")
     north, south = await with_text(shop, owner, "north", "Budi"), await with_text(shop, owner, "south", "Wati")
     db = await seal(shop)
     plain = await db.find("audit", {"person": owner})
-    export = await exported(shop.as_("auditor", facility="north"), tmp_path, person=owner)
+    export = await exported(shop.as_("auditor", facility="north"), tmp_path, None, person=owner)
+    assert (export.manifest()["texts"], export.manifest()["reason"]) == ("hidden", "")
     with zipfile.ZipFile(export.file) as archive:
         content = b"".join(archive.read(name) for name in archive.namelist())
     for word in ("Budi", "Wati", row_hash(north), row_hash(south), south["_id"]):
@@ -234,10 +252,24 @@ async def test_texts_stay_hidden_in_an_export_and_no_hash_of_them_lets_anybody_t
     listed = {id_: whole for block in export.lines("shop/blocks.jsonl") for id_, _, _, whole in block["rows"]}
     assert listed == {row["_id"]: True for row in plain} | {north["_id"]: False, None: False}
     assert (await export.checked())[0] == 0
-    again = await exported(shop.as_("auditor", facility="*"), tmp_path, person=owner)
+    again = await exported(shop.as_("auditor", facility="*"), tmp_path, None, person=owner)
     sealed = {hmac.new(bytes.fromhex("11" * 32), f"row\n{row_hash(row)}".encode(), hashlib.sha256).hexdigest() for row in (*plain, north, south)}
     seals = {seal for block in again.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]}
     assert {seal for block in export.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]} <= seals == sealed, "two exports can be laid side by side"
+
+
+async def test_an_export_for_a_reason_holds_the_texts_of_the_auditors_own_rows_as_they_were_sealed(shop: ServiceClient, tmp_path: Path) -> None:
+    owner = new_id()
+    north = await with_text(shop, owner, "north", "Budi")
+    await with_text(shop, owner, "south", "Wati")
+    await seal(shop)
+    export = await exported(shop.as_("auditor", facility="north"), tmp_path, person=owner)
+    [row] = export.lines("shop/rows.jsonl")
+    assert (row["values"], export.part()["rows_whole"], export.manifest()["texts"]) == ({"label": ["", "Budi"]}, 1, "whole")
+    assert [hash_ for block in export.lines("shop/blocks.jsonl") for id_, _, hash_, _ in block["rows"] if id_] == [row_hash(north)]
+    with zipfile.ZipFile(export.file) as archive:
+        assert b"Wati" not in b"".join(archive.read(name) for name in archive.namelist())
+    assert (await export.checked())[0] == 0
 
 
 async def test_whatever_is_done_to_an_export_is_named(shop: ServiceClient, tmp_path: Path) -> None:
@@ -304,13 +336,13 @@ async def test_the_newest_block_cut_off_is_told_in_an_export_of_older_ones(shop:
     assert export.part()["head"] == {"block": last["_id"], "digest": last["digest"]}
 
 
-async def test_an_export_needs_a_reason_a_scope_and_a_question_that_makes_sense(shop: ServiceClient, tmp_path: Path) -> None:
+async def test_an_export_needs_a_fit_reason_a_scope_and_a_question_that_makes_sense(shop: ServiceClient, tmp_path: Path) -> None:
     owner = new_id()
     await filled(shop, owner, "north")
     db = await seal(shop)
     north = shop.as_("auditor", facility="north")
     bad: list[tuple[dict[str, str], dict[str, str], str]] = [
-        ({}, {}, "access-reason"),
+        ({}, {"access-reason": ""}, "access-reason"),
         ({}, {"access-reason": "kurang"}, "access-reason"),
         ({}, {"access-reason": "x" * 501}, "access-reason"),
     ]

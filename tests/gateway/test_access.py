@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -15,7 +16,8 @@ from chassis.auth import Verifier
 from chassis.mongo import Mongo
 from gateway import routes
 from gateway.grants import rules
-from gateway.grants.rules import GIVEN_BY, Giver, Grant, Kind, LetterNeeded, NothingToDelegate, NotOfKanwil, PeriodTooLong, ScopeTooWide, Terms
+from gateway.grants.rules import GIVEN_BY, Giver, Grant, GrantToSelf, Kind, LetterNeeded, NothingToDelegate, NotOfKanwil, PeriodTooLong, ScopeTooWide, Terms
+from gateway.identity.own import HOLDERS, OWN
 from gateway.permissions import RULES
 from gateway.permissions.four_eyes import SECOND
 from tests.doubles import Keys, eventually
@@ -132,6 +134,77 @@ async def test_what_administrators_change_is_audited_with_who_did_it(office: Off
     assert sorted(rows) == sorted([("users.added", "admin", "administrator"), ("grants.added", "admin", "administrator"), ("users.changed", "admin", "administrator")])
 
 
+# One subject, several places
+
+
+async def test_whoever_names_another_places_person_first_neither_holds_them_nor_learns_of_them(office: Office) -> None:
+    """LP-PKP's administrator registers, grants, disables and signs out a subject who works at LP-TJP, before and after LP-TJP does."""
+    siti = {"issuer": OIDC, "external": "siti"}
+    first = await office.admin("PUT", "users", siti | {"home": "LP-PKP"}, facility="LP-PKP")
+    squatter = first.content["user_id"]
+    assert (await office.admin("POST", f"users/{squatter}/disable", facility="LP-PKP")).content["disabled_at"]
+    told = await office.admin("PUT", "users", siti | {"home": "LP-TJP"})
+    assert (told.status, told.content["home"], told.content["homes"], told.content["disabled_at"]) == (200, "LP-TJP", ["LP-TJP"], None), "nothing of the other place is told"
+    user_id = told.content["user_id"]
+    assert UUID(user_id).version == 5, "an id that told its time would tell that somebody was first"
+    assert "etag" not in (await office.admin("GET", f"users/{user_id}")).headers, "and so would a count of changes"
+    assert (await office.assigned(user_id, "training_officer")).status == 201
+    headers = office.bearer("siti")
+    assert (await office.stage.ask("GET", "/v1/classes", headers=headers)).status == 200
+    for method, path in (("POST", f"users/{user_id}/enable"), ("POST", f"users/{user_id}/sign-out"), ("POST", f"users/{user_id}/disable")):
+        assert (await office.admin(method, path, facility="LP-PKP")).status in {200, 204}, path
+    their = await office.admin("GET", f"users/{user_id}", facility="LP-PKP")
+    assert (their.content["homes"], their.content["disabled_at"] is not None) == (["LP-PKP"], True)
+    assert (await office.admin("GET", f"grants?user_id={user_id}", facility="LP-PKP")).content["items"] == []
+    question = {"method": "GET", "path": "/v1/classes", "user_id": user_id}
+    assert (await office.admin("POST", "explain", question, facility="LP-PKP")).content["allowed"] is False, "of LP-TJP's grant nothing is told there"
+    assert (await office.admin("GET", f"users/{user_id}")).content["disabled_at"] is None
+    await office.stage.door.book.refresh()
+    assert (await office.stage.ask("GET", "/v1/classes", headers=headers)).status == 200, "none of it reached what the rightful place gave"
+    assert caller_of(office).claims == {"facility": frozenset({"LP-TJP"})}
+
+
+async def test_each_place_takes_back_what_it_gave_at_once_and_only_that(office: Office) -> None:
+    user_id = await office.person("budi")
+    assert await office.person("budi", "LP-PKP") == user_id, "one person is one user, whoever asks"
+    grants = {home: (await office.assigned(user_id, "training_officer", facility=home)).content["grant_id"] for home in ("LP-TJP", "LP-PKP")}
+    acting = {home: office.bearer("budi", issued=time.time() - 1) | {"acting-grant": grant} for home, grant in grants.items()}
+    assert (await office.stage.ask("GET", "/v1/classes", headers=office.bearer("budi"))).content["code"] == "grant_choice_needed"
+    assert [(await office.stage.ask("GET", "/v1/classes", headers=headers)).status for headers in acting.values()] == [200, 200]
+    assert (await office.admin("POST", f"grants/{grants['LP-TJP']}/end", facility="LP-PKP")).status == 404
+    await office.admin("POST", f"grants/{grants['LP-PKP']}/end", facility="LP-PKP")
+    await office.stage.door.book.refresh()
+    assert [(await office.stage.ask("GET", "/v1/classes", headers=headers)).status for headers in acting.values()] == [200, 401]
+    await office.admin("POST", f"users/{user_id}/disable")
+    await office.stage.door.book.refresh()
+    assert (await office.stage.ask("GET", "/v1/classes", headers=acting["LP-TJP"])).status == 401
+    fresh = office.bearer("budi", jti="t-9") | {"acting-grant": grants["LP-TJP"]}
+    assert (await office.stage.ask("GET", "/v1/classes", headers=fresh)).content["code"] == "no_grant"
+    assert (await office.admin("POST", f"users/{user_id}/enable")).content["disabled_at"] is None
+    assert (await office.stage.ask("GET", "/v1/classes", headers=office.bearer("budi", jti="t-10"))).status == 200
+
+
+async def test_one_officer_of_the_kanwil_is_the_second_at_several_places_and_leaves_them_all(office: Office) -> None:
+    second = await office.person("pak-kanwil")
+    kanwil = (await office.assigned(second, "kanwil")).content["grant_id"]
+    assert await office.person("pak-kanwil", "LP-PKP") == second
+    lent = (await office.assigned(second, "head", facility="LP-PKP", kind="second", letter="W.9")).content["grant_id"]
+    headers = office.bearer("pak-kanwil", issued=time.time() - 1) | {"acting-grant": lent}
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
+    await office.admin("POST", f"grants/{kanwil}/end")
+    await office.stage.door.book.refresh()
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
+
+
+async def test_our_own_logins_and_systems_are_not_registered_by_naming_them(office: Office) -> None:
+    for issuer in (OWN, HOLDERS):
+        told = await office.admin("PUT", "users", {"issuer": issuer, "external": "client/dinas-belitung", "home": "LP-TJP"})
+        assert (told.status, told.content["code"], told.content["field"]) == (422, "issuer_ours", "issuer")
+    assert (await office.admin("PUT", "users", {"issuer": OIDC, "external": "siti", "home": "LP-PKP"})).status == 404, "nobody is registered for another's place"
+    assert await office.person("siti", "LP-PKP")
+    assert (await office.admin("PUT", "users", {"issuer": OIDC, "external": "siti", "home": "LP-PKP"})).status == 404, "nor where they are known there"
+
+
 # Delegation
 
 
@@ -165,6 +238,20 @@ async def test_a_deputy_leaves_with_the_official_they_stand_for(office: Office) 
     why = (await office.admin("POST", "explain", {"method": "POST", "path": HEAD_APPROVAL, "user_id": deputy})).content
     assert why["allowed"] is False
     assert why["steps"][-1]["words"].endswith("pejabat yang digantikan tidak lagi memegang peran itu.")
+
+
+async def test_a_deputy_of_somebody_who_is_disabled_acts_no_more_until_they_are_enabled(office: Office) -> None:
+    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    await office.assigned(head, "head")
+    await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head)
+    headers = office.bearer("kasi", issued=time.time() - 1)
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
+    await office.admin("POST", f"users/{head}/disable")
+    await office.stage.door.book.refresh()
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=office.bearer("kasi", jti="t-2"), json={})).content["code"] == "no_grant"
+    await office.admin("POST", f"users/{head}/enable")
+    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=office.bearer("kasi", jti="t-3"), json={})).status == 200
 
 
 async def test_nobody_is_deputy_of_somebody_without_that_office_or_for_more_than_theirs_or_without_a_letter(office: Office) -> None:
@@ -211,6 +298,13 @@ def given(*, held: Sequence[Grant] = (), officials: Sequence[Grant] = (), days: 
     return rules.give(Terms(**(told | more)), id="g-1", user_id="u-1", home="LP-TJP", by=GIVER, held=held, officials=officials)
 
 
+def test_a_deputy_of_an_administrator_gives_nothing_to_the_one_they_act_for() -> None:
+    terms = Terms(role="head", claims={"facility": ["LP-TJP"]}, valid_from=TODAY, valid_until=TODAY + timedelta(days=1))
+    for receiver in (GIVER.name, "u-8"):
+        with pytest.raises(GrantToSelf):
+            rules.give(terms, id="g-1", user_id=receiver, home="LP-TJP", by=replace(GIVER, on_behalf_of="u-8"))
+
+
 def test_an_auditor_is_bound_to_a_letter_a_scope_and_a_year_at_most() -> None:
     assert given(role="auditor", letter="ST-4").letter == "ST-4"
     lacking: list[dict[str, Any]] = [{}, {"letter": "ST-4", "claims": {}}, {"letter": "ST-4", "claims": {"facility": []}}]
@@ -219,6 +313,8 @@ def test_an_auditor_is_bound_to_a_letter_a_scope_and_a_year_at_most() -> None:
             given(role="auditor", **more)
     with pytest.raises(PeriodTooLong):
         given(role="auditor", letter="ST-4", days=367)
+    with pytest.raises(PeriodTooLong):
+        given(kind=Kind.PLT, role="auditor", letter="W.7", days=185)
 
 
 @pytest.mark.parametrize("claims", [{"facility": ["LP-TJP", "LP-PKP"]}, {"facility": ["LP-PKP"]}, {"facility": ["*"]}, {"lsp": ["x"]}, {}])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -17,8 +18,10 @@ from tests.doubles import Keys, eventually
 from tests.gateway.stage import staged
 from tests.gateway.test_access import FILE, Office
 from tests.gateway.test_database import OIDC, known
+from tests.gateway.test_services import app_of
 from tests.gateway.test_walk import TABLE, filled
 
+PERSONAL = {"nik_masked", "birth_date", "raw", "register_no", "contact", "contacts", "phone", "email", "address"}
 REASON = {"access-reason": "Pemeriksaan daftar nilai, ST-4/2026"}
 
 
@@ -53,8 +56,30 @@ def test_an_auditor_changes_nothing_but_their_own_sign_in() -> None:
     assert {permission for permission in reached("auditor") if not permission.startswith("GET ")} == {"POST /v1/access/explain"}
 
 
-def test_names_are_where_the_witness_looks_for_them() -> None:
-    assert {route.permission for route in TABLE.routes if route.template.endswith("/identity")} == NAMES
+@pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
+def test_names_are_where_the_witness_looks_for_them(tmp_path: Path) -> None:
+    """Every answer that an auditor may read, by what its service says of it."""
+    found: set[str] = set()
+    for service in RULES.services:
+        document = app_of(service, tmp_path).openapi()
+        for route in TABLE.routes:
+            if route.service == service and WATCHED & route.roles and not route.public:
+                content = document["paths"][route.template][route.method.lower()]["responses"].get("200", {}).get("content", {})
+                found |= {route.permission} if PERSONAL & set(members(content, document)) else set()
+    assert found == NAMES
+
+
+def members(schema: Any, document: dict[str, Any], *, within: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The names of all members that an answer of this schema may have, at any depth."""
+    if isinstance(schema, list):
+        for one in cast("list[Any]", schema):
+            yield from members(one, document, within=within)
+    elif isinstance(schema, dict):
+        told = cast("dict[str, Any]", schema)
+        if "$ref" in told and told["$ref"] not in within:
+            yield from members(document["components"]["schemas"][told["$ref"].rpartition("/")[2]], document, within=within | {told["$ref"]})
+        yield from told.get("properties", {})
+        yield from members(list(told.values()), document, within=within)
 
 
 async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> None:

@@ -5,9 +5,13 @@ Every collection gets one document made from its own type, each of whose texts i
 
 from __future__ import annotations
 
+import builtins
+import importlib
+import os
 import types
 import typing
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -142,6 +146,24 @@ async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_ro
             differing.append(f"{method} {template} as {role}: {heard[0]} but {heard[1]}")
     assert "\n".join(differing) == ""
     assert asked > 0, "the database is asked at all, or nothing is proved"
+
+
+@pytest.mark.parametrize("name", sorted(RULES.services))
+def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = importlib.import_module("gateway.transaction" if name == "gateway" else f"services.{name}.transaction").Transaction.stores()
+    documents = [(store(cast("Any", None)), store(cast("Any", None)).document(instance(store.kind))) for store in stores]
+    looked: list[str] = []
+
+    def look(*at: object, **_: object) -> None:
+        looked.append(str(at))
+        raise OSError
+
+    monkeypatch.setattr(os, "scandir", look)
+    monkeypatch.setattr(builtins, "open", look)
+    for store, document in documents:
+        with suppress(OSError, ValueError):  # what it is that failed stands in `looked`
+            store.aggregate(document)
+    assert looked == []
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")

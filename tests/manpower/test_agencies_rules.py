@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
+from chassis.auth import Hand
 from services.manpower.agencies import rules
 from services.manpower.agencies.rules import AgencyKind, AgencyMoveRefused, AgencyNotActive, NibMissing, RegencyNotServed, SameEyes, Status, Topic
 from services.manpower.consumers import rules as consumers
 from services.manpower.consumers.rules import Consumer, ConsumerKind, ConsumerMoveRefused, ConsumerSuspended, Grant, GrantRefused
+from tests.doubles import not_four_eyes
 from tests.manpower import given
+
+ONE, OTHER = Hand("user-1", "official-1"), Hand("user-2", "official-2")
 
 
 def grant(**changed: object) -> Grant:
@@ -33,30 +37,32 @@ def consumer(*grants: Grant) -> Consumer:
 
 
 def test_who_registers_an_agency_may_not_approve_it_and_another_may() -> None:
-    pending = rules.register(given.agency(), "user-1", given.NOW)
-    with pytest.raises(SameEyes):
-        rules.move(pending, Status.ACTIVE, "user-1", given.NOW)
-    assert rules.move(pending, Status.ACTIVE, "user-2", given.NOW).is_active
+    pending = rules.register(given.agency(), ONE, given.NOW)
+    for hand in not_four_eyes(*ONE):
+        with pytest.raises(SameEyes):
+            rules.move(pending, Status.ACTIVE, hand, given.NOW)
+    assert rules.move(pending, Status.ACTIVE, OTHER, given.NOW).is_active
 
 
 def test_who_asks_for_a_consumer_may_not_approve_it_and_another_may() -> None:
-    pending = consumers.request(consumer(grant()), given.agency(), "user-1", given.NOW)
-    with pytest.raises(SameEyes):
-        consumers.move(pending, Status.ACTIVE, "user-1", given.NOW)
-    assert consumers.move(pending, Status.ACTIVE, "user-2", given.NOW).status is Status.ACTIVE
+    pending = consumers.request(consumer(grant()), given.agency(), ONE, given.NOW)
+    for hand in not_four_eyes(*ONE):
+        with pytest.raises(SameEyes):
+            consumers.move(pending, Status.ACTIVE, hand, given.NOW)
+    assert consumers.move(pending, Status.ACTIVE, OTHER, given.NOW).status is Status.ACTIVE
 
 
 @for_all(steps=st.lists(st.sampled_from(Status), max_size=8))
 def test_an_agency_and_a_consumer_move_only_along_the_table_and_every_step_is_kept(steps: list[Status]) -> None:
-    agency, reader = rules.register(given.agency(), "user-1", given.NOW), consumers.request(consumer(), given.agency(), "user-1", given.NOW)
+    agency, reader = rules.register(given.agency(), ONE, given.NOW), consumers.request(consumer(), given.agency(), ONE, given.NOW)
     for to in steps:
         if to in rules.MOVES[agency.status]:
-            agency, reader = rules.move(agency, to, "user-2", given.NOW), consumers.move(reader, to, "user-2", given.NOW)
+            agency, reader = rules.move(agency, to, OTHER, given.NOW), consumers.move(reader, to, OTHER, given.NOW)
             continue
         with pytest.raises(AgencyMoveRefused):
-            rules.move(agency, to, "user-2", given.NOW)
+            rules.move(agency, to, OTHER, given.NOW)
         with pytest.raises(ConsumerMoveRefused):
-            consumers.move(reader, to, "user-2", given.NOW)
+            consumers.move(reader, to, OTHER, given.NOW)
     path = [change.to for change in agency.history]
     assert path[0] is Status.PENDING
     assert all(after in rules.MOVES[before] for before, after in pairwise(path))
@@ -65,7 +71,7 @@ def test_an_agency_and_a_consumer_move_only_along_the_table_and_every_step_is_ke
 
 def test_an_employer_without_a_business_number_is_refused() -> None:
     with pytest.raises(NibMissing):
-        rules.register(given.employer(nib=None), "user-1", given.NOW)
+        rules.register(given.employer(nib=None), ONE, given.NOW)
 
 
 @pytest.mark.scenario("P18/employer-name")
@@ -109,20 +115,20 @@ def test_a_day_ends_at_midnight_where_the_regency_lies(regency: str, end: dateti
 )
 def test_a_grant_beyond_its_agency_is_refused(refused: Grant) -> None:
     with pytest.raises(GrantRefused):
-        consumers.request(consumer(refused), given.agency(), "user-1", given.NOW)
+        consumers.request(consumer(refused), given.agency(), ONE, given.NOW)
 
 
 def test_an_agency_that_is_not_active_gets_no_consumer() -> None:
     with pytest.raises(AgencyNotActive):
-        consumers.request(consumer(grant()), given.agency(status=Status.PENDING), "user-1", given.NOW)
+        consumers.request(consumer(grant()), given.agency(status=Status.PENDING), ONE, given.NOW)
 
 
 def test_a_suspended_consumer_may_not_read_and_a_caller_without_consumer_is_judged_by_its_claims_alone() -> None:
-    active = consumers.move(consumer(), Status.ACTIVE, "user-2", given.NOW)
+    active = consumers.move(consumer(), Status.ACTIVE, OTHER, given.NOW)
     consumers.require_reading([])
     consumers.require_reading([active])
     with pytest.raises(ConsumerSuspended):
-        consumers.require_reading([active, consumers.move(active, Status.SUSPENDED, "user-2", given.NOW, "insiden")])
+        consumers.require_reading([active, consumers.move(active, Status.SUSPENDED, OTHER, given.NOW, "insiden")])
 
 
 def test_every_kind_of_agency_has_its_roles() -> None:

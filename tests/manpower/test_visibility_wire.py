@@ -14,7 +14,7 @@ from chassis.ids import new_id, utc_now
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Column, Purpose, Reader, Share, Visibility, share_for
 from services.manpower.visibility.store import readable
-from tests.doubles import ServiceClient, routes
+from tests.doubles import ServiceClient, not_four_eyes, routes
 from tests.manpower.stage import NAME, Region, done, made, refused, without_ids
 
 ALL = ("name", "regency", "skills", "experience", "availability")
@@ -176,13 +176,16 @@ async def test_a_person_who_moves_to_another_regency_is_no_longer_shared_with_th
 async def test_who_registers_an_agency_or_asks_for_a_consumer_cannot_approve_it(region: Region) -> None:
     id_ = f"bpvp-{region.tag}"
     form = {"id": id_, "kind": "bpvp_blk", "name": f"BPVP {id_}", "regency_codes": ["19.02"], "purpose": "pelatihan", "legal_basis": "surat contoh"}
-    await made(region.administrator().post("/v1/agencies", json=form))
-    await refused(region.administrator().post(f"/v1/agencies/{id_}/approve"), 403, "same_eyes")
+    asking = region.administrator().by("administrator-1", "official-1")
+    await made(asking.post("/v1/agencies", json=form))
+    for hand in not_four_eyes("administrator-1", "official-1"):
+        await refused(asking.by(*hand).post(f"/v1/agencies/{id_}/approve"), 403, "same_eyes")
     await done(region.administrator("administrator-2").post(f"/v1/agencies/{id_}/approve"))
     grant = {"role": "dinas_training", "regency_codes": ["19.02"], "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2099-01-01T00:00:00Z"}
     asked = {"agency_id": id_, "kind": "system", "title": "Sistem BPVP", "purpose": "umpan", "legal_basis": "surat contoh", "grants": [grant]}
-    consumer = await made(region.administrator().post("/v1/consumers", json=asked))
-    await refused(region.administrator().post(f"/v1/consumers/{consumer['id']}/approve"), 403, "same_eyes")
+    consumer = await made(asking.post("/v1/consumers", json=asked))
+    for hand in not_four_eyes("administrator-1", "official-1"):
+        await refused(asking.by(*hand).post(f"/v1/consumers/{consumer['id']}/approve"), 403, "same_eyes")
     assert (await done(region.administrator("administrator-2").post(f"/v1/consumers/{consumer['id']}/approve")))["status"] == "active"
     wrong = asked | {"grants": [grant | {"role": "employer"}]}
     await refused(region.administrator().post("/v1/consumers", json=wrong), 422, "grant_refused")

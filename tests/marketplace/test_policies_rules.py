@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from chassis.auth import Hand
 from services.marketplace.money import Bps
 from services.marketplace.policies import rules
 from services.marketplace.policies.rules import Party, PolicyId, PolicyScope, PolicyState, Share, ShareBase, SplitPolicy
+from tests.doubles import not_four_eyes
 
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
 TODAY = date(2026, 11, 16)
@@ -30,26 +32,27 @@ def policy(id_: str = "p1", shares: tuple[int, int, int] = (5000, 1500, 3500), f
         document_hash="0" * 64,
         needs_legal_confirmation=True,
         drafted_by="bendahara",
+        drafted_for="kasubbag",
     )
 
 
 def active(made: SplitPolicy, scope: PolicyScope = SCOPE) -> tuple[SplitPolicy, PolicyScope]:
-    approved, after = rules.approve(rules.propose(made, "bendahara"), scope, "kalapas", NOW)
+    approved, after = rules.approve(rules.propose(made, Hand("bendahara")), scope, Hand("kalapas"), NOW)
     return rules.activate(approved), after
 
 
 @pytest.mark.scenario("M13/rules")
 def test_shares_of_10_500_bps_are_refused() -> None:
     with pytest.raises(rules.PolicyBpsSum) as refused:
-        rules.propose(policy(shares=(5000, 2000, 3500)), "bendahara")
+        rules.propose(policy(shares=(5000, 2000, 3500)), Hand("bendahara"))
     assert refused.value.facts == {"bps": 10_500}
 
 
 @pytest.mark.scenario("M13/rules")
-@pytest.mark.parametrize("approver", ["bendahara", "pengusul"])
-def test_neither_who_drafted_nor_who_proposed_may_approve(approver: str) -> None:
+@pytest.mark.parametrize("approver", [*not_four_eyes("bendahara", "kasubbag"), *not_four_eyes("pengusul", "kasi")])
+def test_neither_who_drafted_nor_who_proposed_nor_anybody_for_them_may_approve(approver: Hand) -> None:
     with pytest.raises(rules.PolicyOwnApproval):
-        rules.approve(rules.propose(policy(), "pengusul"), SCOPE, approver, NOW)
+        rules.approve(rules.propose(policy(), Hand("pengusul", "kasi")), SCOPE, approver, NOW)
 
 
 @pytest.mark.scenario("M13/rules")
@@ -91,7 +94,7 @@ def test_a_policy_is_not_ended_in_the_past(last: date) -> None:
 @pytest.mark.parametrize("broken", [{"legal_basis": "  "}, {"document_hash": ""}])
 def test_a_policy_without_legal_basis_is_refused(broken: dict[str, str]) -> None:
     with pytest.raises(rules.PolicyLegalBasisMissing):
-        rules.propose(replace(policy(), **broken), "bendahara")  # pyright: ignore[reportArgumentType]  # one field of the table
+        rules.propose(replace(policy(), **broken), Hand("bendahara"))  # pyright: ignore[reportArgumentType]  # one field of the table
 
 
 def test_a_party_is_named_once() -> None:
@@ -107,11 +110,11 @@ def test_a_period_that_ends_before_it_begins_is_refused() -> None:
 
 def test_states_follow_one_another() -> None:
     drafted = policy()
-    proposed = rules.propose(drafted, "bendahara")
-    approved, scope = rules.approve(proposed, SCOPE, "kalapas", NOW)
+    proposed = rules.propose(drafted, Hand("bendahara"))
+    approved, scope = rules.approve(proposed, SCOPE, Hand("kalapas"), NOW)
     for refused in (
-        lambda: rules.propose(proposed, "bendahara"),
-        lambda: rules.approve(drafted, SCOPE, "kalapas", NOW),
+        lambda: rules.propose(proposed, Hand("bendahara")),
+        lambda: rules.approve(drafted, SCOPE, Hand("kalapas"), NOW),
         lambda: rules.activate(proposed),
         lambda: rules.retire(approved, scope, TODAY, TODAY),
     ):
@@ -132,7 +135,7 @@ def test_the_most_specific_active_policy_counts() -> None:
 
 
 def test_what_is_only_approved_or_not_yet_begun_does_not_count() -> None:
-    approved, _ = rules.approve(rules.propose(policy(), "bendahara"), SCOPE, "kalapas", NOW)
+    approved, _ = rules.approve(rules.propose(policy(), Hand("bendahara")), SCOPE, Hand("kalapas"), NOW)
     later, _ = active(policy("p2", first=date(2026, 12, 1)))
     with pytest.raises(rules.NoPolicyInEffect):
         rules.in_effect([approved, later], workshop_id="w", product_class="c", day=TODAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -148,10 +149,14 @@ def test_an_auditor_takes_an_export_of_every_part_through_the_gateway_that_verif
         assert [row["purpose"] for row in rows if row["action"] == "audit.exported" and row["role"] == "auditor"] == ["surat tugas 12/2026"]
 
 
-def test_an_export_through_the_gateway_is_for_auditors_with_a_reason(operator: Operator) -> None:
+def test_an_export_through_the_gateway_is_for_auditors_and_whole_for_a_fit_reason_only(operator: Operator) -> None:
     assert taken(operator, "operator", "training", {"access-reason": "surat tugas 12/2026"})[0] == 403
-    status, problem = taken(operator, "auditor", "training", {})
+    status, problem = taken(operator, "auditor", "training", {"access-reason": "kurang"})
     assert (status, json.loads(problem)["field"], json.loads(problem)["title"].startswith("Sebutkan")) == (422, "access-reason", True)
+    for headers, texts in (({}, "hidden"), ({"access-reason": "surat tugas 12/2026"}, "whole")):
+        status, content = taken(operator, "auditor", "training", headers)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert (status, json.loads(archive.read("manifest.json"))["texts"]) == (200, texts)
 
 
 def taken(operator: Operator, role: str, service: str, headers: dict[str, str]) -> tuple[int, bytes]:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
+from chassis.auth import Hand
 from chassis.ids import new_id
 from chassis.mongo import Mongo
 from services.training.mappings.rules import load
@@ -108,9 +109,12 @@ def rows(facility_id: str, people: Mapping[str, Mapping[str, str]], number: str 
     return text.getvalue().encode("utf-8-sig")
 
 
-async def upload(client: ServiceClient, facility_id: str, data: bytes, taken_at: str, *, subject: str = "uploader") -> dict[str, Any]:
+UPLOADER = Hand("uploader")
+
+
+async def upload(client: ServiceClient, facility_id: str, data: bytes, taken_at: str, *, by: Hand = UPLOADER) -> dict[str, Any]:
     """Bring a file and wait until it is applied or set aside; the snapshot."""
-    registry = officer(client, facility_id, "registry_operator", subject)
+    registry = officer(client, facility_id, "registry_operator").by(*by)
     answer = await registry.post(f"/v1/facilities/{facility_id}/snapshots", params={"taken_at": taken_at}, content=data)
     assert answer.status_code in {200, 201}, answer.text
     if answer.json()["state"] == "APPLYING":

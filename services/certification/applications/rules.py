@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+from chassis.auth import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.certification.events import ApplicationOpened, CompetencyAssessed, UnitResult
 from services.certification.origins.rules import Origin
@@ -92,6 +93,7 @@ class PrintedName:
     sealed: str
     fetched_by: str
     fetched_at: datetime
+    fetched_for: str = ""
     confirmed_by: str | None = None
     confirmed_at: datetime | None = None
 
@@ -115,6 +117,7 @@ class Recommendation:
     competent: bool
     by: str
     at: datetime
+    on_behalf_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +206,7 @@ def record(application: Application, scheme: Scheme, results: Mapping[str, Resul
     return replace(application, results=application.results | dict(results))
 
 
-def recommend(application: Application, scheme: Scheme, origin: Origin, *, competent: bool, by: str, now: datetime) -> tuple[Application, list[CompetencyAssessed]]:
+def recommend(application: Application, scheme: Scheme, origin: Origin, *, competent: bool, by: Hand, now: datetime) -> tuple[Application, list[CompetencyAssessed]]:
     """The assessor's recommendation, once every unit has a result; for 'kompeten' all of them must be K."""
     _require(application, State.ASSIGNED)
     codes = [unit.code for unit in scheme.terms.units]
@@ -211,7 +214,7 @@ def recommend(application: Application, scheme: Scheme, origin: Origin, *, compe
         raise ResultsMissing
     if competent:
         require_none(unit_reasons(application, scheme))
-    done = replace(application, state=State.RECOMMENDED, recommendation=Recommendation(competent=competent, by=by, at=now))
+    done = replace(application, state=State.RECOMMENDED, recommendation=Recommendation(competent=competent, by=by.by, at=now, on_behalf_of=by.on_behalf_of))
     units = tuple(UnitResult(code=code, result=application.results[code].value) for code in codes)
     event = CompetencyAssessed(
         participant_ref=origin.participant_ref, application_id=application.id, scheme_id=application.scheme_ref, units=units, assessed_on=_assignment(application).held_on
@@ -224,20 +227,20 @@ def unit_reasons(application: Application, scheme: Scheme) -> list[Reason]:
     return [] if all(application.results.get(unit.code) is Result.K for unit in scheme.terms.units) else [Reason.UNIT_NOT_COMPETENT]
 
 
-def propose_name(application: Application, sealed: str, by: str, now: datetime) -> Application:
+def propose_name(application: Application, sealed: str, by: Hand, now: datetime) -> Application:
     """The name as training holds it, sealed and not confirmed yet."""
     _require(application, State.OPEN, State.ASSIGNED, State.RECOMMENDED)
-    return replace(application, name=PrintedName(sealed=sealed, fetched_by=by, fetched_at=now))
+    return replace(application, name=PrintedName(sealed=sealed, fetched_by=by.by, fetched_at=now, fetched_for=by.on_behalf_of))
 
 
-def confirm_name(application: Application, by: str, now: datetime) -> Application:
+def confirm_name(application: Application, by: Hand, now: datetime) -> Application:
     """A second person has read the name and found it right."""
     _require(application, State.OPEN, State.ASSIGNED, State.RECOMMENDED)
     if application.name is None:
         raise NameNotFetched
-    if application.name.fetched_by == by:
+    if by.is_one_with(Hand(application.name.fetched_by, application.name.fetched_for)):
         raise NameOwnConfirmation
-    return replace(application, name=replace(application.name, confirmed_by=by, confirmed_at=now))
+    return replace(application, name=replace(application.name, confirmed_by=by.by, confirmed_at=now))
 
 
 def decided(application: Application, panel_decision_id: str, *, competent: bool) -> Application:

@@ -123,7 +123,7 @@ async def recommend(application_id: str, competent: bool, tx: Transaction) -> Ap
     """The assessor's recommendation."""
     before = await tx.applications.get(application_id)
     origin = await tx.origins.get(before.origin_ref, scoped=False)
-    after, events = rules.recommend(before, await _edition(before, tx), origin, competent=competent, by=tx.caller.subject, now=tx.now)
+    after, events = rules.recommend(before, await _edition(before, tx), origin, competent=competent, by=tx.caller.hand, now=tx.now)
     return tx.applications.save(before, after, events)
 
 
@@ -146,7 +146,7 @@ async def propose_name(application_id: str, name: str, tx: Transaction) -> Appli
     """The name that training holds, sealed; a second person confirms it. NameUnfit when it cannot be signed."""
     before = await tx.applications.get(application_id)
     sealed = _vault(tx).seal(signable(name), name_place(before.id))
-    return tx.applications.save(before, rules.propose_name(before, sealed, tx.caller.subject, tx.now))
+    return tx.applications.save(before, rules.propose_name(before, sealed, tx.caller.hand, tx.now))
 
 
 async def read_name(application_id: str, tx: Transaction) -> tuple[Application, str]:
@@ -161,7 +161,7 @@ async def read_name(application_id: str, tx: Transaction) -> tuple[Application, 
 async def confirm_name(application_id: str, name: str, tx: Transaction) -> Application:
     """A second person says that this very name is right."""
     before = await tx.applications.get(application_id)
-    after = rules.confirm_name(before, tx.caller.subject, tx.now)
+    after = rules.confirm_name(before, tx.caller.hand, tx.now)
     if before.name is None or _vault(tx).open(before.name.sealed, name_place(before.id)) != signable(name):
         raise NameDiffers
     return tx.applications.save(before, after)

@@ -36,7 +36,7 @@ async def decide(
             items.append(Item(application_id=application_id, competent=competent, reasons=(Reason.APPLICATION_UNKNOWN,)))
             continue
         scheme = schemes.get(before.scheme_id or "")
-        reasons = rules.reasons(before, scheme, lsp, members, competent=competent, decided_on=decided_on, decider=tx.caller.subject)
+        reasons = rules.reasons(before, scheme, lsp, members, competent=competent, decided_on=decided_on, decider=tx.caller.hand)
         certificate_id = None
         if not reasons:
             tx.applications.save(before, applications.decided(before, decision_id, competent=competent))

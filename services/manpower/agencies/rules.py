@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
+from chassis.auth import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower import texts
 
@@ -157,6 +158,7 @@ class Agency:
     legal_basis: str
     status: Status = Status.PENDING
     registered_by: str
+    registered_for: str = ""
     history: tuple[StatusChange, ...] = ()
 
     @property
@@ -191,20 +193,21 @@ def name_key(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def register(agency: Agency, actor: str, now: datetime) -> Agency:
+def register(agency: Agency, actor: Hand, now: datetime) -> Agency:
     """A new agency, waiting for a second person. NibMissing for an employer without one."""
     if agency.kind is AgencyKind.EMPLOYER_PARTNER and not agency.nib:
         raise NibMissing
-    return replace(agency, status=Status.PENDING, registered_by=actor, history=(StatusChange(at=now, to=Status.PENDING, actor=actor),))
+    first = StatusChange(at=now, to=Status.PENDING, actor=actor.by)
+    return replace(agency, status=Status.PENDING, registered_by=actor.by, registered_for=actor.on_behalf_of, history=(first,))
 
 
-def move(agency: Agency, to: Status, actor: str, now: datetime, reason: str = "") -> Agency:
+def move(agency: Agency, to: Status, actor: Hand, now: datetime, reason: str = "") -> Agency:
     """The agency at its next status. SameEyes when its registrar approves it; AgencyMoveRefused when the table has no such step."""
     if to not in MOVES[agency.status]:
         raise AgencyMoveRefused(status_now=agency.status.value)
-    if agency.status is Status.PENDING and to is Status.ACTIVE and actor == agency.registered_by:
+    if agency.status is Status.PENDING and to is Status.ACTIVE and actor.is_one_with(Hand(agency.registered_by, agency.registered_for)):
         raise SameEyes
-    return replace(agency, status=to, history=(*agency.history, StatusChange(at=now, to=to, actor=actor, reason=reason)))
+    return replace(agency, status=to, history=(*agency.history, StatusChange(at=now, to=to, actor=actor.by, reason=reason)))
 
 
 def require_hand(agency: Agency, *, outside: bool) -> None:

@@ -20,6 +20,7 @@ class Agencies(OfficeRows[Agency]):
     unknown = rules.AgencyUnknown
     indexes = (Index("kind", "name_key", unique=True), Index("nib", unique=True, where={"nib": {"$type": "string"}}))
     secret = frozenset({"contacts"})
+    schema = 2
 
     async def named(self, kind: AgencyKind, name_key: str, nib: str | None) -> Agency | None:
         """The agency that has this name or business number, whoever asks: names are unique over all scopes."""

@@ -15,14 +15,14 @@ async def register_agency(agency: Agency, tx: Transaction) -> Agency:
         raise NotYourAgency
     if await tx.agencies.named(agency.kind, agency.name_key, agency.nib) or await tx.agencies.seek(agency.id, scoped=False):
         raise AgencyNameTaken
-    return tx.agencies.add(rules.register(agency, tx.caller.subject, tx.now))
+    return tx.agencies.add(rules.register(agency, tx.caller.hand, tx.now))
 
 
 async def move_agency(agency_id: str, to: Status, reason: str, tx: Transaction, *, if_match: int | None = None) -> Agency:
     """The agency at its next status."""
     before = await tx.agencies.get(agency_id, if_match=if_match)
     rules.require_hand(before, outside=is_outside(tx.caller))
-    return tx.agencies.save(before, rules.move(before, to, tx.caller.subject, tx.now, reason))
+    return tx.agencies.save(before, rules.move(before, to, tx.caller.hand, tx.now, reason))
 
 
 async def direct_topic(regency_code: str, topic: Topic, agency_id: str, tx: Transaction, *, if_match: int | None = None) -> AgencyRoute:

@@ -16,6 +16,7 @@ class Consumers(OfficeRows[Consumer]):
     collection = "consumers"
     unknown = rules.ConsumerUnknown
     indexes = (Index("agency_id"), Index("credential_refs"))
+    schema = 2
 
     async def page_of_agency(self, agency_id: str | None, cursor: str | None, limit: int) -> Page[Consumer]:
         """Consumers, of one agency or all."""

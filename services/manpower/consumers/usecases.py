@@ -18,13 +18,13 @@ async def request_consumer(consumer: Consumer, tx: Transaction) -> Consumer:
     """A new consumer, pending; its grants must fit its agency."""
     agency = await tx.agencies.get(consumer.agency_id)
     tx.agencies.hold(agency)
-    return tx.consumers.add(rules.request(consumer, agency, tx.caller.subject, tx.now))
+    return tx.consumers.add(rules.request(consumer, agency, tx.caller.hand, tx.now))
 
 
 async def move_consumer(consumer_id: str, to: Status, reason: str, tx: Transaction, *, if_match: int | None = None) -> Consumer:
     """The consumer at its next status. Suspended, it reads nothing from its next request on, and loses nothing either."""
     before = await tx.consumers.get(consumer_id, if_match=if_match)
-    return tx.consumers.save(before, rules.move(before, to, tx.caller.subject, tx.now, reason))
+    return tx.consumers.save(before, rules.move(before, to, tx.caller.hand, tx.now, reason))
 
 
 async def attach_credential(consumer_id: str, credential_ref: str, tx: Transaction, *, if_match: int | None = None) -> Consumer:

@@ -107,6 +107,7 @@ async def draft_policy(body: PolicyIn, run: Run) -> PolicyBody:
             document_hash=body.document_hash,
             needs_legal_confirmation=body.needs_legal_confirmation,
             drafted_by=tx.caller.subject,
+            drafted_for=tx.caller.on_behalf_of,
         )
         check_content(policy)
         return await usecases.draft(policy, tx)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
+from chassis.auth import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.marketplace.money import WHOLE, Bps, total
 from services.marketplace.zones import Zone
@@ -113,7 +114,9 @@ class SplitPolicy:
     document_hash: str
     needs_legal_confirmation: bool
     drafted_by: str
+    drafted_for: str = ""
     proposed_by: str = ""
+    proposed_for: str = ""
     approved_by: str = ""
     approved_at: datetime | None = None
     state: PolicyState = PolicyState.DRAFT
@@ -122,9 +125,7 @@ class SplitPolicy:
     @property
     def terms(self) -> Terms:
         """What an order line freezes."""
-        return Terms(
-            policy_id=self.id, policy_version=self.policy_version, base=self.base, shares=self.shares, needs_legal_confirmation=self.needs_legal_confirmation
-        )
+        return Terms(policy_id=self.id, policy_version=self.policy_version, base=self.base, shares=self.shares, needs_legal_confirmation=self.needs_legal_confirmation)
 
     @property
     def narrowness(self) -> int:
@@ -173,23 +174,23 @@ def check_content(policy: SplitPolicy) -> None:
         raise PolicyPeriodInvalid
 
 
-def propose(policy: SplitPolicy, by: str) -> SplitPolicy:
+def propose(policy: SplitPolicy, by: Hand) -> SplitPolicy:
     """Put a draft forward under one's own name."""
     _must_be(policy, PolicyState.DRAFT)
     check_content(policy)
-    return replace(policy, state=PolicyState.PROPOSED, proposed_by=by)
+    return replace(policy, state=PolicyState.PROPOSED, proposed_by=by.by, proposed_for=by.on_behalf_of)
 
 
-def approve(policy: SplitPolicy, scope: PolicyScope, by: str, now: datetime) -> tuple[SplitPolicy, PolicyScope]:
-    """The second signature: never the proposer's, never over another approved period of the same scope."""
+def approve(policy: SplitPolicy, scope: PolicyScope, by: Hand, now: datetime) -> tuple[SplitPolicy, PolicyScope]:
+    """The second signature: never the proposer's or for the proposer, never over another approved period of the same scope."""
     _must_be(policy, PolicyState.PROPOSED)
-    if by in {policy.proposed_by, policy.drafted_by}:
+    if by.is_one_with(Hand(policy.proposed_by, policy.proposed_for)) or by.is_one_with(Hand(policy.drafted_by, policy.drafted_for)):
         raise PolicyOwnApproval
     check_content(policy)
     period = Period(policy_id=policy.id, first=policy.effective_from, last=policy.effective_to)
     if met := next((other for other in scope.periods if period.meets(other)), None):
         raise PolicyOverlaps(policy_id=met.policy_id)
-    return replace(policy, state=PolicyState.APPROVED, approved_by=by, approved_at=now), replace(scope, periods=(*scope.periods, period))
+    return replace(policy, state=PolicyState.APPROVED, approved_by=by.by, approved_at=now), replace(scope, periods=(*scope.periods, period))
 
 
 def activate(policy: SplitPolicy) -> SplitPolicy:

@@ -13,6 +13,7 @@ class Policies(Store[SplitPolicy]):
     unknown = PolicyUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", "workshop_id", "product_class", "policy_version", unique=True),)
+    schema = 2
 
     async def that_counted(self, facility_id: str) -> list[SplitPolicy]:
         """All policies of a facility that count or have counted, for anybody: a buyer's order is placed under one."""

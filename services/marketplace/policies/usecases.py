@@ -29,14 +29,14 @@ async def draft(policy: SplitPolicy, tx: Transaction) -> SplitPolicy:
 async def propose(policy_id: PolicyId, if_match: int | None, tx: Transaction) -> SplitPolicy:
     """Put a draft forward."""
     before = await tx.policies.get(policy_id, if_match=if_match)
-    return tx.policies.save(before, rules.propose(before, tx.caller.subject))
+    return tx.policies.save(before, rules.propose(before, tx.caller.hand))
 
 
 async def approve(policy_id: PolicyId, if_match: int | None, tx: Transaction) -> SplitPolicy:
     """Sign what another has proposed."""
     before = await tx.policies.get(policy_id, if_match=if_match)
     scope = await tx.policy_scopes.get(_scope(before))
-    after, scope_after = rules.approve(before, scope, tx.caller.subject, tx.now)
+    after, scope_after = rules.approve(before, scope, tx.caller.hand, tx.now)
     tx.policy_scopes.save(scope, scope_after)
     return tx.policies.save(before, after)
 

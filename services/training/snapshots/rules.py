@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from chassis.auth import Hand
 from chassis.errors import Conflict, NotFound, Refused
 from services.training.facilities.rules import RosterMode
 from services.training.rows.rules import Listed
@@ -118,6 +119,7 @@ class Snapshot:
     reason: str = ""
     also: tuple[str, ...] = ()
     uploaded_by: str
+    uploaded_for: str = ""
     released_by: str = ""
     release_reason: str = ""
     missing_listed: bool = False
@@ -125,15 +127,15 @@ class Snapshot:
     applied_at: datetime | None = None
 
 
-def released(snapshot: Snapshot, by: str, reason: str) -> Snapshot:
+def released(snapshot: Snapshot, by: Hand, reason: str) -> Snapshot:
     """The snapshot let out of quarantine by a second person; NotQuarantined, NotReleasable or SamePersonReleases otherwise."""
     if snapshot.state is not SnapshotState.QUARANTINED:
         raise NotQuarantined
     if snapshot.reason not in WAIVABLE:
         raise NotReleasable(reason=snapshot.reason)
-    if by == snapshot.uploaded_by:
+    if by.is_one_with(Hand(snapshot.uploaded_by, snapshot.uploaded_for)):
         raise SamePersonReleases
-    return replace(snapshot, state=SnapshotState.APPLYING, released_by=by, release_reason=reason)
+    return replace(snapshot, state=SnapshotState.APPLYING, released_by=by.by, release_reason=reason)
 
 
 def tallied(snapshot: Snapshot, more: Counter[str]) -> Snapshot:

@@ -15,6 +15,7 @@ class Snapshots(Store[Snapshot]):
     unknown = SnapshotUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", "checksum", unique=True), Index("state", "received_at"), Index("facility_id", ("taken_at", -1)))
+    schema = 2
 
     async def of_bytes(self, facility_id: str, checksum: str) -> Snapshot | None:
         """The snapshot that these bytes were."""

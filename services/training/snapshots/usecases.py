@@ -93,6 +93,7 @@ async def receive(upload: Upload, sheets: Sheets | None, tx: Transaction) -> tup
         reason=reason or "",
         also=tuple(sheets["missing"]) if sheets is not None else (),
         uploaded_by=tx.caller.subject,
+        uploaded_for=tx.caller.on_behalf_of,
     )
     added = tx.snapshots.add(snapshot)
     if reason is None:
@@ -105,7 +106,7 @@ async def receive(upload: Upload, sheets: Sheets | None, tx: Transaction) -> tup
 async def release_snapshot(snapshot_id: str, reason: str, if_match: int | None, tx: Transaction) -> Snapshot:
     """A second person vouches for a quarantined snapshot: it is applied unless another guard holds by now (GuardsRefuse)."""
     before = await tx.snapshots.get(snapshot_id, if_match=if_match)
-    after = rules.released(before, tx.caller.subject, reason)
+    after = rules.released(before, tx.caller.hand, reason)
     facility = await tx.facilities.get(before.facility_id)
     roster = await tx.rosters.seek(facility.id) or Roster(id=facility.id)
     mapping = await mappings.mapping_of(facility, tx)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+from chassis.auth import Hand
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.events import Event
 from services.training.events import WorkEligibilityDecided
@@ -86,6 +87,7 @@ class Decision:
     valid_until: date | None = None
     document_ref: str
     recorded_by: str
+    recorded_for: str = ""
     head_needed: bool
     head_approved_by: str = ""
     head_approved_at: datetime | None = None
@@ -133,13 +135,13 @@ def recorded(decision: Decision, today: date) -> Decision:
     return decision
 
 
-def approved(decision: Decision, by: str, now: datetime) -> Decision:
-    """The decision with the head's approval; ApprovalNotNeeded when it has none to wait for, SamePersonApproves where a deputy of the head recorded it."""
+def approved(decision: Decision, by: Hand, now: datetime) -> Decision:
+    """The decision with the head's approval; ApprovalNotNeeded when it has none to wait for, SamePersonApproves where the hand that recorded it would approve it."""
     if decision.in_force:
         raise ApprovalNotNeeded
-    if by == decision.recorded_by:
+    if by.is_one_with(Hand(decision.recorded_by, decision.recorded_for)):
         raise SamePersonApproves
-    return replace(decision, head_approved_by=by, head_approved_at=now)
+    return replace(decision, head_approved_by=by.by, head_approved_at=now)
 
 
 def stood(standings: Standings, decision: Decision, result: Result) -> Standings:

@@ -14,6 +14,7 @@ class Decisions(Store[Decision]):
     unknown = DecisionUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", ("hearing_on", -1)),)
+    schema = 2
 
     async def listed(self, cursor: str | None, limit: int) -> Page[Decision]:
         """The caller's decisions, the latest hearing first."""

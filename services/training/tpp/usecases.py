@@ -18,7 +18,8 @@ async def record_decision(decision: Decision, tx: Transaction) -> Decision:
     """A hearing's decision, for all its people at once; what cannot be applied to one of them is reported and does not stop the others."""
     facility = await tx.facilities.get(decision.facility_id)
     results = tuple([replace(result, participant_ref=await tx.resolve(result.participant_ref)) for result in decision.results])
-    named = replace(decision, results=results, head_needed=facility.head_approval_required, recorded_by=tx.caller.subject)
+    by, behind = tx.caller.hand
+    named = replace(decision, results=results, head_needed=facility.head_approval_required, recorded_by=by, recorded_for=behind)
     known = rules.recorded(named, facility.today(tx.now))
     people = await tx.participants.many(result.participant_ref for result in results)
     if unknown := [result.participant_ref for result in results if result.participant_ref not in people]:
@@ -29,7 +30,7 @@ async def record_decision(decision: Decision, tx: Transaction) -> Decision:
 async def approve_decision(decision_id: str, if_match: int | None, tx: Transaction) -> Decision:
     """The head's decree (SK Kalapas): the decision is in force from now on."""
     before = await tx.tpp_decisions.get(decision_id, if_match=if_match)
-    return await _take_effect(before, rules.approved(before, tx.caller.subject, tx.now), tx)
+    return await _take_effect(before, rules.approved(before, tx.caller.hand, tx.now), tx)
 
 
 async def decision(decision_id: str, tx: Transaction) -> Decision:
