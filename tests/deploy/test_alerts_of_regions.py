@@ -30,7 +30,8 @@ def fires(case: Case) -> bool:
 
 def of_one_region() -> list[Case]:
     """The cases that fire and tell no regions apart themselves."""
-    return [case for case in cases() if fires(case) and alert(case) not in OF_ALL and all('job="bina"' in one["series"] and "region=" not in one["series"] for one in case["input_series"])]
+    found = [case for case in cases() if fires(case) and alert(case) not in OF_ALL]
+    return [case for case in found if all('job="bina"' in one["series"] and "region=" not in one["series"] for one in case["input_series"])]
 
 
 def alert(case: Case) -> str:
