@@ -127,7 +127,11 @@ def test_a_person_who_looks_at_kafka_is_started_by_hand_comes_with_a_password_of
 def test_the_job_makes_a_password_for_each_person_and_what_kafkas_tools_need_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "PLACE", tmp_path)
     owners = dict[str, int]()
-    monkeypatch.setattr(prepare.os, "chown", lambda path, uid, _: owners.update({str(path.relative_to(tmp_path)): uid}))
+
+    def owned(path: Path, uid: int, _gid: int) -> None:
+        owners[str(path.relative_to(tmp_path))] = uid
+
+    monkeypatch.setattr(prepare.os, "chown", owned)
     for name in ("mongo", "kafka"):
         (tmp_path / name).mkdir()
     prepare.make_secrets()

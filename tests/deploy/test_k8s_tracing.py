@@ -39,7 +39,7 @@ def test_with_the_component_every_part_is_told_of_the_collector_and_may_reach_it
     [policy] = [one for one in made if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "traces"]
     kubernetes_validate.validate(policy, "1.37", strict=True)
     assert set(policy["spec"]["podSelector"]["matchExpressions"][0]["values"]) == OURS.keys()
-    where = urlsplit(told["data"][VARIABLE])
+    where = urlsplit(str(told["data"][VARIABLE]))
     [going] = policy["spec"]["egress"]
     [peer] = going["to"]
     name, namespace = peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"], peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
