@@ -11,6 +11,7 @@ RULES, IN_CLUSTER = ROOT / "deploy/monitoring/rules", ROOT / "deploy/k8s/compone
 _ALERT = re.compile(r'- alert: (?P<name>\w+).*?severity: (?P<severity>\w+).*?summary_en: "(?P<words>[^"]+)"', re.DOTALL)
 _LABEL = re.compile(r"\{\{ \$labels\.(?:exported_)?(\w+) \}\}")
 _GENERATED = "slos.yml"
+_SEVERITY, NAMESPACE = "labels: {severity: ", "bina"
 _HEAD = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: {name}\nspec:\n"
 
 
@@ -22,8 +23,9 @@ def table(generated: str) -> str:
 
 
 def in_cluster(generated: str) -> str:
-    """The rules as one PrometheusRule for each file."""
-    made = [_HEAD.format(name=name) + textwrap.indent(text[text.index("groups:") :], "  ") for name, text in _files(generated).items()]
+    """The rules as one PrometheusRule for each file. Each alert says its namespace: an AlertmanagerConfig is heard on alerts of its own namespace only."""
+    told = {name: text.replace(_SEVERITY, _SEVERITY.replace("{", f"{{namespace: {NAMESPACE}, ")) for name, text in _files(generated).items()}
+    made = [_HEAD.format(name=name) + textwrap.indent(text[text.index("groups:") :], "  ") for name, text in told.items()]
     return "# Written by ./bina docs from deploy/monitoring/rules: change those.\n" + "---\n".join(made)
 
 

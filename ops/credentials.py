@@ -28,7 +28,7 @@ def make(place: Path, services: tuple[parts.Service, ...] = parts.OURS) -> None:
 
 
 def administrator_password(place: Path, name: str = _ADMIN) -> str:
-    """The password of an administrator, by default of the embedded MongoDB's."""
+    """The password of an administrator or another person, by default of the embedded MongoDB's."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     _once(place / name, secrets.token_hex(24))
     return (place / name).read_text()

@@ -1,4 +1,4 @@
-"""What makes a Kafka ask who comes: listeners with SASL, a user per service, what each may read and write. Not here: how a broker is started."""
+"""What makes a Kafka ask who comes: listeners with SASL, a user per service and those of people, what each may do. Not here: how a broker is started."""
 
 import hashlib
 import secrets
@@ -13,9 +13,11 @@ from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, I
 from chassis.kafka import Access, KafkaUnavailable, ensure_topic
 from ops import parts
 
-_OPERATIONS, _RESOURCES = {"read": 3, "write": 4}, {"topic": 2, "group": 3}
-_LITERAL, _ALLOW, _SCRAM_SHA_512, _ITERATIONS = 3, 3, 2, 8_192
+_OPERATIONS, _RESOURCES, _PATTERNS = {"read": 3, "write": 4, "create": 5, "delete": 6}, {"topic": 2, "group": 3}, {"literal": 3, "prefixed": 4}
+_ALLOW, _SCRAM_SHA_512, _ITERATIONS = 3, 2, 8_192
+OPERATOR, RESTORER = "operator", "restorer"  # people: who looks, and who puts everything back
 ADMINISTRATOR = "administrator"  # known to the broker by its settings, so that it is there before the first user is
+_SCRAM = 'org.apache.kafka.common.security.scram.ScramLoginModule required username="{0}" password="{1}";'
 _PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="{0}" password="{1}" user_{0}="{1}";'
 
 # Services come as SCRAM users; the broker itself and who administers it over the loopback interface only.
@@ -43,12 +45,18 @@ super.users=User:{administrator}
 
 
 class Permission(NamedTuple):
-    """That the user may do so with the topic or group of this very name. Who may read or write may also ask about it."""
+    """That the user may do so with the topic or group of this very name, or with those that begin so. Who may read, write or delete may also ask about it."""
 
     user: str
-    operation: Literal["read", "write"]
+    operation: Literal["read", "write", "create", "delete"]
     resource: Literal["topic", "group"]
     name: str
+    pattern: Literal["literal", "prefixed"] = "literal"
+
+
+def client(user: str, password: str) -> str:
+    """What Kafka's own tools need to come as this user over the services' listener (`--command-config`). It holds the password."""
+    return f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config={_SCRAM.format(user, password)}\n"
 
 
 def settings(password: str, *, host: str, known_as: str, port: int, administration: int, controller: int) -> str:
@@ -70,11 +78,25 @@ def permissions(service: parts.Service) -> list[Permission]:
     return [Permission(service.name, "write", "topic", f"{service.name}.events"), *reads, *group]
 
 
+def permissions_of_people() -> list[Permission]:
+    """All that people may do: look at every topic as a group of nobody's; who restores also makes the topics anew and fills them."""
+    topics, found = [f"{service.name}.events" for service in parts.OURS], list[Permission]()
+    for user in (OPERATOR, RESTORER):
+        found += [Permission(user, "read", "topic", topic) for topic in topics]
+        found.append(Permission(user, "read", "group", "bina-look-", "prefixed"))  # as ops/topic.py calls them
+    return found + [Permission(RESTORER, operation, "topic", topic) for operation in ("write", "create", "delete") for topic in topics]
+
+
 async def make_users(where: Access, passwords: Mapping[str, str], services: Iterable[parts.Service] = parts.OURS) -> None:
     """The services' topics, their users with these passwords, and their permissions. Raises KafkaUnavailable."""
     for service in (known := list(services)):
         await ensure_topic(where, f"{service.name}.events")
     await _admit(where, passwords, [permission for service in known for permission in permissions(service)])
+
+
+async def make_people(where: Access, passwords: Mapping[str, str]) -> None:
+    """The operator and the restorer with these passwords, and their permissions. Raises KafkaUnavailable."""
+    await _admit(where, passwords, permissions_of_people())
 
 
 async def _admit(where: Access, passwords: Mapping[str, str], permissions: Iterable[Permission]) -> None:
@@ -85,7 +107,7 @@ async def _admit(where: Access, passwords: Mapping[str, str], permissions: Itera
         answered = await admin._send_to_controller(_NewPasswords(passwords))  # noqa: SLF001 - the only way to send a request that it has no method for
         errors = [(code, message) for _, code, message, _ in answered.results]
         for one in permissions:
-            allowed = CreateAclsRequest(_RESOURCES[one.resource], one.name, _LITERAL, f"User:{one.user}", "*", _OPERATIONS[one.operation], _ALLOW)
+            allowed = CreateAclsRequest(_RESOURCES[one.resource], one.name, _PATTERNS[one.pattern], f"User:{one.user}", "*", _OPERATIONS[one.operation], _ALLOW)
             errors += (await admin._send_to_controller(allowed)).creation_responses  # noqa: SLF001 - likewise
         if refused := [f"{code} {message}" for code, message in errors if code]:
             raise KafkaUnavailable("; ".join(refused))

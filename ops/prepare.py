@@ -10,7 +10,7 @@ from ops import credentials, files, kafka_setup, mongo_setup, parts
 
 PLACE = Path("/secrets")
 SERVICE_UID = 10001  # as in every Dockerfile of ours
-OWNERS = {"mongo": 999, "kafka": 1000}  # as in their images
+OWNERS = {"mongo": 999, "kafka": 1000, kafka_setup.OPERATOR: 1000, kafka_setup.RESTORER: 1000}  # as in their images; people look by the tools in Kafka's
 KAFKA_PORT, KAFKA_CONTROLLER_PORT, KAFKA_ADMINISTRATION_PORT = 9092, 9093, 9094
 
 
@@ -26,6 +26,8 @@ def make_secrets() -> None:
     key.chmod(0o400)
     ports = {"port": KAFKA_PORT, "administration": KAFKA_ADMINISTRATION_PORT, "controller": KAFKA_CONTROLLER_PORT}
     files.write(PLACE / "kafka" / "listeners.properties", kafka_setup.settings(_kafka_administrator(), host="0.0.0.0", known_as="kafka", **ports))  # noqa: S104 - of its own network
+    for person in (kafka_setup.OPERATOR, kafka_setup.RESTORER):
+        files.write(PLACE / person / "client.properties", kafka_setup.client(person, _kafka_person(person)))
     for path in PLACE.rglob("*"):
         os.chown(path, *[OWNERS.get(path.relative_to(PLACE).parts[0], SERVICE_UID)] * 2)
 
@@ -41,13 +43,18 @@ async def make_mongo_users(address: str, member: str) -> None:
 
 
 async def make_kafka_users() -> None:
-    """Make the topics, a user for each service and its permissions, at the Kafka in whose network we are."""
+    """Make the topics, a user for each service and for people, and their permissions, at the Kafka in whose network we are."""
     administrator = kafka_setup.administrator(_kafka_administrator(), KAFKA_ADMINISTRATION_PORT)
     await kafka_setup.make_users(administrator, {service.name: credentials.kafka_password(PLACE, service.name) for service in parts.OURS})
+    await kafka_setup.make_people(administrator, {person: _kafka_person(person) for person in (kafka_setup.OPERATOR, kafka_setup.RESTORER)})
 
 
 def _kafka_administrator() -> str:
     return credentials.administrator_password(PLACE / "kafka", "kafka-administrator")
+
+
+def _kafka_person(person: str) -> str:
+    return credentials.administrator_password(PLACE / person, "kafka_password")
 
 
 if __name__ == "__main__":

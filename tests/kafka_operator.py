@@ -1,20 +1,16 @@
-"""An operator's user at a broker that asks who comes, with the permissions that docs/operations.md lists and no others. Not here: what he does there."""
+"""The users of people at a broker that asks who comes, and the permissions that docs/operations.md lists for them. Not here: what they do there."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from aiokafka.protocol.admin import CreateAclsRequest
-
-from chassis.kafka import Access, administering
+from chassis.kafka import Access
 from ops import kafka_setup
 
 PAGE = (Path(__file__).parents[1] / "docs/operations.md").read_text()
-USER = "operator"
-_RESOURCES, _PATTERNS, _OPERATIONS, _ALLOW = {"topic": 2, "group": 3}, {"literal": 3, "prefixed": 4}, {"read": 3, "write": 4, "create": 5, "delete": 6}, 3
 
 
 class Row(NamedTuple):
@@ -36,12 +32,6 @@ def listed() -> Iterator[Row]:
             yield from (Row(resource, pattern, name, operation.strip(), purpose) for operation in operations.split(","))
 
 
-async def admit(administrator: Access, password: str, *, without: str = "") -> None:
-    """Make the user, who may do what is listed, but for the rows whose purpose is `without`."""
-    await kafka_setup.make_users(administrator, {USER: password}, ())
-    async with administering(administrator) as admin:
-        for row in listed():
-            if not without or without not in row.purpose:
-                allowed: Any = CreateAclsRequest(_RESOURCES[row.resource], row.name, _PATTERNS[row.pattern], f"User:{USER}", "*", _OPERATIONS[row.operation], _ALLOW)
-                answered = await admin._send_to_controller(allowed)  # noqa: SLF001 - as ops/kafka_setup.py does
-                assert [code for code, _ in answered.creation_responses] == [0]
+async def admit(administrator: Access, password: str) -> None:
+    """Make the users of people, as compose does."""
+    await kafka_setup.make_people(administrator, dict.fromkeys((kafka_setup.OPERATOR, kafka_setup.RESTORER), password))

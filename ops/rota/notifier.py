@@ -28,7 +28,7 @@ class Reaching:
     """`mailto:` by the rota's mail server, `http(s):` by a POST of {subject, text}."""
 
     def __init__(self, rota: Rota) -> None:
-        self._rota = rota
+        self.rota = rota
 
     async def send(self, address: str, subject: str, text: str) -> None:
         """Hand it over; NotReached."""
@@ -43,8 +43,8 @@ class Reaching:
 
     def _mail(self, to: str, subject: str, text: str) -> None:
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self._rota.mail_from, to, subject
+        message["From"], message["To"], message["Subject"] = self.rota.mail_from, to, subject
         message.set_content(text)
-        host, _, port = self._rota.mail_server.partition(":")
+        host, _, port = self.rota.mail_server.partition(":")
         with smtplib.SMTP(host, int(port or 25), timeout=SECONDS) as server:
             server.send_message(message)

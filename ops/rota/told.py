@@ -53,4 +53,6 @@ def firing(posted: Mapping[str, Any]) -> Firing:
 
 
 def _words(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    return "\n".join(said for name in ("summary", "meaning", "summary_en") if (said := annotations.get(name))) or labels["alertname"]
+    """What is told of one alert, its region first: one rota may serve several."""
+    words = "\n".join(said for name in ("summary", "meaning", "summary_en") if (said := annotations.get(name))) or labels["alertname"]
+    return f"{region}: {words}" if (region := labels.get("region")) else words

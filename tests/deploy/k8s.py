@@ -18,6 +18,7 @@ K8S = ROOT / "deploy/k8s"
 OVERLAYS = ("dev", "region", "national")
 OURS = {service.name: service for service in parts.OURS}
 WORKLOADS = ("Deployment", "Job")
+WATCHED, WATCHING = ("region", "national"), {"rota"}
 Object = dict[str, Any]
 
 
@@ -35,6 +36,11 @@ def of(overlay: str, *kinds: str) -> list[Object]:
 def named(overlay: str, kind: str, name: str) -> Object:
     [found] = [one for one in of(overlay, kind) if one["metadata"]["name"] == name]
     return found
+
+
+def of_ours(overlay: str, *kinds: str) -> list[Object]:
+    """Those of the parts themselves; beside them is only what watches."""
+    return [one for one in of(overlay, *kinds) if one["metadata"]["name"].removesuffix("-prepare") not in WATCHING]
 
 
 def container(workload: Object) -> Object:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,7 +17,7 @@ DOCKERFILES = {service.name: ROOT / service.module.replace(".", "/") / "Dockerfi
 SERVERS, JOBS = ("mongo", "kafka"), ("secrets", "mongo-users", "kafka-users")
 LASTING = (*SERVERS, *(service.name for service in parts.OURS))
 WATCHERS = ("prometheus", "alertmanager", "rota", "grafana")
-CONFINED = (*LASTING, *JOBS, *WATCHERS)
+CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_setup.OPERATOR)
 PORTS = {"port": prepare.KAFKA_PORT, "administration": prepare.KAFKA_ADMINISTRATION_PORT, "controller": prepare.KAFKA_CONTROLLER_PORT}
 
 
@@ -75,6 +76,11 @@ def test_a_part_of_ours_is_told_what_up_tells_it(service: parts.Service) -> None
     assert {name for name, needed in here["depends_on"].items() if needed["condition"] == "service_completed_successfully"} == {"mongo-users", "kafka-users"}
 
 
+@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+def test_a_part_tells_its_spans_to_a_collector_that_the_host_names_and_to_none_without(service: parts.Service) -> None:
+    assert SERVICES[service.name]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "${OTEL_EXPORTER_OTLP_ENDPOINT:-}"
+
+
 def test_only_the_gateway_the_dashboards_and_the_rota_are_reached_and_only_from_this_host() -> None:
     published = {name: here["ports"] for name, here in SERVICES.items() if "ports" in here}
     assert set(published) == {"gateway", "grafana", "prometheus", "rota"}
@@ -107,6 +113,37 @@ def test_the_jobs_hand_each_secret_to_who_may_read_it_and_the_servers_see_their_
     assert everything - set(COMPOSE["volumes"]) == set()
     for server in SERVERS:
         assert {volume for volume in SERVICES[server]["volumes"] if "secrets" in volume} == {f"{server}-secrets:/secrets:ro"}
+
+
+def test_a_person_who_looks_at_kafka_is_started_by_hand_comes_with_a_password_of_its_own_and_reaches_nothing_else() -> None:
+    here = SERVICES[kafka_setup.OPERATOR]
+    assert (here["profiles"], here["restart"], networks(kafka_setup.OPERATOR)) == (["operator"], "no", {"kafka"})
+    assert (here["volumes"], here["image"]) == (["operator-secrets:/secrets:ro"], SERVICES["kafka"]["image"])
+    assert int(here["user"].partition(":")[0]) == prepare.OWNERS[kafka_setup.OPERATOR] > 0
+    users = {volume for name, one in SERVICES.items() if name not in JOBS for volume in one.get("volumes", ()) if volume.startswith(("operator-", "restorer-"))}
+    assert users == {"operator-secrets:/secrets:ro"}, "what the restorer knows lies in its volume until it is needed"
+
+
+def test_the_job_makes_a_password_for_each_person_and_what_kafkas_tools_need_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "PLACE", tmp_path)
+    owners = dict[str, int]()
+
+    def owned(path: Path, uid: int, _gid: int) -> None:
+        owners[str(path.relative_to(tmp_path))] = uid
+
+    monkeypatch.setattr(prepare.os, "chown", owned)
+    for name in ("mongo", "kafka"):
+        (tmp_path / name).mkdir()
+    prepare.make_secrets()
+    made = {person: (tmp_path / person / "kafka_password").read_text() for person in (kafka_setup.OPERATOR, kafka_setup.RESTORER)}
+    assert len({*made.values()}) == 2
+    for person, password in made.items():
+        file = tmp_path / person / "client.properties"
+        assert f'username="{person}" password="{password}"' in file.read_text()
+        assert file.stat().st_mode & 0o077 == 0
+        assert owners[f"{person}/client.properties"] == owners[f"{person}/kafka_password"] == 1000
+    prepare.make_secrets()
+    assert made == {person: (tmp_path / person / "kafka_password").read_text() for person in made}
 
 
 def test_the_broker_of_compose_asks_who_comes_and_makes_no_topic_by_itself() -> None:

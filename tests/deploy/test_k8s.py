@@ -16,7 +16,7 @@ import yaml
 from chassis.kafka import PARTITIONS
 from ops import parts
 from ops.home import ROOT
-from tests.deploy.k8s import K8S, OURS, OVERLAYS, WORKLOADS, app, container, named, of, rendered, told
+from tests.deploy.k8s import K8S, OURS, OVERLAYS, WATCHING, WORKLOADS, app, container, named, of, of_ours, rendered, told
 
 CRDS, KUBERNETES = Path(__file__).parent / "crds", "1.37"
 pytestmark = pytest.mark.needs("kustomize")
@@ -75,7 +75,7 @@ def test_no_secret_stands_in_it(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_part_of_ours_is_deployed_prepared_exposed_disturbed_little_and_scaled(overlay: str) -> None:
     for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "HorizontalPodAutoscaler"):
-        assert {one["metadata"]["name"] for one in of(overlay, kind)} == OURS.keys(), kind
+        assert {one["metadata"]["name"] for one in of_ours(overlay, kind)} == OURS.keys(), kind
     assert {one["metadata"]["name"] for one in of(overlay, "Job")} == {f"{name}-prepare" for name in OURS}
     assert not any(one["automountServiceAccountToken"] for one in of(overlay, "ServiceAccount"))
 
@@ -128,7 +128,7 @@ def test_an_upgrade_can_choose_the_jobs_and_each_part_by_its_labels(overlay: str
     for workload in of(overlay, *WORKLOADS):
         inside = workload["spec"]["template"]["metadata"]["labels"]
         assert inside == workload["metadata"]["labels"]
-        assert inside["app.kubernetes.io/component"] == ("service" if workload["kind"] == "Deployment" else "prepare")
+        assert inside["app.kubernetes.io/component"] == ("watch" if app(workload) in WATCHING else "service" if workload["kind"] == "Deployment" else "prepare")
     labelled = {one["kind"] for one in rendered(overlay) if one["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "service"}
     assert labelled == {"Deployment"}, "docs/operations.md applies all else first"
 
@@ -147,7 +147,7 @@ def test_an_image_is_that_of_compose_in_one_named_version(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_ports_and_probes_are_those_where_the_part_answers(overlay: str) -> None:
-    for deployment in of(overlay, "Deployment"):
+    for deployment in of_ours(overlay, "Deployment"):
         service, one = OURS[app(deployment)], container(deployment)
         ports = {port["name"]: port["containerPort"] for port in one["ports"]}
         public, probed = parts.BASE_PORT + service.listener.offset, parts.BASE_PORT + service.listener.offset + service.probes
@@ -168,7 +168,7 @@ def test_a_pod_has_the_time_that_its_end_takes(overlay: str) -> None:
     serving = (ROOT / "chassis/serve.py").read_text() + (ROOT / "chassis/lifetime.py").read_text()
     assert f'"timeout_graceful_shutdown": {draining},' in serving
     assert f"timeout={workers})" in serving
-    for deployment in of(overlay, "Deployment"):
+    for deployment in of_ours(overlay, "Deployment"):
         pod = deployment["spec"]["template"]["spec"]
         drain = int(told(overlay, deployment).get("GATEWAY_DRAIN_SECONDS", draining))
         assert pod["terminationGracePeriodSeconds"] > container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + workers

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -135,6 +136,8 @@ def test_prometheus_of_a_watched_cluster_judges_by_the_rules_of_compose(overlay:
         return {group["name"]: [rule | {"expr": rule["expr"].split()} for rule in group["rules"]] for group in groups}
 
     judged = rules(group for one in of(overlay, "PrometheusRule") for group in one["spec"]["groups"])
+    [namespace] = of(overlay, "Namespace")
+    assert all(rule["labels"].pop("namespace") == namespace["metadata"]["name"] for group in judged.values() for rule in group if "alert" in rule)
     assert judged == ({} if overlay == "dev" else rules(group for file in RULE_FILES for group in yaml.safe_load(file.read_text())["groups"]))
 
 
@@ -142,6 +145,7 @@ def test_prometheus_of_a_watched_cluster_judges_by_the_rules_of_compose(overlay:
 
 
 Flow = tuple[str, str, int]
+PATTERNS: dict[str, Any] = {"literal": "literal", "prefix": "prefixed"}  # Strimzi's words for them
 
 
 def _apps(selector: Object) -> set[str]:
@@ -222,18 +226,36 @@ def test_first_nothing_flows_at_all(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_user_of_kafka_may_do_what_its_service_does_and_nothing_else(overlay: str) -> None:
-    assert {one["metadata"]["name"] for one in of(overlay, "KafkaUser")} == OURS.keys()
+    expected: dict[str, set[kafka_setup.Permission]] = {name: {*kafka_setup.permissions(service)} for name, service in OURS.items()}
+    for one in kafka_setup.permissions_of_people():
+        expected.setdefault(one.user, set()).add(one)
+    assert {one["metadata"]["name"] for one in of(overlay, "KafkaUser")} == expected.keys()
     for user in of(overlay, "KafkaUser"):
         name, spec = user["metadata"]["name"], user["spec"]
         assert spec["authentication"] == {"type": "scram-sha-512"}
         given = {
-            (operation.lower(), acl["resource"]["type"], acl["resource"]["name"])
+            kafka_setup.Permission(name, operation.lower(), acl["resource"]["type"], acl["resource"]["name"], PATTERNS[acl["resource"]["patternType"]])
             for acl in spec["authorization"]["acls"]
             for operation in acl["operations"]
             if operation != "Describe"
         }
-        assert {acl["resource"]["patternType"] for acl in spec["authorization"]["acls"]} == {"literal"}
-        assert given == {(one.operation, one.resource, one.name) for one in kafka_setup.permissions(OURS[name])}
+        assert given == expected[name]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_person_who_looks_at_kafka_comes_as_its_user_in_a_pod_that_reaches_kafka_alone(overlay: str) -> None:
+    pod = yaml.safe_load((K8S / "operator.yaml").read_text())
+    kubernetes_validate.validate(pod, "1.37", strict=True)
+    [one] = pod["spec"]["containers"]
+    assert one["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert (pod["spec"]["securityContext"]["runAsNonRoot"], pod["spec"]["securityContext"]["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
+    assert {volume["secret"]["secretName"] for volume in pod["spec"]["volumes"] if "secret" in volume} == {kafka_setup.OPERATOR, "bina-cluster-ca-cert"}
+    label = pod["metadata"]["labels"]["app.kubernetes.io/name"]
+    assert label == kafka_setup.OPERATOR in {user["metadata"]["name"] for user in of(overlay, "KafkaUser")}
+    port = named(overlay, "Kafka", "bina")["spec"]["kafka"]["listeners"][0]["port"]
+    assert {(there, number) for here, there, number in flows(overlay, "egress") if here == label} == {("bina-kafka", port)}
+    assert (label, "bina-kafka", port) in set(flows(overlay, "ingress"))
+    assert {flow for flow in flows(overlay, "ingress") if flow[1] == label} == set()
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

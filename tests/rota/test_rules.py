@@ -153,6 +153,16 @@ def test_a_rule_without_our_words_and_severities_is_told_and_wakes_somebody() ->
     assert told.firing({"groupKey": "g", "alerts": [foreign]}) == Firing(key="g", severity="page", alerts={"f": "DiskFull"}, runbooks=frozenset())
 
 
+def test_what_is_told_says_of_which_region_so_that_two_at_once_are_told_apart() -> None:
+    alerts = [
+        {"status": "firing", "labels": {"alertname": "A", "severity": "page", "region": region}, "annotations": {"summary": "training tidak menjawab"}, "fingerprint": region}
+        for region in ("jabar", "papua")
+    ]
+    subject, text = rules.notice(replace(incident(), alerts=told.firing({"groupKey": "g", "alerts": alerts}).alerts), ROTA)
+    assert subject == "[Bina page] jabar: training tidak menjawab"
+    assert "papua: training tidak menjawab" in text
+
+
 def test_the_sample_rota_can_be_used() -> None:
     sample = told.rota(ROOT / "deploy/monitoring/rota.toml")
     assert sample.order(NOW)[-1] == "kepala-seksi"

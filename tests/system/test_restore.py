@@ -20,7 +20,7 @@ from bson import Binary, Decimal128, Int64, ObjectId
 from chassis import kafka
 from chassis.ids import utc_now
 from chassis.kafka import Access
-from ops import broker, children, credentials, files, mongod, servers
+from ops import broker, children, credentials, files, kafka_setup, mongod, servers
 from ops.backup import custody, restoring, sealing
 from ops.parts import OURS
 from tests import kafka_operator
@@ -87,7 +87,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
         stack.callback(children.end, asking.process)
         files.write(place / "password", "of the operator")
         runner.run(kafka_operator.admit(administrator, "of the operator"))
-        yield Servers(url, administrator, {"BINA_KAFKA": asking.bootstrap, "BINA_KAFKA_USER": kafka_operator.USER, "BINA_KAFKA_PASSWORD_FILE": str(place / "password")})
+        yield Servers(url, administrator, {"BINA_KAFKA": asking.bootstrap, "BINA_KAFKA_USER": kafka_setup.RESTORER, "BINA_KAFKA_PASSWORD_FILE": str(place / "password")})
         runner.run(stack.aclose())
 
 
