@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_SECONDS = 30
 BACKLOG = 2048
+STALLED_MILLISECONDS = 30_000
 
 
 class Server(uvicorn.Server):
@@ -50,7 +52,14 @@ def sockets(settings: GatewaySettings) -> list[socket.socket]:
 def _listening(host: str, port: int) -> socket.socket:
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by every connection: head and body leave as two writes, which must not wait for each other
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS)  # inherited too: whoever takes nothing of an answer gets no more (slow read)
     return listener
+
+
+def open_many_files() -> None:
+    """Take as many file descriptors as the machine lets us have: each connection is one, and the usual thousand is soon held by few clients."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
@@ -59,6 +68,7 @@ def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
     telemetry.configure("gateway", settings.log_level)
     telemetry.trace_to("gateway", settings.trace_ratio, exporter or telemetry.otlp(settings.otlp_endpoint))
     pool.watch()
+    open_many_files()
     try:
         door = create_app(settings, rules)
     except RoutesInvalid as error:

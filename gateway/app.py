@@ -91,7 +91,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
     routes = Routes(settings.routes_file, rules)
     withdrawn = Revocations()
     streams = OpenStreams(withdrawn)
-    upstream = Upstream(settings.origins, streams)
+    upstream = Upstream(settings.places, streams)
     own = issuers.own_issuer(settings)
     parts = {
         "own": OwnSide(issuer=own, passwords=Passwords(), place=Place(own.name)) if own else None,
@@ -130,11 +130,11 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         partial(in_flight.InFlightCap, routes=routes),
         deadlines.Deadlines,
         retries.Retries,
-        partial(breakers.CircuitBreakers, services=settings.origins, clock=time.monotonic),
+        partial(breakers.CircuitBreakers, places=settings.places, clock=time.monotonic),
         partial(internal_tokens.InternalTokens, signer=Signer("gateway", settings.signing_key.get_secret_value()), rules=rules, clock=time.monotonic),
     )
     life.door = lambda: {"routes": {"generation": routes.generation, "count": len(routes.table.routes), "problems": list(routes.problems)}}
-    inside = ServicesHealth(internal, [service for service in settings.origins if service != "gateway"], upstream)
+    inside = ServicesHealth(internal, [place for place in settings.places if place != "gateway"], upstream)
     return Door(
         public=public,
         inside=inside,

@@ -29,9 +29,9 @@ class Attendant:
         self._watch: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
-        self._timer = self._loop.call_later(PATIENCE_SECONDS, self._begin)
         if self.crossing.routed.streaming:
-            self._streams.open.add(self)
+            self._streams.enter(self)
+        self._timer = self._loop.call_later(PATIENCE_SECONDS, self._begin)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -68,6 +68,13 @@ class OpenStreams:
     def __init__(self, revocations: Revocations) -> None:
         self.open: set[Attendant] = set()
         self._revocations = revocations
+        self._draining = False
+
+    def enter(self, attendant: Attendant) -> None:
+        """One more; ServiceAway where the gateway drains."""
+        if self._draining:
+            raise ServiceAway
+        self.open.add(attendant)
 
     def end_withdrawn(self, now: float) -> None:
         """End those whose caller was revoked meanwhile, or whose token or grant is over; `now` in epoch seconds."""
@@ -77,6 +84,7 @@ class OpenStreams:
                 attendant.end(StreamEnded("withdrawn") if attendant.crossing.status else TokenRefused())
 
     def end_all(self) -> None:
-        """End all of them, because the gateway drains: clients come back to another replica."""
+        """End all of them and let no other begin, because the gateway drains: clients come back to another replica."""
+        self._draining = True
         for attendant in list(self.open):
             attendant.end(StreamEnded("draining") if attendant.crossing.status else ServiceAway())

@@ -18,7 +18,7 @@ Header = tuple[bytes, bytes]
 
 @dataclass(slots=True)
 class Passage:
-    """One request. `started` and `deadline` in loop time (seconds); `status` is 0 until the answer's first byte has left."""
+    """One request. `started` and `deadline` in loop time (seconds); `status` is 0 until the answer's first byte has left. `place`: the service, or its canary."""
 
     group: Group
     started: float
@@ -28,6 +28,7 @@ class Passage:
     route: Route | None = None
     caller: Identity | None = None
     internal_token: str = ""
+    place: str = ""
     deadline: float = 0.0
     timeout: asyncio.Timeout | None = None
     upload_open: bool = False

@@ -25,6 +25,13 @@ class HostUnknown(DomainError):
     title = "Alamat ini tidak dilayani di sini"
 
 
+class VersionUnknown(DomainError):
+    """Neither HTTP/1.1 nor HTTP/1.0, whatever the request looks like."""
+
+    status = 505
+    title = "Versi HTTP ini tidak tersedia"
+
+
 class PathMalformed(Malformed):
     """A path that could be read in two ways."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 LARGEST_HEAD_BYTES = 32_768
 HEAD_SECONDS = 10.0
+MOST_AHEAD = 4  # requests that may wait on one connection while another is answered: each costs us a hundred times its bytes
 
 
 class HeadTooLarge(ValueError):
@@ -16,11 +17,17 @@ class HeadTooLarge(ValueError):
 
 
 class TargetElsewhere(ValueError):
-    """The request line names another host than the Host header, or none of this server's kind; the connection is closed with 400."""
+    """The request line names another host than the Host header, none of this server's kind, or a fragment; the connection is closed with 400."""
+
+
+class TooFarAhead(ValueError):
+    """More requests wait on one connection than we keep; it is closed with 400."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections whose next request's head is too large or too slow (header bombs, slow loris). Idle ones are uvicorn's keep-alive timeout.
+    """Closes connections whose next request's head is too large or too slow (header bombs, slow loris), or whose bytes belong to no request that goes on.
+
+    Idle ones are uvicorn's keep-alive timeout.
 
     Trailers are dropped: uvicorn would put them among the headers, behind what a proxy before us has checked.
     """
@@ -33,6 +40,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._beside_body = 0
         self._moved_on = False
         self._head_timer: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
         super().connection_made(transport)
@@ -41,6 +49,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+        if self._running is not None:  # uvicorn tells only the newest request, which waits behind this one
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         self._moved_on = False
@@ -48,6 +59,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._beside_body += 0 if self._moved_on else len(data)
         if self._beside_body > LARGEST_HEAD_BYTES and not self.transport.is_closing():  # head, chunk extensions or trailers without end
             self.send_400_response("Request head too large.")
+        if self._head_timer is None and not self.transport.is_closing() and self.cycle.response_complete:  # an empty line, or the rest of a body that was answered already
+            self._head_timer = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -71,11 +84,23 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > LARGEST_HEAD_BYTES:
             raise HeadTooLarge
         host = next((value for name, value in self.headers if name == b"host"), b"")
-        if not self.url.startswith((b"/", b"*")) and not self.url.lower().startswith(b"http://%s/" % host.lower()):
+        if b"#" in self.url or (not self.url.startswith((b"/", b"*")) and not self.url.lower().startswith(b"http://%s/" % host.lower())):
             raise TargetElsewhere
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise TooFarAhead
         self._in_head = False
         self._disarm()
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """We stay with HTTP/1.1. The parser reads nothing behind such a head: a body would never come, and nothing may follow the answer."""
+        self.cycle.keep_alive = False
+        if any(name in {b"content-length", b"transfer-encoding"} for name, _ in self.headers):
+            self.send_400_response("No other protocol is spoken here.")
 
     def _disarm(self) -> None:
         if self._head_timer is not None:

@@ -35,6 +35,7 @@ _UNITS = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 _LITERAL = re.compile(r"[A-Za-z0-9._~-]+")
 _PARAMETER = re.compile(r"\{[a-z][a-z0-9_]*\}")
 _HEADER = re.compile(r"[a-z][a-z0-9-]*")
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(?:second|minute|hour|day)")
 
 
 class RoutesInvalid(Exception):
@@ -47,7 +48,7 @@ class RoutesInvalid(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
-    """One method and template on one host group. `body_limit` in bytes, `deadline` in seconds; `roles` may use it."""
+    """One method and template on one host group. `body_limit` in bytes, `deadline` in seconds, `canary` in percent; `roles` may use it."""
 
     group: Group
     service: str
@@ -59,6 +60,7 @@ class Route:
     streaming: bool
     repeatable: bool
     headers: frozenset[bytes]
+    canary: int
     permission: str
     public: bool
     roles: frozenset[str]
@@ -119,13 +121,14 @@ class _Block(BaseModel):
     streaming: bool = False
     idempotent: bool = False
     headers: list[str] = []
+    canary: Annotated[int, Field(ge=0, le=100)] = 0
 
 
 def read(text: str, rules: Rules) -> Table:
     """The table that this text describes, with the roles that the rules give each route; RoutesInvalid names all that is wrong."""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RoutesInvalid([f"not TOML: {error}"]) from None
     reader = _Reader(rules)
     table = reader.table(content)
@@ -180,7 +183,7 @@ class _Reader:
         self.problems += [f"{where}, hosts: {host} is none of {', '.join(Group)}" for host in block.hosts if host not in set(Group)]
         self.problems += [f"{where}, headers: {name} never passes or is not a lower-case header name" for name in block.headers if not _passable(name)]
         for path in block.paths:
-            *methods, template = path.split()
+            *methods, template = path.split() or [""]
             self.problems += self._path_problems(where, path, methods, template, groups)
             if body is None or rate is None:
                 continue
@@ -199,6 +202,7 @@ class _Reader:
                         streaming=block.streaming,
                         repeatable=block.idempotent or method in SAFE_TO_REPEAT,
                         headers=frozenset(name.encode() for name in block.headers),
+                        canary=block.canary,
                         permission=permission,
                         public=block.public and PUBLIC in roles,
                         roles=roles,
@@ -234,11 +238,10 @@ class _Reader:
         return int(number) * _UNITS[unit]
 
     def _rate(self, where: str, text: str) -> RateLimitItem | None:
-        try:
-            return parse(text)
-        except ValueError:
+        if not _RATE.fullmatch(text):
             self.problems.append(f"{where}, rate: {text!r} is not a rate like '300/minute'")
             return None
+        return parse(text)
 
 
 def _passable(header: str) -> bool:

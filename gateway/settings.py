@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from pydantic_settings import NoDecode
 
 from chassis.settings import Settings
+from gateway.canaries import canary_of
 from gateway.identity.tokens import ALGORITHMS
 from gateway.routes import Group
 
@@ -38,12 +39,13 @@ class IssuerSettings(BaseModel):
 
 
 class GatewaySettings(Settings, prefix="GATEWAY_"):
-    """Names are comma-separated lists; `issuers` and `cors_origins` are JSON. In development the ports base+0..3 are the groups, in the order of Group."""
+    """Names are comma-separated lists; `issuers`, `cors_origins` and `canaries` are JSON. In development the ports base+0..3 are the groups, in the order of Group."""
 
     training_url: str
     certification_url: str
     marketplace_url: str
     manpower_url: str
+    canaries: dict[str, str] = Field(default_factory=dict[str, str])  # where the next version of a service answers (JSON: service to url); who goes there: routes.toml
     own_url: str = ""  # where the gateway's own side answers itself; its own internal port unless told
     routes_file: Path = Path(__file__).with_name("routes.toml")
     staff_hosts: Names = ("staff.localhost",)
@@ -69,6 +71,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
             urls = [url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri) if url]
             problems += [f"GATEWAY_ISSUERS: {url} is not https" for url in urls if not url.startswith("https://")]
             problems += ["GATEWAY_ISSUER: an https origin is needed"] * bool(self.issuer and not self.issuer.startswith("https://"))
+        problems += [f"GATEWAY_CANARIES: {service} is no service" for service in self.canaries if service not in self.origins]
         names = [name for group in Group for name in self.hosts_of(group)]
         problems += [f"{name} belongs to two host groups" for name in sorted({name for name in names if names.count(name) > 1})]
         if problems:
@@ -91,6 +94,11 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
         urls = {"training": self.training_url, "certification": self.certification_url, "marketplace": self.marketplace_url, "manpower": self.manpower_url}
         urls["gateway"] = self.own_url or f"http://{_reachable(self.host)}:{self.internal_port}"
         return {service: url.rstrip("/") for service, url in urls.items()}
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The services and their canaries, where each answers."""
+        return self.origins | {canary_of(service): url.rstrip("/") for service, url in self.canaries.items()}
 
     @property
     def issuer_origin(self) -> str:

@@ -61,10 +61,10 @@ class Upstream:
                 raise ServiceBroke from error
 
     async def _forward(self, scope: Scope, crossing: Passage, receive: Receive, send: Send) -> None:
-        service, query = crossing.routed.service, scope["query_string"]
+        place, query = crossing.place, scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
-        passed = [self._hosts[service], *headers.to_service(scope, crossing)]
-        kept = self._connections[service]
+        passed = [self._hosts[place], *headers.to_service(scope, crossing)]
+        kept, crossing.service_status = self._connections[place], 0
         connection = await kept.take()
         try:
             upload = _chunks(receive) if crossing.upload_length != 0 else None
@@ -72,7 +72,7 @@ class Upstream:
             crossing.service_status = connection.status
             if crossing.routed.streaming and crossing.timeout is not None:
                 crossing.timeout.reschedule(None)
-            await send({"type": "http.response.start", "status": connection.status, "headers": list(headers.to_client(connection.headers, self._origins[service]))})
+            await send({"type": "http.response.start", "status": connection.status, "headers": list(headers.to_client(connection.headers, self._origins[place]))})
             more = True
             while more:
                 chunk = await connection.chunk()

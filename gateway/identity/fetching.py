@@ -30,7 +30,7 @@ async def fetched(url: str) -> Mapping[str, Any]:
         raise KeysUnavailable("the document is too large")
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise KeysUnavailable("the document is not JSON") from None
     if not isinstance(content, dict):
         raise KeysUnavailable("the document is not an object")

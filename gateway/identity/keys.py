@@ -22,6 +22,7 @@ FRESH_SECONDS = 300.0
 STALE_SECONDS = 86_400.0
 UNKNOWN_SECONDS = 30.0
 PAUSE_SECONDS = 5.0
+PATIENCE_SECONDS = 0.5  # an issuer that hangs holds up nobody whose key we know
 MOST_KEYS = 50
 MOST_UNKNOWN = 1_000
 SMALLEST_RSA_BITS, LARGEST_RSA_BITS = 2_048, 8_192  # a larger one only costs us time
@@ -70,7 +71,7 @@ class PublishedKeys:
         if key is None and self._unknown.get(key_id, float("-inf")) > self._clock():
             return None
         if self._clock() - self._fetched_at > FRESH_SECONDS or key is None:
-            loaded = await self._refresh()
+            loaded = await self._refresh() if key is None or self._clock() - self._fetched_at > STALE_SECONDS else await self._refresh_soon()
             key = self._keys.get(key_id)
             if key is None and loaded:
                 self._remember_unknown(key_id)
@@ -88,8 +89,19 @@ class PublishedKeys:
             self._underway.add_done_callback(self._landed)
         return await asyncio.shield(self._underway)
 
+    async def _refresh_soon(self) -> bool:
+        """As `_refresh`, where there is a known key to go on with: whoever begins it waits a moment, nobody else does."""
+        if self._underway is not None:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._refresh()
+        except TimeoutError:
+            return False
+
     def _landed(self, _: asyncio.Task[bool]) -> None:
         self._underway = None
+        self._asked_at = self._clock()
 
     async def _load(self) -> bool:
         try:

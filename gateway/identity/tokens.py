@@ -49,12 +49,14 @@ class Issuer:
 class Tokens:
     """Verifies bearer tokens of the trusted issuers. `clock` in epoch seconds.
 
+    A clock that was seen to be ahead of ours is taken to be so: what it issued before a withdrawal must not look issued after it.
     What was proved once is remembered by the token's hash until it expires, at most 60 s, and looked up among the revocations each time.
     """
 
     def __init__(self, issuers: Sequence[Issuer], revocations: Revocations, clock: Clock) -> None:
         self._issuers = {issuer.name: issuer for issuer in issuers}
         self._revocations, self._clock = revocations, clock
+        self._ahead = dict.fromkeys(self._issuers, 0.0)
         self._remembered: OrderedDict[tuple[bytes, str], tuple[float, Identity]] = OrderedDict()
 
     async def identify(self, token: str, chosen_grant: str) -> Identity:
@@ -98,7 +100,8 @@ class Tokens:
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise TokenRefused from None
         self._check_times(content)
-        return await _identity(content, issuer, chosen_grant)
+        ahead = self._ahead[issuer.name] = max(self._ahead[issuer.name], content["iat"] - self._clock())
+        return await _identity(content, issuer, chosen_grant, ahead)
 
     def _check_times(self, content: Mapping[str, Any]) -> None:
         now = self._clock()
@@ -146,7 +149,7 @@ def _header_is_plain(header: Mapping[str, Any], issuer: Issuer) -> bool:
     )
 
 
-async def _identity(content: Mapping[str, Any], issuer: Issuer, chosen_grant: str) -> Identity:
+async def _identity(content: Mapping[str, Any], issuer: Issuer, chosen_grant: str, ahead: float) -> Identity:
     subject = content["sub"]
     if not subject:
         raise TokenRefused
@@ -159,7 +162,7 @@ async def _identity(content: Mapping[str, Any], issuer: Issuer, chosen_grant: st
         identity,
         token_id=str(content.get("jti", "")),
         session=str(content.get("sid", "")),
-        issued_at=float(content.get("iat", 0)),
+        issued_at=float(content["iat"]) - ahead,
         expires_at=min(expires, identity.expires_at or expires),
     )
 

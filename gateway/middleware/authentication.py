@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gateway.identity.tokens import Tokens
 
 
+LONGEST_CHOICE = 200  # of a grant's id: what was proved is remembered with it
+
+
 class Authentication:
     """Puts the caller into the passage."""
 
@@ -30,5 +33,7 @@ class Authentication:
             if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
                 raise TokenRefused
             chosen = passage.header(scope, b"acting-grant") or b""
+            if len(chosen) > LONGEST_CHOICE:
+                raise TokenRefused
             crossing.caller = await self._tokens.identify(token.decode(), chosen.decode("latin-1"))
         await self.app(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chassis.errors import Malformed
 from gateway import passage
 from gateway.problems import BodyTooLarge, ClientGone
 
@@ -46,10 +47,15 @@ class BodyLimit:
 
 
 def _announced(scope: Scope) -> int | None:
-    """The length the client announces; None for a body of unknown length, 0 for no body. The server has refused what is not a number."""
+    """The length the client announces; None for a body of unknown length, 0 for no body. Malformed for any coding but chunks.
+
+    The server has refused what is not a number.
+    """
     length = None
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":
+            if value.lower() != b"chunked":  # another coding around it would be lost on the way to the service
+                raise Malformed
             return None
         if name == b"content-length":
             length = int(value)

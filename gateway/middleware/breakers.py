@@ -6,15 +6,19 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
 from gateway import passage
+from gateway.canaries import canary_of, is_chosen
+from gateway.middleware.rates import counted_as
 from gateway.problems import ServiceAway, ServiceBroke
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from gateway.passage import Passage
 
@@ -92,21 +96,20 @@ class Breaker:
 
 
 class CircuitBreakers:
-    """Asks the service's breaker before, tells it the outcome after."""
+    """Asks the breaker of the service, or of its canary, before; tells it the outcome after."""
 
-    def __init__(self, app: ASGIApp, services: Iterable[str], clock: Callable[[], float]) -> None:
+    def __init__(self, app: ASGIApp, places: Iterable[str], clock: Callable[[], float]) -> None:
         self.app = app
-        self.breakers = {service: Breaker(clock) for service in services}
-        self._gauges = {service: OPEN.labels(service) for service in self.breakers}
+        self.breakers = {place: Breaker(clock) for place in places}
+        self._gauges = {place: OPEN.labels(place) for place in self.breakers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
-        service = crossing.routed.service
-        breaker = self.breakers[service]
-        ticket = breaker.admit()
+        crossing.place, ticket = self._admitted(crossing)
+        breaker = self.breakers[crossing.place]
         answered: bool | None = None
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, partial(_begun, breaker, ticket, send) if crossing.routed.streaming else send)
             answered = crossing.service_status not in NO_ANSWER
         except (ServiceAway, ServiceBroke):
             answered = False
@@ -115,8 +118,25 @@ class CircuitBreakers:
             answered = False if _too_late(crossing) else None
             raise
         finally:
-            breaker.record(ticket, answered=answered)
-            self._gauges[service].set(breaker.is_open)
+            if not (crossing.routed.streaming and crossing.service_status):
+                breaker.record(ticket, answered=answered)
+            self._gauges[crossing.place].set(breaker.is_open)
+
+    def _admitted(self, crossing: Passage) -> tuple[str, int]:
+        """Where the request goes: to the service's canary for those chosen, unless that gives no answer."""
+        route = crossing.routed
+        if route.canary and is_chosen(route, counted_as(crossing)):
+            canary = canary_of(route.service)
+            with suppress(KeyError, BreakerOpen):
+                return canary, self.breakers[canary].admit()
+        return route.service, self.breakers[route.service].admit()
+
+
+async def _begun(breaker: Breaker, ticket: int, send: Send, message: Message) -> None:
+    """Tell the breaker of an open-ended answer when it begins: it may flow for hours, and its end says nothing."""
+    if message["type"] == "http.response.start":
+        breaker.record(ticket, answered=message["status"] not in NO_ANSWER)
+    await send(message)
 
 
 def _too_late(crossing: Passage) -> bool:

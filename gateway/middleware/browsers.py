@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from gateway.passage import Header
 
-_ALWAYS: list[Header] = [
+ALWAYS: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -33,7 +33,7 @@ class BrowserHeaders:
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
-        always = [*_ALWAYS, *([_HSTS] if https else [])]
+        always = [*ALWAYS, *([_HSTS] if https else [])]
         self._always = {group: always if group is Group.SHOP else [*always, _UNLISTED] for group in Group}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

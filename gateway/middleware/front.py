@@ -42,12 +42,14 @@ class _Neutralised:
         self._body = bytearray()
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.start":  # a second one where the first try broke off within its problem
+            self._held = None
+            self._body.clear()
             kept = [(name, value) for name, value in message["headers"] if is_neutral(value.decode("latin-1"))]
             if len(kept) < len(message["headers"]):
                 log.error("a header was withheld from the certificate host", names=[name.decode("latin-1") for name, value in message["headers"] if (name, value) not in kept])
             message["headers"] = kept
-            if dict(kept).get(b"content-type", b"").startswith(CONTENT_TYPE):
+            if dict(kept).get(b"content-type", b"").lower().startswith(CONTENT_TYPE):
                 self._held = message
                 return
         if self._held is None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from chassis.ids import new_id
 from gateway.middleware.answers import refuse
+from gateway.middleware.browsers import ALWAYS
 from gateway.passage import Passage, header
-from gateway.problems import HostUnknown
+from gateway.problems import HostUnknown, VersionUnknown
 from gateway.routes import Group
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PORT = re.compile(r":[0-9]*\Z")
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*")  # as some proxies write an address: a new port each time, which is nobody else
+_VERSIONS = frozenset({"1.1", "1.0"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -30,8 +33,8 @@ class HostGroups:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         group = self._group(scope)
-        if group is None:
-            await refuse(HostUnknown(), None, new_id(), [], send)
+        if group is None or scope["http_version"] not in _VERSIONS:
+            await refuse(HostUnknown() if group is None else VersionUnknown(), None, new_id(), ALWAYS, send)
             return
         scope["passage"] = Passage(group=group, started=asyncio.get_running_loop().time(), address=self._address(scope))
         await self.app(scope, receive, send)
@@ -48,7 +51,7 @@ class HostGroups:
         peer = str(scope["client"][0]) if scope["client"] else ""
         if not self._proxies:
             return peer
-        chain = [peer, *(part.strip() for value in reversed(_forwarded(scope)) for part in reversed(value.split(",")))]
+        chain = [peer, *(_bare(part.strip()) for value in reversed(_forwarded(scope)) for part in reversed(value.split(",")))]
         for address in chain:
             if not self._is_proxy(address):
                 return address
@@ -59,7 +62,13 @@ class HostGroups:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
+        found = getattr(found, "ipv4_mapped", None) or found
         return any(found in network for network in self._proxies)
+
+
+def _bare(address: str) -> str:
+    found = _WITH_PORT.fullmatch(address)
+    return (found[1] or found[2]) if found else address
 
 
 def _forwarded(scope: Scope) -> list[str]:

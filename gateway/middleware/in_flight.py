@@ -1,4 +1,4 @@
-"""How many requests may be in flight towards one service, and how many of them one caller's: one more is told to come back.
+"""How many requests may be in flight towards one service, how many of them one caller's and how many the public's: one more is told to come back.
 
 So a slow service does not hold the whole door, nor a caller with many long polls a whole service.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Gauge
 
 from gateway import passage
+from gateway.identity.caller import ANONYMOUS
 from gateway.middleware.rates import counted_as
 from gateway.problems import ServiceBusy, TooManyAtOnce
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.reload import Routes
 
 CALLERS, LEAST = 4, 8  # a caller has the cap divided by so many, and at least so many
+PUBLIC_SHARE = 2  # all of the public together likewise: whoever has a few addresses and slow bodies must not keep those out who signed in
 IN_FLIGHT = Gauge("gateway_in_flight_requests", "Requests in flight towards a service", ["service"])
 
 
@@ -29,6 +31,7 @@ class InFlightCap:
     def __init__(self, app: ASGIApp, routes: Routes) -> None:
         self.app, self._routes = app, routes
         self.counts = dict.fromkeys(routes.table.in_flight, 0)
+        self._public = dict(self.counts)
         self._callers: Counter[tuple[str, str]] = Counter()
         self._gauges = {service: IN_FLIGHT.labels(service) for service in self.counts}
 
@@ -36,15 +39,18 @@ class InFlightCap:
         crossing = passage.of(scope)
         service = crossing.routed.service
         cap, caller = self._routes.table.in_flight[service], (service, counted_as(crossing))
-        if self.counts[service] >= cap:
+        public = crossing.known is ANONYMOUS
+        if self.counts[service] >= cap or (public and self._public[service] >= max(LEAST, cap // PUBLIC_SHARE)):
             raise ServiceBusy
         if self._callers[caller] >= max(LEAST, cap // CALLERS):
             raise TooManyAtOnce
         self._count(service, caller, 1)
+        self._public[service] += public
         try:
             await self.app(scope, receive, send)
         finally:
             self._count(service, caller, -1)
+            self._public[service] -= public
 
     def _count(self, service: str, caller: tuple[str, str], by: int) -> None:
         self.counts[service] += by

@@ -33,7 +33,7 @@ class OwnPages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
-        answer = await self._answer(scope["path"], crossing.group)
+        answer = await self._answer(scope["raw_path"].decode("latin-1"), crossing.group)
         if answer is None:
             await self.app(scope, receive, send)
             return

@@ -86,7 +86,7 @@ async def end_all(user_id: str, why: str, tx: Transaction) -> None:
     for signin in await tx.signins.of_user(user_id):
         tx.signins.remove(signin)
     for session in await tx.sessions.under_way(user_id, tx.now):
-        tx.sessions.save(session, rules.end(session, why, tx.now))
+        await _ended(session, why, tx)  # by its id, too: the clock of the replica that signed its newest token may be ahead of ours
     await revocations.revoke_subject(user_id, tx)
 
 

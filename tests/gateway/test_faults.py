@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,12 +18,12 @@ from gateway.middleware.breakers import LEAST_VOLUME, OPEN_SECONDS, PROBES, WIND
 from gateway.passage import Passage
 from gateway.routes import Group
 from tests.doubles import eventually
-from tests.gateway.stage import MIB, ROUTES, RULES, Stage, answer, fixed, staged
+from tests.gateway.stage import MIB, ROUTES, RULES, Stage, fixed, staged
 
 
 @asynccontextmanager
-async def breaking(failures: int) -> AsyncGenerator[tuple[str, list[bytes]]]:
-    """A service that closes the first so many connections without an answer, after it has read the request; gives its address and what it read."""
+async def breaking(failures: int, half: bytes = b"") -> AsyncGenerator[tuple[str, list[bytes]]]:
+    """A service that closes the first so many connections after it has read the request, without an answer or with half of one; gives its address and what it read."""
     read: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,7 +35,9 @@ async def breaking(failures: int) -> AsyncGenerator[tuple[str, list[bytes]]]:
         read.append(head.split(b"\r\n")[0] + b"|" + body)
         if len(read) > failures:
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
-            await writer.drain()
+        else:
+            writer.write(half)
+        await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -90,6 +91,13 @@ async def test_a_body_too_large_to_keep_is_not_tried_again(tmp_path: Path) -> No
         assert len(read) == 1
 
 
+async def test_a_problem_that_breaks_off_leaves_nothing_in_the_answer_of_the_next_try(tmp_path: Path) -> None:
+    half = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 400\r\n\r\n{"
+    async with breaking(1, half) as (url, read), staged(tmp_path, certification_url=url) as stage:
+        told = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+        assert (told.status, told.body, len(read)) == (200, b"{}", 2)
+
+
 async def test_three_tries_are_all(tmp_path: Path) -> None:
     async with breaking(9) as (url, read), before(url, tmp_path) as stage:
         assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 502
@@ -108,7 +116,7 @@ async def test_retries_stop_when_too_many_are_under_way() -> None:
         await release.wait()
 
     layer = retries.Retries(away, pause)
-    asked = [asyncio.create_task(layer(repeatable_scope(), _none, _none)) for _ in range(10)]
+    asked = [asyncio.create_task(layer(repeatable_scope(), nothing, nothing)) for _ in range(10)]
 
     async def refused() -> int:
         return sum(task.done() for task in asked)
@@ -123,14 +131,14 @@ async def test_retries_stop_when_too_many_are_under_way() -> None:
     assert tries == 10 + 2 * retries.BUDGET_FLOOR
 
 
-def repeatable_scope() -> dict[str, Any]:
+def repeatable_scope(path: str = "/v1/classes") -> dict[str, Any]:
     """The scope of a GET with a route."""
-    found = routes.read(ROUTES, RULES).match(Group.STAFF, "/v1/classes")
+    found = routes.read(ROUTES, RULES).match(Group.STAFF, path)
     assert found
     return {"type": "http", "headers": [], "passage": Passage(group=Group.STAFF, started=0.0, address="", route=found["GET"])}
 
 
-async def _none(*_: Any) -> Any:
+async def nothing(*_: Any) -> Any:
     return {"type": "http.request", "body": b""}
 
 
@@ -318,55 +326,3 @@ async def test_20_mib_flow_through_both_ways_whole(stage: Stage) -> None:
     stage.upstream.answers["/v1/downloads"] = give
     told = await stage.ask("GET", "/v1/downloads", headers=stage.bearer())
     assert told.body == b"".join([piece async for piece in file()])
-
-
-# Open-ended answers
-
-
-@asynccontextmanager
-async def streaming(stage: Stage) -> AsyncGenerator[aiohttp.ClientResponse]:
-    """An open-ended answer whose first piece has come."""
-
-    async def flow(_scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
-        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        stage.upstream.gone["/v1/stream"].set()
-
-    stage.upstream.answers["/v1/stream"] = flow
-    async with stage.client.get(stage.url("/v1/stream"), headers=stage.bearer(subject="officer")) as response:
-        assert await response.content.readany() == b"data: 1\n\n"
-        yield response
-
-
-async def test_a_stream_ends_when_its_caller_is_revoked_and_others_flow_on(stage: Stage) -> None:
-    async with streaming(stage) as response:
-        stage.withdrawn.put([], [("somebody else", 2e9)])
-        stage.door.streams.end_withdrawn(time.time())
-        assert len(stage.door.streams.open) == 1
-        stage.withdrawn.put([], [("officer", 2e9)])
-        stage.door.streams.end_withdrawn(time.time())
-        with pytest.raises(aiohttp.ClientPayloadError):
-            await response.content.read()
-    await stage.upstream.gone["/v1/stream"].wait()
-    assert not stage.door.streams.open
-
-
-async def test_draining_ends_streams_and_lets_the_rest_finish(stage: Stage) -> None:
-    release, arrived = asyncio.Event(), asyncio.Event()
-
-    async def wait(_scope: Any, _receive: Any, send: Any) -> None:
-        arrived.set()
-        await release.wait()
-        await answer(send, 200, {})
-
-    stage.upstream.answers["/v1/classes"] = wait
-    asking = asyncio.create_task(stage.ask("GET", "/v1/classes", headers=stage.bearer()))
-    await arrived.wait()
-    async with streaming(stage) as response:
-        stage.door.streams.end_all()
-        with pytest.raises(aiohttp.ClientPayloadError):
-            await response.content.read()
-    release.set()
-    assert (await asking).status == 200

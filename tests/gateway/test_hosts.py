@@ -29,6 +29,7 @@ async def test_an_unknown_host_is_421_in_neutral_words(stage: Stage, host: str) 
     told = await raw(stage, f"GET /v1/classes HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")
     assert told.startswith("HTTP/1.1 421 ")
     assert is_neutral(told)
+    assert {"x-content-type-options: nosniff", "x-frame-options: DENY", "referrer-policy: no-referrer"} <= set(told.splitlines())
     assert stage.upstream.seen == []
 
 
@@ -215,5 +216,7 @@ async def test_the_anonymous_are_told_apart_by_the_address_our_own_proxies_saw(t
 
         assert [await status("203.0.113.7"), await status("203.0.113.8")] == [200, 200]
         assert [await status("203.0.113.9, 10.1.1.1"), await status("1.2.3.4, 203.0.113.9, 10.1.1.2")] == [200, 429]
+        assert [await status("203.0.113.10:1234, [::ffff:10.1.1.1]:80"), await status("203.0.113.10:1235")] == [200, 429], "another port is nobody else"
+        assert [await status("[2001:db8::7]:1234"), await status("2001:db8::8, 10.1.1.1:9")] == [200, 429]
     async with staged(tmp_path, routes) as stage:
         assert [await status("203.0.113.7"), await status("203.0.113.8")] == [200, 429]

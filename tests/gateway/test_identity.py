@@ -117,6 +117,11 @@ async def test_a_bad_token_is_401_also_where_the_public_may_come_in(stage: Stage
     assert told.status == 401
 
 
+async def test_a_choice_of_a_grant_longer_than_any_is_401(stage: Stage) -> None:
+    assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer() | {"acting-grant": "g" * 200})).status == 200
+    assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer() | {"acting-grant": "g" * 201})).status == 401
+
+
 async def test_identity_headers_from_outside_never_reach_a_service(stage: Stage) -> None:
     injected = {
         "x-role": "administrator",

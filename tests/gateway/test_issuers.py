@@ -15,8 +15,8 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from gateway.identity.caller import Identity
 from gateway.identity.development import AUDIENCE
-from gateway.identity.keys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, KeysUnavailable, PublishedKeys
-from gateway.identity.tokens import Issuer, Tokens
+from gateway.identity.keys import FRESH_SECONDS, PATIENCE_SECONDS, PAUSE_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, KeysUnavailable, OwnKeys, PublishedKeys
+from gateway.identity.tokens import EARLY_SECONDS, Issuer, Tokens
 from gateway.problems import IdentityAway, TokenRefused
 from tests.doubles import eventually
 from tests.gateway.stage import staged
@@ -146,6 +146,22 @@ async def test_known_keys_serve_through_an_outage_of_the_issuer_for_a_day() -> N
     assert await keys.find("2026", "EdDSA")
 
 
+async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() -> None:
+    clock, publisher = Clock(), Publisher()
+    publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
+    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    assert await keys.find("2026", "EdDSA")
+    publisher.gate.clear()
+    clock.now += FRESH_SECONDS + 1
+    began = time.monotonic()
+    async with asyncio.timeout(5):
+        assert all(await asyncio.gather(*(keys.find("2026", "EdDSA") for _ in range(20))))
+        assert await keys.find("2026", "EdDSA")
+    assert time.monotonic() - began < 2 * PATIENCE_SECONDS
+    assert len(publisher.asked) == 2
+    publisher.gate.set()
+
+
 async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
     clock, publisher = Clock(), Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
@@ -187,6 +203,33 @@ async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
     assert await keys.find("rsa", "RS256")
     for kid, algorithm in (("rsa", "ES256"), ("p384", "ES256"), ("for-encryption", "EdDSA"), ("small", "RS256"), ("shared", "HS256")):
         assert await keys.find(kid, algorithm) is None
+
+
+async def test_a_withdrawal_covers_what_an_issuer_whose_clock_is_ahead_had_issued_before() -> None:
+    clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), nothing_revoked()
+    tokens = Tokens([Issuer(name=OIDC, audience=AUDIENCE, keys=OwnKeys({"k": key.public_key()}))], withdrawn, clock)
+    seen, unseen = (signed(key, clock, issuer=OIDC, iat=clock.now + EARLY_SECONDS, jti=jti) for jti in ("t-1", "t-2"))
+    assert (await tokens.identify(seen, "")).subject == "officer"
+    withdrawn.put([], [("officer", clock.now)])
+    clock.now += EARLY_SECONDS
+    for token in (seen, unseen):
+        with pytest.raises(TokenRefused):
+            await tokens.identify(token, "")
+    assert (await tokens.identify(signed(key, clock, issuer=OIDC, iat=clock.now + EARLY_SECONDS), "")).subject == "officer"
+
+
+@pytest.mark.parametrize("document", ["[" * 100_000, '{"keys": ' + "[" * 100_000, '{"keys": {}}', '{"keys": [1, null, {"kid": "k", "kty": ["RSA"]}]}'])
+async def test_keys_that_cannot_be_read_are_none_and_no_defect(tmp_path: Path, document: str) -> None:
+    async def nonsense(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": document.encode()})
+
+    async with staged(tmp_path, oidc=OIDC) as stage:
+        stage.upstream.answers["/keys"] = nonsense
+        clock = Clock()
+        clock.now = time.time()
+        told = await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"})
+        assert (told.status, told.content["code"]) == (503, "identity_away")
 
 
 async def test_an_issuer_out_of_reach_is_503_and_says_when_to_come_back(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from chassis.mongo import Mongo
 from gateway.middleware.rates import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
 from gateway.routes import Group
-from tests.gateway.stage import MIB, Stage, answer
+from tests.gateway.stage import MIB, ROUTES, Stage, answer, staged
 
 
 async def pieces(count: int, size: int = 4096) -> AsyncIterator[bytes]:
@@ -153,6 +154,26 @@ async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_a
     release.set()
     assert [one.status for one in await asyncio.gather(*waiting)] == [200] * 10
     assert (await stage.ask("GET", "/v1/classes", headers=one)).status == 200
+
+
+async def test_the_public_with_slow_bodies_from_many_addresses_holds_half_of_a_service_and_those_who_signed_in_are_served(tmp_path: Path) -> None:
+    routes = ROUTES.replace("marketplace = 4", "marketplace = 20")
+    async with staged(tmp_path, routes, trusted_proxies="127.0.0.0/8") as stage:
+        release, arrived = await held(stage, "/v1/products")
+
+        async def status(number: int) -> int:
+            return (await stage.ask("GET", "/v1/products", group=Group.SHOP, headers={"x-forwarded-for": f"203.0.113.{number}"})).status
+
+        waiting = [asyncio.create_task(status(number)) for number in range(10)]
+        for _ in waiting:
+            await arrived.acquire()
+        assert await status(11) == 503
+        buyer = asyncio.create_task(stage.ask("GET", "/v1/products", group=Group.SHOP, headers=stage.bearer("buyer", own="b-1")))
+        await arrived.acquire()
+        release.set()
+        assert await asyncio.gather(*waiting) == [200] * 10
+        assert (await buyer).status == 200
+        assert await status(11) == 200
 
 
 async def test_a_slow_service_is_504_at_the_routes_deadline_which_it_was_told(stage: Stage) -> None:

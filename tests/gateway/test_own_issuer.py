@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from gateway.attempts.rules import FORGOTTEN, FREE, LONGEST, Attempts, TooManyAttempts, counted
+from gateway.identity.caller import Identity
 from gateway.sessions import rules as sessions
 from gateway.sessions.rules import IDLE, LASTS, STOLEN, RefreshRefused
 from tests.doubles import eventually
@@ -234,6 +235,14 @@ async def test_sign_out_everywhere_by_oneself_and_by_an_administrator(place: Ins
     assert (await place.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
     await eventually(lambda: refused(siti))
     assert (await siti.refreshed()).status == 400
+
+
+async def test_signing_out_everywhere_covers_also_what_a_replica_signed_whose_clock_is_ahead(place: Installation) -> None:
+    siti = await (await place.enrolled()).sign_in()
+    sid = jwt.decode(siti.access, options={"verify_signature": False})["sid"]
+    assert (await place.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
+    await eventually(lambda: refused(siti))
+    assert place.stage.withdrawn.cover(Identity(subject=siti.user_id, role="training_officer", session=sid, issued_at=time.time() + 3))
 
 
 async def test_another_password_ends_every_session_and_a_reset_also_every_factor(place: Installation) -> None:

@@ -27,6 +27,11 @@ MISTAKES = {
     "a parameter twice": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a/{id}/{id}"]', "names a parameter twice"),
     "a size without unit": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\nbody = "20"', "'20' is not a size"),
     "a rate that is none": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\nrate = "often"', "'often' is not a rate"),
+    "a rate of nothing": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\nrate = "0/minute"', "'0/minute' is not a rate"),
+    "two rates": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\nrate = "1/day;2/hour"', "'1/day;2/hour' is not a rate"),
+    "an empty path": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = [""]', "'' names no method"),
+    "nested without end": ("a = " + "[" * 100_000, "not TOML"),
+    "more than all to the next version": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\ncanary = 101', "canary"),
     "no time at all": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\ndeadline = 0', "deadline"),
     "a header that never passes": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\nheaders = ["authorization"]', "authorization never passes"),
     "a header in capitals": (SERVICE + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\nheaders = ["X-Signature"]', "X-Signature never passes"),
@@ -94,10 +99,11 @@ def test_a_route_that_nobody_lists_is_nobodys_and_public_needs_both_places() -> 
 
 async def test_a_broken_file_changes_nothing_and_its_mistakes_are_shown(stage: Stage) -> None:
     before = stage.door.routes.table
-    stage.routes_file.write_text(ROUTES.replace('paths = ["GET /v1/rare"]', 'paths = ["GET /rare"]'))
-    assert not stage.door.routes.refresh()
-    assert stage.door.routes.table is before
-    assert any("/rare" in problem for problem in stage.door.routes.problems)
+    for broken in ('paths = ["", "GET /rare"]', 'paths = ["GET /rare"]'):
+        stage.routes_file.write_text(ROUTES.replace('paths = ["GET /v1/rare"]', broken))
+        assert not stage.door.routes.refresh()
+        assert stage.door.routes.table is before
+        assert any("/rare" in problem for problem in stage.door.routes.problems)
     assert (await stage.ask("GET", "/v1/rare", headers=stage.bearer())).status == 200
     status = stage.door.internal.state.life.door()
     assert (status["routes"]["generation"], len(status["routes"]["problems"])) == (1, 1)
