@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
@@ -97,12 +98,12 @@ class CircuitBreakers:
     def __init__(self, app: ASGIApp, services: Iterable[str], clock: Callable[[], float]) -> None:
         self.app = app
         self.breakers = {service: Breaker(clock) for service in services}
-        self._gauges = {service: OPEN.labels(service) for service in self.breakers}
+        for service, breaker in self.breakers.items():
+            OPEN.labels(service).set_function(partial(_openness, breaker))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
-        service = crossing.routed.service
-        breaker = self.breakers[service]
+        breaker = self.breakers[crossing.routed.service]
         ticket = breaker.admit()
         answered: bool | None = None
         try:
@@ -116,7 +117,10 @@ class CircuitBreakers:
             raise
         finally:
             breaker.record(ticket, answered=answered)
-            self._gauges[service].set(breaker.is_open)
+
+
+def _openness(breaker: Breaker) -> float:
+    return float(breaker.is_open)
 
 
 def _too_late(crossing: Passage) -> bool:
