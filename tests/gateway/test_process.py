@@ -254,6 +254,18 @@ async def test_a_head_that_does_not_come_in_time_closes_the_connection(stage: St
         writer.close()
 
 
+async def test_a_later_head_that_does_not_come_in_time_closes_its_connection_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GuardedProtocol, "head_seconds", 0.05)
+    whole, begun = b"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n\r\n", b"GET /v1/products HTTP/1.1\r\nhost: shop"
+    for first, second in ((whole, begun), (whole + begun, b"")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+        writer.write(first)
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+        writer.write(second)
+        assert b"HTTP/1.1" not in await reader.read()
+        writer.close()
+
+
 async def test_a_second_request_on_a_connection_has_its_own_time_and_limit(stage: Stage) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     head = f"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx: {'x' * (LARGEST_HEAD_BYTES // 2)}\r\n"
