@@ -55,7 +55,7 @@ _HIDDEN = frozenset({"name", "nik", "authorization", "token", "password", "secre
 
 
 class _Tracer:
-    """The SDK's, asked only about the `share` of new traces that somebody will see: its no takes a tenth of the gateway's time."""
+    """The SDK's, asked only about the `share` of new traces that somebody will see: it takes long to say no."""
 
     share = 1.0
 
