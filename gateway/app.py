@@ -124,7 +124,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         bodies.BodyLimit,
         partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time)),
         authorisation.Authorisation,
-        partial(rates.RateLimit, storage=windows, clock=time.time),
+        partial(rates.RateLimit, windows=windows),
         partial(quotas.Quota, calls=calls),
         partial(witness.Witness, record=book.witness),
         partial(in_flight.InFlightCap, routes=routes),

@@ -24,7 +24,7 @@ class Attendant:
     def __init__(self, crossing: Passage, receive: Receive, streams: OpenStreams) -> None:
         self.crossing, self._receive, self._streams = crossing, receive, streams
         self._loop = asyncio.get_running_loop()
-        self._request = asyncio.current_task()
+        self._request = asyncio.current_task(self._loop)
         self._reason: Exception | None = None
         self._watch: asyncio.Task[None] | None = None
 

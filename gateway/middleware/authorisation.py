@@ -10,6 +10,8 @@ from gateway.identity.caller import ANONYMOUS
 from gateway.problems import ActExcluded, TokenRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -19,7 +21,7 @@ class Authorisation:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         route, caller = crossing.routed, crossing.known
         if caller is ANONYMOUS:
@@ -29,4 +31,4 @@ class Authorisation:
             raise Forbidden
         elif route.permission in caller.forbidden:
             raise ActExcluded
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)

@@ -9,6 +9,8 @@ from gateway import passage
 from gateway.problems import BodyTooLarge, ClientGone
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -18,7 +20,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         limit = crossing.routed.body_limit
         crossing.upload_length = _announced(scope)
@@ -26,8 +28,7 @@ class BodyLimit:
         if (crossing.upload_length or 0) > limit:
             raise BodyTooLarge(limit)
         if not crossing.upload_open:
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
         taken = 0
 
         async def counted() -> Message:
@@ -43,7 +44,7 @@ class BodyLimit:
             crossing.upload_open = bool(message.get("more_body"))
             return message
 
-        await self.app(scope, counted, send)
+        return self.app(scope, counted, send)
 
 
 def _announced(scope: Scope) -> int | None:

@@ -101,7 +101,8 @@ class CircuitBreakers:
     def __init__(self, app: ASGIApp, places: Iterable[str], clock: Callable[[], float]) -> None:
         self.app = app
         self.breakers = {place: Breaker(clock) for place in places}
-        self._gauges = {place: OPEN.labels(place) for place in self.breakers}
+        for place, breaker in self.breakers.items():
+            OPEN.labels(place).set_function(partial(_openness, breaker))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
@@ -120,7 +121,6 @@ class CircuitBreakers:
         finally:
             if not (crossing.routed.streaming and crossing.service_status):
                 breaker.record(ticket, answered=answered)
-            self._gauges[crossing.place].set(breaker.is_open)
 
     def _admitted(self, crossing: Passage) -> tuple[str, int]:
         """Where the request goes: to the service's canary for those chosen, unless that gives no answer."""
@@ -137,6 +137,10 @@ async def _begun(breaker: Breaker, ticket: int, send: Send, message: Message) ->
     if message["type"] == "http.response.start":
         breaker.record(ticket, answered=message["status"] not in NO_ANSWER)
     await send(message)
+
+
+def _openness(breaker: Breaker) -> float:
+    return float(breaker.is_open)
 
 
 def _too_late(crossing: Passage) -> bool:

@@ -8,6 +8,8 @@ from gateway import passage
 from gateway.routes import Group
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gateway.passage import Header
@@ -36,8 +38,8 @@ class BrowserHeaders:
         always = [*ALWAYS, *([_HSTS] if https else [])]
         self._always = {group: always if group is Group.SHOP else [*always, _UNLISTED] for group in Group}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         crossing.headers += self._always[crossing.group]
         crossing.defaults += _UNLESS_SAID
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)

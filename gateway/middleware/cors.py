@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
 from gateway import passage
@@ -22,7 +22,7 @@ class Cors:
     def __init__(self, app: ASGIApp, origins: Mapping[Group, frozenset[str]]) -> None:
         self.app, self._origins = app, origins
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         origin = passage.header(scope, b"origin")
         allowed = origin is not None and origin.decode("latin-1") in self._origins.get(crossing.group, frozenset())
@@ -39,7 +39,10 @@ class Cors:
                 (b"access-control-allow-headers", _SENDABLE),
                 (b"access-control-max-age", b"600"),
             ]
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        await self.app(scope, receive, send)
+            return _nothing(send)
+        return self.app(scope, receive, send)
+
+
+async def _nothing(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

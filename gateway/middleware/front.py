@@ -13,6 +13,8 @@ from gateway.problems import CONTENT_TYPE, ServiceBroke, neutral
 from gateway.routes import Group
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_PROBLEM = 65_536
@@ -26,11 +28,8 @@ class NeutralFront:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if passage.of(scope).group is not Group.CERTIFICATE:
-            await self.app(scope, receive, send)
-        else:
-            await self.app(scope, receive, _Neutralised(send))
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self.app(scope, receive, _Neutralised(send) if passage.of(scope).group is Group.CERTIFICATE else send)
 
 
 class _Neutralised:

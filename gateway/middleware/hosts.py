@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chassis.ids import new_id
@@ -31,13 +31,12 @@ class HostGroups:
     def __init__(self, app: ASGIApp, names: Mapping[str, Group], ports: Mapping[int, Group], proxies: Sequence[Network]) -> None:
         self.app, self._names, self._ports, self._proxies = app, names, ports, proxies
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         group = self._group(scope)
         if group is None or scope["http_version"] not in _VERSIONS:
-            await refuse(HostUnknown() if group is None else VersionUnknown(), None, new_id(), ALWAYS, send)
-            return
+            return refuse(HostUnknown() if group is None else VersionUnknown(), None, new_id(), ALWAYS, send)
         scope["passage"] = Passage(group=group, started=asyncio.get_running_loop().time(), address=self._address(scope))
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
     def _group(self, scope: Scope) -> Group | None:
         host = (header(scope, b"host") or b"").decode("latin-1").lower()

@@ -6,6 +6,7 @@ So a slow service does not hold the whole door, nor a caller with many long poll
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
@@ -33,7 +34,8 @@ class InFlightCap:
         self.counts = dict.fromkeys(routes.table.in_flight, 0)
         self._public = dict(self.counts)
         self._callers: Counter[tuple[str, str]] = Counter()
-        self._gauges = {service: IN_FLIGHT.labels(service) for service in self.counts}
+        for service in self.counts:
+            IN_FLIGHT.labels(service).set_function(partial(self.counts.__getitem__, service))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
@@ -54,7 +56,6 @@ class InFlightCap:
 
     def _count(self, service: str, caller: tuple[str, str], by: int) -> None:
         self.counts[service] += by
-        self._gauges[service].set(self.counts[service])
         self._callers[caller] += by
         if not self._callers[caller]:
             del self._callers[caller]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING
 
 from chassis.auth import Caller
@@ -27,10 +27,10 @@ class InternalTokens:
         self.app, self._signer, self._rules, self._clock = app, signer, rules, clock
         self._kept: OrderedDict[tuple[str, str, Hashable], tuple[float, str]] = OrderedDict()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         crossing.internal_token = self.token(crossing.known, crossing.routed.service)
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
     def token(self, caller: Identity, service: str) -> str:
         """The token that tells this service who asks."""

@@ -9,6 +9,8 @@ from gateway import passage
 from gateway.problems import QuotaUsedUp
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gateway.calls import Calls
@@ -20,7 +22,7 @@ class Quota:
     def __init__(self, app: ASGIApp, calls: Calls) -> None:
         self.app, self._calls = app, calls
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         quota = crossing.known.quota
         if quota is not None:
@@ -29,4 +31,4 @@ class Quota:
             crossing.headers += [(b"ratelimit-policy", f'"day";q={quota};w=86400'.encode()), (b"ratelimit", f'"day";r={max(0, left - 1)};t={wait}'.encode())]
             if left <= 0:
                 raise QuotaUsedUp(wait)
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -32,22 +32,22 @@ QUOTAS, INDEXES = "quotas", (Index("key"), Index("ends", expire_seconds=0))
 
 
 class RateLimit:
-    """Counts per subject and route in fixed windows. `storage` decides who shares the count; `clock` in epoch seconds."""
+    """Counts per subject and route in fixed windows."""
 
-    def __init__(self, app: ASGIApp, storage: Storage, clock: Clock) -> None:
-        self.app, self._storage, self._clock = app, storage, clock
+    def __init__(self, app: ASGIApp, windows: Windows) -> None:
+        self.app, self._windows = app, windows
         self._policies: dict[Route, bytes] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         route = crossing.routed
         key = route.rate.key_for(counted_as(crossing), route.permission)
-        count = await self._storage.incr(key, route.rate.get_expiry())
-        wait = max(1, math.ceil(await self._storage.get_expiry(key) - self._clock()))
+        count, seconds = self._windows.take(key, route.rate.get_expiry())
+        wait = max(1, math.ceil(seconds))
         crossing.headers += [(b"ratelimit-policy", self._policy(route)), (b"ratelimit", f'"route";r={max(0, route.rate.amount - count)};t={wait}'.encode())]
         if count > route.rate.amount:
             raise RateExceeded(wait)
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
     def _policy(self, route: Route) -> bytes:
         policy = self._policies.get(route)
@@ -106,7 +106,11 @@ class Windows(Storage):
             window.told, window.elsewhere = told[hashed], elsewhere[hashed]
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count in the key's window, which a first count opens for `expiry` seconds; the count so far, here and elsewhere."""
+        """Count in the key's window; the count so far, here and elsewhere."""
+        return self.take(key, expiry, amount)[0]
+
+    def take(self, key: str, expiry: float, amount: int = 1) -> tuple[int, float]:
+        """Count in the key's window, which a first count opens for `expiry` seconds; the count so far, here and elsewhere, and the seconds until it ends."""
         now = self._clock()
         if now - self._swept_at > SWEEP_SECONDS:
             self._windows = {known: window for known, window in self._windows.items() if window.ends > now}
@@ -115,7 +119,7 @@ class Windows(Storage):
         if window is None or window.ends <= now:
             window = self._windows[key] = _Window(now + expiry)
         window.count += amount
-        return window.count + window.elsewhere
+        return window.count + window.elsewhere, window.ends - now
 
     async def get(self, key: str) -> int:
         """The count in the key's window."""

@@ -9,6 +9,8 @@ from gateway import passage
 from gateway.problems import MethodUnknown, PathMalformed, PathUnknown
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gateway.reload import Routes
@@ -24,7 +26,7 @@ class Routing:
     def __init__(self, app: ASGIApp, routes: Routes) -> None:
         self.app, self._routes = app, routes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         path = scope["raw_path"].decode("latin-1")
         if not _PLAIN_PATH.fullmatch(path) or _AMBIGUOUS.search(path) or not _PLAIN_QUERY.fullmatch(scope["query_string"]):
@@ -35,4 +37,4 @@ class Routing:
         crossing.route = methods.get(scope["method"])
         if crossing.route is None:
             raise MethodUnknown(methods)
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)

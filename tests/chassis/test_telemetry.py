@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -42,3 +43,18 @@ def test_what_aiokafka_says_hundreds_of_times_a_second_is_written_once(stream: i
         logging.getLogger("somebody").error("something else")
     lines = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert (lines.count("Unable connect to node with id 1"), lines.count("something else")) == (1, 300)
+
+
+def test_a_new_trace_that_nobody_will_see_has_ids_all_the_same_and_one_that_the_caller_sees_stays_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry.tracer, "share", 0.0)
+    with telemetry.span("outer") as outer:
+        unseen = telemetry.current_traceparent()
+        assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", unseen)
+        assert (outer.is_recording(), telemetry.is_sampled(unseen), telemetry.exemplar()) == (False, False, None)
+        with telemetry.span("inner"):
+            assert telemetry.current_traceparent()[:35] == unseen[:35]
+    with telemetry.span("another", of=""):
+        assert telemetry.current_traceparent()[:35] != unseen[:35]
+    with telemetry.span("seen", of=f"00-{'a' * 32}-{'b' * 16}-01"):
+        assert telemetry.current_traceparent()[:35] == f"00-{'a' * 32}"
+        assert telemetry.exemplar() == {"trace_id": "a" * 32}

@@ -11,10 +11,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client import REGISTRY
 
 from gateway import routes
 from gateway.middleware import breakers, retries
-from gateway.middleware.breakers import LEAST_VOLUME, OPEN_SECONDS, PROBES, WINDOW_SECONDS, Breaker, BreakerOpen
+from gateway.middleware.breakers import LEAST_VOLUME, OPEN_SECONDS, PROBES, WINDOW_SECONDS, Breaker, BreakerOpen, CircuitBreakers
 from gateway.passage import Passage
 from gateway.routes import Group
 from tests.doubles import eventually
@@ -173,6 +174,16 @@ def test_a_breaker_opens_only_with_volume_and_share() -> None:
     for number in range(200):
         mostly_well.record(mostly_well.admit(), answered=number % 3 != 0)
     assert not mostly_well.is_open
+
+
+def test_an_open_breaker_is_told_of() -> None:
+    async def nothing(*_: Any) -> None: ...
+
+    breakers = CircuitBreakers(nothing, ["gauged"], Clock()).breakers
+    for told in (0, 1):
+        assert REGISTRY.get_sample_value("gateway_breaker_open", {"service": "gauged"}) == told
+        for _ in range(LEAST_VOLUME * (1 - told)):
+            breakers["gauged"].record(breakers["gauged"].admit(), answered=False)
 
 
 def test_failures_of_an_earlier_window_do_not_open_a_breaker() -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from limits import parse
 from limits.aio.strategies import FixedWindowRateLimiter
+from prometheus_client import REGISTRY
 
 from chassis.mongo import Mongo
 from gateway.middleware.rates import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
 from gateway.routes import Group
+from tests.doubles import eventually
 from tests.gateway.stage import MIB, ROUTES, Stage, answer, staged
 
 
@@ -139,6 +141,10 @@ async def test_one_request_more_than_a_service_takes_at_once_is_503_and_the_next
     assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 200
 
 
+async def none_in_flight() -> bool:
+    return REGISTRY.get_sample_value("gateway_in_flight_requests", {"service": "training"}) == 0
+
+
 async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_and_others_are_served(stage: Stage) -> None:
     stage.routes_file.write_text(stage.routes_file.read_text().replace("training = 4", "training = 36"))
     assert stage.door.routes.refresh()
@@ -151,8 +157,10 @@ async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_a
     assert (told.status, told.content["code"], told.headers["retry-after"]) == (429, "too_many_at_once", "1")
     waiting.append(asyncio.create_task(stage.ask("GET", "/v1/classes", headers=other)))
     await arrived.acquire()
+    assert REGISTRY.get_sample_value("gateway_in_flight_requests", {"service": "training"}) == 10
     release.set()
     assert [one.status for one in await asyncio.gather(*waiting)] == [200] * 10
+    await eventually(none_in_flight)
     assert (await stage.ask("GET", "/v1/classes", headers=one)).status == 200
 
 

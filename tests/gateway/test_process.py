@@ -15,6 +15,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from gateway import routes
 from gateway.identity import development_token
@@ -252,6 +254,18 @@ async def test_a_head_that_does_not_come_in_time_closes_the_connection(stage: St
         writer.close()
 
 
+async def test_a_later_head_that_does_not_come_in_time_closes_its_connection_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GuardedProtocol, "head_seconds", 0.05)
+    whole, begun = b"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n\r\n", b"GET /v1/products HTTP/1.1\r\nhost: shop"
+    for first, second in ((whole, begun), (whole + begun, b"")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+        writer.write(first)
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+        writer.write(second)
+        assert b"HTTP/1.1" not in await reader.read()
+        writer.close()
+
+
 async def test_a_second_request_on_a_connection_has_its_own_time_and_limit(stage: Stage) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     head = f"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx: {'x' * (LARGEST_HEAD_BYTES // 2)}\r\n"
@@ -260,3 +274,55 @@ async def test_a_second_request_on_a_connection_has_its_own_time_and_limit(stage
     writer.write(f"{head}connection: close\r\n\r\n".encode())
     assert b"HTTP/1.1 200 " in await reader.read()
     writer.close()
+
+
+class Wire(asyncio.Transport):
+    """What is written to a connection, write by write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.closed
+        self.written.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_an_answers_head_leaves_with_its_body_but_does_not_wait_for_a_late_one() -> None:
+    late = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        if scope["path"] == "/late":
+            await late.wait()
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async def written(count: int) -> bool:
+        return len(wire.written) == count
+
+    config, wire = uvicorn.Config(app, lifespan="off", log_config=None), Wire()
+    config.load()
+    protocol = GuardedProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol.connection_made(wire)
+    protocol.data_received(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    await eventually(lambda: written(1))
+    assert wire.written[0].startswith(b"HTTP/1.1 200 ")
+    assert wire.written[0].endswith(b"\r\n\r\nok")
+    protocol.data_received(b"GET /late HTTP/1.1\r\nhost: x\r\n\r\n")
+    await eventually(lambda: written(2))
+    assert wire.written[1].endswith(b"\r\n\r\n")
+    late.set()
+    await eventually(lambda: written(3))
+    protocol.data_received(b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    await eventually(lambda: written(4))
+    assert wire.closed
+    assert wire.written[2] == b"ok"
+    assert wire.written[3].endswith(b"connection: close\r\n\r\n")
+    protocol.connection_lost(None)
