@@ -11,7 +11,7 @@ from chassis import mongo, telemetry
 from chassis.auth import system
 from chassis.errors import Busy
 from chassis.ids import new_id
-from chassis.mongo import Lease
+from chassis.lease import Lease
 from chassis.runner import Engine, Runner
 from chassis.unit_of_work import Cause
 

@@ -15,7 +15,8 @@ from chassis.inbox import EARLY_JOB, Inbox, Round, waiting
 from chassis.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs import Job, JobLoop
 from chassis.kafka import KafkaConsumer, KafkaProducer
-from chassis.mongo import Lease, Mongo
+from chassis.lease import Lease
+from chassis.mongo import Mongo
 from chassis.outbox import REPLICAS, STOPPED, Relay, unsent
 from chassis.runner import Engine
 from chassis.unit_of_work import Transaction

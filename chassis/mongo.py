@@ -1,4 +1,4 @@
-"""The MongoDB seam: one client, either driver, typed operations, transactions, leases. The only importer of motor and pymongo. Not here: what a document means."""
+"""The MongoDB seam: one client, either driver, typed operations, transactions. The only importer of motor and pymongo. Not here: what a document means."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from pymongo.errors import CollectionInvalid, ConnectionFailure, OperationFailur
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from chassis.ids import new_id
-
 Driver = Literal["motor", "pymongo"]
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
@@ -32,7 +30,6 @@ R = TypeVar("R")
 
 MongoError = PyMongoError
 Unreachable = ConnectionFailure
-PROCESS = new_id()  # grows from one start of a process to the next
 _WRITE_CONFLICT, _DUPLICATE, _NAMESPACE_EXISTS, _PAGE = 112, 11000, 48, 10_000
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
@@ -197,16 +194,11 @@ class Mongo:
         if self.driver == "motor":
             await self._call("", asyncio.to_thread(self._write_in_turn, commands, session), session)  # one hop to a thread for all of them
             return
-        if session is None:
-            for collection, command in commands:
-                _tell_refusal(collection, (await self._command(command, None, collection)).get("writeErrors", []))
+        if session is not None:
+            await self._in_transaction(commands, session)
             return
-        # the driver chooses a server and takes a connection for every statement, a quarter of its processor time; it has no public way to keep one for several
-        async with await self.client._conn_for_writes(session, "write") as connection:  # noqa: SLF001
-            for collection, command in commands:
-                with _refusals(collection):
-                    answer = await connection.command(self.name, command, codec_options=CODEC, session=session, client=self.client)
-                _tell_refusal(collection, answer.get("writeErrors", []))
+        for collection, command in commands:
+            _tell_refusal(collection, (await self._command(command, None, collection)).get("writeErrors", ()))
 
     def _write_in_turn(self, commands: Iterable[tuple[str, Document]], session: Session) -> None:
         for collection, command in commands:
@@ -222,8 +214,7 @@ class Mongo:
     async def find_and_update(self, collection: str, where: Filter, update: Any, *, upsert: bool = False, session: Session = None) -> Document | None:
         """Update one document and return it as it is afterwards."""
         if session is not None:  # as in `find`
-            command: Document = {"findAndModify": collection, "query": where, "update": update, "upsert": upsert, "new": True}
-            return (await self._command(command, session, collection))["value"]
+            return (await self._command({"findAndModify": collection, "query": where, "update": update, "upsert": upsert, "new": True}, session, collection))["value"]
         found = self.db[collection].find_one_and_update(where, update, upsert=upsert, return_document=ReturnDocument.AFTER, session=session)
         return await self._call(collection, found, session)
 
@@ -313,7 +304,20 @@ class Mongo:
             with self.client.delegate.start_session() as inner:  # neither beginning nor end asks the server: no hop to a thread
                 yield AsyncIOMotorClientSession(inner, self.client)
 
+    async def _in_transaction(self, commands: Iterable[tuple[str, Document]], session: Session) -> list[Document]:
+        """Run these in turn by the async driver. It chooses a server and takes a connection for each statement, a quarter of its time, and has no public way to keep one."""
+        answers: list[Document] = []
+        async with await self.client._conn_for_writes(session, "command") as connection:  # noqa: SLF001
+            for collection, command in commands:
+                with _refusals(collection):
+                    answers.append(await connection.command(self.name, command, codec_options=CODEC, session=session, client=self.client))
+                _tell_refusal(collection, answers[-1].get("writeErrors", ()))
+        return answers
+
     async def _command(self, command: Document, session: Session, collection: str = "") -> Document:
+        if session is not None and self.driver == "pymongo":
+            [answer] = await self._in_transaction([(collection, command)], session)
+            return answer
         return await self._call(collection, self.db.command(command, codec_options=CODEC, session=session), session)
 
     async def _call(self, collection: str, operation: Awaitable[R], session: Session) -> R:
@@ -367,44 +371,3 @@ def _tell_refusal(collection: str, problems: Sequence[Mapping[str, Any]]) -> Non
             raise DuplicateKey(collection, str(problem.get("errmsg")).partition(" index: ")[2].partition(" ")[0] or "_id_")
     if codes := {problem["code"] for problem in problems} - {_WRITE_CONFLICT}:
         raise DocumentRefused(f"{collection}: {sorted(codes)}")
-
-
-class Lease:
-    """One holder at a time, by the server's clock; `token` grows with each change of holder (fencing). Of two processes with one name the younger holds it."""
-
-    def __init__(self, mongo: Mongo, name: str, holder: str, seconds: float, *, process: str = PROCESS) -> None:
-        self.mongo, self.name, self.holder, self.seconds, self.process = mongo, name, holder, seconds, process
-        self.token = 0
-        self._until = 0.0
-
-    @property
-    def held(self) -> bool:
-        """Whether we still hold it, by our own monotonic clock, a quarter of the time early."""
-        return asyncio.get_running_loop().time() < self._until
-
-    async def take(self) -> bool:
-        """Take or renew it; True when we hold it now."""
-        asked = asyncio.get_running_loop().time()
-        ours = {"$and": [{"$eq": ["$holder", self.holder]}, {"$lte": ["$process", self.process]}]}
-        free = {"$or": [ours, {"$lte": [{"$ifNull": ["$until", 0]}, "$$NOW"]}]}
-        changes = {"$and": [free, {"$ne": [["$holder", "$process"], [self.holder, self.process]]}]}
-        fields = {
-            "token": {"$add": [{"$ifNull": ["$token", 0]}, {"$cond": [changes, 1, 0]}]},
-            "until": {"$cond": [free, {"$add": ["$$NOW", int(self.seconds * 1000)]}, "$until"]},
-            "holder": {"$cond": [free, self.holder, "$holder"]},
-            "process": {"$cond": [free, self.process, "$process"]},
-        }
-        try:
-            row = await self.mongo.find_and_update("leases", {"_id": self.name}, [{"$set": fields}], upsert=True)
-        except DuplicateKey:
-            row = None
-        if row is None or (row["holder"], row["process"]) != (self.holder, self.process):
-            self._until = 0.0
-            return False
-        self.token, self._until = row["token"], asked + self.seconds * 0.75
-        return True
-
-    async def release(self) -> None:
-        """Give it back so that another may take it at once."""
-        self._until = 0.0
-        await self.mongo.update("leases", {"_id": self.name, "holder": self.holder, "process": self.process}, [{"$set": {"until": "$$NOW", "holder": ""}}])

@@ -16,7 +16,8 @@ from chassis import mongo, telemetry
 from chassis.events import Envelope
 from chassis.ids import utc_now
 from chassis.kafka import Outgoing, Producer, RecordRefused, SendFailed
-from chassis.mongo import Document, Index, Lease, Mongo
+from chassis.lease import Lease
+from chassis.mongo import Document, Index, Mongo
 from chassis.unit_of_work import OUTBOX
 
 PAGE, NAMED_KEYS, KNOWN_KEYS, LOOK_SECONDS, LEASE_SECONDS = 1_000, 100, 10_000, 5.0, 8.0

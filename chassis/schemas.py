@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Any, cast
 
 from chassis import audit, inbox, outbox, runner
-from chassis.mongo import Document, Index, Lease, Mongo
+from chassis.lease import Lease
+from chassis.mongo import Document, Index, Mongo
 from chassis.store import Store
 from chassis.unit_of_work import Transaction
 

@@ -15,8 +15,9 @@ from chassis.ids import new_id
 from chassis.inbox import waiting
 from chassis.jobs import Job, JobLoop
 from chassis.kafka import Partition
+from chassis.lease import Lease
 from chassis.lifetime import Lifetime
-from chassis.mongo import Lease, Mongo
+from chassis.mongo import Mongo
 from chassis.outbox import LOOK_SECONDS, Relay
 from chassis.parked import Parked
 from chassis.runner import Engine, Runner

@@ -13,7 +13,8 @@ from chassis import schemas
 from chassis.auth import system
 from chassis.ids import new_id
 from chassis.jobs import Job, JobLoop
-from chassis.mongo import Lease, Mongo
+from chassis.lease import Lease
+from chassis.mongo import Mongo
 from chassis.replay import rebuild
 from chassis.runner import Engine, Repeat, Runner
 from chassis.settings import SettingsInvalid

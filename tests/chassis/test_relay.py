@@ -13,7 +13,8 @@ import pytest
 
 from chassis import outbox
 from chassis.ids import new_id
-from chassis.mongo import Filter, Lease, Mongo, Session
+from chassis.lease import Lease
+from chassis.mongo import Filter, Mongo, Session
 from chassis.outbox import REPLICAS, Relay
 from chassis.unit_of_work import OUTBOX
 from tests.chassis.scene import runner

@@ -14,7 +14,8 @@ from chassis.auth import system
 from chassis.errors import Busy
 from chassis.events import Event, TooBigAnEvent
 from chassis.ids import new_id
-from chassis.mongo import DocumentRefused, Driver, Lease, Mongo
+from chassis.lease import Lease
+from chassis.mongo import DocumentRefused, Driver, Mongo
 from chassis.runner import Engine, KeyedLocks, Runner
 from chassis.schemas import Migration
 from chassis.store import Store

@@ -21,8 +21,9 @@ from prometheus_client import Counter
 from chassis import kafka, telemetry
 from chassis.events import event_id
 from chassis.ids import utc_now
+from chassis.lease import Lease
 from chassis.lifetime import Lifetime
-from chassis.mongo import Document, Lease
+from chassis.mongo import Document
 from chassis.serve import settle
 from ops.bench.subject.progress import CompletionRecorded
 from ops.bench.subject.service import KEYS, ReadingSettings, command, reading_service
