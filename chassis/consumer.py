@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chassis import mongo, telemetry
@@ -20,7 +21,7 @@ from chassis.runner import Engine
 
 LANES = 3  # transactions at a time: one keeps this process busy, MongoDB another, the disk a third; a partition is in one of them, so a key is, by whichever topic
 TURN_BATCHES = 2  # of each lane between two polls: a poll gives the backlog of one partition after the other, and a lane without one would stand still; more would be memory
-LOOK_SECONDS, STALL_SECONDS, GAP_PAUSE_SECONDS, IGNORED_EVENTS, IGNORED_SECONDS = 5.0, 60.0, 0.02, 5_000, 3_600.0
+LOOK_SECONDS, STALL_SECONDS, IGNORED_EVENTS, IGNORED_SECONDS = 5.0, 60.0, 5_000, 3_600.0
 log = telemetry.log(__name__)
 
 
@@ -32,7 +33,6 @@ class _Position:
     next: int
     stored_at: float
     behind_since: float = 0.0
-    gap_since: float = 0.0
     told: int = -1  # to the broker
 
 
@@ -157,24 +157,18 @@ class EventConsumer(Batches[Tx]):
         return f"{self.service}/{partition.topic}/{partition.number}"
 
     async def _ours(self, consumer: Consumer, fetched: Mapping[Partition, list[Record]]) -> list[Record]:
-        """The records that continue where each partition stands. A gap is read again for a minute, and told when the broker has nothing to fill it."""
-        now, ours = asyncio.get_running_loop().time(), list[Record]()
+        """The records that continue where each partition stands. A gap is read again, and told when the broker has nothing to fill it."""
+        ours = list[Record]()
         for partition, records in fetched.items():
-            position = self._positions.get(partition)
-            if position is None:
+            if (position := self._positions.get(partition)) is None:
                 continue
             if position.next < 0:
                 position.next = await consumer.beginning(partition)  # not what came first: something may have been lost before it
             continuing = [record for record in records if record.offset >= position.next]
             if continuing and continuing[0].offset > position.next:
-                position.gap_since = position.gap_since or now
-                if now - position.gap_since < STALL_SECONDS and await consumer.beginning(partition) <= position.next:
-                    await consumer.seek(partition, position.next)
-                    await asyncio.sleep(GAP_PAUSE_SECONDS)
-                    continue
+                if await consumer.following(partition, position.next) < continuing[0].offset:
+                    continue  # it was lost on its way to us
                 log.error("records_gone", topic=partition.topic, partition=partition.number, first=position.next, before=continuing[0].offset)
-            if continuing:
-                position.gap_since = 0.0
             ours += continuing
         return ours
 
@@ -205,7 +199,10 @@ class EventConsumer(Batches[Tx]):
                 telemetry.CONSUMER_LAG.labels(partition.topic, str(partition.number)).set(behind)
                 position.behind_since = (position.behind_since or now) if behind else 0.0
                 if behind and self._idle_at > position.behind_since and now - position.behind_since > STALL_SECONDS:
-                    raise _Stalled
+                    if await consumer.following(partition, max(0, position.next)) < end:
+                        raise _Stalled
+                    log.error("records_gone", topic=partition.topic, partition=partition.number, first=position.next, before=end)
+                    position.next = end
         for partition in cut & self._cut:  # in two looks: a new leader may not know its end yet
             await self._anew(consumer, partition)
         self._cut = cut - self._cut
@@ -221,10 +218,8 @@ class _Stalled(Exception):
 
 
 async def _stopped(consumer: Consumer) -> None:
-    try:
+    with suppress(KafkaUnavailable):
         await consumer.stop()
-    except KafkaUnavailable:
-        return
 
 
 def _ends(records: Iterable[Record]) -> dict[Partition, int]:

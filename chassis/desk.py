@@ -37,7 +37,9 @@ class Desk(Parked[Any]):
     async def standing(self, markers: list[Document], session: Session = None) -> list[Body]:
         """These sequences, each with the first of its letters that failed and does not only wait behind one."""
         where = {"state": "parked", "marker": {"$in": [marker["_id"] for marker in markers]}, "reason": {"$not": {"$regex": f"^{BEHIND}"}}}
-        failed = {row["marker"]: row for row in await self.db.find("inbox", where, sort=[("order", -1)], fields={"body": 0}, session=session)}
+        # only the first of each: there may be any number of them
+        group: Document = {"_id": "$marker"} | {name: {"$first": f"${name}"} for name in ("type", "reason")}
+        failed = {row["_id"]: row for row in await self.db.aggregate("inbox", [{"$match": where}, {"$sort": {"marker": 1, "order": 1}}, {"$group": group}], session=session)}
         return [
             {"sequence": segment(marker["_id"])}
             | {name: marker.get(name) for name in ("kind", "topic", "key", "count", "version", "since")}

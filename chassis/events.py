@@ -14,6 +14,7 @@ import uuid_utils
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 MAX_EVENT_BYTES = 256 * 1024
+MAX_NAME = 500  # characters of an id or a key, by which an operator must be able to name it
 _EVENT_IDS = uuid_utils.UUID("0b9f3f0e-6f0a-5c38-8a8e-1d1f6f2f7c11")
 _NEEDED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_sequence")
 _TEXTS = {  # headers that hold an envelope's field as it is, in the order of the design
@@ -108,6 +109,8 @@ class Envelope(NamedTuple):
     @classmethod
     def of(cls, headers: Mapping[str, str], key: str) -> Self:
         """The envelope in these headers; Unreadable when one that order or identity hangs on is missing or malformed."""
+        if max(len(key), len(headers.get("ce_id", ""))) > MAX_NAME:
+            raise Unreadable("an id or a key is too long")
         if missing := [name for name in _NEEDED if not headers.get(name)]:
             raise Unreadable(f"header missing: {', '.join(missing)}")
         if headers.get("ce_specversion") != "1.0":

@@ -18,7 +18,7 @@ from opentelemetry import trace
 from chassis import mongo, telemetry
 from chassis.auth import system
 from chassis.errors import DomainError
-from chassis.events import Envelope, Inbound, NotKnownYet, Unreadable, stem
+from chassis.events import MAX_NAME, Envelope, Inbound, NotKnownYet, Unreadable, stem
 from chassis.ids import utc_now
 from chassis.kafka import Record
 from chassis.mongo import DocumentRefused, DuplicateKey, Index, Mongo, Query
@@ -120,7 +120,8 @@ class Inbox(Generic[Tx]):
             key, reason = key or (record.key or b"").decode(errors="backslashreplace"), "key or headers are not UTF-8"
         except Exception as error:  # noqa: BLE001 - an upcaster may raise anything; the record is parked with the reason
             reason = reason_of(error)
-        id_ = envelope.id if envelope else record.order
+        # of a key that is too long all are parked, each by its place
+        id_, key = envelope.id if envelope else record.order, key if len(key) <= MAX_NAME else record.order
         return Arrival(record, id_, key, type_name, envelope, reason=reason, marker=f"{record.topic}/{key}")
 
     def _read(self, kind: type[Inbound] | None, record: Record, key: str, envelope: Envelope) -> Inbound:

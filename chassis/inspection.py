@@ -69,4 +69,4 @@ def shown(row: Document) -> Document:
     values: dict[str, list[Any]] = row.get("values", {})
     more = hidden("", {name: value for name, value in row.items() if name not in _TOLD})
     told = {name: row[name] for name in row.keys() & _TOLD} | dict(more)
-    return told | {"values": {name: [hidden("", {name: one})[name] for one in two] for name, two in values.items()}}
+    return told | {"values": {name: [shown for one in two for shown in hidden("", {name: one}).values()] for name, two in values.items()}}

@@ -14,8 +14,10 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.consumer import fetcher
 from aiokafka.errors import IllegalStateError, InvalidMessageError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError, TopicAlreadyExistsError
 from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
+from aiokafka.record import default_records, memory_records
 
 PARTITIONS, RETENTION_DAYS = 12, 30
 CONNECT_SECONDS, ENDING_SECONDS = 10.0, 2.0
@@ -117,6 +119,7 @@ class Consumer(Protocol):
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]: ...
     async def seek(self, partition: Partition, offset: int) -> None: ...
     async def beginning(self, partition: Partition) -> int: ...
+    async def following(self, partition: Partition, offset: int) -> int: ...
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Tell the broker where we are; for lag tools only."""
         ...
@@ -201,8 +204,8 @@ class KafkaConsumer:
 
     def __init__(self, where: Where, group: str, member: str, topics: Iterable[str]) -> None:
         self._topics = sorted(topics)
-        mode: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "session_timeout_ms": 10_000, "heartbeat_interval_ms": 3_000}
-        limits: dict[str, Any] = {"max_poll_interval_ms": 120_000, "fetch_max_wait_ms": 1_000, "max_partition_fetch_bytes": 1024 * 1024}
+        mode: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "isolation_level": "read_committed", "session_timeout_ms": 10_000}
+        limits: dict[str, Any] = {"heartbeat_interval_ms": 3_000, "max_poll_interval_ms": 120_000, "fetch_max_wait_ms": 1_000, "max_partition_fetch_bytes": 1024 * 1024}
         # A static member that comes back is given the partitions that it had, whatever it now listens to: with other topics it must be another.
         instance = f"{member}-{zlib.crc32(','.join(self._topics).encode()):08x}"
         self._consumer: Any = AIOKafkaConsumer(group_id=group, group_instance_id=instance, client_id=member, **_options(where), **mode, **limits)
@@ -228,7 +231,11 @@ class KafkaConsumer:
         return fetched
 
     async def _taken(self, timeout_seconds: float, max_records: int) -> dict[Partition, list[Record]]:
-        fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+        except UnicodeDecodeError as error:  # at such a record the client would stop for ever; what came of other partitions is lost with it
+            read_leniently()
+            raise KafkaUnavailable("the name of a header is no text") from error
         return {Partition(tp.topic, tp.partition): _records(records) for tp, records in fetched.items() if records}
 
     async def seek(self, partition: Partition, offset: int) -> None:
@@ -242,6 +249,14 @@ class KafkaConsumer:
         """The offset of the oldest record that is left."""
         return (await self._consumer.beginning_offsets([_tp(partition)]))[_tp(partition)]
 
+    async def following(self, partition: Partition, offset: int) -> int:
+        """The offset of the first record from there on, asked anew (what marks the end of a transaction is none), else the end. It is read on from there."""
+        await self.seek(partition, offset)
+        found = await self._consumer.getmany(tp := _tp(partition), timeout_ms=1000, max_records=1)
+        at: int = found[tp][0].offset if found else await self._consumer.position(tp)
+        await self.seek(partition, at)
+        return at
+
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Tell the broker where we are; a failure costs nothing but a tool's view."""
         ours = self._consumer.assignment()
@@ -253,8 +268,26 @@ class KafkaConsumer:
                 return
 
     def ends(self) -> dict[Partition, int]:
-        """Where each assigned partition ended at the last fetch."""
-        return {Partition(tp.topic, tp.partition): end for tp in self._consumer.assignment() if (end := self._consumer.highwater(tp)) is not None}
+        """Where each assigned partition ended at the last fetch; what is in a transaction that goes on lies beyond."""
+        return {Partition(tp.topic, tp.partition): end for tp in self._consumer.assignment() if (end := self._consumer.last_stable_offset(tp)) is not None}
+
+
+class _Bytes(bytearray):
+    """Bytes of which a text that is none is escaped."""
+
+    def __getitem__(self, at: Any) -> Any:
+        plain: Any = super()
+        return _Bytes(plain.__getitem__(at)) if isinstance(at, slice) else plain.__getitem__(at)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
+        return super().decode(encoding, errors)
+
+
+def read_leniently() -> None:
+    """Read records from now on by the client's slower reader, which can be told what to make of a header whose name is no text: a name that nobody knows."""
+    client: Any = default_records
+    client.bytearray = _Bytes  # of which it makes its buffers
+    memory_records.DefaultRecordBatch, fetcher.MemoryRecords = client._DefaultRecordBatchPy, memory_records._MemoryRecordsPy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
 class _Listener(ConsumerRebalanceListener):

@@ -20,12 +20,14 @@ from chassis.replay import Stretch
 from chassis.store import CursorInvalid
 from chassis.unit_of_work import Transaction
 
+Name = Annotated[str, Field(max_length=1_000)]  # a bound also refuses what no database takes for text
+
 
 class Discard(BaseModel):
     """Which letter is given up for ever, and why."""
 
     model_config = ConfigDict(extra="forbid")
-    letter: str = Field(max_length=1000)
+    letter: Name
     reason: str = Field(max_length=500)
 
 
@@ -33,8 +35,8 @@ class Heard(BaseModel):
     """Events of a topic, by id and type, of which a reader tells what it did with them."""
 
     model_config = ConfigDict(extra="forbid")
-    topic: str
-    events: list[tuple[str, str]] = Field(max_length=replay.PAGE)
+    topic: Name
+    events: list[tuple[Name, Name]] = Field(max_length=replay.PAGE)
 
 
 async def _desk(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Desk:

@@ -22,7 +22,8 @@ from chassis.unit_of_work import OUTBOX, AgainWithout
 
 Redact = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 RETRIED_AT_ONCE = 200
-_NOBODY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?|-?\d{1,9}")
+_NOBODY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?|-?\d{1,9}|True|False")
+_FIELD = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,60}")  # a person's name that somebody made a field of has spaces, or letters beyond these
 
 
 class ParkedUnknown(NotFound):
@@ -53,8 +54,8 @@ class Letter:
 
 
 def hidden(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The rule where a service gives none: names of fields, ids (UUIDs), dates, yes or no, and numbers too small to be anybody's; no text."""
-    return {name: value if isinstance(value, bool) or (isinstance(value, (str, int)) and _NOBODY.fullmatch(str(value))) else "…" for name, value in body.items()}
+    """The rule where a service gives none: names of fields as code writes them, ids (UUIDs), dates, yes or no, and numbers too small to be anybody's; no text."""
+    return {name if (ours := _FIELD.fullmatch(name)) else "…": value if ours and _NOBODY.fullmatch(str(value)) else "…" for name, value in body.items()}
 
 
 FAILED = (AgainWithout, Duplicate, DocumentRefused)
@@ -153,7 +154,7 @@ class Parked(Generic[Tx]):
     def _letter(self, row: Document) -> Letter:
         try:
             body: Any = json.loads(row["body"] or b"")
-        except ValueError:
+        except (ValueError, RecursionError):  # nested without end
             body = None
         shown = self.redact(row["type"], cast("dict[str, Any]", body)) if isinstance(body, dict) else dict[str, Any]()
         headers: dict[str, bytes | None] = dict(row.get("headers", ()))

@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis import schemas
-from chassis.errors import Busy, Refused
+from chassis.errors import Busy, Malformed, Refused
 from chassis.inbox import INBOX_DAYS
+from chassis.inspection import Moment
 from chassis.kafka import Producer, SendFailed
 from chassis.mongo import Document, Mongo
 from chassis.outbox import record
@@ -35,8 +36,8 @@ class Stretch(BaseModel):
     """The events committed from then until then, of one key or of all; `cursor` goes on with the next page."""
 
     model_config = ConfigDict(extra="forbid")
-    since: AwareDatetime = Field(alias="from")
-    until: AwareDatetime = Field(alias="to")
+    since: Moment = Field(alias="from")
+    until: Moment = Field(alias="to")
     key: str | None = Field(None, max_length=1000)
     cursor: str | None = Field(None, max_length=2000)
     dry_run: bool = False
@@ -45,7 +46,9 @@ class Stretch(BaseModel):
         """The outbox rows meant; TooLongAgo beyond what the readers can tell from new events."""
         if now - self.since > REACH:
             raise TooLongAgo(f"Paling awal {now - REACH:%Y-%m-%d %H:%M} UTC: masa ingat {INBOX_DAYS} hari dikurangi sehari untuk antrean di Kafka")
-        return {"sent": True, "at": {"$gte": self.since, "$lt": min(self.until, now)}} | ({"key": self.key} if self.key is not None else {})
+        if (until := min(self.until, now)) <= self.since:
+            raise Malformed("Waktunya kosong: akhirnya harus sesudah awalnya, dan awalnya tidak di masa depan", field="to")
+        return {"sent": True, "at": {"$gte": self.since, "$lt": until}} | ({"key": self.key} if self.key is not None else {})
 
 
 async def page(db: Mongo, where: Document, cursor: str | None, limit: int) -> tuple[list[Document], str | None]:

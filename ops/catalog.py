@@ -88,10 +88,12 @@ def table(parts: Sequence[Part]) -> str:
 
 
 def unread(parts: Sequence[Part]) -> list[str]:
-    """Types that nobody reads (anchors excepted) and types that somebody reads but nobody publishes."""
-    published = {event.type for part in parts for event in part.published}
-    read = {type_name for part in parts for kinds in part.reads.values() for kind in kinds for type_name in (kind.type, *kind.upcasts)}
-    return sorted({type_name for type_name in published - read if not stem(type_name).endswith(".audit-sealed")} | (read - published))
+    """Types that nobody reads (anchors excepted) and types that somebody reads where nobody publishes them. A version that is only lifted may be gone: the archive has it."""
+    published = {(f"{part.service}.events", event.type) for part in parts for event in part.published}
+    read = {(topic, kind) for part in parts for topic, kinds in part.reads.items() for kind in kinds}
+    heard = {(topic, type_name) for topic, kind in read for type_name in (kind.type, *kind.upcasts)}
+    unheard = {type_name for _, type_name in published - heard if not stem(type_name).endswith(".audit-sealed")}
+    return sorted(unheard | {kind.type for topic, kind in read if (topic, kind.type) not in published})
 
 
 def refusal(type_name: str, golden: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -104,37 +106,69 @@ def refusal(type_name: str, golden: Mapping[str, Any], now: Mapping[str, Any]) -
     return f"{type_name}: {'; '.join(problems)}. Its readers and its archive know it otherwise: {todo}"
 
 
-def breaking(golden: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
+def breaking(golden: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Why readers of the golden schema could not read what the new one allows, or the new one what was sent before; empty = compatible."""
+    return _differences(_whole(golden, golden.get("$defs", {})), _whole(now, now.get("$defs", {})), "")
+
+
+def _whole(schema: Any, definitions: Mapping[str, Any], within: tuple[str, ...] = ()) -> Any:
+    """The schema with each definition where it is used: what it is called and where it stands is nothing to a reader. One that holds itself stays a reference inside."""
+    if isinstance(schema, list):
+        return [_whole(one, definitions, within) for one in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    known = cast("dict[str, Any]", schema)
+    if isinstance(reference := known.get("$ref"), str) and (name := reference.rpartition("/")[2]) not in within:
+        return _whole(definitions[name] | {word: value for word, value in known.items() if word != "$ref"}, definitions, (*within, name))
+    return {word: _whole(value, definitions, within) for word, value in known.items() if word != "$defs"}
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> list[str]:
+    if "properties" in old and "properties" in new:
+        return _fields(old, new, f"{where}." if where else "")
+    for inner in ("items", "additionalProperties"):
+        these, those = old.get(inner), new.get(inner)
+        if isinstance(these, dict) and isinstance(those, dict) and "properties" in these and "properties" in those and _shape(old, inner) == _shape(new, inner):
+            return _differences(cast("dict[str, Any]", these), cast("dict[str, Any]", those), where)
+    if "anyOf" in old and "anyOf" in new and _shape(old, "anyOf") == _shape(new, "anyOf"):
+        gone, come = ([one for one in these["anyOf"] if _shape(one) not in map(_shape, others["anyOf"])] for these, others in ((old, new), (new, old)))
+        if len(gone) == len(come) <= 1:
+            return _differences(gone[0], come[0], where) if gone else []
+    if _shape(old) == _shape(new):
+        return []
+    if (before := _type(old)) != (after := _type(new)):
+        return [f"field {where} changed from {before} to {after}"]
+    words = [word for word in sorted(old.keys() | new.keys()) if _shape({word: old.get(word)}) != _shape({word: new.get(word)})]
+    return [f"field {where} changed its {word} from {old.get(word, 'none')} to {new.get(word, 'none')}" for word in words]
+
+
+def _fields(golden: Mapping[str, Any], now: Mapping[str, Any], path: str) -> list[str]:
     found: list[str] = []
-    old, new = golden.get("properties", {}), now.get("properties", {})
+    old, new = golden["properties"], now["properties"]
     required_then, required_now = set(golden.get("required", [])), set(now.get("required", []))
     for name, field in old.items():
         where = f"{path}{name}"
         if name not in new:
             found.append(f"field {where} was removed")
-        elif _shape(field) != _shape(new[name]):
-            found.append(f"field {where} changed from {_type(field)} to {_type(new[name])}")
+            continue
+        if changed := _differences(field, new[name], where):
+            found += changed
         elif name in required_then - required_now:
             found.append(f"field {where} became optional")
         elif name in required_now - required_then:
             found.append(f"field {where} became required")
-    found += [f"field {path}{name} is new and required" for name in new if name not in old and name in required_now]
-    for name, definition in golden.get("$defs", {}).items():
-        there = now.get("$defs", {}).get(name)
-        if there and "properties" not in definition and _shape(definition) != _shape(there):
-            found.append(f"{path}{name} changed from {_type(definition)} to {_type(there)}")
-        elif there:  # one that is gone shows where it was used
-            found += breaking(definition, there, f"{path}{name}.")
-    return found
+    return found + [f"field {path}{name} is new and required" for name in new if name not in old and name in required_now]
 
 
-def _shape(field: Mapping[str, Any]) -> Any:
-    return {
-        name: value if not isinstance(value, dict) else _shape(cast("Mapping[str, Any]", value))
-        for name, value in field.items()
-        if name not in {"title", "description", "default", "examples"}
-    }
+def _shape(schema: Any, apart: str = "", *, names: bool = False) -> Any:
+    """What a schema allows, without its words (and without one keyword): the order of choices is none of it."""
+    if isinstance(schema, list):
+        return sorted((_shape(one) for one in cast("list[Any]", schema)), key=repr)
+    if not isinstance(schema, dict):
+        return schema
+    known = cast("dict[str, Any]", schema)
+    kept = {word: value for word, value in known.items() if names or word not in {"title", "description", "default", "examples", apart}}
+    return {word: value if word == "prefixItems" else _shape(value, names=word == "properties" and not names) for word, value in kept.items()}
 
 
 def _type(field: Mapping[str, Any]) -> str:
@@ -142,10 +176,14 @@ def _type(field: Mapping[str, Any]) -> str:
         return " or ".join(_type(one) for one in field["anyOf"])
     if "$ref" in field:
         return str(field["$ref"]).rpartition("/")[2]
+    if "properties" in field:
+        return str(field.get("title", "object"))
     if "enum" in field:
         return " / ".join(str(one) for one in field["enum"])
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}))}"
+    if isinstance(values := field.get("additionalProperties"), dict):
+        return f"{_type(cast('dict[str, Any]', values))} by name"
     return str(field.get("format") or field.get("const") or field.get("type", "any"))
 
 

@@ -8,8 +8,10 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
 import aiohttp
+from rich.markup import escape
 
 from ops import home, parts
 from ops.door import Answer, Caller, Door
@@ -103,6 +105,7 @@ async def found(operator: Operator, sequence: str, service: str | None) -> tuple
         else:
             waiting.append(one)
     if not waiting:
+        sequence = printable(sequence)
         raise Trouble(f"Tidak ada urutan {sequence} yang tertahan: lihat ./bina events parked list.", f"No sequence {sequence} waits: see ./bina events parked list.")
     if len(waiting) > 1:
         raise Trouble(f"Urutan ini tertahan di {', '.join(waiting)}: pilih satu dengan --service.", f"It waits in {', '.join(waiting)}: choose one by --service.")
@@ -111,10 +114,20 @@ async def found(operator: Operator, sequence: str, service: str | None) -> tuple
 
 def _named(sequence: str) -> str:
     if "/" not in sequence:
-        return sequence
+        return quote(sequence, safe="") if sequence.strip(".") else "-"  # nothing and dots are another place in a path
     from chassis.desk import segment  # with it comes all of the chassis, which no other command needs
 
     return segment(sequence)
+
+
+def printable(text: str) -> str:
+    """A text of which nothing moves the cursor of a console."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def plain(text: str) -> str:
+    """The same, where rich prints it: nothing in it is markup."""
+    return escape(printable(text))
 
 
 def tell(document: dict[str, Any]) -> None:

@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from ops.operating import CHANGED, Operator, Refusal, found, operate, services, tell
+from ops.operating import CHANGED, UNKNOWN, Operator, Refusal, found, operate, plain, services, tell
 from ops.trouble import Trouble
 
 _TRIES = 5
@@ -31,7 +30,7 @@ def listed(service: str | None, *, as_json: bool) -> int:
     if not sequences:
         console.print("Tidak ada yang tertahan.")
     for item in sequences:
-        console.print(f"[bold]{item['service']}[/] {escape(item['topic'])} {escape(item['key'])}: {item['count']} peristiwa sejak {_when(item['since'])}")
+        console.print(f"[bold]{item['service']}[/] {plain(item['topic'])} {plain(item['key'])}: {item['count']} peristiwa sejak {_when(item['since'])}")
         _why(console, item)
         console.print(f"  ./bina events parked show --service {item['service']} {item['sequence']}", style="dim", soft_wrap=True)
     return 0
@@ -49,13 +48,13 @@ def show(sequence: str, service: str | None, *, as_json: bool) -> int:
         tell(shown)
         return 0
     console = Console(highlight=False)
-    console.print(f"[bold]{shown['service']}[/] {escape(shown['topic'])} {escape(shown['key'])}: {shown['count']} peristiwa, versi {shown['version']}")
+    console.print(f"[bold]{shown['service']}[/] {plain(shown['topic'])} {plain(shown['key'])}: {shown['count']} peristiwa, versi {shown['version']}")
     for letter in shown["letters"]:
-        console.print(f"\n[bold]{escape(letter['type'] or '(tanpa jenis)')}[/] {escape(letter['id'])}", soft_wrap=True)
+        console.print(f"\n[bold]{plain(letter['type'] or '(tanpa jenis)')}[/] {plain(letter['id'])}", soft_wrap=True)
         _why(console, letter)
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
         for name, value in letter["body"].items():
-            table.add_row(escape(name), escape(str(value)), style="dim")
+            table.add_row(plain(name), plain(str(value)), style="dim")
         console.print(table)
     if (left := shown["count"] - len(shown["letters"])) > 0:
         console.print(f"\n... dan {left} peristiwa lagi.")
@@ -71,7 +70,7 @@ def retry(sequences: Sequence[str], service: str | None, *, every: bool, dry_run
         if every:
             wanted = [(one, item["sequence"]) for one in services(service) for item in await operator.every(one, "/parked")]
         else:
-            wanted = [await found(operator, sequence, service) for sequence in sequences]
+            wanted = list(dict.fromkeys([await found(operator, sequence, service) for sequence in sequences]))
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             return [
@@ -84,7 +83,7 @@ def retry(sequences: Sequence[str], service: str | None, *, every: bool, dry_run
     else:
         console = Console(highlight=False)
         for one in done:
-            console.print(f"[bold]{one['service']}[/] {escape(one['key'] or '')}: {one['took_effect']} {'akan ' if dry_run else ''}berlaku, {one['count']} masih tertahan")
+            console.print(f"[bold]{one['service']}[/] {plain(one['key'] or '')}: {one['took_effect']} {'akan ' if dry_run else ''}berlaku, {one['count']} masih tertahan")
             _why(console, one)
     return 1 if any(one["count"] for one in done) else 0
 
@@ -111,32 +110,39 @@ def discard(sequence: str, service: str | None, letter: str | None, reason: str,
         tell(done)
         return 0
     console = Console(highlight=False)
-    console.print(f"{'Akan dibuang' if dry_run else 'Dibuang'}: {escape(done['letter'])}. Masih tertahan: {done['count']}.", soft_wrap=True)
+    console.print(f"{'Akan dibuang' if dry_run else 'Dibuang'}: {plain(done['letter'])}. Masih tertahan: {done['count']}.", soft_wrap=True)
     if done["count"] and not dry_run:
         console.print(f"Agar yang tersisa berlaku: ./bina events parked retry --service {done['service']} {done['sequence']}", soft_wrap=True)
     return 0
 
 
 async def _retried(operator: Operator, where: str, named: str, progress: Progress, *, dry_run: bool) -> dict[str, Any]:
-    """Retry one sequence until it is empty or a letter fails. Letters that join it meanwhile change its version: look again."""
-    seen = await operator.ask(where, "GET", f"/parked/{named}?limit=1")
-    bar = progress.add_task(seen["key"], total=seen["count"])
+    """Retry one sequence until it is empty or a letter fails. Letters that join it meanwhile change its version: look again. Somebody else may have emptied it."""
     took = changed = 0
-    version = seen["version"]
-    while True:
-        try:
-            after = await operator.ask(where, "POST", f"/parked/{named}/retry{_query(dry_run)}", if_match=f'"{version}"')
-        except Refusal as refusal:
-            changed += 1
-            if refusal.status != CHANGED or changed > _TRIES:
-                raise
-            version = (await operator.ask(where, "GET", f"/parked/{named}?limit=1"))["version"]
-            continue
-        took += after["took_effect"] or 0
-        progress.update(bar, completed=took)
-        if dry_run or not after["more"]:
-            return after | {"key": seen["key"], "topic": seen["topic"], "took_effect": took, "dry_run": dry_run}
-        version = after["version"]
+    last: dict[str, Any] = {"sequence": named, "topic": "", "count": 0} | dict.fromkeys(("key", "reason", "what", "todo", "english"), "")
+    try:
+        seen = await operator.ask(where, "GET", f"/parked/{named}?limit=1")
+        bar, version = progress.add_task(seen["key"], total=seen["count"]), seen["version"]
+        last |= {"topic": seen["topic"], "key": seen["key"]}
+        while True:
+            try:
+                after = await operator.ask(where, "POST", f"/parked/{named}/retry{_query(dry_run)}", if_match=f'"{version}"')
+            except Refusal as refusal:
+                changed += 1
+                if refusal.status != CHANGED or changed > _TRIES:
+                    raise
+                version = (await operator.ask(where, "GET", f"/parked/{named}?limit=1"))["version"]
+                continue
+            took += after["took_effect"] or 0
+            progress.update(bar, completed=took)
+            if dry_run or not after["more"]:
+                last = after | {"key": seen["key"], "topic": seen["topic"]}
+                break
+            version = after["version"]
+    except Refusal as refusal:
+        if refusal.status != UNKNOWN:
+            raise
+    return last | {"took_effect": took, "dry_run": dry_run}
 
 
 def _query(dry_run: bool) -> str:  # noqa: FBT001 - the one thing it says
@@ -145,7 +151,7 @@ def _query(dry_run: bool) -> str:  # noqa: FBT001 - the one thing it says
 
 def _why(console: Console, told: dict[str, Any]) -> None:
     if told["what"]:
-        console.print(f"  {escape(told['what'])} [dim]({escape(told['reason'])})[/]\n  {escape(told['todo'])}\n  [dim]{escape(told['english'])}[/]", soft_wrap=True)
+        console.print(f"  {plain(told['what'])} [dim]({plain(told['reason'])})[/]\n  {plain(told['todo'])}\n  [dim]{plain(told['english'])}[/]", soft_wrap=True)
 
 
 def _when(text: str) -> str:

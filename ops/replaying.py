@@ -111,6 +111,6 @@ def moment(option: str, text: str) -> str:
     """The time that an option names, in UTC. Trouble when it is none."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):
         example = "2026-11-24T10:00+07:00"
         raise Trouble(f"{option} {text}: tulis waktu seperti {example}.", f"{option} {text}: write a time like {example}.") from None

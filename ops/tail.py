@@ -14,7 +14,7 @@ from rich.console import Console
 from chassis.events import stem
 from chassis.kafka import Record
 from chassis.parked import hidden
-from ops.operating import Operator, operate, require_running, services
+from ops.operating import Operator, operate, plain, require_running, services
 from ops.topic import reading
 
 _WORDS_OF_OURS = frozenset(
@@ -38,7 +38,7 @@ def tail(service: str | None, key: str | None, kind: str | None, count: int, *, 
 
 async def _look(topics: list[str], key: str | None, kind: str | None, count: int, *, follow: bool, as_json: bool) -> None:
     require_running()
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     narrowed = key is not None or kind is not None
     async with reading(*topics) as opened:
         kept: list[dict[str, Any]] = []
@@ -61,7 +61,7 @@ def line_of(record: Record) -> dict[str, Any]:
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}  # a header may have no value
     try:
         body: object = json.loads(record.value or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     return {
         "time": datetime.fromtimestamp(record.timestamp_ms / 1000, UTC).isoformat(timespec="milliseconds"),
@@ -83,5 +83,5 @@ def _print(lines: Iterable[dict[str, Any]], console: Console, *, as_json: bool) 
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         else:
             body = "tidak dapat dibaca" if line["body"] is None else " ".join(f"{name}={value}" for name, value in line["body"].items())
-            console.print(f"{line['time'][11:23]} {line['type'] or '(tanpa jenis)'} {line['key']} #{line['sequence']} {body}")
+            console.print(f"{line['time'][11:23]} {plain(line['type'] or '(tanpa jenis)')} {plain(line['key'])} #{plain(line['sequence'])} {plain(body)}")
     sys.stdout.flush()

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from chassis.kafka import KafkaConsumer, Partition, Record
+from chassis.kafka import KafkaConsumer, Partition, Record, read_leniently
 from ops import kafka_login
 
 _PAGE = 1_000
@@ -19,13 +19,15 @@ class Topics:
         self._consumer, self._at, self._ends = consumer, dict(at), ends
 
     async def until_now(self, last: int | None = None) -> AsyncIterator[list[Record]]:
-        """What lies before the ends, page by page: the last so many records of each partition, None = all."""
+        """What lies before the ends, page by page: the last so many records of each partition, None = all. The ends of transactions are none of them."""
         for partition, end in self._ends.items():
             beginning = await self._consumer.beginning(partition)
             self._at[partition] = beginning if last is None else max(beginning, end - last)
             await self._consumer.seek(partition, self._at[partition])
-        while any(self._at[partition] < end for partition, end in self._ends.items()):
-            yield await self.following()
+        while behind := [partition for partition, end in self._ends.items() if self._at[partition] < end]:
+            yield (found := await self.following())
+            for partition in behind if not found else ():
+                self._at[partition] = await self._consumer.following(partition, self._at[partition])
 
     async def following(self) -> list[Record]:
         """What comes next; nothing after a second without any."""
@@ -39,6 +41,7 @@ class Topics:
 @asynccontextmanager
 async def reading(*topics: str) -> AsyncGenerator[Topics]:
     """Open topics of the running system, as a group of its own that leaves no trace. Trouble when Kafka does not answer or let us in."""
+    read_leniently()
     where, name = kafka_login.running(), f"bina-look-{uuid.uuid4().hex[:12]}"
     consumer = KafkaConsumer(where, name, name, topics)
     at: dict[Partition, int] = {}

@@ -306,6 +306,12 @@ class FakeConsumer:
         if partition in self._at:
             self._at[partition] = offset
 
+    async def following(self, partition: Partition, offset: int) -> int:
+        """The offset of the next record, else the end."""
+        log = [record.offset for record in self._broker.logs.get(partition, []) if record.offset >= offset]
+        self._at[partition] = log[0] if log else self._broker.ends.get(partition, 0)
+        return self._at[partition]
+
     async def beginning(self, partition: Partition) -> int:
         """The oldest offset."""
         return self._broker.beginning(partition)

@@ -107,6 +107,27 @@ async def test_what_the_broker_has_lost_is_told_and_what_follows_takes_effect(sc
     assert [(line["first"], line["before"]) for line in lines if line["event"] == "records_gone"] == [(1, 2)]
 
 
+async def test_what_the_broker_has_lost_at_the_end_of_a_partition_is_told_and_not_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(consumer, "LOOK_SECONDS", 0.05)
+    owner = new_id()
+    where = scene.fake.partition(scene.life.inbox.topics[0], owner.encode())
+    await scene.tell("asked", owner, owner_ref=owner, what="one")
+    await scene.becomes(lambda: scene.texts(owner), ["one"])
+
+    async def told() -> list[tuple[str, int | None, int | None]]:
+        return [(line["event"], line.get("first"), line.get("before")) for line in lines if line["event"] in {"records_gone", "consumer_interrupted"}]
+
+    with capture_logs() as lines:
+        async with scene.one_batch():
+            await scene.tell("asked", owner, owner_ref=owner, what="two")
+            scene.fake.forget(where, 2)
+        await scene.becomes(told, [("records_gone", 1, 2)], seconds=10)
+        await scene.tell("asked", owner, owner_ref=owner, what="three")
+        await scene.becomes(lambda: scene.texts(owner), ["one", "three"])
+    assert await told() == [("records_gone", 1, 2)]
+
+
 # Gauges
 
 

@@ -291,6 +291,20 @@ async def test_a_seek_reads_again_or_leaps_and_one_in_a_partition_of_others_does
         await reader.consumer.seek(Partition(topic, 99), 0)
 
 
+async def test_what_follows_is_asked_anew_and_reading_goes_on_from_there(broker: Broker) -> None:
+    topic = await broker.topic()
+    [(number, offsets)] = (await fill(broker, topic, "a", 3)).items()
+    ours = Partition(topic, number)
+    async with reading(broker, topic) as reader:
+        await reader.read(3)
+        assert await reader.consumer.following(ours, offsets[1]) == offsets[1]
+        assert [record.offset for record in await reader.read(2)] == offsets[1:]
+        assert await reader.consumer.following(ours, offsets[2] + 1) == offsets[2] + 1
+        await broker.forget(ours, offsets[2])
+        assert await reader.consumer.following(ours, offsets[0]) == offsets[2]
+        assert [record.offset for record in await reader.read(1)] == offsets[2:]
+
+
 async def test_what_retention_has_taken_is_gone_and_reading_begins_at_the_oldest_that_is_left(broker: Broker) -> None:
     topic = await broker.topic()
     [(number, offsets)] = (await fill(broker, topic, "a", 5)).items()

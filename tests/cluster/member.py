@@ -79,6 +79,7 @@ class TrappedConsumer:
     def __init__(self, inner: Consumer) -> None:
         self.inner = inner
         self.stop, self.seek, self.beginning, self.ends, self.commit = inner.stop, inner.seek, inner.beginning, inner.ends, inner.commit
+        self.following = inner.following
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         async def trapped_assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:

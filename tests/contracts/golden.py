@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,31 @@ def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = No
         return [sample(schema.get("items", {}), known, name)]
     plain: dict[str, Any] = {"integer": max(1, schema.get("minimum", 1)), "boolean": True, "null": None}
     return plain.get(str(kind), _FORMATS.get(str(schema.get("format")), f"{name}-1"))
+
+
+def variants(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value") -> Iterator[Any]:
+    """Values of this JSON schema, at least one for each choice that it leaves: of each type and member, without each optional field, empty and full, least and most."""
+    known: Mapping[str, Any] = definitions or schema.get("$defs", {})
+    if "$ref" in schema:
+        yield from variants(known[str(schema["$ref"]).rpartition("/")[2]], known, name)
+        return
+    for one in schema.get("anyOf", ()):
+        yield from variants(one, known, name)
+    yield from schema.get("enum", ())
+    kind, plain = schema.get("type"), sample(schema, known, name)
+    yield plain
+    if kind == "object" and "properties" in schema:
+        for field, inner in schema["properties"].items():
+            yield from (plain | {field: value} for value in variants(inner, known, field))
+            if field not in schema.get("required", ()):
+                yield {other: value for other, value in plain.items() if other != field}
+    elif kind == "array":
+        yield []
+        yield from ([value, value] for value in variants(schema.get("items", {}), known, name))
+    elif kind == "string" and not schema.get("format"):
+        yield from ("", "x" * 5_000)
+    others: dict[str, list[Any]] = {"object": [{}], "integer": [schema.get("minimum", 0), schema.get("maximum", 2**53)], "boolean": [False]}
+    yield from others.get(str(kind), [])
 
 
 def write_missing() -> list[str]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from chassis.events import Aliased, Envelope, Inbound
 from chassis.ids import utc_now
 from ops.catalog import refusal, unread
 from ops.docs import catalogue, rendered
 from ops.home import ROOT
-from tests.contracts.golden import GOLDEN, published, sample
+from tests.contracts.golden import GOLDEN, published, sample, variants
 
 FORBIDDEN = ("name", "nik", "register_no", "offence", "sentence", "birth_date", "perkara")
 PARTS = catalogue()
@@ -41,11 +44,49 @@ def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_na
     assert not refused, refused
 
 
+def touched(repository: Path, files: str) -> set[str]:
+    """Which of the files were ever changed, removed or replaced by something else since they came, in a commit (a merge too) or since the last one."""
+    what = ("--name-only", "--no-renames", "--diff-filter=MDT", "--", files)
+    return set(git(repository, "log", "-m", "--format=", *what).split()) | set(git(repository, "diff", "HEAD", *what).split())
+
+
+def git(repository: Path, *command: str) -> str:
+    return subprocess.run(["git", *command], cwd=repository, capture_output=True, text=True, check=True).stdout  # noqa: S607 - git of the checkout
+
+
 def test_a_golden_sample_is_never_changed_nor_removed() -> None:
-    folder = ["--", f"{GOLDEN.relative_to(ROOT)}/*.json"]
-    for command in (["log", "--format=", "--name-only", "--no-renames", "--diff-filter=MD"], ["diff", "HEAD", "--name-only", "--no-renames", "--diff-filter=MD"]):
-        changed = subprocess.run(["git", *command, *folder], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607 - git of the checkout
-        assert changed.split() == [], "a golden sample is what has been sent: put it back, and add a new version beside it"
+    assert touched(ROOT, f"{GOLDEN.relative_to(ROOT)}/*.json") == set(), "a golden sample is what has been sent: put it back, and add a new version beside it"
+
+
+def test_a_golden_sample_that_was_edited_removed_replaced_or_merged_away_is_named(tmp_path: Path) -> None:
+    def commit() -> None:
+        git(tmp_path, "add", "--all")
+        git(tmp_path, *("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--allow-empty", "--message=t"))
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / f"{name}.json").write_text(text)
+
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    for name in ("kept", "edited", "removed", "unsaved", "merged", "linked", "put back"):
+        write(name, name)
+    commit()
+    write("edited", "other")
+    (tmp_path / "removed.json").unlink()
+    (tmp_path / "put back.json").rename(tmp_path / "moved.json")
+    commit()
+    (tmp_path / "moved.json").rename(tmp_path / "put back.json")
+    (tmp_path / "linked.json").unlink()
+    (tmp_path / "linked.json").symlink_to("kept.json")
+    commit()
+    git(tmp_path, "checkout", "--quiet", "-b", "side", "HEAD~1")
+    write("new", "new")
+    commit()
+    git(tmp_path, *("-c", "user.name=t", "-c", "user.email=t@example.org", "merge", "--quiet", "--no-commit", "main"))
+    write("merged", "by the merge alone")
+    commit()
+    write("unsaved", "other")
+    found = touched(tmp_path, "*.json")
+    assert {name.strip('"').removesuffix(".json") for name in found} == {"edited", "removed", "unsaved", "merged", "linked", "moved"} | {"back", "put"}
 
 
 def test_golden_samples_of_types_that_are_gone_are_still_read_or_marked_so() -> None:
@@ -58,6 +99,17 @@ def test_a_readers_own_copy_reads_the_golden_sample(service: str, kind: type[Inb
     body = json.dumps(golden(type_name)["sample"]).encode()
     envelope = Envelope(id=service, type=type_name, source="bina/golden", key="k", time=utc_now(), sequence=1)
     assert kind.read(body, envelope).meta.type == type_name
+
+
+@pytest.mark.parametrize(("service", "kind", "type_name"), READERS, ids=[f"{service}-{type_name}" for service, _, type_name in READERS])
+def test_a_readers_own_copy_reads_whatever_its_producer_may_tell(service: str, kind: type[Inbound], type_name: str) -> None:
+    envelope = Envelope(id=service, type=type_name, source="bina/golden", key="k", time=utc_now(), sequence=1)
+    told = 0
+    for body in variants((event := PUBLISHED[type_name]).model_json_schema()):
+        with suppress(ValidationError):
+            kind.read(event.model_validate(body).model_dump_json().encode(), envelope)
+            told += 1
+    assert told >= len(event.model_fields)
 
 
 @pytest.mark.parametrize("type_name", sorted(PUBLISHED))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
 from chassis.events import Envelope, Event, Inbound, Reference
 from chassis.ids import utc_now
 from chassis.inbox import Inbox
 from chassis.kafka import Record
 from chassis.unit_of_work import Transaction
-from ops.catalog import breaking, refusal
+from ops.catalog import Part, breaking, refusal, unread
 from tests.contracts.golden import GOLDEN, sample
 
 
@@ -35,7 +36,43 @@ class Unit(BaseModel):
     title: str
 
 
-FIELDS: dict[str, Any] = {"ref": str, "hours": int, "remark": (str | None, None), "lang": (str, "id"), "kind": Literal["a", "b"], "mood": Mood, "units": list[Unit]}
+class Place(BaseModel):
+    room: str
+    block: str = ""
+
+
+class Strict(BaseModel):
+    room: str
+    block: str
+
+
+class Wide(BaseModel):
+    """The same, under another name, with one field more."""
+
+    room: str
+    block: str = "A"
+    floor: int | None = None
+
+
+class Tree(BaseModel):
+    name: str
+    below: list[Tree]
+
+
+FIELDS: dict[str, Any] = {
+    "ref": str,
+    "hours": int,
+    "remark": (str | None, None),
+    "lang": (str, "id"),
+    "kind": Literal["a", "b"],
+    "mood": Mood,
+    "units": list[Unit],
+    "day": date,
+    "pieces": Annotated[int, Field(ge=1)],
+    "place": (Place | None, None),
+    "shares": dict[str, int],
+    "tree": Tree,
+}
 
 
 def schema(**changed: Any) -> dict[str, Any]:
@@ -54,17 +91,38 @@ def schema(**changed: Any) -> dict[str, Any]:
         ({"remark": str}, "field remark changed from string or null to string"),
         ({"kind": Literal["a"]}, "field kind changed from a / b to a"),
         ({"kind": Literal["a", "b", "c"]}, "field kind changed from a / b to a / b / c"),
-        ({"mood": NarrowMood}, "Mood changed from good / bad to good"),
+        ({"mood": NarrowMood}, "field mood changed from good / bad to good"),
         ({"units": list[str]}, "field units changed from list of Unit to list of string"),
-        ({"units": list[create_model("Unit", code=(str, ...))]}, "field Unit.title was removed"),
-        ({"units": list[create_model("Unit", code=(str, ...), title=(int, ...))]}, "field Unit.title changed from string to integer"),
+        ({"units": list[create_model("Unit", code=(str, ...))]}, "field units.title was removed"),
+        ({"units": list[create_model("Unit", code=(str, ...), title=(int, ...))]}, "field units.title changed from string to integer"),
         ({"new": str}, "field new is new and required"),
+        ({"day": datetime}, "field day changed from date to date-time"),
+        ({"pieces": Annotated[int, Field(ge=0)]}, "field pieces changed its minimum from 1 to 0"),
+        ({"place": (Strict | None, None)}, "field place.block became required"),
+        ({"place": (Place, ...)}, "field place changed from Place or null to Place"),
+        ({"shares": dict[str, str]}, "field shares changed from integer by name to string by name"),
+        ({"tree": create_model("Tree", name=(int, ...), below=(list["Tree"], ...))}, "field tree.name changed from string to integer"),
     ],
 )
 def test_a_breaking_change_is_refused_in_a_sentence_that_says_what_to_do(changed: dict[str, Any], problem: str) -> None:
     told = refusal("training.course-completed.v1", schema(), schema(**changed))
     assert told.startswith(f"training.course-completed.v1: {problem}. ")
     assert "publish training.course-completed.v2 with an upcaster at each reader" in told
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"new": (str | None, None)},
+        {"remark": (None | str, None)},
+        {"lang": (str, "en")},
+        {"kind": Literal["b", "a"]},
+        {"place": (Wide | None, None)},
+        {"units": list[create_model("OtherName", title=(str, ...), code=(str, ...))]},
+    ],
+)
+def test_what_changes_nothing_for_a_reader_is_not_refused(changed: dict[str, Any]) -> None:
+    assert refusal("training.course-completed.v1", schema(), schema(**changed)) == ""
 
 
 def test_an_added_optional_field_and_a_better_description_break_nothing() -> None:
@@ -103,6 +161,28 @@ def heard(type_name: str, body: dict[str, Any]) -> tuple[CourseHeard | None, str
     arrival = inbox.arrival(record)
     assert arrival.event is None or (isinstance(arrival.event, CourseHeard) and arrival.handler is on_course)
     return arrival.event, arrival.reason
+
+
+class CourseGraded(Event, type="training.course-graded.v1", key="ref"):
+    """Nobody reads it."""
+
+    ref: str
+
+
+class AuditSealed(Event, type="training.audit-sealed.v1", key="ref"):
+    """Read by `audit verify`."""
+
+    ref: str
+
+
+def test_a_type_that_nobody_reads_and_one_that_is_read_where_nobody_publishes_it_are_named() -> None:
+    training = Part(service="training", published=(CourseCompletedV2, AuditSealed), reads={})
+    reader = Part(service="reader", published=(), reads={"training.events": (CourseHeard,)})
+    assert unread((training, reader)) == []  # its v1, which is only lifted, lies in the archive: nobody needs to publish it any more
+    assert unread((Part(service="training", published=(CourseCompletedV2, CourseGraded), reads={}), reader)) == ["training.course-graded.v1"]
+    elsewhere = Part(service="reader", published=(), reads={"certification.events": (CourseHeard,)})
+    assert unread((training, elsewhere)) == ["training.course-completed.v2"]
+    assert unread((Part(service="training", published=(), reads={}), reader)) == ["training.course-completed.v2"]
 
 
 def test_a_reader_of_v2_takes_it_and_lifts_the_golden_v1() -> None:

@@ -128,7 +128,7 @@ class KillingConsumer:
 
     def __init__(self, inner: Consumer, trigger: Trigger) -> None:
         self.inner, self.trigger = inner, trigger
-        self.start, self.stop, self.seek, self.beginning, self.ends = inner.start, inner.stop, inner.seek, inner.beginning, inner.ends
+        self.start, self.stop, self.seek, self.beginning, self.following, self.ends = inner.start, inner.stop, inner.seek, inner.beginning, inner.following, inner.ends
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         await self.trigger.piled.wait()

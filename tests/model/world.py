@@ -228,6 +228,7 @@ class Handed:
     def __init__(self, fetched: Mapping[Partition, list[Record]], inner: Consumer) -> None:
         self.fetched = dict(fetched)
         self.start, self.stop, self.seek, self.beginning, self.commit, self.ends = inner.start, inner.stop, inner.seek, inner.beginning, inner.commit, inner.ends
+        self.following = inner.following
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         del max_records, timeout_seconds
@@ -240,6 +241,7 @@ class TrappedConsumer:
     def __init__(self, inner: Consumer, world: World, name: str) -> None:
         self.inner, self.world, self.name = inner, world, name
         self.stop, self.seek, self.beginning, self.commit, self.ends = inner.stop, inner.seek, inner.beginning, inner.commit, inner.ends
+        self.following = inner.following
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         await self.inner.start(assigned, revoked)

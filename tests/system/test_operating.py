@@ -82,8 +82,8 @@ class Operator:
         except urllib.error.HTTPError as refusal:
             return refusal.code, json.loads(refusal.read())
 
-    def tell(self, key: str, *events: tuple[str, dict[str, Any]], without: str = "") -> None:
-        """Put records into training's topic, as if it had said them."""
+    def tell(self, key: str, *events: tuple[str, dict[str, Any]], without: str = "", raw: bytes | None = None) -> None:
+        """Put records into training's topic, as if it had said them; with other bodies when `raw` is one."""
 
         async def produce() -> None:
             producer: Any = AIOKafkaProducer(bootstrap_servers=f"{machine.LOOPBACK}:{self.system.port + KAFKA.offset}")
@@ -92,7 +92,7 @@ class Operator:
                 for sequence, (kind, body) in enumerate(events, 1):
                     envelope = Envelope(id=new_id(), type=kind, source="bina/training", key=key, time=utc_now(), sequence=sequence)
                     headers = [(name, value) for name, value in envelope.headers() if name != without]
-                    await producer.send_and_wait(TOPIC, json.dumps(body).encode(), key=key.encode(), headers=headers)
+                    await producer.send_and_wait(TOPIC, json.dumps(body).encode() if raw is None else raw, key=key.encode(), headers=headers)
             finally:
                 await producer.stop()
 
@@ -205,6 +205,69 @@ def opened_class(operator: Operator) -> str:
     assert status == 201, planned
     assert operator.ask("training_officer", "POST", f"/v1/classes/{planned['class_id']}/opening", facility="*")[0] == 200
     return planned["class_id"]
+
+
+NOW = "now"
+NOTHING = ("nothing", "", ".", "..", "%2e%2e", "a b?c#d", "x/../../lag", f"{TOPIC}/kunci-é", "'\x1b[2J", "-", "x" * 3_000)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("events", "parked", action, *more, "--", name) for name in NOTHING for action, *more in (("show",), ("retry",), ("discard", "--reason", "r"))),
+        ("events", "parked", "retry"),
+        ("events", "parked", "retry", "--all", "x"),
+        ("events", "parked", "list", "--service", "nobody"),
+        ("events", "tail", "--service", "nobody"),
+        ("events", "replay", "--from", NOW, "--to", "2026-01-01T00:00+07:00"),
+        ("events", "replay", "--from", "9998-01-01T00:00Z"),
+        ("events", "replay", "--from", "0001-01-01T00:00+14:00"),
+        ("events", "replay", "--from", NOW, "--to", "9999-12-31T23:59-14:00"),
+        ("events", "replay", "--from", ""),
+        ("events", "replay", "--from", NOW, "--to", "tomorrow"),
+        ("events", "replay", "--from", NOW, "--key", "k" * 1_001),
+    ],
+    ids=" ".join,
+)
+def test_what_names_nothing_is_refused_in_two_languages(operator: Operator, command: tuple[str, ...]) -> None:
+    code, out, err = operator.said(*(utc_now().isoformat() if word == NOW else word for word in command))
+    assert (code, out) == (1, "")
+    indonesian, english = err.strip().splitlines()
+    assert indonesian
+    assert english
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("command", [("parked", "show"), ("parked", "discard", "x"), ("tail", "--last", "-1"), ("tail", "--last", "many"), ("replay",), ("nothing",)], ids=" ".join)
+def test_a_command_that_is_none_is_refused_with_its_usage(operator: Operator, command: tuple[str, ...]) -> None:
+    code, out, err = operator.said("events", *command)
+    assert (code, out) == (2, "")
+    assert "Usage: " in err
+
+
+@pytest.mark.parametrize("key", ["kunci/dengan/garis", "kunci é 印 %2F?#", "[bold]\x1b[2J\nbaris", "k" * 400])
+def test_a_sequence_of_whatever_key_is_listed_shown_tried_once_and_given_up(operator: Operator, key: str) -> None:
+    operator.tell(key, ("training.release-planned.v1", {"participant_ref": key, "expected_on": "Budi"}), raw=b'{"Budi Santoso": ' + b"[" * 200_000)
+    eventually(lambda: operator.waiting(key).keys() == {"training", "manpower"})
+    for command in (("parked", "list"), ("parked", "show", f"{TOPIC}/{key}", "--service", "manpower"), ("tail", "--key", key)):
+        code, out, _ = operator.said("events", *command)
+        assert (code, "\x1b" in out, "Budi" in out) == (0, False, False)
+    [line] = operator.lines("events", "tail", "--key", key)
+    assert (line["key"], line["body"]) == (key, None)
+    sequence = operator.waiting(key)["manpower"]["sequence"]
+    tried = operator.bina("events", "parked", "retry", sequence, f"{TOPIC}/{key}", "--service", "manpower", exits=1)
+    assert [(one["key"], one["took_effect"], one["count"]) for one in tried["sequences"]] == [(key, 0, 1)]
+    for service in ("manpower", "training"):
+        operator.bina("events", "parked", "discard", f"{TOPIC}/{key}", "--service", service, "--reason", "rusak")
+    assert operator.waiting(key) == {}
+
+
+def test_where_nothing_waits_there_is_nothing_to_list_or_to_retry(operator: Operator) -> None:
+    assert operator.bina("events", "parked", "list")["sequences"] == []
+    assert operator.said("events", "parked", "list")[1].strip() == "Tidak ada yang tertahan."
+    assert operator.bina("events", "parked", "retry", "--all") == {"sequences": [], "took_effect": 0, "dry_run": False}
+    assert operator.lines("events", "tail", "--last", "0") == []
+    assert len(operator.lines("events", "tail", "--last", str(10**9))) > 0
 
 
 def test_lag_and_outbox_tell_of_every_service(operator: Operator) -> None:
