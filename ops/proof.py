@@ -64,7 +64,8 @@ def _check(names: Sequence[str]) -> list[str]:
 
 
 def _workers() -> list[str]:
-    return ["-n", str(max(2, min(os.cpu_count() or 2, 4))), "--dist", "loadfile", "--no-loadscope-reorder"]  # a file shares its running service; the long ones first
+    """How pytest shares the work out (tests/schedule.py says by what units): with one worker more than processors, for tests wait a good part of their time."""
+    return ["-n", str(1 + max(2, min(os.cpu_count() or 2, 4))), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
