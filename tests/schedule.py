@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import zlib
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,22 @@ from xdist.scheduler import LoadFileScheduling
 
 PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
 HERE = Path(__file__).parent
-LONG = ("crash", "system", "deploy/test_cli.py", "deploy/test_bench_figures.py")  # begun last, they would have a worker to themselves at the end
+LONG = (  # begun last, they would have a worker to themselves at the end; those that mostly wait stand between those that work
+    *("crash", "certification/test_kill.py", "training/test_kill.py", "system", "deploy/test_cli.py", "deploy/test_bench_figures.py"),
+    *("chassis/test_kafka_client.py", "chassis/test_relay.py"),
+)
 APART = ("crash", "deploy/test_cli.py")  # each test has servers of its own: workers take them one by one
 TOGETHER = tuple(f"system/test_{name}.py" for name in ("auditing", "main_job", "operating", "watch"))  # on one running system
 MEASURING = ("chassis/test_contention.py",)  # their bounds are of a machine that does nothing else
 _room = pytest.StashKey[Any]()
 
 
-def turn(path: Path) -> int:
-    """When the tests of a file begin: those of a lower number first."""
+def turn(path: Path) -> tuple[int, int]:
+    """When the tests of a file begin. The many short ones are mixed: those of one directory are alike, and all of them would wait, or work, at the same time."""
     if _among(path, MEASURING):
-        return len(LONG) + 1
-    return next((number for number, place in enumerate(LONG) if _among(path, (place,))), len(LONG))
+        return len(LONG) + 1, 0
+    number = next((number for number, place in enumerate(LONG) if _among(path, (place,))), len(LONG))
+    return number, zlib.crc32(str(path.relative_to(HERE)).encode()) if number == len(LONG) else 0
 
 
 def unit(nodeid: str) -> str:
