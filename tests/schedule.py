@@ -49,7 +49,7 @@ class Units(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units | None:
-    return Units(config, log) if config.getvalue("dist") == "loadfile" else None
+    return Units(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
