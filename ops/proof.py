@@ -64,14 +64,16 @@ def _check(names: Sequence[str]) -> list[str]:
 
 
 def _workers() -> list[str]:
-    return ["-n", str(max(2, min(os.cpu_count() or 2, 4))), "--dist", "loadfile", "--no-loadscope-reorder"]  # a file shares its running service; the long ones first
+    """How pytest shares the work out (tests/schedule.py says by what units): with one worker more than processors, for tests wait a good part of their time."""
+    return ["-n", str(1 + max(2, min(os.cpu_count() or 2, 4))), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
     """Run pytest, its output passed on as it comes; exit status and closing line."""
     out = sys.stderr if to_stderr else sys.stdout
     closing = ""
-    with subprocess.Popen([sys.executable, "-m", "pytest", "-q", "--durations=10", *options], cwd=home.ROOT, stdout=subprocess.PIPE, text=True) as process:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # the tests start hundreds of interpreters: each would compile all our code
+    with subprocess.Popen([sys.executable, "-m", "pytest", "-q", "--durations=10", *options], cwd=home.ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
             out.write(line)
             out.flush()

@@ -20,18 +20,17 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from chassis import telemetry
 from ops import children, servers
-from tests import containers
+from tests import containers, schedule
+from tests.schedule import PLACE
 
 pytest_plugins = ["tests.scenarios"]
 hypothesis.settings.register_profile("bina", deadline=None, derandomize=bool(os.environ.get("CI")))  # how fast a machine is proves nothing
 hypothesis.settings.load_profile("bina")
 
-_PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
 _LEADER = "BINA_TEST_LEADER"
 _OTHER_PROCESSES = {"cluster", "crash", "deploy", "system"}  # their subject is processes of its own, with servers of their own
 _ALONE = {"--crash": "crash/test_kills.py", "--cluster": "cluster", "--soak": "crash/test_broker_away.py", "--compose": "deploy/test_compose_up.py"}
 _ONLY_ALONE = tuple(Path(__file__).parent / _ALONE[option] for option in ("--cluster", "--compose"))
-_LONG = {"crash", "system"}
 _CI_INSTALLS = {"promtool", "prometheus", "amtool", "prometheus-alertmanager", "kustomize", "node", "npm", "wrk", "nginx"}
 _START_SECONDS = 180.0
 
@@ -46,9 +45,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(schedule)
     config.addinivalue_line("markers", "needs(tool): this test runs a program that is no Python package")
     if not hasattr(config, "workerinput"):
-        os.environ[_PLACE] = tempfile.mkdtemp(prefix="bina-test-")
+        os.environ[PLACE] = tempfile.mkdtemp(prefix="bina-test-")
         os.environ[_LEADER] = str(os.getpid())
 
 
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [item for item in items if _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
     else:
         kept = [item for item in items if not any(item.path.is_relative_to(place) for place in _ONLY_ALONE)]
-        kept.sort(key=lambda item: item.path.parent.name not in _LONG)  # begun last, they would have a worker to themselves at the end
+        kept.sort(key=lambda item: schedule.turn(item.path))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
@@ -98,7 +98,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    place = Path(os.environ.pop(_PLACE))
+    place = Path(os.environ.pop(PLACE))
     for keeper in place.glob("*.keeper"):
         children.stop(int(keeper.read_text()), grace=30.0)
     shutil.rmtree(place, ignore_errors=True)
@@ -140,7 +140,7 @@ def _address(part: str, given: str | None, config: pytest.Config) -> Iterator[st
 
 
 def _embedded(part: str) -> str:
-    place = Path(os.environ[_PLACE])
+    place = Path(os.environ[PLACE])
     address, failed, keeper = place / part, place / f"{part}.{servers.FAILED}", place / f"{part}.keeper"
     with (place / f"{part}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)

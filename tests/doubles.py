@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +20,8 @@ from fastapi.routing import APIRoute
 from chassis.auth import Caller, Hand, Signer
 from chassis.ids import new_id
 from chassis.kafka import Assigned, Outgoing, Partition, Producer, Record, RecordRefused, Revoked, SendFailed, Sent, ensure_topic
+
+POLL_SECONDS = 0.1  # of a consumer at rest: a service ends when its last poll has come back
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,13 @@ async def running(app: FastAPI, keys: Keys, service: str, *, ready_seconds: floa
     topics = {life.relay.topic, *life.inbox.topics}
     for topic in topics:
         await ensure_topic(life.service.settings.kafka, topic, partitions=2)
-    async with app.router.lifespan_context(app):
-        async with asyncio.timeout(ready_seconds):
-            await life.prepared.wait()
-            if life.consumer:
-                await life.consumer.joined.wait()
-        yield ServiceClient(app, keys, service)
+    with patch("chassis.consumer.MAX_SECONDS", POLL_SECONDS):
+        async with app.router.lifespan_context(app):
+            async with asyncio.timeout(ready_seconds):
+                await life.prepared.wait()
+                if life.consumer:
+                    await life.consumer.joined.wait()
+            yield ServiceClient(app, keys, service)
 
 
 async def eventually(condition: Callable[[], Awaitable[Any]], *, seconds: float = 20) -> Any:

@@ -207,7 +207,7 @@ async def test_the_lag_of_a_partition_goes_down_when_it_is_read_and_to_nothing_w
 def lives(tmp_path: Path, mongo_url: str, kafka: str, database: str, monkeypatch: pytest.MonkeyPatch) -> list[Lifetime]:
     """Two processes with one replica id, the second the younger."""
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka))
+    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}."))
     service = Service(name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,))
     monkeypatch.setattr("chassis.lifetime.IDENTITY_SECONDS", 0.3)
     made = [Lifetime(service), Lifetime(service)]

@@ -36,7 +36,7 @@ from tests.doubles import FakeKafka, Keys, ServiceClient, running
 @pytest.fixture
 async def shop(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> AsyncIterator[ServiceClient]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka))
+    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}."))
     service = Service(name="shop", settings=settings, transaction=Transaction, routers=(router, api.router("shop")), published=(JarFilled,))
     async with running(create_app(service, lifetime=in_memory(FakeKafka())), keys, "shop") as client:
         yield client

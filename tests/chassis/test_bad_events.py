@@ -90,7 +90,7 @@ class Street:
 @asynccontextmanager
 async def opened(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> AsyncGenerator[Street]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, driver="pymongo"))
+    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}.", driver="pymongo"))
     handlers = {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}}
     app = create_app(Service(name="shop", settings=settings, transaction=Transaction, routers=(), handlers=handlers))
     producer: Any = AIOKafkaProducer(bootstrap_servers=kafka, max_request_size=2_000_000)

@@ -60,7 +60,7 @@ async def at_a_rate(command: Callable[[int], Awaitable[None]], until: asyncio.Ev
 @pytest.mark.timeout(1_800)
 async def test_commands_on_the_keys_of_a_backlog_and_the_backlog_itself_both_go_on(tmp_path: Path, mongo_url: str, kafka: str, database: str, record_property: Record) -> None:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, driver="pymongo"))
+    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}.", driver="pymongo"))
     app = create_app(Service(name="shop", settings=settings, transaction=Transaction, routers=(), handlers=HANDLERS))
     owners = [new_id() for _ in range(OWNERS)]
     async with running(app, keys, "shop"):

@@ -68,7 +68,7 @@ class Outside:
 @asynccontextmanager
 async def shop(broker: str, tmp_path: Path, mongo_url: str, kafka: str, database: str, driver: str = "motor") -> AsyncGenerator[Outside]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, driver=driver))
+    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}.", driver=driver))
     fake = FakeKafka()
 
     app = create_app(

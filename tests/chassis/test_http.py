@@ -19,7 +19,7 @@ DRIVERS = ("motor", "pymongo")
 @pytest.fixture(params=DRIVERS)
 async def shop(request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str, kafka: str, database: str) -> AsyncIterator[ServiceClient]:
     keys = Keys.make(tmp_path, ("gateway", "shop", "training", "manpower"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, driver=request.param))
+    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}.", driver=request.param))
     async with running(create_app(settings), keys, "shop") as client:
         yield client.as_("keeper", facility="north")
 

@@ -1,4 +1,4 @@
-"""One whole system for all system tests of a run."""
+"""One whole system for the system tests of a worker, gone when they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.place import Place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Generator[Place]:
     """A system that is up."""
     here = Place(tmp_path_factory.mktemp("system") / "bina")

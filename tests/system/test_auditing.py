@@ -20,7 +20,7 @@ from ops.parts import OURS
 from tests.place import Place, eventually
 from tests.system.test_operating import Operator
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.timeout(400)]
 LOOKS = 6
 
 

@@ -28,7 +28,7 @@ from ops.story.stage import FACILITY, SNAPSHOT, UNITS
 from tests.place import Place, eventually
 from tests.system.test_operating import Operator
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.timeout(400)]
 READERS = {"certification": 1, "marketplace": 1, "manpower": 2}
 
 

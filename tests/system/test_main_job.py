@@ -12,7 +12,7 @@ import pytest
 from ops import parts
 from tests.place import Place, eventually
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.timeout(400)]
 STEPS = 20
 
 

@@ -26,7 +26,7 @@ from ops import cli, credentials, machine, mongo_setup
 from ops.parts import KAFKA, MONGOD, SERVICES
 from tests.place import Place, eventually
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.timeout(400)]
 TOPIC = "training.events"
 
 

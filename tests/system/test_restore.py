@@ -27,7 +27,7 @@ from tests import kafka_operator
 from tests.place import Place
 from tests.system.test_backup import Sealed
 
-pytestmark = [pytest.mark.timeout(200), pytest.mark.xdist_group("restore")]
+pytestmark = [pytest.mark.timeout(200)]
 ISSUER = "certification/keys_dir/lsp-1/assertion-2026.pem"
 ANOTHER = ("audit", "inbox", "leases", "offsets")  # what a restore adds to, or mends: tests/deploy/test_mending.py
 LOOKUP_KEY = "secrets/training/training_lookup_key"

@@ -95,8 +95,8 @@ async def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenera
     try:
         yield here
     finally:
-        for part in list(here.running):
-            await here.stop(part)
+        for parts_of in ([service.name for service in parts.OURS], ["mongod", "kafka"]):
+            await asyncio.gather(*(here.stop(part) for part in parts_of if part in here.running))
 
 
 @pytest.mark.timeout(300)

@@ -26,7 +26,7 @@ from ops.home import ROOT
 from tests.deploy.alerts import MONITORING, RECORDED, everything, rules, shown
 from tests.place import Place, eventually
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.needs("prometheus", "prometheus-alertmanager"), pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.needs("prometheus", "prometheus-alertmanager")]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 KILLED = "manpower"
 TYPE = re.compile(r"^# TYPE (\S+) (\w+)$", re.MULTILINE)

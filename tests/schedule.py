@@ -1,0 +1,72 @@
+"""Which test runs when and beside what: long ones first, one system for those that share it, those that measure alone at the end. Not here: which tests a run has."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
+HERE = Path(__file__).parent
+LONG = (  # begun last, they would have a worker to themselves at the end; those that mostly wait stand between those that work
+    *("crash", "certification/test_kill.py", "training/test_kill.py", "system", "deploy/test_cli.py", "deploy/test_bench_figures.py"),
+    *("chassis/test_kafka_client.py", "chassis/test_relay.py"),
+)
+APART = ("crash", "deploy/test_cli.py")  # each test has servers of its own: workers take them one by one
+TOGETHER = tuple(f"system/test_{name}.py" for name in ("auditing", "main_job", "operating", "watch"))  # on one running system
+MEASURING = ("chassis/test_contention.py",)  # their bounds are of a machine that does nothing else
+_room = pytest.StashKey[Any]()
+
+
+def turn(path: Path) -> tuple[int, int]:
+    """When the tests of a file begin. The many short ones are mixed: those of one directory are alike, and all of them would wait, or work, at the same time."""
+    if _among(path, MEASURING):
+        return len(LONG) + 1, 0
+    number = next((number for number, place in enumerate(LONG) if _among(path, (place,))), len(LONG))
+    return number, zlib.crc32(str(path.relative_to(HERE)).encode()) if number == len(LONG) else 0
+
+
+def unit(nodeid: str) -> str:
+    """What a worker takes as one: a file, which shares its running service, unless said otherwise above."""
+    file = nodeid.partition("::")[0]
+    path = HERE.parent / file
+    if _among(path, APART):
+        return nodeid
+    return "system" if _among(path, TOGETHER) else "measuring" if _among(path, MEASURING) else file
+
+
+class Units(LoadFileScheduling):
+    """Hands units to workers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units | None:
+    return Units(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Be in the room until this process ends."""
+    if hasattr(session.config, "workerinput"):
+        room = session.config.stash[_room] = (Path(os.environ[PLACE]) / "room").open("w")
+        fcntl.flock(room, fcntl.LOCK_SH)
+        session.config.add_cleanup(room.close)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that measures begins when all other workers have gone; its unit is the last of the queue, and the only one that waits. No time limit counts the wait."""
+    if (room := item.config.stash.get(_room, None)) and _among(item.path, MEASURING):
+        fcntl.flock(room, fcntl.LOCK_EX)
+    return (yield)
+
+
+def _among(path: Path, places: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(HERE / place) for place in places)
