@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -151,11 +151,9 @@ class KafkaProducer:
     async def stop(self) -> None:
         """Close."""
         self._spent = True
-        try:
+        with suppress(KafkaError, TimeoutError):  # one that cannot end in order is thrown away all the same
             async with asyncio.timeout(5):
                 await self._producer.stop()
-        except (KafkaError, TimeoutError):
-            return  # a producer that cannot end in order is thrown away all the same
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
         """Send these records, a partition's one batch after the other: a broker that knows nothing of us yet would take a batch behind one that it has refused."""
@@ -240,10 +238,8 @@ class KafkaConsumer:
 
     async def seek(self, partition: Partition, offset: int) -> None:
         """Read from there next; a partition that is no longer ours is left alone."""
-        try:
+        with suppress(IllegalStateError):
             self._consumer.seek(_tp(partition), offset)
-        except IllegalStateError:
-            return
 
     async def beginning(self, partition: Partition) -> int:
         """The offset of the oldest record that is left."""
@@ -261,11 +257,9 @@ class KafkaConsumer:
         """Tell the broker where we are; a failure costs nothing but a tool's view."""
         ours = self._consumer.assignment()
         if offsets := {_tp(partition): offset for partition, offset in positions.items() if _tp(partition) in ours}:
-            try:
+            with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(5):  # the client itself asks for a broker without end
                     await self._consumer.commit(offsets)
-            except (KafkaError, TimeoutError):
-                return
 
     def ends(self) -> dict[Partition, int]:
         """Where each assigned partition ended at the last fetch; what is in a transaction that goes on lies beyond."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -194,11 +194,7 @@ class Mongo:
         if self.driver == "motor":
             await self._call("", asyncio.to_thread(self._write_in_turn, commands, session), session)  # one hop to a thread for all of them
             return
-        if session is not None:
-            await self._in_transaction(commands, session)
-            return
-        for collection, command in commands:
-            _tell_refusal(collection, (await self._command(command, None, collection)).get("writeErrors", ()))
+        await self._in_turn(commands, session)
 
     def _write_in_turn(self, commands: Iterable[tuple[str, Document]], session: Session) -> None:
         for collection, command in commands:
@@ -304,8 +300,8 @@ class Mongo:
             with self.client.delegate.start_session() as inner:  # neither beginning nor end asks the server: no hop to a thread
                 yield AsyncIOMotorClientSession(inner, self.client)
 
-    async def _in_transaction(self, commands: Iterable[tuple[str, Document]], session: Session) -> list[Document]:
-        """Run these in turn by the async driver. It chooses a server and takes a connection for each statement, a quarter of its time, and has no public way to keep one."""
+    async def _in_turn(self, commands: Iterable[tuple[str, Document]], session: Session) -> list[Document]:
+        """Run these by the async driver over one connection. It has no public way to keep one: to choose a server and take a connection for each is a quarter of its time."""
         answers: list[Document] = []
         async with await self.client._conn_for_writes(session, "command") as connection:  # noqa: SLF001
             for collection, command in commands:
@@ -315,9 +311,8 @@ class Mongo:
         return answers
 
     async def _command(self, command: Document, session: Session, collection: str = "") -> Document:
-        if session is not None and self.driver == "pymongo":
-            [answer] = await self._in_transaction([(collection, command)], session)
-            return answer
+        if self.driver == "pymongo":
+            return (await self._in_turn([(collection, command)], session))[0]
         return await self._call(collection, self.db.command(command, codec_options=CODEC, session=session), session)
 
     async def _call(self, collection: str, operation: Awaitable[R], session: Session) -> R:
@@ -341,10 +336,8 @@ async def _to_its_end(operation: Awaitable[R]) -> R:
 
 
 async def _tidied(ending: Awaitable[object]) -> None:
-    try:
+    with suppress(PyMongoError):  # the server ends it by itself; the first error is the one to tell
         await ending
-    except PyMongoError:
-        return  # the server ends it by itself; the first error is the one to tell
 
 
 def _tell_conflict(error: BaseException) -> None:
