@@ -100,6 +100,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
     }
     internal = web.create_app(web.Service(name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts), lifetime=GatewayLifetime)
     life: GatewayLifetime = internal.state.life
+    life.withdrawn = withdrawn
     book = Book(life.engine, withdrawn)
     readiness = Readiness(life.missing)
     windows, calls = rates.Windows(time.time, settings.replica), Calls(time.time)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chassis import kafka, schemas
 from chassis.lifetime import Lifetime
 from gateway import calls
+from gateway.identity.withdrawn import Revocations
 from gateway.middleware import rates
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class GatewayLifetime(Lifetime):
     def __init__(self, service: Service[Any]) -> None:
         super().__init__(service)
         self.door: Callable[[], dict[str, Any]] = dict
+        self.withdrawn = Revocations()
         self._topic: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
@@ -33,6 +35,10 @@ class GatewayLifetime(Lifetime):
         await self.db.ensure_collection(rates.QUOTAS, None, rates.INDEXES, known)
         await self.db.ensure_collection(calls.CALLS, None, calls.INDEXES, known)
         self._topic = asyncio.create_task(self._make_topic(), name="topic")
+
+    async def missing(self) -> list[str]:
+        """What is not ready, by name; before it is known whose trust was withdrawn nobody is believed."""
+        return [*await super().missing(), *([] if self.withdrawn.known else ["revocations"])]
 
     async def status(self) -> dict[str, Any]:
         """What the chassis tells, and the door's routes, breakers and requests in flight."""

@@ -84,6 +84,14 @@ async def test_the_door_is_ready_while_kafka_is_away(region: Region) -> None:
     await eventually(ready)
 
 
+async def test_the_door_is_not_ready_before_it_knows_whose_trust_was_withdrawn(region: Region) -> None:
+    life = region.stage.door.internal.state.life
+    assert await life.missing() == []
+    life.withdrawn.known = False  # as before the first look, which comes again within two seconds
+    assert (await region.stage.ask("GET", "/v1/classes", headers=region.stage.bearer())).status == 503
+    assert await life.missing() == ["revocations"]
+
+
 async def test_a_person_of_an_oidc_issuer_acts_under_the_grant_and_not_under_what_the_token_says(region: Region) -> None:
     user_id = await region.user("siti")
     assert (await region.grant(user_id, regency=["19.02", "19.06"])).status_code == 200
