@@ -1,0 +1,47 @@
+r"""What comes as text and is none: half a character, which JSON can write (`\ud800`) and no database can keep. For every body of every route of every service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.permissions import RULES
+from tests.doubles import Keys, ServiceClient
+from tests.gateway.stage import new_key
+from tests.gateway.test_services import app_of
+
+HALF = b'"\\ud800"'
+
+
+def texts_of(schema: dict[str, Any], body: dict[str, Any]) -> list[str]:
+    """The fields of a body that are free text."""
+    body = schema["components"]["schemas"][body["$ref"].rpartition("/")[2]] if "$ref" in body else body
+    kinds = {name: [field, *field.get("anyOf", ())] for name, field in body.get("properties", {}).items()}
+    return [name for name, ways in kinds.items() if any(way.get("type") == "string" and not {"format", "enum", "const", "pattern"} & way.keys() for way in ways)]
+
+
+@pytest.mark.parametrize("name", sorted(RULES.services))
+async def test_half_a_character_is_refused_with_its_field_at_every_route(name: str, tmp_path: Path) -> None:
+    keys = Keys.make(tmp_path)
+    more = {"issuer_key": new_key()} if name == "gateway" else dict[str, str]()
+    service = ServiceClient(app_of(name, tmp_path, keys=keys, **more), keys, name)
+    service.app.state.life.prepared.set()  # of a database that nobody asks: a body is looked at before
+    schema = service.app.openapi()
+    asked: list[str] = []
+    taken: list[str] = []
+    for path, methods in schema["paths"].items():
+        if path.startswith("/internal/"):
+            continue  # asked by our own services only
+        for method, route in methods.items():
+            content = route.get("requestBody", {}).get("content", {}).get("application/json")
+            if content is None or not (texts := texts_of(schema, content["schema"])):
+                continue
+            body = b"{" + b", ".join(b'"%s": %s' % (text.encode(), HALF) for text in texts) + b"}"
+            answer = await service.request(method.upper(), path, content=body, headers={"content-type": "application/json", "idempotency-key": "k", "if-match": '"1"'})
+            refused = {one["field"].split(".")[0] for one in answer.json().get("errors", ())} if answer.status_code == 422 else set[str]()
+            asked.append(path)
+            taken += [f"{method} {path} {text}: {answer.status_code}" for text in texts if text not in refused]
+    assert taken == []
+    assert asked
