@@ -36,7 +36,7 @@ from chassis.store import Aggregate
 from chassis.unit_of_work import Cause, Transaction
 
 MIB, MAX_BODY = 1024 * 1024, 32 * 1024 * 1024
-STRICT = ConfigDict(extra="forbid", strict=False, str_strip_whitespace=True, str_max_length=1_000_000)  # a bound also refuses what no database takes for text
+STRICT = ConfigDict(extra="forbid", strict=False, str_strip_whitespace=True)
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/statusz", "/openapi.json"})
 Limit = Annotated[int, Query(ge=1, le=500, description="Banyaknya baris per halaman")]
 Tx = TypeVar("Tx", bound=Transaction)
