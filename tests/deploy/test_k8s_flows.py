@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -133,7 +134,7 @@ def test_each_file_of_a_secret_of_compose_is_one_in_the_cluster(name: str, tmp_p
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_prometheus_of_a_watched_cluster_judges_by_the_rules_of_compose(overlay: str) -> None:
     def rules(groups: Iterable[Object]) -> dict[str, list[Object]]:
-        return {group["name"]: [rule | {"expr": rule["expr"].split()} for rule in group["rules"]] for group in groups}
+        return {group["name"]: [deepcopy(rule) | {"expr": rule["expr"].split()} for rule in group["rules"]] for group in groups}
 
     judged = rules(group for one in of(overlay, "PrometheusRule") for group in one["spec"]["groups"])
     [namespace] = of(overlay, "Namespace")
