@@ -141,12 +141,16 @@ class KafkaProducer:
         """Connect; SendFailed when no broker answers."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):  # a broker that refuses the password is asked again without end
-                await _begun(self._producer.start())
+                await _begun(self._connected())
         except BaseException as error:
             await self.stop()
             if isinstance(error, KafkaError | TimeoutError):
                 raise SendFailed(type(error).__name__) from error
             raise
+
+    async def _connected(self) -> None:
+        await self._producer.start()
+        await self._producer.client.fetch_all_metadata()  # behind it no connection is half made, which the client's end would leave open
 
     async def stop(self) -> None:
         """Close."""

@@ -161,8 +161,7 @@ class Mongo:
 
     async def find_one(self, collection: str, where: Filter, *, session: Session = None) -> Document | None:
         """The first document that matches."""
-        found = await self.find(collection, where, limit=1, session=session)
-        return found[0] if found else None
+        return next(iter(await self.find(collection, where, limit=1, session=session)), None)
 
     async def count(self, collection: str, where: Filter, *, session: Session = None) -> int:
         """How many documents match."""

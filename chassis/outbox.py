@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from chassis import mongo, telemetry
@@ -127,7 +128,7 @@ class Relay:
         """Wait for a wake so long; mark what is acknowledged when that is due."""
         if 0 < len(self._acknowledged) < MARK_ROWS:
             await _first_of(self._wake.wait(), MARK_SECONDS)
-        if self._acknowledged and self._due():
+        if self._acknowledged and (self._due() or not self._wake.is_set()):  # a clock of milliseconds may say that it is not quite due
             await self._mark()
         await _first_of(self._wake.wait(), seconds)
 
@@ -282,8 +283,6 @@ async def _all(*steps: Awaitable[Any]) -> list[Any]:
 
 
 async def _first_of(waiting: Awaitable[object], seconds: float) -> None:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await waiting
-    except TimeoutError:
-        return

@@ -306,6 +306,16 @@ async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:
     assert await db.count(OUTBOX, {"sent": True}) == rows
 
 
+async def test_what_is_acknowledged_is_marked_when_nobody_wakes_the_relay_though_its_clock_says_that_it_is_not_quite_due(db: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(_: Relay) -> bool:
+        return False
+
+    monkeypatch.setattr(Relay, "_due", never)
+    await runner(db)(partial(make_and_fill, "owner"))
+    async with relaying(Relay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)):
+        await eventually(all_sent(db), seconds=5)
+
+
 @pytest.mark.parametrize("replicas", [1, 2])
 async def test_what_another_replica_commits_is_sent_at_once_and_only_who_has_the_lease_listens_and_only_when_there_is_another(db: Mongo, mongo_url: str, replicas: int) -> None:
     fake = FakeKafka()
