@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
 import pymongo
+import pytest
 
 from chassis import schemas
 from chassis.mongo import Document
@@ -43,3 +44,23 @@ class InTurn:
 
     def _client(self) -> pymongo.MongoClient[dict[str, Any]]:
         return pymongo.MongoClient(self._url)
+
+
+def databases_of(transaction: type[Transaction]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The fixtures `databases` (of the session) and `database` (the name of an empty one) of those who test with this kind.
+
+    Topics at the real broker are not emptied, and need a namespace of their own.
+    """
+
+    @pytest.fixture(scope="session")
+    def databases(mongo_url: str) -> Generator[InTurn]:
+        in_turn = InTurn(mongo_url, transaction)
+        yield in_turn
+        in_turn.drop()
+
+    @pytest.fixture
+    def database(databases: InTurn) -> Generator[str]:
+        with databases.one() as name:
+            yield name
+
+    return databases, database

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from limits.aio.storage import Storage
-
 from chassis.mongo import Index, replacing
 from gateway import passage
 from gateway.identity.caller import ANONYMOUS
@@ -66,25 +64,17 @@ class _Window:
     told: int = 0
 
 
-class Windows(Storage):
-    """The windows of this replica, for `limits`; those that fill up are told to the others, and theirs counted in, every few seconds. `clock` in epoch seconds.
+class Windows:
+    """The windows of this replica; those that fill up are told to the others, and theirs counted in, every few seconds. `clock` in epoch seconds.
 
     Each replica's window of a key has its own beginning: together they count what came within one window's length, never more. While the database is away each replica counts
     for itself. The library's own memory scans every key on every hit; this one sweeps once a minute.
     """
 
-    STORAGE_SCHEME = None
-
     def __init__(self, clock: Clock, replica: str = "") -> None:
-        super().__init__()
         self._clock, self._replica = clock, replica
         self._windows: dict[str, _Window] = {}
         self._swept_at = clock()
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """What goes wrong in here."""
-        return ValueError
 
     async def exchange(self, db: Mongo) -> None:
         """Tell the others what has changed here, and learn what they have counted. Keys go by their hash: they name subjects and addresses."""
@@ -105,11 +95,7 @@ class Windows(Storage):
         for hashed, window in changed.items():
             window.told, window.elsewhere = told[hashed], elsewhere[hashed]
 
-    async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count in the key's window; the count so far, here and elsewhere."""
-        return self.take(key, expiry, amount)[0]
-
-    def take(self, key: str, expiry: float, amount: int = 1) -> tuple[int, float]:
+    def take(self, key: str, expiry: float) -> tuple[int, float]:
         """Count in the key's window, which a first count opens for `expiry` seconds; the count so far, here and elsewhere, and the seconds until it ends."""
         now = self._clock()
         if now - self._swept_at > SWEEP_SECONDS:
@@ -118,39 +104,8 @@ class Windows(Storage):
         window = self._windows.get(key)
         if window is None or window.ends <= now:
             window = self._windows[key] = _Window(now + expiry)
-        window.count += amount
+        window.count += 1
         return window.count + window.elsewhere, window.ends - now
-
-    async def get(self, key: str) -> int:
-        """The count in the key's window."""
-        window = self._windows.get(key)
-        return window.count + window.elsewhere if window is not None and window.ends > self._clock() else 0
-
-    async def get_expiry(self, key: str) -> float:
-        """When the key's window ends, in epoch seconds."""
-        window = self._windows.get(key)
-        return self._clock() if window is None else window.ends
-
-    async def check(self) -> bool:
-        """Memory is always there."""
-        return True
-
-    async def reset(self) -> int | None:
-        """Forget all; how many windows there were."""
-        known, self._windows = len(self._windows), {}
-        return known
-
-    async def clear(self, key: str) -> None:
-        """Forget one window."""
-        self._windows.pop(key, None)
-
-    async def decr(self, key: str, amount: int = 1) -> int:
-        """Take back counts."""
-        window = self._windows.get(key)
-        if window is None:
-            return 0
-        window.count = max(0, window.count - amount)
-        return window.count + window.elsewhere
 
 
 def counted_as(crossing: passage.Passage) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,22 +12,10 @@ from chassis.mongo import Mongo
 from chassis.web import Service, create_app
 from tests.chassis.scene import Asked, Scene, in_memory, on_asked
 from tests.chassis.shop import HANDLERS, JarFilled, ShopSettings, Transaction, router
-from tests.databases import InTurn
+from tests.databases import databases_of
 from tests.doubles import FakeKafka, Keys, running
 
-
-@pytest.fixture(scope="session")
-def databases(mongo_url: str) -> Iterator[InTurn]:
-    in_turn = InTurn(mongo_url, Transaction)
-    yield in_turn
-    in_turn.drop()
-
-
-@pytest.fixture
-def database(databases: InTurn) -> Iterator[str]:
-    """An empty database of the shop; topics at the real broker are not emptied, and need a namespace of their own."""
-    with databases.one() as name:
-        yield name
+databases, database = databases_of(Transaction)
 
 
 @pytest.fixture

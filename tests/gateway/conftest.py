@@ -1,13 +1,13 @@
 """Fixtures of the gateway's tests."""
 
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 
 from gateway.permissions import RULES
 from gateway.transaction import Transaction
-from tests.databases import InTurn
+from tests.databases import databases_of
 from tests.doubles import Keys, eventually
 from tests.gateway.commands import Commands, listening
 from tests.gateway.installation import Installation
@@ -15,19 +15,7 @@ from tests.gateway.stage import Stage, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 
-
-@pytest.fixture(scope="session")
-def databases(mongo_url: str) -> Iterator[InTurn]:
-    in_turn = InTurn(mongo_url, Transaction)
-    yield in_turn
-    in_turn.drop()
-
-
-@pytest.fixture
-def database(databases: InTurn) -> Iterator[str]:
-    """An empty database of the gateway."""
-    with databases.one() as name:
-        yield name
+databases, database = databases_of(Transaction)
 
 
 @pytest.fixture
