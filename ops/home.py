@@ -14,7 +14,6 @@ from ops import children, files
 
 _LEFTOVER_SECONDS = 5.0  # short: what outlived its supervisor may be killed at any time without loss
 ROOT = Path(__file__).parent.parent
-UNFINISHED = "restoring"  # a file that stands in the home while its databases are neither the old nor the restored ones
 
 
 def home() -> Path:
@@ -119,8 +118,8 @@ def told_to_run() -> dict[str, str]:
 def follow_runner() -> None:
     """Take over what the running system was told, so that the other commands find it without being told again."""
     if runner() is not None:
-        for name in told_to_run():
-            del os.environ[name]
+        for name in (*told_to_run(), "BINA_MONGO_URL_FILE"):
+            os.environ.pop(name, None)
         os.environ.update(published().get("told", {}))
 
 

@@ -6,10 +6,9 @@ import os
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from chassis.kafka import Access, KafkaUnavailable, SendFailed
-from ops import machine, parts
+from ops import files, machine, parts
 from ops.asking import accepts
 from ops.trouble import Trouble
 
@@ -25,7 +24,7 @@ def named() -> Access | None:
     """The Kafka that BINA_KAFKA names, and the operator's way into it; None where the embedded one is meant, which asks nobody. Trouble when what was told cannot be used."""
     if (where := address()) is None:
         return None
-    user, password, ca = os.environ.get(USER, ""), _read(PASSWORD), _file(CA)
+    user, password, ca = os.environ.get(USER, ""), files.told(PASSWORD), files.named(CA)
     if bool(user) != bool(password):
         missing, there = (PASSWORD, USER) if user else (USER, PASSWORD)
         raise Trouble(f"{there} ada tetapi {missing} tidak ada atau kosong: sebutkan keduanya.", f"{there} is given without {missing}, or that is empty: give both.")
@@ -74,21 +73,3 @@ def not_allowed(where: Access, kind: str) -> Trouble:
         f"Kafka tidak mengizinkan pengguna {where.user or '(tanpa nama)'} melakukan ini: hak yang diperlukan ada di docs/operations.md.",
         f"Kafka does not let user {where.user or '(nobody)'} do this ({kind}): docs/operations.md lists the permissions that are needed.",
     )
-
-
-def _file(variable: str) -> Path | None:
-    """The file that a variable names, as seen from where the command was called. Trouble when it is not there."""
-    if not (text := os.environ.get(variable)):
-        return None
-    path = Path(os.environ.get("BINA_FROM", ".")) / text
-    if not path.is_file():
-        raise Trouble(f"{variable}: berkas {path} tidak ada.", f"{variable}: there is no file {path}.")
-    return path
-
-
-def _read(variable: str) -> str:
-    path = _file(variable)
-    try:
-        return path.read_text().strip() if path else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise Trouble(f"{variable}: berkas {path} tidak dapat dibaca.", f"{variable}: the file {path} cannot be read.") from error

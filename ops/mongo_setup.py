@@ -1,7 +1,7 @@
 """Makes a replica set of one, its administrator, and a user per service that reaches only its own database. Not here: how a mongod is started."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from chassis.mongo import Mongo, MongoError
 
 REPLICA_SET = "bina"
-ADMINISTRATOR = "bina-administrator"
+ADMINISTRATOR, KEEPER = "bina-administrator", "bina-keeper"
 _ALREADY_INITIALIZED = 23
 _NOT_YET_LOADED = 94
 _CLOSED = {13, 51003}  # unauthorised, user exists: the localhost exception ended with the first user
@@ -43,10 +43,27 @@ async def make_user(administrator: str, database: str, password: str) -> str:
         here: Any = mongo.client[database]
         known = (await here.command("usersInfo", database))["users"]
         await here.command("updateUser" if known else "createUser", database, pwd=password, roles=roles)
+    return _url_of(administrator, database, password, database)
+
+
+async def make_keeper(administrator: str, databases: Iterable[str], password: str) -> str:
+    """Make or renew the user who makes backups, who may read everything and note himself in each audit, and return its URL. Raises MongoError."""
+    rights: list[dict[str, Any]] = [{"resource": {"db": name, "collection": "audit"}, "actions": ["insert"]} for name in databases]
+    rights.append({"resource": {"cluster": True}, "actions": ["getParameter", "setParameter"]})  # how long the server remembers
+    async with administering(administrator) as mongo:
+        here: Any = mongo.client["admin"]
+        known = (await here.command("rolesInfo", KEEPER))["roles"]
+        await here.command("updateRole" if known else "createRole", KEEPER, privileges=rights, roles=["readAnyDatabase"])
+        known = (await here.command("usersInfo", KEEPER))["users"]
+        await here.command("updateUser" if known else "createUser", KEEPER, pwd=password, roles=[KEEPER])
+    return _url_of(administrator, KEEPER, password, "admin")
+
+
+def _url_of(administrator: str, user: str, password: str, database: str) -> str:
     parts = urlsplit(administrator)
     hosts = parts.netloc.rpartition("@")[2]
     options = "&".join([*(option for option in parts.query.split("&") if option and not option.lower().startswith("authsource=")), f"authSource={database}"])
-    return urlunsplit((parts.scheme, f"{database}:{quote(password, safe='')}@{hosts}", f"/{database}", options, ""))
+    return urlunsplit((parts.scheme, f"{user}:{quote(password, safe='')}@{hosts}", f"/{database}", options, ""))
 
 
 @asynccontextmanager

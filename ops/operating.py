@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
@@ -128,8 +126,3 @@ def printable(text: str) -> str:
 def plain(text: str) -> str:
     """The same, where rich prints it: nothing in it is markup."""
     return escape(printable(text))
-
-
-def tell(document: dict[str, Any]) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

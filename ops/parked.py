@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from ops.operating import CHANGED, UNKNOWN, Operator, Refusal, found, operate, plain, services, tell
+from ops.operating import CHANGED, UNKNOWN, Operator, Refusal, found, operate, plain, services
+from ops.telling import tell
 from ops.trouble import Trouble
 
 _TRIES = 5

@@ -1,4 +1,7 @@
-"""What containers need before they start: secrets, the replica set, and a user per service in MongoDB and in Kafka. Run by docker-compose.yml, as root, three times."""
+"""What containers need before they start: secrets, the replica set, and a user per service in MongoDB and in Kafka. Run by docker-compose.yml, as root.
+
+The job `whole` stands before the services too: nothing starts on what a restore left half done.
+"""
 
 import asyncio
 import os
@@ -10,7 +13,8 @@ from ops import credentials, files, kafka_setup, mongo_setup, parts
 
 PLACE = Path("/secrets")
 SERVICE_UID = 10001  # as in every Dockerfile of ours
-OWNERS = {"mongo": 999, "kafka": 1000, kafka_setup.OPERATOR: 1000, kafka_setup.RESTORER: 1000}  # as in their images; people look by the tools in Kafka's
+OWNERS = {"mongo": 999, "kafka": 1000, kafka_setup.OPERATOR: 1000}  # as in their images; the operator looks by the tools in Kafka's
+KEEPER = "keeper"  # who makes backups
 KAFKA_PORT, KAFKA_CONTROLLER_PORT, KAFKA_ADMINISTRATION_PORT = 9092, 9093, 9094
 
 
@@ -40,6 +44,11 @@ async def make_mongo_users(address: str, member: str) -> None:
         url = await mongo_setup.make_user(mongo_setup.administrator_url(member, password), service.name, credentials.mongo_password(PLACE, service.name))
         credentials.tell_mongo_url(PLACE, service.name, url)
         os.chown(PLACE / service.name / f"{service.name}_mongo_url", SERVICE_UID, SERVICE_UID)
+    administrator = mongo_setup.administrator_url(member, password)
+    keeper = await mongo_setup.make_keeper(administrator, [service.name for service in parts.OURS], credentials.administrator_password(PLACE / KEEPER, "mongo-password"))
+    for person, url in ((KEEPER, keeper), (kafka_setup.RESTORER, administrator)):
+        files.write(PLACE / person / "mongo_url", url)
+        os.chown(PLACE / person / "mongo_url", SERVICE_UID, SERVICE_UID)
 
 
 async def make_kafka_users() -> None:
@@ -47,6 +56,15 @@ async def make_kafka_users() -> None:
     administrator = kafka_setup.administrator(_kafka_administrator(), KAFKA_ADMINISTRATION_PORT)
     await kafka_setup.make_users(administrator, {service.name: credentials.kafka_password(PLACE, service.name) for service in parts.OURS})
     await kafka_setup.make_people(administrator, {person: _kafka_person(person) for person in (kafka_setup.OPERATOR, kafka_setup.RESTORER)})
+
+
+def require_whole() -> None:
+    """End with words when the last restore into these volumes did not come to its end."""
+    if (PLACE / kafka_setup.RESTORER / files.UNFINISHED).exists():
+        raise SystemExit(
+            "Pemulihan di sini terputus, datanya tidak utuh: ulangi `docker compose run --rm restore` dengan --replace.\n"
+            "A restore was interrupted here and what lies here is not whole: repeat `docker compose run --rm restore` with --replace."
+        )
 
 
 def _kafka_administrator() -> str:
@@ -65,5 +83,7 @@ if __name__ == "__main__":
             asyncio.run(make_mongo_users("127.0.0.1:27017", member))
         case ["kafka-users"]:
             asyncio.run(make_kafka_users())
+        case ["whole"]:
+            require_whole()
         case other:
             raise SystemExit(f"unknown: {other}")

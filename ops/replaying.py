@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ops import parts
-from ops.operating import Operator, operate, services, tell
+from ops.operating import Operator, operate, services
+from ops.telling import tell
 from ops.trouble import Trouble
 
 SETTLE_SECONDS = 60.0

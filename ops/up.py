@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ops import children, home, parts
+from ops import children, files, home, parts
 from ops.supervisor import Part, State, Supervisor
 from ops.trouble import Trouble
 
@@ -36,7 +36,7 @@ def up(*, detach: bool) -> int:
             "`./bina up` hanya untuk pengembangan dan peragaan, BINA_ENVIRONMENT=production ditolak: untuk produksi lihat deploy/.",
             "`./bina up` is for development and demonstration, BINA_ENVIRONMENT=production is refused: for production see deploy/.",
         )
-    if (home.home() / home.UNFINISHED).exists():
+    if (home.home() / files.UNFINISHED).exists():
         raise Trouble(
             "Pemulihan di sini terputus, datanya tidak utuh: ulangi `./bina restore` dengan --replace.",
             "A restore was interrupted here and what lies here is not whole: repeat `./bina restore` with --replace.",

@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ops.operating import Operator, operate, services, tell
+from ops.operating import Operator, operate, services
+from ops.telling import tell
 
 
 def lag(service: str | None, *, as_json: bool) -> int:

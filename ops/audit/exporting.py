@@ -21,7 +21,7 @@ from ops import home, parts
 from ops.audit import outside
 from ops.audit.anchors import audit_key, database, in_archive, in_topics
 from ops.audit.searching import chosen, sought
-from ops.operating import tell
+from ops.telling import tell
 from ops.trouble import Trouble
 
 

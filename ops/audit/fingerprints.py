@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from evidence.exporting import fingerprint
 from ops import home, parts
-from ops.operating import tell
+from ops.telling import tell
 from ops.trouble import Trouble
 
 

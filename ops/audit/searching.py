@@ -13,8 +13,9 @@ from chassis.inspection import Sought, shown
 from ops import parts
 from ops.audit import outside
 from ops.audit.anchors import database
-from ops.operating import require_running, tell
+from ops.operating import require_running
 from ops.replaying import moment
+from ops.telling import tell
 
 
 def search(service: str | None, person: str | None, actor: str | None, since: str | None, until: str | None, reason: str, limit: int, *, as_json: bool) -> int:

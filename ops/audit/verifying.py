@@ -14,7 +14,8 @@ from evidence.anchors import Anchor
 from evidence.findings import verify as findings
 from ops import parts
 from ops.audit.anchors import audit_key, database, in_archive, in_topics
-from ops.operating import require_running, tell
+from ops.operating import require_running
+from ops.telling import tell
 
 
 def verify(service: str | None, *, as_json: bool) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -22,7 +23,7 @@ from ops.backup.sealing import Chest, NotForUs
 from ops.trouble import Trouble
 
 HOLDERS = 2
-_MADE_ANEW = ("mongo-password", "_mongo_url")  # of this installation's MongoDB: a restored one has its own
+_MADE_ANEW = ("mongo-password", "_mongo_url", "_kafka_password")  # of this installation's servers: restored ones have their own
 _WORDS = {"master_key": "kunci NIK dan nama", "lookup_key": "kunci pencarian NIK", "name_key": "kunci nama pada sertifikat", "keys_dir": "kunci penerbit sertifikat"}
 
 
@@ -140,7 +141,7 @@ def put(place: Path, keys: Mapping[str, bytes], aside: Path) -> None:
     for path in list(_files(place)):
         kept = aside / path.relative_to(place)
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.rename(kept)
+        shutil.move(path, kept)  # a service's folder may be a volume of its own
     for name, key in keys.items():
         path = place / name
         for folder in reversed([parent for parent in path.parents if parent.is_relative_to(place)]):

@@ -8,7 +8,7 @@ import shutil
 import tomllib
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +20,12 @@ from rich.progress import Progress
 
 from chassis.ids import utc_now
 from chassis.mongo import RAW, Mongo, MongoError
-from ops import credentials, home, machine, mongo_setup, parts
+from ops import credentials, home, machine, mongo_login, mongo_setup, parts
 from ops.audit import outside
 from ops.backup import custody, sealing
 from ops.backup.manifest import FORMAT, SIGNED_BY, Manifest, Piece, sha256
 from ops.backup.sealing import Chest
-from ops.operating import tell
+from ops.telling import tell
 from ops.trouble import Trouble
 
 PIECE_BYTES = 8 * machine.MIB  # of BSON, before it is compressed: what is in memory at a time, beside one page of MongoDB's
@@ -55,6 +55,8 @@ def backup(place: Path, readers: Sequence[Path], kept: Path, holders: Sequence[P
         raise Trouble(f"{kept} terletak di dalam {place}: kunci disimpan terpisah dari data.", f"{kept} lies in {place}: the keys are kept apart from the data.")
     url = server()
     machine.require_space(place, 256)
+    for folder in (place, kept):
+        _require_writable(folder)
     told = asyncio.run(_made(url, place, who, kept, two))
     if as_json:
         tell(told)
@@ -67,10 +69,18 @@ def backup(place: Path, readers: Sequence[Path], kept: Path, holders: Sequence[P
     return 0
 
 
+def _require_writable(folder: Path) -> None:
+    """Trouble unless files can be made there: it would else be found only after all was read."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Trouble(f"{folder} tidak dapat ditulisi oleh pengguna {os.getuid()}.", f"User {os.getuid()} cannot write into {folder}.")
+
+
 def server() -> str:
     """The administrator's URL of the MongoDB of this installation. Trouble when none is named and none runs here."""
     home.follow_runner()
-    if url := os.environ.get("BINA_MONGO_URL"):
+    if url := mongo_login.named():
         return url
     if home.runner() is None:
         raise Trouble("Bina tidak berjalan: jalankan ./bina up, atau beri BINA_MONGO_URL.", "Bina is not running: run ./bina up, or give BINA_MONGO_URL.")

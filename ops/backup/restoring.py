@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import zlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,13 +19,13 @@ from chassis.ids import utc_now
 from chassis.kafka import Access, KafkaUnavailable
 from chassis.mongo import RAW, Mongo, MongoError
 from chassis.outbox import LIVING
-from ops import broker, children, credentials, files, home, kafka_login, machine, mongo_setup, mongod, parts
+from ops import broker, children, credentials, files, home, kafka_login, machine, mongo_login, mongo_setup, mongod, parts
 from ops.audit import outside
 from ops.backup import archive, custody, manifest, sealing
 from ops.backup.manifest import Manifest, Piece
 from ops.backup.mending import mend
 from ops.backup.sealing import Chest, NotForUs
-from ops.operating import tell
+from ops.telling import tell
 from ops.trouble import Trouble
 
 _INSERT_BYTES = 8 * machine.MIB
@@ -141,7 +140,7 @@ async def _restored(place: Path, found: Manifest, keys: dict[str, bytes], chest:
             stack.push_async_callback(database.close)
         try:
             await _require_place(databases, where, replace=replace)
-            files.write(here / home.UNFINISHED, found.id)
+            files.write(here / files.UNFINISHED, found.id)
             await emptied(databases, where)
             await _filled(place, found, chest, databases, progress)
             published = await _made_true(found, databases, where, progress)
@@ -155,7 +154,7 @@ async def _restored(place: Path, found: Manifest, keys: dict[str, bytes], chest:
         credentials.make(secrets)
         for service in parts.OURS:
             credentials.tell_mongo_url(secrets, service.name, await mongo_setup.make_user(url, service.name, credentials.mongo_password(secrets, service.name)))
-        (here / home.UNFINISHED).unlink()
+        (here / files.UNFINISHED).unlink()
     return {"published": published, "seconds": round(loop.time() - began, 1)}
 
 
@@ -163,7 +162,7 @@ async def _restored(place: Path, found: Manifest, keys: dict[str, bytes], chest:
 async def _servers() -> AsyncGenerator[tuple[str, Access]]:
     """The administrator's URL of MongoDB and the way into Kafka: those that are named, else the embedded ones for as long as the block."""
     async with AsyncExitStack() as stack:
-        url, where = os.environ.get("BINA_MONGO_URL"), kafka_login.named()
+        url, where = mongo_login.named(), kafka_login.named()
         if not url:
             password = credentials.administrator_password(home.home() / "secrets")
             server = await mongod.start(home.home() / "mongod", parts.MONGOD.port, password, home.log_of("mongod"), variable=parts.MONGOD.variable)
@@ -179,7 +178,7 @@ async def _servers() -> AsyncGenerator[tuple[str, Access]]:
 async def _require_place(databases: dict[str, Mongo], where: Access, *, replace: bool) -> None:
     """Trouble unless nothing runs on these servers and either nothing lies there or it may be replaced."""
     there = {name: set(await database.collections()) for name, database in databases.items()}
-    elsewhere = "BINA_MONGO_URL" in os.environ  # on our own servers nothing can run: we have just started them
+    elsewhere = mongo_login.named() is not None  # on our own servers nothing can run: we have just started them
     if running := [name for name, database in databases.items() if elsewhere and "leases" in there[name] and await database.count("leases", LIVING)]:
         raise Trouble(
             f"Layanan {', '.join(running)} masih berjalan pada server ini (atau berhenti kurang dari 20 detik yang lalu): hentikan semua layanan, lalu ulangi.",

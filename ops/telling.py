@@ -1,0 +1,10 @@
+"""What a command answers to a program. Not here: what people read."""
+
+import json
+import sys
+from typing import Any
+
+
+def tell(document: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
