@@ -141,23 +141,19 @@ class KafkaProducer:
         """Connect; SendFailed when no broker answers."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):  # a broker that refuses the password is asked again without end
-                await _begun(self._connected())
+                await _to_its_end(self._producer.start())
         except BaseException as error:
             await self.stop()
             if isinstance(error, KafkaError | TimeoutError):
                 raise SendFailed(type(error).__name__) from error
             raise
 
-    async def _connected(self) -> None:
-        await self._producer.start()
-        await self._producer.client.fetch_all_metadata()  # behind it no connection is half made, which the client's end would leave open
-
     async def stop(self) -> None:
         """Close."""
         self._spent = True
         with suppress(KafkaError, TimeoutError):  # one that cannot end in order is thrown away all the same
             async with asyncio.timeout(5):
-                await self._producer.stop()
+                await _to_its_end(self._producer.stop())
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
         """Send these records, a partition's one batch after the other: a broker that knows nothing of us yet would take a batch behind one that it has refused."""
@@ -215,11 +211,11 @@ class KafkaConsumer:
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         """Join the group."""
         self._consumer.subscribe(self._topics, listener=_Listener(self._consumer, assigned, revoked))
-        await _begun(self._consumer.start())
+        await _to_its_end(self._consumer.start())
 
     async def stop(self) -> None:
         """Leave."""
-        await self._consumer.stop()
+        await _to_its_end(self._consumer.stop())
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         """What has come, at most `max_records`, after at most the timeout."""
@@ -311,15 +307,15 @@ def _records(records: Iterable[Any]) -> list[Record]:
     return [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
 
 
-async def _begun(starting: Awaitable[None]) -> None:
-    """Await a client's start, to its end even when cancelled: midway it has connections that nothing closes. A broker that is away keeps us two seconds."""
-    start = asyncio.ensure_future(starting)
+async def _to_its_end(step: Awaitable[None]) -> None:
+    """Await a client's start or stop, to its end even when cancelled: midway it has connections that nothing closes. A broker that is away keeps us two seconds."""
+    taken = asyncio.ensure_future(step)
     try:
-        await asyncio.shield(start)
+        await asyncio.shield(taken)
     except asyncio.CancelledError:
-        await asyncio.wait([start], timeout=ENDING_SECONDS)
-        start.cancel()
-        await asyncio.gather(start, return_exceptions=True)
+        await asyncio.wait([taken], timeout=ENDING_SECONDS)
+        taken.cancel()
+        await asyncio.gather(taken, return_exceptions=True)
         raise
 
 
@@ -328,10 +324,10 @@ async def administering(where: Where) -> AsyncGenerator[Any]:
     """The library's administrator of a broker, while the block lasts."""
     admin: Any = AIOKafkaAdminClient(**_options(where))
     try:
-        await _begun(admin.start())
+        await _to_its_end(admin.start())
         yield admin
     finally:
-        await admin.close()
+        await _to_its_end(admin.close())
 
 
 async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS) -> None:

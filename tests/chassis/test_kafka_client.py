@@ -44,6 +44,23 @@ async def test_a_start_that_is_cancelled_at_whatever_moment_leaves_no_connection
         await eventually(lambda: asyncio.sleep(0, connections(kafka) <= before))  # a transport ends in the loop's next turns
 
 
+@pytest.mark.parametrize("kind", ["producer", "consumer"])
+async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, kind: str) -> None:
+    before, topic = connections(kafka), new_id()
+    await ensure_topic(kafka, topic, partitions=PARTITIONS)
+    if kind == "producer":
+        client = KafkaProducer(kafka, "conformance")
+        await client.start()
+    else:
+        reader = Reader(client := KafkaConsumer(kafka, new_id(), "0", [topic]))
+        await client.start(reader.assigned, reader.revoked)
+    ending = asyncio.create_task(client.stop())
+    await asyncio.sleep(0)  # it has begun
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+    await eventually(lambda: asyncio.sleep(0, connections(kafka) <= before))
+
+
 async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what_its_client_had_fetched(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chassis.kafka.MORE_SECONDS", 5.0)
     topic = new_id()
