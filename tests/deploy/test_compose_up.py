@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ PROJECT = "bina-test"
 UPGRADE = ("up", "--build", "--detach", "--remove-orphans")  # as docs/operations.md has it
 HEALTHY = {"mongo", "kafka", *(service.name for service in parts.OURS), "prometheus", "alertmanager", "rota"}
 ON_DUTY = "bina-test-on-duty"
+DIRECTORIES = ("data", "custody", "people")  # of the host, for backup and restore
 TAKES = """
 from http.server import BaseHTTPRequestHandler, HTTPServer
 class Taking(BaseHTTPRequestHandler):
@@ -69,6 +71,32 @@ class Stack:
         assert demo(as_json=True) == 0
         return json.loads(capsys.readouterr().out)
 
+    def by_hand(self, job: str, *arguments: str) -> bool:
+        """Whether what people start, `backup` or `restore`, with the host's directories, did it; not while services still count as running."""
+        mounts = [f"--volume={self.home / name}:/{name}" for name in DIRECTORIES]
+        command = ["docker", "compose", "-p", PROJECT, "run", "--rm", "--no-TTY", "--build", *mounts, job, *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 or "still run" in done.stdout + done.stderr, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.returncode == 0
+
+    def put_back(self) -> None:
+        """Make a backup, leave its project without a volume, and restore it into a new one."""
+        for name in DIRECTORIES:
+            (self.home / name).mkdir()
+            (self.home / name).chmod(0o777)  # the jobs run as a user of their own
+        for name in ("reader", "kepala", "tu"):
+            subprocess.run([sys.executable, "-m", "ops.cli", "key", str(self.home / "people" / name)], cwd=ROOT, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+        for key in (self.home / "people").iterdir():
+            key.chmod(0o644)
+        assert self.by_hand("backup", "/data", "--reader=/people/reader.pub", "--custody=/custody", "--holder=/people/kepala.pub", "--holder=/people/tu.pub")
+        [made] = (self.home / "data").iterdir()
+        self.compose("down", "--volumes", "--timeout", "10")
+        self.up()
+        self.compose("stop", *(service.name for service in parts.OURS))
+        keys = (f"--custody=/custody/{made.name}.keys", "--reader-key=/people/reader", "--holder-key=/people/kepala", "--holder-key=/people/tu", "--replace")
+        eventually(lambda: self.by_hand("restore", f"/data/{made.name}", *keys))
+        self.up()
+
     def targets(self) -> dict[str, str]:
         """How Prometheus finds each part."""
         with urllib.request.urlopen(f"http://{machine.LOOPBACK}:{self.port + 9}/api/v1/targets") as answer:
@@ -90,7 +118,9 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.mark.needs("docker")
 @pytest.mark.timeout(1_800)  # the first build of the images
-def test_the_system_comes_up_is_watched_and_the_command_that_upgrades_it_keeps_its_data(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_back_from_its_backup(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.up()
     before = stack.story(monkeypatch, capsys)
 
@@ -109,3 +139,10 @@ def test_the_system_comes_up_is_watched_and_the_command_that_upgrades_it_keeps_i
         assert page.status == 200
     after = stack.story(monkeypatch, capsys)
     assert after["books"]["debit"] == after["books"]["credit"] == 2 * before["books"]["debit"]
+
+    stack.put_back()
+    for url in (before["certificate_url"], after["certificate_url"]):
+        with urllib.request.urlopen(f"http://{machine.LOOPBACK}:{stack.port + 2}/V/{url.rpartition('/')[2]}") as page:
+            assert page.status == 200
+    restored = stack.story(monkeypatch, capsys)
+    assert restored["books"]["debit"] == restored["books"]["credit"] == 3 * before["books"]["debit"]
