@@ -22,9 +22,16 @@ from chassis.unit_of_work import Transaction
 
 ROWS_PER_BLOCK = 2_000
 UNSEALED: Document = {"block": None}
-ACTS: Document = {"causation_id": ""}  # rows of what somebody asked for, not of what followed from it
+ACTS: Document = {
+    "causation_id": ""
+}  # rows of what somebody asked for, not of what followed from it
 _WHOSE = tuple(Index(name, where={name: {"$exists": True}}) for name in ("person", "refs"))
-INDEXES = (Index("block", "at", where=UNSEALED), Index("subject", "at"), Index("actor", "_id", where=ACTS), *_WHOSE)  # an `_id` is ordered by time
+INDEXES = (
+    Index("block", "at", where=UNSEALED),
+    Index("subject", "at"),
+    Index("actor", "_id", where=ACTS),
+    *_WHOSE,
+)  # an `_id` is ordered by time
 
 Tx = TypeVar("Tx", bound=Transaction)
 
@@ -46,7 +53,9 @@ def anchor_type(service: str) -> type[Event]:
 def canonical(row: Document) -> str:
     """A row as its hash is taken: JSON, names in order, without the block it stands in."""
     plain = {name: value for name, value in row.items() if name != "block"}
-    return json.dumps(plain, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(
+        plain, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
 
 
 def row_hash(row: Document) -> str:
@@ -55,12 +64,18 @@ def row_hash(row: Document) -> str:
 
 
 def _text(value: Any) -> str:
-    return value.astimezone(UTC).isoformat(timespec="milliseconds") if isinstance(value, datetime) else str(value)
+    return (
+        value.astimezone(UTC).isoformat(timespec="milliseconds")
+        if isinstance(value, datetime)
+        else str(value)
+    )
 
 
 def digest(key: bytes, number: int, previous: str, hashes: Sequence[str]) -> str:
     """The digest of a block."""
-    return hmac.new(key, "\n".join([str(number), previous, *hashes]).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        key, "\n".join([str(number), previous, *hashes]).encode(), hashlib.sha256
+    ).hexdigest()
 
 
 class Sealer:
@@ -78,7 +93,9 @@ class Sealer:
         return await run(self._seal)
 
     async def _seal(self, tx: Transaction) -> bool:
-        rows = await tx.db.find("audit", UNSEALED, sort=[("at", 1)], limit=ROWS_PER_BLOCK, session=tx.session)
+        rows = await tx.db.find(
+            "audit", UNSEALED, sort=[("at", 1)], limit=ROWS_PER_BLOCK, session=tx.session
+        )
         if not rows:
             return False
         telemetry.AUDIT_UNSEALED_AGE.set(max(0.0, (tx.now - rows[0]["at"]).total_seconds()))
@@ -88,11 +105,30 @@ class Sealer:
         ids = [row["_id"] for row in rows]
         hashes = [row_hash(row) for row in rows]
         sealed = digest(self._key, number, previous, hashes)
-        sealing = {"_id": number, "previous": previous, "rows": ids, "hashes": hashes, "digest": sealed, "at": tx.now}
+        sealing = {
+            "_id": number,
+            "previous": previous,
+            "rows": ids,
+            "hashes": hashes,
+            "digest": sealed,
+            "at": tx.now,
+        }
         await tx.db.insert("seals", [sealing], session=tx.session)
-        await tx.db.update("audit", {"_id": {"$in": ids}}, {"$set": {"block": number}}, many=True, session=tx.session)
+        await tx.db.update(
+            "audit",
+            {"_id": {"$in": ids}},
+            {"$set": {"block": number}},
+            many=True,
+            session=tx.session,
+        )
         chain = f"{self.service}-audit"
-        tx.emit(self._anchor.model_validate({"chain": chain, "block": number, "rows": len(ids), "digest": sealed}), "seals", Chain(id=chain, version=number))
+        tx.emit(
+            self._anchor.model_validate(
+                {"chain": chain, "block": number, "rows": len(ids), "digest": sealed}
+            ),
+            "seals",
+            Chain(id=chain, version=number),
+        )
         return len(rows) == ROWS_PER_BLOCK
 
 
@@ -104,4 +140,13 @@ class Chain:
     version: int
 
 
-__all__ = ["ACTS", "INDEXES", "UNSEALED", "Sealer", "anchor_type", "canonical", "digest", "row_hash"]
+__all__ = [
+    "ACTS",
+    "INDEXES",
+    "UNSEALED",
+    "Sealer",
+    "anchor_type",
+    "canonical",
+    "digest",
+    "row_hash",
+]

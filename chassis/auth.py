@@ -19,7 +19,9 @@ from chassis.ids import new_id
 TOKEN_SECONDS = 60
 REMEMBERED_TOKENS = 10_000
 EVERYTHING = "*"
-CLAIMS = frozenset({"facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own"})
+CLAIMS = frozenset(
+    {"facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own"}
+)
 
 
 class Hand(NamedTuple):
@@ -94,18 +96,42 @@ class Signer:
             raise TypeError("an Ed25519 private key is needed")
         self.issuer, self._key = issuer, key
 
-    def for_service(self, audience: str, method: str, path: str, purpose: str, on_behalf_of: str = "") -> str:
+    def for_service(
+        self, audience: str, method: str, path: str, purpose: str, on_behalf_of: str = ""
+    ) -> str:
         """A token for one internal query: binds issuer, audience, method, path, purpose and the subject on whose behalf it is asked."""
-        return self._sign({"aud": audience, "sub": f"service:{self.issuer}", "method": method, "path": path, "purpose": purpose, "obo": on_behalf_of})
+        return self._sign(
+            {
+                "aud": audience,
+                "sub": f"service:{self.issuer}",
+                "method": method,
+                "path": path,
+                "purpose": purpose,
+                "obo": on_behalf_of,
+            }
+        )
 
     def for_caller(self, audience: str, caller: Caller) -> str:
         """A token that tells a service who asks: binds issuer, audience, subject, permissions and claims."""
         claims = {name: sorted(values) for name, values in caller.claims.items()}
-        return self._sign({"aud": audience, "sub": caller.subject, "role": caller.role, "permissions": sorted(caller.permissions), "claims": claims, "obo": caller.on_behalf_of})
+        return self._sign(
+            {
+                "aud": audience,
+                "sub": caller.subject,
+                "role": caller.role,
+                "permissions": sorted(caller.permissions),
+                "claims": claims,
+                "obo": caller.on_behalf_of,
+            }
+        )
 
     def _sign(self, content: dict[str, Any]) -> str:
         now = int(time.time())
-        return jwt.encode({"iss": self.issuer, "iat": now, "exp": now + TOKEN_SECONDS, "jti": new_id()} | content, self._key, algorithm="EdDSA")
+        return jwt.encode(
+            {"iss": self.issuer, "iat": now, "exp": now + TOKEN_SECONDS, "jti": new_id()} | content,
+            self._key,
+            algorithm="EdDSA",
+        )
 
 
 class Verifier:
@@ -133,7 +159,11 @@ class Verifier:
             subject=content["sub"],
             role=content.get("role", ""),
             permissions=frozenset(content["permissions"]),
-            claims={name: frozenset(values) for name, values in content.get("claims", {}).items() if name in CLAIMS},
+            claims={
+                name: frozenset(values)
+                for name, values in content.get("claims", {}).items()
+                if name in CLAIMS
+            },
             on_behalf_of=content.get("obo", ""),
         )
         self._callers[token] = (content["exp"], caller)
@@ -144,14 +174,30 @@ class Verifier:
     def asker(self, token: str, method: str, path: str) -> Asker:
         """The service that asks this very method and path; Unauthenticated otherwise."""
         content = self._verified(token)
-        if content["iss"] == "gateway" or content.get("method") != method or content.get("path") != path or content["sub"] != f"service:{content['iss']}":
+        if (
+            content["iss"] == "gateway"
+            or content.get("method") != method
+            or content.get("path") != path
+            or content["sub"] != f"service:{content['iss']}"
+        ):
             raise Unauthenticated
-        return Asker(service=content["iss"], purpose=str(content.get("purpose", "")), on_behalf_of=str(content.get("obo", "")))
+        return Asker(
+            service=content["iss"],
+            purpose=str(content.get("purpose", "")),
+            on_behalf_of=str(content.get("obo", "")),
+        )
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:
             issuer = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
             key = self._keys[issuer]
-            return jwt.decode(token, key, algorithms=["EdDSA"], audience=self.audience, issuer=issuer, options={"require": ["exp", "iat", "iss", "aud", "sub"]})
+            return jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA"],
+                audience=self.audience,
+                issuer=issuer,
+                options={"require": ["exp", "iat", "iss", "aud", "sub"]},
+            )
         except (jwt.InvalidTokenError, KeyError, TypeError):
             raise Unauthenticated from None

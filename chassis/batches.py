@@ -35,7 +35,9 @@ class TooManyWrites(Exception):
 class Batches(Generic[Tx]):
     """Takes arrivals until all of them have taken effect, wait as early facts, or are parked."""
 
-    def __init__(self, engine: Engine[Tx], inbox: Inbox[Tx], *, max_events: int = MAX_EVENTS) -> None:
+    def __init__(
+        self, engine: Engine[Tx], inbox: Inbox[Tx], *, max_events: int = MAX_EVENTS
+    ) -> None:
         self.engine, self.inbox = engine, inbox
         self.size = self._max = max_events
         self.ending, self.came_round = False, 0.0
@@ -67,7 +69,13 @@ class Batches(Generic[Tx]):
             part = waiting.pop()
             self.came_round = began = asyncio.get_running_loop().time()
             what = f"batch:{type(self).__name__}"
-            cause = Cause(caller=self.inbox.system, correlation_id=new_id(), what=what, failed=self._failed, alone=len(part) == 1 and part[0].id in self._suspects)
+            cause = Cause(
+                caller=self.inbox.system,
+                correlation_id=new_id(),
+                what=what,
+                failed=self._failed,
+                alone=len(part) == 1 and part[0].id in self._suspects,
+            )
             try:
                 with telemetry.span("events.apply", events=len(part)):
                     counted = await self.engine.once(partial(self._bounded, part=part), cause)
@@ -83,9 +91,18 @@ class Batches(Generic[Tx]):
             except NotOurs:
                 raise
             except AgainWithout as error:
-                waiting += self._apart(part, error.id, "not known yet" if isinstance(error.problem, NotKnownYet) else error.problem)
+                waiting += self._apart(
+                    part,
+                    error.id,
+                    "not known yet" if isinstance(error.problem, NotKnownYet) else error.problem,
+                )
             except Exception as error:  # at the flush: which event it was shows when they are apart
-                log.warning("batch_failed", events=len(part), error=reason_of(error), exc_info=len(part) == 1)
+                log.warning(
+                    "batch_failed",
+                    events=len(part),
+                    error=reason_of(error),
+                    exc_info=len(part) == 1,
+                )
                 waiting += self._apart(part, "", reason_of(error))
             else:
                 self._committed(part, counted, asyncio.get_running_loop().time() - began)
@@ -128,7 +145,11 @@ class Batches(Generic[Tx]):
             self._suspects.add(id_)
             return [part]
         at = next((place for place, arrival in enumerate(part) if arrival.id == id_), -1)
-        return [piece for piece in (part[at + 1 :], [part[at]], part[:at]) if piece] if at >= 0 else _halves(part)
+        return (
+            [piece for piece in (part[at + 1 :], [part[at]], part[:at]) if piece]
+            if at >= 0
+            else _halves(part)
+        )
 
 
 def _halves(part: list[Arrival]) -> list[list[Arrival]]:
@@ -148,7 +169,9 @@ class Overdue(Batches[Tx]):
     async def __call__(self, run: Runner[Any]) -> bool:
         """Look at one page of early facts; True when some took effect."""
         db = run.engine.db
-        rows = await db.find("early", {"order": {"$gt": self._after}}, sort=[("order", 1)], limit=self.page)
+        rows = await db.find(
+            "early", {"order": {"$gt": self._after}}, sort=[("order", 1)], limit=self.page
+        )
         self._after = rows[-1]["order"] if len(rows) == self.page else ""
         there = await known_by_now(db, run.engine.transaction, {row["waits_for"] for row in rows})
         first: dict[str, mongo.Document] = {}
@@ -174,10 +197,25 @@ class Overdue(Batches[Tx]):
         self._progress = self._progress or bool(counted.applied or counted.parked)
 
 
-async def known_by_now(db: mongo.Mongo, transaction: type[Transaction], subjects: set[str], session: mongo.Session = None) -> set[str]:
+async def known_by_now(
+    db: mongo.Mongo,
+    transaction: type[Transaction],
+    subjects: set[str],
+    session: mongo.Session = None,
+) -> set[str]:
     """Which of the subjects that early facts wait for are here, themselves or as merged into another."""
-    homes = ["aliases", *(store.collection for store in transaction.stores() if store.awaited)] if subjects else []
-    return {found["_id"] for home in homes for found in await db.find(home, {"_id": {"$in": list(subjects)}}, fields={"_id": 1}, session=session)}
+    homes = (
+        ["aliases", *(store.collection for store in transaction.stores() if store.awaited)]
+        if subjects
+        else []
+    )
+    return {
+        found["_id"]
+        for home in homes
+        for found in await db.find(
+            home, {"_id": {"$in": list(subjects)}}, fields={"_id": 1}, session=session
+        )
+    }
 
 
 __all__ = ["EARLY_JOB", "Batches", "NotOurs", "Overdue", "known_by_now"]

@@ -39,7 +39,15 @@ class _Position:
 class EventConsumer(Batches[Tx]):
     """Reads the topics of one service's handlers, for ever."""
 
-    def __init__(self, engine: Engine[Tx], inbox: Inbox[Tx], service: str, consumer: Callable[[], Consumer], *, max_events: int = MAX_EVENTS) -> None:
+    def __init__(
+        self,
+        engine: Engine[Tx],
+        inbox: Inbox[Tx],
+        service: str,
+        consumer: Callable[[], Consumer],
+        *,
+        max_events: int = MAX_EVENTS,
+    ) -> None:
         super().__init__(engine, inbox, max_events=max_events)
         self.service, self._new_consumer = service, consumer
         self._positions: dict[Partition, _Position] = {}
@@ -68,14 +76,18 @@ class EventConsumer(Batches[Tx]):
             await asyncio.sleep(0 if self.ending else 1)
 
     async def _turn(self, consumer: Consumer) -> None:
-        fetched = await consumer.poll(self.size * (LANES * TURN_BATCHES if self.goes_well else 1), MAX_SECONDS)
+        fetched = await consumer.poll(
+            self.size * (LANES * TURN_BATCHES if self.goes_well else 1), MAX_SECONDS
+        )
         self.came_round = asyncio.get_running_loop().time()
         self._idle_at = self._idle_at if fetched else self.came_round
         telemetry.CONSUMER_PROGRESS.set_to_current_time()
         queues: dict[int, list[Record]] = {}
         for record in await self._ours(consumer, fetched):
             queues.setdefault(record.partition, []).append(record)
-        for outcome in await asyncio.gather(*(self._lane(consumer, queues) for _ in range(LANES)), return_exceptions=True):
+        for outcome in await asyncio.gather(
+            *(self._lane(consumer, queues) for _ in range(LANES)), return_exceptions=True
+        ):
             if outcome is not None:
                 raise outcome
         await self._look(consumer)
@@ -85,7 +97,9 @@ class EventConsumer(Batches[Tx]):
         while queues and not self.ending:
             records, rest = _next_part(queues, self.size)
             part = [self.inbox.arrival(record) for record in records]
-            for topic, times in Counter(arrival.record.topic for arrival in part if arrival.ignored).items():
+            for topic, times in Counter(
+                arrival.record.topic for arrival in part if arrival.ignored
+            ).items():
                 telemetry.EVENTS_IGNORED.labels(topic).inc(times)
             try:
                 if self._worth_storing(part):
@@ -93,7 +107,9 @@ class EventConsumer(Batches[Tx]):
                 else:
                     self._advance(part, stored=False)
             except NotOurs:
-                await self._back(consumer, [*records, *(record for left in rest.values() for record in left)])
+                await self._back(
+                    consumer, [*records, *(record for left in rest.values() for record in left)]
+                )
             else:
                 queues |= rest
 
@@ -103,13 +119,19 @@ class EventConsumer(Batches[Tx]):
         """The effects, and the positions behind them if nobody else has gone on."""
         wanted = _ends(arrival.record for arrival in part)
         acting, taken = Round(self.inbox, tx), [arrival for arrival in part if not arrival.ignored]
-        found = await acting.meet(taken, {"offsets": Query({"_id": {"$in": [self._row(one) for one in wanted]}})})
+        found = await acting.meet(
+            taken, {"offsets": Query({"_id": {"$in": [self._row(one) for one in wanted]}})}
+        )
         rows = {row["_id"]: row["next"] for row in found["offsets"]}
         for partition, following in wanted.items():
             position, row = self._positions.get(partition), self._row(partition)
             if position is None or rows.get(row) != position.stored:
                 raise NotOurs
-            tx.raw("offsets", mongo.replacing({"_id": row, "next": following, "at": tx.now}, upsert=True), row)
+            tx.raw(
+                "offsets",
+                mongo.replacing({"_id": row, "next": following, "at": tx.now}, upsert=True),
+                row,
+            )
         await acting.apply(taken)
         return acting.counted
 
@@ -129,8 +151,15 @@ class EventConsumer(Batches[Tx]):
     def _worth_storing(self, arrivals: Sequence[Arrival]) -> bool:
         """Whether there is an event to apply, or so many that nobody reads have gone by, or for so long, that the position should be stored."""
         now = asyncio.get_running_loop().time()
-        stands = [(self._positions[partition], following) for partition, following in _ends(arrival.record for arrival in arrivals).items() if partition in self._positions]
-        far = any(following - (one.stored or 0) > IGNORED_EVENTS or now - one.stored_at > IGNORED_SECONDS for one, following in stands)
+        stands = [
+            (self._positions[partition], following)
+            for partition, following in _ends(arrival.record for arrival in arrivals).items()
+            if partition in self._positions
+        ]
+        far = any(
+            following - (one.stored or 0) > IGNORED_EVENTS or now - one.stored_at > IGNORED_SECONDS
+            for one, following in stands
+        )
         return far or not all(arrival.ignored for arrival in arrivals)
 
     # Positions
@@ -138,13 +167,23 @@ class EventConsumer(Batches[Tx]):
     async def _assigned(self, partitions: set[Partition]) -> Mapping[Partition, int | None]:
         while True:
             try:
-                rows = {row["_id"]: row["next"] for row in await self.engine.db.find("offsets", {"_id": {"$in": [self._row(one) for one in partitions]}})}
+                rows = {
+                    row["_id"]: row["next"]
+                    for row in await self.engine.db.find(
+                        "offsets", {"_id": {"$in": [self._row(one) for one in partitions]}}
+                    )
+                }
                 break
             except mongo.MongoError:
                 await asyncio.sleep(1)
         now = asyncio.get_running_loop().time()
         stands = {partition: rows.get(self._row(partition)) for partition in partitions}
-        self._positions.update({partition: _Position(stored, -1 if stored is None else stored, now) for partition, stored in stands.items()})
+        self._positions.update(
+            {
+                partition: _Position(stored, -1 if stored is None else stored, now)
+                for partition, stored in stands.items()
+            }
+        )
         self.joined.set()
         return stands
 
@@ -156,19 +195,29 @@ class EventConsumer(Batches[Tx]):
     def _row(self, partition: Partition) -> str:
         return f"{self.service}/{partition.topic}/{partition.number}"
 
-    async def _ours(self, consumer: Consumer, fetched: Mapping[Partition, list[Record]]) -> list[Record]:
+    async def _ours(
+        self, consumer: Consumer, fetched: Mapping[Partition, list[Record]]
+    ) -> list[Record]:
         """The records that continue where each partition stands. A gap is read again, and told when the broker has nothing to fill it."""
         ours = list[Record]()
         for partition, records in fetched.items():
             if (position := self._positions.get(partition)) is None:
                 continue
             if position.next < 0:
-                position.next = await consumer.beginning(partition)  # not what came first: something may have been lost before it
+                position.next = await consumer.beginning(
+                    partition
+                )  # not what came first: something may have been lost before it
             continuing = [record for record in records if record.offset >= position.next]
             if continuing and continuing[0].offset > position.next:
                 if await consumer.following(partition, position.next) < continuing[0].offset:
                     continue  # it was lost on its way to us
-                log.error("records_gone", topic=partition.topic, partition=partition.number, first=position.next, before=continuing[0].offset)
+                log.error(
+                    "records_gone",
+                    topic=partition.topic,
+                    partition=partition.number,
+                    first=position.next,
+                    before=continuing[0].offset,
+                )
             ours += continuing
         return ours
 
@@ -176,12 +225,19 @@ class EventConsumer(Batches[Tx]):
         """Stand again where MongoDB says, for the partitions of these records."""
         partitions = _ends(records).keys() & self._positions.keys()
         for partition, position in (await self._assigned(partitions)).items():
-            await consumer.seek(partition, await consumer.beginning(partition) if position is None else position)
+            await consumer.seek(
+                partition, await consumer.beginning(partition) if position is None else position
+            )
 
     async def _anew(self, consumer: Consumer, partition: Partition) -> None:
         """Read a topic that ends before our position from its beginning: what comes now would look as if it had been read. What has taken effect is known by its id."""
         position = self._positions[partition]
-        log.error("topic_was_cut", topic=partition.topic, partition=partition.number, position=position.next)
+        log.error(
+            "topic_was_cut",
+            topic=partition.topic,
+            partition=partition.number,
+            position=position.next,
+        )
         telemetry.TOPICS_CUT.inc()
         position.next = await consumer.beginning(partition)
         await consumer.seek(partition, position.next)
@@ -198,17 +254,33 @@ class EventConsumer(Batches[Tx]):
                 behind = max(0, end - max(0, position.next))
                 telemetry.CONSUMER_LAG.labels(partition.topic, str(partition.number)).set(behind)
                 position.behind_since = (position.behind_since or now) if behind else 0.0
-                if behind and self._idle_at > position.behind_since and now - position.behind_since > STALL_SECONDS:
+                if (
+                    behind
+                    and self._idle_at > position.behind_since
+                    and now - position.behind_since > STALL_SECONDS
+                ):
                     if await consumer.following(partition, max(0, position.next)) < end:
                         raise _Stalled
-                    log.error("records_gone", topic=partition.topic, partition=partition.number, first=position.next, before=end)
+                    log.error(
+                        "records_gone",
+                        topic=partition.topic,
+                        partition=partition.number,
+                        first=position.next,
+                        before=end,
+                    )
                     position.next = end
         for partition in cut & self._cut:  # in two looks: a new leader may not know its end yet
             await self._anew(consumer, partition)
         self._cut = cut - self._cut
         await waiting(self.engine.db)
-        if moved := {partition: position for partition, position in self._positions.items() if position.next > position.told}:
-            await consumer.commit({partition: position.next for partition, position in moved.items()})
+        if moved := {
+            partition: position
+            for partition, position in self._positions.items()
+            if position.next > position.told
+        }:
+            await consumer.commit(
+                {partition: position.next for partition, position in moved.items()}
+            )
             for position in moved.values():
                 position.told = position.next
 
@@ -228,7 +300,9 @@ def _ends(records: Iterable[Record]) -> dict[Partition, int]:
     return {Partition(*partition): offset + 1 for partition, offset in last.items()}
 
 
-def _next_part(queues: dict[int, list[Record]], most: int) -> tuple[list[Record], dict[int, list[Record]]]:
+def _next_part(
+    queues: dict[int, list[Record]], most: int
+) -> tuple[list[Record], dict[int, list[Record]]]:
     """The next records to take together, at most so many and MAX_BYTES but one at least, the longest queues first; with what is left of those queues, which are taken out."""
     part: list[Record] = []
     size = 0

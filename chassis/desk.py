@@ -36,13 +36,29 @@ class Desk(Parked[Any]):
 
     async def standing(self, markers: list[Document], session: Session = None) -> list[Body]:
         """These sequences, each with the first of its letters that failed and does not only wait behind one."""
-        where = {"state": "parked", "marker": {"$in": [marker["_id"] for marker in markers]}, "reason": {"$not": {"$regex": f"^{BEHIND}"}}}
+        where = {
+            "state": "parked",
+            "marker": {"$in": [marker["_id"] for marker in markers]},
+            "reason": {"$not": {"$regex": f"^{BEHIND}"}},
+        }
         # only the first of each: there may be any number of them
-        group: Document = {"_id": "$marker"} | {name: {"$first": f"${name}"} for name in ("type", "reason")}
-        failed = {row["_id"]: row for row in await self.db.aggregate("inbox", [{"$match": where}, {"$sort": {"marker": 1, "order": 1}}, {"$group": group}], session=session)}
+        group: Document = {"_id": "$marker"} | {
+            name: {"$first": f"${name}"} for name in ("type", "reason")
+        }
+        failed = {
+            row["_id"]: row
+            for row in await self.db.aggregate(
+                "inbox",
+                [{"$match": where}, {"$sort": {"marker": 1, "order": 1}}, {"$group": group}],
+                session=session,
+            )
+        }
         return [
             {"sequence": segment(marker["_id"])}
-            | {name: marker.get(name) for name in ("kind", "topic", "key", "count", "version", "since")}
+            | {
+                name: marker.get(name)
+                for name in ("kind", "topic", "key", "count", "version", "since")
+            }
             | {"type": (first := failed.get(marker["_id"], marker)).get("type", "")}
             | in_words(_reason(marker, first))
             for marker in markers
@@ -52,26 +68,50 @@ class Desk(Parked[Any]):
         """A marker with its first letters; of a key that the broker refused, the row that stopped it."""
         marker = await self._marker(tx, id_)
         letters = await self.letters(tx, id_, limit=limit)
-        return marker, [replace(letter, reason=_reason(marker, marker)) for letter in letters] if marker["kind"] == STOPPED else letters
+        return marker, [
+            replace(letter, reason=_reason(marker, marker)) for letter in letters
+        ] if marker["kind"] == STOPPED else letters
 
     async def retry_sequence(self, sequence: str, version: int, *, dry_run: bool) -> Body:
         """Handle a sequence in this version again from its first letter, at most RETRIED_AT_ONCE, and tell how it stands then. A dry run does all of it, and undoes it."""
         id_ = named(sequence, ParkedUnknown)
         try:
-            after = await self.act(sequence, version, self._rehearse if dry_run else lambda tx, one: self.retry_first(one, tx), dry_run=dry_run)
+            after = await self.act(
+                sequence,
+                version,
+                self._rehearse if dry_run else lambda tx, one: self.retry_first(one, tx),
+                dry_run=dry_run,
+            )
         except FAILED as error:
             if not dry_run:
-                await Runner(self.run.engine, self.run.cause)(partial(self.failed_again, id_, told(error)))
+                await Runner(self.run.engine, self.run.cause)(
+                    partial(self.failed_again, id_, told(error))
+                )
             return await self._afterwards(id_, (0, False)) | in_words(told(error))
         if dry_run or not after["took_effect"] or not after["more"]:
             return after
-        rest = await self.retry(Runner(self.run.engine, self.run.cause), id_, most=parked.RETRIED_AT_ONCE - 1)
+        rest = await self.retry(
+            Runner(self.run.engine, self.run.cause), id_, most=parked.RETRIED_AT_ONCE - 1
+        )
         stands = await self._afterwards(id_, None)
-        return stands | {"took_effect": 1 + rest, "more": stands["count"] > 0 and 1 + rest == parked.RETRIED_AT_ONCE}
+        return stands | {
+            "took_effect": 1 + rest,
+            "more": stands["count"] > 0 and 1 + rest == parked.RETRIED_AT_ONCE,
+        }
 
-    async def act(self, sequence: str, version: int, act: Callable[[Transaction, str], Awaitable[Did]], *, dry_run: bool) -> Body:
+    async def act(
+        self,
+        sequence: str,
+        version: int,
+        act: Callable[[Transaction, str], Awaitable[Did]],
+        *,
+        dry_run: bool,
+    ) -> Body:
         """Act on a sequence in this version in one transaction and tell how it stands then. A dry run does all of it, and undoes it."""
-        id_, did = named(sequence, ParkedUnknown), dict[str, Did]()  # stays empty where this Idempotency-Key had been used before
+        id_, did = (
+            named(sequence, ParkedUnknown),
+            dict[str, Did](),
+        )  # stays empty where this Idempotency-Key had been used before
 
         async def act_on_parked(tx: Transaction) -> None:
             if (marker := await self._marker(tx, id_))["version"] != version:
@@ -95,15 +135,32 @@ class Desk(Parked[Any]):
             if problem := await acting.attempt(await acting.again(row)):
                 self._say(tx, row, problem if isinstance(problem, str) else "not known yet")
                 break
-            tx.raw("inbox", mongo.replacing({"_id": row["_id"], "state": "done", "done_at": tx.now}), row["_id"])
+            tx.raw(
+                "inbox",
+                mongo.replacing({"_id": row["_id"], "state": "done", "done_at": tx.now}),
+                row["_id"],
+            )
             done += 1
         left = marker["count"] - done
-        tx.raw("parked", mongo.replacing(marker | {"count": left, "version": marker["version"] + 1}) if left else mongo.deleting(id_), id_)
+        tx.raw(
+            "parked",
+            mongo.replacing(marker | {"count": left, "version": marker["version"] + 1})
+            if left
+            else mongo.deleting(id_),
+            id_,
+        )
         return done, left > 0 and done == len(rows)
 
     async def _afterwards(self, id_: str, did: Did, session: Session = None) -> Body:
-        marker = await self.db.find_one("parked", {"_id": id_}, session=session) or {"_id": id_, "count": 0, "version": 0}
-        took, more = did or (None, False)  # None also where this Idempotency-Key had been used before
+        marker = await self.db.find_one("parked", {"_id": id_}, session=session) or {
+            "_id": id_,
+            "count": 0,
+            "version": 0,
+        }
+        took, more = did or (
+            None,
+            False,
+        )  # None also where this Idempotency-Key had been used before
         return (await self.standing([marker], session))[0] | {"took_effect": took, "more": more}
 
 

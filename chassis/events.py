@@ -101,10 +101,24 @@ class Envelope(NamedTuple):
 
     def headers(self) -> list[tuple[str, bytes]]:
         """The Kafka headers."""
-        texts = [(header, value.encode()) for header, name in _TEXTS.items() if (value := getattr(self, name))]
+        texts = [
+            (header, value.encode())
+            for header, name in _TEXTS.items()
+            if (value := getattr(self, name))
+        ]
         time = self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        numbers = [("ce_sequence", b"%d" % self.sequence), ("ce_aggregateversion", b"%d" % self.aggregate_version)]
-        return [*texts, *numbers, ("ce_specversion", b"1.0"), ("ce_subject", self.key.encode()), ("ce_time", time.encode()), ("content-type", b"application/json")]
+        numbers = [
+            ("ce_sequence", b"%d" % self.sequence),
+            ("ce_aggregateversion", b"%d" % self.aggregate_version),
+        ]
+        return [
+            *texts,
+            *numbers,
+            ("ce_specversion", b"1.0"),
+            ("ce_subject", self.key.encode()),
+            ("ce_time", time.encode()),
+            ("content-type", b"application/json"),
+        ]
 
     @classmethod
     def of(cls, headers: Mapping[str, str], key: str) -> Self:
@@ -118,9 +132,15 @@ class Envelope(NamedTuple):
         if headers.get("ce_subject", key) != key:
             raise Unreadable("ce_subject differs from the record's key")
         try:
-            time, sequence, version = datetime.fromisoformat(headers["ce_time"]), int(headers["ce_sequence"]), int(headers.get("ce_aggregateversion") or 0)
+            time, sequence, version = (
+                datetime.fromisoformat(headers["ce_time"]),
+                int(headers["ce_sequence"]),
+                int(headers.get("ce_aggregateversion") or 0),
+            )
         except ValueError:
-            raise Unreadable("a header has the wrong form: ce_time, ce_sequence or ce_aggregateversion") from None
+            raise Unreadable(
+                "a header has the wrong form: ce_time, ce_sequence or ce_aggregateversion"
+            ) from None
         if time.tzinfo is None:
             raise Unreadable("ce_time has no zone")
         texts: dict[str, Any] = {name: headers.get(header, "") for header, name in _TEXTS.items()}
@@ -129,8 +149,17 @@ class Envelope(NamedTuple):
     @classmethod
     def archived(cls, row: Mapping[str, Any], service: str) -> Self:
         """The envelope of a service's outbox row."""
-        texts: dict[str, Any] = {name: row.get(name, "") for name in _TEXTS.values()} | {"id": row["_id"], "source": f"bina/{service}"}
-        return cls(key=row["key"], time=row["at"], sequence=row["seq"], aggregate_version=row["aggregate_version"], **texts)
+        texts: dict[str, Any] = {name: row.get(name, "") for name in _TEXTS.values()} | {
+            "id": row["_id"],
+            "source": f"bina/{service}",
+        }
+        return cls(
+            key=row["key"],
+            time=row["at"],
+            sequence=row["seq"],
+            aggregate_version=row["aggregate_version"],
+            **texts,
+        )
 
 
 class Inbound(BaseModel):
@@ -140,16 +169,24 @@ class Inbound(BaseModel):
     type: ClassVar[str] = ""
     upcasts: ClassVar[Mapping[str, Upcast]] = {}
     aliased: ClassVar[tuple[str, ...]] = ()
-    __slots__ = ("__envelope__",)  # not a private attribute, which costs more than the rest of reading an event
+    __slots__ = (
+        "__envelope__",
+    )  # not a private attribute, which costs more than the rest of reading an event
 
-    def __init_subclass__(cls, *, type: str = "", upcasts: Mapping[str, Upcast] | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, *, type: str = "", upcasts: Mapping[str, Upcast] | None = None, **kwargs: Any
+    ) -> None:
         cls.type, cls.upcasts = type, upcasts or {}
         super().__init_subclass__(**kwargs)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        cls.aliased = tuple(name for name, field in cls.model_fields.items() if any(isinstance(mark, Aliased) for mark in field.metadata))
+        cls.aliased = tuple(
+            name
+            for name, field in cls.model_fields.items()
+            if any(isinstance(mark, Aliased) for mark in field.metadata)
+        )
 
     @property
     def meta(self) -> Envelope:
@@ -172,21 +209,32 @@ class Inbound(BaseModel):
 
     def resolved(self, aliases: Mapping[str, str | None]) -> Self:
         """The event as the survivors of merges see it."""
-        survivors = {name: into for name in self.aliased if (into := aliases.get(getattr(self, name)))}
+        survivors = {
+            name: into for name in self.aliased if (into := aliases.get(getattr(self, name)))
+        }
         return self.model_copy(update=survivors).told_by(self.__envelope__) if survivors else self
 
     @classmethod
     def read(cls, body: bytes, envelope: Envelope) -> Self:
         """The event in this body, older versions lifted by `upcasts`; Unreadable names the fields that do not fit."""
         try:
-            event = cls.model_validate_json(body) if envelope.type == cls.type else cls.model_validate(cls.upcasts[envelope.type](_object(body)))
+            event = (
+                cls.model_validate_json(body)
+                if envelope.type == cls.type
+                else cls.model_validate(cls.upcasts[envelope.type](_object(body)))
+            )
         except ValidationError as error:
             problems = error.errors(include_input=False, include_url=False)
             if problems[0]["type"] == "json_invalid":
                 raise Unreadable("the body is not JSON") from None
             if problems[0]["type"] == "model_type" and not problems[0]["loc"]:
                 raise Unreadable("the body is not a JSON object") from None
-            fields = sorted({".".join(str(part) for part in problem["loc"]) + ": " + problem["type"] for problem in problems})
+            fields = sorted(
+                {
+                    ".".join(str(part) for part in problem["loc"]) + ": " + problem["type"]
+                    for problem in problems
+                }
+            )
             raise Unreadable(f"fields that do not fit: {', '.join(fields)}") from None
         return event.told_by(envelope)
 
@@ -203,7 +251,11 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def event_id(collection: str, aggregate_id: str, aggregate_version: int, index: int) -> str:
     """The id of the index-th event of one version of an aggregate (aggregates of two kinds may share an id): the same fact has the same id for ever."""
-    return str(uuid_utils.uuid5(_EVENT_IDS, f"{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"))
+    return str(
+        uuid_utils.uuid5(
+            _EVENT_IDS, f"{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"
+        )
+    )
 
 
 def stem(type_name: str) -> str:

@@ -20,7 +20,15 @@ MOST = 1_000  # series of one figure: the largest, which are those that alerts l
 class Figure(Collector):
     """A gauge with one label or none, set as a whole. `every` is how often it is measured, in seconds."""
 
-    def __init__(self, name: str, words: str, label: str = "", *, every: float = EVERY_SECONDS, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(
+        self,
+        name: str,
+        words: str,
+        label: str = "",
+        *,
+        every: float = EVERY_SECONDS,
+        registry: CollectorRegistry = REGISTRY,
+    ) -> None:
         self.name, self.words, self.label, self._fresh = name, words, label, ROUNDS * every
         self._values: Mapping[str, float] = {}
         self._until = 0.0
@@ -32,7 +40,10 @@ class Figure(Collector):
 
     def show_each(self, values: Mapping[str, float]) -> None:
         """What was measured, by the label's value; what is not named is shown no more."""
-        self._values, self._until = dict(heapq.nlargest(MOST, values.items(), key=lambda item: item[1])), time.monotonic() + self._fresh
+        self._values, self._until = (
+            dict(heapq.nlargest(MOST, values.items(), key=lambda item: item[1])),
+            time.monotonic() + self._fresh,
+        )
 
     def collect(self) -> Iterator[Metric]:
         """The figure as it is shown now."""

@@ -28,13 +28,18 @@ from chassis.unit_of_work import AgainWithout, Cause, Savepoint, Transaction
 Tx = TypeVar("Tx", bound=Transaction)
 Problem = TypeVar("Problem", str, NotKnownYet)
 Handler = Callable[[Any, Any], Awaitable[None]]
-Handlers = Mapping[str, Mapping[Any, Handler]]  # {topic: {kind of Inbound: handler}}; Any because a mapping is invariant in its keys
+Handlers = Mapping[
+    str, Mapping[Any, Handler]
+]  # {topic: {kind of Inbound: handler}}; Any because a mapping is invariant in its keys
 
 INBOX_DAYS, TRIES = 45, 2
 FEW = 20  # so many values are looked up at once; of more it is asked first whether the collection holds anything
 MARKER, BEHIND, EARLY_JOB = "inbox", "waits behind an earlier event of its key", "early-facts"
 INDEXES = {
-    "inbox": (Index("done_at", expire_seconds=INBOX_DAYS * 86_400), Index("marker", "order", where={"state": "parked"})),
+    "inbox": (
+        Index("done_at", expire_seconds=INBOX_DAYS * 86_400),
+        Index("marker", "order", where={"state": "parked"}),
+    ),
     "parked": (Index("kind"),),
     "early": (Index("waits_for"), Index("marker"), Index("order"), Index("since")),
     "aliases": (Index("into"),),
@@ -65,7 +70,15 @@ class Arrival(NamedTuple):
         """What a parked or early row keeps of it."""
         record = self.record
         headers = [[name, value] for name, value in record.headers]
-        return {"marker": self.marker, "topic": record.topic, "key": self.key, "order": record.order, "headers": headers, "body": record.value, "type": self.type}
+        return {
+            "marker": self.marker,
+            "topic": record.topic,
+            "key": self.key,
+            "order": record.order,
+            "headers": headers,
+            "body": record.value,
+            "type": self.type,
+        }
 
 
 @dataclass(slots=True)
@@ -81,10 +94,22 @@ class Counted:
         """Move the metrics, and say in the log what was parked for itself."""
         for arrival, reason in self.parked:
             if reason != BEHIND:
-                log.warning("event_parked", event_id=arrival.id, type=arrival.type, topic=arrival.record.topic, reason=reason)
+                log.warning(
+                    "event_parked",
+                    event_id=arrival.id,
+                    type=arrival.type,
+                    topic=arrival.record.topic,
+                    reason=reason,
+                )
         moved = [
             (telemetry.EVENTS_APPLIED, [(arrival.type,) for arrival in self.applied]),
-            (telemetry.EVENTS_PARKED, [(arrival.record.topic, reason.partition(":")[0][:40]) for arrival, reason in self.parked]),
+            (
+                telemetry.EVENTS_PARKED,
+                [
+                    (arrival.record.topic, reason.partition(":")[0][:40])
+                    for arrival, reason in self.parked
+                ],
+            ),
             (telemetry.EVENTS_REPEATED, [(arrival.record.topic,) for arrival in self.repeated]),
             (telemetry.EVENTS_EARLY, [(arrival.record.topic,) for arrival in self.early]),
         ]
@@ -97,9 +122,16 @@ class Inbox(Generic[Tx]):
     """What one service reads, and by which handlers."""
 
     def __init__(self, service: str, handlers: Handlers, namespace: str = "") -> None:
-        self.service, self.system, self.topics = service, system(service), sorted(namespace + topic for topic in handlers)
+        self.service, self.system, self.topics = (
+            service,
+            system(service),
+            sorted(namespace + topic for topic in handlers),
+        )
         self._kinds: dict[tuple[str, str], tuple[type[Inbound], Handler]] = {
-            (namespace + topic, name): (kind, handler) for topic, kinds in handlers.items() for kind, handler in kinds.items() for name in (kind.type, *kind.upcasts)
+            (namespace + topic, name): (kind, handler)
+            for topic, kinds in handlers.items()
+            for kind, handler in kinds.items()
+            for name in (kind.type, *kind.upcasts)
         }
         self._stems = {(topic, stem(name)) for topic, name in self._kinds}
 
@@ -115,16 +147,35 @@ class Inbox(Generic[Tx]):
             key = (record.key or b"").decode()
             envelope = Envelope.of(headers, key)
             event = self._read(kind, record, key, envelope)
-            return Arrival(record, envelope.id, key, type_name, envelope, event, handler, marker=f"{record.topic}/{key}")
+            return Arrival(
+                record,
+                envelope.id,
+                key,
+                type_name,
+                envelope,
+                event,
+                handler,
+                marker=f"{record.topic}/{key}",
+            )
         except UnicodeDecodeError:
-            key, reason = key or (record.key or b"").decode(errors="backslashreplace"), "key or headers are not UTF-8"
+            key, reason = (
+                key or (record.key or b"").decode(errors="backslashreplace"),
+                "key or headers are not UTF-8",
+            )
         except Exception as error:  # noqa: BLE001 - an upcaster may raise anything; the record is parked with the reason
             reason = reason_of(error)
         # of a key that is too long all are parked, each by its place
-        id_, key = envelope.id if envelope else record.order, key if len(key) <= MAX_NAME else record.order
-        return Arrival(record, id_, key, type_name, envelope, reason=reason, marker=f"{record.topic}/{key}")
+        id_, key = (
+            envelope.id if envelope else record.order,
+            key if len(key) <= MAX_NAME else record.order,
+        )
+        return Arrival(
+            record, id_, key, type_name, envelope, reason=reason, marker=f"{record.topic}/{key}"
+        )
 
-    def _read(self, kind: type[Inbound] | None, record: Record, key: str, envelope: Envelope) -> Inbound:
+    def _read(
+        self, kind: type[Inbound] | None, record: Record, key: str, envelope: Envelope
+    ) -> Inbound:
         if not key or record.value is None:
             raise Unreadable("the record has no body" if key else "the record has no key")
         if kind is None:
@@ -135,7 +186,9 @@ class Inbox(Generic[Tx]):
         """The arrival that a parked or early row keeps."""
         topic, partition, offset = row["order"].rsplit("/", 2)
         headers = tuple((name, value) for name, value in row["headers"])
-        return self.arrival(Record(topic, int(partition), int(offset), row["key"].encode(), row["body"], headers, 0))
+        return self.arrival(
+            Record(topic, int(partition), int(offset), row["key"].encode(), row["body"], headers, 0)
+        )
 
 
 class Round(Generic[Tx]):
@@ -149,16 +202,23 @@ class Round(Generic[Tx]):
         self._looked: set[str] = set()
         self._seen: set[str] = set()
 
-    async def meet(self, arrivals: Sequence[Arrival], also: Mapping[str, Query] | None = None) -> dict[str, list[mongo.Document]]:
+    async def meet(
+        self, arrivals: Sequence[Arrival], also: Mapping[str, Query] | None = None
+    ) -> dict[str, list[mongo.Document]]:
         """Read in one statement what is known of these arrivals, what a few of them will read, and what is asked `also`; what was found.
 
         Hardly any stands behind a marker or an early fact, or names somebody merged: whether one does is asked here, the rest only then.
         """
-        markers, keys = {arrival.marker for arrival in arrivals}, {arrival.key for arrival in arrivals}
+        markers, keys = (
+            {arrival.marker for arrival in arrivals},
+            {arrival.key for arrival in arrivals},
+        )
         events = [arrival.event for arrival in arrivals if arrival.event]
         references = {reference for event in events for reference in event.references}
         reads = {store: ids for store, ids in _reads(events).items() if len(ids) <= FEW}
-        foreseen = keys if len(keys) <= FEW else set[str]()  # what an event leads to mostly has its key
+        foreseen = (
+            keys if len(keys) <= FEW else set[str]()
+        )  # what an event leads to mostly has its key
         found = await self.tx.db.find_in_each(
             {
                 "inbox": Query({"_id": {"$in": [arrival.id for arrival in arrivals]}}, {"_id": 1}),
@@ -166,13 +226,18 @@ class Round(Generic[Tx]):
                 "early": _whether_any({"marker": markers, "waits_for": keys}),
                 "aliases": _whether_any({"_id": references}),
                 "keys": Query({"_id": {"$in": list(foreseen)}}),
-                **{store.collection: Query({"_id": {"$in": list(ids)}}) for store, ids in reads.items()},
+                **{
+                    store.collection: Query({"_id": {"$in": list(ids)}})
+                    for store, ids in reads.items()
+                },
                 **(also or {}),
             },
             session=self.tx.session,
         )
         self._known = {row["_id"] for row in found["inbox"]}
-        self.tx.seqs = dict.fromkeys(foreseen, 0) | {row["_id"]: row["seq"] for row in found["keys"]}
+        self.tx.seqs = dict.fromkeys(foreseen, 0) | {
+            row["_id"]: row["seq"] for row in found["keys"]
+        }
         for store, ids in reads.items():
             self.tx.store(store).learn(ids, found[store.collection])
         if found["parked"]:
@@ -206,7 +271,9 @@ class Round(Generic[Tx]):
                 elif problem:
                     self.park(arrival, problem)
                 else:
-                    self._done(arrival, {"_id": arrival.id, "state": "done", "done_at": self.tx.now})
+                    self._done(
+                        arrival, {"_id": arrival.id, "state": "done", "done_at": self.tx.now}
+                    )
             await self.settle()
 
     async def attempt(self, arrival: Arrival) -> str | NotKnownYet:
@@ -215,7 +282,13 @@ class Round(Generic[Tx]):
         if event is None or envelope is None or arrival.handler is None or arrival.id in tx.failed:
             return tx.failed.get(arrival.id, arrival.reason)
         outer, correlation = tx.cause, envelope.correlation_id or envelope.id
-        tx.cause = Cause(caller=self.inbox.system, correlation_id=correlation, causation_id=envelope.id, what=envelope.type, traceparent=envelope.traceparent)
+        tx.cause = Cause(
+            caller=self.inbox.system,
+            correlation_id=correlation,
+            causation_id=envelope.id,
+            what=envelope.type,
+            traceparent=envelope.traceparent,
+        )
         try:
             for attempt in range(TRIES):
                 before = tx.savepoint()
@@ -226,10 +299,18 @@ class Round(Generic[Tx]):
                     raise  # the server has ended the transaction, and the fault may be that of an earlier event whose write was flushed now
                 except NotKnownYet as unknown:
                     return self._undone(arrival, before, unknown)
-                except Exception as error:  # whatever a handler raises is parked with its reason, never swallowed
+                except (
+                    Exception
+                ) as error:  # whatever a handler raises is parked with its reason, never swallowed
                     problem = self._undone(arrival, before, reason_of(error))
                     if attempt == TRIES - 1:
-                        log.warning("event_failed", event_id=arrival.id, type=arrival.type, reason=problem, exc_info=not isinstance(error, DomainError))
+                        log.warning(
+                            "event_failed",
+                            event_id=arrival.id,
+                            type=arrival.type,
+                            reason=problem,
+                            exc_info=not isinstance(error, DomainError),
+                        )
                 else:
                     return ""
             return problem
@@ -251,7 +332,11 @@ class Round(Generic[Tx]):
                 tx.wake(EARLY_JOB)
                 continue
             await self.look((), added)
-            markers = [marker for marker, rows in self._early.items() if any(row["waits_for"] in added for row in rows)]
+            markers = [
+                marker
+                for marker, rows in self._early.items()
+                if any(row["waits_for"] in added for row in rows)
+            ]
             await self._read_markers(markers)
             for marker in markers:
                 while self._early.get(marker) and await self.try_first(marker):
@@ -264,7 +349,9 @@ class Round(Generic[Tx]):
             return False
         await self._read_markers([marker])
         arrival, parked = await self.again(row), self._markers[marker]
-        problem = BEHIND if parked and parked["first"] < row["order"] else await self.attempt(arrival)
+        problem = (
+            BEHIND if parked and parked["first"] < row["order"] else await self.attempt(arrival)
+        )
         if isinstance(problem, NotKnownYet):
             for waiting in self._early[marker]:
                 if waiting["waits_for"] != problem.subject:
@@ -276,7 +363,12 @@ class Round(Generic[Tx]):
         if problem:
             self.park(arrival, problem)
         else:
-            self._done(arrival, mongo.replacing({"_id": arrival.id, "state": "done", "done_at": self.tx.now}, upsert=True))
+            self._done(
+                arrival,
+                mongo.replacing(
+                    {"_id": arrival.id, "state": "done", "done_at": self.tx.now}, upsert=True
+                ),
+            )
         return True
 
     async def look(self, markers: Collection[str], subjects: Collection[str] = ()) -> None:
@@ -289,11 +381,37 @@ class Round(Generic[Tx]):
     def park(self, arrival: Arrival, reason: str) -> None:
         """Park it behind its key's marker."""
         tx, order = self.tx, arrival.record.order
-        new: mongo.Document = {"_id": arrival.marker, "kind": MARKER, "topic": arrival.record.topic, "key": arrival.key, "since": tx.now, "first": order, "count": 0, "version": 0}
+        new: mongo.Document = {
+            "_id": arrival.marker,
+            "kind": MARKER,
+            "topic": arrival.record.topic,
+            "key": arrival.key,
+            "since": tx.now,
+            "first": order,
+            "count": 0,
+            "version": 0,
+        }
         marker = self._markers.get(arrival.marker) or new
-        marker = self._markers[arrival.marker] = marker | {"first": min(order, marker["first"]), "count": marker["count"] + 1, "version": marker["version"] + 1}
+        marker = self._markers[arrival.marker] = marker | {
+            "first": min(order, marker["first"]),
+            "count": marker["count"] + 1,
+            "version": marker["version"] + 1,
+        }
         tx.raw("parked", mongo.replacing(marker, upsert=True), arrival.marker)
-        tx.raw("inbox", mongo.replacing({"_id": arrival.id, "state": "parked", "reason": reason, "since": tx.now, **arrival.stored}, upsert=True), arrival.id)
+        tx.raw(
+            "inbox",
+            mongo.replacing(
+                {
+                    "_id": arrival.id,
+                    "state": "parked",
+                    "reason": reason,
+                    "since": tx.now,
+                    **arrival.stored,
+                },
+                upsert=True,
+            ),
+            arrival.id,
+        )
         self.counted.parked.append((arrival, reason))
 
     def _keep(self, arrival: Arrival, subject: str) -> None:
@@ -302,7 +420,9 @@ class Round(Generic[Tx]):
         self._wait(row)
         self.tx.raw("early", row)
         self.tx.raw("inbox", {"_id": arrival.id, "state": "early"})
-        self.tx.wake(EARLY_JOB)  # another transaction may be adding the subject right now, and neither sees the other
+        self.tx.wake(
+            EARLY_JOB
+        )  # another transaction may be adding the subject right now, and neither sees the other
         self.counted.early.append(arrival)
 
     def _wait(self, row: mongo.Document) -> None:
@@ -321,14 +441,18 @@ class Round(Generic[Tx]):
 
     async def _prefetch(self, events: Sequence[Inbound]) -> None:
         """Read at once the aliases of what these events name, and what they say that they will read."""
-        await self.tx.resolve_many({reference for event in events for reference in event.references})
+        await self.tx.resolve_many(
+            {reference for event in events for reference in event.references}
+        )
         for store, ids in _reads(events).items():
             await self.tx.store(store).many(ids, scoped=False)
 
     async def _read_markers(self, markers: Collection[str]) -> None:
         if unread := [marker for marker in markers if marker not in self._markers]:
             self._markers.update(dict.fromkeys(unread))
-            self._markers.update({row["_id"]: row for row in await self.tx.among("parked", {"_id": unread})})
+            self._markers.update(
+                {row["_id"]: row for row in await self.tx.among("parked", {"_id": unread})}
+            )
 
 
 def _reads(events: Iterable[Inbound]) -> dict[type[Store[Any]], set[str]]:
@@ -344,7 +468,9 @@ def _whether_any(wanted: Mapping[str, Collection[str]]) -> Query:
     """Whether there is a document in which one of the fields has one of its values; of many values, whether there is any document at all."""
     if max(map(len, wanted.values())) > FEW:
         return Query({}, {"_id": 1}, 1)
-    return Query({"$or": [{name: {"$in": list(values)}} for name, values in wanted.items()]}, {"_id": 1}, 1)
+    return Query(
+        {"$or": [{name: {"$in": list(values)}} for name, values in wanted.items()]}, {"_id": 1}, 1
+    )
 
 
 def _watched(envelope: Envelope) -> AbstractContextManager[object]:
@@ -364,7 +490,12 @@ async def waiting(db: Mongo) -> dict[str, float]:
         "early": await db.count("early", {}) if oldest else 0,
         "early_seconds": (utc_now() - oldest[0]["since"]).total_seconds() if oldest else 0,
     }
-    for gauge, name in ((telemetry.PARKED, "parked"), (telemetry.PARKED_KEYS, "parked_keys"), (telemetry.EARLY, "early"), (telemetry.EARLY_AGE, "early_seconds")):
+    for gauge, name in (
+        (telemetry.PARKED, "parked"),
+        (telemetry.PARKED_KEYS, "parked_keys"),
+        (telemetry.EARLY, "early"),
+        (telemetry.EARLY_AGE, "early_seconds"),
+    ):
         gauge.set(now[name])
     return now
 
@@ -373,4 +504,10 @@ def reason_of(error: BaseException) -> str:
     """Why an event failed, in words that hold nothing of it."""
     if isinstance(error, (DuplicateKey, DocumentRefused)):
         return f"{type(error).__name__}: {error}"
-    return error.reason if isinstance(error, Unreadable) else error.code if isinstance(error, DomainError) else type(error).__name__
+    return (
+        error.reason
+        if isinstance(error, Unreadable)
+        else error.code
+        if isinstance(error, DomainError)
+        else type(error).__name__
+    )

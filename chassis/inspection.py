@@ -13,10 +13,24 @@ from chassis.mongo import Document, Mongo, Session
 from chassis.parked import hidden
 from chassis.unit_of_work import Transaction
 
-Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9998, 1, 1, tzinfo=UTC))]  # beyond them no database tells a time in every zone
+Moment = Annotated[
+    AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9998, 1, 1, tzinfo=UTC))
+]  # beyond them no database tells a time in every zone
 _LINKED = 1_000  # aggregates of one person that a search follows
 _TOLD = {
-    *("_id", "at", "action", "subject", "actor", "role", "on_behalf_of", "what", "correlation_id", "causation_id", "block"),
+    *(
+        "_id",
+        "at",
+        "action",
+        "subject",
+        "actor",
+        "role",
+        "on_behalf_of",
+        "what",
+        "correlation_id",
+        "causation_id",
+        "block",
+    ),
     *("facility", "person", "refs", "purpose", "asker", "version", "changed", "values"),
 }
 
@@ -45,8 +59,19 @@ class Sought(BaseModel):
 async def _linked(db: Mongo, person: str, session: Session) -> set[str]:
     alias = await db.find_one("aliases", {"_id": person}, session=session)
     same = {person, alias["into"] if alias else person}
-    same |= {row["_id"] for row in await db.find("aliases", {"into": {"$in": list(same)}}, session=session)}
-    rows = await db.aggregate("audit", [{"$match": {"person": {"$in": list(same)}}}, {"$group": {"_id": "$subject"}}, {"$limit": _LINKED}], session=session)
+    same |= {
+        row["_id"]
+        for row in await db.find("aliases", {"into": {"$in": list(same)}}, session=session)
+    }
+    rows = await db.aggregate(
+        "audit",
+        [
+            {"$match": {"person": {"$in": list(same)}}},
+            {"$group": {"_id": "$subject"}},
+            {"$limit": _LINKED},
+        ],
+        session=session,
+    )
     return same | {row["_id"] for row in rows}
 
 
@@ -56,11 +81,25 @@ def within(caller: Caller) -> Document:
     return {} if EVERYTHING in seen else {"facility": {"$in": sorted(seen)}}
 
 
-async def search(tx: Transaction, sought: Sought, cursor: str | None, limit: int, purpose: str) -> tuple[list[Document], str | None]:
+async def search(
+    tx: Transaction, sought: Sought, cursor: str | None, limit: int, purpose: str
+) -> tuple[list[Document], str | None]:
     """Rows of the caller's facilities, oldest first, behind the row whose id is the cursor; and the next cursor; it is noted, with its purpose."""
-    where = {"$and": [within(tx.caller), await sought.where(tx.db, tx.session), {"_id": {"$gt": cursor or ""}}]}
+    where = {
+        "$and": [
+            within(tx.caller),
+            await sought.where(tx.db, tx.session),
+            {"_id": {"$gt": cursor or ""}},
+        ]
+    }
     rows = await tx.db.find("audit", where, sort=[("_id", 1)], limit=limit + 1, session=tx.session)
-    tx.note("audit.searched", sought.person or "", purpose=purpose, sought=sought.model_dump(exclude_none=True), rows=min(len(rows), limit))
+    tx.note(
+        "audit.searched",
+        sought.person or "",
+        purpose=purpose,
+        sought=sought.model_dump(exclude_none=True),
+        rows=min(len(rows), limit),
+    )
     return rows[:limit], rows[limit - 1]["_id"] if len(rows) > limit else None
 
 
@@ -69,4 +108,9 @@ def shown(row: Document) -> Document:
     values: dict[str, list[Any]] = row.get("values", {})
     more = hidden("", {name: value for name, value in row.items() if name not in _TOLD})
     told = {name: row[name] for name in row.keys() & _TOLD} | dict(more)
-    return told | {"values": {name: [shown for one in two for shown in hidden("", {name: one}).values()] for name, two in values.items()}}
+    return told | {
+        "values": {
+            name: [shown for one in two for shown in hidden("", {name: one}).values()]
+            for name, two in values.items()
+        }
+    }

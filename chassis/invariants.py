@@ -21,7 +21,12 @@ from chassis.runner import Runner
 from chassis.unit_of_work import OUTBOX, Transaction
 
 PAGE, NEWEST, NAMED = 500, 100, 20  # documents of a page, rows of a key, ids in a line of the log
-EVERY_SECONDS, LATE, EARLY_AT_MOST, UNSEALED_AT_MOST = 300.0, timedelta(minutes=10), timedelta(hours=24), timedelta(minutes=1)
+EVERY_SECONDS, LATE, EARLY_AT_MOST, UNSEALED_AT_MOST = (
+    300.0,
+    timedelta(minutes=10),
+    timedelta(hours=24),
+    timedelta(minutes=1),
+)
 log = telemetry.log(__name__)
 
 
@@ -33,13 +38,32 @@ class Walk:
     following: str = ""
     found: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
 
-    async def page(self, tx: Transaction, collection: str, *fields: str, by: str = "_id", where: Document | None = None) -> list[Document]:
+    async def page(
+        self,
+        tx: Transaction,
+        collection: str,
+        *fields: str,
+        by: str = "_id",
+        where: Document | None = None,
+    ) -> list[Document]:
         """The next page in the order of `by`, and what was found broken before."""
         where, shown = where or {}, dict.fromkeys((by, *fields), 1)
-        rows = await tx.db.find(collection, where | {by: {"$gt": self.after}}, sort=[(by, 1)], limit=PAGE, fields=shown, session=tx.session)
+        rows = await tx.db.find(
+            collection,
+            where | {by: {"$gt": self.after}},
+            sort=[(by, 1)],
+            limit=PAGE,
+            fields=shown,
+            session=tx.session,
+        )
         self.following = rows[-1][by] if len(rows) == PAGE else ""
         if self.found:
-            rows += await tx.db.find(collection, where | {"_id": {"$in": list(self.found)}}, fields=shown, session=tx.session)
+            rows += await tx.db.find(
+                collection,
+                where | {"_id": {"$in": list(self.found)}},
+                fields=shown,
+                session=tx.session,
+            )
         return rows
 
 
@@ -50,34 +74,80 @@ async def keys_count_their_rows(tx: Transaction, walk: Walk) -> list[Document]:
     """A key's counter is the seq of its newest outbox row, and none of its newest rows is missing."""
     keys = [key["_id"] for key in await walk.page(tx, "keys")]
     group = {"_id": None, "rows": {"$sum": 1}, "first": {"$min": "$seq"}, "last": {"$max": "$seq"}}
-    newest = [{"$sort": {"seq": -1}}, {"$limit": NEWEST}, {"$project": {"_id": 0, "key": 1, "seq": 1}}, {"$group": group}]
-    joined = {"from": OUTBOX, "localField": "_id", "foreignField": "key", "pipeline": newest, "as": "told"}
-    return [key for key in await tx.db.aggregate("keys", [{"$match": {"_id": {"$in": keys}}}, {"$lookup": joined}], session=tx.session) if not _whole(key["seq"], key["told"])]
+    newest = [
+        {"$sort": {"seq": -1}},
+        {"$limit": NEWEST},
+        {"$project": {"_id": 0, "key": 1, "seq": 1}},
+        {"$group": group},
+    ]
+    joined = {
+        "from": OUTBOX,
+        "localField": "_id",
+        "foreignField": "key",
+        "pipeline": newest,
+        "as": "told",
+    }
+    return [
+        key
+        for key in await tx.db.aggregate(
+            "keys", [{"$match": {"_id": {"$in": keys}}}, {"$lookup": joined}], session=tx.session
+        )
+        if not _whole(key["seq"], key["told"])
+    ]
 
 
 def _whole(seq: int, told: list[Document]) -> bool:
-    return bool(told) and told[0]["last"] == seq and seq - told[0]["first"] + 1 == told[0]["rows"] and (told[0]["first"] == 1 or told[0]["rows"] == NEWEST)
+    return (
+        bool(told)
+        and told[0]["last"] == seq
+        and seq - told[0]["first"] + 1 == told[0]["rows"]
+        and (told[0]["first"] == 1 or told[0]["rows"] == NEWEST)
+    )
 
 
 async def rows_are_sent_in_time(tx: Transaction, _walk: Walk) -> list[Document]:
     """No outbox row waits for 10 minutes, unless its key is stopped."""
-    stopped = [marker["key"] for marker in await tx.db.find("parked", {"kind": STOPPED}, session=tx.session)]
-    return await _some(tx, OUTBOX, UNSENT | {"at": {"$lt": tx.now - LATE}, "key": {"$nin": stopped}})
+    stopped = [
+        marker["key"]
+        for marker in await tx.db.find("parked", {"kind": STOPPED}, session=tx.session)
+    ]
+    return await _some(
+        tx, OUTBOX, UNSENT | {"at": {"$lt": tx.now - LATE}, "key": {"$nin": stopped}}
+    )
 
 
 async def markers_count_their_letters(tx: Transaction, walk: Walk) -> list[Document]:
     """The marker of a parked key knows how many letters wait behind it, and the first."""
     markers = await walk.page(tx, "parked", "kind", "count", "first")
-    wanted = [{"$match": {"state": "parked", "marker": {"$in": [marker["_id"] for marker in markers]}}}]
-    groups = await tx.db.aggregate("inbox", [*wanted, {"$group": {"_id": "$marker", "count": {"$sum": 1}, "first": {"$min": "$order"}}}], session=tx.session)
+    wanted = [
+        {"$match": {"state": "parked", "marker": {"$in": [marker["_id"] for marker in markers]}}}
+    ]
+    groups = await tx.db.aggregate(
+        "inbox",
+        [
+            *wanted,
+            {"$group": {"_id": "$marker", "count": {"$sum": 1}, "first": {"$min": "$order"}}},
+        ],
+        session=tx.session,
+    )
     letters = {group["_id"]: (group["count"], group["first"]) for group in groups}
-    return [marker for marker in markers if marker["kind"] == MARKER and letters.get(marker["_id"]) != (marker["count"], marker["first"])]
+    return [
+        marker
+        for marker in markers
+        if marker["kind"] == MARKER
+        and letters.get(marker["_id"]) != (marker["count"], marker["first"])
+    ]
 
 
 async def letters_have_their_marker(tx: Transaction, walk: Walk) -> list[Document]:
     """A parked letter stands behind a marker: without one, later events of its key would pass it."""
     letters = await walk.page(tx, "inbox", by="marker", where={"state": "parked"})
-    markers = await tx.db.find("parked", {"_id": {"$in": list({letter["marker"] for letter in letters})}}, fields={"_id": 1}, session=tx.session)
+    markers = await tx.db.find(
+        "parked",
+        {"_id": {"$in": list({letter["marker"] for letter in letters})}},
+        fields={"_id": 1},
+        session=tx.session,
+    )
     there = {marker["_id"] for marker in markers}
     return [letter for letter in letters if letter["marker"] not in there]
 
@@ -117,7 +187,10 @@ _AT_ONCE: tuple[Look, ...] = (
     memory_ends,
     audit_is_sealed,
 )
-INVARIANTS: dict[Look, timedelta] = {**dict.fromkeys(_AT_ONCE, timedelta(0)), facts_take_effect_when_known: LATE}  # how long it may be broken
+INVARIANTS: dict[Look, timedelta] = {
+    **dict.fromkeys(_AT_ONCE, timedelta(0)),
+    facts_take_effect_when_known: LATE,
+}  # how long it may be broken
 
 
 class Invariants:
@@ -132,10 +205,21 @@ class Invariants:
             now, rows = await run(partial(_looked, look, walk))
             walk.after = walk.following
             walk.found = {row["_id"]: walk.found.get(row["_id"], now) for row in rows[:PAGE]}
-            broken = {row["_id"]: row.get("first", row["_id"]) for row in rows if now - walk.found.get(row["_id"], now) >= INVARIANTS[look]}
+            broken = {
+                row["_id"]: row.get("first", row["_id"])
+                for row in rows
+                if now - walk.found.get(row["_id"], now) >= INVARIANTS[look]
+            }
             telemetry.INVARIANT_BROKEN.labels(look.__name__).set(len(broken))
-            if broken:  # of a marker its first letter is named: a key may be anything that a record brought
-                log.error("invariant_broken", invariant=look.__name__, found=len(broken), ids=list(broken.values())[:NAMED])
+            if (
+                broken
+            ):  # of a marker its first letter is named: a key may be anything that a record brought
+                log.error(
+                    "invariant_broken",
+                    invariant=look.__name__,
+                    found=len(broken),
+                    ids=list(broken.values())[:NAMED],
+                )
         telemetry.INVARIANTS_CHECKED.set_to_current_time()
         return False
 

@@ -32,7 +32,9 @@ class JobLoop:
 
     def __init__(self, engine: Engine[Any], job: Job, service: str, replica: str) -> None:
         self.engine, self.job, self.service = engine, job, service
-        self._lease = Lease(engine.db, f"job/{job.name}", f"{service}/{replica}", seconds=max(20.0, job.every * 3))
+        self._lease = Lease(
+            engine.db, f"job/{job.name}", f"{service}/{replica}", seconds=max(20.0, job.every * 3)
+        )
         self._wake = asyncio.Event()
         self._ending = False
 
@@ -60,7 +62,15 @@ class JobLoop:
         more, result = False, "interrupted"
         try:
             if self._lease.held or await self._lease.take():
-                run = Runner(self.engine, Cause(caller=system(self.service), correlation_id=new_id(), what=f"job:{self.job.name}"), seconds=30)
+                run = Runner(
+                    self.engine,
+                    Cause(
+                        caller=system(self.service),
+                        correlation_id=new_id(),
+                        what=f"job:{self.job.name}",
+                    ),
+                    seconds=30,
+                )
                 more = await self._kept(asyncio.ensure_future(self.job.work(run)))
                 result = "more" if more else "done"
         except (mongo.MongoError, Busy) as error:

@@ -15,7 +15,14 @@ from typing import Any, Literal, NamedTuple, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.consumer import fetcher
-from aiokafka.errors import IllegalStateError, InvalidMessageError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError, TopicAlreadyExistsError
+from aiokafka.errors import (
+    IllegalStateError,
+    InvalidMessageError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAlreadyExistsError,
+)
 from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
 from aiokafka.record import default_records, memory_records
 
@@ -46,10 +53,23 @@ class Access:
 
     def options(self) -> dict[str, Any]:
         """What every client of this broker is made with."""
-        identity = {"sasl_mechanism": self.mechanism, "sasl_plain_username": self.user, "sasl_plain_password": self.password} if self.password else {}
+        identity = (
+            {
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.user,
+                "sasl_plain_password": self.password,
+            }
+            if self.password
+            else {}
+        )
         line = {"ssl_context": ssl.create_default_context(cafile=self.ca)} if self.ca else {}
         protocol = ("SASL_" if identity else "") + ("SSL" if line else "PLAINTEXT")
-        return {"bootstrap_servers": self.bootstrap, "security_protocol": protocol, **identity, **line}
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": protocol,
+            **identity,
+            **line,
+        }
 
 
 Where = str | Access  # only its address: a broker that asks nobody who he is
@@ -116,7 +136,9 @@ class Consumer(Protocol):
         ...
 
     async def stop(self) -> None: ...
-    async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]: ...
+    async def poll(
+        self, max_records: int, timeout_seconds: float
+    ) -> dict[Partition, list[Record]]: ...
     async def seek(self, partition: Partition, offset: int) -> None: ...
     async def beginning(self, partition: Partition) -> int: ...
     async def following(self, partition: Partition, offset: int) -> int: ...
@@ -133,14 +155,22 @@ class KafkaProducer:
     """The real producer."""
 
     def __init__(self, where: Where, client_id: str) -> None:
-        options: dict[str, Any] = {"acks": "all", "enable_idempotence": True, "linger_ms": 1, "max_batch_size": 131_072, "request_timeout_ms": 10_000}
+        options: dict[str, Any] = {
+            "acks": "all",
+            "enable_idempotence": True,
+            "linger_ms": 1,
+            "max_batch_size": 131_072,
+            "request_timeout_ms": 10_000,
+        }
         self._producer: Any = AIOKafkaProducer(client_id=client_id, **_options(where), **options)
         self._spent = False  # the client itself would go on behind a failure, and wait without end once it is stopped
 
     async def start(self) -> None:
         """Connect; SendFailed when no broker answers."""
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):  # a broker that refuses the password is asked again without end
+            async with asyncio.timeout(
+                CONNECT_SECONDS
+            ):  # a broker that refuses the password is asked again without end
                 await _to_its_end(self._producer.start())
         except BaseException as error:
             await self.stop()
@@ -151,7 +181,9 @@ class KafkaProducer:
     async def stop(self) -> None:
         """Close."""
         self._spent = True
-        with suppress(KafkaError, TimeoutError):  # one that cannot end in order is thrown away all the same
+        with suppress(
+            KafkaError, TimeoutError
+        ):  # one that cannot end in order is thrown away all the same
             async with asyncio.timeout(5):
                 await _to_its_end(self._producer.stop())
 
@@ -167,18 +199,33 @@ class KafkaProducer:
             return Sent([], SendFailed(type(error).__name__))
         for place, (key, _, _) in enumerate(records):
             partitions.setdefault(numbers[_place(key, len(numbers))], []).append(place)
-        sent = await asyncio.gather(*(self._in_order(topic, number, places, records) for number, places in partitions.items()))
-        failures = sorted((one.failure for one in sent if one.failure), key=lambda failure: not isinstance(failure, RecordRefused))
+        sent = await asyncio.gather(
+            *(
+                self._in_order(topic, number, places, records)
+                for number, places in partitions.items()
+            )
+        )
+        failures = sorted(
+            (one.failure for one in sent if one.failure),
+            key=lambda failure: not isinstance(failure, RecordRefused),
+        )
         self._spent = self._spent or bool(failures)
-        return Sent([place for one in sent for place in one.acknowledged], failures[0] if failures else None)
+        return Sent(
+            [place for one in sent for place in one.acknowledged], failures[0] if failures else None
+        )
 
-    async def _in_order(self, topic: str, partition: int, places: list[int], records: Sequence[Outgoing]) -> Sent:
+    async def _in_order(
+        self, topic: str, partition: int, places: list[int], records: Sequence[Outgoing]
+    ) -> Sent:
         done = 0
         while done < len(places):
             batch, end = self._producer.create_batch(), done
             while end < len(places):
                 key, value, headers = records[places[end]]
-                if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
+                if (
+                    batch.append(key=key, value=value, timestamp=None, headers=list(headers))
+                    is None
+                ):
                     break
                 end += 1
             batch.close()
@@ -202,15 +249,34 @@ class KafkaConsumer:
 
     def __init__(self, where: Where, group: str, member: str, topics: Iterable[str]) -> None:
         self._topics = sorted(topics)
-        mode: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "isolation_level": "read_committed", "session_timeout_ms": 10_000}
-        limits: dict[str, Any] = {"heartbeat_interval_ms": 3_000, "max_poll_interval_ms": 120_000, "fetch_max_wait_ms": 1_000, "max_partition_fetch_bytes": 1024 * 1024}
+        mode: dict[str, Any] = {
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+            "isolation_level": "read_committed",
+            "session_timeout_ms": 10_000,
+        }
+        limits: dict[str, Any] = {
+            "heartbeat_interval_ms": 3_000,
+            "max_poll_interval_ms": 120_000,
+            "fetch_max_wait_ms": 1_000,
+            "max_partition_fetch_bytes": 1024 * 1024,
+        }
         # A static member that comes back is given the partitions that it had, whatever it now listens to: with other topics it must be another.
         instance = f"{member}-{zlib.crc32(','.join(self._topics).encode()):08x}"
-        self._consumer: Any = AIOKafkaConsumer(group_id=group, group_instance_id=instance, client_id=member, **_options(where), **mode, **limits)
+        self._consumer: Any = AIOKafkaConsumer(
+            group_id=group,
+            group_instance_id=instance,
+            client_id=member,
+            **_options(where),
+            **mode,
+            **limits,
+        )
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         """Join the group."""
-        self._consumer.subscribe(self._topics, listener=_Listener(self._consumer, assigned, revoked))
+        self._consumer.subscribe(
+            self._topics, listener=_Listener(self._consumer, assigned, revoked)
+        )
         await _to_its_end(self._consumer.start())
 
     async def stop(self) -> None:
@@ -228,13 +294,21 @@ class KafkaConsumer:
                 fetched.setdefault(partition, []).extend(records)
         return fetched
 
-    async def _taken(self, timeout_seconds: float, max_records: int) -> dict[Partition, list[Record]]:
+    async def _taken(
+        self, timeout_seconds: float, max_records: int
+    ) -> dict[Partition, list[Record]]:
         try:
-            fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+            fetched = await self._consumer.getmany(
+                timeout_ms=int(timeout_seconds * 1000), max_records=max_records
+            )
         except UnicodeDecodeError as error:  # at such a record the client would stop for ever; what came of other partitions is lost with it
             read_leniently()
             raise KafkaUnavailable("the name of a header is no text") from error
-        return {Partition(tp.topic, tp.partition): _records(records) for tp, records in fetched.items() if records}
+        return {
+            Partition(tp.topic, tp.partition): _records(records)
+            for tp, records in fetched.items()
+            if records
+        }
 
     async def seek(self, partition: Partition, offset: int) -> None:
         """Read from there next; a partition that is no longer ours is left alone."""
@@ -256,14 +330,22 @@ class KafkaConsumer:
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Tell the broker where we are; a failure costs nothing but a tool's view."""
         ours = self._consumer.assignment()
-        if offsets := {_tp(partition): offset for partition, offset in positions.items() if _tp(partition) in ours}:
+        if offsets := {
+            _tp(partition): offset
+            for partition, offset in positions.items()
+            if _tp(partition) in ours
+        }:
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(5):  # the client itself asks for a broker without end
                     await self._consumer.commit(offsets)
 
     def ends(self) -> dict[Partition, int]:
         """Where each assigned partition ended at the last fetch; what is in a transaction that goes on lies beyond."""
-        return {Partition(tp.topic, tp.partition): end for tp in self._consumer.assignment() if (end := self._consumer.last_stable_offset(tp)) is not None}
+        return {
+            Partition(tp.topic, tp.partition): end
+            for tp in self._consumer.assignment()
+            if (end := self._consumer.last_stable_offset(tp)) is not None
+        }
 
 
 class _Bytes(bytearray):
@@ -281,7 +363,10 @@ def read_leniently() -> None:
     """Read records from now on by the client's slower reader, which can be told what to make of a header whose name is no text: a name that nobody knows."""
     client: Any = default_records
     client.bytearray = _Bytes  # of which it makes its buffers
-    memory_records.DefaultRecordBatch, fetcher.MemoryRecords = client._DefaultRecordBatchPy, memory_records._MemoryRecordsPy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    memory_records.DefaultRecordBatch, fetcher.MemoryRecords = (
+        client._DefaultRecordBatchPy,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        memory_records._MemoryRecordsPy,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    )
 
 
 class _Listener(ConsumerRebalanceListener):
@@ -296,7 +381,12 @@ class _Listener(ConsumerRebalanceListener):
         partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
         for partition, position in (await self._assigned(partitions)).items():
             tp = _tp(partition)
-            self._consumer.seek(tp, (await self._consumer.beginning_offsets([tp]))[tp] if position is None else position)
+            self._consumer.seek(
+                tp,
+                (await self._consumer.beginning_offsets([tp]))[tp]
+                if position is None
+                else position,
+            )
 
 
 def _tp(partition: Partition) -> TopicPartition:
@@ -304,7 +394,18 @@ def _tp(partition: Partition) -> TopicPartition:
 
 
 def _records(records: Iterable[Any]) -> list[Record]:
-    return [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
+    return [
+        Record(
+            one.topic,
+            one.partition,
+            one.offset,
+            one.key,
+            one.value,
+            tuple(one.headers),
+            one.timestamp,
+        )
+        for one in records
+    ]
 
 
 async def _to_its_end(step: Awaitable[None]) -> None:
@@ -334,8 +435,15 @@ async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS
     """Make the topic when it is not there, with the broker's own number of replicas; an existing one is never altered."""
     async with administering(where) as admin:
         if topic not in await admin.list_topics():
-            wanted = NewTopic(topic, partitions, 1, topic_configs={"retention.ms": str(RETENTION_DAYS * 86_400_000)})
-            wanted.replication_factor = -1  # the broker's default, which the class does not accept in its constructor
+            wanted = NewTopic(
+                topic,
+                partitions,
+                1,
+                topic_configs={"retention.ms": str(RETENTION_DAYS * 86_400_000)},
+            )
+            wanted.replication_factor = (
+                -1
+            )  # the broker's default, which the class does not accept in its constructor
             for _, code, message in (await admin.create_topics([wanted])).topic_errors:
                 if code not in {0, TopicAlreadyExistsError.errno}:
                     raise KafkaUnavailable(f"{topic}: {message}")

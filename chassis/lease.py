@@ -13,8 +13,16 @@ PROCESS = new_id()  # grows from one start of a process to the next
 class Lease:
     """One holder at a time, by the server's clock; `token` grows with each change of holder (fencing). Of two processes with one name the younger holds it."""
 
-    def __init__(self, mongo: Mongo, name: str, holder: str, seconds: float, *, process: str = PROCESS) -> None:
-        self.mongo, self.name, self.holder, self.seconds, self.process = mongo, name, holder, seconds, process
+    def __init__(
+        self, mongo: Mongo, name: str, holder: str, seconds: float, *, process: str = PROCESS
+    ) -> None:
+        self.mongo, self.name, self.holder, self.seconds, self.process = (
+            mongo,
+            name,
+            holder,
+            seconds,
+            process,
+        )
         self.token = 0
         self._until = 0.0
 
@@ -36,7 +44,9 @@ class Lease:
             "process": {"$cond": [free, self.process, "$process"]},
         }
         try:
-            row = await self.mongo.find_and_update("leases", {"_id": self.name}, [{"$set": fields}], upsert=True)
+            row = await self.mongo.find_and_update(
+                "leases", {"_id": self.name}, [{"$set": fields}], upsert=True
+            )
         except DuplicateKey:
             row = None
         if row is None or (row["holder"], row["process"]) != (self.holder, self.process):
@@ -48,4 +58,8 @@ class Lease:
     async def release(self) -> None:
         """Give it back so that another may take it at once."""
         self._until = 0.0
-        await self.mongo.update("leases", {"_id": self.name, "holder": self.holder, "process": self.process}, [{"$set": {"until": "$$NOW", "holder": ""}}])
+        await self.mongo.update(
+            "leases",
+            {"_id": self.name, "holder": self.holder, "process": self.process},
+            [{"$set": {"until": "$$NOW", "holder": ""}}],
+        )

@@ -43,32 +43,69 @@ class Lifetime:
         self.db = self.new_mongo()
         self.engine: Engine[Any] = Engine(self.db, service.transaction, service.parts)
         self.inbox: Inbox[Any] = Inbox(service.name, service.handlers, settings.namespace)
-        self.relay = Relay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace)
-        self.consumer = EventConsumer(self.engine, self.inbox, service.name, self.new_consumer) if service.handlers else None
-        own = [Job("audit-sealer", Sealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())), every=2.0)]
+        self.relay = Relay(
+            self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace
+        )
+        self.consumer = (
+            EventConsumer(self.engine, self.inbox, service.name, self.new_consumer)
+            if service.handlers
+            else None
+        )
+        own = [
+            Job(
+                "audit-sealer",
+                Sealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())),
+                every=2.0,
+            )
+        ]
         own += [Job("invariants", Invariants(), every=EVERY_SECONDS)]
-        own += [Job(EARLY_JOB, Overdue(self.engine, self.inbox), every=10.0)] if service.handlers else []
-        self.jobs = {job.name: JobLoop(self.engine, job, service.name, settings.replica) for job in (*service.jobs, *own)}
+        own += (
+            [Job(EARLY_JOB, Overdue(self.engine, self.inbox), every=10.0)]
+            if service.handlers
+            else []
+        )
+        self.jobs = {
+            job.name: JobLoop(self.engine, job, service.name, settings.replica)
+            for job in (*service.jobs, *own)
+        }
         self.engine.before_commit.append(self._settle)
         self.engine.after_commit.append(self._told)
-        self._identity = Lease(self.db, f"{REPLICAS}{settings.replica}", service.name, 4 * IDENTITY_SECONDS)
-        self._workers: list[_Worker] = [self.relay, *self.jobs.values(), *([self.consumer] if self.consumer else [])]
+        self._identity = Lease(
+            self.db, f"{REPLICAS}{settings.replica}", service.name, 4 * IDENTITY_SECONDS
+        )
+        self._workers: list[_Worker] = [
+            self.relay,
+            *self.jobs.values(),
+            *([self.consumer] if self.consumer else []),
+        ]
         self._tasks: list[asyncio.Task[None]] = []
 
     def database(self) -> str:
         """The database's name: the one in the URL, else the service's."""
-        path = self.service.settings.mongo_url.get_secret_value().partition("://")[2].partition("/")[2]
+        path = (
+            self.service.settings.mongo_url.get_secret_value().partition("://")[2].partition("/")[2]
+        )
         return path.partition("?")[0] or self.service.name
 
     def new_mongo(self) -> Mongo:
         """The client of the service's own database."""
         settings = self.service.settings
-        return Mongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver, app=self.service.name)
+        return Mongo(
+            settings.mongo_url.get_secret_value(),
+            self.database(),
+            settings.mongo_driver,
+            app=self.service.name,
+        )
 
     def broker(self) -> kafka.Access:
         """Where Kafka is, and who we are there."""
         settings = self.service.settings
-        return kafka.Access(settings.kafka, self.service.name, settings.kafka_password.get_secret_value(), settings.kafka_ca)
+        return kafka.Access(
+            settings.kafka,
+            self.service.name,
+            settings.kafka_password.get_secret_value(),
+            settings.kafka_ca,
+        )
 
     def new_producer(self) -> kafka.Producer:
         """A producer for the relay."""
@@ -111,11 +148,21 @@ class Lifetime:
 
     async def _boot(self) -> None:
         await self._there(self.prepare)
-        self._tasks = [asyncio.create_task(self._kept(run), name=name) for name, run in (("stay", self._stay), *((name, loop.run) for name, loop in self.jobs.items()))]
+        self._tasks = [
+            asyncio.create_task(self._kept(run), name=name)
+            for name, run in (
+                ("stay", self._stay),
+                *((name, loop.run) for name, loop in self.jobs.items()),
+            )
+        ]
         self.prepared.set()
         log.info("prepared")
         await self._there(self.make_topics)
-        self._tasks += [asyncio.create_task(self._kept(worker.run), name=type(worker).__name__.lower()) for worker in (self.relay, self.consumer) if worker]
+        self._tasks += [
+            asyncio.create_task(self._kept(worker.run), name=type(worker).__name__.lower())
+            for worker in (self.relay, self.consumer)
+            if worker
+        ]
 
     async def _there(self, prepare: Callable[[], Awaitable[None]]) -> None:
         """Come back when it is prepared, however long its server is away."""
@@ -175,7 +222,11 @@ class Lifetime:
 
     def alive(self) -> bool:
         """Whether every worker runs and the consumer has come round of late."""
-        stale = self.consumer and self.consumer.came_round and asyncio.get_running_loop().time() - self.consumer.came_round > STALE_SECONDS
+        stale = (
+            self.consumer
+            and self.consumer.came_round
+            and asyncio.get_running_loop().time() - self.consumer.came_round > STALE_SECONDS
+        )
         return not stale and not any(task.done() for task in self._tasks)
 
     async def missing(self) -> list[str]:
@@ -205,9 +256,19 @@ class Lifetime:
             "driver": settings.mongo_driver,
             "environment": settings.environment,
             "egress_allow": settings.egress_allow,
-            "consumer_lag": sum(sample.value for metric in telemetry.CONSUMER_LAG.collect() for sample in metric.samples),
-            "outbox": await unsent(self.db) | {"stopped_keys": await self.db.count("parked", {"kind": STOPPED})},
+            "consumer_lag": sum(
+                sample.value
+                for metric in telemetry.CONSUMER_LAG.collect()
+                for sample in metric.samples
+            ),
+            "outbox": await unsent(self.db)
+            | {"stopped_keys": await self.db.count("parked", {"kind": STOPPED})},
             "parked": {"events": now["parked"], "keys": now["parked_keys"]},
             "early": {"waiting": now["early"], "oldest_seconds": now["early_seconds"]},
-            "invariants_broken": {sample.labels["invariant"]: int(sample.value) for metric in telemetry.INVARIANT_BROKEN.collect() for sample in metric.samples if sample.value},
+            "invariants_broken": {
+                sample.labels["invariant"]: int(sample.value)
+                for metric in telemetry.INVARIANT_BROKEN.collect()
+                for sample in metric.samples
+                if sample.value
+            },
         }

@@ -22,10 +22,15 @@ from chassis.mongo import Document, Index, Mongo
 from chassis.unit_of_work import OUTBOX
 
 PAGE, NAMED_KEYS, KNOWN_KEYS, LOOK_SECONDS, LEASE_SECONDS = 1_000, 100, 10_000, 5.0, 8.0
-MARK_ROWS, MARK_SECONDS = 50, 0.2  # acknowledged rows wait for each other so long: one mark costs as much as the commit of a command
+MARK_ROWS, MARK_SECONDS = (
+    50,
+    0.2,
+)  # acknowledged rows wait for each other so long: one mark costs as much as the commit of a command
 STOPPED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
 UNSENT = {"sent": False}
-REPLICAS = "replica/"  # how the leases are called that the living replicas of a service hold, each its own
+REPLICAS = (
+    "replica/"  # how the leases are called that the living replicas of a service hold, each its own
+)
 LIVING: Document = {"_id": {"$regex": f"^{REPLICAS}"}, "$expr": {"$gt": ["$until", "$$NOW"]}}
 WAITING = Index("sent", "key", "seq", where=UNSENT)
 INDEXES = (Index("key", "seq", unique=True), WAITING)
@@ -35,15 +40,30 @@ log = telemetry.log(__name__)
 class Relay:
     """Sends one service's outbox while it holds the lease."""
 
-    def __init__(self, db: Mongo, service: str, replica: str, producer: Callable[[], Producer], *, namespace: str = "", lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        db: Mongo,
+        service: str,
+        replica: str,
+        producer: Callable[[], Producer],
+        *,
+        namespace: str = "",
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         self.db, self.service, self.topic = db, service, f"{namespace}{service}.events"
         self._new_producer = producer
         self._producer: Producer | None = None
         self._lease = Lease(db, "relay", f"{service}/{replica}", lease_seconds)
         self._wake = asyncio.Event()
-        self._named: set[str] | None = None  # keys of which something was committed since they were last looked at; None: of any key
-        self._handed: list[Document] = []  # rows that were committed here and need not be read: no older row of their key waits elsewhere
-        self._last: dict[str, int] = {}  # of keys in hand: up to which seq rows are sent or will be, in this order
+        self._named: set[str] | None = (
+            None  # keys of which something was committed since they were last looked at; None: of any key
+        )
+        self._handed: list[
+            Document
+        ] = []  # rows that were committed here and need not be read: no older row of their key waits elsewhere
+        self._last: dict[
+            str, int
+        ] = {}  # of keys in hand: up to which seq rows are sent or will be, in this order
         self._after = ""
         self._acknowledged: list[str] = []  # and not yet marked
         self._marked_at = 0.0
@@ -114,7 +134,9 @@ class Relay:
                 if renewed - looked > LOOK_SECONDS:
                     await self._look()
                     looked = renewed
-                    self._listen(wanted=await self.db.count("leases", LIVING) > 1)  # a stream costs MongoDB a tenth of its time, and our own commits wake us themselves
+                    self._listen(
+                        wanted=await self.db.count("leases", LIVING) > 1
+                    )  # a stream costs MongoDB a tenth of its time, and our own commits wake us themselves
                 self._named = None
                 while not self._ended.is_set() and (left := renewed + pause - loop.time()) > 0:
                     self._wake.clear()
@@ -128,7 +150,9 @@ class Relay:
         """Wait for a wake so long; mark what is acknowledged when that is due."""
         if 0 < len(self._acknowledged) < MARK_ROWS:
             await _first_of(self._wake.wait(), MARK_SECONDS)
-        if self._acknowledged and (self._due() or not self._wake.is_set()):  # a clock of milliseconds may say that it is not quite due
+        if self._acknowledged and (
+            self._due() or not self._wake.is_set()
+        ):  # a clock of milliseconds may say that it is not quite due
             await self._mark()
         await _first_of(self._wake.wait(), seconds)
 
@@ -147,8 +171,14 @@ class Relay:
         loop = asyncio.get_running_loop()
         rows = await self._page()
         while rows:
-            ahead = self._page() if self._after and loop.time() < until and not self._ended.is_set() else _nothing()
-            rows, _, _ = await _all(ahead, self._send(rows), self._mark() if self._due() else _nothing())
+            ahead = (
+                self._page()
+                if self._after and loop.time() < until and not self._ended.is_set()
+                else _nothing()
+            )
+            rows, _, _ = await _all(
+                ahead, self._send(rows), self._mark() if self._due() else _nothing()
+            )
         return bool(self._after or self._handed or self._named is None or self._named)
 
     async def _page(self) -> list[Document]:
@@ -166,10 +196,16 @@ class Relay:
             named, self._named = self._named, set()
             if named is not None and not named:
                 return []
-            where["key"] = {"$nin": self._stopped} if named is None else {"$in": sorted(named.difference(self._stopped))}
+            where["key"] = (
+                {"$nin": self._stopped}
+                if named is None
+                else {"$in": sorted(named.difference(self._stopped))}
+            )
         rows = await self.db.find(OUTBOX, where, sort=WAITING.keys, limit=PAGE, hint=WAITING.name)
         self._after = rows[-1]["key"] if len(rows) == PAGE else ""
-        self._named = None if self._after else self._named  # of the key within which a page ends there may be more
+        self._named = (
+            None if self._after else self._named
+        )  # of the key within which a page ends there may be more
         self._take(rows)
         return rows
 
@@ -187,7 +223,9 @@ class Relay:
         """Send rows, of which the acknowledged will be marked. A row that the broker refuses for itself is found by sending one at a time."""
         with telemetry.span("outbox.send", rows=len(rows)):
             self._producer = self._producer or await self._started()
-            sent = await self._producer.send_all(self.topic, [record(row, self.service) for row in rows])
+            sent = await self._producer.send_all(
+                self.topic, [record(row, self.service) for row in rows]
+            )
         done = {rows[place]["_id"] for place in sent.acknowledged}
         self._acknowledged += done
         if sent.failure is None:
@@ -205,11 +243,16 @@ class Relay:
                 await self._send([row])
 
     def _due(self) -> bool:
-        return len(self._acknowledged) >= MARK_ROWS or asyncio.get_running_loop().time() - self._marked_at >= MARK_SECONDS
+        return (
+            len(self._acknowledged) >= MARK_ROWS
+            or asyncio.get_running_loop().time() - self._marked_at >= MARK_SECONDS
+        )
 
     async def _mark(self) -> None:
         if (marked := self._acknowledged[:]) and self._lease.held:
-            await self.db.update(OUTBOX, {"_id": {"$in": marked}}, {"$set": {"sent": True}}, many=True)
+            await self.db.update(
+                OUTBOX, {"_id": {"$in": marked}}, {"$set": {"sent": True}}, many=True
+            )
             telemetry.EVENTS_SENT.inc(len(marked))
             del self._acknowledged[: len(marked)]
         self._marked_at = asyncio.get_running_loop().time()
@@ -218,8 +261,22 @@ class Relay:
         """Let nothing of this key pass a row that the broker refuses, visibly, until an operator lets it go."""
         telemetry.EVENTS_PARKED.labels(self.topic, "refused_by_broker").inc()
         log.warning("outbox_key_stopped", event_id=row["_id"], type=row["type"], error=reason)
-        marker = {"_id": f"{STOPPED}/{row['key']}", "kind": STOPPED, "topic": self.topic, "key": row["key"], "first": row["_id"]}
-        await self.db.bulk("parked", [mongo.replacing({**marker, "since": utc_now(), "reason": reason, "version": 1, "count": 1}, upsert=True)])
+        marker = {
+            "_id": f"{STOPPED}/{row['key']}",
+            "kind": STOPPED,
+            "topic": self.topic,
+            "key": row["key"],
+            "first": row["_id"],
+        }
+        await self.db.bulk(
+            "parked",
+            [
+                mongo.replacing(
+                    {**marker, "since": utc_now(), "reason": reason, "version": 1, "count": 1},
+                    upsert=True,
+                )
+            ],
+        )
         self._stopped.append(row["key"])
         self._last.pop(row["key"], None)
         self._handed = [other for other in self._handed if other["key"] != row["key"]]
@@ -228,7 +285,12 @@ class Relay:
         """What the gauges show, and which keys an operator has stopped or let go."""
         self._stopped = [row["key"] for row in await self.db.find("parked", {"kind": STOPPED})]
         state = await unsent(self.db)
-        _show(leads=True, rows=state["unsent"], seconds=state["oldest_seconds"], stopped=len(self._stopped))
+        _show(
+            leads=True,
+            rows=state["unsent"],
+            seconds=state["oldest_seconds"],
+            stopped=len(self._stopped),
+        )
 
     async def _watch(self) -> None:
         """Wake the relay at every insert into the outbox, by whichever replica. A lost stream costs a sweep, nothing else."""
@@ -252,9 +314,16 @@ class Relay:
 
 async def unsent(db: Mongo) -> dict[str, float]:
     """How many rows wait to be sent, and for how many seconds the oldest of the first thousand."""
-    rows = await db.find(OUTBOX, UNSENT, sort=[("sent", 1), ("key", 1), ("seq", 1)], limit=PAGE, fields={"at": 1})
+    rows = await db.find(
+        OUTBOX, UNSENT, sort=[("sent", 1), ("key", 1), ("seq", 1)], limit=PAGE, fields={"at": 1}
+    )
     count = len(rows) if len(rows) < PAGE else await db.count(OUTBOX, UNSENT)
-    return {"unsent": count, "oldest_seconds": (utc_now() - min(row["at"] for row in rows)).total_seconds() if rows else 0}
+    return {
+        "unsent": count,
+        "oldest_seconds": (utc_now() - min(row["at"] for row in rows)).total_seconds()
+        if rows
+        else 0,
+    }
 
 
 def record(row: Document, service: str) -> Outgoing:

@@ -22,8 +22,12 @@ from chassis.unit_of_work import OUTBOX, AgainWithout
 
 Redact = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 RETRIED_AT_ONCE = 200
-_NOBODY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?|-?\d{1,9}|True|False")
-_FIELD = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,60}")  # a person's name that somebody made a field of has spaces, or letters beyond these
+_NOBODY = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?|-?\d{1,9}|True|False"
+)
+_FIELD = re.compile(
+    r"[a-zA-Z][a-zA-Z0-9_.-]{0,60}"
+)  # a person's name that somebody made a field of has spaces, or letters beyond these
 
 
 class ParkedUnknown(NotFound):
@@ -55,7 +59,12 @@ class Letter:
 
 def hidden(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The rule where a service gives none: names of fields as code writes them, ids (UUIDs), dates, yes or no, and numbers too small to be anybody's; no text."""
-    return {name if (ours := _FIELD.fullmatch(name)) else "…": value if ours and _NOBODY.fullmatch(str(value)) else "…" for name, value in body.items()}
+    return {
+        name if (ours := _FIELD.fullmatch(name)) else "…": value
+        if ours and _NOBODY.fullmatch(str(value))
+        else "…"
+        for name, value in body.items()
+    }
 
 
 FAILED = (AgainWithout, Duplicate, DocumentRefused)
@@ -75,14 +84,20 @@ class Parked(Generic[Tx]):
 
     async def sequences(self, tx: Tx, *, after: str = "", limit: int = 50) -> list[Document]:
         """The waiting sequences, by id: {_id, kind, topic, key, since, count}."""
-        return await tx.db.find("parked", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit, session=tx.session)
+        return await tx.db.find(
+            "parked", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit, session=tx.session
+        )
 
     async def letters(self, tx: Tx, id_: str, *, limit: int = 50) -> list[Letter]:
         """The first letters of a sequence, in order."""
         marker = await self._marker(tx, id_)
         if marker["kind"] == STOPPED:
             rows = await tx.db.find(OUTBOX, {"_id": marker["first"]}, session=tx.session)
-            rows = [row | {"topic": marker["topic"], "reason": marker["reason"], "since": marker["since"]} for row in rows]
+            rows = [
+                row
+                | {"topic": marker["topic"], "reason": marker["reason"], "since": marker["since"]}
+                for row in rows
+            ]
         else:
             rows = await self._waiting(tx, id_, limit)
         tx.note("parked.shown", id_)
@@ -105,7 +120,12 @@ class Parked(Generic[Tx]):
         if not reason.strip():
             raise ReasonMissing
         marker = await self._marker(tx, id_)
-        if await tx.db.find_one("inbox", {"_id": event_id, "state": "parked", "marker": id_}, session=tx.session) is None:
+        if (
+            await tx.db.find_one(
+                "inbox", {"_id": event_id, "state": "parked", "marker": id_}, session=tx.session
+            )
+            is None
+        ):
             raise ParkedUnknown
         row = {"_id": event_id, "state": "discarded", "done_at": tx.now, "reason": reason}
         await self._leave(tx, marker, row)
@@ -123,7 +143,9 @@ class Parked(Generic[Tx]):
             self._say(tx, row, "not known yet" if isinstance(problem, NotKnownYet) else problem)
             tx.raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
             return False, False
-        return True, await self._leave(tx, marker, {"_id": row["_id"], "state": "done", "done_at": tx.now})
+        return True, await self._leave(
+            tx, marker, {"_id": row["_id"], "state": "done", "done_at": tx.now}
+        )
 
     async def failed_again(self, id_: str, reason: str, tx: Tx) -> None:
         """Say of the first letter why it failed."""
@@ -132,18 +154,38 @@ class Parked(Generic[Tx]):
             tx.raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
 
     def _say(self, tx: Tx, row: Document, reason: str) -> None:
-        tx.raw("inbox", mongo.updating(row["_id"], {"$set": {"reason": reason, "retried_at": tx.now}}), row["_id"])
+        tx.raw(
+            "inbox",
+            mongo.updating(row["_id"], {"$set": {"reason": reason, "retried_at": tx.now}}),
+            row["_id"],
+        )
 
     async def _leave(self, tx: Tx, marker: Document, row: Document) -> bool:
         """Let one letter leave its sequence; True when others are left. The marker is written, so that an event that joins meanwhile conflicts."""
-        left = [one for one in await self._waiting(tx, marker["_id"], 2) if one["_id"] != row["_id"]]
+        left = [
+            one for one in await self._waiting(tx, marker["_id"], 2) if one["_id"] != row["_id"]
+        ]
         tx.raw("inbox", mongo.replacing(row), row["_id"])
-        changed = marker | {"first": left[0]["order"] if left else "", "count": marker["count"] - 1, "version": marker["version"] + 1}
-        tx.raw("parked", mongo.replacing(changed) if left else mongo.deleting(marker["_id"]), marker["_id"])
+        changed = marker | {
+            "first": left[0]["order"] if left else "",
+            "count": marker["count"] - 1,
+            "version": marker["version"] + 1,
+        }
+        tx.raw(
+            "parked",
+            mongo.replacing(changed) if left else mongo.deleting(marker["_id"]),
+            marker["_id"],
+        )
         return bool(left)
 
     async def _waiting(self, tx: Tx, id_: str, limit: int) -> list[Document]:
-        return await tx.db.find("inbox", {"state": "parked", "marker": id_}, sort=[("order", 1)], limit=limit, session=tx.session)
+        return await tx.db.find(
+            "inbox",
+            {"state": "parked", "marker": id_},
+            sort=[("order", 1)],
+            limit=limit,
+            session=tx.session,
+        )
 
     async def _marker(self, tx: Tx, id_: str) -> Document:
         marker = await tx.db.find_one("parked", {"_id": id_}, session=tx.session)
@@ -156,7 +198,24 @@ class Parked(Generic[Tx]):
             body: Any = json.loads(row["body"] or b"")
         except (ValueError, RecursionError):  # nested without end
             body = None
-        shown = self.redact(row["type"], cast("dict[str, Any]", body)) if isinstance(body, dict) else dict[str, Any]()
+        shown = (
+            self.redact(row["type"], cast("dict[str, Any]", body))
+            if isinstance(body, dict)
+            else dict[str, Any]()
+        )
         headers: dict[str, bytes | None] = dict(row.get("headers", ()))
-        time = row["at"].isoformat(timespec="milliseconds") if "at" in row else (headers.get("ce_time") or b"").decode(errors="replace")
-        return Letter(id=row["_id"], type=row["type"], topic=row["topic"], key=row["key"], reason=row["reason"], since=row["since"], time=time, body=shown)
+        time = (
+            row["at"].isoformat(timespec="milliseconds")
+            if "at" in row
+            else (headers.get("ce_time") or b"").decode(errors="replace")
+        )
+        return Letter(
+            id=row["_id"],
+            type=row["type"],
+            topic=row["topic"],
+            key=row["key"],
+            reason=row["reason"],
+            since=row["since"],
+            time=time,
+            body=shown,
+        )

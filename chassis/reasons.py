@@ -18,7 +18,11 @@ class Words(NamedTuple):
 
 
 BEHIND, REFUSED, READY = "waits behind", "refused by the broker", "nothing in the way any more"
-_WORDS = {beginning: Words(one["what"], one["todo"], one["english"]) for one in texts.read("parked") for beginning in one["reasons"]}
+_WORDS = {
+    beginning: Words(one["what"], one["todo"], one["english"])
+    for one in texts.read("parked")
+    for beginning in one["reasons"]
+}
 
 
 def in_words(reason: str) -> dict[str, str]:
@@ -31,10 +35,19 @@ def _words(reason: str) -> Words:
         todo = "Perbaiki data yang menghalanginya, lalu ulangi; buang hanya bila peristiwa ini memang tidak berlaku."
         english = f"A rule of the service says no ({reason}). Mend the data that is in its way, then retry; discard it only if it must never take effect."
         return Words(f"Ditolak oleh aturan layanan: {title}.", todo, english)
-    if known := next((words for beginning, words in _WORDS.items() if reason.startswith(beginning)), None):
+    if known := next(
+        (words for beginning, words in _WORDS.items() if reason.startswith(beginning)), None
+    ):
         return known
-    todo, english = "Laporkan kepada pengembang; ulangi setelah layanan diperbaiki.", "Tell the developers; retry when the service is mended."
-    return Words(f"Layanan gagal memprosesnya ({reason}).", todo, f"The service failed at it ({reason}). {english}")
+    todo, english = (
+        "Laporkan kepada pengembang; ulangi setelah layanan diperbaiki.",
+        "Tell the developers; retry when the service is mended.",
+    )
+    return Words(
+        f"Layanan gagal memprosesnya ({reason}).",
+        todo,
+        f"The service failed at it ({reason}). {english}",
+    )
 
 
 def _below(kind: type[DomainError]) -> Iterator[type[DomainError]]:

@@ -22,7 +22,9 @@ from chassis.outbox import record
 from chassis.store import CursorInvalid, Store
 
 PAGE = 500
-REACH = timedelta(days=INBOX_DAYS - 1)  # what is published again may wait a day in the topic: the readers' inbox rows must outlast that
+REACH = timedelta(
+    days=INBOX_DAYS - 1
+)  # what is published again may wait a day in the topic: the readers' inbox rows must outlast that
 
 
 class TooLongAgo(Refused):
@@ -45,23 +47,41 @@ class Stretch(BaseModel):
     def where(self, now: datetime) -> Document:
         """The outbox rows meant; TooLongAgo beyond what the readers can tell from new events."""
         if now - self.since > REACH:
-            raise TooLongAgo(f"Paling awal {now - REACH:%Y-%m-%d %H:%M} UTC: masa ingat {INBOX_DAYS} hari dikurangi sehari untuk antrean di Kafka")
+            raise TooLongAgo(
+                f"Paling awal {now - REACH:%Y-%m-%d %H:%M} UTC: masa ingat {INBOX_DAYS} hari dikurangi sehari untuk antrean di Kafka"
+            )
         if (until := min(self.until, now)) <= self.since:
-            raise Malformed("Waktunya kosong: akhirnya harus sesudah awalnya, dan awalnya tidak di masa depan", field="to")
-        return {"sent": True, "at": {"$gte": self.since, "$lt": until}} | ({"key": self.key} if self.key is not None else {})
+            raise Malformed(
+                "Waktunya kosong: akhirnya harus sesudah awalnya, dan awalnya tidak di masa depan",
+                field="to",
+            )
+        return {"sent": True, "at": {"$gte": self.since, "$lt": until}} | (
+            {"key": self.key} if self.key is not None else {}
+        )
 
 
-async def page(db: Mongo, where: Document, cursor: str | None, limit: int) -> tuple[list[Document], str | None]:
+async def page(
+    db: Mongo, where: Document, cursor: str | None, limit: int
+) -> tuple[list[Document], str | None]:
     """Outbox rows in order of key and seq, those behind the row whose id is the cursor, and the next cursor."""
     behind: Document = {}
     if cursor is not None:
         last = await db.find_one("outbox", {"_id": cursor})
         if last is None:
             raise CursorInvalid
-        behind = {"key": {"$gte": last["key"]}, "$or": [{"key": {"$gt": last["key"]}}, {"seq": {"$gt": last["seq"]}}]}
+        behind = {
+            "key": {"$gte": last["key"]},
+            "$or": [{"key": {"$gt": last["key"]}}, {"seq": {"$gt": last["seq"]}}],
+        }
     # by an index of keys whatever the planner thinks: by that of time, each page would read and sort the whole stretch again
     hint = "key_seq_unique" if where["sent"] else "sent_key_seq"
-    rows = await db.find("outbox", {"$and": [where, behind]}, sort=[("key", 1), ("seq", 1)], limit=limit + 1, hint=hint)
+    rows = await db.find(
+        "outbox",
+        {"$and": [where, behind]},
+        sort=[("key", 1), ("seq", 1)],
+        limit=limit + 1,
+        hint=hint,
+    )
     return rows[:limit], rows[limit - 1]["_id"] if len(rows) > limit else None
 
 
@@ -78,14 +98,18 @@ async def publish(producer: Producer, topic: str, rows: list[Document], service:
         raise Busy
 
 
-async def rebuild(db: Mongo, store: type[Store[Any]], fill: Callable[[Mongo, str], Awaitable[None]]) -> int:
+async def rebuild(
+    db: Mongo, store: type[Store[Any]], fill: Callable[[Mongo, str], Awaitable[None]]
+) -> int:
     """Build a projection anew beside the live one: `fill(db, name)` writes the collection `name`, then it takes the live one's place at once. How many documents it has.
 
     The live one is read all the while; nothing may write it meanwhile: what did would be lost with it.
     """
     beside = f"{store.collection}.rebuilt"
     await db.delete(beside, {})
-    await db.ensure_collection(beside, schemas.validator(store), store.indexes, await db.collections())
+    await db.ensure_collection(
+        beside, schemas.validator(store), store.indexes, await db.collections()
+    )
     await fill(db, beside)
     count = await db.count(beside, {})
     await db.rename(beside, store.collection)

@@ -20,7 +20,21 @@ from chassis.unit_of_work import OUTBOX, AgainWithout, Cause, Transaction
 Tx = TypeVar("Tx", bound=Transaction)
 R = TypeVar("R")
 
-OWN_COLLECTIONS = frozenset({OUTBOX, "keys", "inbox", "offsets", "parked", "early", "aliases", "leases", "idempotency", "audit", "seals"})
+OWN_COLLECTIONS = frozenset(
+    {
+        OUTBOX,
+        "keys",
+        "inbox",
+        "offsets",
+        "parked",
+        "early",
+        "aliases",
+        "leases",
+        "idempotency",
+        "audit",
+        "seals",
+    }
+)
 DEFAULT_SECONDS = 10.0
 
 
@@ -71,7 +85,9 @@ class Engine(Generic[Tx]):
     before_commit: list[Callable[[Tx], Awaitable[None]]] = field(default_factory=list)
     after_commit: list[Callable[[Tx], None]] = field(default_factory=list)
 
-    async def once(self, body: Callable[[Tx], Awaitable[R]], cause: Cause, deadline: float | None = None) -> R:
+    async def once(
+        self, body: Callable[[Tx], Awaitable[R]], cause: Cause, deadline: float | None = None
+    ) -> R:
         """One try of one transaction, its body ended at the deadline (loop time; the commit is not: it is known or asked for). TransactionConflict: run it again."""
 
         async def work(session: mongo.Session) -> tuple[R, Tx]:
@@ -87,14 +103,23 @@ class Engine(Generic[Tx]):
             result, tx = await self.db.transact(work)
         except DuplicateKey as error:
             # an event's id comes from its aggregate: a second one is no race but a mistake, which would come again
-            if error.collection in OWN_COLLECTIONS and (error.collection, error.index) != (OUTBOX, "_id_"):
+            if error.collection in OWN_COLLECTIONS and (error.collection, error.index) != (
+                OUTBOX,
+                "_id_",
+            ):
                 raise TransactionConflict from error
             raise
         for told in self.after_commit:
             told(tx)
         return result
 
-    async def until(self, body: Callable[[Tx], Awaitable[R]], cause: Cause, deadline: float, contended: Iterable[str] = ()) -> R:
+    async def until(
+        self,
+        body: Callable[[Tx], Awaitable[R]],
+        cause: Cause,
+        deadline: float,
+        contended: Iterable[str] = (),
+    ) -> R:
         """Run the body until it commits. Busy when conflicts last until the deadline (loop time); Duplicate when a unique index refuses it twice."""
         loop, tries = asyncio.get_running_loop(), 0
         cause.traceparent = cause.traceparent or telemetry.current_traceparent()
@@ -111,7 +136,11 @@ class Engine(Generic[Tx]):
                     await asyncio.sleep(pause)
                 except (AgainWithout, DuplicateKey, DocumentRefused) as error:
                     if cause.alone:
-                        raise (Duplicate(collection=error.collection, index=error.index) if isinstance(error, DuplicateKey) else error) from None
+                        raise (
+                            Duplicate(collection=error.collection, index=error.index)
+                            if isinstance(error, DuplicateKey)
+                            else error
+                        ) from None
                     cause.alone = True  # the second try is without the early facts of others
                 except TimeoutError:
                     raise Busy from None
@@ -147,17 +176,24 @@ class Runner(Generic[Tx]):
     repeat: Repeat | None = None
     runs: int = 0
 
-    async def __call__(self, use_case: Callable[[Tx], Awaitable[R]], *, contended: Iterable[str] = ()) -> R:
+    async def __call__(
+        self, use_case: Callable[[Tx], Awaitable[R]], *, contended: Iterable[str] = ()
+    ) -> R:
         """Run it in one transaction, committed when this returns. `contended` names the documents that many write at once.
 
         Busy (503) at the deadline. With an Idempotency-Key the same request again gives the stored aggregate without a second effect.
         """
         deadline = asyncio.get_running_loop().time() + self.seconds
-        self.cause.what = self.cause.what or getattr(getattr(use_case, "func", use_case), "__name__", "")
+        self.cause.what = self.cause.what or getattr(
+            getattr(use_case, "func", use_case), "__name__", ""
+        )
         self.cause.alone = False
         if self.repeat is None:
             return await self.engine.until(use_case, self.cause, deadline, contended)
-        id_, hashed = self.repeat.id + (f"/{self.runs}" if self.runs else ""), self.repeat.body_hash  # a route's second transaction is another one
+        id_, hashed = (
+            self.repeat.id + (f"/{self.runs}" if self.runs else ""),
+            self.repeat.body_hash,
+        )  # a route's second transaction is another one
         self.runs += 1
 
         async def once(tx: Tx) -> Any:
@@ -171,10 +207,21 @@ class Runner(Generic[Tx]):
                 message = f"{self.cause.what}: with an Idempotency-Key a use case returns the one aggregate that a repeat gives again, or None"
                 raise TypeError(message)
             if home or not tx.reads_only:
-                tx.raw("idempotency", {"_id": id_, "body": hashed, "resource": getattr(result, "id", None), "collection": home, "at": tx.now})
+                tx.raw(
+                    "idempotency",
+                    {
+                        "_id": id_,
+                        "body": hashed,
+                        "resource": getattr(result, "id", None),
+                        "collection": home,
+                        "at": tx.now,
+                    },
+                )
             return result
 
-        return await self.engine.until(once, self.cause, deadline, [*contended, f"idempotency/{id_}"])
+        return await self.engine.until(
+            once, self.cause, deadline, [*contended, f"idempotency/{id_}"]
+        )
 
 
 async def _again(tx: Transaction, row: mongo.Document) -> Any:

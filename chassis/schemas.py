@@ -17,17 +17,35 @@ from chassis.mongo import Document, Index, Mongo
 from chassis.store import Store
 from chassis.unit_of_work import Transaction
 
-_KINDS: dict[Any, list[str]] = {str: ["string"], int: ["int", "long"], bool: ["bool"], datetime: ["date"], date: ["string"], bytes: ["binData"]}
+_KINDS: dict[Any, list[str]] = {
+    str: ["string"],
+    int: ["int", "long"],
+    bool: ["bool"],
+    datetime: ["date"],
+    date: ["string"],
+    bytes: ["binData"],
+}
 
 
 def validator(store: type[Store[Any]]) -> Document:
     """The `$jsonSchema` of a store: every field has its type; version n has all fields, n-1 may lack the new ones."""
-    properties = {("_id" if field.name == "id" else field.name): {"bsonType": kinds} for field in fields(store.kind) if (kinds := _bson(_hints(store.kind)[field.name]))}
+    properties = {
+        ("_id" if field.name == "id" else field.name): {"bsonType": kinds}
+        for field in fields(store.kind)
+        if (kinds := _bson(_hints(store.kind)[field.name]))
+    }
     required = ["_id", *(field.name for field in fields(store.kind) if field.name != "id")]
-    versions: list[Document] = [{"properties": {"schema": {"enum": [store.schema]}}, "required": required}]
+    versions: list[Document] = [
+        {"properties": {"schema": {"enum": [store.schema]}}, "required": required}
+    ]
     if store.schema > 1:
         versions.append({"properties": {"schema": {"enum": [store.schema - 1]}}})
-    return {"bsonType": "object", "required": ["_id", "schema", "version"], "properties": properties | {"schema": {"bsonType": ["int"]}}, "anyOf": versions}
+    return {
+        "bsonType": "object",
+        "required": ["_id", "schema", "version"],
+        "properties": properties | {"schema": {"bsonType": ["int"]}},
+        "anyOf": versions,
+    }
 
 
 def _hints(kind: type[Any]) -> dict[str, Any]:
@@ -43,7 +61,13 @@ def _bson(hint: Any) -> list[str]:
     if origin is typing.Annotated:
         return _bson(typing.get_args(hint)[0])
     if origin is not None:
-        return ["object"] if origin is dict else ["array"] if origin in {tuple, list, frozenset, set} else []
+        return (
+            ["object"]
+            if origin is dict
+            else ["array"]
+            if origin in {tuple, list, frozenset, set}
+            else []
+        )
     if isinstance(hint, typing.NewType):
         return _bson(hint.__supertype__)
     if hint is type(None):
@@ -52,7 +76,10 @@ def _bson(hint: Any) -> list[str]:
         return ["string"]
     if is_dataclass(cast("object", hint)):
         return ["object"]
-    return _KINDS.get(hint, ["array"] if hint in {tuple, list, frozenset, set} else ["object"] if hint is dict else [])
+    return _KINDS.get(
+        hint,
+        ["array"] if hint in {tuple, list, frozenset, set} else ["object"] if hint is dict else [],
+    )
 
 
 OWN: dict[str, tuple[Index, ...]] = {
@@ -91,4 +118,8 @@ async def migrate(db: Mongo, migrations: Iterable[Migration], holder: str) -> No
                 continue
             row = await db.find_one("leases", {"_id": lease.name}) or {}
             last = await migration.step(db, row.get("after", ""))
-            await db.update("leases", {"_id": lease.name, "token": lease.token}, {"$set": {"after": last or row.get("after", ""), "done": last is None}})
+            await db.update(
+                "leases",
+                {"_id": lease.name, "token": lease.token},
+                {"$set": {"after": last or row.get("after", ""), "done": last is None}},
+            )

@@ -43,7 +43,12 @@ def settle() -> None:
 
 
 def serve(
-    create_app: Callable[[Any], FastAPI], settings_class: type[S], *, exporter: Callable[[S], SpanExporter | None] = lambda settings: telemetry.otlp(settings.otlp_endpoint)
+    create_app: Callable[[Any], FastAPI],
+    settings_class: type[S],
+    *,
+    exporter: Callable[[S], SpanExporter | None] = lambda settings: telemetry.otlp(
+        settings.otlp_endpoint
+    ),
 ) -> None:
     """Load the settings, make the app, serve it until a signal comes; SystemExit with the reason when it may not go on. With the argument `prepare` only prepare its database."""
     settings = settings_class.load()
@@ -56,8 +61,27 @@ def serve(
         asyncio.run(app.state.life.only_prepare())
         return
     settle()
-    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "date_header": False}
-    ending: dict[str, Any] = {"timeout_graceful_shutdown": 10, "timeout_keep_alive": 75}  # longer than the gateway keeps an idle connection
-    _Server(uvicorn.Config(app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", **quiet, **ending), app).run()
+    quiet: dict[str, Any] = {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "date_header": False,
+    }
+    ending: dict[str, Any] = {
+        "timeout_graceful_shutdown": 10,
+        "timeout_keep_alive": 75,
+    }  # longer than the gateway keeps an idle connection
+    _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            **quiet,
+            **ending,
+        ),
+        app,
+    ).run()
     if app.state.life.fatal:
         raise SystemExit(app.state.life.fatal)

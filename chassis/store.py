@@ -119,29 +119,46 @@ class Store(Generic[A]):
         if missing := [id_ for id_ in wanted if not tx.knows(collection, id_)]:
             where = {"_id": missing[0] if len(missing) == 1 else {"$in": missing}}
             self.learn(missing, await tx.db.find(collection, where, session=tx.session))
-        found = {id_: aggregate for id_ in wanted if (aggregate := tx.known(collection, id_)) is not None}
-        return {id_: aggregate for id_, aggregate in found.items() if self._sees(aggregate)} if scoped else found
+        found = {
+            id_: aggregate for id_ in wanted if (aggregate := tx.known(collection, id_)) is not None
+        }
+        return (
+            {id_: aggregate for id_, aggregate in found.items() if self._sees(aggregate)}
+            if scoped
+            else found
+        )
 
     def learn(self, ids: Iterable[str], documents: Iterable[Document]) -> None:
         """Remember what was read about these ids; those without a document are not there."""
         by_id = {document["_id"]: document for document in documents}
         for id_ in ids:
-            self.tx.learn(self.collection, id_, self.aggregate(by_id[id_]) if id_ in by_id else None)
+            self.tx.learn(
+                self.collection, id_, self.aggregate(by_id[id_]) if id_ in by_id else None
+            )
 
     async def first(self, where: Filter, *, sort: Sort = (), scoped: bool = True) -> A | None:
         """The first aggregate that matches."""
         found = await self.find(where, sort=sort, limit=1, scoped=scoped)
         return found[0] if found else None
 
-    async def find(self, where: Filter, *, sort: Sort = (), limit: int | None = None, scoped: bool = True) -> list[A]:
+    async def find(
+        self, where: Filter, *, sort: Sort = (), limit: int | None = None, scoped: bool = True
+    ) -> list[A]:
         """All aggregates that match, in the caller's scope."""
         narrowed, tx, collection = self._narrowed(where, scoped=scoped), self.tx, self.collection
         if narrowed is None:
             return []
         if tx.is_dirty(collection):
             await tx.flush_collection(collection)
-        documents = await tx.db.find(collection, narrowed, sort=sort, limit=limit or 0, session=tx.session)
-        known = (tx.known(collection, one["_id"]) if tx.knows(collection, one["_id"]) else tx.learn(collection, one["_id"], self.aggregate(one)) for one in documents)
+        documents = await tx.db.find(
+            collection, narrowed, sort=sort, limit=limit or 0, session=tx.session
+        )
+        known = (
+            tx.known(collection, one["_id"])
+            if tx.knows(collection, one["_id"])
+            else tx.learn(collection, one["_id"], self.aggregate(one))
+            for one in documents
+        )
         return [aggregate for aggregate in known if aggregate is not None]
 
     async def count(self, where: Filter, *, scoped: bool = True) -> int:
@@ -153,13 +170,26 @@ class Store(Generic[A]):
             await self.tx.flush_collection(self.collection)
         return await self.tx.db.count(self.collection, narrowed, session=self.tx.session)
 
-    async def page(self, where: Filter, *, sort: tuple[str, int] = ("_id", 1), cursor: str | None = None, limit: int = 50, scoped: bool = True) -> Page[A]:
+    async def page(
+        self,
+        where: Filter,
+        *,
+        sort: tuple[str, int] = ("_id", 1),
+        cursor: str | None = None,
+        limit: int = 50,
+        scoped: bool = True,
+    ) -> Page[A]:
         """One page of what matches, ordered by one field and then by id; `cursor` is the last page's `next_cursor`."""
         name, direction = sort
         list_name = f"{self.collection}/{name}/{direction}"
         past = {} if cursor is None else _past(name, direction, *_open_cursor(cursor, list_name))
         order = list(dict([sort, ("_id", direction)]).items())
-        found = await self.find({"$and": [dict(where), past]} if past else where, sort=order, limit=limit + 1, scoped=scoped)
+        found = await self.find(
+            {"$and": [dict(where), past]} if past else where,
+            sort=order,
+            limit=limit + 1,
+            scoped=scoped,
+        )
         if len(found) <= limit:
             return Page(found, None)
         last = self.document(found[limit - 1])
@@ -185,7 +215,9 @@ class Store(Generic[A]):
 
     def remove(self, aggregate: A, events: Sequence[Event] = ()) -> None:
         """Delete it."""
-        self.tx.write(self, _versioned(aggregate, aggregate.version + 1), aggregate, events, gone=True)
+        self.tx.write(
+            self, _versioned(aggregate, aggregate.version + 1), aggregate, events, gone=True
+        )
 
     def hold(self, aggregate: A) -> None:
         """Make this transaction conflict with every change of a document that its rule depends on and does not change itself (write skew)."""
@@ -224,7 +256,11 @@ class Store(Generic[A]):
         """Whose data it is, for the audit row: who stands at the path `person`, where that is another's id; and the facility that scopes it."""
         paths = {"person": self.person, "facility": self.scope.get("facility", "")}
         found = {name: sorted(_at(aggregate, path) - {""}) for name, path in paths.items() if path}
-        return {name: values[0] if len(values) == 1 else values for name, values in found.items() if values}
+        return {
+            name: values[0] if len(values) == 1 else values
+            for name, values in found.items()
+            if values
+        }
 
     # Scope
 
@@ -251,7 +287,11 @@ class Store(Generic[A]):
         caller = self.tx.caller
         if caller.system or "public" in self.scope:
             return {}
-        held = [(caller.claims[claim], path) for claim, path in self.scope.items() if caller.claims.get(claim)]
+        held = [
+            (caller.claims[claim], path)
+            for claim, path in self.scope.items()
+            if caller.claims.get(claim)
+        ]
         if not held:
             return None
         return {path: {"$in": sorted(values)} for values, path in held if EVERYTHING not in values}
@@ -261,7 +301,9 @@ class Store(Generic[A]):
 
     def _in_scope(self, aggregate: A) -> bool:
         scope = self._scope()
-        return scope is not None and all(_at(aggregate, path) & set(allowed["$in"]) for path, allowed in scope.items())
+        return scope is not None and all(
+            _at(aggregate, path) & set(allowed["$in"]) for path, allowed in scope.items()
+        )
 
 
 def _versioned(aggregate: A, version: int) -> A:
@@ -271,7 +313,15 @@ def _versioned(aggregate: A, version: int) -> A:
 def _at(aggregate: Any, path: str) -> set[str]:
     values = [aggregate]
     for name in path.split("."):
-        values = [inner for value in values for inner in _listed(cast("Document", value).get(name) if isinstance(value, dict) else getattr(value, "id" if name == "_id" else name))]
+        values = [
+            inner
+            for value in values
+            for inner in _listed(
+                cast("Document", value).get(name)
+                if isinstance(value, dict)
+                else getattr(value, "id" if name == "_id" else name)
+            )
+        ]
     return {str(value) for value in values}
 
 
@@ -300,8 +350,18 @@ def _past(name: str, direction: int, value: Any, last: str) -> Document:
 
 def _seal_cursor(value: Any, last: str, list_name: str) -> str:
     value = value.value if isinstance(value, Enum) else value
-    plain = {"d": value.isoformat()} if isinstance(value, datetime) else {"v": value if isinstance(value, _PLAIN) else str(value)}
-    return base64.urlsafe_b64encode(json.dumps([list_name, plain, last], separators=(",", ":")).encode()).decode().rstrip("=")
+    plain = (
+        {"d": value.isoformat()}
+        if isinstance(value, datetime)
+        else {"v": value if isinstance(value, _PLAIN) else str(value)}
+    )
+    return (
+        base64.urlsafe_b64encode(
+            json.dumps([list_name, plain, last], separators=(",", ":")).encode()
+        )
+        .decode()
+        .rstrip("=")
+    )
 
 
 def _open_cursor(cursor: str, list_name: str) -> tuple[Any, str]:

@@ -61,13 +61,17 @@ class Transaction:
 
     service: ClassVar[str] = ""
 
-    def __init__(self, db: Mongo, session: Session, now: datetime, cause: Cause, parts: Mapping[str, Any]) -> None:
+    def __init__(
+        self, db: Mongo, session: Session, now: datetime, cause: Cause, parts: Mapping[str, Any]
+    ) -> None:
         self.db, self.session, self.now, self.cause, self.parts = db, session, now, cause, parts
         self.failed, self.alone = cause.failed, cause.alone
         self.aliases: dict[str, str | None] = {}
         self.seqs: dict[str, int] = {}  # key counters as they were read (0 = there is none)
         self.woken: set[str] = set()
-        self.added: list[str] = []  # ids for which early facts may wait: of what was added, and of what was merged into another
+        self.added: list[
+            str
+        ] = []  # ids for which early facts may wait: of what was added, and of what was merged into another
         self._stores: dict[str, Store[Any]] = {}
         self._known: dict[tuple[str, str], Any] = {}
         self._pending: dict[str, dict[str, str]] = {}
@@ -112,15 +116,28 @@ class Transaction:
         unknown = {reference for reference in references if reference not in self.aliases}
         if unknown:
             self.aliases.update(dict.fromkeys(unknown))
-            self.aliases.update({row["_id"]: row["into"] for row in await self.among("aliases", {"_id": list(unknown)})})
+            self.aliases.update(
+                {
+                    row["_id"]: row["into"]
+                    for row in await self.among("aliases", {"_id": list(unknown)})
+                }
+            )
 
     async def alias(self, from_ref: str, into_ref: str) -> str:
         """From now on `from_ref` means `into_ref`, and so does everything that meant `from_ref`. Returns the survivor: `into_ref` itself may have been merged before."""
         into = await self.resolve(into_ref)
         if into != from_ref:
             stored = await self.db.find("aliases", {"into": from_ref}, session=self.session)
-            for reference in {from_ref, *(row["_id"] for row in stored), *(known for known, meant in self.aliases.items() if meant == from_ref)}:
-                self.raw("aliases", mongo.replacing({"_id": reference, "into": into, "at": self.now}, upsert=True), reference)
+            for reference in {
+                from_ref,
+                *(row["_id"] for row in stored),
+                *(known for known, meant in self.aliases.items() if meant == from_ref),
+            }:
+                self.raw(
+                    "aliases",
+                    mongo.replacing({"_id": reference, "into": into, "at": self.now}, upsert=True),
+                    reference,
+                )
                 self._remember(self.aliases, reference)
                 self.aliases[reference] = into
             self.added.append(from_ref)
@@ -138,12 +155,19 @@ class Transaction:
         ways = [{name: {"$in": list(values)}} for name, values in wanted.items() if values]
         if not ways:
             return []
-        return await self.db.find(collection, ways[0] if len(ways) == 1 else {"$or": ways}, session=self.session)
+        return await self.db.find(
+            collection, ways[0] if len(ways) == 1 else {"$or": ways}, session=self.session
+        )
 
     @classmethod
     def stores(cls) -> list[type[Store[Any]]]:
         """All stores that this class and its bases list."""
-        listed: list[Any] = [found for base in reversed(cls.__mro__) for found in vars(base).values() if isinstance(found, StoreOf)]
+        listed: list[Any] = [
+            found
+            for base in reversed(cls.__mro__)
+            for found in vars(base).values()
+            if isinstance(found, StoreOf)
+        ]
         return [one.kind for one in listed]
 
     def store(self, kind: type[S]) -> S:
@@ -154,13 +178,27 @@ class Transaction:
 
     def home_of(self, result: object) -> str | None:
         """The collection where an aggregate is kept that this transaction has in hand."""
-        known = next((collection for (collection, _), aggregate in self._known.items() if aggregate is result and result is not None), None)
-        return known or next((store.collection for store in self.stores() if type(result) is store.kind), None)
+        known = next(
+            (
+                collection
+                for (collection, _), aggregate in self._known.items()
+                if aggregate is result and result is not None
+            ),
+            None,
+        )
+        return known or next(
+            (store.collection for store in self.stores() if type(result) is store.kind), None
+        )
 
     @property
     def reads_only(self) -> bool:
         """Whether nothing but notes is to be written."""
-        return not (self._flushes or self._drafts or any(self._pending.values()) or any(collection != "audit" for collection, _ in self._own))
+        return not (
+            self._flushes
+            or self._drafts
+            or any(self._pending.values())
+            or any(collection != "audit" for collection, _ in self._own)
+        )
 
     @property
     def told(self) -> list[Document]:
@@ -243,11 +281,22 @@ class Transaction:
         """Remember a document as it was read (None = it is not there)."""
         return self._known.setdefault((collection, id_), aggregate)
 
-    def write(self, store: Store[Any], aggregate: Any, before: Any, events: Sequence[Event], *, gone: bool = False) -> None:
+    def write(
+        self,
+        store: Store[Any],
+        aggregate: Any,
+        before: Any,
+        events: Sequence[Event],
+        *,
+        gone: bool = False,
+    ) -> None:
         """Buffer an insert (no `before`), a replacement or a removal, with its audit row and its events; undone by a rollback."""
         collection, id_ = store.collection, aggregate.id
         pending = self._pending.setdefault(collection, {})
-        was, write = pending.get(id_), _DELETE if gone else _REPLACE if before is not None else _INSERT
+        was, write = (
+            pending.get(id_),
+            _DELETE if gone else _REPLACE if before is not None else _INSERT,
+        )
         if was is _INSERT:
             write = "" if gone else _INSERT
         elif was is _DELETE and write is _INSERT:
@@ -256,9 +305,20 @@ class Transaction:
         self._remember(self._known, (collection, id_))
         pending[id_], self._known[collection, id_] = write, None if gone else aggregate
         if store.audited:
-            self.note(f"{collection}.{'removed' if gone else 'added' if before is None else 'changed'}", id_, **store.about(aggregate), **store.changes(before, aggregate))
+            self.note(
+                f"{collection}.{'removed' if gone else 'added' if before is None else 'changed'}",
+                id_,
+                **store.about(aggregate),
+                **store.changes(before, aggregate),
+            )
         for index, event in enumerate(events):
-            self.emit(event, collection, aggregate, index, event.facility or getattr(aggregate, "facility_id", ""))
+            self.emit(
+                event,
+                collection,
+                aggregate,
+                index,
+                event.facility or getattr(aggregate, "facility_id", ""),
+            )
 
     def hold(self, collection: str, id_: str) -> None:
         """Buffer a write that changes nothing but conflicts with every change of that document."""
@@ -267,7 +327,14 @@ class Transaction:
             self._remember(pending, id_)
             pending[id_] = _HOLD
 
-    def emit(self, event: Event, collection: str, aggregate: Aggregate, index: int = 0, facility: str = "") -> None:
+    def emit(
+        self,
+        event: Event,
+        collection: str,
+        aggregate: Aggregate,
+        index: int = 0,
+        facility: str = "",
+    ) -> None:
         """Buffer an outbox row, which gets its place in the key's order at the end."""
         body, cause = event.model_dump_json(exclude_none=True), self.cause
         if len(body) > MAX_EVENT_BYTES // 4 and len(body.encode()) > MAX_EVENT_BYTES:
@@ -289,17 +356,39 @@ class Transaction:
         unread = [key for key in counts if key not in self.seqs]
         if unread and len(counts) == 1:
             [(key, count)] = counts.items()
-            row = await self.db.find_and_update("keys", {"_id": key}, {"$inc": {"seq": count}}, upsert=True, session=self.session)
+            row = await self.db.find_and_update(
+                "keys", {"_id": key}, {"$inc": {"seq": count}}, upsert=True, session=self.session
+            )
             return {key: (row or {})["seq"] - count}
         if unread:
-            self.seqs |= dict.fromkeys(unread, 0) | {row["_id"]: row["seq"] for row in await self.db.find("keys", {"_id": {"$in": unread}}, session=self.session)}
+            self.seqs |= dict.fromkeys(unread, 0) | {
+                row["_id"]: row["seq"]
+                for row in await self.db.find(
+                    "keys", {"_id": {"$in": unread}}, session=self.session
+                )
+            }
         for key, count in counts.items():
             if not self.seqs[key]:
                 self.raw("keys", {"_id": key, "seq": count})
         for step in {counts[key] for key in counts if self.seqs[key]}:
-            known: Document = {"$in": [key for key in counts if self.seqs[key] and counts[key] == step]}
-            self.raw("keys", mongo.updating(known, {"$inc": {"seq": step}}, many=True), f"\0{step}")  # no key is called so
+            known: Document = {
+                "$in": [key for key in counts if self.seqs[key] and counts[key] == step]
+            }
+            self.raw(
+                "keys", mongo.updating(known, {"$inc": {"seq": step}}, many=True), f"\0{step}"
+            )  # no key is called so
         return {key: self.seqs[key] for key in counts}
 
 
-__all__ = ["AgainWithout", "Aggregate", "Cause", "CursorInvalid", "Index", "Page", "Savepoint", "Store", "StoreOf", "Transaction"]
+__all__ = [
+    "AgainWithout",
+    "Aggregate",
+    "Cause",
+    "CursorInvalid",
+    "Index",
+    "Page",
+    "Savepoint",
+    "Store",
+    "StoreOf",
+    "Transaction",
+]

@@ -23,7 +23,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import mongo, operations, telemetry, texts
 from chassis.auth import Asker, Caller, Verifier
-from chassis.errors import PROBLEM, Busy, DomainError, Forbidden, Malformed, NotFound, Refused, TooLarge, Unauthenticated, VersionRequired, problem
+from chassis.errors import (
+    PROBLEM,
+    Busy,
+    DomainError,
+    Forbidden,
+    Malformed,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unauthenticated,
+    VersionRequired,
+    problem,
+)
 from chassis.events import Event
 from chassis.ids import new_id
 from chassis.inbox import Handlers
@@ -67,21 +79,43 @@ class PageBody(BaseModel, Generic[Item]):
     next_cursor: str | None = None
 
 
-def create_app(service: Service[Any], *, lifetime: Callable[[Service[Any]], Lifetime] = Lifetime) -> FastAPI:
+def create_app(
+    service: Service[Any], *, lifetime: Callable[[Service[Any]], Lifetime] = Lifetime
+) -> FastAPI:
     """The ASGI app of a service, with its relay, consumer and jobs in its lifespan."""
     life = lifetime(service)
     app = FastAPI(
-        title=service.title or f"Bina {service.name}", version="1", docs_url=None, redoc_url=None, lifespan=life.lifespan, generate_unique_id_function=lambda route: route.name
+        title=service.title or f"Bina {service.name}",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life.lifespan,
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.state.life, app.state.engine, app.state.service, app.state.stopping = life, life.engine, service, life.stopping
+    app.state.life, app.state.engine, app.state.service, app.state.stopping = (
+        life,
+        life.engine,
+        service,
+        life.stopping,
+    )
     app.state.verifier = Verifier(service.name, service.settings.trusted_keys)
     for name, part in service.parts.items():
         setattr(app.state, name, part)
-    for router in (*service.routers, *([operations.router(service.name)] if service.published or service.handlers else [])):
+    for router in (
+        *service.routers,
+        *([operations.router(service.name)] if service.published or service.handlers else []),
+    ):
         app.include_router(router, dependencies=[Depends(_permitted)])
     app.include_router(_probes)
-    for kind, answer in ((DomainError, _domain_problem), (RequestValidationError, _invalid), (HTTPException, _http_problem), (mongo.MongoError, _database_away)):
-        app.add_exception_handler(kind, cast("Callable[[Request, Exception], Awaitable[Response]]", answer))
+    for kind, answer in (
+        (DomainError, _domain_problem),
+        (RequestValidationError, _invalid),
+        (HTTPException, _http_problem),
+        (mongo.MongoError, _database_away),
+    ):
+        app.add_exception_handler(
+            kind, cast("Callable[[Request, Exception], Awaitable[Response]]", answer)
+        )
     app.add_middleware(cast("Any", _Admitted), verifier=app.state.verifier, life=life)
     app.add_middleware(cast("Any", _Watched))
     return app
@@ -90,14 +124,27 @@ def create_app(service: Service[Any], *, lifetime: Callable[[Service[Any]], Life
 # What routes are given
 
 
-async def runner(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Runner[Any]:
+async def runner(
+    request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
+) -> Runner[Any]:
     """The runner of this request: its caller, its deadline, its Idempotency-Key."""
     engine: Engine[Any] = request.app.state.engine
     caller = caller_of(request)
     repeat = None
     if request.method == "POST" and idempotency_key:
-        repeat = Repeat.of(caller.subject, request.method, template(request), idempotency_key, await request.body() + request.url.path.encode())
-    return Runner(engine, Cause(caller=caller, correlation_id=request.state.request_id), seconds=_seconds_left(request), repeat=repeat)
+        repeat = Repeat.of(
+            caller.subject,
+            request.method,
+            template(request),
+            idempotency_key,
+            await request.body() + request.url.path.encode(),
+        )
+    return Runner(
+        engine,
+        Cause(caller=caller, correlation_id=request.state.request_id),
+        seconds=_seconds_left(request),
+        repeat=repeat,
+    )
 
 
 def caller_of(request: Request) -> Caller:
@@ -111,7 +158,9 @@ def caller_of(request: Request) -> Caller:
 CurrentCaller = Annotated[Caller, Depends(caller_of)]
 
 
-def if_match(if_match: Annotated[str | None, Header(description='Versi data yang diubah, mis. "3"')] = None) -> int | None:
+def if_match(
+    if_match: Annotated[str | None, Header(description='Versi data yang diubah, mis. "3"')] = None,
+) -> int | None:
     """The version in If-Match; None without one."""
     if if_match is None:
         return None
@@ -150,11 +199,18 @@ def asked_by(*services: str, purposes: Sequence[str]) -> Any:
 
     def ask(request: Request) -> Asker:
         verifier: Verifier = request.app.state.verifier
-        asker = verifier.asker(_bearer(request.headers.get("authorization", "")), request.method, request.url.path)
+        asker = verifier.asker(
+            _bearer(request.headers.get("authorization", "")), request.method, request.url.path
+        )
         if asker.service not in services or asker.purpose not in purposes:
             raise Forbidden
         request.state.asker = asker
-        request.state.caller = Caller(subject=f"service:{asker.service}", role="service", on_behalf_of=asker.on_behalf_of, system=True)
+        request.state.caller = Caller(
+            subject=f"service:{asker.service}",
+            role="service",
+            on_behalf_of=asker.on_behalf_of,
+            system=True,
+        )
         return asker
 
     return Depends(ask)
@@ -177,7 +233,9 @@ def _permitted(request: Request) -> None:
 def _seconds_left(request: Request) -> float:
     """From `x-request-deadline` (Unix time in milliseconds), as the gateway passes it on."""
     try:
-        return max(0.05, min(60.0, int(request.headers.get("x-request-deadline", "")) / 1000 - time.time()))
+        return max(
+            0.05, min(60.0, int(request.headers.get("x-request-deadline", "")) / 1000 - time.time())
+        )
     except ValueError:
         return DEFAULT_SECONDS
 
@@ -196,7 +254,9 @@ def _request_id(request: Request) -> str:
 
 def _answer(request: Request, error: DomainError) -> JSONResponse:
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, Busy) else {}
-    return JSONResponse(problem(error, _request_id(request)), error.status, headers, media_type=PROBLEM)
+    return JSONResponse(
+        problem(error, _request_id(request)), error.status, headers, media_type=PROBLEM
+    )
 
 
 async def _domain_problem(request: Request, error: DomainError) -> Response:
@@ -209,12 +269,20 @@ class BodyInvalid(Refused):
     title = "Isian tidak sesuai"
 
 
-_WORDS: dict[str, str] = {code: words for words, codes in texts.read("fields").items() for code in codes}
+_WORDS: dict[str, str] = {
+    code: words for words, codes in texts.read("fields").items() for code in codes
+}
 
 
 def _field_problem(problem: Mapping[str, Any]) -> dict[str, str]:
-    place = ".".join(str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"})
-    return {"field": place, "message": _WORDS.get(problem["type"], "tidak sesuai"), "code": problem["type"]}
+    place = ".".join(
+        str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"}
+    )
+    return {
+        "field": place,
+        "message": _WORDS.get(problem["type"], "tidak sesuai"),
+        "code": problem["type"],
+    }
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
@@ -222,14 +290,27 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     if any(one["code"] == "json_invalid" for one in listed):
         return _answer(request, Malformed("Isi permintaan bukan JSON yang benar"))
     first = listed[0]
-    return _answer(request, BodyInvalid(f"{first['field']} {first['message']}".strip(), field=first["field"] or None, errors=listed))
+    return _answer(
+        request,
+        BodyInvalid(
+            f"{first['field']} {first['message']}".strip(),
+            field=first["field"] or None,
+            errors=listed,
+        ),
+    )
 
 
 async def _http_problem(request: Request, error: HTTPException) -> Response:
     for kind in (NotFound, Unauthenticated, Forbidden, TooLarge):
         if kind.status == error.status_code:
             return _answer(request, kind())
-    told = {"type": "about:blank", "title": DomainError.title, "status": error.status_code, "code": f"http_{error.status_code}", "request_id": _request_id(request)}
+    told = {
+        "type": "about:blank",
+        "title": DomainError.title,
+        "status": error.status_code,
+        "code": f"http_{error.status_code}",
+        "request_id": _request_id(request),
+    }
     return JSONResponse(told, error.status_code, error.headers, media_type=PROBLEM)
 
 
@@ -261,21 +342,32 @@ class _Watched:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode("latin-1"))]
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-request-id", request_id.encode("latin-1")),
+                ]
             await send(message)
 
-        with telemetry.span("http", of=headers.get(b"traceparent", b"").decode("latin-1"), kind=trace.SpanKind.SERVER) as span:
+        with telemetry.span(
+            "http",
+            of=headers.get(b"traceparent", b"").decode("latin-1"),
+            kind=trace.SpanKind.SERVER,
+        ) as span:
             try:
                 await self.app(scope, receive, watched)
             except Exception:
                 log.exception("request_failed", method=scope["method"], route=_route(scope))
                 if started:
                     raise
-                await JSONResponse(problem(Unexpected(), request_id), 500, media_type=PROBLEM)(scope, receive, watched)
+                await JSONResponse(problem(Unexpected(), request_id), 500, media_type=PROBLEM)(
+                    scope, receive, watched
+                )
             finally:
                 span.update_name(f"{scope['method']} {_route(scope)}")
                 span.set_attribute("http.response.status_code", status)
-                telemetry.REQUESTS.labels(scope["method"], _route(scope), str(status)).observe(time.perf_counter() - began, telemetry.exemplar())
+                telemetry.REQUESTS.labels(scope["method"], _route(scope), str(status)).observe(
+                    time.perf_counter() - began, telemetry.exemplar()
+                )
 
 
 class _Admitted:
@@ -306,7 +398,9 @@ class _Admitted:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > MAX_BODY:
-                raise HTTPException(TooLarge.status)  # of all errors, FastAPI lets only this one through while it reads a body
+                raise HTTPException(
+                    TooLarge.status
+                )  # of all errors, FastAPI lets only this one through while it reads a body
             return message
 
         await self.app(scope, counted, send)

@@ -61,37 +61,78 @@ Run = Annotated[web.Runner[Any], Depends(web.runner)]
 Reason = Annotated[str, Depends(stated_reason)]
 
 
-async def search_audit(sought: Annotated[Sought, Query()], run: Run, reason: Reason, limit: web.Limit = 50, cursor: str | None = None) -> dict[str, Any]:
+async def search_audit(
+    sought: Annotated[Sought, Query()],
+    run: Run,
+    reason: Reason,
+    limit: web.Limit = 50,
+    cursor: str | None = None,
+) -> dict[str, Any]:
     """Who did what to whose data, on behalf of whom, for what purpose; in the caller's scope, texts hidden unless a reason is given."""
-    rows, following = await run(partial(search, sought=sought, cursor=cursor, limit=limit, purpose=reason))
-    return {"items": [row | {"values": row.get("values", {})} if reason else shown(row) for row in rows], "next_cursor": following}
+    rows, following = await run(
+        partial(search, sought=sought, cursor=cursor, limit=limit, purpose=reason)
+    )
+    return {
+        "items": [
+            row | {"values": row.get("values", {})} if reason else shown(row) for row in rows
+        ],
+        "next_cursor": following,
+    }
 
 
-async def export_audit(request: Request, wanted: Annotated[Wanted, Query()], run: Run, reason: Reason) -> StreamingResponse:
+async def export_audit(
+    request: Request, wanted: Annotated[Wanted, Query()], run: Run, reason: Reason
+) -> StreamingResponse:
     """A ZIP of the rows as the search shows them, with their sealed blocks and what checks them without us."""
     if wanted.since and wanted.until and wanted.since >= wanted.until:
         raise PeriodEmpty
 
     async def note_export(tx: Transaction) -> Reach:
         found = await _reached(wanted, tx)
-        tx.note("audit.exported", wanted.person or "", purpose=reason, sought=wanted.model_dump(exclude_none=True), rows=found.rows)
+        tx.note(
+            "audit.exported",
+            wanted.person or "",
+            purpose=reason,
+            sought=wanted.model_dump(exclude_none=True),
+            rows=found.rows,
+        )
         return found
 
     found = await run(note_export)
-    service, settings, caller, now = request.app.state.service.name, request.app.state.service.settings, web.caller_of(request), utc_now()
-    audit = Audit(service=service, db=request.app.state.engine.db, key=bytes.fromhex(settings.audit_key.get_secret_value()), reach=found, hidden=not reason)
+    service, settings, caller, now = (
+        request.app.state.service.name,
+        request.app.state.service.settings,
+        web.caller_of(request),
+        utc_now(),
+    )
+    audit = Audit(
+        service=service,
+        db=request.app.state.engine.db,
+        key=bytes.fromhex(settings.audit_key.get_secret_value()),
+        reach=found,
+        hidden=not reason,
+    )
     seen = caller.claim("facility")
     head = {
         "made_at": now.isoformat(),
         "made_by": service,
-        "asked_by": {"subject": caller.subject, "role": caller.role, "on_behalf_of": caller.on_behalf_of},
+        "asked_by": {
+            "subject": caller.subject,
+            "role": caller.role,
+            "on_behalf_of": caller.on_behalf_of,
+        },
         "reason": reason,
         "sought": wanted.model_dump(mode="json", by_alias=True, exclude_none=True),
         "facilities": "*" if EVERYTHING in seen else sorted(seen),
         "texts": "whole" if reason else "hidden",
     }
-    named = {"content-disposition": f'attachment; filename="audit-{service}-{now:%Y%m%dT%H%M%SZ}.zip"', "cache-control": "no-store"}
-    return StreamingResponse(export([audit], head, _signing_key(settings)), media_type="application/zip", headers=named)
+    named = {
+        "content-disposition": f'attachment; filename="audit-{service}-{now:%Y%m%dT%H%M%SZ}.zip"',
+        "cache-control": "no-store",
+    }
+    return StreamingResponse(
+        export([audit], head, _signing_key(settings)), media_type="application/zip", headers=named
+    )
 
 
 async def _reached(wanted: Wanted, tx: Transaction) -> Reach:
@@ -99,10 +140,19 @@ async def _reached(wanted: Wanted, tx: Transaction) -> Reach:
     caller = tx.caller
     if not caller.claim("facility"):
         raise NothingToExport
-    found = await reach(tx.db, {"$and": [within(caller), await wanted.where(tx.db, tx.session)]}, tx.session)
+    found = await reach(
+        tx.db, {"$and": [within(caller), await wanted.where(tx.db, tx.session)]}, tx.session
+    )
     if wanted.person and not found.rows:
         ever = wanted.model_copy(update={"actor": None, "since": None, "until": None})
-        if await tx.db.find_one("audit", {"$and": [within(caller), await ever.where(tx.db, tx.session)]}, session=tx.session) is None:
+        if (
+            await tx.db.find_one(
+                "audit",
+                {"$and": [within(caller), await ever.where(tx.db, tx.session)]},
+                session=tx.session,
+            )
+            is None
+        ):
             raise NothingToExport
     return found
 
@@ -119,5 +169,11 @@ def router(service: str) -> APIRouter:
     made = APIRouter(prefix=f"/v1/operations/{service}")
     answers: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
     made.add_api_route("/audit", search_audit, methods=["GET"])
-    made.add_api_route("/audit/export", export_audit, methods=["GET"], response_class=StreamingResponse, responses=answers)
+    made.add_api_route(
+        "/audit/export",
+        export_audit,
+        methods=["GET"],
+        response_class=StreamingResponse,
+        responses=answers,
+    )
     return made

@@ -12,7 +12,15 @@ import hmac
 import inspect
 import json
 import zipfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any, cast
@@ -57,13 +65,26 @@ class Audit:
 async def reach(db: Mongo, where: Document, session: Session = None) -> Reach:
     """How far the rows reach that match and are sealed. They do not change any more: what is read later is the same."""
     sealed: Document = {"$and": [where, SEALED]}
-    grouped = {"$group": {"_id": None, "first": {"$min": "$block"}, "last": {"$max": "$block"}, "rows": {"$sum": 1}}}
-    [found] = await db.aggregate("audit", [{"$match": sealed}, grouped], session=session) or [{"first": 1, "last": 0, "rows": 0}]
+    grouped = {
+        "$group": {
+            "_id": None,
+            "first": {"$min": "$block"},
+            "last": {"$max": "$block"},
+            "rows": {"$sum": 1},
+        }
+    }
+    [found] = await db.aggregate("audit", [{"$match": sealed}, grouped], session=session) or [
+        {"first": 1, "last": 0, "rows": 0}
+    ]
     waiting = await db.count("audit", {"$and": [where, UNSEALED]}, session=session)
-    return Reach(where=sealed, rows=found["rows"], first=found["first"], last=found["last"], unsealed=waiting)
+    return Reach(
+        where=sealed, rows=found["rows"], first=found["first"], last=found["last"], unsealed=waiting
+    )
 
 
-async def export(audits: Sequence[Audit], head: Document, key: Ed25519PrivateKey) -> AsyncGenerator[bytes]:
+async def export(
+    audits: Sequence[Audit], head: Document, key: Ed25519PrivateKey
+) -> AsyncGenerator[bytes]:
     """The ZIP, as it comes into being; `head` are the facts of its manifest."""
     out = _Chunks()
     with zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive:
@@ -80,7 +101,9 @@ async def export(audits: Sequence[Audit], head: Document, key: Ed25519PrivateKey
             "format": 2,
             **head,
             "proves": worth.proves(hidden=any(audit.hidden for audit in audits)),
-            "does_not_prove": worth.does_not_prove(verified=all(audit.verified is not None for audit in audits)),
+            "does_not_prove": worth.does_not_prove(
+                verified=all(audit.verified is not None for audit in audits)
+            ),
             "services": counted,
             "public_key": raw(key.public_key()).hex(),
             "files": zipped.files,
@@ -169,8 +192,12 @@ class _Part:
     async def written(self) -> AsyncGenerator[None]:
         """Write the three files, page by page. Rows and blocks are read twice rather than kept: what is sealed stays as it is."""
         reach, service = self._audit.reach, self._audit.service
-        anchored = await newest(self._audit.db, service)  # first: whatever is anchored by then is sealed afterwards
-        sealed = await self._audit.db.find("seals", {}, sort=[("_id", -1)], limit=1, fields={"digest": 1})
+        anchored = await newest(
+            self._audit.db, service
+        )  # first: whatever is anchored by then is sealed afterwards
+        sealed = await self._audit.db.find(
+            "seals", {}, sort=[("_id", -1)], limit=1, fields={"digest": 1}
+        )
         with self._zipped.file(f"{service}/rows.jsonl") as write:
             async for group, rows in self._groups():
                 await asyncio.to_thread(self._write_rows, write, group, rows)
@@ -180,9 +207,15 @@ class _Part:
                 await asyncio.to_thread(self._write_blocks, write, group, rows)
                 yield
         with self._zipped.file(f"{service}/anchors.jsonl") as write:
-            left = {number: anchor for number, anchor in self._audit.witnessed.items() if reach.first <= number <= reach.last}
+            left = {
+                number: anchor
+                for number, anchor in self._audit.witnessed.items()
+                if reach.first <= number <= reach.last
+            }
             async for page in archived(self._audit.db, service, reach.first, reach.last):
-                self._write_anchors(write, page | {number: left[number] for number in page.keys() & left}, left)
+                self._write_anchors(
+                    write, page | {number: left[number] for number in page.keys() & left}, left
+                )
                 left = {number: anchor for number, anchor in left.items() if number not in page}
                 yield
             self._write_anchors(write, left, left)
@@ -191,7 +224,9 @@ class _Part:
         if self._blocks and self._before and self._before["_id"] < reach.last:
             self._found.append(Finding(reach.last, "", "block missing"))
         if missed := reach.rows - self._rows:
-            self._found.append(Finding(None, "", f"{missed} rows added or moved: their blocks do not know them"))
+            self._found.append(
+                Finding(None, "", f"{missed} rows added or moved: their blocks do not know them")
+            )
         self._head = {"block": sealed[0]["_id"], "digest": sealed[0]["digest"]} if sealed else None
 
     @property
@@ -224,21 +259,50 @@ class _Part:
 
     async def _given(self, group: list[Document]) -> dict[str, Document]:
         ids = [id_ for block in group for id_ in block["rows"]]
-        return {row["_id"]: row for row in await self._audit.db.find("audit", {"$and": [self._audit.reach.where, {"_id": {"$in": ids}}]})}
+        return {
+            row["_id"]: row
+            for row in await self._audit.db.find(
+                "audit", {"$and": [self._audit.reach.where, {"_id": {"$in": ids}}]}
+            )
+        }
 
-    def _write_rows(self, write: Callable[[Iterable[str]], None], group: list[Document], rows: Mapping[str, Document]) -> None:
+    def _write_rows(
+        self,
+        write: Callable[[Iterable[str]], None],
+        group: list[Document],
+        rows: Mapping[str, Document],
+    ) -> None:
         for block in group:
             given = [self._line(rows[id_]) for id_ in block["rows"] if id_ in rows]
             write(one.line for one in given)
             self._rows += len(given)
             self._whole += sum(one.whole for one in given)
 
-    def _write_blocks(self, write: Callable[[Iterable[str]], None], group: list[Document], rows: Mapping[str, Document]) -> None:
+    def _write_blocks(
+        self,
+        write: Callable[[Iterable[str]], None],
+        group: list[Document],
+        rows: Mapping[str, Document],
+    ) -> None:
         for block in group:
-            before = self._before or {"_id": self._audit.reach.first - 1, "digest": block["previous"]}
-            self._found += [*of_block(block, before, self._audit.key), *of_rows(block, {id_: rows[id_] for id_ in block["rows"] if id_ in rows})]
-            listed = [self._listed(id_, hash_, rows.get(id_)) for id_, hash_ in zip(block["rows"], block["hashes"], strict=False)]
-            told = {"block": block["_id"], "previous": block["previous"], "digest": block["digest"], "count": len(block["rows"])}
+            before = self._before or {
+                "_id": self._audit.reach.first - 1,
+                "digest": block["previous"],
+            }
+            self._found += [
+                *of_block(block, before, self._audit.key),
+                *of_rows(block, {id_: rows[id_] for id_ in block["rows"] if id_ in rows}),
+            ]
+            listed = [
+                self._listed(id_, hash_, rows.get(id_))
+                for id_, hash_ in zip(block["rows"], block["hashes"], strict=False)
+            ]
+            told = {
+                "block": block["_id"],
+                "previous": block["previous"],
+                "digest": block["digest"],
+                "count": len(block["rows"]),
+            }
             write([json.dumps(told | {"rows": listed if any(row for row, *_ in listed) else []})])
             self._blocks += 1
             self._before = block
@@ -249,16 +313,39 @@ class _Part:
         if row is None:
             return [None, seal, None, False]
         given = self._line(row)
-        return [id_, seal, hash_ if given.whole else hashlib.sha256(given.line.encode()).hexdigest(), given.whole]
+        return [
+            id_,
+            seal,
+            hash_ if given.whole else hashlib.sha256(given.line.encode()).hexdigest(),
+            given.whole,
+        ]
 
     def _line(self, row: Document) -> _Given:
         whole = canonical(row)
         if not self._audit.hidden:
             return _Given(whole, whole=True)
         told = shown(row)
-        line = canonical(told if told["values"] else {name: value for name, value in told.items() if name != "values"})
+        line = canonical(
+            told
+            if told["values"]
+            else {name: value for name, value in told.items() if name != "values"}
+        )
         return _Given(line, whole=line == whole)
 
-    def _write_anchors(self, write: Callable[[Iterable[str]], None], anchors: Mapping[int, Anchor], topic: Mapping[int, Anchor]) -> None:
-        write(json.dumps({"block": number, "seen_in": "topic" if number in topic else "archive", **asdict(anchor)}) for number, anchor in sorted(anchors.items()))
+    def _write_anchors(
+        self,
+        write: Callable[[Iterable[str]], None],
+        anchors: Mapping[int, Anchor],
+        topic: Mapping[int, Anchor],
+    ) -> None:
+        write(
+            json.dumps(
+                {
+                    "block": number,
+                    "seen_in": "topic" if number in topic else "archive",
+                    **asdict(anchor),
+                }
+            )
+            for number, anchor in sorted(anchors.items())
+        )
         self._anchors += len(anchors)

@@ -20,7 +20,10 @@ Point = tuple[int, int, int, int]
 
 def added(one: Point, other: Point) -> Point:
     """The sum of two points of edwards25519, in extended coordinates (RFC 8032, 5.1.4)."""
-    a, b = (one[1] - one[0]) * (other[1] - other[0]) % P, (one[1] + one[0]) * (other[1] + other[0]) % P
+    a, b = (
+        (one[1] - one[0]) * (other[1] - other[0]) % P,
+        (one[1] + one[0]) * (other[1] + other[0]) % P,
+    )
     c, d = 2 * one[3] * other[3] * D % P, 2 * one[2] * other[2] % P
     e, f, g, h = b - a, d - c, d + c, b + a
     return e * f % P, g * h % P, f * g % P, e * h % P
@@ -53,15 +56,27 @@ def unpacked(data: bytes) -> Point:
 def signed(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether this Ed25519 signature is of that key (RFC 8032, 5.1.7)."""
     try:
-        key, commitment, s = unpacked(public), unpacked(signature[:32]), int.from_bytes(signature[32:], "little")
+        key, commitment, s = (
+            unpacked(public),
+            unpacked(signature[:32]),
+            int.from_bytes(signature[32:], "little"),
+        )
     except ValueError:
         return False
     if len(signature) != 64 or s >= ORDER:  # noqa: PLR2004 - bytes of an Ed25519 signature
         return False
-    challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    challenge = (
+        int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    )
     y = 4 * pow(5, -1, P) % P
-    left, right = times(s, unpacked(y.to_bytes(32, "little"))), added(commitment, times(challenge, key))
-    return not ((left[0] * right[2] - right[0] * left[2]) % P or (left[1] * right[2] - right[1] * left[2]) % P)
+    left, right = (
+        times(s, unpacked(y.to_bytes(32, "little"))),
+        added(commitment, times(challenge, key)),
+    )
+    return not (
+        (left[0] * right[2] - right[0] * left[2]) % P
+        or (left[1] * right[2] - right[1] * left[2]) % P
+    )
 
 
 def lines(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
@@ -88,19 +103,29 @@ def files(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: berkas tidak ada / file missing"
         elif sha256(archive, name) != expected:
             yield f"{name}: berkas diubah / file changed"
-    yield from (f"{name}: berkas asing / file not of this export" for name in sorted(there - manifest["files"].keys()))
+    yield from (
+        f"{name}: berkas asing / file not of this export"
+        for name in sorted(there - manifest["files"].keys())
+    )
     if len(archive.namelist()) > len(set(archive.namelist())):
         yield "ada berkas yang rangkap / a file is there twice"
 
 
 def chain(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) -> Iterator[str]:
     """Blocks that do not follow each other, or differ from their anchors."""
-    anchors = {told["block"]: told for told in map(json.loads, lines(archive, f"{service}/anchors.jsonl"))}
+    anchors = {
+        told["block"]: told for told in map(json.loads, lines(archive, f"{service}/anchors.jsonl"))
+    }
     for before, block in zip([None, *blocks], blocks, strict=False):
         number = block["block"]
-        if before is not None and (number != before["block"] + 1 or block["previous"] != before["digest"]):
+        if before is not None and (
+            number != before["block"] + 1 or block["previous"] != before["digest"]
+        ):
             yield f"{service}: blok {number} tidak menyambung / block {number} does not follow the one before"
-        if number in anchors and (anchors[number]["digest"], anchors[number]["rows"]) != (block["digest"], block["count"]):
+        if number in anchors and (anchors[number]["digest"], anchors[number]["rows"]) != (
+            block["digest"],
+            block["count"],
+        ):
             yield f"{service}: blok {number} berbeda dari jangkarnya / block {number} differs from its anchor"
 
 
@@ -122,15 +147,25 @@ def rows(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) -
             yield f"{service}: baris {id_} diubah / row altered"
         found.append(id_)
         seen.add(id_)
-    yield from (f"{service}: baris {id_} dihapus / row removed" for id_ in expected if id_ not in seen)
+    yield from (
+        f"{service}: baris {id_} dihapus / row removed" for id_ in expected if id_ not in seen
+    )
     order = [id_ for id_ in expected if id_ in seen]
-    yield from (f"{service}: baris {id_} pindah tempat / row reordered" for id_, right in zip(found, order, strict=True) if id_ != right)
+    yield from (
+        f"{service}: baris {id_} pindah tempat / row reordered"
+        for id_, right in zip(found, order, strict=True)
+        if id_ != right
+    )
 
 
 def told(service: str, manifest: dict[str, Any]) -> str:
     """What a part of the export holds, in one line."""
     part = manifest["services"][service]
-    number, whole, span = part["rows"], part["rows_whole"], f"blok/blocks {part['first_block']}-{part['last_block']}"
+    number, whole, span = (
+        part["rows"],
+        part["rows_whole"],
+        f"blok/blocks {part['first_block']}-{part['last_block']}",
+    )
     return f"{service}: {number} baris, {whole} utuh, {number - whole} dengan teks disembunyikan / {number} rows, {whole} whole, {number - whole} with hidden texts; {span}"
 
 
@@ -146,10 +181,16 @@ def findings(archive: zipfile.ZipFile, fingerprint: str) -> Iterator[str]:
         yield "manifest.json: tanda tangan tidak cocok / signature does not fit"
     yield from files(archive, manifest)
     for service in manifest["services"]:
-        blocks = [cast("dict[str, Any]", json.loads(line)) for line in lines(archive, f"{service}/blocks.jsonl")]
+        blocks = [
+            cast("dict[str, Any]", json.loads(line))
+            for line in lines(archive, f"{service}/blocks.jsonl")
+        ]
         yield from chain(archive, service, blocks)
         yield from rows(archive, service, blocks)
-        yield from (f"{service}: saat ekspor / when exported: {found}" for found in manifest["services"][service]["findings"])
+        yield from (
+            f"{service}: saat ekspor / when exported: {found}"
+            for found in manifest["services"][service]["findings"]
+        )
         print(told(service, manifest))
 
 
@@ -159,7 +200,9 @@ def main(arguments: list[str]) -> int:
         with zipfile.ZipFile(arguments[0]) as archive:
             found = list(findings(archive, arguments[1] if len(arguments) > 1 else ""))
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        found = [f"rusak atau tidak lengkap / damaged or incomplete: {type(error).__name__} {error}"]
+        found = [
+            f"rusak atau tidak lengkap / damaged or incomplete: {type(error).__name__} {error}"
+        ]
     print("\n".join(found) or "utuh: tidak ada temuan / whole: nothing found")
     return 1 if found else 0
 

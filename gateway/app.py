@@ -98,14 +98,22 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         "holders": issuers.holders(settings, own) if own else None,
         "routes": routes,
     }
-    internal = web.create_app(web.Service(name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts), lifetime=GatewayLifetime)
+    internal = web.create_app(
+        web.Service(
+            name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts
+        ),
+        lifetime=GatewayLifetime,
+    )
     life: GatewayLifetime = internal.state.life
     life.withdrawn = withdrawn
     book = Book(life.engine, withdrawn)
     readiness = Readiness(life.missing)
     windows, calls = rates.Windows(time.time, settings.replica), Calls(time.time)
     development_key = issuers.development_key(settings)
-    jwks = [*([development.public_jwk(development_key)] if development_key else []), *(own.jwks if own else [])]
+    jwks = [
+        *([development.public_jwk(development_key)] if development_key else []),
+        *(own.jwks if own else []),
+    ]
 
     async def document(service: str) -> Mapping[str, Any]:
         _, content = await upstream.read(service, "/openapi.json", DOCUMENT_SECONDS)
@@ -113,17 +121,31 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
 
     public = stacked(
         upstream,
-        partial(hosts.HostGroups, names={name: group for group in Group for name in settings.hosts_of(group)}, ports=settings.ports, proxies=settings.trusted_proxies),
+        partial(
+            hosts.HostGroups,
+            names={name: group for group in Group for name in settings.hosts_of(group)},
+            ports=settings.ports,
+            proxies=settings.trusted_proxies,
+        ),
         tracing.RequestIds,
         metering.Metering,
         answers.Answers,
         partial(browsers.BrowserHeaders, https=settings.environment == "production"),
         partial(cors.Cors, origins=settings.cors_origins),
-        partial(own_pages.OwnPages, documents=Documents(routes, document, time.monotonic), jwks=jwks, discovery=own.document() if own else None, is_ready=readiness),
+        partial(
+            own_pages.OwnPages,
+            documents=Documents(routes, document, time.monotonic),
+            jwks=jwks,
+            discovery=own.document() if own else None,
+            is_ready=readiness,
+        ),
         front.NeutralFront,
         partial(routing.Routing, routes=routes),
         bodies.BodyLimit,
-        partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time)),
+        partial(
+            authentication.Authentication,
+            tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time),
+        ),
         authorisation.Authorisation,
         partial(rates.RateLimit, windows=windows),
         partial(quotas.Quota, calls=calls),
@@ -132,10 +154,23 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         deadlines.Deadlines,
         retries.Retries,
         partial(breakers.CircuitBreakers, places=settings.places, clock=time.monotonic),
-        partial(internal_tokens.InternalTokens, signer=Signer("gateway", settings.signing_key.get_secret_value()), rules=rules, clock=time.monotonic),
+        partial(
+            internal_tokens.InternalTokens,
+            signer=Signer("gateway", settings.signing_key.get_secret_value()),
+            rules=rules,
+            clock=time.monotonic,
+        ),
     )
-    life.door = lambda: {"routes": {"generation": routes.generation, "count": len(routes.table.routes), "problems": list(routes.problems)}}
-    inside = ServicesHealth(internal, [place for place in settings.places if place != "gateway"], upstream)
+    life.door = lambda: {
+        "routes": {
+            "generation": routes.generation,
+            "count": len(routes.table.routes),
+            "problems": list(routes.problems),
+        }
+    }
+    inside = ServicesHealth(
+        internal, [place for place in settings.places if place != "gateway"], upstream
+    )
     return Door(
         public=public,
         inside=inside,

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from gateway.identity.withdrawn import Revocations
     from gateway.passage import Passage
 
-PATIENCE_SECONDS = 0.2  # most answers are complete before anybody could have left; only the others cost a task
+PATIENCE_SECONDS = (
+    0.2  # most answers are complete before anybody could have left; only the others cost a task
+)
 
 
 class Attendant:
@@ -34,7 +36,12 @@ class Attendant:
         self._timer = self._loop.call_later(PATIENCE_SECONDS, self._begin)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._timer.cancel()
         self._streams.open.discard(self)
         if self._watch is not None:
@@ -81,7 +88,9 @@ class OpenStreams:
         for attendant in list(self.open):
             caller = attendant.crossing.known
             if self._revocations.cover(caller) or 0 < caller.expires_at <= now:
-                attendant.end(StreamEnded("withdrawn") if attendant.crossing.status else TokenRefused())
+                attendant.end(
+                    StreamEnded("withdrawn") if attendant.crossing.status else TokenRefused()
+                )
 
     def end_all(self) -> None:
         """End all of them and let no other begin, because the gateway drains: clients come back to another replica."""

@@ -22,7 +22,9 @@ ZONE = ZoneInfo("Asia/Jakarta")  # in which a partner's day begins, wherever the
 def day_of(now: datetime) -> tuple[str, datetime]:
     """The day at that moment, and when it ends."""
     day = now.astimezone(ZONE).date()
-    return day.isoformat(), datetime.combine(day + timedelta(days=1), time.min, ZONE).astimezone(UTC)
+    return day.isoformat(), datetime.combine(day + timedelta(days=1), time.min, ZONE).astimezone(
+        UTC
+    )
 
 
 async def calls_today(subjects: Iterable[str], now: datetime, db: Mongo) -> Counter[str]:
@@ -61,7 +63,12 @@ class Calls:
         """Add what was counted here to the sum of all, and learn it; days that are over are forgotten."""
         for key, count in list(self._counts.items()):
             if told := count.untold:
-                row = await db.find_and_update(CALLS, {"_id": key}, {"$inc": {"count": told}, "$setOnInsert": {"ends": count.ends}}, upsert=True)
+                row = await db.find_and_update(
+                    CALLS,
+                    {"_id": key},
+                    {"$inc": {"count": told}, "$setOnInsert": {"ends": count.ends}},
+                    upsert=True,
+                )
                 count.untold -= told
                 count.known = row["count"] if row else told
             elif count.ends.timestamp() <= self._clock():

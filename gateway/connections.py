@@ -54,11 +54,24 @@ class Connection(asyncio.Protocol):
 
     # What a request asks for
 
-    async def ask(self, method: str, target: bytes, headers: Iterable[Header], upload: AsyncIterator[bytes] | None = None, *, chunked: bool = False) -> None:
+    async def ask(
+        self,
+        method: str,
+        target: bytes,
+        headers: Iterable[Header],
+        upload: AsyncIterator[bytes] | None = None,
+        *,
+        chunked: bool = False,
+    ) -> None:
         """Send a request and return when the answer's head has come. Interrupted; what `upload` raises."""
         self._begin(method)
-        lines = [b"%s %s HTTP/1.1\r\n" % (method.encode(), target), *(b"%s: %s\r\n" % header for header in headers)]
-        self._transport.write(b"".join([*lines, b"transfer-encoding: chunked\r\n\r\n" if chunked else b"\r\n"]))
+        lines = [
+            b"%s %s HTTP/1.1\r\n" % (method.encode(), target),
+            *(b"%s: %s\r\n" % header for header in headers),
+        ]
+        self._transport.write(
+            b"".join([*lines, b"transfer-encoding: chunked\r\n\r\n" if chunked else b"\r\n"])
+        )
         if upload is not None:
             self._sending = self._loop.create_task(self._send(upload, chunked=chunked))
         while not self.status:
@@ -195,10 +208,14 @@ class Connection(asyncio.Protocol):
             self.headers.clear()
             return
         self.status = status
-        framed = any(name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in self.headers)
+        framed = any(
+            name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in self.headers
+        )
         self._to_the_end = not framed and status not in _WITHOUT_BODY
         if status in _WITHOUT_BODY:  # a length would be that of a body that does not come
-            self.headers = [(name, value) for name, value in self.headers if name.lower() != b"content-length"]
+            self.headers = [
+                (name, value) for name, value in self.headers if name.lower() != b"content-length"
+            ]
         if self._method == "HEAD":  # whose answer says how long the body would be
             self._end()
         self._wake()

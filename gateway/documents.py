@@ -24,7 +24,9 @@ FRESH_SECONDS = 60.0
 Document = dict[str, Any]
 Fetch = Callable[[str], Awaitable[Mapping[str, Any]]]
 _REFERENCE = "#/components/schemas/"
-_PROSE = frozenset({"description", "summary", "title", "example", "examples", "default", "const", "enum"})
+_PROSE = frozenset(
+    {"description", "summary", "title", "example", "examples", "default", "const", "enum"}
+)
 _TITLES = {
     Group.STAFF: "Bina: petugas",
     Group.SHOP: "Bina: toko",
@@ -38,7 +40,11 @@ _PROBLEM: Document = {
             "schema": {
                 "type": "object",
                 "required": ["type", "title", "status", "code", "request_id"],
-                "properties": {name: {"type": "string"} for name in ("type", "title", "code", "detail", "field", "request_id")} | {"status": {"type": "integer"}},
+                "properties": {
+                    name: {"type": "string"}
+                    for name in ("type", "title", "code", "detail", "field", "request_id")
+                }
+                | {"status": {"type": "integer"}},
             }
         }
     },
@@ -70,7 +76,11 @@ class Documents:
         async with self._merging:
             known = self._shown.get(group)
             if known is None or known[0] != self._routes.generation or known[1] < self._clock():
-                known = self._routes.generation, self._clock() + FRESH_SECONDS, await self._merged(group)
+                known = (
+                    self._routes.generation,
+                    self._clock() + FRESH_SECONDS,
+                    await self._merged(group),
+                )
                 self._shown[group] = known
             return known[2]
 
@@ -97,8 +107,19 @@ def merged(group: Group, routes: Iterable[Route], own: Mapping[str, Mapping[str,
     schemas: Document = {}
     for route in routes:
         source = own.get(route.service, {})
-        operation = _operation(route, cast("Document", source.get("paths", {}).get(route.template, {}).get(route.method.lower(), {})))
-        _collect(operation, route.service, cast("Document", source.get("components", {}).get("schemas", {})), schemas)
+        operation = _operation(
+            route,
+            cast(
+                "Document",
+                source.get("paths", {}).get(route.template, {}).get(route.method.lower(), {}),
+            ),
+        )
+        _collect(
+            operation,
+            route.service,
+            cast("Document", source.get("components", {}).get("schemas", {})),
+            schemas,
+        )
         operation["responses"] |= _REFUSED
         paths.setdefault(route.template, {})[route.method.lower()] = operation
     return {
@@ -108,7 +129,9 @@ def merged(group: Group, routes: Iterable[Route], own: Mapping[str, Mapping[str,
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "responses": {"problem": _PROBLEM},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
         },
     }
 
@@ -119,18 +142,32 @@ def neutral(document: Document) -> Document:
     if is_neutral(json.dumps(cleaned, ensure_ascii=False)):
         return cleaned
     log.error("the certificate host's document holds a word of the deny list and is withheld")
-    return {"openapi": "3.1.0", "info": {"title": _TITLES[Group.CERTIFICATE], "version": "1"}, "paths": {}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": _TITLES[Group.CERTIFICATE], "version": "1"},
+        "paths": {},
+    }
 
 
 def _operation(route: Route, own: Document) -> Document:
     """The service's operation as the door offers it."""
     found = cast("Document", _renamed(own, route.service))
-    parameters = [one for one in cast("list[Document]", found.pop("parameters", [])) if route.method == "POST" or one["name"] != "idempotency-key"]
+    parameters = [
+        one
+        for one in cast("list[Document]", found.pop("parameters", []))
+        if route.method == "POST" or one["name"] != "idempotency-key"
+    ]
     return found | {
-        "tags": [route.template.split("/")[2] if route.template.startswith("/v1/") else "sertifikat"],
+        "tags": [
+            route.template.split("/")[2] if route.template.startswith("/v1/") else "sertifikat"
+        ],
         "security": [] if route.public else [{"token": []}],
         "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', route.template)}",
-        "responses": {status: answer for status, answer in found.get("responses", {}).items() if status != "422"},
+        "responses": {
+            status: answer
+            for status, answer in found.get("responses", {}).items()
+            if status != "422"
+        },
         **({"parameters": parameters} if parameters else {}),
     }
 
@@ -139,8 +176,17 @@ def _renamed(node: Any, service: str) -> Any:
     """The node with its schema references carrying the service's name."""
     if isinstance(node, dict):
         items = cast("Document", node).items()
-        return {name: f"{_REFERENCE}{service}.{value.removeprefix(_REFERENCE)}" if name == "$ref" and isinstance(value, str) else _renamed(value, service) for name, value in items}
-    return [_renamed(item, service) for item in cast("list[Any]", node)] if isinstance(node, list) else node
+        return {
+            name: f"{_REFERENCE}{service}.{value.removeprefix(_REFERENCE)}"
+            if name == "$ref" and isinstance(value, str)
+            else _renamed(value, service)
+            for name, value in items
+        }
+    return (
+        [_renamed(item, service) for item in cast("list[Any]", node)]
+        if isinstance(node, list)
+        else node
+    )
 
 
 def _collect(node: Any, service: str, own: Mapping[str, Any], schemas: Document) -> None:
@@ -166,5 +212,13 @@ def _references(node: Any) -> Iterator[str]:
 def _without_denied(node: Any) -> Any:
     if isinstance(node, dict):
         items = cast("Document", node).items()
-        return {name: _without_denied(value) for name, value in items if name not in _PROSE or is_neutral(json.dumps(value, ensure_ascii=False))}
-    return [_without_denied(item) for item in cast("list[Any]", node)] if isinstance(node, list) else node
+        return {
+            name: _without_denied(value)
+            for name, value in items
+            if name not in _PROSE or is_neutral(json.dumps(value, ensure_ascii=False))
+        }
+    return (
+        [_without_denied(item) for item in cast("list[Any]", node)]
+        if isinstance(node, list)
+        else node
+    )

@@ -71,7 +71,10 @@ class Door:
         self._loop = asyncio.get_running_loop()
         try:
             async with self.internal.router.lifespan_context(self.internal):
-                tasks = [asyncio.create_task(_kept(work), name=work.__qualname__) for work in (self._watch_routes, self._watch_revocations, self._share_windows)]
+                tasks = [
+                    asyncio.create_task(_kept(work), name=work.__qualname__)
+                    for work in (self._watch_routes, self._watch_revocations, self._share_windows)
+                ]
                 try:
                     yield
                 finally:

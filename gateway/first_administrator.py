@@ -38,12 +38,23 @@ class AdministratorElsewhere(Conflict):
 async def open_first(login: str, home: str, code: str, tx: Transaction) -> None:
     """Let this login begin with the code, as administrator of every place; AdministratorElsewhere where somebody else is that."""
     account = await accounts.open_account(login, home, tx)
-    everywhere = [grant for grant in await tx.grants.administrators(tx.now) if EVERYTHING in grant.claims.get("facility", ())]
+    everywhere = [
+        grant
+        for grant in await tx.grants.administrators(tx.now)
+        if EVERYTHING in grant.claims.get("facility", ())
+    ]
     if everywhere and account.id not in {grant.user_id for grant in everywhere}:
         raise AdministratorElsewhere
     if not everywhere:
-        terms = Terms(role="administrator", claims={"facility": [EVERYTHING], "lsp": [EVERYTHING]}, valid_from=tx.now, valid_until=tx.now + LASTS)
-        tx.grants.add(grants.give(terms, id=new_id(), user_id=account.id, home=home, by=INSTALLATION))
+        terms = Terms(
+            role="administrator",
+            claims={"facility": [EVERYTHING], "lsp": [EVERYTHING]},
+            valid_from=tx.now,
+            valid_until=tx.now + LASTS,
+        )
+        tx.grants.add(
+            grants.give(terms, id=new_id(), user_id=account.id, home=home, by=INSTALLATION)
+        )
     await accounts.reset_account(account.id, code_hash(code), tx)
 
 
@@ -53,7 +64,10 @@ async def main(settings: GatewaySettings, login: str, home: str) -> str:
     code = new_code()
     try:
         await schemas.prepare(life.db, Transaction)
-        await Runner(life.engine, Cause(caller=system("gateway"), correlation_id=new_id(), what="first_administrator"))(partial(open_first, login, home, code))
+        await Runner(
+            life.engine,
+            Cause(caller=system("gateway"), correlation_id=new_id(), what="first_administrator"),
+        )(partial(open_first, login, home, code))
     finally:
         await life.db.close()
     return code

@@ -10,7 +10,9 @@ from functools import partial
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-AT_ONCE = 2  # each takes 32 MiB and a core for some 80 ms: a flood of sign-ins must not take the machine
+AT_ONCE = (
+    2  # each takes 32 MiB and a core for some 80 ms: a flood of sign-ins must not take the machine
+)
 LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # nothing that is read as something else on paper
 CODE_LETTERS = 12  # 59 bits: no salt or slow hash is needed
 
@@ -33,7 +35,9 @@ class Passwords:
         if not kept:
             self._nobodys = self._nobodys or await self.hashed(secrets.token_hex())
         async with self._turn:
-            found = await asyncio.to_thread(partial(self._verified, kept or self._nobodys, password))
+            found = await asyncio.to_thread(
+                partial(self._verified, kept or self._nobodys, password)
+            )
         return found and bool(kept)
 
     def _verified(self, kept: str, password: str) -> bool:

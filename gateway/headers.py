@@ -59,7 +59,9 @@ TO_CLIENT = frozenset(
 def to_service(scope: Scope, crossing: Passage) -> list[Header]:
     """The request headers that the service gets. Malformed where one is not UTF-8."""
     extra = crossing.routed.headers
-    passed: list[Header] = [(name, value) for name, value in scope["headers"] if name in TO_SERVICE or name in extra]
+    passed: list[Header] = [
+        (name, value) for name, value in scope["headers"] if name in TO_SERVICE or name in extra
+    ]
     try:
         for _, value in passed:
             value.decode()

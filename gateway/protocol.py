@@ -82,7 +82,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
-        if self._running is not None:  # uvicorn tells only the newest request, which waits behind this one
+        if (
+            self._running is not None
+        ):  # uvicorn tells only the newest request, which waits behind this one
             self._running.disconnected = True
             self._running.message_event.set()
 
@@ -90,9 +92,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._moved_on = False
         super().data_received(data)
         self._beside_body += 0 if self._moved_on else len(data)
-        if self._beside_body > LARGEST_HEAD_BYTES and not self.transport.is_closing():  # head, chunk extensions or trailers without end
+        if (
+            self._beside_body > LARGEST_HEAD_BYTES and not self.transport.is_closing()
+        ):  # head, chunk extensions or trailers without end
             self.send_400_response("Request head too large.")
-        if self._head_timer is None and not self.transport.is_closing() and (self._in_head or self.cycle.response_complete):
+        if (
+            self._head_timer is None
+            and not self.transport.is_closing()
+            and (self._in_head or self.cycle.response_complete)
+        ):
             self._await_head()  # a head that has not come whole, as most do; or an empty line, or the rest of a body that was answered already
 
     def on_message_begin(self) -> None:
@@ -112,7 +120,10 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_headers_complete(self) -> None:
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > LARGEST_HEAD_BYTES:
+        if (
+            len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            > LARGEST_HEAD_BYTES
+        ):
             raise HeadTooLarge
         if b"#" in self.url or not (self.url.startswith((b"/", b"*")) or self._names_our_host()):
             raise TargetElsewhere

@@ -33,10 +33,17 @@ def page(document: Node) -> str:
     groups: dict[str, list[str]] = {}
     for path, operations in cast("dict[str, Node]", document["paths"]).items():
         for method, operation in operations.items():
-            groups.setdefault(operation["tags"][0], []).append(_operation(method.upper(), path, operation))
-    sections = "".join(f'<h2 id="{escape(name)}">{escape(name)}</h2>{"".join(parts)}' for name, parts in sorted(groups.items()))
+            groups.setdefault(operation["tags"][0], []).append(
+                _operation(method.upper(), path, operation)
+            )
+    sections = "".join(
+        f'<h2 id="{escape(name)}">{escape(name)}</h2>{"".join(parts)}'
+        for name, parts in sorted(groups.items())
+    )
     kinds = "".join(_schema(name, schema) for name, schema in schemas.items())
-    contents = " · ".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in sorted(groups))
+    contents = " · ".join(
+        f'<a href="#{escape(name)}">{escape(name)}</a>' for name in sorted(groups)
+    )
     return (
         f'<!doctype html><html lang="id"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
@@ -65,11 +72,16 @@ def _parts(operation: Node) -> Iterator[str]:
             for parameter in parameters
         )
         yield f"<table><tr><th>nama<th>tempat<th>bentuk<th><th>{rows}</table>"
-    for media, content in cast("dict[str, Node]", operation.get("requestBody", {}).get("content", {})).items():
+    for media, content in cast(
+        "dict[str, Node]", operation.get("requestBody", {}).get("content", {})
+    ).items():
         yield f"<p>Isi permintaan (<code>{escape(media)}</code>): {_kind(content.get('schema', {}))}</p>"
     for status, answer in cast("dict[str, Node]", operation["responses"]).items():
         if status.startswith("2"):
-            kinds = " atau ".join(f"<code>{escape(media)}</code> {_kind(content.get('schema', {}))}" for media, content in answer.get("content", {}).items())
+            kinds = " atau ".join(
+                f"<code>{escape(media)}</code> {_kind(content.get('schema', {}))}"
+                for media, content in answer.get("content", {}).items()
+            )
             yield f"<p>Jawaban {escape(status)}: {kinds or 'tanpa isi'}</p>"
 
 
@@ -79,7 +91,11 @@ def _schema(name: str, schema: Node) -> str:
         f"<tr><td><code>{escape(field)}</code><td>{_kind(kind)}<td>{'wajib' if field in required else ''}<td>{escape(str(kind.get('description', '')))}"
         for field, kind in cast("dict[str, Node]", schema.get("properties", {})).items()
     )
-    body = f"<table><tr><th>nama<th>bentuk<th><th>{rows}</table>" if rows else f"<p>{_kind(schema)}</p>"
+    body = (
+        f"<table><tr><th>nama<th>bentuk<th><th>{rows}</table>"
+        if rows
+        else f"<p>{_kind(schema)}</p>"
+    )
     return f'<details id="{escape(name)}"><summary><code>{escape(name)}</code></summary>{body}</details>'
 
 
@@ -92,7 +108,11 @@ def _kind(schema: Node) -> str:
         if several in schema:
             return " | ".join(_kind(one) for one in cast("list[Node]", schema[several]))
     if "enum" in schema:
-        return " | ".join(f"<code>{escape(str(value))}</code>" for value in cast("list[Any]", schema["enum"]))
+        return " | ".join(
+            f"<code>{escape(str(value))}</code>" for value in cast("list[Any]", schema["enum"])
+        )
     if schema.get("type") == "array":
         return f"daftar {_kind(schema.get('items', {}))}"
-    return escape(f"{schema.get('type', 'apa saja')}{' ' + schema['format'] if 'format' in schema else ''}")
+    return escape(
+        f"{schema.get('type', 'apa saja')}{' ' + schema['format'] if 'format' in schema else ''}"
+    )

@@ -35,7 +35,11 @@ class Routes:
         try:
             table = routes.read(self._file.read_text(), self._rules)
         except (routes.RoutesInvalid, OSError, UnicodeDecodeError) as error:
-            return self._keep(error.problems if isinstance(error, routes.RoutesInvalid) else (f"cannot be read: {type(error).__name__}",))
+            return self._keep(
+                error.problems
+                if isinstance(error, routes.RoutesInvalid)
+                else (f"cannot be read: {type(error).__name__}",)
+            )
         self.table, self.problems = table, ()
         self.generation += 1
         log.info("routes in force", generation=self.generation, routes=len(table.routes))
@@ -43,7 +47,9 @@ class Routes:
 
     def _keep(self, problems: tuple[str, ...]) -> bool:
         self.problems = problems
-        log.error("routes refused, the former table stays", generation=self.generation, problems=problems)
+        log.error(
+            "routes refused, the former table stays", generation=self.generation, problems=problems
+        )
         return False
 
     def _stamp(self) -> tuple[int, int, int] | None:

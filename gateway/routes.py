@@ -29,8 +29,25 @@ class Group(StrEnum):
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-CERTIFICATE_PATHS = ("/V/", "/v/", "/i/", "/l/", "/s/")  # printed on paper and named in credentials (certification.md 2, 7)
-HEADERS_NEVER_PASSED = frozenset({"authorization", "cookie", "host", "forwarded", "x-request-deadline", "x-request-id", "traceparent", "tracestate"})
+CERTIFICATE_PATHS = (
+    "/V/",
+    "/v/",
+    "/i/",
+    "/l/",
+    "/s/",
+)  # printed on paper and named in credentials (certification.md 2, 7)
+HEADERS_NEVER_PASSED = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "host",
+        "forwarded",
+        "x-request-deadline",
+        "x-request-id",
+        "traceparent",
+        "tracestate",
+    }
+)
 _UNITS = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 _LITERAL = re.compile(r"[A-Za-z0-9._~-]+")
 _PARAMETER = re.compile(r"\{[a-z][a-z0-9_]*\}")
@@ -149,11 +166,19 @@ class _Reader:
         routes: list[Route] = []
         for service, blocks in content.items():
             if service not in self.rules.services:
-                self.problems.append(f"[[{service}]]: no such service; known are {', '.join(self.rules.services)}")
+                self.problems.append(
+                    f"[[{service}]]: no such service; known are {', '.join(self.rules.services)}"
+                )
             elif not isinstance(blocks, list):
-                self.problems.append(f"[{service}]: write [[{service}]], a service has several blocks")
+                self.problems.append(
+                    f"[{service}]: write [[{service}]], a service has several blocks"
+                )
             else:
-                routes += [route for number, block in enumerate(cast("list[object]", blocks), 1) for route in self._block(service, f"[[{service}]] block {number}", block)]
+                routes += [
+                    route
+                    for number, block in enumerate(cast("list[object]", blocks), 1)
+                    for route in self._block(service, f"[[{service}]] block {number}", block)
+                ]
         self._ambiguities(routes)
         return Table(routes, in_flight)
 
@@ -169,19 +194,34 @@ class _Reader:
                 self.problems.append(f"[service] {service}: a whole number above 0 is needed")
             else:
                 known[service] = cap
-        self.problems += [f"[service] {service}: missing" for service, cap in known.items() if cap == 0 and service not in caps]
+        self.problems += [
+            f"[service] {service}: missing"
+            for service, cap in known.items()
+            if cap == 0 and service not in caps
+        ]
         return known
 
     def _block(self, service: str, where: str, content: object) -> Iterator[Route]:
         try:
             block = _Block.model_validate(content)
         except ValidationError as error:
-            self.problems += [f"{where}, {'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+            self.problems += [
+                f"{where}, {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+                for problem in error.errors()
+            ]
             return
         body, rate = self._size(where, block.body), self._rate(where, block.rate)
         groups = [Group(host) for host in block.hosts if host in set(Group)]
-        self.problems += [f"{where}, hosts: {host} is none of {', '.join(Group)}" for host in block.hosts if host not in set(Group)]
-        self.problems += [f"{where}, headers: {name} never passes or is not a lower-case header name" for name in block.headers if not _passable(name)]
+        self.problems += [
+            f"{where}, hosts: {host} is none of {', '.join(Group)}"
+            for host in block.hosts
+            if host not in set(Group)
+        ]
+        self.problems += [
+            f"{where}, headers: {name} never passes or is not a lower-case header name"
+            for name in block.headers
+            if not _passable(name)
+        ]
         for path in block.paths:
             *methods, template = path.split() or [""]
             self.problems += self._path_problems(where, path, methods, template, groups)
@@ -208,14 +248,24 @@ class _Reader:
                         roles=roles,
                     )
 
-    def _path_problems(self, where: str, path: str, methods: list[str], template: str, groups: list[Group]) -> Iterator[str]:
+    def _path_problems(
+        self, where: str, path: str, methods: list[str], template: str, groups: list[Group]
+    ) -> Iterator[str]:
         if not methods:
             yield f"{where}: {path!r} names no method"
-        yield from (f"{where}: {path!r}: {method} is none of {', '.join(METHODS)}" for method in methods if method not in METHODS)
+        yield from (
+            f"{where}: {path!r}: {method} is none of {', '.join(METHODS)}"
+            for method in methods
+            if method not in METHODS
+        )
         segments = template.split("/")[1:]
-        if not template.startswith("/") or not all(_LITERAL.fullmatch(segment) or _PARAMETER.fullmatch(segment) for segment in segments):
+        if not template.startswith("/") or not all(
+            _LITERAL.fullmatch(segment) or _PARAMETER.fullmatch(segment) for segment in segments
+        ):
             yield f"{where}: {path!r}: a segment is a literal or exactly one {{parameter}}"
-        if len({segment for segment in segments if segment.startswith("{")}) < sum(segment.startswith("{") for segment in segments):
+        if len({segment for segment in segments if segment.startswith("{")}) < sum(
+            segment.startswith("{") for segment in segments
+        ):
             yield f"{where}: {path!r} names a parameter twice"
         for group in groups:
             allowed = ("/v1/", *CERTIFICATE_PATHS) if group is Group.CERTIFICATE else ("/v1/",)
@@ -225,10 +275,14 @@ class _Reader:
     def _ambiguities(self, routes: list[Route]) -> None:
         same_shape: dict[tuple[Group, str, str], list[Route]] = defaultdict(list)
         for route in routes:
-            same_shape[route.group, route.method, re.sub(r"\{[^}]*\}", "{}", route.template)].append(route)
+            same_shape[
+                route.group, route.method, re.sub(r"\{[^}]*\}", "{}", route.template)
+            ].append(route)
         for (group, method, _), rivals in same_shape.items():
             if len(rivals) > 1:
-                self.problems.append(f"{group}: {method} is routed more than once: {', '.join(f'{rival.template} ({rival.service})' for rival in rivals)}")
+                self.problems.append(
+                    f"{group}: {method} is routed more than once: {', '.join(f'{rival.template} ({rival.service})' for rival in rivals)}"
+                )
 
     def _size(self, where: str, text: str) -> int | None:
         number, _, unit = text.partition(" ")

@@ -25,8 +25,13 @@ class Upstream:
     def __init__(self, origins: Mapping[str, str], streams: OpenStreams) -> None:
         self._origins, self._streams = origins, streams
         split = {service: urlsplit(origin) for service, origin in origins.items()}
-        self._hosts = {service: (b"host", origin.netloc.encode()) for service, origin in split.items()}
-        self._connections = {service: Connections(origin.hostname or "", origin.port or 80) for service, origin in split.items()}
+        self._hosts = {
+            service: (b"host", origin.netloc.encode()) for service, origin in split.items()
+        }
+        self._connections = {
+            service: Connections(origin.hostname or "", origin.port or 80)
+            for service, origin in split.items()
+        }
 
     def close(self) -> None:
         """Close the connections."""
@@ -48,7 +53,9 @@ class Upstream:
             content = json.loads(body)
         except (ConnectionError, TimeoutError, ValueError) as error:
             raise ServiceAway from error
-        return connection.status, cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+        return connection.status, cast("dict[str, Any]", content) if isinstance(
+            content, dict
+        ) else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         crossing = passage.of(scope)
@@ -68,11 +75,23 @@ class Upstream:
         connection = await kept.take()
         try:
             upload = _chunks(receive) if crossing.upload_length != 0 else None
-            await connection.ask(crossing.routed.method, target, passed, upload, chunked=crossing.upload_length is None)
+            await connection.ask(
+                crossing.routed.method,
+                target,
+                passed,
+                upload,
+                chunked=crossing.upload_length is None,
+            )
             crossing.service_status = connection.status
             if crossing.routed.streaming and crossing.timeout is not None:
                 crossing.timeout.reschedule(None)
-            await send({"type": "http.response.start", "status": connection.status, "headers": list(headers.to_client(connection.headers, self._origins[place]))})
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": connection.status,
+                    "headers": list(headers.to_client(connection.headers, self._origins[place])),
+                }
+            )
             more = True
             while more:
                 chunk = await connection.chunk()

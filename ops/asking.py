@@ -15,14 +15,29 @@ async def get(port: int, path: str, *, seconds: float = 3.0) -> tuple[int, dict[
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(machine.LOOPBACK, port, limit=_LARGEST)
             try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: {machine.LOOPBACK}:{port}\r\nConnection: close\r\n\r\n".encode())
+                writer.write(
+                    f"GET {path} HTTP/1.1\r\nHost: {machine.LOOPBACK}:{port}\r\nConnection: close\r\n\r\n".encode()
+                )
                 await writer.drain()
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+                length = next(
+                    (
+                        int(line[15:])
+                        for line in head.lower().split(b"\r\n")
+                        if line.startswith(b"content-length:")
+                    ),
+                    0,
+                )
                 body = await reader.readexactly(min(length, _LARGEST))
             finally:
                 writer.close()
-    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+    except (
+        OSError,
+        TimeoutError,
+        asyncio.IncompleteReadError,
+        asyncio.LimitOverrunError,
+        ValueError,
+    ):
         return 0, {}
     status = int(head.split(b" ", 2)[1])
     try:
@@ -38,7 +53,9 @@ async def accepts(addresses: str) -> bool:
         host, _, port = address.rpartition(":")
         try:
             async with asyncio.timeout(2):
-                _, writer = await asyncio.open_connection(host or address, int(port) if port.isdecimal() else 27017)
+                _, writer = await asyncio.open_connection(
+                    host or address, int(port) if port.isdecimal() else 27017
+                )
         except (OSError, TimeoutError):
             continue
         writer.close()

@@ -14,7 +14,14 @@ from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 _CLUSTER = "YmluYS1kZXZlbG9wbWVudA"  # any 16 bytes in base64; fixed, so that a directory belongs to the broker that formatted it
 _LOG4J = Path(__file__).parent / "kafka-log4j2.properties"
 _JVM = (
-    *("-Xms64m", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m", "-XX:+ExitOnOutOfMemoryError", "-Xss512k", "-Djava.awt.headless=true"),
+    *(
+        "-Xms64m",
+        "-XX:+UseSerialGC",
+        "-XX:MaxMetaspaceSize=128m",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Xss512k",
+        "-Djava.awt.headless=true",
+    ),
     "-XX:TieredStopAtLevel=1",  # ready sooner and quiet at once: the second compiler pays on a broker that runs for days
 )
 READINESS = "bina.readiness"  # topic and group of the first join
@@ -83,21 +90,36 @@ async def start(
     return Broker(process=process, port=port, bootstrap=f"{here}:{port}")
 
 
-async def start_asking(data: Path, password: str, log: Path, more: str = "") -> tuple[Broker, Access]:
+async def start_asking(
+    data: Path, password: str, log: Path, more: str = ""
+) -> tuple[Broker, Access]:
     """Start a Kafka that asks who comes and lets nobody do what was not allowed, as the one of docker-compose.yml; and how its administrator reaches it. Raises Trouble.
 
     `more` are settings that outweigh those.
     """
     port, administration, controller = machine.free_ports(3)
     here = machine.LOOPBACK
-    settings = kafka_setup.settings(password, host=here, known_as=here, port=port, administration=administration, controller=controller)
+    settings = kafka_setup.settings(
+        password,
+        host=here,
+        known_as=here,
+        port=port,
+        administration=administration,
+        controller=controller,
+    )
     process = await launch(data, settings + more, log)
     administrator = kafka_setup.administrator(password, administration)
     await _await_ready(process, administration, administrator, log, 60.0)
     return Broker(process=process, port=port, bootstrap=f"{here}:{port}"), administrator
 
 
-async def _await_ready(process: "subprocess.Popen[bytes]", port: int, where: Where, log: Path, timeout: float) -> None:  # noqa: ASYNC109 - bounds a child's start, not an await
+async def _await_ready(
+    process: "subprocess.Popen[bytes]",
+    port: int,
+    where: Where,
+    log: Path,
+    timeout: float,  # noqa: ASYNC109 - bounds a child's start, not an await
+) -> None:
     try:
         async with asyncio.timeout(timeout):
             await _ready(process, port, where)
@@ -111,7 +133,14 @@ async def _await_ready(process: "subprocess.Popen[bytes]", port: int, where: Whe
         raise
 
 
-async def launch(data: Path, more: str, log: Path, *, heap_mebibytes: int = 256, progress: Callable[[int, int], None] | None = None) -> "subprocess.Popen[bytes]":
+async def launch(
+    data: Path,
+    more: str,
+    log: Path,
+    *,
+    heap_mebibytes: int = 256,
+    progress: Callable[[int, int], None] | None = None,
+) -> "subprocess.Popen[bytes]":
     """Start Kafka on its directory with these settings besides (they outweigh ours); it is not ready yet. Raises Trouble."""
     machine.require_space(data, 1024)
     classpath = f"{await _jars(progress)}/*"
@@ -160,7 +189,19 @@ def _format(data: Path, settings: Path, classpath: str) -> None:
     if (data / "logs" / "meta.properties").exists():
         return
     done = subprocess.run(
-        [_java(), *_JVM, "-cp", classpath, _STORAGE_TOOL, "format", "--cluster-id", _CLUSTER, "--config", str(settings), "--ignore-formatted"],
+        [
+            _java(),
+            *_JVM,
+            "-cp",
+            classpath,
+            _STORAGE_TOOL,
+            "format",
+            "--cluster-id",
+            _CLUSTER,
+            "--config",
+            str(settings),
+            "--ignore-formatted",
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -20,12 +20,19 @@ class Part:
 
 def asyncapi(parts: Sequence[Part]) -> dict[str, Any]:
     """The AsyncAPI 3.0 document of all services."""
-    events = [(part.service, event) for part in parts for event in sorted(part.published, key=lambda event: event.type)]
+    events = [
+        (part.service, event)
+        for part in parts
+        for event in sorted(part.published, key=lambda event: event.type)
+    ]
     channels = {
         f"{part.service}.events": {
             "address": f"{part.service}.events",
             "description": "Key: the person for every event about a person, else the aggregate. 12 partitions. CloudEvents 1.0, binary mode.",
-            "messages": {event.type: {"$ref": f"#/components/messages/{event.type}"} for event in sorted(part.published, key=lambda event: event.type)},
+            "messages": {
+                event.type: {"$ref": f"#/components/messages/{event.type}"}
+                for event in sorted(part.published, key=lambda event: event.type)
+            },
         }
         for part in parts
         if part.published
@@ -33,17 +40,29 @@ def asyncapi(parts: Sequence[Part]) -> dict[str, Any]:
     operations: dict[str, Any] = {}
     for part in parts:
         if part.published:
-            operations[f"{part.service}.send"] = {"action": "send", "channel": {"$ref": f"#/channels/{part.service}.events"}}
+            operations[f"{part.service}.send"] = {
+                "action": "send",
+                "channel": {"$ref": f"#/channels/{part.service}.events"},
+            }
         for topic, kinds in sorted(part.reads.items()):
-            messages = [{"$ref": f"#/channels/{topic}/messages/{kind.type}"} for kind in sorted(kinds, key=lambda kind: kind.type)]
-            operations[f"{part.service}.receive.{topic.removesuffix('.events')}"] = {"action": "receive", "channel": {"$ref": f"#/channels/{topic}"}, "messages": messages}
+            messages = [
+                {"$ref": f"#/channels/{topic}/messages/{kind.type}"}
+                for kind in sorted(kinds, key=lambda kind: kind.type)
+            ]
+            operations[f"{part.service}.receive.{topic.removesuffix('.events')}"] = {
+                "action": "receive",
+                "channel": {"$ref": f"#/channels/{topic}"},
+                "messages": messages,
+            }
     messages = {
         event.type: {
             "name": event.type,
             "title": event.__name__,
             "summary": _line(event),
             "contentType": "application/json",
-            "payload": event.model_json_schema(ref_template=f"#/components/messages/{event.type}/payload/$defs/{{model}}"),
+            "payload": event.model_json_schema(
+                ref_template=f"#/components/messages/{event.type}/payload/$defs/{{model}}"
+            ),
         }
         for _, event in events
     }
@@ -67,7 +86,13 @@ def table(parts: Sequence[Part]) -> str:
     ]
     for part in parts:
         for event in sorted(part.published, key=lambda event: event.type):
-            readers = {reader.service: kind for reader in parts for kinds in reader.reads.values() for kind in kinds if event.type in {kind.type, *kind.upcasts}}
+            readers = {
+                reader.service: kind
+                for reader in parts
+                for kinds in reader.reads.values()
+                for kind in kinds
+                if event.type in {kind.type, *kind.upcasts}
+            }
             lines += [
                 f"## {event.type}",
                 "",
@@ -80,7 +105,11 @@ def table(parts: Sequence[Part]) -> str:
             ]
             schema = event.model_json_schema()
             for name, field in schema.get("properties", {}).items():
-                by = ", ".join(sorted(service for service, kind in readers.items() if name in kind.model_fields))
+                by = ", ".join(
+                    sorted(
+                        service for service, kind in readers.items() if name in kind.model_fields
+                    )
+                )
                 optional = "" if name in schema.get("required", []) else " (optional)"
                 lines.append(f"| `{name}` | {_type(field)}{optional} | {by or '–'} |")
             lines.append("")
@@ -89,11 +118,21 @@ def table(parts: Sequence[Part]) -> str:
 
 def unread(parts: Sequence[Part]) -> list[str]:
     """Types that nobody reads (anchors excepted) and types that somebody reads where nobody publishes them. A version that is only lifted may be gone: the archive has it."""
-    published = {(f"{part.service}.events", event.type) for part in parts for event in part.published}
-    read = {(topic, kind) for part in parts for topic, kinds in part.reads.items() for kind in kinds}
+    published = {
+        (f"{part.service}.events", event.type) for part in parts for event in part.published
+    }
+    read = {
+        (topic, kind) for part in parts for topic, kinds in part.reads.items() for kind in kinds
+    }
     heard = {(topic, type_name) for topic, kind in read for type_name in (kind.type, *kind.upcasts)}
-    unheard = {type_name for _, type_name in published - heard if not stem(type_name).endswith(".audit-sealed")}
-    return sorted(unheard | {kind.type for topic, kind in read if (topic, kind.type) not in published})
+    unheard = {
+        type_name
+        for _, type_name in published - heard
+        if not stem(type_name).endswith(".audit-sealed")
+    }
+    return sorted(
+        unheard | {kind.type for topic, kind in read if (topic, kind.type) not in published}
+    )
 
 
 def refusal(type_name: str, golden: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -103,12 +142,16 @@ def refusal(type_name: str, golden: Mapping[str, Any], now: Mapping[str, Any]) -
         return ""
     following = f"{stem(type_name)}.v{int(type_name.rpartition('.v')[2]) + 1}"
     todo = f"put it back, and publish {following} with an upcaster at each reader (an added optional field needs neither)"
-    return f"{type_name}: {'; '.join(problems)}. Its readers and its archive know it otherwise: {todo}"
+    return (
+        f"{type_name}: {'; '.join(problems)}. Its readers and its archive know it otherwise: {todo}"
+    )
 
 
 def breaking(golden: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Why readers of the golden schema could not read what the new one allows, or the new one what was sent before; empty = compatible."""
-    return _differences(_whole(golden, golden.get("$defs", {})), _whole(now, now.get("$defs", {})), "")
+    return _differences(
+        _whole(golden, golden.get("$defs", {})), _whole(now, now.get("$defs", {})), ""
+    )
 
 
 def _whole(schema: Any, definitions: Mapping[str, Any], within: tuple[str, ...] = ()) -> Any:
@@ -118,9 +161,18 @@ def _whole(schema: Any, definitions: Mapping[str, Any], within: tuple[str, ...] 
     if not isinstance(schema, dict):
         return schema
     known = cast("dict[str, Any]", schema)
-    if isinstance(reference := known.get("$ref"), str) and (name := reference.rpartition("/")[2]) not in within:
-        return _whole(definitions[name] | {word: value for word, value in known.items() if word != "$ref"}, definitions, (*within, name))
-    return {word: _whole(value, definitions, within) for word, value in known.items() if word != "$defs"}
+    if (
+        isinstance(reference := known.get("$ref"), str)
+        and (name := reference.rpartition("/")[2]) not in within
+    ):
+        return _whole(
+            definitions[name] | {word: value for word, value in known.items() if word != "$ref"},
+            definitions,
+            (*within, name),
+        )
+    return {
+        word: _whole(value, definitions, within) for word, value in known.items() if word != "$defs"
+    }
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> list[str]:
@@ -128,18 +180,34 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> 
         return _fields(old, new, f"{where}." if where else "")
     for inner in ("items", "additionalProperties"):
         these, those = old.get(inner), new.get(inner)
-        if isinstance(these, dict) and isinstance(those, dict) and "properties" in these and "properties" in those and _shape(old, inner) == _shape(new, inner):
+        if (
+            isinstance(these, dict)
+            and isinstance(those, dict)
+            and "properties" in these
+            and "properties" in those
+            and _shape(old, inner) == _shape(new, inner)
+        ):
             return _differences(cast("dict[str, Any]", these), cast("dict[str, Any]", those), where)
     if "anyOf" in old and "anyOf" in new and _shape(old, "anyOf") == _shape(new, "anyOf"):
-        gone, come = ([one for one in these["anyOf"] if _shape(one) not in map(_shape, others["anyOf"])] for these, others in ((old, new), (new, old)))
+        gone, come = (
+            [one for one in these["anyOf"] if _shape(one) not in map(_shape, others["anyOf"])]
+            for these, others in ((old, new), (new, old))
+        )
         if len(gone) == len(come) <= 1:
             return _differences(gone[0], come[0], where) if gone else []
     if _shape(old) == _shape(new):
         return []
     if (before := _type(old)) != (after := _type(new)):
         return [f"field {where} changed from {before} to {after}"]
-    words = [word for word in sorted(old.keys() | new.keys()) if _shape({word: old.get(word)}) != _shape({word: new.get(word)})]
-    return [f"field {where} changed its {word} from {old.get(word, 'none')} to {new.get(word, 'none')}" for word in words]
+    words = [
+        word
+        for word in sorted(old.keys() | new.keys())
+        if _shape({word: old.get(word)}) != _shape({word: new.get(word)})
+    ]
+    return [
+        f"field {where} changed its {word} from {old.get(word, 'none')} to {new.get(word, 'none')}"
+        for word in words
+    ]
 
 
 def _fields(golden: Mapping[str, Any], now: Mapping[str, Any], path: str) -> list[str]:
@@ -157,7 +225,11 @@ def _fields(golden: Mapping[str, Any], now: Mapping[str, Any], path: str) -> lis
             found.append(f"field {where} became optional")
         elif name in required_now - required_then:
             found.append(f"field {where} became required")
-    return found + [f"field {path}{name} is new and required" for name in new if name not in old and name in required_now]
+    return found + [
+        f"field {path}{name} is new and required"
+        for name in new
+        if name not in old and name in required_now
+    ]
 
 
 def _shape(schema: Any, apart: str = "", *, names: bool = False) -> Any:
@@ -167,8 +239,17 @@ def _shape(schema: Any, apart: str = "", *, names: bool = False) -> Any:
     if not isinstance(schema, dict):
         return schema
     known = cast("dict[str, Any]", schema)
-    kept = {word: value for word, value in known.items() if names or word not in {"title", "description", "default", "examples", apart}}
-    return {word: value if word == "prefixItems" else _shape(value, names=word == "properties" and not names) for word, value in kept.items()}
+    kept = {
+        word: value
+        for word, value in known.items()
+        if names or word not in {"title", "description", "default", "examples", apart}
+    }
+    return {
+        word: value
+        if word == "prefixItems"
+        else _shape(value, names=word == "properties" and not names)
+        for word, value in kept.items()
+    }
 
 
 def _type(field: Mapping[str, Any]) -> str:

@@ -15,7 +15,13 @@ _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 15.0
 
 
-def spawn(command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> "subprocess.Popen[bytes]":
+def spawn(
+    command: Sequence[str],
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> "subprocess.Popen[bytes]":
     """Start a child in a session of its own, output appended to the log; it gets SIGTERM when the calling thread ends, however that happens."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
@@ -59,7 +65,9 @@ def stop(*pids: int, grace: float = _GRACE_SECONDS) -> None:
     psutil.wait_procs([*alive, *lingering], timeout=5.0)
 
 
-def _end(processes: list[psutil.Process], grace: float) -> tuple[list[psutil.Process], list[psutil.Process]]:
+def _end(
+    processes: list[psutil.Process], grace: float
+) -> tuple[list[psutil.Process], list[psutil.Process]]:
     for process in processes:
         _send(process, signal.SIGTERM)
     return psutil.wait_procs(processes, timeout=grace)

@@ -15,17 +15,39 @@ _OTHERS = {"mongo-password"}  # what the service's own settings do not read
 def objects(place: Path, namespace: str) -> list[dict[str, Any]]:
     """`<service>-secrets`, `<service>-mongo-password` and `trusted-keys`, made under `place` and kept there, so that a second call gives the same."""
     credentials.make(place)
-    found = [_secret("trusted-keys", namespace, {file.name: file.read_bytes() for file in sorted((place / "trusted").iterdir())})]
+    found = [
+        _secret(
+            "trusted-keys",
+            namespace,
+            {file.name: file.read_bytes() for file in sorted((place / "trusted").iterdir())},
+        )
+    ]
     for service in parts.OURS:
-        own = {file.name: file.read_bytes() for file in sorted((place / service.name).iterdir()) if file.name not in _OTHERS}
+        own = {
+            file.name: file.read_bytes()
+            for file in sorted((place / service.name).iterdir())
+            if file.name not in _OTHERS
+        }
         found.append(_secret(f"{service.name}-secrets", namespace, own))
-        found.append(_secret(f"{service.name}-mongo-password", namespace, {"password": credentials.mongo_password(place, service.name).encode()}))
+        found.append(
+            _secret(
+                f"{service.name}-mongo-password",
+                namespace,
+                {"password": credentials.mongo_password(place, service.name).encode()},
+            )
+        )
     return found
 
 
 def _secret(name: str, namespace: str, files: dict[str, bytes]) -> dict[str, Any]:
     data = {file: base64.b64encode(content).decode() for file, content in files.items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "type": "Opaque", "data": data}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "type": "Opaque",
+        "data": data,
+    }
 
 
 def main() -> None:

@@ -4,7 +4,13 @@ import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from ops import files, parts
 
@@ -22,8 +28,14 @@ def make(place: Path, services: tuple[parts.Service, ...] = parts.OURS) -> None:
         for name in ("audit_key", *service.keys):
             _once(own / f"{service.name}_{name}", secrets.token_hex(32))
         _once(own / "mongo-password", secrets.token_hex(24))
-        signer = load_pem_private_key((own / f"{service.name}_signing_key").read_bytes(), password=None)
-        public = signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        signer = load_pem_private_key(
+            (own / f"{service.name}_signing_key").read_bytes(), password=None
+        )
+        public = (
+            signer.public_key()
+            .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            .decode()
+        )
         files.write(place / "trusted" / f"{service.name}.pem", public)
 
 
@@ -57,4 +69,8 @@ def _once(path: Path, value: str) -> None:
 
 
 def _ed25519() -> str:
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        .decode()
+    )

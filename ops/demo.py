@@ -25,7 +25,11 @@ def demo(*, as_json: bool) -> int:
         sys.stdout.write("\n")
     else:
         _summary(console, report)
-    return 0 if all(step["ok"] for step in report["steps"]) and len(report["steps"]) == len(STEPS) else 1
+    return (
+        0
+        if all(step["ok"] for step in report["steps"]) and len(report["steps"]) == len(STEPS)
+        else 1
+    )
 
 
 async def _play(console: Console) -> dict[str, Any]:
@@ -38,10 +42,22 @@ async def _play(console: Console) -> dict[str, Any]:
                 facts, problem = await step(story), ""
             except (Unexpected, TimeoutError, aiohttp.ClientError, KeyError, ValueError) as error:
                 facts, problem = {}, f"{type(error).__name__}: {error}"
-            steps.append({"name": name, "ok": not problem, "facts": facts | ({"problem": problem} if problem else {}), "event": event})
+            steps.append(
+                {
+                    "name": name,
+                    "ok": not problem,
+                    "facts": facts | ({"problem": problem} if problem else {}),
+                    "event": event,
+                }
+            )
             mark = "[green]✓[/]" if not problem else "[red]✗[/]"
-            console.print(f"{mark} {number:2}. {sentence} [dim]{time.monotonic() - began:.1f} dtk[/]")
-            console.print(f"      [dim]{problem or _shown(facts)}{f'  →  {event}' if event else ''}[/]", markup=True)
+            console.print(
+                f"{mark} {number:2}. {sentence} [dim]{time.monotonic() - began:.1f} dtk[/]"
+            )
+            console.print(
+                f"      [dim]{problem or _shown(facts)}{f'  →  {event}' if event else ''}[/]",
+                markup=True,
+            )
             if problem:
                 break
     return {
@@ -55,7 +71,9 @@ async def _play(console: Console) -> dict[str, Any]:
 
 
 def _shown(facts: dict[str, Any]) -> str:
-    text = ", ".join(f"{name}: {value}" for name, value in facts.items() if value not in (None, [], ""))
+    text = ", ".join(
+        f"{name}: {value}" for name, value in facts.items() if value not in (None, [], "")
+    )
     return text.replace("[", "\\[")[:400]
 
 
@@ -65,10 +83,22 @@ def _summary(console: Console, report: dict[str, Any]) -> None:
         console.print(f"\n[red]Berhenti pada langkah {failed[0]['name']}.[/] Lihat ./bina logs.")
         return
     doors = parts.addresses()
-    console.print(f"\nSemua {len(report['steps'])} langkah berhasil. Yang ditolak sebagaimana mestinya:")
+    console.print(
+        f"\nSemua {len(report['steps'])} langkah berhasil. Yang ditolak sebagaimana mestinya:"
+    )
     for one in report["refused"]:
-        console.print(f"  - {one['what']}: {one['answer']} {one.get('title', '')}".replace("[", "\\["))
-    console.print(f"Pembagian satu pesanan: {', '.join(f'{party} Rp {amount:,}'.replace(',', '.') for party, amount in report['split'].items())}")
-    console.print(f"Buku: debit Rp {report['books']['debit']:,} = kredit Rp {report['books']['credit']:,}".replace(",", "."))
+        console.print(
+            f"  - {one['what']}: {one['answer']} {one.get('title', '')}".replace("[", "\\[")
+        )
+    console.print(
+        f"Pembagian satu pesanan: {', '.join(f'{party} Rp {amount:,}'.replace(',', '.') for party, amount in report['split'].items())}"
+    )
+    console.print(
+        f"Buku: debit Rp {report['books']['debit']:,} = kredit Rp {report['books']['credit']:,}".replace(
+            ",", "."
+        )
+    )
     console.print(f"Periksa sertifikatnya: {report['certificate_url']}")
-    console.print(f"Antarmuka petugas {doors['staff']}/docs, toko {doors['shop']}/docs, mitra {doors['partner']}/docs")
+    console.print(
+        f"Antarmuka petugas {doors['staff']}/docs, toko {doors['shop']}/docs, mitra {doors['partner']}/docs"
+    )

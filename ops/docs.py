@@ -27,7 +27,11 @@ def apps() -> dict[str, FastAPI]:
         credentials.make(place)
         for service in parts.SERVICES:
             settings_class = _settings_of(importlib.import_module(f"{service.module}.settings"))
-            told: dict[str, Any] = dict.fromkeys(service.directories, place) | {name: "http://127.0.0.1:1" for name in settings_class.model_fields if name.endswith("_url")}
+            told: dict[str, Any] = dict.fromkeys(service.directories, place) | {
+                name: "http://127.0.0.1:1"
+                for name in settings_class.model_fields
+                if name.endswith("_url")
+            }
             told |= {
                 "mongo_url": f"mongodb://127.0.0.1:1/{service.name}",
                 "trusted_keys": place / "trusted",
@@ -35,7 +39,9 @@ def apps() -> dict[str, FastAPI]:
                 "environment": "development",
                 "_secrets_dir": place / service.name,
             }
-            made[service.name] = importlib.import_module(f"{service.module}.app").create_app(settings_class(**told))
+            made[service.name] = importlib.import_module(f"{service.module}.app").create_app(
+                settings_class(**told)
+            )
     return made
 
 
@@ -44,14 +50,25 @@ def catalogue() -> list[Part]:
     found: list[Part] = []
     for name, app in apps().items():
         service: Service[Any] = app.state.service
-        found.append(Part(service=name, published=tuple(service.published), reads={topic: tuple(kinds) for topic, kinds in service.handlers.items()}))
+        found.append(
+            Part(
+                service=name,
+                published=tuple(service.published),
+                reads={topic: tuple(kinds) for topic, kinds in service.handlers.items()},
+            )
+        )
     return found
 
 
 def rendered() -> dict[Path, str]:
     """Each generated document with the text it should have."""
     known = catalogue()
-    watched = metrics.with_parts(metrics.DOCUMENT.read_text(encoding="utf-8"), metrics=metrics.table(), objectives=slos.table(), alerts=alerts.table(slos.rules()))
+    watched = metrics.with_parts(
+        metrics.DOCUMENT.read_text(encoding="utf-8"),
+        metrics=metrics.table(),
+        objectives=slos.table(),
+        alerts=alerts.table(slos.rules()),
+    )
     return {
         EVENTS: table(known),
         ASYNCAPI: json.dumps(asyncapi(known), indent=1, ensure_ascii=False, sort_keys=True) + "\n",
@@ -70,4 +87,8 @@ def docs() -> int:
 
 def _settings_of(module: Any) -> type[Settings]:
     members: list[Any] = list(cast("dict[str, Any]", vars(module)).values())
-    return next(found for found in members if isinstance(found, type) and issubclass(found, Settings) and found is not Settings)
+    return next(
+        found
+        for found in members
+        if isinstance(found, type) and issubclass(found, Settings) and found is not Settings
+    )

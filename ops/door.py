@@ -22,8 +22,12 @@ class Unexpected(Exception):
     """An answer that the story does not expect; the problem's own words are shown."""
 
     def __init__(self, what: str, status: int, answer: Any) -> None:
-        told: Mapping[str, Any] = cast("Mapping[str, Any]", answer) if isinstance(answer, dict) else {}
-        super().__init__(f"{what}: {status} {told.get('code', '')} {told.get('title', '')} {told.get('detail', '')}".strip())
+        told: Mapping[str, Any] = (
+            cast("Mapping[str, Any]", answer) if isinstance(answer, dict) else {}
+        )
+        super().__init__(
+            f"{what}: {status} {told.get('code', '')} {told.get('title', '')} {told.get('detail', '')}".strip()
+        )
 
 
 class Answer:
@@ -37,7 +41,9 @@ class Door:
     """The gateway's doors on this machine. `None` as role comes in without a token."""
 
     def __init__(self) -> None:
-        self._key = (home.home() / "secrets" / parts.GATEWAY.name / "gateway_development_key").read_text(encoding="utf-8")
+        self._key = (
+            home.home() / "secrets" / parts.GATEWAY.name / "gateway_development_key"
+        ).read_text(encoding="utf-8")
         self._addresses = parts.addresses()
         self._session: aiohttp.ClientSession | None = None
 
@@ -55,20 +61,40 @@ class Door:
         """Where a host group is reached from this machine."""
         return self._addresses[host]
 
-    def caller(self, role: str | None, host: str = "staff", subject: str | None = None, **claims: str) -> Caller:
+    def caller(
+        self, role: str | None, host: str = "staff", subject: str | None = None, **claims: str
+    ) -> Caller:
         """A person in this role at that door."""
-        token = None if role is None else development_token(self._key, role, {name: [value] for name, value in claims.items()}, subject=subject)
+        token = (
+            None
+            if role is None
+            else development_token(
+                self._key, role, {name: [value] for name, value in claims.items()}, subject=subject
+            )
+        )
         return Caller(self, host, token)
 
-    async def send(self, host: str, method: str, path: str, headers: Mapping[str, str], body: Any) -> Answer:
+    async def send(
+        self, host: str, method: str, path: str, headers: Mapping[str, str], body: Any
+    ) -> Answer:
         """One request."""
         if self._session is None:
             raise RuntimeError("the door is closed")
-        content: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
-        async with self._session.request(method, self._addresses[host] + path, headers=dict(headers), allow_redirects=False, **content) as answer:
+        content: dict[str, Any] = (
+            {"data": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
+        )
+        async with self._session.request(
+            method,
+            self._addresses[host] + path,
+            headers=dict(headers),
+            allow_redirects=False,
+            **content,
+        ) as answer:
             raw = await answer.read()
             kind = answer.headers.get("content-type", "")
-            parsed: Any = json.loads(raw) if "json" in kind or kind.startswith("application/vc") else raw
+            parsed: Any = (
+                json.loads(raw) if "json" in kind or kind.startswith("application/vc") else raw
+            )
             return Answer(answer.status, answer.headers, parsed)
 
 
@@ -86,7 +112,15 @@ class Caller:
             more.setdefault("idempotency-key", str(uuid.uuid4()))
         return await self._door.send(self._host, method, path, self._headers | more, body)
 
-    async def do(self, method: str, path: str, body: Any = None, *, expect: Sequence[int] = ACCEPTED, **headers: str) -> Any:
+    async def do(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        expect: Sequence[int] = ACCEPTED,
+        **headers: str,
+    ) -> Any:
         """The body of an expected answer; Unexpected otherwise."""
         answer = await self.ask(method, path, body, **headers)
         if answer.status not in expect:
@@ -106,7 +140,9 @@ class Caller:
         items: list[dict[str, Any]] = []
         cursor = ""
         while True:
-            page = await self.get(f"{path}{'&' if '?' in path else '?'}limit=200{f'&cursor={cursor}' if cursor else ''}")
+            page = await self.get(
+                f"{path}{'&' if '?' in path else '?'}limit=200{f'&cursor={cursor}' if cursor else ''}"
+            )
             items += page["items"]
             cursor = page.get("next_cursor")
             if not cursor:

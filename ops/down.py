@@ -16,7 +16,10 @@ def down() -> int:
         children.stop(pid, grace=_GRACE_SECONDS)
     with home.sole_runner() as alone:
         if not alone:
-            raise Trouble(f"Bina masih berhenti (pid {home.runner()}): tunggu sebentar, lalu ulangi.", "Bina is still stopping: wait a moment, then try again.")
+            raise Trouble(
+                f"Bina masih berhenti (pid {home.runner()}): tunggu sebentar, lalu ulangi.",
+                "Bina is still stopping: wait a moment, then try again.",
+            )
         home.end_leftovers()
         home.publish({})
     console.print("Bina dihentikan." if pid else "Tidak ada yang berjalan.")

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-events = typer.Typer(help="Operasikan peristiwa: ikuti, periksa yang tertahan, ulangi, kirim ulang.", no_args_is_help=True)
+events = typer.Typer(
+    help="Operasikan peristiwa: ikuti, periksa yang tertahan, ulangi, kirim ulang.",
+    no_args_is_help=True,
+)
 parked = typer.Typer(help="Peristiwa yang tertahan: lihat, ulangi, buang.", no_args_is_help=True)
 audit = typer.Typer(help="Jejak audit.", no_args_is_help=True)
 events.add_typer(parked, name="parked")
@@ -14,7 +17,9 @@ events.add_typer(parked, name="parked")
 Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.")]
 Service = Annotated[str | None, typer.Option(help="Satu layanan; tanpa ini, semua.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Hanya tunjukkan apa yang akan terjadi.")]
-Sequence = Annotated[str, typer.Argument(help="Urutan seperti pada `parked list`, atau TOPIK/KUNCI.")]
+Sequence = Annotated[
+    str, typer.Argument(help="Urutan seperti pada `parked list`, atau TOPIK/KUNCI.")
+]
 
 
 def place(text: str) -> Path:
@@ -27,7 +32,10 @@ def tail(
     *,
     service: Service = None,
     key: Annotated[str | None, typer.Option(help="Hanya kunci ini.")] = None,
-    kind: Annotated[str | None, typer.Option("--type", help="Hanya jenis ini, misalnya training.participant-enrolled.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--type", help="Hanya jenis ini, misalnya training.participant-enrolled."),
+    ] = None,
     last: Annotated[int, typer.Option(min=0, help="Banyaknya yang terakhir.")] = 20,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Ikuti terus.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Satu dokumen JSON per baris.")] = False,
@@ -56,7 +64,9 @@ def parked_show(sequence: Sequence, *, service: Service = None, json: Json = Fal
 
 @parked.command("retry")
 def parked_retry(
-    sequences: Annotated[list[str] | None, typer.Argument(help="Urutan seperti pada `parked list`; boleh beberapa.")] = None,
+    sequences: Annotated[
+        list[str] | None, typer.Argument(help="Urutan seperti pada `parked list`; boleh beberapa.")
+    ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Semua yang tertahan.")] = False,
     service: Service = None,
@@ -74,7 +84,9 @@ def parked_discard(
     sequence: Sequence,
     *,
     reason: Annotated[str, typer.Option(help="Alasannya; disimpan dalam jejak audit.")],
-    letter: Annotated[str | None, typer.Option(help="Id peristiwa; tanpa ini, yang pertama.")] = None,
+    letter: Annotated[
+        str | None, typer.Option(help="Id peristiwa; tanpa ini, yang pertama.")
+    ] = None,
     service: Service = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -88,8 +100,16 @@ def parked_discard(
 @events.command()
 def replay(
     *,
-    since: Annotated[str, typer.Option("--from", help="Sejak waktu ini, misalnya 2026-11-24T10:00+07:00; paling jauh 44 hari yang lalu.")],
-    until: Annotated[str | None, typer.Option("--to", help="Sampai sebelum waktu ini; tanpa ini, sekarang.")] = None,
+    since: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="Sejak waktu ini, misalnya 2026-11-24T10:00+07:00; paling jauh 44 hari yang lalu.",
+        ),
+    ],
+    until: Annotated[
+        str | None, typer.Option("--to", help="Sampai sebelum waktu ini; tanpa ini, sekarang.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Hanya kunci ini.")] = None,
     service: Service = None,
     dry_run: DryRun = False,
@@ -119,8 +139,12 @@ def outbox(*, service: Service = None, json: Json = False) -> None:
 
 Person = Annotated[str | None, typer.Option(help="Rujukan orang (atau data) yang dicari.")]
 Actor = Annotated[str | None, typer.Option(help="Siapa yang bertindak.")]
-Since = Annotated[str | None, typer.Option("--from", help="Sejak waktu ini, misalnya 2026-11-24T10:00+07:00.")]
-Until = Annotated[str | None, typer.Option("--to", help="Sampai sebelum waktu ini; tanpa ini, sekarang.")]
+Since = Annotated[
+    str | None, typer.Option("--from", help="Sejak waktu ini, misalnya 2026-11-24T10:00+07:00.")
+]
+Until = Annotated[
+    str | None, typer.Option("--to", help="Sampai sebelum waktu ini; tanpa ini, sekarang.")
+]
 Reason = Annotated[str, typer.Option(help="Untuk apa; disimpan dalam jejak audit.")]
 
 
@@ -132,7 +156,9 @@ def search(
     actor: Actor = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Paling banyak sekian baris.")] = 200,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Paling banyak sekian baris.")
+    ] = 200,
     service: Service = None,
     json: Json = False,
 ) -> None:

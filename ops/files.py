@@ -22,7 +22,9 @@ def named(variable: str) -> Path | None:
         return None
     path = Path(os.environ.get("BINA_FROM", ".")) / text
     if not path.is_file():
-        raise Trouble(f"{variable}: berkas {path} tidak ada.", f"{variable}: there is no file {path}.")
+        raise Trouble(
+            f"{variable}: berkas {path} tidak ada.", f"{variable}: there is no file {path}."
+        )
     return path
 
 
@@ -32,4 +34,7 @@ def told(variable: str) -> str:
     try:
         return path.read_text().strip() if path else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise Trouble(f"{variable}: berkas {path} tidak dapat dibaca.", f"{variable}: the file {path} cannot be read.") from error
+        raise Trouble(
+            f"{variable}: berkas {path} tidak dapat dibaca.",
+            f"{variable}: the file {path} cannot be read.",
+        ) from error

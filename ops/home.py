@@ -12,7 +12,9 @@ from typing import Any, TextIO, cast
 
 from ops import children, files
 
-_LEFTOVER_SECONDS = 5.0  # short: what outlived its supervisor may be killed at any time without loss
+_LEFTOVER_SECONDS = (
+    5.0  # short: what outlived its supervisor may be killed at any time without loss
+)
 ROOT = Path(__file__).parent.parent
 
 
@@ -112,7 +114,12 @@ def publish(state: dict[str, Any]) -> None:
 
 def told_to_run() -> dict[str, str]:
     """The variables that say where this system's servers and ports are."""
-    return {name: value for name, value in os.environ.items() if name in {"BINA_PORT", "BINA_MONGO_URL", "BINA_KAFKA"} or (name.startswith("BINA_") and name.endswith("_PORT"))}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"BINA_PORT", "BINA_MONGO_URL", "BINA_KAFKA"}
+        or (name.startswith("BINA_") and name.endswith("_PORT"))
+    }
 
 
 def follow_runner() -> None:

@@ -26,7 +26,9 @@ def main(stamp: Path) -> int:
         try:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("menunggu pemasangan yang sedang berjalan / waiting for the installation that is under way")
+            say(
+                "menunggu pemasangan yang sedang berjalan / waiting for the installation that is under way"
+            )
             fcntl.flock(guard, fcntl.LOCK_EX)
         if stamp.exists() and os.access(VENV / "bin" / "python", os.X_OK):
             return 0
@@ -41,20 +43,48 @@ def main(stamp: Path) -> int:
 
 
 def _with_uv() -> tuple[str, str] | None:
-    if not (VENV / "bin" / "python").exists() and (failed := _run(["uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(VENV)])):
+    if not (VENV / "bin" / "python").exists() and (
+        failed := _run(
+            ["uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(VENV)]
+        )
+    ):
         return failed
-    return _run(["uv", "pip", "sync", "--require-hashes", "--python", str(VENV / "bin" / "python"), str(LOCK)])
+    return _run(
+        [
+            "uv",
+            "pip",
+            "sync",
+            "--require-hashes",
+            "--python",
+            str(VENV / "bin" / "python"),
+            str(LOCK),
+        ]
+    )
 
 
 def _with_pip() -> tuple[str, str] | None:
     if not os.access(VENV / "bin" / "pip", os.X_OK):
-        made = subprocess.run([sys.executable, "-m", "venv", VENV], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            [sys.executable, "-m", "venv", VENV], capture_output=True, text=True, check=False
+        )
         if made.returncode:
             return (
                 f"{sys.executable} tidak dapat membuat venv (Debian/Ubuntu: apt-get install python3-venv): {_last(made.stdout + made.stderr)}",
                 f"{sys.executable} cannot make a venv (Debian/Ubuntu: apt-get install python3-venv)",
             )
-    return _run([str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes", "-r", str(LOCK)])
+    return _run(
+        [
+            str(VENV / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--require-hashes",
+            "-r",
+            str(LOCK),
+        ]
+    )
 
 
 def _run(command: list[str]) -> tuple[str, str] | None:
@@ -62,7 +92,9 @@ def _run(command: list[str]) -> tuple[str, str] | None:
     total = len(re.findall(r"^\S+==", LOCK.read_text(), re.MULTILINE))
     seen = 0
     lines: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         for line in process.stdout or ():
             lines.append(line)
             if line.startswith("Collecting ") and sys.stderr.isatty():
@@ -82,7 +114,10 @@ def _explain(output: str) -> tuple[str, str]:
             "a downloaded package is not the one that requirements.lock pins, do not use it",
         )
     if "No space left" in output:
-        return f"disk penuh: kosongkan {NEEDED_MIB} MiB di {ROOT}, lalu ulangi", f"the disk is full: free {NEEDED_MIB} MiB at {ROOT}, then try again"
+        return (
+            f"disk penuh: kosongkan {NEEDED_MIB} MiB di {ROOT}, lalu ulangi",
+            f"the disk is full: free {NEEDED_MIB} MiB at {ROOT}, then try again",
+        )
     return (
         f"paket tidak dapat diunduh: periksa jaringan, proksi atau indeks paket, lalu ulangi (atau `docker compose up`): {why}",
         "the packages cannot be downloaded: check network, proxy or package index, then try again, or use `docker compose up`",

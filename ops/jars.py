@@ -12,7 +12,11 @@ from pathlib import Path
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 LOCK = Path(__file__).parent.parent / "jgo.lock.toml"
-ROOTS = ("org.apache.kafka:kafka_2.13:4.3.1", "org.apache.kafka:kafka-tools:4.3.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4!")
+ROOTS = (
+    "org.apache.kafka:kafka_2.13:4.3.1",
+    "org.apache.kafka:kafka-tools:4.3.1",
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4!",
+)
 _WORKERS = 8
 
 
@@ -34,7 +38,9 @@ def install(progress: Callable[[int, int], None] | None = None) -> Path:
             staging = Path(tempfile.mkdtemp(prefix="kafka-", dir=place.parent))
             try:
                 _download(staging, progress)
-                staging.rename(place)  # whole or absent: a killed download leaves no half directory under the final name
+                staging.rename(
+                    place
+                )  # whole or absent: a killed download leaves no half directory under the final name
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
     return place
@@ -48,7 +54,11 @@ def _download(into: Path, progress: Callable[[int, int], None] | None) -> None:
     context = MavenContext(repo_cache=into / "repository", timeout=60)
 
     def fetch(dependency: LockedDependency) -> None:
-        artifact = context.project(dependency.groupId, dependency.artifactId).at_version(dependency.version).artifact()
+        artifact = (
+            context.project(dependency.groupId, dependency.artifactId)
+            .at_version(dependency.version)
+            .artifact()
+        )
         found = artifact.resolve()
         if hashlib.sha256(found.read_bytes()).hexdigest() != dependency.sha256:
             raise Trouble(
@@ -62,7 +72,10 @@ def _download(into: Path, progress: Callable[[int, int], None] | None) -> None:
             for done, _ in enumerate(pool.map(fetch, locked), start=1):
                 if progress is not None:
                     progress(done, len(locked))
-        except (OSError, RuntimeError) as cause:  # requests' errors are OSErrors, jgo's "could not resolve" is a RuntimeError
+        except (
+            OSError,
+            RuntimeError,
+        ) as cause:  # requests' errors are OSErrors, jgo's "could not resolve" is a RuntimeError
             raise Trouble(
                 f"Kafka tidak dapat diunduh dari Maven Central ({cause}): periksa jaringan atau proksi, lalu ulangi; {WAY_OUT_ID}.",
                 f"Kafka cannot be downloaded from Maven Central ({cause}): check network or proxy, then try again; {WAY_OUT_EN}.",
@@ -78,10 +91,19 @@ def lock() -> None:
     from jgo.env import LockedDependency, LockFile
 
     dependencies = [
-        LockedDependency(item.groupId, item.artifactId, item.version, sha256=hashlib.sha256(item.resolve().read_bytes()).hexdigest())
-        for item in sorted(jgo.resolve("+".join(ROOTS)), key=lambda each: (each.groupId, each.artifactId))
+        LockedDependency(
+            item.groupId,
+            item.artifactId,
+            item.version,
+            sha256=hashlib.sha256(item.resolve().read_bytes()).hexdigest(),
+        )
+        for item in sorted(
+            jgo.resolve("+".join(ROOTS)), key=lambda each: (each.groupId, each.artifactId)
+        )
     ]
-    LockFile(dependencies, environment_name="kafka", min_java_version=17, jgo_version=jgo.__version__).save(LOCK)
+    LockFile(
+        dependencies, environment_name="kafka", min_java_version=17, jgo_version=jgo.__version__
+    ).save(LOCK)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,12 @@ from ops import files, machine, parts
 from ops.asking import accepts
 from ops.trouble import Trouble
 
-ADDRESS, USER, PASSWORD, CA = "BINA_KAFKA", "BINA_KAFKA_USER", "BINA_KAFKA_PASSWORD_FILE", "BINA_KAFKA_CA"
+ADDRESS, USER, PASSWORD, CA = (
+    "BINA_KAFKA",
+    "BINA_KAFKA_USER",
+    "BINA_KAFKA_PASSWORD_FILE",
+    "BINA_KAFKA_CA",
+)
 
 
 def address() -> str | None:
@@ -27,12 +32,17 @@ def named() -> Access | None:
     user, password, ca = os.environ.get(USER, ""), files.told(PASSWORD), files.named(CA)
     if bool(user) != bool(password):
         missing, there = (PASSWORD, USER) if user else (USER, PASSWORD)
-        raise Trouble(f"{there} ada tetapi {missing} tidak ada atau kosong: sebutkan keduanya.", f"{there} is given without {missing}, or that is empty: give both.")
+        raise Trouble(
+            f"{there} ada tetapi {missing} tidak ada atau kosong: sebutkan keduanya.",
+            f"{there} is given without {missing}, or that is empty: give both.",
+        )
     if ca is not None:
         try:
             ssl.create_default_context(cafile=ca)
         except ssl.SSLError as error:
-            raise Trouble(f"{CA}: {ca} bukan sertifikat PEM.", f"{CA}: {ca} is no PEM certificate.") from error
+            raise Trouble(
+                f"{CA}: {ca} bukan sertifikat PEM.", f"{CA}: {ca} is no PEM certificate."
+            ) from error
     return Access(where, user, password, ca)
 
 
@@ -55,7 +65,10 @@ async def _trouble(where: Access, error: Exception) -> Trouble:
     if "Authorization" in f"{kind} {error}":
         return not_allowed(where, kind)
     if not await accepts(where.bootstrap):
-        return Trouble(f"Kafka di {where.bootstrap} tidak menjawab: lihat ./bina status.", f"Kafka at {where.bootstrap} does not answer ({kind}): see ./bina status.")
+        return Trouble(
+            f"Kafka di {where.bootstrap} tidak menjawab: lihat ./bina status.",
+            f"Kafka at {where.bootstrap} does not answer ({kind}): see ./bina status.",
+        )
     if where.user:  # aiokafka tells a refused login like a broker that is away
         return Trouble(
             f"Kafka di {where.bootstrap} menolak pengguna {where.user}: periksa {USER}, isi berkas {PASSWORD}, dan {CA} bila sambungannya terenkripsi.",

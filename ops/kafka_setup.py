@@ -8,12 +8,25 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, Int8, Int16, Int32, Schema, TaggedFields
+from aiokafka.protocol.types import (
+    CompactArray,
+    CompactBytes,
+    CompactString,
+    Int8,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
 
 from chassis.kafka import Access, KafkaUnavailable, ensure_topic
 from ops import parts
 
-_OPERATIONS, _RESOURCES, _PATTERNS = {"read": 3, "write": 4, "create": 5, "delete": 6}, {"topic": 2, "group": 3}, {"literal": 3, "prefixed": 4}
+_OPERATIONS, _RESOURCES, _PATTERNS = (
+    {"read": 3, "write": 4, "create": 5, "delete": 6},
+    {"topic": 2, "group": 3},
+    {"literal": 3, "prefixed": 4},
+)
 _ALLOW, _SCRAM_SHA_512, _ITERATIONS = 3, 2, 8_192
 OPERATOR, RESTORER = "operator", "restorer"  # people: who looks, and who puts everything back
 ADMINISTRATOR = "administrator"  # known to the broker by its settings, so that it is there before the first user is
@@ -59,10 +72,18 @@ def client(user: str, password: str) -> str:
     return f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config={_SCRAM.format(user, password)}\n"
 
 
-def settings(password: str, *, host: str, known_as: str, port: int, administration: int, controller: int) -> str:
+def settings(
+    password: str, *, host: str, known_as: str, port: int, administration: int, controller: int
+) -> str:
     """The part of server.properties that says who may come, and where: services at `host:port`, found by clients as `known_as`. It holds the administrator's password."""
     plain = _PLAIN.format(ADMINISTRATOR, password)
-    where = {"host": host, "known_as": known_as, "port": port, "administration": administration, "controller": controller}
+    where = {
+        "host": host,
+        "known_as": known_as,
+        "port": port,
+        "administration": administration,
+        "controller": controller,
+    }
     return _SETTINGS.format(plain=plain, administrator=ADMINISTRATOR, **where)
 
 
@@ -83,15 +104,25 @@ def permissions_of_people() -> list[Permission]:
     topics, found = [f"{service.name}.events" for service in parts.OURS], list[Permission]()
     for user in (OPERATOR, RESTORER):
         found += [Permission(user, "read", "topic", topic) for topic in topics]
-        found.append(Permission(user, "read", "group", "bina-look-", "prefixed"))  # as ops/topic.py calls them
-    return found + [Permission(RESTORER, operation, "topic", topic) for operation in ("write", "create", "delete") for topic in topics]
+        found.append(
+            Permission(user, "read", "group", "bina-look-", "prefixed")
+        )  # as ops/topic.py calls them
+    return found + [
+        Permission(RESTORER, operation, "topic", topic)
+        for operation in ("write", "create", "delete")
+        for topic in topics
+    ]
 
 
-async def make_users(where: Access, passwords: Mapping[str, str], services: Iterable[parts.Service] = parts.OURS) -> None:
+async def make_users(
+    where: Access, passwords: Mapping[str, str], services: Iterable[parts.Service] = parts.OURS
+) -> None:
     """The services' topics, their users with these passwords, and their permissions. Raises KafkaUnavailable."""
     for service in (known := list(services)):
         await ensure_topic(where, f"{service.name}.events")
-    await _admit(where, passwords, [permission for service in known for permission in permissions(service)])
+    await _admit(
+        where, passwords, [permission for service in known for permission in permissions(service)]
+    )
 
 
 async def make_people(where: Access, passwords: Mapping[str, str]) -> None:
@@ -99,7 +130,9 @@ async def make_people(where: Access, passwords: Mapping[str, str]) -> None:
     await _admit(where, passwords, permissions_of_people())
 
 
-async def _admit(where: Access, passwords: Mapping[str, str], permissions: Iterable[Permission]) -> None:
+async def _admit(
+    where: Access, passwords: Mapping[str, str], permissions: Iterable[Permission]
+) -> None:
     """Make or renew users by name with their SCRAM passwords, and let them do this; what nobody has allowed stays refused."""
     admin: Any = AIOKafkaAdminClient(**where.options())
     try:
@@ -107,7 +140,15 @@ async def _admit(where: Access, passwords: Mapping[str, str], permissions: Itera
         answered = await admin._send_to_controller(_NewPasswords(passwords))  # noqa: SLF001 - the only way to send a request that it has no method for
         errors = [(code, message) for _, code, message, _ in answered.results]
         for one in permissions:
-            allowed = CreateAclsRequest(_RESOURCES[one.resource], one.name, _PATTERNS[one.pattern], f"User:{one.user}", "*", _OPERATIONS[one.operation], _ALLOW)
+            allowed = CreateAclsRequest(
+                _RESOURCES[one.resource],
+                one.name,
+                _PATTERNS[one.pattern],
+                f"User:{one.user}",
+                "*",
+                _OPERATIONS[one.operation],
+                _ALLOW,
+            )
             errors += (await admin._send_to_controller(allowed)).creation_responses  # noqa: SLF001 - likewise
         if refused := [f"{code} {message}" for code, message in errors if code]:
             raise KafkaUnavailable("; ".join(refused))
@@ -120,7 +161,15 @@ class _ScramAltered(Response):
     API_VERSION: ClassVar[int] = 0  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
-        ("results", CompactArray(("user", CompactString("utf-8")), ("error_code", Int16), ("error_message", CompactString("utf-8")), ("tags", TaggedFields))),
+        (
+            "results",
+            CompactArray(
+                ("user", CompactString("utf-8")),
+                ("error_code", Int16),
+                ("error_message", CompactString("utf-8")),
+                ("tags", TaggedFields),
+            ),
+        ),
         ("tags", TaggedFields),
     )
 
@@ -129,11 +178,21 @@ class _AlterScram(RequestStruct):
     FLEXIBLE_VERSION: ClassVar[bool] = True
     API_KEY, API_VERSION, RESPONSE_TYPE = 51, 0, _ScramAltered
     SCHEMA = Schema(
-        ("deletions", CompactArray(("name", CompactString("utf-8")), ("mechanism", Int8), ("tags", TaggedFields))),
+        (
+            "deletions",
+            CompactArray(
+                ("name", CompactString("utf-8")), ("mechanism", Int8), ("tags", TaggedFields)
+            ),
+        ),
         (
             "upsertions",
             CompactArray(
-                ("name", CompactString("utf-8")), ("mechanism", Int8), ("iterations", Int32), ("salt", CompactBytes), ("salted_password", CompactBytes), ("tags", TaggedFields)
+                ("name", CompactString("utf-8")),
+                ("mechanism", Int8),
+                ("iterations", Int32),
+                ("salt", CompactBytes),
+                ("salted_password", CompactBytes),
+                ("tags", TaggedFields),
             ),
         ),
         ("tags", TaggedFields),
@@ -152,5 +211,14 @@ class _NewPasswords(Request[_AlterScram]):
         rows: list[tuple[Any, ...]] = []
         for user, password in self._passwords.items():
             salt = secrets.token_bytes(32)
-            rows.append((user, _SCRAM_SHA_512, _ITERATIONS, salt, hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS), {}))
+            rows.append(
+                (
+                    user,
+                    _SCRAM_SHA_512,
+                    _ITERATIONS,
+                    salt,
+                    hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS),
+                    {},
+                )
+            )
         return request_struct_class([], rows, {})

@@ -18,14 +18,30 @@ class FileLayers(Contract):
     type_name: ClassVar[str] = "file_layers"
 
     containers: object = fields.ListField(subfield=fields.StringField())
-    layers: object = fields.ListField(subfield=fields.StringField())  # highest first; "a | b": a and b do not import each other
-    placed: object = fields.ListField(subfield=fields.StringField(), required=False)  # "services.x.noun.file = layer"
+    layers: object = fields.ListField(
+        subfield=fields.StringField()
+    )  # highest first; "a | b": a and b do not import each other
+    placed: object = fields.ListField(
+        subfield=fields.StringField(), required=False
+    )  # "services.x.noun.file = layer"
 
     @override
     def check(self, graph: "grimp.ImportGraph", verbose: bool) -> ContractCheck:
-        rank = {name.strip(): (depth, name.strip()) for depth, line in enumerate(cast("list[str]", self.layers)) for name in line.split("|")}
-        placed = {module.strip(): layer.strip() for module, _, layer in (line.partition("=") for line in cast("list[str] | None", self.placed) or [])}
-        wrong = [f"{module} is placed but does not exist" for module in sorted(placed.keys() - graph.modules)]
+        rank = {
+            name.strip(): (depth, name.strip())
+            for depth, line in enumerate(cast("list[str]", self.layers))
+            for name in line.split("|")
+        }
+        placed = {
+            module.strip(): layer.strip()
+            for module, _, layer in (
+                line.partition("=") for line in cast("list[str] | None", self.placed) or []
+            )
+        }
+        wrong = [
+            f"{module} is placed but does not exist"
+            for module in sorted(placed.keys() - graph.modules)
+        ]
         layer_of: dict[str, tuple[int, str]] = {}
         for container in cast("list[str]", self.containers):
             for module in sorted(graph.find_descendants(container)):
@@ -33,14 +49,29 @@ class FileLayers(Contract):
                 if layer in rank:
                     layer_of[module] = rank[layer]
                 elif not graph.find_children(module) and not _is_package(graph, module):
-                    wrong.append(f"{module} has no layer: name the file after one, or place it in pyproject.toml with a reason")
+                    wrong.append(
+                        f"{module} has no layer: name the file after one, or place it in pyproject.toml with a reason"
+                    )
         for importer in sorted(layer_of):
             depth, layer = layer_of[importer]
             for imported in sorted(graph.find_modules_directly_imported_by(importer)):
                 other = layer_of.get(imported)
-                if other and (other[0] < depth or (other[0] == depth and other[1] != layer)) and importer.split(".")[:2] == imported.split(".")[:2]:
-                    lines = sorted({detail["line_number"] for detail in graph.get_import_details(importer=importer, imported=imported)})
-                    wrong.append(f"{importer} ({layer}) imports {imported} ({other[1]}), line {', '.join(map(str, lines))}")
+                if (
+                    other
+                    and (other[0] < depth or (other[0] == depth and other[1] != layer))
+                    and importer.split(".")[:2] == imported.split(".")[:2]
+                ):
+                    lines = sorted(
+                        {
+                            detail["line_number"]
+                            for detail in graph.get_import_details(
+                                importer=importer, imported=imported
+                            )
+                        }
+                    )
+                    wrong.append(
+                        f"{importer} ({layer}) imports {imported} ({other[1]}), line {', '.join(map(str, lines))}"
+                    )
         return ContractCheck(kept=not wrong, metadata={"wrong": wrong})
 
     @override

@@ -23,10 +23,19 @@ _STYLES = {"critical": "bold red", "error": "red", "warning": "yellow", "debug":
 
 def logs(part: str | None, *, follow: bool, as_json: bool) -> int:
     """Print the last lines of one part or of all in order of time, then follow when asked; the exit status."""
-    wanted = [parts.named(part, _PARTS)] if part else [name for name in _PARTS if home.log_of(name).exists()]
+    wanted = (
+        [parts.named(part, _PARTS)]
+        if part
+        else [name for name in _PARTS if home.log_of(name).exists()]
+    )
     console = Console(highlight=False)
     readers = {name: _open(name) for name in wanted}
-    lines = [line for name, source in readers.items() if source for line in [*_read(name, source)][-_LINES:]]
+    lines = [
+        line
+        for name, source in readers.items()
+        if source
+        for line in [*_read(name, source)][-_LINES:]
+    ]
     _print(sorted(lines, key=lambda line: str(line["time"]))[-_LINES:], console, as_json=as_json)
     try:
         while follow:
@@ -69,7 +78,9 @@ def _read(name: str, source: TextIO) -> Iterator[dict[str, Any]]:
             return
         if text.strip():
             line = line_of(name, text.rstrip("\n"))
-            latest = line["time"] = line["time"] or latest  # a trace's lines stay with what they follow
+            latest = line["time"] = (
+                line["time"] or latest
+            )  # a trace's lines stay with what they follow
             yield line
 
 
@@ -82,11 +93,23 @@ def line_of(part: str, text: str) -> dict[str, Any]:
     if isinstance(found, dict):
         said = cast("dict[str, Any]", found)
         if "s" in said and "t" in said and isinstance(said["t"], dict):
-            return {"time": said["t"]["$date"], "part": part, "level": _MONGOD_LEVELS.get(said["s"], "debug"), "message": said.get("msg", ""), **said.get("attr", {})}
-        time_, level, message = said.pop("timestamp", ""), said.pop("level", "info"), said.pop("event", "")
+            return {
+                "time": said["t"]["$date"],
+                "part": part,
+                "level": _MONGOD_LEVELS.get(said["s"], "debug"),
+                "message": said.get("msg", ""),
+                **said.get("attr", {}),
+            }
+        time_, level, message = (
+            said.pop("timestamp", ""),
+            said.pop("level", "info"),
+            said.pop("event", ""),
+        )
         return {"time": time_, "part": part, "level": level, "message": message, **said}
     if match := _KAFKA.match(text):
-        level = {"warn": "warning", "fatal": "critical"}.get(match["level"].lower(), match["level"].lower())
+        level = {"warn": "warning", "fatal": "critical"}.get(
+            match["level"].lower(), match["level"].lower()
+        )
         return {"time": match["time"], "part": part, "level": level, "message": match["message"]}
     return {"time": "", "part": part, "level": "info", "message": text}
 
@@ -96,7 +119,14 @@ def _print(lines: list[dict[str, Any]], console: Console, *, as_json: bool) -> N
         if as_json:
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         else:
-            facts = " ".join(f"{name}={value}" for name, value in line.items() if name not in {"time", "part", "level", "message", "service"})
+            facts = " ".join(
+                f"{name}={value}"
+                for name, value in line.items()
+                if name not in {"time", "part", "level", "message", "service"}
+            )
             told = f"{str(line['time'])[11:23]:12} {line['part']:13} {line['level']:8} {line['message']} "
-            console.print(Text(told, style=_STYLES.get(str(line["level"]), "")) + Text(facts, style="dim"), soft_wrap=True)
+            console.print(
+                Text(told, style=_STYLES.get(str(line["level"]), "")) + Text(facts, style="dim"),
+                soft_wrap=True,
+            )
     sys.stdout.flush()

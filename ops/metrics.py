@@ -14,9 +14,19 @@ from ops.home import ROOT
 
 DOCUMENT = ROOT / "docs/monitoring.md"
 _BEGINS, _ENDS = "<!-- written by ./bina docs: {} -->\n", "\n<!-- end -->"
-_FROM = {"bina": "every part", "gateway": "gateway", "training": "training", "certification": "certification", "marketplace": "marketplace", "manpower": "manpower"}
+_FROM = {
+    "bina": "every part",
+    "gateway": "gateway",
+    "training": "training",
+    "certification": "certification",
+    "marketplace": "marketplace",
+    "manpower": "manpower",
+}
 OURS = re.compile(rf"\b(?:{'|'.join(_FROM)})_[a-z0-9_]+\b")
-_SAMPLES: dict[str, tuple[str, ...]] = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
+_SAMPLES: dict[str, tuple[str, ...]] = {
+    "counter": ("_total",),
+    "histogram": ("_bucket", "_count", "_sum"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +51,39 @@ class Measured:
 
 def declared() -> list[Measured]:
     """Every metric that a part of ours can show, by name."""
-    for module in ("gateway.app", "chassis.pool", *(f"services.{name}.app" for name in ("training", "certification", "marketplace", "manpower"))):
+    for module in (
+        "gateway.app",
+        "chassis.pool",
+        *(
+            f"services.{name}.app"
+            for name in ("training", "certification", "marketplace", "manpower")
+        ),
+    ):
         importlib.import_module(module)
     collectors: Any = REGISTRY._collector_to_names  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it lists no collectors otherwise
     found: list[Measured] = []
     for collector in collectors:
         told: list[Metric] = list(collector.collect())
-        labels = getattr(collector, "_labelnames", None) or ([collector.label] if getattr(collector, "label", "") else [])
-        found += [Measured(one.name, one.type, tuple(labels), one.documentation) for one in told if one.name.partition("_")[0] in _FROM]
+        labels = getattr(collector, "_labelnames", None) or (
+            [collector.label] if getattr(collector, "label", "") else []
+        )
+        found += [
+            Measured(one.name, one.type, tuple(labels), one.documentation)
+            for one in told
+            if one.name.partition("_")[0] in _FROM
+        ]
     return sorted(found, key=lambda one: one.name)
 
 
 def table() -> str:
     """The lines of docs/monitoring.md."""
-    rows = [f"| `{one.samples[0].removesuffix('_bucket')}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.words} | {one.told_by} |" for one in declared()]
-    return "\n".join(["| Metric | Kind | Labels | Says | Told by |", "|---|---|---|---|---|", *rows])
+    rows = [
+        f"| `{one.samples[0].removesuffix('_bucket')}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.words} | {one.told_by} |"
+        for one in declared()
+    ]
+    return "\n".join(
+        ["| Metric | Kind | Labels | Says | Told by |", "|---|---|---|---|---|", *rows]
+    )
 
 
 def with_parts(text: str, **parts: str) -> str:

@@ -13,10 +13,12 @@ from ops.mongo_setup import REPLICA_SET, administering, administrator_url, make_
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 
 _FLAGS = (
-    f"--replSet={REPLICA_SET} --bind_ip={machine.LOOPBACK} --nounixsocket --timeStampFormat=iso8601-utc --networkMessageCompressors=snappy,zstd"
-    " --oplogSize=512 --setParameter=diagnosticDataCollectionEnabled=false"
-    " --setParameter=transactionLifetimeLimitSeconds=15"  # else a killed process locks its documents for 60 s
-).split()
+    (
+        f"--replSet={REPLICA_SET} --bind_ip={machine.LOOPBACK} --nounixsocket --timeStampFormat=iso8601-utc --networkMessageCompressors=snappy,zstd"
+        " --oplogSize=512 --setParameter=diagnosticDataCollectionEnabled=false"
+        " --setParameter=transactionLifetimeLimitSeconds=15"  # else a killed process locks its documents for 60 s
+    ).split()
+)
 CACHE_GB = 0.25  # what a small machine can spare, and a small installation needs
 
 
@@ -42,7 +44,11 @@ def binary() -> Path:
     found.chmod(0o755)
     tried = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
     if tried.returncode:
-        why = tried.stderr.strip().splitlines()[-1] if tried.stderr.strip() else f"exit {tried.returncode}"
+        why = (
+            tried.stderr.strip().splitlines()[-1]
+            if tried.stderr.strip()
+            else f"exit {tried.returncode}"
+        )
         raise Trouble(
             f"mongod tidak dapat jalan di sistem ini ({why}): pasang OpenSSL 3 dan libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {WAY_OUT_ID}.",
             f"mongod cannot run on this system ({why}): install OpenSSL 3 and libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {WAY_OUT_EN}.",
@@ -81,17 +87,37 @@ async def start(
                 f"mongod did not become ready ({cause}); read {log}, whose last lines stand above.",
             ) from cause
         raise
-    return Mongod(process=process, port=port, url=administrator_url(f"{machine.LOOPBACK}:{port}", password))
+    return Mongod(
+        process=process, port=port, url=administrator_url(f"{machine.LOOPBACK}:{port}", password)
+    )
 
 
-def launch(data: Path, port: int, key: Path, log: Path, *, variable: str = "BINA_MONGO_PORT", cache_gb: float = CACHE_GB) -> "subprocess.Popen[bytes]":
+def launch(
+    data: Path,
+    port: int,
+    key: Path,
+    log: Path,
+    *,
+    variable: str = "BINA_MONGO_PORT",
+    cache_gb: float = CACHE_GB,
+) -> "subprocess.Popen[bytes]":
     """Start mongod on its directory, as one of those who share the key file; it is not ready yet. Raises Trouble."""
     executable = binary()
     machine.require_port(port, "mongod", variable)
     machine.require_space(data, 1024)
     store = data / "db"
     store.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return children.spawn([str(executable), *_FLAGS, f"--wiredTigerCacheSizeGB={cache_gb}", f"--dbpath={store}", f"--port={port}", f"--keyFile={key}"], log)
+    return children.spawn(
+        [
+            str(executable),
+            *_FLAGS,
+            f"--wiredTigerCacheSizeGB={cache_gb}",
+            f"--dbpath={store}",
+            f"--port={port}",
+            f"--keyFile={key}",
+        ],
+        log,
+    )
 
 
 def key_file(data: Path) -> Path:
@@ -116,7 +142,9 @@ async def _ready(process: "subprocess.Popen[bytes]", port: int, password: str) -
     else:
         raise ChildProcessError(f"exit {process.returncode}")
     async with administering(administrator_url(address, password)) as mongo:
-        await mongo.update("bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True)  # a majority write: readiness is to take one
+        await mongo.update(
+            "bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True
+        )  # a majority write: readiness is to take one
 
 
 async def _connect(port: int) -> None:

@@ -28,7 +28,10 @@ class Refusal(Trouble):
     def __init__(self, answer: Answer) -> None:
         told = cast("dict[str, Any]", answer.body) if isinstance(answer.body, dict) else {}
         words = ". ".join(str(told[name]) for name in ("title", "detail") if told.get(name))
-        super().__init__(words or f"Permintaan ditolak ({answer.status}).", f"The system refused: {answer.status} {told.get('code', '')}".strip())
+        super().__init__(
+            words or f"Permintaan ditolak ({answer.status}).",
+            f"The system refused: {answer.status} {told.get('code', '')}".strip(),
+        )
         self.status = answer.status
 
 
@@ -38,12 +41,16 @@ class Operator:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    async def ask(self, service: str, method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
+    async def ask(
+        self, service: str, method: str, path: str, body: Any = None, **headers: str
+    ) -> dict[str, Any]:
         """The answer of one service's operations. Refusal when it says no; what is too much at once is asked again when the answer says."""
         if method == "POST":
             headers["idempotency_key"] = str(uuid.uuid4())
         for left in range(_TRIES, -1, -1):
-            answer = await self._caller.ask(method, f"/v1/operations/{service}{path}", body, **headers)
+            answer = await self._caller.ask(
+                method, f"/v1/operations/{service}{path}", body, **headers
+            )
             if answer.status == OK:
                 return answer.body
             if answer.status not in _LATER or not left:
@@ -56,7 +63,9 @@ class Operator:
         items: list[dict[str, Any]] = []
         cursor = ""
         while True:
-            page = await self.ask(service, "GET", f"{path}?limit=200{f'&cursor={cursor}' if cursor else ''}")
+            page = await self.ask(
+                service, "GET", f"{path}?limit=200{f'&cursor={cursor}' if cursor else ''}"
+            )
             items += page["items"]
             cursor = page["next_cursor"]
             if not cursor:
@@ -80,13 +89,18 @@ def operate(work: Callable[[Operator], Awaitable[R]]) -> R:
     try:
         return asyncio.run(at_the_door())
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise Trouble("Gerbang tidak menjawab: lihat ./bina status.", f"The gateway does not answer ({type(error).__name__}): see ./bina status.") from error
+        raise Trouble(
+            "Gerbang tidak menjawab: lihat ./bina status.",
+            f"The gateway does not answer ({type(error).__name__}): see ./bina status.",
+        ) from error
 
 
 def require_running() -> None:
     """Follow the system that runs here. Trouble when none does."""
     if home.runner() is None:
-        raise Trouble("Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up")
+        raise Trouble(
+            "Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up"
+        )
     home.follow_runner()
 
 
@@ -104,16 +118,26 @@ async def found(operator: Operator, sequence: str, service: str | None) -> tuple
             waiting.append(one)
     if not waiting:
         sequence = printable(sequence)
-        raise Trouble(f"Tidak ada urutan {sequence} yang tertahan: lihat ./bina events parked list.", f"No sequence {sequence} waits: see ./bina events parked list.")
+        raise Trouble(
+            f"Tidak ada urutan {sequence} yang tertahan: lihat ./bina events parked list.",
+            f"No sequence {sequence} waits: see ./bina events parked list.",
+        )
     if len(waiting) > 1:
-        raise Trouble(f"Urutan ini tertahan di {', '.join(waiting)}: pilih satu dengan --service.", f"It waits in {', '.join(waiting)}: choose one by --service.")
+        raise Trouble(
+            f"Urutan ini tertahan di {', '.join(waiting)}: pilih satu dengan --service.",
+            f"It waits in {', '.join(waiting)}: choose one by --service.",
+        )
     return waiting[0], named
 
 
 def _named(sequence: str) -> str:
     if "/" not in sequence:
-        return quote(sequence, safe="") if sequence.strip(".") else "-"  # nothing and dots are another place in a path
-    from chassis.desk import segment  # with it comes all of the chassis, which no other command needs
+        return (
+            quote(sequence, safe="") if sequence.strip(".") else "-"
+        )  # nothing and dots are another place in a path
+    from chassis.desk import (
+        segment,
+    )  # with it comes all of the chassis, which no other command needs
 
     return segment(sequence)
 

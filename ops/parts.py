@@ -27,7 +27,11 @@ class Listener:
     def port(self) -> int:
         """The port in force. Raises Trouble when it is no port number."""
         own = os.environ.get(self.variable)
-        return _number(self.variable, own) if own else _number("BINA_PORT", os.environ.get("BINA_PORT") or str(BASE_PORT)) + self.offset
+        return (
+            _number(self.variable, own)
+            if own
+            else _number("BINA_PORT", os.environ.get("BINA_PORT") or str(BASE_PORT)) + self.offset
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,9 @@ class Service:
     name: str
     module: str
     listener: Listener
-    keys: tuple[str, ...] = ()  # 32 random bytes each, as hex text, beside the audit key that all have
+    keys: tuple[
+        str, ...
+    ] = ()  # 32 random bytes each, as hex text, beside the audit key that all have
     signing_keys: tuple[str, ...] = ()  # Ed25519 beside the one that signs its calls to the others
     directories: tuple[str, ...] = ()  # kept between starts, for its owner only
     hears: tuple[str, ...] = ()  # whose events it reads
@@ -54,7 +60,12 @@ class Service:
         return self.listener.port + self.probes
 
 
-HOST_GROUPS = ("staff", "shop", "certificate", "partner")  # in the order of their ports, from the gateway's own
+HOST_GROUPS = (
+    "staff",
+    "shop",
+    "certificate",
+    "partner",
+)  # in the order of their ports, from the gateway's own
 MONGOD = Listener(name="mongo", offset=10)
 KAFKA = Listener(name="kafka", offset=11)
 KAFKA_CONTROLLER = Listener(name="kafka-controller", offset=12)
@@ -68,24 +79,54 @@ SERVICES = (
         hears=("training", "certification", "manpower"),
     ),
     Service(
-        name="certification", module="services.certification", listener=Listener(name="certification", offset=5), keys=("name_key",), directories=("keys_dir",), hears=("training",)
+        name="certification",
+        module="services.certification",
+        listener=Listener(name="certification", offset=5),
+        keys=("name_key",),
+        directories=("keys_dir",),
+        hears=("training",),
     ),
-    Service(name="marketplace", module="services.marketplace", listener=Listener(name="marketplace", offset=6), keys=("sandbox_key",), hears=("training",)),
-    Service(name="manpower", module="services.manpower", listener=Listener(name="manpower", offset=7), keys=("cursor_key",), hears=("training", "certification", "marketplace")),
+    Service(
+        name="marketplace",
+        module="services.marketplace",
+        listener=Listener(name="marketplace", offset=6),
+        keys=("sandbox_key",),
+        hears=("training",),
+    ),
+    Service(
+        name="manpower",
+        module="services.manpower",
+        listener=Listener(name="manpower", offset=7),
+        keys=("cursor_key",),
+        hears=("training", "certification", "marketplace"),
+    ),
 )
-GATEWAY = Service(name="gateway", module="gateway", listener=Listener(name="gateway", offset=0), signing_keys=("development_key", "issuer_key"), probes=9)
+GATEWAY = Service(
+    name="gateway",
+    module="gateway",
+    listener=Listener(name="gateway", offset=0),
+    signing_keys=("development_key", "issuer_key"),
+    probes=9,
+)
 OURS = (*SERVICES, GATEWAY)
 
 
 def addresses() -> dict[str, str]:
     """The doors of the gateway by host group."""
-    return {group: f"http://{machine.LOOPBACK}:{GATEWAY.listener.port + offset}" for offset, group in enumerate(HOST_GROUPS)}
+    return {
+        group: f"http://{machine.LOOPBACK}:{GATEWAY.listener.port + offset}"
+        for offset, group in enumerate(HOST_GROUPS)
+    }
 
 
 def ports_of(service: Service) -> tuple[int, ...]:
     """Every port that the service listens on."""
     first = service.listener.port
-    return (*range(first, first + len(HOST_GROUPS)), service.probe_port) if service is GATEWAY else (first,)
+    return (
+        (*range(first, first + len(HOST_GROUPS)), service.probe_port)
+        if service is GATEWAY
+        else (first,)
+    )
 
 
 def settings_of(service: Service, place: Path, kafka: str) -> dict[str, str]:
@@ -98,19 +139,32 @@ def settings_of(service: Service, place: Path, kafka: str) -> dict[str, str]:
         f"{service.prefix}_SECRETS_DIR": str(secrets / service.name),
         f"{service.prefix}_TRUSTED_KEYS": str(secrets / "trusted"),
     }
-    told |= {f"{service.prefix}_{peer.prefix}_URL": f"http://{machine.LOOPBACK}:{peer.probe_port}" for peer in OURS if peer is not service}
-    return told | {f"{service.prefix}_{name.upper()}": str(place / service.name / name) for name in service.directories}
+    told |= {
+        f"{service.prefix}_{peer.prefix}_URL": f"http://{machine.LOOPBACK}:{peer.probe_port}"
+        for peer in OURS
+        if peer is not service
+    }
+    return told | {
+        f"{service.prefix}_{name.upper()}": str(place / service.name / name)
+        for name in service.directories
+    }
 
 
 def named(name: str, known: Iterable[str]) -> str:
     """The name, when it is one of the known. Raises Trouble that lists them."""
     names = sorted(known)
     if name not in names:
-        raise Trouble(f"Tidak ada bagian {name!r}; yang ada: {', '.join(names)}.", f"There is no part {name!r}; there are: {', '.join(names)}.")
+        raise Trouble(
+            f"Tidak ada bagian {name!r}; yang ada: {', '.join(names)}.",
+            f"There is no part {name!r}; there are: {', '.join(names)}.",
+        )
     return name
 
 
 def _number(variable: str, value: str) -> int:
     if value.isdecimal() and 1024 <= int(value) <= 65000:  # noqa: PLR2004 - unprivileged, with room for the offsets
         return int(value)
-    raise Trouble(f"{variable}={value!r} bukan nomor porta: pilih antara 1024 dan 65000.", f"{variable}={value!r} is no port number: choose one from 1024 to 65000.")
+    raise Trouble(
+        f"{variable}={value!r} bukan nomor porta: pilih antara 1024 dan 65000.",
+        f"{variable}={value!r} is no port number: choose one from 1024 to 65000.",
+    )

@@ -13,7 +13,11 @@ from ops import credentials, files, kafka_setup, mongo_setup, parts
 
 PLACE = Path("/secrets")
 SERVICE_UID = 10001  # as in every Dockerfile of ours
-OWNERS = {"mongo": 999, "kafka": 1000, kafka_setup.OPERATOR: 1000}  # as in their images; the operator looks by the tools in Kafka's
+OWNERS = {
+    "mongo": 999,
+    "kafka": 1000,
+    kafka_setup.OPERATOR: 1000,
+}  # as in their images; the operator looks by the tools in Kafka's
 KEEPER = "keeper"  # who makes backups
 KAFKA_PORT, KAFKA_CONTROLLER_PORT, KAFKA_ADMINISTRATION_PORT = 9092, 9093, 9094
 
@@ -28,10 +32,19 @@ def make_secrets() -> None:
     if not key.exists():
         files.write(key, secrets.token_hex(64))
     key.chmod(0o400)
-    ports = {"port": KAFKA_PORT, "administration": KAFKA_ADMINISTRATION_PORT, "controller": KAFKA_CONTROLLER_PORT}
-    files.write(PLACE / "kafka" / "listeners.properties", kafka_setup.settings(_kafka_administrator(), host="0.0.0.0", known_as="kafka", **ports))  # noqa: S104 - of its own network
+    ports = {
+        "port": KAFKA_PORT,
+        "administration": KAFKA_ADMINISTRATION_PORT,
+        "controller": KAFKA_CONTROLLER_PORT,
+    }
+    files.write(
+        PLACE / "kafka" / "listeners.properties",
+        kafka_setup.settings(_kafka_administrator(), host="0.0.0.0", known_as="kafka", **ports),  # noqa: S104 - of its own network
+    )
     for person in (kafka_setup.OPERATOR, kafka_setup.RESTORER):
-        files.write(PLACE / person / "client.properties", kafka_setup.client(person, _kafka_person(person)))
+        files.write(
+            PLACE / person / "client.properties", kafka_setup.client(person, _kafka_person(person))
+        )
     for path in PLACE.rglob("*"):
         os.chown(path, *[OWNERS.get(path.relative_to(PLACE).parts[0], SERVICE_UID)] * 2)
 
@@ -41,11 +54,19 @@ async def make_mongo_users(address: str, member: str) -> None:
     password = credentials.administrator_password(PLACE / "mongo")
     await mongo_setup.make_primary(address, password, member)
     for service in parts.OURS:
-        url = await mongo_setup.make_user(mongo_setup.administrator_url(member, password), service.name, credentials.mongo_password(PLACE, service.name))
+        url = await mongo_setup.make_user(
+            mongo_setup.administrator_url(member, password),
+            service.name,
+            credentials.mongo_password(PLACE, service.name),
+        )
         credentials.tell_mongo_url(PLACE, service.name, url)
         os.chown(PLACE / service.name / f"{service.name}_mongo_url", SERVICE_UID, SERVICE_UID)
     administrator = mongo_setup.administrator_url(member, password)
-    keeper = await mongo_setup.make_keeper(administrator, [service.name for service in parts.OURS], credentials.administrator_password(PLACE / KEEPER, "mongo-password"))
+    keeper = await mongo_setup.make_keeper(
+        administrator,
+        [service.name for service in parts.OURS],
+        credentials.administrator_password(PLACE / KEEPER, "mongo-password"),
+    )
     for person, url in ((KEEPER, keeper), (kafka_setup.RESTORER, administrator)):
         files.write(PLACE / person / "mongo_url", url)
         os.chown(PLACE / person / "mongo_url", SERVICE_UID, SERVICE_UID)
@@ -54,8 +75,14 @@ async def make_mongo_users(address: str, member: str) -> None:
 async def make_kafka_users() -> None:
     """Make the topics, a user for each service and for people, and their permissions, at the Kafka in whose network we are."""
     administrator = kafka_setup.administrator(_kafka_administrator(), KAFKA_ADMINISTRATION_PORT)
-    await kafka_setup.make_users(administrator, {service.name: credentials.kafka_password(PLACE, service.name) for service in parts.OURS})
-    await kafka_setup.make_people(administrator, {person: _kafka_person(person) for person in (kafka_setup.OPERATOR, kafka_setup.RESTORER)})
+    await kafka_setup.make_users(
+        administrator,
+        {service.name: credentials.kafka_password(PLACE, service.name) for service in parts.OURS},
+    )
+    await kafka_setup.make_people(
+        administrator,
+        {person: _kafka_person(person) for person in (kafka_setup.OPERATOR, kafka_setup.RESTORER)},
+    )
 
 
 def require_whole() -> None:

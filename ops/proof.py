@@ -28,11 +28,15 @@ def test(*, quick: bool, containers: bool, alone: Sequence[str]) -> int:
     failed: list[str] = []
     if not containers and not alone:
         failed = _check([name for name in _CHECKS if not (quick and name == "basedpyright")])
-    options = alone or (["--containers"] if containers else [*_workers(), *(["--quick"] if quick else [])])
+    options = alone or (
+        ["--containers"] if containers else [*_workers(), *(["--quick"] if quick else [])]
+    )
     code, closing = _pytest(options, to_stderr=False)
     if code:
         failed.append("pytest")
-    sys.stdout.write(f"\n{'GAGAL: ' + ', '.join(failed) if failed else 'Semua terbukti'} dalam {time.monotonic() - began:.0f} detik.\n{closing}\n")
+    sys.stdout.write(
+        f"\n{'GAGAL: ' + ', '.join(failed) if failed else 'Semua terbukti'} dalam {time.monotonic() - began:.0f} detik.\n{closing}\n"
+    )
     return 1 if failed else 0
 
 
@@ -41,17 +45,30 @@ def scenarios(*, as_json: bool) -> int:
     with tempfile.TemporaryDirectory() as place:
         answer = Path(place) / "scenarios.json"
         code, closing = _pytest([*_workers(), "--scenarios", str(answer)], to_stderr=as_json)
-        found: dict[str, list[str]] = json.loads(answer.read_text()) if answer.exists() else {"proved": [], "missing": []}
+        found: dict[str, list[str]] = (
+            json.loads(answer.read_text()) if answer.exists() else {"proved": [], "missing": []}
+        )
     if as_json:
         sys.stdout.write(json.dumps(found) + "\n")
     else:
-        sys.stdout.write(f"\nTerbukti ({len(found['proved'])}): {', '.join(found['proved'])}\nBelum ({len(found['missing'])}): {', '.join(found['missing'])}\n{closing}\n")
+        sys.stdout.write(
+            f"\nTerbukti ({len(found['proved'])}): {', '.join(found['proved'])}\nBelum ({len(found['missing'])}): {', '.join(found['missing'])}\n{closing}\n"
+        )
     return code
 
 
 def _check(names: Sequence[str]) -> list[str]:
     """Run the named checks side by side; those that failed, after printing what they said."""
-    running = {name: subprocess.Popen(_CHECKS[name], cwd=home.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for name in names}
+    running = {
+        name: subprocess.Popen(
+            _CHECKS[name],
+            cwd=home.ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for name in names
+    }
     failed: list[str] = []
     for name, process in running.items():
         said, _ = process.communicate()
@@ -65,15 +82,29 @@ def _check(names: Sequence[str]) -> list[str]:
 
 def _workers() -> list[str]:
     """How pytest shares the work out (tests/schedule.py says by what units): with one worker more than processors, for tests wait a good part of their time."""
-    return ["-n", str(1 + max(2, min(os.cpu_count() or 2, 4))), "--dist", "loadfile", "--no-loadscope-reorder"]
+    return [
+        "-n",
+        str(1 + max(2, min(os.cpu_count() or 2, 4))),
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+    ]
 
 
 def _pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
     """Run pytest, its output passed on as it comes; exit status and closing line."""
     out = sys.stderr if to_stderr else sys.stdout
     closing = ""
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # the tests start hundreds of interpreters: each would compile all our code
-    with subprocess.Popen([sys.executable, "-m", "pytest", "-q", "--durations=10", *options], cwd=home.ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
+    env = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }  # the tests start hundreds of interpreters: each would compile all our code
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "--durations=10", *options],
+        cwd=home.ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         for line in process.stdout or ():
             out.write(line)
             out.flush()

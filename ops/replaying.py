@@ -34,34 +34,74 @@ class _Stretch:
     new: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, "list[dict[str, Any]]"])
 
     def told(self) -> dict[str, Any]:
-        readers = {name: {state: counts[state] for state in _STATES} for name, counts in self.readers.items() if counts.total() > counts["unread"]}
-        return {"service": self.service, "topic": self.topic, "events": self.events, "published": self.published, "readers": readers}
+        readers = {
+            name: {state: counts[state] for state in _STATES}
+            for name, counts in self.readers.items()
+            if counts.total() > counts["unread"]
+        }
+        return {
+            "service": self.service,
+            "topic": self.topic,
+            "events": self.events,
+            "published": self.published,
+            "readers": readers,
+        }
 
 
-def replay(service: str | None, since: str, until: str | None, key: str | None, *, dry_run: bool, as_json: bool) -> int:
+def replay(
+    service: str | None,
+    since: str,
+    until: str | None,
+    key: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
     """Publish the archive of that time again; 0 when every reader has dealt with what was new to it, else 1. A dry run only counts."""
-    body = {"from": moment("--from", since), "to": moment("--to", until) if until else datetime.now(UTC).isoformat(), "key": key}
+    body = {
+        "from": moment("--from", since),
+        "to": moment("--to", until) if until else datetime.now(UTC).isoformat(),
+        "key": key,
+    }
     console = Console(stderr=True)
 
     async def again(operator: Operator) -> list[dict[str, Any]]:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            return [await _replayed(operator, _Stretch(one, body), progress, dry_run=dry_run) for one in services(service)]
+            return [
+                await _replayed(operator, _Stretch(one, body), progress, dry_run=dry_run)
+                for one in services(service)
+            ]
 
     told = operate(again)
-    events, published, left = (sum(one[name] for one in told) for name in ("events", "published", "left"))
+    events, published, left = (
+        sum(one[name] for one in told) for name in ("events", "published", "left")
+    )
     if as_json:
-        tell({**body, "dry_run": dry_run, "events": events, "published": published, "left": left, "services": told})
+        tell(
+            {
+                **body,
+                "dry_run": dry_run,
+                "events": events,
+                "published": published,
+                "left": left,
+                "services": told,
+            }
+        )
     else:
         out = Console(highlight=False)
         for one in told:
-            out.print(f"[bold]{one['service']}[/]: {one['events']} peristiwa, {one['published']} dikirim ulang")
+            out.print(
+                f"[bold]{one['service']}[/]: {one['events']} peristiwa, {one['published']} dikirim ulang"
+            )
             for name, counts in one["readers"].items():
                 words = f"{counts['new']} baru, {counts['done'] + counts['discarded']} sudah dikenal, {counts['parked']} tertahan, {counts['early']} menunggu pendahulu"
                 out.print(f"  {name}: {words}")
     return 1 if left else 0
 
 
-async def _replayed(operator: Operator, stretch: _Stretch, progress: Progress, *, dry_run: bool) -> dict[str, Any]:
+async def _replayed(
+    operator: Operator, stretch: _Stretch, progress: Progress, *, dry_run: bool
+) -> dict[str, Any]:
     """Ask the readers first, so that what was new to them is known; then publish; then wait until they have dealt with it."""
     bar = progress.add_task(f"{stretch.service}: menghitung", total=None)
     async for page in _pages(operator, stretch, dry_run=True):
@@ -82,10 +122,17 @@ async def _replayed(operator: Operator, stretch: _Stretch, progress: Progress, *
     return stretch.told() | {"left": await _left(operator, stretch)}
 
 
-async def _pages(operator: Operator, stretch: _Stretch, *, dry_run: bool) -> AsyncIterator[dict[str, Any]]:
+async def _pages(
+    operator: Operator, stretch: _Stretch, *, dry_run: bool
+) -> AsyncIterator[dict[str, Any]]:
     cursor: str | None = None
     while True:
-        page = await operator.ask(stretch.service, "POST", "/replay", stretch.body | {"cursor": cursor, "dry_run": dry_run})
+        page = await operator.ask(
+            stretch.service,
+            "POST",
+            "/replay",
+            stretch.body | {"cursor": cursor, "dry_run": dry_run},
+        )
         stretch.topic = page["topic"]
         stretch.events = stretch.events if page["total"] is None else page["total"]
         yield page
@@ -114,4 +161,7 @@ def moment(option: str, text: str) -> str:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         example = "2026-11-24T10:00+07:00"
-        raise Trouble(f"{option} {text}: tulis waktu seperti {example}.", f"{option} {text}: write a time like {example}.") from None
+        raise Trouble(
+            f"{option} {text}: tulis waktu seperti {example}.",
+            f"{option} {text}: write a time like {example}.",
+        ) from None

@@ -20,7 +20,13 @@ FAILED = "failed"
 @asynccontextmanager
 async def running_mongod(data: Path, cache_gb: float = mongod.CACHE_GB) -> AsyncGenerator[str]:
     """The administrator's URL of a mongod that lives as long as the block."""
-    server = await mongod.start(data, machine.free_ports(1)[0], secrets.token_hex(16), data / "mongod.log", cache_gb=cache_gb)
+    server = await mongod.start(
+        data,
+        machine.free_ports(1)[0],
+        secrets.token_hex(16),
+        data / "mongod.log",
+        cache_gb=cache_gb,
+    )
     try:
         yield server.url
     finally:

@@ -47,12 +47,18 @@ class Burn:
     pairs: tuple[tuple[str, str, float], ...]
 
 
-BURNS = (Burn("BudgetBurnsFast", "page", "2m", (("5m", "1h", 14.4), ("30m", "6h", 6))), Burn("BudgetBurnsSlowly", "ticket", "15m", (("2h", "1d", 3), ("6h", "3d", 1))))
+BURNS = (
+    Burn("BudgetBurnsFast", "page", "2m", (("5m", "1h", 14.4), ("30m", "6h", 6))),
+    Burn("BudgetBurnsSlowly", "ticket", "15m", (("2h", "1d", 3), ("6h", "3d", 1))),
+)
 
 
 def slos() -> list[Slo]:
     """The objectives."""
-    return [Slo(name=name, **told) for name, told in tomllib.loads(SLOS.read_text(encoding="utf-8")).items()]
+    return [
+        Slo(name=name, **told)
+        for name, told in tomllib.loads(SLOS.read_text(encoding="utf-8")).items()
+    ]
 
 
 def rules() -> str:
@@ -61,7 +67,9 @@ def rules() -> str:
     for slo in slos():
         lines += [f"  - name: slo-{slo.name.lower()}", "    rules:"]
         for window in _WINDOWS:
-            good, total = (expression.replace("$window", window) for expression in (slo.good, slo.total))
+            good, total = (
+                expression.replace("$window", window) for expression in (slo.good, slo.total)
+            )
             lines += [
                 f"      - record: slo:bad:ratio_rate{window}",
                 "        expr: >-",
@@ -78,17 +86,29 @@ def rules() -> str:
 
 def table() -> str:
     """The lines of docs/monitoring.md."""
-    rows = [f"| {slo.name} | {slo.objective:g} % over {slo.days} days | {slo.says} | {slo.meaning} |" for slo in slos()]
+    rows = [
+        f"| {slo.name} | {slo.objective:g} % over {slo.days} days | {slo.says} | {slo.meaning} |"
+        for slo in slos()
+    ]
     return "\n".join(["| Objective | Of | Says | For the prison |", "|---|---|---|---|", *rows])
 
 
 def _alert(slo: Slo, burn: Burn) -> list[str]:
     name = f"{slo.name}{burn.suffix}"
-    either = [" and ".join(f'slo:bad:ratio_rate{window}{{slo="{slo.name}"}} > {factor:g} * {slo.budget}' for window in (short, long)) for short, long, factor in burn.pairs]
+    either = [
+        " and ".join(
+            f'slo:bad:ratio_rate{window}{{slo="{slo.name}"}} > {factor:g} * {slo.budget}'
+            for window in (short, long)
+        )
+        for short, long, factor in burn.pairs
+    ]
     return [
         f"      - alert: {name}",
         "        expr: >-",
-        *(f"          {'or ' if place else ''}({expression})" for place, expression in enumerate(either)),
+        *(
+            f"          {'or ' if place else ''}({expression})"
+            for place, expression in enumerate(either)
+        ),
         f"        for: {burn.wait}",
         f"        labels: {{severity: {burn.severity}}}",
         "        annotations:",

@@ -12,7 +12,18 @@ from pathlib import Path
 from subprocess import Popen
 from urllib.parse import urlsplit
 
-from ops import asking, broker, children, credentials, home, kafka_login, machine, mongo_setup, mongod, parts
+from ops import (
+    asking,
+    broker,
+    children,
+    credentials,
+    home,
+    kafka_login,
+    machine,
+    mongo_setup,
+    mongod,
+    parts,
+)
 from ops.trouble import Trouble
 
 _READY_SECONDS = 60.0
@@ -66,13 +77,19 @@ class Supervisor:
             for port in parts.ports_of(service):
                 machine.require_port(port, service.name, service.listener.variable)
             for directory in service.directories:
-                (home.home() / service.name / directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+                (home.home() / service.name / directory).mkdir(
+                    mode=0o700, parents=True, exist_ok=True
+                )
         credentials.make(self._secrets)
         keepers: list[list[asyncio.Task[None]]] = [[], []]
         stopping = asyncio.create_task(stop.wait())
         try:
             keepers[1] = [asyncio.create_task(self._keep(part)) for part in self.servers]
-            await self._first(stopping, keepers[1], asyncio.gather(*(part.started.wait() for part in self.servers)))
+            await self._first(
+                stopping,
+                keepers[1],
+                asyncio.gather(*(part.started.wait() for part in self.servers)),
+            )
             if not stopping.done():
                 await self._make_users()
                 keepers[0] = [asyncio.create_task(self._keep(part)) for part in self.ours]
@@ -95,9 +112,16 @@ class Supervisor:
         """Whether every part is."""
         return all(part.state is State.READY for part in self.parts)
 
-    async def _first(self, stopping: "asyncio.Task[bool]", keepers: Sequence["asyncio.Task[None]"], goal: "asyncio.Future[list[bool]] | None" = None) -> None:
+    async def _first(
+        self,
+        stopping: "asyncio.Task[bool]",
+        keepers: Sequence["asyncio.Task[None]"],
+        goal: "asyncio.Future[list[bool]] | None" = None,
+    ) -> None:
         """Return when the goal is reached or we are to stop; a keeper that ends has failed, and its error is raised."""
-        await asyncio.wait([stopping, *keepers, *([goal] if goal else [])], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            [stopping, *keepers, *([goal] if goal else [])], return_when=asyncio.FIRST_COMPLETED
+        )
         if goal:
             goal.cancel()
             await asyncio.wait([goal])  # its end must be seen, or asyncio reports it as lost
@@ -124,13 +148,21 @@ class Supervisor:
                         home.remember(part.name, part.process.pid)
                     born = time.monotonic()
                     await self._watch(part)
-                    pause = 1.0 if time.monotonic() - born > _LONGEST_PAUSE_SECONDS else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                    pause = (
+                        1.0
+                        if time.monotonic() - born > _LONGEST_PAUSE_SECONDS
+                        else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                    )
                 finally:
                     if part.process:
                         await asyncio.to_thread(children.end, part.process)
                         self._say(part, State.STOPPED)
                 code = part.process.returncode if part.process else 0
-                self._say(part, State.FAILED, f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik; baca: ./bina logs {part.name}")
+                self._say(
+                    part,
+                    State.FAILED,
+                    f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik; baca: ./bina logs {part.name}",
+                )
             await asyncio.sleep(pause)
 
     async def _watch(self, part: Part) -> None:
@@ -139,36 +171,61 @@ class Supervisor:
         asked = 0.0
         while part.process is None or part.process.poll() is None:
             now = time.monotonic()
-            if now - asked >= (_ASK_SECONDS if part.started.is_set() and part.state is State.READY else _LOOK_SECONDS / 2):
+            if now - asked >= (
+                _ASK_SECONDS
+                if part.started.is_set() and part.state is State.READY
+                else _LOOK_SECONDS / 2
+            ):
                 asked = now
                 if await part.ask():
                     part.started.set()
                     self._say(part, State.READY)
                 elif part.state is State.READY:
-                    self._say(part, State.NOT_READY, f"tidak menjawab siap; baca: ./bina logs {part.name}")
+                    self._say(
+                        part, State.NOT_READY, f"tidak menjawab siap; baca: ./bina logs {part.name}"
+                    )
                 elif part.state is State.STARTING and now > deadline:
-                    self._say(part, State.NOT_READY, f"belum siap setelah {_READY_SECONDS:.0f} detik; baca: ./bina logs {part.name}")
+                    self._say(
+                        part,
+                        State.NOT_READY,
+                        f"belum siap setelah {_READY_SECONDS:.0f} detik; baca: ./bina logs {part.name}",
+                    )
                 _trim(home.log_of(part.name))
-            await asyncio.sleep(_LOOK_SECONDS / 2 if part.state is not State.READY else _LOOK_SECONDS)
+            await asyncio.sleep(
+                _LOOK_SECONDS / 2 if part.state is not State.READY else _LOOK_SECONDS
+            )
 
     async def _make_users(self) -> None:
         for service in parts.OURS:
             password = credentials.mongo_password(self._secrets, service.name)
-            credentials.tell_mongo_url(self._secrets, service.name, await mongo_setup.make_user(self._mongo_url, service.name, password))
+            credentials.tell_mongo_url(
+                self._secrets,
+                service.name,
+                await mongo_setup.make_user(self._mongo_url, service.name, password),
+            )
 
     def _mongod(self) -> Part:
         async def start() -> "Popen[bytes] | None":
             if os.environ.get("BINA_MONGO_URL"):
                 return None
             password = credentials.administrator_password(self._secrets)
-            running = await mongod.start(home.home() / "mongod", parts.MONGOD.port, password, home.log_of("mongod"), variable=parts.MONGOD.variable)
+            running = await mongod.start(
+                home.home() / "mongod",
+                parts.MONGOD.port,
+                password,
+                home.log_of("mongod"),
+                variable=parts.MONGOD.variable,
+            )
             self._mongo_url = running.url
             return running.process
 
         async def ask() -> bool:
             return await asking.accepts(address)
 
-        address = urlsplit(self._mongo_url).netloc.rpartition("@")[2] or f"{machine.LOOPBACK}:{parts.MONGOD.port}"
+        address = (
+            urlsplit(self._mongo_url).netloc.rpartition("@")[2]
+            or f"{machine.LOOPBACK}:{parts.MONGOD.port}"
+        )
         return Part(name="mongod", address=address, start=start, ask=ask)
 
     def _broker(self) -> Part:
@@ -181,7 +238,11 @@ class Supervisor:
                 parts.KAFKA_CONTROLLER.port,
                 home.log_of("kafka"),
                 variable=parts.KAFKA.variable,
-                progress=lambda done, total: self._say(part, State.STARTING, f"mengunduh Kafka, sekali saja: {done * 10 // total * 10}% dari {total} berkas"),
+                progress=lambda done, total: self._say(
+                    part,
+                    State.STARTING,
+                    f"mengunduh Kafka, sekali saja: {done * 10 // total * 10}% dari {total} berkas",
+                ),
             )
             return running.process
 
@@ -193,13 +254,25 @@ class Supervisor:
 
     def _service(self, service: parts.Service) -> Part:
         async def start() -> "Popen[bytes]":
-            env = {name: value for name, value in os.environ.items() if name != "BINA_MONGO_URL"} | parts.settings_of(service, home.home(), self._kafka)
-            return children.spawn([sys.executable, "-m", service.module], home.log_of(service.name), env=env, cwd=home.ROOT)
+            env = {
+                name: value for name, value in os.environ.items() if name != "BINA_MONGO_URL"
+            } | parts.settings_of(service, home.home(), self._kafka)
+            return children.spawn(
+                [sys.executable, "-m", service.module],
+                home.log_of(service.name),
+                env=env,
+                cwd=home.ROOT,
+            )
 
         async def ask() -> bool:
             return (await asking.get(service.probe_port, "/readyz"))[0] == 200  # noqa: PLR2004 - the status says it
 
-        return Part(name=service.name, address=f"http://{machine.LOOPBACK}:{service.listener.port}", start=start, ask=ask)
+        return Part(
+            name=service.name,
+            address=f"http://{machine.LOOPBACK}:{service.listener.port}",
+            start=start,
+            ask=ask,
+        )
 
     def _say(self, part: Part | None = None, state: State | None = None, advice: str = "") -> None:
         if part is not None and state is not None:

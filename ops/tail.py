@@ -18,11 +18,28 @@ from ops.operating import Operator, operate, plain, require_running, services
 from ops.topic import reading
 
 _WORDS_OF_OURS = frozenset(
-    {"ce_type", "ce_source", "ce_specversion", "ce_time", "content-type", "traceparent", "ce_facilityid", "ce_actorrole"}
+    {
+        "ce_type",
+        "ce_source",
+        "ce_specversion",
+        "ce_time",
+        "content-type",
+        "traceparent",
+        "ce_facilityid",
+        "ce_actorrole",
+    }
 )  # written by code, never by people
 
 
-def tail(service: str | None, key: str | None, kind: str | None, count: int, *, follow: bool, as_json: bool) -> int:
+def tail(
+    service: str | None,
+    key: str | None,
+    kind: str | None,
+    count: int,
+    *,
+    follow: bool,
+    as_json: bool,
+) -> int:
     """Print the last records (of one key, of one type), then follow when asked; 0."""
 
     async def topics(operator: Operator) -> list[str]:
@@ -36,35 +53,47 @@ def tail(service: str | None, key: str | None, kind: str | None, count: int, *, 
     return 0
 
 
-async def _look(topics: list[str], key: str | None, kind: str | None, count: int, *, follow: bool, as_json: bool) -> None:
+async def _look(
+    topics: list[str], key: str | None, kind: str | None, count: int, *, follow: bool, as_json: bool
+) -> None:
     require_running()
     console = Console(highlight=False, soft_wrap=True)
     narrowed = key is not None or kind is not None
     async with reading(*topics) as opened:
         kept: list[dict[str, Any]] = []
         async for records in opened.until_now(None if narrowed else count):
-            kept = sorted((*kept, *_matching(records, key, kind)), key=lambda line: line["time"])[-count:]
+            kept = sorted((*kept, *_matching(records, key, kind)), key=lambda line: line["time"])[
+                -count:
+            ]
         _print(kept if count else [], console, as_json=as_json)
         while follow:
             _print(_matching(await opened.following(), key, kind), console, as_json=as_json)
 
 
-def _matching(records: Iterable[Record], key: str | None, kind: str | None) -> Iterator[dict[str, Any]]:
+def _matching(
+    records: Iterable[Record], key: str | None, kind: str | None
+) -> Iterator[dict[str, Any]]:
     for record in records:
         line = line_of(record)
-        if (key is None or line["key"] == key) and (kind is None or kind in {line["type"], stem(line["type"])}):
+        if (key is None or line["key"] == key) and (
+            kind is None or kind in {line["type"], stem(line["type"])}
+        ):
             yield line
 
 
 def line_of(record: Record) -> dict[str, Any]:
     """A record by stable names; values that could be a text are hidden, in its headers and in its body."""
-    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}  # a header may have no value
+    headers = {
+        name: (value or b"").decode(errors="replace") for name, value in record.headers
+    }  # a header may have no value
     try:
         body: object = json.loads(record.value or b"")
     except (ValueError, RecursionError):
         body = None
     return {
-        "time": datetime.fromtimestamp(record.timestamp_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        "time": datetime.fromtimestamp(record.timestamp_ms / 1000, UTC).isoformat(
+            timespec="milliseconds"
+        ),
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
@@ -72,8 +101,11 @@ def line_of(record: Record) -> dict[str, Any]:
         "type": headers.get("ce_type", ""),
         "id": headers.get("ce_id", ""),
         "sequence": headers.get("ce_sequence", ""),
-        "headers": dict(hidden("", headers)) | {name: value for name, value in headers.items() if name in _WORDS_OF_OURS},
-        "body": dict(hidden(headers.get("ce_type", ""), cast("dict[str, Any]", body))) if isinstance(body, dict) else None,
+        "headers": dict(hidden("", headers))
+        | {name: value for name, value in headers.items() if name in _WORDS_OF_OURS},
+        "body": dict(hidden(headers.get("ce_type", ""), cast("dict[str, Any]", body)))
+        if isinstance(body, dict)
+        else None,
     }
 
 
@@ -82,6 +114,12 @@ def _print(lines: Iterable[dict[str, Any]], console: Console, *, as_json: bool) 
         if as_json:
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         else:
-            body = "tidak dapat dibaca" if line["body"] is None else " ".join(f"{name}={value}" for name, value in line["body"].items())
-            console.print(f"{line['time'][11:23]} {plain(line['type'] or '(tanpa jenis)')} {plain(line['key'])} #{plain(line['sequence'])} {plain(body)}")
+            body = (
+                "tidak dapat dibaca"
+                if line["body"] is None
+                else " ".join(f"{name}={value}" for name, value in line["body"].items())
+            )
+            console.print(
+                f"{line['time'][11:23]} {plain(line['type'] or '(tanpa jenis)')} {plain(line['key'])} #{plain(line['sequence'])} {plain(body)}"
+            )
     sys.stdout.flush()

@@ -15,7 +15,9 @@ _PAGE = 1_000
 class Topics:
     """Some topics, from their beginnings to where they ended when they were opened, then on."""
 
-    def __init__(self, consumer: KafkaConsumer, at: Mapping[Partition, int], ends: Mapping[Partition, int]) -> None:
+    def __init__(
+        self, consumer: KafkaConsumer, at: Mapping[Partition, int], ends: Mapping[Partition, int]
+    ) -> None:
         self._consumer, self._at, self._ends = consumer, dict(at), ends
 
     async def until_now(self, last: int | None = None) -> AsyncIterator[list[Record]]:
@@ -24,7 +26,9 @@ class Topics:
             beginning = await self._consumer.beginning(partition)
             self._at[partition] = beginning if last is None else max(beginning, end - last)
             await self._consumer.seek(partition, self._at[partition])
-        while behind := [partition for partition, end in self._ends.items() if self._at[partition] < end]:
+        while behind := [
+            partition for partition, end in self._ends.items() if self._at[partition] < end
+        ]:
             yield (found := await self.following())
             for partition in behind if not found else ():
                 self._at[partition] = await self._consumer.following(partition, self._at[partition])

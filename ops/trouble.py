@@ -10,5 +10,7 @@ class Trouble(Exception):
         self.english = english
 
 
-WAY_OUT_ID = "atau pakai server sendiri lewat BINA_MONGO_URL dan BINA_KAFKA, atau `docker compose up`"
+WAY_OUT_ID = (
+    "atau pakai server sendiri lewat BINA_MONGO_URL dan BINA_KAFKA, atau `docker compose up`"
+)
 WAY_OUT_EN = "or use servers of your own by BINA_MONGO_URL and BINA_KAFKA, or `docker compose up`"

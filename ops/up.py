@@ -55,7 +55,11 @@ async def _run(console: Console) -> int:
                 "Bina is running already: see `./bina status`, stop it with `./bina down`.",
             )
         home.end_leftovers()
-        with Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else _Lines(console) as shown:
+        with (
+            Live(console=console, auto_refresh=False, transient=False)
+            if console.is_terminal
+            else _Lines(console) as shown
+        ):
             told_ready = False
 
             def changed(seen: Sequence[Part]) -> None:
@@ -65,7 +69,9 @@ async def _run(console: Console) -> int:
                 shown.update(table(views), refresh=True)
                 if not told_ready and all(part.state is State.READY for part in seen):
                     told_ready = True
-                    console.print(f"Bina siap dalam {time.monotonic() - began:.1f} detik. Coba `./bina demo`; hentikan dengan Ctrl-C atau `./bina down`.")
+                    console.print(
+                        f"Bina siap dalam {time.monotonic() - began:.1f} detik. Coba `./bina demo`; hentikan dengan Ctrl-C atau `./bina down`."
+                    )
 
             supervisor = Supervisor(changed)
 
@@ -97,16 +103,29 @@ def _start_detached() -> int:
     log.parent.mkdir(exist_ok=True)
     home.publish({})
     with log.open("ab") as out:
-        child = subprocess.Popen([sys.executable, "-m", "ops.up"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=home.ROOT, start_new_session=True)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "ops.up"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=home.ROOT,
+            start_new_session=True,
+        )
     deadline = time.monotonic() + _DETACHED_SECONDS
-    with Live(console=console, auto_refresh=False) if console.is_terminal else _Lines(console) as shown:
+    with (
+        Live(console=console, auto_refresh=False)
+        if console.is_terminal
+        else _Lines(console) as shown
+    ):
         try:
             while child.poll() is None and time.monotonic() < deadline:
                 state = home.published()
                 if state.get("pid") == child.pid and "parts" in state:
                     shown.update(table(state["parts"]), refresh=True)
                     if all(seen["state"] == State.READY for seen in state["parts"]):
-                        console.print("Bina siap. Lihat `./bina status`, coba `./bina demo`, hentikan dengan `./bina down`.")
+                        console.print(
+                            "Bina siap. Lihat `./bina status`, coba `./bina demo`, hentikan dengan `./bina down`."
+                        )
                         return 0
                 time.sleep(0.1)
         except KeyboardInterrupt:
@@ -115,12 +134,21 @@ def _start_detached() -> int:
     if trouble := home.published().get("trouble"):
         raise Trouble(*trouble)
     children.end(child, grace=60.0)
-    raise Trouble(f"Bina tidak menjadi siap; baca {log} dan `./bina logs`.", f"Bina did not become ready; read {log} and `./bina logs`.")
+    raise Trouble(
+        f"Bina tidak menjadi siap; baca {log} dan `./bina logs`.",
+        f"Bina did not become ready; read {log} and `./bina logs`.",
+    )
 
 
 def view(part: Part) -> dict[str, Any]:
     """A part as the other commands see it."""
-    return {"name": part.name, "state": part.state.value, "address": part.address, "advice": part.advice, "pid": part.process.pid if part.process else None}
+    return {
+        "name": part.name,
+        "state": part.state.value,
+        "address": part.address,
+        "advice": part.advice,
+        "pid": part.process.pid if part.process else None,
+    }
 
 
 def table(views: Sequence[dict[str, Any]]) -> Table:

@@ -18,11 +18,20 @@ def lag(service: str | None, *, as_json: bool) -> int:
     if as_json:
         tell({"behind": total, "services": told})
         return 0
-    shown = Table("Pembaca", "Topik", "Partisi", "Berikutnya", "Tertinggal", box=None, pad_edge=False)
+    shown = Table(
+        "Pembaca", "Topik", "Partisi", "Berikutnya", "Tertinggal", box=None, pad_edge=False
+    )
     for one in told:
         for at in one["partitions"]:
             if at["next"] is not None or at["behind"]:
-                shown.add_row(one["service"], at["topic"], *(str("-" if value is None else value) for value in (at["partition"], at["next"], at["behind"])))
+                shown.add_row(
+                    one["service"],
+                    at["topic"],
+                    *(
+                        str("-" if value is None else value)
+                        for value in (at["partition"], at["next"], at["behind"])
+                    ),
+                )
     Console().print(shown, f"Belum terbaca: {total} peristiwa.", sep="\n")
     return 0
 
@@ -34,14 +43,26 @@ def outbox(service: str | None, *, as_json: bool) -> int:
     if as_json:
         tell({"unsent": total, "services": told})
         return 0
-    shown = Table("Layanan", "Menunggu", "Tertua (detik)", "Kunci terhenti", box=None, pad_edge=False)
+    shown = Table(
+        "Layanan", "Menunggu", "Tertua (detik)", "Kunci terhenti", box=None, pad_edge=False
+    )
     for one in told:
-        shown.add_row(one["service"], str(one["unsent"]), f"{one['oldest_seconds']:.0f}", str(one["stopped_keys"]))
+        shown.add_row(
+            one["service"],
+            str(one["unsent"]),
+            f"{one['oldest_seconds']:.0f}",
+            str(one["stopped_keys"]),
+        )
     console = Console(highlight=False)
     console.print(shown)
     for one in told:
         for row in one["items"]:
-            console.print(f"{one['service']}: {row['type']} nomor {row['seq']} dari {row['key']}", style="dim", markup=False, soft_wrap=True)
+            console.print(
+                f"{one['service']}: {row['type']} nomor {row['seq']} dari {row['key']}",
+                style="dim",
+                markup=False,
+                soft_wrap=True,
+            )
     if any(one["stopped_keys"] for one in told):
         console.print("Kunci yang terhenti ditolak Kafka: lihat ./bina events parked list.")
     return 0

@@ -20,7 +20,9 @@ class InTurn:
 
     def __init__(self, url: str, transaction: type[Transaction]) -> None:
         self._url, self._idle = url, list[str]()
-        self._told: dict[str, Document | None] = dict.fromkeys(schemas.OWN) | {store.collection: schemas.validator(store) for store in transaction.stores()}
+        self._told: dict[str, Document | None] = dict.fromkeys(schemas.OWN) | {
+            store.collection: schemas.validator(store) for store in transaction.stores()
+        }
 
     @contextmanager
     def one(self) -> Generator[str]:
@@ -30,7 +32,11 @@ class InTurn:
         with self._client() as client:
             for found in client[name].list_collections():
                 collection = client[name][found["name"]]
-                if found["name"] in self._told and found["options"].get("validator", {}).get("$jsonSchema") == self._told[found["name"]]:
+                if (
+                    found["name"] in self._told
+                    and found["options"].get("validator", {}).get("$jsonSchema")
+                    == self._told[found["name"]]
+                ):
                     collection.delete_many({})
                 else:
                     collection.drop()

@@ -13,13 +13,29 @@ from unittest.mock import patch
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from chassis.auth import Caller, Hand, Signer
 from chassis.ids import new_id
-from chassis.kafka import Assigned, Outgoing, Partition, Producer, Record, RecordRefused, Revoked, SendFailed, Sent, ensure_topic
+from chassis.kafka import (
+    Assigned,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    RecordRefused,
+    Revoked,
+    SendFailed,
+    Sent,
+    ensure_topic,
+)
 
 POLL_SECONDS = 0.1  # of a consumer at rest: a service ends when its last poll has come back
 
@@ -32,16 +48,39 @@ class Keys:
     private: Mapping[str, str]
 
     @classmethod
-    def make(cls, directory: Path, issuers: Iterable[str] = ("gateway", "training", "certification", "marketplace", "manpower")) -> Keys:
+    def make(
+        cls,
+        directory: Path,
+        issuers: Iterable[str] = (
+            "gateway",
+            "training",
+            "certification",
+            "marketplace",
+            "manpower",
+        ),
+    ) -> Keys:
         """Make them."""
         private: dict[str, str] = {}
         for name in issuers:
             key = Ed25519PrivateKey.generate()
-            private[name] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-            (directory / f"{name}.pem").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+            private[name] = key.private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            ).decode()
+            (directory / f"{name}.pem").write_bytes(
+                key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            )
         return cls(directory, private)
 
-    def settings(self, service: str, *, mongo_url: str, database: str, kafka: str, driver: str = "motor", **more: Any) -> dict[str, Any]:
+    def settings(
+        self,
+        service: str,
+        *,
+        mongo_url: str,
+        database: str,
+        kafka: str,
+        driver: str = "motor",
+        **more: Any,
+    ) -> dict[str, Any]:
         """The base settings of a service on these servers: pass them to its Settings class. The URL's database is replaced by `database`."""
         scheme, _, rest = mongo_url.partition("://")
         hosts, _, tail = rest.partition("/")
@@ -57,27 +96,68 @@ class Keys:
 class ServiceClient:
     """An HTTP client of one service's app, in-process. `as_(role, facility="LP-TJP")` gives a client that asks as that caller; by default it may use every route."""
 
-    def __init__(self, app: FastAPI, keys: Keys, service: str, caller: Caller | None = None) -> None:
+    def __init__(
+        self, app: FastAPI, keys: Keys, service: str, caller: Caller | None = None
+    ) -> None:
         self.app, self.keys, self.service = app, keys, service
-        everything = frozenset(f"{method} {route.path}" for route in routes(app) for method in route.methods or ())
+        everything = frozenset(
+            f"{method} {route.path}" for route in routes(app) for method in route.methods or ()
+        )
         self.caller = caller or Caller(subject="tester", role="tester", permissions=everything)
-        self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app, raise_app_exceptions=False), base_url="http://service")
+        self._http = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url="http://service",
+        )
 
-    def as_(self, role: str, *, subject: str = "", permissions: Iterable[str] | None = None, **claims: str | Iterable[str]) -> ServiceClient:
+    def as_(
+        self,
+        role: str,
+        *,
+        subject: str = "",
+        permissions: Iterable[str] | None = None,
+        **claims: str | Iterable[str],
+    ) -> ServiceClient:
         """A client for another caller; claims are single values or lists ("*" = all)."""
-        sets = {name: frozenset([values] if isinstance(values, str) else values) for name, values in claims.items()}
+        sets = {
+            name: frozenset([values] if isinstance(values, str) else values)
+            for name, values in claims.items()
+        }
         allowed = self.caller.permissions if permissions is None else frozenset(permissions)
-        return ServiceClient(self.app, self.keys, self.service, Caller(subject=subject or f"user-{role}", role=role, permissions=allowed, claims=sets))
+        return ServiceClient(
+            self.app,
+            self.keys,
+            self.service,
+            Caller(subject=subject or f"user-{role}", role=role, permissions=allowed, claims=sets),
+        )
 
     def by(self, subject: str, on_behalf_of: str = "") -> ServiceClient:
         """The same role and claims in another hand."""
-        return ServiceClient(self.app, self.keys, self.service, replace(self.caller, subject=subject, on_behalf_of=on_behalf_of))
+        return ServiceClient(
+            self.app,
+            self.keys,
+            self.service,
+            replace(self.caller, subject=subject, on_behalf_of=on_behalf_of),
+        )
 
-    async def request(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, token: str | None = None, **more: Any) -> httpx2.Response:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        **more: Any,
+    ) -> httpx2.Response:
         """One request; `token=""` sends none."""
-        token = Signer("gateway", self.keys.private["gateway"]).for_caller(self.service, self.caller) if token is None else token
+        token = (
+            Signer("gateway", self.keys.private["gateway"]).for_caller(self.service, self.caller)
+            if token is None
+            else token
+        )
         authorization = {"authorization": f"Bearer {token}"} if token else {}
-        return await self._http.request(method, path, headers=authorization | dict(headers or {}), **more)
+        return await self._http.request(
+            method, path, headers=authorization | dict(headers or {}), **more
+        )
 
     async def get(self, path: str, **more: Any) -> httpx2.Response:
         """GET."""
@@ -91,14 +171,36 @@ class ServiceClient:
         """PATCH."""
         return await self.request("PATCH", path, **more)
 
-    async def asked_by(self, service: str, method: str, path: str, *, purpose: str, on_behalf_of: str = "", **more: Any) -> httpx2.Response:
+    async def asked_by(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        purpose: str,
+        on_behalf_of: str = "",
+        **more: Any,
+    ) -> httpx2.Response:
         """An internal query as another service asks it."""
-        return await self.request(method, path, token=Signer(service, self.keys.private[service]).for_service(self.service, method, path, purpose, on_behalf_of), **more)
+        return await self.request(
+            method,
+            path,
+            token=Signer(service, self.keys.private[service]).for_service(
+                self.service, method, path, purpose, on_behalf_of
+            ),
+            **more,
+        )
 
 
 def not_four_eyes(subject: str, principal: str) -> list[Hand]:
     """Who may not be the second where `subject` was the first, for `principal`: those two, and whoever acts for either."""
-    return [Hand(subject), Hand(principal), Hand(new_id(), subject), Hand(new_id(), principal), Hand(subject, new_id())]
+    return [
+        Hand(subject),
+        Hand(principal),
+        Hand(new_id(), subject),
+        Hand(new_id(), principal),
+        Hand(subject, new_id()),
+    ]
 
 
 def routes(app: FastAPI) -> list[APIRoute]:
@@ -109,7 +211,9 @@ def routes(app: FastAPI) -> list[APIRoute]:
         for item in items:
             if isinstance(item, APIRoute):
                 found.append(item)
-            elif inner := getattr(item, "original_router", item if hasattr(item, "routes") else None):
+            elif inner := getattr(
+                item, "original_router", item if hasattr(item, "routes") else None
+            ):
                 walk(inner.routes)
 
     walk(app.routes)
@@ -117,7 +221,9 @@ def routes(app: FastAPI) -> list[APIRoute]:
 
 
 @asynccontextmanager
-async def running(app: FastAPI, keys: Keys, service: str, *, ready_seconds: float = 60) -> AsyncGenerator[ServiceClient]:
+async def running(
+    app: FastAPI, keys: Keys, service: str, *, ready_seconds: float = 60
+) -> AsyncGenerator[ServiceClient]:
     """Run an app's lifespan (relay, consumer, jobs on real servers) on topics of its own and give a client once it is ready."""
     life = app.state.life
     topics = {life.relay.topic, *life.inbox.topics}
@@ -160,14 +266,22 @@ class FakeKafka:
     away: bool = False
     refuses: Callable[[bytes], bool] = lambda value: len(value) > LARGEST
     fails: Callable[[bytes], bool] = lambda _: False
-    losing: list[bool] = field(default_factory=list)  # of the next fetches: whether each is lost on the way
+    losing: list[bool] = field(
+        default_factory=list
+    )  # of the next fetches: whether each is lost on the way
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def partition(self, topic: str, key: bytes) -> Partition:
         """Where a key's records go."""
         return Partition(topic, zlib.crc32(key) % self.partitions)
 
-    async def append(self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> int:
+    async def append(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]],
+    ) -> int:
         """Add a record; its offset."""
         where = self.partition(topic, key or b"")
         log = self.logs.setdefault(where, [])
@@ -180,7 +294,9 @@ class FakeKafka:
 
     def forget(self, partition: Partition, before: int) -> None:
         """Delete the records before this offset, as retention does."""
-        self.logs[partition] = [record for record in self.logs[partition] if record.offset >= before]
+        self.logs[partition] = [
+            record for record in self.logs[partition] if record.offset >= before
+        ]
 
     def beginning(self, partition: Partition) -> int:
         """The offset of the oldest record that is left."""
@@ -189,7 +305,12 @@ class FakeKafka:
 
     def records(self, topic: str) -> list[Record]:
         """All records of a topic, partition by partition."""
-        return [record for where, log in sorted(self.logs.items(), key=lambda item: item[0].number) if where.topic == topic for record in log]
+        return [
+            record
+            for where, log in sorted(self.logs.items(), key=lambda item: item[0].number)
+            if where.topic == topic
+            for record in log
+        ]
 
     def producer(self) -> FakeProducer:
         """A new producer."""
@@ -205,12 +326,22 @@ class FakeKafka:
         for member in members:
             await member.take(set())
         topics = sorted({topic for member in members for topic in member.topics})
-        everything = [Partition(topic, number) for topic in topics for number in range(self.partitions)]
+        everything = [
+            Partition(topic, number) for topic in topics for number in range(self.partitions)
+        ]
         for index, member in enumerate(members):
-            await member.take({where for place, where in enumerate(everything) if place % len(members) == index})
+            await member.take(
+                {where for place, where in enumerate(everything) if place % len(members) == index}
+            )
 
 
-async def send(producer: Producer, topic: str, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+async def send(
+    producer: Producer,
+    topic: str,
+    key: str,
+    value: bytes,
+    headers: Sequence[tuple[str, bytes]] = (),
+) -> None:
     """Send one record and await its acknowledgement; SendFailed."""
     if failure := (await producer.send_all(topic, [(key.encode(), value, headers)])).failure:
         raise failure
@@ -280,7 +411,10 @@ class FakeConsumer:
             await self._revoked(set(self._at))
         self._at = {}
         if partitions and self._assigned:
-            self._at = {where: self._broker.beginning(where) if offset is None else offset for where, offset in (await self._assigned(partitions)).items()}
+            self._at = {
+                where: self._broker.beginning(where) if offset is None else offset
+                for where, offset in (await self._assigned(partitions)).items()
+            }
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         """What has come since, at most `max_records`."""
@@ -297,7 +431,9 @@ class FakeConsumer:
         found: dict[Partition, list[Record]] = {}
         for where, at in self._at.items():
             begins, ends = self._broker.beginning(where), self._broker.ends.get(where, 0)
-            first = at if begins <= at <= ends else begins  # a position where nothing is begins anew
+            first = (
+                at if begins <= at <= ends else begins
+            )  # a position where nothing is begins anew
             log = [record for record in self._broker.logs.get(where, []) if record.offset >= first]
             if not self._broker.away and max_records > 0 and (records := log[:max_records]):
                 found[where] = records
@@ -312,7 +448,11 @@ class FakeConsumer:
 
     async def following(self, partition: Partition, offset: int) -> int:
         """The offset of the next record, else the end."""
-        log = [record.offset for record in self._broker.logs.get(partition, []) if record.offset >= offset]
+        log = [
+            record.offset
+            for record in self._broker.logs.get(partition, [])
+            if record.offset >= offset
+        ]
         self._at[partition] = log[0] if log else self._broker.ends.get(partition, 0)
         return self._at[partition]
 
@@ -322,7 +462,13 @@ class FakeConsumer:
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Tell the broker."""
-        self._broker.committed.update({(self.group, where): offset for where, offset in positions.items() if where in self._at})
+        self._broker.committed.update(
+            {
+                (self.group, where): offset
+                for where, offset in positions.items()
+                if where in self._at
+            }
+        )
 
     def ends(self) -> dict[Partition, int]:
         """Where each assigned partition ends."""

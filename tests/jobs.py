@@ -14,20 +14,31 @@ import yaml
 
 from ops.home import ROOT
 
-SERVICES = cast("dict[str, dict[str, Any]]", yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"])
+SERVICES = cast(
+    "dict[str, dict[str, Any]]",
+    yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"],
+)
 DOCKERFILE = ROOT / "deploy/compose/commands.Dockerfile"
 
 
 def image(place: Path) -> Path:
     """A directory with all that the Dockerfile copies; .dockerignore must let it through."""
-    let_through = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    let_through = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
     place.mkdir(parents=True)
     for line in DOCKERFILE.read_text().splitlines():
         if line.startswith("COPY "):
             _, source, target = line.split()
             assert source in let_through, source
             if (ROOT / source).is_dir():
-                shutil.copytree(ROOT / source, place / target, ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+                shutil.copytree(
+                    ROOT / source,
+                    place / target,
+                    ignore=shutil.ignore_patterns("__pycache__", "*.md"),
+                )
             else:
                 shutil.copy(ROOT / source, place / target)
     return place
@@ -47,6 +58,19 @@ def run(name: str, root: Path, kafka: str, *arguments: str) -> subprocess.Comple
     """The job's own command, in its image, told nothing but what it is told there."""
     here = SERVICES[name]
     told = cast("dict[str, str]", here["environment"])
-    env = {variable: str(root / value.removeprefix("/")) if value.startswith("/") else value.replace("kafka:9092", kafka) for variable, value in told.items()}
+    env = {
+        variable: str(root / value.removeprefix("/"))
+        if value.startswith("/")
+        else value.replace("kafka:9092", kafka)
+        for variable, value in told.items()
+    }
     command = [sys.executable, *here["entrypoint"][1:], *arguments]
-    return subprocess.run(command, cwd=root / "app", env={"PATH": os.environ["PATH"], **env}, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        command,
+        cwd=root / "app",
+        env={"PATH": os.environ["PATH"], **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )

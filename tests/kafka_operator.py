@@ -25,13 +25,22 @@ class Row(NamedTuple):
 
 def listed() -> Iterator[Row]:
     """The rows of the table of permissions."""
-    table = PAGE.partition("| Resource | Pattern | Names | Operations | For |\n")[2].partition("\n\n")[0]
+    table = PAGE.partition("| Resource | Pattern | Names | Operations | For |\n")[2].partition(
+        "\n\n"
+    )[0]
     for line in table.splitlines()[1:]:
-        resource, pattern, names, operations, purpose = (cell.strip() for cell in line.strip("|").split("|"))
+        resource, pattern, names, operations, purpose = (
+            cell.strip() for cell in line.strip("|").split("|")
+        )
         for name in re.findall(r"`([^`]+)`", names):
-            yield from (Row(resource, pattern, name, operation.strip(), purpose) for operation in operations.split(","))
+            yield from (
+                Row(resource, pattern, name, operation.strip(), purpose)
+                for operation in operations.split(",")
+            )
 
 
 async def admit(administrator: Access, password: str) -> None:
     """Make the users of people, as compose does."""
-    await kafka_setup.make_people(administrator, dict.fromkeys((kafka_setup.OPERATOR, kafka_setup.RESTORER), password))
+    await kafka_setup.make_people(
+        administrator, dict.fromkeys((kafka_setup.OPERATOR, kafka_setup.RESTORER), password)
+    )

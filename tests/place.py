@@ -23,10 +23,19 @@ class Place:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.port = free_block()
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("BINA_")} | {"BINA_DIR": str(home), "BINA_PORT": str(self.port)}
+        self.env = {
+            name: value for name, value in os.environ.items() if not name.startswith("BINA_")
+        } | {"BINA_DIR": str(home), "BINA_PORT": str(self.port)}
 
     def bina(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([BINA, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=READY_SECONDS)
+        return subprocess.run(
+            [BINA, *arguments],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=READY_SECONDS,
+        )
 
     def status(self) -> dict[str, Any]:
         return json.loads(self.bina("status", "--json").stdout)
@@ -36,7 +45,10 @@ class Place:
         found: list[psutil.Process] = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("BINA_DIR") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
+                if (
+                    process.environ().get("BINA_DIR") == str(self.home)
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
                     found.append(process)
             except psutil.Error:
                 continue

@@ -153,7 +153,16 @@ async def enrol(body: EnrolmentForm, own: Own, run: Once) -> Enrolled:
     rules.check_password(body.password, body.login)
     codes, familiar = [new_code() for _ in range(rules.CODES)], new_token()
     password = await own.passwords.hashed(body.password)
-    await run(partial(usecases.enrol, body.login, code_hash(body.code), password, [code_hash(code) for code in codes], token_hash(familiar)))
+    await run(
+        partial(
+            usecases.enrol,
+            body.login,
+            code_hash(body.code),
+            password,
+            [code_hash(code) for code in codes],
+            token_hash(familiar),
+        )
+    )
     return Enrolled(codes=codes, familiar=familiar)
 
 
@@ -223,7 +232,11 @@ async def _proved(password: str, own: OwnSide, run: Once) -> str:
 
 
 def _factors(account: Account) -> FactorsBody:
-    return FactorsBody(passkeys=[_factor(one) for one in account.passkeys], devices=[_factor(one) for one in account.devices], codes_left=len(account.codes))
+    return FactorsBody(
+        passkeys=[_factor(one) for one in account.passkeys],
+        devices=[_factor(one) for one in account.devices],
+        codes_left=len(account.codes),
+    )
 
 
 def _factor(one: rules.Passkey | Device) -> FactorBody:

@@ -39,7 +39,9 @@ def signed(public_key: str, message: str, signature: str) -> bool:
         key = _key(json.loads(public_key))
         if len(raw) != 2 * HALF or key is None:
             return False
-        der = encode_dss_signature(int.from_bytes(raw[:HALF], "big"), int.from_bytes(raw[HALF:], "big"))
+        der = encode_dss_signature(
+            int.from_bytes(raw[:HALF], "big"), int.from_bytes(raw[HALF:], "big")
+        )
         key.verify(der, message.encode(), ECDSA(SHA256()))
     except (InvalidSignature, ValueError):
         return False

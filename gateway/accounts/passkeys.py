@@ -48,7 +48,9 @@ class Place:
         """The relying party's id."""
         return urlsplit(self.origin).hostname or ""
 
-    def creation(self, user_id: str, login: str, challenge: str, known: Sequence[Passkey]) -> Options:
+    def creation(
+        self, user_id: str, login: str, challenge: str, known: Sequence[Passkey]
+    ) -> Options:
         """What the browser is told to make a passkey."""
         made = generate_registration_options(
             rp_id=self.host,
@@ -63,7 +65,12 @@ class Place:
     def made(self, credential: Options, challenge: str, label: str, now: datetime) -> Passkey:
         """The passkey that the browser made; PasskeyRefused where it is not what was asked for."""
         try:
-            found = verify_registration_response(credential=credential, expected_challenge=base64url_to_bytes(challenge), expected_rp_id=self.host, expected_origin=self.origin)
+            found = verify_registration_response(
+                credential=credential,
+                expected_challenge=base64url_to_bytes(challenge),
+                expected_rp_id=self.host,
+                expected_origin=self.origin,
+            )
         except _WRONG:
             raise PasskeyRefused from None
         return Passkey(
@@ -76,7 +83,11 @@ class Place:
 
     def request(self, challenge: str, known: Sequence[Passkey]) -> Options:
         """What the browser is told to prove a passkey."""
-        asked = generate_authentication_options(rp_id=self.host, challenge=base64url_to_bytes(challenge), allow_credentials=_described(known))
+        asked = generate_authentication_options(
+            rp_id=self.host,
+            challenge=base64url_to_bytes(challenge),
+            allow_credentials=_described(known),
+        )
         return json.loads(options_to_json(asked))
 
     def proved(self, passkey: Passkey, credential: Options, challenge: str) -> Passkey:

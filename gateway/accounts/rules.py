@@ -32,7 +32,9 @@ class SignInRefused(Unauthenticated):
 class PasswordWeak(Refused):
     """Too short, too plain, or the login itself."""
 
-    title = "Kata sandi paling sedikit 12 huruf, bukan nama masuk, dan tidak mengulang huruf yang sama"
+    title = (
+        "Kata sandi paling sedikit 12 huruf, bukan nama masuk, dan tidak mengulang huruf yang sama"
+    )
     field = "password"
 
 
@@ -90,7 +92,11 @@ class Account:
     @property
     def factors(self) -> list[str]:
         """By which second factors this account can prove itself."""
-        return ["passkey"] * bool(self.passkeys) + ["device"] * bool(self.devices) + ["code"] * bool(self.codes)
+        return (
+            ["passkey"] * bool(self.passkeys)
+            + ["device"] * bool(self.devices)
+            + ["code"] * bool(self.codes)
+        )
 
     def passkey(self, id_: str) -> Passkey:
         """A passkey; SignInRefused where it is none of this account."""
@@ -106,20 +112,51 @@ class Account:
 
 def check_password(password: str, login: str) -> None:
     """PasswordWeak unless it is long and varied enough (NIST SP 800-63B: length, no rules of composition)."""
-    if len(password) < SHORTEST_PASSWORD or len(set(password)) < FEWEST_LETTERS or login.lower() in password.lower():
+    if (
+        len(password) < SHORTEST_PASSWORD
+        or len(set(password)) < FEWEST_LETTERS
+        or login.lower() in password.lower()
+    ):
         raise PasswordWeak
 
 
 def reset(account: Account, code: str, now: datetime) -> Account:
     """Nothing known before opens the account any more; this code does, once, for three days."""
-    return Account(id=account.id, version=account.version, home=account.home, reset=code, reset_until=now + RESET_KEPT)
+    return Account(
+        id=account.id,
+        version=account.version,
+        home=account.home,
+        reset=code,
+        reset_until=now + RESET_KEPT,
+    )
 
 
-def enrol(account: Account | None, *, code: str, password: str, codes: Sequence[str], familiar: str, now: datetime) -> Account:
+def enrol(
+    account: Account | None,
+    *,
+    code: str,
+    password: str,
+    codes: Sequence[str],
+    familiar: str,
+    now: datetime,
+) -> Account:
     """The account with its password and printed codes; SignInRefused unless the code of the reset is right and in time."""
-    if account is None or not account.reset or account.reset != code or account.reset_until is None or account.reset_until <= now:
+    if (
+        account is None
+        or not account.reset
+        or account.reset != code
+        or account.reset_until is None
+        or account.reset_until <= now
+    ):
         raise SignInRefused
-    return replace(account, reset="", reset_until=None, password=password, codes=tuple(codes), familiar=(familiar,))
+    return replace(
+        account,
+        reset="",
+        reset_until=None,
+        password=password,
+        codes=tuple(codes),
+        familiar=(familiar,),
+    )
 
 
 def spend_code(account: Account, code: str) -> Account:
@@ -148,7 +185,9 @@ def add_passkey(account: Account, passkey: Passkey) -> Account:
 
 def used_passkey(account: Account, used: Passkey) -> Account:
     """The passkey's counter moved on."""
-    return replace(account, passkeys=tuple(used if one.id == used.id else one for one in account.passkeys))
+    return replace(
+        account, passkeys=tuple(used if one.id == used.id else one for one in account.passkeys)
+    )
 
 
 def add_device(account: Account, device: Device) -> Account:

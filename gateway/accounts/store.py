@@ -15,4 +15,6 @@ class Accounts(Store[Account]):
     unknown = AccountUnknown
     scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
     indexes = (Index("home"),)
-    secret = frozenset({"password", "codes", "passkeys", "devices", "familiar", "reset", "ceremony"})
+    secret = frozenset(
+        {"password", "codes", "passkeys", "devices", "familiar", "reset", "ceremony"}
+    )

@@ -27,10 +27,14 @@ async def reset_account(user_id: str, code: str, tx: Transaction) -> Account:
     return tx.accounts.save(before, rules.reset(before, code, tx.now))
 
 
-async def enrol(login: str, code: str, password: str, codes: Sequence[str], familiar: str, tx: Transaction) -> Account:
+async def enrol(
+    login: str, code: str, password: str, codes: Sequence[str], familiar: str, tx: Transaction
+) -> Account:
     """Take the account into use; SignInRefused unless the code of the reset is right."""
     _, before = await find(login, tx)
-    after = rules.enrol(before, code=code, password=password, codes=codes, familiar=familiar, now=tx.now)
+    after = rules.enrol(
+        before, code=code, password=password, codes=codes, familiar=familiar, now=tx.now
+    )
     if before is None:
         raise SignInRefused
     return tx.accounts.save(before, after)

@@ -42,7 +42,13 @@ class Attempts:
 def counted(known: Attempts | None, *, id: str, now: datetime) -> Attempts:
     """One more try, held to be a failure until it succeeds; TooManyAttempts before its time."""
     if known is None or known.kept_until <= now:
-        known = Attempts(id=id, version=0 if known is None else known.version, failures=0, next_at=now, kept_until=now)
+        known = Attempts(
+            id=id,
+            version=0 if known is None else known.version,
+            failures=0,
+            next_at=now,
+            kept_until=now,
+        )
     if now < known.next_at:
         raise TooManyAttempts(retry_after=math.ceil((known.next_at - now).total_seconds()))
     failures = known.failures + 1

@@ -75,10 +75,22 @@ class HolderIn(BaseModel):
 
 
 @internal.put("/internal/cards/{reference}")
-async def put_card(reference: str, body: CardForm, asker: ServiceGives, own: Own, run: Once) -> CardMade:
+async def put_card(
+    reference: str, body: CardForm, asker: ServiceGives, own: Own, run: Once
+) -> CardMade:
     """Give a card; told again, another one, and the one before is worth nothing."""
     card, pin = new_code(), _new_pin()
-    await run(partial(usecases.put_card, reference, asker.service, body.own, body.home, code_hash(card), await own.passwords.hashed(pin)))
+    await run(
+        partial(
+            usecases.put_card,
+            reference,
+            asker.service,
+            body.own,
+            body.home,
+            code_hash(card),
+            await own.passwords.hashed(pin),
+        )
+    )
     return CardMade(card=card, pin=pin)
 
 

@@ -11,9 +11,17 @@ from gateway.revocations import usecases as revocations
 from gateway.transaction import Transaction
 
 
-async def put_card(reference: str, by: str, own: Sequence[str], home: str, code: str, pin: str, tx: Transaction) -> Card:
+async def put_card(
+    reference: str, by: str, own: Sequence[str], home: str, code: str, pin: str, tx: Transaction
+) -> Card:
     """Give a card for these papers; the one given before under this reference is worth nothing any more."""
-    fresh = Card(id=named_id("card", by, reference), home=home, own=tuple(sorted(set(own))), code=code, pin=pin)
+    fresh = Card(
+        id=named_id("card", by, reference),
+        home=home,
+        own=tuple(sorted(set(own))),
+        code=code,
+        pin=pin,
+    )
     known = await tx.cards.seek(fresh.id, scoped=False)
     if known is None:
         return tx.cards.add(fresh, scoped=False)

@@ -131,22 +131,38 @@ class SecretBody(BaseModel):
 async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> ClientKnown:
     """Let the system of this id prove itself by these, and no others; told again, nothing changes."""
     keys = {slot.value: assertions.kept(jwk) for slot, jwk in body.keys.items()}
-    client = await run(partial(usecases.put_client, client_id, {slot.value: hashed for slot, hashed in body.secrets.items()}, keys))
+    client = await run(
+        partial(
+            usecases.put_client,
+            client_id,
+            {slot.value: hashed for slot, hashed in body.secrets.items()},
+            keys,
+        )
+    )
     return ClientKnown(user_id=client.user_id)
 
 
 @router.put("/v1/access/clients/{client_id}")
-async def register_client(client_id: ClientId, body: ClientForm, _: Own, db: Database, run: Run) -> ClientBody:
+async def register_client(
+    client_id: ClientId, body: ClientForm, _: Own, db: Database, run: Run
+) -> ClientBody:
     """Register a system; asked again, the answer is the same."""
-    return await _shown(await run(partial(usecases.register_client, client_id, body.home, body.label)), db)
+    return await _shown(
+        await run(partial(usecases.register_client, client_id, body.home, body.label)), db
+    )
 
 
 @router.get("/v1/access/clients")
-async def list_clients(db: Database, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ClientBody]:
+async def list_clients(
+    db: Database, run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[ClientBody]:
     """Systems of the administrator's places."""
     page = await run(partial(usecases.list_clients, cursor, limit))
     counted = await calls_today([client.user_id for client in page.items], utc_now(), db)
-    return web.PageBody(items=[ClientBody.of(client, counted[client.user_id]) for client in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[ClientBody.of(client, counted[client.user_id]) for client in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/access/clients/{client_id}")
@@ -166,7 +182,9 @@ async def put_secret(client_id: str, slot: Slot, run: Once) -> SecretBody:
 @router.put("/v1/access/clients/{client_id}/keys/{slot}")
 async def put_key(client_id: str, slot: Slot, body: KeyForm, db: Database, run: Run) -> ClientBody:
     """Take a public key into this slot; that of the other slot stays good."""
-    return await _shown(await run(partial(usecases.put_key, client_id, slot.value, assertions.kept(body.jwk))), db)
+    return await _shown(
+        await run(partial(usecases.put_key, client_id, slot.value, assertions.kept(body.jwk))), db
+    )
 
 
 @router.put("/v1/access/clients/{client_id}/quota")
@@ -179,7 +197,9 @@ async def set_quota(client_id: str, body: QuotaForm, db: Database, run: Run) -> 
 async def own_quota(run: Run) -> QuotaBody:
     """How often this system may call a day, and did today; 404 for people, who have no such quota."""
     calls_per_day, today = await run(usecases.own_quota)
-    return QuotaBody(calls_per_day=calls_per_day, calls_today=today, day_ends_at=day_of(utc_now())[1])
+    return QuotaBody(
+        calls_per_day=calls_per_day, calls_today=today, day_ends_at=day_of(utc_now())[1]
+    )
 
 
 @router.delete("/v1/access/clients/{client_id}/slots/{slot}")
@@ -195,4 +215,6 @@ async def disable_client(client_id: str, db: Database, run: Run) -> ClientBody:
 
 
 async def _shown(client: Client, db: Mongo) -> ClientBody:
-    return ClientBody.of(client, (await calls_today([client.user_id], utc_now(), db))[client.user_id])
+    return ClientBody.of(
+        client, (await calls_today([client.user_id], utc_now(), db))[client.user_id]
+    )

@@ -37,7 +37,11 @@ def kept(jwk: Mapping[str, Any]) -> str:
 def claimed(assertion: str) -> str:
     """Whom the assertion says it is of, unproved; "" where it cannot be read."""
     try:
-        return str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", "")) if len(assertion) <= LONGEST else ""
+        return (
+            str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", ""))
+            if len(assertion) <= LONGEST
+            else ""
+        )
     except _UNREADABLE:
         return ""
 
@@ -48,17 +52,36 @@ def proved(client: Client, assertion: str, audiences: Collection[str], now: floa
         content = _content(assertion, read(json.loads(kept_key)), client.id, audiences)
         if content is not None:
             expires, name = content.get("exp"), content.get("jti")
-            if isinstance(expires, (int, float)) and now < expires <= now + ASSERTION_SECONDS and isinstance(name, str) and name:
+            if (
+                isinstance(expires, (int, float))
+                and now < expires <= now + ASSERTION_SECONDS
+                and isinstance(name, str)
+                and name
+            ):
                 return token_hash(f"{client.id}\x1f{name}")
     raise ClientRefused
 
 
-def _content(assertion: str, key: PublicKey | None, client_id: str, audiences: Collection[str]) -> Mapping[str, Any] | None:
+def _content(
+    assertion: str, key: PublicKey | None, client_id: str, audiences: Collection[str]
+) -> Mapping[str, Any] | None:
     try:
         algorithm = jwt.get_unverified_header(assertion).get("alg", "")
         if key is None or algorithm not in ALGORITHMS or not fits(key, algorithm):
             return None
-        options: Any = {"require": ["exp", "jti", "aud", "iss", "sub"], "verify_exp": False, "verify_iat": False}
-        return jwt.decode(assertion, key, algorithms=[algorithm], audience=list(audiences), issuer=client_id, subject=client_id, options=options)
+        options: Any = {
+            "require": ["exp", "jti", "aud", "iss", "sub"],
+            "verify_exp": False,
+            "verify_iat": False,
+        }
+        return jwt.decode(
+            assertion,
+            key,
+            algorithms=[algorithm],
+            audience=list(audiences),
+            issuer=client_id,
+            subject=client_id,
+            options=options,
+        )
     except _UNREADABLE:
         return None

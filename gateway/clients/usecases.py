@@ -18,10 +18,16 @@ async def register_client(client_id: str, home: str, label: str, tx: Transaction
     """The client of this id, registered now if there was none; asked again it gives the same one."""
     user = await users.register_user(OWN, _external(client_id), home, tx)
     known = await tx.clients.seek(client_id)
-    return tx.clients.add(Client(id=client_id, user_id=user.id, home=home, label=label)) if known is None else known
+    return (
+        tx.clients.add(Client(id=client_id, user_id=user.id, home=home, label=label))
+        if known is None
+        else known
+    )
 
 
-async def put_client(client_id: str, secrets: Mapping[str, str], keys: Mapping[str, str], tx: Transaction) -> Client:
+async def put_client(
+    client_id: str, secrets: Mapping[str, str], keys: Mapping[str, str], tx: Transaction
+) -> Client:
     """Let manpower's client of this id prove itself by these, and no others; told again, nothing changes."""
     before = await register_client(client_id, "", "", tx)
     after = replace(before, secrets=dict(secrets), keys=dict(keys))
@@ -47,7 +53,11 @@ async def set_quota(client_id: str, calls_per_day: int, tx: Transaction) -> Clie
 
 async def quota_of(user: User, tx: Transaction) -> int | None:
     """How often a user may call a day; None where the user is no system of ours."""
-    client = await tx.clients.of_user(user.id) if user.issuer == OWN and user.external.startswith(_external("")) else None
+    client = (
+        await tx.clients.of_user(user.id)
+        if user.issuer == OWN and user.external.startswith(_external(""))
+        else None
+    )
     return None if client is None else client.calls_per_day
 
 
@@ -56,7 +66,9 @@ async def own_quota(tx: Transaction) -> tuple[int, int]:
     client = await tx.clients.of_user(tx.caller.subject)
     if client is None:
         raise ClientUnknown
-    return client.calls_per_day, (await calls_today([client.user_id], tx.now, tx.db))[client.user_id]
+    return client.calls_per_day, (await calls_today([client.user_id], tx.now, tx.db))[
+        client.user_id
+    ]
 
 
 async def put_secret(client_id: str, slot: str, hashed: str, tx: Transaction) -> Client:
@@ -81,14 +93,23 @@ async def disable_client(client_id: str, tx: Transaction) -> Client:
     """The client proves nothing any more, and what it holds is worth nothing. Told again, nothing changes."""
     before = await tx.clients.get(client_id)
     await revocations.revoke_subject(before.user_id, tx)
-    return before if before.disabled_at is not None else tx.clients.save(before, replace(before, disabled_at=tx.now))
+    return (
+        before
+        if before.disabled_at is not None
+        else tx.clients.save(before, replace(before, disabled_at=tx.now))
+    )
 
 
 async def known_client(client_id: str, tx: Transaction) -> Client:
     """A client that may still prove itself; ClientRefused otherwise."""
     client = await tx.clients.seek(client_id, scoped=False)
     user = None if client is None else await tx.users.seek(client.user_id, scoped=False)
-    if client is None or client.disabled_at is not None or user is None or user.disabled_at is not None:
+    if (
+        client is None
+        or client.disabled_at is not None
+        or user is None
+        or user.disabled_at is not None
+    ):
         raise ClientRefused
     return client
 

@@ -71,7 +71,10 @@ class ExplanationBody(BaseModel):
     @classmethod
     def of(cls, steps: list[Step]) -> ExplanationBody:
         """What is shown."""
-        told = [StepBody(asks=step.asks, passes=step.passes, words=step.words, english=step.english) for step in steps]
+        told = [
+            StepBody(asks=step.asks, passes=step.passes, words=step.words, english=step.english)
+            for step in steps
+        ]
         return cls(allowed=all(step.passes for step in steps), steps=told)
 
 
@@ -107,7 +110,11 @@ async def explain(body: QuestionForm, request: Request, run: Once) -> Explanatio
     if body.role and body.role not in ROLES:
         raise RoleUnknown
     at = (body.at or utc_now()).astimezone(UTC)
-    user, given, lasting = await run(partial(usecases.user_with_grants, body.user_id, at)) if body.user_id else (None, None, ())
+    user, given, lasting = (
+        await run(partial(usecases.user_with_grants, body.user_id, at))
+        if body.user_id
+        else (None, None, ())
+    )
     routes: Routes = request.app.state.routes
     question = Question(
         method=body.method,
@@ -121,13 +128,22 @@ async def explain(body: QuestionForm, request: Request, run: Once) -> Explanatio
         resource=body.resource,
         at=at,
     )
-    return ExplanationBody.of(rules.explain(question, routes.table.match(body.host, body.path.partition("?")[0]), versions.history()))
+    return ExplanationBody.of(
+        rules.explain(
+            question, routes.table.match(body.host, body.path.partition("?")[0]), versions.history()
+        )
+    )
 
 
 @router.get("/v1/access/roles")
 async def list_roles() -> RolesBody:
     """All roles with their versions in force and what they may."""
-    return RolesBody(items=[_role(role, versions.history().get(role, ()), date.max) for role in (*sorted(ROLES), PUBLIC)])
+    return RolesBody(
+        items=[
+            _role(role, versions.history().get(role, ()), date.max)
+            for role in (*sorted(ROLES), PUBLIC)
+        ]
+    )
 
 
 @router.get("/v1/access/roles/{role}")
@@ -137,7 +153,9 @@ async def show_role(role: str, at: date | None = None) -> RoleBody:
 
 
 @router.get("/v1/access/roles/{role}/changes")
-async def show_changes(role: str, older: Annotated[int, Query(ge=0)], newer: Annotated[int, Query(ge=0)]) -> ChangesBody:
+async def show_changes(
+    role: str, older: Annotated[int, Query(ge=0)], newer: Annotated[int, Query(ge=0)]
+) -> ChangesBody:
     """What a role gained and lost from one version to another; 0 is before the first."""
     known = _versions(role)
     if max(older, newer) > len(known):
@@ -157,5 +175,9 @@ def _role(role: str, known: tuple[Version, ...], day: date) -> RoleBody:
     version = versions.on(known, day)
     number = version.number if version else 0
     return RoleBody(
-        role=role, title=TITLES.get(role, "siapa pun"), version=number, since=version.since if version else None, permissions=sorted(versions.at_version(known, number))
+        role=role,
+        title=TITLES.get(role, "siapa pun"),
+        version=number,
+        since=version.since if version else None,
+        permissions=sorted(versions.at_version(known, number)),
     )

@@ -13,7 +13,12 @@ from gateway.permissions.versions import Version, at_version, now_of, on
 from gateway.routes import Route
 
 MOST_TOLD = 5
-_KINDS = {Kind.OWN: "tugas sendiri", Kind.PLH: "pelaksana harian", Kind.PLT: "pelaksana tugas", Kind.SECOND: "pemeriksa kedua dari Kanwil"}
+_KINDS = {
+    Kind.OWN: "tugas sendiri",
+    Kind.PLH: "pelaksana harian",
+    Kind.PLT: "pelaksana tugas",
+    Kind.SECOND: "pemeriksa kedua dari Kanwil",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +47,24 @@ class Question:
     at: datetime
 
 
-def explain(question: Question, routes: Mapping[str, Route] | None, history: Mapping[str, Sequence[Version]]) -> list[Step]:
+def explain(
+    question: Question, routes: Mapping[str, Route] | None, history: Mapping[str, Sequence[Version]]
+) -> list[Step]:
     """The decisions in the order of the door; the last one is that which decides."""
     steps = [_route(question, routes)]
     if not steps[0].passes or routes is None:
         return steps
     route = routes[question.method]
     if route.public:
-        return [*steps, Step(asks="public", passes=True, words="Terbuka untuk siapa pun.", english="Open to anybody.")]
+        return [
+            *steps,
+            Step(
+                asks="public",
+                passes=True,
+                words="Terbuka untuk siapa pun.",
+                english="Open to anybody.",
+            ),
+        ]
     role, claims, forbidden = question.role, question.claims, frozenset[str]()
     if question.grants is not None:
         steps.append(_user(question))
@@ -68,37 +83,80 @@ def explain(question: Question, routes: Mapping[str, Route] | None, history: Map
 def _route(question: Question, routes: Mapping[str, Route] | None) -> Step:
     if routes is None:
         return Step(
-            asks="route", passes=False, words="Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host).", english="This host has no such path (404)."
+            asks="route",
+            passes=False,
+            words="Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host).",
+            english="This host has no such path (404).",
         )
     route = routes.get(question.method)
     if route is None:
         allowed = ", ".join(sorted(routes))
-        return Step(asks="route", passes=False, words=f"Alamat ini hanya menerima {allowed} (405).", english=f"The path takes {allowed} only (405).")
-    return Step(asks="route", passes=True, words=f"{route.permission}, dijawab oleh {route.service}.", english=f"{route.permission}, answered by {route.service}.")
+        return Step(
+            asks="route",
+            passes=False,
+            words=f"Alamat ini hanya menerima {allowed} (405).",
+            english=f"The path takes {allowed} only (405).",
+        )
+    return Step(
+        asks="route",
+        passes=True,
+        words=f"{route.permission}, dijawab oleh {route.service}.",
+        english=f"{route.permission}, answered by {route.service}.",
+    )
 
 
 def _user(question: Question) -> Step:
     if question.disabled:
-        return Step(asks="user", passes=False, words="Pengguna dinonaktifkan (403).", english="The user is disabled (403).")
+        return Step(
+            asks="user",
+            passes=False,
+            words="Pengguna dinonaktifkan (403).",
+            english="The user is disabled (403).",
+        )
     return Step(asks="user", passes=True, words="Pengguna aktif.", english="The user is active.")
 
 
 def _grant(question: Question, steps: list[Step]) -> Grant | None:
     """The grant acted under, its step added."""
-    held = [one for one in question.lasting if one.in_force(question.at) and question.chosen in {"", one.id}]
+    held = [
+        one
+        for one in question.lasting
+        if one.in_force(question.at) and question.chosen in {"", one.id}
+    ]
     if len(held) == 1:
         grant = held[0]
         until = grant.valid_until.date().isoformat()
-        steps.append(Step(asks="grant", passes=True, words=f"Penugasan {grant.id}: {_told(grant)}.", english=f"Grant {grant.id}: {grant.role} ({grant.kind}), until {until}."))
+        steps.append(
+            Step(
+                asks="grant",
+                passes=True,
+                words=f"Penugasan {grant.id}: {_told(grant)}.",
+                english=f"Grant {grant.id}: {grant.role} ({grant.kind}), until {until}.",
+            )
+        )
         return grant
     if held:
         listed = "; ".join(f"{one.id} = {_told(one)}" for one in held)
         words = f"Beberapa penugasan berlaku; pilih satu dengan kepala permintaan acting-grant (403): {listed}."
-        steps.append(Step(asks="grant", passes=False, words=words, english="Several grants are in force; the header acting-grant must choose one (403)."))
+        steps.append(
+            Step(
+                asks="grant",
+                passes=False,
+                words=words,
+                english="Several grants are in force; the header acting-grant must choose one (403).",
+            )
+        )
         return None
     known = [one for one in question.grants or () if question.chosen in {"", one.id}][-MOST_TOLD:]
     reasons = "".join(f" {one.id} = {_told(one)}: {_why_not(one, question.at)}." for one in known)
-    steps.append(Step(asks="grant", passes=False, words=f"Tidak ada penugasan yang berlaku pada saat itu (403).{reasons}", english="No grant was in force then (403)."))
+    steps.append(
+        Step(
+            asks="grant",
+            passes=False,
+            words=f"Tidak ada penugasan yang berlaku pada saat itu (403).{reasons}",
+            english="No grant was in force then (403).",
+        )
+    )
     return None
 
 
@@ -115,7 +173,11 @@ def _why_not(grant: Grant, at: datetime) -> str:
         return f"baru berlaku mulai {grant.valid_from.date().isoformat()}"
     if at >= grant.valid_until:
         return "masa berlakunya habis"
-    return "pejabat yang digantikan tidak lagi memegang peran itu" if grant.kind is Kind.PLH else "tidak lagi bertugas di Kanwil"
+    return (
+        "pejabat yang digantikan tidak lagi memegang peran itu"
+        if grant.kind is Kind.PLH
+        else "tidak lagi bertugas di Kanwil"
+    )
 
 
 def _permission(role: str, route: Route, versions: Sequence[Version], at: datetime) -> Step:
@@ -132,7 +194,12 @@ def _permission(role: str, route: Route, versions: Sequence[Version], at: dateti
         )
     may = ", ".join(sorted(route.roles)) or "-"
     words = f"Peran {TITLES[role]} ({role}), versi {number}, tidak boleh {route.permission} (403); yang boleh sekarang: {may}."
-    return Step(asks="permission", passes=False, words=words, english=f"Role {role} version {number} may not (403); who may now: {may}.")
+    return Step(
+        asks="permission",
+        passes=False,
+        words=words,
+        english=f"Role {role} version {number} may not (403); who may now: {may}.",
+    )
 
 
 def _letter(route: Route, forbidden: frozenset[str]) -> Step:
@@ -143,19 +210,48 @@ def _letter(route: Route, forbidden: frozenset[str]) -> Step:
             words="Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari tugas pemeriksa kedua (403).",
             english="The letter, or the part of a second person, excludes this act (403).",
         )
-    return Step(asks="letter", passes=True, words="Tidak dikecualikan oleh surat penugasan.", english="Not excluded by any letter.")
+    return Step(
+        asks="letter",
+        passes=True,
+        words="Tidak dikecualikan oleh surat penugasan.",
+        english="Not excluded by any letter.",
+    )
 
 
 def _rows(claims: Mapping[str, Sequence[str]], resource: Mapping[str, str]) -> list[Step]:
     if not any(claims.values()):
-        return [Step(asks="rows", passes=False, words="Tanpa cakupan: tidak melihat baris apa pun (404).", english="No scope: no row is seen (404).")]
+        return [
+            Step(
+                asks="rows",
+                passes=False,
+                words="Tanpa cakupan: tidak melihat baris apa pun (404).",
+                english="No scope: no row is seen (404).",
+            )
+        ]
     if not resource:
         told = "; ".join(f"{name}: {', '.join(values)}" for name, values in sorted(claims.items()))
-        return [Step(asks="rows", passes=True, words=f"Melihat baris dengan {told}.", english=f"Sees rows with {told}.")]
+        return [
+            Step(
+                asks="rows",
+                passes=True,
+                words=f"Melihat baris dengan {told}.",
+                english=f"Sees rows with {told}.",
+            )
+        ]
     return [_row(name, value, claims.get(name, ())) for name, value in sorted(resource.items())]
 
 
 def _row(name: str, value: str, held: Sequence[str]) -> Step:
     if value in held or EVERYTHING in held:
-        return Step(asks="rows", passes=True, words=f"Cakupan {name} memuat {value}.", english=f"The scope {name} covers {value}.")
-    return Step(asks="rows", passes=False, words=f"{value} di luar cakupan {name} (404, sama seperti tidak ada).", english=f"{value} is outside {name} (404, as if unknown).")
+        return Step(
+            asks="rows",
+            passes=True,
+            words=f"Cakupan {name} memuat {value}.",
+            english=f"The scope {name} covers {value}.",
+        )
+    return Step(
+        asks="rows",
+        passes=False,
+        words=f"{value} di luar cakupan {name} (404, sama seperti tidak ada).",
+        english=f"{value} is outside {name} (404, as if unknown).",
+    )

@@ -10,10 +10,16 @@ from gateway.users import usecases as users
 from gateway.users.rules import User
 
 
-async def user_with_grants(user_id: str, at: datetime, tx: Transaction) -> tuple[User, Sequence[Grant], Sequence[Grant]]:
+async def user_with_grants(
+    user_id: str, at: datetime, tx: Transaction
+) -> tuple[User, Sequence[Grant], Sequence[Grant]]:
     """A user of the administrator's place, all that was ever granted to them there, and what of it lasts at that moment; noted, because it is looked into."""
     user = await users.show_user(user_id, tx)
     tx.note("access.explained", user.id)
     given = await tx.grants.of_user(user.id)
     lasting = await grants.lasting_of(given, at, tx)
-    return user, [one for one in given if one.home in user.homes], [one for one in lasting if one.home in user.homes]
+    return (
+        user,
+        [one for one in given if one.home in user.homes],
+        [one for one in lasting if one.home in user.homes],
+    )

@@ -34,7 +34,12 @@ class GrantForm(BaseModel):
 
     def terms(self) -> Terms:
         """The terms of the grant."""
-        return Terms(role=self.role, claims=self.claims, valid_from=self.valid_from, valid_until=self.valid_until)
+        return Terms(
+            role=self.role,
+            claims=self.claims,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+        )
 
 
 class AssignmentForm(GrantForm):
@@ -84,13 +89,18 @@ class GrantBody(BaseModel):
     @classmethod
     def of(cls, grant: Grant) -> GrantBody:
         """What is shown."""
-        return cls(grant_id=grant.id, **{name: getattr(grant, name) for name in cls.model_fields if name != "grant_id"})
+        return cls(
+            grant_id=grant.id,
+            **{name: getattr(grant, name) for name in cls.model_fields if name != "grant_id"},
+        )
 
 
 @internal.put("/internal/grants/{reference}")
 async def put_grant(reference: Reference, body: GrantForm, run: Run) -> GrantPut:
     """Let the grant of this reference say this; told again, nothing changes."""
-    return GrantPut(grant_id=(await run(partial(usecases.put_grant, reference, body.user_id, body.terms()))).id)
+    return GrantPut(
+        grant_id=(await run(partial(usecases.put_grant, reference, body.user_id, body.terms()))).id
+    )
 
 
 @internal.delete("/internal/grants/{reference}", status_code=204)
@@ -106,10 +116,14 @@ async def give_grant(body: AssignmentForm, run: Run) -> GrantBody:
 
 
 @router.get("/v1/access/grants")
-async def list_grants(run: Run, user_id: str = "", cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[GrantBody]:
+async def list_grants(
+    run: Run, user_id: str = "", cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[GrantBody]:
     """Grants of the administrator's places, of one user where one is named."""
     page = await run(partial(usecases.list_grants, user_id, cursor, limit))
-    return web.PageBody(items=[GrantBody.of(grant) for grant in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[GrantBody.of(grant) for grant in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/access/grants/{grant_id}")

@@ -13,9 +13,16 @@ from gateway.permissions import ROLES, RULES
 from gateway.permissions.four_eyes import beyond_second
 
 PARTNERS = frozenset({"dinas_placement", "dinas_training", "dinas_kukm", "employer"})
-GIVEN_BY = {"manpower": PARTNERS | {"bapas", "kanwil"}, "administrator": ROLES - PARTNERS - {"buyer", "holder"}}
-EVERYWHERE = frozenset({"operator"})  # no claim narrows it: given only by who looks after every place
-LONGEST_DELEGATION = timedelta(days=184)  # an acting officer: three months, once more three (Surat Edaran Kepala BKN 1/SE/I/2021)
+GIVEN_BY = {
+    "manpower": PARTNERS | {"bapas", "kanwil"},
+    "administrator": ROLES - PARTNERS - {"buyer", "holder"},
+}
+EVERYWHERE = frozenset(
+    {"operator"}
+)  # no claim narrows it: given only by who looks after every place
+LONGEST_DELEGATION = timedelta(
+    days=184
+)  # an acting officer: three months, once more three (Surat Edaran Kepala BKN 1/SE/I/2021)
 LONGEST_ASSIGNMENT = timedelta(days=366)
 
 
@@ -126,7 +133,9 @@ class Kind(StrEnum):
     OWN = "own"
     PLH = "plh"  # pelaksana harian: the official is away
     PLT = "plt"  # pelaksana tugas: the office is vacant
-    SECOND = "second"  # a named officer of the Kanwil, where a prison has too few people for four eyes
+    SECOND = (
+        "second"  # a named officer of the Kanwil, where a prison has too few people for four eyes
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,11 +191,24 @@ class Grant:
     @property
     def forbidden(self) -> frozenset[str]:
         """What of the role this holder may not do."""
-        everything = frozenset[str]().union(*(RULES.of_role(self.role, service) for service in RULES.services))
-        return frozenset(self.excluded) | (beyond_second(everything) if self.kind is Kind.SECOND else frozenset[str]())
+        everything = frozenset[str]().union(
+            *(RULES.of_role(self.role, service) for service in RULES.services)
+        )
+        return frozenset(self.excluded) | (
+            beyond_second(everything) if self.kind is Kind.SECOND else frozenset[str]()
+        )
 
 
-def give(terms: Terms, *, id: str, user_id: str, home: str, by: Giver, held: Sequence[Grant] = (), officials: Sequence[Grant] = ()) -> Grant:
+def give(
+    terms: Terms,
+    *,
+    id: str,
+    user_id: str,
+    home: str,
+    by: Giver,
+    held: Sequence[Grant] = (),
+    officials: Sequence[Grant] = (),
+) -> Grant:
     """A grant on these terms. `held` are the receiver's own grants, `officials` those of the official on whose behalf they will act."""
     if terms.role not in ROLES & by.roles:
         raise RoleNotGivable
@@ -207,7 +229,8 @@ def give(terms: Terms, *, id: str, user_id: str, home: str, by: Giver, held: Seq
         given_by=by.name,
         kind=terms.kind,
         letter=terms.letter,
-        on_behalf_of=terms.on_behalf_of or (f"office:{terms.role}" if terms.kind is Kind.PLT else ""),
+        on_behalf_of=terms.on_behalf_of
+        or (f"office:{terms.role}" if terms.kind is Kind.PLT else ""),
         excluded=tuple(sorted(set(terms.excluded))),
     )
 
@@ -238,45 +261,76 @@ def acting(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
     if not in_force:
         raise NoGrant
     if len(in_force) > 1:
-        raise GrantChoiceNeeded(grants=[{"id": grant.id, "role": grant.role, "kind": grant.kind} for grant in in_force])
+        raise GrantChoiceNeeded(
+            grants=[{"id": grant.id, "role": grant.role, "kind": grant.kind} for grant in in_force]
+        )
     return in_force[0]
 
 
-def lasting(grants: Sequence[Grant], officials: Mapping[str, Sequence[Grant]], now: datetime) -> list[Grant]:
+def lasting(
+    grants: Sequence[Grant], officials: Mapping[str, Sequence[Grant]], now: datetime
+) -> list[Grant]:
     """Those grants as they hold now: a deputy for the time of an absence has what their official has and leaves with them, a second leaves with their place at the Kanwil."""
     found: list[Grant] = []
     for grant in grants:
         match grant.kind:
             case Kind.PLH:
-                offices = _offices(officials.get(grant.on_behalf_of, ()), grant.role, grant.claims, now)
+                offices = _offices(
+                    officials.get(grant.on_behalf_of, ()), grant.role, grant.claims, now
+                )
             case Kind.SECOND:
                 offices = [one for one in grants if one.role == "kanwil" and one.in_force(now)]
             case _:
                 offices = [grant]
         if offices:
             until = min(grant.valid_until, max(office.valid_until for office in offices))
-            also = frozenset[str].intersection(*(frozenset(office.excluded) for office in offices)) if grant.kind is Kind.PLH else ()
-            found.append(replace(grant, valid_until=until, excluded=tuple(sorted({*grant.excluded, *also}))))
+            also = (
+                frozenset[str].intersection(*(frozenset(office.excluded) for office in offices))
+                if grant.kind is Kind.PLH
+                else ()
+            )
+            found.append(
+                replace(grant, valid_until=until, excluded=tuple(sorted({*grant.excluded, *also})))
+            )
     return found
 
 
-def covers(held: Mapping[str, Sequence[str] | frozenset[str]], wanted: Mapping[str, Sequence[str]]) -> bool:
+def covers(
+    held: Mapping[str, Sequence[str] | frozenset[str]], wanted: Mapping[str, Sequence[str]]
+) -> bool:
     """Whether the rows of `wanted` are among those of `held`; what names no row is not narrower but wider, and never covered."""
-    return all(EVERYTHING in held.get(name, ()) or set(values) <= set(held.get(name, ())) for name, values in wanted.items()) and set(held) <= set(wanted)
+    return all(
+        EVERYTHING in held.get(name, ()) or set(values) <= set(held.get(name, ()))
+        for name, values in wanted.items()
+    ) and set(held) <= set(wanted)
 
 
-def _offices(grants: Sequence[Grant], role: str, claims: Mapping[str, Sequence[str]], now: datetime) -> list[Grant]:
-    return [one for one in grants if one.role == role and one.kind is Kind.OWN and one.in_force(now) and covers(one.claims, claims)]
+def _offices(
+    grants: Sequence[Grant], role: str, claims: Mapping[str, Sequence[str]], now: datetime
+) -> list[Grant]:
+    return [
+        one
+        for one in grants
+        if one.role == role
+        and one.kind is Kind.OWN
+        and one.in_force(now)
+        and covers(one.claims, claims)
+    ]
 
 
 def _check_scope(terms: Terms, by: Giver) -> None:
     if set(terms.claims) - CLAIMS:
         raise ClaimUnknown
-    if by.claims is not None and any(EVERYTHING not in by.claims.get(name, ()) and set(values) - set(by.claims.get(name, ())) for name, values in terms.claims.items()):
+    if by.claims is not None and any(
+        EVERYTHING not in by.claims.get(name, ()) and set(values) - set(by.claims.get(name, ()))
+        for name, values in terms.claims.items()
+    ):
         raise ScopeTooWide
 
 
-def _check_capacity(terms: Terms, user_id: str, held: Sequence[Grant], officials: Sequence[Grant]) -> None:
+def _check_capacity(
+    terms: Terms, user_id: str, held: Sequence[Grant], officials: Sequence[Grant]
+) -> None:
     lasts = terms.valid_until - terms.valid_from
     if terms.kind is not Kind.OWN or terms.role == "auditor":
         if not terms.letter or not any(terms.claims.values()):
@@ -284,13 +338,20 @@ def _check_capacity(terms: Terms, user_id: str, held: Sequence[Grant], officials
         if lasts > (LONGEST_ASSIGNMENT if terms.kind is Kind.OWN else LONGEST_DELEGATION):
             raise PeriodTooLong
     if terms.kind is Kind.PLH:
-        if not _offices(officials, terms.role, terms.claims, terms.valid_from) or terms.on_behalf_of == user_id:
+        if (
+            not _offices(officials, terms.role, terms.claims, terms.valid_from)
+            or terms.on_behalf_of == user_id
+        ):
             raise NothingToDelegate
     elif terms.on_behalf_of:
         raise NothingToDelegate
-    if terms.kind is Kind.SECOND and not any(one.role == "kanwil" and one.in_force(terms.valid_from) for one in held):
+    if terms.kind is Kind.SECOND and not any(
+        one.role == "kanwil" and one.in_force(terms.valid_from) for one in held
+    ):
         raise NotOfKanwil
-    if set(terms.excluded) - frozenset[str]().union(*(RULES.of_role(terms.role, service) for service in RULES.services)):
+    if set(terms.excluded) - frozenset[str]().union(
+        *(RULES.of_role(terms.role, service) for service in RULES.services)
+    ):
         raise ActUnknown
 
 

@@ -21,7 +21,9 @@ class Grants(Store[Grant]):
 
     async def of_user(self, user_id: str) -> list[Grant]:
         """All grants of a user, the oldest first, whoever asks."""
-        return await self.find({"user_id": user_id}, sort=[("valid_from", 1), ("_id", 1)], scoped=False)
+        return await self.find(
+            {"user_id": user_id}, sort=[("valid_from", 1), ("_id", 1)], scoped=False
+        )
 
     async def of_deputies(self, official: str) -> list[Grant]:
         """The grants of those who act for this user, whoever asks."""
@@ -29,7 +31,15 @@ class Grants(Store[Grant]):
 
     async def administrators(self, now: datetime) -> list[Grant]:
         """The grants of administrators in force, whoever asks."""
-        return await self.find({"role": "administrator", "ended_at": None, "valid_from": {"$lte": now}, "valid_until": {"$gt": now}}, scoped=False)
+        return await self.find(
+            {
+                "role": "administrator",
+                "ended_at": None,
+                "valid_from": {"$lte": now},
+                "valid_until": {"$gt": now},
+            },
+            scoped=False,
+        )
 
     async def listed(self, user_id: str, cursor: str | None, limit: int) -> Page[Grant]:
         """Grants in the order in which they were given, of one user where one is named."""

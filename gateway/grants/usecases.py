@@ -57,10 +57,14 @@ async def list_grants(user_id: str, cursor: str | None, limit: int, tx: Transact
 
 async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transaction) -> Identity:
     """The caller whom the issuer vouches for (our own one by our id), under the grant they act in; NoGrant or GrantChoiceNeeded where there is none or several."""
-    user = await tx.users.seek(external) if issuer == OWN else await tx.users.called(issuer, external)
+    user = (
+        await tx.users.seek(external) if issuer == OWN else await tx.users.called(issuer, external)
+    )
     if user is None or user.disabled_at is not None:
         raise NoGrant
-    grant = rules.acting(await lasting_of(await _usable(user, tx), tx.now, tx), chosen_grant, tx.now)
+    grant = rules.acting(
+        await lasting_of(await _usable(user, tx), tx.now, tx), chosen_grant, tx.now
+    )
     return Identity(
         subject=user.id,
         role=grant.role,
@@ -77,13 +81,25 @@ async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transac
 
 async def lasting_of(held: Sequence[Grant], moment: datetime, tx: Transaction) -> list[Grant]:
     """A user's grants as they hold at that moment, those who act for somebody among them only while that official does."""
-    officials = {grant.on_behalf_of: await _usable(await tx.users.seek(grant.on_behalf_of, scoped=False), tx) for grant in held if grant.kind is Kind.PLH}
+    officials = {
+        grant.on_behalf_of: await _usable(await tx.users.seek(grant.on_behalf_of, scoped=False), tx)
+        for grant in held
+        if grant.kind is Kind.PLH
+    }
     return rules.lasting(held, officials, moment)
 
 
 async def _usable(user: User | None, tx: Transaction) -> list[Grant]:
     """The grants of a user who is not disabled, those of places where they are left out."""
-    return [] if user is None or user.disabled_at is not None else [grant for grant in await tx.grants.of_user(user.id) if grant.home not in user.disabled_in]
+    return (
+        []
+        if user is None or user.disabled_at is not None
+        else [
+            grant
+            for grant in await tx.grants.of_user(user.id)
+            if grant.home not in user.disabled_in
+        ]
+    )
 
 
 async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transaction) -> Grant:
@@ -93,14 +109,27 @@ async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transact
     officials = await tx.grants.of_user(terms.on_behalf_of) if terms.on_behalf_of else []
     for grant in (*held, *officials):
         tx.grants.hold(grant)
-    return rules.give(terms, id=id_, user_id=user.id, home=_home(user, terms, tx.caller), by=by, held=held, officials=officials)
+    return rules.give(
+        terms,
+        id=id_,
+        user_id=user.id,
+        home=_home(user, terms, tx.caller),
+        by=by,
+        held=held,
+        officials=officials,
+    )
 
 
 async def _ended(before: Grant, tx: Transaction) -> Grant:
     """The grant ended, and with it the trust in every token that the user and their deputies hold now: it may be remembered under the grant."""
     ended = tx.grants.save(before, rules.end(before, now=tx.now))
-    resting = [one for one in await tx.grants.of_user(ended.user_id) if one.kind is Kind.SECOND]  # on what they are at the Kanwil, wherever they are the second
-    for user_id, home in {(one.user_id, one.home) for one in (ended, *resting, *await tx.grants.of_deputies(ended.user_id))}:
+    resting = [
+        one for one in await tx.grants.of_user(ended.user_id) if one.kind is Kind.SECOND
+    ]  # on what they are at the Kanwil, wherever they are the second
+    for user_id, home in {
+        (one.user_id, one.home)
+        for one in (ended, *resting, *await tx.grants.of_deputies(ended.user_id))
+    }:
         await users.distrust(await tx.users.get(user_id, scoped=False), (home,), tx)
     return ended
 
@@ -119,4 +148,9 @@ def _of_manpower(reference: str) -> str:
 
 def _administrator(caller: Caller) -> Giver:
     everywhere = EVERYTHING in caller.claim("facility")
-    return Giver(name=caller.subject, on_behalf_of=caller.on_behalf_of, roles=GIVEN_BY["administrator"] - (frozenset() if everywhere else EVERYWHERE), claims=caller.claims)
+    return Giver(
+        name=caller.subject,
+        on_behalf_of=caller.on_behalf_of,
+        roles=GIVEN_BY["administrator"] - (frozenset() if everywhere else EVERYWHERE),
+        claims=caller.claims,
+    )

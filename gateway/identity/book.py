@@ -44,14 +44,30 @@ class Book:
 
     async def witness(self, caller: Identity, look: Look) -> None:
         """Write down what a caller looks at; IdentityAway while the database does not answer."""
-        asks = Caller(subject=caller.subject, role=caller.role, claims=caller.claims, on_behalf_of=caller.on_behalf_of)
+        asks = Caller(
+            subject=caller.subject,
+            role=caller.role,
+            claims=caller.claims,
+            on_behalf_of=caller.on_behalf_of,
+        )
 
         async def seen(tx: Transaction) -> None:
-            facts = {"service": look.service, "permission": look.permission, "path": look.path, "reason": look.reason}
-            tx.note("access.looked", caller.subject, grant=caller.grant, letter=caller.letter, **facts)
+            facts = {
+                "service": look.service,
+                "permission": look.permission,
+                "path": look.path,
+                "reason": look.reason,
+            }
+            tx.note(
+                "access.looked", caller.subject, grant=caller.grant, letter=caller.letter, **facts
+            )
 
         try:
-            await Runner(self._engine, Cause(caller=asks, correlation_id=new_id(), what="look"), seconds=SECONDS)(seen)
+            await Runner(
+                self._engine,
+                Cause(caller=asks, correlation_id=new_id(), what="look"),
+                seconds=SECONDS,
+            )(seen)
         except (MongoError, Busy) as error:
             raise IdentityAway from error
 
@@ -59,9 +75,15 @@ class Book:
         """Bring what is held in memory of revocations up to date; MongoError or Busy leaves it as it is."""
         found = await self._runner()(revocations.in_force)
         tokens = [revocation.target for revocation in found if revocation.kind is Kind.TOKEN]
-        subjects = [(revocation.target, revocation.at.timestamp()) for revocation in found if revocation.kind is Kind.SUBJECT]
+        subjects = [
+            (revocation.target, revocation.at.timestamp())
+            for revocation in found
+            if revocation.kind is Kind.SUBJECT
+        ]
         sessions = [revocation.target for revocation in found if revocation.kind is Kind.SESSION]
         self.withdrawn.put(tokens, subjects, sessions)
 
     def _runner(self) -> Runner[Any]:
-        return Runner(self._engine, Cause(caller=system("gateway"), correlation_id=new_id()), seconds=SECONDS)
+        return Runner(
+            self._engine, Cause(caller=system("gateway"), correlation_id=new_id()), seconds=SECONDS
+        )

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from chassis.auth import CLAIMS
 from chassis.ids import named_id, new_id
@@ -27,15 +31,26 @@ class TokenImpossible(ValueError):
     """No such role or claim, or not a place for this issuer; the text says which (English, for the terminal)."""
 
 
-def development_token(private_key_pem: str, role: str, claims: Mapping[str, str | Iterable[str]], subject: str | None = None, hours: float = 12) -> str:
+def development_token(
+    private_key_pem: str,
+    role: str,
+    claims: Mapping[str, str | Iterable[str]],
+    subject: str | None = None,
+    hours: float = 12,
+) -> str:
     """A token of the built-in issuer for this role and these claims, valid for so many hours. TokenImpossible where it must not or cannot be made."""
     if os.environ.get("BINA_ENVIRONMENT") == "production":
         raise TokenImpossible("the built-in issuer makes no tokens in production")
     if role not in ROLES:
         raise TokenImpossible(f"no role {role!r}; roles are {', '.join(sorted(ROLES))}")
     if unknown := sorted(set(claims) - CLAIMS):
-        raise TokenImpossible(f"no claim {', '.join(unknown)}; claims are {', '.join(sorted(CLAIMS))}")
-    scopes = {name: [value] if isinstance(value, str) else sorted(value) for name, value in sorted(claims.items())}
+        raise TokenImpossible(
+            f"no claim {', '.join(unknown)}; claims are {', '.join(sorted(CLAIMS))}"
+        )
+    scopes = {
+        name: [value] if isinstance(value, str) else sorted(value)
+        for name, value in sorted(claims.items())
+    }
     key = load_pem_private_key(private_key_pem.encode(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TokenImpossible("the key of the built-in issuer must be Ed25519")
@@ -51,17 +66,30 @@ def development_token(private_key_pem: str, role: str, claims: Mapping[str, str 
         "role": role,
         "claims": scopes,
     }
-    return jwt.encode(content, key, algorithm="EdDSA", headers={"kid": thumbprint(key.public_key())})
+    return jwt.encode(
+        content, key, algorithm="EdDSA", headers={"kid": thumbprint(key.public_key())}
+    )
 
 
 def public_jwk(key: Ed25519PublicKey) -> dict[str, Any]:
     """The public key as the issuer's JWKS shows it (RFC 8037)."""
-    return {"kty": "OKP", "crv": "Ed25519", "x": _encoded(_raw(key)), "kid": thumbprint(key), "alg": "EdDSA", "use": "sig"}
+    return {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": _encoded(_raw(key)),
+        "kid": thumbprint(key),
+        "alg": "EdDSA",
+        "use": "sig",
+    }
 
 
 def thumbprint(key: Ed25519PublicKey) -> str:
     """The JWK thumbprint (RFC 7638), which is our key id."""
-    return _encoded(hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{_encoded(_raw(key))}"}}'.encode()).digest())
+    return _encoded(
+        hashlib.sha256(
+            f'{{"crv":"Ed25519","kty":"OKP","x":"{_encoded(_raw(key))}"}}'.encode()
+        ).digest()
+    )
 
 
 def _raw(key: Ed25519PublicKey) -> bytes:

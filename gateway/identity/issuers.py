@@ -36,11 +36,26 @@ def trusted(settings: GatewaySettings, own: OwnIssuer | None, grants_of: GrantsO
     ]
     key = development_key(settings)
     if key is not None:
-        issuers.append(Issuer(name=development.ISSUER, audience=development.AUDIENCE, keys=OwnKeys({development.thumbprint(key): key}), algorithms=frozenset({"EdDSA"})))
+        issuers.append(
+            Issuer(
+                name=development.ISSUER,
+                audience=development.AUDIENCE,
+                keys=OwnKeys({development.thumbprint(key): key}),
+                algorithms=frozenset({"EdDSA"}),
+            )
+        )
     if own is not None:
         for one, kept_as in ((own, OWN), (holders(settings, own), HOLDERS)):
             keys = OwnKeys(one.public)
-            issuers.append(Issuer(name=one.name, audience=one.audience, keys=keys, algorithms=frozenset({"EdDSA"}), grants_of=_kept_as(kept_as, grants_of)))
+            issuers.append(
+                Issuer(
+                    name=one.name,
+                    audience=one.audience,
+                    keys=keys,
+                    algorithms=frozenset({"EdDSA"}),
+                    grants_of=_kept_as(kept_as, grants_of),
+                )
+            )
     return issuers
 
 
@@ -49,17 +64,26 @@ def own_issuer(settings: GatewaySettings) -> OwnIssuer | None:
     pem = settings.issuer_key.get_secret_value()
     if not pem:
         return None
-    others = {"GATEWAY_ISSUER_NEXT_KEY": settings.issuer_next_key, "GATEWAY_ISSUER_PREVIOUS_KEY": settings.issuer_previous_key}
+    others = {
+        "GATEWAY_ISSUER_NEXT_KEY": settings.issuer_next_key,
+        "GATEWAY_ISSUER_PREVIOUS_KEY": settings.issuer_previous_key,
+    }
     return OwnIssuer(
         name=settings.issuer_origin,
         key=private_key("GATEWAY_ISSUER_KEY", pem),
-        others=[public_key(name, secret.get_secret_value()) for name, secret in others.items() if secret.get_secret_value()],
+        others=[
+            public_key(name, secret.get_secret_value())
+            for name, secret in others.items()
+            if secret.get_secret_value()
+        ],
     )
 
 
 def holders(settings: GatewaySettings, own: OwnIssuer) -> OwnIssuer:
     """The own issuer as the certificate host knows it."""
-    return OwnIssuer(name=settings.public_origin, audience=HOLDERS_AUDIENCE, key=own.key, others=own.others)
+    return OwnIssuer(
+        name=settings.public_origin, audience=HOLDERS_AUDIENCE, key=own.key, others=own.others
+    )
 
 
 def _kept_as(name: str, grants_of: GrantsOf) -> GrantsOf:
@@ -76,7 +100,9 @@ def development_key(settings: GatewaySettings) -> Ed25519PublicKey | None:
     pem = settings.development_key.get_secret_value().encode()
     if not pem:
         return None
-    key = load_pem_private_key(pem, password=None) if b"PRIVATE" in pem else load_pem_public_key(pem)
+    key = (
+        load_pem_private_key(pem, password=None) if b"PRIVATE" in pem else load_pem_public_key(pem)
+    )
     key = key.public_key() if isinstance(key, Ed25519PrivateKey) else key
     if not isinstance(key, Ed25519PublicKey):
         raise TypeError("GATEWAY_DEVELOPMENT_KEY: an Ed25519 key in PEM is needed")

@@ -71,7 +71,11 @@ class PublishedKeys:
         if key is None and self._unknown.get(key_id, float("-inf")) > self._clock():
             return None
         if self._clock() - self._fetched_at > FRESH_SECONDS or key is None:
-            loaded = await self._refresh() if key is None or self._clock() - self._fetched_at > STALE_SECONDS else await self._refresh_soon()
+            loaded = (
+                await self._refresh()
+                if key is None or self._clock() - self._fetched_at > STALE_SECONDS
+                else await self._refresh_soon()
+            )
             key = self._keys.get(key_id)
             if key is None and loaded:
                 self._remember_unknown(key_id)
@@ -108,7 +112,11 @@ class PublishedKeys:
             uri = self._jwks_uri or await self._discovered()
             self._keys = _usable(await self._fetch(uri))
         except KeysUnavailable as error:
-            log.warning("issuer gave no keys, the former stay in use", issuer=self._issuer, reason=str(error))
+            log.warning(
+                "issuer gave no keys, the former stay in use",
+                issuer=self._issuer,
+                reason=str(error),
+            )
             return False
         self._fetched_at = self._clock()
         self._unknown.clear()
@@ -143,7 +151,9 @@ def read(jwk: Mapping[str, Any]) -> PublicKey | None:
         key = jwt.PyJWK(dict(jwk)).key
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
         return None
-    return key if isinstance(key, (Ed25519PublicKey, RSAPublicKey, EllipticCurvePublicKey)) else None
+    return (
+        key if isinstance(key, (Ed25519PublicKey, RSAPublicKey, EllipticCurvePublicKey)) else None
+    )
 
 
 def _usable(document: Mapping[str, Any]) -> dict[str, PublicKey]:
@@ -162,6 +172,10 @@ def _usable(document: Mapping[str, Any]) -> dict[str, PublicKey]:
 
 def _signing_key(entry: Any) -> PublicKey | None:
     """The public key of one JWK; None for another kind, another use or without id."""
-    if not isinstance(entry, dict) or not isinstance(cast("dict[str, Any]", entry).get("kid"), str) or cast("dict[str, Any]", entry).get("use", "sig") != "sig":
+    if (
+        not isinstance(entry, dict)
+        or not isinstance(cast("dict[str, Any]", entry).get("kid"), str)
+        or cast("dict[str, Any]", entry).get("use", "sig") != "sig"
+    ):
         return None
     return read(cast("dict[str, Any]", entry))

@@ -32,7 +32,9 @@ LONGEST_SECONDS = 86_400  # a token that lived longer than its withdrawal is rem
 _KEY_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
-_HEADER_MEMBERS = frozenset({"alg", "kid", "typ", "x5t"})  # x5t is a thumbprint, which we do not follow
+_HEADER_MEMBERS = frozenset(
+    {"alg", "kid", "typ", "x5t"}
+)  # x5t is a thumbprint, which we do not follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,10 @@ class Tokens:
             identity = remembered[1]
         else:
             identity = await self._proved(token, chosen_grant)
-            self._remembered[known] = (min(identity.expires_at, self._clock() + REMEMBERED_SECONDS), identity)
+            self._remembered[known] = (
+                min(identity.expires_at, self._clock() + REMEMBERED_SECONDS),
+                identity,
+            )
             if len(self._remembered) > MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
         if self._revocations.cover(identity):
@@ -95,12 +100,19 @@ class Tokens:
                 algorithms=[header["alg"]],
                 audience=issuer.audience,
                 issuer=issuer.name,
-                options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+                options={
+                    "require": ["exp", "iat", "sub", "aud", "iss"],
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
             )
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise TokenRefused from None
         self._check_times(content)
-        ahead = self._ahead[issuer.name] = max(self._ahead[issuer.name], content["iat"] - self._clock())
+        ahead = self._ahead[issuer.name] = max(
+            self._ahead[issuer.name], content["iat"] - self._clock()
+        )
         return await _identity(content, issuer, chosen_grant, ahead)
 
     def _check_times(self, content: Mapping[str, Any]) -> None:
@@ -109,14 +121,20 @@ class Tokens:
         if not all(isinstance(time, (int, float)) and not isinstance(time, bool) for time in times):
             raise TokenRefused
         expires, issued, begins = times
-        if not (now < expires <= issued + LONGEST_SECONDS and max(issued, begins) <= now + EARLY_SECONDS):
+        if not (
+            now < expires <= issued + LONGEST_SECONDS and max(issued, begins) <= now + EARLY_SECONDS
+        ):
             raise TokenRefused
 
 
 def _members(part: str) -> dict[str, Any]:
     """What a part of a token says, unproved; TokenRefused where two readers could read it differently."""
     try:
-        told = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), object_pairs_hook=_each_once, parse_constant=_refused)
+        told = json.loads(
+            base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)),
+            object_pairs_hook=_each_once,
+            parse_constant=_refused,
+        )
     except (ValueError, RecursionError):
         raise TokenRefused from None
     if not isinstance(told, dict):
@@ -149,14 +167,20 @@ def _header_is_plain(header: Mapping[str, Any], issuer: Issuer) -> bool:
     )
 
 
-async def _identity(content: Mapping[str, Any], issuer: Issuer, chosen_grant: str, ahead: float) -> Identity:
+async def _identity(
+    content: Mapping[str, Any], issuer: Issuer, chosen_grant: str, ahead: float
+) -> Identity:
     subject = content["sub"]
     if not subject:
         raise TokenRefused
     if issuer.grants_of is not None:
         identity = await issuer.grants_of(issuer.name, subject, chosen_grant)
     else:
-        identity = Identity(subject=subject, role=_role(content.get("role")), claims=_claims(content.get("claims", {})))
+        identity = Identity(
+            subject=subject,
+            role=_role(content.get("role")),
+            claims=_claims(content.get("claims", {})),
+        )
     expires = float(content["exp"])
     return replace(
         identity,
@@ -178,7 +202,11 @@ def _claims(claims: object) -> dict[str, frozenset[str]]:
         raise TokenRefused
     scopes: dict[str, frozenset[str]] = {}
     for name, values in cast("dict[str, Any]", claims).items():
-        if name not in CLAIMS or not isinstance(values, list) or not all(isinstance(value, str) for value in cast("list[Any]", values)):
+        if (
+            name not in CLAIMS
+            or not isinstance(values, list)
+            or not all(isinstance(value, str) for value in cast("list[Any]", values))
+        ):
             raise TokenRefused
         scopes[name] = frozenset(cast("list[str]", values))
     return scopes

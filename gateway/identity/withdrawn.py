@@ -22,7 +22,12 @@ class Revocations:
         self._subjects: dict[str, float] = {}
         self._sessions: set[str] = set()
 
-    def put(self, tokens: Iterable[str], subjects: Iterable[tuple[str, float]], sessions: Iterable[str] = ()) -> None:
+    def put(
+        self,
+        tokens: Iterable[str],
+        subjects: Iterable[tuple[str, float]],
+        sessions: Iterable[str] = (),
+    ) -> None:
         """Replace the whole set."""
         self._tokens, self._subjects, self._sessions = set(tokens), dict(subjects), set(sessions)
         self.known = True
@@ -31,4 +36,7 @@ class Revocations:
         """Whether this caller's trust was withdrawn."""
         if identity.token_id in self._tokens or identity.session in self._sessions:
             return True
-        return any(until is not None and identity.issued_at <= until for until in (self._subjects.get(identity.subject), self._subjects.get(identity.place)))
+        return any(
+            until is not None and identity.issued_at <= until
+            for until in (self._subjects.get(identity.subject), self._subjects.get(identity.place))
+        )

@@ -39,7 +39,9 @@ class Answers:
                 crossing.status = message["status"]
                 headers = [*message["headers"], *crossing.headers]
                 present = {name for name, _ in headers}
-                message["headers"] = headers + [entry for entry in crossing.defaults if entry[0] not in present]
+                message["headers"] = headers + [
+                    entry for entry in crossing.defaults if entry[0] not in present
+                ]
             await send(message)
 
         try:
@@ -52,23 +54,37 @@ class Answers:
             await self._refused(error, crossing, receive, answered)
         except Exception as error:  # noqa: BLE001 - the caller gets a 500
             log.error(  # noqa: TRY400 - an error's text may hold an address: type and place only
-                "a defect of the gateway", error=type(error).__name__, place="".join(traceback.format_tb(error.__traceback__))
+                "a defect of the gateway",
+                error=type(error).__name__,
+                place="".join(traceback.format_tb(error.__traceback__)),
             )
             await self._refused(Unexpected(), crossing, receive, answered)
 
-    async def _refused(self, error: DomainError, crossing: Passage, receive: Receive, send: Send) -> None:
+    async def _refused(
+        self, error: DomainError, crossing: Passage, receive: Receive, send: Send
+    ) -> None:
         if crossing.status:
             return
         length = crossing.upload_length
         if not crossing.upload_open or (length is not None and length <= SMALL_UPLOAD):
             await refuse(error, crossing.group, crossing.request_id, [], send)
             return
-        await refuse(error, crossing.group, crossing.request_id, [(b"connection", b"close")], send, more=True)
+        await refuse(
+            error, crossing.group, crossing.request_id, [(b"connection", b"close")], send, more=True
+        )
         await _linger(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def refuse(error: DomainError, group: Group | None, request_id: str, headers: list[Header], send: Send, *, more: bool = False) -> None:
+async def refuse(
+    error: DomainError,
+    group: Group | None,
+    request_id: str,
+    headers: list[Header],
+    send: Send,
+    *,
+    more: bool = False,
+) -> None:
     """Send the problem document of this error; with `more` the answer is left open."""
     body = problems.body_of(error, group, request_id)
     head = [*problems.headers_of(error), (b"content-length", str(len(body)).encode()), *headers]

@@ -55,7 +55,9 @@ def _announced(scope: Scope) -> int | None:
     length = None
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":
-            if value.lower() != b"chunked":  # another coding around it would be lost on the way to the service
+            if (
+                value.lower() != b"chunked"
+            ):  # another coding around it would be lost on the way to the service
                 raise Malformed
             return None
         if name == b"content-length":

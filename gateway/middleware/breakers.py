@@ -27,7 +27,9 @@ LEAST_VOLUME = 20
 FAILING_SHARE = 0.5
 OPEN_SECONDS = 5.0
 PROBES = 3
-OPEN = Gauge("gateway_breaker_open", "1 while the breaker of a service lets only probes through", ["service"])
+OPEN = Gauge(
+    "gateway_breaker_open", "1 while the breaker of a service lets only probes through", ["service"]
+)
 NO_ANSWER = frozenset({502, 504})  # an error that a service wrote itself says that it answers
 
 
@@ -76,7 +78,9 @@ class Breaker:
         self._failures += not answered
         while self._outcomes[0][0] < now - WINDOW_SECONDS:
             self._failures -= not self._outcomes.popleft()[1]
-        if len(self._outcomes) >= LEAST_VOLUME and self._failures >= FAILING_SHARE * len(self._outcomes):
+        if len(self._outcomes) >= LEAST_VOLUME and self._failures >= FAILING_SHARE * len(
+            self._outcomes
+        ):
             self._turn(now)
 
     def _record_probe(self, *, answered: bool | None) -> None:
@@ -110,7 +114,11 @@ class CircuitBreakers:
         breaker = self.breakers[crossing.place]
         answered: bool | None = None
         try:
-            await self.app(scope, receive, partial(_begun, breaker, ticket, send) if crossing.routed.streaming else send)
+            await self.app(
+                scope,
+                receive,
+                partial(_begun, breaker, ticket, send) if crossing.routed.streaming else send,
+            )
             answered = crossing.service_status not in NO_ANSWER
         except (ServiceAway, ServiceBroke):
             answered = False
@@ -145,4 +153,8 @@ def _openness(breaker: Breaker) -> float:
 
 def _too_late(crossing: Passage) -> bool:
     """Whether the deadline ended it and the service, not the client's upload, was what took so long."""
-    return not crossing.service_status and not crossing.upload_open and asyncio.get_running_loop().time() >= crossing.deadline
+    return (
+        not crossing.service_status
+        and not crossing.upload_open
+        and asyncio.get_running_loop().time() >= crossing.deadline
+    )

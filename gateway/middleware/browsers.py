@@ -22,7 +22,10 @@ ALWAYS: list[Header] = [
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
 ]
 _UNLESS_SAID: list[Header] = [
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
     (b"cache-control", b"no-store"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
@@ -36,7 +39,9 @@ class BrowserHeaders:
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
         always = [*ALWAYS, *([_HSTS] if https else [])]
-        self._always = {group: always if group is Group.SHOP else [*always, _UNLISTED] for group in Group}
+        self._always = {
+            group: always if group is Group.SHOP else [*always, _UNLISTED] for group in Group
+        }
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)

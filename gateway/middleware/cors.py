@@ -25,11 +25,16 @@ class Cors:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         origin = passage.header(scope, b"origin")
-        allowed = origin is not None and origin.decode("latin-1") in self._origins.get(crossing.group, frozenset())
+        allowed = origin is not None and origin.decode("latin-1") in self._origins.get(
+            crossing.group, frozenset()
+        )
         if self._origins.get(crossing.group):
             crossing.headers.append((b"vary", b"origin"))
         if origin is not None and allowed:
-            crossing.headers += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _READABLE)]
+            crossing.headers += [
+                (b"access-control-allow-origin", origin),
+                (b"access-control-expose-headers", _READABLE),
+            ]
             crossing.defaults.insert(0, (b"cross-origin-resource-policy", b"cross-origin"))
         if scope["method"] == "OPTIONS" and passage.header(scope, b"access-control-request-method"):
             if not allowed:

@@ -29,7 +29,11 @@ class NeutralFront:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return self.app(scope, receive, _Neutralised(send) if passage.of(scope).group is Group.CERTIFICATE else send)
+        return self.app(
+            scope,
+            receive,
+            _Neutralised(send) if passage.of(scope).group is Group.CERTIFICATE else send,
+        )
 
 
 class _Neutralised:
@@ -41,12 +45,25 @@ class _Neutralised:
         self._body = bytearray()
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":  # a second one where the first try broke off within its problem
+        if (
+            message["type"] == "http.response.start"
+        ):  # a second one where the first try broke off within its problem
             self._held = None
             self._body.clear()
-            kept = [(name, value) for name, value in message["headers"] if is_neutral(value.decode("latin-1"))]
+            kept = [
+                (name, value)
+                for name, value in message["headers"]
+                if is_neutral(value.decode("latin-1"))
+            ]
             if len(kept) < len(message["headers"]):
-                log.error("a header was withheld from the certificate host", names=[name.decode("latin-1") for name, value in message["headers"] if (name, value) not in kept])
+                log.error(
+                    "a header was withheld from the certificate host",
+                    names=[
+                        name.decode("latin-1")
+                        for name, value in message["headers"]
+                        if (name, value) not in kept
+                    ],
+                )
             message["headers"] = kept
             if dict(kept).get(b"content-type", b"").lower().startswith(CONTENT_TYPE):
                 self._held = message
@@ -61,8 +78,14 @@ class _Neutralised:
             await self._rewritten(self._held)
 
     async def _rewritten(self, start: Message) -> None:
-        body = json.dumps(neutral(_members(bytes(self._body), start["status"])), ensure_ascii=False).encode()
-        start["headers"] = [(name, value) for name, value in start["headers"] if name not in {b"content-length", b"content-encoding"}]
+        body = json.dumps(
+            neutral(_members(bytes(self._body), start["status"])), ensure_ascii=False
+        ).encode()
+        start["headers"] = [
+            (name, value)
+            for name, value in start["headers"]
+            if name not in {b"content-length", b"content-encoding"}
+        ]
         start["headers"].append((b"content-length", str(len(body)).encode()))
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body, "more_body": False})

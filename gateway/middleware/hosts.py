@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PORT = re.compile(r":[0-9]*\Z")
-_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*")  # as some proxies write an address: a new port each time, which is nobody else
+_WITH_PORT = re.compile(
+    r"\[([^\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*"
+)  # as some proxies write an address: a new port each time, which is nobody else
 _VERSIONS = frozenset({"1.1", "1.0"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -28,14 +30,24 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 class HostGroups:
     """Opens the passage of a request. `names` in lower case; `ports` empty in production; behind `proxies` the client's address is in X-Forwarded-For."""
 
-    def __init__(self, app: ASGIApp, names: Mapping[str, Group], ports: Mapping[int, Group], proxies: Sequence[Network]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        names: Mapping[str, Group],
+        ports: Mapping[int, Group],
+        proxies: Sequence[Network],
+    ) -> None:
         self.app, self._names, self._ports, self._proxies = app, names, ports, proxies
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         group = self._group(scope)
         if group is None or scope["http_version"] not in _VERSIONS:
-            return refuse(HostUnknown() if group is None else VersionUnknown(), None, new_id(), ALWAYS, send)
-        scope["passage"] = Passage(group=group, started=asyncio.get_running_loop().time(), address=self._address(scope))
+            return refuse(
+                HostUnknown() if group is None else VersionUnknown(), None, new_id(), ALWAYS, send
+            )
+        scope["passage"] = Passage(
+            group=group, started=asyncio.get_running_loop().time(), address=self._address(scope)
+        )
         return self.app(scope, receive, send)
 
     def _group(self, scope: Scope) -> Group | None:
@@ -50,7 +62,14 @@ class HostGroups:
         peer = str(scope["client"][0]) if scope["client"] else ""
         if not self._proxies:
             return peer
-        chain = [peer, *(_bare(part.strip()) for value in reversed(_forwarded(scope)) for part in reversed(value.split(",")))]
+        chain = [
+            peer,
+            *(
+                _bare(part.strip())
+                for value in reversed(_forwarded(scope))
+                for part in reversed(value.split(","))
+            ),
+        ]
         for address in chain:
             if not self._is_proxy(address):
                 return address
@@ -71,4 +90,6 @@ def _bare(address: str) -> str:
 
 
 def _forwarded(scope: Scope) -> list[str]:
-    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return [
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+    ]

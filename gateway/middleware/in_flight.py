@@ -42,7 +42,9 @@ class InFlightCap:
         service = crossing.routed.service
         cap, caller = self._routes.table.in_flight[service], (service, counted_as(crossing))
         public = crossing.known is ANONYMOUS
-        if self.counts[service] >= cap or (public and self._public[service] >= max(LEAST, cap // PUBLIC_SHARE)):
+        if self.counts[service] >= cap or (
+            public and self._public[service] >= max(LEAST, cap // PUBLIC_SHARE)
+        ):
             raise ServiceBusy
         if self._callers[caller] >= max(LEAST, cap // CALLERS):
             raise TooManyAtOnce

@@ -23,7 +23,9 @@ MOST_KEPT = 20_000
 class InternalTokens:
     """Signs one token per subject, service and scope and reuses it for 20 s of its 60. `clock` in seconds, monotonic."""
 
-    def __init__(self, app: ASGIApp, signer: Signer, rules: Rules, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, app: ASGIApp, signer: Signer, rules: Rules, clock: Callable[[], float]
+    ) -> None:
         self.app, self._signer, self._rules, self._clock = app, signer, rules, clock
         self._kept: OrderedDict[tuple[str, str, Hashable], tuple[float, str]] = OrderedDict()
 
@@ -39,7 +41,16 @@ class InternalTokens:
         if kept is not None and kept[0] > self._clock():
             return kept[1]
         permissions = self._rules.of_role(caller.role, service) - caller.forbidden
-        signed = self._signer.for_caller(service, Caller(subject=caller.subject, role=caller.role, permissions=permissions, claims=caller.claims, on_behalf_of=caller.on_behalf_of))
+        signed = self._signer.for_caller(
+            service,
+            Caller(
+                subject=caller.subject,
+                role=caller.role,
+                permissions=permissions,
+                claims=caller.claims,
+                on_behalf_of=caller.on_behalf_of,
+            ),
+        )
         self._kept[key] = self._clock() + REUSED_SECONDS, signed
         self._kept.move_to_end(key)
         if len(self._kept) > MOST_KEPT:

@@ -39,10 +39,28 @@ class Metering:
             await self.app(scope, receive, send)
         finally:
             seconds = asyncio.get_running_loop().time() - crossing.started
-            method, template = (crossing.route.method, crossing.route.template) if crossing.route else ("any", UNROUTED)
-            self._of(crossing.group, method, template, crossing.status).observe(seconds, telemetry.exemplar())
-            whose = {"role": caller.role, "role_version": latest(caller.role), "grant": caller.grant} if (caller := crossing.caller) else {"role": ""}
-            log.info("answered", group=crossing.group, method=method, route=template, status=crossing.status, milliseconds=round(seconds * 1000, 1), **whose)
+            method, template = (
+                (crossing.route.method, crossing.route.template)
+                if crossing.route
+                else ("any", UNROUTED)
+            )
+            self._of(crossing.group, method, template, crossing.status).observe(
+                seconds, telemetry.exemplar()
+            )
+            whose = (
+                {"role": caller.role, "role_version": latest(caller.role), "grant": caller.grant}
+                if (caller := crossing.caller)
+                else {"role": ""}
+            )
+            log.info(
+                "answered",
+                group=crossing.group,
+                method=method,
+                route=template,
+                status=crossing.status,
+                milliseconds=round(seconds * 1000, 1),
+                **whose,
+            )
 
     def _of(self, group: str, method: str, template: str, status: int) -> Histogram:
         key = group, method, template, status

@@ -20,13 +20,22 @@ if TYPE_CHECKING:
 Answer = tuple[int, bytes, bytes]
 JSON, HTML = b"application/json", b"text/html; charset=utf-8"
 JWKS_PATH = "/.well-known/jwks.json"
-DISCOVERY_PATHS = frozenset({"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"})
+DISCOVERY_PATHS = frozenset(
+    {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}
+)
 
 
 class OwnPages:
     """Answers those paths and passes everything else on. `jwks` are the built-in issuers' public keys, `discovery` the own one's document; without, there is no such path."""
 
-    def __init__(self, app: ASGIApp, documents: Documents, jwks: Sequence[dict[str, Any]], discovery: dict[str, Any] | None, is_ready: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        documents: Documents,
+        jwks: Sequence[dict[str, Any]],
+        discovery: dict[str, Any] | None,
+        is_ready: Callable[[], Awaitable[bool]],
+    ) -> None:
         self.app, self._documents, self._is_ready = app, documents, is_ready
         self._discovery = json.dumps(discovery).encode() if discovery else None
         self._jwks = json.dumps({"keys": list(jwks)}).encode() if jwks else None
@@ -40,7 +49,10 @@ class OwnPages:
         if scope["method"] not in {"GET", "HEAD"}:
             raise MethodUnknown(("GET", "HEAD"))
         status, kind, body = answer
-        headers: list[Header] = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        headers: list[Header] = [
+            (b"content-type", kind),
+            (b"content-length", str(len(body)).encode()),
+        ]
         if kind == HTML:
             headers.append((b"content-security-policy", CONTENT_SECURITY_POLICY))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -56,9 +68,15 @@ class OwnPages:
                 return 200, JSON, b"{}"
             case "/readyz":
                 return 200 if await self._is_ready() else 503, JSON, b"{}"
-            case _ if path == JWKS_PATH and self._jwks is not None and group is not Group.CERTIFICATE:
+            case _ if (
+                path == JWKS_PATH and self._jwks is not None and group is not Group.CERTIFICATE
+            ):
                 return 200, JSON, self._jwks
-            case _ if path in DISCOVERY_PATHS and self._discovery is not None and group is not Group.CERTIFICATE:
+            case _ if (
+                path in DISCOVERY_PATHS
+                and self._discovery is not None
+                and group is not Group.CERTIFICATE
+            ):
                 return 200, JSON, self._discovery
             case _:
                 return None

@@ -28,7 +28,10 @@ class Quota:
         if quota is not None:
             left, seconds = self._calls.take(crossing.known.subject, quota)
             wait = max(1, math.ceil(seconds))
-            crossing.headers += [(b"ratelimit-policy", f'"day";q={quota};w=86400'.encode()), (b"ratelimit", f'"day";r={max(0, left - 1)};t={wait}'.encode())]
+            crossing.headers += [
+                (b"ratelimit-policy", f'"day";q={quota};w=86400'.encode()),
+                (b"ratelimit", f'"day";r={max(0, left - 1)};t={wait}'.encode()),
+            ]
             if left <= 0:
                 raise QuotaUsedUp(wait)
         return self.app(scope, receive, send)

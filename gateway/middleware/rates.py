@@ -42,7 +42,10 @@ class RateLimit:
         key = route.rate.key_for(counted_as(crossing), route.permission)
         count, seconds = self._windows.take(key, route.rate.get_expiry())
         wait = max(1, math.ceil(seconds))
-        crossing.headers += [(b"ratelimit-policy", self._policy(route)), (b"ratelimit", f'"route";r={max(0, route.rate.amount - count)};t={wait}'.encode())]
+        crossing.headers += [
+            (b"ratelimit-policy", self._policy(route)),
+            (b"ratelimit", f'"route";r={max(0, route.rate.amount - count)};t={wait}'.encode()),
+        ]
         if count > route.rate.amount:
             raise RateExceeded(wait)
         return self.app(scope, receive, send)
@@ -50,7 +53,9 @@ class RateLimit:
     def _policy(self, route: Route) -> bytes:
         policy = self._policies.get(route)
         if policy is None:
-            policy = self._policies[route] = f'"route";q={route.rate.amount};w={route.rate.get_expiry()}'.encode()
+            policy = self._policies[route] = (
+                f'"route";q={route.rate.amount};w={route.rate.get_expiry()}'.encode()
+            )
         return policy
 
 
@@ -79,18 +84,43 @@ class Windows:
     async def exchange(self, db: Mongo) -> None:
         """Tell the others what has changed here, and learn what they have counted. Keys go by their hash: they name subjects and addresses."""
         now = self._clock()
-        changed = [(key, window) for key, window in self._windows.items() if window.count >= WORTH_TELLING and window.count != window.told and window.ends > now]
+        changed = [
+            (key, window)
+            for key, window in self._windows.items()
+            if window.count >= WORTH_TELLING and window.count != window.told and window.ends > now
+        ]
         for first in range(0, len(changed), PAGE):  # requests go on between pages
-            await self._exchange({sha256(key.encode()).hexdigest(): window for key, window in changed[first : first + PAGE]}, db, now)
+            await self._exchange(
+                {
+                    sha256(key.encode()).hexdigest(): window
+                    for key, window in changed[first : first + PAGE]
+                },
+                db,
+                now,
+            )
 
     async def _exchange(self, changed: Mapping[str, _Window], db: Mongo, now: float) -> None:
         told = {hashed: window.count for hashed, window in changed.items()}
         rows = [
-            {"_id": f"{hashed}/{self._replica}", "key": hashed, "replica": self._replica, "count": told[hashed], "ends": _utc(window.ends)} for hashed, window in changed.items()
+            {
+                "_id": f"{hashed}/{self._replica}",
+                "key": hashed,
+                "replica": self._replica,
+                "count": told[hashed],
+                "ends": _utc(window.ends),
+            }
+            for hashed, window in changed.items()
         ]
         await db.bulk(QUOTAS, [replacing(row, upsert=True) for row in rows])
         elsewhere = Counter[str]()
-        for row in await db.find(QUOTAS, {"key": {"$in": list(changed)}, "replica": {"$ne": self._replica}, "ends": {"$gt": _utc(now)}}):
+        for row in await db.find(
+            QUOTAS,
+            {
+                "key": {"$in": list(changed)},
+                "replica": {"$ne": self._replica},
+                "ends": {"$gt": _utc(now)},
+            },
+        ):
             elsewhere[row["key"]] += row["count"]
         for hashed, window in changed.items():
             window.told, window.elsewhere = told[hashed], elsewhere[hashed]
@@ -99,7 +129,9 @@ class Windows:
         """Count in the key's window, which a first count opens for `expiry` seconds; the count so far, here and elsewhere, and the seconds until it ends."""
         now = self._clock()
         if now - self._swept_at > SWEEP_SECONDS:
-            self._windows = {known: window for known, window in self._windows.items() if window.ends > now}
+            self._windows = {
+                known: window for known, window in self._windows.items() if window.ends > now
+            }
             self._swept_at = now
         window = self._windows.get(key)
         if window is None or window.ends <= now:
@@ -110,7 +142,11 @@ class Windows:
 
 def counted_as(crossing: passage.Passage) -> str:
     """Whose request it is, where requests are counted: the caller's, or of the public that of an address."""
-    return f"@{neighbourhood(crossing.address)}" if crossing.known is ANONYMOUS else crossing.known.subject
+    return (
+        f"@{neighbourhood(crossing.address)}"
+        if crossing.known is ANONYMOUS
+        else crossing.known.subject
+    )
 
 
 def neighbourhood(address: str) -> str:

@@ -29,7 +29,9 @@ RETRIES = Counter("gateway_retries_total", "Second and third tries towards a ser
 class Retries:
     """Tries again within the budget: at most 3 retries, or a fifth of what is in flight, at one time (after Envoy's retry budget)."""
 
-    def __init__(self, app: ASGIApp, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+    def __init__(
+        self, app: ASGIApp, pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+    ) -> None:
         self.app, self._pause = app, pause
         self._active = 0
         self._retrying = 0
@@ -49,7 +51,14 @@ class Retries:
         finally:
             self._active -= 1
 
-    async def _again(self, scope: Scope, replay: _Replay, send: Send, crossing: Passage, error: ServiceAway | ServiceBroke) -> None:
+    async def _again(
+        self,
+        scope: Scope,
+        replay: _Replay,
+        send: Send,
+        crossing: Passage,
+        error: ServiceAway | ServiceBroke,
+    ) -> None:
         if self._retrying >= max(BUDGET_FLOOR, self._active * BUDGET_SHARE):
             raise error
         self._retrying += 1

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from gateway.reload import Routes
 
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
-_AMBIGUOUS = re.compile(r"/\.{1,2}(?=/|$)|%(?:2[dDeEfF]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaCcFf]|7[0-9AaEeFf]|0|1)|%(?![0-9A-Fa-f]{2})")  # encoded though it need not be, too
+_AMBIGUOUS = re.compile(
+    r"/\.{1,2}(?=/|$)|%(?:2[dDeEfF]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaCcFf]|7[0-9AaEeFf]|0|1)|%(?![0-9A-Fa-f]{2})"
+)  # encoded though it need not be, too
 _PLAIN_QUERY = re.compile(rb"[\x21-\x7e]*")
 
 
@@ -29,7 +31,11 @@ class Routing:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         crossing = passage.of(scope)
         path = scope["raw_path"].decode("latin-1")
-        if not _PLAIN_PATH.fullmatch(path) or _AMBIGUOUS.search(path) or not _PLAIN_QUERY.fullmatch(scope["query_string"]):
+        if (
+            not _PLAIN_PATH.fullmatch(path)
+            or _AMBIGUOUS.search(path)
+            or not _PLAIN_QUERY.fullmatch(scope["query_string"])
+        ):
             raise PathMalformed
         methods = self._routes.table.match(crossing.group, path)
         if methods is None:

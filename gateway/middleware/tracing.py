@@ -32,7 +32,9 @@ class RequestIds:
         crossing.headers.append((b"x-request-id", crossing.request_id.encode()))
         outer = passage.header(scope, b"traceparent")
         given_trace = outer.decode() if outer and _TRACEPARENT.fullmatch(outer) else None
-        structlog.contextvars.bind_contextvars(request_id=crossing.request_id)  # the server gives every request a task, and so a context, of its own
+        structlog.contextvars.bind_contextvars(
+            request_id=crossing.request_id
+        )  # the server gives every request a task, and so a context, of its own
         with telemetry.span(scope["method"], of=given_trace, kind=trace.SpanKind.SERVER) as span:
             crossing.traceparent = telemetry.current_traceparent()
             await self.app(scope, receive, send)

@@ -47,8 +47,20 @@ class Witness:
         crossing = passage.of(scope)
         if crossing.known.role in WATCHED:
             route = crossing.routed
-            reason = (passage.header(scope, b"access-reason") or b"").decode("utf-8", "replace").strip()[:LONGEST_REASON]
+            reason = (
+                (passage.header(scope, b"access-reason") or b"")
+                .decode("utf-8", "replace")
+                .strip()[:LONGEST_REASON]
+            )
             if route.permission in NAMES and len(reason) < SHORTEST_REASON:
                 raise ReasonNeeded
-            await self._record(crossing.known, Look(service=route.service, permission=route.permission, path=scope["path"], reason=reason))
+            await self._record(
+                crossing.known,
+                Look(
+                    service=route.service,
+                    permission=route.permission,
+                    path=scope["path"],
+                    reason=reason,
+                ),
+            )
         await self.app(scope, receive, send)

@@ -41,9 +41,15 @@ class OAuthError(Exception):
 async def parameters(request: Request) -> Mapping[str, str]:
     """The form of the request; OAuthError where a parameter comes twice."""
     try:
-        pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+        pairs = parse_qsl(
+            (await request.body()).decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=MOST_PARAMETERS,
+        )
     except ValueError:
-        raise OAuthError("invalid_request", "isi permintaan tidak dapat dibaca / the body cannot be read") from None
+        raise OAuthError(
+            "invalid_request", "isi permintaan tidak dapat dibaca / the body cannot be read"
+        ) from None
     found = dict(pairs)
     if len(found) < len(pairs):
         raise OAuthError("invalid_request", "parameter ganda / a parameter came twice")
@@ -58,18 +64,41 @@ def in_its_words(route: Callable[..., Awaitable[Response]]) -> Callable[..., Awa
         try:
             return await route(*args, **kwargs)
         except OAuthError as error:
-            return JSONResponse({"error": error.error, "error_description": error.description}, error.status, NO_STORE)
+            return JSONResponse(
+                {"error": error.error, "error_description": error.description},
+                error.status,
+                NO_STORE,
+            )
         except (CodeRefused, RefreshRefused):
-            return JSONResponse({"error": "invalid_grant", "error_description": "kode atau token tidak berlaku / the code or token is not valid"}, 400, NO_STORE)
+            return JSONResponse(
+                {
+                    "error": "invalid_grant",
+                    "error_description": "kode atau token tidak berlaku / the code or token is not valid",
+                },
+                400,
+                NO_STORE,
+            )
         except (ClientRefused, Duplicate):
-            return JSONResponse({"error": "invalid_client", "error_description": "sistem tidak terbukti / the client does not prove itself"}, 401, NO_STORE)
+            return JSONResponse(
+                {
+                    "error": "invalid_client",
+                    "error_description": "sistem tidak terbukti / the client does not prove itself",
+                },
+                401,
+                NO_STORE,
+            )
 
     return told
 
 
 @router.post("/v1/oauth/token")
 @in_its_words
-async def token(request: Request, own: Own, run: Once, idempotency_key: Annotated[str, Header(max_length=200)] = "") -> Response:
+async def token(
+    request: Request,
+    own: Own,
+    run: Once,
+    idempotency_key: Annotated[str, Header(max_length=200)] = "",
+) -> Response:
     """Tokens for an authorization code, a refresh token, or a client's own credentials (application/x-www-form-urlencoded)."""
     told = await parameters(request)
     match told.get("grant_type"):
@@ -79,11 +108,15 @@ async def token(request: Request, own: Own, run: Once, idempotency_key: Annotate
             return await _by_refresh(told, own.issuer, run, idempotency_key)
         case "client_credentials":
             client = await _client(told, own, run)
-            return _answer({"access_token": own.issuer.token(client.user_id, utc_now(), client_id=client.id)})
+            return _answer(
+                {"access_token": own.issuer.token(client.user_id, utc_now(), client_id=client.id)}
+            )
         case None:
             raise OAuthError("invalid_request", "grant_type wajib diisi / grant_type is missing")
         case _:
-            raise OAuthError("unsupported_grant_type", "cara ini tidak tersedia / this grant type is not offered")
+            raise OAuthError(
+                "unsupported_grant_type", "cara ini tidak tersedia / this grant type is not offered"
+            )
 
 
 @router.post("/v1/oauth/revoke")
@@ -107,21 +140,44 @@ async def revoke(request: Request, own: Own, run: Once) -> Response:
 async def _by_code(told: Mapping[str, str], issuer: OwnIssuer, run: Once) -> Response:
     sign_in, _, secret = _needed(told, "code").partition(".")
     refresh = new_token()
-    session = await run(partial(signins.redeem, sign_in, token_hash(secret), _needed(told, "code_verifier"), new_id(), token_hash(refresh)))
+    session = await run(
+        partial(
+            signins.redeem,
+            sign_in,
+            token_hash(secret),
+            _needed(told, "code_verifier"),
+            new_id(),
+            token_hash(refresh),
+        )
+    )
     return _of_session(session, refresh, issuer)
 
 
 async def _by_refresh(told: Mapping[str, str], issuer: OwnIssuer, run: Once, key: str) -> Response:
     session_id, _, secret = _needed(told, "refresh_token").partition(".")
     following = issuer.successor(secret)
-    session = await run(partial(sessions.refresh_session, session_id, token_hash(secret), token_hash(following), token_hash(key) if key else ""))
+    session = await run(
+        partial(
+            sessions.refresh_session,
+            session_id,
+            token_hash(secret),
+            token_hash(following),
+            token_hash(key) if key else "",
+        )
+    )
     return _of_session(session, following, issuer)
 
 
 def _of_session(session: Session, refresh: str, issuer: OwnIssuer) -> Response:
     if session.ended_at is not None:
         raise RefreshRefused
-    access = issuer.token(session.user_id, utc_now(), sid=session.id, auth_time=int(session.started_at.timestamp()), amr=list(session.amr))
+    access = issuer.token(
+        session.user_id,
+        utc_now(),
+        sid=session.id,
+        auth_time=int(session.started_at.timestamp()),
+        amr=list(session.amr),
+    )
     return _answer({"access_token": access, "refresh_token": f"{session.id}.{refresh}"})
 
 
@@ -136,7 +192,12 @@ async def _client(told: Mapping[str, str], own: OwnSide, run: Once) -> Client:
             raise ClientRefused
         client = await run(partial(clients.known_client, claimed))
         audiences = {own.issuer.name, own.issuer.document()["token_endpoint"]}
-        await run(partial(clients.use_assertion, assertions.proved(client, assertion, audiences, utc_now().timestamp())))
+        await run(
+            partial(
+                clients.use_assertion,
+                assertions.proved(client, assertion, audiences, utc_now().timestamp()),
+            )
+        )
         return client
     client = await run(partial(clients.known_client, _needed(told, "client_id")))
     if not proves(client, token_hash(_needed(told, "client_secret"))):
@@ -145,7 +206,9 @@ async def _client(told: Mapping[str, str], own: OwnSide, run: Once) -> Client:
 
 
 def _answer(content: dict[str, Any]) -> Response:
-    return JSONResponse(content | {"token_type": "Bearer", "expires_in": ACCESS_SECONDS}, 200, NO_STORE)
+    return JSONResponse(
+        content | {"token_type": "Bearer", "expires_in": ACCESS_SECONDS}, 200, NO_STORE
+    )
 
 
 def _needed(told: Mapping[str, str], name: str) -> str:

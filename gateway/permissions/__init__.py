@@ -32,7 +32,9 @@ class Rules:
 
     def roles_for(self, service: str, permission: str) -> frozenset[str]:
         """The roles that may use the route, `public` among them where anybody may."""
-        return frozenset(role for role in (*ROLES, PUBLIC) if permission in self.of_role(role, service))
+        return frozenset(
+            role for role in (*ROLES, PUBLIC) if permission in self.of_role(role, service)
+        )
 
 
 _OF_SERVICES = {
@@ -45,9 +47,17 @@ _OF_SERVICES = {
 
 
 def _together(*rules: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    return {role: frozenset[str]().union(*(one.get(role, frozenset()) for one in rules)) for role in {role for one in rules for role in one}}
+    return {
+        role: frozenset[str]().union(*(one.get(role, frozenset()) for one in rules))
+        for role in {role for one in rules for role in one}
+    }
 
 
-RULES = Rules({service: _together(own, {} if service == "gateway" else operations.permissions(service)) for service, own in _OF_SERVICES.items()})
+RULES = Rules(
+    {
+        service: _together(own, {} if service == "gateway" else operations.permissions(service))
+        for service, own in _OF_SERVICES.items()
+    }
+)
 
 __all__ = ["PUBLIC", "ROLES", "RULES", "Rules"]

@@ -53,10 +53,20 @@ OWN_SIGN_IN = frozenset(
         "POST /v1/me/sign-out",
     }
 )
-RENEW_PIN = frozenset({"POST /v1/access/cards/pin"})  # in person: at the prison before release, at Bapas or the Dinas afterwards
-_MORE = {"administrator": READ_ACCESS | CHANGE_ACCESS, "auditor": READ_ACCESS | audit("gateway"), "case_officer": RENEW_PIN, "bapas": RENEW_PIN, "dinas_placement": RENEW_PIN}
+RENEW_PIN = frozenset(
+    {"POST /v1/access/cards/pin"}
+)  # in person: at the prison before release, at Bapas or the Dinas afterwards
+_MORE = {
+    "administrator": READ_ACCESS | CHANGE_ACCESS,
+    "auditor": READ_ACCESS | audit("gateway"),
+    "case_officer": RENEW_PIN,
+    "bapas": RENEW_PIN,
+    "dinas_placement": RENEW_PIN,
+}
 
-PERMISSIONS: dict[str, frozenset[str]] = {role: OWN_SIGN_IN | _MORE.get(role, frozenset()) for role in sorted(ROLES - {"buyer", "holder"})} | {
+PERMISSIONS: dict[str, frozenset[str]] = {
+    role: OWN_SIGN_IN | _MORE.get(role, frozenset()) for role in sorted(ROLES - {"buyer", "holder"})
+} | {
     "holder": frozenset({"POST /v1/holder/sign-out"}),
     "public": frozenset(
         {

@@ -16,4 +16,8 @@ SECOND = frozenset(
 
 def beyond_second(permissions: frozenset[str]) -> frozenset[str]:
     """Of a role's permissions those that a second person is not lent."""
-    return frozenset(permission for permission in permissions if permission not in SECOND and not permission.startswith("GET "))
+    return frozenset(
+        permission
+        for permission in permissions
+        if permission not in SECOND and not permission.startswith("GET ")
+    )

@@ -20,7 +20,9 @@ _STORE_READS = frozenset(
     }
 )
 _POLICY_READS = frozenset({"GET /v1/split-policies", "GET /v1/split-policies/{policy_id}"})
-_MONEY_READS = frozenset({"GET /v1/payments/events", "GET /v1/ledger/journals", "GET /v1/ledger/trial-balance"})
+_MONEY_READS = frozenset(
+    {"GET /v1/payments/events", "GET /v1/ledger/journals", "GET /v1/ledger/trial-balance"}
+)
 _TASKS = frozenset({"GET /v1/marketplace-tasks", "POST /v1/marketplace-tasks/completions"})
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -53,14 +55,21 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "POST /v1/products/{product_id}/prices",
         "POST /v1/orders/{order_id}/transitions",
     },
-    "treasurer": _POLICY_READS | _MONEY_READS | _TASKS | {"POST /v1/split-policies", "POST /v1/split-policies/{policy_id}/proposal"},
+    "treasurer": _POLICY_READS
+    | _MONEY_READS
+    | _TASKS
+    | {"POST /v1/split-policies", "POST /v1/split-policies/{policy_id}/proposal"},
     "head": _POLICY_READS
     | {
         "POST /v1/split-policies/{policy_id}/approval",
         "POST /v1/split-policies/{policy_id}/activation",
         "POST /v1/split-policies/{policy_id}/retirement",
     },
-    "auditor": _WORKSHOP_READS | _STORE_READS | _POLICY_READS | _MONEY_READS | {"GET /v1/marketplace-tasks"},
+    "auditor": _WORKSHOP_READS
+    | _STORE_READS
+    | _POLICY_READS
+    | _MONEY_READS
+    | {"GET /v1/marketplace-tasks"},
     "public": frozenset(
         {
             "GET /v1/products",

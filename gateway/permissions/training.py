@@ -1,7 +1,13 @@
 """What each role may ask of training. Rows are scoped by the claim `facility`; names are asked for with a purpose, and audited."""
 
 _FACILITIES = frozenset({"GET /v1/facilities", "GET /v1/facilities/{facility_id}"})
-_PEOPLE = frozenset({"GET /v1/participants", "GET /v1/participants/{participant_ref}", "GET /v1/participants/{participant_ref}/timeline"})
+_PEOPLE = frozenset(
+    {
+        "GET /v1/participants",
+        "GET /v1/participants/{participant_ref}",
+        "GET /v1/participants/{participant_ref}/timeline",
+    }
+)
 _NAMES = frozenset({"GET /v1/participants/{participant_ref}/identity"})
 _SNAPSHOTS = frozenset(
     {
@@ -31,8 +37,23 @@ _COURSES = frozenset(
         "GET /v1/enrolments/{enrolment_id}/completion",
     }
 )
-_INBOX = frozenset({"GET /v1/inbox-items", "GET /v1/inbox-items/{item_id}", "POST /v1/inbox-items/{item_id}/acknowledgement", "POST /v1/inbox-items/{item_id}/resolution"})
-_APPLICATIONS = frozenset({"POST /v1/class-applications", *(f"POST /v1/class-applications/{{application_id}}/{step}" for step in ("withdrawal", "resubmission"))})
+_INBOX = frozenset(
+    {
+        "GET /v1/inbox-items",
+        "GET /v1/inbox-items/{item_id}",
+        "POST /v1/inbox-items/{item_id}/acknowledgement",
+        "POST /v1/inbox-items/{item_id}/resolution",
+    }
+)
+_APPLICATIONS = frozenset(
+    {
+        "POST /v1/class-applications",
+        *(
+            f"POST /v1/class-applications/{{application_id}}/{step}"
+            for step in ("withdrawal", "resubmission")
+        ),
+    }
+)
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "administrator": _FACILITIES
@@ -67,15 +88,46 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "POST /v1/classes",
         "PATCH /v1/classes/{class_id}",
         "PATCH /v1/classes/{class_id}/seats",
-        *(f"POST /v1/classes/{{class_id}}/{step}" for step in ("opening", "start", "closing", "cancellation", "sessions", "enrolments")),
+        *(
+            f"POST /v1/classes/{{class_id}}/{step}"
+            for step in ("opening", "start", "closing", "cancellation", "sessions", "enrolments")
+        ),
         "POST /v1/sessions/{session_id}/attendance",
         "POST /v1/sessions/{session_id}/cancellation",
         "PATCH /v1/attendance/{attendance_id}",
         "POST /v1/enrolments",
-        *(f"POST /v1/enrolments/{{enrolment_id}}/{step}" for step in ("completion", "end", "results", "suspensions")),
+        *(
+            f"POST /v1/enrolments/{{enrolment_id}}/{step}"
+            for step in ("completion", "end", "results", "suspensions")
+        ),
     },
-    "case_officer": _FACILITIES | _PEOPLE | _NAMES | _COURSES | _INBOX | _APPLICATIONS | {"POST /v1/tpp-decisions"},
-    "workshop_officer": _FACILITIES | {"GET /v1/participants", "GET /v1/participants/{participant_ref}", "GET /v1/tpp-decisions", "GET /v1/tpp-decisions/{decision_id}"},
-    "head": _FACILITIES | _SNAPSHOTS | _PEOPLE | _NAMES | _COURSES | _INBOX | {"POST /v1/tpp-decisions/{decision_id}/head-approval", "POST /v1/snapshots/{snapshot_id}/release"},
-    "auditor": _FACILITIES | _SNAPSHOTS | _PEOPLE | _NAMES | _COURSES,  # names for a reason only (gateway/middleware/witness.py)
+    "case_officer": _FACILITIES
+    | _PEOPLE
+    | _NAMES
+    | _COURSES
+    | _INBOX
+    | _APPLICATIONS
+    | {"POST /v1/tpp-decisions"},
+    "workshop_officer": _FACILITIES
+    | {
+        "GET /v1/participants",
+        "GET /v1/participants/{participant_ref}",
+        "GET /v1/tpp-decisions",
+        "GET /v1/tpp-decisions/{decision_id}",
+    },
+    "head": _FACILITIES
+    | _SNAPSHOTS
+    | _PEOPLE
+    | _NAMES
+    | _COURSES
+    | _INBOX
+    | {
+        "POST /v1/tpp-decisions/{decision_id}/head-approval",
+        "POST /v1/snapshots/{snapshot_id}/release",
+    },
+    "auditor": _FACILITIES
+    | _SNAPSHOTS
+    | _PEOPLE
+    | _NAMES
+    | _COURSES,  # names for a reason only (gateway/middleware/witness.py)
 }

@@ -31,8 +31,13 @@ class Version:
 
 def now_of(role: str, rules: Rules = RULES) -> frozenset[str]:
     """What the code lets the role do, without what anybody may."""
-    lists = ((service, permissions.get(role, frozenset())) for service, permissions in rules.services.items())
-    return frozenset(f"{service}: {permission}" for service, permissions in lists for permission in permissions)
+    lists = (
+        (service, permissions.get(role, frozenset()))
+        for service, permissions in rules.services.items()
+    )
+    return frozenset(
+        f"{service}: {permission}" for service, permissions in lists for permission in permissions
+    )
 
 
 @cache
@@ -61,7 +66,9 @@ def on(versions: Sequence[Version], day: date) -> Version | None:
     return next((version for version in reversed(versions) if version.since <= day), None)
 
 
-def difference(versions: Sequence[Version], older: int, newer: int) -> tuple[frozenset[str], frozenset[str]]:
+def difference(
+    versions: Sequence[Version], older: int, newer: int
+) -> tuple[frozenset[str], frozenset[str]]:
     """What was gained and what was lost from one version to another."""
     before, after = at_version(versions, older), at_version(versions, newer)
     return after - before, before - after
@@ -70,7 +77,11 @@ def difference(versions: Sequence[Version], older: int, newer: int) -> tuple[fro
 def problems(place: Path = PLACE, rules: Rules = RULES) -> list[str]:
     """Where history and code do not agree, in words."""
     found = history(place)
-    return [*(f"{role}: no such role" for role in sorted(found.keys() - ROLES - {PUBLIC})), *_gaps(found), *_untold(found, rules)]
+    return [
+        *(f"{role}: no such role" for role in sorted(found.keys() - ROLES - {PUBLIC})),
+        *_gaps(found),
+        *_untold(found, rules),
+    ]
 
 
 def _gaps(found: dict[str, tuple[Version, ...]]) -> Iterator[str]:
@@ -105,7 +116,12 @@ def write_missing(place: Path, today: date, rules: Rules = RULES) -> list[str]:
 
 def _read(file: Path) -> Iterable[Version]:
     for entry in tomllib.loads(file.read_text())["version"]:
-        yield Version(number=entry["number"], since=entry["since"], adds=frozenset(entry["adds"]), removes=frozenset(entry["removes"]))
+        yield Version(
+            number=entry["number"],
+            since=entry["since"],
+            adds=frozenset(entry["adds"]),
+            removes=frozenset(entry["removes"]),
+        )
 
 
 def _entry(number: int, since: date, adds: frozenset[str], removes: frozenset[str]) -> str:
@@ -113,8 +129,14 @@ def _entry(number: int, since: date, adds: frozenset[str], removes: frozenset[st
 
 
 def _listed(permissions: frozenset[str]) -> str:
-    return "[" + "".join(f'\n    "{permission}",' for permission in sorted(permissions)) + ("\n]" if permissions else "]")
+    return (
+        "["
+        + "".join(f'\n    "{permission}",' for permission in sorted(permissions))
+        + ("\n]" if permissions else "]")
+    )
 
 
 if __name__ == "__main__":
-    sys.stdout.write("".join(f"{role}\n" for role in write_missing(PLACE, datetime.now(UTC).date())))
+    sys.stdout.write(
+        "".join(f"{role}\n" for role in write_missing(PLACE, datetime.now(UTC).date()))
+    )

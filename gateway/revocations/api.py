@@ -26,5 +26,9 @@ class RevocationBody(BaseModel):
 @internal.post("/internal/revocations", status_code=204)
 async def withdraw_trust(body: RevocationBody, run: Run) -> None:
     """Revoke; effective within seconds, also for streams."""
-    use_cases = {Kind.TOKEN: usecases.revoke_token, Kind.SUBJECT: usecases.revoke_subject, Kind.SESSION: usecases.revoke_session}
+    use_cases = {
+        Kind.TOKEN: usecases.revoke_token,
+        Kind.SUBJECT: usecases.revoke_subject,
+        Kind.SESSION: usecases.revoke_session,
+    }
     await run(partial(use_cases[body.kind], body.target))

@@ -37,4 +37,6 @@ class Revocation:
 
 def revoke(kind: Kind, target: str, now: datetime) -> Revocation:
     """The withdrawal of trust, from now on."""
-    return Revocation(id=f"{kind}/{target}", kind=kind, target=target, at=now, kept_until=now + KEPT)
+    return Revocation(
+        id=f"{kind}/{target}", kind=kind, target=target, at=now, kept_until=now + KEPT
+    )

@@ -28,4 +28,8 @@ async def in_force(tx: Transaction) -> list[Revocation]:
 async def _revoke(kind: Kind, target: str, tx: Transaction) -> Revocation:
     fresh = rules.revoke(kind, target, tx.now)
     known = await tx.revocations.seek(fresh.id, scoped=False)
-    return tx.revocations.add(fresh, scoped=False) if known is None else tx.revocations.save(known, fresh)
+    return (
+        tx.revocations.add(fresh, scoped=False)
+        if known is None
+        else tx.revocations.save(known, fresh)
+    )

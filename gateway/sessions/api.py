@@ -27,7 +27,13 @@ class SessionBody(BaseModel):
     @classmethod
     def of(cls, session: Session) -> SessionBody:
         """What is shown."""
-        return cls(session_id=session.id, amr=session.amr, started_at=session.started_at, used_at=session.used_at, expires_at=session.expires_at)
+        return cls(
+            session_id=session.id,
+            amr=session.amr,
+            started_at=session.started_at,
+            used_at=session.used_at,
+            expires_at=session.expires_at,
+        )
 
 
 class SessionsBody(BaseModel):
@@ -39,7 +45,9 @@ class SessionsBody(BaseModel):
 @router.get("/v1/me/sessions")
 async def own_sessions(run: Run) -> SessionsBody:
     """Where we are signed in."""
-    return SessionsBody(items=[SessionBody.of(session) for session in await run(usecases.own_sessions)])
+    return SessionsBody(
+        items=[SessionBody.of(session) for session in await run(usecases.own_sessions)]
+    )
 
 
 @router.post("/v1/me/sessions/{session_id}/end", status_code=204)
@@ -57,7 +65,11 @@ async def end_own_sessions(run: Run) -> None:
 @router.get("/v1/access/users/{user_id}/sessions")
 async def sessions_of(user_id: str, run: Run) -> SessionsBody:
     """Where a user is signed in."""
-    return SessionsBody(items=[SessionBody.of(session) for session in await run(partial(usecases.sessions_of, user_id))])
+    return SessionsBody(
+        items=[
+            SessionBody.of(session) for session in await run(partial(usecases.sessions_of, user_id))
+        ]
+    )
 
 
 @router.post("/v1/access/users/{user_id}/sign-out", status_code=204)

@@ -11,7 +11,9 @@ LASTS = timedelta(hours=12)
 IDLE = timedelta(hours=2)
 KEPT = timedelta(days=90)
 REPEATED = timedelta(minutes=1)
-MOST_SPENT = 500  # a page that refreshes every two minutes for as long as a session lasts does with fewer
+MOST_SPENT = (
+    500  # a page that refreshes every two minutes for as long as a session lasts does with fewer
+)
 STOLEN = "refresh token used twice"
 
 
@@ -49,12 +51,26 @@ class Session:
         return self.ended_at is None and now < min(self.expires_at, self.used_at + IDLE)
 
 
-def start(*, id: str, user_id: str, home: str, amr: tuple[str, ...], refresh: str, now: datetime) -> Session:
+def start(
+    *, id: str, user_id: str, home: str, amr: tuple[str, ...], refresh: str, now: datetime
+) -> Session:
     """A session that begins now."""
-    return Session(id=id, user_id=user_id, home=home, amr=amr, refresh=refresh, started_at=now, used_at=now, expires_at=now + LASTS, kept_until=now + KEPT)
+    return Session(
+        id=id,
+        user_id=user_id,
+        home=home,
+        amr=amr,
+        refresh=refresh,
+        started_at=now,
+        used_at=now,
+        expires_at=now + LASTS,
+        kept_until=now + KEPT,
+    )
 
 
-def refresh(session: Session, *, presented: str, following: str, repeat: str, now: datetime) -> Session:
+def refresh(
+    session: Session, *, presented: str, following: str, repeat: str, now: datetime
+) -> Session:
     """The session with the next refresh token; ended, where this one was used before; RefreshRefused where it is none.
 
     The last one again with the same Idempotency-Key within a minute is the same request, whose answer was lost: nothing changes.
@@ -62,10 +78,21 @@ def refresh(session: Session, *, presented: str, following: str, repeat: str, no
     if not session.under_way(now):
         raise RefreshRefused
     if presented == session.refresh:
-        return replace(session, refresh=following, spent=(*session.spent, presented)[-MOST_SPENT:], repeat=repeat, used_at=now)
+        return replace(
+            session,
+            refresh=following,
+            spent=(*session.spent, presented)[-MOST_SPENT:],
+            repeat=repeat,
+            used_at=now,
+        )
     if presented not in session.spent:
         raise RefreshRefused
-    if presented == session.spent[-1] and repeat and repeat == session.repeat and now < session.used_at + REPEATED:
+    if (
+        presented == session.spent[-1]
+        and repeat
+        and repeat == session.repeat
+        and now < session.used_at + REPEATED
+    ):
         return session
     return end(session, STOLEN, now)
 

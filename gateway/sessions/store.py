@@ -20,5 +20,9 @@ class Sessions(Store[Session]):
 
     async def under_way(self, user_id: str, now: datetime) -> list[Session]:
         """Those of a user that still go on, whoever asks."""
-        found = await self.find({"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}}, sort=[("started_at", 1)], scoped=False)
+        found = await self.find(
+            {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}},
+            sort=[("started_at", 1)],
+            scoped=False,
+        )
         return [session for session in found if session.under_way(now)]

@@ -12,13 +12,17 @@ async def start_session(session: Session, tx: Transaction) -> Session:
     return tx.sessions.add(session, scoped=False)
 
 
-async def refresh_session(session_id: str, presented: str, following: str, repeat: str, tx: Transaction) -> Session:
+async def refresh_session(
+    session_id: str, presented: str, following: str, repeat: str, tx: Transaction
+) -> Session:
     """Let the session go on with its next refresh token. Where the token was used before it comes back ended; RefreshRefused where it is none."""
     before = await tx.sessions.seek(session_id, scoped=False)
     user = None if before is None else await tx.users.seek(before.user_id, scoped=False)
     if before is None or user is None or user.disabled_at is not None:
         raise RefreshRefused
-    after = rules.refresh(before, presented=presented, following=following, repeat=repeat, now=tx.now)
+    after = rules.refresh(
+        before, presented=presented, following=following, repeat=repeat, now=tx.now
+    )
     if after is before:
         return before
     if after.ended_at is not None:
@@ -35,7 +39,11 @@ async def end_session(session_id: str, why: str, tx: Transaction) -> Session:
 async def end_by_refresh_token(session_id: str, presented: str, tx: Transaction) -> None:
     """Sign out, told by the session's refresh token; nothing happens for any other."""
     session = await tx.sessions.seek(session_id, scoped=False)
-    if session is not None and presented in {session.refresh, *session.spent} and session.ended_at is None:
+    if (
+        session is not None
+        and presented in {session.refresh, *session.spent}
+        and session.ended_at is None
+    ):
         await _ended(session, "signed out", tx)
 
 
@@ -86,7 +94,9 @@ async def end_all(user_id: str, why: str, tx: Transaction) -> None:
     for signin in await tx.signins.of_user(user_id):
         tx.signins.remove(signin)
     for session in await tx.sessions.under_way(user_id, tx.now):
-        await _ended(session, why, tx)  # by its id, too: the clock of the replica that signed its newest token may be ahead of ours
+        await _ended(
+            session, why, tx
+        )  # by its id, too: the clock of the replica that signed its newest token may be ahead of ours
     await revocations.revoke_subject(user_id, tx)
 
 

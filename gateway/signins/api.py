@@ -87,7 +87,15 @@ async def begin(body: PasswordForm, own: Own, run: Once) -> Begun:
     if account is None or not right:
         raise SignInRefused
     challenge = bytes_to_base64url(generate_challenge())
-    fresh = rules.begin(id=new_id(), user_id=account.id, home=account.home, door=door, challenge=challenge, code_challenge=body.code_challenge, now=utc_now())
+    fresh = rules.begin(
+        id=new_id(),
+        user_id=account.id,
+        home=account.home,
+        door=door,
+        challenge=challenge,
+        code_challenge=body.code_challenge,
+        now=utc_now(),
+    )
     signin = await run(partial(usecases.begin, fresh, account.password))
     return Begun(
         sign_in=signin.id,
@@ -102,14 +110,18 @@ async def begin(body: PasswordForm, own: Own, run: Once) -> Begun:
 async def prove_by_code(sign_in: str, body: CodeForm, _: Own, run: Once) -> Passed:
     """Prove it by a printed code, which is spent."""
     await run(partial(usecases.try_factor, sign_in))
-    return await _passed(sign_in, run, partial(usecases.pass_with_code, sign_in, code_hash(body.code)))
+    return await _passed(
+        sign_in, run, partial(usecases.pass_with_code, sign_in, code_hash(body.code))
+    )
 
 
 @router.post("/v1/sign-in/{sign_in}/passkey")
 async def prove_by_passkey(sign_in: str, body: PasskeyForm, own: Own, run: Once) -> Passed:
     """Prove it by a passkey or security key."""
     signin, account = await run(partial(usecases.try_factor, sign_in))
-    used = own.place.proved(account.passkey(str(body.credential.get("id", ""))), body.credential, signin.challenge)
+    used = own.place.proved(
+        account.passkey(str(body.credential.get("id", ""))), body.credential, signin.challenge
+    )
     return await _passed(sign_in, run, partial(usecases.pass_with_passkey, sign_in, used))
 
 
@@ -119,12 +131,18 @@ async def prove_by_device(sign_in: str, body: DeviceForm, own: Own, run: Once) -
     signin, account = await run(partial(usecases.try_factor, sign_in))
     device = account.device(body.device)
     pin_fits = await own.passwords.fits(body.pin, device.pin if device else "")
-    if device is None or not pin_fits or not devices.signed(device.public_key, signin.challenge, body.signature):
+    if (
+        device is None
+        or not pin_fits
+        or not devices.signed(device.public_key, signin.challenge, body.signature)
+    ):
         raise SignInRefused
     return await _passed(sign_in, run, partial(usecases.pass_with_device, sign_in, device.id))
 
 
-async def _passed(sign_in: str, run: Once, use_case: Callable[[str, str, Transaction], Awaitable[None]]) -> Passed:
+async def _passed(
+    sign_in: str, run: Once, use_case: Callable[[str, str, Transaction], Awaitable[None]]
+) -> Passed:
     secret, familiar = new_token(), new_token()
     await run(partial(use_case, token_hash(secret), token_hash(familiar)))
     return Passed(code=f"{sign_in}.{secret}", familiar=familiar)

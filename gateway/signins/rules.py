@@ -42,9 +42,26 @@ class SignIn:
     expires_at: datetime
 
 
-def begin(*, id: str, user_id: str, home: str, door: str, challenge: str, code_challenge: str, now: datetime) -> SignIn:
+def begin(
+    *,
+    id: str,
+    user_id: str,
+    home: str,
+    door: str,
+    challenge: str,
+    code_challenge: str,
+    now: datetime,
+) -> SignIn:
     """A sign-in whose password was right."""
-    return SignIn(id=id, user_id=user_id, home=home, door=door, challenge=challenge, code_challenge=code_challenge, expires_at=now + LASTS)
+    return SignIn(
+        id=id,
+        user_id=user_id,
+        home=home,
+        door=door,
+        challenge=challenge,
+        code_challenge=code_challenge,
+        expires_at=now + LASTS,
+    )
 
 
 def tried(signin: SignIn | None, now: datetime) -> SignIn:
@@ -61,13 +78,17 @@ def passed(signin: SignIn, *, method: str, code: str, now: datetime) -> SignIn:
     return replace(signin, amr=(*signin.amr, method, "mfa"), code=code, passed_at=now)
 
 
-def redeem(signin: SignIn | None, *, code: str, verifier: str, session: str, now: datetime) -> SignIn:
+def redeem(
+    signin: SignIn | None, *, code: str, verifier: str, session: str, now: datetime
+) -> SignIn:
     """The code becomes a session, once, within a minute, for whoever began the sign-in (RFC 7636, S256). A second time `session` is the first one's."""
     if signin is None or not signin.code or signin.code != code or signin.passed_at is None:
         raise CodeRefused
     if signin.session:
         return signin
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    challenge = (
+        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    )
     if now > signin.passed_at + TO_REDEEM or challenge != signin.code_challenge:
         raise CodeRefused
     return replace(signin, session=session)

@@ -19,7 +19,9 @@ async def try_password(login: str, familiar: str, tx: Transaction) -> tuple[Acco
     """The account of this login, and the door at which the guess was counted, for unknown logins as for known ones. A familiar place has a door of its own."""
     _, account = await account_usecases.find(login, tx)
     place = token_hash(familiar) if familiar else ""
-    door = token_hash(login) + (f"/{place}" if account is not None and place in account.familiar else "")
+    door = token_hash(login) + (
+        f"/{place}" if account is not None and place in account.familiar else ""
+    )
     await attempts.count_attempt(door, tx)
     return account, door
 
@@ -42,13 +44,17 @@ async def try_factor(signin_id: str, tx: Transaction) -> tuple[SignIn, Account]:
     return tx.signins.save(known, fresh), await tx.accounts.get(fresh.user_id, scoped=False)
 
 
-async def pass_with_code(signin_id: str, printed: str, code: str, familiar: str, tx: Transaction) -> None:
+async def pass_with_code(
+    signin_id: str, printed: str, code: str, familiar: str, tx: Transaction
+) -> None:
     """Spend a printed code."""
     signin, account = await _open(signin_id, tx)
     await _passed(signin, account, accounts.spend_code(account, printed), "otp", code, familiar, tx)
 
 
-async def pass_with_passkey(signin_id: str, used: Passkey, code: str, familiar: str, tx: Transaction) -> None:
+async def pass_with_passkey(
+    signin_id: str, used: Passkey, code: str, familiar: str, tx: Transaction
+) -> None:
     """A passkey was proved, judged outside; a copy of it that fell behind meanwhile is refused."""
     signin, account = await _open(signin_id, tx)
     if used.sign_count and account.passkey(used.id).sign_count >= used.sign_count:
@@ -56,7 +62,9 @@ async def pass_with_passkey(signin_id: str, used: Passkey, code: str, familiar: 
     await _passed(signin, account, accounts.used_passkey(account, used), "hwk", code, familiar, tx)
 
 
-async def pass_with_device(signin_id: str, device_id: str, code: str, familiar: str, tx: Transaction) -> None:
+async def pass_with_device(
+    signin_id: str, device_id: str, code: str, familiar: str, tx: Transaction
+) -> None:
     """A registered PC and its PIN were proved, judged outside."""
     signin, account = await _open(signin_id, tx)
     if account.device(device_id) is None:
@@ -64,7 +72,9 @@ async def pass_with_device(signin_id: str, device_id: str, code: str, familiar: 
     await _passed(signin, account, account, "pin", code, familiar, tx)
 
 
-async def redeem(signin_id: str, code: str, verifier: str, session_id: str, refresh: str, tx: Transaction) -> Session:
+async def redeem(
+    signin_id: str, code: str, verifier: str, session_id: str, refresh: str, tx: Transaction
+) -> Session:
     """Make a session of it; CodeRefused otherwise. A code that comes twice gives back its session ended: one of the two was a thief (RFC 6749 4.1.2)."""
     before = await tx.signins.seek(signin_id, scoped=False)
     after = rules.redeem(before, code=code, verifier=verifier, session=session_id, now=tx.now)
@@ -75,7 +85,17 @@ async def redeem(signin_id: str, code: str, verifier: str, session_id: str, refr
     if user.disabled_at is not None:
         raise CodeRefused
     tx.signins.save(before, after)
-    return await session_usecases.start_session(sessions.start(id=session_id, user_id=after.user_id, home=after.home, amr=after.amr, refresh=refresh, now=tx.now), tx)
+    return await session_usecases.start_session(
+        sessions.start(
+            id=session_id,
+            user_id=after.user_id,
+            home=after.home,
+            amr=after.amr,
+            refresh=refresh,
+            now=tx.now,
+        ),
+        tx,
+    )
 
 
 async def _open(signin_id: str, tx: Transaction) -> tuple[SignIn, Account]:
@@ -83,7 +103,15 @@ async def _open(signin_id: str, tx: Transaction) -> tuple[SignIn, Account]:
     return signin, await tx.accounts.get(signin.user_id, scoped=False)
 
 
-async def _passed(signin: SignIn, before: Account, after: Account, method: str, code: str, familiar: str, tx: Transaction) -> None:
+async def _passed(
+    signin: SignIn,
+    before: Account,
+    after: Account,
+    method: str,
+    code: str,
+    familiar: str,
+    tx: Transaction,
+) -> None:
     tx.signins.save(signin, rules.passed(signin, method=method, code=code, now=tx.now))
     tx.accounts.save(before, accounts.make_familiar(after, familiar))
     await attempts.forget_attempts(signin.door, tx)

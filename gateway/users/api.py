@@ -54,7 +54,14 @@ class UserBody(BaseModel):
     @classmethod
     def of(cls, user: User) -> UserBody:
         """What is shown."""
-        return cls(user_id=user.id, issuer=user.issuer, external=user.external, home=user.homes[0], homes=user.homes, disabled_at=user.disabled_at)
+        return cls(
+            user_id=user.id,
+            issuer=user.issuer,
+            external=user.external,
+            home=user.homes[0],
+            homes=user.homes,
+            disabled_at=user.disabled_at,
+        )
 
 
 @internal.put("/internal/users")
@@ -67,20 +74,28 @@ async def register_partner_user(body: UserKey, run: Run) -> UserKnown:
 @router.put("/v1/access/users")
 async def register_user(body: UserAtHome, run: Run) -> UserBody:
     """Register a user whom another issuer vouches for; asked again, the answer is the same, and so it is where another place registered them before."""
-    return UserBody.of(await run(partial(usecases.register_vouched_user, body.issuer, body.external, body.home)))
+    return UserBody.of(
+        await run(partial(usecases.register_vouched_user, body.issuer, body.external, body.home))
+    )
 
 
 @router.get("/v1/access/users")
-async def list_users(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[UserBody]:
+async def list_users(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[UserBody]:
     """Users of the administrator's places."""
     page = await run(partial(usecases.list_users, cursor, limit))
-    return web.PageBody(items=[UserBody.of(user) for user in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[UserBody.of(user) for user in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/access/users/{user_id}")
 async def show_user(user_id: str, run: Run) -> UserBody:
     """One user."""
-    return UserBody.of(await run(partial(usecases.show_user, user_id)))  # no version: it would count what other places did
+    return UserBody.of(
+        await run(partial(usecases.show_user, user_id))
+    )  # no version: it would count what other places did
 
 
 @router.post("/v1/access/users/{user_id}/disable")

@@ -69,15 +69,26 @@ def known_at(user: User, home: str) -> User:
     if user.issuer == OWN:
         raise UserElsewhere
     before = {} if user.disabled_at is None else dict.fromkeys(user.homes, user.disabled_at)
-    return replace(user, home=(*user.homes, home), disabled_at=None, disabled_in=user.disabled_in | before)
+    return replace(
+        user, home=(*user.homes, home), disabled_at=None, disabled_in=user.disabled_in | before
+    )
 
 
 def seen_at(user: User, places: Collection[str]) -> User:
     """The user as the administrators of these places see them: of other places nothing is told."""
     homes = tuple(home for home in user.homes if home in places)
     moments = [user.disabled_in.get(home) for home in homes]
-    disabled = max((moment for moment in moments if moment is not None), default=None) if None not in moments else None
-    return replace(user, home=homes[0] if len(homes) == 1 else homes, disabled_at=user.disabled_at or disabled, disabled_in={})
+    disabled = (
+        max((moment for moment in moments if moment is not None), default=None)
+        if None not in moments
+        else None
+    )
+    return replace(
+        user,
+        home=homes[0] if len(homes) == 1 else homes,
+        disabled_at=user.disabled_at or disabled,
+        disabled_in={},
+    )
 
 
 def disable(user: User, places: Collection[str], now: datetime) -> User:
@@ -86,10 +97,20 @@ def disable(user: User, places: Collection[str], now: datetime) -> User:
         return user
     if set(user.homes) <= set(places):
         return replace(user, disabled_at=now)
-    return replace(user, disabled_in={home: now for home in user.homes if home in places} | user.disabled_in)
+    return replace(
+        user, disabled_in={home: now for home in user.homes if home in places} | user.disabled_in
+    )
 
 
 def enable(user: User, places: Collection[str]) -> User:
     """The user may act again for these of their places, under the grants then in force."""
-    still = user.disabled_in if user.disabled_at is None else dict.fromkeys(user.homes, user.disabled_at)
-    return replace(user, disabled_at=None, disabled_in={home: moment for home, moment in still.items() if home not in places})
+    still = (
+        user.disabled_in
+        if user.disabled_at is None
+        else dict.fromkeys(user.homes, user.disabled_at)
+    )
+    return replace(
+        user,
+        disabled_at=None,
+        disabled_in={home: moment for home, moment in still.items() if home not in places},
+    )

@@ -12,7 +12,9 @@ async def register_user(issuer: str, external: str, home: str, tx: Transaction) 
     """The user whom this issuer calls so, registered now if they were not, looked after by this place; asked again it gives the same one."""
     known = await tx.users.called(issuer, external)
     if known is None:
-        return tx.users.add(User(id=rules.id_of(issuer, external), issuer=issuer, external=external, home=home))
+        return tx.users.add(
+            User(id=rules.id_of(issuer, external), issuer=issuer, external=external, home=home)
+        )
     if not tx.caller.sees("facility", home):
         raise UserUnknown
     after = rules.known_at(known, home)
@@ -41,7 +43,9 @@ async def disable_user(user_id: str, tx: Transaction) -> User:
     before = await tx.users.get(user_id)
     after = rules.disable(before, places_of(before, tx.caller), tx.now)
     await distrust(before, places_of(before, tx.caller), tx)
-    for deputy in await tx.grants.of_deputies(before.id):  # who acts for somebody acts no longer than they
+    for deputy in await tx.grants.of_deputies(
+        before.id
+    ):  # who acts for somebody acts no longer than they
         await distrust(await tx.users.get(deputy.user_id, scoped=False), (deputy.home,), tx)
     return _seen(before if after == before else tx.users.save(before, after), tx)
 

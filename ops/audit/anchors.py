@@ -39,7 +39,9 @@ async def in_archive(db: Mongo, service: str) -> dict[int, Anchor]:
 async def database(service: str) -> AsyncGenerator[Mongo]:
     """The database of a part, as its administrator sees it."""
     address = f"{machine.LOOPBACK}:{parts.MONGOD.port}"
-    url = os.environ.get("BINA_MONGO_URL") or mongo_setup.administrator_url(address, credentials.administrator_password(home.home() / "secrets"))
+    url = os.environ.get("BINA_MONGO_URL") or mongo_setup.administrator_url(
+        address, credentials.administrator_password(home.home() / "secrets")
+    )
     db = Mongo(url, service, "pymongo", app="bina-ops")
     try:
         yield db

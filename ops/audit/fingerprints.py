@@ -19,7 +19,10 @@ def fingerprints(*, as_json: bool) -> int:
     for part in parts.OURS:
         file = home.home() / "secrets" / "trusted" / f"{part.name}.pem"
         if not file.exists():
-            raise Trouble(f"Kunci {part.name} belum ada: jalankan ./bina up", f"The key of {part.name} is not there yet: run ./bina up")
+            raise Trouble(
+                f"Kunci {part.name} belum ada: jalankan ./bina up",
+                f"The key of {part.name} is not there yet: run ./bina up",
+            )
         key = load_pem_public_key(file.read_bytes())
         if not isinstance(key, Ed25519PublicKey):
             raise TypeError(f"{file.name}: an Ed25519 public key is needed")

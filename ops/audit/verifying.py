@@ -30,9 +30,15 @@ def verify(service: str | None, *, as_json: bool) -> int:
         return 0 if whole else 1
     console = Console(highlight=False)
     for one in told:
-        console.print(f"{one['service']}: {one['blocks']} blok, {one['anchors']} jangkar, {'[red]' if one['findings'] else '[green]'}{len(one['findings'])} temuan[/]")
+        console.print(
+            f"{one['service']}: {one['blocks']} blok, {one['anchors']} jangkar, {'[red]' if one['findings'] else '[green]'}{len(one['findings'])} temuan[/]"
+        )
         for finding in one["findings"]:
-            console.print(f"  blok {finding['block']}: {finding['row']} {finding['what']}", markup=False, soft_wrap=True)
+            console.print(
+                f"  blok {finding['block']}: {finding['row']} {finding['what']}",
+                markup=False,
+                soft_wrap=True,
+            )
     return 0 if whole else 1
 
 
@@ -43,7 +49,10 @@ async def _verified(services: list[str]) -> list[dict[str, Any]]:
         reading_anchors = progress.add_task("Membaca jangkar", total=None)
         anchors = await in_topics(services)
         progress.remove_task(reading_anchors)
-        return [await _of(service, anchors[service]) for service in progress.track(services, description="Memeriksa jejak audit")]
+        return [
+            await _of(service, anchors[service])
+            for service in progress.track(services, description="Memeriksa jejak audit")
+        ]
 
 
 async def _of(service: str, anchors: dict[int, Anchor]) -> dict[str, Any]:
@@ -51,4 +60,9 @@ async def _of(service: str, anchors: dict[int, Anchor]) -> dict[str, Any]:
         archived = await in_archive(db, service)
         found = await findings(db, audit_key(service), archived | anchors, utc_now())
         blocks = await db.count("seals", {})
-    return {"service": service, "blocks": blocks, "anchors": len(anchors), "findings": [asdict(one) for one in found]}
+    return {
+        "service": service,
+        "blocks": blocks,
+        "anchors": len(anchors),
+        "findings": [asdict(one) for one in found],
+    }

@@ -14,7 +14,9 @@ from chassis.mongo import Mongo
 from ops.trouble import Trouble
 
 
-async def publish(db: Mongo, service: str, where: Access, until: datetime, told: Callable[[int], None]) -> int:
+async def publish(
+    db: Mongo, service: str, where: Access, until: datetime, told: Callable[[int], None]
+) -> int:
     """Send what the topic of this service held at that time, in order of key and seq; how many events. Trouble when Kafka does not take it."""
     topic, since = f"{service}.events", until - timedelta(days=kafka.RETENTION_DAYS)
     await sent_is_a_beginning(db)
@@ -23,8 +25,12 @@ async def publish(db: Mongo, service: str, where: Access, until: datetime, told:
     try:
         await producer.start()
         while True:
-            rows, cursor = await replay.page(db, {"sent": True, "at": {"$gte": since}}, cursor, replay.PAGE)
-            if failure := (await producer.send_all(topic, [outbox.record(row, service) for row in rows])).failure:
+            rows, cursor = await replay.page(
+                db, {"sent": True, "at": {"$gte": since}}, cursor, replay.PAGE
+            )
+            if failure := (
+                await producer.send_all(topic, [outbox.record(row, service) for row in rows])
+            ).failure:
                 raise failure
             count += len(rows)
             told(len(rows))
@@ -42,5 +48,13 @@ async def publish(db: Mongo, service: str, where: Access, until: datetime, told:
 async def sent_is_a_beginning(db: Mongo) -> None:
     """Let nothing of a key count as sent behind what does not: marks are set many at a time, and the moment of a backup may lie between two of them."""
     await db.ensure_collection(outbox.OUTBOX, None, outbox.INDEXES, await db.collections())
-    for key in await db.aggregate(outbox.OUTBOX, [{"$match": outbox.UNSENT}, {"$group": {"_id": "$key", "first": {"$min": "$seq"}}}]):
-        await db.update(outbox.OUTBOX, {"key": key["_id"], "seq": {"$gt": key["first"]}, "sent": True}, {"$set": {"sent": False}}, many=True)
+    for key in await db.aggregate(
+        outbox.OUTBOX,
+        [{"$match": outbox.UNSENT}, {"$group": {"_id": "$key", "first": {"$min": "$seq"}}}],
+    ):
+        await db.update(
+            outbox.OUTBOX,
+            {"key": key["_id"], "seq": {"$gt": key["first"]}, "sent": True},
+            {"$set": {"sent": False}},
+            many=True,
+        )

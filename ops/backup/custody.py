@@ -23,8 +23,17 @@ from ops.backup.sealing import Chest, NotForUs
 from ops.trouble import Trouble
 
 HOLDERS = 2
-_MADE_ANEW = ("mongo-password", "_mongo_url", "_kafka_password")  # of this installation's servers: restored ones have their own
-_WORDS = {"master_key": "kunci NIK dan nama", "lookup_key": "kunci pencarian NIK", "name_key": "kunci nama pada sertifikat", "keys_dir": "kunci penerbit sertifikat"}
+_MADE_ANEW = (
+    "mongo-password",
+    "_mongo_url",
+    "_kafka_password",
+)  # of this installation's servers: restored ones have their own
+_WORDS = {
+    "master_key": "kunci NIK dan nama",
+    "lookup_key": "kunci pencarian NIK",
+    "name_key": "kunci nama pada sertifikat",
+    "keys_dir": "kunci penerbit sertifikat",
+}
 
 
 def fingerprint(name: str, key: bytes) -> str:
@@ -44,14 +53,27 @@ def found(place: Path) -> dict[str, bytes]:
 
 def _files(place: Path) -> Iterable[Path]:
     for service in parts.OURS:
-        for folder in (place / "secrets" / service.name, *(place / service.name / name for name in service.directories)):
-            yield from (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".") and not path.name.endswith(_MADE_ANEW))
+        for folder in (
+            place / "secrets" / service.name,
+            *(place / service.name / name for name in service.directories),
+        ):
+            yield from (
+                path
+                for path in folder.rglob("*")
+                if path.is_file()
+                and not path.name.startswith(".")
+                and not path.name.endswith(_MADE_ANEW)
+            )
 
 
 def of(place: Path, issuers: Iterable[tuple[str, str]]) -> dict[str, bytes]:
     """Every key of the whole installation at `place`. Trouble that lists those that the data needs and that are not there; `issuers` are their keys by LSP and name."""
     keys = found(place)
-    needed = [f"secrets/{service.name}/{service.name}_{name}" for service in parts.OURS for name in ("signing_key", "audit_key", *service.keys)]
+    needed = [
+        f"secrets/{service.name}/{service.name}_{name}"
+        for service in parts.OURS
+        for name in ("signing_key", "audit_key", *service.keys)
+    ]
     needed += [f"certification/keys_dir/{lsp}/{name}.pem" for lsp, name in issuers]
     if gone := [name for name in needed if name not in keys]:
         listed = "\n".join(f"  tidak ada / missing: {_named(name)}" for name in gone)
@@ -63,18 +85,30 @@ def of(place: Path, issuers: Iterable[tuple[str, str]]) -> dict[str, bytes]:
     return keys
 
 
-def write(path: Path, id_: str, now: datetime, keys: Mapping[str, bytes], holders: Sequence[tuple[str, X25519PublicKey]]) -> None:
+def write(
+    path: Path,
+    id_: str,
+    now: datetime,
+    keys: Mapping[str, bytes],
+    holders: Sequence[tuple[str, X25519PublicKey]],
+) -> None:
     """Write the keys so that both holders are needed to read them."""
     key = sealing.random_key()
     shares = sealing.split(key)
-    content = json.dumps({name: b64encode(value).decode() for name, value in sorted(keys.items())}).encode()
+    content = json.dumps(
+        {name: b64encode(value).decode() for name, value in sorted(keys.items())}
+    ).encode()
     told = {
         "format": 1,
         "id": id_,
         "made_at": now.isoformat(),
         "keys": fingerprints(keys),
         "holders": [
-            {"name": name, "key": sealing.name_of(public), "share": sealing.seal_for(public, share, f"custody/{id_}/{number}")}
+            {
+                "name": name,
+                "key": sealing.name_of(public),
+                "share": sealing.seal_for(public, share, f"custody/{id_}/{number}"),
+            }
             for number, ((name, public), share) in enumerate(zip(holders, shares, strict=True))
         ],
         "content": b64encode(Chest(key).seal(content, 0, f"custody/{id_}")).decode(),
@@ -88,19 +122,31 @@ def opened(path: Path, held: Sequence[X25519PrivateKey]) -> dict[str, bytes]:
     try:
         told = cast("dict[str, Any]", json.loads(path.read_text()))
         shares = [_share(told, number, held) for number in range(HOLDERS)]
-        gone = [f"{holder['name']} (kunci {holder['key']})" for holder, share in zip(told["holders"], shares, strict=True) if share is None]
+        gone = [
+            f"{holder['name']} (kunci {holder['key']})"
+            for holder, share in zip(told["holders"], shares, strict=True)
+            if share is None
+        ]
         if gone:
             raise Trouble(
                 f"Kunci pemegang {' dan '.join(gone)} belum diberikan: kedua pemegang harus hadir, masing-masing dengan --holder-key.",
                 f"The key of holder {' and '.join(gone)} is missing: both holders are needed, each by --holder-key.",
             )
         one, other = (share or b"" for share in shares)
-        content = Chest(sealing.join(one, other)).open(b64decode(told["content"], validate=True), 0, f"custody/{told['id']}")
+        content = Chest(sealing.join(one, other)).open(
+            b64decode(told["content"], validate=True), 0, f"custody/{told['id']}"
+        )
         return {_below(name): b64decode(value) for name, value in json.loads(content).items()}
     except OSError as error:
-        raise Trouble(f"Berkas kunci {path} tidak dapat dibaca.", f"The custody file {path} cannot be read: {error.strerror}.") from error
+        raise Trouble(
+            f"Berkas kunci {path} tidak dapat dibaca.",
+            f"The custody file {path} cannot be read: {error.strerror}.",
+        ) from error
     except (NotForUs, ValueError, KeyError, TypeError) as error:
-        raise Trouble(f"Berkas kunci {path} rusak, terpotong atau diubah.", f"The custody file {path} is damaged, cut short or changed.") from error
+        raise Trouble(
+            f"Berkas kunci {path} rusak, terpotong atau diubah.",
+            f"The custody file {path} is damaged, cut short or changed.",
+        ) from error
 
 
 def _below(name: str) -> str:
@@ -124,7 +170,12 @@ def require(expected: Mapping[str, str], keys: Mapping[str, bytes] | None) -> No
     other = [name for name in expected if name in has and has[name] != expected[name]]
     if not gone and not other:
         return
-    listed = "\n".join([*(f"  tidak ada / missing: {_named(name)}" for name in gone), *(f"  kunci lain / another key: {_named(name)}" for name in other)])
+    listed = "\n".join(
+        [
+            *(f"  tidak ada / missing: {_named(name)}" for name in gone),
+            *(f"  kunci lain / another key: {_named(name)}" for name in other),
+        ]
+    )
     raise Trouble(
         f"{len(gone) + len(other)} dari {len(expected)} kunci yang diperlukan data ini tidak ada. Tanpa kunci itu data tidak terbaca; tidak ada yang dipulihkan:\n{listed}\n"
         "Berikan berkas kunci yang dibuat bersama cadangan ini (--custody).",

@@ -28,8 +28,12 @@ from ops.backup.sealing import Chest
 from ops.telling import tell
 from ops.trouble import Trouble
 
-PIECE_BYTES = 8 * machine.MIB  # of BSON, before it is compressed: what is in memory at a time, beside one page of MongoDB's
-HISTORY_SECONDS = 6 * 3_600  # so long the server is to remember the cluster time, instead of its 300 seconds
+PIECE_BYTES = (
+    8 * machine.MIB
+)  # of BSON, before it is compressed: what is in memory at a time, beside one page of MongoDB's
+HISTORY_SECONDS = (
+    6 * 3_600
+)  # so long the server is to remember the cluster time, instead of its 300 seconds
 _TOO_OLD, _UNAVAILABLE = 239, 246  # SnapshotTooOld, SnapshotUnavailable
 _COMPRESSION, _PAGE = 3, 1_000
 
@@ -41,18 +45,28 @@ def key(path: Path, *, as_json: bool) -> int:
         tell({"private": str(path), "public": f"{path}.pub", "key": name})
     else:
         console = Console(highlight=False, soft_wrap=True, markup=False)
-        console.print(f"Kunci {name}\n  privat: {path}: simpan pada pemegangnya saja, di luar mesin ini\n  publik: {path}.pub: untuk ./bina backup")
+        console.print(
+            f"Kunci {name}\n  privat: {path}: simpan pada pemegangnya saja, di luar mesin ini\n  publik: {path}.pub: untuk ./bina backup"
+        )
     return 0
 
 
-def backup(place: Path, readers: Sequence[Path], kept: Path, holders: Sequence[Path], *, as_json: bool) -> int:
+def backup(
+    place: Path, readers: Sequence[Path], kept: Path, holders: Sequence[Path], *, as_json: bool
+) -> int:
     """Make a backup below `place`, and the custody file of the keys in `kept`; 0."""
     who = [sealing.public_key(path) for path in readers]
     two = [(path.name.removesuffix(".pub"), sealing.public_key(path)) for path in holders]
     if len({sealing.name_of(public) for _, public in two}) != custody.HOLDERS:
-        raise Trouble("Kunci dipegang dua orang: berikan --holder dua kali, dua kunci yang berbeda.", "Two people hold the keys: give --holder twice, two different keys.")
+        raise Trouble(
+            "Kunci dipegang dua orang: berikan --holder dua kali, dua kunci yang berbeda.",
+            "Two people hold the keys: give --holder twice, two different keys.",
+        )
     if kept.resolve().is_relative_to(place.resolve()):
-        raise Trouble(f"{kept} terletak di dalam {place}: kunci disimpan terpisah dari data.", f"{kept} lies in {place}: the keys are kept apart from the data.")
+        raise Trouble(
+            f"{kept} terletak di dalam {place}: kunci disimpan terpisah dari data.",
+            f"{kept} lies in {place}: the keys are kept apart from the data.",
+        )
     url = server()
     machine.require_space(place, 256)
     for folder in (place, kept):
@@ -62,10 +76,17 @@ def backup(place: Path, readers: Sequence[Path], kept: Path, holders: Sequence[P
         tell(told)
         return 0
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Cadangan {told['backup']}: {told['documents']} dokumen, {told['bytes'] // machine.MIB} MiB dalam {told['seconds']} detik.")
-    console.print(f"Keadaan pukul {told['cluster_time_at']}. Kunci ({told['keys']}) terpisah di {told['custody']}: serahkan kepada kedua pemegangnya.")
+    console.print(
+        f"Cadangan {told['backup']}: {told['documents']} dokumen, {told['bytes'] // machine.MIB} MiB dalam {told['seconds']} detik."
+    )
+    console.print(
+        f"Keadaan pukul {told['cluster_time_at']}. Kunci ({told['keys']}) terpisah di {told['custody']}: serahkan kepada kedua pemegangnya."
+    )
     if not told["history_extended"]:
-        console.print("MongoDB tidak mengizinkan memperpanjang riwayat snapshot: cadangan yang lebih lama dari minSnapshotHistoryWindowInSeconds akan gagal.", style="yellow")
+        console.print(
+            "MongoDB tidak mengizinkan memperpanjang riwayat snapshot: cadangan yang lebih lama dari minSnapshotHistoryWindowInSeconds akan gagal.",
+            style="yellow",
+        )
     return 0
 
 
@@ -74,7 +95,10 @@ def _require_writable(folder: Path) -> None:
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Trouble(f"{folder} tidak dapat ditulisi oleh pengguna {os.getuid()}.", f"User {os.getuid()} cannot write into {folder}.")
+        raise Trouble(
+            f"{folder} tidak dapat ditulisi oleh pengguna {os.getuid()}.",
+            f"User {os.getuid()} cannot write into {folder}.",
+        )
 
 
 def server() -> str:
@@ -83,8 +107,14 @@ def server() -> str:
     if url := mongo_login.named():
         return url
     if home.runner() is None:
-        raise Trouble("Bina tidak berjalan: jalankan ./bina up, atau beri BINA_MONGO_URL.", "Bina is not running: run ./bina up, or give BINA_MONGO_URL.")
-    return mongo_setup.administrator_url(f"{machine.LOOPBACK}:{parts.MONGOD.port}", credentials.administrator_password(home.home() / "secrets"))
+        raise Trouble(
+            "Bina tidak berjalan: jalankan ./bina up, atau beri BINA_MONGO_URL.",
+            "Bina is not running: run ./bina up, or give BINA_MONGO_URL.",
+        )
+    return mongo_setup.administrator_url(
+        f"{machine.LOOPBACK}:{parts.MONGOD.port}",
+        credentials.administrator_password(home.home() / "secrets"),
+    )
 
 
 @dataclass(slots=True)
@@ -98,11 +128,20 @@ class _Pieces:
 
     async def write(self, service: str, collection: str, documents: list[bytes]) -> None:
         """One more piece, sealed and hashed in a thread of its own."""
-        self.written.append(await asyncio.to_thread(self._sealed, len(self.written), service, collection, documents))
+        self.written.append(
+            await asyncio.to_thread(self._sealed, len(self.written), service, collection, documents)
+        )
 
     def _sealed(self, number: int, service: str, collection: str, documents: list[bytes]) -> Piece:
         content = zlib.compress(b"".join(documents), _COMPRESSION)
-        piece = Piece(number=number, service=service, collection=collection, documents=len(documents), size=sum(map(len, documents)), sha256="")
+        piece = Piece(
+            number=number,
+            service=service,
+            collection=collection,
+            documents=len(documents),
+            size=sum(map(len, documents)),
+            sha256="",
+        )
         sealed = self.chest.seal(content, number, piece.place(self.id))
         file = self.place / piece.file
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -113,20 +152,35 @@ class _Pieces:
         return replace(piece, sha256=sha256(sealed))
 
 
-async def _made(url: str, place: Path, readers: Sequence[X25519PublicKey], kept: Path, holders: Sequence[tuple[str, X25519PublicKey]]) -> dict[str, Any]:
+async def _made(
+    url: str,
+    place: Path,
+    readers: Sequence[X25519PublicKey],
+    kept: Path,
+    holders: Sequence[tuple[str, X25519PublicKey]],
+) -> dict[str, Any]:
     began, loop = utc_now(), asyncio.get_running_loop().time
     started, id_, secret = loop(), f"bina-{began:%Y%m%dT%H%M%S%f}"[:-3] + "Z", sealing.random_key()
     draft, file = place / f".{id_}", kept / f"{id_}.keys"
     draft.mkdir(mode=0o700, parents=True)
     pieces = _Pieces(draft, id_, Chest(secret))
     console = Console(stderr=True)
-    databases = {service.name: Mongo(url, service.name, "pymongo", app="bina-backup") for service in parts.OURS}
+    databases = {
+        service.name: Mongo(url, service.name, "pymongo", app="bina-backup")
+        for service in parts.OURS
+    }
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             async with mongo_setup.administering(url) as admin, _remembering(admin) as extended:
                 time, version = await _read(databases, admin, pieces, progress)
-        issuers = [(lsp["_id"], key["name"]) for lsp in await databases["certification"].find("lsps", {}, fields={"keys.name": 1}) for key in lsp.get("keys", ())]
-        keys = custody.of(home.home(), issuers)  # after the data: a key that it speaks of is there by now
+        issuers = [
+            (lsp["_id"], key["name"])
+            for lsp in await databases["certification"].find("lsps", {}, fields={"keys.name": 1})
+            for key in lsp.get("keys", ())
+        ]
+        keys = custody.of(
+            home.home(), issuers
+        )  # after the data: a key that it speaks of is there by now
         custody.write(file, id_, began, keys, holders)
         told = {
             "format": FORMAT,
@@ -134,11 +188,16 @@ async def _made(url: str, place: Path, readers: Sequence[X25519PublicKey], kept:
             "made_at": began.isoformat(),
             "cluster_time": [time.time, time.inc],
             "cluster_time_at": datetime.fromtimestamp(time.time, UTC).isoformat(),
-            "bina": str(tomllib.loads((home.ROOT / "pyproject.toml").read_text())["project"]["version"]),
+            "bina": str(
+                tomllib.loads((home.ROOT / "pyproject.toml").read_text())["project"]["version"]
+            ),
             "mongodb": version,
             "services": list(databases),
             "keys": custody.fingerprints(keys),
-            "readers": {sealing.name_of(public): sealing.seal_for(public, secret, f"backup/{id_}") for public in readers},
+            "readers": {
+                sealing.name_of(public): sealing.seal_for(public, secret, f"backup/{id_}")
+                for public in readers
+            },
             "count": len(pieces.written),
             "pieces": [asdict(piece) for piece in pieces.written],
         }
@@ -172,13 +231,25 @@ async def _made(url: str, place: Path, readers: Sequence[X25519PublicKey], kept:
     }
 
 
-async def _read(databases: dict[str, Mongo], admin: Mongo, pieces: _Pieces, progress: Progress) -> tuple[Any, str]:
+async def _read(
+    databases: dict[str, Mongo], admin: Mongo, pieces: _Pieces, progress: Progress
+) -> tuple[Any, str]:
     """Read all collections of all databases at one cluster time; that time, and the server's version. Trouble when the server no longer knows it."""
     before = {name: await _collections(database) for name, database in databases.items()}
-    total = sum([(await database.db.command("count", collection))["n"] for name, database in databases.items() for collection in before[name]])
+    total = sum(
+        [
+            (await database.db.command("count", collection))["n"]
+            for name, database in databases.items()
+            for collection in before[name]
+        ]
+    )
     bar = progress.add_task("Membaca basis data", total=total or 1)
-    first = next(iter(databases.values()))  # which collection it is asked of does not matter, nor whether it is there
-    time = (await first.db.command({"find": "outbox", "limit": 1, "readConcern": {"level": "snapshot"}}))["cursor"]["atClusterTime"]
+    first = next(
+        iter(databases.values())
+    )  # which collection it is asked of does not matter, nor whether it is there
+    time = (
+        await first.db.command({"find": "outbox", "limit": 1, "readConcern": {"level": "snapshot"}})
+    )["cursor"]["atClusterTime"]
     try:
         for name, database in databases.items():
             async with database.client.start_session(causal_consistency=False) as session:
@@ -201,23 +272,41 @@ async def _read(databases: dict[str, Mongo], admin: Mongo, pieces: _Pieces, prog
     return time, str((await admin.client.admin.command("buildInfo"))["version"])
 
 
-async def _as_of(database: Mongo, collection: str, time: Any, session: Any) -> AsyncIterator[list[bytes]]:
+async def _as_of(
+    database: Mongo, collection: str, time: Any, session: Any
+) -> AsyncIterator[list[bytes]]:
     """All documents of a collection as they were at that cluster time, page by page. By commands: the drivers' own snapshot sessions keep their time to themselves."""
-    opening: dict[str, Any] = {"find": collection, "batchSize": _PAGE, "readConcern": {"level": "snapshot", "atClusterTime": time}}
+    opening: dict[str, Any] = {
+        "find": collection,
+        "batchSize": _PAGE,
+        "readConcern": {"level": "snapshot", "atClusterTime": time},
+    }
     cursor = (await database.db.command(opening, session=session, codec_options=RAW))["cursor"]
     page = cursor["firstBatch"]
     while True:
         yield [document.raw for document in page]
         if not cursor["id"]:
             return
-        cursor = (await database.db.command({"getMore": cursor["id"], "collection": collection}, session=session, codec_options=RAW))["cursor"]
+        cursor = (
+            await database.db.command(
+                {"getMore": cursor["id"], "collection": collection},
+                session=session,
+                codec_options=RAW,
+            )
+        )["cursor"]
         page = cursor["nextBatch"]
 
 
 async def _collections(database: Mongo) -> dict[str, Any]:
     """The collections with their unique ids: a name alone could by now mean another one."""
-    answer = await database.db.command("listCollections", cursor={"batchSize": 10_000}, filter={"type": "collection"})
-    return {one["name"]: one["info"]["uuid"] for one in answer["cursor"]["firstBatch"] if not one["name"].startswith("system.")}
+    answer = await database.db.command(
+        "listCollections", cursor={"batchSize": 10_000}, filter={"type": "collection"}
+    )
+    return {
+        one["name"]: one["info"]["uuid"]
+        for one in answer["cursor"]["firstBatch"]
+        if not one["name"].startswith("system.")
+    }
 
 
 async def _in_pieces(pages: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
@@ -247,4 +336,6 @@ async def _remembering(admin: Mongo) -> AsyncGenerator[bool]:
     try:
         yield True
     finally:
-        await admin.client.admin.command({"setParameter": 1, name: 300 if was == HISTORY_SECONDS else was})  # ours: a backup that was killed left it behind
+        await admin.client.admin.command(
+            {"setParameter": 1, name: 300 if was == HISTORY_SECONDS else was}
+        )  # ours: a backup that was killed left it behind

@@ -15,7 +15,9 @@ from chassis import mongo
 from chassis.mongo import Document, Mongo
 
 _AT_ONCE = 1_000
-_NAMELESS = {"_id": {"$regex": r"/\d{5}/-?\d{19,20}$"}}  # rows of records that had no id: they are called by their place in a topic
+_NAMELESS = {
+    "_id": {"$regex": r"/\d{5}/-?\d{19,20}$"}
+}  # rows of records that had no id: they are called by their place in a topic
 
 
 async def mend(db: Mongo, now: datetime) -> None:
@@ -23,17 +25,42 @@ async def mend(db: Mongo, now: datetime) -> None:
     await db.delete("offsets", {})
     await db.delete("leases", {"_id": {"$not": {"$regex": "^migration/"}}})
     await db.update("inbox", {"done_at": {"$exists": True}}, {"$set": {"done_at": now}}, many=True)
-    await db.delete("inbox", _NAMELESS | {"state": {"$in": ["done", "discarded"]}})  # another record will have that place
+    await db.delete(
+        "inbox", _NAMELESS | {"state": {"$in": ["done", "discarded"]}}
+    )  # another record will have that place
     parked = await db.find("inbox", {"state": "parked"}, fields={"order": 1})
     nameless = await db.find("inbox", _NAMELESS | {"state": "parked"})
     early = await db.find("early", {}, fields={"order": 1})
     places = _before_all(row["order"] for row in (*parked, *early))
     await _write(db, "inbox", (mongo.deleting(row["_id"]) for row in nameless))
-    await _write(db, "inbox", (row | {"_id": places[row["order"]], "order": places[row["order"]]} for row in nameless))
-    await _write(db, "inbox", (mongo.updating(row["_id"], {"$set": {"order": places[row["order"]]}}) for row in parked if row["_id"] != row["order"]))
-    await _write(db, "early", (mongo.updating(row["_id"], {"$set": {"order": places[row["order"]]}}) for row in early))
+    await _write(
+        db,
+        "inbox",
+        (row | {"_id": places[row["order"]], "order": places[row["order"]]} for row in nameless),
+    )
+    await _write(
+        db,
+        "inbox",
+        (
+            mongo.updating(row["_id"], {"$set": {"order": places[row["order"]]}})
+            for row in parked
+            if row["_id"] != row["order"]
+        ),
+    )
+    await _write(
+        db,
+        "early",
+        (mongo.updating(row["_id"], {"$set": {"order": places[row["order"]]}}) for row in early),
+    )
     markers = await db.find("parked", {"first": {"$in": list(places)}})
-    await _write(db, "parked", (mongo.updating(marker["_id"], {"$set": {"first": places[marker["first"]]}}) for marker in markers))
+    await _write(
+        db,
+        "parked",
+        (
+            mongo.updating(marker["_id"], {"$set": {"first": places[marker["first"]]}})
+            for marker in markers
+        ),
+    )
 
 
 def _before_all(orders: Iterable[str]) -> dict[str, str]:
@@ -41,7 +68,11 @@ def _before_all(orders: Iterable[str]) -> dict[str, str]:
     partitions: dict[str, list[str]] = defaultdict(list)
     for order in sorted(set(orders)):
         partitions[order.rpartition("/")[0]].append(order)
-    return {order: f"{partition}/{-rank:020d}" for partition, those in partitions.items() for rank, order in enumerate(those, 1)}
+    return {
+        order: f"{partition}/{-rank:020d}"
+        for partition, those in partitions.items()
+        for rank, order in enumerate(those, 1)
+    }
 
 
 async def _write(db: Mongo, collection: str, writes: Iterable[mongo.Write | Document]) -> None:

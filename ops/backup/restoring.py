@@ -19,7 +19,19 @@ from chassis.ids import utc_now
 from chassis.kafka import Access, KafkaUnavailable
 from chassis.mongo import RAW, Mongo, MongoError
 from chassis.outbox import LIVING
-from ops import broker, children, credentials, files, home, kafka_login, machine, mongo_login, mongo_setup, mongod, parts
+from ops import (
+    broker,
+    children,
+    credentials,
+    files,
+    home,
+    kafka_login,
+    machine,
+    mongo_login,
+    mongo_setup,
+    mongod,
+    parts,
+)
 from ops.audit import outside
 from ops.backup import archive, custody, manifest, sealing
 from ops.backup.manifest import Manifest, Piece
@@ -34,7 +46,17 @@ _NOT_ALLOWED = 29  # TOPIC_AUTHORIZATION_FAILED, as Kafka's protocol numbers it
 DELETING_SECONDS = 60.0  # far beyond what a broker needs that is allowed to
 
 
-def restore(place: Path, reader: Path, kept: Path | None, holders: Sequence[Path], service: str | None, *, replace: bool, dry_run: bool, as_json: bool) -> int:
+def restore(
+    place: Path,
+    reader: Path,
+    kept: Path | None,
+    holders: Sequence[Path],
+    service: str | None,
+    *,
+    replace: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
     """Verify a backup and, unless it is a dry run, put it in the place of what is here; 0."""
     if service is not None:
         raise Trouble(
@@ -49,29 +71,48 @@ def restore(place: Path, reader: Path, kept: Path | None, holders: Sequence[Path
         if not dry_run:
             with home.sole_runner() as alone:
                 if not alone:
-                    raise Trouble("Bina sedang berjalan: hentikan dengan ./bina down.", "Bina is running: stop it by ./bina down.")
+                    raise Trouble(
+                        "Bina sedang berjalan: hentikan dengan ./bina down.",
+                        "Bina is running: stop it by ./bina down.",
+                    )
                 told |= asyncio.run(_restored(place, found, keys, chest, progress, replace=replace))
     if as_json:
         tell(told | {"dry_run": dry_run})
         return 0
     out = Console(highlight=False, soft_wrap=True, markup=False)
-    out.print(f"Cadangan {found.id} utuh: {told['documents']} dokumen dari {len(parts.OURS)} basis data, keadaan pukul {told['cluster_time_at']}, {told['keys']} kunci cocok.")
+    out.print(
+        f"Cadangan {found.id} utuh: {told['documents']} dokumen dari {len(parts.OURS)} basis data, keadaan pukul {told['cluster_time_at']}, {told['keys']} kunci cocok."
+    )
     if dry_run:
         out.print("Tidak ada yang diubah (--dry-run).")
     else:
-        out.print(f"Dipulihkan dalam {told['seconds']} detik; {told['published']} peristiwa diterbitkan lagi. Jalankan ./bina up, lalu ./bina audit verify.")
+        out.print(
+            f"Dipulihkan dalam {told['seconds']} detik; {told['published']} peristiwa diterbitkan lagi. Jalankan ./bina up, lalu ./bina audit verify."
+        )
     return 0
 
 
 def _about(found: Manifest) -> dict[str, Any]:
     counts = {service: counted.total() for service, counted in found.counts().items()}
-    return {"id": found.id, "cluster_time_at": found.told["cluster_time_at"], "services": counts, "documents": sum(counts.values()), "keys": len(found.keys)}
+    return {
+        "id": found.id,
+        "cluster_time_at": found.told["cluster_time_at"],
+        "services": counts,
+        "documents": sum(counts.values()),
+        "keys": len(found.keys),
+    }
 
 
 # Before anything is touched
 
 
-def _verified(place: Path, reader: X25519PrivateKey, kept: Path | None, holders: Sequence[Path], progress: Progress) -> tuple[tuple[Manifest, dict[str, bytes]], Chest]:
+def _verified(
+    place: Path,
+    reader: X25519PrivateKey,
+    kept: Path | None,
+    holders: Sequence[Path],
+    progress: Progress,
+) -> tuple[tuple[Manifest, dict[str, bytes]], Chest]:
     """The manifest, the keys and the backup's own key, when all of it is whole, ours and complete. Trouble otherwise."""
     found, content, signature = manifest.read(place)
     custody.require(found.keys, None) if kept is None else None
@@ -105,7 +146,11 @@ def read_piece(place: Path, found: Manifest, piece: Piece, chest: Chest) -> list
             f"Piece {piece.file} of backup {found.id} is missing: it is not used, nothing was touched.",
         ) from error
     try:
-        content = zlib.decompress(chest.open(sealed, piece.number, piece.place(found.id))) if manifest.sha256(sealed) == piece.sha256 else b""
+        content = (
+            zlib.decompress(chest.open(sealed, piece.number, piece.place(found.id)))
+            if manifest.sha256(sealed) == piece.sha256
+            else b""
+        )
         documents = list(_documents(content))
     except (NotForUs, zlib.error):
         content, documents = b"", []
@@ -131,11 +176,22 @@ def _documents(content: bytes) -> Iterator[bytes]:
 # All together
 
 
-async def _restored(place: Path, found: Manifest, keys: dict[str, bytes], chest: Chest, progress: Progress, *, replace: bool) -> dict[str, Any]:
+async def _restored(
+    place: Path,
+    found: Manifest,
+    keys: dict[str, bytes],
+    chest: Chest,
+    progress: Progress,
+    *,
+    replace: bool,
+) -> dict[str, Any]:
     loop, here = asyncio.get_running_loop(), home.home()
     began = loop.time()
     async with _servers() as (url, where), AsyncExitStack() as stack:
-        databases = {service.name: Mongo(url, service.name, "pymongo", app="bina-restore") for service in parts.OURS}
+        databases = {
+            service.name: Mongo(url, service.name, "pymongo", app="bina-restore")
+            for service in parts.OURS
+        }
         for database in databases.values():
             stack.push_async_callback(database.close)
         try:
@@ -153,7 +209,13 @@ async def _restored(place: Path, found: Manifest, keys: dict[str, bytes], chest:
         secrets = here / "secrets"
         credentials.make(secrets)
         for service in parts.OURS:
-            credentials.tell_mongo_url(secrets, service.name, await mongo_setup.make_user(url, service.name, credentials.mongo_password(secrets, service.name)))
+            credentials.tell_mongo_url(
+                secrets,
+                service.name,
+                await mongo_setup.make_user(
+                    url, service.name, credentials.mongo_password(secrets, service.name)
+                ),
+            )
         (here / files.UNFINISHED).unlink()
     return {"published": published, "seconds": round(loop.time() - began, 1)}
 
@@ -165,11 +227,23 @@ async def _servers() -> AsyncGenerator[tuple[str, Access]]:
         url, where = mongo_login.named(), kafka_login.named()
         if not url:
             password = credentials.administrator_password(home.home() / "secrets")
-            server = await mongod.start(home.home() / "mongod", parts.MONGOD.port, password, home.log_of("mongod"), variable=parts.MONGOD.variable)
+            server = await mongod.start(
+                home.home() / "mongod",
+                parts.MONGOD.port,
+                password,
+                home.log_of("mongod"),
+                variable=parts.MONGOD.variable,
+            )
             stack.callback(children.end, server.process)
             url = server.url
         if where is None:
-            running = await broker.start(home.home() / "kafka", parts.KAFKA.port, parts.KAFKA_CONTROLLER.port, home.log_of("kafka"), variable=parts.KAFKA.variable)
+            running = await broker.start(
+                home.home() / "kafka",
+                parts.KAFKA.port,
+                parts.KAFKA_CONTROLLER.port,
+                home.log_of("kafka"),
+                variable=parts.KAFKA.variable,
+            )
             stack.callback(children.end, running.process)
             where = Access(running.bootstrap)
         yield url, where
@@ -178,8 +252,14 @@ async def _servers() -> AsyncGenerator[tuple[str, Access]]:
 async def _require_place(databases: dict[str, Mongo], where: Access, *, replace: bool) -> None:
     """Trouble unless nothing runs on these servers and either nothing lies there or it may be replaced."""
     there = {name: set(await database.collections()) for name, database in databases.items()}
-    elsewhere = mongo_login.named() is not None  # on our own servers nothing can run: we have just started them
-    if running := [name for name, database in databases.items() if elsewhere and "leases" in there[name] and await database.count("leases", LIVING)]:
+    elsewhere = (
+        mongo_login.named() is not None
+    )  # on our own servers nothing can run: we have just started them
+    if running := [
+        name
+        for name, database in databases.items()
+        if elsewhere and "leases" in there[name] and await database.count("leases", LIVING)
+    ]:
         raise Trouble(
             f"Layanan {', '.join(running)} masih berjalan pada server ini (atau berhenti kurang dari 20 detik yang lalu): hentikan semua layanan, lalu ulangi.",
             f"{', '.join(running)} still run on these servers (or ended less than 20 seconds ago): stop all services, then try again.",
@@ -207,7 +287,11 @@ async def emptied(databases: dict[str, Mongo], where: Access) -> None:
     """Away with what is here: a topic that knows of later facts would bring effects without a cause. Trouble where Kafka keeps a topic; all data is still there then."""
     async with kafka_login.asking(where), kafka.administering(where) as admin:
         if old := _topics() & set(await admin.list_topics()):
-            refused = {code for _, code in (await admin.delete_topics(sorted(old))).topic_error_codes if code}
+            refused = {
+                code
+                for _, code in (await admin.delete_topics(sorted(old))).topic_error_codes
+                if code
+            }
             if _NOT_ALLOWED in refused:
                 raise kafka_login.not_allowed(where, "delete")
             if refused:
@@ -232,10 +316,14 @@ def _kept(topics: set[str]) -> Trouble:
     )
 
 
-async def _filled(place: Path, found: Manifest, chest: Chest, databases: dict[str, Mongo], progress: Progress) -> None:
+async def _filled(
+    place: Path, found: Manifest, chest: Chest, databases: dict[str, Mongo], progress: Progress
+) -> None:
     for piece in progress.track(list(found.pieces()), description="Memulihkan basis data"):
         for group in _groups(await asyncio.to_thread(read_piece, place, found, piece, chest)):
-            await databases[piece.service].insert(piece.collection, [RAW.document_class(one) for one in group])
+            await databases[piece.service].insert(
+                piece.collection, [RAW.document_class(one) for one in group]
+            )
 
 
 def _groups(documents: list[bytes]) -> Iterator[list[bytes]]:
@@ -250,7 +338,9 @@ def _groups(documents: list[bytes]) -> Iterator[list[bytes]]:
     yield group
 
 
-async def _made_true(found: Manifest, databases: dict[str, Mongo], where: Access, progress: Progress) -> int:
+async def _made_true(
+    found: Manifest, databases: dict[str, Mongo], where: Access, progress: Progress
+) -> int:
     """Count, mend, note and publish; how many events were published again."""
     now, until, published = utc_now(), datetime.fromisoformat(found.told["cluster_time_at"]), 0
     for service, counted in found.counts().items():
@@ -263,6 +353,8 @@ async def _made_true(found: Manifest, databases: dict[str, Mongo], where: Access
     bar = progress.add_task("Menerbitkan lagi peristiwa", total=None)
     for service, database in databases.items():
         await mend(database, now)
-        published += await archive.publish(database, service, where, until, lambda count: progress.advance(bar, count))
+        published += await archive.publish(
+            database, service, where, until, lambda count: progress.advance(bar, count)
+        )
         await outside.note(database, "backup.restored", found.id)
     return published

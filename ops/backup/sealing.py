@@ -48,7 +48,9 @@ def seal_for(public: X25519PublicKey, text: bytes, place: str) -> str:
     """The text as only the holder of the private half can read it, at this place only."""
     once = X25519PrivateKey.generate()
     key = _agreed(once.exchange(public), once.public_key(), public, place)
-    return b64encode(_raw(once.public_key()) + AESGCM(key).encrypt(_ONCE, text, place.encode())).decode()
+    return b64encode(
+        _raw(once.public_key()) + AESGCM(key).encrypt(_ONCE, text, place.encode())
+    ).decode()
 
 
 def open_with(private: X25519PrivateKey, sealed: str, place: str) -> bytes:
@@ -86,7 +88,9 @@ class Chest:
     def open(self, sealed: bytes, number: int, place: str) -> bytes:
         """The piece of that number and place. NotForUs."""
         try:
-            return self._cipher.decrypt(number.to_bytes(_NONCE_BYTES, "big"), sealed, place.encode())
+            return self._cipher.decrypt(
+                number.to_bytes(_NONCE_BYTES, "big"), sealed, place.encode()
+            )
         except InvalidTag as error:
             raise NotForUs from error
 
@@ -94,13 +98,19 @@ class Chest:
 def make_pair(path: Path) -> str:
     """Make a holder's pair, `path` and `path`.pub, under a passphrase where somebody sits at the terminal; the public key's name. Trouble when the file is there."""
     if path.exists():
-        raise Trouble(f"{path} sudah ada: kunci lama tidak ditimpa, pilih nama lain.", f"{path} exists: an old key is not overwritten, choose another name.")
+        raise Trouble(
+            f"{path} sudah ada: kunci lama tidak ditimpa, pilih nama lain.",
+            f"{path} exists: an old key is not overwritten, choose another name.",
+        )
     passphrase = _chosen() if sys.stdin.isatty() else ""
     private = X25519PrivateKey.generate()
     kept = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write(path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, kept).decode())
-    files.write(path.with_name(path.name + ".pub"), private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
+    files.write(
+        path.with_name(path.name + ".pub"),
+        private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
+    )
     return name_of(private.public_key())
 
 
@@ -111,7 +121,10 @@ def public_key(path: Path) -> X25519PublicKey:
     except (OSError, ValueError):
         key = None
     if not isinstance(key, X25519PublicKey):
-        raise Trouble(f"{path} bukan kunci publik pemegang: buat dengan ./bina key.", f"{path} is no holder's public key: make one by ./bina key.")
+        raise Trouble(
+            f"{path} bukan kunci publik pemegang: buat dengan ./bina key.",
+            f"{path} is no holder's public key: make one by ./bina key.",
+        )
     return key
 
 
@@ -122,23 +135,32 @@ def private_key(path: Path) -> X25519PrivateKey:
         try:
             key = load_pem_private_key(content, None)
         except TypeError:  # it has a passphrase
-            key = load_pem_private_key(content, getpass.getpass(f"Frasa sandi untuk {path.name}: ").encode())
+            key = load_pem_private_key(
+                content, getpass.getpass(f"Frasa sandi untuk {path.name}: ").encode()
+            )
     except (OSError, ValueError):
         key = None
     if not isinstance(key, X25519PrivateKey):
-        raise Trouble(f"{path} bukan kunci pemegang, atau frasa sandinya salah.", f"{path} is no holder's key, or its passphrase is wrong.")
+        raise Trouble(
+            f"{path} bukan kunci pemegang, atau frasa sandinya salah.",
+            f"{path} is no holder's key, or its passphrase is wrong.",
+        )
     return key
 
 
 def _chosen() -> str:
     first = getpass.getpass("Frasa sandi (kosong: tanpa): ")
     if first != getpass.getpass("Sekali lagi: "):
-        raise Trouble("Kedua frasa sandi tidak sama: ulangi.", "The two passphrases differ: try again.")
+        raise Trouble(
+            "Kedua frasa sandi tidak sama: ulangi.", "The two passphrases differ: try again."
+        )
     return first
 
 
 def _agreed(shared: bytes, once: X25519PublicKey, holder: X25519PublicKey, place: str) -> bytes:
-    return HKDF(SHA256(), KEY_BYTES, _raw(once) + _raw(holder), f"bina backup 1 {place}".encode()).derive(shared)
+    return HKDF(
+        SHA256(), KEY_BYTES, _raw(once) + _raw(holder), f"bina backup 1 {place}".encode()
+    ).derive(shared)
 
 
 def _raw(public: X25519PublicKey) -> bytes:

@@ -38,22 +38,52 @@ Run = Callable[[str, str], Awaitable[Result]]  # (mongo_url, kafka)
 
 def known() -> dict[str, Run]:
     """The benches by name."""
-    modules = {module.name: importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__) if not module.ispkg}
-    return {name.replace("_", "-"): module.run for name, module in modules.items() if hasattr(module, "run")}
+    modules = {
+        module.name: importlib.import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+        if not module.ispkg
+    }
+    return {
+        name.replace("_", "-"): module.run
+        for name, module in modules.items()
+        if hasattr(module, "run")
+    }
 
 
-def bench(name: str, *, as_json: bool, benches: Mapping[str, Run] | None = None, seconds: float = LONGEST_SECONDS) -> int:
+def bench(
+    name: str,
+    *,
+    as_json: bool,
+    benches: Mapping[str, Run] | None = None,
+    seconds: float = LONGEST_SECONDS,
+) -> int:
     """Run it and print what it found; the exit status."""
     choices = known() if benches is None else benches
     if name not in choices:
         listed = ", ".join(sorted(choices)) or "-"
-        raise Trouble(f"Tidak ada bench {name!r}; yang ada: {listed}.", f"There is no bench {name!r}; there are: {listed}.")
+        raise Trouble(
+            f"Tidak ada bench {name!r}; yang ada: {listed}.",
+            f"There is no bench {name!r}; there are: {listed}.",
+        )
     try:
         result = asyncio.run(_measured(choices[name], seconds))
     except TimeoutError:
-        raise Trouble(f"Bench {name} tidak selesai dalam {seconds:.0f} detik.", f"The bench {name} did not end within {seconds:.0f} seconds.") from None
+        raise Trouble(
+            f"Bench {name} tidak selesai dalam {seconds:.0f} detik.",
+            f"The bench {name} did not end within {seconds:.0f} seconds.",
+        ) from None
     if as_json:
-        sys.stdout.write(json.dumps({"bench": name, "machine": this_machine(), "figures": dict(result.figures), "ratios": dict(result.ratios)}) + "\n")
+        sys.stdout.write(
+            json.dumps(
+                {
+                    "bench": name,
+                    "machine": this_machine(),
+                    "figures": dict(result.figures),
+                    "ratios": dict(result.ratios),
+                }
+            )
+            + "\n"
+        )
     else:
         shown = Table(name, "", box=None)
         for label, value in {**result.figures, **result.ratios}.items():
@@ -70,7 +100,11 @@ def progress(text: str) -> None:
 
 async def _measured(run: Run, seconds: float) -> Result:
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
-        async with asyncio.timeout(seconds), _mongo(Path(place) / "mongod") as mongo_url, _kafka(Path(place) / "kafka") as kafka:
+        async with (
+            asyncio.timeout(seconds),
+            _mongo(Path(place) / "mongod") as mongo_url,
+            _kafka(Path(place) / "kafka") as kafka,
+        ):
             return await run(mongo_url, kafka)
 
 
@@ -101,4 +135,7 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except FileNotFoundError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )

@@ -29,7 +29,11 @@ async def answer(*command: str, env: Mapping[str, str], cwd: Path = ROOT) -> dic
         finally:
             if process.poll() is None:
                 children.end(process, grace=GRACE_SECONDS)
-        found = [numbers for line in reversed(log.read_text(errors="replace").splitlines()) if (numbers := _numbers(line)) is not None]
+        found = [
+            numbers
+            for line in reversed(log.read_text(errors="replace").splitlines())
+            if (numbers := _numbers(line)) is not None
+        ]
         if status or not found:
             raise Trouble(
                 f"Program {' '.join(command[:3])} gagal (status {status}). Baris terakhir:\n{children.tail(log)}",

@@ -34,7 +34,10 @@ class Book:
     def put(self, incident: Incident) -> None:
         """Keep it as it is now; the oldest of those that are over are forgotten."""
         self.incidents[incident.key] = incident
-        over = sorted((one for one in self.incidents.values() if one.over and not one.closing), key=lambda one: one.since)
+        over = sorted(
+            (one for one in self.incidents.values() if one.over and not one.closing),
+            key=lambda one: one.since,
+        )
         for old in over[:-MOST_OVER]:
             del self.incidents[old.key]
         beside = self._file.with_suffix(".new")

@@ -36,9 +36,18 @@ class Reaching:
             if address.startswith("mailto:"):
                 await asyncio.to_thread(self._mail, address.removeprefix("mailto:"), subject, text)
                 return
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as http, http.post(address, json={"subject": subject, "text": text}) as answer:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as http,
+                http.post(address, json={"subject": subject, "text": text}) as answer,
+            ):
                 answer.raise_for_status()
-        except (OSError, smtplib.SMTPException, aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: an address or a subject that cannot be sent
+        except (
+            OSError,
+            smtplib.SMTPException,
+            aiohttp.ClientError,
+            TimeoutError,
+            ValueError,
+        ) as error:  # ValueError: an address or a subject that cannot be sent
             raise NotReached(type(error).__name__) from None
 
     def _mail(self, to: str, subject: str, text: str) -> None:

@@ -35,7 +35,10 @@ class Rota:
     def order(self, now: datetime) -> tuple[str, ...]:
         """Who is on duty now, the first to be told first."""
         today = now.astimezone(WIB).date()
-        return max((turn for turn in self.turns if turn.first_day <= today), key=lambda turn: turn.first_day).order
+        return max(
+            (turn for turn in self.turns if turn.first_day <= today),
+            key=lambda turn: turn.first_day,
+        ).order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +79,35 @@ class Firing:
 def after(known: Incident | None, firing: Firing, now: datetime, new_id: str) -> Incident | None:
     """The incident after this news. Something new in it opens it again, also when somebody had taken it; nothing left ends it."""
     if known is None or known.over:
-        return Incident(id=new_id, key=firing.key, severity=firing.severity, since=now, alerts=firing.alerts, runbooks=firing.runbooks) if firing.alerts else known
+        return (
+            Incident(
+                id=new_id,
+                key=firing.key,
+                severity=firing.severity,
+                since=now,
+                alerts=firing.alerts,
+                runbooks=firing.runbooks,
+            )
+            if firing.alerts
+            else known
+        )
     if not firing.alerts:
-        return replace(known, over=True, alerts={}, closing=tuple(dict.fromkeys(one.person for one in known.told if one.reached)))
+        return replace(
+            known,
+            over=True,
+            alerts={},
+            closing=tuple(dict.fromkeys(one.person for one in known.told if one.reached)),
+        )
     if firing.alerts.keys() <= known.alerts.keys():
         return replace(known, alerts=firing.alerts)
-    return replace(known, alerts=firing.alerts, severity=firing.severity, runbooks=known.runbooks | firing.runbooks, told=(), taken_by="")
+    return replace(
+        known,
+        alerts=firing.alerts,
+        severity=firing.severity,
+        runbooks=known.runbooks | firing.runbooks,
+        told=(),
+        taken_by="",
+    )
 
 
 def taken(incident: Incident, by: str) -> Incident:
@@ -100,8 +126,12 @@ def next_to_tell(incident: Incident, rota: Rota, now: datetime) -> str | None:
     if not incident.told:
         return order[0]
     last = incident.told[-1]
-    nobody = not any(one.reached for one in incident.told[-len(order) :]) and len(incident.told) >= len(order)
-    if now - last.at < (rota.patience[incident.severity] if last.reached else AGAIN if nobody else timedelta(0)):
+    nobody = not any(one.reached for one in incident.told[-len(order) :]) and len(
+        incident.told
+    ) >= len(order)
+    if now - last.at < (
+        rota.patience[incident.severity] if last.reached else AGAIN if nobody else timedelta(0)
+    ):
         return None
     return order[(order.index(last.person) + 1) % len(order)] if last.person in order else order[0]
 
@@ -121,14 +151,24 @@ def is_silent(heard: datetime, rota: Rota, now: datetime) -> bool:
 def silence(heard: datetime) -> Firing:
     """The incident that the watch itself has fallen silent."""
     words = f"Pengawasan diam sejak {heard.astimezone(WIB):%H:%M} WIB: Prometheus atau Alertmanager tidak bekerja\nThe watch is silent: Prometheus or Alertmanager does not work"
-    return Firing(key=WATCHDOG_SILENT, severity="page", alerts={WATCHDOG_SILENT: words}, runbooks=frozenset({"docs/runbooks/Watchdog.md"}))
+    return Firing(
+        key=WATCHDOG_SILENT,
+        severity="page",
+        alerts={WATCHDOG_SILENT: words},
+        runbooks=frozenset({"docs/runbooks/Watchdog.md"}),
+    )
 
 
 def notice(incident: Incident, rota: Rota) -> tuple[str, str]:
     """Subject and text for a person."""
     if incident.over:
-        return "[Bina] selesai / resolved", "Sudah selesai, tidak ada yang perlu dikerjakan.\nIt is over, nothing is left to do."
+        return (
+            "[Bina] selesai / resolved",
+            "Sudah selesai, tidak ada yang perlu dikerjakan.\nIt is over, nothing is left to do.",
+        )
     words: Sequence[str] = [*sorted(incident.alerts.values()), "", *sorted(incident.runbooks)]
     subject = f"[Bina {incident.severity}] {words[0].partition(chr(10))[0]}"
     answer = f"Saya tangani / I have it: {rota.link}/notices/{incident.id}"
-    return subject, "\n".join([*words, "", f"Sejak / since {incident.since.astimezone(WIB):%Y-%m-%d %H:%M} WIB", answer])
+    return subject, "\n".join(
+        [*words, "", f"Sejak / since {incident.since.astimezone(WIB):%Y-%m-%d %H:%M} WIB", answer]
+    )

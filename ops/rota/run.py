@@ -35,7 +35,9 @@ def serve(rota_file: Path, book_file: Path, host: str, port: int) -> None:
     web.run_app(app, host=host, port=port, print=None, access_log=None)
 
 
-async def following(file: Path, adopt: Callable[[Rota], None], _app: web.Application) -> AsyncGenerator[None]:
+async def following(
+    file: Path, adopt: Callable[[Rota], None], _app: web.Application
+) -> AsyncGenerator[None]:
     """While it lasts, a changed file is in force within seconds, as where a store of secrets renews it; one that cannot be used changes nothing."""
     task = asyncio.create_task(_follow(file, _content(file), adopt))
     yield

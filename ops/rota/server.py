@@ -19,11 +19,11 @@ from ops.rota.notifier import Notifier, NotReached
 from ops.rota.rules import Firing, Incident, Rota, Told
 
 TICK_SECONDS = 1.0
-MOST_BYTES = 16 * 1024 * 1024  # of a post: a group may hold an alert for each prison, and what is refused Alertmanager does not send again
+MOST_BYTES = (
+    16 * 1024 * 1024
+)  # of a post: a group may hold an alert for each prison, and what is refused Alertmanager does not send again
 PAGE = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Bina</title><meta name="viewport" content="width=device-width"><pre>{}</pre>{}</html>"""
-FORM = (
-    '<form method="post" action="/notices/{}/acknowledgement"><label>Nama / name <input name="by" required maxlength="80"></label> <button>Saya tangani / I have it</button></form>'
-)
+FORM = '<form method="post" action="/notices/{}/acknowledgement"><label>Nama / name <input name="by" required maxlength="80"></label> <button>Saya tangani / I have it</button></form>'
 log = logging.getLogger("bina.rota")
 
 
@@ -34,7 +34,9 @@ def _now() -> datetime:
 class Duty:
     """Keeps incidents, and tells of them until somebody has them."""
 
-    def __init__(self, rota: Rota, book: Book, notifier: Notifier, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, rota: Rota, book: Book, notifier: Notifier, clock: Callable[[], datetime] = _now
+    ) -> None:
         self.rota, self.book, self._notifier, self._clock = rota, book, notifier, clock
         self._heard = clock()
 
@@ -48,7 +50,9 @@ class Duty:
     def alive(self) -> None:
         """The watch was heard."""
         self._heard = self._clock()
-        self.hear(Firing(key=rules.WATCHDOG_SILENT, severity="page", alerts={}, runbooks=frozenset()))
+        self.hear(
+            Firing(key=rules.WATCHDOG_SILENT, severity="page", alerts={}, runbooks=frozenset())
+        )
 
     def take(self, incident: Incident, by: str) -> None:
         """Somebody has it."""
@@ -62,16 +66,24 @@ class Duty:
         for incident in list(self.book.incidents.values()):
             if incident.closing:
                 await self._try(incident.closing[0], incident)
-                if self.book.incidents[incident.key] == incident:  # else it fires again, as another one
+                if (
+                    self.book.incidents[incident.key] == incident
+                ):  # else it fires again, as another one
                     self.book.put(replace(incident, closing=incident.closing[1:]))
             elif person := rules.next_to_tell(incident, self.rota, at := self._clock()):
                 reached = await self._try(person, incident)
-                now = self.book.incidents[incident.key]  # it may have been taken, or have grown, meanwhile
-                self.book.put(rules.attempted(now, incident, Told(person=person, at=at, reached=reached)))
+                now = self.book.incidents[
+                    incident.key
+                ]  # it may have been taken, or have grown, meanwhile
+                self.book.put(
+                    rules.attempted(now, incident, Told(person=person, at=at, reached=reached))
+                )
 
     async def _try(self, person: str, incident: Incident) -> bool:
         try:
-            await self._notifier.send(self.rota.people.get(person, ""), *rules.notice(incident, self.rota))  # "": he was told by a rota that he has left
+            await self._notifier.send(
+                self.rota.people.get(person, ""), *rules.notice(incident, self.rota)
+            )  # "": he was told by a rota that he has left
         except NotReached as error:
             log.warning("not reached: %s (%s), %s", person, error, incident.key)
             return False
@@ -98,8 +110,19 @@ class Doors:
         """The app, with the looking in its life."""
         made = web.Application(client_max_size=MOST_BYTES)
         made.cleanup_ctx.append(self._looking)
-        made.add_routes([web.post("/alerts", self._alerts), web.post("/watchdog", self._watchdog), web.get("/readyz", self._ready)])
-        made.add_routes([web.get("/notices/{id}", self._notice), web.post("/notices/{id}/acknowledgement", self._acknowledge)])
+        made.add_routes(
+            [
+                web.post("/alerts", self._alerts),
+                web.post("/watchdog", self._watchdog),
+                web.get("/readyz", self._ready),
+            ]
+        )
+        made.add_routes(
+            [
+                web.get("/notices/{id}", self._notice),
+                web.post("/notices/{id}/acknowledgement", self._acknowledge),
+            ]
+        )
         return made
 
     async def _looking(self, _app: web.Application) -> AsyncGenerator[None]:
@@ -126,9 +149,20 @@ class Doors:
     async def _notice(self, request: web.Request) -> web.Response:
         incident = self._known(request)
         _, text = rules.notice(incident, self._duty.rota)
-        answer = f"<p>Ditangani oleh / taken by {html.escape(incident.taken_by)}</p>" if incident.taken_by else "" if incident.over else FORM.format(incident.id)
-        headers = {"content-security-policy": "default-src 'none'; form-action 'self'", "referrer-policy": "no-referrer"}
-        return web.Response(text=PAGE.format(html.escape(text), answer), content_type="text/html", headers=headers)
+        answer = (
+            f"<p>Ditangani oleh / taken by {html.escape(incident.taken_by)}</p>"
+            if incident.taken_by
+            else ""
+            if incident.over
+            else FORM.format(incident.id)
+        )
+        headers = {
+            "content-security-policy": "default-src 'none'; form-action 'self'",
+            "referrer-policy": "no-referrer",
+        }
+        return web.Response(
+            text=PAGE.format(html.escape(text), answer), content_type="text/html", headers=headers
+        )
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
         incident, by = self._known(request), str((await request.post()).get("by", "")).strip()

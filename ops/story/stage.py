@@ -12,12 +12,28 @@ from zoneinfo import ZoneInfo
 from ops.door import Caller, Door
 
 ZONE = ZoneInfo("Asia/Jakarta")
-FACILITY, OTHER_FACILITY, REGENCY, DINAS, EMPLOYER = "LP-TJP", "LP-PKP", "19.02", "dinas-belitung", "bengkel-las-belitung"
-SNAPSHOT = Path(__file__).parent.parent.parent / "tests" / "training" / "snapshots" / FACILITY / "2026-11-16.csv"
+FACILITY, OTHER_FACILITY, REGENCY, DINAS, EMPLOYER = (
+    "LP-TJP",
+    "LP-PKP",
+    "19.02",
+    "dinas-belitung",
+    "bengkel-las-belitung",
+)
+SNAPSHOT = (
+    Path(__file__).parent.parent.parent
+    / "tests"
+    / "training"
+    / "snapshots"
+    / FACILITY
+    / "2026-11-16.csv"
+)
 TAKEN_AT = "2026-11-16T14:00:00+07:00"
 SCHEME, LSP = "las-smaw-1g", "lsp-logam-nusantara"
 UNITS = [
-    {"code": "C.24LAS01.001.1", "title": "Mengelas pelat posisi di bawah tangan dengan proses SMAW"},
+    {
+        "code": "C.24LAS01.001.1",
+        "title": "Mengelas pelat posisi di bawah tangan dengan proses SMAW",
+    },
     {"code": "C.24LAS01.002.1", "title": "Menerapkan keselamatan kerja pengelasan"},
 ]
 GOODS, PRICE, MATERIAL = 7, 100_000, 280_000
@@ -36,7 +52,9 @@ class Story:
     split: dict[str, int] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
 
-    def role(self, name: str, host: str = "staff", subject: str | None = None, **claims: str) -> Caller:
+    def role(
+        self, name: str, host: str = "staff", subject: str | None = None, **claims: str
+    ) -> Caller:
         """The person in a role; officers of our prison unless told otherwise."""
         return self.door.caller(name, host, subject, **(claims or {"facility": FACILITY}))
 

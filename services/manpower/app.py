@@ -61,6 +61,10 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 Job(GRANTING, partial(make_so, gateway), every=2.0),
                 Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
             ),
-            parts={"training": Peer("training", settings.training_url, signer), "gateway": gateway, "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value())},
+            parts={
+                "training": Peer("training", settings.training_url, signer),
+                "gateway": gateway,
+                "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value()),
+            },
         )
     )

@@ -31,7 +31,19 @@ from services.marketplace.transaction import Transaction
 from services.marketplace.workers import api as workers
 from services.marketplace.workshops import api as workshops
 
-NOUNS = (workshops, workers, batches, products, stock, carts, orders, payments, policies, ledger, tasks)
+NOUNS = (
+    workshops,
+    workers,
+    batches,
+    products,
+    stock,
+    carts,
+    orders,
+    payments,
+    policies,
+    ledger,
+    tasks,
+)
 
 
 def create_app(settings: MarketplaceSettings) -> FastAPI:
@@ -42,7 +54,11 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
     if gateway_for is not None:
         routers.append(sandbox.router)
         jobs += [
-            Job("open-charges", partial(conversation.open_charges, gateway_for, settings.payment_grace), every=15.0),
+            Job(
+                "open-charges",
+                partial(conversation.open_charges, gateway_for, settings.payment_grace),
+                every=15.0,
+            ),
             Job("close-overdue", partial(conversation.close_overdue, gateway_for), every=10.0),
         ]
     return web.create_app(
@@ -65,7 +81,11 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
                 }
             },
             jobs=jobs,
-            parts={"payment_gateway": gateway_for, "reservation_ttl": settings.reservation_ttl, "payment_grace": settings.payment_grace},
+            parts={
+                "payment_gateway": gateway_for,
+                "reservation_ttl": settings.reservation_ttl,
+                "payment_grace": settings.payment_grace,
+            },
         )
     )
 

@@ -55,7 +55,11 @@ ROUTERS = tuple(
 )
 HANDLERS = {
     "training.events": dict.fromkeys(inbound.OWN, inbound.on_participant_event)
-    | {inbound.ParticipantMerged: inbound.on_participant_merged, inbound.ClassOpened: inbound.on_class_event, inbound.SessionHeld: inbound.on_class_event},
+    | {
+        inbound.ParticipantMerged: inbound.on_participant_merged,
+        inbound.ClassOpened: inbound.on_class_event,
+        inbound.SessionHeld: inbound.on_class_event,
+    },
     "certification.events": dict.fromkeys(inbound.OF_CERTIFICATION, inbound.on_participant_event),
     "manpower.events": dict.fromkeys(inbound.OF_MANPOWER, inbound.on_participant_event),
 }
@@ -63,8 +67,12 @@ HANDLERS = {
 
 def create_app(settings: TrainingSettings) -> FastAPI:
     """The service."""
-    masters = [key.get_secret_value() for key in (settings.master_key, settings.former_master_key) if key]
-    lookups = [key.get_secret_value() for key in (settings.lookup_key, settings.former_lookup_key) if key]
+    masters = [
+        key.get_secret_value() for key in (settings.master_key, settings.former_master_key) if key
+    ]
+    lookups = [
+        key.get_secret_value() for key in (settings.lookup_key, settings.former_lookup_key) if key
+    ]
     return web.create_app(
         web.Service(
             name="training",
@@ -79,6 +87,11 @@ def create_app(settings: TrainingSettings) -> FastAPI:
                 Job("merge-same-numbers", merge_same_numbers, every=600.0),
                 Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
             ),
-            parts={"vault": Vault([bytes.fromhex(key) for key in masters], [bytes.fromhex(key) for key in lookups]), "mappings": load(settings.mappings)},
+            parts={
+                "vault": Vault(
+                    [bytes.fromhex(key) for key in masters], [bytes.fromhex(key) for key in lookups]
+                ),
+                "mappings": load(settings.mappings),
+            },
         )
     )

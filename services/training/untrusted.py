@@ -41,7 +41,13 @@ async def call(module: str, function: str, *arguments: Any, limits: Limits | Non
     """What `module.function(*arguments)` gives in a child: JSON values in and out, bytes allowed as arguments. FileUnreadable when it fails or exceeds a limit."""
     limits = limits or Limits()
     question = json.dumps(
-        {"module": module, "function": function, "arguments": [_packed(argument) for argument in arguments], "seconds": limits.seconds, "memory_mib": limits.memory_mib}
+        {
+            "module": module,
+            "function": function,
+            "arguments": [_packed(argument) for argument in arguments],
+            "seconds": limits.seconds,
+            "memory_mib": limits.memory_mib,
+        }
     )
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -81,7 +87,11 @@ def child() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     socket.socket = _no_network  # pyright: ignore[reportAttributeAccessIssue]
     work = getattr(importlib.import_module(question["module"]), question["function"])
-    json.dump(work(*[_unpacked(argument) for argument in question["arguments"]]), sys.stdout, ensure_ascii=False)
+    json.dump(
+        work(*[_unpacked(argument) for argument in question["arguments"]]),
+        sys.stdout,
+        ensure_ascii=False,
+    )
 
 
 def _no_network(*_: object, **__: object) -> NoReturn:
@@ -89,7 +99,11 @@ def _no_network(*_: object, **__: object) -> NoReturn:
 
 
 def _packed(argument: Any) -> Any:
-    return {"bytes": b64encode(argument).decode()} if isinstance(argument, bytes) else {"json": argument}
+    return (
+        {"bytes": b64encode(argument).decode()}
+        if isinstance(argument, bytes)
+        else {"json": argument}
+    )
 
 
 def _unpacked(argument: dict[str, Any]) -> Any:

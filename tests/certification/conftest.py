@@ -10,7 +10,9 @@ from tests.certification.stage import Lsp, Stage
 
 
 @pytest.fixture(scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str) -> AsyncIterator[Stage]:
+async def stage(
+    tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
+) -> AsyncIterator[Stage]:
     """The running service, and the topics around it."""
     async with Stage.opened(tmp_path_factory.mktemp("certification"), mongo_url, kafka) as opened:
         yield opened

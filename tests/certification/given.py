@@ -35,8 +35,14 @@ CERTIFIED = document.Certified(
     description="Memasang dan memeriksa instalasi listrik satu fasa.",
     criteria="Dinyatakan kompeten pada semua unit oleh asesor dan pleno.",
     units=(
-        document.Unit(code="F.432111.001.02", title="Memasang instalasi penerangan", framework="SKKNI 2019-103"),
-        document.Unit(code="F.432111.002.02", title="Mengukur tahanan isolasi", framework="SKKNI 2019-103"),
+        document.Unit(
+            code="F.432111.001.02",
+            title="Memasang instalasi penerangan",
+            framework="SKKNI 2019-103",
+        ),
+        document.Unit(
+            code="F.432111.002.02", title="Mengukur tahanan isolasi", framework="SKKNI 2019-103"
+        ),
     ),
     valid_from=begins_on(DAY),
     valid_until=ends_after(DAY, 36),
@@ -50,36 +56,80 @@ class Issuer:
     """An issuer that can sign."""
 
     slug: str = "konstruksi-nusantara"
-    keys: dict[str, Ed25519PrivateKey] = field(default_factory=lambda: {"key-2026": Ed25519PrivateKey.generate(), "status-2026": Ed25519PrivateKey.generate()})
+    keys: dict[str, Ed25519PrivateKey] = field(
+        default_factory=lambda: {
+            "key-2026": Ed25519PrivateKey.generate(),
+            "status-2026": Ed25519PrivateKey.generate(),
+        }
+    )
 
     @property
     def did(self) -> str:
         return did.did(ORIGIN, self.slug)
 
     def document(self) -> Json:
-        return did.document(self.did, [(name, multibase.multikey(key.public_key())) for name, key in self.keys.items()])
+        return did.document(
+            self.did,
+            [(name, multibase.multikey(key.public_key())) for name, key in self.keys.items()],
+        )
 
     def trusted(self, *, ours: bool = False) -> TrustedIssuer:
-        licence = Licence(number="BNSP-LSP-1", valid_from=date(2025, 1, 1), valid_until=date(2028, 12, 31), scheme_refs=frozenset({CERTIFIED.scheme_ref}))
+        licence = Licence(
+            number="BNSP-LSP-1",
+            valid_from=date(2025, 1, 1),
+            valid_until=date(2028, 12, 31),
+            scheme_refs=frozenset({CERTIFIED.scheme_ref}),
+        )
         return TrustedIssuer(did=self.did, document=self.document(), licences=(licence,), ours=ours)
 
-    def sign(self, unsigned: Json, key: str = "key-2026", *, method: str = "", created: str = "2026-11-23T17:00:00Z") -> Json:
+    def sign(
+        self,
+        unsigned: Json,
+        key: str = "key-2026",
+        *,
+        method: str = "",
+        created: str = "2026-11-23T17:00:00Z",
+    ) -> Json:
         configuration = proof.config(unsigned, created, method or f"{self.did}#{key}")
-        return proof.secured(unsigned, configuration, self.keys[key].sign(proof.message(unsigned, configuration)))
+        return proof.secured(
+            unsigned, configuration, self.keys[key].sign(proof.message(unsigned, configuration))
+        )
 
     def certificate(self, **changed: Any) -> Json:
         return self.sign(document.certificate(replace(CERTIFIED, issuer=self.did, **changed)))
 
     def status_list(
-        self, list_id: str, purpose: str, raised: tuple[int, ...] = (), *, tick: datetime = NOW - timedelta(minutes=3), key: str = "status-2026", **changed: Any
+        self,
+        list_id: str,
+        purpose: str,
+        raised: tuple[int, ...] = (),
+        *,
+        tick: datetime = NOW - timedelta(minutes=3),
+        key: str = "status-2026",
+        **changed: Any,
     ) -> Json:
-        given: dict[str, Any] = {"issuer": self.did, "encoded": bits.encoded(raised), "valid_until": tick + timedelta(hours=24)} | changed
-        return self.sign(document.status_list(url=document.list_url(ORIGIN, list_id), purpose=purpose, valid_from=tick, **given), key)
+        given: dict[str, Any] = {
+            "issuer": self.did,
+            "encoded": bits.encoded(raised),
+            "valid_until": tick + timedelta(hours=24),
+        } | changed
+        return self.sign(
+            document.status_list(
+                url=document.list_url(ORIGIN, list_id), purpose=purpose, valid_from=tick, **given
+            ),
+            key,
+        )
 
-    def lists(self, revoked: tuple[int, ...] = (), suspended: tuple[int, ...] = ()) -> dict[str, ListReading]:
+    def lists(
+        self, revoked: tuple[int, ...] = (), suspended: tuple[int, ...] = ()
+    ) -> dict[str, ListReading]:
         return {
-            document.list_url(ORIGIN, REVOCATION): ListReading(document=self.status_list(REVOCATION, "revocation", revoked)),
-            document.list_url(ORIGIN, SUSPENSION): ListReading(document=self.status_list(SUSPENSION, "suspension", suspended)),
+            document.list_url(ORIGIN, REVOCATION): ListReading(
+                document=self.status_list(REVOCATION, "revocation", revoked)
+            ),
+            document.list_url(ORIGIN, SUSPENSION): ListReading(
+                document=self.status_list(SUSPENSION, "suspension", suspended)
+            ),
         }
 
 

@@ -31,7 +31,10 @@ from tests.doubles import Keys, ServiceClient, eventually, running, send
 
 Json = dict[str, Any]
 R = TypeVar("R")
-UNITS = [{"code": "F.432111.001.02", "title": "Memasang instalasi penerangan"}, {"code": "F.432111.002.02", "title": "Mengukur tahanan isolasi"}]
+UNITS = [
+    {"code": "F.432111.001.02", "title": "Memasang instalasi penerangan"},
+    {"code": "F.432111.002.02", "title": "Mengukur tahanan isolasi"},
+]
 
 
 def today() -> date:
@@ -49,10 +52,20 @@ class Training:
         self._verifier = Verifier("training", keys.directory)
 
     async def answer(self, request: web.Request) -> web.Response:
-        asker = self._verifier.asker(request.headers["authorization"].removeprefix("Bearer "), request.method, request.path)
+        asker = self._verifier.asker(
+            request.headers["authorization"].removeprefix("Bearer "), request.method, request.path
+        )
         refs: list[str] = (await request.json())["refs"]
         self.asked.append((asker.purpose, refs))
-        return web.json_response({"items": [{"participant_ref": ref, "name": self.names[ref], "birth_date": None, "sex": ""} for ref in refs if ref in self.names]})
+        return web.json_response(
+            {
+                "items": [
+                    {"participant_ref": ref, "name": self.names[ref], "birth_date": None, "sex": ""}
+                    for ref in refs
+                    if ref in self.names
+                ]
+            }
+        )
 
     @asynccontextmanager
     async def answering(self) -> AsyncGenerator[None]:
@@ -90,9 +103,21 @@ class Ground:
                 "tick_seconds": 1,
                 "driver": os.environ.get("BINA_MONGO_DRIVER", "motor"),
             }
-            settings = CertificationSettings(**keys.settings("certification", mongo_url=mongo_url, database=f"test_{uuid4().hex[:20]}", kafka=kafka, **own))
+            settings = CertificationSettings(
+                **keys.settings(
+                    "certification",
+                    mongo_url=mongo_url,
+                    database=f"test_{uuid4().hex[:20]}",
+                    kafka=kafka,
+                    **own,
+                )
+            )
             yield cls(keys, settings, training)
-            cleaner = Mongo(settings.mongo_url.get_secret_value(), settings.namespace.rstrip("."), settings.mongo_driver)
+            cleaner = Mongo(
+                settings.mongo_url.get_secret_value(),
+                settings.namespace.rstrip("."),
+                settings.mongo_driver,
+            )
             await cleaner.drop()
             await cleaner.close()
 
@@ -142,13 +167,29 @@ class Stage:
     async def tell(self, type_: str, key: str, **data: Any) -> None:
         """An event of training."""
         self.sequence += 1
-        envelope = Envelope(id=new_id(), type=type_, source="bina/training", key=key, time=utc_now(), sequence=self.sequence)
-        await send(self.producer, f"{self.settings.namespace}training.events", key, json.dumps(data).encode(), envelope.headers())
+        envelope = Envelope(
+            id=new_id(),
+            type=type_,
+            source="bina/training",
+            key=key,
+            time=utc_now(),
+            sequence=self.sequence,
+        )
+        await send(
+            self.producer,
+            f"{self.settings.namespace}training.events",
+            key,
+            json.dumps(data).encode(),
+            envelope.headers(),
+        )
 
     async def hear(self) -> None:
         """Collect what certification tells the world."""
         consumer = KafkaConsumer(
-            self.settings.kafka, f"{self.settings.namespace}listener", f"{self.settings.namespace}listener", [f"{self.settings.namespace}certification.events"]
+            self.settings.kafka,
+            f"{self.settings.namespace}listener",
+            f"{self.settings.namespace}listener",
+            [f"{self.settings.namespace}certification.events"],
         )
 
         async def from_the_start(partitions: set[Partition]) -> dict[Partition, int | None]:
@@ -167,7 +208,12 @@ class Stage:
 
     def told(self, kind: str, **where: Any) -> list[Json]:
         """The events of a type that were heard, with these members."""
-        return [event for event in self.heard if event["type"] == f"certification.{kind}.v1" and all(event["data"].get(name) == value for name, value in where.items())]
+        return [
+            event
+            for event in self.heard
+            if event["type"] == f"certification.{kind}.v1"
+            and all(event["data"].get(name) == value for name, value in where.items())
+        ]
 
     async def as_service(self, use_case: Callable[[Transaction], Awaitable[R]]) -> R:
         """Run a use case as the service itself, as an event or job does."""
@@ -184,7 +230,12 @@ class Stage:
 
 def _told(record: Record) -> Json:
     headers = {name: value.decode() for name, value in record.headers}
-    return {"type": headers["ce_type"], "key": (record.key or b"").decode(), "headers": headers, "data": json.loads(record.value or b"{}")}
+    return {
+        "type": headers["ce_type"],
+        "key": (record.key or b"").decode(),
+        "headers": headers,
+        "data": json.loads(record.value or b"{}"),
+    }
 
 
 @dataclass(slots=True)
@@ -203,7 +254,17 @@ class Lsp:
         """Registered, licensed, with keys, a scheme, an assessor and a venue that is verified for today."""
         unique = new_id()[-10:]
         administrator = stage.client.as_("administrator", lsp="*")
-        made = await done(administrator.post("/v1/lsps", json={"slug": f"konstruksi-{unique}", "name": f"LSP Konstruksi {unique}", "kind": "P3"}), 201)
+        made = await done(
+            administrator.post(
+                "/v1/lsps",
+                json={
+                    "slug": f"konstruksi-{unique}",
+                    "name": f"LSP Konstruksi {unique}",
+                    "kind": "P3",
+                },
+            ),
+            201,
+        )
         lsp = cls(stage, made["lsp_id"], made["did"], f"listrik-{unique}")
         await done(lsp.officer.post(f"/v1/lsps/{lsp.id}/licences", json=lsp.licence()), 201)
         await done(lsp.officer.post(f"/v1/lsps/{lsp.id}/keys"), 201)
@@ -222,10 +283,16 @@ class Lsp:
 
     def assessing(self, assessor: Json | None = None) -> ServiceClient:
         found = assessor or self.assessor
-        return self.stage.client.as_("assessor", subject=f"user-{found['assessor_id']}", assignment=found["assessor_id"])
+        return self.stage.client.as_(
+            "assessor", subject=f"user-{found['assessor_id']}", assignment=found["assessor_id"]
+        )
 
     def licence(self, **changed: Any) -> Json:
-        around = {"number": "BNSP-LSP-0001-ID", "valid_from": str(today() - timedelta(days=400)), "valid_until": str(today() + timedelta(days=400))}
+        around = {
+            "number": "BNSP-LSP-0001-ID",
+            "valid_from": str(today() - timedelta(days=400)),
+            "valid_until": str(today() + timedelta(days=400)),
+        }
         return around | {"scheme_refs": [self.scheme_ref]} | changed
 
     async def publish(self, **changed: Any) -> Json:
@@ -253,12 +320,22 @@ class Lsp:
         return await done(self.officer.post("/v1/assessors", json=facts | changed), 201)
 
     async def new_venue(self, *, verified: bool = True, **changed: Any) -> Json:
-        facts = {"lsp_id": self.id, "name": "TUK Bengkel Listrik", "kind": "occasional", "scheme_refs": [self.scheme_ref]}
+        facts = {
+            "lsp_id": self.id,
+            "name": "TUK Bengkel Listrik",
+            "kind": "occasional",
+            "scheme_refs": [self.scheme_ref],
+        }
         venue = await done(self.officer.post("/v1/venues", json=facts | changed), 201)
         if verified:
             await done(
                 self.officer.post(
-                    f"/v1/venues/{venue['venue_id']}/verifications", json={"valid_from": str(today()), "valid_until": str(today()), "scheme_refs": [self.scheme_ref]}
+                    f"/v1/venues/{venue['venue_id']}/verifications",
+                    json={
+                        "valid_from": str(today()),
+                        "valid_until": str(today()),
+                        "scheme_refs": [self.scheme_ref],
+                    },
                 ),
                 201,
             )
@@ -289,28 +366,59 @@ class Lsp:
         await self.completed(ref, **changed)
 
         async def there() -> Json | None:
-            found = await done(self.officer.get("/v1/assessment-applications", params={"participant_ref": ref}))
+            found = await done(
+                self.officer.get("/v1/assessment-applications", params={"participant_ref": ref})
+            )
             return found["items"][0] if found["items"] else None
 
         return await eventually(there)
 
     async def filled(self, participant_ref: str | None = None) -> str:
         """The id of an application with both forms."""
-        path = f"/v1/assessment-applications/{(await self.opened(participant_ref))['application_id']}"
-        await done(self.officer.request("PUT", f"{path}/apl-01", json={"evidence": [{"kind": "pelatihan", "description": "160 JP"}], "signed_on": str(today())}))
-        await done(self.officer.request("PUT", f"{path}/apl-02", json={"units": {unit["code"]: True for unit in UNITS}, "signed_on": str(today())}))
+        path = (
+            f"/v1/assessment-applications/{(await self.opened(participant_ref))['application_id']}"
+        )
+        await done(
+            self.officer.request(
+                "PUT",
+                f"{path}/apl-01",
+                json={
+                    "evidence": [{"kind": "pelatihan", "description": "160 JP"}],
+                    "signed_on": str(today()),
+                },
+            )
+        )
+        await done(
+            self.officer.request(
+                "PUT",
+                f"{path}/apl-02",
+                json={"units": {unit["code"]: True for unit in UNITS}, "signed_on": str(today())},
+            )
+        )
         return path.rpartition("/")[2]
 
     def assignment(self, **changed: Any) -> Json:
-        return {"assessor_id": self.assessor["assessor_id"], "venue_id": self.venue["venue_id"], "held_on": str(today())} | changed
+        return {
+            "assessor_id": self.assessor["assessor_id"],
+            "venue_id": self.venue["venue_id"],
+            "held_on": str(today()),
+        } | changed
 
-    async def recommended(self, participant_ref: str | None = None, *, results: str = "K", competent: bool = True) -> str:
+    async def recommended(
+        self, participant_ref: str | None = None, *, results: str = "K", competent: bool = True
+    ) -> str:
         """The id of an application that was assessed and recommended, its name confirmed by a second person."""
         id_ = await self.filled(participant_ref)
         path, assessor = f"/v1/assessment-applications/{id_}", self.assessing()
         await done(self.officer.request("PUT", f"{path}/assignment", json=self.assignment()))
         await done(assessor.request("PUT", f"{path}/declaration", json={"conflict": False}))
-        await done(assessor.request("PUT", f"{path}/unit-results", json={"units": {unit["code"]: results for unit in UNITS}}))
+        await done(
+            assessor.request(
+                "PUT",
+                f"{path}/unit-results",
+                json={"units": {unit["code"]: results for unit in UNITS}},
+            )
+        )
         acting = assessor.by(assessor.caller.subject, f"absent-{self.id}")
         await done(acting.request("PUT", f"{path}/recommendation", json={"competent": competent}))
         await done(self.officer.request("PUT", f"{path}/name"))
@@ -331,7 +439,9 @@ class Lsp:
     async def certificate(self, participant_ref: str | None = None) -> Json:
         """An issued certificate."""
         application_id = await self.recommended(participant_ref)
-        decided = await done(self.committee.post("/v1/panel-decisions", json=self.sitting(application_id)), 201)
+        decided = await done(
+            self.committee.post("/v1/panel-decisions", json=self.sitting(application_id)), 201
+        )
         return await self.issued(decided["items"][0]["certificate_id"])
 
     async def issued(self, certificate_id: str) -> Json:

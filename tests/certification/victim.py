@@ -39,7 +39,9 @@ async def main(told: dict[str, Any]) -> None:
     settings = CertificationSettings(**told["settings"])
     app = create_app(settings, KillingSigner(settings.keys_dir, told["point"]))
     async with running(app, Keys(Path(told["keys"]), told["private"]), "certification") as client:
-        await client.as_("committee", **told["committee"]).post("/v1/panel-decisions", json=told["sitting"])
+        await client.as_("committee", **told["committee"]).post(
+            "/v1/panel-decisions", json=told["sitting"]
+        )
         await asyncio.Event().wait()
 
 

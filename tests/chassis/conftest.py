@@ -21,11 +21,20 @@ databases, database = databases_of(Transaction)
 @pytest.fixture
 async def scene(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> AsyncIterator[Scene]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka))
+    settings = ShopSettings(
+        **keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka)
+    )
     fake = FakeKafka()
 
     handlers = {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}}
-    service = Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers=handlers)
+    service = Service(
+        name="shop",
+        settings=settings,
+        transaction=Transaction,
+        routers=(router,),
+        published=(JarFilled,),
+        handlers=handlers,
+    )
     app = create_app(service, lifetime=in_memory(fake))
     async with running(app, keys, "shop") as client:
         yield Scene(app.state.life, fake, client)
@@ -33,7 +42,9 @@ async def scene(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> As
 
 @pytest.fixture
 async def db(mongo_url: str, database: str, tmp_path: Path) -> AsyncIterator[Mongo]:
-    url = Keys(tmp_path, {"shop": ""}).settings("shop", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    url = Keys(tmp_path, {"shop": ""}).settings(
+        "shop", mongo_url=mongo_url, database=database, kafka=""
+    )["mongo_url"]
     one = Mongo(url, database)
     await schemas.prepare(one, Transaction)
     yield one

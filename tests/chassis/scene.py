@@ -76,13 +76,36 @@ class Scene:
         self.life, self.fake, self.client, self.db, self.sequence = life, fake, client, life.db, 0
 
     def run(self, seconds: float = 10) -> Runner[Transaction]:
-        return Runner(self.life.engine, Cause(caller=system("operator"), correlation_id=new_id()), seconds)
+        return Runner(
+            self.life.engine, Cause(caller=system("operator"), correlation_id=new_id()), seconds
+        )
 
-    async def tell(self, type_name: str, key: str, *, null_header: bool = False, traceparent: str = "", **data: Any) -> str:
+    async def tell(
+        self,
+        type_name: str,
+        key: str,
+        *,
+        null_header: bool = False,
+        traceparent: str = "",
+        **data: Any,
+    ) -> str:
         self.sequence += 1
-        envelope = Envelope(id=new_id(), type=f"outside.{type_name}.v1", source="bina/outside", key=key, time=utc_now(), sequence=self.sequence, traceparent=traceparent)
+        envelope = Envelope(
+            id=new_id(),
+            type=f"outside.{type_name}.v1",
+            source="bina/outside",
+            key=key,
+            time=utc_now(),
+            sequence=self.sequence,
+            traceparent=traceparent,
+        )
         headers: list[Any] = [*envelope.headers(), *([("empty", None)] if null_header else [])]
-        await self.fake.append(f"{self.life.service.settings.namespace}outside.events", key.encode(), json.dumps(data).encode(), headers)
+        await self.fake.append(
+            f"{self.life.service.settings.namespace}outside.events",
+            key.encode(),
+            json.dumps(data).encode(),
+            headers,
+        )
         return envelope.id
 
     @asynccontextmanager
@@ -96,7 +119,11 @@ class Scene:
 
     def beside(self, key: str) -> str:
         """Another key of the same partition, so that what is told of both comes in one order."""
-        return next(other for other in iter(new_id, "") if self.fake.partition("", other.encode()) == self.fake.partition("", key.encode()))
+        return next(
+            other
+            for other in iter(new_id, "")
+            if self.fake.partition("", other.encode()) == self.fake.partition("", key.encode())
+        )
 
     async def state(self, event_id: str) -> str:
         row = await self.db.find_one("inbox", {"_id": event_id})
@@ -106,7 +133,9 @@ class Scene:
         note = await self.db.find_one("notes", {"_id": owner})
         return None if note is None else note["texts"]
 
-    async def becomes(self, probe: Callable[[], Awaitable[Any]], wanted: Any, seconds: float = 5) -> None:
+    async def becomes(
+        self, probe: Callable[[], Awaitable[Any]], wanted: Any, seconds: float = 5
+    ) -> None:
         async def reached() -> bool:
             return await probe() == wanted
 
@@ -116,7 +145,9 @@ class Scene:
             assert await probe() == wanted
 
     async def jar(self, **more: Any) -> Jar:
-        return await self.run()(lambda tx: added(tx, Jar(id=new_id(), owner_ref=new_id(), room="north", **more)))
+        return await self.run()(
+            lambda tx: added(tx, Jar(id=new_id(), owner_ref=new_id(), room="north", **more))
+        )
 
 
 async def added(tx: Transaction, jar: Jar) -> Jar:
@@ -124,4 +155,9 @@ async def added(tx: Transaction, jar: Jar) -> Jar:
 
 
 def runner(db: Mongo, seconds: float = 10, **more: Any) -> Runner[Any]:
-    return Runner(Engine(db, more.pop("transaction", Transaction)), Cause(caller=system("shop"), correlation_id=new_id()), seconds, **more)
+    return Runner(
+        Engine(db, more.pop("transaction", Transaction)),
+        Cause(caller=system("shop"), correlation_id=new_id()),
+        seconds,
+        **more,
+    )

@@ -94,14 +94,18 @@ def fill(jar: Jar, marbles: int) -> tuple[Jar, list[Event]]:
         raise TooFew(field="marbles")
     if jar.marbles + marbles > jar.capacity:
         raise JarFull(marbles=jar.marbles)
-    return replace(jar, marbles=jar.marbles + marbles), [JarFilled(owner_ref=jar.owner_ref, jar_id=jar.id, marbles=marbles)]
+    return replace(jar, marbles=jar.marbles + marbles), [
+        JarFilled(owner_ref=jar.owner_ref, jar_id=jar.id, marbles=marbles)
+    ]
 
 
 async def make_jar(jar: Jar, tx: Transaction) -> Jar:
     return tx.jars.add(jar)
 
 
-async def fill_jar(jar_id: str, marbles: int, tx: Transaction, *, if_match: int | None = None) -> Jar:
+async def fill_jar(
+    jar_id: str, marbles: int, tx: Transaction, *, if_match: int | None = None
+) -> Jar:
     before = await tx.jars.get(jar_id, if_match=if_match)
     after, events = fill(before, marbles)
     return tx.jars.save(before, after, events)
@@ -137,7 +141,11 @@ async def on_note_told(event: NoteTold, tx: Transaction) -> None:
         tx.notes.save(note, replace(note, texts=(*note.texts, "half done")))
         await tx.notes.find({"owner_ref": event.owner_ref})
         raise JarFull
-    tx.notes.save(note, replace(note, texts=(*note.texts, event.text)), [JarFilled(owner_ref=event.owner_ref, jar_id=event.meta.id, marbles=1)])
+    tx.notes.save(
+        note,
+        replace(note, texts=(*note.texts, event.text)),
+        [JarFilled(owner_ref=event.owner_ref, jar_id=event.meta.id, marbles=1)],
+    )
 
 
 async def on_owner_admitted(event: OwnerAdmitted, tx: Transaction) -> None:
@@ -160,7 +168,13 @@ async def on_owner_merged(event: OwnerMerged, tx: Transaction) -> None:
     tx.notes.remove(old)
 
 
-HANDLERS = {"outside.events": {NoteTold: on_note_told, OwnerAdmitted: on_owner_admitted, OwnerMerged: on_owner_merged}}
+HANDLERS = {
+    "outside.events": {
+        NoteTold: on_note_told,
+        OwnerAdmitted: on_owner_admitted,
+        OwnerMerged: on_owner_merged,
+    }
+}
 router = APIRouter()
 
 
@@ -189,16 +203,27 @@ class Marbles(BaseModel):
 
 @router.post("/v1/jars", status_code=201)
 async def post_jar(body: NewJar, run: Run) -> JarBody:
-    return JarBody.of(await run(partial(make_jar, Jar(id=body.id, owner_ref=body.owner_ref, room=body.room, label=body.label))))
+    return JarBody.of(
+        await run(
+            partial(
+                make_jar,
+                Jar(id=body.id, owner_ref=body.owner_ref, room=body.room, label=body.label),
+            )
+        )
+    )
 
 
 @router.get("/v1/jars")
-async def list_jars(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[JarBody]:
+async def list_jars(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[JarBody]:
     async def page(tx: Transaction) -> Page[Jar]:
         return await tx.jars.page({}, sort=("marbles", 1), cursor=cursor, limit=limit)
 
     found = await run(page)
-    return web.PageBody(items=[JarBody.of(jar) for jar in found.items], next_cursor=found.next_cursor)
+    return web.PageBody(
+        items=[JarBody.of(jar) for jar in found.items], next_cursor=found.next_cursor
+    )
 
 
 @router.get("/v1/jars/{jar_id}")
@@ -213,7 +238,11 @@ async def get_jar(jar_id: str, run: Run, response: Response) -> JarBody:
 
 @router.post("/v1/jars/{jar_id}/fillings")
 async def post_filling(jar_id: str, body: Marbles, run: Run, if_match: web.IfMatch) -> JarBody:
-    return JarBody.of(await run(partial(fill_jar, jar_id, body.marbles, if_match=if_match), contended=[f"jars/{jar_id}"]))
+    return JarBody.of(
+        await run(
+            partial(fill_jar, jar_id, body.marbles, if_match=if_match), contended=[f"jars/{jar_id}"]
+        )
+    )
 
 
 @router.get("/internal/jars/{jar_id}", dependencies=[web.asked_by("training", purposes=["count"])])
@@ -225,4 +254,13 @@ async def internal_jar(jar_id: str, run: Run) -> JarBody:
 
 
 def create_app(settings: ShopSettings) -> FastAPI:
-    return web.create_app(web.Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers=HANDLERS))
+    return web.create_app(
+        web.Service(
+            name="shop",
+            settings=settings,
+            transaction=Transaction,
+            routers=(router,),
+            published=(JarFilled,),
+            handlers=HANDLERS,
+        )
+    )

@@ -44,7 +44,11 @@ async def chain(db: Mongo) -> Chain:
         await run(note)
         assert await Sealer("shop", KEY)(run) is False
     seals = await db.find("seals", {}, sort=[("_id", 1)])
-    made = Chain(db, {seal["_id"]: Anchor(seal["digest"], len(seal["rows"])) for seal in seals}, await db.find("audit", {}, sort=[("_id", 1)]))
+    made = Chain(
+        db,
+        {seal["_id"]: Anchor(seal["digest"], len(seal["rows"])) for seal in seals},
+        await db.find("audit", {}, sort=[("_id", 1)]),
+    )
     assert (len(seals), len(made.rows), await made.found()) == (3, 9, [])
     return made
 
@@ -64,10 +68,17 @@ async def test_a_removed_row_is_named(chain: Chain) -> None:
 async def test_reordered_rows_are_named_within_a_block_and_between_blocks(chain: Chain) -> None:
     first, second, _ = (row["_id"] for row in chain.rows[3:6])
     [seal] = await chain.db.find("seals", {"_id": 2})
-    swapped = {name: [values[1], values[0], values[2]] for name, values in seal.items() if name in {"rows", "hashes"}}
+    swapped = {
+        name: [values[1], values[0], values[2]]
+        for name, values in seal.items()
+        if name in {"rows", "hashes"}
+    }
     await chain.db.bulk("seals", [mongo.replacing(seal | swapped)])
     found = await chain.found()
-    assert {(one.row, one.what) for one in found if one.row} == {(first, "row stands at another place"), (second, "row stands at another place")}
+    assert {(one.row, one.what) for one in found if one.row} == {
+        (first, "row stands at another place"),
+        (second, "row stands at another place"),
+    }
     assert Finding(2, "", "block altered: its digest does not fit") in found
     await chain.db.bulk("seals", [mongo.replacing(seal)])
     await chain.db.update("audit", {"_id": first}, {"$set": {"block": 1}})
@@ -76,11 +87,18 @@ async def test_reordered_rows_are_named_within_a_block_and_between_blocks(chain:
 
 async def test_reordered_blocks_are_named(chain: Chain) -> None:
     one, two = await chain.db.find("seals", {"_id": {"$in": [1, 2]}}, sort=[("_id", 1)])
-    await chain.db.bulk("seals", [mongo.replacing(one | {"_id": 2}), mongo.replacing(two | {"_id": 1})])
-    assert {(found.block, found.what) for found in await chain.found() if not found.row} >= {(1, "block does not follow the one before"), (1, "block differs from its anchor")}
+    await chain.db.bulk(
+        "seals", [mongo.replacing(one | {"_id": 2}), mongo.replacing(two | {"_id": 1})]
+    )
+    assert {(found.block, found.what) for found in await chain.found() if not found.row} >= {
+        (1, "block does not follow the one before"),
+        (1, "block differs from its anchor"),
+    }
 
 
-async def test_the_newest_rows_cut_off_with_their_blocks_are_known_by_their_anchors(chain: Chain) -> None:
+async def test_the_newest_rows_cut_off_with_their_blocks_are_known_by_their_anchors(
+    chain: Chain,
+) -> None:
     await chain.db.delete("seals", {"_id": {"$gte": 2}})
     await chain.db.delete("audit", {"block": {"$gte": 2}})
     assert await chain.found() == [
@@ -100,4 +118,6 @@ async def test_a_missing_block_and_an_added_row_are_named(chain: Chain) -> None:
 
 async def test_with_another_key_no_block_fits(chain: Chain) -> None:
     found = await verify(chain.db, b"x" * 32, chain.anchors, utc_now())
-    assert [(one.block, one.what) for one in found] == [(number, "block altered: its digest does not fit") for number in (1, 2, 3)]
+    assert [(one.block, one.what) for one in found] == [
+        (number, "block altered: its digest does not fit") for number in (1, 2, 3)
+    ]

@@ -31,7 +31,12 @@ CLIENTS, TIMES, SECONDS = 200, 5, 30.0
 
 
 def shown(metric: Any, suffix: str = "_total") -> float:
-    return sum(sample.value for family in metric.collect() for sample in family.samples if sample.name.endswith(suffix))
+    return sum(
+        sample.value
+        for family in metric.collect()
+        for sample in family.samples
+        if sample.name.endswith(suffix)
+    )
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -58,30 +63,68 @@ async def at_a_rate(command: Callable[[int], Awaitable[None]], until: asyncio.Ev
 
 
 @pytest.mark.timeout(1_800)
-async def test_commands_on_the_keys_of_a_backlog_and_the_backlog_itself_both_go_on(tmp_path: Path, mongo_url: str, kafka: str, database: str, record_property: Record) -> None:
+async def test_commands_on_the_keys_of_a_backlog_and_the_backlog_itself_both_go_on(
+    tmp_path: Path, mongo_url: str, kafka: str, database: str, record_property: Record
+) -> None:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}.", driver="pymongo"))
-    app = create_app(Service(name="shop", settings=settings, transaction=Transaction, routers=(), handlers=HANDLERS))
+    settings = ShopSettings(
+        **keys.settings(
+            "shop",
+            mongo_url=mongo_url,
+            database=database,
+            kafka=kafka,
+            namespace=f"{new_id()}.",
+            driver="pymongo",
+        )
+    )
+    app = create_app(
+        Service(
+            name="shop", settings=settings, transaction=Transaction, routers=(), handlers=HANDLERS
+        )
+    )
     owners = [new_id() for _ in range(OWNERS)]
     async with running(app, keys, "shop"):
         life = app.state.life
-        run: Runner[Transaction] = Runner(life.engine, Cause(caller=system("load"), correlation_id=new_id()))
+        run: Runner[Transaction] = Runner(
+            life.engine, Cause(caller=system("load"), correlation_id=new_id())
+        )
         await run(lambda tx: _admit(owners, tx))
-        applied = shown(telemetry.EVENTS_APPLIED)  # the consumer begins while the backlog is still being sent
+        applied = shown(
+            telemetry.EVENTS_APPLIED
+        )  # the consumer begins while the backlog is still being sent
         producer: Any = AIOKafkaProducer(bootstrap_servers=kafka)
         await producer.start()
         for number in range(BACKLOG):
             owner = owners[number % OWNERS]
-            envelope = Envelope(id=new_id(), type="outside.note-told.v1", source="bina/outside", key=owner, time=utc_now(), sequence=number)
-            await producer.send(life.inbox.topics[0], json.dumps({"owner_ref": owner, "text": "t"}).encode(), key=owner.encode(), headers=envelope.headers())
+            envelope = Envelope(
+                id=new_id(),
+                type="outside.note-told.v1",
+                source="bina/outside",
+                key=owner,
+                time=utc_now(),
+                sequence=number,
+            )
+            await producer.send(
+                life.inbox.topics[0],
+                json.dumps({"owner_ref": owner, "text": "t"}).encode(),
+                key=owner.encode(),
+                headers=envelope.headers(),
+            )
         await producer.stop()
-        busy, done, again, batches = 0, asyncio.Event(), shown(telemetry.BATCHES_AGAIN), shown(telemetry.BATCH, "_count")
+        busy, done, again, batches = (
+            0,
+            asyncio.Event(),
+            shown(telemetry.BATCHES_AGAIN),
+            shown(telemetry.BATCH, "_count"),
+        )
 
         async def command(number: int) -> None:
             nonlocal busy
             owner = owners[number % OWNERS]
             try:
-                await Runner(life.engine, Cause(caller=system("load"), correlation_id=new_id()))(lambda tx: _say(owner, tx), contended=[owner])
+                await Runner(life.engine, Cause(caller=system("load"), correlation_id=new_id()))(
+                    lambda tx: _say(owner, tx), contended=[owner]
+                )
             except Busy:
                 busy += 1
 
@@ -96,7 +139,10 @@ async def test_commands_on_the_keys_of_a_backlog_and_the_backlog_itself_both_go_
             seconds = time.perf_counter() - began
             done.set()
             took = await commands
-        aborted, committed = shown(telemetry.BATCHES_AGAIN) - again, shown(telemetry.BATCH, "_count") - batches
+        aborted, committed = (
+            shown(telemetry.BATCHES_AGAIN) - again,
+            shown(telemetry.BATCH, "_count") - batches,
+        )
         texts = sum(len(note["texts"]) for note in await life.db.find("notes", {}))
     figures = {
         "backlog": BACKLOG, "seconds": round(seconds, 1), "events_a_second": round(left / seconds), "aborted_share": round(aborted / (aborted + committed), 3),
@@ -123,31 +169,50 @@ async def _say(owner: str, tx: Transaction) -> None:
 async def test_two_hundred_clients_of_one_counter_are_all_served_before_their_deadline_and_none_beyond_it(
     tmp_path: Path, mongo_url: str, database: str, driver: Any, record_property: Record
 ) -> None:
-    url = Keys(tmp_path, {"shop": ""}).settings("shop", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    url = Keys(tmp_path, {"shop": ""}).settings(
+        "shop", mongo_url=mongo_url, database=database, kafka=""
+    )["mongo_url"]
     db = Mongo(url, database, driver)
     await schemas.prepare(db, Transaction)
     engine: Engine[Transaction] = Engine(db, Transaction)
-    jar = await Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()))(lambda tx: make_jar(Jar(id=new_id(), owner_ref="x", room="north", capacity=10_000), tx))
+    jar = await Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()))(
+        lambda tx: make_jar(Jar(id=new_id(), owner_ref="x", room="north", capacity=10_000), tx)
+    )
 
     async def client(times: int, seconds: float) -> list[tuple[float, bool]]:
         took: list[tuple[float, bool]] = []
         for _ in range(times):
             began, served = time.perf_counter(), True
             try:
-                await Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()), seconds)(lambda tx: fill_jar(jar.id, 1, tx), contended=[jar.id])
+                await Runner(
+                    engine, Cause(caller=system("shop"), correlation_id=new_id()), seconds
+                )(lambda tx: fill_jar(jar.id, 1, tx), contended=[jar.id])
             except Busy:
                 served = False
             took.append((time.perf_counter() - began, served))
         return took
 
     began = time.perf_counter()
-    took = [one for ones in await asyncio.gather(*(client(TIMES, SECONDS) for _ in range(CLIENTS))) for one in ones]
+    took = [
+        one
+        for ones in await asyncio.gather(*(client(TIMES, SECONDS) for _ in range(CLIENTS)))
+        for one in ones
+    ]
     rate = CLIENTS * TIMES / (time.perf_counter() - began)
-    hurried = [one for ones in await asyncio.gather(*(client(1, 0.3) for _ in range(CLIENTS))) for one in ones]
+    hurried = [
+        one
+        for ones in await asyncio.gather(*(client(1, 0.3) for _ in range(CLIENTS)))
+        for one in ones
+    ]
     [stored] = await db.find("jars", {"_id": jar.id})
     await db.close()
     waited = max(seconds for seconds, _ in hurried)
-    figures = {"driver": driver, "tx_a_second": round(rate), "longest_ms": round(max(seconds for seconds, _ in took) * 1000), "longest_of_300_ms": round(waited * 1000)}
+    figures = {
+        "driver": driver,
+        "tx_a_second": round(rate),
+        "longest_ms": round(max(seconds for seconds, _ in took) * 1000),
+        "longest_of_300_ms": round(waited * 1000),
+    }
     record_property("figures", figures)
     assert all(served for _, served in took), figures
     assert stored["marbles"] == CLIENTS * TIMES + sum(served for _, served in hurried)

@@ -39,11 +39,37 @@ class Outside:
     def run(self) -> Runner[Transaction]:
         return Runner(self.life.engine, Cause(caller=system("operator"), correlation_id=new_id()))
 
-    async def tell(self, type_name: str, key: str, *, event_id: str = "", body: bytes | None = None, drop: str = "", empty: str = "", **data: Any) -> str:
+    async def tell(
+        self,
+        type_name: str,
+        key: str,
+        *,
+        event_id: str = "",
+        body: bytes | None = None,
+        drop: str = "",
+        empty: str = "",
+        **data: Any,
+    ) -> str:
         self._seq += 1
-        envelope = Envelope(id=event_id or new_id(), type=type_name, source="bina/outside", key=key, time=utc_now(), sequence=self._seq)
-        headers = [(name, None if name == empty else value) for name, value in envelope.headers() if name != drop]
-        await self._send(f"{self.life.service.settings.namespace}outside.events", key.encode(), json.dumps(data).encode() if body is None else body, headers)
+        envelope = Envelope(
+            id=event_id or new_id(),
+            type=type_name,
+            source="bina/outside",
+            key=key,
+            time=utc_now(),
+            sequence=self._seq,
+        )
+        headers = [
+            (name, None if name == empty else value)
+            for name, value in envelope.headers()
+            if name != drop
+        ]
+        await self._send(
+            f"{self.life.service.settings.namespace}outside.events",
+            key.encode(),
+            json.dumps(data).encode() if body is None else body,
+            headers,
+        )
         return envelope.id
 
     async def texts(self, owner: str) -> list[str] | None:
@@ -56,7 +82,9 @@ class Outside:
         return owner
 
     async def note(self, owner: str, text: str, **more: Any) -> str:
-        return await self.tell("outside.note-told.v1", more.pop("key", owner), owner_ref=owner, text=text, **more)
+        return await self.tell(
+            "outside.note-told.v1", more.pop("key", owner), owner_ref=owner, text=text, **more
+        )
 
     async def heard(self, owner: str, *texts: str) -> None:
         await eventually(lambda: self._heard(owner, list(texts)))
@@ -66,13 +94,31 @@ class Outside:
 
 
 @asynccontextmanager
-async def shop(broker: str, tmp_path: Path, mongo_url: str, kafka: str, database: str, driver: str = "motor") -> AsyncGenerator[Outside]:
+async def shop(
+    broker: str, tmp_path: Path, mongo_url: str, kafka: str, database: str, driver: str = "motor"
+) -> AsyncGenerator[Outside]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}.", driver=driver))
+    settings = ShopSettings(
+        **keys.settings(
+            "shop",
+            mongo_url=mongo_url,
+            database=database,
+            kafka=kafka,
+            namespace=f"{new_id()}.",
+            driver=driver,
+        )
+    )
     fake = FakeKafka()
 
     app = create_app(
-        Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers=HANDLERS),
+        Service(
+            name="shop",
+            settings=settings,
+            transaction=Transaction,
+            routers=(router,),
+            published=(JarFilled,),
+            handlers=HANDLERS,
+        ),
         lifetime=in_memory(fake) if broker == "fake" else Lifetime,
     )
     producer: Any = AIOKafkaProducer(bootstrap_servers=kafka)
@@ -92,13 +138,17 @@ async def shop(broker: str, tmp_path: Path, mongo_url: str, kafka: str, database
 
 
 @pytest.fixture(params=["fake", "kafka", "kafka-pymongo"])
-async def outside(request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str, kafka: str, database: str) -> AsyncIterator[Outside]:
+async def outside(
+    request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str, kafka: str, database: str
+) -> AsyncIterator[Outside]:
     broker, _, driver = request.param.partition("-")
     async with shop(broker, tmp_path, mongo_url, kafka, database, driver or "motor") as one:
         yield one
 
 
-async def test_events_of_a_key_take_effect_once_and_in_order_though_told_twice(outside: Outside) -> None:
+async def test_events_of_a_key_take_effect_once_and_in_order_though_told_twice(
+    outside: Outside,
+) -> None:
     owner = await outside.admitted()
     ids = [await outside.note(owner, str(number)) for number in range(20)]
     for number in (3, 0, 19):
@@ -121,7 +171,9 @@ async def test_an_unknown_type_is_ignored_and_the_key_goes_on(outside: Outside) 
 @pytest.mark.scenario("M18/poison")
 @pytest.mark.scenario("T16/parked")
 @pytest.mark.parametrize("poison", ["poison", "flushed poison"])
-async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow(outside: Outside, poison: str) -> None:
+async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow(
+    outside: Outside, poison: str
+) -> None:
     owner, other = await outside.admitted(), await outside.admitted()
     await outside.note(owner, "a")
     bad = await outside.note(owner, poison)
@@ -133,11 +185,16 @@ async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow
     [sequence] = await outside.run(outside.parked.sequences)
     assert (sequence["key"], sequence["count"]) == (owner, 2)
     letters = await outside.run(lambda tx: outside.parked.letters(tx, sequence["_id"]))
-    assert [(letter.id, letter.reason) for letter in letters] == [(bad, "jar_full"), (after, "waits behind an earlier event of its key")]
+    assert [(letter.id, letter.reason) for letter in letters] == [
+        (bad, "jar_full"),
+        (after, "waits behind an earlier event of its key"),
+    ]
     assert letters[0].body == {"owner_ref": owner, "text": "…"}
 
 
-async def test_a_retry_that_fails_changes_nothing_and_a_discard_lets_the_rest_go_on_in_order(outside: Outside) -> None:
+async def test_a_retry_that_fails_changes_nothing_and_a_discard_lets_the_rest_go_on_in_order(
+    outside: Outside,
+) -> None:
     owner = await outside.admitted()
     bad = await outside.note(owner, "poison")
     behind = [await outside.note(owner, text) for text in ("a", "b")]
@@ -168,7 +225,9 @@ async def test_a_retry_that_fails_changes_nothing_and_a_discard_lets_the_rest_go
         ({"body": b'{"owner_ref": "x"}'}, "fields that do not fit: text: missing"),
     ],
 )
-async def test_what_cannot_be_read_is_parked_at_once_with_its_reason(outside: Outside, what: dict[str, Any], reason: str) -> None:
+async def test_what_cannot_be_read_is_parked_at_once_with_its_reason(
+    outside: Outside, what: dict[str, Any], reason: str
+) -> None:
     owner = await outside.admitted()
     told: dict[str, Any] = {"type_name": "outside.note-told.v1", "key": owner} | what
     await outside.tell(**told)
@@ -185,7 +244,9 @@ async def test_an_older_version_is_lifted_by_its_upcaster(outside: Outside) -> N
     await outside.heard(owner, "old")
 
 
-async def test_an_early_fact_takes_effect_when_its_subject_is_added_with_all_behind_it_in_order(outside: Outside) -> None:
+async def test_an_early_fact_takes_effect_when_its_subject_is_added_with_all_behind_it_in_order(
+    outside: Outside,
+) -> None:
     owner, elsewhere = new_id(), new_id()
     await outside.note(owner, "a", key=elsewhere)
     await outside.note(owner, "b", key=elsewhere)
@@ -198,14 +259,18 @@ async def test_an_early_fact_takes_effect_when_its_subject_is_added_with_all_beh
     assert await outside.db.count("early", {}) == 0
 
 
-async def test_a_merge_before_or_after_gives_one_state_and_late_events_reach_the_survivor(outside: Outside) -> None:
+async def test_a_merge_before_or_after_gives_one_state_and_late_events_reach_the_survivor(
+    outside: Outside,
+) -> None:
     old, new = await outside.admitted(), await outside.admitted()
     await outside.note(new, "n")
     await outside.note(old, "o")
     await outside.heard(old, "o")
     await outside.heard(new, "n")
     for key in (old, new):
-        await outside.tell("outside.owner-merged.v1", key, owner_ref=key, from_ref=old, into_ref=new)
+        await outside.tell(
+            "outside.owner-merged.v1", key, owner_ref=key, from_ref=old, into_ref=new
+        )
     await outside.heard(new, "n", "o")
     await outside.note(old, "late")
     await outside.heard(new, "n", "o", "late")
@@ -225,7 +290,9 @@ async def test_an_early_fact_of_a_merged_subject_waits_for_the_survivor(outside:
 
 async def test_a_thousand_events_go_through_in_batches(outside: Outside) -> None:
     owners = [await outside.admitted() for _ in range(20)]
-    await asyncio.gather(*(outside.note(owner, str(number)) for owner in owners for number in range(1)))
+    await asyncio.gather(
+        *(outside.note(owner, str(number)) for owner in owners for number in range(1))
+    )
     for number in range(1, 50):
         for owner in owners:
             await outside.note(owner, str(number))

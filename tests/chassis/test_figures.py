@@ -13,9 +13,13 @@ from chassis.figures import Figure
 from chassis.mongo import Mongo
 
 
-def test_a_figure_is_shown_for_three_rounds_and_then_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_figure_is_shown_for_three_rounds_and_then_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     registry = CollectorRegistry()
-    age = Figure("shop_list_age_seconds", "Age of a list", "facility", every=60.0, registry=registry)
+    age = Figure(
+        "shop_list_age_seconds", "Age of a list", "facility", every=60.0, registry=registry
+    )
     assert registry.get_sample_value("shop_list_age_seconds", {"facility": "LP-UJI"}) is None
     monkeypatch.setattr(time, "monotonic", lambda: 1_000.0)
     age.show_each({"LP-UJI": 3.0, "LP-DUA": 4.0})
@@ -34,15 +38,21 @@ def test_what_is_no_longer_measured_is_no_longer_shown() -> None:
     assert registry.get_sample_value("shop_list_age_seconds", {"facility": "LP-DUA"}) == 5.0
 
 
-def test_a_figure_has_at_most_as_many_series_as_it_may_and_keeps_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_figure_has_at_most_as_many_series_as_it_may_and_keeps_the_largest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(figures, "MOST", 2)
     registry = CollectorRegistry()
-    Figure("shop_list_age_seconds", "Age of a list", "facility", registry=registry).show_each({"A": 1.0, "B": 3.0, "C": 2.0})
+    Figure("shop_list_age_seconds", "Age of a list", "facility", registry=registry).show_each(
+        {"A": 1.0, "B": 3.0, "C": 2.0}
+    )
     [shown] = list(registry.collect())
     assert {sample.labels["facility"] for sample in shown.samples} == {"B", "C"}
 
 
-async def test_connections_are_counted_while_they_are_open_in_use_and_wanted(mongo_url: str) -> None:
+async def test_connections_are_counted_while_they_are_open_in_use_and_wanted(
+    mongo_url: str,
+) -> None:
     pool.watch()
     before = seen()
     client = Mongo(mongo_url, "admin", "pymongo")
@@ -52,7 +62,9 @@ async def test_connections_are_counted_while_they_are_open_in_use_and_wanted(mon
         while (await asyncio.wait(asked, timeout=0.0005))[1]:
             most = tuple(map(max, most, seen()))
         opened, used, waited = (now - then for now, then in zip(most, before, strict=True))
-        assert (opened >= 2, 1 <= used <= 60, 40 <= waited <= 100) == (True, True, True), most  # one of those open is the driver's own, which watches the server
+        assert (opened >= 2, 1 <= used <= 60, 40 <= waited <= 100) == (True, True, True), (
+            most
+        )  # one of those open is the driver's own, which watches the server
         assert seen()[1:] == before[1:]
     finally:
         await client.close()
@@ -61,6 +73,10 @@ async def test_connections_are_counted_while_they_are_open_in_use_and_wanted(mon
 
 def seen() -> tuple[float, float, float]:
     """Open, in use, wanted."""
-    names = ("bina_mongo_pool_connections", "bina_mongo_pool_in_use_connections", "bina_mongo_pool_waiting_operations")
+    names = (
+        "bina_mongo_pool_connections",
+        "bina_mongo_pool_in_use_connections",
+        "bina_mongo_pool_waiting_operations",
+    )
     opened, used, waiting = (REGISTRY.get_sample_value(name) or 0.0 for name in names)
     return opened, used, waiting

@@ -27,16 +27,24 @@ class Deaf(Mongo):
         yield [field]
 
 
-async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(db: Mongo, mongo_url: str) -> None:
+async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
+    db: Mongo, mongo_url: str
+) -> None:
     deaf, fake = Deaf(mongo_url, db.name), FakeKafka()
     relay = Relay(deaf, "shop", "0", fake.producer)
 
     async def told() -> bool:
-        return [dict(record.headers)["ce_sequence"] for record in fake.records("shop.events")] == [b"1", b"2", b"3"]
+        return [dict(record.headers)["ce_sequence"] for record in fake.records("shop.events")] == [
+            b"1",
+            b"2",
+            b"3",
+        ]
 
     running = asyncio.create_task(relay.run())
     try:
-        jar = await runner(db)(partial(make_jar, Jar(id=new_id(), owner_ref=new_id(), room="north")))
+        jar = await runner(db)(
+            partial(make_jar, Jar(id=new_id(), owner_ref=new_id(), room="north"))
+        )
         for _ in range(3):
             await runner(db)(partial(fill_jar, jar.id, 1))
         await eventually(told)
@@ -55,7 +63,9 @@ async def heard(scene: Scene) -> tuple[str, float]:
     return key, await scene.db.count("inbox", {"state": "done"})
 
 
-async def test_after_a_lost_position_all_is_read_again_and_nothing_takes_effect_twice(scene: Scene) -> None:
+async def test_after_a_lost_position_all_is_read_again_and_nothing_takes_effect_twice(
+    scene: Scene,
+) -> None:
     key, done = await heard(scene)
     assert await scene.db.delete("offsets", {}) > 0
     await scene.fake.rebalance("shop")
@@ -66,10 +76,14 @@ async def test_after_a_lost_position_all_is_read_again_and_nothing_takes_effect_
     assert position == 4
 
 
-async def test_a_topic_that_was_cut_is_read_from_its_beginning_and_nothing_takes_effect_twice(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_topic_that_was_cut_is_read_from_its_beginning_and_nothing_takes_effect_twice(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(consumer, "LOOK_SECONDS", 0)
     key, done = await heard(scene)
-    where = scene.fake.partition(f"{scene.life.service.settings.namespace}outside.events", key.encode())
+    where = scene.fake.partition(
+        f"{scene.life.service.settings.namespace}outside.events", key.encode()
+    )
     del scene.fake.logs[where][1:]
     scene.fake.ends[where] = 1
     await scene.tell("asked", key, owner_ref=key, what="four")
@@ -81,7 +95,9 @@ async def test_a_topic_that_was_cut_is_read_from_its_beginning_and_nothing_takes
     assert position == 3
 
 
-async def test_without_the_memory_of_what_was_done_the_position_keeps_it_from_taking_effect_again(scene: Scene) -> None:
+async def test_without_the_memory_of_what_was_done_the_position_keeps_it_from_taking_effect_again(
+    scene: Scene,
+) -> None:
     key, done = await heard(scene)
     assert await scene.db.delete("inbox", {"state": "done"}) == done
     await scene.fake.rebalance("shop")

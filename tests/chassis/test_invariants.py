@@ -33,7 +33,9 @@ class Watch:
 
     def __init__(self, db: Mongo) -> None:
         self.db, self.engine = db, Engine(db, Transaction)
-        self.inbox: Inbox[Transaction] = Inbox("shop", HANDLERS | {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}})
+        self.inbox: Inbox[Transaction] = Inbox(
+            "shop", HANDLERS | {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}}
+        )
         self.job, self.sequence = Invariants(), 0
 
     def run(self) -> Runner[Transaction]:
@@ -44,8 +46,27 @@ class Watch:
         arrivals: list[Arrival] = []
         for name, key, data in told:
             self.sequence += 1
-            envelope = Envelope(id=new_id(), type=f"outside.{name}.v1", source="bina/outside", key=key, time=utc_now(), sequence=self.sequence)
-            arrivals.append(self.inbox.arrival(Record("outside.events", 0, self.sequence, key.encode(), json.dumps(data).encode(), tuple(envelope.headers()), 0)))
+            envelope = Envelope(
+                id=new_id(),
+                type=f"outside.{name}.v1",
+                source="bina/outside",
+                key=key,
+                time=utc_now(),
+                sequence=self.sequence,
+            )
+            arrivals.append(
+                self.inbox.arrival(
+                    Record(
+                        "outside.events",
+                        0,
+                        self.sequence,
+                        key.encode(),
+                        json.dumps(data).encode(),
+                        tuple(envelope.headers()),
+                        0,
+                    )
+                )
+            )
         await Batches(self.engine, self.inbox).take(arrivals)
 
     async def look(self) -> dict[str, list[str]]:
@@ -53,7 +74,9 @@ class Watch:
         with capture_logs() as lines:
             assert await self.job(self.run()) is False
         broken = [line for line in lines if line["event"] == "invariant_broken"]
-        assert {name: count for name, count in gauges().items() if count} == {line["invariant"]: line["found"] for line in broken}
+        assert {name: count for name, count in gauges().items() if count} == {
+            line["invariant"]: line["found"] for line in broken
+        }
         return {line["invariant"]: sorted(line["ids"]) for line in broken}
 
     def later(self, **time: float) -> None:
@@ -61,7 +84,11 @@ class Watch:
 
 
 def gauges() -> dict[str, float]:
-    return {sample.labels["invariant"]: sample.value for metric in telemetry.INVARIANT_BROKEN.collect() for sample in metric.samples}
+    return {
+        sample.labels["invariant"]: sample.value
+        for metric in telemetry.INVARIANT_BROKEN.collect()
+        for sample in metric.samples
+    }
 
 
 @pytest.fixture
@@ -90,7 +117,11 @@ async def first(watch: Watch, collection: str, **where: Any) -> Document:
 async def test_what_is_right_is_named_by_no_invariant_and_the_look_is_dated(watch: Watch) -> None:
     assert await watch.look() == {}
     assert gauges().keys() >= {look.__name__ for look in INVARIANTS}
-    [dated] = [sample.value for metric in telemetry.INVARIANTS_CHECKED.collect() for sample in metric.samples]
+    [dated] = [
+        sample.value
+        for metric in telemetry.INVARIANTS_CHECKED.collect()
+        for sample in metric.samples
+    ]
     assert utc_now().timestamp() - dated < 60
 
 
@@ -114,7 +145,11 @@ async def all_rows_are_gone(watch: Watch) -> str:
 
 async def a_row_was_never_sent(watch: Watch) -> str:
     row = await first(watch, "outbox", type="shop.jar-filled.v1")
-    await watch.db.update("outbox", {"_id": row["_id"]}, {"$set": {"sent": False, "at": utc_now() - timedelta(minutes=11)}})
+    await watch.db.update(
+        "outbox",
+        {"_id": row["_id"]},
+        {"$set": {"sent": False, "at": utc_now() - timedelta(minutes=11)}},
+    )
     return row["_id"]
 
 
@@ -142,13 +177,19 @@ async def a_fact_is_a_day_old(watch: Watch) -> str:
 
 async def a_row_is_kept_for_ever(watch: Watch) -> str:
     id_ = new_id()
-    await watch.db.insert("inbox", [{"_id": id_, "state": "done", "done_at": utc_now() - timedelta(days=47)}])
+    await watch.db.insert(
+        "inbox", [{"_id": id_, "state": "done", "done_at": utc_now() - timedelta(days=47)}]
+    )
     return id_
 
 
 async def an_audit_row_is_not_sealed(watch: Watch) -> str:
     row = await first(watch, "audit")
-    await watch.db.update("audit", {"_id": row["_id"]}, {"$set": {"block": None, "at": utc_now() - timedelta(minutes=2)}})
+    await watch.db.update(
+        "audit",
+        {"_id": row["_id"]},
+        {"$set": {"block": None, "at": utc_now() - timedelta(minutes=2)}},
+    )
     return row["_id"]
 
 
@@ -169,13 +210,17 @@ BROKEN: list[tuple[str, Callable[[Watch], Awaitable[Any]]]] = [
 
 
 @pytest.mark.parametrize(("invariant", "breaking"), BROKEN)
-async def test_what_is_broken_by_hand_is_named_in_every_look(watch: Watch, invariant: str, breaking: Callable[[Watch], Awaitable[Any]]) -> None:
+async def test_what_is_broken_by_hand_is_named_in_every_look(
+    watch: Watch, invariant: str, breaking: Callable[[Watch], Awaitable[Any]]
+) -> None:
     broken = await breaking(watch)
     for _ in range(2):
         assert await watch.look() == {invariant: broken if isinstance(broken, list) else [broken]}
 
 
-async def test_a_fact_whose_subject_is_here_is_named_when_it_still_waits_ten_minutes_later(watch: Watch) -> None:
+async def test_a_fact_whose_subject_is_here_is_named_when_it_still_waits_ten_minutes_later(
+    watch: Watch,
+) -> None:
     fact = await first(watch, "early")
     await watch.db.insert("aliases", [{"_id": fact["waits_for"], "into": new_id()}])
     assert await watch.look() == {}
@@ -190,11 +235,25 @@ async def test_a_fact_whose_subject_is_here_is_named_when_it_still_waits_ten_min
 async def test_what_waits_behind_a_stopped_key_is_not_late(watch: Watch) -> None:
     id_ = await a_row_was_never_sent(watch)
     key = (await first(watch, "outbox", _id=id_))["key"]
-    await watch.db.insert("parked", [{"_id": f"outbox/{key}", "kind": "outbox", "topic": "shop.events", "key": key, "first": id_, "count": 1}])
+    await watch.db.insert(
+        "parked",
+        [
+            {
+                "_id": f"outbox/{key}",
+                "kind": "outbox",
+                "topic": "shop.events",
+                "key": key,
+                "first": id_,
+                "count": 1,
+            }
+        ],
+    )
     assert await watch.look() == {}
 
 
-async def test_a_walk_goes_on_page_by_page_and_comes_back_to_what_it_found_until_it_is_mended(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_walk_goes_on_page_by_page_and_comes_back_to_what_it_found_until_it_is_mended(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(invariants, "PAGE", 1)
     keys = sorted(key["_id"] for key in await watch.db.find("keys", {}))
     await watch.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": 1}})
@@ -204,14 +263,18 @@ async def test_a_walk_goes_on_page_by_page_and_comes_back_to_what_it_found_until
     assert await watch.look() == {}
 
 
-async def test_a_key_of_many_rows_is_whole_though_only_its_newest_are_looked_at(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_of_many_rows_is_whole_though_only_its_newest_are_looked_at(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(invariants, "NEWEST", 2)
     assert await watch.look() == {}
     key = await a_row_is_gone(watch, 2)
     assert await watch.look() == {"keys_count_their_rows": [key]}
 
 
-async def test_a_service_looks_as_soon_as_it_runs_and_its_status_names_what_is_broken(scene: Scene) -> None:
+async def test_a_service_looks_as_soon_as_it_runs_and_its_status_names_what_is_broken(
+    scene: Scene,
+) -> None:
     life = scene.life
     row = {"_id": new_id(), "state": "done", "done_at": utc_now() - timedelta(days=47)}
     await scene.db.insert("inbox", [row])

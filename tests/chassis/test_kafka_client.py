@@ -29,11 +29,19 @@ async def begin(kind: str, kafka: str) -> None:
 
 
 def connections(kafka: str) -> int:
-    return len([one for one in psutil.Process().net_connections() if one.raddr and one.raddr.port == int(kafka.rpartition(":")[2])])
+    return len(
+        [
+            one
+            for one in psutil.Process().net_connections()
+            if one.raddr and one.raddr.port == int(kafka.rpartition(":")[2])
+        ]
+    )
 
 
 @pytest.mark.parametrize("kind", ["administrator", "producer", "consumer"])
-async def test_a_start_that_is_cancelled_at_whatever_moment_leaves_no_connection(kafka: str, kind: str) -> None:
+async def test_a_start_that_is_cancelled_at_whatever_moment_leaves_no_connection(
+    kafka: str, kind: str
+) -> None:
     before = connections(kafka)
     for moment in (0, 1, 2, 3, 4, 6, 9, 13, 20):
         beginning = asyncio.create_task(begin(kind, kafka))
@@ -41,7 +49,9 @@ async def test_a_start_that_is_cancelled_at_whatever_moment_leaves_no_connection
         beginning.cancel()
         await asyncio.gather(beginning, return_exceptions=True)
         gc.collect()  # what is left over warns now
-        await eventually(lambda: asyncio.sleep(0, connections(kafka) <= before))  # a transport ends in the loop's next turns
+        await eventually(
+            lambda: asyncio.sleep(0, connections(kafka) <= before)
+        )  # a transport ends in the loop's next turns
 
 
 @pytest.mark.parametrize("kind", ["producer", "consumer"])
@@ -61,7 +71,9 @@ async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, 
     await eventually(lambda: asyncio.sleep(0, connections(kafka) <= before))
 
 
-async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what_its_client_had_fetched(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what_its_client_had_fetched(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("chassis.kafka.MORE_SECONDS", 5.0)
     topic = new_id()
     await ensure_topic(kafka, topic, partitions=PARTITIONS)
@@ -72,15 +84,28 @@ async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what
             await producer.send_all(topic, outgoing("a", b"before"))
             [before] = await reader.read(1)
             await producer.send_all(topic, outgoing("a", b"fetched"))
-            await eventually(lambda: asyncio.sleep(0, reader.consumer.ends()[Partition(topic, before.partition)] == before.offset + 2))
-            await producer.send_all(topic, [*outgoing("b", b"then"), *outgoing("c", b"then"), *outgoing("a", b"then")])
-            polled = [record.value for records in (await reader.consumer.poll(100, 0)).values() for record in records]
+            await eventually(
+                lambda: asyncio.sleep(
+                    0,
+                    reader.consumer.ends()[Partition(topic, before.partition)] == before.offset + 2,
+                )
+            )
+            await producer.send_all(
+                topic, [*outgoing("b", b"then"), *outgoing("c", b"then"), *outgoing("a", b"then")]
+            )
+            polled = [
+                record.value
+                for records in (await reader.consumer.poll(100, 0)).values()
+                for record in records
+            ]
             assert {b"fetched", b"then"} <= set(polled)
     finally:
         await reader.consumer.stop()
 
 
-async def test_a_member_that_comes_back_and_listens_to_other_topics_is_given_those(kafka: str) -> None:
+async def test_a_member_that_comes_back_and_listens_to_other_topics_is_given_those(
+    kafka: str,
+) -> None:
     group, first, second = new_id(), new_id(), new_id()
     for topic in (first, second):
         await ensure_topic(kafka, topic, partitions=PARTITIONS)
@@ -89,7 +114,9 @@ async def test_a_member_that_comes_back_and_listens_to_other_topics_is_given_tho
 
         async def given(reader: Reader = reader, topics: set[str] = topics) -> bool:
             await reader.consumer.poll(10, 0.05)
-            return reader.has == {Partition(topic, number) for topic in topics for number in range(PARTITIONS)}
+            return reader.has == {
+                Partition(topic, number) for topic in topics for number in range(PARTITIONS)
+            }
 
         await reader.consumer.start(reader.assigned, reader.revoked)
         try:

@@ -11,7 +11,18 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from chassis.ids import new_id
-from chassis.kafka import Consumer, KafkaConsumer, KafkaProducer, Outgoing, Partition, Producer, Record, RecordRefused, SendFailed, ensure_topic
+from chassis.kafka import (
+    Consumer,
+    KafkaConsumer,
+    KafkaProducer,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    RecordRefused,
+    SendFailed,
+    ensure_topic,
+)
 from ops import machine
 from tests.doubles import FakeKafka, eventually
 
@@ -30,7 +41,9 @@ class Broker(Protocol):
 
     def consumer(self, group: str, member: str, topic: str) -> Consumer: ...
     async def topic(self) -> str: ...
-    async def put(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> int: ...
+    async def put(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> int: ...
     async def forget(self, partition: Partition, before: int) -> None:
         """Delete the records before this offset, as retention does."""
         ...
@@ -55,7 +68,9 @@ class Fake:
     async def topic(self) -> str:
         return new_id()
 
-    async def put(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
+    async def put(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> int:
         return await self.broker.append(topic, key, value, cast("Any", headers))
 
     async def forget(self, partition: Partition, before: int) -> None:
@@ -83,14 +98,24 @@ class Real:
         await ensure_topic(self.bootstrap, topic, partitions=PARTITIONS)
         return topic
 
-    async def put(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
-        return (await self.raw.send_and_wait(topic, value, key=key, headers=list(headers), partition=0 if key is None else None)).offset
+    async def put(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> int:
+        return (
+            await self.raw.send_and_wait(
+                topic, value, key=key, headers=list(headers), partition=0 if key is None else None
+            )
+        ).offset
 
     async def forget(self, partition: Partition, before: int) -> None:
-        await self.admin.delete_records({TopicPartition(*partition): RecordsToDelete(before_offset=before)})
+        await self.admin.delete_records(
+            {TopicPartition(*partition): RecordsToDelete(before_offset=before)}
+        )
 
     async def committed(self, group: str, partition: Partition) -> int:
-        offsets = await self.admin.list_consumer_group_offsets(group, partitions=[TopicPartition(*partition)])
+        offsets = await self.admin.list_consumer_group_offsets(
+            group, partitions=[TopicPartition(*partition)]
+        )
         return offsets[TopicPartition(*partition)].offset
 
 
@@ -99,7 +124,10 @@ async def broker(request: pytest.FixtureRequest, kafka: str) -> AsyncIterator[Br
     if request.param == "fake":
         yield Fake()
         return
-    raw, admin = AIOKafkaProducer(bootstrap_servers=kafka), AIOKafkaAdminClient(bootstrap_servers=kafka)
+    raw, admin = (
+        AIOKafkaProducer(bootstrap_servers=kafka),
+        AIOKafkaAdminClient(bootstrap_servers=kafka),
+    )
     async with AsyncExitStack() as ends:
         await raw.start()
         ends.push_async_callback(raw.stop)
@@ -160,7 +188,14 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(broker: Broker, topic: str, *, group: str = "", member: str = "0", positions: Mapping[int, int] | None = None) -> AsyncGenerator[Reader]:
+async def reading(
+    broker: Broker,
+    topic: str,
+    *,
+    group: str = "",
+    member: str = "0",
+    positions: Mapping[int, int] | None = None,
+) -> AsyncGenerator[Reader]:
     reader = Reader(broker.consumer(group or new_id(), member, topic), positions)
     await reader.consumer.start(reader.assigned, reader.revoked)
     try:
@@ -174,9 +209,16 @@ async def values(broker: Broker, topic: str, count: int) -> list[bytes | None]:
         return [record.value for record in await reader.read(count)]
 
 
-async def test_records_of_a_key_lie_in_one_partition_in_the_order_in_which_they_were_handed_over(broker: Broker) -> None:
+async def test_records_of_a_key_lie_in_one_partition_in_the_order_in_which_they_were_handed_over(
+    broker: Broker,
+) -> None:
     topic = await broker.topic()
-    records = [record for number in range(50) for key in "abcdefg" for record in outgoing(key, f"{number}".encode() * 2_000)]
+    records = [
+        record
+        for number in range(50)
+        for key in "abcdefg"
+        for record in outgoing(key, f"{number}".encode() * 2_000)
+    ]
     async with started(broker.producer()) as producer:
         for part in (records[:200], records[200:]):
             sent = await producer.send_all(topic, part)
@@ -186,7 +228,9 @@ async def test_records_of_a_key_lie_in_one_partition_in_the_order_in_which_they_
     for key in "abcdefg":
         ours = [record for record in found if record.key == key.encode()]
         assert len({record.partition for record in ours}) == 1
-        assert [record.value for record in ours] == [value for name, value, _ in records if name == key.encode()]
+        assert [record.value for record in ours] == [
+            value for name, value, _ in records if name == key.encode()
+        ]
         assert ours[0].headers == (("ce_id", b"00000000"),)
         assert [record.offset for record in ours] == sorted(record.offset for record in ours)
 
@@ -197,28 +241,47 @@ async def beside(broker: Broker, topic: str, key: str) -> tuple[str, str]:
     for one in keys:
         await broker.put(topic, one.encode(), b"place")
     async with reading(broker, topic) as reader:
-        places = {(record.key or b"").decode(): record.partition for record in await reader.read(21)}
+        places = {
+            (record.key or b"").decode(): record.partition for record in await reader.read(21)
+        }
     [same, *_] = [other for other in keys[1:] if places[other] == places[key]]
     [other, *_] = [other for other in keys[1:] if places[other] != places[key]]
     return same, other
 
 
-async def test_behind_a_record_that_is_too_big_nothing_of_its_partition_is_sent_and_other_partitions_are(broker: Broker) -> None:
+async def test_behind_a_record_that_is_too_big_nothing_of_its_partition_is_sent_and_other_partitions_are(
+    broker: Broker,
+) -> None:
     topic = await broker.topic()
     same, other = await beside(broker, topic, "k")
-    batch = [*outgoing("k", b"1"), *outgoing(other, b"2"), *outgoing("k", TOO_BIG), *outgoing(same, b"3"), *outgoing("k", b"4"), *outgoing(other, b"5")]
+    batch = [
+        *outgoing("k", b"1"),
+        *outgoing(other, b"2"),
+        *outgoing("k", TOO_BIG),
+        *outgoing(same, b"3"),
+        *outgoing("k", b"4"),
+        *outgoing(other, b"5"),
+    ]
     async with started(broker.producer()) as producer:
         sent = await producer.send_all(topic, batch)
     assert isinstance(sent.failure, RecordRefused)
     assert sorted(sent.acknowledged) == [0, 1, 5]
-    assert sorted(value or b"" for value in await values(broker, topic, 21 + 3)) == sorted([b"place"] * 21 + [b"1", b"2", b"5"])
+    assert sorted(value or b"" for value in await values(broker, topic, 21 + 3)) == sorted(
+        [b"place"] * 21 + [b"1", b"2", b"5"]
+    )
 
 
-async def test_after_a_refusal_a_producer_is_of_no_more_use_and_a_new_one_goes_on(broker: Broker) -> None:
+async def test_after_a_refusal_a_producer_is_of_no_more_use_and_a_new_one_goes_on(
+    broker: Broker,
+) -> None:
     topic = await broker.topic()
     async with started(broker.producer()) as producer:
-        assert isinstance((await producer.send_all(topic, outgoing("k", TOO_BIG))).failure, RecordRefused)
-        again = await producer.send_all(topic, outgoing("k", b"1") + outgoing("a", b"1") + outgoing("b", b"1"))
+        assert isinstance(
+            (await producer.send_all(topic, outgoing("k", TOO_BIG))).failure, RecordRefused
+        )
+        again = await producer.send_all(
+            topic, outgoing("k", b"1") + outgoing("a", b"1") + outgoing("b", b"1")
+        )
         assert (again.acknowledged, type(again.failure)) == ([], SendFailed)
     async with started(broker.producer()) as producer:
         assert (await producer.send_all(topic, outgoing("k", b"2"))).acknowledged == [0]
@@ -233,7 +296,9 @@ async def test_a_producer_that_was_stopped_says_that_it_sends_nothing(broker: Br
     assert (sent.acknowledged, type(sent.failure)) == ([], SendFailed)
 
 
-async def test_where_no_broker_answers_a_start_fails_and_the_producer_can_be_stopped(broker: Broker) -> None:
+async def test_where_no_broker_answers_a_start_fails_and_the_producer_can_be_stopped(
+    broker: Broker,
+) -> None:
     producer = broker.lost_producer()
     with pytest.raises(SendFailed):
         await producer.start()
@@ -256,7 +321,9 @@ async def fill(broker: Broker, topic: str, keys: Iterable[str], count: int) -> d
     return places
 
 
-async def test_a_member_reads_from_the_positions_that_its_owner_gives_and_from_the_beginning_without(broker: Broker) -> None:
+async def test_a_member_reads_from_the_positions_that_its_owner_gives_and_from_the_beginning_without(
+    broker: Broker,
+) -> None:
     topic = await broker.topic()
     places = await fill(broker, topic, "abcdefgh", 3)
     assert len(places) > 1
@@ -265,20 +332,37 @@ async def test_a_member_reads_from_the_positions_that_its_owner_gives_and_from_t
         found = await reader.read(24 - 2, most=5)
     assert reader.told[0] == ("assigned", frozenset(range(PARTITIONS)))
     for number, offsets in places.items():
-        assert [record.offset for record in found if record.partition == number] == (offsets[2:] if number == first else offsets)
+        assert [record.offset for record in found if record.partition == number] == (
+            offsets[2:] if number == first else offsets
+        )
 
 
 @pytest.mark.parametrize(("key", "value"), [(b"k", None), (None, b"v"), (b"", b"")])
-async def test_a_record_comes_as_it_was_sent_also_without_key_body_or_a_headers_value(broker: Broker, key: bytes | None, value: bytes | None) -> None:
+async def test_a_record_comes_as_it_was_sent_also_without_key_body_or_a_headers_value(
+    broker: Broker, key: bytes | None, value: bytes | None
+) -> None:
     topic = await broker.topic()
-    odd: list[tuple[str, bytes | None]] = [("empty", None), ("twice", b"1"), ("twice", b"2"), ("bytes", b"\xff\x00")]
+    odd: list[tuple[str, bytes | None]] = [
+        ("empty", None),
+        ("twice", b"1"),
+        ("twice", b"2"),
+        ("bytes", b"\xff\x00"),
+    ]
     await broker.put(topic, key, value, odd)
     async with reading(broker, topic) as reader:
         [record] = await reader.read(1)
-    assert (record.topic, record.offset, record.key, record.value, list[Any](record.headers)) == (topic, 0, key, value, odd)
+    assert (record.topic, record.offset, record.key, record.value, list[Any](record.headers)) == (
+        topic,
+        0,
+        key,
+        value,
+        odd,
+    )
 
 
-async def test_a_seek_reads_again_or_leaps_and_one_in_a_partition_of_others_does_nothing(broker: Broker) -> None:
+async def test_a_seek_reads_again_or_leaps_and_one_in_a_partition_of_others_does_nothing(
+    broker: Broker,
+) -> None:
     topic = await broker.topic()
     [(number, offsets)] = (await fill(broker, topic, "a", 5)).items()
     ours = Partition(topic, number)
@@ -305,7 +389,9 @@ async def test_what_follows_is_asked_anew_and_reading_goes_on_from_there(broker:
         assert [record.offset for record in await reader.read(1)] == offsets[2:]
 
 
-async def test_what_retention_has_taken_is_gone_and_reading_begins_at_the_oldest_that_is_left(broker: Broker) -> None:
+async def test_what_retention_has_taken_is_gone_and_reading_begins_at_the_oldest_that_is_left(
+    broker: Broker,
+) -> None:
     topic = await broker.topic()
     [(number, offsets)] = (await fill(broker, topic, "a", 5)).items()
     ours = Partition(topic, number)
@@ -317,17 +403,23 @@ async def test_what_retention_has_taken_is_gone_and_reading_begins_at_the_oldest
     assert await broker.put(topic, b"a", b"new") == offsets[4] + 1
 
 
-async def test_a_member_knows_where_its_partitions_end_once_it_has_read_them(broker: Broker) -> None:
+async def test_a_member_knows_where_its_partitions_end_once_it_has_read_them(
+    broker: Broker,
+) -> None:
     topic = await broker.topic()
     places = await fill(broker, topic, "abcdef", 2)
     async with reading(broker, topic) as reader:
         await reader.read(12, most=3)
         ends = reader.consumer.ends()
-    assert {number: ends[Partition(topic, number)] for number in places} == {number: offsets[-1] + 1 for number, offsets in places.items()}
+    assert {number: ends[Partition(topic, number)] for number in places} == {
+        number: offsets[-1] + 1 for number, offsets in places.items()
+    }
     assert ends.keys() <= {Partition(topic, number) for number in range(PARTITIONS)}
 
 
-async def test_a_commit_tells_the_broker_of_our_partitions_only_and_moves_no_position(broker: Broker) -> None:
+async def test_a_commit_tells_the_broker_of_our_partitions_only_and_moves_no_position(
+    broker: Broker,
+) -> None:
     topic, group = await broker.topic(), new_id()
     [(number, _)] = (await fill(broker, topic, "a", 3)).items()
     ours = Partition(topic, number)
@@ -340,7 +432,9 @@ async def test_a_commit_tells_the_broker_of_our_partitions_only_and_moves_no_pos
         assert len(await reader.read(3)) == 3
 
 
-async def test_when_a_second_member_comes_and_goes_each_partition_has_one_owner_and_is_taken_away_before_it_is_given(broker: Broker) -> None:
+async def test_when_a_second_member_comes_and_goes_each_partition_has_one_owner_and_is_taken_away_before_it_is_given(
+    broker: Broker,
+) -> None:
     topic, group, everything = await broker.topic(), new_id(), set(range(PARTITIONS))
 
     def dealt(*readers: Reader) -> Callable[[], Any]:
@@ -348,7 +442,11 @@ async def test_when_a_second_member_comes_and_goes_each_partition_has_one_owner_
             for reader in readers:
                 await reader.consumer.poll(10, 0.05)
             shares = [{partition.number for partition in reader.has} for reader in readers]
-            return all(shares) and sum(map(len, shares)) == PARTITIONS and everything == set[int]().union(*shares)
+            return (
+                all(shares)
+                and sum(map(len, shares)) == PARTITIONS
+                and everything == set[int]().union(*shares)
+            )
 
         return probe
 
@@ -356,7 +454,11 @@ async def test_when_a_second_member_comes_and_goes_each_partition_has_one_owner_
         await eventually(dealt(first))
         async with reading(broker, topic, group=group, member="1") as second:
             await eventually(dealt(first, second))
-            assert first.told[:3] == [("assigned", everything), ("revoked", everything), ("assigned", frozenset(partition.number for partition in first.has))]
+            assert first.told[:3] == [
+                ("assigned", everything),
+                ("revoked", everything),
+                ("assigned", frozenset(partition.number for partition in first.has)),
+            ]
             for key in "abcdefgh":
                 await broker.put(topic, key.encode(), b"")
             theirs = [await _polled(reader) for reader in (first, second)]

@@ -22,7 +22,16 @@ from chassis.store import Store, StoreOf
 from chassis.unit_of_work import Cause
 from chassis.unit_of_work import Transaction as UnitOfWork
 from tests.chassis.scene import Scene, added, runner
-from tests.chassis.shop import Jar, JarFilled, Jars, Note, Notes, ShopSettings, Transaction, fill_jar
+from tests.chassis.shop import (
+    Jar,
+    JarFilled,
+    Jars,
+    Note,
+    Notes,
+    ShopSettings,
+    Transaction,
+    fill_jar,
+)
 from tests.doubles import eventually
 
 ASKED_OFTEN = 12
@@ -58,14 +67,19 @@ async def test_aggregates_of_two_kinds_with_one_id_may_both_tell_events(db: Mong
     id_ = new_id()
 
     async def make(tx: Transaction) -> None:
-        tx.jars.add(Jar(id=id_, owner_ref=id_, room="north"), [JarFilled(owner_ref=id_, jar_id=id_, marbles=1)])
+        tx.jars.add(
+            Jar(id=id_, owner_ref=id_, room="north"),
+            [JarFilled(owner_ref=id_, jar_id=id_, marbles=1)],
+        )
         tx.notes.add(Note(id=id_, owner_ref=id_), [JarFilled(owner_ref=id_, jar_id=id_, marbles=2)])
 
     await runner(db, 2)(make)
     assert await db.count("outbox", {"key": id_}) == 2
 
 
-async def test_a_document_flushed_removed_and_added_again_in_one_transaction_is_there(db: Mongo) -> None:
+async def test_a_document_flushed_removed_and_added_again_in_one_transaction_is_there(
+    db: Mongo,
+) -> None:
     async def work(tx: Transaction) -> None:
         one = tx.jars.add(Jar(id="x", owner_ref="x", room="north"))
         await tx.flush()
@@ -94,7 +108,9 @@ class Shelf(UnitOfWork):
 
 
 @pytest.mark.parametrize("direction", [1, -1])
-async def test_pages_lose_nothing_where_the_sorted_field_is_empty(db: Mongo, direction: int) -> None:
+async def test_pages_lose_nothing_where_the_sorted_field_is_empty(
+    db: Mongo, direction: int
+) -> None:
     async def fill(tx: Shelf) -> None:
         for number in range(6):
             tx.boxes.add(Box(id=f"b{number}", rank=None if number % 2 else number))
@@ -103,7 +119,11 @@ async def test_pages_lose_nothing_where_the_sorted_field_is_empty(db: Mongo, dir
     seen: list[str] = []
     cursor: str | None = None
     while True:
-        page = await runner(db, transaction=Shelf)(lambda tx, cursor=cursor: tx.boxes.page({}, sort=("rank", direction), cursor=cursor, limit=2))
+        page = await runner(db, transaction=Shelf)(
+            lambda tx, cursor=cursor: tx.boxes.page(
+                {}, sort=("rank", direction), cursor=cursor, limit=2
+            )
+        )
         seen += [box.id for box in page.items]
         cursor = page.next_cursor
         if cursor is None:
@@ -111,7 +131,9 @@ async def test_pages_lose_nothing_where_the_sorted_field_is_empty(db: Mongo, dir
     assert sorted(seen) == [f"b{number}" for number in range(6)]
 
 
-async def test_the_second_transaction_of_a_request_is_not_taken_for_a_repeat_of_its_first(db: Mongo) -> None:
+async def test_the_second_transaction_of_a_request_is_not_taken_for_a_repeat_of_its_first(
+    db: Mongo,
+) -> None:
     jar = await runner(db)(lambda tx: added(tx, Jar(id=new_id(), owner_ref="x", room="north")))
     repeat = Repeat.of("me", "POST", "/v1/x", "key", b"")
     for _ in range(2):
@@ -121,15 +143,27 @@ async def test_the_second_transaction_of_a_request_is_not_taken_for_a_repeat_of_
     assert (await db.find("jars", {"_id": jar.id}))[0]["marbles"] == 3
 
 
-async def test_transactions_cut_off_by_their_deadline_leave_all_or_nothing_and_nothing_open(db: Mongo) -> None:
+async def test_transactions_cut_off_by_their_deadline_leave_all_or_nothing_and_nothing_open(
+    db: Mongo,
+) -> None:
     async def pair(tx: Transaction, number: int) -> None:
         tx.jars.add(Jar(id=f"j{number}", owner_ref="x", room="north"))
         await tx.flush()
         tx.notes.add(Note(id=f"j{number}", owner_ref="x"))
 
     engine: Engine[Transaction] = Engine(db, Transaction)
-    runs = [Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()), 0.002 + 0.001 * (number % 12)) for number in range(120)]
-    await asyncio.gather(*(run(lambda tx, number=number: pair(tx, number)) for number, run in enumerate(runs)), return_exceptions=True)
+    runs = [
+        Runner(
+            engine,
+            Cause(caller=system("shop"), correlation_id=new_id()),
+            0.002 + 0.001 * (number % 12),
+        )
+        for number in range(120)
+    ]
+    await asyncio.gather(
+        *(run(lambda tx, number=number: pair(tx, number)) for number, run in enumerate(runs)),
+        return_exceptions=True,
+    )
     await runner(db)(lambda tx: added(tx, Jar(id="after", owner_ref="x", room="north")))
     jars = {row["_id"] for row in await db.find("jars", {})} - {"after"}
     assert jars == {row["_id"] for row in await db.find("notes", {})}
@@ -188,7 +222,9 @@ async def test_a_replica_waits_for_the_migration_that_another_runs(db: Mongo) ->
 
 async def test_a_rebuilt_projection_keeps_its_validator(db: Mongo) -> None:
     async def fill(mongo: Mongo, name: str) -> None:
-        await mongo.insert(name, [{"_id": "a", "schema": 1, "version": 1, "owner_ref": "a", "texts": []}])
+        await mongo.insert(
+            name, [{"_id": "a", "schema": 1, "version": 1, "owner_ref": "a", "texts": []}]
+        )
 
     assert await rebuild(db, Notes, fill) == 1
     assert (await db.collections())["notes"] == schemas.validator(Notes)
@@ -204,14 +240,26 @@ async def test_a_json_body_beyond_the_limit_is_413(scene: Scene) -> None:
         for _ in range(33):
             yield b"x" * 1024 * 1024
 
-    answer = await scene.client.post("/v1/jars", content=body(), headers={"content-type": "application/json"})
+    answer = await scene.client.post(
+        "/v1/jars", content=body(), headers={"content-type": "application/json"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_settings_name_a_missing_directory_of_keys_and_a_short_audit_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"MONGO_URL": "mongodb://secret-host", "SIGNING_KEY": "secret-pem", "TRUSTED_KEYS": "/nowhere-at-all", "AUDIT_KEY": "11", "PORT": "x"}.items():
+def test_settings_name_a_missing_directory_of_keys_and_a_short_audit_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "MONGO_URL": "mongodb://secret-host",
+        "SIGNING_KEY": "secret-pem",
+        "TRUSTED_KEYS": "/nowhere-at-all",
+        "AUDIT_KEY": "11",
+        "PORT": "x",
+    }.items():
         monkeypatch.setenv(f"SHOP_{name}", value)
     with pytest.raises(SettingsInvalid) as told:
         ShopSettings.load()
-    assert all(name in str(told.value) for name in ("SHOP_TRUSTED_KEYS", "SHOP_AUDIT_KEY", "SHOP_PORT"))
+    assert all(
+        name in str(told.value) for name in ("SHOP_TRUSTED_KEYS", "SHOP_AUDIT_KEY", "SHOP_PORT")
+    )
     assert "secret" not in str(told.value)

@@ -19,12 +19,18 @@ async def seam(request: pytest.FixtureRequest, db: Mongo, mongo_url: str) -> Asy
     await one.close()
 
 
-async def test_several_collections_are_asked_at_once_as_each_query_says_and_see_what_their_transaction_wrote(seam: Mongo) -> None:
+async def test_several_collections_are_asked_at_once_as_each_query_says_and_see_what_their_transaction_wrote(
+    seam: Mongo,
+) -> None:
     await seam.insert("boxes", [{"_id": name, "label": name} for name in "abc"])
 
     async def body(session: Session) -> dict[str, list[mongo.Document]]:
         await seam.insert("crates", [{"_id": "d", "kind": "oak"}], session=session)
-        queries = {"boxes": Query({"_id": {"$in": ["a", "b", "z"]}}, {"_id": 1}), "crates": Query({}), "aliases": Query({}, limit=1)}
+        queries = {
+            "boxes": Query({"_id": {"$in": ["a", "b", "z"]}}, {"_id": 1}),
+            "crates": Query({}),
+            "aliases": Query({}, limit=1),
+        }
         return await seam.find_in_each(queries, session=session)
 
     found = await seam.transact(body)
@@ -35,14 +41,25 @@ async def test_several_collections_are_asked_at_once_as_each_query_says_and_see_
     assert len((await seam.find_in_each({"boxes": Query({}, limit=2)}))["boxes"]) == 2
 
 
-async def test_a_query_in_a_transaction_gives_all_pages_in_its_order(seam: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_query_in_a_transaction_gives_all_pages_in_its_order(
+    seam: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mongo, "_PAGE", 3)
-    await seam.insert("crates", [{"_id": number, "kind": "oak" if number % 2 else "ash"} for number in range(20)])
+    await seam.insert(
+        "crates", [{"_id": number, "kind": "oak" if number % 2 else "ash"} for number in range(20)]
+    )
 
     async def body(session: Session) -> list[list[mongo.Document]]:
         return [
             await seam.find("crates", {"kind": "oak"}, sort=[("_id", -1)], session=session),
-            await seam.find("crates", {"kind": "oak"}, sort=[("_id", 1)], limit=4, fields={"_id": 1}, session=session),
+            await seam.find(
+                "crates",
+                {"kind": "oak"},
+                sort=[("_id", 1)],
+                limit=4,
+                fields={"_id": 1},
+                session=session,
+            ),
             await seam.find("crates", {"kind": "elm"}, session=session),
         ]
 
@@ -52,11 +69,21 @@ async def test_a_query_in_a_transaction_gives_all_pages_in_its_order(seam: Mongo
     assert none == []
 
 
-async def test_writes_of_several_collections_go_together_and_a_refusal_names_its_collection_and_undoes_all(seam: Mongo) -> None:
+async def test_writes_of_several_collections_go_together_and_a_refusal_names_its_collection_and_undoes_all(
+    seam: Mongo,
+) -> None:
     await seam.insert("boxes", [{"_id": "a", "label": "red"}, {"_id": "b", "label": "blue"}])
 
     def writes(label: str) -> dict[str, list[mongo.Write | mongo.Document]]:
-        return {"crates": [{"_id": "d"}], "boxes": [{"_id": "c", "label": label}, updating("a", {"$set": {"seen": 1}}), deleting("b")], "aliases": [{"_id": "e"}]}
+        return {
+            "crates": [{"_id": "d"}],
+            "boxes": [
+                {"_id": "c", "label": label},
+                updating("a", {"$set": {"seen": 1}}),
+                deleting("b"),
+            ],
+            "aliases": [{"_id": "e"}],
+        }
 
     with pytest.raises(DuplicateKey) as refused:
         await seam.transact(lambda session: seam.write(writes("red"), session=session))

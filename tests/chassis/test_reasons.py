@@ -31,9 +31,15 @@ RULES = shop.JarFull.code
         ("duplicate: jars.label_unique", "sudah ada"),
         (reason_of(DuplicateKey("jars", "label_unique")), "sudah ada"),
         (reason_of(DocumentRefused("jars: [121]")), "Basis data menolak"),
-        (reason_of(TooBigAnEvent("shop.jar-filled.v1")), "Layanan gagal memprosesnya (TooBigAnEvent)"),
+        (
+            reason_of(TooBigAnEvent("shop.jar-filled.v1")),
+            "Layanan gagal memprosesnya (TooBigAnEvent)",
+        ),
         ("header missing: ce_id", "Kepala (header)"),
-        ("a header has the wrong form: ce_time, ce_sequence or ce_aggregateversion", "Kepala (header)"),
+        (
+            "a header has the wrong form: ce_time, ce_sequence or ce_aggregateversion",
+            "Kepala (header)",
+        ),
         ("not known yet", "belum dikenal"),
         ("refused by the broker: MessageSizeTooLargeError", "terlalu besar"),
     ],
@@ -49,7 +55,17 @@ def test_each_reason_has_its_words(reason: str, what: str) -> None:
 
 def test_every_reason_that_the_code_gives_has_words_of_its_own() -> None:
     """An operator who is told that a header is broken discards the event: no other fault may look so."""
-    literal = re.compile(r'Unreadable\(\s*f?"([^"{]+)|reason = .*"([^"\n]+)"$|"(not known yet)"', re.MULTILINE)
-    given = {match[match.lastindex or 0] for file in Path(reasons.__file__).parent.glob("*.py") for match in literal.finditer(file.read_text())} | {BEHIND}
+    literal = re.compile(
+        r'Unreadable\(\s*f?"([^"{]+)|reason = .*"([^"\n]+)"$|"(not known yet)"', re.MULTILINE
+    )
+    given = {
+        match[match.lastindex or 0]
+        for file in Path(reasons.__file__).parent.glob("*.py")
+        for match in literal.finditer(file.read_text())
+    } | {BEHIND}
     assert len(given) > 10
-    assert [reason for reason in given if reason.isidentifier() or "gagal memprosesnya" in in_words(reason)["what"]] == []
+    assert [
+        reason
+        for reason in given
+        if reason.isidentifier() or "gagal memprosesnya" in in_words(reason)["what"]
+    ] == []

@@ -74,11 +74,15 @@ def sequences(fake: FakeKafka) -> dict[str, list[int]]:
     """What the topic holds of each key, as it came."""
     found: dict[str, list[int]] = {}
     for record in fake.records("shop.events"):
-        found.setdefault((record.key or b"").decode(), []).append(int(dict(record.headers)["ce_sequence"]))
+        found.setdefault((record.key or b"").decode(), []).append(
+            int(dict(record.headers)["ce_sequence"])
+        )
     return found
 
 
-async def test_a_backlog_of_many_pages_is_sent_once_in_each_keys_order_though_pages_end_within_a_key(db: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_backlog_of_many_pages_is_sent_once_in_each_keys_order_though_pages_end_within_a_key(
+    db: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox, "PAGE", 4)
     rows, fake = await backlog(db), FakeKafka()
     async with relaying(Relay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
@@ -89,7 +93,9 @@ async def test_a_backlog_of_many_pages_is_sent_once_in_each_keys_order_though_pa
 
 
 @pytest.mark.parametrize("failing", [1, 6, 17, 30])
-async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_of_its_key(db: Mongo, monkeypatch: pytest.MonkeyPatch, failing: int) -> None:
+async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_of_its_key(
+    db: Mongo, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
     monkeypatch.setattr(outbox, "PAGE", 4)
     rows, fake, sends = await backlog(db), FakeKafka(), 0
 
@@ -112,13 +118,26 @@ class Marked(Mongo):
 
     marks: list[int]
 
-    async def update(self, collection: str, where: Filter, update: Any, *, upsert: bool = False, many: bool = False, session: Session = None) -> int:
-        count = await super().update(collection, where, update, upsert=upsert, many=many, session=session)
+    async def update(
+        self,
+        collection: str,
+        where: Filter,
+        update: Any,
+        *,
+        upsert: bool = False,
+        many: bool = False,
+        session: Session = None,
+    ) -> int:
+        count = await super().update(
+            collection, where, update, upsert=upsert, many=many, session=session
+        )
         self.marks += [count] if collection == OUTBOX else []
         return count
 
 
-async def test_rows_that_come_one_by_one_are_sent_at_once_and_once_and_marked_together(db: Mongo, mongo_url: str) -> None:
+async def test_rows_that_come_one_by_one_are_sent_at_once_and_once_and_marked_together(
+    db: Mongo, mongo_url: str
+) -> None:
     fake, marked = FakeKafka(), Marked(mongo_url, db.name, db.driver)
     marked.marks = []
     async with relaying(relay := Relay(marked, "shop", "0", fake.producer, lease_seconds=LONG)):
@@ -152,13 +171,19 @@ class Shop:
         self.relay = Relay(counting, "shop", "0", fake.producer, lease_seconds=LONG)
         self.jars: dict[str, str] = {}
 
-    async def tell(self, owner: str, marbles: int = 1, *, handed: bool = True) -> list[dict[str, Any]]:
+    async def tell(
+        self, owner: str, marbles: int = 1, *, handed: bool = True
+    ) -> list[dict[str, Any]]:
         """Commit one event of this key."""
         told: list[dict[str, Any]] = []
 
         async def filled(tx: Transaction) -> None:
             if owner not in self.jars:
-                self.jars[owner] = (await make_jar(Jar(id=new_id(), owner_ref=owner, room="north", capacity=100), tx)).id
+                self.jars[owner] = (
+                    await make_jar(
+                        Jar(id=new_id(), owner_ref=owner, room="north", capacity=100), tx
+                    )
+                ).id
             await fill_jar(self.jars[owner], marbles, tx)
             told[:] = tx.told
 
@@ -195,7 +220,9 @@ async def test_what_a_process_commits_is_sent_without_being_read_again(shop: Sho
     assert sequences(shop.fake) == {owner: list(range(1, TIMES + 1)) for owner in ("a", "b")}
 
 
-async def test_a_row_behind_one_that_another_process_committed_is_sent_behind_it_and_only_its_key_is_read(shop: Shop) -> None:
+async def test_a_row_behind_one_that_another_process_committed_is_sent_behind_it_and_only_its_key_is_read(
+    shop: Shop,
+) -> None:
     await shop.tell("a")
     await shop.told(1)
     await shop.tell("a", handed=False)
@@ -211,7 +238,9 @@ async def test_a_row_behind_one_that_another_process_committed_is_sent_behind_it
     assert shop.counting.looked == [["a"], ["b", "none"]]
 
 
-async def test_when_many_keys_are_named_or_none_everything_is_read(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_when_many_keys_are_named_or_none_everything_is_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox, "NAMED_KEYS", 2)
     for owner in "abc":
         await shop.tell(owner, handed=False)
@@ -225,7 +254,9 @@ async def test_when_many_keys_are_named_or_none_everything_is_read(shop: Shop, m
 
 
 @pytest.mark.parametrize("bound", ["PAGE", "KNOWN_KEYS"])
-async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_passes_none(shop: Shop, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_passes_none(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
     monkeypatch.setattr(outbox, bound, 3)
     shop.fake.away = True
     for _ in range(TIMES):
@@ -237,7 +268,9 @@ async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_pas
         assert list(dict.fromkeys(seqs)) == list(range(1, TIMES + 1)), seqs
 
 
-async def test_a_relay_that_is_busy_keeps_no_more_than_a_page_of_what_it_is_handed(db: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_relay_that_is_busy_keeps_no_more_than_a_page_of_what_it_is_handed(
+    db: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox, "PAGE", 3)
     relay = Relay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)
     assert await relay._lease.take()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
@@ -246,7 +279,9 @@ async def test_a_relay_that_is_busy_keeps_no_more_than_a_page_of_what_it_is_hand
         assert len(relay._handed) <= 3  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
-async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_let_go_though_it_was_handed_over(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_let_go_though_it_was_handed_over(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await shop.tell("a")
     await shop.told(1)
     [told], behind = await shop.tell("a", 2, handed=False), await shop.tell("a", handed=False)
@@ -274,7 +309,9 @@ async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_le
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_while_sends_fail_and_pages_end_within_keys_and_others_commit_too_none_is_passed(shop: Shop, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+async def test_while_sends_fail_and_pages_end_within_keys_and_others_commit_too_none_is_passed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
     chance = random.Random(seed)  # noqa: S311 - repeatable
     monkeypatch.setattr(outbox, "PAGE", 4)
     shop.fake.fails = lambda _value: chance.random() < 1 / 12
@@ -306,7 +343,9 @@ async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:
     assert await db.count(OUTBOX, {"sent": True}) == rows
 
 
-async def test_what_is_acknowledged_is_marked_when_nobody_wakes_the_relay_though_its_clock_says_that_it_is_not_quite_due(db: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_acknowledged_is_marked_when_nobody_wakes_the_relay_though_its_clock_says_that_it_is_not_quite_due(
+    db: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def never(_: Relay) -> bool:
         return False
 
@@ -317,10 +356,15 @@ async def test_what_is_acknowledged_is_marked_when_nobody_wakes_the_relay_though
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
-async def test_what_another_replica_commits_is_sent_at_once_and_only_who_has_the_lease_listens_and_only_when_there_is_another(db: Mongo, mongo_url: str, replicas: int) -> None:
+async def test_what_another_replica_commits_is_sent_at_once_and_only_who_has_the_lease_listens_and_only_when_there_is_another(
+    db: Mongo, mongo_url: str, replicas: int
+) -> None:
     fake = FakeKafka()
     listening = [Listening(mongo_url, db.name, db.driver) for _ in range(2)]
-    holder, other = (Relay(one, "shop", str(number), fake.producer, lease_seconds=LONG) for number, one in enumerate(listening))
+    holder, other = (
+        Relay(one, "shop", str(number), fake.producer, lease_seconds=LONG)
+        for number, one in enumerate(listening)
+    )
     for number in range(replicas):
         assert await Lease(db, f"{REPLICAS}{number}", "shop", LONG).take()
     assert await Lease(db, f"{REPLICAS}gone", "shop", 0).take()

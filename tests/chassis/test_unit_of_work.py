@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, cast
 
 import pytest
@@ -25,8 +26,12 @@ from tests.doubles import Keys, eventually
 
 
 @pytest.fixture(params=["motor", "pymongo"])
-async def db(request: pytest.FixtureRequest, mongo_url: str, database: str, tmp_path: object) -> AsyncIterator[Mongo]:
-    url = Keys(tmp_path, {"shop": ""}).settings("shop", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]  # pyright: ignore[reportArgumentType]
+async def db(
+    request: pytest.FixtureRequest, mongo_url: str, database: str, tmp_path: Path
+) -> AsyncIterator[Mongo]:
+    url = Keys(tmp_path, {"shop": ""}).settings(
+        "shop", mongo_url=mongo_url, database=database, kafka=""
+    )["mongo_url"]
     one = Mongo(url, database, cast("Driver", request.param))
     await schemas.prepare(one, Transaction)
     yield one
@@ -39,14 +44,18 @@ def run(db: Mongo) -> Runner[Transaction]:
 
 
 def runner(db: Mongo, seconds: float = 10) -> Runner[Transaction]:
-    return Runner(Engine(db, Transaction), Cause(caller=system("shop"), correlation_id=new_id()), seconds)
+    return Runner(
+        Engine(db, Transaction), Cause(caller=system("shop"), correlation_id=new_id()), seconds
+    )
 
 
 def jar(**more: object) -> Jar:
     return replace(Jar(id=new_id(), owner_ref=new_id(), room="north"), **more)  # pyright: ignore[reportArgumentType]
 
 
-async def test_a_rollback_to_a_savepoint_undoes_writes_events_and_audit_rows_since(db: Mongo, run: Runner[Transaction]) -> None:
+async def test_a_rollback_to_a_savepoint_undoes_writes_events_and_audit_rows_since(
+    db: Mongo, run: Runner[Transaction]
+) -> None:
     kept, lost = jar(), jar()
 
     async def work(tx: Transaction) -> None:
@@ -64,7 +73,9 @@ async def test_a_rollback_to_a_savepoint_undoes_writes_events_and_audit_rows_sin
     assert [row["subject"] for row in await db.find("audit", {})] == [kept.id]
 
 
-async def test_a_rollback_over_a_flush_says_that_only_an_abort_helps(run: Runner[Transaction]) -> None:
+async def test_a_rollback_over_a_flush_says_that_only_an_abort_helps(
+    run: Runner[Transaction],
+) -> None:
     async def work(tx: Transaction) -> bool:
         before = tx.savepoint()
         tx.jars.add(jar())
@@ -86,7 +97,9 @@ async def test_a_query_sees_what_the_transaction_has_buffered(run: Runner[Transa
     assert await run(work) == (1, 1, 0)
 
 
-async def test_an_insert_and_its_changes_in_one_transaction_are_one_insert(db: Mongo, run: Runner[Transaction]) -> None:
+async def test_an_insert_and_its_changes_in_one_transaction_are_one_insert(
+    db: Mongo, run: Runner[Transaction]
+) -> None:
     async def work(tx: Transaction) -> Jar:
         one = tx.jars.add(jar())
         one = tx.jars.save(one, replace(one, marbles=1))
@@ -137,12 +150,19 @@ async def _set(tx: Transaction, jar_id: str, marbles: int) -> None:
     tx.jars.save(before, replace(before, marbles=marbles))
 
 
-async def test_fifty_fillings_at_once_add_up_without_and_with_declared_contention(db: Mongo) -> None:
+async def test_fifty_fillings_at_once_add_up_without_and_with_declared_contention(
+    db: Mongo,
+) -> None:
     for contended in ([], ["jar"]):
         one = await runner(db)(lambda tx: make_jar(jar(capacity=1_000), tx))
         engine: Engine[Transaction] = Engine(db, Transaction)
         await asyncio.gather(
-            *(Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()), 30)(lambda tx, one=one: fill_jar(one.id, 1, tx), contended=contended) for _ in range(50))
+            *(
+                Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()), 30)(
+                    lambda tx, one=one: fill_jar(one.id, 1, tx), contended=contended
+                )
+                for _ in range(50)
+            )
         )
         [found] = await db.find("jars", {"_id": one.id})
         assert (found["marbles"], found["version"]) == (50, 51)
@@ -181,7 +201,9 @@ async def test_a_lock_is_fair_and_busy_at_the_deadline() -> None:
         pass
 
 
-async def test_an_event_over_256_kib_is_refused_and_nothing_of_its_command_stays(db: Mongo, run: Runner[Transaction]) -> None:
+async def test_an_event_over_256_kib_is_refused_and_nothing_of_its_command_stays(
+    db: Mongo, run: Runner[Transaction]
+) -> None:
     class Heavy(Event, type="shop.heavy.v1", key="jar_id"):
         jar_id: str
         text: str
@@ -195,7 +217,9 @@ async def test_an_event_over_256_kib_is_refused_and_nothing_of_its_command_stays
     assert await db.find("jars", {}) == []
 
 
-async def test_the_same_fact_has_the_same_event_id_for_ever(db: Mongo, run: Runner[Transaction]) -> None:
+async def test_the_same_fact_has_the_same_event_id_for_ever(
+    db: Mongo, run: Runner[Transaction]
+) -> None:
     one = jar(id="01a20d00-0000-7000-8000-000000000001")
     await run(lambda tx: make_jar(one, tx))
     await run(lambda tx: fill_jar(one.id, 1, tx))
@@ -221,7 +245,9 @@ async def test_a_lease_has_one_holder_and_its_token_grows_with_each_change(db: M
     assert (await first.take(), first.token) == (True, 3)
 
 
-async def test_a_migration_goes_on_behind_its_last_page_after_a_crash_and_runs_once(db: Mongo) -> None:
+async def test_a_migration_goes_on_behind_its_last_page_after_a_crash_and_runs_once(
+    db: Mongo,
+) -> None:
     await db.insert("pages", [{"_id": f"{number:02}"} for number in range(10)])
     crash = True
 

@@ -34,7 +34,10 @@ from tests.doubles import Keys, eventually
 PARTITIONS, REPLICAS = 4, 2
 DRIVERS = ("motor", "pymongo")  # one replica of each service with either
 READY_SECONDS, SETTLED_SECONDS = 90.0, 120.0
-GAP_SECONDS, WAIT_SECONDS = 25.0, 60.0  # without any answer, and of one command: an election takes 12, a transaction left open lasts 15
+GAP_SECONDS, WAIT_SECONDS = (
+    25.0,
+    60.0,
+)  # without any answer, and of one command: an election takes 12, a transaction left open lasts 15
 TYPE = "shop.jar-filled.v1"
 
 
@@ -57,8 +60,18 @@ class Process:
     def start(self) -> None:
         """Start it, again on the port and under the name that it had."""
         prefix = self.service.upper()
-        env = {**self.env, f"{prefix}_PORT": str(self.port), f"{prefix}_REPLICA": self.replica, TRAP: str(self.trap)}
-        self.child = children.spawn([sys.executable, "-m", "tests.cluster.member", self.service], self.log, env=env, cwd=ROOT)
+        env = {
+            **self.env,
+            f"{prefix}_PORT": str(self.port),
+            f"{prefix}_REPLICA": self.replica,
+            TRAP: str(self.trap),
+        }
+        self.child = children.spawn(
+            [sys.executable, "-m", "tests.cluster.member", self.service],
+            self.log,
+            env=env,
+            cwd=ROOT,
+        )
 
     async def ready(self) -> None:
         """Return when it says that it is."""
@@ -66,7 +79,9 @@ class Process:
 
             async def ready() -> bool:
                 with suppress(httpx2.TransportError):
-                    return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
+                    return (
+                        await http.get(f"http://127.0.0.1:{self.port}/readyz")
+                    ).status_code == 200
                 return False
 
             await eventually(ready, seconds=READY_SECONDS)
@@ -116,12 +131,20 @@ class Process:
 class Stage:
     """What a test acts on."""
 
-    def __init__(self, cluster: Cluster, place: Path, keys: Keys, *, mongo_url: str, kafka: str) -> None:
+    def __init__(
+        self, cluster: Cluster, place: Path, keys: Keys, *, mongo_url: str, kafka: str
+    ) -> None:
         self.cluster, self.keys, self.place = cluster, keys, place
         self.name = f"test_{new_id()[-12:]}"
         self.topic = f"{self.name}.shop.events"
-        self.owners = [next(id_ for id_ in iter(new_id, "") if partition_of(id_) == number) for number in range(PARTITIONS)]  # each reader has some
-        self.dbs = {service: Mongo(cluster.mongo_url, f"{self.name}_{service}", "pymongo") for service in ("shop", "reader")}
+        self.owners = [
+            next(id_ for id_ in iter(new_id, "") if partition_of(id_) == number)
+            for number in range(PARTITIONS)
+        ]  # each reader has some
+        self.dbs = {
+            service: Mongo(cluster.mongo_url, f"{self.name}_{service}", "pymongo")
+            for service in ("shop", "reader")
+        }
         self._mongo_url, self._kafka = mongo_url, kafka
         self.shops = [self.process("shop", at) for at in range(REPLICAS)]
         self.readers = [self.process("reader", at) for at in range(REPLICAS)]
@@ -129,11 +152,26 @@ class Stage:
 
     def process(self, service: str, at: int) -> Process:
         """A replica of a service, not yet started."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("BINA_", "SHOP_", "READER_"))}
-        base = self.keys.settings(service, mongo_url=self._mongo_url, database=f"{self.name}_{service}", kafka=self._kafka)
-        own = {"MONGO_URL": base["mongo_url"], "SIGNING_KEY": base["signing_key"], "TRUSTED_KEYS": str(base["trusted_keys"]), "AUDIT_KEY": base["audit_key"]}
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("BINA_", "SHOP_", "READER_"))
+        }
+        base = self.keys.settings(
+            service, mongo_url=self._mongo_url, database=f"{self.name}_{service}", kafka=self._kafka
+        )
+        own = {
+            "MONGO_URL": base["mongo_url"],
+            "SIGNING_KEY": base["signing_key"],
+            "TRUSTED_KEYS": str(base["trusted_keys"]),
+            "AUDIT_KEY": base["audit_key"],
+        }
         own |= {"NAMESPACE": f"{self.name}.", "LOG_LEVEL": "info"}
-        shared = {"BINA_ENVIRONMENT": "development", "BINA_KAFKA": self._kafka, "BINA_MONGO_DRIVER": DRIVERS[at % len(DRIVERS)]}
+        shared = {
+            "BINA_ENVIRONMENT": "development",
+            "BINA_KAFKA": self._kafka,
+            "BINA_MONGO_DRIVER": DRIVERS[at % len(DRIVERS)],
+        }
         env = clean | shared | {f"{service.upper()}_{name}": value for name, value in own.items()}
         return Process(service, str(at), env, self.place / f"{service}-{at}.log")
 
@@ -155,10 +193,16 @@ class Stage:
     @asynccontextmanager
     async def load(self) -> AsyncGenerator[Load]:
         """Clients of both shops, as long as the block."""
-        async with Load([process.port for process in self.shops], Signer("gateway", self.keys.private["gateway"]), self.owners).going_on() as load:
+        async with Load(
+            [process.port for process in self.shops],
+            Signer("gateway", self.keys.private["gateway"]),
+            self.owners,
+        ).going_on() as load:
             yield load
 
-    async def find(self, service: str, collection: str, where: Mapping[str, Any], **more: Any) -> list[Document]:
+    async def find(
+        self, service: str, collection: str, where: Mapping[str, Any], **more: Any
+    ) -> list[Document]:
         """What a service's database holds, asked again while it elects its primary."""
         async with asyncio.timeout(SETTLED_SECONDS):
             while True:
@@ -170,7 +214,12 @@ class Stage:
 
         async def held() -> list[Process]:
             rows = await self.find("shop", "leases", {"_id": "relay"})
-            return [process for process in self.shops for row in rows if row["holder"] == f"shop/{process.replica}"]
+            return [
+                process
+                for process in self.shops
+                for row in rows
+                if row["holder"] == f"shop/{process.replica}"
+            ]
 
         return (await eventually(held))[0]
 
@@ -180,7 +229,9 @@ class Stage:
         await eventually(partial(self._effects_reach, before), seconds=seconds)
 
         async def more() -> bool:
-            return all(len(seqs) > len(before[owner]) for owner, seqs in (await self.committed()).items())
+            return all(
+                len(seqs) > len(before[owner]) for owner, seqs in (await self.committed()).items()
+            )
 
         await eventually(more, seconds=seconds)
 
@@ -190,12 +241,21 @@ class Stage:
 
     async def committed(self) -> Seqs:
         """The seqs of each owner's events in the outbox."""
-        rows = await self.find("shop", "outbox", {"type": TYPE}, sort=[("key", 1), ("seq", 1)], fields={"key": 1, "seq": 1})
+        rows = await self.find(
+            "shop",
+            "outbox",
+            {"type": TYPE},
+            sort=[("key", 1), ("seq", 1)],
+            fields={"key": 1, "seq": 1},
+        )
         return {owner: [row["seq"] for row in rows if row["key"] == owner] for owner in self.owners}
 
     async def effects(self) -> Seqs:
         """The seqs of each owner's events in the order in which they took effect."""
-        return {note["_id"]: [int(text) for text in note["texts"]] for note in await self.find("reader", "notes", {})}
+        return {
+            note["_id"]: [int(text) for text in note["texts"]]
+            for note in await self.find("reader", "notes", {})
+        }
 
     async def _all_marked(self) -> bool:
         return await self.find("shop", "outbox", {"sent": False}) == []
@@ -213,11 +273,22 @@ class Stage:
             if headers["ce_type"] == TYPE:
                 published[(record.key or b"").decode()].append(int(headers["ce_sequence"]))
         seen = Evidence(committed, published, await self.effects())
-        times = {"longest_gap_s": round(load.longest_gap, 1), "longest_wait_s": round(load.longest_wait, 1)}
+        times = {
+            "longest_gap_s": round(load.longest_gap, 1),
+            "longest_wait_s": round(load.longest_wait, 1),
+        }
         figures = {**seen.figures(), **times, "tries": dict(sorted(load.tries.items()))}
-        assert {owner: len(seqs) for owner, seqs in committed.items()} == dict(load.answered), figures
+        assert {owner: len(seqs) for owner, seqs in committed.items()} == dict(load.answered), (
+            figures
+        )
         assert seen.broken == {}, figures
-        assert sorted(ids - {row["_id"] for row in await self.find("shop", "outbox", {}, fields={"_id": 1})}) == [], figures
+        assert (
+            sorted(
+                ids
+                - {row["_id"] for row in await self.find("shop", "outbox", {}, fields={"_id": 1})}
+            )
+            == []
+        ), figures
         assert await self.find("reader", "parked", {}) == [], figures
         await eventually(self._all_marked, seconds=SETTLED_SECONDS)
         assert load.longest_gap < GAP_SECONDS, figures
@@ -226,10 +297,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def running(cluster: Cluster, place: Path, *, mongo_url: str = "", kafka: str = "") -> AsyncGenerator[Stage]:
+async def running(
+    cluster: Cluster, place: Path, *, mongo_url: str = "", kafka: str = ""
+) -> AsyncGenerator[Stage]:
     """The four processes, as long as the block; on these addresses instead of the cluster's own if given."""
     keys = Keys.make(place, ("gateway", "shop", "reader"))
-    stage = Stage(cluster, place, keys, mongo_url=mongo_url or cluster.mongo_url, kafka=kafka or cluster.kafka)
+    stage = Stage(
+        cluster, place, keys, mongo_url=mongo_url or cluster.mongo_url, kafka=kafka or cluster.kafka
+    )
     try:
         await stage.start()
         yield stage

@@ -33,7 +33,9 @@ class Evidence:
     @property
     def gaps(self) -> list[str]:
         """Keys whose committed events are not numbered 1, 2, 3."""
-        return [key for key, seqs in self.committed.items() if seqs != list(range(1, len(seqs) + 1))]
+        return [
+            key for key, seqs in self.committed.items() if seqs != list(range(1, len(seqs) + 1))
+        ]
 
     @property
     def unpublished(self) -> list[str]:
@@ -53,7 +55,12 @@ class Evidence:
     @property
     def doubled(self) -> list[str]:
         """What took effect more than once."""
-        return [f"{key}/{seq} x{times}" for key, seqs in self.effects.items() for seq, times in Counter(seqs).items() if times > 1]
+        return [
+            f"{key}/{seq} x{times}"
+            for key, seqs in self.effects.items()
+            for seq, times in Counter(seqs).items()
+            if times > 1
+        ]
 
     @property
     def disordered(self) -> list[str]:
@@ -73,24 +80,48 @@ class Evidence:
     @property
     def broken(self) -> dict[str, list[str]]:
         """The promises that were broken, with what broke each."""
-        kinds = ("lost", "doubled", "disordered", "unpublished", "invented", "published_out_of_order", "gaps")
+        kinds = (
+            "lost",
+            "doubled",
+            "disordered",
+            "unpublished",
+            "invented",
+            "published_out_of_order",
+            "gaps",
+        )
         return {kind: found for kind in kinds if (found := getattr(self, kind))}
 
     def figures(self) -> dict[str, int]:
         """Events, lost, doubled, disordered, and duplicates in the topic."""
-        return {"events": self.events, "lost": len(self.lost), "doubled": len(self.doubled), "disordered": len(self.disordered), "repeated_in_topic": self.repeated}
+        return {
+            "events": self.events,
+            "lost": len(self.lost),
+            "doubled": len(self.doubled),
+            "disordered": len(self.disordered),
+            "repeated_in_topic": self.repeated,
+        }
 
 
 def _more(one: Mapping[str, list[int]], other: Mapping[str, list[int]]) -> list[str]:
-    return [f"{key}/{seq}" for key, seqs in one.items() for seq in sorted(set(seqs) - set(other.get(key, ())))]
+    return [
+        f"{key}/{seq}"
+        for key, seqs in one.items()
+        for seq in sorted(set(seqs) - set(other.get(key, ())))
+    ]
 
 
 def _unordered(seqs: Mapping[str, list[int]]) -> list[str]:
     firsts = {key: list(dict.fromkeys(came)) for key, came in seqs.items()}
-    return [key for key, came in firsts.items() if any(before > after for before, after in pairwise(came))]
+    return [
+        key
+        for key, came in firsts.items()
+        if any(before > after for before, after in pairwise(came))
+    ]
 
 
-async def gathered(db: Mongo, kafka: str, topic: str, service: str = "shop", type_name: str = Heard.type) -> Evidence:
+async def gathered(
+    db: Mongo, kafka: str, topic: str, service: str = "shop", type_name: str = Heard.type
+) -> Evidence:
     """The evidence about events of this type, once all is sent and the service has read the topic to its last one; AssertionError when it does not come to that."""
 
     async def sent() -> bool:
@@ -109,20 +140,33 @@ async def gathered(db: Mongo, kafka: str, topic: str, service: str = "shop", typ
                 for record in records:
                     headers = dict(record.headers)
                     if headers["ce_type"].decode() == type_name:
-                        published.setdefault((record.key or b"").decode(), []).append(int(headers["ce_sequence"]))
+                        published.setdefault((record.key or b"").decode(), []).append(
+                            int(headers["ce_sequence"])
+                        )
                         lasts[f"{service}/{partition.topic}/{partition.number}"] = record.offset
             positions.update({row["_id"]: row["next"] for row in await db.find("offsets", {})})
             ends = {partition: end for partition, end in consumer.ends().items() if end}
-            return bool(ends) and at == ends and all(positions.get(row, 0) > last for row, last in lasts.items()) and await sent()
+            return (
+                bool(ends)
+                and at == ends
+                and all(positions.get(row, 0) > last for row, last in lasts.items())
+                and await sent()
+            )
 
         try:
             await eventually(read, seconds=60)
         except AssertionError as late:
-            raise AssertionError(f"the service has not read on: it stands at {positions}, its last events at {lasts}") from late
+            raise AssertionError(
+                f"the service has not read on: it stands at {positions}, its last events at {lasts}"
+            ) from late
     committed: Seqs = {}
-    for row in await db.find("outbox", {"type": type_name}, sort=[("key", 1), ("seq", 1)], fields={"key": 1, "seq": 1}):
+    for row in await db.find(
+        "outbox", {"type": type_name}, sort=[("key", 1), ("seq", 1)], fields={"key": 1, "seq": 1}
+    ):
         committed.setdefault(row["key"], []).append(row["seq"])
-    effects = {note["_id"]: [int(text) for text in note["texts"]] for note in await db.find("notes", {})}
+    effects = {
+        note["_id"]: [int(text) for text in note["texts"]] for note in await db.find("notes", {})
+    }
     return Evidence(committed, published, effects)
 
 

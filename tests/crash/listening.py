@@ -26,4 +26,11 @@ async def on_heard(event: Heard, tx: Transaction) -> None:
 
 def shop(settings: ShopSettings) -> Service[Transaction]:
     """The service."""
-    return Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers={TOPIC: {Heard: on_heard}})
+    return Service(
+        name="shop",
+        settings=settings,
+        transaction=Transaction,
+        routers=(router,),
+        published=(JarFilled,),
+        handlers={TOPIC: {Heard: on_heard}},
+    )

@@ -11,17 +11,25 @@ from tests.chassis.shop import Jar, ShopSettings, create_app
 from tests.doubles import Keys, ServiceClient, eventually
 
 
-async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_them_when_kafka_comes(tmp_path: Path, mongo_url: str, database: str) -> None:
+async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_them_when_kafka_comes(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
     port, controller = machine.free_ports(2)
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=f"{machine.LOOPBACK}:{port}"))
+    settings = ShopSettings(
+        **keys.settings(
+            "shop", mongo_url=mongo_url, database=database, kafka=f"{machine.LOOPBACK}:{port}"
+        )
+    )
     app = create_app(settings)
     life, jar = app.state.life, Jar(id=new_id(), owner_ref=new_id(), room="north")
     async with app.router.lifespan_context(app):
         client = ServiceClient(app, keys, "shop")
         await life.prepared.wait()
         await runner(life.db)(lambda tx: added(tx, jar))
-        filled = await client.as_("keeper", facility="*").post(f"/v1/jars/{jar.id}/fillings", json={"marbles": 2})
+        filled = await client.as_("keeper", facility="*").post(
+            f"/v1/jars/{jar.id}/fillings", json={"marbles": 2}
+        )
         assert filled.status_code == 200
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["missing"]) == (503, ["kafka"])
@@ -30,7 +38,10 @@ async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_th
         try:
 
             async def told() -> bool:
-                return not await life.db.count("outbox", {"sent": False}) and (await client.get("/readyz")).status_code == 200
+                return (
+                    not await life.db.count("outbox", {"sent": False})
+                    and (await client.get("/readyz")).status_code == 200
+                )
 
             await eventually(told, seconds=40)
         finally:

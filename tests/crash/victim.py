@@ -21,7 +21,16 @@ from chassis.auth import system
 from chassis.consumer import EventConsumer
 from chassis.errors import Busy
 from chassis.ids import new_id
-from chassis.kafka import Consumer, KafkaConsumer, KafkaProducer, Outgoing, Partition, Producer, Record, Sent
+from chassis.kafka import (
+    Consumer,
+    KafkaConsumer,
+    KafkaProducer,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    Sent,
+)
 from chassis.lifetime import Lifetime
 from chassis.mongo import Mongo
 from chassis.outbox import Relay
@@ -72,7 +81,9 @@ class KillingMongo(Mongo):
         self.trigger.passed(point)
         return result
 
-    async def update(self, collection: str, where: Mapping[str, Any], update: Any, **more: Any) -> int:
+    async def update(
+        self, collection: str, where: Mapping[str, Any], update: Any, **more: Any
+    ) -> int:
         count = await super().update(collection, where, update, **more)
         if collection == "outbox":
             self.trigger.passed("marked")
@@ -81,7 +92,10 @@ class KillingMongo(Mongo):
 
 def _is_batch(body: Callable[[Any], Awaitable[Any]]) -> bool:
     inner = [cell.cell_contents for cell in body.__closure__ or ()]
-    return any(isinstance(getattr(getattr(one, "func", None), "__self__", None), EventConsumer) for one in inner)
+    return any(
+        isinstance(getattr(getattr(one, "func", None), "__self__", None), EventConsumer)
+        for one in inner
+    )
 
 
 class KillingRelay(Relay):
@@ -128,7 +142,14 @@ class KillingConsumer:
 
     def __init__(self, inner: Consumer, trigger: Trigger) -> None:
         self.inner, self.trigger = inner, trigger
-        self.start, self.stop, self.seek, self.beginning, self.following, self.ends = inner.start, inner.stop, inner.seek, inner.beginning, inner.following, inner.ends
+        self.start, self.stop, self.seek, self.beginning, self.following, self.ends = (
+            inner.start,
+            inner.stop,
+            inner.seek,
+            inner.beginning,
+            inner.following,
+            inner.ends,
+        )
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         await self.trigger.piled.wait()
@@ -151,24 +172,38 @@ class Victim(Lifetime):
         super().__init__(service)
         settings = service.settings
         self._workers.remove(self.relay)
-        relay = KillingRelay(self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace, lease_seconds=LEASE_SECONDS)
+        relay = KillingRelay(
+            self.db,
+            service.name,
+            settings.replica,
+            self.new_producer,
+            namespace=settings.namespace,
+            lease_seconds=LEASE_SECONDS,
+        )
         relay.trigger, self.relay = self.trigger, relay
         self._workers.append(self.relay)
 
     def new_mongo(self) -> Mongo:
         settings = self.service.settings
-        db = KillingMongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver)
+        db = KillingMongo(
+            settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver
+        )
         db.trigger = self.trigger
         return db
 
     def new_producer(self) -> Producer:
         settings = self.service.settings
-        return KillingProducer(KafkaProducer(settings.kafka, f"shop-{settings.replica}"), self.trigger)
+        return KillingProducer(
+            KafkaProducer(settings.kafka, f"shop-{settings.replica}"), self.trigger
+        )
 
     def new_consumer(self) -> Consumer:
         settings = self.service.settings
         group = settings.namespace + "shop"
-        return KillingConsumer(KafkaConsumer(settings.kafka, group, f"{group}-{settings.replica}", self.inbox.topics), self.trigger)
+        return KillingConsumer(
+            KafkaConsumer(settings.kafka, group, f"{group}-{settings.replica}", self.inbox.topics),
+            self.trigger,
+        )
 
 
 @asynccontextmanager
@@ -206,16 +241,23 @@ class Load:
                 tx.jars.add(Jar(id=owner, owner_ref=owner, room="north", capacity=1_000_000))
             return await fill_jar(owner, 1, tx)
 
-        return await Runner(self.life.engine, Cause(caller=system("load"), correlation_id=new_id()), seconds=2)(work)
+        return await Runner(
+            self.life.engine, Cause(caller=system("load"), correlation_id=new_id()), seconds=2
+        )(work)
 
 
 async def live(told: Mapping[str, Any]) -> None:
     """One life, at most LIFE_SECONDS long: TimeoutError when its point was never passed so often."""
     telemetry.configure("shop", "warning")
     trigger = Trigger(told["point"], told["nth"], told["backlog"])
-    async with asyncio.timeout(LIFE_SECONDS), alive(ShopSettings(**told["settings"]), trigger) as life:
+    async with (
+        asyncio.timeout(LIFE_SECONDS),
+        alive(ShopSettings(**told["settings"]), trigger) as life,
+    ):
         if trigger.point:
-            answered = os.open(Path(told["answered"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            answered = os.open(
+                Path(told["answered"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+            )
             await Load(life, told["owners"], answered).run()
         else:
             await asyncio.Event().wait()

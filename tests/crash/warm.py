@@ -17,7 +17,16 @@ import uvloop
 
 # ours is not among them: each life imports it anew, with process ids and clocks of its own
 PACKAGES = (
-    *("aiohttp", "aiokafka.admin", "cryptography.hazmat.primitives.asymmetric.ed25519", "fastapi", "httpx2", "jwt", "motor.motor_asyncio", "opentelemetry.sdk.trace"),
+    *(
+        "aiohttp",
+        "aiokafka.admin",
+        "cryptography.hazmat.primitives.asymmetric.ed25519",
+        "fastapi",
+        "httpx2",
+        "jwt",
+        "motor.motor_asyncio",
+        "opentelemetry.sdk.trace",
+    ),
     *("prometheus_client", "pydantic_settings", "pymongo", "structlog", "uuid_utils", "uvicorn"),
 )
 

@@ -18,11 +18,17 @@ async def _counts(mongo_url: str, kafka: str) -> bench.Result:
     return bench.Result(figures={"documents": found}, ratios={"half": found / 4})
 
 
-def test_a_bench_answers_one_document_with_its_figures_and_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bench_answers_one_document_with_its_figures_and_the_machine(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert bench.bench("counts", as_json=True, benches={"counts": _counts}) == 0
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) == {"bench", "machine", "figures", "ratios"}
-    assert (answer["bench"], answer["figures"], answer["ratios"]) == ("counts", {"documents": 2}, {"half": 0.5})
+    assert (answer["bench"], answer["figures"], answer["ratios"]) == (
+        "counts",
+        {"documents": 2},
+        {"half": 0.5},
+    )
     assert answer["machine"]["cores"] >= 1
 
 

@@ -30,7 +30,9 @@ def place(tmp_path: Path) -> Generator[Place]:
 
 
 def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(place: Place) -> None:
-    with subprocess.Popen([BINA, "up"], env=place.env, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        [BINA, "up"], env=place.env, stderr=subprocess.PIPE, text=True
+    ) as running:
         assert running.stderr is not None
         told = ""
         while "Bina siap" not in told:
@@ -42,19 +44,27 @@ def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(place: P
         status = place.status()
         assert status["addresses"]["staff"] == f"http://127.0.0.1:{place.port}"
         assert [part["name"] for part in status["parts"]] == PARTS
-        assert all(part["ready"] and part["version"] and part["address"] for part in status["parts"])
+        assert all(
+            part["ready"] and part["version"] and part["address"] for part in status["parts"]
+        )
         assert {"consumer_lag", "outbox", "parked", "early", "addresses"} <= set(status)
 
         lines = [json.loads(line) for line in place.bina("logs", "--json").stdout.splitlines()]
         assert lines
         assert all({"time", "part", "level", "message"} <= set(line) for line in lines)
 
-        token = place.bina("token", "--role", "training_officer", "--claim", "facility=LP-TJP").stdout.strip()
+        token = place.bina(
+            "token", "--role", "training_officer", "--claim", "facility=LP-TJP"
+        ).stdout.strip()
         claims = jwt.decode(token, options={"verify_signature": False})
         assert (claims["role"], claims["claims"]) == ("training_officer", {"facility": ["LP-TJP"]})
 
         again = place.bina("up")
-        assert (again.returncode, "Bina sudah berjalan" in again.stderr, again.stdout) == (1, True, "")
+        assert (again.returncode, "Bina sudah berjalan" in again.stderr, again.stdout) == (
+            1,
+            True,
+            "",
+        )
 
         running.send_signal(signal.SIGINT)
         running.stderr.read()
@@ -62,12 +72,19 @@ def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(place: P
     assert place.processes() == []
 
 
-def test_a_part_that_dies_is_started_again_and_a_system_that_was_killed_comes_up_on_its_data(place: Place) -> None:
+def test_a_part_that_dies_is_started_again_and_a_system_that_was_killed_comes_up_on_its_data(
+    place: Place,
+) -> None:
     assert place.bina("up", "--detach").returncode == 0
     before = place.status()
     victim = next(part for part in before["parts"] if part["name"] == "marketplace")
     os.kill(victim["pid"], signal.SIGKILL)
-    eventually(lambda: any(part["name"] == "marketplace" and part["ready"] and part["pid"] != victim["pid"] for part in place.status()["parts"]))
+    eventually(
+        lambda: any(
+            part["name"] == "marketplace" and part["ready"] and part["pid"] != victim["pid"]
+            for part in place.status()["parts"]
+        )
+    )
 
     os.kill(before["pid"], signal.SIGKILL)
     assert place.bina("up", "--detach").returncode == 0
@@ -107,7 +124,13 @@ def test_an_unknown_bench_lists_the_known_ones(place: Place) -> None:
     assert (refused.returncode, refused.stdout, "yang ada:" in refused.stderr) == (1, "", True)
 
 
-@pytest.mark.parametrize(("switches", "places"), [(("--crash", "2"), {"tests/crash/test_kills.py"}), (("--soak",), {"tests/crash/test_broker_away.py"})])
+@pytest.mark.parametrize(
+    ("switches", "places"),
+    [
+        (("--crash", "2"), {"tests/crash/test_kills.py"}),
+        (("--soak",), {"tests/crash/test_broker_away.py"}),
+    ],
+)
 def test_long_proofs_run_alone(place: Place, switches: tuple[str, ...], places: set[str]) -> None:
     place.env["PYTEST_ADDOPTS"] = "--collect-only tests/crash tests/contracts"
     told = place.bina("test", *switches)
@@ -119,7 +142,14 @@ def test_clusters_are_tested_on_demand_only(place: Place) -> None:
     alone = _collected(place.bina("test", "--cluster").stdout)
     assert alone
     assert all(path.startswith("tests/cluster/") for path in alone)
-    others = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=ROOT, env=place.env, capture_output=True, text=True, check=False)
+    others = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"],
+        cwd=ROOT,
+        env=place.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert {path.split("/")[1] for path in _collected(others.stdout)} == {"crash"}
 
 

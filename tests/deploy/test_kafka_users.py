@@ -19,7 +19,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from chassis.ids import new_id, utc_now
-from chassis.kafka import Access, KafkaConsumer, KafkaProducer, KafkaUnavailable, Partition, SendFailed, ensure_topic
+from chassis.kafka import (
+    Access,
+    KafkaConsumer,
+    KafkaProducer,
+    KafkaUnavailable,
+    Partition,
+    SendFailed,
+    ensure_topic,
+)
 from chassis.web import create_app
 from ops import broker, children, kafka_setup, machine, parts
 from tests.chassis.scene import added, runner
@@ -27,7 +35,9 @@ from tests.chassis.shop import Jar, ShopSettings
 from tests.crash.listening import TOPIC, shop
 from tests.doubles import Keys, ServiceClient, eventually, send
 
-SHOP = parts.Service(name="shop", module="", listener=parts.Listener(name="shop", offset=0), hears=("shop",))
+SHOP = parts.Service(
+    name="shop", module="", listener=parts.Listener(name="shop", offset=0), hears=("shop",)
+)
 SERVICES = (*parts.OURS, SHOP)
 KEY, PLACE = "a", 4  # the partition of the key among twelve
 TOPICS = tuple(f"{service.name}.events" for service in SERVICES)
@@ -47,8 +57,13 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
-    place, passwords = tmp_path_factory.mktemp("guarded"), {service.name: new_id() for service in SERVICES}
-    server, administrator = await broker.start_asking(place / "kafka", "secret", place / "kafka.log")
+    place, passwords = (
+        tmp_path_factory.mktemp("guarded"),
+        {service.name: new_id() for service in SERVICES},
+    )
+    server, administrator = await broker.start_asking(
+        place / "kafka", "secret", place / "kafka.log"
+    )
     try:
         await kafka_setup.make_users(administrator, passwords, SERVICES)
         for topic in TOPICS:
@@ -113,19 +128,25 @@ async def joins(where: Access, group: str, topics: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-async def test_a_service_writes_its_own_topic_and_no_other(guarded: Guarded, service: parts.Service) -> None:
+async def test_a_service_writes_its_own_topic_and_no_other(
+    guarded: Guarded, service: parts.Service
+) -> None:
     taken = {topic for topic in TOPICS if await writes(guarded.as_(service.name), topic)}
     assert taken == {f"{service.name}.events"}
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-async def test_a_service_reads_what_it_listens_to_and_nothing_else(guarded: Guarded, service: parts.Service) -> None:
+async def test_a_service_reads_what_it_listens_to_and_nothing_else(
+    guarded: Guarded, service: parts.Service
+) -> None:
     given = {topic for topic in TOPICS if await reads(guarded.as_(service.name), topic)}
     assert given == {f"{name}.events" for name in service.hears}
 
 
 @pytest.mark.parametrize("service", parts.SERVICES, ids=lambda service: service.name)
-async def test_a_service_is_a_member_of_its_own_group_and_of_no_other(guarded: Guarded, service: parts.Service) -> None:
+async def test_a_service_is_a_member_of_its_own_group_and_of_no_other(
+    guarded: Guarded, service: parts.Service
+) -> None:
     topics = {f"{name}.events" for name in service.hears}
     assert await joins(guarded.as_(service.name), service.name, topics) == topics
     assert await joins(guarded.as_(service.name), "shop", topics) == set()
@@ -152,13 +173,22 @@ async def test_a_renewed_password_is_in_force_and_the_former_is_not(guarded: Gua
     gateway = guarded.as_("gateway")
     renewed = replace(gateway, password="renewed")
     await kafka_setup.make_users(guarded.administrator, {"gateway": "renewed"}, ())
-    assert (await writes(gateway, "gateway.events"), await writes(renewed, "gateway.events")) == (False, True)
-    await kafka_setup.make_users(guarded.administrator, {"gateway": guarded.passwords["gateway"]}, ())
+    assert (await writes(gateway, "gateway.events"), await writes(renewed, "gateway.events")) == (
+        False,
+        True,
+    )
+    await kafka_setup.make_users(
+        guarded.administrator, {"gateway": guarded.passwords["gateway"]}, ()
+    )
 
 
-async def test_what_a_service_tells_takes_effect_where_it_is_heard(guarded: Guarded, tmp_path: Path, mongo_url: str, database: str) -> None:
+async def test_what_a_service_tells_takes_effect_where_it_is_heard(
+    guarded: Guarded, tmp_path: Path, mongo_url: str, database: str
+) -> None:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    told: dict[str, Any] = keys.settings("shop", mongo_url=mongo_url, database=database, kafka=guarded.bootstrap)
+    told: dict[str, Any] = keys.settings(
+        "shop", mongo_url=mongo_url, database=database, kafka=guarded.bootstrap
+    )
     told |= {"kafka_password": guarded.passwords["shop"], "namespace": ""}
     assert TOPIC == "shop.events"
     app = create_app(shop(ShopSettings(**told)))
@@ -167,29 +197,59 @@ async def test_what_a_service_tells_takes_effect_where_it_is_heard(guarded: Guar
         client = ServiceClient(app, keys, "shop")
         await life.prepared.wait()
         await runner(life.db)(lambda tx: added(tx, jar))
-        filled = await client.as_("keeper", facility="*").post(f"/v1/jars/{jar.id}/fillings", json={"marbles": 2})
+        filled = await client.as_("keeper", facility="*").post(
+            f"/v1/jars/{jar.id}/fillings", json={"marbles": 2}
+        )
         assert filled.status_code == 200
         await eventually(lambda: life.db.find_one("notes", {"_id": jar.owner_ref}), seconds=40)
 
 
 def self_signed(place: Path) -> tuple[Path, str]:
     """A certificate for the loopback address, as a file, and what makes the services' listener an encrypted one with it."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")])
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), utc_now() - timedelta(hours=1), utc_now() + timedelta(hours=1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(machine.LOOPBACK))]), critical=False)
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")]),
+    )
+    made = x509.CertificateBuilder(
+        name,
+        name,
+        key.public_key(),
+        x509.random_serial_number(),
+        utc_now() - timedelta(hours=1),
+        utc_now() + timedelta(hours=1),
+    )
+    made = made.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address(machine.LOOPBACK))]), critical=False
+    )
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     chain = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
     (place / "ca.crt").write_text(chain)
-    pem = {"certificate.chain": chain, "key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()}
-    lines = [f"listener.name.services.ssl.keystore.{name}={text.strip()}".replace("\n", "\\n") for name, text in {"type": "PEM", **pem}.items()]
-    return place / "ca.crt", "\n".join(["listener.security.protocol.map=SERVICES:SASL_SSL,ADMINISTRATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT", *lines, ""])
+    pem = {
+        "certificate.chain": chain,
+        "key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    }
+    lines = [
+        f"listener.name.services.ssl.keystore.{name}={text.strip()}".replace("\n", "\\n")
+        for name, text in {"type": "PEM", **pem}.items()
+    ]
+    return place / "ca.crt", "\n".join(
+        [
+            "listener.security.protocol.map=SERVICES:SASL_SSL,ADMINISTRATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+            *lines,
+            "",
+        ]
+    )
 
 
-async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is_believed(tmp_path: Path) -> None:
+async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is_believed(
+    tmp_path: Path,
+) -> None:
     ca, encrypted = self_signed(tmp_path)
     (tmp_path / "another").mkdir()
     another, _ = self_signed(tmp_path / "another")
-    server, administrator = await broker.start_asking(tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted)
+    server, administrator = await broker.start_asking(
+        tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted
+    )
     try:
         await kafka_setup.make_users(administrator, {"shop": "secret"}, (SHOP,))
         shop = Access(server.bootstrap, "shop", "secret", ca)

@@ -41,15 +41,26 @@ def path_with(tools: Path, *programs: str) -> str:
 
 
 def launch(checkout: Path, env: dict[str, str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen([checkout / "bina", "status"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [checkout / "bina", "status"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 SHELL_TOOLS = ("sh", "dirname", "readlink", "cksum", "tr")
 
 
-def test_calls_at_the_same_time_install_once_and_a_later_call_installs_nothing(checkout: Path, tmp_path: Path) -> None:
+def test_calls_at_the_same_time_install_once_and_a_later_call_installs_nothing(
+    checkout: Path, tmp_path: Path
+) -> None:
     tools = tmp_path / "tools"
-    env = {"PATH": path_with(tools, *SHELL_TOOLS, "mkdir", "chmod"), "UV_CALLS": str(tmp_path / "calls")}
+    env = {
+        "PATH": path_with(tools, *SHELL_TOOLS, "mkdir", "chmod"),
+        "UV_CALLS": str(tmp_path / "calls"),
+    }
     (tools / "uv").write_text(FAKE_UV)
     (tools / "uv").chmod(stat.S_IRWXU)
     (tools / "python3").symlink_to(sys.executable)
@@ -62,7 +73,9 @@ def test_calls_at_the_same_time_install_once_and_a_later_call_installs_nothing(c
     assert (tmp_path / "calls").read_text().splitlines()[2:] == ["pip sync"]
 
 
-def test_without_a_python_that_is_new_enough_it_says_what_to_install(checkout: Path, tmp_path: Path) -> None:
+def test_without_a_python_that_is_new_enough_it_says_what_to_install(
+    checkout: Path, tmp_path: Path
+) -> None:
     told = launch(checkout, {"PATH": path_with(tmp_path / "tools", *SHELL_TOOLS)})
     out, err = told.communicate()
     assert (told.returncode, out) == (1, "")
@@ -70,11 +83,17 @@ def test_without_a_python_that_is_new_enough_it_says_what_to_install(checkout: P
     assert "docker compose up" in err
 
 
-def test_without_a_network_it_says_so_and_leaves_no_mark_of_success(checkout: Path, tmp_path: Path) -> None:
+def test_without_a_network_it_says_so_and_leaves_no_mark_of_success(
+    checkout: Path, tmp_path: Path
+) -> None:
     tools = tmp_path / "tools"
     path = path_with(tools, *SHELL_TOOLS)
     (tools / "python3").symlink_to(sys.executable)
-    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    nowhere = {
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "PIP_RETRIES": "0",
+        "PIP_CONFIG_FILE": os.devnull,
+    }
     told = launch(checkout, {"PATH": path, **nowhere})
     out, err = told.communicate()
     assert (told.returncode, out) == (1, "")

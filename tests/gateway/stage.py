@@ -93,7 +93,10 @@ RULES = Rules(
     {
         "training": {"training_officer": _OFFICER, "case_officer": frozenset({"GET /v1/classes"})},
         "certification": {"public": frozenset({"GET /V/{token}", "GET /v1/verifications/{token}"})},
-        "marketplace": {"public": frozenset({"GET /v1/products", "POST /v1/payments/notifications"}), "buyer": frozenset({"GET /v1/products"})},
+        "marketplace": {
+            "public": frozenset({"GET /v1/products", "POST /v1/payments/notifications"}),
+            "buyer": frozenset({"GET /v1/products"}),
+        },
         "manpower": {},
     }
 )
@@ -118,13 +121,19 @@ class SmallUpstream:
 
     seen: list[Seen] = field(default_factory=list[Seen])
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
-    gone: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    gone: defaultdict[str, asyncio.Event] = field(
+        default_factory=lambda: defaultdict(asyncio.Event)
+    )
     url: str = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        seen = Seen(scope["method"], scope["raw_path"].decode(), {name.decode(): value.decode() for name, value in scope["headers"]})
+        seen = Seen(
+            scope["method"],
+            scope["raw_path"].decode(),
+            {name.decode(): value.decode() for name, value in scope["headers"]},
+        )
         self.seen.append(seen)
         if scope["path"] in self.answers:
             await self.answers[scope["path"]](scope, receive, send)
@@ -145,11 +154,21 @@ class SmallUpstream:
         return self.seen[-1]
 
 
-async def answer(send: Send, status: int, content: Any, headers: Mapping[str, str] | None = None) -> None:
+async def answer(
+    send: Send, status: int, content: Any, headers: Mapping[str, str] | None = None
+) -> None:
     """Send a JSON answer."""
     body = json.dumps(content).encode()
-    head = {"content-type": "application/json", "content-length": str(len(body))} | dict(headers or {})
-    await send({"type": "http.response.start", "status": status, "headers": [(name.encode(), value.encode()) for name, value in head.items()]})
+    head = {"content-type": "application/json", "content-length": str(len(body))} | dict(
+        headers or {}
+    )
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in head.items()],
+        }
+    )
     await send({"type": "http.response.body", "body": body})
 
 
@@ -163,9 +182,21 @@ def fixed(status: int, content: Any, headers: Mapping[str, str] | None = None) -
 
 
 @asynccontextmanager
-async def served(app: ASGIApp | Door, sockets: list[socket.socket], **options: Any) -> AsyncGenerator[None]:
+async def served(
+    app: ASGIApp | Door, sockets: list[socket.socket], **options: Any
+) -> AsyncGenerator[None]:
     """The app on these sockets in this loop."""
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none", proxy_headers=False, server_header=False, timeout_graceful_shutdown=1, **options)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        **options,
+    )
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
@@ -234,11 +265,15 @@ class Stage:
         """The address of a path on a host group."""
         return f"http://127.0.0.1:{self.port + list(Group).index(group)}{path}"
 
-    def token(self, role: str = "training_officer", subject: str | None = None, **claims: str) -> str:
+    def token(
+        self, role: str = "training_officer", subject: str | None = None, **claims: str
+    ) -> str:
         """A token of the development issuer."""
         return development_token(self.issuer_key, role, claims or {"facility": "LP-TJP"}, subject)
 
-    def bearer(self, role: str = "training_officer", subject: str | None = None, **claims: str) -> dict[str, str]:
+    def bearer(
+        self, role: str = "training_officer", subject: str | None = None, **claims: str
+    ) -> dict[str, str]:
         """The header with such a token."""
         return {"authorization": f"Bearer {self.token(role, subject, **claims)}"}
 
@@ -247,11 +282,25 @@ class Stage:
         """What the gateway holds of revocations."""
         return self.door.book.withdrawn
 
-    async def ask(self, method: str, path: str, *, group: Group = Group.STAFF, headers: Mapping[str, str] | None = None, **more: Any) -> Told:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        group: Group = Group.STAFF,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Told:
         """One request, the answer read to its end."""
-        async with self.client.request(method, self.url(path, group), headers=headers, allow_redirects=False, **more) as response:
+        async with self.client.request(
+            method, self.url(path, group), headers=headers, allow_redirects=False, **more
+        ) as response:
             body = await response.read()
-            return Told(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+            return Told(
+                response.status,
+                {name.lower(): value for name, value in response.headers.items()},
+                body,
+            )
 
 
 @dataclass
@@ -270,19 +319,41 @@ class Told:
 
 def new_key() -> str:
     """A private key in PEM."""
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        .decode()
+    )
 
 
-def settings(keys: Keys, development_pem: str, upstream_url: str, port: int, routes_file: Path, **more: Any) -> GatewaySettings:
+def settings(
+    keys: Keys, development_pem: str, upstream_url: str, port: int, routes_file: Path, **more: Any
+) -> GatewaySettings:
     """Settings of a gateway whose servers are out of reach, unless `more` names them."""
-    base: dict[str, Any] = keys.settings("gateway", mongo_url="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200", database="gateway", kafka="127.0.0.1:9")
-    base |= dict.fromkeys(("training_url", "certification_url", "marketplace_url", "manpower_url"), upstream_url)
+    base: dict[str, Any] = keys.settings(
+        "gateway",
+        mongo_url="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200",
+        database="gateway",
+        kafka="127.0.0.1:9",
+    )
+    base |= dict.fromkeys(
+        ("training_url", "certification_url", "marketplace_url", "manpower_url"), upstream_url
+    )
     base |= {"port": port, "routes_file": routes_file, "development_key": development_pem}
     return GatewaySettings(**(base | more))
 
 
 @asynccontextmanager
-async def staged(directory: Path, routes: str = ROUTES, rules: Rules = RULES, *, oidc: str = "", living: bool = False, small: bool = False, **more: Any) -> AsyncGenerator[Stage]:
+async def staged(
+    directory: Path,
+    routes: str = ROUTES,
+    rules: Rules = RULES,
+    *,
+    oidc: str = "",
+    living: bool = False,
+    small: bool = False,
+    **more: Any,
+) -> AsyncGenerator[Stage]:
     """A whole gateway on sockets; its database side only with `living`; `small`: the upstream stands for it. `oidc`: an issuer whose keys it shows at /keys."""
     keys, issuer_key, upstream = Keys.make(directory), new_key(), SmallUpstream()
     routes_file = directory / "routes.toml"
@@ -292,7 +363,9 @@ async def staged(directory: Path, routes: str = ROUTES, rules: Rules = RULES, *,
     ports = free_ports_of_a_gateway()
     base = ports[0].getsockname()[1]
     if oidc:
-        more["issuers"] = [{"issuer": oidc, "audience": AUDIENCE, "jwks_uri": f"{upstream.url}/keys"}]
+        more["issuers"] = [
+            {"issuer": oidc, "audience": AUDIENCE, "jwks_uri": f"{upstream.url}/keys"}
+        ]
     if small:
         more["own_url"] = upstream.url
     told = settings(keys, issuer_key, upstream.url, base, routes_file, **more)

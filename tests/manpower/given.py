@@ -6,7 +6,13 @@ from services.manpower.agencies.rules import Agency, AgencyKind, Status, end_of_
 from services.manpower.applications.rules import Application, State
 from services.manpower.candidates.rules import Candidate, Custody, Stay, Told
 from services.manpower.consents.rules import CONSENT_TEXTS, Consent
-from services.manpower.vacancies.rules import Requirements, Vacancy, VacancySource, VacancyState, WageBand
+from services.manpower.vacancies.rules import (
+    Requirements,
+    Vacancy,
+    VacancySource,
+    VacancyState,
+    WageBand,
+)
 from services.manpower.visibility.rules import Column, Purpose, Share, Visibility
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -29,7 +35,17 @@ def agency(**changed: object) -> Agency:
 
 
 def employer(**changed: object) -> Agency:
-    return agency(**({"id": "usaha-contoh", "kind": AgencyKind.EMPLOYER_PARTNER, "name": "Usaha Contoh", "nib": "0000000000001"} | changed))
+    return agency(
+        **(
+            {
+                "id": "usaha-contoh",
+                "kind": AgencyKind.EMPLOYER_PARTNER,
+                "name": "Usaha Contoh",
+                "nib": "0000000000001",
+            }
+            | changed
+        )
+    )
 
 
 def told(minutes: int = 0, sequence: int = 1) -> Told:
@@ -37,7 +53,12 @@ def told(minutes: int = 0, sequence: int = 1) -> Told:
 
 
 def stay(custody: Custody = Custody.INSIDE, effective_on: date = date(2025, 1, 10)) -> Stay:
-    return Stay(custody=custody, kind="new" if custody is Custody.INSIDE else "free", effective_on=effective_on, told=told(-60))
+    return Stay(
+        custody=custody,
+        kind="new" if custody is Custody.INSIDE else "free",
+        effective_on=effective_on,
+        told=told(-60),
+    )
 
 
 def share(**changed: object) -> Share:
@@ -53,15 +74,31 @@ def share(**changed: object) -> Share:
 
 
 def employer_share(**changed: object) -> Share:
-    return share(**({"consent_id": "consent-2", "recipient": "usaha-contoh", "purpose": Purpose.EMPLOYER_SHARE} | changed))
+    return share(
+        **(
+            {
+                "consent_id": "consent-2",
+                "recipient": "usaha-contoh",
+                "purpose": Purpose.EMPLOYER_SHARE,
+            }
+            | changed
+        )
+    )
 
 
-def visibility(*shares: Share, facility_id: str = FACILITY, regency_code: str = BELITUNG) -> Visibility:
+def visibility(
+    *shares: Share, facility_id: str = FACILITY, regency_code: str = BELITUNG
+) -> Visibility:
     return Visibility(facility_id=facility_id, regency_code=regency_code, shares=shares)
 
 
 def candidate(**changed: object) -> Candidate:
-    values: dict[str, object] = {"id": "person-1", "version": 1, "stay": stay(), "visibility": visibility()} | changed
+    values: dict[str, object] = {
+        "id": "person-1",
+        "version": 1,
+        "stay": stay(),
+        "visibility": visibility(),
+    } | changed
     return Candidate(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
 
 

@@ -63,12 +63,28 @@ class Training:
         if self.away:
             return web.json_response({"code": "busy"}, status=503)
         try:
-            asker = self._verifier.asker(request.headers.get("authorization", "").removeprefix("Bearer "), "POST", "/internal/identities")
+            asker = self._verifier.asker(
+                request.headers.get("authorization", "").removeprefix("Bearer "),
+                "POST",
+                "/internal/identities",
+            )
         except Unauthenticated:
             return web.json_response({"code": "unauthenticated"}, status=401)
         refs = (await request.json())["refs"]
         self.asked.append((asker.purpose, refs))
-        return web.json_response({"items": [{"participant_ref": ref, "name": NAME, "birth_date": "1990-01-01", "sex": "male"} for ref in refs]})
+        return web.json_response(
+            {
+                "items": [
+                    {
+                        "participant_ref": ref,
+                        "name": NAME,
+                        "birth_date": "1990-01-01",
+                        "sex": "male",
+                    }
+                    for ref in refs
+                ]
+            }
+        )
 
 
 @dataclass(slots=True)
@@ -109,13 +125,27 @@ class Region:
     # Callers
 
     def officer(self, role: str = "case_officer", facility: str | None = None) -> ServiceClient:
-        return self.service.client.as_(role, subject=f"{role}-{self.tag}", facility=facility or self.facility)
+        return self.service.client.as_(
+            role, subject=f"{role}-{self.tag}", facility=facility or self.facility
+        )
 
     def administrator(self, subject: str = "administrator-1") -> ServiceClient:
         return self.service.client.as_("administrator", subject=subject)
 
-    def dinas(self, role: str = "dinas_placement", *, agency: str | None = None, regency: str | None = None, subject: str = "") -> ServiceClient:
-        return self.service.client.as_(role, subject=subject or f"{role}-{self.tag}", agency=agency or self.dinas_id, regency=regency or self.regency)
+    def dinas(
+        self,
+        role: str = "dinas_placement",
+        *,
+        agency: str | None = None,
+        regency: str | None = None,
+        subject: str = "",
+    ) -> ServiceClient:
+        return self.service.client.as_(
+            role,
+            subject=subject or f"{role}-{self.tag}",
+            agency=agency or self.dinas_id,
+            regency=regency or self.regency,
+        )
 
     def employer(self, employer: str | None = None) -> ServiceClient:
         return self.service.client.as_("employer", employer=employer or self.employer_id)
@@ -127,14 +157,42 @@ class Region:
         await self.agency(self.dinas_id, "dinas_tk", facility_ids=[self.facility])
         await self.agency(self.employer_id, "employer_partner")
 
-    async def agency(self, id: str, kind: str, *, regencies: tuple[str, ...] = ("19.02",), facility_ids: list[str] | None = None) -> None:
-        form: Json = {"id": id, "kind": kind, "name": f"Contoh {id}", "regency_codes": list(regencies), "purpose": "kerja", "legal_basis": "surat contoh"}
+    async def agency(
+        self,
+        id: str,
+        kind: str,
+        *,
+        regencies: tuple[str, ...] = ("19.02",),
+        facility_ids: list[str] | None = None,
+    ) -> None:
+        form: Json = {
+            "id": id,
+            "kind": kind,
+            "name": f"Contoh {id}",
+            "regency_codes": list(regencies),
+            "purpose": "kerja",
+            "legal_basis": "surat contoh",
+        }
         if kind == "employer_partner":
             form["nib"] = f"{abs(hash(id)) % 10**13:013d}"
-        await made(self.administrator().post("/v1/agencies", json=form | {"facility_ids": facility_ids or []}))
+        await made(
+            self.administrator().post(
+                "/v1/agencies", json=form | {"facility_ids": facility_ids or []}
+            )
+        )
         await done(self.administrator("administrator-2").post(f"/v1/agencies/{id}/approve"))
 
-    async def tell(self, type_: str, key: str, body: Mapping[str, Any], *, facility: str = "", at: datetime | None = None, id_: str = "", sequence: int | None = None) -> str:
+    async def tell(
+        self,
+        type_: str,
+        key: str,
+        body: Mapping[str, Any],
+        *,
+        facility: str = "",
+        at: datetime | None = None,
+        id_: str = "",
+        sequence: int | None = None,
+    ) -> str:
         """Send an event as the service that owns its type would; its id."""
         source = type_.partition(".")[0]
         count = self.service.sequences.get(f"{source}/{key}", 0) + 1
@@ -150,12 +208,25 @@ class Region:
             aggregate_version=1,
             facility_id=facility,
         )
-        await send(self.service.producer, f"{self.service.namespace}{source}.events", key, json.dumps(body).encode(), envelope.headers())
+        await send(
+            self.service.producer,
+            f"{self.service.namespace}{source}.events",
+            key,
+            json.dumps(body).encode(),
+            envelope.headers(),
+        )
         return envelope.id
 
     # People, as training and certification tell of them
 
-    async def admitted(self, ref: str = "", *, facility: str | None = None, regency: str | None = "19.02", as_of: datetime | None = None) -> str:
+    async def admitted(
+        self,
+        ref: str = "",
+        *,
+        facility: str | None = None,
+        regency: str | None = "19.02",
+        as_of: datetime | None = None,
+    ) -> str:
         """A person who is inside and known here, with the regency on the KTP recorded."""
         ref = ref or new_id()
         await self.tell_admitted(ref, facility=facility, as_of=as_of)
@@ -164,12 +235,28 @@ class Region:
             await self.resides(ref, regency, facility)
         return ref
 
-    async def tell_admitted(self, ref: str, *, facility: str | None = None, as_of: datetime | None = None, **more: Any) -> str:
-        body = {"participant_ref": ref, "facility_id": facility or self.facility, "kind": "new", "effective_on": "2026-01-05", "as_of": iso(as_of or utc_now() - timedelta(days=2))}
+    async def tell_admitted(
+        self, ref: str, *, facility: str | None = None, as_of: datetime | None = None, **more: Any
+    ) -> str:
+        body = {
+            "participant_ref": ref,
+            "facility_id": facility or self.facility,
+            "kind": "new",
+            "effective_on": "2026-01-05",
+            "as_of": iso(as_of or utc_now() - timedelta(days=2)),
+        }
         return await self.tell("training.participant-admitted.v1", ref, body, **more)
 
-    async def tell_released(self, ref: str, *, kind: str = "free", on: str = "2026-11-20", as_of: datetime | None = None) -> str:
-        body = {"participant_ref": ref, "facility_id": self.facility, "kind": kind, "effective_on": on, "as_of": iso(as_of or utc_now())}
+    async def tell_released(
+        self, ref: str, *, kind: str = "free", on: str = "2026-11-20", as_of: datetime | None = None
+    ) -> str:
+        body = {
+            "participant_ref": ref,
+            "facility_id": self.facility,
+            "kind": kind,
+            "effective_on": on,
+            "as_of": iso(as_of or utc_now()),
+        }
         return await self.tell("training.participant-released.v1", ref, body)
 
     async def tell_certified(self, ref: str, certificate: str, *, unit: str = UNIT) -> str:
@@ -186,11 +273,24 @@ class Region:
         return await self.tell("certification.certificate-issued.v1", ref, body)
 
     async def tell_standing(self, ref: str, certificate: str, verb: str) -> str:
-        return await self.tell(f"certification.certificate-{verb}.v1", ref, {"participant_ref": ref, "certificate_id": certificate, "scheme_id": "skema-jahit"})
+        return await self.tell(
+            f"certification.certificate-{verb}.v1",
+            ref,
+            {"participant_ref": ref, "certificate_id": certificate, "scheme_id": "skema-jahit"},
+        )
 
     async def tell_merged(self, from_ref: str, into_ref: str) -> None:
         for key in (from_ref, into_ref):
-            await self.tell("training.participant-merged.v1", key, {"participant_ref": key, "from_ref": from_ref, "into_ref": into_ref, "as_of": iso(utc_now())})
+            await self.tell(
+                "training.participant-merged.v1",
+                key,
+                {
+                    "participant_ref": key,
+                    "from_ref": from_ref,
+                    "into_ref": into_ref,
+                    "as_of": iso(utc_now()),
+                },
+            )
 
     async def known(self, ref: str, **where: Any) -> Json:
         """The candidate's document once it is as asked for."""
@@ -203,15 +303,38 @@ class Region:
     async def resides(self, ref: str, regency: str, facility: str | None = None) -> None:
         officer = self.officer(facility=facility)
         version = (await done(officer.get(f"/v1/candidates/{ref}")))["version"]
-        await done(officer.patch(f"/v1/candidates/{ref}", json={"regency_code": regency}, headers={"if-match": f'"{version}"'}))
+        await done(
+            officer.patch(
+                f"/v1/candidates/{ref}",
+                json={"regency_code": regency},
+                headers={"if-match": f'"{version}"'},
+            )
+        )
 
     async def consents(
-        self, ref: str, purpose: str = "dinas_registration", *, recipient: str | None = None, fields: tuple[str, ...] = ("name", "skills"), days: float = 90
+        self,
+        ref: str,
+        purpose: str = "dinas_registration",
+        *,
+        recipient: str | None = None,
+        fields: tuple[str, ...] = ("name", "skills"),
+        days: float = 90,
     ) -> Json:
         """A consent, given now."""
-        return await made(self.officer().post("/v1/consents", json=self.consent_form(ref, purpose, recipient, fields, days)))
+        return await made(
+            self.officer().post(
+                "/v1/consents", json=self.consent_form(ref, purpose, recipient, fields, days)
+            )
+        )
 
-    def consent_form(self, ref: str, purpose: str, recipient: str | None, fields: tuple[str, ...], days: float = 90) -> Json:
+    def consent_form(
+        self,
+        ref: str,
+        purpose: str,
+        recipient: str | None,
+        fields: tuple[str, ...],
+        days: float = 90,
+    ) -> Json:
         now = utc_now()
         default = self.employer_id if purpose == "employer_share" else self.dinas_id
         return {
@@ -227,7 +350,9 @@ class Region:
 
     # Work
 
-    async def vacancy(self, headcount: int = 1, *, employer: str | None = None, units: tuple[str, ...] = ()) -> str:
+    async def vacancy(
+        self, headcount: int = 1, *, employer: str | None = None, units: tuple[str, ...] = ()
+    ) -> str:
         form = {
             "employer_id": employer or self.employer_id,
             "position": "Penjahit",
@@ -242,9 +367,24 @@ class Region:
 
     async def applies(self, ref: str, vacancy: str, *, until: str = "SUBMITTED") -> str:
         """An application, taken along the table as far as `until`."""
-        application = (await made(self.officer().post("/v1/job-applications", json={"candidate_id": ref, "vacancy_id": vacancy})))["id"]
-        for to in ("CONSENTED", "SUBMITTED", "SELECTED_FOR_INTERVIEW", "INTERVIEW_BOOKED", "OFFERED", "ACCEPTED"):
-            await done(self.officer().post(f"/v1/job-applications/{application}/steps", json={"to": to}))
+        application = (
+            await made(
+                self.officer().post(
+                    "/v1/job-applications", json={"candidate_id": ref, "vacancy_id": vacancy}
+                )
+            )
+        )["id"]
+        for to in (
+            "CONSENTED",
+            "SUBMITTED",
+            "SELECTED_FOR_INTERVIEW",
+            "INTERVIEW_BOOKED",
+            "OFFERED",
+            "ACCEPTED",
+        ):
+            await done(
+                self.officer().post(f"/v1/job-applications/{application}/steps", json={"to": to})
+            )
             if to == until:
                 break
         return application
@@ -270,7 +410,9 @@ class Region:
     async def _nothing_waits(self) -> bool:
         return await self.db.count("feed_changes", {}) == 0
 
-    async def feed(self, client: ServiceClient, after: str | None = None, limit: int = 500) -> tuple[list[Json], str]:
+    async def feed(
+        self, client: ServiceClient, after: str | None = None, limit: int = 500
+    ) -> tuple[list[Json], str]:
         """All items behind a cursor, and the cursor behind them."""
         await self.numbered()
         items: list[Json] = []

@@ -9,9 +9,25 @@ from hypothesis import strategies as st
 
 from chassis.auth import Hand
 from services.manpower.agencies import rules
-from services.manpower.agencies.rules import AgencyKind, AgencyMoveRefused, AgencyNotActive, NibMissing, RegencyNotServed, SameEyes, Status, Topic
+from services.manpower.agencies.rules import (
+    AgencyKind,
+    AgencyMoveRefused,
+    AgencyNotActive,
+    NibMissing,
+    RegencyNotServed,
+    SameEyes,
+    Status,
+    Topic,
+)
 from services.manpower.consumers import rules as consumers
-from services.manpower.consumers.rules import Consumer, ConsumerKind, ConsumerMoveRefused, ConsumerSuspended, Grant, GrantRefused
+from services.manpower.consumers.rules import (
+    Consumer,
+    ConsumerKind,
+    ConsumerMoveRefused,
+    ConsumerSuspended,
+    Grant,
+    GrantRefused,
+)
 from tests.doubles import not_four_eyes
 from tests.manpower import given
 
@@ -19,7 +35,12 @@ ONE, OTHER = Hand("user-1", "official-1"), Hand("user-2", "official-2")
 
 
 def grant(**changed: object) -> Grant:
-    values = {"role": "dinas_placement", "regency_codes": frozenset({given.BELITUNG}), "valid_from": given.NOW, "valid_until": given.NOW + timedelta(days=90)} | changed
+    values = {
+        "role": "dinas_placement",
+        "regency_codes": frozenset({given.BELITUNG}),
+        "valid_from": given.NOW,
+        "valid_until": given.NOW + timedelta(days=90),
+    } | changed
     return Grant(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
 
 
@@ -53,11 +74,19 @@ def test_who_asks_for_a_consumer_may_not_approve_it_and_another_may() -> None:
 
 
 @for_all(steps=st.lists(st.sampled_from(Status), max_size=8))
-def test_an_agency_and_a_consumer_move_only_along_the_table_and_every_step_is_kept(steps: list[Status]) -> None:
-    agency, reader = rules.register(given.agency(), ONE, given.NOW), consumers.request(consumer(), given.agency(), ONE, given.NOW)
+def test_an_agency_and_a_consumer_move_only_along_the_table_and_every_step_is_kept(
+    steps: list[Status],
+) -> None:
+    agency, reader = (
+        rules.register(given.agency(), ONE, given.NOW),
+        consumers.request(consumer(), given.agency(), ONE, given.NOW),
+    )
     for to in steps:
         if to in rules.MOVES[agency.status]:
-            agency, reader = rules.move(agency, to, OTHER, given.NOW), consumers.move(reader, to, OTHER, given.NOW)
+            agency, reader = (
+                rules.move(agency, to, OTHER, given.NOW),
+                consumers.move(reader, to, OTHER, given.NOW),
+            )
             continue
         with pytest.raises(AgencyMoveRefused):
             rules.move(agency, to, OTHER, given.NOW)
@@ -84,20 +113,28 @@ def test_the_routing_table_names_only_an_active_agency_that_serves_the_regency()
     with pytest.raises(RegencyNotServed):
         rules.direct(None, given.BELITUNG_TIMUR, Topic.PLACEMENT, given.agency(), given.NOW)
     with pytest.raises(AgencyNotActive):
-        rules.direct(None, given.BELITUNG, Topic.PLACEMENT, given.agency(status=Status.SUSPENDED), given.NOW)
+        rules.direct(
+            None, given.BELITUNG, Topic.PLACEMENT, given.agency(status=Status.SUSPENDED), given.NOW
+        )
 
 
 def test_a_new_route_keeps_who_answered_before() -> None:
     first = rules.direct(None, given.BELITUNG, Topic.PLACEMENT, given.agency(), given.NOW)
     later = given.NOW + timedelta(days=1)
-    second = rules.direct(first, given.BELITUNG, Topic.PLACEMENT, given.agency(id="dinas-baru"), later)
+    second = rules.direct(
+        first, given.BELITUNG, Topic.PLACEMENT, given.agency(id="dinas-baru"), later
+    )
     assert (second.agency_id, second.since) == ("dinas-baru", later)
     assert [(each.agency_id, each.until) for each in second.former] == [("dinas-belitung", later)]
 
 
 @pytest.mark.parametrize(
     ("regency", "end"),
-    [("19.02", datetime(2026, 12, 31, 17, tzinfo=UTC)), ("64.71", datetime(2026, 12, 31, 16, tzinfo=UTC)), ("94.71", datetime(2026, 12, 31, 15, tzinfo=UTC))],
+    [
+        ("19.02", datetime(2026, 12, 31, 17, tzinfo=UTC)),
+        ("64.71", datetime(2026, 12, 31, 16, tzinfo=UTC)),
+        ("94.71", datetime(2026, 12, 31, 15, tzinfo=UTC)),
+    ],
 )
 def test_a_day_ends_at_midnight_where_the_regency_lies(regency: str, end: datetime) -> None:
     assert rules.end_of_day(date(2026, 12, 31), regency) == end
@@ -123,12 +160,16 @@ def test_an_agency_that_is_not_active_gets_no_consumer() -> None:
         consumers.request(consumer(grant()), given.agency(status=Status.PENDING), ONE, given.NOW)
 
 
-def test_a_suspended_consumer_may_not_read_and_a_caller_without_consumer_is_judged_by_its_claims_alone() -> None:
+def test_a_suspended_consumer_may_not_read_and_a_caller_without_consumer_is_judged_by_its_claims_alone() -> (
+    None
+):
     active = consumers.move(consumer(), Status.ACTIVE, OTHER, given.NOW)
     consumers.require_reading([])
     consumers.require_reading([active])
     with pytest.raises(ConsumerSuspended):
-        consumers.require_reading([active, consumers.move(active, Status.SUSPENDED, OTHER, given.NOW, "insiden")])
+        consumers.require_reading(
+            [active, consumers.move(active, Status.SUSPENDED, OTHER, given.NOW, "insiden")]
+        )
 
 
 def test_every_kind_of_agency_has_its_roles() -> None:
@@ -136,4 +177,6 @@ def test_every_kind_of_agency_has_its_roles() -> None:
 
 
 def test_rotation_has_two_live_credentials() -> None:
-    assert consumers.attach_credential(consumers.attach_credential(consumer(), "key-1"), "key-2").credential_refs == {"key-1", "key-2"}
+    assert consumers.attach_credential(
+        consumers.attach_credential(consumer(), "key-1"), "key-2"
+    ).credential_refs == {"key-1", "key-2"}

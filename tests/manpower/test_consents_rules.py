@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 
 from chassis.errors import DomainError
-from services.manpower.agencies.rules import Agency, AgencyKind, AgencyNotActive, RegencyNotServed, Status, Topic
+from services.manpower.agencies.rules import (
+    Agency,
+    AgencyKind,
+    AgencyNotActive,
+    RegencyNotServed,
+    Status,
+    Topic,
+)
 from services.manpower.candidates.rules import Candidate, CandidateGone, Custody
 from services.manpower.consents import rules
 from services.manpower.consents.rules import (
@@ -47,20 +54,42 @@ REFUSED: list[tuple[dict[str, object], dict[str, object], dict[str, object], typ
 
 @pytest.mark.parametrize(("consent", "candidate", "recipient", "refusal"), REFUSED)
 def test_a_consent_that_must_not_be_is_refused_with_its_reason(
-    consent: Mapping[str, object], candidate: Mapping[str, object], recipient: Mapping[str, object], refusal: type[DomainError]
+    consent: Mapping[str, object],
+    candidate: Mapping[str, object],
+    recipient: Mapping[str, object],
+    refusal: type[DomainError],
 ) -> None:
     with pytest.raises(refusal):
-        rules.give(given.consent(**consent), given.candidate(**candidate), given.agency(**recipient), given.NOW)
+        rules.give(
+            given.consent(**consent),
+            given.candidate(**candidate),
+            given.agency(**recipient),
+            given.NOW,
+        )
 
 
 def test_an_expired_consent_does_not_stand_in_the_way_of_a_new_one() -> None:
     former = given.share(expires_at=given.NOW)
-    assert rules.give(given.consent(), given.candidate(visibility=given.visibility(former)), given.agency(), given.NOW)
+    assert rules.give(
+        given.consent(),
+        given.candidate(visibility=given.visibility(former)),
+        given.agency(),
+        given.NOW,
+    )
 
 
 def test_an_employer_needs_no_regency_of_the_person() -> None:
-    consent = given.consent(purpose=Purpose.EMPLOYER_SHARE, recipient="usaha-contoh", text_version_hash=given.text_hash(Purpose.EMPLOYER_SHARE))
-    assert rules.give(consent, given.candidate(visibility=given.visibility(regency_code="")), given.employer(), given.NOW)
+    consent = given.consent(
+        purpose=Purpose.EMPLOYER_SHARE,
+        recipient="usaha-contoh",
+        text_version_hash=given.text_hash(Purpose.EMPLOYER_SHARE),
+    )
+    assert rules.give(
+        consent,
+        given.candidate(visibility=given.visibility(regency_code="")),
+        given.employer(),
+        given.NOW,
+    )
 
 
 def test_a_consent_ends_once() -> None:
@@ -73,18 +102,31 @@ def test_a_consent_ends_once() -> None:
 @pytest.mark.scenario("P1/regency")
 def test_the_recipient_is_looked_up_by_the_regency_on_the_ktp() -> None:
     person = given.candidate(visibility=given.visibility(regency_code=given.BELITUNG_TIMUR))
-    assert rules.topic_of(Purpose.DINAS_REGISTRATION, person) == (given.BELITUNG_TIMUR, Topic.PLACEMENT)
+    assert rules.topic_of(Purpose.DINAS_REGISTRATION, person) == (
+        given.BELITUNG_TIMUR,
+        Topic.PLACEMENT,
+    )
     with pytest.raises(ResidenceMissing):
-        rules.topic_of(Purpose.DINAS_REGISTRATION, given.candidate(visibility=given.visibility(regency_code="")))
+        rules.topic_of(
+            Purpose.DINAS_REGISTRATION,
+            given.candidate(visibility=given.visibility(regency_code="")),
+        )
     with pytest.raises(RecipientRefused):
         rules.topic_of(Purpose.EMPLOYER_SHARE, person)
 
 
 def test_after_a_move_the_consents_of_offices_that_do_not_answer_there_are_homeless() -> None:
-    moved = given.candidate(visibility=given.visibility(given.share(), given.employer_share(), regency_code=given.BELITUNG_TIMUR))
+    moved = given.candidate(
+        visibility=given.visibility(
+            given.share(), given.employer_share(), regency_code=given.BELITUNG_TIMUR
+        )
+    )
     offices: list[Agency] = [given.agency(), given.employer()]
     assert rules.homeless_shares(moved, offices) == {"consent-1"}
-    assert rules.homeless_shares(given.candidate(visibility=given.visibility(given.share())), offices) == set()
+    assert (
+        rules.homeless_shares(given.candidate(visibility=given.visibility(given.share())), offices)
+        == set()
+    )
 
 
 def test_every_purpose_has_a_text_and_its_hash_is_of_the_text_itself() -> None:
@@ -96,4 +138,8 @@ def test_every_purpose_has_a_text_and_its_hash_is_of_the_text_itself() -> None:
 def test_the_candidate_of_a_consent_carries_it_as_a_share() -> None:
     consent = given.consent()
     person: Candidate = given.candidate()
-    assert (consent.share.recipient, consent.share.fields, person.visibility.shares) == ("dinas-belitung", consent.fields, ())
+    assert (consent.share.recipient, consent.share.fields, person.visibility.shares) == (
+        "dinas-belitung",
+        consent.fields,
+        (),
+    )

@@ -13,10 +13,18 @@ from tests.manpower import given
 
 
 def caller(role: str = "dinas_placement", **claims: str) -> Caller:
-    return Caller(subject="user-9", role=role, claims={name: frozenset(value.split()) for name, value in claims.items()})
+    return Caller(
+        subject="user-9",
+        role=role,
+        claims={name: frozenset(value.split()) for name, value in claims.items()},
+    )
 
 
-DINAS = Reader(recipients=frozenset({"dinas-belitung"}), purpose=Purpose.DINAS_REGISTRATION, regencies=frozenset({given.BELITUNG}))
+DINAS = Reader(
+    recipients=frozenset({"dinas-belitung"}),
+    purpose=Purpose.DINAS_REGISTRATION,
+    regencies=frozenset({given.BELITUNG}),
+)
 
 
 @pytest.mark.scenario("P4/filter")
@@ -54,11 +62,23 @@ def test_the_claims_of_a_dinas_make_a_reader_for_its_one_purpose() -> None:
     regency=st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR, ""]),
 )
 @pytest.mark.scenario("MP-6/rule")
-def test_a_row_shows_exactly_while_a_consent_for_this_recipient_and_purpose_is_in_force(recipient: str, purpose: Purpose, begins: int, lasts: int, regency: str) -> None:
+def test_a_row_shows_exactly_while_a_consent_for_this_recipient_and_purpose_is_in_force(
+    recipient: str, purpose: Purpose, begins: int, lasts: int, regency: str
+) -> None:
     given_at = given.NOW + timedelta(seconds=begins)
-    share = given.share(recipient=recipient, purpose=purpose, given_at=given_at, expires_at=given_at + timedelta(seconds=lasts))
+    share = given.share(
+        recipient=recipient,
+        purpose=purpose,
+        given_at=given_at,
+        expires_at=given_at + timedelta(seconds=lasts),
+    )
     seen = rules.share_for(given.visibility(share, regency_code=regency), DINAS, given.NOW)
-    expected = recipient == "dinas-belitung" and purpose is Purpose.DINAS_REGISTRATION and regency == given.BELITUNG and begins <= 0 < begins + lasts
+    expected = (
+        recipient == "dinas-belitung"
+        and purpose is Purpose.DINAS_REGISTRATION
+        and regency == given.BELITUNG
+        and begins <= 0 < begins + lasts
+    )
     assert (seen is not None) is expected
 
 
@@ -70,7 +90,9 @@ def test_at_the_instant_of_expiry_the_consent_is_over() -> None:
 
 @pytest.mark.scenario("P5/columns")
 @for_all(purpose=st.sampled_from(Purpose), fields=st.frozensets(st.sampled_from(Column)))
-def test_the_columns_shown_are_in_the_consent_and_in_the_purpose(purpose: Purpose, fields: frozenset[Column]) -> None:
+def test_the_columns_shown_are_in_the_consent_and_in_the_purpose(
+    purpose: Purpose, fields: frozenset[Column]
+) -> None:
     shown = rules.columns(given.share(purpose=purpose, fields=fields))
     assert shown == fields & COLUMNS[purpose]
 
@@ -82,11 +104,30 @@ def test_every_outside_role_reads_for_a_purpose_of_its_own() -> None:
 def test_a_change_is_told_only_to_those_with_a_consent_in_force() -> None:
     ended = given.share(consent_id="consent-3", recipient="dinas-lain", expires_at=given.NOW)
     row = given.visibility(given.share(), ended, given.employer_share())
-    assert rules.audiences(row, given.NOW) == {"dinas-belitung/dinas_registration/19.02", "usaha-contoh/employer_share"}
-    assert rules.audience_names(row) - rules.audiences(row, given.NOW) == {"dinas-lain/dinas_registration/19.02"}
+    assert rules.audiences(row, given.NOW) == {
+        "dinas-belitung/dinas_registration/19.02",
+        "usaha-contoh/employer_share",
+    }
+    assert rules.audience_names(row) - rules.audiences(row, given.NOW) == {
+        "dinas-lain/dinas_registration/19.02"
+    }
 
 
-@for_all(readers=st.frozensets(st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR]), min_size=1), regency=st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR]))
-def test_a_reader_is_told_of_exactly_the_rows_it_may_see(readers: frozenset[str], regency: str) -> None:
-    row, reader = given.visibility(given.share(), regency_code=regency), Reader(recipients=frozenset({"dinas-belitung"}), purpose=Purpose.DINAS_REGISTRATION, regencies=readers)
-    assert bool(rules.audiences(row, given.NOW) & set(reader.audiences)) is (rules.share_for(row, reader, given.NOW) is not None)
+@for_all(
+    readers=st.frozensets(st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR]), min_size=1),
+    regency=st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR]),
+)
+def test_a_reader_is_told_of_exactly_the_rows_it_may_see(
+    readers: frozenset[str], regency: str
+) -> None:
+    row, reader = (
+        given.visibility(given.share(), regency_code=regency),
+        Reader(
+            recipients=frozenset({"dinas-belitung"}),
+            purpose=Purpose.DINAS_REGISTRATION,
+            regencies=readers,
+        ),
+    )
+    assert bool(rules.audiences(row, given.NOW) & set(reader.audiences)) is (
+        rules.share_for(row, reader, given.NOW) is not None
+    )

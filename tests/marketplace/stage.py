@@ -39,7 +39,9 @@ class Lapas:
 
     def as_(self, role: str, subject: str = "") -> ServiceClient:
         """An officer of this Lapas."""
-        return self.client.as_(role, subject=subject or f"{role}-{self.facility}", facility=self.facility)
+        return self.client.as_(
+            role, subject=subject or f"{role}-{self.facility}", facility=self.facility
+        )
 
     @property
     def public(self) -> ServiceClient:
@@ -58,9 +60,15 @@ class Lapas:
 
     async def as_service(self, use_case: Callable[[Transaction], Awaitable[R]]) -> R:
         """Run a use case as the service itself, as an event or job does."""
-        return await Runner(self.engine, Cause(caller=system("marketplace"), correlation_id=new_id()))(use_case)
+        return await Runner(
+            self.engine, Cause(caller=system("marketplace"), correlation_id=new_id())
+        )(use_case)
 
-    async def overtaken(self, use_case: Callable[[Transaction], Awaitable[R]], change: Callable[[], Awaitable[object]]) -> R:
+    async def overtaken(
+        self,
+        use_case: Callable[[Transaction], Awaitable[R]],
+        change: Callable[[], Awaitable[object]],
+    ) -> R:
         """Run a use case as the service, and once, when it is about to commit, let the change commit first."""
         overtakes = [change]
 
@@ -94,20 +102,33 @@ class Lapas:
         )
         self.sku = f"KURSI-{self.facility[-6:].upper()}"
         variants = [{"sku": self.sku, "price_idr": price}]
-        body = {"workshop_id": self.workshop["id"], "product_class": "mebel", "title": "Kursi jati", "variants": variants}
+        body = {
+            "workshop_id": self.workshop["id"],
+            "product_class": "mebel",
+            "title": "Kursi jati",
+            "variants": variants,
+        }
         self.product = await made(store.post("/v1/products", json=body))
         await done(store.post(f"/v1/products/{self.product['id']}/publication"))
         await self.agree_policy({"premi": 5000, "pnbp": 1500, "modal": 3500})
 
-    async def agree_policy(self, shares: dict[str, int], *, first: date | None = None, base: str = "net_of_cost") -> Json:
+    async def agree_policy(
+        self, shares: dict[str, int], *, first: date | None = None, base: str = "net_of_cost"
+    ) -> Json:
         """A policy of the whole Lapas, drafted and proposed by the treasurer, approved and activated by the head."""
-        drafted = await made(self.as_("treasurer").post("/v1/split-policies", json=self.policy(shares, first=first, base=base)))
+        drafted = await made(
+            self.as_("treasurer").post(
+                "/v1/split-policies", json=self.policy(shares, first=first, base=base)
+            )
+        )
         path = f"/v1/split-policies/{drafted['id']}"
         await done(self.as_("treasurer").post(f"{path}/proposal"))
         await done(self.as_("head").post(f"{path}/approval"))
         return await done(self.as_("head").post(f"{path}/activation"))
 
-    def policy(self, shares: dict[str, int], *, first: date | None = None, base: str = "net_of_cost") -> Json:
+    def policy(
+        self, shares: dict[str, int], *, first: date | None = None, base: str = "net_of_cost"
+    ) -> Json:
         """The body of a policy."""
         return {
             "facility_id": self.facility,
@@ -123,9 +144,22 @@ class Lapas:
         today = datetime.now(UTC).date()
         self.people = [f"ref-{new_id()}" for _ in units]
         for person in self.people:
-            await self.as_service(lambda tx, person=person: workers.decide(person, self.facility, today - timedelta(days=9), None, tx, eligible=True))
-            place = {"workshop_id": self.workshop["id"], "role": "tukang", "consented_on": str(today), "from_on": str(today - timedelta(days=1))}
-            await made(self.as_("workshop_officer").post("/v1/work-assignments", json={"participant_ref": person} | place))
+            await self.as_service(
+                lambda tx, person=person: workers.decide(
+                    person, self.facility, today - timedelta(days=9), None, tx, eligible=True
+                )
+            )
+            place = {
+                "workshop_id": self.workshop["id"],
+                "role": "tukang",
+                "consented_on": str(today),
+                "from_on": str(today - timedelta(days=1)),
+            }
+            await made(
+                self.as_("workshop_officer").post(
+                    "/v1/work-assignments", json={"participant_ref": person} | place
+                )
+            )
         return self.people
 
     async def produce(self, qty: int, cost: int, *units: int) -> Json:
@@ -133,12 +167,24 @@ class Lapas:
         officer = self.as_("workshop_officer")
         if not self.people:
             await self.employ(*units)
-        body = {"workshop_id": self.workshop["id"], "sku": self.sku, "qty_planned": qty, "material_cost_idr": cost}
+        body = {
+            "workshop_id": self.workshop["id"],
+            "sku": self.sku,
+            "qty_planned": qty,
+            "material_cost_idr": cost,
+        }
         batch = await made(officer.post("/v1/batches", json=body))
         path = f"/v1/batches/{batch['id']}"
         await done(officer.post(f"{path}/start"))
-        for person, count in ((person, count) for person, count in zip(self.people, units, strict=True) if count):
-            log = {"batch_id": batch["id"], "participant_ref": person, "work_units": count, "worked_on": str(jakarta_today())}
+        for person, count in (
+            (person, count) for person, count in zip(self.people, units, strict=True) if count
+        ):
+            log = {
+                "batch_id": batch["id"],
+                "participant_ref": person,
+                "work_units": count,
+                "worked_on": str(jakarta_today()),
+            }
             await made(officer.post("/v1/work-logs", json=log))
         await done(officer.post(f"{path}/quality-check"))
         return await done(officer.post(f"{path}/completion", json={"qty_good": qty}))
@@ -151,7 +197,9 @@ class Lapas:
     async def check_out(self, cart_id: str) -> httpx2.Response:
         """Checkout of a guest."""
         contact = {"name": "Pembeli Contoh", "phone": "0812-0000-0000", "address": "Jalan Contoh 1"}
-        return await self.public.post("/v1/checkout", json={"cart_id": cart_id, "contact": contact}, headers=patient())
+        return await self.public.post(
+            "/v1/checkout", json={"cart_id": cart_id, "contact": contact}, headers=patient()
+        )
 
     async def order(self, *quantities: int) -> Json:
         """A placed order with its charge open."""
@@ -159,7 +207,9 @@ class Lapas:
 
     async def command(self, order: Json, command: str) -> Json:
         """Make the sandbox do something."""
-        return await done(self.public.post(f"/v1/payments/sandbox/{order['id']}-1/{command}", headers=patient()))
+        return await done(
+            self.public.post(f"/v1/payments/sandbox/{order['id']}-1/{command}", headers=patient())
+        )
 
     async def paid_order(self, *quantities: int) -> Json:
         """A paid order."""
@@ -169,7 +219,9 @@ class Lapas:
 
     async def state(self, order: Json) -> str:
         """The state of an order."""
-        return (await done(self.public.get(f"/v1/orders/{order['id']}?token={order['token']}")))["state"]
+        return (await done(self.public.get(f"/v1/orders/{order['id']}?token={order['token']}")))[
+            "state"
+        ]
 
     async def notify(self, order: Json, **changed: str) -> httpx2.Response:
         """A notification over the raw route, well signed for what is signed unless `signature_key` is given; the rest as changed."""
@@ -185,8 +237,15 @@ class Lapas:
             "fraud_status": "accept",
             "currency": "IDR",
         } | changed
-        body.setdefault("signature_key", midtrans.signature(body["order_id"], body["status_code"], body["gross_amount"], KEY))
-        return await self.public.post("/v1/payments/notifications/sandbox", content=json.dumps(body).encode(), headers=patient())
+        body.setdefault(
+            "signature_key",
+            midtrans.signature(body["order_id"], body["status_code"], body["gross_amount"], KEY),
+        )
+        return await self.public.post(
+            "/v1/payments/notifications/sandbox",
+            content=json.dumps(body).encode(),
+            headers=patient(),
+        )
 
     async def txn(self, order: Json) -> str:
         """The gateway's id of an order's charge."""
@@ -202,11 +261,17 @@ class Lapas:
         """Debit less credit by kind of account; the books must balance."""
         trial = await done(self.as_("treasurer").get("/v1/ledger/trial-balance"))
         assert trial["balanced"]
-        return {row["account"]: row["debit"] - row["credit"] for book in trial["books"] for row in book["accounts"]}
+        return {
+            row["account"]: row["debit"] - row["credit"]
+            for book in trial["books"]
+            for row in book["accounts"]
+        }
 
     async def journals(self, order: Json) -> list[Json]:
         """The journals of an order."""
-        return (await done(self.as_("auditor").get(f"/v1/ledger/journals?source={order['id']}")))["items"]
+        return (await done(self.as_("auditor").get(f"/v1/ledger/journals?source={order['id']}")))[
+            "items"
+        ]
 
     async def tasks(self) -> list[Json]:
         """The open tasks."""

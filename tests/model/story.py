@@ -86,7 +86,9 @@ class Fact(NamedTuple):
         return Admitted(subject=self.subject)
 
 
-async def commit(facts: Sequence[Fact], tx: Transaction, *, admitting: str = "", refused: bool = False) -> None:
+async def commit(
+    facts: Sequence[Fact], tx: Transaction, *, admitting: str = "", refused: bool = False
+) -> None:
     """Tell these facts, the key of each being an aggregate of its own; a refused command fails after all of it."""
     for key in dict.fromkeys(fact.key for fact in facts):
         events = [fact.event for fact in facts if fact.key == key]
@@ -116,7 +118,9 @@ async def on_told(event: ToldHeard, tx: Transaction) -> None:
     note = await tx.notes.seek(event.subject)
     if note is None:
         raise NotKnownYet(event.subject)
-    tx.notes.save(note, replace(note, texts=(*note.texts, f"{event.meta.key}/{event.meta.sequence}")))
+    tx.notes.save(
+        note, replace(note, texts=(*note.texts, f"{event.meta.key}/{event.meta.sequence}"))
+    )
     await _trace(event, tx)
     if event.meta.key in tx.parts[BROKEN]:
         raise JarFull

@@ -11,7 +11,19 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from chassis.auth import system
 from chassis.consumer import EventConsumer
 from chassis.inbox import EARLY_JOB
-from chassis.kafka import Assigned, Consumer, KafkaConsumer, KafkaProducer, Outgoing, Partition, Producer, Record, Revoked, SendFailed, Sent
+from chassis.kafka import (
+    Assigned,
+    Consumer,
+    KafkaConsumer,
+    KafkaProducer,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    Revoked,
+    SendFailed,
+    Sent,
+)
 from chassis.lifetime import Lifetime
 from chassis.mongo import Mongo
 from chassis.outbox import Relay
@@ -22,8 +34,21 @@ from chassis.web import Service
 from tests.doubles import FakeKafka
 from tests.model.story import BROKEN, HANDLERS, Admitted, Merged, Told, Transaction
 
-SENDING = ("dies before a send", "dies in a send", "dies before the mark", "send fails half-way", "another relay comes first")
-READING = ("dies after a poll", "dies before the commit", "dies after the commit", "batch lost on the way", "rebalance after the poll", "overtaken after the poll")
+SENDING = (
+    "dies before a send",
+    "dies in a send",
+    "dies before the mark",
+    "send fails half-way",
+    "another relay comes first",
+)
+READING = (
+    "dies after a poll",
+    "dies before the commit",
+    "dies after the commit",
+    "batch lost on the way",
+    "rebalance after the poll",
+    "overtaken after the poll",
+)
 TRAPS = (*SENDING, *READING)
 
 
@@ -72,7 +97,9 @@ class OnKafka:
 
     async def records(self, topic: str) -> list[Record]:
         """All of it, as somebody beside the group sees it."""
-        reader: Any = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        reader: Any = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
+        )
         await reader.start()
         try:
             numbers = sorted((await reader._client._wait_on_metadata(topic)) or ())  # noqa: SLF001 - no public way without a group
@@ -83,7 +110,18 @@ class OnKafka:
             async with asyncio.timeout(30):
                 while sum(ends.values()) > len(found):
                     for records in (await reader.getmany(timeout_ms=200)).values():
-                        found += [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
+                        found += [
+                            Record(
+                                one.topic,
+                                one.partition,
+                                one.offset,
+                                one.key,
+                                one.value,
+                                tuple(one.headers),
+                                one.timestamp,
+                            )
+                            for one in records
+                        ]
             return sorted(found, key=lambda record: record.order)
         finally:
             await reader.stop()
@@ -135,7 +173,9 @@ class Process(Lifetime):
         self.engine.parts = {BROKEN: world.broken}
         self.engine.before_commit.append(self._before)
         self.engine.after_commit.append(self._after)
-        self.sender = SteppedRelay(self.db, "shop", name, self.new_producer, namespace=world.service.settings.namespace)
+        self.sender = SteppedRelay(
+            self.db, "shop", name, self.new_producer, namespace=world.service.settings.namespace
+        )
         self.reader = SteppedConsumer(self.engine, self.inbox, "shop", self.new_consumer)
 
     def new_mongo(self) -> Mongo:
@@ -148,7 +188,9 @@ class Process(Lifetime):
 
     def new_consumer(self) -> Consumer:
         """A consumer that traps lie in front of."""
-        return TrappedConsumer(self.world.broker.consumer(self.relay.topic, self.name), self.world, self.name)
+        return TrappedConsumer(
+            self.world.broker.consumer(self.relay.topic, self.name), self.world, self.name
+        )
 
     async def overdue(self) -> bool:
         """The job of early facts, once; True when there may be more to do."""
@@ -227,7 +269,14 @@ class Handed:
 
     def __init__(self, fetched: Mapping[Partition, list[Record]], inner: Consumer) -> None:
         self.fetched = dict(fetched)
-        self.start, self.stop, self.seek, self.beginning, self.commit, self.ends = inner.start, inner.stop, inner.seek, inner.beginning, inner.commit, inner.ends
+        self.start, self.stop, self.seek, self.beginning, self.commit, self.ends = (
+            inner.start,
+            inner.stop,
+            inner.seek,
+            inner.beginning,
+            inner.commit,
+            inner.ends,
+        )
         self.following = inner.following
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
@@ -240,7 +289,13 @@ class TrappedConsumer:
 
     def __init__(self, inner: Consumer, world: World, name: str) -> None:
         self.inner, self.world, self.name = inner, world, name
-        self.stop, self.seek, self.beginning, self.commit, self.ends = inner.stop, inner.seek, inner.beginning, inner.commit, inner.ends
+        self.stop, self.seek, self.beginning, self.commit, self.ends = (
+            inner.stop,
+            inner.seek,
+            inner.beginning,
+            inner.commit,
+            inner.ends,
+        )
         self.following = inner.following
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
@@ -291,4 +346,11 @@ class TrappedProducer:
 
 def service_of(settings: Any) -> Service[Any]:
     """The service of the model."""
-    return Service(name="shop", settings=settings, transaction=Transaction, routers=(), published=(Admitted, Told, Merged), handlers=HANDLERS)
+    return Service(
+        name="shop",
+        settings=settings,
+        transaction=Transaction,
+        routers=(),
+        published=(Admitted, Told, Merged),
+        handlers=HANDLERS,
+    )

@@ -27,7 +27,15 @@ async def test_who_is_on_duty_changes_with_the_file_and_a_file_that_cannot_be_us
     async def heard(number: int, refused: int) -> bool:
         return (len(adopted), caplog.text.count("former one stays")) == (number, refused)
 
-    for refused, broken in enumerate(("[people", SAMPLE.replace("page = 15", "page = 0"), "link = 1", SAMPLE.replace("[people]", "[persons]")), 1):
+    for refused, broken in enumerate(
+        (
+            "[people",
+            SAMPLE.replace("page = 15", "page = 0"),
+            "link = 1",
+            SAMPLE.replace("[people]", "[persons]"),
+        ),
+        1,
+    ):
         file.write_text(broken)
         await eventually(lambda refused=refused: heard(0, refused))
     file.write_text(SAMPLE.replace("piket-dua@bina.example", "piket-tiga@bina.example"))

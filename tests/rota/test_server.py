@@ -76,10 +76,19 @@ class Scene:
     async def post(self, status: str, *fingerprints: str) -> int:
         """What Alertmanager posts of a group; the status of the answer."""
         labels = {"alertname": "PartDown", "service": "training", "severity": "page"}
-        told = {"summary": "training tidak menjawab", "summary_en": "training does not answer", "runbook": "docs/runbooks/PartDown.md"}
-        alerts = [{"status": status, "labels": labels, "annotations": told, "fingerprint": one} for one in fingerprints]
+        told = {
+            "summary": "training tidak menjawab",
+            "summary_en": "training does not answer",
+            "runbook": "docs/runbooks/PartDown.md",
+        }
+        alerts = [
+            {"status": status, "labels": labels, "annotations": told, "fingerprint": one}
+            for one in fingerprints
+        ]
         told_of = {"version": "4", "groupKey": "{}:{PartDown}", "status": status, "alerts": alerts}
-        async with self.client.post(f"{self.url}/alerts", data=io.BytesIO(json.dumps(told_of).encode())) as answer:
+        async with self.client.post(
+            f"{self.url}/alerts", data=io.BytesIO(json.dumps(told_of).encode())
+        ) as answer:
             return answer.status
 
     async def looked(self) -> None:
@@ -107,7 +116,11 @@ async def scene(tmp_path: Path) -> AsyncGenerator[Scene]:
     gateway = web.Application()
     gateway.add_routes([web.post("/{person}", people.take)])
     async with served(gateway) as people.url, aiohttp.ClientSession() as client:
-        rota = replace(ROTA, people={name: f"{people.url}/{name}" for name in ROTA.people}, silence=timedelta(days=9))
+        rota = replace(
+            ROTA,
+            people={name: f"{people.url}/{name}" for name in ROTA.people},
+            silence=timedelta(days=9),
+        )
         duty = Duty(rota, Book(tmp_path / "book.json"), Reaching(rota), clock)
         async with served(Doors(duty).application()) as url:
             duty.rota = replace(rota, link=url)
@@ -128,7 +141,9 @@ async def test_an_alert_that_somebody_has_taken_goes_to_nobody_else(scene: Scene
     await scene.people.told("satu")
     async with scene.client.get(scene.link) as page:
         assert "Saya tangani" in await page.text()
-    async with scene.client.post(f"{scene.link}/acknowledgement", data={"by": "<b>Rina</b>"}) as answer:
+    async with scene.client.post(
+        f"{scene.link}/acknowledgement", data={"by": "<b>Rina</b>"}
+    ) as answer:
         assert "Ditangani oleh / taken by &lt;b&gt;Rina" in await answer.text()
     scene.clock.now += timedelta(days=2)
     await scene.post("firing", "f1")
@@ -148,7 +163,9 @@ async def test_looking_at_a_notice_is_no_answer_and_an_answer_needs_a_name(scene
     await scene.people.told("satu", "dua")
 
 
-async def test_who_cannot_be_reached_is_followed_at_once_and_when_it_is_over_those_who_know_hear_it(scene: Scene) -> None:
+async def test_who_cannot_be_reached_is_followed_at_once_and_when_it_is_over_those_who_know_hear_it(
+    scene: Scene,
+) -> None:
     scene.people.away = {"satu"}
     await scene.post("firing", "f1")
     await scene.people.told("dua")
@@ -168,11 +185,17 @@ async def test_of_what_came_while_somebody_was_being_told_he_is_told_too(scene: 
     assert scene.people.heard[1][1].count("training does not answer") == 2
 
 
-async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_the_end(tmp_path: Path) -> None:
+async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_the_end(
+    tmp_path: Path,
+) -> None:
     people, clock, gateway = People(), Clock(), web.Application()
     gateway.add_routes([web.post("/{person}", people.take)])
     async with served(gateway) as people.url:
-        rota = replace(ROTA, people={name: f"{people.url}/{name}" for name in ROTA.people}, silence=timedelta(days=9))
+        rota = replace(
+            ROTA,
+            people={name: f"{people.url}/{name}" for name in ROTA.people},
+            silence=timedelta(days=9),
+        )
 
         def started(on_duty: Rota = rota) -> Duty:
             return Duty(on_duty, Book(tmp_path / "book.json"), Reaching(on_duty), clock)
@@ -183,15 +206,22 @@ async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_th
         clock.now += timedelta(minutes=16)
         await started().look()
         started().hear(replace(PAGE, alerts={}))
-        left = replace(rota, people={name: address for name, address in rota.people.items() if name != "satu"})
+        left = replace(
+            rota, people={name: address for name, address in rota.people.items() if name != "satu"}
+        )
         await started(left).look()
         await started(left).look()
     assert [person for person, _ in people.heard] == ["satu", "dua", "dua"]
     assert "Sudah selesai" in people.heard[-1][1]
 
 
-async def test_one_that_cannot_be_told_does_not_keep_the_others_from_being_told(scene: Scene) -> None:
-    scene.duty.rota = replace(scene.duty.rota, people=dict(scene.duty.rota.people) | {"satu": "http://[", "dua": "mailto:dua\n@x"})
+async def test_one_that_cannot_be_told_does_not_keep_the_others_from_being_told(
+    scene: Scene,
+) -> None:
+    scene.duty.rota = replace(
+        scene.duty.rota,
+        people=dict(scene.duty.rota.people) | {"satu": "http://[", "dua": "mailto:dua\n@x"},
+    )
     await scene.post("firing", "f1")
     await scene.people.told("kepala")
 
@@ -237,7 +267,9 @@ async def test_a_notice_goes_by_mail_and_a_mail_server_that_is_away_is_told() ->
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     port: Any = server.sockets[0].getsockname()[1]
-    reaching = Reaching(replace(ROTA, mail_server=f"127.0.0.1:{port}", mail_from="bina@bina.example"))
+    reaching = Reaching(
+        replace(ROTA, mail_server=f"127.0.0.1:{port}", mail_from="bina@bina.example")
+    )
     await reaching.send("mailto:piket@bina.example", "[Bina page] training tidak menjawab", "isi")
     server.close()
     await server.wait_closed()

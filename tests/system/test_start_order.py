@@ -35,14 +35,20 @@ class Ground:
 
     @property
     def administrator(self) -> str:
-        return mongo_setup.administrator_url(f"{machine.LOOPBACK}:{parts.MONGOD.port}", self.password)
+        return mongo_setup.administrator_url(
+            f"{machine.LOOPBACK}:{parts.MONGOD.port}", self.password
+        )
 
     async def install(self) -> None:
         """Secrets and users, as an installation has them that was shut down."""
         credentials.make(self.home / "secrets")
         await self.start("mongod")
         for service in parts.OURS:
-            url = await mongo_setup.make_user(self.administrator, service.name, credentials.mongo_password(self.home / "secrets", service.name))
+            url = await mongo_setup.make_user(
+                self.administrator,
+                service.name,
+                credentials.mongo_password(self.home / "secrets", service.name),
+            )
             credentials.tell_mongo_url(self.home / "secrets", service.name, url)
             for name in service.directories:
                 (self.home / service.name / name).mkdir(parents=True)
@@ -52,13 +58,23 @@ class Ground:
         log = self.home / f"{part}.log"
         match part:
             case "mongod":
-                self.running[part] = (await mongod.start(self.home / part, parts.MONGOD.port, self.password, log)).process
+                self.running[part] = (
+                    await mongod.start(self.home / part, parts.MONGOD.port, self.password, log)
+                ).process
             case "kafka":
-                self.running[part] = (await broker.start(self.home / part, parts.KAFKA.port, parts.KAFKA_CONTROLLER.port, log)).process
+                self.running[part] = (
+                    await broker.start(
+                        self.home / part, parts.KAFKA.port, parts.KAFKA_CONTROLLER.port, log
+                    )
+                ).process
             case _:
                 [service] = [one for one in parts.OURS if one.name == part]
-                env = os.environ | parts.settings_of(service, self.home, f"{machine.LOOPBACK}:{parts.KAFKA.port}")
-                self.running[part] = children.spawn([sys.executable, "-m", service.module], log, env=env, cwd=ROOT)
+                env = os.environ | parts.settings_of(
+                    service, self.home, f"{machine.LOOPBACK}:{parts.KAFKA.port}"
+                )
+                self.running[part] = children.spawn(
+                    [sys.executable, "-m", service.module], log, env=env, cwd=ROOT
+                )
 
     async def stop(self, part: str) -> None:
         await asyncio.to_thread(children.end, self.running.pop(part))
@@ -68,7 +84,10 @@ class Ground:
 
         async def so() -> bool:
             answers = [(await asking.get(service.probe_port, "/readyz")) for service in parts.OURS]
-            return all((status == 200) is ready and (not missing or missing in answer.get("missing", ())) for status, answer in answers)
+            return all(
+                (status == 200) is ready and (not missing or missing in answer.get("missing", ()))
+                for status, answer in answers
+            )
 
         await eventually(so, seconds=PATIENCE)
         assert [part for part, process in self.running.items() if process.poll() is not None] == []
@@ -79,7 +98,9 @@ class Ground:
 
             def done() -> int:
                 told = client["training"]["outbox"].distinct("_id", {"type": kind})
-                return client[reader]["inbox"].count_documents({"_id": {"$in": told}, "state": "done"})
+                return client[reader]["inbox"].count_documents(
+                    {"_id": {"$in": told}, "state": "done"}
+                )
 
             async def so() -> bool:
                 return await asyncio.to_thread(done) == count

@@ -25,7 +25,17 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 def settings(keys: Keys, mongo_url: str, kafka: str) -> TrainingSettings:
     driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
     database = f"test_training_{uuid.uuid4().hex[:12]}"
-    return TrainingSettings(**keys.settings("training", mongo_url=mongo_url, database=database, kafka=kafka, driver=driver, master_key=MASTER, lookup_key=LOOKUP))
+    return TrainingSettings(
+        **keys.settings(
+            "training",
+            mongo_url=mongo_url,
+            database=database,
+            kafka=kafka,
+            driver=driver,
+            master_key=MASTER,
+            lookup_key=LOOKUP,
+        )
+    )
 
 
 @pytest.fixture(scope="module")

@@ -74,14 +74,23 @@ def administrator(client: ServiceClient) -> ServiceClient:
     return client.as_("administrator", facility="*")
 
 
-def officer(client: ServiceClient, facility_id: str, role: str = "training_officer", subject: str = "") -> ServiceClient:
+def officer(
+    client: ServiceClient, facility_id: str, role: str = "training_officer", subject: str = ""
+) -> ServiceClient:
     """An officer of one facility."""
     return client.as_(role, subject=subject, facility=facility_id)
 
 
 async def facility(client: ServiceClient, facility_id: str, **settings: Any) -> str:
     """A facility; `mapping` names its table, by default that of Lapas Tanjungpandan."""
-    body = {"facility_id": facility_id, "name": f"UPT {facility_id}", "kind": "lapas", "time_zone": "Asia/Jakarta", "regencies": ["19.02"], "mapping": "LP-TJP"} | settings
+    body = {
+        "facility_id": facility_id,
+        "name": f"UPT {facility_id}",
+        "kind": "lapas",
+        "time_zone": "Asia/Jakarta",
+        "regencies": ["19.02"],
+        "mapping": "LP-TJP",
+    } | settings
     answer = await administrator(client).post("/v1/facilities", json=body)
     assert answer.status_code == 201, answer.text
     return facility_id
@@ -105,17 +114,25 @@ def rows(facility_id: str, people: Mapping[str, Mapping[str, str]], number: str 
     writer = csv.DictWriter(text, HEADINGS, delimiter=";", lineterminator="\r\n")
     writer.writeheader()
     for ref, said in people.items():
-        writer.writerow({"No": number, "ID WBP": ref, "Nama Lengkap": f"Uji {ref}", "Kode UPT": facility_id} | USUAL | dict(said))
+        writer.writerow(
+            {"No": number, "ID WBP": ref, "Nama Lengkap": f"Uji {ref}", "Kode UPT": facility_id}
+            | USUAL
+            | dict(said)
+        )
     return text.getvalue().encode("utf-8-sig")
 
 
 UPLOADER = Hand("uploader")
 
 
-async def upload(client: ServiceClient, facility_id: str, data: bytes, taken_at: str, *, by: Hand = UPLOADER) -> dict[str, Any]:
+async def upload(
+    client: ServiceClient, facility_id: str, data: bytes, taken_at: str, *, by: Hand = UPLOADER
+) -> dict[str, Any]:
     """Bring a file and wait until it is applied or set aside; the snapshot."""
     registry = officer(client, facility_id, "registry_operator").by(*by)
-    answer = await registry.post(f"/v1/facilities/{facility_id}/snapshots", params={"taken_at": taken_at}, content=data)
+    answer = await registry.post(
+        f"/v1/facilities/{facility_id}/snapshots", params={"taken_at": taken_at}, content=data
+    )
     assert answer.status_code in {200, 201}, answer.text
     if answer.json()["state"] == "APPLYING":
         return await applied(registry, answer.json()["snapshot_id"])
@@ -137,7 +154,9 @@ async def everything(client: ServiceClient, path: str, **params: Any) -> list[di
     items: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        answer = await client.get(path, params=params | {"limit": 200} | ({"cursor": cursor} if cursor else {}))
+        answer = await client.get(
+            path, params=params | {"limit": 200} | ({"cursor": cursor} if cursor else {})
+        )
         assert answer.status_code == 200, answer.text
         page = answer.json()
         items += page["items"]
@@ -165,27 +184,46 @@ class Place:
             else:
                 self.people[ref] = self.people.get(ref, {}) | dict(said)
         self.taken_at += timedelta(days=1)
-        snapshot = await upload(self.client, self.facility_id, rows(self.facility_id, self.people, str(self.taken_at.date())), self.taken_at.isoformat())
+        snapshot = await upload(
+            self.client,
+            self.facility_id,
+            rows(self.facility_id, self.people, str(self.taken_at.date())),
+            self.taken_at.isoformat(),
+        )
         self.refs |= await references(self.officer, self.facility_id)
         return snapshot
 
 
 async def references(client: ServiceClient, facility_id: str) -> dict[str, str]:
     """{source_ref: participant_ref} of a facility."""
-    return {person["source_ref"]: person["participant_ref"] for person in await everything(client, "/v1/participants", facility_id=facility_id)}
+    return {
+        person["source_ref"]: person["participant_ref"]
+        for person in await everything(client, "/v1/participants", facility_id=facility_id)
+    }
 
 
-async def place(client: ServiceClient, people: Iterable[str] | Mapping[str, Mapping[str, str]], **settings: Any) -> Place:
+async def place(
+    client: ServiceClient, people: Iterable[str] | Mapping[str, Mapping[str, str]], **settings: Any
+) -> Place:
     """A facility nobody else uses, holding these people as of ten days ago."""
     facility_id = f"UJI-{new_id()[-12:].upper()}"
     await facility(client, facility_id, **settings)
     listed: dict[str, dict[str, str]] = {ref: {} for ref in people}
     if isinstance(people, Mapping):
-        listed = {ref: dict(said) for ref, said in cast("Mapping[str, Mapping[str, str]]", people).items()}
+        listed = {
+            ref: dict(said) for ref, said in cast("Mapping[str, Mapping[str, str]]", people).items()
+        }
     taken_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=10)
     await upload(client, facility_id, rows(facility_id, listed), taken_at.isoformat())
     own = officer(client, facility_id)
-    return Place(client=client, facility_id=facility_id, refs=await references(own, facility_id), officer=own, taken_at=taken_at, people=listed)
+    return Place(
+        client=client,
+        facility_id=facility_id,
+        refs=await references(own, facility_id),
+        officer=own,
+        taken_at=taken_at,
+        people=listed,
+    )
 
 
 async def programme(client: ServiceClient, **said: Any) -> str:
@@ -207,7 +245,15 @@ def today() -> date:
     return (datetime.now(UTC) + timedelta(hours=7)).date()
 
 
-async def open_class(where: Place, *, seats: int = 10, programme_id: str | None = None, starts_in: int = 0, days: int = 30, **said: Any) -> str:
+async def open_class(
+    where: Place,
+    *,
+    seats: int = 10,
+    programme_id: str | None = None,
+    starts_in: int = 0,
+    days: int = 30,
+    **said: Any,
+) -> str:
     """A class of the place that takes participants."""
     body = {
         "facility_id": where.facility_id,
@@ -227,14 +273,22 @@ async def open_class(where: Place, *, seats: int = 10, programme_id: str | None 
 
 async def enrolled(where: Place, class_id: str, source_ref: str) -> str:
     """A person of the place in the class; the enrolment."""
-    answer = await where.officer.post("/v1/enrolments", json={"class_id": class_id, "participant_ref": where.refs[source_ref]})
+    answer = await where.officer.post(
+        "/v1/enrolments", json={"class_id": class_id, "participant_ref": where.refs[source_ref]}
+    )
     assert answer.status_code == 201, answer.text
     return answer.json()["enrolment_id"]
 
 
-async def session(where: Place, class_id: str, *, in_days: int = 0, starts_at: str = "00:00", minutes: int = 240) -> str:
+async def session(
+    where: Place, class_id: str, *, in_days: int = 0, starts_at: str = "00:00", minutes: int = 240
+) -> str:
     """A session of the class."""
-    body = {"held_on": str(today() + timedelta(days=in_days)), "starts_at": starts_at, "minutes": minutes}
+    body = {
+        "held_on": str(today() + timedelta(days=in_days)),
+        "starts_at": starts_at,
+        "minutes": minutes,
+    }
     answer = await where.officer.post(f"/v1/classes/{class_id}/sessions", json=body)
     assert answer.status_code == 201, answer.text
     return answer.json()["session_id"]
@@ -242,7 +296,10 @@ async def session(where: Place, class_id: str, *, in_days: int = 0, starts_at: s
 
 async def marked(where: Place, session_id: str, **marks: str | dict[str, Any]) -> Any:
     """Marks of a session {enrolment: reason or mark}; the answer."""
-    body = [{"enrolment_id": enrolment_id} | ({"reason": mark} if isinstance(mark, str) else mark) for enrolment_id, mark in marks.items()]
+    body = [
+        {"enrolment_id": enrolment_id} | ({"reason": mark} if isinstance(mark, str) else mark)
+        for enrolment_id, mark in marks.items()
+    ]
     return await where.officer.post(f"/v1/sessions/{session_id}/attendance", json={"marks": body})
 
 
@@ -253,4 +310,7 @@ async def events_of(client: ServiceClient, key: str) -> list[dict[str, Any]]:
 
 async def types_of(client: ServiceClient, key: str) -> list[str]:
     """The types of a key's events in order, without service and version."""
-    return [row["type"].removeprefix("training.").removesuffix(".v1") for row in await events_of(client, key)]
+    return [
+        row["type"].removeprefix("training.").removesuffix(".v1")
+        for row in await events_of(client, key)
+    ]

@@ -29,7 +29,9 @@ async def test_the_child_gives_what_the_function_gives() -> None:
         ("nothing_of_this_name", (), Limits()),
     ],
 )
-async def test_one_that_takes_too_much_or_dies_is_an_unreadable_file_that_tells_nothing_of_it(function: str, arguments: tuple[Any, ...], limits: Limits) -> None:
+async def test_one_that_takes_too_much_or_dies_is_an_unreadable_file_that_tells_nothing_of_it(
+    function: str, arguments: tuple[Any, ...], limits: Limits
+) -> None:
     with pytest.raises(FileUnreadable) as told:
         await call(HOSTILE, function, *arguments, limits=limits)
     assert (told.value.status, told.value.code) == (422, "unreadable")
@@ -43,10 +45,16 @@ async def test_one_that_waits_for_ever_is_ended_at_the_limit_of_wall_time() -> N
     assert 5 < time.monotonic() - began < 30
 
 
-async def test_the_child_writes_no_file_and_sees_no_secret_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_child_writes_no_file_and_sees_no_secret_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOP_SIGNING_KEY", "secret")
     kept = tmp_path / "kept"
     with pytest.raises(FileUnreadable):
         await call(HOSTILE, "keep", str(kept))
     assert not kept.exists() or kept.read_bytes() == b""
-    assert set(await call(HOSTILE, "environment")) <= {"PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE", "LC_CTYPE"}
+    assert set(await call(HOSTILE, "environment")) <= {
+        "PYTHONIOENCODING",
+        "PYTHONDONTWRITEBYTECODE",
+        "LC_CTYPE",
+    }

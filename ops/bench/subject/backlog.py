@@ -24,25 +24,48 @@ class Backlog:
     namespace: str
     events: int
 
-    async def applied(self, driver: str, *, relay: bool = False, archive: int = 0) -> dict[str, float]:
+    async def applied(
+        self, driver: str, *, relay: bool = False, archive: int = 0
+    ) -> dict[str, float]:
         """`events_per_s` of applying them all, with `relay` also `rows_per_s` of sending what came of it, `archive` sent rows being in the outbox already."""
         database = f"bench_{uuid.uuid4().hex[:8]}"
         url = told.url_of(self.mongo_url, database)
-        env = told.environment(told.READING, self.place, mongo_url=url, kafka=self.kafka, driver=driver, namespace=self.namespace)
+        env = told.environment(
+            told.READING,
+            self.place,
+            mongo_url=url,
+            kafka=self.kafka,
+            driver=driver,
+            namespace=self.namespace,
+        )
         more = [f"--archive={archive}", *(["--relay"] if relay else [])]
         try:
-            return await programs.answer("-m", "ops.bench.subject.measure", str(self.events), *more, env=env)
+            return await programs.answer(
+                "-m", "ops.bench.subject.measure", str(self.events), *more, env=env
+            )
         finally:
             async with mongo_setup.administering(self.mongo_url) as mongo:
                 await mongo.client.drop_database(database)
 
 
 @asynccontextmanager
-async def backlog(mongo_url: str, kafka: str, place: Path, events: int, *, partitions: int = topics.PARTITIONS, bad: bool = False) -> AsyncGenerator[Backlog]:
+async def backlog(
+    mongo_url: str,
+    kafka: str,
+    place: Path,
+    events: int,
+    *,
+    partitions: int = topics.PARTITIONS,
+    bad: bool = False,
+) -> AsyncGenerator[Backlog]:
     """Fill a topic, and delete it afterwards; `bad`: one event in a hundred is."""
     namespace = f"bench-{uuid.uuid4().hex[:8]}."
     await topics.fill(kafka, namespace, events, partitions=partitions, bad=bad)
     try:
-        yield Backlog(mongo_url=mongo_url, kafka=kafka, place=place, namespace=namespace, events=events)
+        yield Backlog(
+            mongo_url=mongo_url, kafka=kafka, place=place, namespace=namespace, events=events
+        )
     finally:
-        await programs.dropped(*(namespace + topic for topic in topics.TOPICS), env={**os.environ, "BINA_KAFKA": kafka})
+        await programs.dropped(
+            *(namespace + topic for topic in topics.TOPICS), env={**os.environ, "BINA_KAFKA": kafka}
+        )

@@ -52,7 +52,9 @@ class _Timed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def poll(self, max_records: int, timeout_seconds: float) -> dict[kafka.Partition, list[kafka.Record]]:
+    async def poll(
+        self, max_records: int, timeout_seconds: float
+    ) -> dict[kafka.Partition, list[kafka.Record]]:
         """What has come."""
         found = await self._inner.poll(max_records, timeout_seconds)
         if found and not self.began:
@@ -127,8 +129,16 @@ async def archived(settings: ReadingSettings, rows: int) -> None:
     life = Lifetime(reading_service(settings))
     await life.prepare()
     for first in range(0, rows, PAGE):
-        await life.db.insert("outbox", [_row(number) for number in range(first, min(first + PAGE, rows))])
-    await life.db.insert("keys", [{"_id": command(number).key, "seq": len(range(number, rows, KEYS))} for number in range(min(KEYS, rows))])
+        await life.db.insert(
+            "outbox", [_row(number) for number in range(first, min(first + PAGE, rows))]
+        )
+    await life.db.insert(
+        "keys",
+        [
+            {"_id": command(number).key, "seq": len(range(number, rows, KEYS))}
+            for number in range(min(KEYS, rows))
+        ],
+    )
     await life.db.client.admin.command("fsync")
     await life.db.close()
 
@@ -149,7 +159,12 @@ def _settled() -> float:
 
 
 def _total(counter: Counter) -> float:
-    return sum(sample.value for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total"))
+    return sum(
+        sample.value
+        for metric in counter.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    )
 
 
 async def _until(done: Callable[[], bool]) -> None:

@@ -46,12 +46,17 @@ class Pair:
         deadline = time.monotonic() + SETTLE_SECONDS
         while not committed.keys() <= seen.keys():
             if time.monotonic() > deadline:
-                raise Trouble("Ada peristiwa yang belum berefek setelah 20 detik.", "Some events had no effect after 20 seconds.")
+                raise Trouble(
+                    "Ada peristiwa yang belum berefek setelah 20 detik.",
+                    "Some events had no effect after 20 seconds.",
+                )
             await asyncio.sleep(LOOK_SECONDS)
             seen |= await self._ask("certification", "GET", f"{self.reading}/v1/effects")
         return [(seen[id_] - moment) / 1e6 for id_, moment in committed.items()]
 
-    async def commands(self, door: str, bearer: str, per_second: float, seconds: float) -> list[float]:
+    async def commands(
+        self, door: str, bearer: str, per_second: float, seconds: float
+    ) -> list[float]:
         """Milliseconds that each command took over HTTP through the gateway, sent at a steady rate however long each takes."""
         loop = asyncio.get_running_loop()
         began, running = loop.time(), list[asyncio.Task[float]]()
@@ -64,10 +69,15 @@ class Pair:
     async def _command(self, door: str, bearer: str, number: int) -> float:
         body = command(number).model_dump(mode="json")
         began = time.perf_counter()
-        async with self.http.post(f"{door}/v1/completions", json=body, headers={"authorization": f"Bearer {bearer}"}) as answer:
+        async with self.http.post(
+            f"{door}/v1/completions", json=body, headers={"authorization": f"Bearer {bearer}"}
+        ) as answer:
             text = await answer.text()
             if answer.status != 201:  # noqa: PLR2004 - created
-                raise Trouble(f"Perintah dijawab {answer.status}: {text}", f"A command was answered {answer.status}, see above.")
+                raise Trouble(
+                    f"Perintah dijawab {answer.status}: {text}",
+                    f"A command was answered {answer.status}, see above.",
+                )
         return (time.perf_counter() - began) * 1e3
 
     async def _ask(self, service: str, method: str, url: str, body: Any = None) -> dict[str, int]:
@@ -76,7 +86,8 @@ class Pair:
             if not answer.ok:
                 why = await answer.text()
                 raise Trouble(
-                    f"Bench tidak dapat dilanjutkan, mesin ini terlalu sibuk untuk lajunya: {why}", "The bench cannot go on, this machine is too busy for its rate; see above."
+                    f"Bench tidak dapat dilanjutkan, mesin ini terlalu sibuk untuk lajunya: {why}",
+                    "The bench cannot go on, this machine is too busy for its rate; see above.",
                 )
             return await answer.json()
 
@@ -89,19 +100,39 @@ async def pair(mongo_url: str, kafka: str, place: Path, driver: str) -> AsyncGen
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         starting: list[Awaitable[None]] = []
-        for service, role, port in ((told.WRITING, "writing", ports[0]), (told.READING, "reading", ports[1])):
+        for service, role, port in (
+            (told.WRITING, "writing", ports[0]),
+            (told.READING, "reading", ports[1]),
+        ):
             database = await stack.enter_async_context(_database(mongo_url))
             url = told.url_of(mongo_url, database)
-            env = told.environment(service, place, mongo_url=url, kafka=kafka, driver=driver, namespace=namespace, port=port)
+            env = told.environment(
+                service,
+                place,
+                mongo_url=url,
+                kafka=kafka,
+                driver=driver,
+                namespace=namespace,
+                port=port,
+            )
             log = place / f"{namespace}{role}.log"
             starting.append(_ready(stack.enter_context(_process(role, env, log)), http, port, log))
         await asyncio.gather(*starting)
-        signer = Signer("gateway", (place / "secrets" / "gateway" / "gateway_signing_key").read_text())
-        yield Pair(writing=f"http://{machine.LOOPBACK}:{ports[0]}", reading=f"http://{machine.LOOPBACK}:{ports[1]}", signer=signer, http=http)
+        signer = Signer(
+            "gateway", (place / "secrets" / "gateway" / "gateway_signing_key").read_text()
+        )
+        yield Pair(
+            writing=f"http://{machine.LOOPBACK}:{ports[0]}",
+            reading=f"http://{machine.LOOPBACK}:{ports[1]}",
+            signer=signer,
+            http=http,
+        )
 
 
 @asynccontextmanager
-async def door(mongo_url: str, kafka: str, place: Path, writing: str) -> AsyncGenerator[tuple[str, str]]:
+async def door(
+    mongo_url: str, kafka: str, place: Path, writing: str
+) -> AsyncGenerator[tuple[str, str]]:
     """A gateway before the writing process: its address, and a bearer token."""
     port = _free_row(DOOR_PORTS)
     routes = place / "routes.toml"
@@ -109,12 +140,28 @@ async def door(mongo_url: str, kafka: str, place: Path, writing: str) -> AsyncGe
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         url = told.url_of(mongo_url, await stack.enter_async_context(_database(mongo_url)))
-        env = told.environment(parts.GATEWAY, place, mongo_url=url, kafka=kafka, driver="motor", namespace="", port=port)
+        env = told.environment(
+            parts.GATEWAY,
+            place,
+            mongo_url=url,
+            kafka=kafka,
+            driver="motor",
+            namespace="",
+            port=port,
+        )
         env |= {"GATEWAY_ROUTES_FILE": str(routes), "GATEWAY_TRAINING_URL": writing}
         log = place / "gateway.log"
-        await _ready(stack.enter_context(_process("gateway", env, log)), http, port + parts.GATEWAY.probes, log)
+        await _ready(
+            stack.enter_context(_process("gateway", env, log)),
+            http,
+            port + parts.GATEWAY.probes,
+            log,
+        )
         key = (place / "secrets" / "gateway" / "gateway_development_key").read_text()
-        yield f"http://{machine.LOOPBACK}:{port}", development_token(key, process.ROLE, {"facility": "LP-TJP"})
+        yield (
+            f"http://{machine.LOOPBACK}:{port}",
+            development_token(key, process.ROLE, {"facility": "LP-TJP"}),
+        )
 
 
 @asynccontextmanager
@@ -136,7 +183,9 @@ def _process(role: str, env: Mapping[str, str], log: Path) -> Generator[subproce
         children.end(child)
 
 
-async def _ready(child: subprocess.Popen[bytes], http: aiohttp.ClientSession, probe: int, log: Path) -> None:
+async def _ready(
+    child: subprocess.Popen[bytes], http: aiohttp.ClientSession, probe: int, log: Path
+) -> None:
     """Return when the process says that it is ready."""
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
@@ -147,7 +196,10 @@ async def _ready(child: subprocess.Popen[bytes], http: aiohttp.ClientSession, pr
         except aiohttp.ClientError:
             pass
         await asyncio.sleep(LOOK_SECONDS)
-    raise Trouble(f"Proses bench tidak siap. Baris terakhir:\n{children.tail(log)}", "A process of the bench did not become ready; its last lines stand above.")
+    raise Trouble(
+        f"Proses bench tidak siap. Baris terakhir:\n{children.tail(log)}",
+        "A process of the bench did not become ready; its last lines stand above.",
+    )
 
 
 def _free_row(count: int) -> int:

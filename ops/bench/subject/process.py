@@ -11,7 +11,14 @@ from ops.bench.subject import service
 from ops.bench.subject.measure import Discarding
 
 ROLE = "training_officer"
-RULES = Rules({"training": {ROLE: frozenset({"POST /v1/completions", "GET /v1/items"})}, "certification": {}, "marketplace": {}, "manpower": {}})
+RULES = Rules(
+    {
+        "training": {ROLE: frozenset({"POST /v1/completions", "GET /v1/items"})},
+        "certification": {},
+        "marketplace": {},
+        "manpower": {},
+    }
+)
 ROUTES = """\
 [service]
 training = 128

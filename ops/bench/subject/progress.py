@@ -13,7 +13,10 @@ from chassis.events import Event, Inbound, Reference
 from chassis.unit_of_work import Cause, Store, StoreOf
 from chassis.unit_of_work import Transaction as UnitOfWork
 
-REFUSED, BROKEN = "refused", "broken"  # how the note of an event begins that the handler refuses, or breaks at
+REFUSED, BROKEN = (
+    "refused",
+    "broken",
+)  # how the note of an event begins that the handler refuses, or breaks at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,11 @@ class Transaction(UnitOfWork):
 
 def advanced(before: Progress | None, participant_ref: str) -> Progress:
     """The state after one more completion."""
-    return replace(before, completed=before.completed + 1) if before else Progress(id=participant_ref, completed=1)
+    return (
+        replace(before, completed=before.completed + 1)
+        if before
+        else Progress(id=participant_ref, completed=1)
+    )
 
 
 async def complete(event: CourseCompleted, tx: Transaction) -> Progress:
@@ -86,7 +93,9 @@ async def complete(event: CourseCompleted, tx: Transaction) -> Progress:
     before = await tx.progresses.seek(event.participant_ref)
     after = advanced(before, event.participant_ref)
     tx.took_effect.append(tx.correlation_id)
-    return tx.progresses.save(before, after, [event]) if before else tx.progresses.add(after, [event])
+    return (
+        tx.progresses.save(before, after, [event]) if before else tx.progresses.add(after, [event])
+    )
 
 
 async def on_completion_told(event: CompletionTold, tx: Transaction) -> None:
@@ -97,7 +106,12 @@ async def on_completion_told(event: CompletionTold, tx: Transaction) -> None:
         raise RuntimeError(BROKEN)
     before = await tx.progresses.seek(event.participant_ref)
     after = advanced(before, event.participant_ref)
-    recorded = CompletionRecorded(participant_ref=event.participant_ref, class_id=event.class_id, completed_on=event.completed_on, note=event.note)
+    recorded = CompletionRecorded(
+        participant_ref=event.participant_ref,
+        class_id=event.class_id,
+        completed_on=event.completed_on,
+        note=event.note,
+    )
     tx.took_effect.append(event.meta.correlation_id)
     if before:
         tx.progresses.save(before, after, [recorded])
@@ -106,4 +120,8 @@ async def on_completion_told(event: CompletionTold, tx: Transaction) -> None:
 
 
 HANDLERS = {"training.events": {CompletionTold: on_completion_told}}
-EVERYBODY = Caller(subject="bench", role="operator", permissions=frozenset({"POST /v1/completions", "POST /v1/bursts", "GET /v1/effects"}))
+EVERYBODY = Caller(
+    subject="bench",
+    role="operator",
+    permissions=frozenset({"POST /v1/completions", "POST /v1/bursts", "GET /v1/effects"}),
+)

@@ -16,7 +16,14 @@ from chassis.ids import new_id
 from chassis.runner import Engine, Runner
 from chassis.settings import Settings
 from chassis.unit_of_work import Cause
-from ops.bench.subject.progress import EVERYBODY, HANDLERS, CompletionRecorded, CourseCompleted, Transaction, complete
+from ops.bench.subject.progress import (
+    EVERYBODY,
+    HANDLERS,
+    CompletionRecorded,
+    CourseCompleted,
+    Transaction,
+    complete,
+)
 
 Run = Annotated[web.Runner[Transaction], Depends(web.runner)]
 KEYS = 5_000  # as in reference/common_events.py
@@ -106,12 +113,26 @@ async def get_effects(request: Request) -> dict[str, int]:
 
 def command(number: int) -> CourseCompleted:
     """The command of that number: 512 bytes of body, one of KEYS keys."""
-    return CourseCompleted(participant_ref=f"p-{number % KEYS:08d}", class_id=f"c-{number % 97}", completed_on=date(2026, 11, 24), note="x" * 380)
+    return CourseCompleted(
+        participant_ref=f"p-{number % KEYS:08d}",
+        class_id=f"c-{number % 97}",
+        completed_on=date(2026, 11, 24),
+        note="x" * 380,
+    )
 
 
 def writing(settings: WritingSettings) -> FastAPI:
     """The service that takes commands."""
-    return _watched(web.Service(name="training", settings=settings, transaction=Transaction, routers=(commands,), published=(CourseCompleted,), parts={"clock": Clock()}))
+    return _watched(
+        web.Service(
+            name="training",
+            settings=settings,
+            transaction=Transaction,
+            routers=(commands,),
+            published=(CourseCompleted,),
+            parts={"clock": Clock()},
+        )
+    )
 
 
 def reading(settings: ReadingSettings) -> FastAPI:
@@ -122,7 +143,13 @@ def reading(settings: ReadingSettings) -> FastAPI:
 def reading_service(settings: ReadingSettings) -> web.Service[Transaction]:
     """What the reading service is made of."""
     return web.Service(
-        name="certification", settings=settings, transaction=Transaction, routers=(effects,), published=(CompletionRecorded,), handlers=HANDLERS, parts={"clock": Clock()}
+        name="certification",
+        settings=settings,
+        transaction=Transaction,
+        routers=(effects,),
+        published=(CompletionRecorded,),
+        handlers=HANDLERS,
+        parts={"clock": Clock()},
     )
 
 

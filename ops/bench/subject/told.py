@@ -8,7 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ops import credentials, parts
 
-WRITING, READING = (service for service in parts.SERVICES if service.name in {"training", "certification"})
+WRITING, READING = (
+    service for service in parts.SERVICES if service.name in {"training", "certification"}
+)
 OURS = (WRITING, READING, parts.GATEWAY)
 
 
@@ -16,12 +18,23 @@ def url_of(administrator: str, database: str) -> str:
     """The administrator's URL with this database as the one that is meant."""
     split = urlsplit(administrator)
     options = [option for option in split.query.split("&") if option]
-    if "@" in split.netloc and not any(option.lower().startswith("authsource=") for option in options):
+    if "@" in split.netloc and not any(
+        option.lower().startswith("authsource=") for option in options
+    ):
         options.append("authSource=admin")
     return urlunsplit((split.scheme, split.netloc, f"/{database}", "&".join(options), ""))
 
 
-def environment(service: parts.Service, place: Path, *, mongo_url: str, kafka: str, driver: str, namespace: str, port: int = 0) -> dict[str, str]:
+def environment(
+    service: parts.Service,
+    place: Path,
+    *,
+    mongo_url: str,
+    kafka: str,
+    driver: str,
+    namespace: str,
+    port: int = 0,
+) -> dict[str, str]:
     """The whole environment of one process; secrets are made under `place` at the first call."""
     credentials.make(place / "secrets", OURS)
     told = parts.settings_of(service, place, kafka) | {

@@ -10,11 +10,15 @@ from ops.bench.subject.progress import BROKEN, REFUSED
 
 Sent = tuple[bytes, bytes, list[tuple[str, bytes]]]
 TOPICS = ("training.events", "certification.events")
-BAD_EVERY = 101  # a prime that does not divide the number of keys: bad events meet a key of their own each
+BAD_EVERY = (
+    101  # a prime that does not divide the number of keys: bad events meet a key of their own each
+)
 PAGE = 5_000
 
 
-async def fill(kafka: str, namespace: str, events: int, *, partitions: int = PARTITIONS, bad: bool = False) -> int:
+async def fill(
+    kafka: str, namespace: str, events: int, *, partitions: int = PARTITIONS, bad: bool = False
+) -> int:
     """Make the topics of both services and put so many events into the first; `bad`: one in a hundred is. How many will be parked."""
     for topic in TOPICS:
         await ensure_topic(kafka, namespace + topic, partitions=partitions)
@@ -28,11 +32,20 @@ async def fill(kafka: str, namespace: str, events: int, *, partitions: int = PAR
             sending: list[Sent] = []
             for number, key, body, headers in page:
                 is_bad = bad and number % BAD_EVERY == BAD_EVERY - 1
-                parked += is_bad or key in spoilt  # what follows a bad event of its key waits behind it
+                parked += (
+                    is_bad or key in spoilt
+                )  # what follows a bad event of its key waits behind it
                 if is_bad:
                     spoilt.add(key)
-                traced = [(name, _traceparent(number) if name == "traceparent" else value) for name, value in headers]
-                sending.append(_spoilt(number // BAD_EVERY, key, body, traced) if is_bad else (key, body, traced))
+                traced = [
+                    (name, _traceparent(number) if name == "traceparent" else value)
+                    for name, value in headers
+                ]
+                sending.append(
+                    _spoilt(number // BAD_EVERY, key, body, traced)
+                    if is_bad
+                    else (key, body, traced)
+                )
             await _sent(producer, namespace + TOPICS[0], sending)
     finally:
         await producer.stop()
@@ -54,7 +67,13 @@ def _spoilt(kind: int, key: bytes, body: bytes, headers: list[tuple[str, bytes]]
     changes = {
         0: (body[:-1], headers),
         1: (body.replace(b"class_id", b"class_ix"), headers),
-        2: (body, [(name, b"training.course-completed.v2" if name == "ce_type" else value) for name, value in headers]),
+        2: (
+            body,
+            [
+                (name, b"training.course-completed.v2" if name == "ce_type" else value)
+                for name, value in headers
+            ],
+        ),
         3: (body.replace(b'"xxx', b'"' + REFUSED.encode()), headers),
         4: (body.replace(b'"xxx', b'"' + BROKEN.encode()), headers),
     }

@@ -17,7 +17,9 @@ from services.certification.transaction import Run
 
 router = APIRouter(tags=["Asesor"])
 Name = Annotated[str, Field(min_length=1, max_length=120)]
-Refs = Annotated[frozenset[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=500)]
+Refs = Annotated[
+    frozenset[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=500)
+]
 
 
 class NewAssessor(BaseModel):
@@ -72,14 +74,20 @@ class AssessorBody(BaseModel):
 @router.post("/v1/assessors", status_code=201, summary="Catat asesor")
 async def record_assessor(body: NewAssessor, run: Run) -> AssessorBody:
     """An assessor of one of the caller's LSPs."""
-    return AssessorBody.of(await run(partial(usecases.record_assessor, Assessor(id=new_id(), **body.model_dump()))))
+    return AssessorBody.of(
+        await run(partial(usecases.record_assessor, Assessor(id=new_id(), **body.model_dump())))
+    )
 
 
 @router.get("/v1/assessors", summary="Daftar asesor")
-async def list_assessors(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AssessorBody]:
+async def list_assessors(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[AssessorBody]:
     """The caller's assessors."""
     page = await run(partial(usecases.assessors, cursor, limit))
-    return web.PageBody(items=[AssessorBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[AssessorBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/assessors/{assessor_id}", summary="Lihat asesor")
@@ -91,8 +99,16 @@ async def show_assessor(assessor_id: str, run: Run, response: Response) -> Asses
 
 
 @router.patch("/v1/assessors/{assessor_id}", summary="Ubah data asesor")
-async def change_assessor(assessor_id: str, body: AssessorChanges, version: web.RequiredIfMatch, run: Run, response: Response) -> AssessorBody:
+async def change_assessor(
+    assessor_id: str,
+    body: AssessorChanges,
+    version: web.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> AssessorBody:
     """New facts of an assessor."""
-    assessor = await run(partial(usecases.change_assessor, assessor_id, body.model_dump(exclude_none=True), version))
+    assessor = await run(
+        partial(usecases.change_assessor, assessor_id, body.model_dump(exclude_none=True), version)
+    )
     web.etag(response, assessor)
     return AssessorBody.of(assessor)

@@ -6,9 +6,19 @@ from chassis.figures import Figure
 from chassis.runner import Runner
 from services.certification.transaction import Transaction
 
-QUEUE = Figure("certification_queue_certificates", "Reserved certificates that wait to be signed, or are stuck because they cannot be", "state")
-IN_FORCE = Figure("certification_in_force_certificates", "Certificates that are issued and neither suspended nor revoked")
-LISTS_LATE = Figure("certification_status_list_age_seconds", "Since the tick of the status list that was published longest ago")
+QUEUE = Figure(
+    "certification_queue_certificates",
+    "Reserved certificates that wait to be signed, or are stuck because they cannot be",
+    "state",
+)
+IN_FORCE = Figure(
+    "certification_in_force_certificates",
+    "Certificates that are issued and neither suspended nor revoked",
+)
+LISTS_LATE = Figure(
+    "certification_status_list_age_seconds",
+    "Since the tick of the status list that was published longest ago",
+)
 
 
 async def measure(run: Runner[Transaction]) -> bool:

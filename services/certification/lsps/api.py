@@ -30,7 +30,14 @@ class NewLsp(BaseModel):
     """An LSP to be registered. Name and slug stand on certificates and must be neutral."""
 
     model_config = web.STRICT
-    slug: Annotated[str, Field(min_length=1, max_length=40, description="Bagian dari did:web, mis. konstruksi-nusantara")]
+    slug: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=40,
+            description="Bagian dari did:web, mis. konstruksi-nusantara",
+        ),
+    ]
     name: Name
     kind: Kind
 
@@ -75,22 +82,43 @@ class LspBody(BaseModel):
             name=lsp.name,
             kind=lsp.kind,
             did=lsp.did,
-            licences=[LicenceBody(number=one.number, valid_from=one.valid_from, valid_until=one.valid_until, scheme_refs=one.scheme_refs) for one in lsp.licences],
-            keys=[KeyBody(name=key.name, public_key_multibase=key.public, added_at=key.added_at) for key in lsp.keys],
+            licences=[
+                LicenceBody(
+                    number=one.number,
+                    valid_from=one.valid_from,
+                    valid_until=one.valid_until,
+                    scheme_refs=one.scheme_refs,
+                )
+                for one in lsp.licences
+            ],
+            keys=[
+                KeyBody(name=key.name, public_key_multibase=key.public, added_at=key.added_at)
+                for key in lsp.keys
+            ],
         )
 
 
 @router.post("/v1/lsps", status_code=201, summary="Daftarkan LSP")
 async def register_lsp(body: NewLsp, request: Request, run: Run) -> LspBody:
     """An issuer is known from now on; it needs a licence and keys before it can certify."""
-    return LspBody.of(await run(partial(usecases.register_lsp, body.slug, body.name, body.kind, request.app.state.origin)))
+    return LspBody.of(
+        await run(
+            partial(
+                usecases.register_lsp, body.slug, body.name, body.kind, request.app.state.origin
+            )
+        )
+    )
 
 
 @router.get("/v1/lsps", summary="Daftar LSP")
-async def list_lsps(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[LspBody]:
+async def list_lsps(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[LspBody]:
     """The caller's LSPs."""
     page = await run(partial(usecases.lsps, cursor, limit))
-    return web.PageBody(items=[LspBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[LspBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/lsps/{lsp_id}", summary="Lihat LSP")
@@ -104,7 +132,12 @@ async def show_lsp(lsp_id: str, run: Run, response: Response) -> LspBody:
 @router.post("/v1/lsps/{lsp_id}/licences", status_code=201, summary="Catat lisensi LSP")
 async def license_lsp(lsp_id: str, body: LicenceBody, run: Run) -> LspBody:
     """One more licence, or a corrected one of the same number."""
-    licence = Licence(number=body.number, valid_from=body.valid_from, valid_until=body.valid_until, scheme_refs=body.scheme_refs)
+    licence = Licence(
+        number=body.number,
+        valid_from=body.valid_from,
+        valid_until=body.valid_until,
+        scheme_refs=body.scheme_refs,
+    )
     return LspBody.of(await run(partial(usecases.license_lsp, lsp_id, licence)))
 
 
@@ -123,4 +156,8 @@ async def create_keys(lsp_id: str, request: Request, run: Run) -> LspBody:
 async def did_document(slug: str, run: Run) -> Response:
     """The issuer's DID document (did:web)."""
     document = rules.did_document(await run(partial(usecases.issuer, slug)))
-    return JSONResponse(document, headers={**UNINDEXED, "cache-control": "public, max-age=300"}, media_type="application/did+json")
+    return JSONResponse(
+        document,
+        headers={**UNINDEXED, "cache-control": "public, max-age=300"},
+        media_type="application/did+json",
+    )

@@ -26,6 +26,8 @@ class PlacePool:
             places = self._places[lsp_id]
             if len(places) < count:
                 block = max(BLOCK, count - len(places))
-                places += await run(partial(usecases.lease_places, lsp_id, block), contended=[f"places/{lsp_id}"])
+                places += await run(
+                    partial(usecases.lease_places, lsp_id, block), contended=[f"places/{lsp_id}"]
+                )
             taken, places[:count] = places[:count], []
             return taken

@@ -16,7 +16,10 @@ from services.certification.venues import usecases
 from services.certification.venues.rules import Kind, Venue
 
 router = APIRouter(tags=["TUK"])
-Refs = Annotated[frozenset[Annotated[str, Field(min_length=1, max_length=60)]], Field(min_length=1, max_length=500)]
+Refs = Annotated[
+    frozenset[Annotated[str, Field(min_length=1, max_length=60)]],
+    Field(min_length=1, max_length=500),
+]
 
 
 class NewVenue(BaseModel):
@@ -62,21 +65,34 @@ class VenueBody(BaseModel):
             kind=venue.kind,
             places_per_day=venue.places_per_day,
             scheme_refs=sorted(venue.scheme_refs),
-            verifications=[VerificationBody(valid_from=one.valid_from, valid_until=one.valid_until, scheme_refs=one.scheme_refs) for one in venue.verifications],
+            verifications=[
+                VerificationBody(
+                    valid_from=one.valid_from,
+                    valid_until=one.valid_until,
+                    scheme_refs=one.scheme_refs,
+                )
+                for one in venue.verifications
+            ],
         )
 
 
 @router.post("/v1/venues", status_code=201, summary="Catat TUK")
 async def record_venue(body: NewVenue, run: Run) -> VenueBody:
     """A venue of one of the caller's LSPs."""
-    return VenueBody.of(await run(partial(usecases.record_venue, Venue(id=new_id(), **body.model_dump()))))
+    return VenueBody.of(
+        await run(partial(usecases.record_venue, Venue(id=new_id(), **body.model_dump())))
+    )
 
 
 @router.get("/v1/venues", summary="Daftar TUK")
-async def list_venues(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[VenueBody]:
+async def list_venues(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[VenueBody]:
     """The caller's venues."""
     page = await run(partial(usecases.venues, cursor, limit))
-    return web.PageBody(items=[VenueBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[VenueBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/venues/{venue_id}", summary="Lihat TUK")
@@ -90,4 +106,10 @@ async def show_venue(venue_id: str, run: Run, response: Response) -> VenueBody:
 @router.post("/v1/venues/{venue_id}/verifications", status_code=201, summary="Verifikasi TUK")
 async def verify_venue(venue_id: str, body: VerificationBody, run: Run) -> VenueBody:
     """The caller has found the venue fit."""
-    return VenueBody.of(await run(partial(usecases.verify_venue, venue_id, body.valid_from, body.valid_until, body.scheme_refs)))
+    return VenueBody.of(
+        await run(
+            partial(
+                usecases.verify_venue, venue_id, body.valid_from, body.valid_until, body.scheme_refs
+            )
+        )
+    )

@@ -68,11 +68,21 @@ class ApplicationBody(BaseModel):
         """The body for this caller."""
         outside = is_outside(caller)
         history = [
-            StepBody(at=step.at, to=step.to, side=step.side, reason=step.reason, **({} if outside else {"actor": step.actor}))
+            StepBody(
+                at=step.at,
+                to=step.to,
+                side=step.side,
+                reason=step.reason,
+                **({} if outside else {"actor": step.actor}),
+            )
             for step in application.history
             if not (outside and step.to in {State.DRAFT, State.CONSENTED})
         ]
-        inside = {} if outside else {"consent_id": application.consent_id, "flags": sorted(application.flags)}
+        inside = (
+            {}
+            if outside
+            else {"consent_id": application.consent_id, "flags": sorted(application.flags)}
+        )
         return cls(
             id=application.id,
             version=application.version,
@@ -86,7 +96,9 @@ class ApplicationBody(BaseModel):
 
 
 @router.post("/v1/job-applications", status_code=201, response_model_exclude_unset=True)
-async def draft_application(form: ApplicationForm, run: Run, caller: web.CurrentCaller, response: Response) -> ApplicationBody:
+async def draft_application(
+    form: ApplicationForm, run: Run, caller: web.CurrentCaller, response: Response
+) -> ApplicationBody:
     """Begin an application for a candidate."""
     application = await run(partial(usecases.draft_application, form.candidate_id, form.vacancy_id))
     web.etag(response, application)
@@ -95,20 +107,39 @@ async def draft_application(form: ApplicationForm, run: Run, caller: web.Current
 
 @router.get("/v1/job-applications", response_model_exclude_unset=True)
 async def list_applications(
-    run: Run, caller: web.CurrentCaller, vacancy_id: str | None = None, candidate_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
+    run: Run,
+    caller: web.CurrentCaller,
+    vacancy_id: str | None = None,
+    candidate_id: str | None = None,
+    cursor: str | None = None,
+    limit: web.Limit = 50,
 ) -> web.PageBody[ApplicationBody]:
     """Applications that the caller may see."""
 
     async def page(tx: Transaction) -> web.PageBody[ApplicationBody]:
-        found = await tx.applications.page_of(vacancy_id, None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit)
-        tx.note("applications.listed", "", refs=[application.candidate_id for application in found.items])
-        return web.PageBody(items=[ApplicationBody.of(application, caller) for application in found.items], next_cursor=found.next_cursor)
+        found = await tx.applications.page_of(
+            vacancy_id,
+            None if candidate_id is None else await tx.resolve(candidate_id),
+            cursor,
+            limit,
+        )
+        tx.note(
+            "applications.listed",
+            "",
+            refs=[application.candidate_id for application in found.items],
+        )
+        return web.PageBody(
+            items=[ApplicationBody.of(application, caller) for application in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(admitted(page))
 
 
 @router.get("/v1/job-applications/{application_id}", response_model_exclude_unset=True)
-async def show_application(application_id: str, run: Run, caller: web.CurrentCaller, response: Response) -> ApplicationBody:
+async def show_application(
+    application_id: str, run: Run, caller: web.CurrentCaller, response: Response
+) -> ApplicationBody:
     """One application."""
 
     async def one(tx: Transaction) -> Application:
@@ -122,8 +153,25 @@ async def show_application(application_id: str, run: Run, caller: web.CurrentCal
 
 
 @router.post("/v1/job-applications/{application_id}/steps", response_model_exclude_unset=True)
-async def advance_application(application_id: str, form: StepForm, run: Run, caller: web.CurrentCaller, response: Response, if_match: web.IfMatch) -> ApplicationBody:
+async def advance_application(
+    application_id: str,
+    form: StepForm,
+    run: Run,
+    caller: web.CurrentCaller,
+    response: Response,
+    if_match: web.IfMatch,
+) -> ApplicationBody:
     """Take the next step of the table."""
-    application = await run(admitted(partial(usecases.advance_application, application_id, form.to, form.reason, if_match=if_match)))
+    application = await run(
+        admitted(
+            partial(
+                usecases.advance_application,
+                application_id,
+                form.to,
+                form.reason,
+                if_match=if_match,
+            )
+        )
+    )
     web.etag(response, application)
     return ApplicationBody.of(application, caller)

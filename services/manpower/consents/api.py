@@ -76,7 +76,15 @@ class ConsentTextsBody(BaseModel):
 @router.get("/v1/consents/texts")
 async def list_texts() -> ConsentTextsBody:
     """The texts of consent with their hashes."""
-    texts = [ConsentTextBody(purpose=text.purpose, version=text.version, text=text.text, text_version_hash=text.sha256) for text in rules.CONSENT_TEXTS]
+    texts = [
+        ConsentTextBody(
+            purpose=text.purpose,
+            version=text.version,
+            text=text.text,
+            text_version_hash=text.sha256,
+        )
+        for text in rules.CONSENT_TEXTS
+    ]
     return ConsentTextsBody(items=texts)
 
 
@@ -87,13 +95,22 @@ async def give_consent(body: ConsentRequest, run: Run, response: Response) -> Co
 
 
 @router.get("/v1/consents")
-async def list_consents(run: Run, candidate_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ConsentBody]:
+async def list_consents(
+    run: Run, candidate_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[ConsentBody]:
     """Consents of the facility's people."""
 
     async def page(tx: Transaction) -> web.PageBody[ConsentBody]:
-        found = await tx.consents.page_of(None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit)
-        tx.note("consents.listed", "", refs=sorted({consent.candidate_id for consent in found.items}))
-        return web.PageBody(items=[ConsentBody.model_validate(consent) for consent in found.items], next_cursor=found.next_cursor)
+        found = await tx.consents.page_of(
+            None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
+        )
+        tx.note(
+            "consents.listed", "", refs=sorted({consent.candidate_id for consent in found.items})
+        )
+        return web.PageBody(
+            items=[ConsentBody.model_validate(consent) for consent in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(page)
 

@@ -47,7 +47,9 @@ class ConsumerForm(BaseModel):
     def consumer(self) -> Consumer:
         """The consumer in this form."""
         grants = tuple(Grant(**each.model_dump()) for each in self.grants)
-        return Consumer(**self.model_dump(exclude={"grants"}), id=new_id(), grants=grants, requested_by="")
+        return Consumer(
+            **self.model_dump(exclude={"grants"}), id=new_id(), grants=grants, requested_by=""
+        )
 
 
 class CredentialForm(BaseModel):
@@ -104,12 +106,17 @@ async def request_consumer(form: ConsumerForm, run: Run, response: Response) -> 
 
 
 @router.get("/v1/consumers")
-async def list_consumers(run: Run, agency_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ConsumerBody]:
+async def list_consumers(
+    run: Run, agency_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[ConsumerBody]:
     """Consumers."""
 
     async def page(tx: Transaction) -> web.PageBody[ConsumerBody]:
         found = await tx.consumers.page_of_agency(agency_id, cursor, limit)
-        return web.PageBody(items=[ConsumerBody.model_validate(consumer) for consumer in found.items], next_cursor=found.next_cursor)
+        return web.PageBody(
+            items=[ConsumerBody.model_validate(consumer) for consumer in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(page)
 
@@ -120,40 +127,86 @@ async def show_consumer(consumer_id: str, run: Run, response: Response) -> Consu
 
     async def one(tx: Transaction) -> ConsumerShown:
         consumer = await tx.consumers.get(consumer_id)
-        refused = [RefusedBody(credential_ref=order.user_id, role=order.role, refusal=order.refusal) for order in await tx.grant_orders.refused(consumer_id)]
+        refused = [
+            RefusedBody(credential_ref=order.user_id, role=order.role, refusal=order.refusal)
+            for order in await tx.grant_orders.refused(consumer_id)
+        ]
         return ConsumerShown(**_answer(consumer, response).model_dump(), refused=refused)
 
     return await run(one)
 
 
 @router.post("/v1/consumers/{consumer_id}/approve")
-async def approve_consumer(consumer_id: str, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def approve_consumer(
+    consumer_id: str, run: Run, response: Response, if_match: web.IfMatch
+) -> ConsumerBody:
     """Approve it: somebody else than who asked for it."""
-    return _answer(await run(partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)
+        ),
+        response,
+    )
 
 
 @router.post("/v1/consumers/{consumer_id}/suspend")
-async def suspend_consumer(consumer_id: str, body: Reason, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def suspend_consumer(
+    consumer_id: str, body: Reason, run: Run, response: Response, if_match: web.IfMatch
+) -> ConsumerBody:
     """The kill switch: its next request is refused; its feed goes on being written."""
-    return _answer(await run(partial(usecases.move_consumer, consumer_id, Status.SUSPENDED, body.reason, if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(
+                usecases.move_consumer,
+                consumer_id,
+                Status.SUSPENDED,
+                body.reason,
+                if_match=if_match,
+            )
+        ),
+        response,
+    )
 
 
 @router.post("/v1/consumers/{consumer_id}/resume")
-async def resume_consumer(consumer_id: str, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def resume_consumer(
+    consumer_id: str, run: Run, response: Response, if_match: web.IfMatch
+) -> ConsumerBody:
     """End a suspension; it goes on from its cursor."""
-    return _answer(await run(partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)
+        ),
+        response,
+    )
 
 
 @router.post("/v1/consumers/{consumer_id}/close")
-async def close_consumer(consumer_id: str, body: Reason, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def close_consumer(
+    consumer_id: str, body: Reason, run: Run, response: Response, if_match: web.IfMatch
+) -> ConsumerBody:
     """Close it for good."""
-    return _answer(await run(partial(usecases.move_consumer, consumer_id, Status.CLOSED, body.reason, if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(
+                usecases.move_consumer, consumer_id, Status.CLOSED, body.reason, if_match=if_match
+            )
+        ),
+        response,
+    )
 
 
 @router.post("/v1/consumers/{consumer_id}/credentials")
-async def attach_credential(consumer_id: str, form: CredentialForm, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def attach_credential(
+    consumer_id: str, form: CredentialForm, run: Run, response: Response, if_match: web.IfMatch
+) -> ConsumerBody:
     """Record that a credential of the gateway's belongs to it."""
-    return _answer(await run(partial(usecases.attach_credential, consumer_id, form.credential_ref, if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(usecases.attach_credential, consumer_id, form.credential_ref, if_match=if_match)
+        ),
+        response,
+    )
 
 
 def _answer(consumer: Consumer, response: Response) -> ConsumerBody:

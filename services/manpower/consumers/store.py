@@ -18,9 +18,13 @@ class Consumers(OfficeRows[Consumer]):
     indexes = (Index("agency_id"), Index("credential_refs"))
     schema = 2
 
-    async def page_of_agency(self, agency_id: str | None, cursor: str | None, limit: int) -> Page[Consumer]:
+    async def page_of_agency(
+        self, agency_id: str | None, cursor: str | None, limit: int
+    ) -> Page[Consumer]:
         """Consumers, of one agency or all."""
-        return await self.page({} if agency_id is None else {"agency_id": agency_id}, cursor=cursor, limit=limit)
+        return await self.page(
+            {} if agency_id is None else {"agency_id": agency_id}, cursor=cursor, limit=limit
+        )
 
     async def active(self) -> list[Consumer]:
         """All that are active, whoever asks."""

@@ -7,7 +7,9 @@ from chassis.runner import Runner
 from services.manpower.transaction import Transaction
 
 PLACEMENTS = Figure("manpower_placements", "Placements that were ever confirmed")
-UNNUMBERED = Figure("manpower_feed_waiting_changes", "Committed changes that have no number in the feed yet")
+UNNUMBERED = Figure(
+    "manpower_feed_waiting_changes", "Committed changes that have no number in the feed yet"
+)
 
 
 async def measure(run: Runner[Transaction]) -> bool:

@@ -25,8 +25,12 @@ class Orders(Store[Order]):
 
     async def refused(self, consumer_id: str) -> list[Order]:
         """Those of a consumer that the gateway refused."""
-        return await self.find({"consumer_id": consumer_id, "state": rules.State.REFUSED}, scoped=False)
+        return await self.find(
+            {"consumer_id": consumer_id, "state": rules.State.REFUSED}, scoped=False
+        )
 
     async def due(self, limit: int) -> list[Order]:
         """Those of which the gateway is to be told."""
-        return await self.find({"state": {"$in": sorted(rules.DUE)}}, sort=[("_id", 1)], limit=limit, scoped=False)
+        return await self.find(
+            {"state": {"$in": sorted(rules.DUE)}}, sort=[("_id", 1)], limit=limit, scoped=False
+        )

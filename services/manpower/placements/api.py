@@ -44,7 +44,12 @@ class PlacementForm(BaseModel):
 
     def terms(self) -> Terms:
         """What was agreed."""
-        return Terms(kind=self.kind, started_on=self.started_on, wage_band=self.wage_band.band() if self.wage_band else None, permit_number=self.permit_number)
+        return Terms(
+            kind=self.kind,
+            started_on=self.started_on,
+            wage_band=self.wage_band.band() if self.wage_band else None,
+            permit_number=self.permit_number,
+        )
 
 
 class PlacementBody(BaseModel):
@@ -67,7 +72,14 @@ class PlacementBody(BaseModel):
     @classmethod
     def of(cls, placement: Placement, caller: Caller) -> PlacementBody:
         """The body for this caller."""
-        inside = {} if is_outside(caller) else {"permit_number": placement.terms.permit_number, "confirmed_by": placement.confirmed_by}
+        inside = (
+            {}
+            if is_outside(caller)
+            else {
+                "permit_number": placement.terms.permit_number,
+                "confirmed_by": placement.confirmed_by,
+            }
+        )
         return cls(
             id=placement.id,
             version=placement.version,
@@ -78,14 +90,18 @@ class PlacementBody(BaseModel):
             employer_id=placement.employer_id,
             vacancy_id=placement.vacancy_id,
             application_id=placement.application_id,
-            wage_band=WageBandBody.model_validate(placement.terms.wage_band) if placement.terms.wage_band else None,
+            wage_band=WageBandBody.model_validate(placement.terms.wage_band)
+            if placement.terms.wage_band
+            else None,
             confirmed_at=placement.confirmed_at,
             **inside,
         )
 
 
 @router.post("/v1/placements", status_code=201, response_model_exclude_unset=True)
-async def confirm_placement(form: PlacementForm, run: Run, caller: web.CurrentCaller, response: Response) -> PlacementBody:
+async def confirm_placement(
+    form: PlacementForm, run: Run, caller: web.CurrentCaller, response: Response
+) -> PlacementBody:
     """Confirm that a candidate has work. All placements of a process go one by one: they are few, and the last slot is contended."""
     if form.application_id is not None:
         use_case = partial(usecases.place, form.application_id, form.terms())
@@ -97,19 +113,32 @@ async def confirm_placement(form: PlacementForm, run: Run, caller: web.CurrentCa
 
 
 @router.get("/v1/placements", response_model_exclude_unset=True)
-async def list_placements(run: Run, caller: web.CurrentCaller, candidate_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[PlacementBody]:
+async def list_placements(
+    run: Run,
+    caller: web.CurrentCaller,
+    candidate_id: str | None = None,
+    cursor: str | None = None,
+    limit: web.Limit = 50,
+) -> web.PageBody[PlacementBody]:
     """Placements that the caller may see."""
 
     async def page(tx: Transaction) -> web.PageBody[PlacementBody]:
-        found = await tx.placements.page_of(None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit)
+        found = await tx.placements.page_of(
+            None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
+        )
         tx.note("placements.listed", "", refs=[placement.candidate_id for placement in found.items])
-        return web.PageBody(items=[PlacementBody.of(placement, caller) for placement in found.items], next_cursor=found.next_cursor)
+        return web.PageBody(
+            items=[PlacementBody.of(placement, caller) for placement in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(admitted(page))
 
 
 @router.get("/v1/placements/{placement_id}", response_model_exclude_unset=True)
-async def show_placement(placement_id: str, run: Run, caller: web.CurrentCaller, response: Response) -> PlacementBody:
+async def show_placement(
+    placement_id: str, run: Run, caller: web.CurrentCaller, response: Response
+) -> PlacementBody:
     """One placement."""
 
     async def one(tx: Transaction) -> Placement:

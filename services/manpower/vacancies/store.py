@@ -18,14 +18,22 @@ class Vacancies(OfficeRows[Vacancy]):
     unknown = rules.VacancyUnknown
     indexes = (Index("employer_id", "_id"), Index("regency_code", "state", "_id"))
 
-    async def page_in(self, state: VacancyState | None, cursor: str | None, limit: int) -> Page[Vacancy]:
+    async def page_in(
+        self, state: VacancyState | None, cursor: str | None, limit: int
+    ) -> Page[Vacancy]:
         """Vacancies that the caller may see."""
-        return await self.page({} if state is None else {"state": state.value}, cursor=cursor, limit=limit)
+        return await self.page(
+            {} if state is None else {"state": state.value}, cursor=cursor, limit=limit
+        )
 
     def of_reader(self, reader: Reader) -> Filter | None:
         if reader.purpose is Purpose.EMPLOYER_SHARE:
             return {"employer_id": {"$in": sorted(reader.recipients)}}
-        return None if reader.regencies is None else {"regency_code": {"$in": sorted(reader.regencies)}}
+        return (
+            None
+            if reader.regencies is None
+            else {"regency_code": {"$in": sorted(reader.regencies)}}
+        )
 
     def shows(self, aggregate: Vacancy, reader: Reader) -> bool:
         if reader.purpose is Purpose.EMPLOYER_SHARE:

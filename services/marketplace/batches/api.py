@@ -100,8 +100,14 @@ class BatchBody(BaseModel):
             reject_reason=batch.reject_reason,
             material_cost_idr=batch.material_cost_idr,
             other_cost_idr=batch.other_cost_idr,
-            unit_costs=[UnitCostBody(qty=portion.qty, unit_cost_idr=portion.unit_cost_idr) for portion in batch.portions],
-            weights=[WeightBody(participant_ref=weight.participant_ref, units=weight.units) for weight in batch.weights],
+            unit_costs=[
+                UnitCostBody(qty=portion.qty, unit_cost_idr=portion.unit_cost_idr)
+                for portion in batch.portions
+            ],
+            weights=[
+                WeightBody(participant_ref=weight.participant_ref, units=weight.units)
+                for weight in batch.weights
+            ],
             started_at=batch.started_at,
             completed_at=batch.completed_at,
         )
@@ -153,7 +159,15 @@ class WorkLogBody(BaseModel):
             worked_on=log.worked_on,
             recorded_by=log.recorded_by,
             recorded_at=log.recorded_at,
-            edits=[EditBody(was_units=edit.was_units, reason=edit.reason, edited_by=edit.edited_by, edited_at=edit.edited_at) for edit in log.edits],
+            edits=[
+                EditBody(
+                    was_units=edit.was_units,
+                    reason=edit.reason,
+                    edited_by=edit.edited_by,
+                    edited_at=edit.edited_at,
+                )
+                for edit in log.edits
+            ],
         )
 
 
@@ -173,12 +187,16 @@ async def plan_batch(body: BatchIn, run: Run) -> BatchBody:
 
 
 @router.get("/batches")
-async def list_batches(run: Run, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[BatchBody]:
+async def list_batches(
+    run: Run, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[BatchBody]:
     """The batches of the caller's Lapas."""
 
     async def read(tx: Transaction) -> web.PageBody[BatchBody]:
         page = await tx.batches.listed(workshop_id, cursor, limit)
-        return web.PageBody(items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor)
+        return web.PageBody(
+            items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 
@@ -198,9 +216,21 @@ async def start_batch(batch_id: str, run: Run, if_match: web.IfMatch) -> BatchBo
 
 
 @router.patch("/batches/{batch_id}/costs")
-async def set_costs(batch_id: str, body: CostsIn, run: Run, if_match: web.RequiredIfMatch) -> BatchBody:
+async def set_costs(
+    batch_id: str, body: CostsIn, run: Run, if_match: web.RequiredIfMatch
+) -> BatchBody:
     """Set what the batch costs; frozen when it completes."""
-    return BatchBody.of(await run(partial(usecases.cost, BatchId(batch_id), Rupiah(body.material_cost_idr), Rupiah(body.other_cost_idr), if_match)))
+    return BatchBody.of(
+        await run(
+            partial(
+                usecases.cost,
+                BatchId(batch_id),
+                Rupiah(body.material_cost_idr),
+                Rupiah(body.other_cost_idr),
+                if_match,
+            )
+        )
+    )
 
 
 @router.post("/batches/{batch_id}/quality-check")
@@ -210,42 +240,80 @@ async def check_quality(batch_id: str, run: Run, if_match: web.IfMatch) -> Batch
 
 
 @router.post("/batches/{batch_id}/completion")
-async def complete_batch(batch_id: str, body: CompletionIn, run: Run, if_match: web.IfMatch) -> BatchBody:
+async def complete_batch(
+    batch_id: str, body: CompletionIn, run: Run, if_match: web.IfMatch
+) -> BatchBody:
     """Complete a batch: unit costs and premi weights are frozen, the good units are received into stock."""
     batch = await plainly(run)(partial(_read, batch_id))
-    command = partial(usecases.complete, BatchId(batch_id), body.qty_good, body.qty_reject, body.reject_reason, if_match)
-    return BatchBody.of(await run(command, contended=[f"stock/{stock_id(batch.sku, home_location(batch.facility_id))}"]))
+    command = partial(
+        usecases.complete,
+        BatchId(batch_id),
+        body.qty_good,
+        body.qty_reject,
+        body.reject_reason,
+        if_match,
+    )
+    return BatchBody.of(
+        await run(
+            command, contended=[f"stock/{stock_id(batch.sku, home_location(batch.facility_id))}"]
+        )
+    )
 
 
 @router.post("/batches/{batch_id}/rejection")
-async def reject_batch(batch_id: str, body: RejectionIn, run: Run, if_match: web.IfMatch) -> BatchBody:
+async def reject_batch(
+    batch_id: str, body: RejectionIn, run: Run, if_match: web.IfMatch
+) -> BatchBody:
     """Reject a batch of which nothing can be sold."""
-    return BatchBody.of(await run(partial(usecases.reject, BatchId(batch_id), body.qty_reject, body.reason, if_match)))
+    return BatchBody.of(
+        await run(
+            partial(usecases.reject, BatchId(batch_id), body.qty_reject, body.reason, if_match)
+        )
+    )
 
 
 @router.post("/work-logs", status_code=201)
 async def log_work(body: WorkLogIn, run: Run) -> WorkLogBody:
     """Record a participant's work on a day."""
-    command = partial(usecases.log_work, WorkLogId(new_id()), BatchId(body.batch_id), body.participant_ref, body.work_units, body.worked_on)
+    command = partial(
+        usecases.log_work,
+        WorkLogId(new_id()),
+        BatchId(body.batch_id),
+        body.participant_ref,
+        body.work_units,
+        body.worked_on,
+    )
     return WorkLogBody.of(await run(command))
 
 
 @router.get("/work-logs")
-async def list_work_logs(run: Run, batch_id: str, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[WorkLogBody]:
+async def list_work_logs(
+    run: Run, batch_id: str, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[WorkLogBody]:
     """The work logs of a batch."""
 
     async def read(tx: Transaction) -> web.PageBody[WorkLogBody]:
         page = await tx.work_logs.listed(batch_id, cursor, limit)
-        tx.note("work_logs.listed", batch_id, refs=sorted({log.participant_ref for log in page.items}))
-        return web.PageBody(items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor)
+        tx.note(
+            "work_logs.listed", batch_id, refs=sorted({log.participant_ref for log in page.items})
+        )
+        return web.PageBody(
+            items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 
 
 @router.patch("/work-logs/{log_id}")
-async def correct_work_log(log_id: str, body: CorrectionIn, run: Run, if_match: web.RequiredIfMatch) -> WorkLogBody:
+async def correct_work_log(
+    log_id: str, body: CorrectionIn, run: Run, if_match: web.RequiredIfMatch
+) -> WorkLogBody:
     """Correct the units of a work log within seven days, with a reason."""
-    return WorkLogBody.of(await run(partial(usecases.correct_log, WorkLogId(log_id), body.work_units, body.reason, if_match)))
+    return WorkLogBody.of(
+        await run(
+            partial(usecases.correct_log, WorkLogId(log_id), body.work_units, body.reason, if_match)
+        )
+    )
 
 
 async def _read(batch_id: str, tx: Transaction) -> Batch:

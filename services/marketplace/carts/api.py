@@ -48,7 +48,10 @@ class CartBody(BaseModel):
         return cls(
             id=cart.id,
             version=cart.version,
-            lines=[LineBody(sku=line.sku, qty=line.qty, price_idr=line.price_idr) for line in cart.lines],
+            lines=[
+                LineBody(sku=line.sku, qty=line.qty, price_idr=line.price_idr)
+                for line in cart.lines
+            ],
             total_idr=sum(line.qty * line.price_idr for line in cart.lines),
             expires_at=cart.expires_at,
         )
@@ -57,7 +60,11 @@ class CartBody(BaseModel):
 @router.post("", status_code=201)
 async def open_cart(body: CartIn, run: Run) -> CartBody:
     """Open a cart."""
-    command = partial(usecases.open_cart, CartId(secrets.token_urlsafe(16)), [(line.sku, line.qty) for line in body.lines])
+    command = partial(
+        usecases.open_cart,
+        CartId(secrets.token_urlsafe(16)),
+        [(line.sku, line.qty) for line in body.lines],
+    )
     return CartBody.of(await run(command))
 
 
@@ -74,4 +81,13 @@ async def read_cart(cart_id: str, run: Run) -> CartBody:
 @router.put("/{cart_id}")
 async def fill_cart(cart_id: str, body: CartIn, run: Run, if_match: web.IfMatch) -> CartBody:
     """Replace the lines of a cart, at the prices of now."""
-    return CartBody.of(await run(partial(usecases.fill, CartId(cart_id), [(line.sku, line.qty) for line in body.lines], if_match)))
+    return CartBody.of(
+        await run(
+            partial(
+                usecases.fill,
+                CartId(cart_id),
+                [(line.sku, line.qty) for line in body.lines],
+                if_match,
+            )
+        )
+    )

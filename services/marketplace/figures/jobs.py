@@ -12,9 +12,23 @@ from services.marketplace.stock.store import Recount
 from services.marketplace.transaction import Transaction
 
 AUDIT_SECONDS, PAGE, NAMED = 900.0, 500, 20
-STOCK_GAP = Figure("marketplace_stock_difference_units", "Units by which balances of stock differ from the sum of their movements", every=AUDIT_SECONDS)
-BOOKS_GAP = Figure("marketplace_books_difference_rupiah", "Rupiah by which the two sides of a book differ", "book", every=AUDIT_SECONDS)
-OWED = Figure("marketplace_owed_rupiah", "Rupiah that all Lapas together still owe: as PNBP, as premi", "party", every=AUDIT_SECONDS)
+STOCK_GAP = Figure(
+    "marketplace_stock_difference_units",
+    "Units by which balances of stock differ from the sum of their movements",
+    every=AUDIT_SECONDS,
+)
+BOOKS_GAP = Figure(
+    "marketplace_books_difference_rupiah",
+    "Rupiah by which the two sides of a book differ",
+    "book",
+    every=AUDIT_SECONDS,
+)
+OWED = Figure(
+    "marketplace_owed_rupiah",
+    "Rupiah that all Lapas together still owe: as PNBP, as premi",
+    "party",
+    every=AUDIT_SECONDS,
+)
 log = telemetry.log(__name__)
 
 
@@ -29,7 +43,9 @@ class Audit:
         page = await run(partial(_recounted, self._after))
         differing = [one for one in page if one.gap]
         if differing:
-            log.error("stock_differs", stocks=[one.id for one in differing[:NAMED]], found=len(differing))
+            log.error(
+                "stock_differs", stocks=[one.id for one in differing[:NAMED]], found=len(differing)
+            )
         self._gap += sum(one.gap for one in differing)
         if len(page) == PAGE:
             self._after = page[-1].id
@@ -45,6 +61,9 @@ async def _recounted(after: str, tx: Transaction) -> list[Recount]:
 
 
 async def _summed(tx: Transaction) -> None:
-    sums = [(one["book"], one["account"], one["side"], one["amount_idr"]) for one in await tx.journals.sums()]
+    sums = [
+        (one["book"], one["account"], one["side"], one["amount_idr"])
+        for one in await tx.journals.sums()
+    ]
     BOOKS_GAP.show_each(rules.differences(sums))
     OWED.show_each(rules.owed(sums))

@@ -60,7 +60,9 @@ class PaymentEventBody(BaseModel):
 
 
 @router.post("/notifications/{provider}")
-async def hear_notification(provider: str, request: Request, run: Run, from_gateway: Gateway) -> HeardBody:
+async def hear_notification(
+    provider: str, request: Request, run: Run, from_gateway: Gateway
+) -> HeardBody:
     """A notification of a payment gateway: 200 applied, repeated or put before an officer; 400 not believed; 404 unknown; 503 come again."""
     body = await web.whole_body(request, limit=MAX_NOTIFICATION)
     await conversation.hear(provider, request.headers, body, from_gateway, plainly(run))
@@ -68,11 +70,15 @@ async def hear_notification(provider: str, request: Request, run: Run, from_gate
 
 
 @router.get("/events")
-async def list_payment_events(run: Run, order_id: str, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[PaymentEventBody]:
+async def list_payment_events(
+    run: Run, order_id: str, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[PaymentEventBody]:
     """What was observed of an order's payment."""
 
     async def read(tx: Transaction) -> web.PageBody[PaymentEventBody]:
         page = await tx.payment_events.listed(order_id, cursor, limit)
-        return web.PageBody(items=[PaymentEventBody.of(event) for event in page.items], next_cursor=page.next_cursor)
+        return web.PageBody(
+            items=[PaymentEventBody.of(event) for event in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)

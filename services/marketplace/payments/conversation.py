@@ -36,7 +36,9 @@ def stock_keys(order: Order) -> list[str]:
     return [f"stock/{held.stock_id}" for held in orders_rules.goods(order)]
 
 
-async def open_charge(order: Order, grace: timedelta, gateway: PaymentGateway, run: Runner[Transaction]) -> Order:
+async def open_charge(
+    order: Order, grace: timedelta, gateway: PaymentGateway, run: Runner[Transaction]
+) -> Order:
     """Open the charge of a placed order and write it down; safe to repeat."""
     if order.state is not State.PLACED:
         return order
@@ -44,7 +46,13 @@ async def open_charge(order: Order, grace: timedelta, gateway: PaymentGateway, r
     return await plainly(run)(partial(orders.request_payment, order.id, charge, grace))
 
 
-async def hear(provider: str, headers: Mapping[str, str], body: bytes, gateway: PaymentGateway, run: Runner[Transaction]) -> Order:
+async def hear(
+    provider: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    gateway: PaymentGateway,
+    run: Runner[Transaction],
+) -> Order:
     """A notification came. Signature, then order, then amount; what moves money or stock counts only as the gateway itself confirms it when asked."""
     if provider != gateway.provider:
         raise ProviderUnknown
@@ -64,7 +72,9 @@ async def hear(provider: str, headers: Mapping[str, str], body: bytes, gateway: 
     return await _observe(said, order, gateway, run)
 
 
-async def close_unpaid(order: Order, how: Step, gateway: PaymentGateway, run: Runner[Transaction]) -> Order:
+async def close_unpaid(
+    order: Order, how: Step, gateway: PaymentGateway, run: Runner[Transaction]
+) -> Order:
     """Close an unpaid order, but ask the gateway first: a paid one is paid, an open charge is cancelled there. ChargeRefused when it can be neither."""
     if order.state not in UNPAID:
         raise orders_rules.REFUSAL[how](state=order.state)
@@ -72,7 +82,10 @@ async def close_unpaid(order: Order, how: Step, gateway: PaymentGateway, run: Ru
     if said is not None and said.status in UNCONFIRMED:
         said = await gateway.cancel(order.order_ref)
     if said is None:
-        return await run(partial(usecases.close, orders_rules.OrderId(order.id), how), contended=stock_keys(order))
+        return await run(
+            partial(usecases.close, orders_rules.OrderId(order.id), how),
+            contended=stock_keys(order),
+        )
     if said.status in UNCONFIRMED:
         raise ChargeRefused
     return await _observe(said, order, gateway, run, closes_as=how)
@@ -103,9 +116,17 @@ async def open_charges(gateway_for: GatewayFor, grace: timedelta, run: Runner[Tr
     return len(placed) == MANY
 
 
-async def _observe(said: Observation, order: Order, gateway: PaymentGateway, run: Runner[Transaction], closes_as: Step = Step.EXPIRE) -> Order:
+async def _observe(
+    said: Observation,
+    order: Order,
+    gateway: PaymentGateway,
+    run: Runner[Transaction],
+    closes_as: Step = Step.EXPIRE,
+) -> Order:
     contended = [] if said.status in UNCONFIRMED else stock_keys(order)
-    return await run(partial(usecases.observe, said, gateway.merchant, closes_as=closes_as), contended=contended)
+    return await run(
+        partial(usecases.observe, said, gateway.merchant, closes_as=closes_as), contended=contended
+    )
 
 
 async def _overdue(tx: Transaction) -> list[Order]:

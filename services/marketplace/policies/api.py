@@ -13,7 +13,15 @@ from chassis import web
 from chassis.ids import new_id
 from services.marketplace.money import Bps
 from services.marketplace.policies import usecases
-from services.marketplace.policies.rules import Party, PolicyId, PolicyState, Share, ShareBase, SplitPolicy, check_content
+from services.marketplace.policies.rules import (
+    Party,
+    PolicyId,
+    PolicyState,
+    Share,
+    ShareBase,
+    SplitPolicy,
+    check_content,
+)
 from services.marketplace.transaction import Run, Transaction
 from services.marketplace.zones import Zone
 
@@ -116,12 +124,16 @@ async def draft_policy(body: PolicyIn, run: Run) -> PolicyBody:
 
 
 @router.get("")
-async def list_policies(run: Run, state: PolicyState | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[PolicyBody]:
+async def list_policies(
+    run: Run, state: PolicyState | None = None, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[PolicyBody]:
     """The policies of the caller's Lapas."""
 
     async def read(tx: Transaction) -> web.PageBody[PolicyBody]:
         page = await tx.policies.listed(state, cursor, limit)
-        return web.PageBody(items=[PolicyBody.of(policy) for policy in page.items], next_cursor=page.next_cursor)
+        return web.PageBody(
+            items=[PolicyBody.of(policy) for policy in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 
@@ -157,6 +169,10 @@ async def activate_policy(policy_id: str, run: Run, if_match: web.IfMatch) -> Po
 
 
 @router.post("/{policy_id}/retirement")
-async def retire_policy(policy_id: str, body: RetirementIn, run: Run, if_match: web.IfMatch) -> PolicyBody:
+async def retire_policy(
+    policy_id: str, body: RetirementIn, run: Run, if_match: web.IfMatch
+) -> PolicyBody:
     """Set the last day of a policy; orders placed under it keep it."""
-    return PolicyBody.of(await run(partial(usecases.retire, PolicyId(policy_id), body.last_day, if_match)))
+    return PolicyBody.of(
+        await run(partial(usecases.retire, PolicyId(policy_id), body.last_day, if_match))
+    )

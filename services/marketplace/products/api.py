@@ -101,7 +101,12 @@ class ProductBody(BaseModel):
                     name=variant.name,
                     weight_g=variant.weight_g,
                     price_idr=variant.price_idr,
-                    prices=[PriceBody(amount_idr=price.amount_idr, since=price.since, set_by=price.set_by) for price in variant.prices],
+                    prices=[
+                        PriceBody(
+                            amount_idr=price.amount_idr, since=price.since, set_by=price.set_by
+                        )
+                        for price in variant.prices
+                    ],
                 )
                 for variant in product.variants
             ],
@@ -131,7 +136,13 @@ class ShopProductBody(BaseModel):
     def of(cls, product: Product, available: dict[str, int]) -> Self:
         """The public body of a product."""
         offers = [
-            OfferBody(sku=variant.sku, name=variant.name, weight_g=variant.weight_g, price_idr=variant.price_idr, available=available.get(variant.sku, 0))
+            OfferBody(
+                sku=variant.sku,
+                name=variant.name,
+                weight_g=variant.weight_g,
+                price_idr=variant.price_idr,
+                available=available.get(variant.sku, 0),
+            )
             for variant in product.variants
         ]
         return cls(
@@ -163,16 +174,28 @@ class ProvenanceBody(BaseModel):
         return cls(
             workshop_name=origin.workshop_name,
             programmes=list(origin.programmes),
-            batches=[BatchOfOriginBody(number=number, month=month) for number, month in origin.batches],
+            batches=[
+                BatchOfOriginBody(number=number, month=month) for number, month in origin.batches
+            ],
         )
 
 
 @router.post("", status_code=201)
 async def draft_product(body: ProductIn, run: Run) -> ProductBody:
     """Draft a product of a workshop."""
-    variants = [(variant.sku, variant.name, variant.weight_g, Rupiah(variant.price_idr)) for variant in body.variants]
+    variants = [
+        (variant.sku, variant.name, variant.weight_g, Rupiah(variant.price_idr))
+        for variant in body.variants
+    ]
     command = partial(
-        usecases.draft, ProductId(new_id()), WorkshopId(body.workshop_id), body.product_class, body.title, body.description, body.unit, variants
+        usecases.draft,
+        ProductId(new_id()),
+        WorkshopId(body.workshop_id),
+        body.product_class,
+        body.title,
+        body.description,
+        body.unit,
+        variants,
     )
     return ProductBody.of(await run(command))
 
@@ -184,27 +207,44 @@ async def publish_product(product_id: str, run: Run, if_match: web.IfMatch) -> P
 
 
 @router.post("/{product_id}/withdrawal")
-async def withdraw_product(product_id: str, body: WithdrawalIn, run: Run, if_match: web.IfMatch) -> ProductBody:
+async def withdraw_product(
+    product_id: str, body: WithdrawalIn, run: Run, if_match: web.IfMatch
+) -> ProductBody:
     """Take a product from the shop."""
-    return ProductBody.of(await run(partial(usecases.withdraw, ProductId(product_id), body.reason, if_match)))
+    return ProductBody.of(
+        await run(partial(usecases.withdraw, ProductId(product_id), body.reason, if_match))
+    )
 
 
 @router.post("/{product_id}/prices")
 async def set_price(product_id: str, body: PriceIn, run: Run, if_match: web.IfMatch) -> ProductBody:
     """Set the price of a variant from now on."""
-    return ProductBody.of(await run(partial(usecases.price, ProductId(product_id), body.sku, Rupiah(body.price_idr), if_match)))
+    return ProductBody.of(
+        await run(
+            partial(
+                usecases.price, ProductId(product_id), body.sku, Rupiah(body.price_idr), if_match
+            )
+        )
+    )
 
 
 @router.get("")
 async def list_products(
-    run: Run, product_class: str | None = None, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
+    run: Run,
+    product_class: str | None = None,
+    workshop_id: str | None = None,
+    cursor: str | None = None,
+    limit: web.Limit = 50,
 ) -> web.PageBody[ShopProductBody]:
     """What is in the shop, for anybody."""
 
     async def read(tx: Transaction) -> web.PageBody[ShopProductBody]:
         page = await tx.products.published(product_class, workshop_id, cursor, limit)
         available = await usecases.available(page.items, tx)
-        return web.PageBody(items=[ShopProductBody.of(product, available) for product in page.items], next_cursor=page.next_cursor)
+        return web.PageBody(
+            items=[ShopProductBody.of(product, available) for product in page.items],
+            next_cursor=page.next_cursor,
+        )
 
     return await run(read)
 

@@ -24,7 +24,9 @@ class ObeyedBody(BaseModel):
 
 
 @router.post("/{order_ref}/{command}")
-async def command_sandbox(order_ref: str, command: Command, run: Run, from_gateway: Gateway) -> ObeyedBody:
+async def command_sandbox(
+    order_ref: str, command: Command, run: Run, from_gateway: Gateway
+) -> ObeyedBody:
     """Make the sandbox do something with a charge: pay, duplicate, wrong_signature, wrong_amount, pay_unheard, pay_late, deny, claim_refund."""
     if not isinstance(from_gateway, SandboxGateway):
         raise NotFound
@@ -32,7 +34,13 @@ async def command_sandbox(order_ref: str, command: Command, run: Run, from_gatew
     problems: list[str] = []
     for notice in await from_gateway.obey(order_ref, command):
         try:
-            await conversation.hear(from_gateway.provider, {"content-type": "application/json"}, notice, from_gateway, plainly(run))
+            await conversation.hear(
+                from_gateway.provider,
+                {"content-type": "application/json"},
+                notice,
+                from_gateway,
+                plainly(run),
+            )
         except DomainError as error:
             answers.append(error.status)
             problems.append(error.code)

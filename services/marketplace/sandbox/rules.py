@@ -59,22 +59,43 @@ class SandboxCharge:
         return f"SANDBOX.QRIS.{self.id}.{self.amount_idr}"
 
 
-_CODES: Mapping[str, str] = {"pending": "201", "settlement": "200", "expire": "407", "cancel": "200", "deny": "202", "refund": "200"}
+_CODES: Mapping[str, str] = {
+    "pending": "201",
+    "settlement": "200",
+    "expire": "407",
+    "cancel": "200",
+    "deny": "202",
+    "refund": "200",
+}
 
 
 def opened(order_ref: str, amount_idr: Rupiah, now: datetime) -> SandboxCharge:
     """A new charge."""
-    return SandboxCharge(id=order_ref, amount_idr=amount_idr, transaction_status="pending", opened_at=now, expires_at=now + CHARGE_LIFETIME)
+    return SandboxCharge(
+        id=order_ref,
+        amount_idr=amount_idr,
+        transaction_status="pending",
+        opened_at=now,
+        expires_at=now + CHARGE_LIFETIME,
+    )
 
 
 def standing(charge: SandboxCharge, now: datetime) -> str:
     """Its status now: a pending charge expires by itself."""
-    return "expire" if charge.transaction_status == "pending" and now >= charge.expires_at else charge.transaction_status
+    return (
+        "expire"
+        if charge.transaction_status == "pending" and now >= charge.expires_at
+        else charge.transaction_status
+    )
 
 
 def cancelled(charge: SandboxCharge, now: datetime) -> SandboxCharge:
     """Cancel what is pending; everything else stays as it is."""
-    return replace(charge, transaction_status="cancel") if standing(charge, now) == "pending" else charge
+    return (
+        replace(charge, transaction_status="cancel")
+        if standing(charge, now) == "pending"
+        else charge
+    )
 
 
 def obeyed(charge: SandboxCharge, command: Command, now: datetime) -> SandboxCharge:
@@ -101,7 +122,9 @@ def notices(charge: SandboxCharge, command: Command, key: str, now: datetime) ->
     if command is Command.WRONG_SIGNATURE:
         return [notice(charge, "settlement", f"not {key}")]
     if command is Command.WRONG_AMOUNT:
-        return [notice(replace(charge, amount_idr=Rupiah(charge.amount_idr // 10)), "settlement", key)]
+        return [
+            notice(replace(charge, amount_idr=Rupiah(charge.amount_idr // 10)), "settlement", key)
+        ]
     if command is Command.CLAIM_REFUND:
         return [notice(charge, "refund", key)]
     return [notice(charge, status, key)]

@@ -26,12 +26,21 @@ class SandboxGateway:
     async def charge(self, order_ref: str, amount_idr: Rupiah) -> Charge:
         """Open a charge, or give the one that is open under this reference."""
         charge = await self._run(partial(open_charge, order_ref, amount_idr))
-        return Charge(provider=PROVIDER, order_ref=charge.id, txn_id=charge.txn_id, method="qris", qr_string=charge.qr_string, expires_at=charge.expires_at)
+        return Charge(
+            provider=PROVIDER,
+            order_ref=charge.id,
+            txn_id=charge.txn_id,
+            method="qris",
+            qr_string=charge.qr_string,
+            expires_at=charge.expires_at,
+        )
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Observation:
         """What a notification says, if its signature is ours."""
         del headers  # Midtrans signs in the body
-        return midtrans.observation(midtrans.verified(midtrans.read(body), self._key), provider=PROVIDER, body=body)
+        return midtrans.observation(
+            midtrans.verified(midtrans.read(body), self._key), provider=PROVIDER, body=body
+        )
 
     async def fetch_status(self, order_ref: str) -> Observation | None:
         """What the sandbox says of a charge when asked."""

@@ -51,12 +51,16 @@ class OutcomeIn(BaseModel):
 
 
 @router.get("")
-async def list_tasks(run: Run, cursor: str | None = None, limit: web.Limit = 50, *, done: bool = False) -> web.PageBody[TaskBody]:
+async def list_tasks(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50, *, done: bool = False
+) -> web.PageBody[TaskBody]:
     """The open (or done) tasks of the caller's Lapas."""
 
     async def read(tx: Transaction) -> web.PageBody[TaskBody]:
         page = await tx.tasks.listed(cursor, limit, done=done)
-        return web.PageBody(items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor)
+        return web.PageBody(
+            items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 

@@ -16,4 +16,6 @@ class Tasks(Store[Task]):
 
     async def listed(self, cursor: str | None, limit: int, *, done: bool) -> Page[Task]:
         """The tasks that the caller sees, open or done."""
-        return await self.page({"done_at": {"$ne": None} if done else None}, cursor=cursor, limit=limit)
+        return await self.page(
+            {"done_at": {"$ne": None} if done else None}, cursor=cursor, limit=limit
+        )

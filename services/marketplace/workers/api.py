@@ -61,19 +61,34 @@ class AssignmentBody(BaseModel):
 async def assign(body: AssignmentIn, run: Run) -> AssignmentBody:
     """Give a participant a place in a workshop, while the latest TPP decision on work allows it."""
     command = partial(
-        usecases.assign, AssignmentId(new_id()), body.participant_ref, WorkshopId(body.workshop_id), body.role, body.consented_on, body.from_on
+        usecases.assign,
+        AssignmentId(new_id()),
+        body.participant_ref,
+        WorkshopId(body.workshop_id),
+        body.role,
+        body.consented_on,
+        body.from_on,
     )
     return AssignmentBody.of(await run(command))
 
 
 @router.get("")
-async def list_assignments(run: Run, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AssignmentBody]:
+async def list_assignments(
+    run: Run, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[AssignmentBody]:
     """The assignments of the caller's Lapas."""
 
     async def read(tx: Transaction) -> web.PageBody[AssignmentBody]:
         page = await tx.assignments.listed(workshop_id, cursor, limit)
-        tx.note("work_assignments.listed", "", refs=sorted({assignment.participant_ref for assignment in page.items}))
-        return web.PageBody(items=[AssignmentBody.of(assignment) for assignment in page.items], next_cursor=page.next_cursor)
+        tx.note(
+            "work_assignments.listed",
+            "",
+            refs=sorted({assignment.participant_ref for assignment in page.items}),
+        )
+        return web.PageBody(
+            items=[AssignmentBody.of(assignment) for assignment in page.items],
+            next_cursor=page.next_cursor,
+        )
 
     return await run(read)
 
@@ -81,4 +96,6 @@ async def list_assignments(run: Run, workshop_id: str | None = None, cursor: str
 @router.post("/{assignment_id}/end")
 async def end_assignment(assignment_id: str, run: Run, if_match: web.IfMatch) -> AssignmentBody:
     """End a place from today on."""
-    return AssignmentBody.of(await run(partial(usecases.end, AssignmentId(assignment_id), if_match)))
+    return AssignmentBody.of(
+        await run(partial(usecases.end, AssignmentId(assignment_id), if_match))
+    )

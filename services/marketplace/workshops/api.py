@@ -61,7 +61,10 @@ class WorkshopBody(BaseModel):
             name=workshop.name,
             product_classes=sorted(workshop.product_classes),
             unit_kind=workshop.unit_kind,
-            programmes=[ProgrammeBody(programme_id=programme.programme_id, title=programme.title) for programme in workshop.programmes],
+            programmes=[
+                ProgrammeBody(programme_id=programme.programme_id, title=programme.title)
+                for programme in workshop.programmes
+            ],
             state=workshop.state,
         )
 
@@ -77,18 +80,26 @@ async def register_workshop(body: WorkshopIn, run: Run) -> WorkshopBody:
         name=body.name,
         product_classes=frozenset(body.product_classes),
         unit_kind=body.unit_kind,
-        programmes=tuple(Programme(programme_id=programme.programme_id, title=programme.title) for programme in body.programmes),
+        programmes=tuple(
+            Programme(programme_id=programme.programme_id, title=programme.title)
+            for programme in body.programmes
+        ),
     )
     return WorkshopBody.of(await run(partial(usecases.register, workshop)))
 
 
 @router.get("")
-async def list_workshops(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[WorkshopBody]:
+async def list_workshops(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[WorkshopBody]:
     """The workshops of the caller's Lapas."""
 
     async def read(tx: Transaction) -> web.PageBody[WorkshopBody]:
         page = await tx.workshops.listed(cursor, limit)
-        return web.PageBody(items=[WorkshopBody.of(workshop) for workshop in page.items], next_cursor=page.next_cursor)
+        return web.PageBody(
+            items=[WorkshopBody.of(workshop) for workshop in page.items],
+            next_cursor=page.next_cursor,
+        )
 
     return await run(read)
 

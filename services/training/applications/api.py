@@ -50,8 +50,15 @@ class SubmissionBody(BaseModel):
     @classmethod
     def of(cls, submission: Submission) -> SubmissionBody:
         """The body of a submission."""
-        made = [SubmittedBody(class_id=class_id, application_id=application_id) for class_id, application_id in submission.applications]
-        return cls(submission_id=submission.id, participant_ref=submission.participant_ref, applications=made)
+        made = [
+            SubmittedBody(class_id=class_id, application_id=application_id)
+            for class_id, application_id in submission.applications
+        ]
+        return cls(
+            submission_id=submission.id,
+            participant_ref=submission.participant_ref,
+            applications=made,
+        )
 
 
 class ApplicationBody(BaseModel):
@@ -92,16 +99,28 @@ class ApplicationBody(BaseModel):
 @router.post("/v1/class-applications", status_code=201, summary="Daftarkan warga binaan ke kelas")
 async def submit_applications(body: NewApplications, run: Run) -> SubmissionBody:
     """One to five classes at once; all of them or none."""
-    return SubmissionBody.of(await run(partial(usecases.submit_applications, body.participant_ref, body.class_ids)))
+    return SubmissionBody.of(
+        await run(partial(usecases.submit_applications, body.participant_ref, body.class_ids))
+    )
 
 
 @router.get("/v1/class-applications", summary="Daftar pendaftaran kelas")
 async def list_applications(
-    run: Run, class_id: str | None = None, participant_ref: str | None = None, state: State | None = None, cursor: str | None = None, limit: web.Limit = 50
+    run: Run,
+    class_id: str | None = None,
+    participant_ref: str | None = None,
+    state: State | None = None,
+    cursor: str | None = None,
+    limit: web.Limit = 50,
 ) -> web.PageBody[ApplicationBody]:
     """The caller's applications, oldest first."""
-    page = await run(partial(usecases.applications, class_id, participant_ref, state, cursor, limit))
-    return web.PageBody(items=[ApplicationBody.of(application) for application in page.items], next_cursor=page.next_cursor)
+    page = await run(
+        partial(usecases.applications, class_id, participant_ref, state, cursor, limit)
+    )
+    return web.PageBody(
+        items=[ApplicationBody.of(application) for application in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/class-applications/{application_id}", summary="Lihat pendaftaran kelas")
@@ -112,16 +131,27 @@ async def show_application(application_id: str, run: Run, response: Response) ->
     return ApplicationBody.of(application)
 
 
-@router.post("/v1/class-applications/{application_id}/withdrawal", summary="Tarik pendaftaran kelas")
-async def withdraw_application(application_id: str, body: Why, version: web.IfMatch, run: Run, response: Response) -> ApplicationBody:
+@router.post(
+    "/v1/class-applications/{application_id}/withdrawal", summary="Tarik pendaftaran kelas"
+)
+async def withdraw_application(
+    application_id: str, body: Why, version: web.IfMatch, run: Run, response: Response
+) -> ApplicationBody:
     """By the participant's wish."""
-    application = await run(partial(usecases.withdraw_application, application_id, body.reason, version))
+    application = await run(
+        partial(usecases.withdraw_application, application_id, body.reason, version)
+    )
     web.etag(response, application)
     return ApplicationBody.of(application)
 
 
-@router.post("/v1/class-applications/{application_id}/resubmission", summary="Ajukan kembali pendaftaran kelas")
-async def resubmit_application(application_id: str, version: web.IfMatch, run: Run, response: Response) -> ApplicationBody:
+@router.post(
+    "/v1/class-applications/{application_id}/resubmission",
+    summary="Ajukan kembali pendaftaran kelas",
+)
+async def resubmit_application(
+    application_id: str, version: web.IfMatch, run: Run, response: Response
+) -> ApplicationBody:
     """A deferred one for the next hearing, or a withdrawn one unless a newer exists."""
     application = await run(partial(usecases.resubmit_application, application_id, version))
     web.etag(response, application)

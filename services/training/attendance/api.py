@@ -83,27 +83,49 @@ class AttendanceBody(BaseModel):
             state=record.state,
             reason=record.reason or None,
             minutes=record.minutes,
-            history=[ChangeBody(was=change.was, now=change.now, minutes=change.minutes, by=change.by, at=change.at, why=change.why) for change in record.history],
+            history=[
+                ChangeBody(
+                    was=change.was,
+                    now=change.now,
+                    minutes=change.minutes,
+                    by=change.by,
+                    at=change.at,
+                    why=change.why,
+                )
+                for change in record.history
+            ],
         )
 
 
 @router.post("/v1/sessions/{session_id}/attendance", summary="Catat presensi satu sesi")
 async def mark_session(session_id: str, body: Marks, run: Run, response: Response) -> SessionBody:
     """The session takes place by it. The first mark of a participant stands; a different one opens an item in the inbox."""
-    session = await run(partial(usecases.mark_session, session_id, [(mark.enrolment_id, mark.mark(mark.client_id)) for mark in body.marks]))
+    session = await run(
+        partial(
+            usecases.mark_session,
+            session_id,
+            [(mark.enrolment_id, mark.mark(mark.client_id)) for mark in body.marks],
+        )
+    )
     web.etag(response, session)
     return SessionBody.of(session)
 
 
 @router.get("/v1/sessions/{session_id}/attendance", summary="Presensi satu sesi")
-async def list_records(session_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AttendanceBody]:
+async def list_records(
+    session_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[AttendanceBody]:
     """The records of a session."""
     page = await run(partial(usecases.records, session_id, cursor, limit))
-    return web.PageBody(items=[AttendanceBody.of(record) for record in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[AttendanceBody.of(record) for record in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.patch("/v1/attendance/{attendance_id}", summary="Perbaiki presensi")
-async def remark(attendance_id: str, body: MarkBody, version: web.RequiredIfMatch, run: Run, response: Response) -> AttendanceBody:
+async def remark(
+    attendance_id: str, body: MarkBody, version: web.RequiredIfMatch, run: Run, response: Response
+) -> AttendanceBody:
     """Within the facility's window; every change stays in the history."""
     record = await run(partial(usecases.remark, attendance_id, body.mark(), version))
     web.etag(response, record)

@@ -125,7 +125,12 @@ class SeatsBody(BaseModel):
     @classmethod
     def of(cls, seats: ClassSeats) -> SeatsBody:
         """The body of a class's seats."""
-        return cls(class_id=seats.id, version=seats.version, seats_total=seats.total, seats_taken=seats.taken)
+        return cls(
+            class_id=seats.id,
+            version=seats.version,
+            seats_total=seats.total,
+            seats_taken=seats.taken,
+        )
 
 
 class ClassWithSeats(ClassBody):
@@ -148,10 +153,19 @@ async def plan_class(body: NewClass, run: Run, response: Response) -> ClassBody:
 
 
 @router.get("/v1/classes", summary="Daftar kelas")
-async def list_classes(run: Run, facility_id: str | None = None, state: ClassState | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ClassWithSeats]:
+async def list_classes(
+    run: Run,
+    facility_id: str | None = None,
+    state: ClassState | None = None,
+    cursor: str | None = None,
+    limit: web.Limit = 50,
+) -> web.PageBody[ClassWithSeats]:
     """The caller's classes, the latest start first."""
     page, seats = await run(partial(usecases.classes, facility_id, state, cursor, limit))
-    return web.PageBody(items=[ClassWithSeats.both(item, seats[item.id]) for item in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[ClassWithSeats.both(item, seats[item.id]) for item in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/classes/{class_id}", summary="Lihat kelas")
@@ -163,23 +177,34 @@ async def show_class(class_id: str, run: Run, response: Response) -> ClassWithSe
 
 
 @router.patch("/v1/classes/{class_id}", summary="Ubah kelas")
-async def change_class(class_id: str, body: ClassChanges, version: web.RequiredIfMatch, run: Run, response: Response) -> ClassBody:
+async def change_class(
+    class_id: str, body: ClassChanges, version: web.RequiredIfMatch, run: Run, response: Response
+) -> ClassBody:
     """What is left out stays."""
-    changed = await run(partial(usecases.change_class, class_id, body.model_dump(exclude_none=True), version))
+    changed = await run(
+        partial(usecases.change_class, class_id, body.model_dump(exclude_none=True), version)
+    )
     web.etag(response, changed)
     return ClassBody.of(changed)
 
 
 @router.patch("/v1/classes/{class_id}/seats", summary="Ubah kuota kelas")
-async def resize_class(class_id: str, body: Resize, version: web.RequiredIfMatch, run: Run, response: Response) -> SeatsBody:
+async def resize_class(
+    class_id: str, body: Resize, version: web.RequiredIfMatch, run: Run, response: Response
+) -> SeatsBody:
     """Never below the seats taken; `If-Match` names the version of the seats."""
-    seats = await run(partial(usecases.resize_class, class_id, body.seats_total, version), contended=[f"class-seats/{class_id}"])
+    seats = await run(
+        partial(usecases.resize_class, class_id, body.seats_total, version),
+        contended=[f"class-seats/{class_id}"],
+    )
     web.etag(response, seats)
     return SeatsBody.of(seats)
 
 
 @router.post("/v1/classes/{class_id}/opening", summary="Buka kelas bagi peserta")
-async def open_class(class_id: str, version: web.IfMatch, run: Run, response: Response) -> ClassBody:
+async def open_class(
+    class_id: str, version: web.IfMatch, run: Run, response: Response
+) -> ClassBody:
     """Participants may apply and be enrolled."""
     opened = await run(partial(usecases.open_class, class_id, version))
     web.etag(response, opened)
@@ -187,7 +212,9 @@ async def open_class(class_id: str, version: web.IfMatch, run: Run, response: Re
 
 
 @router.post("/v1/classes/{class_id}/start", summary="Mulai kelas")
-async def start_class(class_id: str, version: web.IfMatch, run: Run, response: Response) -> ClassBody:
+async def start_class(
+    class_id: str, version: web.IfMatch, run: Run, response: Response
+) -> ClassBody:
     """The first day has come."""
     started = await run(partial(usecases.start_class, class_id, version))
     web.etag(response, started)
@@ -195,16 +222,25 @@ async def start_class(class_id: str, version: web.IfMatch, run: Run, response: R
 
 
 @router.post("/v1/classes/{class_id}/closing", summary="Tutup kelas")
-async def close_class(class_id: str, version: web.IfMatch, run: Run, response: Response) -> ClassBody:
+async def close_class(
+    class_id: str, version: web.IfMatch, run: Run, response: Response
+) -> ClassBody:
     """Whoever has not completed it by now has not completed it."""
-    closed = await run(partial(usecases.close_class, class_id, version), contended=[f"class-seats/{class_id}"])
+    closed = await run(
+        partial(usecases.close_class, class_id, version), contended=[f"class-seats/{class_id}"]
+    )
     web.etag(response, closed)
     return ClassBody.of(closed)
 
 
 @router.post("/v1/classes/{class_id}/cancellation", summary="Batalkan kelas")
-async def cancel_class(class_id: str, body: Cancellation, version: web.IfMatch, run: Run, response: Response) -> ClassBody:
+async def cancel_class(
+    class_id: str, body: Cancellation, version: web.IfMatch, run: Run, response: Response
+) -> ClassBody:
     """Its enrolments end and open applications are removed."""
-    cancelled = await run(partial(usecases.cancel_class, class_id, body.reason, version), contended=[f"class-seats/{class_id}"])
+    cancelled = await run(
+        partial(usecases.cancel_class, class_id, body.reason, version),
+        contended=[f"class-seats/{class_id}"],
+    )
     web.etag(response, cancelled)
     return ClassBody.of(cancelled)

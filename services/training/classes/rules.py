@@ -51,7 +51,11 @@ class ClassState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-_STEPS = {ClassState.OPEN: ClassState.DRAFT, ClassState.RUNNING: ClassState.OPEN, ClassState.CLOSED: ClassState.RUNNING}
+_STEPS = {
+    ClassState.OPEN: ClassState.DRAFT,
+    ClassState.RUNNING: ClassState.OPEN,
+    ClassState.CLOSED: ClassState.RUNNING,
+}
 ENROLLING = frozenset({ClassState.OPEN, ClassState.RUNNING})
 
 

@@ -15,7 +15,9 @@ from services.training.facilities.rules import Facility, FacilityKind, RosterMod
 from services.training.transaction import Run
 
 router = APIRouter(tags=["UPT"])
-Regency = Annotated[str, Field(pattern=r"^\d{2}\.\d{2}$", description="Kode kabupaten/kota, mis. 19.02")]
+Regency = Annotated[
+    str, Field(pattern=r"^\d{2}\.\d{2}$", description="Kode kabupaten/kota, mis. 19.02")
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -52,7 +54,9 @@ class NewFacility(FacilitySettings):
 
     def facility(self) -> Facility:
         """The facility this describes."""
-        said: dict[str, Any] = {"mapping": self.facility_id} | self.model_dump(exclude_none=True, exclude={"facility_id"})
+        said: dict[str, Any] = {"mapping": self.facility_id} | self.model_dump(
+            exclude_none=True, exclude={"facility_id"}
+        )
         return Facility(id=self.facility_id, **said)
 
 
@@ -104,10 +108,14 @@ async def open_facility(body: NewFacility, run: Run, response: Response) -> Faci
 
 
 @router.get("/v1/facilities", summary="Daftar UPT")
-async def list_facilities(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[FacilityBody]:
+async def list_facilities(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[FacilityBody]:
     """The caller's facilities by code."""
     page = await run(partial(usecases.facilities, cursor, limit))
-    return web.PageBody(items=[FacilityBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[FacilityBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/facilities/{facility_id}", summary="Lihat UPT")
@@ -119,8 +127,16 @@ async def show_facility(facility_id: str, run: Run, response: Response) -> Facil
 
 
 @router.patch("/v1/facilities/{facility_id}", summary="Ubah pengaturan UPT")
-async def change_facility(facility_id: str, body: FacilityChanges, version: web.RequiredIfMatch, run: Run, response: Response) -> FacilityBody:
+async def change_facility(
+    facility_id: str,
+    body: FacilityChanges,
+    version: web.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> FacilityBody:
     """Settings are changed one by one, never replaced as a whole."""
-    facility = await run(partial(usecases.change_facility, facility_id, body.model_dump(exclude_none=True), version))
+    facility = await run(
+        partial(usecases.change_facility, facility_id, body.model_dump(exclude_none=True), version)
+    )
     web.etag(response, facility)
     return FacilityBody.of(facility)

@@ -64,10 +64,18 @@ class ItemBody(BaseModel):
 
 
 @router.get("/v1/inbox-items", summary="Daftar kotak masuk petugas")
-async def list_items(run: Run, state: ItemState | None = None, kind: ItemKind | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ItemBody]:
+async def list_items(
+    run: Run,
+    state: ItemState | None = None,
+    kind: ItemKind | None = None,
+    cursor: str | None = None,
+    limit: web.Limit = 50,
+) -> web.PageBody[ItemBody]:
     """The caller's items, oldest first."""
     page = await run(partial(usecases.items, state, kind, cursor, limit))
-    return web.PageBody(items=[ItemBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[ItemBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/inbox-items/{item_id}", summary="Lihat butir kotak masuk")
@@ -79,7 +87,9 @@ async def show_item(item_id: str, run: Run, response: Response) -> ItemBody:
 
 
 @router.post("/v1/inbox-items/{item_id}/acknowledgement", summary="Tandai butir sudah dibaca")
-async def acknowledge_item(item_id: str, version: web.IfMatch, run: Run, response: Response) -> ItemBody:
+async def acknowledge_item(
+    item_id: str, version: web.IfMatch, run: Run, response: Response
+) -> ItemBody:
     """Seen; the same change opens a new item from now on."""
     item = await run(partial(usecases.acknowledge_item, item_id, version))
     web.etag(response, item)
@@ -87,7 +97,9 @@ async def acknowledge_item(item_id: str, version: web.IfMatch, run: Run, respons
 
 
 @router.post("/v1/inbox-items/{item_id}/resolution", summary="Selesaikan butir kotak masuk")
-async def resolve_item(item_id: str, body: Resolution, version: web.IfMatch, run: Run, response: Response) -> ItemBody:
+async def resolve_item(
+    item_id: str, body: Resolution, version: web.IfMatch, run: Run, response: Response
+) -> ItemBody:
     """The same resolution again succeeds, another one is a conflict."""
     item = await run(partial(usecases.resolve_item, item_id, body.resolution, body.reason, version))
     web.etag(response, item)

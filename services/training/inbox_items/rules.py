@@ -123,9 +123,15 @@ def resolve(item: Item, resolution: str, reason: str, by: str) -> Item:
         if item.resolution != resolution:
             raise ResolvedOtherwise
         return item
-    return replace(item, state=ItemState.RESOLVED, resolution=resolution, reason=reason, resolved_by=by)
+    return replace(
+        item, state=ItemState.RESOLVED, resolution=resolution, reason=reason, resolved_by=by
+    )
 
 
 def concerning(item: Item, participant_ref: str) -> Item:
     """The item after its person has another reference."""
-    return replace(item, participant_ref=participant_ref, dedupe_key=dedupe_key(item.kind, item.facility_id, participant_ref, item.subject))
+    return replace(
+        item,
+        participant_ref=participant_ref,
+        dedupe_key=dedupe_key(item.kind, item.facility_id, participant_ref, item.subject),
+    )

@@ -23,7 +23,11 @@ async def settle(participant_ref: str, kind: ItemKind, resolution: str, tx: Tran
 
 async def settle_pair(one: str, other: str, tx: Transaction) -> None:
     """Two records are one now: what was proposed about them is done."""
-    await settle_same(rules.dedupe_key(ItemKind.MERGE_PROPOSAL, "", "", named_id(*sorted((one, other)))), "merged", tx)
+    await settle_same(
+        rules.dedupe_key(ItemKind.MERGE_PROPOSAL, "", "", named_id(*sorted((one, other)))),
+        "merged",
+        tx,
+    )
 
 
 async def settle_same(dedupe_key: str, resolution: str, tx: Transaction) -> None:
@@ -47,14 +51,19 @@ async def settle_conflicts(facility_id: str, listed: frozenset[str], tx: Transac
     for item in items:
         person = people.get(item.participant_ref)
         if person is None or not listed & {person.source_ref, *person.other_refs}:
-            tx.inbox_items.save(item, rules.resolve(item, "no_longer_listed_twice", "", tx.caller.subject))
+            tx.inbox_items.save(
+                item, rules.resolve(item, "no_longer_listed_twice", "", tx.caller.subject)
+            )
 
 
 async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:
     """What was asked about one reference is asked about the other; what is asked there already is asked once."""
     for item in await tx.inbox_items.unsettled_about(from_ref):
         moved = rules.concerning(item, into_ref)
-        if item.state is ItemState.OPEN and await tx.inbox_items.open_like(moved.dedupe_key) is not None:
+        if (
+            item.state is ItemState.OPEN
+            and await tx.inbox_items.open_like(moved.dedupe_key) is not None
+        ):
             moved = rules.resolve(moved, "merged", "", tx.caller.subject)
         tx.inbox_items.save(item, moved)
 
@@ -66,7 +75,9 @@ async def acknowledge_item(item_id: str, if_match: int | None, tx: Transaction) 
     return before if after == before else tx.inbox_items.save(before, after)
 
 
-async def resolve_item(item_id: str, resolution: str, reason: str, if_match: int | None, tx: Transaction) -> Item:
+async def resolve_item(
+    item_id: str, resolution: str, reason: str, if_match: int | None, tx: Transaction
+) -> Item:
     """Settled by a person; the same again is no change."""
     before = await tx.inbox_items.get(item_id)
     after = rules.resolve(before, resolution, reason, tx.caller.subject)
@@ -83,8 +94,14 @@ async def item(item_id: str, tx: Transaction) -> Item:
     return found
 
 
-async def items(state: ItemState | None, kind: ItemKind | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Item]:
+async def items(
+    state: ItemState | None, kind: ItemKind | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Item]:
     """The caller's items."""
     page = await tx.inbox_items.listed(state, kind, cursor, limit)
-    tx.note("inbox_items.listed", "", refs=sorted({found.participant_ref for found in page.items} - {""}))
+    tx.note(
+        "inbox_items.listed",
+        "",
+        refs=sorted({found.participant_ref for found in page.items} - {""}),
+    )
     return page

@@ -23,9 +23,15 @@ class Merge(BaseModel):
     into_ref: Annotated[str, Field(min_length=1, max_length=64)]
 
 
-@router.post("/v1/participants/{participant_ref}/merge", summary="Gabungkan dua data milik satu orang")
-async def merge_participants(participant_ref: str, body: Merge, version: web.IfMatch, run: Run, response: Response) -> ParticipantBody:
+@router.post(
+    "/v1/participants/{participant_ref}/merge", summary="Gabungkan dua data milik satu orang"
+)
+async def merge_participants(
+    participant_ref: str, body: Merge, version: web.IfMatch, run: Run, response: Response
+) -> ParticipantBody:
     """The record becomes another name of `into_ref`; everything recorded about it goes over."""
-    person = await run(partial(usecases.merge_participants, participant_ref, body.into_ref, version))
+    person = await run(
+        partial(usecases.merge_participants, participant_ref, body.into_ref, version)
+    )
     web.etag(response, person)
     return ParticipantBody.of(person)

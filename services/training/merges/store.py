@@ -17,4 +17,6 @@ class MergeCandidates(Store[MergeCandidate]):
 
     async def seen_before(self, day: date, limit: int) -> list[MergeCandidate]:
         """Pairs noticed before that day, in an order of their own."""
-        return await self.find({"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit)
+        return await self.find(
+            {"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit
+        )

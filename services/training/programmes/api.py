@@ -11,7 +11,16 @@ from pydantic import BaseModel, Field
 
 from chassis import web
 from services.training.programmes import usecases
-from services.training.programmes.rules import Branch, CompletionRule, Edition, EligibilityRule, Excused, Programme, Severity, TaughtUnit
+from services.training.programmes.rules import (
+    Branch,
+    CompletionRule,
+    Edition,
+    EligibilityRule,
+    Excused,
+    Programme,
+    Severity,
+    TaughtUnit,
+)
 from services.training.texts import REASONS
 from services.training.transaction import Run
 
@@ -82,7 +91,9 @@ class NewEdition(BaseModel):
                 instructor_confirmation=rule.instructor_confirmation,
             ),
             eligibility=EligibilityRule(
-                tpp_required=self.eligibility.tpp_required, application_required=self.eligibility.application_required, severities=dict(self.eligibility.severities)
+                tpp_required=self.eligibility.tpp_required,
+                application_required=self.eligibility.application_required,
+                severities=dict(self.eligibility.severities),
             ),
         )
 
@@ -120,7 +131,11 @@ class EditionBody(NewEdition):
                 excused=rule.excused,
                 instructor_confirmation=rule.instructor_confirmation,
             ),
-            eligibility=EligibilityBody(tpp_required=eligibility.tpp_required, application_required=eligibility.application_required, severities=eligibility.severities),
+            eligibility=EligibilityBody(
+                tpp_required=eligibility.tpp_required,
+                application_required=eligibility.application_required,
+                severities=eligibility.severities,
+            ),
         )
 
 
@@ -137,7 +152,13 @@ class ProgrammeBody(BaseModel):
     def of(cls, programme: Programme) -> ProgrammeBody:
         """The body of a programme."""
         editions = [EditionBody.of(edition) for edition in programme.editions]
-        return cls(programme_id=programme.id, version=programme.version, branch=programme.branch, title=programme.current.title, editions=editions)
+        return cls(
+            programme_id=programme.id,
+            version=programme.version,
+            branch=programme.branch,
+            title=programme.current.title,
+            editions=editions,
+        )
 
 
 @router.post("/v1/programmes", status_code=201, summary="Terbitkan program pelatihan")
@@ -148,8 +169,14 @@ async def publish_programme(body: NewProgramme, run: Run, response: Response) ->
     return ProgrammeBody.of(programme)
 
 
-@router.post("/v1/programmes/{programme_id}/editions", status_code=201, summary="Terbitkan edisi baru program")
-async def publish_edition(programme_id: str, body: NewEdition, version: web.IfMatch, run: Run, response: Response) -> ProgrammeBody:
+@router.post(
+    "/v1/programmes/{programme_id}/editions",
+    status_code=201,
+    summary="Terbitkan edisi baru program",
+)
+async def publish_edition(
+    programme_id: str, body: NewEdition, version: web.IfMatch, run: Run, response: Response
+) -> ProgrammeBody:
     """Classes of earlier editions go on as they are."""
     programme = await run(partial(usecases.publish_edition, programme_id, body.edition(), version))
     web.etag(response, programme)
@@ -157,10 +184,15 @@ async def publish_edition(programme_id: str, body: NewEdition, version: web.IfMa
 
 
 @router.get("/v1/programmes", summary="Daftar program pelatihan")
-async def list_programmes(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ProgrammeBody]:
+async def list_programmes(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[ProgrammeBody]:
     """All programmes."""
     page = await run(partial(usecases.programmes, cursor, limit))
-    return web.PageBody(items=[ProgrammeBody.of(programme) for programme in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[ProgrammeBody.of(programme) for programme in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/programmes/{programme_id}", summary="Lihat program pelatihan")

@@ -11,7 +11,15 @@ from enum import StrEnum
 from services.training.identities import rules as identities
 from services.training.identities.rules import Identity, NikProblem, Number, Said, examine
 from services.training.mappings.rules import STATUS_NOTE, Mapping
-from services.training.participants.rules import DETAILS, Doubt, Facts, Movement, Participant, Sighting, sight
+from services.training.participants.rules import (
+    DETAILS,
+    Doubt,
+    Facts,
+    Movement,
+    Participant,
+    Sighting,
+    sight,
+)
 from services.training.snapshots.reader import DATE, FORMULA, NUMBER, RawRow, fold, squeeze
 
 STATUS_FIELD = "absence_or_release"
@@ -75,7 +83,12 @@ class ReportedError:
 
 def reported(snapshot_id: str, facility_id: str, error: RowError) -> ReportedError:
     """An error of a snapshot as it is kept; the same error has the same id."""
-    return ReportedError(id=f"{snapshot_id}/{error.sheet}/{error.row:06d}/{error.field}/{error.reason}", snapshot_id=snapshot_id, facility_id=facility_id, error=error)
+    return ReportedError(
+        id=f"{snapshot_id}/{error.sheet}/{error.row:06d}/{error.field}/{error.reason}",
+        snapshot_id=snapshot_id,
+        facility_id=facility_id,
+        error=error,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +130,15 @@ class _Reading:
     lost: set[str] = made(default_factory=set)
     stopped: bool = False
 
-    def refuse(self, name: str, reason: RowReason, effect: Effect, *, raw: str = "", told: str | None = None) -> None:
+    def refuse(
+        self,
+        name: str,
+        reason: RowReason,
+        effect: Effect,
+        *,
+        raw: str = "",
+        told: str | None = None,
+    ) -> None:
         self.errors.append(
             RowError(
                 sheet=self.raw["sheet"] or "",
@@ -136,7 +157,11 @@ class _Reading:
     def cell(self, name: str) -> tuple[str, str] | None:
         """(kind, text) of the field, None when it is empty."""
         cell = self.raw["cells"].get(name)
-        return None if cell is None or (cell[0] != FORMULA and fold(cell[1]) in self.mapping.empty_values) else (cell[0], cell[1])
+        return (
+            None
+            if cell is None or (cell[0] != FORMULA and fold(cell[1]) in self.mapping.empty_values)
+            else (cell[0], cell[1])
+        )
 
     def text(self, name: str) -> str:
         """The field's text. A formula, or nothing where something is required, costs what the field is worth."""
@@ -232,7 +257,11 @@ def _nik(row: _Reading, birth_date: date | None, sex: str) -> tuple[str, bool]:
         return "", False
     kind, digits = cell
     if kind != "text":
-        row.refuse("nik", RowReason.NIK_NUMBER_CELL if kind == NUMBER else RowReason.FORMULA_CELL, Effect.FIELD)
+        row.refuse(
+            "nik",
+            RowReason.NIK_NUMBER_CELL if kind == NUMBER else RowReason.FORMULA_CELL,
+            Effect.FIELD,
+        )
         return "", True
     for mark in row.mapping.nik_strip:
         digits = digits.replace(mark, "")
@@ -258,7 +287,13 @@ def _date(cell: tuple[str, str], name: str, mapping: Mapping, taken_on: date) ->
         if parts is not None:
             day, month, year = parts
             try:
-                return date(_century(year, name, mapping, taken_on) if len(form) == len("dd/mm/yy") else year, month, day)
+                return date(
+                    _century(year, name, mapping, taken_on)
+                    if len(form) == len("dd/mm/yy")
+                    else year,
+                    month,
+                    day,
+                )
             except ValueError:
                 return None
     return None
@@ -284,7 +319,9 @@ def _parts(text: str, form: str, mapping: Mapping) -> tuple[int, int, int] | Non
 
 
 def _century(year: int, name: str, mapping: Mapping, taken_on: date) -> int:
-    return 2000 + year if name in mapping.future_years or 2000 + year <= taken_on.year else 1900 + year
+    return (
+        2000 + year if name in mapping.future_years or 2000 + year <= taken_on.year else 1900 + year
+    )
 
 
 _IDENTITY_TEXTS = ("register_no", "birth_date", "sex")
@@ -302,7 +339,15 @@ class Difference:
     planned: date | None = None
 
 
-def difference(row: Listed, person: Participant | None, identity: Identity | None, number: Number | None, ref: str, at: Sighting, mapping: Mapping) -> Difference:
+def difference(
+    row: Listed,
+    person: Participant | None,
+    identity: Identity | None,
+    number: Number | None,
+    ref: str,
+    at: Sighting,
+    mapping: Mapping,
+) -> Difference:
     """What the row changes. `number` is the row's NIK when it is not the stored one; `ref` names a person not known yet. The row must not be a stopped one."""
     if row.admission_date is None:
         message = "a stopped row changes nothing"
@@ -319,8 +364,16 @@ def difference(row: Listed, person: Participant | None, identity: Identity | Non
         release=row.release,
         release_date=row.release_date,
     )
-    said = Said(name=row.name, register_no=row.register_no, birth_date=row.birth_date, sex=row.sex, nik_given=row.nik_given)
-    known = identity or identities.first_seen(person.id if person else ref, at.facility_id, said, number)
+    said = Said(
+        name=row.name,
+        register_no=row.register_no,
+        birth_date=row.birth_date,
+        sex=row.sex,
+        nik_given=row.nik_given,
+    )
+    known = identity or identities.first_seen(
+        person.id if person else ref, at.facility_id, said, number
+    )
     told, changed = identities.take(known, said, number)
     outcome = sight(person, ref, row.source_ref, facts, changed, at)
     heard = identity is None or outcome.heard
@@ -329,19 +382,36 @@ def difference(row: Listed, person: Participant | None, identity: Identity | Non
         identity=replace(told, facility_id=outcome.after.facility_id) if heard else known,
         movements=outcome.movements,
         doubts=outcome.doubts,
-        errors=_emptied(row, person, identity, mapping) if outcome.heard and person and person.open_stay and identity else (),
+        errors=_emptied(row, person, identity, mapping)
+        if outcome.heard and person and person.open_stay and identity
+        else (),
         planned=outcome.planned,
     )
 
 
-def _emptied(row: Listed, person: Participant, identity: Identity, mapping: Mapping) -> tuple[RowError, ...]:
+def _emptied(
+    row: Listed, person: Participant, identity: Identity, mapping: Mapping
+) -> tuple[RowError, ...]:
     """A warning for each field that was known and stands empty now; the stored value stays."""
-    stored = {name: getattr(person, name) for name in DETAILS} | {name: getattr(identity, name) for name in _IDENTITY_TEXTS}
-    emptied = [name for name, value in stored.items() if value and not getattr(row, name) and name not in row.lost]
+    stored = {name: getattr(person, name) for name in DETAILS} | {
+        name: getattr(identity, name) for name in _IDENTITY_TEXTS
+    }
+    emptied = [
+        name
+        for name, value in stored.items()
+        if value and not getattr(row, name) and name not in row.lost
+    ]
     if identity.nik is not None and not row.nik_given:
         emptied.append("nik")
     return tuple(
-        RowError(sheet=row.sheet, row=row.number, column=mapping.columns[name], field=name, reason=RowReason.FIELD_EMPTIED, effect=Effect.WARNING)
+        RowError(
+            sheet=row.sheet,
+            row=row.number,
+            column=mapping.columns[name],
+            field=name,
+            reason=RowReason.FIELD_EMPTIED,
+            effect=Effect.WARNING,
+        )
         for name in emptied
         if name in mapping.columns
     )

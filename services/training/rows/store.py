@@ -14,6 +14,8 @@ class RowErrors(Store[ReportedError]):
     indexes = (Index("snapshot_id"),)
     audited = False
 
-    async def of_snapshot(self, snapshot_id: str, cursor: str | None, limit: int) -> Page[ReportedError]:
+    async def of_snapshot(
+        self, snapshot_id: str, cursor: str | None, limit: int
+    ) -> Page[ReportedError]:
         """What was wrong with a snapshot's rows, in the order of the file."""
         return await self.page({"snapshot_id": snapshot_id}, cursor=cursor, limit=limit)

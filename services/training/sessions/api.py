@@ -22,7 +22,9 @@ class NewSession(BaseModel):
 
     model_config = web.STRICT
     held_on: date
-    starts_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Jam setempat, mis. 08:00")]
+    starts_at: Annotated[
+        str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Jam setempat, mis. 08:00")
+    ]
     minutes: Annotated[int, Field(ge=15, le=720, strict=True)]
 
 
@@ -63,18 +65,26 @@ class SessionBody(BaseModel):
 
 
 @router.post("/v1/classes/{class_id}/sessions", status_code=201, summary="Jadwalkan sesi kelas")
-async def plan_session(class_id: str, body: NewSession, run: Run, response: Response) -> SessionBody:
+async def plan_session(
+    class_id: str, body: NewSession, run: Run, response: Response
+) -> SessionBody:
     """Everybody enrolled is expected."""
-    session = await run(partial(usecases.plan_session, class_id, body.held_on, body.starts_at, body.minutes))
+    session = await run(
+        partial(usecases.plan_session, class_id, body.held_on, body.starts_at, body.minutes)
+    )
     web.etag(response, session)
     return SessionBody.of(session)
 
 
 @router.get("/v1/classes/{class_id}/sessions", summary="Daftar sesi kelas")
-async def list_sessions(class_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[SessionBody]:
+async def list_sessions(
+    class_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[SessionBody]:
     """The sessions of a class in order."""
     page = await run(partial(usecases.sessions, class_id, cursor, limit))
-    return web.PageBody(items=[SessionBody.of(session) for session in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[SessionBody.of(session) for session in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/sessions/{session_id}", summary="Lihat sesi")
@@ -86,7 +96,9 @@ async def show_session(session_id: str, run: Run, response: Response) -> Session
 
 
 @router.post("/v1/sessions/{session_id}/cancellation", summary="Batalkan sesi")
-async def cancel_session(session_id: str, body: Cancellation, version: web.IfMatch, run: Run, response: Response) -> SessionBody:
+async def cancel_session(
+    session_id: str, body: Cancellation, version: web.IfMatch, run: Run, response: Response
+) -> SessionBody:
     """A cancelled session stays cancelled and counts for nobody."""
     session = await run(partial(usecases.cancel_session, session_id, body.reason, version))
     web.etag(response, session)

@@ -64,7 +64,11 @@ class SnapshotBody(BaseModel):
             missing_columns=list(snapshot.also),
             row_count=snapshot.row_count,
             counts={name: count for name, count in sorted(counts.items()) if "." not in name},
-            released_by_kind={name.partition(".")[2]: count for name, count in sorted(counts.items()) if name.startswith("released.")},
+            released_by_kind={
+                name.partition(".")[2]: count
+                for name, count in sorted(counts.items())
+                if name.startswith("released.")
+            },
         )
 
 
@@ -107,14 +111,29 @@ class Release(BaseModel):
     "/v1/facilities/{facility_id}/snapshots",
     status_code=201,
     summary="Unggah daftar penghuni (CSV atau XLSX)",
-    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    },
 )
 async def upload_snapshot(
-    facility_id: str, taken_at: Annotated[AwareDatetime, Query(description="Saat data diambil, mis. 2026-11-16T14:00:00+07:00")], request: Request, run: Run, response: Response
+    facility_id: str,
+    taken_at: Annotated[
+        AwareDatetime, Query(description="Saat data diambil, mis. 2026-11-16T14:00:00+07:00")
+    ],
+    request: Request,
+    run: Run,
+    response: Response,
 ) -> SnapshotBody:
     """The raw bytes of the file are the body. The same bytes again change nothing (200)."""
     data = await web.whole_body(request, limit=MAX_FILE)
-    upload = Upload(facility_id=facility_id, taken_at=taken_at, checksum=hashlib.sha256(data).hexdigest())
+    upload = Upload(
+        facility_id=facility_id, taken_at=taken_at, checksum=hashlib.sha256(data).hexdigest()
+    )
     intake = await replace(run, repeat=None)(partial(usecases.intake, upload))
     sheets = None if intake.known else await _parsed(data, intake.mapping.layout)
     duplicate = False
@@ -133,16 +152,24 @@ async def upload_snapshot(
 async def _parsed(data: bytes, layout: Layout) -> Sheets | None:
     """The file's cells, read in a child process; None when it cannot be read."""
     try:
-        return await untrusted.call("services.training.snapshots.reader", "read", data, layout, limits=LIMITS)
+        return await untrusted.call(
+            "services.training.snapshots.reader", "read", data, layout, limits=LIMITS
+        )
     except FileUnreadable:
         return None
 
 
-@router.get("/v1/facilities/{facility_id}/snapshots", summary="Daftar berkas yang diterima dari UPT")
-async def list_snapshots(facility_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[SnapshotBody]:
+@router.get(
+    "/v1/facilities/{facility_id}/snapshots", summary="Daftar berkas yang diterima dari UPT"
+)
+async def list_snapshots(
+    facility_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[SnapshotBody]:
     """A facility's snapshots, newest first."""
     page = await run(partial(usecases.snapshots, facility_id, cursor, limit))
-    return web.PageBody(items=[SnapshotBody.of(snapshot) for snapshot in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[SnapshotBody.of(snapshot) for snapshot in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/snapshots/{snapshot_id}", summary="Lihat hasil impor satu berkas")
@@ -153,15 +180,24 @@ async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> Snaps
     return SnapshotBody.of(snapshot)
 
 
-@router.get("/v1/snapshots/{snapshot_id}/row-errors", summary="Baris dan kolom yang bermasalah dalam satu berkas")
-async def list_row_errors(snapshot_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[RowErrorBody]:
+@router.get(
+    "/v1/snapshots/{snapshot_id}/row-errors",
+    summary="Baris dan kolom yang bermasalah dalam satu berkas",
+)
+async def list_row_errors(
+    snapshot_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[RowErrorBody]:
     """What was wrong, by sheet and row."""
     page = await run(partial(usecases.row_errors, snapshot_id, cursor, limit))
-    return web.PageBody(items=[RowErrorBody.of(error) for error in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[RowErrorBody.of(error) for error in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.post("/v1/snapshots/{snapshot_id}/release", summary="Lepas berkas dari karantina")
-async def release_snapshot(snapshot_id: str, body: Release, version: web.IfMatch, run: Run, response: Response) -> SnapshotBody:
+async def release_snapshot(
+    snapshot_id: str, body: Release, version: web.IfMatch, run: Run, response: Response
+) -> SnapshotBody:
     """By a person other than the one who uploaded it, with a reason."""
     snapshot = await run(partial(usecases.release_snapshot, snapshot_id, body.reason, version))
     web.etag(response, snapshot)

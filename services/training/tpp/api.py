@@ -48,7 +48,14 @@ class NewDecision(BaseModel):
             hearing_on=self.hearing_on,
             scope=self.scope,
             scope_ref="" if self.scope is Scope.WORK else self.scope_ref,
-            results=tuple(Result(participant_ref=result.participant_ref, verdict=result.verdict, reason=result.reason) for result in self.results),
+            results=tuple(
+                Result(
+                    participant_ref=result.participant_ref,
+                    verdict=result.verdict,
+                    reason=result.reason,
+                )
+                for result in self.results
+            ),
             valid_until=self.valid_until,
             document_ref=self.document_ref,
             recorded_by="",
@@ -82,7 +89,14 @@ class DecisionBody(BaseModel):
             hearing_on=decision.hearing_on,
             scope=decision.scope,
             scope_ref=decision.scope_ref,
-            results=[ResultBody(participant_ref=result.participant_ref, verdict=result.verdict, reason=result.reason) for result in decision.results],
+            results=[
+                ResultBody(
+                    participant_ref=result.participant_ref,
+                    verdict=result.verdict,
+                    reason=result.reason,
+                )
+                for result in decision.results
+            ],
             valid_until=decision.valid_until,
             document_ref=decision.document_ref,
             in_force=decision.in_force,
@@ -99,8 +113,13 @@ async def record_decision(body: NewDecision, run: Run, response: Response) -> De
     return DecisionBody.of(decision)
 
 
-@router.post("/v1/tpp-decisions/{decision_id}/head-approval", summary="Setujui keputusan sidang TPP (Kalapas)")
-async def approve_decision(decision_id: str, version: web.IfMatch, run: Run, response: Response) -> DecisionBody:
+@router.post(
+    "/v1/tpp-decisions/{decision_id}/head-approval",
+    summary="Setujui keputusan sidang TPP (Kalapas)",
+)
+async def approve_decision(
+    decision_id: str, version: web.IfMatch, run: Run, response: Response
+) -> DecisionBody:
     """Where the facility demands it, a decision is in force only from here on."""
     decision = await run(partial(usecases.approve_decision, decision_id, version))
     web.etag(response, decision)
@@ -108,10 +127,14 @@ async def approve_decision(decision_id: str, version: web.IfMatch, run: Run, res
 
 
 @router.get("/v1/tpp-decisions", summary="Daftar keputusan sidang TPP")
-async def list_decisions(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[DecisionBody]:
+async def list_decisions(
+    run: Run, cursor: str | None = None, limit: web.Limit = 50
+) -> web.PageBody[DecisionBody]:
     """The caller's decisions, the latest hearing first."""
     page = await run(partial(usecases.decisions, cursor, limit))
-    return web.PageBody(items=[DecisionBody.of(decision) for decision in page.items], next_cursor=page.next_cursor)
+    return web.PageBody(
+        items=[DecisionBody.of(decision) for decision in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/tpp-decisions/{decision_id}", summary="Lihat keputusan sidang TPP")
