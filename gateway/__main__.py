@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from chassis import pool, telemetry
-from chassis.serve import PREPARE, settle
+from chassis import telemetry
+from chassis.app.server import PREPARE, settle
+from chassis.persistence import pool_metrics
 from chassis.settings import SettingsInvalid
 from gateway.app import create_app
 from gateway.permissions import RULES, Rules
@@ -75,7 +76,7 @@ def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
     telemetry.trace_to(
         "gateway", settings.trace_ratio, exporter or telemetry.otlp(settings.otlp_endpoint)
     )
-    pool.watch()
+    pool_metrics.watch()
     open_many_files()
     try:
         door = create_app(settings, rules)

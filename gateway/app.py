@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chassis import web
-from chassis.auth import Signer
-from evidence import api as evidence
+from chassis.admin import auditor_api
+from chassis.app import factory
+from chassis.http.internal_tokens import Signer
 from gateway.accounts import api as accounts
 from gateway.accounts.passkeys import Place
 from gateway.attendance import OpenStreams
@@ -82,7 +82,7 @@ ROUTERS = (
     cards.router,
     cards.internal,
     revocations.internal,
-    evidence.router("gateway"),
+    auditor_api.router("gateway"),
 )
 
 
@@ -98,8 +98,8 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         "holders": issuers.holders(settings, own) if own else None,
         "routes": routes,
     }
-    internal = web.create_app(
-        web.Service(
+    internal = factory.create_app(
+        factory.Service(
             name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts
         ),
         lifetime=GatewayLifetime,

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from chassis.mongo import Index
+from chassis.persistence.mongo import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chassis.mongo import Mongo
+    from chassis.persistence.mongo import Mongo
 
 CALLS, INDEXES = "calls", (Index("ends", expire_seconds=86_400),)
 ZONE = ZoneInfo("Asia/Jakarta")  # in which a partner's day begins, wherever the prison is

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import Gauge
 
-from chassis.outbox import LIVING
+from chassis.messaging.outbox_relay import LIVING
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from chassis.mongo import Mongo
+    from chassis.persistence.mongo import Mongo
     from gateway.attendance import OpenStreams
     from gateway.calls import Calls
     from gateway.health import Readiness

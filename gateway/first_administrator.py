@@ -8,12 +8,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chassis import schemas
-from chassis.auth import EVERYTHING, system
+from chassis.app import database_setup
 from chassis.errors import Conflict
+from chassis.http.internal_tokens import EVERYTHING, system
 from chassis.ids import new_id
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from gateway.accounts import usecases as accounts
 from gateway.app import create_app
 from gateway.grants import rules as grants
@@ -63,7 +63,7 @@ async def main(settings: GatewaySettings, login: str, home: str) -> str:
     life: GatewayLifetime = create_app(settings).internal.state.life
     code = new_code()
     try:
-        await schemas.prepare(life.db, Transaction)
+        await database_setup.prepare(life.db, Transaction)
         await Runner(
             life.engine,
             Cause(caller=system("gateway"), correlation_id=new_id(), what="first_administrator"),

@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chassis import kafka, schemas
-from chassis.lifetime import Lifetime
+from chassis.app import database_setup
+from chassis.app.lifespan import Lifetime
+from chassis.messaging import kafka
 from gateway import calls
 from gateway.identity.withdrawn import Revocations
 from gateway.middleware import rates
 
 if TYPE_CHECKING:
-    from chassis.web import Service
+    from chassis.app.factory import Service
 
 TOPIC_PAUSE_SECONDS = 2.0
 
@@ -30,7 +31,7 @@ class GatewayLifetime(Lifetime):
     async def prepare(self) -> None:
         """Collections and indexes; the topic follows."""
         await self.db.ping()
-        await schemas.prepare(self.db, self.service.transaction)
+        await database_setup.prepare(self.db, self.service.transaction)
         known = await self.db.collections()
         await self.db.ensure_collection(rates.QUOTAS, None, rates.INDEXES, known)
         await self.db.ensure_collection(calls.CALLS, None, calls.INDEXES, known)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from chassis import web
+from chassis.app import factory
 from chassis.errors import NotFound
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from gateway.accounts.passkeys import Place
 from gateway.hashing import Passwords
 from gateway.identity.own import OwnIssuer
@@ -41,7 +41,7 @@ def own_side(request: Request) -> OwnSide:
 
 async def once(request: Request) -> Runner[Transaction]:
     """A runner for what answers with a secret: it cannot be given again, so an Idempotency-Key means nothing here."""
-    return await web.runner(request, None)
+    return await factory.runner(request, None)
 
 
 Own = Annotated[OwnSide, Depends(own_side)]

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis import unit_of_work, web
-from chassis.unit_of_work import StoreOf
+from chassis.app import factory
+from chassis.persistence import unit_of_work
+from chassis.persistence.unit_of_work import StoreOf
 from gateway.accounts.store import Accounts
 from gateway.attempts.store import AttemptList
 from gateway.cards.store import Cards
@@ -33,4 +34,4 @@ class Transaction(unit_of_work.Transaction):
     cards = StoreOf(Cards)
 
 
-Run = Annotated[web.Runner[Transaction], Depends(web.runner)]
+Run = Annotated[factory.Runner[Transaction], Depends(factory.runner)]

@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chassis.kafka import Access, KafkaConsumer, KafkaUnavailable, Partition, Where, ensure_topic
+from chassis.messaging.kafka import (
+    Access,
+    KafkaConsumer,
+    KafkaUnavailable,
+    Partition,
+    Where,
+    ensure_topic,
+)
 from ops import children, jars, kafka_setup, machine
 from ops.trouble import WAY_OUT_EN, WAY_OUT_ID, Trouble
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from chassis.events import Event, Inbound, stem
+from chassis.messaging.events import Event, Inbound, stem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

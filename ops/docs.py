@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
+from chassis.app.factory import Service
 from chassis.settings import Settings
-from chassis.web import Service
 from ops import alerts, credentials, dashboards, metrics, parts, slos
 from ops.catalog import Part, asyncapi, table, unread
 from ops.home import ROOT

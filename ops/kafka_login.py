@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from chassis.kafka import Access, KafkaUnavailable, SendFailed
+from chassis.messaging.kafka import Access, KafkaUnavailable, SendFailed
 from ops import files, machine, parts
 from ops.asking import accepts
 from ops.trouble import Trouble

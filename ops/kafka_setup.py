@@ -19,7 +19,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from chassis.kafka import Access, KafkaUnavailable, ensure_topic
+from chassis.messaging.kafka import Access, KafkaUnavailable, ensure_topic
 from ops import parts
 
 _OPERATIONS, _RESOURCES, _PATTERNS = (

@@ -53,7 +53,7 @@ def declared() -> list[Measured]:
     """Every metric that a part of ours can show, by name."""
     for module in (
         "gateway.app",
-        "chassis.pool",
+        "chassis.persistence.pool_metrics",
         *(
             f"services.{name}.app"
             for name in ("training", "certification", "marketplace", "manpower")

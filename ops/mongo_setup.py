@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from chassis.mongo import Mongo, MongoError
+from chassis.persistence.mongo import Mongo, MongoError
 
 REPLICA_SET = "bina"
 ADMINISTRATOR, KEEPER = "bina-administrator", "bina-keeper"

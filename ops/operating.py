@@ -135,7 +135,7 @@ def _named(sequence: str) -> str:
         return (
             quote(sequence, safe="") if sequence.strip(".") else "-"
         )  # nothing and dots are another place in a path
-    from chassis.desk import (
+    from chassis.admin.parked_event_admin import (
         segment,
     )  # with it comes all of the chassis, which no other command needs
 

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from chassis.events import stem
-from chassis.kafka import Record
-from chassis.parked import hidden
+from chassis.messaging.events import stem
+from chassis.messaging.kafka import Record
+from chassis.messaging.parked_events import hidden
 from ops.operating import Operator, operate, plain, require_running, services
 from ops.topic import reading
 

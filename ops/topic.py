@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from chassis.kafka import KafkaConsumer, Partition, Record, read_leniently
+from chassis.messaging.kafka import KafkaConsumer, Partition, Record, read_leniently
 from ops import kafka_login
 
 _PAGE = 1_000

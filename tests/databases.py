@@ -10,9 +10,9 @@ from typing import Any
 import pymongo
 import pytest
 
-from chassis import schemas
-from chassis.mongo import Document
-from chassis.unit_of_work import Transaction
+from chassis.app import database_setup
+from chassis.persistence.mongo import Document
+from chassis.persistence.unit_of_work import Transaction
 
 
 class InTurn:
@@ -20,8 +20,8 @@ class InTurn:
 
     def __init__(self, url: str, transaction: type[Transaction]) -> None:
         self._url, self._idle = url, list[str]()
-        self._told: dict[str, Document | None] = dict.fromkeys(schemas.OWN) | {
-            store.collection: schemas.validator(store) for store in transaction.stores()
+        self._told: dict[str, Document | None] = dict.fromkeys(database_setup.OWN) | {
+            store.collection: database_setup.validator(store) for store in transaction.stores()
         }
 
     @contextmanager

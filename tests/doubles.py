@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from chassis.auth import Caller, Hand, Signer
+from chassis.http.internal_tokens import Caller, Hand, Signer
 from chassis.ids import new_id
-from chassis.kafka import (
+from chassis.messaging.kafka import (
     Assigned,
     Outgoing,
     Partition,
@@ -229,7 +229,7 @@ async def running(
     topics = {life.relay.topic, *life.inbox.topics}
     for topic in topics:
         await ensure_topic(life.service.settings.kafka, topic, partitions=2)
-    with patch("chassis.consumer.MAX_SECONDS", POLL_SECONDS):
+    with patch("chassis.messaging.consumer.MAX_SECONDS", POLL_SECONDS):
         async with app.router.lifespan_context(app):
             async with asyncio.timeout(ready_seconds):
                 await life.prepared.wait()

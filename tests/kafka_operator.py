@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from chassis.kafka import Access
+from chassis.messaging.kafka import Access
 from ops import kafka_setup
 
 PAGE = (Path(__file__).parents[1] / "docs/operations.md").read_text()

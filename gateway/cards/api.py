@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from chassis import web
-from chassis.auth import Asker
+from chassis.app import factory
+from chassis.http.internal_tokens import Asker
 from chassis.ids import utc_now
 from gateway.cards import usecases
 from gateway.cards.rules import PIN_FIGURES, CardRefused
@@ -23,14 +23,16 @@ router = APIRouter()
 internal = APIRouter()
 
 HOLDER_SECONDS = 900
-ServiceGives = Annotated[Asker, web.asked_by("certification", "training", purposes=("give-card",))]
+ServiceGives = Annotated[
+    Asker, factory.asked_by("certification", "training", purposes=("give-card",))
+]
 Code = Annotated[str, Field(max_length=60)]
 
 
 class CardForm(BaseModel):
     """Whose papers: opaque references, as the claim `own` lists them."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     own: Annotated[list[str], Field(min_length=1, max_length=20)]
     home: str = ""
@@ -46,7 +48,7 @@ class CardMade(BaseModel):
 class ShownCard(BaseModel):
     """The code on a card."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     card: Code
 
@@ -60,7 +62,7 @@ class PinMade(BaseModel):
 class HolderForm(BaseModel):
     """The code on the card, and its PIN."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     card: Code
     pin: Annotated[str, Field(max_length=12)]

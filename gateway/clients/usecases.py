@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chassis.unit_of_work import Page
+from chassis.persistence.unit_of_work import Page
 from gateway.calls import calls_today
 from gateway.clients import rules
 from gateway.clients.rules import Client, ClientRefused, ClientUnknown

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from chassis import web
+from chassis.app import factory
 from chassis.errors import NotFound, Refused
 from chassis.ids import utc_now
 from gateway.explaining import rules, usecases
@@ -40,7 +40,7 @@ class SubjectNeeded(Refused):
 class QuestionForm(BaseModel):
     """Whose access to what. `resource` are the claims of one row, e.g. {"facility": "LP-TJP"}."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     path: Annotated[str, Field(max_length=500, pattern=r"^/")]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis.auth import EVERYTHING
+from chassis.http.internal_tokens import EVERYTHING
 from gateway.grants.rules import Grant, Kind
 from gateway.permissions.roles import TITLES
 from gateway.permissions.versions import Version, at_version, now_of, on

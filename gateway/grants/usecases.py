@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from chassis.auth import EVERYTHING, Caller
+from chassis.http.internal_tokens import EVERYTHING, Caller
 from chassis.ids import named_id, new_id
-from chassis.unit_of_work import Page
+from chassis.persistence.unit_of_work import Page
 from gateway.clients import usecases as clients
 from gateway.grants import rules
 from gateway.grants.rules import EVERYWHERE, GIVEN_BY, MANPOWER, Giver, Grant, Kind, NoGrant, Terms

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chassis.auth import Caller, system
 from chassis.errors import Busy
+from chassis.http.internal_tokens import Caller, system
 from chassis.ids import new_id
-from chassis.mongo import MongoError
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.mongo import MongoError
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from gateway.cards import usecases as cards
 from gateway.grants import usecases as grants
 from gateway.identity.own import HOLDERS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import jwt
 
-from chassis.auth import CLAIMS
+from chassis.http.internal_tokens import CLAIMS
 from gateway.identity.caller import Identity
 from gateway.permissions import ROLES
 from gateway.problems import IdentityAway, TokenRefused

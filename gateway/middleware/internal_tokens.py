@@ -6,13 +6,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING
 
-from chassis.auth import Caller
+from chassis.http.internal_tokens import Caller
 from gateway import passage
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from chassis.auth import Signer
+    from chassis.http.internal_tokens import Signer
     from gateway.identity.caller import Identity
     from gateway.permissions import Rules
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from chassis.mongo import Index, replacing
+from chassis.persistence.mongo import Index, replacing
 from gateway import passage
 from gateway.identity.caller import ANONYMOUS
 from gateway.problems import RateExceeded
@@ -19,7 +19,7 @@ from gateway.problems import RateExceeded
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from chassis.mongo import Mongo
+    from chassis.persistence.mongo import Mongo
     from gateway.routes import Route
 
 Clock = Callable[[], float]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from chassis.unit_of_work import Index, Store
+from chassis.persistence.unit_of_work import Index, Store
 from gateway.revocations.rules import Revocation, RevocationUnknown
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from chassis.unit_of_work import Index, Store
+from chassis.persistence.unit_of_work import Index, Store
 from gateway.signins.rules import SignIn, SignInUnknown
 
 

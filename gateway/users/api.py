@@ -9,13 +9,13 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.app import factory
 from gateway.transaction import Run
 from gateway.users import usecases
 from gateway.users.rules import User
 
 router = APIRouter()
-internal = APIRouter(dependencies=[web.asked_by("manpower", purposes=("manage-access",))])
+internal = APIRouter(dependencies=[factory.asked_by("manpower", purposes=("manage-access",))])
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -23,7 +23,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 class UserKey(BaseModel):
     """What a user is known by: the issuer and its name for them."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     issuer: Text
     external: Text
@@ -81,11 +81,11 @@ async def register_user(body: UserAtHome, run: Run) -> UserBody:
 
 @router.get("/v1/access/users")
 async def list_users(
-    run: Run, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[UserBody]:
+    run: Run, cursor: str | None = None, limit: factory.Limit = 50
+) -> factory.PageBody[UserBody]:
     """Users of the administrator's places."""
     page = await run(partial(usecases.list_users, cursor, limit))
-    return web.PageBody(
+    return factory.PageBody(
         items=[UserBody.of(user) for user in page.items], next_cursor=page.next_cursor
     )
 

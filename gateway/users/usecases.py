@@ -1,7 +1,7 @@
 """What happens to users."""
 
-from chassis.auth import Caller
-from chassis.unit_of_work import Page
+from chassis.http.internal_tokens import Caller
+from chassis.persistence.unit_of_work import Page
 from gateway.revocations import usecases as revocations
 from gateway.transaction import Transaction
 from gateway.users import rules

@@ -7,9 +7,9 @@ import sys
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
-from chassis.audit import anchor_type
-from chassis.mongo import Mongo
-from evidence.anchors import Anchor, archived, told
+from chassis.admin.audit_export.anchors import Anchor, archived, told
+from chassis.jobs.audit_sealer import anchor_type
+from chassis.persistence.mongo import Mongo
 from ops import credentials, home, machine, mongo_setup, parts
 from ops.topic import reading
 

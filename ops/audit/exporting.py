@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from rich.console import Console
 from rich.progress import Progress
 
+from chassis.admin.audit_export.export import Audit, export, fingerprint, reach
+from chassis.admin.audit_export.verification import verify
+from chassis.admin.audit_search import Sought
 from chassis.ids import utc_now
-from chassis.inspection import Sought
-from evidence.exporting import Audit, export, fingerprint, reach
-from evidence.findings import verify
 from ops import home, parts
 from ops.audit import outside
 from ops.audit.anchors import audit_key, database, in_archive, in_topics

@@ -7,7 +7,7 @@ import sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from evidence.exporting import fingerprint
+from chassis.admin.audit_export.export import fingerprint
 from ops import home, parts
 from ops.telling import tell
 from ops.trouble import Trouble

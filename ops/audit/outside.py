@@ -6,7 +6,7 @@ import getpass
 from typing import Any
 
 from chassis.ids import new_id, utc_now
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 
 
 async def note(db: Mongo, action: str, subject: str, **facts: Any) -> None:

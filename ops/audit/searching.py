@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from chassis.inspection import Sought, shown
+from chassis.admin.audit_search import Sought, shown
 from ops import parts
 from ops.audit import outside
 from ops.audit.anchors import database

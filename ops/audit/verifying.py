@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from chassis.admin.audit_export.anchors import Anchor
+from chassis.admin.audit_export.verification import verify as findings
 from chassis.ids import utc_now
-from evidence.anchors import Anchor
-from evidence.findings import verify as findings
 from ops import parts
 from ops.audit.anchors import audit_key, database, in_archive, in_topics
 from ops.operating import require_running

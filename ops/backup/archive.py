@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from chassis import kafka, outbox, replay
-from chassis.kafka import Access, KafkaProducer, SendFailed
-from chassis.mongo import Mongo
+from chassis.admin import replay
+from chassis.messaging import kafka, outbox_relay
+from chassis.messaging.kafka import Access, KafkaProducer, SendFailed
+from chassis.persistence.mongo import Mongo
 from ops.trouble import Trouble
 
 
@@ -29,7 +30,7 @@ async def publish(
                 db, {"sent": True, "at": {"$gte": since}}, cursor, replay.PAGE
             )
             if failure := (
-                await producer.send_all(topic, [outbox.record(row, service) for row in rows])
+                await producer.send_all(topic, [outbox_relay.record(row, service) for row in rows])
             ).failure:
                 raise failure
             count += len(rows)
@@ -47,13 +48,15 @@ async def publish(
 
 async def sent_is_a_beginning(db: Mongo) -> None:
     """Let nothing of a key count as sent behind what does not: marks are set many at a time, and the moment of a backup may lie between two of them."""
-    await db.ensure_collection(outbox.OUTBOX, None, outbox.INDEXES, await db.collections())
+    await db.ensure_collection(
+        outbox_relay.OUTBOX, None, outbox_relay.INDEXES, await db.collections()
+    )
     for key in await db.aggregate(
-        outbox.OUTBOX,
-        [{"$match": outbox.UNSENT}, {"$group": {"_id": "$key", "first": {"$min": "$seq"}}}],
+        outbox_relay.OUTBOX,
+        [{"$match": outbox_relay.UNSENT}, {"$group": {"_id": "$key", "first": {"$min": "$seq"}}}],
     ):
         await db.update(
-            outbox.OUTBOX,
+            outbox_relay.OUTBOX,
             {"key": key["_id"], "seq": {"$gt": key["first"]}, "sent": True},
             {"$set": {"sent": False}},
             many=True,

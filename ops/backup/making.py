@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chassis.ids import utc_now
-from chassis.mongo import RAW, Mongo, MongoError
+from chassis.persistence.mongo import RAW, Mongo, MongoError
 from ops import credentials, home, machine, mongo_login, mongo_setup, parts
 from ops.audit import outside
 from ops.backup import custody, sealing

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from chassis import mongo
-from chassis.mongo import Document, Mongo
+from chassis.persistence import mongo
+from chassis.persistence.mongo import Document, Mongo
 
 _AT_ONCE = 1_000
 _NAMELESS = {

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from rich.console import Console
 from rich.progress import Progress
 
-from chassis import kafka
 from chassis.ids import utc_now
-from chassis.kafka import Access, KafkaUnavailable
-from chassis.mongo import RAW, Mongo, MongoError
-from chassis.outbox import LIVING
+from chassis.messaging import kafka
+from chassis.messaging.kafka import Access, KafkaUnavailable
+from chassis.messaging.outbox_relay import LIVING
+from chassis.persistence.mongo import RAW, Mongo, MongoError
 from ops import (
     broker,
     children,

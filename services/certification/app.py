@@ -6,10 +6,12 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import auth, figures, web
-from chassis.jobs import Job
-from chassis.peers import Peer
-from evidence import api as evidence
+from chassis.admin import auditor_api
+from chassis.app import factory
+from chassis.http import internal_tokens
+from chassis.http.service_client import Peer
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.runner import Job
 from services.certification import events
 from services.certification.applications.api import router as applications
 from services.certification.assessors.api import router as assessors
@@ -44,10 +46,10 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
     training = Peer(
         "training",
         settings.training_url,
-        auth.Signer("certification", settings.signing_key.get_secret_value()),
+        internal_tokens.Signer("certification", settings.signing_key.get_secret_value()),
     )
-    return web.create_app(
-        web.Service(
+    return factory.create_app(
+        factory.Service(
             name="certification",
             settings=settings,
             transaction=Transaction,
@@ -62,7 +64,7 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
                 issuers,
                 status_lists,
                 verifications,
-                evidence.router("certification"),
+                auditor_api.router("certification"),
             ),
             published=(
                 events.ApplicationOpened,
@@ -85,7 +87,7 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
                     partial(publish_lists, signer, settings.tick),
                     every=min(30.0, settings.tick_seconds / 4),
                 ),
-                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
+                Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
             parts={
                 "vault": vault,

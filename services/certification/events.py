@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chassis.events import Event, Reference
+from chassis.messaging.events import Event, Reference
 
 
 class UnitResult(BaseModel):

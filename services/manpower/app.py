@@ -6,11 +6,12 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import figures, web
-from chassis.auth import Signer
-from chassis.jobs import Job
-from chassis.peers import Peer
-from evidence import api as evidence
+from chassis.admin import auditor_api
+from chassis.app import factory
+from chassis.http.internal_tokens import Signer
+from chassis.http.service_client import Peer
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.runner import Job
 from services.manpower.agencies import api as agencies
 from services.manpower.applications import api as applications
 from services.manpower.candidates import api as candidates
@@ -34,8 +35,8 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
     """The service on these settings."""
     signer = Signer("manpower", settings.signing_key.get_secret_value())
     gateway = Peer("gateway", settings.gateway_url, signer)
-    return web.create_app(
-        web.Service(
+    return factory.create_app(
+        factory.Service(
             name="manpower",
             title="Bina manpower",
             settings=settings,
@@ -50,7 +51,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 applications.router,
                 placements.router,
                 production.router,
-                evidence.router("manpower"),
+                auditor_api.router("manpower"),
             ),
             published=(PlacementConfirmed,),
             handlers=HANDLERS,
@@ -59,7 +60,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 Job(FORGETTING, forget_old, every=3600.0),
                 Job(EXPIRY, end_run_out, every=15.0),
                 Job(GRANTING, partial(make_so, gateway), every=2.0),
-                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
+                Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
             parts={
                 "training": Peer("training", settings.training_url, signer),

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from chassis.events import Inbound, Reference
-from chassis.inbox import Handlers
+from chassis.messaging.events import Inbound, Reference
+from chassis.messaging.inbox import Handlers
 from services.manpower.candidates import usecases as candidates
 from services.manpower.candidates.rules import (
     RELEASE_KINDS,

@@ -6,10 +6,11 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import figures, web
-from chassis.jobs import Job
-from chassis.runner import Runner
-from evidence import api as evidence
+from chassis.admin import auditor_api
+from chassis.app import factory
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.runner import Job
+from chassis.persistence.transactions import Runner
 from services.marketplace import inbound
 from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
@@ -49,8 +50,8 @@ NOUNS = (
 def create_app(settings: MarketplaceSettings) -> FastAPI:
     """The ASGI app of marketplace."""
     gateway_for = _sandbox(settings) if settings.provider == "sandbox" else None
-    routers = [*(noun.router for noun in NOUNS), evidence.router("marketplace")]
-    jobs = [Job(figures.JOB, Audit(), every=AUDIT_SECONDS)]
+    routers = [*(noun.router for noun in NOUNS), auditor_api.router("marketplace")]
+    jobs = [Job(scheduled_gauges.JOB, Audit(), every=AUDIT_SECONDS)]
     if gateway_for is not None:
         routers.append(sandbox.router)
         jobs += [
@@ -61,8 +62,8 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
             ),
             Job("close-overdue", partial(conversation.close_overdue, gateway_for), every=10.0),
         ]
-    return web.create_app(
-        web.Service(
+    return factory.create_app(
+        factory.Service(
             name="marketplace",
             title="Bina: pasar, produksi dan pembagian hasil",
             settings=settings,

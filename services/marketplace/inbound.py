@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.events import Inbound, Reference
+from chassis.messaging.events import Inbound, Reference
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers import usecases
 

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis import unit_of_work, web
-from chassis.runner import Runner
-from chassis.unit_of_work import StoreOf
+from chassis.app import factory
+from chassis.persistence import unit_of_work
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import StoreOf
 from services.marketplace.batches.store import Batches, NumbersOfBatches, WorkLogs, WorkMonths
 from services.marketplace.carts.store import Carts
 from services.marketplace.ledger.store import Journals
@@ -50,7 +51,7 @@ class Transaction(unit_of_work.Transaction):
     tasks = StoreOf(Tasks)
 
 
-Run = Annotated[Runner[Transaction], Depends(web.runner)]
+Run = Annotated[Runner[Transaction], Depends(factory.runner)]
 
 
 def plainly(run: Runner[Transaction]) -> Runner[Transaction]:

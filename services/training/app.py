@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from chassis import figures, web
-from chassis.jobs import Job
-from evidence import api as evidence
+from chassis.admin import auditor_api
+from chassis.app import factory
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.runner import Job
 from services.training import events, inbound
 from services.training.applications import api as applications
 from services.training.attendance import api as attendance
@@ -73,19 +74,19 @@ def create_app(settings: TrainingSettings) -> FastAPI:
     lookups = [
         key.get_secret_value() for key in (settings.lookup_key, settings.former_lookup_key) if key
     ]
-    return web.create_app(
-        web.Service(
+    return factory.create_app(
+        factory.Service(
             name="training",
             title="Bina: pelatihan",
             settings=settings,
             transaction=Transaction,
-            routers=(*ROUTERS, evidence.router("training")),
+            routers=(*ROUTERS, auditor_api.router("training")),
             published=events.PUBLISHED,
             handlers=HANDLERS,
             jobs=(
                 Job(APPLY, apply_next, every=5.0),
                 Job("merge-same-numbers", merge_same_numbers, every=600.0),
-                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
+                Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
             parts={
                 "vault": Vault(

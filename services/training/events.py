@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from chassis.events import Event, Reference
+from chassis.messaging.events import Event, Reference
 
 
 class ParticipantAdmitted(Event, type="training.participant-admitted.v1", key="participant_ref"):

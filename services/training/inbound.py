@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 
-from chassis.events import Inbound, Reference, stem
+from chassis.messaging.events import Inbound, Reference, stem
 from services.training.timeline import rules
 from services.training.timeline.rules import Entry
 from services.training.timeline.usecases import record

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis import unit_of_work, web
-from chassis.unit_of_work import StoreOf
+from chassis.app import factory
+from chassis.persistence import unit_of_work
+from chassis.persistence.unit_of_work import StoreOf
 from services.training.applications.store import Applications, Submissions
 from services.training.attendance.store import Attendances
 from services.training.classes.store import Classes, Seats
@@ -57,4 +58,4 @@ class Transaction(unit_of_work.Transaction):
     inbox_items = StoreOf(InboxItems)
 
 
-Run = Annotated[web.Runner[Transaction], Depends(web.runner)]
+Run = Annotated[factory.Runner[Transaction], Depends(factory.runner)]

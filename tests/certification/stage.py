@@ -16,13 +16,13 @@ from uuid import uuid4
 import httpx2
 from aiohttp import web
 
-from chassis.auth import Verifier, system
-from chassis.events import Envelope
+from chassis.http.internal_tokens import Verifier, system
 from chassis.ids import new_id, utc_now
-from chassis.kafka import KafkaConsumer, KafkaProducer, Partition, Record
-from chassis.mongo import Mongo
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.messaging.events import Envelope
+from chassis.messaging.kafka import KafkaConsumer, KafkaProducer, Partition, Record
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from services.certification.app import create_app
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.settings import CertificationSettings

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from chassis.ids import new_id
-from chassis.mongo import updating
+from chassis.persistence.mongo import updating
 from services.certification.applications.rules import (
     Application,
     Assignment,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from tests.certification.stage import Ground, Json, Lsp, Stage
 from tests.doubles import eventually
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from chassis.auth import Caller
+from chassis.http.internal_tokens import Caller
 from chassis.ids import new_id
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from services.certification.applications import usecases as applications
 from services.certification.lsps import usecases as lsps
 from services.certification.lsps.rules import Licence

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chassis import schemas
-from chassis.mongo import Mongo
-from chassis.web import Service, create_app
+from chassis.app import database_setup
+from chassis.app.factory import Service, create_app
+from chassis.persistence.mongo import Mongo
 from tests.chassis.scene import Asked, Scene, in_memory, on_asked
 from tests.chassis.shop import HANDLERS, JarFilled, ShopSettings, Transaction, router
 from tests.databases import databases_of
@@ -46,6 +46,6 @@ async def db(mongo_url: str, database: str, tmp_path: Path) -> AsyncIterator[Mon
         "shop", mongo_url=mongo_url, database=database, kafka=""
     )["mongo_url"]
     one = Mongo(url, database)
-    await schemas.prepare(one, Transaction)
+    await database_setup.prepare(one, Transaction)
     yield one
     await one.close()

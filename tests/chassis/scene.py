@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from chassis.auth import system
-from chassis.events import Envelope, Inbound, NotKnownYet, Reference
+from chassis.app.lifespan import Lifetime
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
-from chassis.lifetime import Lifetime
-from chassis.mongo import Mongo
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.messaging.events import Envelope, Inbound, NotKnownYet, Reference
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from tests.chassis.shop import Jar, JarFull, Note, Transaction
 from tests.doubles import FakeKafka, ServiceClient, eventually
 

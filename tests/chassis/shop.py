@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar
 from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import BaseModel
 
-from chassis import web
+from chassis.app import factory
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event, Inbound, NotKnownYet, Reference
+from chassis.messaging.events import Event, Inbound, NotKnownYet, Reference
+from chassis.persistence.unit_of_work import Index, Page, Store, StoreOf
+from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from chassis.settings import Settings
-from chassis.unit_of_work import Index, Page, Store, StoreOf
-from chassis.unit_of_work import Transaction as UnitOfWork
 
 
 class ShopSettings(Settings, prefix="SHOP_"):
@@ -86,7 +86,7 @@ class Transaction(UnitOfWork):
     notes = StoreOf(Notes)
 
 
-Run = Annotated[web.Runner[Transaction], Depends(web.runner)]
+Run = Annotated[factory.Runner[Transaction], Depends(factory.runner)]
 
 
 def fill(jar: Jar, marbles: int) -> tuple[Jar, list[Event]]:
@@ -189,7 +189,7 @@ class JarBody(BaseModel):
 
 
 class NewJar(BaseModel):
-    model_config = web.STRICT
+    model_config = factory.STRICT
     id: str
     owner_ref: str
     room: str
@@ -197,7 +197,7 @@ class NewJar(BaseModel):
 
 
 class Marbles(BaseModel):
-    model_config = web.STRICT
+    model_config = factory.STRICT
     marbles: int
 
 
@@ -215,13 +215,13 @@ async def post_jar(body: NewJar, run: Run) -> JarBody:
 
 @router.get("/v1/jars")
 async def list_jars(
-    run: Run, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[JarBody]:
+    run: Run, cursor: str | None = None, limit: factory.Limit = 50
+) -> factory.PageBody[JarBody]:
     async def page(tx: Transaction) -> Page[Jar]:
         return await tx.jars.page({}, sort=("marbles", 1), cursor=cursor, limit=limit)
 
     found = await run(page)
-    return web.PageBody(
+    return factory.PageBody(
         items=[JarBody.of(jar) for jar in found.items], next_cursor=found.next_cursor
     )
 
@@ -232,12 +232,12 @@ async def get_jar(jar_id: str, run: Run, response: Response) -> JarBody:
         return await tx.jars.get(jar_id)
 
     jar = await run(read)
-    web.etag(response, jar)
+    factory.etag(response, jar)
     return JarBody.of(jar)
 
 
 @router.post("/v1/jars/{jar_id}/fillings")
-async def post_filling(jar_id: str, body: Marbles, run: Run, if_match: web.IfMatch) -> JarBody:
+async def post_filling(jar_id: str, body: Marbles, run: Run, if_match: factory.IfMatch) -> JarBody:
     return JarBody.of(
         await run(
             partial(fill_jar, jar_id, body.marbles, if_match=if_match), contended=[f"jars/{jar_id}"]
@@ -245,7 +245,9 @@ async def post_filling(jar_id: str, body: Marbles, run: Run, if_match: web.IfMat
     )
 
 
-@router.get("/internal/jars/{jar_id}", dependencies=[web.asked_by("training", purposes=["count"])])
+@router.get(
+    "/internal/jars/{jar_id}", dependencies=[factory.asked_by("training", purposes=["count"])]
+)
 async def internal_jar(jar_id: str, run: Run) -> JarBody:
     async def read(tx: Transaction) -> Jar:
         return await tx.jars.get(jar_id)
@@ -254,8 +256,8 @@ async def internal_jar(jar_id: str, run: Run) -> JarBody:
 
 
 def create_app(settings: ShopSettings) -> FastAPI:
-    return web.create_app(
-        web.Service(
+    return factory.create_app(
+        factory.Service(
             name="shop",
             settings=settings,
             transaction=Transaction,

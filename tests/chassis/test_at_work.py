@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from chassis import consumer, telemetry
+from chassis import telemetry
+from chassis.app.factory import Service
+from chassis.app.lifespan import Lifetime
 from chassis.ids import new_id
-from chassis.inbox import waiting
-from chassis.jobs import Job, JobLoop
-from chassis.kafka import Partition
-from chassis.lease import Lease
-from chassis.lifetime import Lifetime
-from chassis.mongo import Mongo
-from chassis.outbox import LOOK_SECONDS, Relay
-from chassis.parked import Parked
-from chassis.runner import Engine, Runner
-from chassis.web import Service
+from chassis.jobs.runner import Job, JobLoop
+from chassis.messaging import consumer
+from chassis.messaging.inbox import waiting
+from chassis.messaging.kafka import Partition
+from chassis.messaging.outbox_relay import LOOK_SECONDS, Relay
+from chassis.messaging.parked_events import Parked
+from chassis.persistence.lease import Lease
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Engine, Runner
 from tests.chassis.scene import Scene, runner
 from tests.chassis.shop import Jar, JarFilled, ShopSettings, Transaction, fill_jar
 from tests.doubles import FakeKafka, Keys, eventually
@@ -272,7 +273,7 @@ def lives(
     service = Service(
         name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,)
     )
-    monkeypatch.setattr("chassis.lifetime.IDENTITY_SECONDS", 0.3)
+    monkeypatch.setattr("chassis.app.lifespan.IDENTITY_SECONDS", 0.3)
     made = [Lifetime(service), Lifetime(service)]
     for life, process in zip(made, ("1", "2"), strict=True):
         life._identity.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from chassis import mongo
-from chassis.audit import Sealer
-from chassis.auth import system
+from chassis.admin.audit_export.anchors import Anchor
+from chassis.admin.audit_export.verification import Finding, verify
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
-from chassis.mongo import Document, Mongo
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
-from evidence.anchors import Anchor
-from evidence.findings import Finding, verify
+from chassis.jobs.audit_sealer import Sealer
+from chassis.persistence import mongo
+from chassis.persistence.mongo import Document, Mongo
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from tests.chassis.shop import Transaction
 
 KEY = b"k" * 32

@@ -19,15 +19,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from chassis.audit import UNSEALED, Sealer, row_hash
-from chassis.auth import system
+from chassis.admin import auditor_api
+from chassis.admin.audit_export import verify
+from chassis.admin.audit_export.export import Audit, export, fingerprint, reach
+from chassis.app.factory import Service, create_app
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
-from chassis.mongo import Mongo
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
-from chassis.web import Service, create_app
-from evidence import api, verifier
-from evidence.exporting import Audit, export, fingerprint, reach
+from chassis.jobs.audit_sealer import UNSEALED, Sealer, row_hash
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from tests.chassis.scene import in_memory
 from tests.chassis.shop import JarFilled, ShopSettings, Transaction, router
 from tests.doubles import FakeKafka, Keys, ServiceClient, running
@@ -47,7 +48,7 @@ async def shop(
         name="shop",
         settings=settings,
         transaction=Transaction,
-        routers=(router, api.router("shop")),
+        routers=(router, auditor_api.router("shop")),
         published=(JarFilled,),
     )
     async with running(
@@ -251,7 +252,7 @@ class Export:
 
     async def checked(self, *fingerprint: str) -> tuple[int, str]:
         script = self._place / "verify.py"
-        script.write_text(inspect.getsource(verifier))
+        script.write_text(inspect.getsource(verify))
         run = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",

@@ -14,11 +14,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from chassis import telemetry
-from chassis.events import Envelope
+from chassis.app.factory import Service, create_app
+from chassis.app.lifespan import Lifetime
 from chassis.ids import new_id, utc_now
-from chassis.inbox import BEHIND
-from chassis.lifetime import Lifetime
-from chassis.web import Service, create_app
+from chassis.messaging.events import Envelope
+from chassis.messaging.inbox import BEHIND
 from tests.chassis.scene import Asked, on_asked
 from tests.chassis.shop import HANDLERS, ShopSettings, Transaction
 from tests.doubles import Keys, eventually, running

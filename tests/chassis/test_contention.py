@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chassis import schemas, telemetry
-from chassis.auth import system
+from chassis import telemetry
+from chassis.app import database_setup
+from chassis.app.factory import Service, create_app
 from chassis.errors import Busy
-from chassis.events import Envelope
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
-from chassis.mongo import Mongo
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
-from chassis.web import Service, create_app
+from chassis.messaging.events import Envelope
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from tests.chassis.shop import HANDLERS, Jar, Note, ShopSettings, Transaction, fill_jar, make_jar
 from tests.doubles import Keys, eventually, running
 
@@ -173,7 +174,7 @@ async def test_two_hundred_clients_of_one_counter_are_all_served_before_their_de
         "shop", mongo_url=mongo_url, database=database, kafka=""
     )["mongo_url"]
     db = Mongo(url, database, driver)
-    await schemas.prepare(db, Transaction)
+    await database_setup.prepare(db, Transaction)
     engine: Engine[Transaction] = Engine(db, Transaction)
     jar = await Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()))(
         lambda tx: make_jar(Jar(id=new_id(), owner_ref="x", room="north", capacity=10_000), tx)

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chassis.auth import system
-from chassis.events import Envelope
+from chassis.app.factory import Service, create_app
+from chassis.app.lifespan import Lifetime
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
-from chassis.lifetime import Lifetime
-from chassis.parked import Parked
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
-from chassis.web import Service, create_app
+from chassis.messaging.events import Envelope
+from chassis.messaging.parked_events import Parked
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from tests.chassis.scene import in_memory
 from tests.chassis.shop import HANDLERS, JarFilled, ShopSettings, Transaction, router
 from tests.doubles import FakeKafka, Keys, eventually, running

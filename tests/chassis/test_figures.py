@@ -8,9 +8,10 @@ import time
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from chassis import figures, pool
-from chassis.figures import Figure
-from chassis.mongo import Mongo
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.scheduled_gauges import Figure
+from chassis.persistence import pool_metrics
+from chassis.persistence.mongo import Mongo
 
 
 def test_a_figure_is_shown_for_three_rounds_and_then_no_more(
@@ -41,7 +42,7 @@ def test_what_is_no_longer_measured_is_no_longer_shown() -> None:
 def test_a_figure_has_at_most_as_many_series_as_it_may_and_keeps_the_largest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(figures, "MOST", 2)
+    monkeypatch.setattr(scheduled_gauges, "MOST", 2)
     registry = CollectorRegistry()
     Figure("shop_list_age_seconds", "Age of a list", "facility", registry=registry).show_each(
         {"A": 1.0, "B": 3.0, "C": 2.0}
@@ -53,7 +54,7 @@ def test_a_figure_has_at_most_as_many_series_as_it_may_and_keeps_the_largest(
 async def test_connections_are_counted_while_they_are_open_in_use_and_wanted(
     mongo_url: str,
 ) -> None:
-    pool.watch()
+    pool_metrics.watch()
     before = seen()
     client = Mongo(mongo_url, "admin", "pymongo")
     try:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from chassis import consumer
 from chassis.ids import new_id
-from chassis.mongo import Mongo, MongoError
-from chassis.outbox import Relay
+from chassis.messaging import consumer
+from chassis.messaging.outbox_relay import Relay
+from chassis.persistence.mongo import Mongo, MongoError
 from tests.chassis.scene import Scene, runner
 from tests.chassis.shop import Jar, fill_jar, make_jar
 from tests.doubles import FakeKafka, eventually

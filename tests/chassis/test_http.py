@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chassis.admin.audit_export.verification import verify
 from chassis.ids import new_id
-from evidence.findings import verify
 from tests.chassis.shop import ShopSettings, create_app
 from tests.doubles import Keys, ServiceClient, eventually, running
 

@@ -10,8 +10,8 @@ import pytest
 
 from chassis.errors import DomainError
 from chassis.ids import new_id
-from chassis.inbox import FEW
-from chassis.parked import Parked
+from chassis.messaging.inbox import FEW
+from chassis.messaging.parked_events import Parked
 from tests.chassis.scene import Scene
 from tests.chassis.shop import Note, Transaction
 from tests.doubles import eventually

@@ -11,18 +11,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from chassis import invariants, telemetry
-from chassis.audit import Sealer
-from chassis.auth import system
-from chassis.batches import Batches
-from chassis.events import Envelope
+from chassis import telemetry
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
-from chassis.inbox import Arrival, Inbox
-from chassis.invariants import INVARIANTS, Invariants
-from chassis.kafka import Record
-from chassis.mongo import Document, Mongo
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.jobs import invariants
+from chassis.jobs.audit_sealer import Sealer
+from chassis.jobs.invariants import INVARIANTS, Invariants
+from chassis.messaging.batch_processor import Batches
+from chassis.messaging.events import Envelope
+from chassis.messaging.inbox import Arrival, Inbox
+from chassis.messaging.kafka import Record
+from chassis.persistence.mongo import Document, Mongo
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from tests.chassis.scene import Asked, Scene, on_asked
 from tests.chassis.shop import HANDLERS, Jar, Transaction, fill_jar, make_jar
 from tests.doubles import eventually

@@ -9,7 +9,13 @@ import psutil
 import pytest
 
 from chassis.ids import new_id
-from chassis.kafka import KafkaConsumer, KafkaProducer, Partition, administering, ensure_topic
+from chassis.messaging.kafka import (
+    KafkaConsumer,
+    KafkaProducer,
+    Partition,
+    administering,
+    ensure_topic,
+)
 from tests.chassis.test_kafka_ports import PARTITIONS, Reader, outgoing, started
 from tests.doubles import eventually
 
@@ -74,7 +80,7 @@ async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, 
 async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what_its_client_had_fetched(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.kafka.MORE_SECONDS", 5.0)
+    monkeypatch.setattr("chassis.messaging.kafka.MORE_SECONDS", 5.0)
     topic = new_id()
     await ensure_topic(kafka, topic, partitions=PARTITIONS)
     reader = Reader(KafkaConsumer(kafka, new_id(), "0", [topic]))

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from chassis.ids import new_id
-from chassis.kafka import (
+from chassis.messaging.kafka import (
     Consumer,
     KafkaConsumer,
     KafkaProducer,

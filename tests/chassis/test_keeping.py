@@ -9,18 +9,18 @@ from typing import Any, ClassVar
 
 import pytest
 
-from chassis import schemas
-from chassis.auth import system
+from chassis.admin.replay import rebuild
+from chassis.app import database_setup
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id
-from chassis.jobs import Job, JobLoop
-from chassis.lease import Lease
-from chassis.mongo import Mongo
-from chassis.replay import rebuild
-from chassis.runner import Engine, Repeat, Runner
+from chassis.jobs.runner import Job, JobLoop
+from chassis.persistence.lease import Lease
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.store import Store, StoreOf
+from chassis.persistence.transactions import Engine, Repeat, Runner
+from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from chassis.settings import SettingsInvalid
-from chassis.store import Store, StoreOf
-from chassis.unit_of_work import Cause
-from chassis.unit_of_work import Transaction as UnitOfWork
 from tests.chassis.scene import Scene, added, runner
 from tests.chassis.shop import (
     Jar,
@@ -217,7 +217,7 @@ async def test_a_replica_waits_for_the_migration_that_another_runs(db: Mongo) ->
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
-            await schemas.migrate(db, [schemas.Migration("pages", step)], "mine")
+            await database_setup.migrate(db, [database_setup.Migration("pages", step)], "mine")
 
 
 async def test_a_rebuilt_projection_keeps_its_validator(db: Mongo) -> None:
@@ -227,7 +227,7 @@ async def test_a_rebuilt_projection_keeps_its_validator(db: Mongo) -> None:
         )
 
     assert await rebuild(db, Notes, fill) == 1
-    assert (await db.collections())["notes"] == schemas.validator(Notes)
+    assert (await db.collections())["notes"] == database_setup.validator(Notes)
     assert Jars.collection in await db.collections()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis import consumer
-from chassis.kafka import Record
+from chassis.messaging import consumer
+from chassis.messaging.kafka import Record
 
 LANES = st.lists(st.integers(0, 2), max_size=400)
 QUEUES = st.dictionaries(

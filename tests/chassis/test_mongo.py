@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chassis import mongo
-from chassis.mongo import DuplicateKey, Index, Mongo, Query, Session, deleting, updating
+from chassis.persistence import mongo
+from chassis.persistence.mongo import DuplicateKey, Index, Mongo, Query, Session, deleting, updating
 
 
 @pytest.fixture(params=["motor", "pymongo"])

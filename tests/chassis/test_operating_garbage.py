@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chassis.desk import segment
+from chassis.admin.parked_event_admin import segment
 from chassis.ids import utc_now
 from tests.chassis.test_operations import ROOT, Shop, opened
 

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chassis import parked, replay, telemetry
-from chassis.desk import segment
-from chassis.events import Inbound, Reference
+from chassis import telemetry
+from chassis.admin import replay
+from chassis.admin.parked_event_admin import segment
+from chassis.app.factory import Service, create_app
+from chassis.app.lifespan import Lifetime
 from chassis.ids import new_id, utc_now
-from chassis.lifetime import Lifetime
-from chassis.web import Service, create_app
+from chassis.messaging import parked_events
+from chassis.messaging.events import Inbound, Reference
 from tests.chassis.shop import HANDLERS, JarFilled, Note, ShopSettings, TooFew, Transaction, router
 from tests.chassis.test_events import Outside
 from tests.doubles import FakeKafka, Keys, ServiceClient, eventually, routes, running
@@ -314,7 +316,7 @@ async def test_a_long_sequence_is_retried_in_parts_and_each_tells_whether_to_go_
         {"letter": seen["letters"][0]["id"], "reason": "coba"},
         if_match=f'"{seen["version"]}"',
     )
-    monkeypatch.setattr(parked, "RETRIED_AT_ONCE", 1)
+    monkeypatch.setattr(parked_events, "RETRIED_AT_ONCE", 1)
     told: list[tuple[int, bool]] = []
     while after["count"]:
         after = await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"')

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from chassis import reasons
-from chassis.events import TooBigAnEvent
-from chassis.inbox import BEHIND, reason_of
-from chassis.mongo import DocumentRefused, DuplicateKey
-from chassis.reasons import in_words
+from chassis.admin import parked_reasons
+from chassis.admin.parked_reasons import in_words
+from chassis.messaging.events import TooBigAnEvent
+from chassis.messaging.inbox import BEHIND, reason_of
+from chassis.persistence.mongo import DocumentRefused, DuplicateKey
 from tests.chassis import shop
 
 RULES = shop.JarFull.code
@@ -60,7 +60,7 @@ def test_every_reason_that_the_code_gives_has_words_of_its_own() -> None:
     )
     given = {
         match[match.lastindex or 0]
-        for file in Path(reasons.__file__).parent.glob("*.py")
+        for file in Path(parked_reasons.__file__).parent.glob("*.py")
         for match in literal.finditer(file.read_text())
     } | {BEHIND}
     assert len(given) > 10

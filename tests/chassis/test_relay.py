@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from chassis import outbox
 from chassis.ids import new_id
-from chassis.lease import Lease
-from chassis.mongo import Filter, Mongo, Session
-from chassis.outbox import REPLICAS, Relay
-from chassis.unit_of_work import OUTBOX
+from chassis.messaging import outbox_relay
+from chassis.messaging.outbox_relay import REPLICAS, Relay
+from chassis.persistence.lease import Lease
+from chassis.persistence.mongo import Filter, Mongo, Session
+from chassis.persistence.unit_of_work import OUTBOX
 from tests.chassis.scene import runner
 from tests.chassis.shop import Jar, Transaction, fill_jar, make_jar
 from tests.doubles import FakeKafka, eventually
@@ -83,7 +83,7 @@ def sequences(fake: FakeKafka) -> dict[str, list[int]]:
 async def test_a_backlog_of_many_pages_is_sent_once_in_each_keys_order_though_pages_end_within_a_key(
     db: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "PAGE", 4)
+    monkeypatch.setattr(outbox_relay, "PAGE", 4)
     rows, fake = await backlog(db), FakeKafka()
     async with relaying(Relay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
         await eventually(all_sent(db))
@@ -96,7 +96,7 @@ async def test_a_backlog_of_many_pages_is_sent_once_in_each_keys_order_though_pa
 async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_of_its_key(
     db: Mongo, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    monkeypatch.setattr(outbox, "PAGE", 4)
+    monkeypatch.setattr(outbox_relay, "PAGE", 4)
     rows, fake, sends = await backlog(db), FakeKafka(), 0
 
     def fails(_value: bytes) -> bool:
@@ -241,7 +241,7 @@ async def test_a_row_behind_one_that_another_process_committed_is_sent_behind_it
 async def test_when_many_keys_are_named_or_none_everything_is_read(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "NAMED_KEYS", 2)
+    monkeypatch.setattr(outbox_relay, "NAMED_KEYS", 2)
     for owner in "abc":
         await shop.tell(owner, handed=False)
     shop.relay.wake(["x", "y"])
@@ -257,7 +257,7 @@ async def test_when_many_keys_are_named_or_none_everything_is_read(
 async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_passes_none(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    monkeypatch.setattr(outbox, bound, 3)
+    monkeypatch.setattr(outbox_relay, bound, 3)
     shop.fake.away = True
     for _ in range(TIMES):
         for number in range(JARS):
@@ -271,7 +271,7 @@ async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_pas
 async def test_a_relay_that_is_busy_keeps_no_more_than_a_page_of_what_it_is_handed(
     db: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "PAGE", 3)
+    monkeypatch.setattr(outbox_relay, "PAGE", 3)
     relay = Relay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)
     assert await relay._lease.take()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for seq in range(1, 40):
@@ -301,7 +301,7 @@ async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_le
     assert sequences(shop.fake) == {"a": [1], "b": [1]}
     refusing = False
     await shop.db.delete("parked", {"key": "a"})
-    monkeypatch.setattr(outbox, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0)
     await shop.relay._look()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what it does every five seconds
     await shop.tell("a")
     await shop.told(5)
@@ -313,7 +313,7 @@ async def test_while_sends_fail_and_pages_end_within_keys_and_others_commit_too_
     shop: Shop, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - repeatable
-    monkeypatch.setattr(outbox, "PAGE", 4)
+    monkeypatch.setattr(outbox_relay, "PAGE", 4)
     shop.fake.fails = lambda _value: chance.random() < 1 / 12
     rows = 0
     for _ in range(60):

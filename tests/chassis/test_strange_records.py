@@ -19,11 +19,12 @@ from aiokafka.record import memory_records
 from aiokafka.record.util import calc_crc32c
 from structlog.testing import capture_logs
 
-from chassis import consumer, telemetry
-from chassis.events import MAX_NAME, Envelope
+from chassis import telemetry
 from chassis.ids import new_id, utc_now
-from chassis.inbox import BEHIND
-from chassis.parked import Letter, Parked
+from chassis.messaging import consumer
+from chassis.messaging.events import MAX_NAME, Envelope
+from chassis.messaging.inbox import BEHIND
+from chassis.messaging.parked_events import Letter, Parked
 from tests.chassis.shop import Transaction
 from tests.chassis.test_bad_events import KIND, Street, opened
 from tests.chassis.test_events import Outside

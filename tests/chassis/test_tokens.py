@@ -16,9 +16,9 @@ from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from chassis.auth import Signer, Verifier
 from chassis.errors import Unauthenticated
-from chassis.peers import Peer, PeerAway, PeerRefused
+from chassis.http.internal_tokens import Signer, Verifier
+from chassis.http.service_client import Peer, PeerAway, PeerRefused
 from ops import machine
 from tests.doubles import Keys, eventually
 

@@ -10,17 +10,17 @@ from typing import ClassVar, cast
 
 import pytest
 
-from chassis import schemas
-from chassis.auth import system
+from chassis.app import database_setup
+from chassis.app.database_setup import Migration
 from chassis.errors import Busy
-from chassis.events import Event, TooBigAnEvent
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id
-from chassis.lease import Lease
-from chassis.mongo import DocumentRefused, Driver, Mongo
-from chassis.runner import Engine, KeyedLocks, Runner
-from chassis.schemas import Migration
-from chassis.store import Store
-from chassis.unit_of_work import Cause
+from chassis.messaging.events import Event, TooBigAnEvent
+from chassis.persistence.lease import Lease
+from chassis.persistence.mongo import DocumentRefused, Driver, Mongo
+from chassis.persistence.store import Store
+from chassis.persistence.transactions import Engine, KeyedLocks, Runner
+from chassis.persistence.unit_of_work import Cause
 from tests.chassis.shop import Jar, JarFilled, JarFull, Transaction, fill_jar, make_jar
 from tests.doubles import Keys, eventually
 
@@ -33,7 +33,7 @@ async def db(
         "shop", mongo_url=mongo_url, database=database, kafka=""
     )["mongo_url"]
     one = Mongo(url, database, cast("Driver", request.param))
-    await schemas.prepare(one, Transaction)
+    await database_setup.prepare(one, Transaction)
     yield one
     await one.close()
 
@@ -260,10 +260,10 @@ async def test_a_migration_goes_on_behind_its_last_page_after_a_crash_and_runs_o
         return page[-1]["_id"] if page else None
 
     with pytest.raises(ConnectionError):
-        await schemas.migrate(db, [Migration("pages", step)], "a")
+        await database_setup.migrate(db, [Migration("pages", step)], "a")
     crash = False
     for _ in range(2):
-        await schemas.migrate(db, [Migration("pages", step)], "a")
+        await database_setup.migrate(db, [Migration("pages", step)], "a")
     assert {row["times"] for row in await db.find("pages", {})} == {1}
 
 

@@ -19,8 +19,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.kafka import KafkaUnavailable, Record, ensure_topic
-from chassis.mongo import Mongo, MongoError
+from chassis.messaging.kafka import KafkaUnavailable, Record, ensure_topic
+from chassis.persistence.mongo import Mongo, MongoError
 from ops import broker, children, machine, mongod
 from ops.mongo_setup import ADMINISTRATOR, REPLICA_SET, administering
 from tests.doubles import eventually

@@ -10,7 +10,7 @@ from typing import Self
 
 import httpx2
 
-from chassis.auth import Caller, Signer
+from chassis.http.internal_tokens import Caller, Signer
 from chassis.ids import new_id
 
 PAUSE_SECONDS = 0.1  # of a lane, between two commands

@@ -19,13 +19,22 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from chassis.events import Inbound, Reference
-from chassis.kafka import Assigned, Consumer, Outgoing, Partition, Producer, Record, Revoked, Sent
-from chassis.lifetime import Lifetime
-from chassis.mongo import Document, Mongo, Session, Write
-from chassis.serve import serve
+from chassis.app.factory import Service, create_app
+from chassis.app.lifespan import Lifetime
+from chassis.app.server import serve
+from chassis.messaging.events import Inbound, Reference
+from chassis.messaging.kafka import (
+    Assigned,
+    Consumer,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    Revoked,
+    Sent,
+)
+from chassis.persistence.mongo import Document, Mongo, Session, Write
 from chassis.settings import Settings
-from chassis.web import Service, create_app
 from tests.chassis.shop import (
     Jar,
     JarBody,

@@ -19,10 +19,10 @@ import httpx2
 import psutil
 from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
 
-from chassis.auth import Signer
+from chassis.http.internal_tokens import Signer
 from chassis.ids import new_id
-from chassis.kafka import ensure_topic
-from chassis.mongo import Document, Mongo, MongoError
+from chassis.messaging.kafka import ensure_topic
+from chassis.persistence.mongo import Document, Mongo, MongoError
 from ops import children, machine
 from ops.home import ROOT
 from tests.cluster.cluster import Cluster

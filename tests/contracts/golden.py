@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from chassis.events import Event
+from chassis.messaging.events import Event
 from ops.docs import catalogue
 
 GOLDEN = Path(__file__).parent / "golden"

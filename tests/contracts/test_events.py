@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chassis.events import Aliased, Envelope, Inbound
 from chassis.ids import utc_now
+from chassis.messaging.events import Aliased, Envelope, Inbound
 from ops.catalog import refusal, unread
 from ops.docs import catalogue, rendered
 from ops.home import ROOT

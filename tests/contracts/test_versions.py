@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from chassis.events import Envelope, Event, Inbound, Reference
 from chassis.ids import utc_now
-from chassis.inbox import Inbox
-from chassis.kafka import Record
-from chassis.unit_of_work import Transaction
+from chassis.messaging.events import Envelope, Event, Inbound, Reference
+from chassis.messaging.inbox import Inbox
+from chassis.messaging.kafka import Record
+from chassis.persistence.unit_of_work import Transaction
 from ops.catalog import Part, breaking, refusal, unread
 from tests.contracts.golden import GOLDEN, sample
 

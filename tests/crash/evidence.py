@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from chassis.ids import new_id
-from chassis.kafka import KafkaConsumer, Partition
-from chassis.mongo import Mongo
+from chassis.messaging.kafka import KafkaConsumer, Partition
+from chassis.persistence.mongo import Mongo
 from tests.crash.listening import Heard
 from tests.doubles import eventually
 

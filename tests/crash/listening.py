@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chassis.events import Inbound, Reference
-from chassis.web import Service
+from chassis.app.factory import Service
+from chassis.messaging.events import Inbound, Reference
 from tests.chassis.shop import JarFilled, Note, ShopSettings, Transaction, router
 
 TOPIC = "shop.events"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from chassis.serve import serve
-from chassis.web import create_app
+from chassis.app.factory import create_app
+from chassis.app.server import serve
 from tests.chassis.shop import ShopSettings
 from tests.crash.listening import shop
 

@@ -17,10 +17,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.auth import Caller, Signer
+from chassis.http.internal_tokens import Caller, Signer
 from chassis.ids import new_id
-from chassis.kafka import ensure_topic
-from chassis.mongo import Mongo
+from chassis.messaging.kafka import ensure_topic
+from chassis.persistence.mongo import Mongo
 from ops import broker, children, machine
 from tests.chassis.scene import added, runner
 from tests.chassis.shop import Jar

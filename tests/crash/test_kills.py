@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from chassis.kafka import ensure_topic
-from chassis.mongo import Mongo
+from chassis.messaging.kafka import ensure_topic
+from chassis.persistence.mongo import Mongo
 from ops import children, servers
 from tests.crash.evidence import gathered
 from tests.crash.listening import TOPIC

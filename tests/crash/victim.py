@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from chassis import telemetry
-from chassis.auth import system
-from chassis.consumer import EventConsumer
+from chassis.app.factory import Service, create_app
+from chassis.app.lifespan import Lifetime
 from chassis.errors import Busy
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id
-from chassis.kafka import (
+from chassis.messaging.consumer import EventConsumer
+from chassis.messaging.kafka import (
     Consumer,
     KafkaConsumer,
     KafkaProducer,
@@ -31,12 +33,10 @@ from chassis.kafka import (
     Record,
     Sent,
 )
-from chassis.lifetime import Lifetime
-from chassis.mongo import Mongo
-from chassis.outbox import Relay
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
-from chassis.web import Service, create_app
+from chassis.messaging.outbox_relay import Relay
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from tests.chassis.shop import Jar, ShopSettings, Transaction, fill_jar
 from tests.crash.listening import shop
 

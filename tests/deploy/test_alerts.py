@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-import chassis.invariants
+import chassis.jobs.invariants
 from ops import cli, metrics
 from ops.home import ROOT
 from tests.deploy.alerts import (
@@ -189,7 +189,7 @@ def test_the_promises_are_numbered_and_every_alert_and_every_invariant_belongs_t
         for rule in group["rules"]
     ]
     assert [alert for alert in promised if f"`{alert}`" not in text] == []
-    names = [look.__name__ for look in chassis.invariants.INVARIANTS]
+    names = [look.__name__ for look in chassis.jobs.invariants.INVARIANTS]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
@@ -205,7 +205,7 @@ def test_a_promise_names_tests_metrics_alerts_and_checks_that_exist(cells: list[
     ] == []
     assert set(re.findall(r"\[?`([A-Za-z]+)`", alerts)) <= rules().keys()
     assert alerts.startswith(("none: ", "[`"))
-    invariants = {look.__name__ for look in chassis.invariants.INVARIANTS}
+    invariants = {look.__name__ for look in chassis.jobs.invariants.INVARIANTS}
     assert {name for name in re.findall(r"`([a-z_]+)`", check) if "_" in name} <= invariants
 
 

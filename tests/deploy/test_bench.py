@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from chassis.kafka import ensure_topic
+from chassis.messaging.kafka import ensure_topic
 from ops import bench, mongo_setup
 from ops.trouble import Trouble
 

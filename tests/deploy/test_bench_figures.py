@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis.kafka import KafkaConsumer, Partition, Record
-from chassis.mongo import Mongo
+from chassis.messaging.kafka import KafkaConsumer, Partition, Record
+from chassis.persistence.mongo import Mongo
 from ops.bench import Result, gateway, growth, latency, pipeline, programs
 from ops.bench.subject import told, topics
 

@@ -13,7 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from chassis.kafka import PARTITIONS
+from chassis.messaging.kafka import PARTITIONS
 from ops import parts
 from ops.home import ROOT
 from tests.deploy.k8s import (
@@ -264,8 +264,10 @@ def test_a_pod_has_the_time_that_its_end_takes(overlay: str) -> None:
     draining, workers = (
         10,
         8,
-    )  # uvicorn's, as chassis/serve.py sets it, and the workers', as chassis/lifetime.py waits for them
-    serving = (ROOT / "chassis/serve.py").read_text() + (ROOT / "chassis/lifetime.py").read_text()
+    )  # uvicorn's, as chassis/app/server.py sets it, and the workers', as chassis/app/lifespan.py waits for them
+    serving = (ROOT / "chassis/app/server.py").read_text() + (
+        ROOT / "chassis/app/lifespan.py"
+    ).read_text()
     assert f'"timeout_graceful_shutdown": {draining},' in serving
     assert f"timeout={workers})" in serving
     for deployment in of_ours(overlay, "Deployment"):

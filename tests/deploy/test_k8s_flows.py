@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from chassis.kafka import PARTITIONS, RETENTION_DAYS
+from chassis.messaging.kafka import PARTITIONS, RETENTION_DAYS
 from gateway.settings import GatewaySettings
 from ops import cluster_secrets, credentials, kafka_setup, parts
 from ops.home import ROOT

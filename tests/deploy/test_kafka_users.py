@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from chassis.app.factory import create_app
 from chassis.ids import new_id, utc_now
-from chassis.kafka import (
+from chassis.messaging.kafka import (
     Access,
     KafkaConsumer,
     KafkaProducer,
@@ -28,7 +29,6 @@ from chassis.kafka import (
     SendFailed,
     ensure_topic,
 )
-from chassis.web import create_app
 from ops import broker, children, kafka_setup, machine, parts
 from tests.chassis.scene import added, runner
 from tests.chassis.shop import Jar, ShopSettings

@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("certification", "manpower", "marketplace", "training")
 NOUN_FILES = {"api", "jobs", "rules", "store", "usecases"}
 DRIVERS = {
-    "aiokafka": ("chassis/kafka.py", "ops/kafka_setup.py"),
-    "bson": ("chassis/mongo.py",),
-    "motor": ("chassis/mongo.py",),
-    "pymongo": ("chassis/mongo.py", "chassis/pool.py"),
+    "aiokafka": ("chassis/messaging/kafka.py", "ops/kafka_setup.py"),
+    "bson": ("chassis/persistence/mongo.py",),
+    "motor": ("chassis/persistence/mongo.py",),
+    "pymongo": ("chassis/persistence/mongo.py", "chassis/persistence/pool_metrics.py"),
 }
 
 

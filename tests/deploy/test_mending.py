@@ -9,9 +9,9 @@ from unittest.mock import patch
 import pytest
 
 from chassis.ids import utc_now
-from chassis.inbox import MARKER
-from chassis.kafka import Record
-from chassis.mongo import Document, Mongo
+from chassis.messaging.inbox import MARKER
+from chassis.messaging.kafka import Record
+from chassis.persistence.mongo import Document, Mongo
 from ops.backup import sealing
 from ops.backup.archive import sent_is_a_beginning
 from ops.backup.mending import mend

@@ -9,7 +9,7 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 
-from chassis.lifetime import Lifetime
+from chassis.app.lifespan import Lifetime
 from chassis.settings import Settings
 from ops import credentials, mongo_setup, parts
 from ops.trouble import Trouble

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from pymongo.errors import OperationFailure
 from pymongo.uri_parser import parse_uri
 
-from chassis.kafka import KafkaProducer, ensure_topic
+from chassis.messaging.kafka import KafkaProducer, ensure_topic
 from ops import broker, children, machine, mongod
 from ops.trouble import Trouble
 from tests.doubles import send

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from tests.gateway.authenticator import encoded
 from tests.gateway.stage import Stage, Told
 from tests.gateway.test_access import Office

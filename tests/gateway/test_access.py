@@ -12,8 +12,8 @@ from uuid import UUID
 
 import pytest
 
-from chassis.auth import Verifier
-from chassis.mongo import Mongo
+from chassis.http.internal_tokens import Verifier
+from chassis.persistence.mongo import Mongo
 from gateway import routes
 from gateway.grants import rules
 from gateway.grants.rules import (

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from chassis.auth import Verifier
+from chassis.http.internal_tokens import Verifier
 from gateway.neutral import is_neutral
 from gateway.permissions import RULES, Rules
 from gateway.routes import Group

@@ -15,9 +15,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.auth import Verifier
+from chassis.http.internal_tokens import Verifier
 from chassis.ids import new_id
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from gateway.grants import rules
 from gateway.grants.rules import (
     GIVEN_BY,

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from chassis.auth import Signer, Verifier, system
+from chassis.http.internal_tokens import Signer, Verifier, system
+from chassis.http.service_client import Peer, PeerAway
 from chassis.ids import new_id
-from chassis.peers import Peer, PeerAway
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from gateway.settings import INTERNAL_PORT_OFFSET
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from chassis.auth import Signer, Verifier
 from chassis.errors import Unauthenticated
+from chassis.http.internal_tokens import Signer, Verifier
 from gateway.identity import development_token
 from gateway.identity.development import AUDIENCE, ISSUER, TokenImpossible, public_jwk, thumbprint
 from gateway.identity.keys import OwnKeys

@@ -13,7 +13,7 @@ import pytest
 from limits import parse
 from prometheus_client import REGISTRY
 
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from gateway.middleware.rates import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
 from gateway.routes import Group
 from tests.doubles import eventually

@@ -1,6 +1,6 @@
 """What goes through the door, and how it looks on the other side."""
 
-from chassis.auth import Verifier
+from chassis.http.internal_tokens import Verifier
 from gateway.routes import Group
 from tests.gateway.stage import Stage, fixed
 

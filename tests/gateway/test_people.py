@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from gateway.middleware.witness import NAMES, WATCHED
 from gateway.permissions import RULES
 from gateway.permissions.access import OWN_SIGN_IN

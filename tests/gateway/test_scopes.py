@@ -22,7 +22,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from chassis.auth import CLAIMS
+from chassis.http.internal_tokens import CLAIMS
 from gateway.grants.rules import PARTNERS
 from gateway.permissions import PUBLIC, RULES
 from tests.doubles import Keys, ServiceClient

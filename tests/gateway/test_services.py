@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from chassis.app.factory import OPEN_PATHS
 from chassis.settings import Settings
-from chassis.web import OPEN_PATHS
 from gateway import documents, routes
 from gateway.app import create_app
 from gateway.neutral import is_neutral

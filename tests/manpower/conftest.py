@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.kafka import KafkaProducer
-from chassis.mongo import Mongo
+from chassis.messaging.kafka import KafkaProducer
+from chassis.persistence.mongo import Mongo
 from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
 from tests.doubles import Keys, running

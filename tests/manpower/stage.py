@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 import httpx2
 from aiohttp import web
 
-from chassis.auth import Verifier, system
 from chassis.errors import Unauthenticated
-from chassis.events import Envelope
+from chassis.http.internal_tokens import Verifier, system
 from chassis.ids import new_id, utc_now
-from chassis.kafka import KafkaProducer
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.messaging.events import Envelope
+from chassis.messaging.kafka import KafkaProducer
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from services.manpower.feed.usecases import number_changes
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Purpose

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id, utc_now
-from chassis.runner import Engine, Runner
+from chassis.persistence.transactions import Engine, Runner
 from services.manpower.consents.usecases import end_run_out
 from services.manpower.feed import rules
 from services.manpower.feed.usecases import RETENTION, forget_old, number_changes

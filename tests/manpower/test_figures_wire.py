@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY
 
-from chassis.auth import system
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from services.manpower.figures.jobs import measure
 from services.manpower.transaction import Transaction
 from tests.manpower.stage import Json, Region, made

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from chassis.auth import Caller
 from chassis.errors import DomainError
+from chassis.http.internal_tokens import Caller
 from chassis.ids import new_id, utc_now
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from services.manpower.agencies import usecases as agencies
 from services.manpower.agencies.rules import AgencyNotActive, Status, Topic
 from services.manpower.applications import usecases as applications

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from chassis.ids import new_id, utc_now
-from chassis.runner import Engine, Runner
+from chassis.persistence.transactions import Engine, Runner
 from services.manpower.placements import usecases
 from services.manpower.placements.rules import PlacementKind, Terms
 from tests.doubles import eventually

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from services.marketplace.app import create_app
 from services.marketplace.settings import MarketplaceSettings
 from tests.doubles import Keys, ServiceClient, running

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from chassis.auth import system
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from services.marketplace.payments import midtrans
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers import usecases as workers

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from chassis.auth import system
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from services.marketplace.payments import conversation
 from services.marketplace.payments.rules import GatewayUnreachable
 from services.marketplace.sandbox.usecases import SandboxGateway

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from prometheus_client import REGISTRY
 
-from chassis.auth import system
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id
-from chassis.mongo import updating
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.mongo import updating
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from services.marketplace.figures import jobs
 from services.marketplace.figures.jobs import Audit
 from tests.marketplace.stage import Lapas

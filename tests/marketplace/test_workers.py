@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import pytest
 
-from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
-from chassis.kafka import KafkaProducer
+from chassis.messaging.events import Envelope
+from chassis.messaging.kafka import KafkaProducer
 from services.marketplace.batches import usecases as batches
 from services.marketplace.batches.rules import BatchId, BatchStateDiffers, NotAssigned, WorkLogId
 from services.marketplace.money import Rupiah

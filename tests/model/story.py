@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
-from chassis.events import Event, Inbound, NotKnownYet, Reference
-from chassis.store import Store, StoreOf
+from chassis.messaging.events import Event, Inbound, NotKnownYet, Reference
+from chassis.persistence.store import Store, StoreOf
 from tests.chassis.shop import Jar, JarFull, Note
 from tests.chassis.shop import Transaction as ShopTransaction
 

@@ -21,12 +21,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chassis import replay, schemas
+from chassis.admin import replay
+from chassis.app import database_setup
 from chassis.ids import new_id
-from chassis.kafka import Record, ensure_topic
-from chassis.mongo import Document, Mongo
-from chassis.outbox import record
-from chassis.parked import Parked
+from chassis.messaging.kafka import Record, ensure_topic
+from chassis.messaging.outbox_relay import record
+from chassis.messaging.parked_events import Parked
+from chassis.persistence.mongo import Document, Mongo
 from tests.chassis.shop import JarFull, ShopSettings
 from tests.doubles import Keys
 from tests.model.story import Admitted, Fact, Merged, Told, Transaction, commit
@@ -428,7 +429,7 @@ def play(
         return World(db, broker, service_of(base.model_copy(update={"namespace": namespace})))
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as loop:
-        loop.run(schemas.prepare(db, Transaction))
+        loop.run(database_setup.prepare(db, Transaction))
         try:
             run_state_machine_as_test(
                 type("Played", (Model,), {"begin": staticmethod(fresh), "loop": loop}),

@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from chassis.auth import system
-from chassis.consumer import EventConsumer
-from chassis.inbox import EARLY_JOB
-from chassis.kafka import (
+from chassis.app.factory import Service
+from chassis.app.lifespan import Lifetime
+from chassis.http.internal_tokens import system
+from chassis.messaging.consumer import EventConsumer
+from chassis.messaging.inbox import EARLY_JOB
+from chassis.messaging.kafka import (
     Assigned,
     Consumer,
     KafkaConsumer,
@@ -24,13 +26,11 @@ from chassis.kafka import (
     SendFailed,
     Sent,
 )
-from chassis.lifetime import Lifetime
-from chassis.mongo import Mongo
-from chassis.outbox import Relay
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
-from chassis.unit_of_work import Transaction as UnitOfWork
-from chassis.web import Service
+from chassis.messaging.outbox_relay import Relay
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from tests.doubles import FakeKafka
 from tests.model.story import BROKEN, HANDLERS, Admitted, Merged, Told, Transaction
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from ops import parts
 from tests.doubles import Keys, ServiceClient, running
 

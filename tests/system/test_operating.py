@@ -19,9 +19,9 @@ import pymongo
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chassis.desk import segment
-from chassis.events import Envelope
+from chassis.admin.parked_event_admin import segment
 from chassis.ids import new_id, utc_now
+from chassis.messaging.events import Envelope
 from ops import cli, credentials, machine, mongo_setup
 from ops.parts import KAFKA, MONGOD, SERVICES
 from tests.place import Place, eventually

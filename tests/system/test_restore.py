@@ -17,9 +17,9 @@ import pymongo
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId
 
-from chassis import kafka
 from chassis.ids import utc_now
-from chassis.kafka import Access
+from chassis.messaging import kafka
+from chassis.messaging.kafka import Access
 from ops import broker, children, credentials, files, kafka_setup, mongod, servers
 from ops.backup import custody, restoring, sealing
 from ops.parts import OURS

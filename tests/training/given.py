@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
-from chassis.auth import Hand
+from chassis.http.internal_tokens import Hand
 from chassis.ids import new_id
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from services.training.mappings.rules import load
 from tests.doubles import ServiceClient, eventually
 

@@ -1,4 +1,4 @@
-"""What a parser of foreign files may do at its worst: the child's work in the tests of `services.training.untrusted`. Not here: any test."""
+"""What a parser of foreign files may do at its worst: the child's work in the tests of `chassis.files.sandbox`. Not here: any test."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from chassis.auth import system
+from chassis.http.internal_tokens import system
 from chassis.ids import new_id
-from chassis.mongo import updating
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.mongo import updating
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from services.training.facilities.rules import Facility, FacilityKind
 from services.training.figures import rules
 from services.training.figures.jobs import measure

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from chassis.auth import Hand, system
+from chassis.http.internal_tokens import Hand, system
 from chassis.ids import new_id
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from services.training.snapshots import usecases
 from services.training.transaction import Transaction
 from tests.doubles import ServiceClient, eventually, not_four_eyes

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from chassis import replay
-from chassis.events import Envelope
+from chassis.admin import replay
 from chassis.ids import new_id, utc_now
-from chassis.kafka import KafkaProducer
+from chassis.messaging.events import Envelope
+from chassis.messaging.kafka import KafkaProducer
 from services.training.settings import TrainingSettings
 from tests import doubles
 from tests.doubles import ServiceClient, eventually

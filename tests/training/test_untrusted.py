@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.training.untrusted import FileUnreadable, Limits, call
+from chassis.files.sandbox import FileUnreadable, Limits, call
 
 HOSTILE = "tests.training.hostile"
 

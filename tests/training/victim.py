@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis import telemetry
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.training import app as composition
 from services.training.settings import TrainingSettings
 from services.training.snapshots import usecases

@@ -18,13 +18,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client import Counter
 
-from chassis import kafka, telemetry
-from chassis.events import event_id
+from chassis import telemetry
+from chassis.app.lifespan import Lifetime
+from chassis.app.server import settle
 from chassis.ids import utc_now
-from chassis.lease import Lease
-from chassis.lifetime import Lifetime
-from chassis.mongo import Document
-from chassis.serve import settle
+from chassis.messaging import kafka
+from chassis.messaging.events import event_id
+from chassis.persistence.lease import Lease
+from chassis.persistence.mongo import Document
 from ops.bench.subject.progress import CompletionRecorded
 from ops.bench.subject.service import KEYS, ReadingSettings, command, reading_service
 

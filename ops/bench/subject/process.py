@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from chassis.serve import serve
+from chassis.app.server import serve
 from gateway.__main__ import main as serve_gateway
 from gateway.permissions import Rules
 from ops.bench.subject import service

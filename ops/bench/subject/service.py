@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.app import factory
 from chassis.ids import new_id
-from chassis.runner import Engine, Runner
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from chassis.settings import Settings
-from chassis.unit_of_work import Cause
 from ops.bench.subject.progress import (
     EVERYBODY,
     HANDLERS,
@@ -25,7 +25,7 @@ from ops.bench.subject.progress import (
     complete,
 )
 
-Run = Annotated[web.Runner[Transaction], Depends(web.runner)]
+Run = Annotated[factory.Runner[Transaction], Depends(factory.runner)]
 KEYS = 5_000  # as in reference/common_events.py
 commands, effects = APIRouter(), APIRouter()
 
@@ -58,7 +58,7 @@ class Clock:
 class Completion(BaseModel):
     """The command."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
     participant_ref: str
     class_id: str
     completed_on: date
@@ -68,7 +68,7 @@ class Completion(BaseModel):
 class Burst(BaseModel):
     """So many commands a second for so long, run in this process without HTTP; the first is about key number `first`."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
     per_second: float = Field(gt=0)
     seconds: float = Field(gt=0)
     first: int = 0
@@ -124,7 +124,7 @@ def command(number: int) -> CourseCompleted:
 def writing(settings: WritingSettings) -> FastAPI:
     """The service that takes commands."""
     return _watched(
-        web.Service(
+        factory.Service(
             name="training",
             settings=settings,
             transaction=Transaction,
@@ -140,9 +140,9 @@ def reading(settings: ReadingSettings) -> FastAPI:
     return _watched(reading_service(settings))
 
 
-def reading_service(settings: ReadingSettings) -> web.Service[Transaction]:
+def reading_service(settings: ReadingSettings) -> factory.Service[Transaction]:
     """What the reading service is made of."""
-    return web.Service(
+    return factory.Service(
         name="certification",
         settings=settings,
         transaction=Transaction,
@@ -153,8 +153,8 @@ def reading_service(settings: ReadingSettings) -> web.Service[Transaction]:
     )
 
 
-def _watched(service: web.Service[Transaction]) -> FastAPI:
-    app = web.create_app(service)
+def _watched(service: factory.Service[Transaction]) -> FastAPI:
+    app = factory.create_app(service)
     engine: Engine[Any] = app.state.engine
     engine.after_commit.append(service.parts["clock"].told)
     return app

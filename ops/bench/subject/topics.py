@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chassis.kafka import PARTITIONS, KafkaProducer, ensure_topic
+from chassis.messaging.kafka import PARTITIONS, KafkaProducer, ensure_topic
 from ops.bench.reference.common_events import event
 from ops.bench.subject.progress import BROKEN, REFUSED
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.certification.applications.usecases import name_place
 from services.certification.certificates import rules, usecases
 from services.certification.certificates.usecases import Signed, ToSign

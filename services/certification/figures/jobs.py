@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.figures import Figure
-from chassis.runner import Runner
+from chassis.jobs.scheduled_gauges import Figure
+from chassis.persistence.transactions import Runner
 from services.certification.transaction import Transaction
 
 QUEUE = Figure(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.app import factory
 from chassis.ids import utc_now
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.lsps import rules, usecases
@@ -29,7 +29,7 @@ SchemeRef = Annotated[str, Field(min_length=1, max_length=60)]
 class NewLsp(BaseModel):
     """An LSP to be registered. Name and slug stand on certificates and must be neutral."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
     slug: Annotated[
         str,
         Field(
@@ -45,7 +45,7 @@ class NewLsp(BaseModel):
 class LicenceBody(BaseModel):
     """A licence by BNSP; both days are included."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
     number: Name
     valid_from: date
     valid_until: date
@@ -112,11 +112,11 @@ async def register_lsp(body: NewLsp, request: Request, run: Run) -> LspBody:
 
 @router.get("/v1/lsps", summary="Daftar LSP")
 async def list_lsps(
-    run: Run, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[LspBody]:
+    run: Run, cursor: str | None = None, limit: factory.Limit = 50
+) -> factory.PageBody[LspBody]:
     """The caller's LSPs."""
     page = await run(partial(usecases.lsps, cursor, limit))
-    return web.PageBody(
+    return factory.PageBody(
         items=[LspBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
@@ -125,7 +125,7 @@ async def list_lsps(
 async def show_lsp(lsp_id: str, run: Run, response: Response) -> LspBody:
     """One LSP."""
     lsp = await run(partial(usecases.lsp, lsp_id))
-    web.etag(response, lsp)
+    factory.etag(response, lsp)
     return LspBody.of(lsp)
 
 

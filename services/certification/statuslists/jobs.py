@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.certification.credentials import document, proof
 from services.certification.lsps.signer import KeyMissing, Signer
 from services.certification.statuslists import bits, rules, usecases

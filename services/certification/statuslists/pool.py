@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from functools import partial
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.certification.certificates.rules import Place
 from services.certification.statuslists import usecases
 from services.certification.statuslists.rules import BLOCK

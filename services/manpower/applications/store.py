@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Index, Page
+from chassis.persistence.mongo import Filter
+from chassis.persistence.unit_of_work import Index, Page
 from services.manpower.applications import rules
 from services.manpower.applications.rules import SENT, Application
 from services.manpower.visibility import rules as visibility

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis import web
-from chassis.peers import Peer
+from chassis.app import factory
+from chassis.http.service_client import Peer
 from services.manpower.agencies.rules import RegencyCode
 from services.manpower.candidates import usecases
 from services.manpower.candidates.rules import (
@@ -188,7 +188,7 @@ _FIELDS = {
 class AmendForm(BaseModel):
     """What an officer records: the regency on the KTP (the address), and tasks that are done."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     regency_code: RegencyCode | None = None
     attended: Annotated[frozenset[Attention], Field(max_length=10)] = frozenset()
@@ -199,17 +199,17 @@ async def list_candidates(
     run: Run,
     attention: bool = False,  # noqa: FBT001, FBT002 - a query parameter
     cursor: str | None = None,
-    limit: web.Limit = 50,
-) -> web.PageBody[CandidateBody]:
+    limit: factory.Limit = 50,
+) -> factory.PageBody[CandidateBody]:
     """Candidates that the caller may see, without names. `attention=true`: those with a task for an officer."""
 
-    async def page(tx: Transaction) -> web.PageBody[CandidateBody]:
+    async def page(tx: Transaction) -> factory.PageBody[CandidateBody]:
         outside = is_outside(tx.caller)
         found = await tx.candidates.in_sight(
             wanting_attention=attention and not outside, cursor=cursor, limit=limit
         )
         tx.note("candidates.listed", "", refs=[candidate.id for candidate in found.items])
-        return web.PageBody(
+        return factory.PageBody(
             items=[_listed(candidate, tx) for candidate in found.items],
             next_cursor=found.next_cursor,
         )
@@ -229,7 +229,7 @@ async def show_candidate(
 
     async def tell(name: str | None, tx: Transaction) -> CandidateBody:
         candidate = await usecases.show_candidate(candidate_id, tx)
-        web.etag(response, candidate)
+        factory.etag(response, candidate)
         share = _share(candidate, tx)
         if share is None:
             tx.note("candidates.read", candidate.id)
@@ -256,7 +256,11 @@ async def show_candidate(
 
 @router.patch("/v1/candidates/{candidate_id}", response_model_exclude_unset=True)
 async def amend_candidate(
-    candidate_id: str, form: AmendForm, run: Run, response: Response, if_match: web.RequiredIfMatch
+    candidate_id: str,
+    form: AmendForm,
+    run: Run,
+    response: Response,
+    if_match: factory.RequiredIfMatch,
 ) -> CandidateBody:
     """Record the regency on the KTP, or that a task is done."""
 
@@ -264,7 +268,7 @@ async def amend_candidate(
         candidate = await usecases.amend_candidate(
             candidate_id, form.regency_code, form.attended, tx, if_match=if_match
         )
-        web.etag(response, candidate)
+        factory.etag(response, candidate)
         return CandidateBody.for_officer(candidate, tx.now)
 
     return await run(amend)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
-from chassis.events import NotKnownYet
+from chassis.messaging.events import NotKnownYet
 from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import Withdrawal, doubled
 from services.manpower.candidates import rules

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.ids import new_id
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.manpower.agencies import usecases as agencies
 from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import Withdrawal

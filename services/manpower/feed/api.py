@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from chassis import web
+from chassis.app import factory
 from chassis.errors import Malformed
 from services.manpower import texts
 from services.manpower.agencies.rules import Moment
@@ -101,7 +101,7 @@ async def read_feed(
     request: Request,
     after: str | None = None,
     from_time: Moment | None = None,
-    limit: web.Limit = 50,
+    limit: factory.Limit = 50,
     wait: Annotated[
         int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Detik menunggu bila belum ada yang baru")
     ] = 0,
@@ -126,7 +126,7 @@ async def read_feed(
 
 @router.get("/v1/snapshot")
 async def read_snapshot(
-    run: Run, request: Request, cursor: str | None = None, limit: web.Limit = 50
+    run: Run, request: Request, cursor: str | None = None, limit: factory.Limit = 50
 ) -> SnapshotBody:
     """Everything the reader may see now, thin; it ends with the cursor by which the feed goes on without a gap."""
     key: bytes = request.app.state.cursor_key

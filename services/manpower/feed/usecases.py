@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chassis.ids import new_id
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.manpower.feed import rules
 from services.manpower.feed.rules import (
     RETENTION,

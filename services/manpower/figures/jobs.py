@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.figures import Figure
-from chassis.runner import Runner
+from chassis.jobs.scheduled_gauges import Figure
+from chassis.persistence.transactions import Runner
 from services.manpower.transaction import Transaction
 
 PLACEMENTS = Figure("manpower_placements", "Placements that were ever confirmed")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import partial
 from http import HTTPStatus
 
-from chassis.peers import Peer, PeerRefused
-from chassis.runner import Runner
+from chassis.http.service_client import Peer, PeerRefused
+from chassis.persistence.transactions import Runner
 from services.manpower.grants import usecases
 from services.manpower.grants.rules import Order, State
 from services.manpower.transaction import Transaction

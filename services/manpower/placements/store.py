@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Index, Page
+from chassis.persistence.mongo import Filter
+from chassis.persistence.unit_of_work import Index, Page
 from services.manpower.placements import rules
 from services.manpower.placements.rules import Placement
 from services.manpower.visibility import rules as visibility

@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from chassis import web
-from chassis.auth import Caller
+from chassis.app import factory
+from chassis.http.internal_tokens import Caller
 from chassis.ids import new_id
 from services.manpower.agencies.rules import AgencyId, LastDay, RegencyCode, end_of_day
 from services.manpower.consumers.usecases import admitted
@@ -62,7 +62,7 @@ class RequirementsBody(BaseModel):
 class VacancyForm(BaseModel):
     """A vacancy as it is reported; an employer may leave out its own id."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     employer_id: AgencyId | None = None
     position: Text
@@ -97,7 +97,7 @@ class VacancyForm(BaseModel):
 class AmendForm(BaseModel):
     """What may change while it is open."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     valid_until: LastDay | None = None
     start_month: Month | None = None
@@ -108,7 +108,7 @@ class AmendForm(BaseModel):
 class CloseForm(BaseModel):
     """Why it closes."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
 
     reason: Closing
 
@@ -151,26 +151,29 @@ class VacancyWithSlots(VacancyBody):
 
 @router.post("/v1/vacancies", status_code=201)
 async def post_vacancy(
-    form: VacancyForm, run: Run, caller: web.CurrentCaller, response: Response
+    form: VacancyForm, run: Run, caller: factory.CurrentCaller, response: Response
 ) -> VacancyBody:
     """Post a vacancy of an approved employer."""
     vacancy = await run(
         admitted(partial(usecases.post_vacancy, form.vacancy(caller), form.headcount))
     )
-    web.etag(response, vacancy)
+    factory.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
 @router.get("/v1/vacancies")
 async def list_vacancies(
-    run: Run, state: VacancyState | None = None, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[VacancyWithSlots]:
+    run: Run,
+    state: VacancyState | None = None,
+    cursor: str | None = None,
+    limit: factory.Limit = 50,
+) -> factory.PageBody[VacancyWithSlots]:
     """Vacancies that the caller may see."""
 
-    async def page(tx: Transaction) -> web.PageBody[VacancyWithSlots]:
+    async def page(tx: Transaction) -> factory.PageBody[VacancyWithSlots]:
         found = await tx.vacancies.page_in(state, cursor, limit)
         slots = await tx.vacancy_slots.many(vacancy.id for vacancy in found.items)
-        return web.PageBody(
+        return factory.PageBody(
             items=[VacancyWithSlots.beside(vacancy, slots[vacancy.id]) for vacancy in found.items],
             next_cursor=found.next_cursor,
         )
@@ -182,13 +185,17 @@ async def list_vacancies(
 async def show_vacancy(vacancy_id: str, run: Run, response: Response) -> VacancyWithSlots:
     """One vacancy."""
     vacancy, slots = await run(admitted(partial(usecases.show_vacancy, vacancy_id)))
-    web.etag(response, vacancy)
+    factory.etag(response, vacancy)
     return VacancyWithSlots.beside(vacancy, slots)
 
 
 @router.patch("/v1/vacancies/{vacancy_id}")
 async def amend_vacancy(
-    vacancy_id: str, form: AmendForm, run: Run, response: Response, if_match: web.RequiredIfMatch
+    vacancy_id: str,
+    form: AmendForm,
+    run: Run,
+    response: Response,
+    if_match: factory.RequiredIfMatch,
 ) -> VacancyBody:
     """Change its terms; applications and history stay."""
     band = None if form.wage_band is None else form.wage_band.band()
@@ -205,18 +212,18 @@ async def amend_vacancy(
             )
         )
     )
-    web.etag(response, vacancy)
+    factory.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
 @router.post("/v1/vacancies/{vacancy_id}/close")
 async def close_vacancy(
-    vacancy_id: str, form: CloseForm, run: Run, response: Response, if_match: web.IfMatch
+    vacancy_id: str, form: CloseForm, run: Run, response: Response, if_match: factory.IfMatch
 ) -> VacancyBody:
     """Close it, and every live application to it."""
     vacancy = await run(
         admitted(partial(usecases.close_vacancy, vacancy_id, form.reason, if_match=if_match)),
         contended=["placements"],
     )
-    web.etag(response, vacancy)
+    factory.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)

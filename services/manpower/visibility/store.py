@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Aggregate, Store
+from chassis.persistence.mongo import Filter
+from chassis.persistence.unit_of_work import Aggregate, Store
 from services.manpower.visibility import rules
 from services.manpower.visibility.rules import Reader, Visibility
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from chassis import telemetry
-from chassis.figures import Figure
-from chassis.runner import Runner
+from chassis.jobs.scheduled_gauges import Figure
+from chassis.persistence.transactions import Runner
 from services.marketplace.figures import rules
 from services.marketplace.stock.store import Recount
 from services.marketplace.transaction import Transaction

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 from datetime import datetime
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.unit_of_work import Page, Store
 from services.marketplace.orders.rules import UNPAID, Order, OrderUnknown, State
 
 

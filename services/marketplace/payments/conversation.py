@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.marketplace.orders import rules as orders_rules
 from services.marketplace.orders import usecases as orders
 from services.marketplace.orders.rules import UNPAID, Order, State, Step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Store
+from chassis.persistence.unit_of_work import Store
 from services.marketplace.sandbox.rules import SandboxCharge, SandboxChargeUnknown
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.marketplace.money import Rupiah
 from services.marketplace.payments import midtrans
 from services.marketplace.payments.rules import Charge, Observation

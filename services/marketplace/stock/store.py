@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chassis.mongo import Document, Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Document, Index
+from chassis.persistence.unit_of_work import Page, Store
 from services.marketplace.stock.rules import (
     Movement,
     Reservation,

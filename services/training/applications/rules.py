@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
+from chassis.messaging.events import Event
 from services.training import events
 
 MOST_AT_ONCE = 5

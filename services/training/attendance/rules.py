@@ -8,8 +8,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
 from chassis.ids import named_id
+from chassis.messaging.events import Event
 from services.training.events import AttendanceRecorded
 from services.training.sessions.rules import Session
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
+from chassis.messaging.events import Event
 from services.training import events
 from services.training.events import (
     CourseCompleted,

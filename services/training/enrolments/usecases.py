@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from chassis.events import Event
 from chassis.ids import new_id
-from chassis.unit_of_work import Page
+from chassis.messaging.events import Event
+from chassis.persistence.unit_of_work import Page
 from services.training.applications import usecases as applications
 from services.training.applications.rules import State as ApplicationState
 from services.training.attendance import usecases as attendance

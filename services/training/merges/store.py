@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.unit_of_work import Store
 from services.training.merges.rules import MergeCandidate
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.training.applications import usecases as applications
 from services.training.enrolments import usecases as enrolments
 from services.training.inbox_items import rules as items

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from chassis.errors import NotFound
-from chassis.events import Event
 from chassis.ids import named_id
+from chassis.messaging.events import Event
 from services.training import events
 
 MISSING_AFTER = 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.unit_of_work import Page, Store
 from services.training.sessions.rules import Session, SessionState, SessionUnknown
 
 

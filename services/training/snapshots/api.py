@@ -11,18 +11,19 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from chassis import web
-from services.training import texts, untrusted
+from chassis.app import factory
+from chassis.files import sandbox
+from chassis.files.sandbox import FileUnreadable, Limits
+from services.training import texts
 from services.training.rows.rules import Effect, ReportedError, RowReason
 from services.training.snapshots import usecases
 from services.training.snapshots.reader import Layout, Sheets
 from services.training.snapshots.rules import Snapshot, SnapshotState
 from services.training.snapshots.usecases import Upload
 from services.training.transaction import Run, Transaction
-from services.training.untrusted import FileUnreadable, Limits
 
 router = APIRouter(tags=["Impor SDP"])
-MAX_FILE = 20 * web.MIB
+MAX_FILE = 20 * factory.MIB
 LIMITS = Limits(seconds=20, memory_mib=512)
 
 
@@ -103,7 +104,7 @@ class RowErrorBody(BaseModel):
 class Release(BaseModel):
     """Why the quarantined list is right after all."""
 
-    model_config = web.STRICT
+    model_config = factory.STRICT
     reason: Annotated[str, Field(min_length=5, max_length=500)]
 
 
@@ -130,7 +131,7 @@ async def upload_snapshot(
     response: Response,
 ) -> SnapshotBody:
     """The raw bytes of the file are the body. The same bytes again change nothing (200)."""
-    data = await web.whole_body(request, limit=MAX_FILE)
+    data = await factory.whole_body(request, limit=MAX_FILE)
     upload = Upload(
         facility_id=facility_id, taken_at=taken_at, checksum=hashlib.sha256(data).hexdigest()
     )
@@ -145,14 +146,14 @@ async def upload_snapshot(
 
     snapshot = await run(receive)
     response.status_code = 200 if duplicate else 201
-    web.etag(response, snapshot)
+    factory.etag(response, snapshot)
     return SnapshotBody.of(snapshot, duplicate=duplicate)
 
 
 async def _parsed(data: bytes, layout: Layout) -> Sheets | None:
     """The file's cells, read in a child process; None when it cannot be read."""
     try:
-        return await untrusted.call(
+        return await sandbox.call(
             "services.training.snapshots.reader", "read", data, layout, limits=LIMITS
         )
     except FileUnreadable:
@@ -163,11 +164,11 @@ async def _parsed(data: bytes, layout: Layout) -> Sheets | None:
     "/v1/facilities/{facility_id}/snapshots", summary="Daftar berkas yang diterima dari UPT"
 )
 async def list_snapshots(
-    facility_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[SnapshotBody]:
+    facility_id: str, run: Run, cursor: str | None = None, limit: factory.Limit = 50
+) -> factory.PageBody[SnapshotBody]:
     """A facility's snapshots, newest first."""
     page = await run(partial(usecases.snapshots, facility_id, cursor, limit))
-    return web.PageBody(
+    return factory.PageBody(
         items=[SnapshotBody.of(snapshot) for snapshot in page.items], next_cursor=page.next_cursor
     )
 
@@ -176,7 +177,7 @@ async def list_snapshots(
 async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
     """One snapshot with its counts."""
     snapshot = await run(partial(usecases.snapshot, snapshot_id))
-    web.etag(response, snapshot)
+    factory.etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
@@ -185,22 +186,22 @@ async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> Snaps
     summary="Baris dan kolom yang bermasalah dalam satu berkas",
 )
 async def list_row_errors(
-    snapshot_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[RowErrorBody]:
+    snapshot_id: str, run: Run, cursor: str | None = None, limit: factory.Limit = 50
+) -> factory.PageBody[RowErrorBody]:
     """What was wrong, by sheet and row."""
     page = await run(partial(usecases.row_errors, snapshot_id, cursor, limit))
-    return web.PageBody(
+    return factory.PageBody(
         items=[RowErrorBody.of(error) for error in page.items], next_cursor=page.next_cursor
     )
 
 
 @router.post("/v1/snapshots/{snapshot_id}/release", summary="Lepas berkas dari karantina")
 async def release_snapshot(
-    snapshot_id: str, body: Release, version: web.IfMatch, run: Run, response: Response
+    snapshot_id: str, body: Release, version: factory.IfMatch, run: Run, response: Response
 ) -> SnapshotBody:
     """By a person other than the one who uploaded it, with a reason."""
     snapshot = await run(partial(usecases.release_snapshot, snapshot_id, body.reason, version))
-    web.etag(response, snapshot)
+    factory.etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
@@ -208,5 +209,5 @@ async def release_snapshot(
 async def retry_stopped_rows(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
     """After the mapping has learnt the words that stopped them."""
     snapshot = await run(partial(usecases.retry_stopped_rows, snapshot_id))
-    web.etag(response, snapshot)
+    factory.etag(response, snapshot)
     return SnapshotBody.of(snapshot)

@@ -17,9 +17,9 @@ from pydantic import TypeAdapter
 from chassis import telemetry
 from chassis.errors import Busy
 from chassis.ids import new_id
-from chassis.mongo import MongoError
-from chassis.runner import Runner
-from chassis.unit_of_work import Page
+from chassis.persistence.mongo import MongoError
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Page
 from services.training.facilities.rules import Facility, RosterMode
 from services.training.inbox_items import rules as items
 from services.training.inbox_items import usecases as inbox
