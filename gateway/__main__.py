@@ -14,10 +14,10 @@ from chassis import telemetry
 from chassis.app.server import PREPARE, settle
 from chassis.persistence import pool_metrics
 from chassis.settings import SettingsInvalid
+from gateway.access.permissions import RULES, Rules
 from gateway.app import create_app
-from gateway.permissions import RULES, Rules
-from gateway.protocol import GuardedProtocol
-from gateway.routes import RoutesInvalid
+from gateway.routing.table import RoutesInvalid
+from gateway.server_protocol import GuardedProtocol
 from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from gateway.door import Door
+    from gateway.asgi import Door
 
 KEEP_ALIVE_SECONDS = 30
 BACKLOG = 2048

@@ -14,16 +14,16 @@ from chassis.http.internal_tokens import EVERYTHING, system
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause
-from gateway.accounts import usecases as accounts
+from gateway.access.accounts import usecases as accounts
+from gateway.access.grants import rules as grants
+from gateway.access.grants.rules import Giver, Terms
+from gateway.access.hashing import code_hash, new_code
+from gateway.access.transaction import Transaction
 from gateway.app import create_app
-from gateway.grants import rules as grants
-from gateway.grants.rules import Giver, Terms
-from gateway.hashing import code_hash, new_code
 from gateway.settings import GatewaySettings
-from gateway.transaction import Transaction
 
 if TYPE_CHECKING:
-    from gateway.lifetime import GatewayLifetime
+    from gateway.lifespan import GatewayLifetime
 
 LASTS = timedelta(days=5 * 365)
 INSTALLATION = Giver(name="installation", roles=frozenset({"administrator"}))

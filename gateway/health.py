@@ -14,7 +14,7 @@ from gateway.problems import ServiceAway
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.upstream import Upstream
+    from gateway.upstream.client import Upstream
 
 PROBE_SECONDS = 2.0
 REMEMBERED_SECONDS = 1.0

@@ -16,12 +16,12 @@ from chassis.errors import (
     Unauthenticated,
 )
 from gateway.neutral import is_neutral
-from gateway.routes import Group
+from gateway.routing.table import Group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.passage import Header
+    from gateway.request_context import Header
 
 CONTENT_TYPE = errors.PROBLEM.encode()
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from pydantic_settings import NoDecode
 
 from chassis.settings import Settings
-from gateway.canaries import canary_of
-from gateway.identity.tokens import ALGORITHMS
-from gateway.routes import Group
+from gateway.authn.tokens import ALGORITHMS
+from gateway.routing.table import Group
+from gateway.upstream.canaries import canary_of
 
 INTERNAL_PORT_OFFSET = 9
 
@@ -57,7 +57,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     own_url: str = (
         ""  # where the gateway's own side answers itself; its own internal port unless told
     )
-    routes_file: Path = Path(__file__).with_name("routes.toml")
+    routes_file: Path = Path(__file__).parent / "routing" / "routes.toml"
     staff_hosts: Names = ("staff.localhost",)
     shop_hosts: Names = ("shop.localhost",)
     certificate_hosts: Names = ("certificate.localhost",)

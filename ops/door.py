@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, cast
 
 import aiohttp
 
-from gateway.identity.development import development_token
+from gateway.authn.dev_issuer import development_token
 from ops import home, parts
 
 R = TypeVar("R")

@@ -3,7 +3,7 @@
 import sys
 from collections import defaultdict
 
-from gateway.identity.development import TokenImpossible, development_token
+from gateway.authn.dev_issuer import TokenImpossible, development_token
 from ops import home, parts
 from ops.trouble import Trouble
 

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING
 
 from chassis.http.internal_tokens import Caller
-from gateway import passage
+from gateway import request_context
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from chassis.http.internal_tokens import Signer
-    from gateway.identity.caller import Identity
-    from gateway.permissions import Rules
+    from gateway.access.identity import Identity
+    from gateway.access.permissions import Rules
 
 REUSED_SECONDS = 20.0
 MOST_KEPT = 20_000
@@ -30,7 +30,7 @@ class InternalTokens:
         self._kept: OrderedDict[tuple[str, str, Hashable], tuple[float, str]] = OrderedDict()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = passage.of(scope)
+        crossing = request_context.of(scope)
         crossing.internal_token = self.token(crossing.known, crossing.routed.service)
         return self.app(scope, receive, send)
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
-from gateway import passage
-from gateway.middleware.breakers import BreakerOpen
+from gateway import request_context
+from gateway.middleware.circuit_breaker import BreakerOpen
 from gateway.problems import ServiceAway, ServiceBroke
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from gateway.passage import Passage
+    from gateway.request_context import Passage
 
 MOST_TRIES = 3
 MOST_REPLAYED = 65_536
@@ -37,8 +37,11 @@ class Retries:
         self._retrying = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = passage.of(scope)
-        if not crossing.routed.repeatable and passage.header(scope, b"idempotency-key") is None:
+        crossing = request_context.of(scope)
+        if (
+            not crossing.routed.repeatable
+            and request_context.header(scope, b"idempotency-key") is None
+        ):
             await self.app(scope, receive, send)
             return
         replay = _Replay(receive)

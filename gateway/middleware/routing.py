@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gateway import passage
+from gateway import request_context
 from gateway.problems import MethodUnknown, PathMalformed, PathUnknown
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.reload import Routes
+    from gateway.routing.reloader import Routes
 
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
 _AMBIGUOUS = re.compile(
@@ -29,7 +29,7 @@ class Routing:
         self.app, self._routes = app, routes
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = passage.of(scope)
+        crossing = request_context.of(scope)
         path = scope["raw_path"].decode("latin-1")
         if (
             not _PLAIN_PATH.fullmatch(path)

@@ -21,8 +21,8 @@ from typing import Any
 
 import aiohttp
 
-from gateway.identity.development import development_token
-from gateway.identity.tokens import MOST_REMEMBERED
+from gateway.authn.dev_issuer import development_token
+from gateway.authn.tokens import MOST_REMEMBERED
 from ops import children, machine
 from ops.bench import Result, programs, progress
 from ops.bench.subject import pair, process

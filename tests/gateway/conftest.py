@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.permissions import RULES
-from gateway.transaction import Transaction
+from gateway.access.permissions import RULES
+from gateway.access.transaction import Transaction
 from tests.databases import databases_of
 from tests.doubles import Keys, eventually
 from tests.gateway.commands import Commands, listening

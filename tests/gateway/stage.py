@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.access.permissions import Rules
 from gateway.app import create_app
-from gateway.door import Door
-from gateway.identity import development_token
-from gateway.identity.development import AUDIENCE
-from gateway.identity.withdrawn import Revocations
-from gateway.permissions import Rules
-from gateway.protocol import GuardedProtocol
-from gateway.routes import Group
+from gateway.asgi import Door
+from gateway.authn import development_token
+from gateway.authn.dev_issuer import AUDIENCE
+from gateway.authn.revocation_cache import Revocations
+from gateway.routing.table import Group
+from gateway.server_protocol import GuardedProtocol
 from gateway.settings import INTERNAL_PORT_OFFSET, GatewaySettings
 from tests.doubles import Keys, eventually
 

@@ -14,9 +14,9 @@ import pytest
 
 from chassis.http.internal_tokens import Verifier
 from chassis.persistence.mongo import Mongo
-from gateway import routes
-from gateway.grants import rules
-from gateway.grants.rules import (
+from gateway.access.builtin_issuer import HOLDERS, OWN
+from gateway.access.grants import rules
+from gateway.access.grants.rules import (
     GIVEN_BY,
     Giver,
     Grant,
@@ -29,14 +29,14 @@ from gateway.grants.rules import (
     ScopeTooWide,
     Terms,
 )
-from gateway.identity.own import HOLDERS, OWN
-from gateway.permissions import RULES
-from gateway.permissions.four_eyes import SECOND
+from gateway.access.permissions import RULES
+from gateway.access.permissions.four_eyes import SECOND
+from gateway.routing import table
 from tests.doubles import Keys, eventually
 from tests.gateway.stage import Told, staged
 from tests.gateway.test_database import OIDC, Region, known
 
-FILE = Path(routes.__file__).with_name("routes.toml")
+FILE = Path(table.__file__).with_name("routes.toml")
 TODAY = datetime.now(UTC)
 HEAD_APPROVAL = "/v1/tpp-decisions/d-1/head-approval"
 
@@ -500,7 +500,7 @@ async def test_an_officer_of_the_kanwil_lends_the_second_pair_of_eyes_and_nothin
 
 
 def test_what_a_second_may_be_lent_is_routed() -> None:
-    routed = {route.permission for route in routes.read(FILE.read_text(), RULES).routes}
+    routed = {route.permission for route in table.read(FILE.read_text(), RULES).routes}
     assert routed >= SECOND
 
 

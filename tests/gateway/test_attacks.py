@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from gateway.identity.development import AUDIENCE, ISSUER, thumbprint
-from gateway.routes import Group
+from gateway.authn.dev_issuer import AUDIENCE, ISSUER, thumbprint
+from gateway.routing.table import Group
 from tests.gateway.stage import Stage, fixed
 from tests.gateway.test_hosts import raw
 from tests.gateway.test_identity import forged, private

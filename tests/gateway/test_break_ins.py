@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.accounts.rules import SignInRefused
-from gateway.attempts.rules import FREE
-from gateway.identity.development import public_jwk
-from gateway.middleware.rates import neighbourhood
-from gateway.sessions import rules as sessions
-from gateway.sessions.rules import MOST_SPENT
-from gateway.signins import rules as signins
-from gateway.signins import usecases
+from gateway.access.accounts.rules import SignInRefused
+from gateway.access.login_throttling.rules import FREE
+from gateway.access.sessions import rules as sessions
+from gateway.access.sessions.rules import MOST_SPENT
+from gateway.access.sign_ins import rules as signins
+from gateway.access.sign_ins import usecases
+from gateway.authn.dev_issuer import public_jwk
+from gateway.middleware.rate_limit import neighbourhood
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
 from tests.gateway.installation import NOW, PASSWORD, Installation, Person

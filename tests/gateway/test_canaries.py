@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.middleware.breakers import LEAST_VOLUME
-from gateway.routes import Group
+from gateway.middleware.circuit_breaker import LEAST_VOLUME
+from gateway.routing.table import Group
 from tests.doubles import Keys
 from tests.gateway.stage import (
     ROUTES,

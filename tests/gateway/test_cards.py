@@ -11,9 +11,9 @@ import jwt
 import pytest
 
 from chassis.http.internal_tokens import Verifier
+from gateway.access.permissions import RULES, Rules
 from gateway.neutral import is_neutral
-from gateway.permissions import RULES, Rules
-from gateway.routes import Group
+from gateway.routing.table import Group
 from tests.doubles import Keys, eventually
 from tests.gateway.installation import Installation
 from tests.gateway.stage import Told, new_key, staged

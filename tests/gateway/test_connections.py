@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway import connections
-from gateway.connections import ConnectFailed, Connections, Interrupted
+from gateway.upstream import connections
+from gateway.upstream.connections import ConnectFailed, Connections, Interrupted
 from ops import machine
 from tests.doubles import eventually
 

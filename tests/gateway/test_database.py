@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chassis.http.internal_tokens import Verifier
 from chassis.ids import new_id
 from chassis.persistence.mongo import Mongo
-from gateway.grants import rules
-from gateway.grants.rules import (
+from gateway.access.grants import rules
+from gateway.access.grants.rules import (
     GIVEN_BY,
     MANPOWER,
     ClaimUnknown,
@@ -32,8 +32,8 @@ from gateway.grants.rules import (
     RoleNotGivable,
     Terms,
 )
-from gateway.identity.development import AUDIENCE, public_jwk
-from gateway.permissions import Rules
+from gateway.access.permissions import Rules
+from gateway.authn.dev_issuer import AUDIENCE, public_jwk
 from tests.doubles import Keys, ServiceClient, eventually
 from tests.gateway.stage import RULES, Stage, fixed, staged
 

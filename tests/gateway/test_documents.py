@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from gateway.neutral import is_neutral
-from gateway.routes import Group
+from gateway.routing.table import Group
 from tests.gateway.stage import Stage, fixed
 
 

@@ -13,9 +13,8 @@ import aiohttp
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway import routes
-from gateway.middleware import breakers, retries
-from gateway.middleware.breakers import (
+from gateway.middleware import circuit_breaker, retries
+from gateway.middleware.circuit_breaker import (
     LEAST_VOLUME,
     OPEN_SECONDS,
     PROBES,
@@ -24,8 +23,9 @@ from gateway.middleware.breakers import (
     BreakerOpen,
     CircuitBreakers,
 )
-from gateway.passage import Passage
-from gateway.routes import Group
+from gateway.request_context import Passage
+from gateway.routing import table
+from gateway.routing.table import Group
 from tests.doubles import eventually
 from tests.gateway.stage import MIB, ROUTES, RULES, Stage, fixed, staged
 
@@ -173,7 +173,7 @@ async def test_retries_stop_when_too_many_are_under_way() -> None:
 
 def repeatable_scope(path: str = "/v1/classes") -> dict[str, Any]:
     """The scope of a GET with a route."""
-    found = routes.read(ROUTES, RULES).match(Group.STAFF, path)
+    found = table.read(ROUTES, RULES).match(Group.STAFF, path)
     assert found
     return {
         "type": "http",
@@ -301,7 +301,7 @@ async def test_after_many_failures_the_service_is_left_alone_and_other_services_
 
 async def test_errors_that_a_service_wrote_itself_do_not_open_its_breaker(stage: Stage) -> None:
     stage.upstream.answers["/v1/classes"] = fixed(500, {})
-    for _ in range(breakers.LEAST_VOLUME * 2):
+    for _ in range(circuit_breaker.LEAST_VOLUME * 2):
         assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 500
 
 

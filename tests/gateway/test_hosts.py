@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.neutral import is_neutral
-from gateway.routes import Group
+from gateway.routing.table import Group
 from tests.doubles import Keys
 from tests.gateway.stage import ROUTES, Stage, fixed, new_key, settings, staged
 

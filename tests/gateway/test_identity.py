@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from chassis.errors import Unauthenticated
 from chassis.http.internal_tokens import Signer, Verifier
-from gateway.identity import development_token
-from gateway.identity.development import AUDIENCE, ISSUER, TokenImpossible, public_jwk, thumbprint
-from gateway.identity.keys import OwnKeys
-from gateway.identity.tokens import Issuer, Tokens
-from gateway.identity.withdrawn import Revocations
+from gateway.authn import development_token
+from gateway.authn.dev_issuer import AUDIENCE, ISSUER, TokenImpossible, public_jwk, thumbprint
+from gateway.authn.keys import OwnKeys
+from gateway.authn.revocation_cache import Revocations
+from gateway.authn.tokens import Issuer, Tokens
 from gateway.problems import IdentityAway, TokenRefused
 from tests.gateway.stage import Stage, new_key
 

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from gateway.identity.caller import Identity
-from gateway.identity.development import AUDIENCE
-from gateway.identity.keys import (
+from gateway.access.identity import Identity
+from gateway.authn.dev_issuer import AUDIENCE
+from gateway.authn.keys import (
     FRESH_SECONDS,
     PATIENCE_SECONDS,
     PAUSE_SECONDS,
@@ -25,7 +25,7 @@ from gateway.identity.keys import (
     OwnKeys,
     PublishedKeys,
 )
-from gateway.identity.tokens import EARLY_SECONDS, Issuer, Tokens
+from gateway.authn.tokens import EARLY_SECONDS, Issuer, Tokens
 from gateway.problems import IdentityAway, TokenRefused
 from tests.doubles import eventually
 from tests.gateway.stage import staged

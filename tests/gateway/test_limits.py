@@ -14,8 +14,8 @@ from limits import parse
 from prometheus_client import REGISTRY
 
 from chassis.persistence.mongo import Mongo
-from gateway.middleware.rates import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
-from gateway.routes import Group
+from gateway.middleware.rate_limit import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
+from gateway.routing.table import Group
 from tests.doubles import eventually
 from tests.gateway.stage import MIB, ROUTES, Stage, answer, staged
 

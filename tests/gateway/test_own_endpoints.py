@@ -14,9 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import first_administrator
-from gateway.clients.assertions import TYPE
-from gateway.permissions import RULES
-from gateway.routes import Group
+from gateway.access.clients.assertions import TYPE
+from gateway.access.permissions import RULES
+from gateway.routing.table import Group
 from tests.doubles import Keys, eventually
 from tests.gateway.authenticator import encoded
 from tests.gateway.installation import FORM, PASSWORD, Installation, Person, same

@@ -10,10 +10,17 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from gateway.attempts.rules import FORGOTTEN, FREE, LONGEST, Attempts, TooManyAttempts, counted
-from gateway.identity.caller import Identity
-from gateway.sessions import rules as sessions
-from gateway.sessions.rules import IDLE, LASTS, STOLEN, RefreshRefused
+from gateway.access.identity import Identity
+from gateway.access.login_throttling.rules import (
+    FORGOTTEN,
+    FREE,
+    LONGEST,
+    Attempts,
+    TooManyAttempts,
+    counted,
+)
+from gateway.access.sessions import rules as sessions
+from gateway.access.sessions.rules import IDLE, LASTS, STOLEN, RefreshRefused
 from tests.doubles import eventually
 from tests.gateway.authenticator import RegisteredPC, SecurityKey
 from tests.gateway.installation import NOW, PASSWORD, Installation, Person, refused, same

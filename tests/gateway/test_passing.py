@@ -1,7 +1,7 @@
 """What goes through the door, and how it looks on the other side."""
 
 from chassis.http.internal_tokens import Verifier
-from gateway.routes import Group
+from gateway.routing.table import Group
 from tests.gateway.stage import Stage, fixed
 
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 
 from chassis.persistence.mongo import Mongo
-from gateway.middleware.witness import NAMES, WATCHED
-from gateway.permissions import RULES
-from gateway.permissions.access import OWN_SIGN_IN
-from gateway.routes import Route
+from gateway.access.permissions import RULES
+from gateway.access.permissions.access import OWN_SIGN_IN
+from gateway.middleware.audited_reads import NAMES, WATCHED
+from gateway.routing.table import Route
 from tests.doubles import Keys, eventually
 from tests.gateway.stage import staged
 from tests.gateway.test_access import FILE, Office

@@ -18,9 +18,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from gateway import routes
-from gateway.identity import development_token
-from gateway.protocol import LARGEST_HEAD_BYTES, GuardedProtocol
+from gateway.authn import development_token
+from gateway.routing import table
+from gateway.server_protocol import LARGEST_HEAD_BYTES, GuardedProtocol
 from tests.doubles import Keys, eventually
 from tests.gateway.stage import (
     MIB,
@@ -36,7 +36,7 @@ from tests.gateway.stage import (
 
 START = "from gateway.__main__ import main; from tests.gateway.stage import RULES; main(RULES)"
 SIZE = 100 * MIB
-ROUTE_COUNT = len(routes.read(ROUTES, RULES).routes)
+ROUTE_COUNT = len(table.read(ROUTES, RULES).routes)
 
 
 @dataclass
@@ -187,7 +187,7 @@ async def test_100_mib_up_and_down_cost_the_process_less_than_64_mib(
     async with running(tmp_path, mongo_url, database) as gateway:
         file_of_routes = tmp_path / "routes.toml"
         file_of_routes.write_text(file_of_routes.read_text().replace("32 MiB", "128 MiB"))
-        gateway.upstream.answers["/v1/downloads"] = give
+        gateway.upstream.client.answers["/v1/downloads"] = give
 
         async def uploaded() -> bool:
             async with gateway.client.post(
@@ -226,10 +226,10 @@ async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
         await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
         while (await receive())["type"] != "http.disconnect":
             pass
-        gateway.upstream.gone["/v1/stream"].set()
+        gateway.upstream.client.gone["/v1/stream"].set()
 
     async with running(tmp_path, mongo_url, database) as gateway:
-        gateway.upstream.answers |= {"/v1/classes": wait, "/v1/stream": flow}
+        gateway.upstream.client.answers |= {"/v1/classes": wait, "/v1/stream": flow}
 
         async def ask() -> Any:
             async with gateway.client.get(
@@ -244,7 +244,7 @@ async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
             gateway.process.send_signal(signal.SIGTERM)
             with pytest.raises(aiohttp.ClientPayloadError):
                 await stream.content.read()
-        await gateway.upstream.gone["/v1/stream"].wait()
+        await gateway.upstream.client.gone["/v1/stream"].wait()
         await eventually(lambda: refused(gateway))
         release.set()
         assert await asking == {"done": True}

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.calls import CALLS, Calls, calls_today
-from gateway.clients.rules import CALLS_PER_DAY
+from gateway.access.clients.daily_quota import CALLS, Calls, calls_today
+from gateway.access.clients.rules import CALLS_PER_DAY
 from tests.doubles import eventually
 from tests.gateway.installation import Installation
 from tests.gateway.stage import Told

@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 import gateway.__main__ as started
-from gateway.protocol import MOST_AHEAD, GuardedProtocol
-from gateway.routes import Group
+from gateway.routing.table import Group
+from gateway.server_protocol import MOST_AHEAD, GuardedProtocol
 from tests.doubles import Keys
 from tests.gateway.stage import MIB, Stage, new_key, settings
 from tests.gateway.test_hosts import raw

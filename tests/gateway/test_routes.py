@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import routes
-from gateway.routes import Group, RoutesInvalid
+from gateway.routing import table as routing_table
+from gateway.routing.table import Group, RoutesInvalid
 from tests.gateway.stage import ROUTES, RULES, Stage
 
 SERVICE = "[service]\ntraining = 4\ncertification = 4\nmarketplace = 4\nmanpower = 4\n"
@@ -119,7 +119,7 @@ MISTAKES = {
 def test_a_mistake_in_the_file_is_named(name: str) -> None:
     text, expected = MISTAKES[name]
     with pytest.raises(RoutesInvalid) as refused:
-        routes.read(text, RULES)
+        routing_table.read(text, RULES)
     assert expected in "\n".join(refused.value.problems)
 
 
@@ -129,7 +129,7 @@ def test_every_mistake_is_named_at_once() -> None:
         + '[[training]]\nhosts = ["office"]\npaths = ["FETCH /v1/a"]\nbody = "x"\nrate = "y"\n[[payroll]]\nhosts = ["staff"]\npaths = ["GET /v1/b"]'
     )
     with pytest.raises(RoutesInvalid) as refused:
-        routes.read(text, RULES)
+        routing_table.read(text, RULES)
     assert len(refused.value.problems) == 5
 
 
@@ -138,7 +138,7 @@ def test_a_literal_wins_over_a_parameter_and_falls_back_where_it_leads_nowhere()
         SERVICE
         + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a/{id}", "GET /v1/a/mine", "GET /v1/a/{id}/b", "GET /v1/a/mine/c"]'
     )
-    table = routes.read(text, RULES)
+    table = routing_table.read(text, RULES)
 
     def found(path: str) -> str | None:
         methods = table.match(Group.STAFF, path)
@@ -159,13 +159,13 @@ def test_a_literal_wins_over_a_parameter_and_falls_back_where_it_leads_nowhere()
 
 @given(st.text(alphabet="abc/{}%.", max_size=40))
 def test_no_path_matches_a_template_of_another_length(path: str) -> None:
-    table = routes.read(ROUTES, RULES)
+    table = routing_table.read(ROUTES, RULES)
     for route in (table.match(Group.STAFF, path) or {}).values():
         assert route.template.count("/") == path.count("/")
 
 
 def test_a_route_that_nobody_lists_is_nobodys_and_public_needs_both_places() -> None:
-    table = routes.read(
+    table = routing_table.read(
         ROUTES + '\n[[marketplace]]\nhosts = ["shop"]\npaths = ["GET /v1/secret"]\npublic = true',
         RULES,
     )

@@ -23,8 +23,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis.http.internal_tokens import CLAIMS
-from gateway.grants.rules import PARTNERS
-from gateway.permissions import PUBLIC, RULES
+from gateway.access.grants.rules import PARTNERS
+from gateway.access.permissions import PUBLIC, RULES
 from tests.doubles import Keys, ServiceClient
 from tests.gateway.commands import Commands
 from tests.gateway.test_services import TABLE, app_of
@@ -223,7 +223,7 @@ def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = importlib.import_module(
-        "gateway.transaction" if name == "gateway" else f"services.{name}.transaction"
+        "gateway.access.transaction" if name == "gateway" else f"services.{name}.transaction"
     ).Transaction.stores()
     documents = [
         (store(cast("Any", None)), store(cast("Any", None)).document(instance(store.kind)))

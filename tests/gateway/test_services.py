@@ -14,18 +14,19 @@ from fastapi.routing import APIRoute
 
 from chassis.app.factory import OPEN_PATHS
 from chassis.settings import Settings
-from gateway import documents, routes
+from gateway.access.permissions import RULES
 from gateway.app import create_app
 from gateway.neutral import is_neutral
-from gateway.permissions import RULES
-from gateway.reference_page import page
-from gateway.routes import Group
+from gateway.openapi import documents
+from gateway.openapi.reference_page import page
+from gateway.routing import table
+from gateway.routing.table import Group
 from tests.doubles import Keys
 from tests.doubles import routes as routes_of
 from tests.gateway.stage import new_key, settings
 
-FILE = Path(routes.__file__).with_name("routes.toml")
-TABLE = routes.read(FILE.read_text(), RULES)
+FILE = Path(table.__file__).with_name("routes.toml")
+TABLE = table.read(FILE.read_text(), RULES)
 KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")
 
 

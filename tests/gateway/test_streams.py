@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.middleware import breakers
-from gateway.middleware.breakers import OPEN_SECONDS, PROBES, Breaker
+from gateway.middleware import circuit_breaker
+from gateway.middleware.circuit_breaker import OPEN_SECONDS, PROBES, Breaker
 from tests.doubles import eventually
 from tests.gateway.stage import Stage, answer
 from tests.gateway.test_faults import Clock, nothing, opened, repeatable_scope
@@ -84,7 +84,7 @@ async def test_answers_that_flow_for_hours_do_not_hold_up_the_probes_of_others()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await flowing.wait()
 
-    layer = breakers.CircuitBreakers(flow, ("training",), clock)
+    layer = circuit_breaker.CircuitBreakers(flow, ("training",), clock)
     layer.breakers["training"] = opened(clock)
     clock.now += OPEN_SECONDS
     streams = [

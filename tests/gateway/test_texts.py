@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.permissions import RULES
+from gateway.access.permissions import RULES
 from tests.doubles import Keys, ServiceClient
 from tests.gateway.stage import new_key
 from tests.gateway.test_services import app_of

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from chassis import telemetry
 from gateway.middleware.tracing import RequestIds
-from gateway.passage import Passage
-from gateway.routes import Group
+from gateway.request_context import Passage
+from gateway.routing.table import Group
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.permissions import PUBLIC, ROLES, RULES, Rules, versions
-from gateway.routes import Group
+from gateway.access.permissions import PUBLIC, ROLES, RULES, Rules, versions
+from gateway.routing.table import Group
 from tests.doubles import Keys, eventually
 from tests.gateway.stage import staged
 from tests.gateway.test_access import FILE, Office
@@ -27,7 +27,7 @@ def rules(**roles: frozenset[str]) -> Rules:
 @pytest.mark.scenario("T19/gateway")
 def test_no_permission_changes_without_a_new_version_of_its_role() -> None:
     assert versions.problems() == [], (
-        "python -m gateway.permissions.versions writes what is missing"
+        "python -m gateway.access.permissions.versions writes what is missing"
     )
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway import routes
+from gateway.access.permissions import PUBLIC, ROLES, RULES
+from gateway.middleware.audited_reads import WATCHED
 from gateway.middleware.authorisation import Authorisation
-from gateway.middleware.witness import WATCHED
-from gateway.permissions import PUBLIC, ROLES, RULES
-from gateway.routes import Group, Route
+from gateway.routing import table
+from gateway.routing.table import Group, Route
 from tests.gateway.stage import Stage, staged
 
-FILE = Path(routes.__file__).with_name("routes.toml")
-TABLE = routes.read(FILE.read_text(), RULES)
+FILE = Path(table.__file__).with_name("routes.toml")
+TABLE = table.read(FILE.read_text(), RULES)
 PLACE = {route.permission: route for route in TABLE.routes}
 
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.permissions import RULES
+from gateway.access.permissions import RULES
 from tests.doubles import Keys, eventually
 from tests.gateway.installation import Installation, Person
 from tests.gateway.stage import Stage, new_key, staged

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from chassis import telemetry
-from gateway.permissions.marketplace import PERMISSIONS
+from gateway.access.permissions.marketplace import PERMISSIONS
 from tests.doubles import ServiceClient, not_four_eyes, routes
 from tests.marketplace.stage import Json, Lapas, done, made, together
 

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from chassis.http.internal_tokens import Signer
-from gateway.identity.development import development_token
+from gateway.authn.dev_issuer import development_token
 from ops import children, files, machine, mongo_setup, parts
 from ops.bench.subject import process, told
 from ops.bench.subject.progress import EVERYBODY

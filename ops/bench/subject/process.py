@@ -6,7 +6,7 @@ import sys
 
 from chassis.app.server import serve
 from gateway.__main__ import main as serve_gateway
-from gateway.permissions import Rules
+from gateway.access.permissions import Rules
 from ops.bench.subject import service
 from ops.bench.subject.measure import Discarding
 
