@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import telemetry
-from ops import children, servers
+from ops.local import ephemeral_servers, processes
 from tests import containers, schedule
 from tests.schedule import PLACE
 
@@ -163,7 +163,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     place = Path(os.environ.pop(PLACE))
     for keeper in place.glob("*.keeper"):
-        children.stop(int(keeper.read_text()), grace=30.0)
+        processes.stop(int(keeper.read_text()), grace=30.0)
     shutil.rmtree(place, ignore_errors=True)
 
 
@@ -206,14 +206,21 @@ def _embedded(part: str) -> str:
     place = Path(os.environ[PLACE])
     address, failed, keeper = (
         place / part,
-        place / f"{part}.{servers.FAILED}",
+        place / f"{part}.{ephemeral_servers.FAILED}",
         place / f"{part}.keeper",
     )
     with (place / f"{part}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not keeper.exists():
             log = place / f"{part}.log"
-            command = [sys.executable, "-m", "ops.servers", part, str(place), os.environ[_LEADER]]
+            command = [
+                sys.executable,
+                "-m",
+                "ops.local.ephemeral_servers",
+                part,
+                str(place),
+                os.environ[_LEADER],
+            ]
             output = [
                 (
                     os.POSIX_SPAWN_OPEN,
@@ -236,9 +243,9 @@ def _embedded(part: str) -> str:
         while not address.exists():
             if failed.exists():
                 pytest.exit(failed.read_text(), returncode=3)
-            if children.born(pid) is None or time.monotonic() > deadline:
+            if processes.born(pid) is None or time.monotonic() > deadline:
                 pytest.exit(
-                    f"{part} did not start:\n{children.tail(place / f'{part}.log', 20)}",
+                    f"{part} did not start:\n{processes.tail(place / f'{part}.log', 20)}",
                     returncode=3,
                 )
             time.sleep(0.05)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import yaml
 
-from ops.home import ROOT
+from ops.local.state_dir import ROOT
 
 SERVICES = cast(
     "dict[str, dict[str, Any]]",

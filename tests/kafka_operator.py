@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chassis.messaging.kafka import Access
-from ops import kafka_setup
+from ops.local import kafka_admin
 
 PAGE = (Path(__file__).parents[1] / "docs/operations.md").read_text()
 
@@ -41,6 +41,6 @@ def listed() -> Iterator[Row]:
 
 async def admit(administrator: Access, password: str) -> None:
     """Make the users of people, as compose does."""
-    await kafka_setup.make_people(
-        administrator, dict.fromkeys((kafka_setup.OPERATOR, kafka_setup.RESTORER), password)
+    await kafka_admin.make_people(
+        administrator, dict.fromkeys((kafka_admin.OPERATOR, kafka_admin.RESTORER), password)
     )

@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from ops import machine, parts
-from ops.home import ROOT
+from ops.local import platform_checks, topology
+from ops.local.state_dir import ROOT
 
 BINA = ROOT / "bina"
 READY_SECONDS = 150.0  # far beyond what a quiet machine needs: tests run beside each other
@@ -58,11 +58,11 @@ class Place:
 def free_block() -> int:
     """The first of as many free ports in a row as the system takes."""
     for _ in range(50):
-        first = machine.free_ports(1)[0]
+        first = platform_checks.free_ports(1)[0]
         try:
-            for port in range(first, first + parts.KAFKA_CONTROLLER.offset + 1):
-                machine.require_port(port, "test", "BINA_PORT")
-        except parts.Trouble:
+            for port in range(first, first + topology.KAFKA_CONTROLLER.offset + 1):
+                platform_checks.require_port(port, "test", "BINA_PORT")
+        except topology.Trouble:
             continue
         return first
     raise AssertionError("no free ports")

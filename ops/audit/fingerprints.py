@@ -8,16 +8,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from chassis.admin.audit_export.export import fingerprint
-from ops import home, parts
-from ops.telling import tell
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.json_output import tell
+from ops.local import state_dir, topology
 
 
 def fingerprints(*, as_json: bool) -> int:
     """Print them; 0. Trouble where no keys were made yet."""
     told: dict[str, str] = {}
-    for part in parts.OURS:
-        file = home.home() / "secrets" / "trusted" / f"{part.name}.pem"
+    for part in topology.OURS:
+        file = state_dir.home() / "secrets" / "trusted" / f"{part.name}.pem"
         if not file.exists():
             raise Trouble(
                 f"Kunci {part.name} belum ada: jalankan ./bina up",

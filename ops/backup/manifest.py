@@ -14,12 +14,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from ops import parts
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local import topology
 
 FORMAT = 1
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-SIGNED_BY = f"secrets/{parts.GATEWAY.name}/{parts.GATEWAY.name}_signing_key"  # the installation's own; its public half comes back with the keys, apart from the data
+SIGNED_BY = f"secrets/{topology.GATEWAY.name}/{topology.GATEWAY.name}_signing_key"  # the installation's own; its public half comes back with the keys, apart from the data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def read(place: Path) -> tuple[Manifest, bytes, bytes]:
         )
         manifest = Manifest(cast("dict[str, Any]", json.loads(content)))
         whole = manifest.told["format"] == FORMAT and set(manifest.told["services"]) == {
-            service.name for service in parts.OURS
+            service.name for service in topology.OURS
         }
         whole = (
             whole

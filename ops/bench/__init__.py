@@ -18,8 +18,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from ops import machine, servers
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local import ephemeral_servers, platform_checks
 
 LONGEST_SECONDS = 270.0
 CACHE_GB = 2.0  # holds all that a bench writes: what does not fit is measured by the disk
@@ -110,12 +110,12 @@ async def _measured(run: Run, seconds: float) -> Result:
 
 def _mongo(data: Path) -> AbstractAsyncContextManager[str]:
     own = os.environ.get("BINA_MONGO_URL")
-    return servers.given(own) if own else servers.running_mongod(data, CACHE_GB)
+    return ephemeral_servers.given(own) if own else ephemeral_servers.running_mongod(data, CACHE_GB)
 
 
 def _kafka(data: Path) -> AbstractAsyncContextManager[str]:
     own = os.environ.get("BINA_KAFKA")
-    return servers.given(own) if own else servers.running_kafka(data)
+    return ephemeral_servers.given(own) if own else ephemeral_servers.running_kafka(data)
 
 
 def this_machine() -> dict[str, Any]:
@@ -123,7 +123,7 @@ def this_machine() -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),  # of the last minute, our own work included
-        "memory_mib": psutil.virtual_memory().total // machine.MIB,
+        "memory_mib": psutil.virtual_memory().total // platform_checks.MIB,
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

@@ -23,10 +23,11 @@ import aiohttp
 
 from gateway.authn.dev_issuer import development_token
 from gateway.authn.tokens import MOST_REMEMBERED
-from ops import children, machine
 from ops.bench import Result, programs, progress
-from ops.bench.subject import pair, process
-from ops.trouble import Trouble
+from ops.bench.system_under_test import process
+from ops.bench.system_under_test import processes as system_under_test_processes
+from ops.errors import Trouble
+from ops.local import platform_checks, processes
 
 UPSTREAM, FASTAPI, NGINX = 9101, 9102, 9103  # as the reference programs name them
 PATH = "/v1/items"
@@ -67,7 +68,7 @@ async def measured(
                 f"This bench needs the program {program} {way_out}.",
             )
     for port in (UPSTREAM, FASTAPI, NGINX):
-        machine.require_port(port, "bench", "")
+        platform_checks.require_port(port, "bench", "")
     samples: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as directory:
         place = Path(directory)
@@ -79,7 +80,9 @@ async def measured(
             ):
                 stack.enter_context(_process(command, place))
             address, _ = await stack.enter_async_context(
-                pair.door(mongo_url, kafka, place, f"http://{machine.LOOPBACK}:{UPSTREAM}")
+                system_under_test_processes.door(
+                    mongo_url, kafka, place, f"http://{platform_checks.LOOPBACK}:{UPSTREAM}"
+                )
             )
             signed = await asyncio.to_thread(_tokens, place, REMEMBERED + fresh)
             few, many = (
@@ -187,11 +190,11 @@ async def _answering(url: str, token: str) -> None:
 
 @contextmanager
 def _process(command: Sequence[str], place: Path) -> Generator[None]:
-    child = children.spawn(command, place / "programs.log", cwd=programs.REFERENCE)
+    child = processes.spawn(command, place / "programs.log", cwd=programs.REFERENCE)
     try:
         yield
     finally:
-        children.end(child)
+        processes.end(child)
 
 
 _NGINX = ("nginx", "-g", "daemon off;", "-c")
@@ -212,4 +215,4 @@ def _uvicorn(program: str, port: int) -> list[str]:
 
 
 def _at(port: int) -> str:
-    return f"http://{machine.LOOPBACK}:{port}"
+    return f"http://{platform_checks.LOOPBACK}:{port}"

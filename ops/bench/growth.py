@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ops.bench import Result, progress, this_machine
-from ops.bench.subject.backlog import Backlog, backlog
-from ops.home import ROOT
+from ops.bench.system_under_test.backlog import Backlog, backlog
+from ops.local.state_dir import ROOT
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- made by ./bina bench growth: begin -->\n", "<!-- end -->"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ops.bench import Result, progress
-from ops.bench.subject.pair import door, pair
+from ops.bench.system_under_test.processes import door, pair
 
 DRIVERS = ("motor", "pymongo")
 RATES = (50, 200)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from ops.bench import Result, programs, progress
-from ops.bench.subject.backlog import Backlog, backlog
+from ops.bench.system_under_test.backlog import Backlog, backlog
 
 DRIVERS = ("motor", "pymongo")
 DEFAULT = DRIVERS[0]

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from chassis.errors import Unauthenticated
 from chassis.http.internal_tokens import Signer, Verifier
 from chassis.http.service_client import Peer, PeerAway, PeerRefused
-from ops import machine
+from ops.local import platform_checks
 from tests.doubles import Keys, eventually
 
 TRAINING: dict[str, Any] = {"issuer": "training"}
@@ -263,7 +263,7 @@ async def test_a_peer_that_is_asked_with_a_token_for_another_refuses(
 async def test_where_nobody_listens_the_peer_is_away(keys: Keys) -> None:
     nobody = Peer(
         "shop",
-        f"http://127.0.0.1:{machine.free_ports(1)[0]}",
+        f"http://127.0.0.1:{platform_checks.free_ports(1)[0]}",
         Signer("training", keys.private["training"]),
     )
     with pytest.raises(PeerAway):

@@ -21,14 +21,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.messaging.kafka import KafkaUnavailable, Record, ensure_topic
 from chassis.persistence.mongo import Mongo, MongoError
-from ops import broker, children, machine, mongod
-from ops.mongo_setup import ADMINISTRATOR, REPLICA_SET, administering
+from ops.local import kafka_broker, mongod, platform_checks, processes
+from ops.local.mongo_users import ADMINISTRATOR, REPLICA_SET, administering
 from tests.doubles import eventually
 
 MEMBERS = 3
 HEAP_MEBIBYTES = 160
 START_SECONDS = 120.0
-HERE = machine.LOOPBACK
+HERE = platform_checks.LOOPBACK
 _COPIES = """\
 default.replication.factor=3
 min.insync.replicas=2
@@ -50,9 +50,9 @@ class Cluster:
 
     place: Path
     password: str = field(default_factory=lambda: secrets.token_hex(16))
-    mongo_ports: list[int] = field(default_factory=lambda: machine.free_ports(MEMBERS))
+    mongo_ports: list[int] = field(default_factory=lambda: platform_checks.free_ports(MEMBERS))
     broker_ports: list[list[int]] = field(
-        default_factory=lambda: [machine.free_ports(4) for _ in range(MEMBERS)]
+        default_factory=lambda: [platform_checks.free_ports(4) for _ in range(MEMBERS)]
     )  # direct, proxied, proxy, controller
     mongods: list[subprocess.Popen[bytes]] = field(default_factory=list)
     brokers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Cluster:
         async with asyncio.timeout(START_SECONDS):
             await self._initiate()
             await eventually(self._takes_topics, seconds=START_SECONDS)
-            await self.in_sync(broker.READINESS)
+            await self.in_sync(kafka_broker.READINESS)
 
     def end(self) -> None:
         """End all at once: nobody needs what they hold."""
@@ -149,7 +149,7 @@ class Cluster:
             f"listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxied},CONTROLLER://{HERE}:{controller}\n"
             f"advertised.listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxy}\n"
         )
-        return await broker.launch(
+        return await kafka_broker.launch(
             self.place / f"broker-{at}",
             _COPIES + places,
             self.place / f"broker-{at}.log",
@@ -161,7 +161,7 @@ class Cluster:
     def told(self) -> str:
         """The last lines of every log."""
         return "\n".join(
-            f"{log.name}: {children.tail(log)}" for log in sorted(self.place.glob("*.log"))
+            f"{log.name}: {processes.tail(log)}" for log in sorted(self.place.glob("*.log"))
         )
 
     async def primary(self) -> int:
@@ -240,7 +240,7 @@ class Cluster:
 
     async def _takes_topics(self) -> bool:
         try:
-            await ensure_topic(self.kafka, broker.READINESS, partitions=MEMBERS)
+            await ensure_topic(self.kafka, kafka_broker.READINESS, partitions=MEMBERS)
         except KafkaUnavailable:
             return False
         return True

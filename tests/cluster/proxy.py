@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from ops.machine import LOOPBACK
+from ops.local.platform_checks import LOOPBACK
 
 _CHUNK = 64 * 1024
 

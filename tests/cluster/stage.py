@@ -23,8 +23,8 @@ from chassis.http.internal_tokens import Signer
 from chassis.ids import new_id
 from chassis.messaging.kafka import ensure_topic
 from chassis.persistence.mongo import Document, Mongo, MongoError
-from ops import children, machine
-from ops.home import ROOT
+from ops.local import platform_checks, processes
+from ops.local.state_dir import ROOT
 from tests.cluster.cluster import Cluster
 from tests.cluster.load import Load
 from tests.cluster.member import TRAP
@@ -49,7 +49,7 @@ class Process:
     replica: str
     env: Mapping[str, str]
     log: Path
-    port: int = field(default_factory=lambda: machine.free_ports(1)[0])
+    port: int = field(default_factory=lambda: platform_checks.free_ports(1)[0])
     child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,7 +66,7 @@ class Process:
             f"{prefix}_REPLICA": self.replica,
             TRAP: str(self.trap),
         }
-        self.child = children.spawn(
+        self.child = processes.spawn(
             [sys.executable, "-m", "tests.cluster.member", self.service],
             self.log,
             env=env,

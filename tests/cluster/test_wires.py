@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ops import machine
+from ops.local import platform_checks
 from tests.cluster import proxy as wires
 from tests.cluster import stage as processes
 from tests.cluster.cluster import Cluster
@@ -35,7 +35,7 @@ async def wired(
     cluster: Cluster, tmp_path: Path
 ) -> AsyncIterator[tuple[Stage, Proxy, list[Proxy]]]:
     """Two shops and two readers behind proxies: MongoDB's, and the brokers'."""
-    port = machine.free_ports(1)[0]
+    port = platform_checks.free_ports(1)[0]
     ways = {port: cluster.mongo_ports[await cluster.primary()]} | cluster.proxies
     behind = {"mongo_url": cluster.direct_mongo_url(port), "kafka": cluster.kafka_behind_proxies}
     async with (

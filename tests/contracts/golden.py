@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.messaging.events import Event
-from ops.docs import catalogue
+from ops.docs.generate import catalogue
 
 GOLDEN = Path(__file__).parent / "golden"
 _FORMATS = {"date": "2026-11-24", "date-time": "2026-11-24T03:00:00Z"}

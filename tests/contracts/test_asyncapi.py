@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.docs import ASYNCAPI
+from ops.docs.generate import ASYNCAPI
 from tests.contracts.golden import published
 
 PLACE = Path(__file__).with_name("asyncapi")

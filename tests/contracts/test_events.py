@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from chassis.ids import utc_now
 from chassis.messaging.events import Aliased, Envelope, Inbound
-from ops.catalog import refusal, unread
-from ops.docs import catalogue, rendered
-from ops.home import ROOT
+from ops.docs.event_catalog import refusal, unread
+from ops.docs.generate import catalogue, rendered
+from ops.local.state_dir import ROOT
 from tests.contracts.golden import GOLDEN, published, sample, variants
 
 FORBIDDEN = ("name", "nik", "register_no", "offence", "sentence", "birth_date", "perkara")

@@ -15,7 +15,7 @@ from chassis.messaging.events import Envelope, Event, Inbound, Reference
 from chassis.messaging.inbox import Inbox
 from chassis.messaging.kafka import Record
 from chassis.persistence.unit_of_work import Transaction
-from ops.catalog import Part, breaking, refusal, unread
+from ops.docs.event_catalog import Part, breaking, refusal, unread
 from tests.contracts.golden import GOLDEN, sample
 
 

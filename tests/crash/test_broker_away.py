@@ -21,7 +21,7 @@ from chassis.http.internal_tokens import Caller, Signer
 from chassis.ids import new_id
 from chassis.messaging.kafka import ensure_topic
 from chassis.persistence.mongo import Mongo
-from ops import broker, children, machine
+from ops.local import kafka_broker, platform_checks, processes
 from tests.chassis.scene import added, runner
 from tests.chassis.shop import Jar
 from tests.crash.evidence import Evidence, gathered
@@ -58,19 +58,19 @@ class Kafka:
     """A broker of this test's own, which goes and comes back on its data."""
 
     def __init__(self, place: Path) -> None:
-        self.place, (self.port, self.controller) = place, machine.free_ports(2)
-        self.server: broker.Broker | None = None
+        self.place, (self.port, self.controller) = place, platform_checks.free_ports(2)
+        self.server: kafka_broker.Broker | None = None
 
     @property
     def bootstrap(self) -> str:
-        return f"{machine.LOOPBACK}:{self.port}"
+        return f"{platform_checks.LOOPBACK}:{self.port}"
 
     async def come(self) -> None:
         """Start, or wake."""
         if self.server and self.server.process.poll() is None:
             self.server.process.send_signal(signal.SIGCONT)
         else:
-            self.server = await broker.start(
+            self.server = await kafka_broker.start(
                 self.place, self.port, self.controller, self.place.with_suffix(".log")
             )
 
@@ -100,7 +100,7 @@ class Shop:
             claims={"facility": frozenset("*")},
         )
         self.http = httpx2.AsyncClient(
-            base_url=f"http://{machine.LOOPBACK}:{port}", timeout=2 * DEADLINE_SECONDS
+            base_url=f"http://{platform_checks.LOOPBACK}:{port}", timeout=2 * DEADLINE_SECONDS
         )
 
     async def command(self, jar: str, seen: Seen) -> None:
@@ -120,7 +120,7 @@ class Shop:
         """What the probes say and how much memory is used."""
         seen.alive.add((await self.http.get("/livez")).status_code)
         seen.ready.add((await self.http.get("/readyz")).status_code)
-        seen.mib.append(children.resident_bytes(self.pid) / machine.MIB)
+        seen.mib.append(processes.resident_bytes(self.pid) / platform_checks.MIB)
 
     async def load(self, seconds: float, commands: int = 0) -> Seen:
         """Commands at a steady rate for so long, and until so many were given; each is awaited, none waits for another."""
@@ -148,7 +148,7 @@ class Shop:
 
 @asynccontextmanager
 async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncGenerator[Shop]:
-    keys, (port,) = Keys.make(place, ("gateway", "shop")), machine.free_ports(1)
+    keys, (port,) = Keys.make(place, ("gateway", "shop")), platform_checks.free_ports(1)
     settings = keys.settings(
         "shop", mongo_url=mongo_url, database=database, kafka=kafka, port=port, log_level="error"
     )
@@ -156,7 +156,7 @@ async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncG
     env = os.environ | {
         SHARED.get(name, f"SHOP_{name.upper()}"): str(value) for name, value in settings.items()
     }
-    process = children.spawn(
+    process = processes.spawn(
         [sys.executable, "-m", "tests.crash.served"], place / "shop.log", env=env, cwd=ROOT
     )
     one = Shop(port, process.pid, keys, Mongo(settings["mongo_url"], database))
@@ -173,7 +173,7 @@ async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncG
     finally:
         await one.http.aclose()
         await one.db.close()
-        await asyncio.to_thread(children.end, process)
+        await asyncio.to_thread(processes.end, process)
 
 
 @pytest.mark.scenario("M18/broker-away")

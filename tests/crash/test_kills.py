@@ -25,7 +25,7 @@ import pytest
 from chassis.ids import new_id
 from chassis.messaging.kafka import ensure_topic
 from chassis.persistence.mongo import Mongo
-from ops import children, servers
+from ops.local import ephemeral_servers, processes
 from tests.crash.evidence import gathered
 from tests.crash.listening import TOPIC
 from tests.doubles import Keys
@@ -89,7 +89,7 @@ async def slot(log: Path) -> AsyncGenerator[Slot]:
 @pytest.fixture
 async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
     """A mongod of this test's own: it lets go sooner than others need what a killed process held."""
-    async with servers.running_mongod(tmp_path / "mongod") as url:
+    async with ephemeral_servers.running_mongod(tmp_path / "mongod") as url:
         db = Mongo(url, "admin")
         await db.client.admin.command(
             "setParameter", 1, transactionLifetimeLimitSeconds=TRANSACTION_SECONDS
@@ -145,7 +145,7 @@ async def test_after_a_kill_at_every_point_effects_are_exactly_what_was_committe
             life = waiting.popleft()
             await place.begin(told | life)
             assert await place.end() == -signal.SIGKILL, (
-                f"seed {seed}, {life['point']}: {children.tail(place.log, 20)}"
+                f"seed {seed}, {life['point']}: {processes.tail(place.log, 20)}"
             )
 
     db = Mongo(settings["mongo_url"], database)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chassis.ids import new_id
-from ops import broker, children, machine
+from ops.local import kafka_broker, platform_checks, processes
 from tests.chassis.scene import added, runner
 from tests.chassis.shop import Jar, ShopSettings, create_app
 from tests.doubles import Keys, ServiceClient, eventually
@@ -14,11 +14,14 @@ from tests.doubles import Keys, ServiceClient, eventually
 async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_them_when_kafka_comes(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
-    port, controller = machine.free_ports(2)
+    port, controller = platform_checks.free_ports(2)
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings(
-            "shop", mongo_url=mongo_url, database=database, kafka=f"{machine.LOOPBACK}:{port}"
+            "shop",
+            mongo_url=mongo_url,
+            database=database,
+            kafka=f"{platform_checks.LOOPBACK}:{port}",
         )
     )
     app = create_app(settings)
@@ -34,7 +37,9 @@ async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_th
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["missing"]) == (503, ["kafka"])
         assert await life.db.count("outbox", {"sent": False, "key": jar.owner_ref}) == 1
-        server = await broker.start(tmp_path / "kafka", port, controller, tmp_path / "kafka.log")
+        server = await kafka_broker.start(
+            tmp_path / "kafka", port, controller, tmp_path / "kafka.log"
+        )
         try:
 
             async def told() -> bool:
@@ -45,4 +50,4 @@ async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_th
 
             await eventually(told, seconds=40)
         finally:
-            children.end(server.process)
+            processes.end(server.process)

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from ops import metrics
-from ops.home import ROOT
+from ops.docs import metrics
+from ops.local.state_dir import ROOT
 
 MONITORING = ROOT / "deploy/monitoring"
 RULE_FILES, TEST_FILES = (

@@ -11,12 +11,12 @@ import yaml
 from pydantic import AliasChoices
 
 from chassis.settings import Settings
-from ops import parts
-from ops.home import ROOT
+from ops.local import topology
+from ops.local.state_dir import ROOT
 
 K8S = ROOT / "deploy/k8s"
 OVERLAYS = ("dev", "region", "national")
-OURS = {service.name: service for service in parts.OURS}
+OURS = {service.name: service for service in topology.OURS}
 WORKLOADS = ("Deployment", "Job")
 WATCHED, WATCHING = ("region", "national"), {"rota"}
 Object = dict[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.home import ROOT
+from ops.local.state_dir import ROOT
 from tests.deploy.alerts import rules
 
 FILE = ROOT / "deploy/monitoring/alertmanager.yml"
@@ -88,7 +88,7 @@ def test_compose_runs_alertmanager_and_the_rota_and_prometheus_knows_of_them() -
         "./deploy/monitoring/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro"
         in COMPOSE["alertmanager"]["volumes"]
     )
-    assert COMPOSE["rota"]["entrypoint"] == ["python", "-m", "ops.rota"]
+    assert COMPOSE["rota"]["entrypoint"] == ["python", "-m", "ops.oncall"]
     assert COMPOSE["rota"]["command"][-1] == "7095"
     assert "depends_on" not in COMPOSE["rota"]
 
@@ -101,13 +101,13 @@ def test_the_rotas_image_holds_every_module_of_ours_that_the_rota_imports() -> N
     )
     imported = {
         found
-        for file in (ROOT / "ops/rota").glob("*.py")
+        for file in (ROOT / "ops/oncall").glob("*.py")
         for found in re.findall(r"^from (ops[\w.]*) import", file.read_text(), re.MULTILINE)
     }
-    assert "ops.trouble" in imported
-    assert "ops/rota ops/rota" in copied
+    assert "ops.errors" in imported
+    assert "ops/oncall ops/oncall" in copied
     assert [
         name
         for name in imported
-        if not name.startswith("ops.rota") and name.replace(".", "/") + ".py" not in copied
+        if not name.startswith("ops.oncall") and name.replace(".", "/") + ".py" not in copied
     ] == []

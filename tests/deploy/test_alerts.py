@@ -12,8 +12,9 @@ import yaml
 from typer.main import get_command
 
 import chassis.jobs.invariants
-from ops import cli, metrics
-from ops.home import ROOT
+from ops import cli
+from ops.docs import metrics
+from ops.local.state_dir import ROOT
 from tests.deploy.alerts import (
     MONITORING,
     RECORDED,

@@ -6,12 +6,13 @@ import json
 import pytest
 
 from chassis.messaging.kafka import ensure_topic
-from ops import bench, mongo_setup
-from ops.trouble import Trouble
+from ops import bench
+from ops.errors import Trouble
+from ops.local import mongo_users
 
 
 async def _counts(mongo_url: str, kafka: str) -> bench.Result:
-    async with mongo_setup.administering(mongo_url) as mongo:
+    async with mongo_users.administering(mongo_url) as mongo:
         await mongo.insert("things", [{"_id": 1}, {"_id": 2}])
         found = await mongo.count("things", {})
     await ensure_topic(kafka, "bench", partitions=1)

@@ -13,7 +13,7 @@ import pytest
 from chassis.messaging.kafka import KafkaConsumer, Partition, Record
 from chassis.persistence.mongo import Mongo
 from ops.bench import Result, gateway, growth, latency, pipeline, programs
-from ops.bench.subject import told, topics
+from ops.bench.system_under_test import environment, topics
 
 EVENTS = 700
 RATIOS = ("consumer_to_hand", "consumer_to_faststream", "relay_to_hand", "relay_to_raw")
@@ -36,9 +36,9 @@ async def applied(
 ) -> AsyncIterator[Applied]:
     namespace, database = f"test-{uuid.uuid4().hex[:8]}.", f"test_{uuid.uuid4().hex[:8]}"
     parked = await topics.fill(kafka, namespace, EVENTS, partitions=2, bad=True)
-    url = told.url_of(mongo_url, database)
-    env = told.environment(
-        told.READING,
+    url = environment.url_of(mongo_url, database)
+    env = environment.environment(
+        environment.READING,
         tmp_path_factory.mktemp("bench"),
         mongo_url=url,
         kafka=kafka,
@@ -46,7 +46,7 @@ async def applied(
         namespace=namespace,
     )
     figures = await programs.answer(
-        "-m", "ops.bench.subject.measure", str(EVENTS), "--relay", env=env
+        "-m", "ops.bench.system_under_test.measure", str(EVENTS), "--relay", env=env
     )
     db = Mongo(url, database, "pymongo")
     yield Applied(db, kafka, namespace, parked, figures)

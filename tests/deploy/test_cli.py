@@ -12,8 +12,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from ops import machine
-from ops.home import ROOT
+from ops.local import platform_checks
+from ops.local.state_dir import ROOT
 from tests.place import BINA, Place, eventually
 
 PARTS = ["mongod", "kafka", "training", "certification", "marketplace", "manpower", "gateway"]
@@ -97,7 +97,7 @@ def test_a_part_that_dies_is_started_again_and_a_system_that_was_killed_comes_up
 
 
 def test_a_port_that_is_taken_is_named_and_nothing_is_started(place: Place) -> None:
-    with socket.create_server((machine.LOOPBACK, place.port + 4)):
+    with socket.create_server((platform_checks.LOOPBACK, place.port + 4)):
         refused = place.bina("up")
     assert refused.returncode == 1
     assert f"Porta {place.port + 4} untuk training sedang dipakai" in refused.stderr

@@ -13,25 +13,26 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from ops import kafka_setup, parts, prepare
-from ops.home import ROOT
+from ops.local import container_setup, kafka_admin, topology
+from ops.local.state_dir import ROOT
 from tests import jobs
 from tests.deploy.test_locks import entries
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
 DOCKERFILES = {
-    service.name: ROOT / service.module.replace(".", "/") / "Dockerfile" for service in parts.OURS
+    service.name: ROOT / service.module.replace(".", "/") / "Dockerfile"
+    for service in topology.OURS
 }
 SERVERS, JOBS = ("mongo", "kafka"), ("secrets", "mongo-users", "kafka-users", "whole")
 BY_HAND = ("backup", "restore")
-LASTING = (*SERVERS, *(service.name for service in parts.OURS))
+LASTING = (*SERVERS, *(service.name for service in topology.OURS))
 WATCHERS = ("prometheus", "alertmanager", "rota", "grafana")
-CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_setup.OPERATOR, *BY_HAND)
+CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_admin.OPERATOR, *BY_HAND)
 PORTS = {
-    "port": prepare.KAFKA_PORT,
-    "administration": prepare.KAFKA_ADMINISTRATION_PORT,
-    "controller": prepare.KAFKA_CONTROLLER_PORT,
+    "port": container_setup.KAFKA_PORT,
+    "administration": container_setup.KAFKA_ADMINISTRATION_PORT,
+    "controller": container_setup.KAFKA_CONTROLLER_PORT,
 }
 
 
@@ -81,16 +82,16 @@ def test_a_job_ends_and_has_no_capability_but_to_hand_files_to_their_owners(name
     assert here["network_mode"] in {"none", "service:mongo", "service:kafka"}
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-def test_a_part_of_ours_is_told_what_up_tells_it(service: parts.Service) -> None:
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+def test_a_part_of_ours_is_told_what_up_tells_it(service: topology.Service) -> None:
     here = SERVICES[service.name]
     told = cast("dict[str, str]", here["environment"])
-    assert told[f"{service.prefix}_PORT"] == service.listener.offset + parts.BASE_PORT
-    for peer in parts.SERVICES:
+    assert told[f"{service.prefix}_PORT"] == service.listener.offset + topology.BASE_PORT
+    for peer in topology.SERVICES:
         if peer is not service:
             assert (
                 told[f"{service.prefix}_{peer.prefix}_URL"]
-                == f"http://{peer.name}:{parts.BASE_PORT + peer.listener.offset}"
+                == f"http://{peer.name}:{topology.BASE_PORT + peer.listener.offset}"
             )
     assert {f"{service.prefix}_{name.upper()}" for name in service.directories} <= told.keys()
     assert f"{service.name}-secrets:/secrets:ro" in here["volumes"]
@@ -100,7 +101,7 @@ def test_a_part_of_ours_is_told_what_up_tells_it(service: parts.Service) -> None
         if "-secrets" in volume and not volume.startswith(service.name)
     ] == []
     assert (
-        f"http://127.0.0.1:{service.listener.offset + parts.BASE_PORT + service.probes}/readyz"
+        f"http://127.0.0.1:{service.listener.offset + topology.BASE_PORT + service.probes}/readyz"
         in here["healthcheck"]["test"][-1]
     )
     assert {
@@ -110,9 +111,9 @@ def test_a_part_of_ours_is_told_what_up_tells_it(service: parts.Service) -> None
     } == {"mongo-users", "kafka-users", "whole"}
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
 def test_a_part_tells_its_spans_to_a_collector_that_the_host_names_and_to_none_without(
-    service: parts.Service,
+    service: topology.Service,
 ) -> None:
     assert (
         SERVICES[service.name]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"]
@@ -134,8 +135,8 @@ def test_every_network_is_for_one_need_and_only_those_that_publish_have_a_way_ou
     assert open_ones == {"door", "dashboards"}
     assert {name for name in LASTING if networks(name) & open_ones} == {"gateway"}
     assert (networks("mongo"), networks("kafka")) == ({"mongo"}, {"kafka"})
-    assert {service.name: networks(service.name) - {"door"} for service in parts.OURS} == {
-        service.name: {"calls", "kafka", "metrics", "mongo"} for service in parts.OURS
+    assert {service.name: networks(service.name) - {"door"} for service in topology.OURS} == {
+        service.name: {"calls", "kafka", "metrics", "mongo"} for service in topology.OURS
     }
     assert "metrics" in networks("prometheus")
     assert not networks("prometheus") & {"calls", "kafka", "mongo", "door"}
@@ -173,8 +174,8 @@ def test_the_jobs_hand_each_secret_to_who_may_read_it_and_the_servers_see_their_
 def test_a_person_who_looks_at_kafka_is_started_by_hand_comes_with_a_password_of_its_own_and_reaches_nothing_else() -> (
     None
 ):
-    here = SERVICES[kafka_setup.OPERATOR]
-    assert (here["profiles"], here["restart"], networks(kafka_setup.OPERATOR)) == (
+    here = SERVICES[kafka_admin.OPERATOR]
+    assert (here["profiles"], here["restart"], networks(kafka_admin.OPERATOR)) == (
         ["operator"],
         "no",
         {"kafka"},
@@ -183,7 +184,7 @@ def test_a_person_who_looks_at_kafka_is_started_by_hand_comes_with_a_password_of
         ["operator-secrets:/secrets:ro"],
         SERVICES["kafka"]["image"],
     )
-    assert int(here["user"].partition(":")[0]) == prepare.OWNERS[kafka_setup.OPERATOR] > 0
+    assert int(here["user"].partition(":")[0]) == container_setup.OWNERS[kafka_admin.OPERATOR] > 0
     users = {
         name: volume
         for name, one in SERVICES.items()
@@ -206,13 +207,13 @@ def test_a_job_of_people_is_started_by_hand_finds_each_key_where_custody_looks_a
     assert (here["profiles"], here["restart"], here["user"]) == (
         [name],
         "no",
-        f"{prepare.SERVICE_UID}:{prepare.SERVICE_UID}",
+        f"{container_setup.SERVICE_UID}:{container_setup.SERVICE_UID}",
     )
     assert here["entrypoint"] == ["python", "-m", "ops.cli", name]
     assert not here.keys() & {"cap_add", "ports", "network_mode"}
     assert networks(name) == {"backup": {"mongo"}, "restore": {"mongo", "kafka"}}[name]
     volumes = {target: volume for volume, target in (one.split(":")[:2] for one in here["volumes"])}
-    for service in parts.OURS:
+    for service in topology.OURS:
         assert volumes.pop(f"/bina/secrets/{service.name}") == f"{service.name}-secrets"
         for directory in service.directories:
             of_service = {
@@ -256,7 +257,7 @@ def test_the_image_of_backup_and_restore_holds_all_that_they_import_and_locks_it
     assert {SERVICES[name]["build"]["dockerfile"] for name in BY_HAND} == {
         str(jobs.DOCKERFILE.relative_to(ROOT))
     }
-    asked = "import json, sys; own = {*sys.modules}; import ops.cli, ops.backup.making, ops.backup.restoring; print(json.dumps(sorted({*sys.modules} - own)))"
+    asked = "import json, sys; own = {*sys.modules}; import ops.cli, ops.backup.create, ops.backup.restore; print(json.dumps(sorted({*sys.modules} - own)))"
     done = subprocess.run(
         [sys.executable, "-c", asked],
         cwd=jobs.image(tmp_path / "app"),
@@ -287,19 +288,19 @@ def test_the_image_of_backup_and_restore_holds_all_that_they_import_and_locks_it
 def test_the_job_makes_a_password_for_each_person_and_what_kafkas_tools_need_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "PLACE", tmp_path)
+    monkeypatch.setattr(container_setup, "PLACE", tmp_path)
     owners = dict[str, int]()
 
     def owned(path: Path, uid: int, _gid: int) -> None:
         owners[str(path.relative_to(tmp_path))] = uid
 
-    monkeypatch.setattr(prepare.os, "chown", owned)
+    monkeypatch.setattr(container_setup.os, "chown", owned)
     for name in ("mongo", "kafka"):
         (tmp_path / name).mkdir()
-    prepare.make_secrets()
+    container_setup.make_secrets()
     made = {
         person: (tmp_path / person / "kafka_password").read_text()
-        for person in (kafka_setup.OPERATOR, kafka_setup.RESTORER)
+        for person in (kafka_admin.OPERATOR, kafka_admin.RESTORER)
     }
     assert len({*made.values()}) == 2
     for person, password in made.items():
@@ -311,7 +312,7 @@ def test_the_job_makes_a_password_for_each_person_and_what_kafkas_tools_need_onc
             == owners[f"{person}/kafka_password"]
             == {"operator": 1000, "restorer": 10001}[person]
         )
-    prepare.make_secrets()
+    container_setup.make_secrets()
     assert made == {person: (tmp_path / person / "kafka_password").read_text() for person in made}
 
 
@@ -323,7 +324,7 @@ def test_the_broker_of_compose_asks_who_comes_and_makes_no_topic_by_itself() -> 
     )
     added = dict(
         line.split("=", 1)
-        for line in kafka_setup.settings(
+        for line in kafka_admin.settings(
             "secret",
             host="0.0.0.0",  # noqa: S104 - of its container
             known_as="kafka",
@@ -333,19 +334,19 @@ def test_the_broker_of_compose_asks_who_comes_and_makes_no_topic_by_itself() -> 
     assert shared.keys() & added.keys() == set()
     assert shared["auto.create.topics.enable"] == "false"
     assert added["allow.everyone.if.no.acl.found"] == "false"
-    assert added["super.users"] == f"User:{kafka_setup.ADMINISTRATOR}"
+    assert added["super.users"] == f"User:{kafka_admin.ADMINISTRATOR}"
     outside = [
         listener for listener in added["listeners"].split(",") if "//127.0.0.1:" not in listener
     ]
-    assert outside == [f"SERVICES://0.0.0.0:{prepare.KAFKA_PORT}"]
+    assert outside == [f"SERVICES://0.0.0.0:{container_setup.KAFKA_PORT}"]
     assert added["listener.name.services.sasl.enabled.mechanisms"] == "SCRAM-SHA-512"
     assert {
         listener.partition(":")[2]
         for listener in added["listener.security.protocol.map"].split(",")
     } == {"SASL_PLAINTEXT"}
-    assert COMPOSE["x-shared"]["BINA_KAFKA"] == f"kafka:{prepare.KAFKA_PORT}"
+    assert COMPOSE["x-shared"]["BINA_KAFKA"] == f"kafka:{container_setup.KAFKA_PORT}"
     assert (
-        f"/dev/tcp/127.0.0.1/{prepare.KAFKA_PORT}"
+        f"/dev/tcp/127.0.0.1/{container_setup.KAFKA_PORT}"
         in (ROOT / "deploy/compose/kafka-answers").read_text()
     )
 
@@ -361,50 +362,39 @@ def test_what_is_mounted_from_here_is_here(name: str) -> None:
         )
 
 
+def imported_ops_modules(module: str) -> set[str]:
+    """The modules below `ops` that this one imports at its top, as dotted names."""
+    tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ops"):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names.add(node.module or "")
+    return {name for name in names if (ROOT / (name.replace(".", "/") + ".py")).exists()}
+
+
 def test_the_jobs_of_preparation_and_the_rota_have_every_module_that_they_import() -> None:
-    [copied] = [
-        line
+    copied = {
+        path.removesuffix(".py").replace("/", ".")
         for line in (ROOT / "deploy/compose/Dockerfile").read_text().splitlines()
-        if line.startswith("COPY ops/__init__.py")
-    ]
-    copied_modules = {
-        path.removeprefix("ops/").removesuffix(".py") for path in copied.split()[1:-1]
+        if line.startswith("COPY ops/") and "__init__.py" in line
+        for path in line.split()[1:-1]
     }
-    found, wanted = set[str](), {"prepare"}
-    while wanted:
-        module = wanted.pop()
-        found.add(module)
-        tree = ast.parse((ROOT / f"ops/{module}.py").read_text())
-        wanted |= {
-            alias.name
-            for node in tree.body
-            if isinstance(node, ast.ImportFrom) and node.module == "ops"
-            for alias in node.names
-        } - found
-        wanted |= {
-            node.module.removeprefix("ops.")
-            for node in tree.body
-            if isinstance(node, ast.ImportFrom)
-            and (node.module or "").startswith("ops.")
-            and node.module
-        } - found
-    assert copied_modules == found | {"__init__"}
-    for path in (ROOT / "ops/rota").glob("*.py"):
-        asked = [
-            node.module or ""
-            for node in ast.parse(path.read_text()).body
-            if isinstance(node, ast.ImportFrom)
-        ]
-        assert {
-            module.removeprefix("ops.")
-            for module in asked
-            if module.startswith("ops.") and not module.startswith("ops.rota")
-        } <= copied_modules
+    needed = {"ops.__init__", "ops.local.__init__"}
+    waiting = {"ops.local.container_setup"}
+    while waiting:
+        module = waiting.pop()
+        needed.add(module)
+        waiting |= imported_ops_modules(module) - needed
+    assert copied == needed
+    for path in (ROOT / "ops/oncall").glob("*.py"):
+        imported = imported_ops_modules(f"ops.oncall.{path.stem}")
+        assert {name for name in imported if not name.startswith("ops.oncall")} <= needed
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
 def test_an_image_holds_its_own_folder_and_what_all_stand_on_and_runs_as_nobody_special(
-    service: parts.Service,
+    service: topology.Service,
 ) -> None:
     lines = DOCKERFILES[service.name].read_text().splitlines()
     own = service.module.replace(".", "/")
@@ -412,7 +402,6 @@ def test_an_image_holds_its_own_folder_and_what_all_stand_on_and_runs_as_nobody_
     assert copied == [
         "COPY requirements-runtime.lock .",
         "COPY chassis chassis",
-        "COPY evidence evidence",
         *(["COPY services/__init__.py services/"] if "/" in own else []),
         f"COPY {own} {own}",
     ]
@@ -432,7 +421,7 @@ def test_all_images_are_the_same_up_to_the_packages_so_that_a_host_keeps_one_cop
 def test_prometheus_asks_every_part_where_it_tells_its_metrics() -> None:
     config: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
     expected = {
-        f"{service.name}:{parts.BASE_PORT + service.listener.offset + service.probes}"
-        for service in parts.OURS
+        f"{service.name}:{topology.BASE_PORT + service.listener.offset + service.probes}"
+        for service in topology.OURS
     }
     assert set(config["scrape_configs"][0]["static_configs"][0]["targets"]) == expected

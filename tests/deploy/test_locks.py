@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
-from ops import jars
-from ops.home import ROOT
+from ops.local import kafka_jars
+from ops.local.state_dir import ROOT
 
 ENTRY = re.compile(r"^(?P<name>[\w.-]+)(?:\[[\w,-]+\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)
 
@@ -62,8 +62,8 @@ def test_what_pyproject_asks_for_is_in_the_lock() -> None:
 
 
 def test_every_jar_of_kafka_is_pinned_by_checksum() -> None:
-    locked = tomllib.loads(jars.LOCK.read_text())["dependencies"]
+    locked = tomllib.loads(kafka_jars.LOCK.read_text())["dependencies"]
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar["sha256"]) for jar in locked)
-    assert {root.removesuffix("!") for root in jars.ROOTS} <= {
+    assert {root.removesuffix("!") for root in kafka_jars.ROOTS} <= {
         f"{jar['groupId']}:{jar['artifactId']}:{jar['version']}" for jar in locked
     }

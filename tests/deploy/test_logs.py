@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops import logs
+from ops.local import logs
 
 
 @pytest.mark.parametrize(

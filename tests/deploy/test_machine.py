@@ -10,25 +10,25 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops import jars, machine, mongod
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local import kafka_jars, mongod, platform_checks
 
 
 def test_a_full_disk_is_told_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nearly_full(_path: Path) -> SimpleNamespace:
-        return SimpleNamespace(free=100 * machine.MIB)
+        return SimpleNamespace(free=100 * platform_checks.MIB)
 
     monkeypatch.setattr(shutil, "disk_usage", nearly_full)
     with pytest.raises(Trouble, match="tinggal 100 MiB, perlu 1024 MiB: kosongkan disk"):
-        machine.require_space(tmp_path / "not" / "there", 1024)
+        platform_checks.require_space(tmp_path / "not" / "there", 1024)
 
 
 def test_another_platform_is_told_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     with pytest.raises(Trouble, match=r"Linux aarch64: .*BINA_MONGO_URL.*docker compose up"):
-        machine.require_linux_x86_64()
+        platform_checks.require_linux_x86_64()
 
 
 def test_a_missing_library_is_named_with_the_package_that_brings_it(
@@ -59,7 +59,7 @@ def test_a_download_that_is_given_up_stops_and_leaves_nothing(
         )
     )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(jars, "LOCK", lock)
+    monkeypatch.setattr(kafka_jars, "LOCK", lock)
     made = itertools.count()
     decided = threading.Event()
 
@@ -77,7 +77,7 @@ def test_a_download_that_is_given_up_stops_and_leaves_nothing(
 
     monkeypatch.setattr("jgo.maven.Artifact.resolve", fake)
     with pytest.raises(Trouble):
-        jars.install(given_up)
+        kafka_jars.install(given_up)
     assert next(made) < 500
     assert [path.name for path in (tmp_path / "cache" / "bina").iterdir() if path.is_dir()] == []
 
@@ -90,7 +90,7 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused_and_nothing_is_kept(
         '[metadata]\n[[dependencies]]\ngroupId = "g"\nartifactId = "a"\nversion = "1"\nsha256 = "00"\n'
     )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(jars, "LOCK", lock)
+    monkeypatch.setattr(kafka_jars, "LOCK", lock)
 
     def fake(_artifact: object) -> Path:
         jar = tmp_path / "a-1.jar"
@@ -99,5 +99,5 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused_and_nothing_is_kept(
 
     monkeypatch.setattr("jgo.maven.Artifact.resolve", fake)
     with pytest.raises(Trouble, match=r"a-1\.jar .* tidak sama dengan yang dikunci"):
-        jars.install()
-    assert not jars.directory().exists()
+        kafka_jars.install()
+    assert not kafka_jars.directory().exists()

@@ -12,10 +12,10 @@ from chassis.ids import utc_now
 from chassis.messaging.inbox import MARKER
 from chassis.messaging.kafka import Record
 from chassis.persistence.mongo import Document, Mongo
-from ops.backup import sealing
-from ops.backup.archive import sent_is_a_beginning
-from ops.backup.mending import mend
-from ops.trouble import Trouble
+from ops.backup import encryption
+from ops.backup.restore_fixups import mend
+from ops.backup.topic_rebuild import sent_is_a_beginning
+from ops.errors import Trouble
 
 
 def order(offset: int, partition: int = 3) -> str:
@@ -140,22 +140,22 @@ def test_a_holders_key_may_have_a_passphrase(tmp_path: Path) -> None:
         patch("sys.stdin.isatty", return_value=True),
         patch("getpass.getpass", return_value="rahasia"),
     ):
-        name = sealing.make_pair(file)
+        name = encryption.make_pair(file)
         assert b"ENCRYPTED" in file.read_bytes()
         assert (
-            sealing.name_of(sealing.private_key(file).public_key())
+            encryption.name_of(encryption.private_key(file).public_key())
             == name
-            == sealing.name_of(sealing.public_key(Path(f"{file}.pub")))
+            == encryption.name_of(encryption.public_key(Path(f"{file}.pub")))
         )
     with (
         patch("getpass.getpass", return_value="salah"),
         pytest.raises(Trouble, match="frasa sandinya salah"),
     ):
-        sealing.private_key(file)
+        encryption.private_key(file)
 
 
 def test_two_shares_are_the_key_and_one_is_noise() -> None:
-    key = sealing.random_key()
-    one, other = sealing.split(key)
-    assert sealing.join(one, other) == sealing.join(other, one) == key
+    key = encryption.random_key()
+    one, other = encryption.split(key)
+    assert encryption.join(one, other) == encryption.join(other, one) == key
     assert key not in (one, other)

@@ -14,8 +14,8 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from ops import dashboards, metrics, slos
-from ops.home import ROOT
+from ops.docs import dashboards, metrics, slos
+from ops.local.state_dir import ROOT
 from tests.deploy.alerts import everything, unknown_in, wrong_labels
 
 DOCUMENT = (ROOT / "docs/monitoring.md").read_text()

@@ -7,8 +7,9 @@ import re
 import pytest
 from typer.main import get_command
 
-from ops import cli, parts
-from ops.home import ROOT
+from ops import cli
+from ops.local import topology
+from ops.local.state_dir import ROOT
 
 PAGE = (ROOT / "docs/operations.md").read_text()
 
@@ -57,8 +58,8 @@ def test_readers_of_a_service_are_those_that_listen_to_it() -> None:
         service: set(readers.split(", ")) for service, readers in table("events of | are read by")
     }
     assert told == {
-        service.name: {reader.name for reader in parts.OURS if service.name in reader.hears}
-        for service in parts.SERVICES
+        service.name: {reader.name for reader in topology.OURS if service.name in reader.hears}
+        for service in topology.SERVICES
     }
 
 

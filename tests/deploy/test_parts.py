@@ -11,17 +11,19 @@ from pymongo.errors import OperationFailure
 
 from chassis.app.lifespan import Lifetime
 from chassis.settings import Settings
-from ops import credentials, mongo_setup, parts
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local import mongo_users, secrets, topology
 
-SETTINGS = {service.name: f"{service.module}.settings" for service in parts.OURS}
+SETTINGS = {service.name: f"{service.module}.settings" for service in topology.OURS}
 
 
-def settings_of(service: parts.Service, place: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings_of(
+    service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """What the service makes of what it is told."""
-    credentials.make(place / "secrets")
-    credentials.tell_mongo_url(place / "secrets", service.name, "mongodb://127.0.0.1/")
-    for name, value in parts.settings_of(service, place, "127.0.0.1:9092").items():
+    secrets.make(place / "secrets")
+    secrets.tell_mongo_url(place / "secrets", service.name, "mongodb://127.0.0.1/")
+    for name, value in topology.settings_of(service, place, "127.0.0.1:9092").items():
         monkeypatch.setenv(name, value)
     module = importlib.import_module(SETTINGS[service.name])
     settings_class = next(
@@ -34,7 +36,7 @@ def settings_of(service: parts.Service, place: Path, monkeypatch: pytest.MonkeyP
     return settings_class.load()
 
 
-def life_of(service: parts.Service, place: Path, monkeypatch: pytest.MonkeyPatch) -> Lifetime:
+def life_of(service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch) -> Lifetime:
     """The life of the service's app, its servers out of reach."""
     return (
         importlib.import_module(f"{service.module}.app")
@@ -43,35 +45,35 @@ def life_of(service: parts.Service, place: Path, monkeypatch: pytest.MonkeyPatch
     )
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
 def test_a_service_can_start_on_what_it_is_told(
-    service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: topology.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert settings_of(service, tmp_path, monkeypatch).port == service.listener.port
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
 def test_a_service_gives_a_password_to_kafka_once_one_was_made_for_it(
-    service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: topology.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert settings_of(service, tmp_path, monkeypatch).kafka_password.get_secret_value() == ""
-    password = credentials.kafka_password(tmp_path / "secrets", service.name)
+    password = secrets.kafka_password(tmp_path / "secrets", service.name)
     assert settings_of(service, tmp_path, monkeypatch).kafka_password.get_secret_value() == password
 
 
 def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
     place = tmp_path / "secrets"
-    credentials.make(place)
+    secrets.make(place)
     first = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
-    credentials.make(place)
+    secrets.make(place)
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == first
     assert {stat.S_IMODE(path.stat().st_mode) for path in first} == {0o600}
     assert len(set(first.values())) == len(first)
 
 
-@pytest.mark.parametrize("service", parts.SERVICES, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.SERVICES, ids=lambda service: service.name)
 def test_a_service_listens_to_those_whose_topics_it_may_read(
-    service: parts.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: topology.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert {f"{name}.events" for name in service.hears} == set(
         life_of(service, tmp_path, monkeypatch).inbox.topics
@@ -81,8 +83,8 @@ def test_a_service_listens_to_those_whose_topics_it_may_read(
 async def test_the_user_of_a_service_reaches_its_own_database_and_no_other(
     mongo_url: str, database: str
 ) -> None:
-    own = await mongo_setup.make_user(mongo_url, database, "first")
-    renewed = await mongo_setup.make_user(mongo_url, database, "second")
+    own = await mongo_users.make_user(mongo_url, database, "first")
+    renewed = await mongo_users.make_user(mongo_url, database, "second")
     with pymongo.MongoClient[dict[str, object]](renewed) as client:
         client.get_default_database()["things"].insert_one({"_id": 1})
         client.get_default_database().command("collMod", "things", validator={})
@@ -107,18 +109,18 @@ def test_every_part_listens_on_ports_of_its_own(monkeypatch: pytest.MonkeyPatch)
     for name in [name for name in os.environ if name.startswith("BINA_")]:
         monkeypatch.delenv(name)
     ports = [
-        *(port for service in parts.OURS for port in parts.ports_of(service)),
-        parts.MONGOD.port,
-        parts.KAFKA.port,
-        parts.KAFKA_CONTROLLER.port,
+        *(port for service in topology.OURS for port in topology.ports_of(service)),
+        topology.MONGOD.port,
+        topology.KAFKA.port,
+        topology.KAFKA_CONTROLLER.port,
     ]
     assert sorted(ports) == sorted(set(ports))
     monkeypatch.setenv("BINA_PORT", "20000")
     monkeypatch.setenv("BINA_TRAINING_PORT", "30000")
     assert (
-        parts.GATEWAY.listener.port,
-        parts.SERVICES[0].listener.port,
-        parts.SERVICES[1].listener.port,
+        topology.GATEWAY.listener.port,
+        topology.SERVICES[0].listener.port,
+        topology.SERVICES[1].listener.port,
     ) == (20000, 30000, 20005)
 
 
@@ -129,4 +131,4 @@ def test_a_port_that_is_none_is_refused_by_the_name_of_its_variable(
     monkeypatch.setenv("BINA_PORT", nonsense)
     monkeypatch.delenv("BINA_KAFKA_PORT", raising=False)
     with pytest.raises(Trouble, match="BINA_PORT"):
-        _ = parts.KAFKA.port
+        _ = topology.KAFKA.port

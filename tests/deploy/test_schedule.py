@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.home import ROOT
+from ops.local.state_dir import ROOT
 from tests import schedule
 
 CONFTEST = """

@@ -11,8 +11,8 @@ from pymongo.errors import OperationFailure
 from pymongo.uri_parser import parse_uri
 
 from chassis.messaging.kafka import KafkaProducer, ensure_topic
-from ops import broker, children, machine, mongod
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local import kafka_broker, mongod, platform_checks, processes
 from tests.doubles import send
 
 
@@ -39,21 +39,25 @@ def test_mongod_commits_transactions(mongo_url: str, database: str) -> None:
 async def test_mongod_keeps_its_data_when_it_is_killed_and_started_on_another_port(
     tmp_path: Path,
 ) -> None:
-    first = await mongod.start(tmp_path, machine.free_ports(1)[0], "secret", tmp_path / "log")
+    first = await mongod.start(
+        tmp_path, platform_checks.free_ports(1)[0], "secret", tmp_path / "log"
+    )
     with pymongo.MongoClient[dict[str, object]](first.url) as client:
         client["kept"]["things"].insert_one({"_id": 1})
-    children.end(first.process, grace=0)
-    second = await mongod.start(tmp_path, machine.free_ports(1)[0], "secret", tmp_path / "log")
+    processes.end(first.process, grace=0)
+    second = await mongod.start(
+        tmp_path, platform_checks.free_ports(1)[0], "secret", tmp_path / "log"
+    )
     try:
         with pymongo.MongoClient[dict[str, object]](second.url) as client:
             assert client["kept"]["things"].count_documents({}) == 1
     finally:
-        children.end(second.process)
+        processes.end(second.process)
 
 
 async def test_a_port_that_is_taken_is_named_with_who_holds_it(tmp_path: Path) -> None:
     with socket.socket() as holder:
-        holder.bind((machine.LOOPBACK, 0))
+        holder.bind((platform_checks.LOOPBACK, 0))
         holder.listen()
         port = holder.getsockname()[1]
         with pytest.raises(
@@ -83,15 +87,15 @@ async def test_kafka_keeps_its_records_when_it_is_killed_and_started_on_other_po
         finally:
             await consumer.stop()
 
-    ports = machine.free_ports(4)
-    first = await broker.start(tmp_path, ports[0], ports[1], tmp_path / "log")
+    ports = platform_checks.free_ports(4)
+    first = await kafka_broker.start(tmp_path, ports[0], ports[1], tmp_path / "log")
     try:
         await ensure_topic(first.bootstrap, "things", partitions=1)
         assert await offset_of_one_more(first.bootstrap) == 0
     finally:
-        children.end(first.process, grace=0)
-    second = await broker.start(tmp_path, ports[2], ports[3], tmp_path / "log")
+        processes.end(first.process, grace=0)
+    second = await kafka_broker.start(tmp_path, ports[2], ports[3], tmp_path / "log")
     try:
         assert await offset_of_one_more(second.bootstrap) == 1
     finally:
-        children.end(second.process)
+        processes.end(second.process)

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.upstream import connections
 from gateway.upstream.connections import ConnectFailed, Connections, Interrupted
-from ops import machine
+from ops.local import platform_checks
 from tests.doubles import eventually
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
@@ -50,8 +50,8 @@ class Service:
 @asynccontextmanager
 async def serving(*answers: Sequence[bytes]) -> AsyncGenerator[tuple[Service, Connections]]:
     service = Service(answers)
-    server = await asyncio.start_server(service.serve, machine.LOOPBACK, 0)
-    kept = Connections(machine.LOOPBACK, server.sockets[0].getsockname()[1])
+    server = await asyncio.start_server(service.serve, platform_checks.LOOPBACK, 0)
+    kept = Connections(platform_checks.LOOPBACK, server.sockets[0].getsockname()[1])
     try:
         yield service, kept
     finally:
@@ -311,7 +311,7 @@ async def test_a_connection_that_the_service_has_ended_or_that_was_idle_too_long
 
 async def test_a_service_that_is_not_there_is_told_apart_from_one_that_breaks_off() -> None:
     with pytest.raises(ConnectFailed):
-        await Connections(machine.LOOPBACK, machine.free_ports(1)[0]).take()
+        await Connections(platform_checks.LOOPBACK, platform_checks.free_ports(1)[0]).take()
 
 
 async def _so(value: bool) -> bool:  # noqa: FBT001 - what `eventually` asks

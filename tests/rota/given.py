@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from ops.rota.rules import Firing, Rota, Turn
+from ops.oncall.rules import Firing, Rota, Turn
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
 ROTA = Rota(

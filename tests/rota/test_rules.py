@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ops.home import ROOT
-from ops.rota import rules, told
-from ops.rota.book import Book
-from ops.rota.rules import Firing, Incident, Told
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local.state_dir import ROOT
+from ops.oncall import config, rules
+from ops.oncall.incident_store import Book
+from ops.oncall.rules import Firing, Incident, Told
 from tests.rota.given import NOW, PAGE, ROTA
 
 
@@ -179,7 +179,7 @@ def test_a_rule_without_our_words_and_severities_is_told_and_wakes_somebody() ->
         "annotations": {"summary": "s", "summary_en": "e", "meaning": "m", "runbook": "r"},
         "fingerprint": "f",
     }
-    assert told.firing({"groupKey": "g", "alerts": [ours]}) == Firing(
+    assert config.firing({"groupKey": "g", "alerts": [ours]}) == Firing(
         key="g", severity="ticket", alerts={"f": "s\nm\ne"}, runbooks=frozenset({"r"})
     )
     foreign = {
@@ -187,7 +187,7 @@ def test_a_rule_without_our_words_and_severities_is_told_and_wakes_somebody() ->
         "labels": {"alertname": "DiskFull", "severity": "critical"},
         "fingerprint": "f",
     }
-    assert told.firing({"groupKey": "g", "alerts": [foreign]}) == Firing(
+    assert config.firing({"groupKey": "g", "alerts": [foreign]}) == Firing(
         key="g", severity="page", alerts={"f": "DiskFull"}, runbooks=frozenset()
     )
 
@@ -203,14 +203,14 @@ def test_what_is_told_says_of_which_region_so_that_two_at_once_are_told_apart() 
         for region in ("jabar", "papua")
     ]
     subject, text = rules.notice(
-        replace(incident(), alerts=told.firing({"groupKey": "g", "alerts": alerts}).alerts), ROTA
+        replace(incident(), alerts=config.firing({"groupKey": "g", "alerts": alerts}).alerts), ROTA
     )
     assert subject == "[Bina page] jabar: training tidak menjawab"
     assert "papua: training tidak menjawab" in text
 
 
 def test_the_sample_rota_can_be_used() -> None:
-    sample = told.rota(ROOT / "deploy/monitoring/rota.toml")
+    sample = config.rota(ROOT / "deploy/monitoring/rota.toml")
     assert sample.order(NOW)[-1] == "kepala-seksi"
 
 
@@ -229,4 +229,4 @@ def test_a_rota_that_would_reach_nobody_is_refused_by_what_is_wrong(
     text = (ROOT / "deploy/monitoring/rota.toml").read_text()
     (tmp_path / "rota.toml").write_text(text.replace(wrong, right))
     with pytest.raises(Trouble, match=named):
-        told.rota(tmp_path / "rota.toml")
+        config.rota(tmp_path / "rota.toml")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ops.home import ROOT
-from ops.rota import run, told
-from ops.rota.rules import Rota
+from ops.local.state_dir import ROOT
+from ops.oncall import config, run
+from ops.oncall.rules import Rota
 from tests.doubles import eventually
 
 SAMPLE = (ROOT / "deploy/monitoring/rota.toml").read_text()
@@ -40,7 +40,7 @@ async def test_who_is_on_duty_changes_with_the_file_and_a_file_that_cannot_be_us
         await eventually(lambda refused=refused: heard(0, refused))
     file.write_text(SAMPLE.replace("piket-dua@bina.example", "piket-tiga@bina.example"))
     await eventually(lambda: heard(1, 4))
-    assert adopted[0] == told.rota(file)
+    assert adopted[0] == config.rota(file)
     assert adopted[0].people["piket-dua"] == "mailto:piket-tiga@bina.example"
     file.unlink()
     await eventually(lambda: heard(1, 5))

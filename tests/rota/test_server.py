@@ -16,10 +16,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from ops.rota.book import Book
-from ops.rota.notifier import NotReached, Reaching
-from ops.rota.rules import Rota
-from ops.rota.server import Doors, Duty
+from ops.oncall.incident_store import Book
+from ops.oncall.notifier import NotReached, Reaching
+from ops.oncall.rules import Rota
+from ops.oncall.server import Doors, Duty
 from tests.doubles import eventually
 from tests.rota.given import PAGE, ROTA
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ops import machine
-from ops.parts import OURS
+from ops.local import platform_checks
+from ops.local.topology import OURS
 from tests.place import Place, eventually
 from tests.system.test_operating import Operator
 
@@ -276,9 +276,7 @@ def taken(
 ) -> tuple[int, bytes]:
     """An export as it comes at the staff door."""
     token = operator.said("token", "--role", role, "--claim", "facility=*")[1].strip()
-    address = (
-        f"http://{machine.LOOPBACK}:{operator.system.port}/v1/operations/{service}/audit/export"
-    )
+    address = f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/audit/export"
     try:
         with urllib.request.urlopen(
             urllib.request.Request(address, headers=headers | {"authorization": f"Bearer {token}"})

@@ -19,12 +19,12 @@ import pymongo
 import pytest
 
 from chassis.ids import utc_now
-from ops import credentials, machine, mongo_setup
-from ops.backup import custody, sealing
-from ops.door import Door
-from ops.parts import MONGOD, OURS
-from ops.story import Story, prison
-from ops.story.stage import FACILITY, SNAPSHOT, UNITS
+from ops.backup import encryption, key_custody
+from ops.demo import Story, prison
+from ops.demo.context import FACILITY, SNAPSHOT, UNITS
+from ops.local import mongo_users, platform_checks, secrets
+from ops.local.gateway_client import Door
+from ops.local.topology import MONGOD, OURS
 from tests.place import Place, eventually
 from tests.system.test_operating import Operator
 
@@ -85,10 +85,10 @@ class Sealed(Operator):
         ]
 
     def database(self) -> pymongo.MongoClient[dict[str, Any]]:
-        address = f"{machine.LOOPBACK}:{self.system.port + MONGOD.offset}"
+        address = f"{platform_checks.LOOPBACK}:{self.system.port + MONGOD.offset}"
         return pymongo.MongoClient(
-            mongo_setup.administrator_url(
-                address, credentials.administrator_password(self.system.home / "secrets")
+            mongo_users.administrator_url(
+                address, secrets.administrator_password(self.system.home / "secrets")
             )
         )
 
@@ -193,7 +193,9 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
         for process in frozen:
             process.resume()
         old.system.bina("down")
-    return Disaster(old, made, unsent, unread, len(commands.titles), custody.found(old.system.home))
+    return Disaster(
+        old, made, unsent, unread, len(commands.titles), key_custody.found(old.system.home)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +322,7 @@ def test_the_audit_fits_its_seals_and_says_that_it_was_backed_up_and_restored(
     report = restored.bina("audit", "verify")
     assert report["whole"], report
     assert all(one["blocks"] and one["anchors"] for one in report["services"])
-    assert custody.found(restored.system.home) == disaster.keys
+    assert key_custody.found(restored.system.home) == disaster.keys
 
 
 def test_new_commands_work_and_their_events_take_effect(restored: Sealed) -> None:
@@ -412,11 +414,11 @@ def test_a_drill_without_the_keys_fails_and_says_which_are_missing(
     stale = tmp_path / "stale.keys"
     old = disaster.old
     holders = [
-        (name, sealing.public_key(Path(f"{old.key(name)}.pub"))) for name in ("head", "clerk")
+        (name, encryption.public_key(Path(f"{old.key(name)}.pub"))) for name in ("head", "clerk")
     ]
     keys = disaster.keys | {"secrets/training/training_lookup_key": b"00" * 32}
     keys.pop("secrets/certification/certification_name_key")
-    custody.write(stale, "stale", utc_now(), keys, holders)
+    key_custody.write(stale, "stale", utc_now(), keys, holders)
     words = refused(disaster, tmp_path, custody=stale)
     assert "tidak ada / missing: secrets/certification/certification_name_key" in words
     assert "kunci lain / another key: secrets/training/training_lookup_key" in words

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from chassis.persistence.mongo import Mongo
-from ops import parts
+from ops.local import topology
 from tests.doubles import Keys, ServiceClient, running
 
 CLAIMS = ("facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own")
-SERVICES = {service.name: service for service in parts.SERVICES}
+SERVICES = {service.name: service for service in topology.SERVICES}
 LEAST, EACH = 10, 5
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 AWAY = {503, 504}  # peers that these services ask are not running here

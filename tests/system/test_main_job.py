@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ops import parts
+from ops.local import topology
 from tests.place import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400)]
@@ -93,9 +93,9 @@ def test_nothing_of_the_file_stands_in_a_log(system: Place, report: dict[str, An
 def test_every_host_group_shows_its_own_document_and_page(system: Place) -> None:
     base = system.port
     titles: set[str] = set()
-    for offset, group in enumerate(parts.HOST_GROUPS):
+    for offset, group in enumerate(topology.HOST_GROUPS):
         with urllib.request.urlopen(f"http://127.0.0.1:{base + offset}/openapi.json") as answer:
             document = json.load(answer)
         assert document["paths"], group
         titles.add(json.dumps(sorted(document["paths"])))
-    assert len(titles) == len(parts.HOST_GROUPS)
+    assert len(titles) == len(topology.HOST_GROUPS)

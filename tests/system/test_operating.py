@@ -22,8 +22,9 @@ from aiokafka import AIOKafkaProducer
 from chassis.admin.parked_event_admin import segment
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
-from ops import cli, credentials, machine, mongo_setup
-from ops.parts import KAFKA, MONGOD, SERVICES
+from ops import cli
+from ops.local import mongo_users, platform_checks, secrets
+from ops.local.topology import KAFKA, MONGOD, SERVICES
 from tests.place import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400)]
@@ -84,7 +85,7 @@ class Operator:
             "if-match": '"1"',
         }
         request = urllib.request.Request(
-            f"http://{machine.LOOPBACK}:{self.system.port}{path}",
+            f"http://{platform_checks.LOOPBACK}:{self.system.port}{path}",
             method=method,
             headers=headers,
             data=None if body is None else json.dumps(body).encode(),
@@ -106,7 +107,7 @@ class Operator:
 
         async def produce() -> None:
             producer: Any = AIOKafkaProducer(
-                bootstrap_servers=f"{machine.LOOPBACK}:{self.system.port + KAFKA.offset}"
+                bootstrap_servers=f"{platform_checks.LOOPBACK}:{self.system.port + KAFKA.offset}"
             )
             await producer.start()
             try:
@@ -151,10 +152,10 @@ def operator(system: Place) -> Iterator[Operator]:
 @pytest.fixture
 def training_database(system: Place) -> Iterator[Any]:
     """Training's database in the running system."""
-    address = f"{machine.LOOPBACK}:{system.port + MONGOD.offset}"
+    address = f"{platform_checks.LOOPBACK}:{system.port + MONGOD.offset}"
     with pymongo.MongoClient[dict[str, Any]](
-        mongo_setup.administrator_url(
-            address, credentials.administrator_password(system.home / "secrets")
+        mongo_users.administrator_url(
+            address, secrets.administrator_password(system.home / "secrets")
         )
     ) as client:
         yield client["training"]

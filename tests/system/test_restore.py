@@ -20,9 +20,17 @@ from bson import Binary, Decimal128, Int64, ObjectId
 from chassis.ids import utc_now
 from chassis.messaging import kafka
 from chassis.messaging.kafka import Access
-from ops import broker, children, credentials, files, kafka_setup, mongod, servers
-from ops.backup import custody, restoring, sealing
-from ops.parts import OURS
+from ops.backup import encryption, key_custody, restore
+from ops.local import (
+    ephemeral_servers,
+    kafka_admin,
+    kafka_broker,
+    mongod,
+    processes,
+    secret_files,
+    secrets,
+)
+from ops.local.topology import OURS
 from tests import kafka_operator
 from tests.place import Place
 from tests.system.test_backup import Sealed
@@ -100,19 +108,21 @@ def serving(place: Path) -> Generator[Servers]:
     flags = (*mongod._FLAGS, "--setParameter=enableTestCommands=1")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what no installation has
     with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
         stack = AsyncExitStack()
-        url = runner.run(stack.enter_async_context(servers.running_mongod(place / "mongod")))
-        asking, administrator = runner.run(
-            broker.start_asking(place / "kafka", "secret", place / "kafka.log")
+        url = runner.run(
+            stack.enter_async_context(ephemeral_servers.running_mongod(place / "mongod"))
         )
-        stack.callback(children.end, asking.process)
-        files.write(place / "password", "of the operator")
+        asking, administrator = runner.run(
+            kafka_broker.start_asking(place / "kafka", "secret", place / "kafka.log")
+        )
+        stack.callback(processes.end, asking.process)
+        secret_files.write(place / "password", "of the operator")
         runner.run(kafka_operator.admit(administrator, "of the operator"))
         yield Servers(
             url,
             administrator,
             {
                 "BINA_KAFKA": asking.bootstrap,
-                "BINA_KAFKA_USER": kafka_setup.RESTORER,
+                "BINA_KAFKA_USER": kafka_admin.RESTORER,
                 "BINA_KAFKA_PASSWORD_FILE": str(place / "password"),
             },
         )
@@ -130,7 +140,7 @@ class Installation:
     """An installation at these servers, its operator, and what lay in its databases when it was backed up."""
 
     operator: Sealed
-    servers: Servers
+    ephemeral_servers: Servers
     told: Databases
     made: dict[str, Any]
 
@@ -150,9 +160,9 @@ def installation(here: Servers, tmp_path_factory: pytest.TempPathFactory) -> Ins
     shelf = tmp_path_factory.mktemp("shelf")
     operator = at(here, tmp_path_factory.mktemp("lost") / "bina", shelf)
     home = operator.system.home
-    credentials.make(home / "secrets")
+    secrets.make(home / "secrets")
     (home / ISSUER).parent.mkdir(parents=True)
-    files.write(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
+    secret_files.write(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
     filled(here)
     told = here.everything()
     return Installation(operator, here, told, operator.backup())
@@ -239,8 +249,10 @@ def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
             == now[name]["inbox"][0]["order"]
             < f"{name}.events/00003/{0:020d}"
         )
-    assert custody.found(target.system.home) == custody.found(installation.operator.system.home)
-    assert ISSUER in custody.found(target.system.home)
+    assert key_custody.found(target.system.home) == key_custody.found(
+        installation.operator.system.home
+    )
+    assert ISSUER in key_custody.found(target.system.home)
 
 
 # A backup that is not whole
@@ -358,21 +370,23 @@ def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_
         kafka.ensure_topic(installation.servers.administrator, "training.events", partitions=3)
     )
     (target.system.home / LOOKUP_KEY).parent.mkdir(parents=True)
-    files.write(target.system.home / LOOKUP_KEY, "11" * 32)
+    secret_files.write(target.system.home / LOOKUP_KEY, "11" * 32)
     with installation.servers.failing("bina-restore", command, after=2, closeConnection=True):
         words = target.refused(*arguments, "--replace")
     assert "Pemulihan terputus" in words
     assert "ulangi dengan --replace" in words
-    assert custody.found(target.system.home) == {LOOKUP_KEY: b"11" * 32}, "the keys come last"
+    assert key_custody.found(target.system.home) == {LOOKUP_KEY: b"11" * 32}, "the keys come last"
     code, _, said = target.said("up", "--detach")
     assert (code, "Pemulihan di sini terputus" in said) == (1, True)
     assert "tidak kosong" in target.refused(*arguments)
     target.bina(*arguments, "--replace")
     assert kept(installation.servers.everything()) == kept(installation.told)
-    assert custody.found(target.system.home) == custody.found(installation.operator.system.home)
+    assert key_custody.found(target.system.home) == key_custody.found(
+        installation.operator.system.home
+    )
     assert not (target.system.home / "restoring").exists()
     [aside] = target.system.home.glob("replaced-*")
-    assert custody.found(aside) == {LOOKUP_KEY: b"11" * 32}
+    assert key_custody.found(aside) == {LOOKUP_KEY: b"11" * 32}
     assert asyncio.run(partitions(installation.servers.administrator)) == dict.fromkeys(
         _names(), 12
     )  # the old topics are gone with what they knew
@@ -395,12 +409,12 @@ def test_a_restore_without_one_key_says_which_and_touches_nothing(
         installation.target(tmp_path / "bina"),
         tmp_path / "less.keys",
     )
-    keys = custody.found(installation.operator.system.home)
+    keys = key_custody.found(installation.operator.system.home)
     holders = [
-        (name, sealing.public_key(Path(f"{installation.operator.key(name)}.pub")))
+        (name, encryption.public_key(Path(f"{installation.operator.key(name)}.pub")))
         for name in ("head", "clerk")
     ]
-    custody.write(
+    key_custody.write(
         file, "less", utc_now(), {name: key for name, key in keys.items() if name != gone}, holders
     )
     words = target.refused(
@@ -424,7 +438,7 @@ def test_a_place_that_holds_one_thing_is_not_empty(
         asyncio.run(kafka.ensure_topic(here.administrator, "manpower.events"))
     else:
         (target.system.home / ISSUER).parent.mkdir(parents=True)
-        files.write(target.system.home / ISSUER, "another")
+        secret_files.write(target.system.home / ISSUER, "another")
     before = here.everything()
     words = target.refused(*installation.operator.opening(installation.made))
     named = {
@@ -440,11 +454,11 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
     installation: Installation, tmp_path: Path
 ) -> None:
     filled(installation.servers)
-    keeping = broker._SETTINGS + "delete.topic.enable=false\n"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    keeping = kafka_broker._SETTINGS + "delete.topic.enable=false\n"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
     async def tried() -> str:
-        with patch.object(broker, "_SETTINGS", keeping):
-            async with servers.running_kafka(tmp_path / "kafka") as bootstrap:
+        with patch.object(kafka_broker, "_SETTINGS", keeping):
+            async with ephemeral_servers.running_kafka(tmp_path / "kafka") as bootstrap:
                 await kafka.ensure_topic(bootstrap, "training.events")
                 target = at(
                     Servers(installation.servers.url, Access(bootstrap), {"BINA_KAFKA": bootstrap}),
@@ -456,7 +470,7 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
                 )
 
     before = installation.servers.everything()
-    with patch.object(restoring, "DELETING_SECONDS", 1.0):
+    with patch.object(restore, "DELETING_SECONDS", 1.0):
         assert "Kafka tidak menghapus topik training.events" in asyncio.run(tried())
     assert installation.servers.everything() == before
 

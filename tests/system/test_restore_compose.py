@@ -17,8 +17,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from pymongo.errors import OperationFailure
 
-from ops import files, prepare
-from ops.parts import OURS
+from ops.local import container_setup, secret_files
+from ops.local.topology import OURS
 from tests import jobs
 from tests.place import Place
 from tests.system.test_backup import Sealed
@@ -72,8 +72,8 @@ class Composed:
 def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Composed]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as another_disk:
         place = tmp_path / "secrets"
-        monkeypatch.setattr(prepare, "PLACE", place)
-        monkeypatch.setattr(prepare.os, "chown", nobody)
+        monkeypatch.setattr(container_setup, "PLACE", place)
+        monkeypatch.setattr(container_setup.os, "chown", nobody)
         volumes = {
             volume: place / path.removeprefix("/secrets/")
             for volume, path in (one.split(":") for one in jobs.SERVICES["secrets"]["volumes"])
@@ -81,18 +81,18 @@ def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         for one in volumes.values():
             one.mkdir(parents=True)
         address = urlsplit(here.url)
-        files.write(place / "mongo" / "mongo-administrator", address.password or "")
-        files.write(place / "restorer" / "kafka_password", "of the operator")
-        prepare.make_secrets()
+        secret_files.write(place / "mongo" / "mongo-administrator", address.password or "")
+        secret_files.write(place / "restorer" / "kafka_password", "of the operator")
+        container_setup.make_secrets()
         member = address.netloc.rpartition("@")[2]
-        asyncio.run(prepare.make_mongo_users(member, member))
+        asyncio.run(container_setup.make_mongo_users(member, member))
         yield Composed(here, tmp_path, {**volumes, "issuer-keys": Path(another_disk)})
 
 
 def issued(composed: Composed, key: str) -> None:
     path = composed.volumes["issuer-keys"] / "lsp-1" / "assertion-2026.pem"
     path.parent.mkdir(exist_ok=True)
-    files.write(path, key)
+    secret_files.write(path, key)
 
 
 def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_of_another_machine(
@@ -122,20 +122,20 @@ def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_
     for name in keys.keys() - servers_own.keys():
         place, _, path = name.partition("/")
         (composed.volumes[place] / path).unlink()
-    prepare.make_secrets()
+    container_setup.make_secrets()
     issued(composed, "another")
     fresh = composed.keys()
     command = [*operator.opening(made), "--replace"]
     assert "tidak kosong" in composed.run(*command[:-1]).stderr
-    prepare.require_whole()
+    container_setup.require_whole()
 
     with composed.servers.failing("bina-restore", "insert", after=2, closeConnection=True):
         assert "Pemulihan terputus" in composed.run(*command).stderr
     with pytest.raises(SystemExit, match="docker compose run --rm restore"):
-        prepare.require_whole()
+        container_setup.require_whole()
     restored = composed.run(*command)
     assert restored.returncode == 0, restored.stderr
-    prepare.require_whole()
+    container_setup.require_whole()
     assert kept(composed.servers.everything()) == kept(told)
     assert composed.keys() == keys
     assert servers_own.keys() == {name for name in keys if "kafka" in name or "mongo" in name}

@@ -21,8 +21,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import children, dashboards, machine, metrics, parts
-from ops.home import ROOT
+from ops.docs import dashboards, metrics
+from ops.local import platform_checks, processes, topology
+from ops.local.state_dir import ROOT
 from tests.deploy.alerts import MONITORING, RECORDED, everything, rules, shown
 from tests.place import Place, eventually
 
@@ -66,10 +67,10 @@ class Watch:
     def __init__(self, system: Place, place: Path, on_duty: OnDuty) -> None:
         self.system, self.place, self.on_duty = system, place, on_duty
         self.prometheus, self.alertmanager, self.rota = (
-            f"{machine.LOOPBACK}:{port}" for port in machine.free_ports(3)
+            f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.free_ports(3)
         )
 
-    def port(self, part: parts.Service) -> int:
+    def port(self, part: topology.Service) -> int:
         """Where a part tells its metrics."""
         return self.system.port + part.listener.offset + part.probes
 
@@ -87,10 +88,10 @@ class Watch:
         del scrape["relabel_configs"]
         scrape["static_configs"] = [
             {
-                "targets": [f"{machine.LOOPBACK}:{self.port(part)}"],
+                "targets": [f"{platform_checks.LOOPBACK}:{self.port(part)}"],
                 "labels": {"service": part.name, "region": "uji"},
             }
-            for part in parts.OURS
+            for part in topology.OURS
         ]
         (self.place / "prometheus.yml").write_text(yaml.safe_dump(told))
         (self.place / "rules").mkdir()
@@ -122,7 +123,7 @@ class Watch:
             "rota": [
                 sys.executable,
                 "-m",
-                "ops.rota",
+                "ops.oncall",
                 str(here / "rota.toml"),
                 str(here / "book.json"),
                 host,
@@ -177,15 +178,15 @@ def watch(system: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         here = Watch(system, tmp_path_factory.mktemp("watch"), on_duty)
         here.configure()
         running = [
-            children.spawn(command, here.place / f"{name}.log", cwd=ROOT)
+            processes.spawn(command, here.place / f"{name}.log", cwd=ROOT)
             for name, command in here.commands().items()
         ]
         try:
-            eventually(lambda: _answers(lambda: len(here.found("up == 1")) == len(parts.OURS)))
+            eventually(lambda: _answers(lambda: len(here.found("up == 1")) == len(topology.OURS)))
             yield here
         finally:
             for child in reversed(running):
-                children.end(child)
+                processes.end(child)
             on_duty.shutdown()
 
 
@@ -200,9 +201,9 @@ def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks
     watch: Watch,
 ) -> None:
     shown: set[str] = set()
-    for part in parts.OURS:
+    for part in topology.OURS:
         with urllib.request.urlopen(
-            f"http://{machine.LOOPBACK}:{watch.port(part)}/metrics"
+            f"http://{platform_checks.LOOPBACK}:{watch.port(part)}/metrics"
         ) as answer:
             text = answer.read().decode()
         names = {
@@ -259,7 +260,7 @@ def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_
         f"http://{watch.prometheus}/api/v1/series",
         **{
             "match[]": '{__name__=~"('
-            + "|".join(("bina", *(part.name for part in parts.OURS)))
+            + "|".join(("bina", *(part.name for part in topology.OURS)))
             + ')_.+"}'
         },
     ):
@@ -279,7 +280,7 @@ def test_connections_and_figures_of_a_running_system_are_measured(watch: Watch) 
     eventually(
         lambda: (
             {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")}
-            == {part.name for part in parts.OURS}
+            == {part.name for part in topology.OURS}
         )
     )
     wanted = {
@@ -300,7 +301,7 @@ def test_connections_and_figures_of_a_running_system_are_measured(watch: Watch) 
 
 
 def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
-    url = f"http://{machine.LOOPBACK}:{watch.system.port}/v1/facilities"
+    url = f"http://{platform_checks.LOOPBACK}:{watch.system.port}/v1/facilities"
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(
             urllib.request.Request(url, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
