@@ -17,7 +17,6 @@ from services.certification.applications.api import router as applications
 from services.certification.assessors.api import router as assessors
 from services.certification.certificates.api import router as certificates
 from services.certification.certificates.jobs import sign_reserved
-from services.certification.figures.jobs import measure
 from services.certification.inbound import (
     CourseCompleted,
     ParticipantMerged,
@@ -27,6 +26,7 @@ from services.certification.inbound import (
 from services.certification.lsps.api import public as issuers
 from services.certification.lsps.api import router as lsps
 from services.certification.lsps.signer import FileSigner, Signer
+from services.certification.metrics.jobs import measure
 from services.certification.panels.api import router as panels
 from services.certification.schemes.api import router as schemes
 from services.certification.settings import CertificationSettings

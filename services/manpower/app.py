@@ -21,9 +21,9 @@ from services.manpower.consumers import api as consumers
 from services.manpower.events import PlacementConfirmed
 from services.manpower.feed import api as feed
 from services.manpower.feed.usecases import FORGETTING, NUMBERING, forget_old, number_changes
-from services.manpower.figures.jobs import measure
 from services.manpower.grants.jobs import GRANTING, make_so
 from services.manpower.inbound import HANDLERS
+from services.manpower.metrics.jobs import measure
 from services.manpower.placements import api as placements
 from services.manpower.production import api as production
 from services.manpower.settings import ManpowerSettings

@@ -15,16 +15,16 @@ from services.marketplace import inbound
 from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
 from services.marketplace.events import ProceedsSplit, WorkLogged
-from services.marketplace.figures.jobs import AUDIT_SECONDS, Audit
 from services.marketplace.ledger import api as ledger
+from services.marketplace.metrics.jobs import AUDIT_SECONDS, Audit
 from services.marketplace.orders import api as orders
+from services.marketplace.payment_simulator import api as sandbox
+from services.marketplace.payment_simulator.usecases import SandboxGateway
 from services.marketplace.payments import api as payments
-from services.marketplace.payments import conversation
-from services.marketplace.payments.gateway import PaymentGateway
+from services.marketplace.payments import payment_process
+from services.marketplace.payments.provider import PaymentGateway
 from services.marketplace.policies import api as policies
 from services.marketplace.products import api as products
-from services.marketplace.sandbox import api as sandbox
-from services.marketplace.sandbox.usecases import SandboxGateway
 from services.marketplace.settings import MarketplaceSettings
 from services.marketplace.stock import api as stock
 from services.marketplace.tasks import api as tasks
@@ -57,10 +57,10 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
         jobs += [
             Job(
                 "open-charges",
-                partial(conversation.open_charges, gateway_for, settings.payment_grace),
+                partial(payment_process.open_charges, gateway_for, settings.payment_grace),
                 every=15.0,
             ),
-            Job("close-overdue", partial(conversation.close_overdue, gateway_for), every=10.0),
+            Job("close-overdue", partial(payment_process.close_overdue, gateway_for), every=10.0),
         ]
     return factory.create_app(
         factory.Service(
@@ -91,7 +91,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
     )
 
 
-def _sandbox(settings: MarketplaceSettings) -> conversation.GatewayFor:
+def _sandbox(settings: MarketplaceSettings) -> payment_process.GatewayFor:
     key = settings.sandbox_key.get_secret_value()
 
     def gateway_for(run: Runner[Transaction]) -> PaymentGateway:

@@ -15,10 +15,10 @@ from services.marketplace.batches.store import Batches, NumbersOfBatches, WorkLo
 from services.marketplace.carts.store import Carts
 from services.marketplace.ledger.store import Journals
 from services.marketplace.orders.store import Orders
+from services.marketplace.payment_simulator.store import SandboxCharges
 from services.marketplace.payments.store import PaymentEvents
 from services.marketplace.policies.store import Policies, PolicyScopes
 from services.marketplace.products.store import Products
-from services.marketplace.sandbox.store import SandboxCharges
 from services.marketplace.stock.store import Movements, Reservations, Stocks
 from services.marketplace.tasks.store import Tasks
 from services.marketplace.workers.store import Assignments, Workers

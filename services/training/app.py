@@ -14,13 +14,12 @@ from services.training.attendance import api as attendance
 from services.training.classes import api as classes
 from services.training.enrolments import api as enrolments
 from services.training.facilities import api as facilities
-from services.training.figures.jobs import measure
 from services.training.identities import api as identities
-from services.training.inbox_items import api as inbox_items
 from services.training.mappings import api as mappings
 from services.training.mappings.rules import load
 from services.training.merges import api as merges
 from services.training.merges.usecases import merge_same_numbers
+from services.training.metrics.jobs import measure
 from services.training.participants import api as participants
 from services.training.programmes import api as programmes
 from services.training.sessions import api as sessions
@@ -28,6 +27,7 @@ from services.training.settings import TrainingSettings
 from services.training.snapshots import api as snapshots
 from services.training.snapshots.usecases import APPLY, apply_next
 from services.training.suitability import api as suitability
+from services.training.tasks import api as inbox_items
 from services.training.timeline import api as timeline
 from services.training.tpp import api as tpp
 from services.training.transaction import Transaction

@@ -15,14 +15,14 @@ from services.training.classes.store import Classes, Seats
 from services.training.enrolments.store import Enrolments
 from services.training.facilities.store import Facilities
 from services.training.identities.store import Identities, NameQuotas
-from services.training.inbox_items.store import InboxItems
 from services.training.mappings.store import MappedValues, StoredMappings
 from services.training.merges.store import MergeCandidates
 from services.training.participants.store import Movements, Participants
 from services.training.programmes.store import Programmes
-from services.training.rows.store import RowErrors
 from services.training.sessions.store import Sessions
+from services.training.snapshot_rows.store import RowErrors
 from services.training.snapshots.store import Chunks, Rosters, Snapshots
+from services.training.tasks.store import InboxItems
 from services.training.timeline.store import Timeline
 from services.training.tpp.store import Decisions, TppStandings
 

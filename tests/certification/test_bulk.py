@@ -24,7 +24,7 @@ from services.certification.applications.usecases import name_place
 from services.certification.certificates import paper
 from services.certification.certificates.jobs import sign_reserved
 from services.certification.credentials import proof
-from services.certification.figures.jobs import measure
+from services.certification.metrics.jobs import measure
 from services.certification.origins.rules import Origin
 from services.certification.transaction import Transaction
 from services.certification.vault import Vault

@@ -8,7 +8,7 @@ from chassis.http.internal_tokens import system
 from chassis.ids import new_id
 from chassis.persistence.transactions import Engine, Runner
 from chassis.persistence.unit_of_work import Cause
-from services.manpower.figures.jobs import measure
+from services.manpower.metrics.jobs import measure
 from services.manpower.transaction import Transaction
 from tests.manpower.stage import Json, Region, made
 

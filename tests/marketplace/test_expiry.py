@@ -12,9 +12,9 @@ from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause
-from services.marketplace.payments import conversation
+from services.marketplace.payment_simulator.usecases import SandboxGateway
+from services.marketplace.payments import payment_process
 from services.marketplace.payments.rules import GatewayUnreachable
-from services.marketplace.sandbox.usecases import SandboxGateway
 from services.marketplace.transaction import Transaction
 from tests.marketplace.stage import Json, Lapas, done, together
 
@@ -38,7 +38,7 @@ async def sweep(lapas: Lapas) -> None:
     run: Runner[Transaction] = Runner(
         lapas.engine, Cause(caller=system("marketplace"), correlation_id=new_id())
     )
-    await conversation.close_overdue(lapas.client.app.state.payment_gateway, run)
+    await payment_process.close_overdue(lapas.client.app.state.payment_gateway, run)
 
 
 async def charge(lapas: Lapas, order: Json) -> str:
@@ -220,7 +220,7 @@ async def test_nothing_expires_while_the_gateway_is_away_and_checkout_still_plac
     run: Runner[Transaction] = Runner(
         later.engine, Cause(caller=system("marketplace"), correlation_id=new_id())
     )
-    await conversation.open_charges(
+    await payment_process.open_charges(
         later.client.app.state.payment_gateway, timedelta(minutes=2), run
     )
     assert await later.state(waiting) == "awaiting_payment"

@@ -10,8 +10,8 @@ from chassis.ids import new_id
 from chassis.persistence.mongo import updating
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause
-from services.marketplace.figures import jobs
-from services.marketplace.figures.jobs import Audit
+from services.marketplace.metrics import jobs
+from services.marketplace.metrics.jobs import Audit
 from tests.marketplace.stage import Lapas
 
 

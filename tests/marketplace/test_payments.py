@@ -223,8 +223,8 @@ async def test_the_books_balance_whatever_happened_and_stored_journals_are_never
 async def test_while_the_gateway_cannot_be_asked_a_settlement_is_answered_503_and_comes_again(
     lapas: Lapas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from services.marketplace.payment_simulator.usecases import SandboxGateway  # noqa: PLC0415 - only here
     from services.marketplace.payments.rules import GatewayUnreachable  # noqa: PLC0415 - only here
-    from services.marketplace.sandbox.usecases import SandboxGateway  # noqa: PLC0415 - only here
 
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.marketplace.money import Rupiah
+from services.marketplace.payment_simulator import rules as sandbox
+from services.marketplace.payment_simulator.rules import Command
 from services.marketplace.payments import midtrans, rules
 from services.marketplace.payments.rules import Observation, PaymentEvent, Status
-from services.marketplace.sandbox import rules as sandbox
-from services.marketplace.sandbox.rules import Command
 from services.marketplace.settings import MarketplaceSettings
 
 KEY = "SB-Mid-server-TESTKEY"

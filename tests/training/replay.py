@@ -22,7 +22,7 @@ from services.training.participants.rules import (
     Participant,
     Sighting,
 )
-from services.training.rows.rules import Effect, Listed, RowError, difference, read_row
+from services.training.snapshot_rows.rules import Effect, Listed, RowError, difference, read_row
 from services.training.snapshots import reader, rules
 from services.training.vault import Vault
 

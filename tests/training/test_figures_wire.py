@@ -14,8 +14,8 @@ from chassis.persistence.mongo import updating
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause
 from services.training.facilities.rules import Facility, FacilityKind
-from services.training.figures import rules
-from services.training.figures.jobs import measure
+from services.training.metrics import rules
+from services.training.metrics.jobs import measure
 from tests.doubles import ServiceClient
 from tests.training import given
 

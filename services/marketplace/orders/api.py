@@ -17,7 +17,7 @@ from chassis.ids import new_id
 from services.marketplace.carts.rules import Cart, CartId, wanted
 from services.marketplace.orders import usecases
 from services.marketplace.orders.rules import Contact, Line, Order, OrderId, State, Step
-from services.marketplace.payments import conversation
+from services.marketplace.payments import payment_process
 from services.marketplace.payments.api import Gateway
 from services.marketplace.payments.rules import GatewayUnreachable
 from services.marketplace.stock.rules import home_location, stock_id
@@ -202,7 +202,7 @@ async def check_out(
     )
     order = await run(command, contended=await plainly(run)(partial(_contended, body.cart_id)))
     try:
-        order = await conversation.open_charge(
+        order = await payment_process.open_charge(
             order, request.app.state.payment_grace, from_gateway, run
         )
     except GatewayUnreachable:
@@ -284,7 +284,9 @@ async def advance_order(
     async def read(tx: Transaction) -> Order:
         return await tx.orders.get(order_id)
 
-    contended = conversation.stock_keys(await plainly(run)(read)) if body.step == Step.SHIP else []
+    contended = (
+        payment_process.stock_keys(await plainly(run)(read)) if body.step == Step.SHIP else []
+    )
     return OfficerOrderBody.full(
         await run(
             partial(usecases.advance, OrderId(order_id), Step(body.step), if_match),
@@ -302,7 +304,7 @@ async def cancel_order(order_id: str, token: Token, run: Run, from_gateway: Gate
 
     plain = plainly(run)
     return OrderBody.of(
-        await conversation.close_unpaid(await plain(read), Step.CANCEL, from_gateway, plain)
+        await payment_process.close_unpaid(await plain(read), Step.CANCEL, from_gateway, plain)
     )
 
 

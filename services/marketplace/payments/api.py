@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from chassis.app import factory
-from services.marketplace.payments import conversation
-from services.marketplace.payments.gateway import PaymentGateway
+from services.marketplace.payments import payment_process
+from services.marketplace.payments.provider import PaymentGateway
 from services.marketplace.payments.rules import PaymentEvent, PaymentsClosed
 from services.marketplace.transaction import Run, Transaction, plainly
 
@@ -21,7 +21,7 @@ MAX_NOTIFICATION = 64 * 1024
 
 def gateway(request: Request, run: Run) -> PaymentGateway:
     """The payment gateway of this installation; PaymentsClosed when it has none."""
-    gateway_for: conversation.GatewayFor | None = request.app.state.payment_gateway
+    gateway_for: payment_process.GatewayFor | None = request.app.state.payment_gateway
     if gateway_for is None:
         raise PaymentsClosed
     return gateway_for(plainly(run))
@@ -65,7 +65,7 @@ async def hear_notification(
 ) -> HeardBody:
     """A notification of a payment gateway: 200 applied, repeated or put before an officer; 400 not believed; 404 unknown; 503 come again."""
     body = await factory.whole_body(request, limit=MAX_NOTIFICATION)
-    await conversation.hear(provider, request.headers, body, from_gateway, plainly(run))
+    await payment_process.hear(provider, request.headers, body, from_gateway, plainly(run))
     return HeardBody()
 
 

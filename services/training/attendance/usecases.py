@@ -10,11 +10,11 @@ from chassis.persistence.unit_of_work import Page
 from services.training.attendance import rules
 from services.training.attendance.rules import Attendance, Mark, NotInSession, Reason
 from services.training.enrolments.rules import Enrolment
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
 from services.training.sessions import rules as session_rules
 from services.training.sessions.rules import Session
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.transaction import Transaction
 
 

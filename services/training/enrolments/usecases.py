@@ -25,15 +25,15 @@ from services.training.enrolments.rules import (
     Suspension,
 )
 from services.training.facilities.rules import Facility, TransferPolicy
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
 from services.training.participants.rules import Movement, MovementKind, Participant
 from services.training.programmes.rules import Edition, Severity
 from services.training.sessions.rules import Session, SessionState
 from services.training.suitability import rules as suitability_rules
 from services.training.suitability import usecases as suitability
 from services.training.suitability.rules import Case
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.transaction import Transaction
 
 _STILL = frozenset({"ALREADY_ENROLLED", "ALREADY_COMPLETED"})

@@ -8,13 +8,13 @@ from datetime import date, datetime
 from chassis.persistence.transactions import Runner
 from services.training.applications import usecases as applications
 from services.training.enrolments import usecases as enrolments
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
 from services.training.merges import rules
 from services.training.merges.rules import AlreadyMerged, MergeCandidate, SameParticipant
 from services.training.participants import rules as custody
 from services.training.participants.rules import Custody, Participant
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.timeline import usecases as timeline
 from services.training.tpp import usecases as tpp
 from services.training.transaction import Transaction

@@ -15,7 +15,7 @@ from chassis.app import factory
 from chassis.files import sandbox
 from chassis.files.sandbox import FileUnreadable, Limits
 from services.training import texts
-from services.training.rows.rules import Effect, ReportedError, RowReason
+from services.training.snapshot_rows.rules import Effect, ReportedError, RowReason
 from services.training.snapshots import usecases
 from services.training.snapshots.reader import Layout, Sheets
 from services.training.snapshots.rules import Snapshot, SnapshotState

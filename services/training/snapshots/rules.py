@@ -11,7 +11,7 @@ from enum import StrEnum
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.http.internal_tokens import Hand
 from services.training.facilities.rules import RosterMode
-from services.training.rows.rules import Listed
+from services.training.snapshot_rows.rules import Listed
 from services.training.snapshots.reader import Sheets
 from services.training.vault import Sealed
 

@@ -21,15 +21,12 @@ from chassis.persistence.mongo import MongoError
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Page
 from services.training.facilities.rules import Facility, RosterMode
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
 from services.training.mappings import usecases as mappings
 from services.training.mappings.rules import Mapping
 from services.training.participants.rules import Sighting
-from services.training.rows import rules as row_rules
-from services.training.rows import usecases as rows
-from services.training.rows.rules import Effect, Listed, ReportedError, RowError, RowReason
+from services.training.snapshot_rows import rules as row_rules
+from services.training.snapshot_rows import usecases as rows
+from services.training.snapshot_rows.rules import Effect, Listed, ReportedError, RowError, RowReason
 from services.training.snapshots import rules
 from services.training.snapshots.reader import RawRow, Sheets
 from services.training.snapshots.rules import (
@@ -42,6 +39,9 @@ from services.training.snapshots.rules import (
     SnapshotOutdated,
     SnapshotState,
 )
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.transaction import Transaction
 from services.training.vault import Vault
 

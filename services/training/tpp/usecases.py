@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from chassis.persistence.unit_of_work import Page
 from services.training.applications import usecases as applications
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.tpp import rules
 from services.training.tpp.rules import Decision, ParticipantsUnknown, Result, Scope, Standings
 from services.training.transaction import Transaction

@@ -7,10 +7,10 @@ from functools import partial
 
 from chassis.persistence.transactions import Runner
 from services.marketplace.money import Rupiah
+from services.marketplace.payment_simulator import rules
+from services.marketplace.payment_simulator.rules import MERCHANT, PROVIDER, Command, SandboxCharge
 from services.marketplace.payments import midtrans
 from services.marketplace.payments.rules import Charge, Observation
-from services.marketplace.sandbox import rules
-from services.marketplace.sandbox.rules import MERCHANT, PROVIDER, Command, SandboxCharge
 from services.marketplace.transaction import Transaction
 
 

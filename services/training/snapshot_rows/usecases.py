@@ -12,9 +12,6 @@ from services.training import events
 from services.training.enrolments import usecases as enrolments
 from services.training.identities import rules as identities
 from services.training.identities.rules import Identity, Number
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
 from services.training.mappings.rules import Mapping
 from services.training.merges import usecases as merges
 from services.training.merges.rules import MergeCandidate
@@ -27,8 +24,11 @@ from services.training.participants.rules import (
     Participant,
     Sighting,
 )
-from services.training.rows import rules
-from services.training.rows.rules import Difference, Effect, Listed, RowError, RowReason
+from services.training.snapshot_rows import rules
+from services.training.snapshot_rows.rules import Difference, Effect, Listed, RowError, RowReason
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.transaction import Transaction
 from services.training.vault import Vault
 

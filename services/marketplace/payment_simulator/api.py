@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from chassis.errors import DomainError, NotFound
-from services.marketplace.payments import conversation
+from services.marketplace.payment_simulator.rules import Command
+from services.marketplace.payment_simulator.usecases import SandboxGateway
+from services.marketplace.payments import payment_process
 from services.marketplace.payments.api import Gateway
-from services.marketplace.sandbox.rules import Command
-from services.marketplace.sandbox.usecases import SandboxGateway
 from services.marketplace.transaction import Run, plainly
 
 router = APIRouter(prefix="/v1/payments/sandbox", tags=["Pembayaran percobaan"])
@@ -34,7 +34,7 @@ async def command_sandbox(
     problems: list[str] = []
     for notice in await from_gateway.obey(order_ref, command):
         try:
-            await conversation.hear(
+            await payment_process.hear(
                 from_gateway.provider,
                 {"content-type": "application/json"},
                 notice,

@@ -7,7 +7,7 @@ from functools import partial
 from chassis import telemetry
 from chassis.jobs.scheduled_gauges import Figure
 from chassis.persistence.transactions import Runner
-from services.marketplace.figures import rules
+from services.marketplace.metrics import rules
 from services.marketplace.stock.store import Recount
 from services.marketplace.transaction import Transaction
 

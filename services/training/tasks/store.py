@@ -6,7 +6,7 @@ from datetime import date
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.unit_of_work import Page, Store
-from services.training.inbox_items.rules import Item, ItemKind, ItemState, ItemUnknown
+from services.training.tasks.rules import Item, ItemKind, ItemState, ItemUnknown
 
 _UNSETTLED = [ItemState.OPEN.value, ItemState.ACKNOWLEDGED.value]
 

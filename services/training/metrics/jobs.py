@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.jobs.scheduled_gauges import Figure
 from chassis.persistence.transactions import Runner
-from services.training.figures import rules
+from services.training.metrics import rules
 from services.training.transaction import Transaction
 
 LIST_AGE = Figure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.unit_of_work import Page, Store
-from services.training.rows.rules import ReportedError
+from services.training.snapshot_rows.rules import ReportedError
 
 
 class RowErrors(Store[ReportedError]):

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 
 from chassis.app import factory
 from services.training import texts
-from services.training.inbox_items import usecases
-from services.training.inbox_items.rules import Item, ItemKind, ItemState
+from services.training.tasks import usecases
+from services.training.tasks.rules import Item, ItemKind, ItemState
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Kotak masuk petugas"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.persistence.unit_of_work import Store
-from services.marketplace.sandbox.rules import SandboxCharge, SandboxChargeUnknown
+from services.marketplace.payment_simulator.rules import SandboxCharge, SandboxChargeUnknown
 
 
 class SandboxCharges(Store[SandboxCharge]):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chassis.ids import named_id
 from chassis.persistence.unit_of_work import Page
-from services.training.inbox_items import rules
-from services.training.inbox_items.rules import Item, ItemKind, ItemState
+from services.training.tasks import rules
+from services.training.tasks.rules import Item, ItemKind, ItemState
 from services.training.transaction import Transaction
 
 

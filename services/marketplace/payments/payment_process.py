@@ -11,7 +11,7 @@ from services.marketplace.orders import rules as orders_rules
 from services.marketplace.orders import usecases as orders
 from services.marketplace.orders.rules import UNPAID, Order, State, Step
 from services.marketplace.payments import usecases
-from services.marketplace.payments.gateway import PaymentGateway
+from services.marketplace.payments.provider import PaymentGateway
 from services.marketplace.payments.rules import (
     UNCONFIRMED,
     ChargeRefused,
