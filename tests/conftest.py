@@ -34,6 +34,8 @@ _OTHER_PROCESSES = {
     "cluster",
     "crash",
     "deploy",
+    "docs",
+    "ops",
     "system",
 }  # their subject is processes of its own, with servers of their own
 _ALONE = {
@@ -110,13 +112,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [
             item
             for item in items
-            if not _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES
+            if not _asks_for_server(item) and not _runs_other_processes(item.path)
         ]
     elif config.getoption("--containers"):
         kept = [
             item
             for item in items
-            if _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES
+            if _asks_for_server(item) and not _runs_other_processes(item.path)
         ]
     else:
         kept = [
@@ -186,6 +188,11 @@ def database(mongo_url: str) -> Iterator[str]:
     yield name
     with pymongo.MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(name)
+
+
+def _runs_other_processes(path: Path) -> bool:
+    parts = path.relative_to(Path(__file__).parent).parts
+    return parts[0] in _OTHER_PROCESSES and parts[:2] != ("ops", "oncall")
 
 
 def _asks_for_server(item: pytest.Item) -> bool:

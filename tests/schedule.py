@@ -20,19 +20,21 @@ LONG = (  # begun last, they would have a worker to themselves at the end; those
         "certification/test_kill.py",
         "training/test_kill.py",
         "system",
-        "deploy/test_cli.py",
-        "deploy/test_bench_figures.py",
+        "ops/test_cli.py",
+        "ops/bench/test_figures.py",
     ),
-    *("chassis/test_kafka_client.py", "chassis/test_relay.py"),
+    *("chassis/messaging/test_kafka_client.py", "chassis/messaging/test_outbox_relay.py"),
 )
 APART = (
     "crash",
-    "deploy/test_cli.py",
+    "ops/test_cli.py",
 )  # each test has servers of its own: workers take them one by one
 TOGETHER = tuple(
     f"system/test_{name}.py" for name in ("auditing", "main_job", "operating", "watch")
 )  # on one running system
-MEASURING = ("chassis/test_contention.py",)  # their bounds are of a machine that does nothing else
+MEASURING = (
+    "chassis/persistence/test_contention.py",
+)  # their bounds are of a machine that does nothing else
 _room = pytest.StashKey[Any]()
 
 

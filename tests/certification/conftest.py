@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.certification.stage import Lsp, Stage
+from tests.certification.harness import Lsp, Stage
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from tests.certification.stage import UNITS, Json, Lsp, Stage, done, refused, today
-from tests.doubles import not_four_eyes
+from tests.certification.harness import UNITS, Json, Lsp, Stage, done, refused, today
+from tests.fakes import not_four_eyes
 
 PAST, FUTURE = str(today() - timedelta(days=1)), str(today() + timedelta(days=1))
 

@@ -28,9 +28,9 @@ from services.certification.metrics.jobs import measure
 from services.certification.origins.rules import Origin
 from services.certification.transaction import Transaction
 from services.certification.vault import Vault
-from tests.certification.given import CERTIFIED, Issuer
-from tests.certification.stage import UNITS, Json, Lsp, Stage, done, today
-from tests.doubles import eventually
+from tests.certification.factories import CERTIFIED, Issuer
+from tests.certification.harness import UNITS, Json, Lsp, Stage, done, today
+from tests.fakes import eventually
 
 MANY, SITTING = 1_000, 500
 

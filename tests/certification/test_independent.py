@@ -14,7 +14,7 @@ import pytest
 from services.certification.certificates.rules import begins_on, ends_after
 from services.certification.credentials import document
 from services.certification.statuslists import bits
-from tests.certification.given import ORIGIN, REVOCATION, SUSPENSION, Issuer
+from tests.certification.factories import ORIGIN, REVOCATION, SUSPENSION, Issuer
 
 Json = dict[str, Any]
 PLACE = Path(__file__).with_name("independent")

@@ -12,8 +12,8 @@ import zxingcpp
 from chassis.ids import new_id
 from services.certification.certificates.rules import ends_after
 from services.certification.credentials import proof
-from tests.certification.stage import UNITS, Lsp, Stage, done, today
-from tests.doubles import eventually
+from tests.certification.harness import UNITS, Lsp, Stage, done, today
+from tests.fakes import eventually
 
 
 async def test_a_completed_course_becomes_a_certificate_that_anybody_can_check(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from chassis.persistence.mongo import Mongo
-from tests.certification.stage import Ground, Json, Lsp, Stage
-from tests.doubles import eventually
+from tests.certification.harness import Ground, Json, Lsp, Stage
+from tests.fakes import eventually
 
 OTHER = "1"  # the victim's replica: of two processes of one name the younger lives on, and this one is older
 
@@ -53,7 +53,7 @@ async def test_a_certificate_reserved_by_a_process_that_was_killed_is_signed_by_
         victim = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.certification.victim",
+            "tests.certification.killable_process",
             str(tmp_path / "victim.json"),
             stdout=asyncio.subprocess.DEVNULL,
         )

@@ -10,7 +10,7 @@ import pypdf
 import pytest
 
 from services.certification.names.neutral import denied
-from tests.certification.stage import Lsp, Stage, done
+from tests.certification.harness import Lsp, Stage, done
 
 Said = list[tuple[str, str]]
 

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings, strategies
 
 from services.certification.credentials import multibase, proof
-from tests.certification.given import Issuer
+from tests.certification.factories import Issuer
 
 # W3C Data Integrity EdDSA Cryptosuites v1.0, appendix A, representation of eddsa-jcs-2022
 PUBLIC = "z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"

@@ -22,7 +22,7 @@ from services.certification.panels import usecases as panels
 from services.certification.panels.rules import Member
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.transaction import Transaction
-from tests.certification.stage import Lsp, today
+from tests.certification.harness import Lsp, today
 
 Change = Callable[[Lsp, Transaction], Awaitable[object]]
 YESTERDAY = today() - timedelta(days=1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chassis.ids import new_id
-from tests.certification.stage import Lsp
-from tests.doubles import routes
+from tests.certification.harness import Lsp
+from tests.fakes import routes
 
 OF_NOBODY = {  # answers without any person in custody
     "/v1/lsps", "/v1/lsps/{lsp_id}", "/v1/schemes", "/v1/schemes/{edition_id}", "/v1/assessors", "/v1/assessors/{assessor_id}", "/v1/venues", "/v1/venues/{venue_id}",

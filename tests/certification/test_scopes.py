@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.certification.stage import UNITS, Json, Lsp, Stage, done, refused, today
-from tests.doubles import routes
+from tests.certification.harness import UNITS, Json, Lsp, Stage, done, refused, today
+from tests.fakes import routes
 
 PUBLIC = {
     "/V/{token}",

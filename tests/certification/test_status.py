@@ -10,8 +10,8 @@ import pytest
 
 from services.certification.certificates.rules import Cause
 from services.certification.statuslists import bits
-from tests.certification.stage import Json, Lsp, Stage, done, refused
-from tests.doubles import eventually
+from tests.certification.harness import Json, Lsp, Stage, done, refused
+from tests.fakes import eventually
 
 
 async def listed_bit(stage: Stage, credential: Json, purpose: str) -> bool | None:

@@ -17,7 +17,15 @@ from services.certification.credentials import document, multibase, proof
 from services.certification.statuslists import bits
 from services.certification.statuslists.rules import ListReading
 from services.certification.verifications.rules import STEPS, Check, Status, verify
-from tests.certification.given import CERTIFIED, NOW, ORIGIN, REVOCATION, SUSPENSION, Issuer, stored
+from tests.certification.factories import (
+    CERTIFIED,
+    NOW,
+    ORIGIN,
+    REVOCATION,
+    SUSPENSION,
+    Issuer,
+    stored,
+)
 
 Json = dict[str, Any]
 ISSUER, OTHER = Issuer(), Issuer(slug="teknik-mandiri")

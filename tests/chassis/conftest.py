@@ -10,10 +10,10 @@ import pytest
 from chassis.app import database_setup
 from chassis.app.factory import Service, create_app
 from chassis.persistence.mongo import Mongo
-from tests.chassis.scene import Asked, Scene, in_memory, on_asked
-from tests.chassis.shop import HANDLERS, JarFilled, ShopSettings, Transaction, router
-from tests.databases import databases_of
-from tests.doubles import FakeKafka, Keys, running
+from tests.chassis.harness import Asked, Scene, in_memory, on_asked
+from tests.chassis.sample_service import HANDLERS, JarFilled, ShopSettings, Transaction, router
+from tests.database_pool import databases_of
+from tests.fakes import FakeKafka, Keys, running
 
 databases, database = databases_of(Transaction)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis.ids import new_id
-from tests.chassis.scene import Scene
-from tests.doubles import eventually
+from tests.chassis.harness import Scene
+from tests.fakes import eventually
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

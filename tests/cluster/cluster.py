@@ -23,7 +23,7 @@ from chassis.messaging.kafka import KafkaUnavailable, Record, ensure_topic
 from chassis.persistence.mongo import Mongo, MongoError
 from ops.local import kafka_broker, mongod, platform_checks, processes
 from ops.local.mongo_users import ADMINISTRATOR, REPLICA_SET, administering
-from tests.doubles import eventually
+from tests.fakes import eventually
 
 MEMBERS = 3
 HEAP_MEBIBYTES = 160

@@ -35,7 +35,7 @@ from chassis.messaging.kafka import (
 )
 from chassis.persistence.mongo import Document, Mongo, Session, Write
 from chassis.settings import Settings
-from tests.chassis.shop import (
+from tests.chassis.sample_service import (
     Jar,
     JarBody,
     JarFilled,

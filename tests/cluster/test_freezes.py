@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.stage import Stage
+from tests.cluster.harness import Stage
 
 # a driver lets go of the socket of a connection that a dying server has cut off
 pytestmark = [

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.cluster.cluster import MEMBERS
-from tests.cluster.stage import REPLICAS, SETTLED_SECONDS, Process, Stage
-from tests.doubles import eventually
+from tests.cluster.harness import REPLICAS, SETTLED_SECONDS, Process, Stage
+from tests.fakes import eventually
 
 # a driver lets go of the socket of a connection that a dying server has cut off
 pytestmark = [

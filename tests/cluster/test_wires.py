@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from ops.local import platform_checks
+from tests.cluster import harness as processes
 from tests.cluster import proxy as wires
-from tests.cluster import stage as processes
 from tests.cluster.cluster import Cluster
+from tests.cluster.harness import Stage
 from tests.cluster.proxy import Proxy
-from tests.cluster.stage import Stage
 
 # a driver lets go of the socket of a connection that was cut
 pytestmark = [

@@ -22,11 +22,11 @@ from chassis.ids import new_id
 from chassis.messaging.kafka import ensure_topic
 from chassis.persistence.mongo import Mongo
 from ops.local import kafka_broker, platform_checks, processes
-from tests.chassis.scene import added, runner
-from tests.chassis.shop import Jar
-from tests.crash.evidence import Evidence, gathered
-from tests.crash.listening import TOPIC
-from tests.doubles import Keys, eventually
+from tests.chassis.harness import added, runner
+from tests.chassis.sample_service import Jar
+from tests.crash.outcome_check import Evidence, gathered
+from tests.crash.sample_service import TOPIC
+from tests.fakes import Keys, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILLING = "/v1/jars/{jar_id}/fillings"
@@ -157,7 +157,7 @@ async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncG
         SHARED.get(name, f"SHOP_{name.upper()}"): str(value) for name, value in settings.items()
     }
     process = processes.spawn(
-        [sys.executable, "-m", "tests.crash.served"], place / "shop.log", env=env, cwd=ROOT
+        [sys.executable, "-m", "tests.crash.http_process"], place / "shop.log", env=env, cwd=ROOT
     )
     one = Shop(port, process.pid, keys, Mongo(settings["mongo_url"], database))
     try:

@@ -26,9 +26,9 @@ from chassis.ids import new_id
 from chassis.messaging.kafka import ensure_topic
 from chassis.persistence.mongo import Mongo
 from ops.local import ephemeral_servers, processes
-from tests.crash.evidence import gathered
-from tests.crash.listening import TOPIC
-from tests.doubles import Keys
+from tests.crash.outcome_check import gathered
+from tests.crash.sample_service import TOPIC
+from tests.fakes import Keys
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NTH = {
@@ -72,7 +72,7 @@ async def slot(log: Path) -> AsyncGenerator[Slot]:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.crash.warm",
+        "tests.crash.process_forker",
         str(log),
         cwd=ROOT,
         stdin=pipe,

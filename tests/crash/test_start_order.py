@@ -6,9 +6,9 @@ from pathlib import Path
 
 from chassis.ids import new_id
 from ops.local import kafka_broker, platform_checks, processes
-from tests.chassis.scene import added, runner
-from tests.chassis.shop import Jar, ShopSettings, create_app
-from tests.doubles import Keys, ServiceClient, eventually
+from tests.chassis.harness import added, runner
+from tests.chassis.sample_service import Jar, ShopSettings, create_app
+from tests.fakes import Keys, ServiceClient, eventually
 
 
 async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_them_when_kafka_comes(

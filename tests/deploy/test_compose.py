@@ -15,7 +15,7 @@ import yaml
 
 from ops.local import container_setup, kafka_admin, topology
 from ops.local.state_dir import ROOT
-from tests import jobs
+from tests import container_jobs
 from tests.deploy.test_locks import entries
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -255,12 +255,12 @@ def test_the_image_of_backup_and_restore_holds_all_that_they_import_and_locks_it
     tmp_path: Path,
 ) -> None:
     assert {SERVICES[name]["build"]["dockerfile"] for name in BY_HAND} == {
-        str(jobs.DOCKERFILE.relative_to(ROOT))
+        str(container_jobs.DOCKERFILE.relative_to(ROOT))
     }
     asked = "import json, sys; own = {*sys.modules}; import ops.cli, ops.backup.create, ops.backup.restore; print(json.dumps(sorted({*sys.modules} - own)))"
     done = subprocess.run(
         [sys.executable, "-c", asked],
-        cwd=jobs.image(tmp_path / "app"),
+        cwd=container_jobs.image(tmp_path / "app"),
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
@@ -277,7 +277,7 @@ def test_the_image_of_backup_and_restore_holds_all_that_they_import_and_locks_it
     assert {"rich", "typer", "psutil"} <= imported
     locked = entries("requirements-runtime.lock") | entries("requirements-commands.lock")
     assert {name.replace("_", "-") for name in imported} <= locked.keys()
-    assert "USER 10001" in (text := jobs.DOCKERFILE.read_text())
+    assert "USER 10001" in (text := container_jobs.DOCKERFILE.read_text())
     assert "-r requirements-commands.lock" in text
     assert (
         "install -d -o bina -g bina -m 700 /bina /bina/certification /bina/certification/keys_dir"
@@ -413,7 +413,11 @@ def test_an_image_holds_its_own_folder_and_what_all_stand_on_and_runs_as_nobody_
 def test_all_images_are_the_same_up_to_the_packages_so_that_a_host_keeps_one_copy() -> None:
     heads = {
         path.read_text().partition("\n")[2].partition("COPY chassis")[0]
-        for path in [*DOCKERFILES.values(), ROOT / "deploy/compose/Dockerfile", jobs.DOCKERFILE]
+        for path in [
+            *DOCKERFILES.values(),
+            ROOT / "deploy/compose/Dockerfile",
+            container_jobs.DOCKERFILE,
+        ]
     }
     assert len(heads) == 1
 

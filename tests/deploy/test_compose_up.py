@@ -16,7 +16,7 @@ import pytest
 from ops.demo.run import demo
 from ops.local import platform_checks, secret_files, topology
 from ops.local.state_dir import ROOT
-from tests.place import eventually, free_block
+from tests.installation import eventually, free_block
 
 PROJECT = "bina-test"
 UPGRADE = ("up", "--build", "--detach", "--remove-orphans")  # as docs/operations.md has it

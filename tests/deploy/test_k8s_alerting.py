@@ -23,7 +23,7 @@ from ops.oncall import config as rota_file
 from tests.deploy.alerts import rules
 from tests.deploy.k8s import WATCHED, Object, app, container, files, named, of
 from tests.deploy.test_alertmanager import COMPOSE, CONFIG, amtool
-from tests.place import eventually
+from tests.installation import eventually
 from tests.system.test_watch import OnDuty
 
 pytestmark = pytest.mark.needs("kustomize")

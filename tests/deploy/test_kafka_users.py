@@ -30,10 +30,10 @@ from chassis.messaging.kafka import (
     ensure_topic,
 )
 from ops.local import kafka_admin, kafka_broker, platform_checks, processes, topology
-from tests.chassis.scene import added, runner
-from tests.chassis.shop import Jar, ShopSettings
-from tests.crash.listening import TOPIC, shop
-from tests.doubles import Keys, ServiceClient, eventually, send
+from tests.chassis.harness import added, runner
+from tests.chassis.sample_service import Jar, ShopSettings
+from tests.crash.sample_service import TOPIC, shop
+from tests.fakes import Keys, ServiceClient, eventually, send
 
 SHOP = topology.Service(
     name="shop", module="", listener=topology.Listener(name="shop", offset=0), hears=("shop",)

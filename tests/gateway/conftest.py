@@ -7,11 +7,11 @@ import pytest
 
 from gateway.access.permissions import RULES
 from gateway.access.transaction import Transaction
-from tests.databases import databases_of
-from tests.doubles import Keys, eventually
+from tests.database_pool import databases_of
+from tests.fakes import Keys, eventually
 from tests.gateway.commands import Commands, listening
+from tests.gateway.harness import Stage, new_key, staged
 from tests.gateway.installation import Installation
-from tests.gateway.stage import Stage, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from chassis.persistence.mongo import Mongo
 from tests.gateway.authenticator import encoded
-from tests.gateway.stage import Stage, Told
+from tests.gateway.harness import Stage, Told
 from tests.gateway.test_access import Office
 
 PASSWORD = "kuda-laut biru 19"

@@ -32,8 +32,8 @@ from gateway.access.grants.rules import (
 from gateway.access.permissions import RULES
 from gateway.access.permissions.four_eyes import SECOND
 from gateway.routing import table
-from tests.doubles import Keys, eventually
-from tests.gateway.stage import Told, staged
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import Told, staged
 from tests.gateway.test_database import OIDC, Region, known
 
 FILE = Path(table.__file__).with_name("routes.toml")

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.authn.dev_issuer import AUDIENCE, ISSUER, thumbprint
 from gateway.routing.table import Group
-from tests.gateway.stage import Stage, fixed
+from tests.gateway.harness import Stage, fixed
 from tests.gateway.test_hosts import raw
 from tests.gateway.test_identity import forged, private
 

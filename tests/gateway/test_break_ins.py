@@ -24,8 +24,8 @@ from gateway.authn.dev_issuer import public_jwk
 from gateway.middleware.rate_limit import neighbourhood
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
+from tests.gateway.harness import Told
 from tests.gateway.installation import NOW, PASSWORD, Installation, Person
-from tests.gateway.stage import Told
 
 
 def statuses(answers: list[Told]) -> Counter[int]:

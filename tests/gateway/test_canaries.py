@@ -12,8 +12,8 @@ import pytest
 
 from gateway.middleware.circuit_breaker import LEAST_VOLUME
 from gateway.routing.table import Group
-from tests.doubles import Keys
-from tests.gateway.stage import (
+from tests.fakes import Keys
+from tests.gateway.harness import (
     ROUTES,
     SmallUpstream,
     Stage,

@@ -14,9 +14,9 @@ from chassis.http.internal_tokens import Verifier
 from gateway.access.permissions import RULES, Rules
 from gateway.neutral import is_neutral
 from gateway.routing.table import Group
-from tests.doubles import Keys, eventually
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import Told, new_key, staged
 from tests.gateway.installation import Installation
-from tests.gateway.stage import Told, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 

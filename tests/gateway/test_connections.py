@@ -12,7 +12,7 @@ import pytest
 from gateway.upstream import connections
 from gateway.upstream.connections import ConnectFailed, Connections, Interrupted
 from ops.local import platform_checks
-from tests.doubles import eventually
+from tests.fakes import eventually
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
 CLOSE = b"<close>"  # the service ends the connection here

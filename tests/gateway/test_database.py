@@ -34,8 +34,8 @@ from gateway.access.grants.rules import (
 )
 from gateway.access.permissions import Rules
 from gateway.authn.dev_issuer import AUDIENCE, public_jwk
-from tests.doubles import Keys, ServiceClient, eventually
-from tests.gateway.stage import RULES, Stage, fixed, staged
+from tests.fakes import Keys, ServiceClient, eventually
+from tests.gateway.harness import RULES, Stage, fixed, staged
 
 OIDC = "https://id.example/realms/region"
 TODAY = datetime.now(UTC)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from gateway.neutral import is_neutral
 from gateway.routing.table import Group
-from tests.gateway.stage import Stage, fixed
+from tests.gateway.harness import Stage, fixed
 
 
 class Place(BaseModel):

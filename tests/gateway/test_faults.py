@@ -26,8 +26,8 @@ from gateway.middleware.circuit_breaker import (
 from gateway.request_context import Passage
 from gateway.routing import table
 from gateway.routing.table import Group
-from tests.doubles import eventually
-from tests.gateway.stage import MIB, ROUTES, RULES, Stage, fixed, staged
+from tests.fakes import eventually
+from tests.gateway.harness import MIB, ROUTES, RULES, Stage, fixed, staged
 
 
 @asynccontextmanager

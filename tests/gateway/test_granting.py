@@ -23,12 +23,12 @@ from services.manpower.grants import rules
 from services.manpower.grants.jobs import make_so
 from services.manpower.grants.rules import Order, State
 from services.manpower.grants.usecases import settle
-from tests.doubles import Keys, ServiceClient, eventually
-from tests.gateway.stage import new_key, staged
+from tests.fakes import Keys, ServiceClient, eventually
+from tests.gateway.harness import new_key, staged
 from tests.gateway.test_access import FILE, RULES, Office
 from tests.gateway.test_database import OIDC, known
 from tests.gateway.test_services import app_of
-from tests.manpower.given import agency
+from tests.manpower.factories import agency
 
 NOW = datetime.now(UTC)
 FORM = {"kind": "system", "title": "Sistem", "purpose": "umpan", "legal_basis": "surat contoh"}

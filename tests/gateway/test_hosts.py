@@ -11,8 +11,8 @@ import pytest
 
 from gateway.neutral import is_neutral
 from gateway.routing.table import Group
-from tests.doubles import Keys
-from tests.gateway.stage import ROUTES, Stage, fixed, new_key, settings, staged
+from tests.fakes import Keys
+from tests.gateway.harness import ROUTES, Stage, fixed, new_key, settings, staged
 
 
 async def raw(stage: Stage, request: str, group: Group = Group.STAFF) -> str:

@@ -26,7 +26,7 @@ from gateway.authn.keys import OwnKeys
 from gateway.authn.revocation_cache import Revocations
 from gateway.authn.tokens import Issuer, Tokens
 from gateway.problems import IdentityAway, TokenRefused
-from tests.gateway.stage import Stage, new_key
+from tests.gateway.harness import Stage, new_key
 
 OIDC = "https://id.example/realms/lapas"
 

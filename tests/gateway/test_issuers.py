@@ -27,8 +27,8 @@ from gateway.authn.keys import (
 )
 from gateway.authn.tokens import EARLY_SECONDS, Issuer, Tokens
 from gateway.problems import IdentityAway, TokenRefused
-from tests.doubles import eventually
-from tests.gateway.stage import staged
+from tests.fakes import eventually
+from tests.gateway.harness import staged
 from tests.gateway.test_identity import OIDC, Clock, nothing_revoked, signed
 
 

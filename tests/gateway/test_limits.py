@@ -16,8 +16,8 @@ from prometheus_client import REGISTRY
 from chassis.persistence.mongo import Mongo
 from gateway.middleware.rate_limit import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
 from gateway.routing.table import Group
-from tests.doubles import eventually
-from tests.gateway.stage import MIB, ROUTES, Stage, answer, staged
+from tests.fakes import eventually
+from tests.gateway.harness import MIB, ROUTES, Stage, answer, staged
 
 
 async def pieces(count: int, size: int = 4096) -> AsyncIterator[bytes]:

@@ -19,9 +19,9 @@ from gateway.access.permissions import RULES
 from gateway.routing import table as routing_table
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
-from tests.doubles import eventually, running
-from tests.gateway.stage import free_ports, served, staged
-from tests.training import given
+from tests.fakes import eventually, running
+from tests.gateway.harness import free_ports, served, staged
+from tests.training import factories
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -54,16 +54,17 @@ async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_eff
         )
         app = create_app(TrainingSettings(**told))
         async with running(app, stage.keys, "training") as training, served(app, [own]):
-            place = await given.place(training, ["R-1"])
+            place = await factories.place(training, ["R-1"])
             planned = {
                 "facility_id": place.facility_id,
-                "programme_id": await given.programme(training),
+                "programme_id": await factories.programme(training),
                 "batch_no": "1",
                 "seats_total": 9,
             }
             made = await place.officer.post(
                 "/v1/classes",
-                json=planned | {"starts_on": str(given.today()), "ends_on": str(given.today())},
+                json=planned
+                | {"starts_on": str(factories.today()), "ends_on": str(factories.today())},
             )
             opening = f"/v1/classes/{made.json()['class_id']}/opening"
             headers = stage.bearer(facility=place.facility_id) | {
@@ -75,7 +76,7 @@ async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_eff
                 return len(of_trace(spans)) == 3
 
             await eventually(arrived)
-        await given.dropped(app)
+        await factories.dropped(app)
     door, service, effect = of_trace(spans)
     assert [span.name for span in (door, service, effect)] == [
         "POST /v1/classes/{class_id}/opening",

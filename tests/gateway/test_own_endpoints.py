@@ -17,10 +17,10 @@ from gateway import first_administrator
 from gateway.access.clients.assertions import TYPE
 from gateway.access.permissions import RULES
 from gateway.routing.table import Group
-from tests.doubles import Keys, eventually
+from tests.fakes import Keys, eventually
 from tests.gateway.authenticator import encoded
+from tests.gateway.harness import Told, new_key, settings, staged
 from tests.gateway.installation import FORM, PASSWORD, Installation, Person, same
-from tests.gateway.stage import Told, new_key, settings, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 

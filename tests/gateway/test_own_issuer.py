@@ -21,10 +21,10 @@ from gateway.access.login_throttling.rules import (
 )
 from gateway.access.sessions import rules as sessions
 from gateway.access.sessions.rules import IDLE, LASTS, STOLEN, RefreshRefused
-from tests.doubles import eventually
+from tests.fakes import eventually
 from tests.gateway.authenticator import RegisteredPC, SecurityKey
+from tests.gateway.harness import Told
 from tests.gateway.installation import NOW, PASSWORD, Installation, Person, refused, same
-from tests.gateway.stage import Told
 
 # Enrolment and sign-in
 

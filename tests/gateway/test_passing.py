@@ -2,7 +2,7 @@
 
 from chassis.http.internal_tokens import Verifier
 from gateway.routing.table import Group
-from tests.gateway.stage import Stage, fixed
+from tests.gateway.harness import Stage, fixed
 
 
 async def test_a_permitted_request_reaches_its_service_with_a_token_that_names_the_caller(

@@ -14,8 +14,8 @@ from gateway.access.permissions import RULES
 from gateway.access.permissions.access import OWN_SIGN_IN
 from gateway.middleware.audited_reads import NAMES, WATCHED
 from gateway.routing.table import Route
-from tests.doubles import Keys, eventually
-from tests.gateway.stage import staged
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import staged
 from tests.gateway.test_access import FILE, Office
 from tests.gateway.test_database import OIDC, known
 from tests.gateway.test_services import app_of

@@ -21,8 +21,8 @@ from uvicorn.server import ServerState
 from gateway.authn import development_token
 from gateway.routing import table
 from gateway.server_protocol import LARGEST_HEAD_BYTES, GuardedProtocol
-from tests.doubles import Keys, eventually
-from tests.gateway.stage import (
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import (
     MIB,
     ROUTES,
     RULES,
@@ -34,7 +34,7 @@ from tests.gateway.stage import (
     served,
 )
 
-START = "from gateway.__main__ import main; from tests.gateway.stage import RULES; main(RULES)"
+START = "from gateway.__main__ import main; from tests.gateway.harness import RULES; main(RULES)"
 SIZE = 100 * MIB
 ROUTE_COUNT = len(table.read(ROUTES, RULES).routes)
 

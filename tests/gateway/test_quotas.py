@@ -9,9 +9,9 @@ import pytest
 
 from gateway.access.clients.daily_quota import CALLS, Calls, calls_today
 from gateway.access.clients.rules import CALLS_PER_DAY
-from tests.doubles import eventually
+from tests.fakes import eventually
+from tests.gateway.harness import Told
 from tests.gateway.installation import Installation
-from tests.gateway.stage import Told
 
 NOON = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)  # in Jakarta
 

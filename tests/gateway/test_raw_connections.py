@@ -14,8 +14,8 @@ import pytest
 import gateway.__main__ as started
 from gateway.routing.table import Group
 from gateway.server_protocol import MOST_AHEAD, GuardedProtocol
-from tests.doubles import Keys
-from tests.gateway.stage import MIB, Stage, new_key, settings
+from tests.fakes import Keys
+from tests.gateway.harness import MIB, Stage, new_key, settings
 from tests.gateway.test_hosts import raw
 
 ASKED = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"

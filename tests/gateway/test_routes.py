@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.routing import table as routing_table
 from gateway.routing.table import Group, RoutesInvalid
-from tests.gateway.stage import ROUTES, RULES, Stage
+from tests.gateway.harness import ROUTES, RULES, Stage
 
 SERVICE = "[service]\ntraining = 4\ncertification = 4\nmarketplace = 4\nmanpower = 4\n"
 

@@ -25,7 +25,7 @@ from structlog.testing import capture_logs
 from chassis.http.internal_tokens import CLAIMS
 from gateway.access.grants.rules import PARTNERS
 from gateway.access.permissions import PUBLIC, RULES
-from tests.doubles import Keys, ServiceClient
+from tests.fakes import Keys, ServiceClient
 from tests.gateway.commands import Commands
 from tests.gateway.test_services import TABLE, app_of
 

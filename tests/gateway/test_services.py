@@ -21,9 +21,9 @@ from gateway.openapi import documents
 from gateway.openapi.reference_page import page
 from gateway.routing import table
 from gateway.routing.table import Group
-from tests.doubles import Keys
-from tests.doubles import routes as routes_of
-from tests.gateway.stage import new_key, settings
+from tests.fakes import Keys
+from tests.fakes import routes as routes_of
+from tests.gateway.harness import new_key, settings
 
 FILE = Path(table.__file__).with_name("routes.toml")
 TABLE = table.read(FILE.read_text(), RULES)

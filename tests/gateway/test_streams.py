@@ -13,8 +13,8 @@ import pytest
 
 from gateway.middleware import circuit_breaker
 from gateway.middleware.circuit_breaker import OPEN_SECONDS, PROBES, Breaker
-from tests.doubles import eventually
-from tests.gateway.stage import Stage, answer
+from tests.fakes import eventually
+from tests.gateway.harness import Stage, answer
 from tests.gateway.test_faults import Clock, nothing, opened, repeatable_scope
 
 

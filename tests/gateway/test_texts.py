@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.access.permissions import RULES
-from tests.doubles import Keys, ServiceClient
-from tests.gateway.stage import new_key
+from tests.fakes import Keys, ServiceClient
+from tests.gateway.harness import new_key
 from tests.gateway.test_services import app_of
 
 HALF = b'"\\ud800"'

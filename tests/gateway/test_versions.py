@@ -11,8 +11,8 @@ import pytest
 
 from gateway.access.permissions import PUBLIC, ROLES, RULES, Rules, versions
 from gateway.routing.table import Group
-from tests.doubles import Keys, eventually
-from tests.gateway.stage import staged
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import staged
 from tests.gateway.test_access import FILE, Office
 from tests.gateway.test_database import OIDC, known
 

@@ -13,7 +13,7 @@ from gateway.middleware.audited_reads import WATCHED
 from gateway.middleware.authorisation import Authorisation
 from gateway.routing import table
 from gateway.routing.table import Group, Route
-from tests.gateway.stage import Stage, staged
+from tests.gateway.harness import Stage, staged
 
 FILE = Path(table.__file__).with_name("routes.toml")
 TABLE = table.read(FILE.read_text(), RULES)

@@ -13,9 +13,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gateway.access.permissions import RULES
-from tests.doubles import Keys, eventually
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import Stage, new_key, staged
 from tests.gateway.installation import Installation, Person
-from tests.gateway.stage import Stage, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 

@@ -12,8 +12,8 @@ from chassis.messaging.kafka import KafkaProducer
 from chassis.persistence.mongo import Mongo
 from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
-from tests.doubles import Keys, running
-from tests.manpower.stage import CURSOR_KEY, Region, Service, Training
+from tests.fakes import Keys, running
+from tests.manpower.harness import CURSOR_KEY, Region, Service, Training
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from services.manpower.candidates.rules import (
     Unit,
     WorkMonth,
 )
-from tests.manpower import given
+from tests.manpower import factories
 
 Fact = tuple[str, int]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -151,7 +151,7 @@ def test_a_merge_into_somebody_unknown_keeps_what_was_known_under_the_surviving_
 def test_after_a_merge_the_survivors_total_counts_however_late_the_former_ones_come(
     order: list[tuple[str, int, int]],
 ) -> None:
-    known = {ref: given.candidate(id=ref) for ref in ("person-1", "person-2")}
+    known = {ref: factories.candidate(id=ref) for ref in ("person-1", "person-2")}
     for ref, minute, units in order[:2]:
         known[ref] = rules.worked(known[ref], work(minute, units))
     survivor = rules.merged(known["person-2"], known["person-1"], "person-2")
@@ -189,7 +189,7 @@ def test_the_horizon_counts_calendar_months_to_the_month_of_release(
     today: date, bucket: Horizon
 ) -> None:
     assert (
-        rules.horizon(rules.planned(given.candidate(), date(2027, 6, 17), "free", at(1)), today)
+        rules.horizon(rules.planned(factories.candidate(), date(2027, 6, 17), "free", at(1)), today)
         is bucket
     )
 
@@ -204,7 +204,7 @@ def test_two_release_days_of_one_month_look_the_same_on_every_day(
     first: int, second: int, today: date
 ) -> None:
     one, other = (
-        rules.planned(given.candidate(), date(2027, 6, day), "free", at(1))
+        rules.planned(factories.candidate(), date(2027, 6, day), "free", at(1))
         for day in (first, second)
     )
     assert one == other
@@ -213,8 +213,8 @@ def test_two_release_days_of_one_month_look_the_same_on_every_day(
 
 def test_without_a_plan_the_horizon_is_unknown_and_after_the_release_it_says_so() -> None:
     inside, released = (
-        given.candidate(),
-        given.candidate(stay=given.stay(Custody.RELEASED, date(2026, 11, 2))),
+        factories.candidate(),
+        factories.candidate(stay=factories.stay(Custody.RELEASED, date(2026, 11, 2))),
     )
     assert (rules.horizon(inside, TODAY), rules.available_from(inside)) == (Horizon.UNKNOWN, None)
     assert (rules.horizon(released, TODAY), rules.available_from(released)) == (
@@ -246,24 +246,29 @@ def test_a_transfer_keeps_the_plan() -> None:
 def test_a_suspended_certificate_proves_nothing_until_it_is_reinstated_and_a_revoked_one_never_again() -> (
     None
 ):
-    issued = rules.certified(given.candidate(), "certificate-1", CONTENT)
+    issued = rules.certified(factories.candidate(), "certificate-1", CONTENT)
     suspended = rules.certificate_stands(issued, "certificate-1", Standing.SUSPENDED, at(1))
     reinstated = rules.certificate_stands(suspended, "certificate-1", Standing.ISSUED, at(2))
     revoked = rules.certificate_stands(reinstated, "certificate-1", Standing.REVOKED, at(3))
     assert [
-        rules.held_units(each, given.NOW) for each in (issued, suspended, reinstated, revoked)
+        rules.held_units(each, factories.NOW) for each in (issued, suspended, reinstated, revoked)
     ] == [{"U-1"}, set(), {"U-1"}, set()]
     assert (
         rules.held_units(
-            rules.certificate_stands(revoked, "certificate-1", Standing.ISSUED, at(9)), given.NOW
+            rules.certificate_stands(revoked, "certificate-1", Standing.ISSUED, at(9)),
+            factories.NOW,
         )
         == set()
     )
 
 
 def test_a_certificate_revoked_before_its_issue_is_told_proves_nothing() -> None:
-    revoked = rules.certificate_stands(given.candidate(), "certificate-1", Standing.REVOKED, at(3))
-    assert rules.held_units(rules.certified(revoked, "certificate-1", CONTENT), given.NOW) == set()
+    revoked = rules.certificate_stands(
+        factories.candidate(), "certificate-1", Standing.REVOKED, at(3)
+    )
+    assert (
+        rules.held_units(rules.certified(revoked, "certificate-1", CONTENT), factories.NOW) == set()
+    )
 
 
 @pytest.mark.parametrize(
@@ -273,17 +278,17 @@ def test_a_certificate_revoked_before_its_issue_is_told_proves_nothing() -> None
 def test_a_certificate_proves_its_units_from_its_first_to_its_last_instant(
     seconds: int, *, holds: bool
 ) -> None:
-    certified = rules.certified(given.candidate(), "certificate-1", CONTENT)
+    certified = rules.certified(factories.candidate(), "certificate-1", CONTENT)
     assert bool(rules.held_units(certified, START + timedelta(seconds=seconds))) is holds
 
 
 def test_the_total_of_a_month_told_last_replaces_the_former_one() -> None:
-    worked = rules.worked(rules.worked(given.candidate(), work(1, 30)), work(2, 28))
+    worked = rules.worked(rules.worked(factories.candidate(), work(1, 30)), work(2, 28))
     assert rules.experience(rules.worked(worked, work(1, 30)))[0].units_total == 28
 
 
 def test_experience_adds_months_and_keeps_workshops_apart() -> None:
-    candidate = given.candidate()
+    candidate = factories.candidate()
     for entry in (
         work(1, 30),
         work(2, 20, month="2026-02"),
@@ -298,10 +303,10 @@ def test_experience_adds_months_and_keeps_workshops_apart() -> None:
 
 def test_after_death_or_escape_nothing_new_may_begin() -> None:
     with pytest.raises(CandidateGone):
-        rules.require_present(given.candidate(stay=given.stay(Custody.ENDED)))
+        rules.require_present(factories.candidate(stay=factories.stay(Custody.ENDED)))
 
 
 def test_a_task_for_an_officer_stays_until_it_is_looked_at() -> None:
-    asked = rules.wants_attention(given.candidate(), Attention.RELEASE_KIND_UNKNOWN)
+    asked = rules.wants_attention(factories.candidate(), Attention.RELEASE_KIND_UNKNOWN)
     assert asked.attention == {Attention.RELEASE_KIND_UNKNOWN}
     assert rules.attended(asked, Attention.RELEASE_KIND_UNKNOWN).attention == set()

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from chassis.ids import new_id, utc_now
-from tests.doubles import eventually
-from tests.manpower.stage import UNIT, Region, done, iso, refused
+from tests.fakes import eventually
+from tests.manpower.harness import UNIT, Region, done, iso, refused
 
 
 async def skills_of(region: Region, ref: str) -> list[str]:

@@ -18,7 +18,7 @@ from services.manpower.feed.rules import (
     Item,
     Subject,
 )
-from tests.manpower import given
+from tests.manpower import factories
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 
@@ -27,7 +27,7 @@ def change(number: int, ref: str = "person-1", version: int = 1, skew: int = 0) 
     return Change(
         id=f"change-{number:03}",
         type=ChangeType.CANDIDATE_CHANGED,
-        occurred_at=given.NOW + timedelta(milliseconds=skew),
+        occurred_at=factories.NOW + timedelta(milliseconds=skew),
         subject=Subject.CANDIDATE,
         subject_ref=ref,
         subject_version=version,

@@ -13,8 +13,8 @@ from chassis.persistence.transactions import Engine, Runner
 from services.manpower.consents.usecases import end_run_out
 from services.manpower.feed import rules
 from services.manpower.feed.usecases import RETENTION, forget_old, number_changes
-from tests.doubles import ServiceClient
-from tests.manpower.stage import CURSOR_KEY, Json, Region, done, refused
+from tests.fakes import ServiceClient
+from tests.manpower.harness import CURSOR_KEY, Json, Region, done, refused
 
 KEY = bytes.fromhex(CURSOR_KEY)
 

@@ -10,7 +10,7 @@ from chassis.persistence.transactions import Engine, Runner
 from chassis.persistence.unit_of_work import Cause
 from services.manpower.metrics.jobs import measure
 from services.manpower.transaction import Transaction
-from tests.manpower.stage import Json, Region, made
+from tests.manpower.harness import Json, Region, made
 
 TERMS: Json = {
     "kind": "employee",

@@ -15,8 +15,8 @@ from hypothesis import given as for_all
 from hypothesis.errors import Unsatisfiable
 
 from chassis.errors import PROBLEM
-from tests.doubles import ServiceClient
-from tests.manpower.stage import Region
+from tests.fakes import ServiceClient
+from tests.manpower.harness import Region
 
 EXAMPLES = 3
 

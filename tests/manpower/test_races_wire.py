@@ -38,8 +38,8 @@ from services.manpower.transaction import Transaction
 from services.manpower.vacancies import usecases as vacancies
 from services.manpower.vacancies.rules import Closing, VacancyNotOpen
 from services.manpower.visibility.rules import Column, Purpose
-from tests.manpower import given
-from tests.manpower.stage import UNIT, Region
+from tests.manpower import factories
+from tests.manpower.harness import UNIT, Region
 
 UseCase = Callable[[Transaction], Awaitable[Any]]
 TERMS = Terms(
@@ -82,7 +82,7 @@ class Scene:
             purpose=Purpose.DINAS_REGISTRATION,
             recipient=self.region.dinas_id,
             fields=frozenset({Column.SKILLS}),
-            text_version_hash=given.text_hash(Purpose.DINAS_REGISTRATION),
+            text_version_hash=factories.text_hash(Purpose.DINAS_REGISTRATION),
             given_at=utc_now(),
             witness_ref="petugas-7",
             expires_at=utc_now() + timedelta(days=1),
@@ -92,7 +92,7 @@ class Scene:
     def posts(self) -> UseCase:
         return partial(
             vacancies.post_vacancy,
-            given.vacancy(
+            factories.vacancy(
                 id=new_id(),
                 employer_id=self.region.employer_id,
                 valid_until=(utc_now() + timedelta(days=1)).date(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.doubles import routes
-from tests.manpower.stage import Region, made
+from tests.fakes import routes
+from tests.manpower.harness import Region, made
 
 OF_NOBODY = {  # answers without any person
     "/v1/agencies", "/v1/agencies/{agency_id}", "/v1/agency-routes", "/v1/consents/texts", "/v1/consumers", "/v1/consumers/{consumer_id}", "/v1/production-statistics",

@@ -14,8 +14,8 @@ from chassis.ids import new_id, utc_now
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Column, Purpose, Reader, Share, Visibility, share_for
 from services.manpower.visibility.store import readable
-from tests.doubles import ServiceClient, not_four_eyes, routes
-from tests.manpower.stage import NAME, Region, done, made, refused, without_ids
+from tests.fakes import ServiceClient, not_four_eyes, routes
+from tests.manpower.harness import NAME, Region, done, made, refused, without_ids
 
 ALL = ("name", "regency", "skills", "experience", "availability")
 

@@ -13,8 +13,8 @@ from chassis.ids import new_id, utc_now
 from chassis.persistence.transactions import Engine, Runner
 from services.manpower.placements import usecases
 from services.manpower.placements.rules import PlacementKind, Terms
-from tests.doubles import eventually
-from tests.manpower.stage import NAME, UNIT, Json, Region, done, made, refused
+from tests.fakes import eventually
+from tests.manpower.harness import NAME, UNIT, Json, Region, done, made, refused
 
 TERMS: Json = {
     "kind": "employee",

@@ -11,8 +11,8 @@ import pytest
 from chassis.persistence.mongo import Mongo
 from services.marketplace.app import create_app
 from services.marketplace.settings import MarketplaceSettings
-from tests.doubles import Keys, ServiceClient, running
-from tests.marketplace.stage import KEY, Lapas
+from tests.fakes import Keys, ServiceClient, running
+from tests.marketplace.harness import KEY, Lapas
 
 
 @pytest.fixture(scope="module")

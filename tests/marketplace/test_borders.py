@@ -10,8 +10,8 @@ import pytest
 
 from chassis import telemetry
 from gateway.access.permissions.marketplace import PERMISSIONS
-from tests.doubles import ServiceClient, not_four_eyes, routes
-from tests.marketplace.stage import Json, Lapas, done, made, together
+from tests.fakes import ServiceClient, not_four_eyes, routes
+from tests.marketplace.harness import Json, Lapas, done, made, together
 
 
 def addresses(service: ServiceClient) -> list[tuple[str, str]]:

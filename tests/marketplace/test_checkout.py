@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.marketplace.stage import Lapas, done, jakarta_today, made, together
+from tests.marketplace.harness import Lapas, done, jakarta_today, made, together
 
 
 @pytest.mark.scenario("M1/sale")

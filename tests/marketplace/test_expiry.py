@@ -16,7 +16,7 @@ from services.marketplace.payment_simulator.usecases import SandboxGateway
 from services.marketplace.payments import payment_process
 from services.marketplace.payments.rules import GatewayUnreachable
 from services.marketplace.transaction import Transaction
-from tests.marketplace.stage import Json, Lapas, done, together
+from tests.marketplace.harness import Json, Lapas, done, together
 
 PAST_CHARGE = timedelta(minutes=18)
 

@@ -12,7 +12,7 @@ from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause
 from services.marketplace.metrics import jobs
 from services.marketplace.metrics.jobs import Audit
-from tests.marketplace.stage import Lapas
+from tests.marketplace.harness import Lapas
 
 
 def shown(name: str, **labels: str) -> float | None:

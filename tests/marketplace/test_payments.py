@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.marketplace.stage import Lapas, done, together
+from tests.marketplace.harness import Lapas, done, together
 
 
 async def audit(lapas: Lapas, action: str, subject: str) -> list[dict[str, object]]:

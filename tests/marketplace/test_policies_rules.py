@@ -17,7 +17,7 @@ from services.marketplace.policies.rules import (
     ShareBase,
     SplitPolicy,
 )
-from tests.doubles import not_four_eyes
+from tests.fakes import not_four_eyes
 
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
 TODAY = date(2026, 11, 16)

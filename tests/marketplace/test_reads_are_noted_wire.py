@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chassis.ids import new_id
-from tests.doubles import routes
-from tests.marketplace.stage import Lapas
+from tests.fakes import routes
+from tests.marketplace.harness import Lapas
 
 OF_NOBODY = {  # answers without any person: goods, money by order, the public's own cart and order
     "/v1/batches", "/v1/batches/{batch_id}", "/v1/carts/{cart_id}", "/v1/ledger/journals", "/v1/ledger/trial-balance", "/v1/orders/{order_id}", "/v1/orders/{order_id}/split",

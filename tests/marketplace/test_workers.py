@@ -17,8 +17,8 @@ from services.marketplace.money import Rupiah
 from services.marketplace.workers import usecases as workers
 from services.marketplace.workers.rules import AssignmentId, WorkNotAllowed
 from services.marketplace.workshops.rules import WorkshopClosed, WorkshopId
-from tests.doubles import eventually, send
-from tests.marketplace.stage import Json, Lapas, done, jakarta_today, made, together
+from tests.fakes import eventually, send
+from tests.marketplace.harness import Json, Lapas, done, jakarta_today, made, together
 
 
 class Training:

@@ -28,10 +28,10 @@ from chassis.messaging.kafka import Record, ensure_topic
 from chassis.messaging.outbox_relay import record
 from chassis.messaging.parked_events import Parked
 from chassis.persistence.mongo import Document, Mongo
-from tests.chassis.shop import JarFull, ShopSettings
-from tests.doubles import Keys
-from tests.model.story import Admitted, Fact, Merged, Told, Transaction, commit
-from tests.model.world import TRAPS, Broker, Died, InMemory, OnKafka, Process, World, service_of
+from tests.chassis.sample_service import JarFull, ShopSettings
+from tests.fakes import Keys
+from tests.model.harness import TRAPS, Broker, Died, InMemory, OnKafka, Process, World, service_of
+from tests.model.sample_service import Admitted, Fact, Merged, Told, Transaction, commit
 
 R = TypeVar("R")
 KEYS, SUBJECTS, OWN = ("k0", "k1"), ("s0", "s1", "s2"), "own"

@@ -17,7 +17,7 @@ import pytest
 
 from ops.local import platform_checks
 from ops.local.topology import OURS
-from tests.place import Place, eventually
+from tests.installation import Place, eventually
 from tests.system.test_operating import Operator
 
 pytestmark = [pytest.mark.timeout(400)]

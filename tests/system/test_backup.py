@@ -25,7 +25,7 @@ from ops.demo.context import FACILITY, SNAPSHOT, UNITS
 from ops.local import mongo_users, platform_checks, secrets
 from ops.local.gateway_client import Door
 from ops.local.topology import MONGOD, OURS
-from tests.place import Place, eventually
+from tests.installation import Place, eventually
 from tests.system.test_operating import Operator
 
 pytestmark = [pytest.mark.timeout(400)]

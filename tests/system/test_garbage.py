@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 
 from chassis.persistence.mongo import Mongo
 from ops.local import topology
-from tests.doubles import Keys, ServiceClient, running
+from tests.fakes import Keys, ServiceClient, running
 
 CLAIMS = ("facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own")
 SERVICES = {service.name: service for service in topology.SERVICES}

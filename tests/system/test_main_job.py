@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ops.local import topology
-from tests.place import Place, eventually
+from tests.installation import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400)]
 STEPS = 20

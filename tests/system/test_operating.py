@@ -25,7 +25,7 @@ from chassis.messaging.events import Envelope
 from ops import cli
 from ops.local import mongo_users, platform_checks, secrets
 from ops.local.topology import KAFKA, MONGOD, SERVICES
-from tests.place import Place, eventually
+from tests.installation import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400)]
 TOPIC = "training.events"

@@ -32,7 +32,7 @@ from ops.local import (
 )
 from ops.local.topology import OURS
 from tests import kafka_operator
-from tests.place import Place
+from tests.installation import Place
 from tests.system.test_backup import Sealed
 
 pytestmark = [pytest.mark.timeout(200)]
@@ -42,7 +42,7 @@ ANOTHER = (
     "inbox",
     "leases",
     "offsets",
-)  # what a restore adds to, or mends: tests/deploy/test_mending.py
+)  # what a restore adds to, or mends: tests/ops/backup/test_restore_fixups.py
 LOOKUP_KEY = "secrets/training/training_lookup_key"
 SNAPSHOT_TOO_OLD = 239
 Databases = dict[str, dict[str, list[dict[str, Any]]]]

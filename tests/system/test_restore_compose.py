@@ -19,8 +19,8 @@ from pymongo.errors import OperationFailure
 
 from ops.local import container_setup, secret_files
 from ops.local.topology import OURS
-from tests import jobs
-from tests.place import Place
+from tests import container_jobs
+from tests.installation import Place
 from tests.system.test_backup import Sealed
 from tests.system.test_restore import Servers, filled, kept, serving
 
@@ -49,9 +49,11 @@ class Composed:
     def run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         root = self.root / name
         if not root.exists():
-            jobs.image(root / "app")
-        jobs.mounted(name, root, self.volumes)
-        return jobs.run(name, root, self.servers.login["BINA_KAFKA"], *arguments, "--json")
+            container_jobs.image(root / "app")
+        container_jobs.mounted(name, root, self.volumes)
+        return container_jobs.run(
+            name, root, self.servers.login["BINA_KAFKA"], *arguments, "--json"
+        )
 
     def keys(self) -> dict[str, str]:
         """All that lies in the volumes of the services and in that of the issuers' keys."""
@@ -76,7 +78,9 @@ def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(container_setup.os, "chown", nobody)
         volumes = {
             volume: place / path.removeprefix("/secrets/")
-            for volume, path in (one.split(":") for one in jobs.SERVICES["secrets"]["volumes"])
+            for volume, path in (
+                one.split(":") for one in container_jobs.SERVICES["secrets"]["volumes"]
+            )
         }
         for one in volumes.values():
             one.mkdir(parents=True)

@@ -27,8 +27,8 @@ from ops.local import (
 )
 from ops.local.gateway_client import Door
 from ops.local.state_dir import ROOT
-from tests.doubles import eventually
-from tests.place import free_block
+from tests.fakes import eventually
+from tests.installation import free_block
 
 PATIENCE = 60.0
 ADMITTED = 380  # in the snapshot of the story

@@ -25,7 +25,7 @@ from ops.docs import dashboards, metrics
 from ops.local import platform_checks, processes, topology
 from ops.local.state_dir import ROOT
 from tests.deploy.alerts import MONITORING, RECORDED, everything, rules, shown
-from tests.place import Place, eventually
+from tests.installation import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.needs("prometheus", "prometheus-alertmanager")]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

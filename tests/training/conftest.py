@@ -10,8 +10,8 @@ import pytest
 
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
-from tests.doubles import Keys, ServiceClient, running
-from tests.training import given
+from tests.fakes import Keys, ServiceClient, running
+from tests.training import factories
 
 MASTER, LOOKUP = "0a" * 32, "0b" * 32
 
@@ -43,4 +43,4 @@ async def service(settings: TrainingSettings, keys: Keys) -> AsyncIterator[Servi
     app = create_app(settings)
     async with running(app, keys, "training") as client:
         yield client
-    await given.dropped(app)
+    await factories.dropped(app)

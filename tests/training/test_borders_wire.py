@@ -20,12 +20,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from chassis import telemetry
 from chassis.errors import PROBLEM
 from chassis.ids import new_id
-from tests.doubles import ServiceClient, routes
-from tests.training import given
-from tests.training.given import Place
+from tests.fakes import ServiceClient, routes
+from tests.training import factories
+from tests.training.factories import Place
 
 BODIES: dict[str, dict[str, Any]] = {
-    "POST /v1/facilities/{facility_id}/mappings": given.mapping("LP-TJP"),
+    "POST /v1/facilities/{facility_id}/mappings": factories.mapping("LP-TJP"),
     "PATCH /v1/facilities/{facility_id}": {"name": "x"},
     "POST /v1/facilities/{facility_id}/mapped-values": {
         "field": "release",
@@ -66,27 +66,27 @@ OF_EVERYBODY = ("programme_id",)  # what can be taught is no secret of one facil
 async def known(service: ServiceClient) -> tuple[Place, dict[str, str]]:
     """A place with one of everything, by the name of its path parameter."""
     p, q = new_id(), new_id()
-    place = await given.place(service, [p, q])
-    class_id = await given.open_class(place)
-    enrolment_id = await given.enrolled(place, class_id, p)
-    session_id = await given.session(place, class_id)
-    await given.marked(place, session_id, **{enrolment_id: "SICK"})
-    (record,) = await given.everything(place.officer, f"/v1/sessions/{session_id}/attendance")
+    place = await factories.place(service, [p, q])
+    class_id = await factories.open_class(place)
+    enrolment_id = await factories.enrolled(place, class_id, p)
+    session_id = await factories.session(place, class_id)
+    await factories.marked(place, session_id, **{enrolment_id: "SICK"})
+    (record,) = await factories.everything(place.officer, f"/v1/sessions/{session_id}/attendance")
     form = await place.officer.post(
         "/v1/class-applications", json={"participant_ref": place.refs[q], "class_ids": [class_id]}
     )
     verdict = [{"participant_ref": place.refs[p], "verdict": "RECOMMENDED"}]
     hearing = {
         "facility_id": place.facility_id,
-        "hearing_on": str(given.today()),
+        "hearing_on": str(factories.today()),
         "scope": "work",
         "results": verdict,
         "document_ref": "x",
     }
     decision = await place.officer.post("/v1/tpp-decisions", json=hearing)
     await place.list_again(**{q: {"Ket. Keluar": "XYZ"}})
-    (item,) = await given.everything(place.officer, "/v1/inbox-items")
-    snapshots = await given.everything(
+    (item,) = await factories.everything(place.officer, "/v1/inbox-items")
+    snapshots = await factories.everything(
         place.officer, f"/v1/facilities/{place.facility_id}/snapshots"
     )
     return place, {
@@ -145,7 +145,7 @@ async def test_every_route_of_a_facility_answers_another_ones_officer_as_if_noth
     service: ServiceClient, known: tuple[Place, dict[str, str]]
 ) -> None:
     _, ids = known
-    stranger = given.officer(service, "UPT-LAIN")
+    stranger = factories.officer(service, "UPT-LAIN")
     nobody = service.as_("training_officer")
     walked = of_one_facility(service)
     assert len(walked) > 40
@@ -260,7 +260,7 @@ async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(
     provider.add_span_processor(SimpleSpanProcessor(spans))
     monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
     p, nik = new_id(), "9904014503900077"
-    place = await given.place(
+    place = await factories.place(
         service, {p: {"NIK": nik, "JK": "P", "Nama Lengkap": "Zubaidah Ujicoba"}}
     )
     shown = await place.officer.get(
@@ -287,7 +287,7 @@ async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(
 async def test_lists_are_paged_by_cursor_without_gaps_and_a_forged_cursor_is_refused(
     service: ServiceClient,
 ) -> None:
-    place = await given.place(service, [new_id() for _ in range(7)])
+    place = await factories.place(service, [new_id() for _ in range(7)])
     seen: list[str] = []
     cursor: str | None = None
     while True:
@@ -313,9 +313,9 @@ async def test_an_item_settled_the_same_way_twice_is_settled_and_another_way_is_
     service: ServiceClient,
 ) -> None:
     p = new_id()
-    place = await given.place(service, [p])
+    place = await factories.place(service, [p])
     await place.list_again(**{p: {"Ket. Keluar": "XYZ"}})
-    (item,) = await given.everything(place.officer, "/v1/inbox-items")
+    (item,) = await factories.everything(place.officer, "/v1/inbox-items")
     name = f"/v1/inbox-items/{item['item_id']}"
     assert (await place.officer.post(f"{name}/acknowledgement")).json()["state"] == "ACKNOWLEDGED"
     first = await place.officer.post(

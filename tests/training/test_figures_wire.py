@@ -16,8 +16,8 @@ from chassis.persistence.unit_of_work import Cause
 from services.training.facilities.rules import Facility, FacilityKind
 from services.training.metrics import rules
 from services.training.metrics.jobs import measure
-from tests.doubles import ServiceClient
-from tests.training import given
+from tests.fakes import ServiceClient
+from tests.training import factories
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
 FACILITY = Facility(
@@ -61,8 +61,8 @@ def test_waiting_is_told_as_the_median_and_what_nine_of_ten_stay_below(
 async def test_the_age_of_a_list_is_that_of_the_facilitys_last_sign_of_life(
     service: ServiceClient,
 ) -> None:
-    place = await given.place(service, [new_id()])
-    await given.database(service).bulk(
+    place = await factories.place(service, [new_id()])
+    await factories.database(service).bulk(
         "rosters",
         [
             updating(
@@ -85,22 +85,22 @@ async def test_who_waits_for_a_seat_and_what_the_staff_has_not_settled_in_time_i
     service: ServiceClient,
 ) -> None:
     refs = [new_id(), new_id()]
-    place = await given.place(service, refs)
+    place = await factories.place(service, refs)
     await measured(service)
     waiting, overdue = (
         shown("training_waiting_applications") or 0,
         shown("training_inbox_overdue_items") or 0,
     )
-    class_id = await given.open_class(place)
+    class_id = await factories.open_class(place)
     for ref in place.refs.values():
         answer = await place.officer.post(
             "/v1/class-applications", json={"participant_ref": ref, "class_ids": [class_id]}
         )
         assert answer.status_code == 201, answer.text
-    [application, _] = await given.database(service).find(
+    [application, _] = await factories.database(service).find(
         "class_applications", {"class_id": class_id}
     )
-    await given.database(service).bulk(
+    await factories.database(service).bulk(
         "class_applications",
         [
             updating(
@@ -110,8 +110,10 @@ async def test_who_waits_for_a_seat_and_what_the_staff_has_not_settled_in_time_i
         ],
     )
     await place.list_again(**{refs[1]: {"Kode UPT": "LAIN"}})
-    [item] = await given.database(service).find("inbox_items", {"facility_id": place.facility_id})
-    await given.database(service).bulk(
+    [item] = await factories.database(service).find(
+        "inbox_items", {"facility_id": place.facility_id}
+    )
+    await factories.database(service).bulk(
         "inbox_items", [updating(item["_id"], {"$set": {"due_on": "2020-01-01"}})]
     )
     await measured(service)

@@ -16,8 +16,8 @@ from services.training.app import create_app
 from services.training.merges import usecases as merges
 from services.training.settings import TrainingSettings
 from services.training.vault import KeyUnknown, Sealed, Vault
-from tests.doubles import Keys, ServiceClient, running
-from tests.training import given
+from tests.fakes import Keys, ServiceClient, running
+from tests.training import factories
 from tests.training.conftest import LOOKUP, MASTER
 from tests.training.test_snapshots_wire import by_itself
 
@@ -25,7 +25,7 @@ NIK = "9903014503900042"
 
 
 async def stored(client: ServiceClient, ref: str) -> dict[str, Any]:
-    found = await given.database(client).find_one("identities", {"_id": ref})
+    found = await factories.database(client).find_one("identities", {"_id": ref})
     assert found
     return found
 
@@ -40,7 +40,7 @@ async def test_a_number_lies_encrypted_for_its_owner_alone_and_is_found_by_its_k
     service: ServiceClient,
 ) -> None:
     p, nik = new_id(), some_nik()
-    place = await given.place(service, {p: {"NIK": nik, "JK": "P"}})
+    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
     identity = await stored(service, place.refs[p])
     assert nik not in json.dumps(identity, default=str)
     vault = Vault([bytes.fromhex(MASTER)], [bytes.fromhex(LOOKUP)])
@@ -82,7 +82,7 @@ async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
         }
     )
     async with running(create_app(own), keys, "training") as client:
-        place = await given.place(
+        place = await factories.place(
             client, {old: {"NIK": nik, "JK": "P"}, new_id(): {}, new_id(): {}}
         )
     former = {"former_master_key": own.master_key, "former_lookup_key": own.lookup_key}
@@ -91,7 +91,7 @@ async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
     )
     app = create_app(changed)
     async with running(app, keys, "training") as client:
-        place.client, place.officer = client, given.officer(client, place.facility_id)
+        place.client, place.officer = client, factories.officer(client, place.facility_id)
         done = await place.list_again(
             **{old: {"NIK": nik, "Kamar": "Z9"}, new: {"NIK": other, "JK": "P"}}
         )
@@ -110,18 +110,18 @@ async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
             )
             assert found.json() == {"participant_ref": place.refs[ref]}
         await place.list_again(**{twin: {"NIK": nik, "JK": "P", "Tgl Lahir": "06/03/1990"}})
-        (proposal,) = await given.everything(
+        (proposal,) = await factories.everything(
             place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL"
         )
         assert proposal["facts"]["other_ref"] == place.refs[old]
-    await given.dropped(app)
+    await factories.dropped(app)
 
 
 async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
     service: ServiceClient,
 ) -> None:
     p = new_id()
-    place = await given.place(service, [p])
+    place = await factories.place(service, [p])
     ref = place.refs[p]
     ask = {"refs": [ref, "nobody"]}
     told = await service.asked_by(
@@ -137,7 +137,9 @@ async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
             {"participant_ref": ref, "name": f"Uji {p}", "birth_date": "1990-03-05", "sex": "male"}
         ]
     }
-    rows = await given.database(service).find("audit", {"subject": ref, "action": "identity.told"})
+    rows = await factories.database(service).find(
+        "audit", {"subject": ref, "action": "identity.told"}
+    )
     assert [(row["asker"], row["purpose"], row["actor"], row["on_behalf_of"]) for row in rows] == [
         ("certification", "print-certificate", "service:certification", "officer-1")
     ]
@@ -164,9 +166,9 @@ async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
 
 async def test_a_purpose_is_told_only_so_many_names_a_day(service: ServiceClient) -> None:
     p = new_id()
-    place = await given.place(service, [p])
+    place = await factories.place(service, [p])
     day = f"manpower/refer-candidate/{utc_now().date()}"
-    await given.database(service).delete("name_quotas", {"_id": day})
+    await factories.database(service).delete("name_quotas", {"_id": day})
     limit = service.app.state.service.settings.names_per_day
     ask = {"refs": [place.refs[p]]}
     assert (
@@ -174,7 +176,7 @@ async def test_a_purpose_is_told_only_so_many_names_a_day(service: ServiceClient
             "manpower", "POST", "/internal/identities", purpose="refer-candidate", json=ask
         )
     ).status_code == 200
-    await given.database(service).update("name_quotas", {"_id": day}, {"$set": {"told": limit}})
+    await factories.database(service).update("name_quotas", {"_id": day}, {"$set": {"told": limit}})
     refused = await service.asked_by(
         "manpower", "POST", "/internal/identities", purpose="refer-candidate", json=ask
     )
@@ -194,7 +196,7 @@ async def test_an_officer_sees_a_name_only_with_a_purpose_and_a_masked_number(
     service: ServiceClient,
 ) -> None:
     p, nik = new_id(), some_nik()
-    place = await given.place(service, {p: {"NIK": nik, "JK": "P"}})
+    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
     name = f"/v1/participants/{place.refs[p]}/identity"
     assert (await place.officer.get(name)).json()["field"] == "purpose"
     shown = (await place.officer.get(name, params={"purpose": "class-list"})).json()
@@ -203,9 +205,9 @@ async def test_an_officer_sees_a_name_only_with_a_purpose_and_a_masked_number(
         f"************{nik[-4:]}",
         "present",
     )
-    stranger = given.officer(service, "UPT-LAIN")
+    stranger = factories.officer(service, "UPT-LAIN")
     assert (await stranger.get(name, params={"purpose": "class-list"})).status_code == 404
-    (row,) = await given.database(service).find(
+    (row,) = await factories.database(service).find(
         "audit", {"subject": place.refs[p], "action": "identity.shown"}
     )
     assert (row["purpose"], row["role"]) == ("class-list", "training_officer")
@@ -226,13 +228,15 @@ async def test_a_number_is_refused_warned_about_or_missing_and_the_person_is_adm
     service: ServiceClient, nik: str, reason: str | None, status: str, effect: str | None
 ) -> None:
     p = new_id()
-    place = await given.place(service, {p: {"NIK": nik, "JK": "P"}})
+    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
     assert (await stored(service, place.refs[p]))["nik_status"] == status
-    registry = given.officer(service, place.facility_id, "registry_operator")
+    registry = factories.officer(service, place.facility_id, "registry_operator")
     (snapshot,) = (await registry.get(f"/v1/facilities/{place.facility_id}/snapshots")).json()[
         "items"
     ]
-    errors = await given.everything(registry, f"/v1/snapshots/{snapshot['snapshot_id']}/row-errors")
+    errors = await factories.everything(
+        registry, f"/v1/snapshots/{snapshot['snapshot_id']}/row-errors"
+    )
     assert [(error["reason"], error["effect"], error["raw"]) for error in errors] == (
         [(reason, effect, None)] if reason else []
     )
@@ -242,7 +246,7 @@ async def test_records_with_one_number_and_birth_date_become_one_after_the_days_
     service: ServiceClient,
 ) -> None:
     p, again, nik = new_id(), new_id(), some_nik()
-    place = await given.place(
+    place = await factories.place(
         service, {p: {"NIK": nik, "JK": "P"}, **{new_id(): {} for _ in range(12)}}
     )
     await place.list_again(
@@ -250,9 +254,9 @@ async def test_records_with_one_number_and_birth_date_become_one_after_the_days_
     )
     received = f"{place.taken_at + timedelta(days=1):%d/%m/%Y}"
     await place.list_again(**{again: {"NIK": nik, "JK": "P", "Tanggal Masuk": received}})
-    database = given.database(service)
+    database = factories.database(service)
     assert await database.count("merge_candidates", {"facility_id": place.facility_id}) == 1
-    assert not await given.everything(place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL")
+    assert not await factories.everything(place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL")
     while await merges.merge_same_numbers(by_itself(service)):
         pass
     survivor = (await place.officer.get(f"/v1/participants/{place.refs[again]}")).json()

@@ -11,8 +11,8 @@ import pytest
 
 from services.training.snapshots.reader import squeeze
 from services.training.vault import Sealed, Vault
-from tests.doubles import ServiceClient
-from tests.training import given
+from tests.fakes import ServiceClient
+from tests.training import factories
 from tests.training.test_import_rules import EXPECTED, FILES, SNAPSHOTS, TITLES, checked
 
 _SIXTEEN = re.compile(r"(?=[0-9]{16})")
@@ -29,14 +29,14 @@ class Imported:
 
 @pytest.fixture(scope="module")
 async def imported(service: ServiceClient) -> Imported:
-    await given.sample_facilities(service)
+    await factories.sample_facilities(service)
     answers = [
-        await given.upload(
+        await factories.upload(
             service, file["facility"], (SNAPSHOTS / file["path"]).read_bytes(), file["taken_at"]
         )
         for file in FILES
     ]
-    people = await given.database(service).find("participants", {})
+    people = await factories.database(service).find("participants", {})
     return Imported(service, answers, {person["_id"]: person["source_ref"] for person in people})
 
 
@@ -71,9 +71,9 @@ async def test_each_report_tells_movements_and_bad_cells_exactly(
     imported: Imported, file: dict[str, Any]
 ) -> None:
     snapshot_id = answer_of(imported, file)["snapshot_id"]
-    client = given.officer(imported.client, file["facility"], "registry_operator")
+    client = factories.officer(imported.client, file["facility"], "registry_operator")
     found: dict[str, dict[str, Any]] = {}
-    for movement in await given.everything(client, f"/v1/snapshots/{snapshot_id}/movements"):
+    for movement in await factories.everything(client, f"/v1/snapshots/{snapshot_id}/movements"):
         told: Any = {
             "transferred": movement["from_facility_id"],
             "released": {"kind": movement["code"], "on": movement["effective_on"]},
@@ -88,7 +88,7 @@ async def test_each_report_tells_movements_and_bad_cells_exactly(
         kind: refs if isinstance(refs, dict) else dict.fromkeys(refs, True)
         for kind, refs in file["movements"].items()
     }
-    errors = await given.everything(client, f"/v1/snapshots/{snapshot_id}/row-errors")
+    errors = await factories.everything(client, f"/v1/snapshots/{snapshot_id}/row-errors")
     assert all(error["message"] for error in errors)
     names = ("sheet", "row", "column", "field", "reason", "effect", "raw")
     wanted = [{name: row.get(name) for name in names} for row in file["row_errors"]]
@@ -99,7 +99,7 @@ async def test_each_report_tells_movements_and_bad_cells_exactly(
 
 async def test_the_inbox_holds_exactly_what_the_files_opened(imported: Imported) -> None:
     found: list[tuple[str, ...]] = []
-    for item in await given.database(imported.client).find("inbox_items", {}):
+    for item in await factories.database(imported.client).find("inbox_items", {}):
         facts = item["facts"]
         found.append(
             (
@@ -127,7 +127,7 @@ async def test_the_inbox_holds_exactly_what_the_files_opened(imported: Imported)
 
 
 async def test_the_stored_people_are_exactly_the_expected_ones(imported: Imported) -> None:
-    database = given.database(imported.client)
+    database = factories.database(imported.client)
     people = {person["source_ref"]: person for person in await database.find("participants", {})}
     identities = {identity["_id"]: identity for identity in await database.find("identities", {})}
     assert people.keys() == EXPECTED["final"].keys()
@@ -158,7 +158,7 @@ async def test_the_stored_people_are_exactly_the_expected_ones(imported: Importe
 async def test_every_movement_was_told_once_and_in_the_order_of_its_person(
     imported: Imported,
 ) -> None:
-    database = given.database(imported.client)
+    database = factories.database(imported.client)
     told = await database.find(
         "outbox", {"type": {"$regex": "^training.participant-"}}, sort=[("key", 1), ("seq", 1)]
     )
@@ -187,7 +187,7 @@ async def test_every_movement_was_told_once_and_in_the_order_of_its_person(
 async def test_no_name_and_no_number_lies_outside_the_identities_and_no_offence_anywhere(
     imported: Imported,
 ) -> None:
-    database = given.database(imported.client)
+    database = factories.database(imported.client)
     vault: Vault = imported.client.app.state.vault
     identities = await database.find("identities", {})
     names = {identity["name"].casefold() for identity in identities}
@@ -211,6 +211,7 @@ async def test_rows_are_gone_once_they_are_applied_or_a_newer_list_decides(
     imported: Imported,
 ) -> None:
     kinds = {
-        chunk["kind"] for chunk in await given.database(imported.client).find("snapshot_chunks", {})
+        chunk["kind"]
+        for chunk in await factories.database(imported.client).find("snapshot_chunks", {})
     }
     assert kinds == {"stopped"}

@@ -13,8 +13,8 @@ import pytest
 
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
-from tests.doubles import Keys, eventually, running
-from tests.training import given
+from tests.fakes import Keys, eventually, running
+from tests.training import factories
 from tests.training.test_import_rules import FILES, SNAPSHOTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +57,7 @@ async def test_an_import_killed_on_its_way_is_finished_by_the_next_process_with_
         victim = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.training.victim",
+            "tests.training.killable_process",
             str(tmp_path / "victim.json"),
             cwd=ROOT,
             stdout=log,
@@ -67,7 +67,7 @@ async def test_an_import_killed_on_its_way_is_finished_by_the_next_process_with_
 
     app = create_app(own)
     async with running(app, keys, "training") as client:
-        database = given.database(client)
+        database = factories.database(client)
         before = await database.count("movements", {})
         (snapshot,) = await eventually(
             lambda: database.find("snapshots", {"state": "APPLIED"}), seconds=60
@@ -78,7 +78,7 @@ async def test_an_import_killed_on_its_way_is_finished_by_the_next_process_with_
             for row in await database.find("outbox", {"type": {"$regex": "participant-"}})
         ]
         identities = await database.find("identities", {})
-    await given.dropped(app)
+    await factories.dropped(app)
     assert before < len(movements)
     assert snapshot["counts"] == {
         name: count

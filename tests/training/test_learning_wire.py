@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from tests.doubles import ServiceClient, not_four_eyes
-from tests.training import given
-from tests.training.given import Place
+from tests.fakes import ServiceClient, not_four_eyes
+from tests.training import factories
+from tests.training.factories import Place
 
 BY_DECISION = {"tpp_required": True, "application_required": True}
 BY_WISH = {"tpp_required": False, "application_required": True}
@@ -22,7 +22,7 @@ BY_WISH = {"tpp_required": False, "application_required": True}
 @pytest.fixture(scope="module")
 async def crowd(service: ServiceClient) -> Place:
     """A facility with twenty people; every test has classes of its own."""
-    return await given.place(service, [new_id() for _ in range(20)])
+    return await factories.place(service, [new_id() for _ in range(20)])
 
 
 async def apply(place: Place, source_ref: str, *class_ids: str) -> Any:
@@ -43,7 +43,7 @@ async def hearing(place: Place, programme_id: str, verdicts: dict[str, str], **s
     ]
     body = {
         "facility_id": place.facility_id,
-        "hearing_on": str(given.today()),
+        "hearing_on": str(factories.today()),
         "scope": "programme",
         "scope_ref": programme_id,
         "results": results,
@@ -61,8 +61,8 @@ async def application(place: Place, application_id: str) -> dict[str, Any]:
 
 @pytest.mark.scenario("T7")
 async def test_an_approved_wish_becomes_a_seat_and_a_waiting_one_blocks(crowd: Place) -> None:
-    programme_id = await given.programme(crowd.client, eligibility=BY_DECISION)
-    class_id = await given.open_class(crowd, programme_id=programme_id)
+    programme_id = await factories.programme(crowd.client, eligibility=BY_DECISION)
+    class_id = await factories.open_class(crowd, programme_id=programme_id)
     p = next(iter(crowd.people))
     made = (await apply(crowd, p, class_id)).json()
     application_id = made["applications"][0]["application_id"]
@@ -83,15 +83,15 @@ async def test_an_approved_wish_becomes_a_seat_and_a_waiting_one_blocks(crowd: P
     assert (await crowd.officer.post("/v1/enrolments", json=seat)).json()["reasons"] == [
         "ALREADY_ENROLLED"
     ]
-    pending = await given.open_class(
-        crowd, programme_id=await given.programme(crowd.client, eligibility=BY_WISH)
+    pending = await factories.open_class(
+        crowd, programme_id=await factories.programme(crowd.client, eligibility=BY_WISH)
     )
     await apply(crowd, p, pending)
     assert (await crowd.officer.post("/v1/enrolments", json=seat | {"class_id": pending})).json()[
         "code"
     ] == "application_pending"
-    unwished = await given.open_class(
-        crowd, programme_id=await given.programme(crowd.client, eligibility=BY_WISH)
+    unwished = await factories.open_class(
+        crowd, programme_id=await factories.programme(crowd.client, eligibility=BY_WISH)
     )
     assert (await crowd.officer.post("/v1/enrolments", json=seat | {"class_id": unwished})).json()[
         "code"
@@ -102,14 +102,14 @@ async def test_an_approved_wish_becomes_a_seat_and_a_waiting_one_blocks(crowd: P
 async def test_a_form_is_refused_whole_when_it_names_none_too_many_or_one_class_twice(
     crowd: Place,
 ) -> None:
-    classes = [await given.open_class(crowd) for _ in range(6)]
+    classes = [await factories.open_class(crowd) for _ in range(6)]
     p = list(crowd.people)[1]
     assert [
         (await apply(crowd, p, *chosen)).json()["code"]
         for chosen in (classes, [], [classes[0], classes[0]])
     ] == ["too_many_classes", "too_many_classes", "class_repeated"]
     assert (
-        await given.database(crowd.client).count(
+        await factories.database(crowd.client).count(
             "class_applications", {"participant_ref": crowd.refs[p]}
         )
         == 0
@@ -122,7 +122,7 @@ async def test_a_form_is_refused_whole_when_it_names_none_too_many_or_one_class_
         classes[0],
     )
     assert (
-        await given.database(crowd.client).count(
+        await factories.database(crowd.client).count(
             "class_applications", {"participant_ref": crowd.refs[p]}
         )
         == 5
@@ -131,7 +131,7 @@ async def test_a_form_is_refused_whole_when_it_names_none_too_many_or_one_class_
         "/v1/classes",
         json={
             "facility_id": crowd.facility_id,
-            "programme_id": await given.programme(crowd.client),
+            "programme_id": await factories.programme(crowd.client),
             "batch_no": "9",
             "starts_on": "2030-01-01",
             "ends_on": "2030-02-01",
@@ -145,7 +145,7 @@ async def test_a_form_is_refused_whole_when_it_names_none_too_many_or_one_class_
 async def test_a_withdrawn_wish_comes_back_only_as_submitted_and_not_past_a_newer_one(
     crowd: Place,
 ) -> None:
-    class_id = await given.open_class(crowd)
+    class_id = await factories.open_class(crowd)
     p = list(crowd.people)[2]
     first = (await apply(crowd, p, class_id)).json()["applications"][0]["application_id"]
     withdrawal, back = (
@@ -163,19 +163,19 @@ async def test_a_withdrawn_wish_comes_back_only_as_submitted_and_not_past_a_newe
     assert (locked.status_code, locked.json()["code"]) == (409, "newer_exists")
     submitted = [
         kind
-        for kind in await given.types_of(crowd.client, crowd.refs[p])
+        for kind in await factories.types_of(crowd.client, crowd.refs[p])
         if kind == "application-submitted"
     ]
     assert len(submitted) == 3
 
 
 async def test_two_forms_at_once_for_one_class_give_one_wish(crowd: Place) -> None:
-    class_id = await given.open_class(crowd)
+    class_id = await factories.open_class(crowd)
     p = list(crowd.people)[3]
     answers = await asyncio.gather(*(apply(crowd, p, class_id) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     assert (
-        await given.database(crowd.client).count(
+        await factories.database(crowd.client).count(
             "class_applications", {"participant_ref": crowd.refs[p], "live": True}
         )
         == 1
@@ -189,9 +189,9 @@ async def test_two_forms_at_once_for_one_class_give_one_wish(crowd: Place) -> No
 async def test_one_hearing_decides_nine_and_reports_the_one_who_withdrew(
     service: ServiceClient,
 ) -> None:
-    place = await given.place(service, [new_id() for _ in range(10)])
-    class_id = await given.open_class(
-        place, programme_id=await given.programme(service, eligibility=BY_DECISION)
+    place = await factories.place(service, [new_id() for _ in range(10)])
+    class_id = await factories.open_class(
+        place, programme_id=await factories.programme(service, eligibility=BY_DECISION)
     )
     wishes = {
         ref: (await apply(place, ref, class_id)).json()["applications"][0]["application_id"]
@@ -214,7 +214,9 @@ async def test_one_hearing_decides_nine_and_reports_the_one_who_withdrew(
         *["APPROVED"] * 5,
     ]
     assert decided["not_applied"] == [place.refs[gone]]
-    (item,) = await given.everything(place.officer, "/v1/inbox-items", kind="DECISION_NOT_APPLIED")
+    (item,) = await factories.everything(
+        place.officer, "/v1/inbox-items", kind="DECISION_NOT_APPLIED"
+    )
     assert item["participant_ref"] == place.refs[gone]
     deferred = list(place.people)[1]
     assert (
@@ -224,7 +226,7 @@ async def test_one_hearing_decides_nine_and_reports_the_one_who_withdrew(
         "/v1/tpp-decisions",
         json={
             "facility_id": place.facility_id,
-            "hearing_on": str(given.today()),
+            "hearing_on": str(factories.today()),
             "scope": "class",
             "scope_ref": class_id,
             "results": [{"participant_ref": place.refs[deferred], "verdict": "DEFERRED"}],
@@ -239,9 +241,9 @@ async def test_where_the_head_must_approve_a_decision_counts_only_from_then_on(
     service: ServiceClient,
 ) -> None:
     p = new_id()
-    place = await given.place(service, [p], head_approval_required=True)
-    programme_id = await given.programme(service, eligibility=BY_DECISION)
-    class_id = await given.open_class(place, programme_id=programme_id)
+    place = await factories.place(service, [p], head_approval_required=True)
+    programme_id = await factories.programme(service, eligibility=BY_DECISION)
+    class_id = await factories.open_class(place, programme_id=programme_id)
     wish = (await apply(place, p, class_id)).json()["applications"][0]["application_id"]
     decision = (
         await hearing(
@@ -256,10 +258,10 @@ async def test_where_the_head_must_approve_a_decision_counts_only_from_then_on(
         "TPP_NOT_APPROVED"
     ]
     for hand in not_four_eyes("perekam", "kasi"):
-        deputy = given.officer(service, place.facility_id, "head").by(*hand)
+        deputy = factories.officer(service, place.facility_id, "head").by(*hand)
         told = await deputy.post(f"/v1/tpp-decisions/{decision['decision_id']}/head-approval")
         assert (told.status_code, told.json()["code"]) == (422, "same_person_approves"), hand
-    head = given.officer(service, place.facility_id, "head", "kalapas")
+    head = factories.officer(service, place.facility_id, "head", "kalapas")
     approved = await head.post(f"/v1/tpp-decisions/{decision['decision_id']}/head-approval")
     assert (approved.json()["in_force"], (await application(place, wish))["state"]) == (
         True,
@@ -278,17 +280,17 @@ async def test_a_decision_on_work_tells_whether_the_person_may_be_given_work(
     crowd: Place, verdict: str, told: list[bool]
 ) -> None:
     p = list(crowd.people)[5]
-    before = len(await given.events_of(crowd.client, crowd.refs[p]))
+    before = len(await factories.events_of(crowd.client, crowd.refs[p]))
     assert (
         await hearing(
             crowd,
             "",
             {p: verdict},
             scope="work",
-            valid_until=str(given.today() + timedelta(days=90)),
+            valid_until=str(factories.today() + timedelta(days=90)),
         )
     ).status_code == 201
-    new = (await given.events_of(crowd.client, crowd.refs[p]))[before:]
+    new = (await factories.events_of(crowd.client, crowd.refs[p]))[before:]
     assert [(row["type"], json.loads(row["body"])["eligible"]) for row in new] == [
         ("training.work-eligibility-decided.v1", eligible) for eligible in told
     ]
@@ -297,7 +299,7 @@ async def test_a_decision_on_work_tells_whether_the_person_may_be_given_work(
 async def test_a_decision_that_names_somebody_of_another_facility_is_refused_whole(
     crowd: Place,
 ) -> None:
-    other = await given.place(crowd.client, [new_id()])
+    other = await factories.place(crowd.client, [new_id()])
     p = list(crowd.people)[6]
     results = [
         {"participant_ref": ref, "verdict": "RECOMMENDED"}
@@ -305,7 +307,7 @@ async def test_a_decision_that_names_somebody_of_another_facility_is_refused_who
     ]
     body = {
         "facility_id": crowd.facility_id,
-        "hearing_on": str(given.today()),
+        "hearing_on": str(factories.today()),
         "scope": "branch",
         "scope_ref": "vocational",
         "results": results,
@@ -318,11 +320,13 @@ async def test_a_decision_that_names_somebody_of_another_facility_is_refused_who
         list(other.refs.values()),
     )
     assert (
-        await given.database(crowd.client).find_one("tpp_standings", {"_id": crowd.refs[p]}) is None
+        await factories.database(crowd.client).find_one("tpp_standings", {"_id": crowd.refs[p]})
+        is None
     )
     future = await crowd.officer.post(
         "/v1/tpp-decisions",
-        json=body | {"results": results[:1], "hearing_on": str(given.today() + timedelta(days=1))},
+        json=body
+        | {"results": results[:1], "hearing_on": str(factories.today() + timedelta(days=1))},
     )
     assert (future.json()["code"], future.json()["field"]) == ("hearing_in_future", "hearing_on")
 
@@ -333,26 +337,32 @@ async def test_a_decision_that_names_somebody_of_another_facility_is_refused_who
 async def test_marks_from_paper_and_device_make_one_record_each_and_a_contradiction_is_asked_about(
     crowd: Place,
 ) -> None:
-    class_id = await given.open_class(crowd)
-    enrolment_id = await given.enrolled(crowd, class_id, list(crowd.people)[7])
-    session_id = await given.session(crowd, class_id)
+    class_id = await factories.open_class(crowd)
+    enrolment_id = await factories.enrolled(crowd, class_id, list(crowd.people)[7])
+    session_id = await factories.session(crowd, class_id)
     first = {"reason": "ATTENDED_PART", "minutes": 90, "client_id": "d1-1"}
-    held = await given.marked(crowd, session_id, **{enrolment_id: first})
+    held = await factories.marked(crowd, session_id, **{enrolment_id: first})
     assert held.json()["state"] == "HELD"
-    await given.marked(crowd, session_id, **{enrolment_id: first})
+    await factories.marked(crowd, session_id, **{enrolment_id: first})
     assert not [
         item
-        for item in await given.everything(crowd.officer, "/v1/inbox-items", kind="MARK_CONFLICT")
+        for item in await factories.everything(
+            crowd.officer, "/v1/inbox-items", kind="MARK_CONFLICT"
+        )
         if item["facts"]["session_id"] == session_id
     ]
-    await given.marked(crowd, session_id, **{enrolment_id: {"reason": "SICK", "client_id": "d2-1"}})
+    await factories.marked(
+        crowd, session_id, **{enrolment_id: {"reason": "SICK", "client_id": "d2-1"}}
+    )
     (item,) = [
         item
-        for item in await given.everything(crowd.officer, "/v1/inbox-items", kind="MARK_CONFLICT")
+        for item in await factories.everything(
+            crowd.officer, "/v1/inbox-items", kind="MARK_CONFLICT"
+        )
         if item["facts"]["session_id"] == session_id
     ]
     assert (item["facts"]["stands"], item["facts"]["refused"]) == ("ATTENDED_PART", "SICK")
-    (record,) = await given.everything(crowd.officer, f"/v1/sessions/{session_id}/attendance")
+    (record,) = await factories.everything(crowd.officer, f"/v1/sessions/{session_id}/attendance")
     assert (record["reason"], record["minutes"], len(record["history"])) == ("ATTENDED_PART", 90, 1)
     changed = await crowd.officer.patch(
         f"/v1/attendance/{record['attendance_id']}",
@@ -365,11 +375,11 @@ async def test_marks_from_paper_and_device_make_one_record_each_and_a_contradict
     )
     told = [
         kind
-        for kind in await given.types_of(crowd.client, crowd.refs[list(crowd.people)[7]])
+        for kind in await factories.types_of(crowd.client, crowd.refs[list(crowd.people)[7]])
         if kind == "attendance-recorded"
     ]
     assert len(told) == 1
-    assert [row["type"] for row in await given.events_of(crowd.client, class_id)] == [
+    assert [row["type"] for row in await factories.events_of(crowd.client, class_id)] == [
         "training.class-opened.v1",
         "training.session-held.v1",
     ]
@@ -389,10 +399,10 @@ async def test_marks_from_paper_and_device_make_one_record_each_and_a_contradict
 async def test_a_mark_that_does_not_fit_names_its_field_and_holds_no_session(
     crowd: Place, mark: dict[str, Any], code: str, field: str
 ) -> None:
-    class_id = await given.open_class(crowd)
-    enrolment_id = await given.enrolled(crowd, class_id, list(crowd.people)[8])
-    session_id = await given.session(crowd, class_id)
-    refused = await given.marked(crowd, session_id, **{enrolment_id: mark})
+    class_id = await factories.open_class(crowd)
+    enrolment_id = await factories.enrolled(crowd, class_id, list(crowd.people)[8])
+    session_id = await factories.session(crowd, class_id)
+    refused = await factories.marked(crowd, session_id, **{enrolment_id: mark})
     assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
         422,
         code,
@@ -404,23 +414,23 @@ async def test_a_mark_that_does_not_fit_names_its_field_and_holds_no_session(
 async def test_nobody_is_marked_before_a_session_begins_nor_outside_their_class(
     crowd: Place,
 ) -> None:
-    class_id, other = await given.open_class(crowd), await given.open_class(crowd)
+    class_id, other = await factories.open_class(crowd), await factories.open_class(crowd)
     p = list(crowd.people)[9]
     enrolment_id, elsewhere = (
-        await given.enrolled(crowd, class_id, p),
-        await given.enrolled(crowd, other, p),
+        await factories.enrolled(crowd, class_id, p),
+        await factories.enrolled(crowd, other, p),
     )
-    tomorrow = await given.session(crowd, class_id, in_days=1, starts_at="08:00")
-    assert (await given.marked(crowd, tomorrow, **{enrolment_id: "ATTENDED"})).json()[
+    tomorrow = await factories.session(crowd, class_id, in_days=1, starts_at="08:00")
+    assert (await factories.marked(crowd, tomorrow, **{enrolment_id: "ATTENDED"})).json()[
         "code"
     ] == "session_not_begun"
-    session_id = await given.session(crowd, class_id)
-    assert (await given.marked(crowd, session_id, **{elsewhere: "ATTENDED"})).json()[
+    session_id = await factories.session(crowd, class_id)
+    assert (await factories.marked(crowd, session_id, **{elsewhere: "ATTENDED"})).json()[
         "code"
     ] == "not_in_session"
     twice = await crowd.officer.post(
         f"/v1/classes/{class_id}/sessions",
-        json={"held_on": str(given.today()), "starts_at": "00:00", "minutes": 60},
+        json={"held_on": str(factories.today()), "starts_at": "00:00", "minutes": 60},
     )
     assert (twice.status_code, twice.json()["code"]) == (409, "session_exists")
     outside = await crowd.officer.post(
@@ -436,16 +446,18 @@ async def test_nobody_is_marked_before_a_session_begins_nor_outside_their_class(
 @pytest.mark.scenario("T28")
 async def test_two_confirmations_at_once_complete_once_and_tell_who_taught(crowd: Place) -> None:
     rule = {"required_parts": ["praktik"], "instructor_confirmation": True}
-    programme_id = await given.programme(
+    programme_id = await factories.programme(
         crowd.client, completion=rule, provider_neutral_name="Balai Latihan Bahari"
     )
-    class_id = await given.open_class(
+    class_id = await factories.open_class(
         crowd, programme_id=programme_id, instructor_refs=["instruktur-7"], seats=1
     )
     p = list(crowd.people)[12]
-    enrolment_id = await given.enrolled(crowd, class_id, p)
+    enrolment_id = await factories.enrolled(crowd, class_id, p)
     name = f"/v1/enrolments/{enrolment_id}/completion"
-    await given.marked(crowd, await given.session(crowd, class_id), **{enrolment_id: "ATTENDED"})
+    await factories.marked(
+        crowd, await factories.session(crowd, class_id), **{enrolment_id: "ATTENDED"}
+    )
     await crowd.officer.post(
         f"/v1/enrolments/{enrolment_id}/results",
         json={"part": "praktik", "passed": False, "score": 50, "assessor_ref": "instruktur-7"},
@@ -478,7 +490,7 @@ async def test_two_confirmations_at_once_complete_once_and_tell_who_taught(crowd
     ]
     (event,) = [
         json.loads(row["body"])
-        for row in await given.events_of(crowd.client, crowd.refs[p])
+        for row in await factories.events_of(crowd.client, crowd.refs[p])
         if "course-completed" in row["type"]
     ]
     assert event == {
@@ -493,7 +505,7 @@ async def test_two_confirmations_at_once_complete_once_and_tell_who_taught(crowd
         "provider_neutral_name": "Balai Latihan Bahari",
         "lesson_hours": 16,
         "attended_minutes": 240,
-        "completed_on": str(given.today()),
+        "completed_on": str(factories.today()),
         "instructor_refs": ["instruktur-7"],
     }
     assert (await crowd.officer.get(f"/v1/classes/{class_id}")).json()["seats"]["seats_taken"] == 0
@@ -506,9 +518,9 @@ async def test_two_confirmations_at_once_complete_once_and_tell_who_taught(crowd
 async def test_a_class_keeps_the_rule_of_its_edition_when_a_stricter_one_is_published(
     crowd: Place,
 ) -> None:
-    programme_id = await given.programme(crowd.client, completion={"min_attended_bps": 3_000})
-    class_id = await given.open_class(crowd, programme_id=programme_id)
-    enrolment_id = await given.enrolled(crowd, class_id, list(crowd.people)[13])
+    programme_id = await factories.programme(crowd.client, completion={"min_attended_bps": 3_000})
+    class_id = await factories.open_class(crowd, programme_id=programme_id)
+    enrolment_id = await factories.enrolled(crowd, class_id, list(crowd.people)[13])
     body = {
         "title": "Edisi 2",
         "units": [{"code": "A.1", "title": "x"}],
@@ -516,13 +528,13 @@ async def test_a_class_keeps_the_rule_of_its_edition_when_a_stricter_one_is_publ
         "completion": {"min_attended_bps": 10_000},
     }
     assert (
-        await given.administrator(crowd.client).post(
+        await factories.administrator(crowd.client).post(
             f"/v1/programmes/{programme_id}/editions", json=body
         )
     ).json()["editions"][1]["number"] == 2
-    await given.marked(
+    await factories.marked(
         crowd,
-        await given.session(crowd, class_id),
+        await factories.session(crowd, class_id),
         **{enrolment_id: {"reason": "ATTENDED_PART", "minutes": 80}},
     )
     done = await crowd.officer.post(f"/v1/enrolments/{enrolment_id}/completion", json={})
@@ -532,8 +544,8 @@ async def test_a_class_keeps_the_rule_of_its_edition_when_a_stricter_one_is_publ
 async def test_closing_a_class_leaves_no_seat_taken_and_says_who_did_not_complete(
     crowd: Place,
 ) -> None:
-    class_id = await given.open_class(crowd)
-    enrolment_id = await given.enrolled(crowd, class_id, list(crowd.people)[14])
+    class_id = await factories.open_class(crowd)
+    enrolment_id = await factories.enrolled(crowd, class_id, list(crowd.people)[14])
     assert (await crowd.officer.post(f"/v1/classes/{class_id}/closing")).json()[
         "code"
     ] == "class_state_refuses"
@@ -545,9 +557,9 @@ async def test_closing_a_class_leaves_no_seat_taken_and_says_who_did_not_complet
 
 
 async def test_cancelling_a_class_removes_its_wishes_and_seats_once(crowd: Place) -> None:
-    class_id = await given.open_class(crowd)
+    class_id = await factories.open_class(crowd)
     p, q = list(crowd.people)[15:17]
-    enrolment_id = await given.enrolled(crowd, class_id, p)
+    enrolment_id = await factories.enrolled(crowd, class_id, p)
     wish = (await apply(crowd, q, class_id)).json()["applications"][0]["application_id"]
     cancelled = await crowd.officer.post(
         f"/v1/classes/{class_id}/cancellation", json={"reason": "instruktur berhalangan"}
@@ -580,7 +592,7 @@ async def test_a_class_that_does_not_fit_is_refused_by_name(
 ) -> None:
     body = {
         "facility_id": crowd.facility_id,
-        "programme_id": await given.programme(crowd.client),
+        "programme_id": await factories.programme(crowd.client),
         "batch_no": "1",
         "starts_on": "2027-01-01",
         "ends_on": "2027-02-01",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chassis.ids import new_id
 from services.training.app import create_app
-from tests.doubles import ServiceClient, routes
-from tests.training import given
+from tests.fakes import ServiceClient, routes
+from tests.training import factories
 
 OF_NOBODY = {  # answers without any person
     "/v1/facilities", "/v1/facilities/{facility_id}", "/v1/facilities/{facility_id}/snapshots", "/v1/snapshots/{snapshot_id}", "/v1/snapshots/{snapshot_id}/row-errors",
@@ -22,12 +22,12 @@ async def test_every_read_about_a_person_leaves_a_row_that_names_the_person_and_
     service: ServiceClient,
 ) -> None:
     p = new_id()
-    place = await given.place(service, [p])
-    ref, class_id = place.refs[p], await given.open_class(place)
-    enrolment_id = await given.enrolled(place, class_id, p)
-    session_id = await given.session(place, class_id)
-    assert (await given.marked(place, session_id, **{enrolment_id: "SICK"})).status_code == 200
-    snapshots = await given.everything(
+    place = await factories.place(service, [p])
+    ref, class_id = place.refs[p], await factories.open_class(place)
+    enrolment_id = await factories.enrolled(place, class_id, p)
+    session_id = await factories.session(place, class_id)
+    assert (await factories.marked(place, session_id, **{enrolment_id: "SICK"})).status_code == 200
+    snapshots = await factories.everything(
         place.officer, f"/v1/facilities/{place.facility_id}/snapshots"
     )
     reads = {
@@ -42,8 +42,8 @@ async def test_every_read_about_a_person_leaves_a_row_that_names_the_person_and_
         "/v1/classes/{class_id}/suitability/{participant_ref}": f"/v1/classes/{class_id}/suitability/{ref}",
     }
     reader, audit = (
-        given.officer(service, place.facility_id, subject=f"reader-{p}"),
-        given.database(service),
+        factories.officer(service, place.facility_id, subject=f"reader-{p}"),
+        factories.database(service),
     )
     for template, path in reads.items():
         before = await audit.count("audit", {"actor": f"reader-{p}"})

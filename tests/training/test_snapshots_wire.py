@@ -15,27 +15,27 @@ from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause
 from services.training.snapshots import usecases
 from services.training.transaction import Transaction
-from tests.doubles import ServiceClient, eventually, not_four_eyes
-from tests.training import given
-from tests.training.given import Place
+from tests.fakes import ServiceClient, eventually, not_four_eyes
+from tests.training import factories
+from tests.training.factories import Place
 
 TEN = [f"R-{number}" for number in range(10)]
 
 
 async def bring(
-    place: Place, people: dict[str, dict[str, str]], *, days: int = 1, by: Hand = given.UPLOADER
+    place: Place, people: dict[str, dict[str, str]], *, days: int = 1, by: Hand = factories.UPLOADER
 ) -> dict[str, Any]:
-    return await given.upload(
+    return await factories.upload(
         place.client,
         place.facility_id,
-        given.rows(place.facility_id, people),
+        factories.rows(place.facility_id, people),
         (place.taken_at + timedelta(days=days)).isoformat(),
         by=by,
     )
 
 
 async def state_of(place: Place, source_ref: str) -> dict[str, Any]:
-    found = await given.everything(place.officer, "/v1/participants", source_ref=source_ref)
+    found = await factories.everything(place.officer, "/v1/participants", source_ref=source_ref)
     return found[0]
 
 
@@ -43,12 +43,12 @@ async def state_of(place: Place, source_ref: str) -> dict[str, Any]:
 async def test_the_same_bytes_twice_change_nothing_and_are_told_as_a_repeat(
     service: ServiceClient,
 ) -> None:
-    place = await given.place(service, TEN)
+    place = await factories.place(service, TEN)
     data, later = (
-        given.rows(place.facility_id, place.people),
+        factories.rows(place.facility_id, place.people),
         (place.taken_at + timedelta(hours=1)).isoformat(),
     )
-    registry = given.officer(service, place.facility_id, "registry_operator")
+    registry = factories.officer(service, place.facility_id, "registry_operator")
     answer = await registry.post(
         f"/v1/facilities/{place.facility_id}/snapshots", params={"taken_at": later}, content=data
     )
@@ -57,8 +57,11 @@ async def test_the_same_bytes_twice_change_nothing_and_are_told_as_a_repeat(
         True,
         "APPLIED",
     )
-    assert await given.database(service).count("snapshots", {"facility_id": place.facility_id}) == 1
-    roster = await given.database(service).find_one("rosters", {"_id": place.facility_id})
+    assert (
+        await factories.database(service).count("snapshots", {"facility_id": place.facility_id})
+        == 1
+    )
+    roster = await factories.database(service).find_one("rosters", {"_id": place.facility_id})
     assert roster
     assert roster["seen_at"] > roster["taken_at"]
 
@@ -66,10 +69,10 @@ async def test_the_same_bytes_twice_change_nothing_and_are_told_as_a_repeat(
 async def test_two_uploads_of_the_same_bytes_at_once_are_one_snapshot(
     service: ServiceClient,
 ) -> None:
-    facility_id = await given.facility(service, f"UJI-{new_id()[-12:].upper()}")
-    registry = given.officer(service, facility_id, "registry_operator")
+    facility_id = await factories.facility(service, f"UJI-{new_id()[-12:].upper()}")
+    registry = factories.officer(service, facility_id, "registry_operator")
     data, name = (
-        given.rows(facility_id, {ref: {"ID WBP": f"{facility_id}-{ref}"} for ref in TEN}),
+        factories.rows(facility_id, {ref: {"ID WBP": f"{facility_id}-{ref}"} for ref in TEN}),
         f"/v1/facilities/{facility_id}/snapshots",
     )
     answers = await asyncio.gather(
@@ -86,28 +89,28 @@ async def test_two_uploads_of_the_same_bytes_at_once_are_one_snapshot(
 async def test_a_quarantine_is_lifted_by_a_second_person_with_a_reason_only(
     service: ServiceClient,
 ) -> None:
-    place = await given.place(service, [f"{new_id()}" for _ in range(10)])
+    place = await factories.place(service, [f"{new_id()}" for _ in range(10)])
     fewer = dict(list(place.people.items())[:6])
     held = await bring(place, fewer, by=Hand("uploader", "kasi"))
     assert (held["state"], held["reason"]) == ("QUARANTINED", "ROW_COUNT_DOWN")
     assert (
-        await given.database(service).count(
+        await factories.database(service).count(
             "participants", {"facility_id": place.facility_id, "state": "held"}
         )
         == 10
     )
     name = f"/v1/snapshots/{held['snapshot_id']}/release"
     for hand in not_four_eyes("uploader", "kasi"):
-        one = given.officer(service, place.facility_id, "head").by(*hand)
+        one = factories.officer(service, place.facility_id, "head").by(*hand)
         assert (await one.post(name, json={"reason": "pindah blok"})).json()[
             "code"
         ] == "same_person_releases", hand
-    second = given.officer(service, place.facility_id, "head", "kepala")
+    second = factories.officer(service, place.facility_id, "head", "kepala")
     assert (await second.post(name, json={"reason": "x"})).status_code == 422
     assert (await second.post(name, json={"reason": "bebas massal"})).status_code == 200
-    done = await given.applied(second, held["snapshot_id"])
+    done = await factories.applied(second, held["snapshot_id"])
     assert done["counts"] == {"missing": 4}
-    items = await given.everything(second, "/v1/inbox-items", kind="QUARANTINE")
+    items = await factories.everything(second, "/v1/inbox-items", kind="QUARANTINE")
     assert [item["state"] for item in items] == ["RESOLVED"]
     assert (await second.post(name, json={"reason": "sekali lagi"})).json()[
         "code"
@@ -122,16 +125,18 @@ async def test_a_quarantine_is_lifted_by_a_second_person_with_a_reason_only(
 async def test_a_wrong_file_is_never_released(
     service: ServiceClient, change: dict[str, str], reason: str
 ) -> None:
-    place = await given.place(service, [new_id() for _ in range(3)])
+    place = await factories.place(service, [new_id() for _ in range(3)])
     held = await bring(place, {ref: said | change for ref, said in place.people.items()})
     assert (held["state"], held["reason"]) == ("QUARANTINED", reason)
-    second = given.officer(service, place.facility_id, "head", "kepala")
+    second = factories.officer(service, place.facility_id, "head", "kepala")
     answer = await second.post(
         f"/v1/snapshots/{held['snapshot_id']}/release", json={"reason": "sudah benar"}
     )
     assert (answer.status_code, answer.json()["code"]) == (422, "not_releasable")
     assert (
-        await given.database(service).count("snapshot_chunks", {"snapshot_id": held["snapshot_id"]})
+        await factories.database(service).count(
+            "snapshot_chunks", {"snapshot_id": held["snapshot_id"]}
+        )
         == 0
     )
 
@@ -140,15 +145,15 @@ async def test_a_wrong_file_is_never_released(
 async def test_another_blocks_people_are_quarantined_as_a_full_list_and_added_as_a_partial_one(
     service: ServiceClient,
 ) -> None:
-    place = await given.place(service, [new_id() for _ in range(10)])
+    place = await factories.place(service, [new_id() for _ in range(10)])
     others: dict[str, dict[str, str]] = {new_id(): {} for _ in range(10)}
     held = await bring(place, others)
     assert (
         held["reason"],
-        await given.database(service).count("participants", {"facility_id": place.facility_id}),
+        await factories.database(service).count("participants", {"facility_id": place.facility_id}),
     ) == ("PEOPLE_GONE", 10)
-    shown = await given.administrator(service).get(f"/v1/facilities/{place.facility_id}")
-    changed = await given.administrator(service).patch(
+    shown = await factories.administrator(service).get(f"/v1/facilities/{place.facility_id}")
+    changed = await factories.administrator(service).patch(
         f"/v1/facilities/{place.facility_id}",
         json={"roster_mode": "partial"},
         headers={"if-match": shown.headers["etag"]},
@@ -157,7 +162,7 @@ async def test_another_blocks_people_are_quarantined_as_a_full_list_and_added_as
     taken = await bring(place, others | {next(iter(others)): {"Kamar": "Z9"}}, days=2)
     assert taken["counts"] == {"admitted": 10, "release_planned": 10}
     assert (
-        await given.database(service).count(
+        await factories.database(service).count(
             "participants", {"facility_id": place.facility_id, "state": "held"}
         )
         == 20
@@ -170,16 +175,16 @@ async def test_an_import_that_is_killed_goes_on_where_it_was_and_moves_everybody
 ) -> None:
     monkeypatch.setattr(usecases, "ROWS_PER_CHUNK", 5)
     await _job(service, stop=True)
-    place_id = await given.facility(service, f"UJI-{new_id()[-12:].upper()}")
+    place_id = await factories.facility(service, f"UJI-{new_id()[-12:].upper()}")
     refs = [f"{place_id}-{number}" for number in range(30)]
-    registry = given.officer(service, place_id, "registry_operator")
+    registry = factories.officer(service, place_id, "registry_operator")
     answer = await registry.post(
         f"/v1/facilities/{place_id}/snapshots",
         params={"taken_at": "2026-11-16T14:00:00+07:00"},
-        content=given.rows(place_id, {ref: {} for ref in refs}),
+        content=factories.rows(place_id, {ref: {} for ref in refs}),
     )
     assert answer.json()["state"] == "APPLYING"
-    database = given.database(service)
+    database = factories.database(service)
     engine = service.app.state.engine
     for _ in range(2):
         await by_itself(service)(usecases.apply_step)
@@ -194,7 +199,7 @@ async def test_an_import_that_is_killed_goes_on_where_it_was_and_moves_everybody
         await engine.once(killed, Cause(caller=system("training"), correlation_id="x"))
     assert await database.count("movements", {"facility_id": place_id}) == 10
     await _job(service, stop=False)
-    done = await given.applied(registry, answer.json()["snapshot_id"])
+    done = await factories.applied(registry, answer.json()["snapshot_id"])
     assert done["counts"]["admitted"] == 30
     assert await database.count("movements", {"facility_id": place_id}) == 30
     assert (
@@ -215,7 +220,7 @@ def by_itself(service: ServiceClient) -> Runner[Transaction]:
 
 async def _job(service: ServiceClient, *, stop: bool) -> None:
     """Keep the import job from working, or let it work again: the lease is held by another replica meanwhile."""
-    database = given.database(service)
+    database = factories.database(service)
     lease = {"_id": f"job/{usecases.APPLY}"}
     if stop:
         loop = service.app.state.life.jobs[usecases.APPLY]
@@ -239,7 +244,7 @@ async def _free(loop: Any) -> bool:
 async def test_a_row_that_cannot_be_applied_is_reported_and_takes_no_other_with_it(
     service: ServiceClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = await given.place(service, [new_id() for _ in range(6)])
+    place = await factories.place(service, [new_id() for _ in range(6)])
     broken = list(place.people)[3]
     applied = usecases.rows.apply_rows
 
@@ -251,8 +256,8 @@ async def test_a_row_that_cannot_be_applied_is_reported_and_takes_no_other_with_
     monkeypatch.setattr(usecases.rows, "apply_rows", failing)
     done = await bring(place, {ref: {"Kamar": "Z9"} for ref in place.people})
     assert done["counts"] == {"details_changed": 5}
-    registry = given.officer(service, place.facility_id, "registry_operator")
-    errors = await given.everything(registry, f"/v1/snapshots/{done['snapshot_id']}/row-errors")
+    registry = factories.officer(service, place.facility_id, "registry_operator")
+    errors = await factories.everything(registry, f"/v1/snapshots/{done['snapshot_id']}/row-errors")
     assert [(error["reason"], error["row"], error["effect"]) for error in errors] == [
         ("ROW_FAILED", 5, "row")
     ]
@@ -263,15 +268,15 @@ async def test_an_unknown_release_changes_nothing_until_its_word_is_mapped_and_t
     service: ServiceClient,
 ) -> None:
     ref, other = new_id(), new_id()
-    place = await given.place(service, [ref, other])
-    class_id = await given.open_class(place)
-    enrolment_id = await given.enrolled(place, class_id, ref)
-    before = await given.types_of(service, place.refs[ref])
+    place = await factories.place(service, [ref, other])
+    class_id = await factories.open_class(place)
+    enrolment_id = await factories.enrolled(place, class_id, ref)
+    before = await factories.types_of(service, place.refs[ref])
     done = await place.list_again(**{ref: {"Ket. Keluar": "XYZ", "Tanggal Keluar": "10/11/2026"}})
     assert done["counts"] == {}
-    assert await given.types_of(service, place.refs[ref]) == before
-    registry = given.officer(service, place.facility_id, "registry_operator")
-    (item,) = await given.everything(registry, "/v1/inbox-items", kind="ROW_STOPPED")
+    assert await factories.types_of(service, place.refs[ref]) == before
+    registry = factories.officer(service, place.facility_id, "registry_operator")
+    (item,) = await factories.everything(registry, "/v1/inbox-items", kind="ROW_STOPPED")
     assert (item["facts"]["raw"], item["facts"]["field"], item["facts"]["source_ref"]) == (
         "XYZ",
         "release",
@@ -292,7 +297,7 @@ async def test_an_unknown_release_changes_nothing_until_its_word_is_mapped_and_t
     assert (await state_of(place, ref))["state"] == "released"
     ended = (await place.officer.get(f"/v1/enrolments/{enrolment_id}")).json()
     assert (ended["state"], ended["end_reason"]) == ("ENDED", "RELEASED")
-    assert (await given.everything(registry, "/v1/inbox-items", kind="ROW_STOPPED"))[0][
+    assert (await factories.everything(registry, "/v1/inbox-items", kind="ROW_STOPPED"))[0][
         "state"
     ] == "RESOLVED"
     repeated = await registry.post(f"/v1/snapshots/{done['snapshot_id']}/stopped-rows")
@@ -302,10 +307,10 @@ async def test_an_unknown_release_changes_nothing_until_its_word_is_mapped_and_t
 async def test_an_older_snapshots_stopped_rows_are_not_tried_once_a_newer_list_decides(
     service: ServiceClient,
 ) -> None:
-    place = await given.place(service, [new_id(), new_id()])
+    place = await factories.place(service, [new_id(), new_id()])
     first = await place.list_again(**{next(iter(place.people)): {"Keberadaan": "Dititip"}})
     await place.list_again(**{next(iter(place.people)): {"Keberadaan": "", "Kamar": "Z9"}})
-    registry = given.officer(service, place.facility_id, "registry_operator")
+    registry = factories.officer(service, place.facility_id, "registry_operator")
     answer = await registry.post(f"/v1/snapshots/{first['snapshot_id']}/stopped-rows")
     assert (answer.status_code, answer.json()["code"]) == (409, "snapshot_outdated")
 
@@ -315,12 +320,12 @@ async def test_another_register_under_the_same_source_reference_is_a_change_of_d
     service: ServiceClient,
 ) -> None:
     ref = new_id()
-    place = await given.place(service, {ref: {"Gol": "A.III", "No. Reg": "A.III 7/2026"}})
+    place = await factories.place(service, {ref: {"Gol": "A.III", "No. Reg": "A.III 7/2026"}})
     done = await place.list_again(**{ref: {"Gol": "B.I", "No. Reg": "B.I 9/2026"}})
     assert done["counts"] == {"details_changed": 1}
     (event,) = [
         row
-        for row in await given.events_of(service, place.refs[ref])
+        for row in await factories.events_of(service, place.refs[ref])
         if "details-changed" in row["type"]
     ]
     assert '"fields":["legal_status","register_no"]' in event["body"]
@@ -338,8 +343,8 @@ async def test_another_register_under_the_same_source_reference_is_a_change_of_d
 async def test_a_malformed_upload_names_the_field(
     service: ServiceClient, params: dict[str, str], status: int, field: str
 ) -> None:
-    place = await given.place(service, [new_id()])
-    registry = given.officer(service, place.facility_id, "registry_operator")
+    place = await factories.place(service, [new_id()])
+    registry = factories.officer(service, place.facility_id, "registry_operator")
     answer = await registry.post(
         f"/v1/facilities/{place.facility_id}/snapshots", params=params, content=b"x"
     )
@@ -359,8 +364,8 @@ async def test_a_malformed_upload_names_the_field(
 async def test_a_broken_file_is_set_aside_with_a_reason_and_changes_nothing(
     service: ServiceClient, data: bytes, reason: str
 ) -> None:
-    place = await given.place(service, [new_id()])
-    held = await given.upload(
+    place = await factories.place(service, [new_id()])
+    held = await factories.upload(
         service, place.facility_id, data, (place.taken_at + timedelta(days=1)).isoformat()
     )
     assert (held["state"], held["reason"], held["counts"]) == ("QUARANTINED", reason, {})
@@ -368,8 +373,11 @@ async def test_a_broken_file_is_set_aside_with_a_reason_and_changes_nothing(
 
 
 async def test_nobody_brings_or_sees_the_files_of_another_facility(service: ServiceClient) -> None:
-    place, other = await given.place(service, [new_id()]), await given.place(service, [new_id()])
-    stranger = given.officer(service, other.facility_id, "registry_operator")
+    place, other = (
+        await factories.place(service, [new_id()]),
+        await factories.place(service, [new_id()]),
+    )
+    stranger = factories.officer(service, other.facility_id, "registry_operator")
     params = {"taken_at": "2026-11-20T14:00:00+07:00"}
     assert (
         await stranger.post(
@@ -389,10 +397,10 @@ async def test_nobody_brings_or_sees_the_files_of_another_facility(service: Serv
 async def test_a_facility_without_a_mapping_is_told_so_before_anything_is_read(
     service: ServiceClient,
 ) -> None:
-    facility_id = await given.facility(
+    facility_id = await factories.facility(
         service, f"UJI-{new_id()[-12:].upper()}", mapping="TIDAK-ADA"
     )
-    answer = await given.officer(service, facility_id).post(
+    answer = await factories.officer(service, facility_id).post(
         f"/v1/facilities/{facility_id}/snapshots",
         params={"taken_at": "2026-11-16T14:00:00+07:00"},
         content=b"x",
@@ -401,10 +409,10 @@ async def test_a_facility_without_a_mapping_is_told_so_before_anything_is_read(
 
 
 async def test_a_facility_nobody_foresaw_goes_live_by_data_alone(service: ServiceClient) -> None:
-    facility_id = await given.facility(
+    facility_id = await factories.facility(
         service, f"UJI-{new_id()[-12:].upper()}", mapping="TIDAK-ADA"
     )
-    tables = given.mapping("LP-TJP")
+    tables = factories.mapping("LP-TJP")
     columns = tables["facility"]["columns"] | {"source_ref": "Nomor Baru", "status_note": "Ket."}
     for gone in ("absence", "release"):
         del columns[gone]
@@ -416,7 +424,7 @@ async def test_a_facility_nobody_foresaw_goes_live_by_data_alone(service: Servic
         | {"delimiter": ",", "columns": columns, "values": {"status_note": words}},
         "common": tables["common"],
     }
-    admin, name = given.administrator(service), f"/v1/facilities/{facility_id}/mappings"
+    admin, name = factories.administrator(service), f"/v1/facilities/{facility_id}/mappings"
     made = await admin.post(name, json=body)
     assert (made.status_code, made.json()["version"]) == (201, 1)
     heading = ",".join(columns.values()) + ",Kode UPT"
@@ -431,7 +439,7 @@ async def test_a_facility_nobody_foresaw_goes_live_by_data_alone(service: Servic
     data = f"{heading}\r\n{','.join(value.get(one, '') for one in heading.split(','))}\r\n".encode(
         "utf-8-sig"
     )
-    done = await given.upload(service, facility_id, data, "2026-11-16T14:00:00+07:00")
+    done = await factories.upload(service, facility_id, data, "2026-11-16T14:00:00+07:00")
     assert (done["state"], done["released_by_kind"]) == ("APPLIED", {"free": 1})
     again = await admin.post(name, json=body, headers={"if-match": "7"})
     assert again.status_code == 412
@@ -451,15 +459,15 @@ async def test_a_facility_nobody_foresaw_goes_live_by_data_alone(service: Servic
 async def test_an_upload_with_an_idempotency_key_is_answered_the_same_again(
     service: ServiceClient,
 ) -> None:
-    facility_id = await given.facility(service, f"UJI-{new_id()[-12:].upper()}")
-    registry = given.officer(service, facility_id, "registry_operator")
+    facility_id = await factories.facility(service, f"UJI-{new_id()[-12:].upper()}")
+    registry = factories.officer(service, facility_id, "registry_operator")
     ask = partial(
         registry.post,
         f"/v1/facilities/{facility_id}/snapshots",
         params={"taken_at": "2026-11-16T14:00:00+07:00"},
         headers={"idempotency-key": "k1"},
     )
-    data = given.rows(facility_id, {new_id(): {}})
+    data = factories.rows(facility_id, {new_id(): {}})
     first, second = await ask(content=data), await ask(content=data)
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json()["snapshot_id"] == second.json()["snapshot_id"]
@@ -471,12 +479,12 @@ async def test_missing_without_evidence_rests_the_enrolment_asks_at_the_third_li
     service: ServiceClient,
 ) -> None:
     ref = new_id()
-    place = await given.place(service, [ref, *[new_id() for _ in range(10)]])
-    enrolment_id = await given.enrolled(place, await given.open_class(place), ref)
+    place = await factories.place(service, [ref, *[new_id() for _ in range(10)]])
+    enrolment_id = await factories.enrolled(place, await factories.open_class(place), ref)
     row = dict(place.people[ref])
 
     async def now() -> tuple[str, str, list[str]]:
-        items = await given.everything(place.officer, "/v1/inbox-items", kind="MISSING")
+        items = await factories.everything(place.officer, "/v1/inbox-items", kind="MISSING")
         return (
             (await state_of(place, ref))["state"],
             (await place.officer.get(f"/v1/enrolments/{enrolment_id}")).json()["state"],
@@ -491,7 +499,7 @@ async def test_missing_without_evidence_rests_the_enrolment_asks_at_the_third_li
     assert await now() == ("missing", "AUTO_SUSPENDED", ["OPEN"])
     await place.list_again(**{ref: row})
     assert await now() == ("held", "ACTIVE", ["RESOLVED"])
-    types = await given.types_of(service, place.refs[ref])
+    types = await factories.types_of(service, place.refs[ref])
     assert types == [
         "participant-admitted",
         "release-planned",

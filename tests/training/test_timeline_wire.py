@@ -14,10 +14,10 @@ from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.messaging.kafka import KafkaProducer
 from services.training.settings import TrainingSettings
-from tests import doubles
-from tests.doubles import ServiceClient, eventually
-from tests.training import given
-from tests.training.given import Place
+from tests import fakes
+from tests.fakes import ServiceClient, eventually
+from tests.training import factories
+from tests.training.factories import Place
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ async def send(
         correlation_id="uji",
     )
     data = json.dumps({"participant_ref": ref} | body).encode()
-    await doubles.send(
+    await fakes.send(
         producer, f"{settings.namespace}{service}.events", ref, data, envelope.headers()
     )
     return envelope.id
 
 
 async def timeline(place: Place, ref: str) -> list[dict[str, Any]]:
-    return await given.everything(place.officer, f"/v1/participants/{ref}/timeline")
+    return await factories.everything(place.officer, f"/v1/participants/{ref}/timeline")
 
 
 async def kinds(place: Place, ref: str, *, until: int) -> list[str]:
@@ -75,18 +75,18 @@ async def test_a_scripted_life_gives_one_ordered_timeline(
     service: ServiceClient, producer: KafkaProducer, settings: TrainingSettings
 ) -> None:
     p, double = new_id(), new_id()
-    place = await given.place(service, [p, double])
+    place = await factories.place(service, [p, double])
     ref = place.refs[p]
-    programme_id = await given.programme(
+    programme_id = await factories.programme(
         service, eligibility={"tpp_required": True, "application_required": True}
     )
-    class_id = await given.open_class(place, programme_id=programme_id)
+    class_id = await factories.open_class(place, programme_id=programme_id)
     await place.officer.post(
         "/v1/class-applications", json={"participant_ref": ref, "class_ids": [class_id]}
     )
     hearing = {
         "facility_id": place.facility_id,
-        "hearing_on": str(given.today()),
+        "hearing_on": str(factories.today()),
         "scope": "class",
         "scope_ref": class_id,
         "document_ref": "TPP/1",
@@ -95,9 +95,9 @@ async def test_a_scripted_life_gives_one_ordered_timeline(
         "/v1/tpp-decisions",
         json=hearing | {"results": [{"participant_ref": ref, "verdict": "RECOMMENDED"}]},
     )
-    enrolment_id = await given.enrolled(place, class_id, p)
-    session_id = await given.session(place, class_id)
-    await given.marked(place, session_id, **{enrolment_id: "ATTENDED"})
+    enrolment_id = await factories.enrolled(place, class_id, p)
+    session_id = await factories.session(place, class_id)
+    await factories.marked(place, session_id, **{enrolment_id: "ATTENDED"})
     await place.officer.post(f"/v1/enrolments/{enrolment_id}/completion", json={})
     certificate: dict[str, Any] = {
         "certificate_id": "c-1",
@@ -147,7 +147,7 @@ async def test_a_scripted_life_gives_one_ordered_timeline(
     ).status_code == 200
     shown = [
         entry["kind"].partition(".")[2]
-        for entry in await given.everything(place.officer, f"/v1/classes/{class_id}/timeline")
+        for entry in await factories.everything(place.officer, f"/v1/classes/{class_id}/timeline")
     ]
     assert shown == ["class-opened", "session-held"]
 
@@ -157,7 +157,7 @@ async def test_late_and_repeated_events_stand_where_they_belong_once(
     service: ServiceClient, producer: KafkaProducer, settings: TrainingSettings
 ) -> None:
     p = new_id()
-    place = await given.place(service, [p])
+    place = await factories.place(service, [p])
     ref = place.refs[p]
     now = datetime.now(UTC)
     for seq, hours in ((3, 1), (1, 3), (2, 2)):
@@ -179,9 +179,9 @@ async def test_late_and_repeated_events_stand_where_they_belong_once(
 @pytest.mark.scenario("T35/rebuild")
 async def test_built_anew_from_the_archive_it_is_the_same(service: ServiceClient) -> None:
     p = new_id()
-    place = await given.place(service, [p])
+    place = await factories.place(service, [p])
     ref = place.refs[p]
-    enrolment_id = await given.enrolled(place, await given.open_class(place), p)
+    enrolment_id = await factories.enrolled(place, await factories.open_class(place), p)
     await place.list_again(**{p: {"Keberadaan": "RS"}})
     await place.list_again(**{p: {"Keberadaan": ""}})
     assert (
@@ -191,8 +191,8 @@ async def test_built_anew_from_the_archive_it_is_the_same(service: ServiceClient
     ).status_code == 200
     await kinds(place, ref, until=8)
     entries = await timeline(place, ref)
-    database, life = given.database(service), service.app.state.life
-    archived = await given.events_of(service, ref)
+    database, life = factories.database(service), service.app.state.life
+    archived = await factories.events_of(service, ref)
     await database.delete("timeline", {"subject_ref": ref})
     await database.delete("inbox", {"_id": {"$in": [row["_id"] for row in archived]}})
     await replay.publish(
@@ -206,11 +206,11 @@ async def test_built_anew_from_the_archive_it_is_the_same(service: ServiceClient
 
 
 async def test_another_prisons_officer_reads_no_timeline(service: ServiceClient) -> None:
-    place = await given.place(service, [new_id()])
-    stranger = given.officer(service, "UPT-LAIN")
+    place = await factories.place(service, [new_id()])
+    stranger = factories.officer(service, "UPT-LAIN")
     assert (
         await stranger.get(f"/v1/participants/{next(iter(place.refs.values()))}/timeline")
     ).status_code == 404
     assert (
-        await stranger.get(f"/v1/classes/{await given.open_class(place)}/timeline")
+        await stranger.get(f"/v1/classes/{await factories.open_class(place)}/timeline")
     ).status_code == 404
