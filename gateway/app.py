@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chassis.admin import auditor_api
-from chassis.app import factory
+from chassis.app import factory, service
 from chassis.http.internal_tokens import Signer
 from gateway.access.accounts import api as accounts
 from gateway.access.accounts.passkeys import Place
@@ -99,7 +99,7 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         "routes": routes,
     }
     internal = factory.create_app(
-        factory.Service(
+        service.Service(
             name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts
         ),
         lifetime=GatewayLifetime,

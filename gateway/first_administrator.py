@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chassis.app import database_setup
+from chassis.caller import EVERYTHING, system
 from chassis.errors import Conflict
-from chassis.http.internal_tokens import EVERYTHING, system
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause

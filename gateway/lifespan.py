@@ -14,7 +14,7 @@ from gateway.authn.revocation_cache import Revocations
 from gateway.middleware import rate_limit
 
 if TYPE_CHECKING:
-    from chassis.app.factory import Service
+    from chassis.app.service import Service
 
 TOPIC_PAUSE_SECONDS = 2.0
 

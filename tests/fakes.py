@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from chassis.http.internal_tokens import Caller, Hand, Signer
+from chassis.caller import Caller, Hand
+from chassis.http.internal_tokens import Signer
 from chassis.ids import new_id
 from chassis.messaging.kafka import (
     Assigned,

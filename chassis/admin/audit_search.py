@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from chassis.http.internal_tokens import EVERYTHING, Caller
+from chassis.caller import EVERYTHING, Caller
 from chassis.jobs.audit_sealer import ACTS
 from chassis.messaging.parked_events import hidden
 from chassis.persistence.mongo import Document, Mongo, Session

@@ -13,9 +13,10 @@ from pydantic import ConfigDict
 
 from chassis.admin.audit_export.export import Audit, Reach, export, reach
 from chassis.admin.audit_search import Sought, search, shown, within
-from chassis.app import factory
+from chassis.caller import EVERYTHING
 from chassis.errors import NotFound, Refused
-from chassis.http.internal_tokens import EVERYTHING
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
 from chassis.ids import utc_now
 from chassis.persistence.unit_of_work import Transaction
 from chassis.settings import Settings
@@ -57,7 +58,7 @@ async def stated_reason(access_reason: Annotated[str | None, Header()] = None) -
     return reason
 
 
-Run = Annotated[factory.Runner[Any], Depends(factory.runner)]
+Run = Annotated[RequestRunner[Any], Depends(dependencies.runner)]
 Reason = Annotated[str, Depends(stated_reason)]
 
 
@@ -65,7 +66,7 @@ async def search_audit(
     sought: Annotated[Sought, Query()],
     run: Run,
     reason: Reason,
-    limit: factory.Limit = 50,
+    limit: dependencies.Limit = 50,
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Who did what to whose data, on behalf of whom, for what purpose; in the caller's scope, texts hidden unless a reason is given."""
@@ -102,7 +103,7 @@ async def export_audit(
     service, settings, caller, now = (
         request.app.state.service.name,
         request.app.state.service.settings,
-        factory.caller_of(request),
+        dependencies.caller_of(request),
         utc_now(),
     )
     audit = Audit(

@@ -15,9 +15,7 @@ from chassis.admin import replay
 from chassis.admin.parked_event_admin import Body, Desk, named, segment
 from chassis.admin.parked_reasons import in_words
 from chassis.admin.replay import Stretch
-from chassis.app import (
-    factory,  # web includes these routes: nothing of it may be touched before both are loaded
-)
+from chassis.http import dependencies
 from chassis.messaging.kafka import Record
 from chassis.messaging.parked_events import ParkedUnknown
 from chassis.persistence.mongo import Document
@@ -48,13 +46,15 @@ class Heard(BaseModel):
 async def _desk(
     request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
 ) -> Desk:
-    return Desk(request.app.state.life, await factory.runner(request, idempotency_key))
+    return Desk(request.app.state.life, await dependencies.runner(request, idempotency_key))
 
 
 At = Annotated[Desk, Depends(_desk)]
 
 
-async def parked_sequences(desk: At, cursor: str | None = None, limit: factory.Limit = 50) -> Body:
+async def parked_sequences(
+    desk: At, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> Body:
     """What waits here for a person to act: what failed, and what to do."""
 
     async def list_parked(tx: Transaction) -> list[Document]:
@@ -74,7 +74,7 @@ async def parked_sequences(desk: At, cursor: str | None = None, limit: factory.L
 
 
 async def parked_sequence(
-    sequence: str, desk: At, response: Response, limit: factory.Limit = 50
+    sequence: str, desk: At, response: Response, limit: dependencies.Limit = 50
 ) -> Body:
     """One sequence with its first letters, their bodies redacted by rule."""
     marker, letters = await desk.run(partial(desk.opened, named(sequence, ParkedUnknown), limit))
@@ -94,7 +94,7 @@ async def parked_sequence(
 
 
 async def retry_parked(
-    sequence: str, desk: At, version: factory.RequiredIfMatch, *, dry_run: bool = False
+    sequence: str, desk: At, version: dependencies.RequiredIfMatch, *, dry_run: bool = False
 ) -> Body:
     """Handle the sequence again from its first letter, at most 200: `took_effect` letters (null: this request came before), `more` = ask again at once."""
     return await desk.retry_sequence(sequence, version, dry_run=dry_run)
@@ -104,7 +104,7 @@ async def discard_parked(
     sequence: str,
     body: Discard,
     desk: At,
-    version: factory.RequiredIfMatch,
+    version: dependencies.RequiredIfMatch,
     *,
     dry_run: bool = False,
 ) -> Body:
@@ -146,7 +146,7 @@ async def consumer_lag(desk: At) -> Body:
     }
 
 
-async def outbox_rows(desk: At, cursor: str | None = None, limit: factory.Limit = 50) -> Body:
+async def outbox_rows(desk: At, cursor: str | None = None, limit: dependencies.Limit = 50) -> Body:
     """What is committed here and not yet published; `oldest_seconds` is the age of the oldest."""
     totals = (await desk.life.status()).get("outbox", {})
     rows, following = await replay.page(desk.db, {"sent": False}, cursor, limit)

@@ -25,7 +25,7 @@ from chassis.persistence.transactions import Engine
 from chassis.persistence.unit_of_work import Transaction
 
 if TYPE_CHECKING:
-    from chassis.app.factory import Service
+    from chassis.app.service import Service
 
 STALE_SECONDS, IDENTITY_SECONDS = 60.0, 5.0
 log = telemetry.log(__name__)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis import telemetry
+from chassis.caller import system
 from chassis.errors import Busy
-from chassis.http.internal_tokens import system
 from chassis.ids import new_id
 from chassis.persistence import mongo
 from chassis.persistence.lease import Lease

@@ -95,7 +95,9 @@ class Batches(Generic[Tx]):
                 waiting += self._apart(
                     part,
                     error.id,
-                    "not known yet" if isinstance(error.problem, NotKnownYet) else error.problem,
+                    "not known yet"
+                    if isinstance(error.problem, NotKnownYet)
+                    else str(error.problem),
                 )
             except Exception as error:  # at the flush: which event it was shows when they are apart
                 log.warning(

@@ -10,12 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast
 
-import uuid_utils
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-MAX_EVENT_BYTES = 256 * 1024
 MAX_NAME = 500  # characters of an id or a key, by which an operator must be able to name it
-_EVENT_IDS = uuid_utils.UUID("0b9f3f0e-6f0a-5c38-8a8e-1d1f6f2f7c11")
 _NEEDED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_sequence")
 _TEXTS = {  # headers that hold an envelope's field as it is, in the order of the design
     "ce_id": "id",
@@ -45,10 +42,6 @@ class Unreadable(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class TooBigAnEvent(Exception):
-    """An event over 256 KiB is refused at commit."""
 
 
 class NotKnownYet(Exception):
@@ -247,15 +240,6 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Unreadable("the body is not a JSON object")
     return cast("dict[str, Any]", data)
-
-
-def event_id(collection: str, aggregate_id: str, aggregate_version: int, index: int) -> str:
-    """The id of the index-th event of one version of an aggregate (aggregates of two kinds may share an id): the same fact has the same id for ever."""
-    return str(
-        uuid_utils.uuid5(
-            _EVENT_IDS, f"{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"
-        )
-    )
 
 
 def stem(type_name: str) -> str:

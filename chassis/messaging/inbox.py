@@ -16,8 +16,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from opentelemetry import trace
 
 from chassis import telemetry
+from chassis.caller import system
 from chassis.errors import DomainError
-from chassis.http.internal_tokens import system
 from chassis.ids import utc_now
 from chassis.messaging.events import MAX_NAME, Envelope, Inbound, NotKnownYet, Unreadable, stem
 from chassis.messaging.kafka import Record

@@ -1,4 +1,4 @@
-"""How aggregates of one kind are kept: mapping, the caller's scope, queries, pages, buffered writes. Not here: which queries a service has, and when things are written."""
+"""How aggregates of one kind are kept: mapping, scope, queries, pages, buffered writes. Not here: which queries a service has."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter
 
+from chassis.caller import EVERYTHING, Caller
 from chassis.errors import Malformed, NotFound, VersionDiffers
-from chassis.http.internal_tokens import EVERYTHING
-from chassis.messaging.events import Event
-from chassis.persistence.mongo import Document, Filter, Index, Sort
-
-if TYPE_CHECKING:
-    from chassis.persistence.unit_of_work import Transaction
+from chassis.persistence.mongo import Document, Filter, Index, Mongo, Session, Sort
 
 OWN_FIELDS = frozenset({"held", "schema"})
+
+
 _PLAIN = (str, int, datetime, type(None))
 
 
@@ -34,7 +32,45 @@ class Aggregate(Protocol):
 
 
 A = TypeVar("A", bound=Aggregate)
-S = TypeVar("S", bound="Store[Any]")
+
+
+class Event(Protocol):
+    """What the unit of work needs of an event; `messaging.events.Event` is one."""
+
+    type: ClassVar[str]
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def facility(self) -> str: ...
+    def model_dump_json(self, *, exclude_none: bool = False) -> str: ...
+
+
+class StoreTransaction(Protocol):
+    """The members of a transaction that a store uses."""
+
+    db: Mongo
+    session: Session
+    now: datetime
+    added: list[str]
+
+    @property
+    def caller(self) -> Caller: ...
+    def knows(self, collection: str, id_: str) -> bool: ...
+    def known(self, collection: str, id_: str) -> Any: ...
+    def learn(self, collection: str, id_: str, aggregate: Any) -> Any: ...
+    def is_dirty(self, collection: str) -> bool: ...
+    async def flush_collection(self, collection: str) -> None: ...
+    def write(
+        self,
+        store: Any,
+        aggregate: Any,
+        before: Any,
+        events: Sequence[Event],
+        *,
+        gone: bool = False,
+    ) -> None: ...
+    def hold(self, collection: str, id_: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +86,6 @@ class CursorInvalid(Malformed):
 
     title = "Penanda halaman (cursor) tidak dikenali"
     field = "cursor"
-
-
-class StoreOf(Generic[S]):
-    """Lists a store in a service's Transaction: `tx.<name>` is the store bound to that transaction."""
-
-    def __init__(self, kind: type[S]) -> None:
-        self.kind = kind
-
-    @overload
-    def __get__(self, instance: None, owner: type[Transaction]) -> Self: ...
-    @overload
-    def __get__(self, instance: Transaction, owner: type[Transaction]) -> S: ...
-    def __get__(self, instance: Transaction | None, owner: type[Transaction]) -> Self | S:
-        """The store of this transaction."""
-        return self if instance is None else instance.store(self.kind)
 
 
 class Store(Generic[A]):
@@ -92,7 +113,7 @@ class Store(Generic[A]):
                 raise TypeError(message)
             cls._adapter, cls._names = TypeAdapter(cls.kind), tuple(sorted(fields - {"version"}))
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: StoreTransaction) -> None:
         self.tx = tx
 
     # Reading
@@ -375,4 +396,4 @@ def _open_cursor(cursor: str, list_name: str) -> tuple[Any, str]:
     return value, last
 
 
-__all__ = ["Aggregate", "CursorInvalid", "Index", "Page", "Store", "StoreOf"]
+__all__ = ["Aggregate", "CursorInvalid", "Event", "Index", "Page", "Store", "StoreTransaction"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from chassis import telemetry
-from chassis.errors import Busy, Conflict, Duplicate, KeyReused
+from chassis.errors import Busy, Duplicate
 from chassis.ids import utc_now
 from chassis.persistence import mongo
 from chassis.persistence.mongo import DocumentRefused, DuplicateKey, Mongo, TransactionConflict
@@ -147,89 +146,30 @@ class Engine(Generic[Tx]):
                     raise Busy from None
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """An Idempotency-Key as it came: unique by subject, method, route template and key."""
-
-    id: str
-    body_hash: str
-
-    @classmethod
-    def of(cls, subject: str, method: str, template: str, key: str, body: bytes) -> Repeat:
-        """The key of this request."""
-        name = f"{subject}\x1f{method}\x1f{template}\x1f{key}"
-        return cls(hashlib.sha256(name.encode()).hexdigest(), hashlib.sha256(body).hexdigest())
-
-
-class NothingToRepeat(Conflict):
-    """The request took effect before, and what it made is no longer there."""
-
-    title = "Permintaan ini sudah dijalankan sebelumnya"
-
-
 @dataclass(slots=True)
 class Runner(Generic[Tx]):
-    """Runs use cases for one caller (a request, or the service itself)."""
+    """Runs use cases for one caller: a request, or the service itself."""
 
     engine: Engine[Tx]
     cause: Cause
     seconds: float = DEFAULT_SECONDS
-    repeat: Repeat | None = None
-    runs: int = 0
 
     async def __call__(
         self, use_case: Callable[[Tx], Awaitable[R]], *, contended: Iterable[str] = ()
     ) -> R:
-        """Run it in one transaction, committed when this returns. `contended` names the documents that many write at once.
+        """Run it in one transaction, committed when this returns. Raises Busy at the deadline.
 
-        Busy (503) at the deadline. With an Idempotency-Key the same request again gives the stored aggregate without a second effect.
+        `contended` names the documents that many requests change at once; their locks are taken first.
         """
-        deadline = asyncio.get_running_loop().time() + self.seconds
-        self.cause.what = self.cause.what or getattr(
-            getattr(use_case, "func", use_case), "__name__", ""
-        )
+        self.cause.what = self.cause.what or name_of(use_case)
         self.cause.alone = False
-        if self.repeat is None:
-            return await self.engine.until(use_case, self.cause, deadline, contended)
-        id_, hashed = (
-            self.repeat.id + (f"/{self.runs}" if self.runs else ""),
-            self.repeat.body_hash,
-        )  # a route's second transaction is another one
-        self.runs += 1
+        return await self.engine.until(use_case, self.cause, self.deadline(), contended)
 
-        async def once(tx: Tx) -> Any:
-            if row := await tx.db.find_one("idempotency", {"_id": id_}, session=tx.session):
-                if row["body"] != hashed:
-                    raise KeyReused
-                return await _again(tx, row)
-            result = await use_case(tx)
-            home = tx.home_of(result)
-            if home is None and result is not None and not tx.reads_only:
-                message = f"{self.cause.what}: with an Idempotency-Key a use case returns the one aggregate that a repeat gives again, or None"
-                raise TypeError(message)
-            if home or not tx.reads_only:
-                tx.raw(
-                    "idempotency",
-                    {
-                        "_id": id_,
-                        "body": hashed,
-                        "resource": getattr(result, "id", None),
-                        "collection": home,
-                        "at": tx.now,
-                    },
-                )
-            return result
-
-        return await self.engine.until(
-            once, self.cause, deadline, [*contended, f"idempotency/{id_}"]
-        )
+    def deadline(self) -> float:
+        """Return the deadline of a run that begins now, in loop time."""
+        return asyncio.get_running_loop().time() + self.seconds
 
 
-async def _again(tx: Transaction, row: mongo.Document) -> Any:
-    if row["collection"] is None:
-        return None
-    kind = next(store for store in tx.stores() if store.collection == row["collection"])
-    found = await tx.store(kind).seek(row["resource"], scoped=False)
-    if found is None:
-        raise NothingToRepeat
-    return found
+def name_of(use_case: Callable[..., object]) -> str:
+    """Return the name of a use case, also of a partial one."""
+    return getattr(getattr(use_case, "func", use_case), "__name__", "")

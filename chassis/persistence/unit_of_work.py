@@ -10,18 +10,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, cast, overload
 
-from chassis.http.internal_tokens import Caller
-from chassis.ids import new_id
-from chassis.messaging.events import MAX_EVENT_BYTES, Event, NotKnownYet, TooBigAnEvent, event_id
+from chassis.caller import Caller
+from chassis.ids import event_id, new_id
 from chassis.persistence import mongo
-from chassis.persistence.mongo import Document, Index, Mongo, Session
-from chassis.persistence.store import Aggregate, CursorInvalid, Page, Store, StoreOf
+from chassis.persistence.mongo import Document, Mongo, Session
+from chassis.persistence.store import Aggregate, Event, Store
 
 S = TypeVar("S", bound=Store[Any])
 
 OUTBOX = "outbox"
+MAX_EVENT_BYTES = 256 * 1024
 _ABSENT: Any = object()
 _INSERT, _REPLACE, _DELETE, _HOLD = "insert", "replace", "delete", "hold"
 
@@ -48,10 +48,14 @@ class Cause:
     alone: bool = False
 
 
+class TooBigAnEvent(Exception):
+    """An event over 256 KiB is refused at commit."""
+
+
 class AgainWithout(Exception):
     """An event failed after something was flushed, which only an abort undoes: run the transaction again without it. `problem` is why."""
 
-    def __init__(self, id_: str, problem: str | NotKnownYet) -> None:
+    def __init__(self, id_: str, problem: str | Exception) -> None:
         super().__init__(id_)
         self.id, self.problem = id_, problem
 
@@ -380,15 +384,16 @@ class Transaction:
         return {key: self.seqs[key] for key in counts}
 
 
-__all__ = [
-    "AgainWithout",
-    "Aggregate",
-    "Cause",
-    "CursorInvalid",
-    "Index",
-    "Page",
-    "Savepoint",
-    "Store",
-    "StoreOf",
-    "Transaction",
-]
+class StoreOf(Generic[S]):
+    """Lists a store in a service's Transaction: `tx.<name>` is the store bound to that transaction."""
+
+    def __init__(self, kind: type[S]) -> None:
+        self.kind = kind
+
+    @overload
+    def __get__(self, instance: None, owner: type[Transaction]) -> Self: ...
+    @overload
+    def __get__(self, instance: Transaction, owner: type[Transaction]) -> S: ...
+    def __get__(self, instance: Transaction | None, owner: type[Transaction]) -> Self | S:
+        """The store of this transaction."""
+        return self if instance is None else instance.store(self.kind)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from chassis.app import factory
 from chassis.errors import NotFound
+from chassis.http import dependencies
 from chassis.persistence.transactions import Runner
 from gateway.access.accounts.passkeys import Place
 from gateway.access.builtin_issuer import OwnIssuer
@@ -41,7 +41,7 @@ def own_side(request: Request) -> OwnSide:
 
 async def once(request: Request) -> Runner[Transaction]:
     """A runner for what answers with a secret: it cannot be given again, so an Idempotency-Key means nothing here."""
-    return await factory.runner(request, None)
+    return await dependencies.runner(request, None)
 
 
 Own = Annotated[OwnSide, Depends(own_side)]

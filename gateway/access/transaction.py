@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis.app import factory
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
 from chassis.persistence import unit_of_work
 from chassis.persistence.unit_of_work import StoreOf
 from gateway.access.accounts.store import Accounts
@@ -34,4 +35,4 @@ class Transaction(unit_of_work.Transaction):
     cards = StoreOf(Cards)
 
 
-Run = Annotated[factory.Runner[Transaction], Depends(factory.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from chassis.http.internal_tokens import CLAIMS
+from chassis.caller import CLAIMS
 from chassis.ids import named_id, new_id
 from gateway.access.permissions import ROLES
 

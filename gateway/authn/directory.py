@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from chassis.caller import Caller, system
 from chassis.errors import Busy
-from chassis.http.internal_tokens import Caller, system
 from chassis.ids import new_id
 from chassis.persistence.mongo import MongoError
 from chassis.persistence.transactions import Engine, Runner

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import jwt
 
-from chassis.http.internal_tokens import CLAIMS
+from chassis.caller import CLAIMS
 from gateway.access.identity import Identity
 from gateway.access.permissions import ROLES
 from gateway.problems import IdentityAway, TokenRefused

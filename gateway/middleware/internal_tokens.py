@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING
 
-from chassis.http.internal_tokens import Caller
+from chassis.caller import Caller
 from gateway import request_context
 
 if TYPE_CHECKING:

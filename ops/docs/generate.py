@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
-from chassis.app.factory import Service
+from chassis.app.service import Service
 from chassis.settings import Settings
 from ops.docs import alerts, dashboards, metrics, slos
 from ops.docs.event_catalog import Part, asyncapi, table, unread

@@ -6,8 +6,8 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis.admin import auditor_api
-from chassis.app import factory
+from chassis.admin import auditor_api, operator_api
+from chassis.app import factory, service
 from chassis.http import internal_tokens
 from chassis.http.service_client import Peer
 from chassis.jobs import scheduled_gauges
@@ -49,7 +49,7 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
         internal_tokens.Signer("certification", settings.signing_key.get_secret_value()),
     )
     return factory.create_app(
-        factory.Service(
+        service.Service(
             name="certification",
             settings=settings,
             transaction=Transaction,
@@ -64,6 +64,7 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
                 issuers,
                 status_lists,
                 verifications,
+                operator_api.router("certification"),
                 auditor_api.router("certification"),
             ),
             published=(

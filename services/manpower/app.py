@@ -6,8 +6,8 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis.admin import auditor_api
-from chassis.app import factory
+from chassis.admin import auditor_api, operator_api
+from chassis.app import factory, service
 from chassis.http.internal_tokens import Signer
 from chassis.http.service_client import Peer
 from chassis.jobs import scheduled_gauges
@@ -36,7 +36,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
     signer = Signer("manpower", settings.signing_key.get_secret_value())
     gateway = Peer("gateway", settings.gateway_url, signer)
     return factory.create_app(
-        factory.Service(
+        service.Service(
             name="manpower",
             title="Bina manpower",
             settings=settings,
@@ -51,6 +51,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 applications.router,
                 placements.router,
                 production.router,
+                operator_api.router("manpower"),
                 auditor_api.router("manpower"),
             ),
             published=(PlacementConfirmed,),

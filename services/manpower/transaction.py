@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis.app import factory
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
 from chassis.persistence import unit_of_work
-from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import StoreOf
 from services.manpower.agencies.store import Agencies, AgencyRoutes
 from services.manpower.applications.store import Applications
@@ -41,4 +41,4 @@ class Transaction(unit_of_work.Transaction):
     grant_orders = StoreOf(Orders)
 
 
-Run = Annotated[Runner[Transaction], Depends(factory.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

@@ -6,8 +6,8 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis.admin import auditor_api
-from chassis.app import factory
+from chassis.admin import auditor_api, operator_api
+from chassis.app import factory, service
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
 from chassis.persistence.transactions import Runner
@@ -50,7 +50,11 @@ NOUNS = (
 def create_app(settings: MarketplaceSettings) -> FastAPI:
     """The ASGI app of marketplace."""
     gateway_for = _sandbox(settings) if settings.provider == "sandbox" else None
-    routers = [*(noun.router for noun in NOUNS), auditor_api.router("marketplace")]
+    routers = [
+        *(noun.router for noun in NOUNS),
+        operator_api.router("marketplace"),
+        auditor_api.router("marketplace"),
+    ]
     jobs = [Job(scheduled_gauges.JOB, Audit(), every=AUDIT_SECONDS)]
     if gateway_for is not None:
         routers.append(sandbox.router)
@@ -63,7 +67,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
             Job("close-overdue", partial(payment_process.close_overdue, gateway_for), every=10.0),
         ]
     return factory.create_app(
-        factory.Service(
+        service.Service(
             name="marketplace",
             title="Bina: pasar, produksi dan pembagian hasil",
             settings=settings,

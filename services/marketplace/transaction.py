@@ -7,7 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis.app import factory
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
 from chassis.persistence import unit_of_work
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import StoreOf
@@ -51,9 +52,9 @@ class Transaction(unit_of_work.Transaction):
     tasks = StoreOf(Tasks)
 
 
-Run = Annotated[Runner[Transaction], Depends(factory.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
 
 
 def plainly(run: Runner[Transaction]) -> Runner[Transaction]:
     """The same runner for a further transaction of one request: its Idempotency-Key belongs to the one that has the effect."""
-    return replace(run, repeat=None)
+    return replace(run, key=None)

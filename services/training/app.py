@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from chassis.admin import auditor_api
-from chassis.app import factory
+from chassis.admin import auditor_api, operator_api
+from chassis.app import factory, service
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
 from services.training import events, inbound
@@ -75,12 +75,12 @@ def create_app(settings: TrainingSettings) -> FastAPI:
         key.get_secret_value() for key in (settings.lookup_key, settings.former_lookup_key) if key
     ]
     return factory.create_app(
-        factory.Service(
+        service.Service(
             name="training",
             title="Bina: pelatihan",
             settings=settings,
             transaction=Transaction,
-            routers=(*ROUTERS, auditor_api.router("training")),
+            routers=(*ROUTERS, operator_api.router("training"), auditor_api.router("training")),
             published=events.PUBLISHED,
             handlers=HANDLERS,
             jobs=(

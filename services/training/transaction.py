@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis.app import factory
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
 from chassis.persistence import unit_of_work
 from chassis.persistence.unit_of_work import StoreOf
 from services.training.applications.store import Applications, Submissions
@@ -58,4 +59,4 @@ class Transaction(unit_of_work.Transaction):
     inbox_items = StoreOf(InboxItems)
 
 
-Run = Annotated[factory.Runner[Transaction], Depends(factory.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

@@ -16,7 +16,8 @@ from uuid import uuid4
 import httpx2
 from aiohttp import web
 
-from chassis.http.internal_tokens import Verifier, system
+from chassis.caller import system
+from chassis.http.internal_tokens import Verifier
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.messaging.kafka import KafkaConsumer, KafkaProducer, Partition, Record

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chassis.http.internal_tokens import Caller
+from chassis.caller import Caller
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause

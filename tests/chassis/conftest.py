@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from chassis.admin import operator_api
 from chassis.app import database_setup
-from chassis.app.factory import Service, create_app
+from chassis.app.factory import create_app
+from chassis.app.service import Service
 from chassis.persistence.mongo import Mongo
 from tests.chassis.harness import Asked, Scene, in_memory, on_asked
 from tests.chassis.sample_service import HANDLERS, JarFilled, ShopSettings, Transaction, router
@@ -31,7 +33,7 @@ async def scene(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> As
         name="shop",
         settings=settings,
         transaction=Transaction,
-        routers=(router,),
+        routers=(router, operator_api.router("shop")),
         published=(JarFilled,),
         handlers=handlers,
     )

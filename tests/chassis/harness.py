@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from chassis.app.lifespan import Lifetime
-from chassis.http.internal_tokens import system
+from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope, Inbound, NotKnownYet, Reference
 from chassis.persistence.mongo import Mongo

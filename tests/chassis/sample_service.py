@@ -9,10 +9,14 @@ from typing import Annotated, Any, ClassVar
 from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import BaseModel
 
-from chassis.app import factory
+from chassis.admin import operator_api
+from chassis.app import factory, service
 from chassis.errors import Conflict, NotFound, Refused
+from chassis.http import dependencies, paging
+from chassis.http.idempotency import RequestRunner
 from chassis.messaging.events import Event, Inbound, NotKnownYet, Reference
-from chassis.persistence.unit_of_work import Index, Page, Store, StoreOf
+from chassis.persistence.store import Index, Page, Store
+from chassis.persistence.unit_of_work import StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from chassis.settings import Settings
 
@@ -86,7 +90,7 @@ class Transaction(UnitOfWork):
     notes = StoreOf(Notes)
 
 
-Run = Annotated[factory.Runner[Transaction], Depends(factory.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
 
 
 def fill(jar: Jar, marbles: int) -> tuple[Jar, list[Event]]:
@@ -189,7 +193,7 @@ class JarBody(BaseModel):
 
 
 class NewJar(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     id: str
     owner_ref: str
     room: str
@@ -197,7 +201,7 @@ class NewJar(BaseModel):
 
 
 class Marbles(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     marbles: int
 
 
@@ -215,13 +219,13 @@ async def post_jar(body: NewJar, run: Run) -> JarBody:
 
 @router.get("/v1/jars")
 async def list_jars(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[JarBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[JarBody]:
     async def page(tx: Transaction) -> Page[Jar]:
         return await tx.jars.page({}, sort=("marbles", 1), cursor=cursor, limit=limit)
 
     found = await run(page)
-    return factory.PageBody(
+    return paging.PageBody(
         items=[JarBody.of(jar) for jar in found.items], next_cursor=found.next_cursor
     )
 
@@ -232,12 +236,14 @@ async def get_jar(jar_id: str, run: Run, response: Response) -> JarBody:
         return await tx.jars.get(jar_id)
 
     jar = await run(read)
-    factory.etag(response, jar)
+    dependencies.etag(response, jar)
     return JarBody.of(jar)
 
 
 @router.post("/v1/jars/{jar_id}/fillings")
-async def post_filling(jar_id: str, body: Marbles, run: Run, if_match: factory.IfMatch) -> JarBody:
+async def post_filling(
+    jar_id: str, body: Marbles, run: Run, if_match: dependencies.IfMatch
+) -> JarBody:
     return JarBody.of(
         await run(
             partial(fill_jar, jar_id, body.marbles, if_match=if_match), contended=[f"jars/{jar_id}"]
@@ -246,7 +252,7 @@ async def post_filling(jar_id: str, body: Marbles, run: Run, if_match: factory.I
 
 
 @router.get(
-    "/internal/jars/{jar_id}", dependencies=[factory.asked_by("training", purposes=["count"])]
+    "/internal/jars/{jar_id}", dependencies=[dependencies.asked_by("training", purposes=["count"])]
 )
 async def internal_jar(jar_id: str, run: Run) -> JarBody:
     async def read(tx: Transaction) -> Jar:
@@ -257,11 +263,11 @@ async def internal_jar(jar_id: str, run: Run) -> JarBody:
 
 def create_app(settings: ShopSettings) -> FastAPI:
     return factory.create_app(
-        factory.Service(
+        service.Service(
             name="shop",
             settings=settings,
             transaction=Transaction,
-            routers=(router,),
+            routers=(router, operator_api.router("shop")),
             published=(JarFilled,),
             handlers=HANDLERS,
         )

@@ -10,7 +10,8 @@ from typing import Self
 
 import httpx2
 
-from chassis.http.internal_tokens import Caller, Signer
+from chassis.caller import Caller
+from chassis.http.internal_tokens import Signer
 from chassis.ids import new_id
 
 PAUSE_SECONDS = 0.1  # of a lane, between two commands

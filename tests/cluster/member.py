@@ -19,9 +19,10 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from chassis.app.factory import Service, create_app
+from chassis.app.factory import create_app
 from chassis.app.lifespan import Lifetime
 from chassis.app.server import serve
+from chassis.app.service import Service
 from chassis.messaging.events import Inbound, Reference
 from chassis.messaging.kafka import (
     Assigned,

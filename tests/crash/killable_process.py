@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from chassis import telemetry
-from chassis.app.factory import Service, create_app
+from chassis.app.factory import create_app
 from chassis.app.lifespan import Lifetime
+from chassis.app.service import Service
+from chassis.caller import system
 from chassis.errors import Busy
-from chassis.http.internal_tokens import system
 from chassis.ids import new_id
 from chassis.messaging.consumer import EventConsumer
 from chassis.messaging.kafka import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chassis.app.factory import Service
+from chassis.app.service import Service
 from chassis.messaging.events import Inbound, Reference
 from tests.chassis.sample_service import JarFilled, Note, ShopSettings, Transaction, router
 

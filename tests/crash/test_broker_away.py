@@ -17,7 +17,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.http.internal_tokens import Caller, Signer
+from chassis.caller import Caller
+from chassis.http.internal_tokens import Signer
 from chassis.ids import new_id
 from chassis.messaging.kafka import ensure_topic
 from chassis.persistence.mongo import Mongo

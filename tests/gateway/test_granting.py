@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from chassis.http.internal_tokens import Signer, Verifier, system
+from chassis.caller import system
+from chassis.http.internal_tokens import Signer, Verifier
 from chassis.http.service_client import Peer, PeerAway
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner

@@ -187,7 +187,7 @@ async def test_100_mib_up_and_down_cost_the_process_less_than_64_mib(
     async with running(tmp_path, mongo_url, database) as gateway:
         file_of_routes = tmp_path / "routes.toml"
         file_of_routes.write_text(file_of_routes.read_text().replace("32 MiB", "128 MiB"))
-        gateway.upstream.client.answers["/v1/downloads"] = give
+        gateway.upstream.answers["/v1/downloads"] = give
 
         async def uploaded() -> bool:
             async with gateway.client.post(
@@ -226,10 +226,10 @@ async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
         await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
         while (await receive())["type"] != "http.disconnect":
             pass
-        gateway.upstream.client.gone["/v1/stream"].set()
+        gateway.upstream.gone["/v1/stream"].set()
 
     async with running(tmp_path, mongo_url, database) as gateway:
-        gateway.upstream.client.answers |= {"/v1/classes": wait, "/v1/stream": flow}
+        gateway.upstream.answers |= {"/v1/classes": wait, "/v1/stream": flow}
 
         async def ask() -> Any:
             async with gateway.client.get(
@@ -244,7 +244,7 @@ async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
             gateway.process.send_signal(signal.SIGTERM)
             with pytest.raises(aiohttp.ClientPayloadError):
                 await stream.content.read()
-        await gateway.upstream.client.gone["/v1/stream"].wait()
+        await gateway.upstream.gone["/v1/stream"].wait()
         await eventually(lambda: refused(gateway))
         release.set()
         assert await asking == {"done": True}

@@ -22,7 +22,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from chassis.http.internal_tokens import CLAIMS
+from chassis.caller import CLAIMS
 from gateway.access.grants.rules import PARTNERS
 from gateway.access.permissions import PUBLIC, RULES
 from tests.fakes import Keys, ServiceClient

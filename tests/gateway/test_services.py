@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from chassis.app.factory import OPEN_PATHS
+from chassis.app.middleware import OPEN_PATHS
 from chassis.settings import Settings
 from gateway.access.permissions import RULES
 from gateway.app import create_app

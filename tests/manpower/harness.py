@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import httpx2
 from aiohttp import web
 
+from chassis.caller import system
 from chassis.errors import Unauthenticated
-from chassis.http.internal_tokens import Verifier, system
+from chassis.http.internal_tokens import Verifier
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.messaging.kafka import KafkaProducer

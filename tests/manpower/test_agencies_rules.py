@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from chassis.http.internal_tokens import Hand
+from chassis.caller import Hand
 from services.manpower.agencies import rules
 from services.manpower.agencies.rules import (
     AgencyKind,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY
 
-from chassis.http.internal_tokens import system
+from chassis.caller import system
 from chassis.ids import new_id
 from chassis.persistence.transactions import Engine, Runner
 from chassis.persistence.unit_of_work import Cause

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from chassis.caller import Caller
 from chassis.errors import DomainError
-from chassis.http.internal_tokens import Caller
 from chassis.ids import new_id, utc_now
 from chassis.persistence.transactions import Engine, Runner
 from chassis.persistence.unit_of_work import Cause

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from chassis.http.internal_tokens import Caller
+from chassis.caller import Caller
 from services.manpower.visibility import rules
 from services.manpower.visibility.rules import COLUMNS, OUTSIDE, Column, Purpose, Reader
 from tests.manpower import factories

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from chassis.http.internal_tokens import system
+from chassis.caller import system
 from chassis.ids import new_id
 from chassis.persistence.transactions import Engine, Runner
 from chassis.persistence.unit_of_work import Cause

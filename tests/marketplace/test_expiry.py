@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from chassis.http.internal_tokens import system
+from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import REGISTRY
 
-from chassis.http.internal_tokens import system
+from chassis.caller import system
 from chassis.ids import new_id
 from chassis.persistence.mongo import updating
 from chassis.persistence.transactions import Runner

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from chassis.http.internal_tokens import Hand
+from chassis.caller import Hand
 from services.marketplace.money import Bps
 from services.marketplace.policies import rules
 from services.marketplace.policies.rules import (

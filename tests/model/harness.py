@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from chassis.app.factory import Service
 from chassis.app.lifespan import Lifetime
-from chassis.http.internal_tokens import system
+from chassis.app.service import Service
+from chassis.caller import system
 from chassis.messaging.consumer import EventConsumer
 from chassis.messaging.inbox import EARLY_JOB
 from chassis.messaging.kafka import (

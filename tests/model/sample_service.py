@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 from chassis.messaging.events import Event, Inbound, NotKnownYet, Reference
-from chassis.persistence.store import Store, StoreOf
+from chassis.persistence.store import Store
+from chassis.persistence.unit_of_work import StoreOf
 from tests.chassis.sample_service import Jar, JarFull, Note
 from tests.chassis.sample_service import Transaction as ShopTransaction
 

@@ -140,7 +140,7 @@ class Installation:
     """An installation at these servers, its operator, and what lay in its databases when it was backed up."""
 
     operator: Sealed
-    ephemeral_servers: Servers
+    servers: Servers
     told: Databases
     made: dict[str, Any]
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
-from chassis.http.internal_tokens import Hand
+from chassis.caller import Hand
 from chassis.ids import new_id
 from chassis.persistence.mongo import Mongo
 from services.training.mappings.rules import load

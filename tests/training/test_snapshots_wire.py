@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chassis.http.internal_tokens import Hand, system
+from chassis.caller import Hand, system
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Cause

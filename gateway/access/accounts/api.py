@@ -10,8 +10,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from webauthn.helpers import bytes_to_base64url, generate_challenge
 
-from chassis.app import factory
 from chassis.errors import Refused
+from chassis.http import dependencies
 from chassis.ids import new_id, utc_now
 from gateway.access.accounts import devices, rules, usecases
 from gateway.access.accounts.rules import Account, Device
@@ -37,7 +37,7 @@ class PasswordDiffers(Refused):
 class AccountForm(BaseModel):
     """An account to be: a login that is nobody's name, at a place."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     login: Login
     home: Annotated[str, Field(min_length=1, max_length=200)]
@@ -66,7 +66,7 @@ class ResetBody(BaseModel):
 class EnrolmentForm(BaseModel):
     """The printed code, and the password that its holder chooses."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     login: str
     code: Annotated[str, Field(max_length=60)]
@@ -83,7 +83,7 @@ class Enrolled(BaseModel):
 class PasswordForm(BaseModel):
     """The password in use."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     password: Password
 
@@ -97,7 +97,7 @@ class NewPasswordForm(PasswordForm):
 class PasskeyForm(BaseModel):
     """What the browser answered to the options."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     label: Label
     credential: dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
-from chassis.http.internal_tokens import Asker
+from chassis.caller import Asker
+from chassis.http import dependencies
 from chassis.ids import utc_now
 from gateway.access.builtin_issuer import OwnIssuer
 from gateway.access.cards import usecases
@@ -24,7 +24,7 @@ internal = APIRouter()
 
 HOLDER_SECONDS = 900
 ServiceGives = Annotated[
-    Asker, factory.asked_by("certification", "training", purposes=("give-card",))
+    Asker, dependencies.asked_by("certification", "training", purposes=("give-card",))
 ]
 Code = Annotated[str, Field(max_length=60)]
 
@@ -32,7 +32,7 @@ Code = Annotated[str, Field(max_length=60)]
 class CardForm(BaseModel):
     """Whose papers: opaque references, as the claim `own` lists them."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     own: Annotated[list[str], Field(min_length=1, max_length=20)]
     home: str = ""
@@ -48,7 +48,7 @@ class CardMade(BaseModel):
 class ShownCard(BaseModel):
     """The code on a card."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     card: Code
 
@@ -62,7 +62,7 @@ class PinMade(BaseModel):
 class HolderForm(BaseModel):
     """The code on the card, and its PIN."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     card: Code
     pin: Annotated[str, Field(max_length=12)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from chassis.persistence.unit_of_work import Index, Store
+from chassis.persistence.store import Index, Store
 from gateway.access.cards.rules import Card, CardUnknown
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import utc_now
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import Engine
@@ -22,7 +22,7 @@ from gateway.access.issuer_dependencies import Once, Own
 from gateway.access.transaction import Run, Transaction
 
 router = APIRouter()
-internal = APIRouter(dependencies=[factory.asked_by("manpower", purposes=("manage-access",))])
+internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
 
 ClientId = Annotated[str, Field(min_length=3, max_length=100, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -47,7 +47,7 @@ class Slot(StrEnum):
 class ClientForm(BaseModel):
     """A system of a place."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     home: Annotated[str, Field(min_length=1, max_length=200)]
     label: Annotated[str, Field(min_length=1, max_length=100)]
@@ -56,7 +56,7 @@ class ClientForm(BaseModel):
 class PartnerClientForm(BaseModel):
     """By what a partner's system proves itself: SHA-256 of secrets of at least 256 random bits, public keys (JWK)."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     secrets: dict[Slot, Hash] = {}
     keys: dict[Slot, dict[str, Any]] = {}
@@ -65,7 +65,7 @@ class PartnerClientForm(BaseModel):
 class KeyForm(BaseModel):
     """A public key."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     jwk: dict[str, Any]
 
@@ -73,7 +73,7 @@ class KeyForm(BaseModel):
 class QuotaForm(BaseModel):
     """How often a system may call a day."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     calls_per_day: Annotated[int, Field(ge=0, le=10_000_000)]
 
@@ -154,12 +154,12 @@ async def register_client(
 
 @router.get("/v1/access/clients")
 async def list_clients(
-    db: Database, run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[ClientBody]:
+    db: Database, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[ClientBody]:
     """Systems of the administrator's places."""
     page = await run(partial(usecases.list_clients, cursor, limit))
     counted = await calls_today([client.user_id for client in page.items], utc_now(), db)
-    return factory.PageBody(
+    return paging.PageBody(
         items=[ClientBody.of(client, counted[client.user_id]) for client in page.items],
         next_cursor=page.next_cursor,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from gateway.access.builtin_issuer import OWN
 from gateway.access.clients import rules
 from gateway.access.clients.daily_quota import calls_today

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from chassis.app import factory
 from chassis.errors import NotFound, Refused
+from chassis.http import dependencies
 from chassis.ids import utc_now
 from gateway.access.explanations import rules, usecases
 from gateway.access.explanations.rules import Question, Step
@@ -40,7 +40,7 @@ class SubjectNeeded(Refused):
 class QuestionForm(BaseModel):
     """Whose access to what. `resource` are the claims of one row, e.g. {"facility": "LP-TJP"}."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     path: Annotated[str, Field(max_length=500, pattern=r"^/")]

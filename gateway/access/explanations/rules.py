@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis.http.internal_tokens import EVERYTHING
+from chassis.caller import EVERYTHING
 from gateway.access.grants.rules import Grant, Kind
 from gateway.access.permissions.roles import TITLES
 from gateway.access.permissions.versions import Version, at_version, now_of, on

@@ -9,13 +9,13 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from gateway.access.grants import usecases
 from gateway.access.grants.rules import Grant, Kind, Terms
 from gateway.access.transaction import Run
 
 router = APIRouter()
-internal = APIRouter(dependencies=[factory.asked_by("manpower", purposes=("manage-access",))])
+internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
 
 Scopes = dict[str, Annotated[list[str], Field(max_length=100)]]
 Reference = Annotated[str, Field(min_length=1, max_length=200)]
@@ -24,7 +24,7 @@ Reference = Annotated[str, Field(min_length=1, max_length=200)]
 class GrantForm(BaseModel):
     """What a grant is to say."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     user_id: str
     role: str
@@ -117,11 +117,11 @@ async def give_grant(body: AssignmentForm, run: Run) -> GrantBody:
 
 @router.get("/v1/access/grants")
 async def list_grants(
-    run: Run, user_id: str = "", cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[GrantBody]:
+    run: Run, user_id: str = "", cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[GrantBody]:
     """Grants of the administrator's places, of one user where one is named."""
     page = await run(partial(usecases.list_grants, user_id, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[GrantBody.of(grant) for grant in page.items], next_cursor=page.next_cursor
     )
 

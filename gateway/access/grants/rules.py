@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from chassis.caller import CLAIMS, EVERYTHING, Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from chassis.http.internal_tokens import CLAIMS, EVERYTHING, Hand
 from gateway.access.permissions import ROLES, RULES
 from gateway.access.permissions.four_eyes import beyond_second
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from chassis.http.internal_tokens import EVERYTHING, Caller
+from chassis.caller import EVERYTHING, Caller
 from chassis.ids import named_id, new_id
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from gateway.access.builtin_issuer import OWN
 from gateway.access.clients import usecases as clients
 from gateway.access.grants import rules

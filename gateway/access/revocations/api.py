@@ -6,18 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies
 from gateway.access.revocations import usecases
 from gateway.access.revocations.rules import Kind
 from gateway.access.transaction import Run
 
-internal = APIRouter(dependencies=[factory.asked_by("manpower", purposes=("manage-access",))])
+internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
 
 
 class RevocationBody(BaseModel):
     """What to revoke: one token by its `jti`, a session by its `sid`, or all that a user of ours holds now."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     kind: Kind
     target: Annotated[str, Field(min_length=1, max_length=200)]

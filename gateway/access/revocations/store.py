@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from chassis.persistence.unit_of_work import Index, Store
+from chassis.persistence.store import Index, Store
 from gateway.access.revocations.rules import Revocation, RevocationUnknown
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from webauthn.helpers import bytes_to_base64url, generate_challenge
 
-from chassis.app import factory
+from chassis.http import dependencies
 from chassis.ids import new_id, utc_now
 from gateway.access.accounts import devices
 from gateway.access.accounts.rules import SignInRefused
@@ -27,7 +27,7 @@ CODE_SECONDS = int(rules.TO_REDEEM.total_seconds())
 class PasswordForm(BaseModel):
     """Login and password; `code_challenge` is S256 of a secret that the page keeps (RFC 7636), `familiar` what the last sign-in at this PC gave."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     login: Annotated[str, Field(min_length=1, max_length=60)]
     password: Annotated[str, Field(min_length=1, max_length=200)]
@@ -48,7 +48,7 @@ class Begun(BaseModel):
 class CodeForm(BaseModel):
     """A printed code."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     code: Annotated[str, Field(max_length=60)]
 
@@ -56,7 +56,7 @@ class CodeForm(BaseModel):
 class PasskeyForm(BaseModel):
     """What the browser answered."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     credential: dict[str, Any]
 
@@ -64,7 +64,7 @@ class PasskeyForm(BaseModel):
 class DeviceForm(BaseModel):
     """The registered PC's signature of the challenge (base64url, r and s), and its PIN."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     device: str
     signature: Annotated[str, Field(max_length=200)]

@@ -9,13 +9,13 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from gateway.access.transaction import Run
 from gateway.access.users import usecases
 from gateway.access.users.rules import User
 
 router = APIRouter()
-internal = APIRouter(dependencies=[factory.asked_by("manpower", purposes=("manage-access",))])
+internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -23,7 +23,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 class UserKey(BaseModel):
     """What a user is known by: the issuer and its name for them."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     issuer: Text
     external: Text
@@ -81,11 +81,11 @@ async def register_user(body: UserAtHome, run: Run) -> UserBody:
 
 @router.get("/v1/access/users")
 async def list_users(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[UserBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[UserBody]:
     """Users of the administrator's places."""
     page = await run(partial(usecases.list_users, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[UserBody.of(user) for user in page.items], next_cursor=page.next_cursor
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from chassis.persistence.unit_of_work import Index, Page, Store
+from chassis.persistence.store import Index, Page, Store
 from gateway.access.users.rules import User, UserUnknown
 
 

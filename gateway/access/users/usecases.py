@@ -1,7 +1,7 @@
 """What happens to users."""
 
-from chassis.http.internal_tokens import Caller
-from chassis.persistence.unit_of_work import Page
+from chassis.caller import Caller
+from chassis.persistence.store import Page
 from gateway.access.revocations import usecases as revocations
 from gateway.access.transaction import Transaction
 from gateway.access.users import rules

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, ClassVar
 
+from chassis.caller import Caller
 from chassis.errors import Refused
-from chassis.http.internal_tokens import Caller
 from chassis.messaging.events import Event, Inbound, Reference
-from chassis.persistence.unit_of_work import Cause, Store, StoreOf
+from chassis.persistence.store import Store
+from chassis.persistence.unit_of_work import Cause, StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 
 REFUSED, BROKEN = (

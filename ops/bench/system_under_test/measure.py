@@ -21,9 +21,8 @@ from prometheus_client import Counter
 from chassis import telemetry
 from chassis.app.lifespan import Lifetime
 from chassis.app.server import settle
-from chassis.ids import utc_now
+from chassis.ids import event_id, utc_now
 from chassis.messaging import kafka
-from chassis.messaging.events import event_id
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Document
 from ops.bench.system_under_test.domain import CompletionRecorded

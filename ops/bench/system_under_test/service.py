@@ -11,7 +11,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.app import factory, service
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
 from chassis.ids import new_id
 from chassis.persistence.transactions import Engine, Runner
 from chassis.persistence.unit_of_work import Cause
@@ -25,7 +27,7 @@ from ops.bench.system_under_test.domain import (
     complete,
 )
 
-Run = Annotated[factory.Runner[Transaction], Depends(factory.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
 KEYS = 5_000  # as in reference/common_events.py
 commands, effects = APIRouter(), APIRouter()
 
@@ -58,7 +60,7 @@ class Clock:
 class Completion(BaseModel):
     """The command."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     participant_ref: str
     class_id: str
     completed_on: date
@@ -68,7 +70,7 @@ class Completion(BaseModel):
 class Burst(BaseModel):
     """So many commands a second for so long, run in this process without HTTP; the first is about key number `first`."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     per_second: float = Field(gt=0)
     seconds: float = Field(gt=0)
     first: int = 0
@@ -124,7 +126,7 @@ def command(number: int) -> CourseCompleted:
 def writing(settings: WritingSettings) -> FastAPI:
     """The service that takes commands."""
     return _watched(
-        factory.Service(
+        service.Service(
             name="training",
             settings=settings,
             transaction=Transaction,
@@ -140,9 +142,9 @@ def reading(settings: ReadingSettings) -> FastAPI:
     return _watched(reading_service(settings))
 
 
-def reading_service(settings: ReadingSettings) -> factory.Service[Transaction]:
+def reading_service(settings: ReadingSettings) -> service.Service[Transaction]:
     """What the reading service is made of."""
-    return factory.Service(
+    return service.Service(
         name="certification",
         settings=settings,
         transaction=Transaction,
@@ -153,7 +155,7 @@ def reading_service(settings: ReadingSettings) -> factory.Service[Transaction]:
     )
 
 
-def _watched(service: factory.Service[Transaction]) -> FastAPI:
+def _watched(service: service.Service[Transaction]) -> FastAPI:
     app = factory.create_app(service)
     engine: Engine[Any] = app.state.engine
     engine.after_commit.append(service.parts["clock"].told)

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
 from chassis.errors import Conflict
+from chassis.http import dependencies, paging
 from chassis.http.service_client import Peer
 from services.certification.applications import usecases
 from services.certification.applications.rules import (
@@ -34,7 +34,7 @@ class PersonUnknown(Conflict):
 class EvidenceBody(BaseModel):
     """A piece of evidence as FR.APL.01 lists it."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     kind: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -42,7 +42,7 @@ class EvidenceBody(BaseModel):
 class FormBody(BaseModel):
     """FR.APL.01."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     evidence: Annotated[list[EvidenceBody], Field(min_length=1, max_length=50)]
     signed_on: date
 
@@ -50,7 +50,7 @@ class FormBody(BaseModel):
 class SelfAssessmentBody(BaseModel):
     """FR.APL.02: by unit code, whether the candidate thinks to be competent."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     units: Annotated[dict[Code, bool], Field(min_length=1, max_length=100)]
     signed_on: date
 
@@ -58,7 +58,7 @@ class SelfAssessmentBody(BaseModel):
 class AssignmentBody(BaseModel):
     """Who assesses, where, on which day."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     assessor_id: str
     venue_id: str
     held_on: date
@@ -67,28 +67,28 @@ class AssignmentBody(BaseModel):
 class DeclarationBody(BaseModel):
     """The assessor's word: true when there is a conflict of interest."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     conflict: bool
 
 
 class ResultsBody(BaseModel):
     """By unit code: K (kompeten) or BK (belum kompeten)."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     units: Annotated[dict[Code, Result], Field(min_length=1, max_length=100)]
 
 
 class RecommendationBody(BaseModel):
     """What the assessor recommends."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     competent: bool
 
 
 class NameBody(BaseModel):
     """The name that will stand on the certificate."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     name: Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -182,11 +182,11 @@ async def list_applications(
     state: State | None = None,
     participant_ref: str | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[ApplicationBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ApplicationBody]:
     """The caller's applications; an assessor's are those assigned."""
     page = await run(partial(usecases.listed, state, participant_ref, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[ApplicationBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
@@ -199,7 +199,7 @@ async def list_applications(
 async def show_application(application_id: str, run: Run, response: Response) -> ApplicationBody:
     """One application with its units."""
     view = await run(partial(usecases.view, application_id))
-    factory.etag(response, view.application)
+    dependencies.etag(response, view.application)
     return ApplicationView.of_view(view)
 
 

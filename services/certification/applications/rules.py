@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+from chassis.caller import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from chassis.http.internal_tokens import Hand
 from services.certification.events import ApplicationOpened, CompetencyAssessed, UnitResult
 from services.certification.origins.rules import Origin
 from services.certification.reasons import Reason, RulesBroken, require_none

@@ -8,7 +8,7 @@ from datetime import date
 
 from chassis.errors import Refused
 from chassis.ids import new_id
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.applications import rules
 from services.certification.applications.rules import (
     Application,

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.certification.assessors import usecases
 from services.certification.assessors.rules import Assessor
@@ -25,7 +25,7 @@ Refs = Annotated[
 class NewAssessor(BaseModel):
     """An assessor to be recorded at an LSP. `instructor_refs` are the references under which training knows the same person as an instructor."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     lsp_id: str
     name: Name
     met_no: Annotated[str, Field(min_length=1, max_length=40, description="No. Reg. MET")]
@@ -37,7 +37,7 @@ class NewAssessor(BaseModel):
 class AssessorChanges(BaseModel):
     """What may be changed; what is left out stays."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     name: Name | None = None
     met_valid_until: date | None = None
     scheme_refs: Refs | None = None
@@ -81,11 +81,11 @@ async def record_assessor(body: NewAssessor, run: Run) -> AssessorBody:
 
 @router.get("/v1/assessors", summary="Daftar asesor")
 async def list_assessors(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[AssessorBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[AssessorBody]:
     """The caller's assessors."""
     page = await run(partial(usecases.assessors, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[AssessorBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
@@ -94,7 +94,7 @@ async def list_assessors(
 async def show_assessor(assessor_id: str, run: Run, response: Response) -> AssessorBody:
     """One assessor."""
     assessor = await run(partial(usecases.assessor, assessor_id))
-    factory.etag(response, assessor)
+    dependencies.etag(response, assessor)
     return AssessorBody.of(assessor)
 
 
@@ -102,7 +102,7 @@ async def show_assessor(assessor_id: str, run: Run, response: Response) -> Asses
 async def change_assessor(
     assessor_id: str,
     body: AssessorChanges,
-    version: factory.RequiredIfMatch,
+    version: dependencies.RequiredIfMatch,
     run: Run,
     response: Response,
 ) -> AssessorBody:
@@ -110,5 +110,5 @@ async def change_assessor(
     assessor = await run(
         partial(usecases.change_assessor, assessor_id, body.model_dump(exclude_none=True), version)
     )
-    factory.etag(response, assessor)
+    dependencies.etag(response, assessor)
     return AssessorBody.of(assessor)

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.certification.certificates import paper, rules, usecases
 from services.certification.certificates.rules import Cause, Certificate, State
 from services.certification.transaction import Run
@@ -22,7 +22,7 @@ router = APIRouter(tags=["Sertifikat"])
 class CauseBody(BaseModel):
     """Why: one of the closed list; it is never public."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     cause: Cause
 
 
@@ -83,11 +83,11 @@ async def list_certificates(
     state: State | None = None,
     application_id: str | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[CertificateBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[CertificateBody]:
     """The caller's certificates."""
     page = await run(partial(usecases.listed, state, application_id, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[CertificateBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
@@ -96,7 +96,7 @@ async def list_certificates(
 async def show_certificate(certificate_id: str, run: Run, response: Response) -> CertificateBody:
     """One certificate."""
     certificate = await run(partial(usecases.certificate, certificate_id))
-    factory.etag(response, certificate)
+    dependencies.etag(response, certificate)
     return CertificateBody.of(certificate)
 
 

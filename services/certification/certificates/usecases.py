@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.certificates import rules
 from services.certification.certificates.rules import (
     ArchivedPaper,

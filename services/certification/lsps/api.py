@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import utc_now
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.lsps import rules, usecases
@@ -29,7 +29,7 @@ SchemeRef = Annotated[str, Field(min_length=1, max_length=60)]
 class NewLsp(BaseModel):
     """An LSP to be registered. Name and slug stand on certificates and must be neutral."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     slug: Annotated[
         str,
         Field(
@@ -45,7 +45,7 @@ class NewLsp(BaseModel):
 class LicenceBody(BaseModel):
     """A licence by BNSP; both days are included."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     number: Name
     valid_from: date
     valid_until: date
@@ -112,11 +112,11 @@ async def register_lsp(body: NewLsp, request: Request, run: Run) -> LspBody:
 
 @router.get("/v1/lsps", summary="Daftar LSP")
 async def list_lsps(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[LspBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[LspBody]:
     """The caller's LSPs."""
     page = await run(partial(usecases.lsps, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[LspBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
@@ -125,7 +125,7 @@ async def list_lsps(
 async def show_lsp(lsp_id: str, run: Run, response: Response) -> LspBody:
     """One LSP."""
     lsp = await run(partial(usecases.lsp, lsp_id))
-    factory.etag(response, lsp)
+    dependencies.etag(response, lsp)
     return LspBody.of(lsp)
 
 
@@ -144,7 +144,7 @@ async def license_lsp(lsp_id: str, body: LicenceBody, run: Run) -> LspBody:
 @router.post("/v1/lsps/{lsp_id}/keys", status_code=201, summary="Buat kunci penerbit tahun ini")
 async def create_keys(lsp_id: str, request: Request, run: Run) -> LspBody:
     """The two keys of this year, one for certificates and one for status lists. Asked again, they stay as they are."""
-    await replace(run, repeat=None)(partial(usecases.lsp, lsp_id))
+    await replace(run, key=None)(partial(usecases.lsp, lsp_id))
     signer: Signer = request.app.state.signer
     year = utc_now().astimezone(WESTERN_INDONESIA).year
     names = [rules.key_name(purpose, year) for purpose in KeyPurpose]

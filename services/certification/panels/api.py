@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.certification.lsps import usecases as lsps
 from services.certification.panels import usecases
 from services.certification.panels.rules import Item, Member, PanelDecision
@@ -23,7 +23,7 @@ router = APIRouter(tags=["Pleno"])
 class MemberBody(BaseModel):
     """Who sat on the panel; name the assessor's id where the member is an assessor of this LSP."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     name: Annotated[str, Field(min_length=1, max_length=120)]
     assessor_id: str | None = None
 
@@ -31,7 +31,7 @@ class MemberBody(BaseModel):
 class DecisionBody(BaseModel):
     """What the panel found of one application."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     application_id: str
     competent: bool
 
@@ -39,7 +39,7 @@ class DecisionBody(BaseModel):
 class NewPanelDecision(BaseModel):
     """One sitting."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     lsp_id: str
     minutes_no: Annotated[
         str, Field(min_length=1, max_length=60, description="Nomor berita acara pleno")
@@ -107,7 +107,7 @@ class PanelDecisionBody(BaseModel):
 async def decide(body: NewPanelDecision, request: Request, run: Run) -> PanelDecisionBody:
     """The panel decides; certificates are reserved at once and signed right after. Applications that a rule is against are listed with its codes."""
     pool: PlacePool = request.app.state.places
-    beforehand = replace(run, repeat=None)
+    beforehand = replace(run, key=None)
     await beforehand(partial(lsps.lsp, body.lsp_id))
     places = await pool.take(beforehand, body.lsp_id, sum(one.competent for one in body.decisions))
     members = tuple(Member(name=one.name, assessor_id=one.assessor_id) for one in body.members)
@@ -120,11 +120,11 @@ async def decide(body: NewPanelDecision, request: Request, run: Run) -> PanelDec
 
 @router.get("/v1/panel-decisions", summary="Daftar keputusan pleno")
 async def list_decisions(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[PanelDecisionBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[PanelDecisionBody]:
     """The caller's panel decisions, latest first."""
     page = await run(partial(usecases.panel_decisions, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[PanelDecisionBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from chassis.caller import Hand
 from chassis.errors import NotFound, Refused
-from chassis.http.internal_tokens import Hand
 from services.certification.applications import rules as applications
 from services.certification.applications.rules import Application, State
 from services.certification.lsps.rules import KeyPurpose, Lsp, licence_reasons, newest_key

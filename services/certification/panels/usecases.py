@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from chassis.ids import new_id
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.applications import rules as applications
 from services.certification.certificates import rules as certificates
 from services.certification.certificates.rules import Place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.persistence.unit_of_work import Store
+from chassis.persistence.store import Store
 from services.certification.schedules.rules import Day
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.certification.credentials.document import Unit
 from services.certification.schemes import usecases
 from services.certification.schemes.rules import Packaging, Scheme, Terms
@@ -23,7 +23,7 @@ Title = Annotated[str, Field(min_length=1, max_length=200)]
 class UnitBody(BaseModel):
     """A competence unit, its code as the standard prints it."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     code: Annotated[str, Field(min_length=1, max_length=40)]
     title: Title
     framework: Annotated[
@@ -34,7 +34,7 @@ class UnitBody(BaseModel):
 class NewScheme(BaseModel):
     """An edition to be published. `code_patterns`: X is a letter, 0 a digit, e.g. X.000000.000.00."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     lsp_id: str
     scheme_ref: Annotated[str, Field(min_length=1, max_length=60)]
     title: Title
@@ -118,11 +118,14 @@ async def publish_scheme(body: NewScheme, run: Run) -> SchemeBody:
 
 @router.get("/v1/schemes", summary="Daftar edisi skema")
 async def list_schemes(
-    run: Run, scheme_ref: str | None = None, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[SchemeBody]:
+    run: Run,
+    scheme_ref: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[SchemeBody]:
     """Editions of the caller's schemes."""
     page = await run(partial(usecases.schemes, scheme_ref, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[SchemeBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 

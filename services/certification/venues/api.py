@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.certification.transaction import Run
 from services.certification.venues import usecases
@@ -25,7 +25,7 @@ Refs = Annotated[
 class NewVenue(BaseModel):
     """A place of assessment: workplace (tempat kerja), occasional (sewaktu) or standing (mandiri)."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     lsp_id: str
     name: Annotated[str, Field(min_length=1, max_length=200)]
     kind: Kind
@@ -36,7 +36,7 @@ class NewVenue(BaseModel):
 class VerificationBody(BaseModel):
     """For which days and schemes the venue was found fit; one day unless it is a standing venue."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     valid_from: date
     valid_until: date
     scheme_refs: Refs
@@ -86,11 +86,11 @@ async def record_venue(body: NewVenue, run: Run) -> VenueBody:
 
 @router.get("/v1/venues", summary="Daftar TUK")
 async def list_venues(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[VenueBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[VenueBody]:
     """The caller's venues."""
     page = await run(partial(usecases.venues, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[VenueBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
@@ -99,7 +99,7 @@ async def list_venues(
 async def show_venue(venue_id: str, run: Run, response: Response) -> VenueBody:
     """One venue."""
     venue = await run(partial(usecases.venue, venue_id))
-    factory.etag(response, venue)
+    dependencies.etag(response, venue)
     return VenueBody.of(venue)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.transaction import Transaction
 from services.certification.venues import rules
 from services.certification.venues.rules import Venue, Verification

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel
 
-from chassis.app import factory
+from chassis.http import dependencies
 from services.certification.certificates.rules import CertificateUnknown
 from services.certification.credentials import reading
 from services.certification.schemes.rules import SchemeUnknown
@@ -75,7 +75,7 @@ class VerifyResultBody(BaseModel):
 async def verify_document(request: Request, response: Response, run: Run) -> VerifyResultBody:
     """Whether this document holds. Well-formed JSON is always answered with 200; what it says of itself is believed only as far as it is proved."""
     response.headers.update({**page.UNINDEXED, "cache-control": "no-store"})
-    document = reading.document(await factory.whole_body(request, limit=reading.MOST_BYTES))
+    document = reading.document(await dependencies.whole_body(request, limit=reading.MOST_BYTES))
     return VerifyResultBody.of(await run(partial(usecases.verify_document, document)))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.manpower.agencies import rules, usecases
 from services.manpower.agencies.rules import (
     Agency,
@@ -30,7 +30,7 @@ Sorted = Annotated[list[str], BeforeValidator(sorted)]
 class AgencyForm(BaseModel):
     """An agency as it is registered; `nib` is required for an employer."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     id: AgencyId
     kind: AgencyKind
@@ -55,7 +55,7 @@ class AgencyForm(BaseModel):
 class Reason(BaseModel):
     """Why a status changes."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     reason: Text
 
@@ -63,7 +63,7 @@ class Reason(BaseModel):
 class RouteForm(BaseModel):
     """Who answers."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     agency_id: AgencyId
 
@@ -98,19 +98,22 @@ class RouteBody(BaseModel):
 async def register_agency(form: AgencyForm, run: Run, response: Response) -> AgencyBody:
     """Register an agency or employer; it waits for a second person."""
     agency = await run(admitted(partial(usecases.register_agency, form.agency())))
-    factory.etag(response, agency)
+    dependencies.etag(response, agency)
     return AgencyBody.model_validate(agency)
 
 
 @router.get("/v1/agencies")
 async def list_agencies(
-    run: Run, kind: AgencyKind | None = None, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[AgencyBody]:
+    run: Run,
+    kind: AgencyKind | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[AgencyBody]:
     """Agencies that the caller may see."""
 
-    async def page(tx: Transaction) -> factory.PageBody[AgencyBody]:
+    async def page(tx: Transaction) -> paging.PageBody[AgencyBody]:
         found = await tx.agencies.page_of_kind(kind, cursor, limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[AgencyBody.model_validate(agency) for agency in found.items],
             next_cursor=found.next_cursor,
         )
@@ -126,13 +129,13 @@ async def show_agency(agency_id: str, run: Run, response: Response) -> AgencyBod
         return await tx.agencies.get(agency_id)
 
     agency = await run(admitted(one))
-    factory.etag(response, agency)
+    dependencies.etag(response, agency)
     return AgencyBody.model_validate(agency)
 
 
 @router.post("/v1/agencies/{agency_id}/approve")
 async def approve_agency(
-    agency_id: str, run: Run, response: Response, if_match: factory.IfMatch
+    agency_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> AgencyBody:
     """Approve it: somebody else than who registered it."""
     return await _move(agency_id, Status.ACTIVE, "", run, response, if_match)
@@ -140,7 +143,7 @@ async def approve_agency(
 
 @router.post("/v1/agencies/{agency_id}/suspend")
 async def suspend_agency(
-    agency_id: str, body: Reason, run: Run, response: Response, if_match: factory.IfMatch
+    agency_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> AgencyBody:
     """Suspend it: its readers read nothing from now on, and lose nothing."""
     return await _move(agency_id, Status.SUSPENDED, body.reason, run, response, if_match)
@@ -148,7 +151,7 @@ async def suspend_agency(
 
 @router.post("/v1/agencies/{agency_id}/resume")
 async def resume_agency(
-    agency_id: str, run: Run, response: Response, if_match: factory.IfMatch
+    agency_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> AgencyBody:
     """End a suspension."""
     return await _move(agency_id, Status.ACTIVE, "", run, response, if_match)
@@ -156,7 +159,7 @@ async def resume_agency(
 
 @router.post("/v1/agencies/{agency_id}/close")
 async def close_agency(
-    agency_id: str, body: Reason, run: Run, response: Response, if_match: factory.IfMatch
+    agency_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> AgencyBody:
     """Close it for good."""
     return await _move(agency_id, Status.CLOSED, body.reason, run, response, if_match)
@@ -164,13 +167,13 @@ async def close_agency(
 
 @router.get("/v1/agency-routes")
 async def list_routes(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[RouteBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[RouteBody]:
     """The routing table."""
 
-    async def page(tx: Transaction) -> factory.PageBody[RouteBody]:
+    async def page(tx: Transaction) -> paging.PageBody[RouteBody]:
         found = await tx.agency_routes.page({}, cursor=cursor, limit=limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[RouteBody.model_validate(route) for route in found.items],
             next_cursor=found.next_cursor,
         )
@@ -184,7 +187,7 @@ async def direct_topic(
     topic: Topic,
     form: RouteForm,
     run: Run,
-    if_match: factory.IfMatch,
+    if_match: dependencies.IfMatch,
 ) -> RouteBody:
     """Say who answers for a topic in a regency; who answered before is kept."""
     return RouteBody.model_validate(
@@ -200,5 +203,5 @@ async def _move(
     agency = await run(
         admitted(partial(usecases.move_agency, agency_id, to, reason, if_match=if_match))
     )
-    factory.etag(response, agency)
+    dependencies.etag(response, agency)
     return AgencyBody.model_validate(agency)

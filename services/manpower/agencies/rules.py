@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
+from chassis.caller import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from chassis.http.internal_tokens import Hand
 from services.manpower import texts
 
 RegencyCode = Annotated[str, StringConstraints(pattern=r"^\d{2}\.\d{2}$")]

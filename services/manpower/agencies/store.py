@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chassis.persistence.mongo import Filter
-from chassis.persistence.unit_of_work import Index, Page
+from chassis.persistence.store import Index, Page
 from services.manpower.agencies import rules
 from services.manpower.agencies.rules import Agency, AgencyKind, AgencyRoute, Topic
 from services.manpower.visibility.rules import Purpose, Reader

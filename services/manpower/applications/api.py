@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
-from chassis.http.internal_tokens import Caller
+from chassis.caller import Caller
+from chassis.http import dependencies, paging
 from services.manpower.applications import usecases
 from services.manpower.applications.rules import Application, Flag, Side, State
 from services.manpower.consumers.usecases import admitted
@@ -25,7 +25,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 class ApplicationForm(BaseModel):
     """Who applies for what."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     candidate_id: Id
     vacancy_id: Id
@@ -34,7 +34,7 @@ class ApplicationForm(BaseModel):
 class StepForm(BaseModel):
     """The next state, with a reason where the step needs one."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     to: State
     reason: Annotated[str, Field(max_length=64)] = ""
@@ -97,26 +97,26 @@ class ApplicationBody(BaseModel):
 
 @router.post("/v1/job-applications", status_code=201, response_model_exclude_unset=True)
 async def draft_application(
-    form: ApplicationForm, run: Run, caller: factory.CurrentCaller, response: Response
+    form: ApplicationForm, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> ApplicationBody:
     """Begin an application for a candidate."""
     application = await run(partial(usecases.draft_application, form.candidate_id, form.vacancy_id))
-    factory.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application, caller)
 
 
 @router.get("/v1/job-applications", response_model_exclude_unset=True)
 async def list_applications(
     run: Run,
-    caller: factory.CurrentCaller,
+    caller: dependencies.CurrentCaller,
     vacancy_id: str | None = None,
     candidate_id: str | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[ApplicationBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ApplicationBody]:
     """Applications that the caller may see."""
 
-    async def page(tx: Transaction) -> factory.PageBody[ApplicationBody]:
+    async def page(tx: Transaction) -> paging.PageBody[ApplicationBody]:
         found = await tx.applications.page_of(
             vacancy_id,
             None if candidate_id is None else await tx.resolve(candidate_id),
@@ -128,7 +128,7 @@ async def list_applications(
             "",
             refs=[application.candidate_id for application in found.items],
         )
-        return factory.PageBody(
+        return paging.PageBody(
             items=[ApplicationBody.of(application, caller) for application in found.items],
             next_cursor=found.next_cursor,
         )
@@ -138,7 +138,7 @@ async def list_applications(
 
 @router.get("/v1/job-applications/{application_id}", response_model_exclude_unset=True)
 async def show_application(
-    application_id: str, run: Run, caller: factory.CurrentCaller, response: Response
+    application_id: str, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> ApplicationBody:
     """One application."""
 
@@ -148,7 +148,7 @@ async def show_application(
         return application
 
     application = await run(admitted(one))
-    factory.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application, caller)
 
 
@@ -157,9 +157,9 @@ async def advance_application(
     application_id: str,
     form: StepForm,
     run: Run,
-    caller: factory.CurrentCaller,
+    caller: dependencies.CurrentCaller,
     response: Response,
-    if_match: factory.IfMatch,
+    if_match: dependencies.IfMatch,
 ) -> ApplicationBody:
     """Take the next step of the table."""
     application = await run(
@@ -173,5 +173,5 @@ async def advance_application(
             )
         )
     )
-    factory.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application, caller)

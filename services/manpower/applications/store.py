@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chassis.persistence.mongo import Filter
-from chassis.persistence.unit_of_work import Index, Page
+from chassis.persistence.store import Index, Page
 from services.manpower.applications import rules
 from services.manpower.applications.rules import SENT, Application
 from services.manpower.visibility import rules as visibility

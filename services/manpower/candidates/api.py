@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.http.service_client import Peer
 from services.manpower.agencies.rules import RegencyCode
 from services.manpower.candidates import usecases
@@ -188,7 +188,7 @@ _FIELDS = {
 class AmendForm(BaseModel):
     """What an officer records: the regency on the KTP (the address), and tasks that are done."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     regency_code: RegencyCode | None = None
     attended: Annotated[frozenset[Attention], Field(max_length=10)] = frozenset()
@@ -199,17 +199,17 @@ async def list_candidates(
     run: Run,
     attention: bool = False,  # noqa: FBT001, FBT002 - a query parameter
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[CandidateBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[CandidateBody]:
     """Candidates that the caller may see, without names. `attention=true`: those with a task for an officer."""
 
-    async def page(tx: Transaction) -> factory.PageBody[CandidateBody]:
+    async def page(tx: Transaction) -> paging.PageBody[CandidateBody]:
         outside = is_outside(tx.caller)
         found = await tx.candidates.in_sight(
             wanting_attention=attention and not outside, cursor=cursor, limit=limit
         )
         tx.note("candidates.listed", "", refs=[candidate.id for candidate in found.items])
-        return factory.PageBody(
+        return paging.PageBody(
             items=[_listed(candidate, tx) for candidate in found.items],
             next_cursor=found.next_cursor,
         )
@@ -229,7 +229,7 @@ async def show_candidate(
 
     async def tell(name: str | None, tx: Transaction) -> CandidateBody:
         candidate = await usecases.show_candidate(candidate_id, tx)
-        factory.etag(response, candidate)
+        dependencies.etag(response, candidate)
         share = _share(candidate, tx)
         if share is None:
             tx.note("candidates.read", candidate.id)
@@ -260,7 +260,7 @@ async def amend_candidate(
     form: AmendForm,
     run: Run,
     response: Response,
-    if_match: factory.RequiredIfMatch,
+    if_match: dependencies.RequiredIfMatch,
 ) -> CandidateBody:
     """Record the regency on the KTP, or that a task is done."""
 
@@ -268,7 +268,7 @@ async def amend_candidate(
         candidate = await usecases.amend_candidate(
             candidate_id, form.regency_code, form.attended, tx, if_match=if_match
         )
-        factory.etag(response, candidate)
+        dependencies.etag(response, candidate)
         return CandidateBody.for_officer(candidate, tx.now)
 
     return await run(amend)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.persistence.unit_of_work import Index, Page
+from chassis.persistence.store import Index, Page
 from services.manpower.candidates import rules
 from services.manpower.candidates.rules import Candidate
 from services.manpower.visibility.store import PersonRows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from chassis.persistence.unit_of_work import Index, Page, Store
+from chassis.persistence.store import Index, Page, Store
 from services.manpower.consents import rules
 from services.manpower.consents.rules import Consent
 

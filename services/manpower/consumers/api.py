@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.manpower.agencies.rules import AgencyId, Moment, RegencyCode, Status
 from services.manpower.consumers import usecases
@@ -35,7 +35,7 @@ class GrantBody(BaseModel):
 class ConsumerForm(BaseModel):
     """A consumer as it is asked for."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     agency_id: AgencyId
     kind: ConsumerKind
@@ -55,7 +55,7 @@ class ConsumerForm(BaseModel):
 class CredentialForm(BaseModel):
     """The name of a credential in the gateway; never its secret."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     credential_ref: Text
 
@@ -63,7 +63,7 @@ class CredentialForm(BaseModel):
 class Reason(BaseModel):
     """Why a status changes."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     reason: Text
 
@@ -107,13 +107,16 @@ async def request_consumer(form: ConsumerForm, run: Run, response: Response) -> 
 
 @router.get("/v1/consumers")
 async def list_consumers(
-    run: Run, agency_id: str | None = None, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[ConsumerBody]:
+    run: Run,
+    agency_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ConsumerBody]:
     """Consumers."""
 
-    async def page(tx: Transaction) -> factory.PageBody[ConsumerBody]:
+    async def page(tx: Transaction) -> paging.PageBody[ConsumerBody]:
         found = await tx.consumers.page_of_agency(agency_id, cursor, limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[ConsumerBody.model_validate(consumer) for consumer in found.items],
             next_cursor=found.next_cursor,
         )
@@ -138,7 +141,7 @@ async def show_consumer(consumer_id: str, run: Run, response: Response) -> Consu
 
 @router.post("/v1/consumers/{consumer_id}/approve")
 async def approve_consumer(
-    consumer_id: str, run: Run, response: Response, if_match: factory.IfMatch
+    consumer_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> ConsumerBody:
     """Approve it: somebody else than who asked for it."""
     return _answer(
@@ -151,7 +154,7 @@ async def approve_consumer(
 
 @router.post("/v1/consumers/{consumer_id}/suspend")
 async def suspend_consumer(
-    consumer_id: str, body: Reason, run: Run, response: Response, if_match: factory.IfMatch
+    consumer_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> ConsumerBody:
     """The kill switch: its next request is refused; its feed goes on being written."""
     return _answer(
@@ -170,7 +173,7 @@ async def suspend_consumer(
 
 @router.post("/v1/consumers/{consumer_id}/resume")
 async def resume_consumer(
-    consumer_id: str, run: Run, response: Response, if_match: factory.IfMatch
+    consumer_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> ConsumerBody:
     """End a suspension; it goes on from its cursor."""
     return _answer(
@@ -183,7 +186,7 @@ async def resume_consumer(
 
 @router.post("/v1/consumers/{consumer_id}/close")
 async def close_consumer(
-    consumer_id: str, body: Reason, run: Run, response: Response, if_match: factory.IfMatch
+    consumer_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> ConsumerBody:
     """Close it for good."""
     return _answer(
@@ -198,7 +201,11 @@ async def close_consumer(
 
 @router.post("/v1/consumers/{consumer_id}/credentials")
 async def attach_credential(
-    consumer_id: str, form: CredentialForm, run: Run, response: Response, if_match: factory.IfMatch
+    consumer_id: str,
+    form: CredentialForm,
+    run: Run,
+    response: Response,
+    if_match: dependencies.IfMatch,
 ) -> ConsumerBody:
     """Record that a credential of the gateway's belongs to it."""
     return _answer(
@@ -210,5 +217,5 @@ async def attach_credential(
 
 
 def _answer(consumer: Consumer, response: Response) -> ConsumerBody:
-    factory.etag(response, consumer)
+    dependencies.etag(response, consumer)
     return ConsumerBody.model_validate(consumer)

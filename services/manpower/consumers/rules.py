@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from chassis.caller import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from chassis.http.internal_tokens import Hand
 from services.manpower import texts
 from services.manpower.agencies.rules import (
     MOVES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.persistence.unit_of_work import Index, Page
+from chassis.persistence.store import Index, Page
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers import rules
 from services.manpower.consumers.rules import Consumer

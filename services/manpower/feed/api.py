@@ -10,8 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from chassis.app import factory
 from chassis.errors import Malformed
+from chassis.http import dependencies
 from services.manpower import texts
 from services.manpower.agencies.rules import Moment
 from services.manpower.consumers.usecases import admitted
@@ -101,7 +101,7 @@ async def read_feed(
     request: Request,
     after: str | None = None,
     from_time: Moment | None = None,
-    limit: factory.Limit = 50,
+    limit: dependencies.Limit = 50,
     wait: Annotated[
         int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Detik menunggu bila belum ada yang baru")
     ] = 0,
@@ -126,7 +126,7 @@ async def read_feed(
 
 @router.get("/v1/snapshot")
 async def read_snapshot(
-    run: Run, request: Request, cursor: str | None = None, limit: factory.Limit = 50
+    run: Run, request: Request, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> SnapshotBody:
     """Everything the reader may see now, thin; it ends with the cursor by which the feed goes on without a gap."""
     key: bytes = request.app.state.cursor_key

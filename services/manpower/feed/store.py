@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from chassis.persistence.mongo import Filter
-from chassis.persistence.unit_of_work import Index, Store
+from chassis.persistence.store import Index, Store
 from services.manpower.feed.rules import Change, Entry, Head
 from services.manpower.visibility import rules as visibility
 

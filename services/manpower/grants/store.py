@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from chassis.persistence.unit_of_work import Index, Store
+from chassis.persistence.store import Index, Store
 from services.manpower.grants import rules
 from services.manpower.grants.rules import Order
 

@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, model_validator
 
-from chassis.app import factory
-from chassis.http.internal_tokens import Caller
+from chassis.caller import Caller
+from chassis.http import dependencies, paging
 from services.manpower import texts
 from services.manpower.consumers.usecases import admitted
 from services.manpower.placements import usecases
@@ -27,7 +27,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 class PlacementForm(BaseModel):
     """Work that was found: through an application, or by the candidate's own effort."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     application_id: Id | None = None
     candidate_id: Id | None = None
@@ -100,7 +100,7 @@ class PlacementBody(BaseModel):
 
 @router.post("/v1/placements", status_code=201, response_model_exclude_unset=True)
 async def confirm_placement(
-    form: PlacementForm, run: Run, caller: factory.CurrentCaller, response: Response
+    form: PlacementForm, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> PlacementBody:
     """Confirm that a candidate has work. All placements of a process go one by one: they are few, and the last slot is contended."""
     if form.application_id is not None:
@@ -108,26 +108,26 @@ async def confirm_placement(
     else:
         use_case = partial(usecases.place_alone, form.candidate_id or "", form.terms())
     placement = await run(admitted(use_case), contended=["placements"])
-    factory.etag(response, placement)
+    dependencies.etag(response, placement)
     return PlacementBody.of(placement, caller)
 
 
 @router.get("/v1/placements", response_model_exclude_unset=True)
 async def list_placements(
     run: Run,
-    caller: factory.CurrentCaller,
+    caller: dependencies.CurrentCaller,
     candidate_id: str | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[PlacementBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[PlacementBody]:
     """Placements that the caller may see."""
 
-    async def page(tx: Transaction) -> factory.PageBody[PlacementBody]:
+    async def page(tx: Transaction) -> paging.PageBody[PlacementBody]:
         found = await tx.placements.page_of(
             None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
         )
         tx.note("placements.listed", "", refs=[placement.candidate_id for placement in found.items])
-        return factory.PageBody(
+        return paging.PageBody(
             items=[PlacementBody.of(placement, caller) for placement in found.items],
             next_cursor=found.next_cursor,
         )
@@ -137,7 +137,7 @@ async def list_placements(
 
 @router.get("/v1/placements/{placement_id}", response_model_exclude_unset=True)
 async def show_placement(
-    placement_id: str, run: Run, caller: factory.CurrentCaller, response: Response
+    placement_id: str, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> PlacementBody:
     """One placement."""
 
@@ -147,5 +147,5 @@ async def show_placement(
         return placement
 
     placement = await run(admitted(one))
-    factory.etag(response, placement)
+    dependencies.etag(response, placement)
     return PlacementBody.of(placement, caller)

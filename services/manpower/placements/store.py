@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.persistence.mongo import Filter
-from chassis.persistence.unit_of_work import Index, Page
+from chassis.persistence.store import Index, Page
 from services.manpower.placements import rules
 from services.manpower.placements.rules import Placement
 from services.manpower.visibility import rules as visibility

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chassis.persistence.unit_of_work import Index, Page, Store
+from chassis.persistence.store import Index, Page, Store
 from services.manpower.production.rules import MonthlyProduction
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.manpower.production import rules
 from services.manpower.production.rules import MonthlyProduction
 from services.manpower.transaction import Transaction

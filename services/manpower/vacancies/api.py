@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from chassis.app import factory
-from chassis.http.internal_tokens import Caller
+from chassis.caller import Caller
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.manpower.agencies.rules import AgencyId, LastDay, RegencyCode, end_of_day
 from services.manpower.consumers.usecases import admitted
@@ -62,7 +62,7 @@ class RequirementsBody(BaseModel):
 class VacancyForm(BaseModel):
     """A vacancy as it is reported; an employer may leave out its own id."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     employer_id: AgencyId | None = None
     position: Text
@@ -97,7 +97,7 @@ class VacancyForm(BaseModel):
 class AmendForm(BaseModel):
     """What may change while it is open."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     valid_until: LastDay | None = None
     start_month: Month | None = None
@@ -108,7 +108,7 @@ class AmendForm(BaseModel):
 class CloseForm(BaseModel):
     """Why it closes."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
 
     reason: Closing
 
@@ -151,13 +151,13 @@ class VacancyWithSlots(VacancyBody):
 
 @router.post("/v1/vacancies", status_code=201)
 async def post_vacancy(
-    form: VacancyForm, run: Run, caller: factory.CurrentCaller, response: Response
+    form: VacancyForm, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> VacancyBody:
     """Post a vacancy of an approved employer."""
     vacancy = await run(
         admitted(partial(usecases.post_vacancy, form.vacancy(caller), form.headcount))
     )
-    factory.etag(response, vacancy)
+    dependencies.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
@@ -166,14 +166,14 @@ async def list_vacancies(
     run: Run,
     state: VacancyState | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[VacancyWithSlots]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[VacancyWithSlots]:
     """Vacancies that the caller may see."""
 
-    async def page(tx: Transaction) -> factory.PageBody[VacancyWithSlots]:
+    async def page(tx: Transaction) -> paging.PageBody[VacancyWithSlots]:
         found = await tx.vacancies.page_in(state, cursor, limit)
         slots = await tx.vacancy_slots.many(vacancy.id for vacancy in found.items)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[VacancyWithSlots.beside(vacancy, slots[vacancy.id]) for vacancy in found.items],
             next_cursor=found.next_cursor,
         )
@@ -185,7 +185,7 @@ async def list_vacancies(
 async def show_vacancy(vacancy_id: str, run: Run, response: Response) -> VacancyWithSlots:
     """One vacancy."""
     vacancy, slots = await run(admitted(partial(usecases.show_vacancy, vacancy_id)))
-    factory.etag(response, vacancy)
+    dependencies.etag(response, vacancy)
     return VacancyWithSlots.beside(vacancy, slots)
 
 
@@ -195,7 +195,7 @@ async def amend_vacancy(
     form: AmendForm,
     run: Run,
     response: Response,
-    if_match: factory.RequiredIfMatch,
+    if_match: dependencies.RequiredIfMatch,
 ) -> VacancyBody:
     """Change its terms; applications and history stay."""
     band = None if form.wage_band is None else form.wage_band.band()
@@ -212,18 +212,18 @@ async def amend_vacancy(
             )
         )
     )
-    factory.etag(response, vacancy)
+    dependencies.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
 @router.post("/v1/vacancies/{vacancy_id}/close")
 async def close_vacancy(
-    vacancy_id: str, form: CloseForm, run: Run, response: Response, if_match: factory.IfMatch
+    vacancy_id: str, form: CloseForm, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> VacancyBody:
     """Close it, and every live application to it."""
     vacancy = await run(
         admitted(partial(usecases.close_vacancy, vacancy_id, form.reason, if_match=if_match)),
         contended=["placements"],
     )
-    factory.etag(response, vacancy)
+    dependencies.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.persistence.mongo import Filter
-from chassis.persistence.unit_of_work import Index, Page, Store
+from chassis.persistence.store import Index, Page, Store
 from services.manpower.vacancies import rules
 from services.manpower.vacancies.rules import Slots, Vacancy, VacancyState
 from services.manpower.visibility.rules import Purpose, Reader

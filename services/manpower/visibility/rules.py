@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from chassis.http.internal_tokens import EVERYTHING, Caller
+from chassis.caller import EVERYTHING, Caller
 
 
 class Purpose(StrEnum):

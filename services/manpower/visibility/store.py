@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from chassis.persistence.mongo import Filter
-from chassis.persistence.unit_of_work import Aggregate, Store
+from chassis.persistence.store import Aggregate, Store
 from services.manpower.visibility import rules
 from services.manpower.visibility.rules import Reader, Visibility
 

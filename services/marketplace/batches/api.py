@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.batches import usecases
 from services.marketplace.batches.rules import Batch, BatchId, WorkLog, WorkLogId
@@ -25,7 +25,7 @@ Units = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 
 
 class BatchIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     workshop_id: str
     sku: str
     qty_planned: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
@@ -34,20 +34,20 @@ class BatchIn(BaseModel):
 
 
 class CostsIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     material_cost_idr: Idr
     other_cost_idr: Idr
 
 
 class CompletionIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     qty_good: Count
     qty_reject: Count = 0
     reject_reason: str = Field("", max_length=400)
 
 
 class RejectionIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     qty_reject: Count
     reason: str = Field(min_length=1, max_length=400)
 
@@ -114,7 +114,7 @@ class BatchBody(BaseModel):
 
 
 class WorkLogIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     batch_id: str
     participant_ref: str = Field(min_length=1, max_length=80)
     work_units: Units
@@ -122,7 +122,7 @@ class WorkLogIn(BaseModel):
 
 
 class CorrectionIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     work_units: Count
     reason: str = Field(min_length=1, max_length=400)
 
@@ -188,13 +188,16 @@ async def plan_batch(body: BatchIn, run: Run) -> BatchBody:
 
 @router.get("/batches")
 async def list_batches(
-    run: Run, workshop_id: str | None = None, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[BatchBody]:
+    run: Run,
+    workshop_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[BatchBody]:
     """The batches of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> factory.PageBody[BatchBody]:
+    async def read(tx: Transaction) -> paging.PageBody[BatchBody]:
         page = await tx.batches.listed(workshop_id, cursor, limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor
         )
 
@@ -205,19 +208,19 @@ async def list_batches(
 async def read_batch(batch_id: str, run: Run, response: Response) -> BatchBody:
     """One batch with its internal provenance."""
     batch = await run(partial(_read, batch_id))
-    factory.etag(response, batch)
+    dependencies.etag(response, batch)
     return BatchBody.of(batch)
 
 
 @router.post("/batches/{batch_id}/start")
-async def start_batch(batch_id: str, run: Run, if_match: factory.IfMatch) -> BatchBody:
+async def start_batch(batch_id: str, run: Run, if_match: dependencies.IfMatch) -> BatchBody:
     """Production begins."""
     return BatchBody.of(await run(partial(usecases.start, BatchId(batch_id), if_match)))
 
 
 @router.patch("/batches/{batch_id}/costs")
 async def set_costs(
-    batch_id: str, body: CostsIn, run: Run, if_match: factory.RequiredIfMatch
+    batch_id: str, body: CostsIn, run: Run, if_match: dependencies.RequiredIfMatch
 ) -> BatchBody:
     """Set what the batch costs; frozen when it completes."""
     return BatchBody.of(
@@ -234,14 +237,14 @@ async def set_costs(
 
 
 @router.post("/batches/{batch_id}/quality-check")
-async def check_quality(batch_id: str, run: Run, if_match: factory.IfMatch) -> BatchBody:
+async def check_quality(batch_id: str, run: Run, if_match: dependencies.IfMatch) -> BatchBody:
     """Production is over; the goods are looked at."""
     return BatchBody.of(await run(partial(usecases.check_quality, BatchId(batch_id), if_match)))
 
 
 @router.post("/batches/{batch_id}/completion")
 async def complete_batch(
-    batch_id: str, body: CompletionIn, run: Run, if_match: factory.IfMatch
+    batch_id: str, body: CompletionIn, run: Run, if_match: dependencies.IfMatch
 ) -> BatchBody:
     """Complete a batch: unit costs and premi weights are frozen, the good units are received into stock."""
     batch = await plainly(run)(partial(_read, batch_id))
@@ -262,7 +265,7 @@ async def complete_batch(
 
 @router.post("/batches/{batch_id}/rejection")
 async def reject_batch(
-    batch_id: str, body: RejectionIn, run: Run, if_match: factory.IfMatch
+    batch_id: str, body: RejectionIn, run: Run, if_match: dependencies.IfMatch
 ) -> BatchBody:
     """Reject a batch of which nothing can be sold."""
     return BatchBody.of(
@@ -288,16 +291,16 @@ async def log_work(body: WorkLogIn, run: Run) -> WorkLogBody:
 
 @router.get("/work-logs")
 async def list_work_logs(
-    run: Run, batch_id: str, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[WorkLogBody]:
+    run: Run, batch_id: str, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[WorkLogBody]:
     """The work logs of a batch."""
 
-    async def read(tx: Transaction) -> factory.PageBody[WorkLogBody]:
+    async def read(tx: Transaction) -> paging.PageBody[WorkLogBody]:
         page = await tx.work_logs.listed(batch_id, cursor, limit)
         tx.note(
             "work_logs.listed", batch_id, refs=sorted({log.participant_ref for log in page.items})
         )
-        return factory.PageBody(
+        return paging.PageBody(
             items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor
         )
 
@@ -306,7 +309,7 @@ async def list_work_logs(
 
 @router.patch("/work-logs/{log_id}")
 async def correct_work_log(
-    log_id: str, body: CorrectionIn, run: Run, if_match: factory.RequiredIfMatch
+    log_id: str, body: CorrectionIn, run: Run, if_match: dependencies.RequiredIfMatch
 ) -> WorkLogBody:
     """Correct the units of a work log within seven days, with a reason."""
     return WorkLogBody.of(

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies
 from services.marketplace.carts import usecases
 from services.marketplace.carts.rules import Cart, CartId
 from services.marketplace.transaction import Run, Transaction
@@ -19,13 +19,13 @@ router = APIRouter(prefix="/v1/carts", tags=["Keranjang"])
 
 
 class LineIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     sku: str = Field(min_length=1, max_length=40)
     qty: Annotated[int, Field(strict=True, ge=1, le=10_000)]
 
 
 class CartIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     lines: list[LineIn] = Field(min_length=1, max_length=50)
 
 
@@ -79,7 +79,9 @@ async def read_cart(cart_id: str, run: Run) -> CartBody:
 
 
 @router.put("/{cart_id}")
-async def fill_cart(cart_id: str, body: CartIn, run: Run, if_match: factory.IfMatch) -> CartBody:
+async def fill_cart(
+    cart_id: str, body: CartIn, run: Run, if_match: dependencies.IfMatch
+) -> CartBody:
     """Replace the lines of a cart, at the prices of now."""
     return CartBody.of(
         await run(

@@ -8,7 +8,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.marketplace.ledger.rules import Book, Journal, Side
 from services.marketplace.ledger.store import Sum
 from services.marketplace.transaction import Run, Transaction
@@ -98,13 +98,13 @@ class TrialBalanceBody(BaseModel):
 
 @router.get("/journals")
 async def list_journals(
-    run: Run, source: str | None = None, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[JournalBody]:
+    run: Run, source: str | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[JournalBody]:
     """The journals of the caller's Lapas, of one source (an order) or all."""
 
-    async def read(tx: Transaction) -> factory.PageBody[JournalBody]:
+    async def read(tx: Transaction) -> paging.PageBody[JournalBody]:
         page = await tx.journals.listed(source, cursor, limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[JournalBody.of(journal) for journal in page.items], next_cursor=page.next_cursor
         )
 

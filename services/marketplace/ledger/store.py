@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.unit_of_work import Page, Store
+from chassis.persistence.store import Page, Store
 from services.marketplace.ledger.rules import Journal, JournalUnknown
 
 

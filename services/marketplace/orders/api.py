@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
 from chassis.errors import Refused
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.carts.rules import Cart, CartId, wanted
 from services.marketplace.orders import usecases
@@ -37,7 +37,7 @@ class ContactMissing(Refused):
 
 
 class ContactIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     name: str = Field(min_length=1, max_length=120)
     phone: str = Field("", max_length=30)
     email: str = Field("", max_length=120)
@@ -45,13 +45,13 @@ class ContactIn(BaseModel):
 
 
 class CheckoutIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     cart_id: str = Field(min_length=1, max_length=40)
     contact: ContactIn
 
 
 class TransitionIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     step: Literal["pack", "ship", "deliver", "complete"]
 
 
@@ -214,14 +214,14 @@ async def check_out(
 
 @router.get("/orders")
 async def list_orders(
-    run: Run, state: State | None = None, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[OfficerOrderBody]:
+    run: Run, state: State | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[OfficerOrderBody]:
     """The orders of the caller's Lapas; the read of buyers' contacts is noted."""
 
-    async def read(tx: Transaction) -> factory.PageBody[OfficerOrderBody]:
+    async def read(tx: Transaction) -> paging.PageBody[OfficerOrderBody]:
         page = await tx.orders.listed(state, cursor, limit)
         tx.note("orders.read", "", refs=[order.id for order in page.items])
-        return factory.PageBody(
+        return paging.PageBody(
             items=[OfficerOrderBody.full(order) for order in page.items],
             next_cursor=page.next_cursor,
         )
@@ -249,7 +249,7 @@ async def read_order_record(order_id: str, run: Run, response: Response) -> Offi
         return order
 
     order = await run(read)
-    factory.etag(response, order)
+    dependencies.etag(response, order)
     return OfficerOrderBody.full(order)
 
 
@@ -277,7 +277,7 @@ async def read_split(order_id: str, token: Token, run: Run) -> SplitBody:
 
 @router.post("/orders/{order_id}/transitions")
 async def advance_order(
-    order_id: str, body: TransitionIn, run: Run, if_match: factory.IfMatch
+    order_id: str, body: TransitionIn, run: Run, if_match: dependencies.IfMatch
 ) -> OfficerOrderBody:
     """Pack, ship, hand over or complete an order."""
 

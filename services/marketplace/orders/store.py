@@ -6,7 +6,7 @@ import hmac
 from datetime import datetime
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.unit_of_work import Page, Store
+from chassis.persistence.store import Page, Store
 from services.marketplace.orders.rules import UNPAID, Order, OrderUnknown, State
 
 

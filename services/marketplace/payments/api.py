@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.marketplace.payments import payment_process
 from services.marketplace.payments.provider import PaymentGateway
 from services.marketplace.payments.rules import PaymentEvent, PaymentsClosed
@@ -64,20 +64,20 @@ async def hear_notification(
     provider: str, request: Request, run: Run, from_gateway: Gateway
 ) -> HeardBody:
     """A notification of a payment gateway: 200 applied, repeated or put before an officer; 400 not believed; 404 unknown; 503 come again."""
-    body = await factory.whole_body(request, limit=MAX_NOTIFICATION)
+    body = await dependencies.whole_body(request, limit=MAX_NOTIFICATION)
     await payment_process.hear(provider, request.headers, body, from_gateway, plainly(run))
     return HeardBody()
 
 
 @router.get("/events")
 async def list_payment_events(
-    run: Run, order_id: str, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[PaymentEventBody]:
+    run: Run, order_id: str, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[PaymentEventBody]:
     """What was observed of an order's payment."""
 
-    async def read(tx: Transaction) -> factory.PageBody[PaymentEventBody]:
+    async def read(tx: Transaction) -> paging.PageBody[PaymentEventBody]:
         page = await tx.payment_events.listed(order_id, cursor, limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[PaymentEventBody.of(event) for event in page.items], next_cursor=page.next_cursor
         )
 

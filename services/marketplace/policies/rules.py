@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
+from chassis.caller import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from chassis.http.internal_tokens import Hand
 from services.marketplace.money import WHOLE, Bps, total
 from services.marketplace.zones import Zone
 

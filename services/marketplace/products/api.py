@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.money import Idr, Rupiah
 from services.marketplace.products import usecases
@@ -24,7 +24,7 @@ Price = Annotated[Idr, Field(ge=1)]
 
 
 class VariantIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     sku: Sku
     name: str = Field("", max_length=80)
     weight_g: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
@@ -32,7 +32,7 @@ class VariantIn(BaseModel):
 
 
 class ProductIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     workshop_id: str
     product_class: str = Field(min_length=1, max_length=40)
     title: str = Field(min_length=1, max_length=120)
@@ -42,13 +42,13 @@ class ProductIn(BaseModel):
 
 
 class PriceIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     sku: Sku
     price_idr: Price
 
 
 class WithdrawalIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     reason: str = Field(min_length=1, max_length=400)
 
 
@@ -201,14 +201,14 @@ async def draft_product(body: ProductIn, run: Run) -> ProductBody:
 
 
 @router.post("/{product_id}/publication")
-async def publish_product(product_id: str, run: Run, if_match: factory.IfMatch) -> ProductBody:
+async def publish_product(product_id: str, run: Run, if_match: dependencies.IfMatch) -> ProductBody:
     """Show a product to the public."""
     return ProductBody.of(await run(partial(usecases.publish, ProductId(product_id), if_match)))
 
 
 @router.post("/{product_id}/withdrawal")
 async def withdraw_product(
-    product_id: str, body: WithdrawalIn, run: Run, if_match: factory.IfMatch
+    product_id: str, body: WithdrawalIn, run: Run, if_match: dependencies.IfMatch
 ) -> ProductBody:
     """Take a product from the shop."""
     return ProductBody.of(
@@ -218,7 +218,7 @@ async def withdraw_product(
 
 @router.post("/{product_id}/prices")
 async def set_price(
-    product_id: str, body: PriceIn, run: Run, if_match: factory.IfMatch
+    product_id: str, body: PriceIn, run: Run, if_match: dependencies.IfMatch
 ) -> ProductBody:
     """Set the price of a variant from now on."""
     return ProductBody.of(
@@ -236,14 +236,14 @@ async def list_products(
     product_class: str | None = None,
     workshop_id: str | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[ShopProductBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ShopProductBody]:
     """What is in the shop, for anybody."""
 
-    async def read(tx: Transaction) -> factory.PageBody[ShopProductBody]:
+    async def read(tx: Transaction) -> paging.PageBody[ShopProductBody]:
         page = await tx.products.published(product_class, workshop_id, cursor, limit)
         available = await usecases.available(page.items, tx)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[ShopProductBody.of(product, available) for product in page.items],
             next_cursor=page.next_cursor,
         )
@@ -276,5 +276,5 @@ async def read_product_record(product_id: str, run: Run, response: Response) -> 
         return await tx.products.get(product_id)
 
     product = await run(read)
-    factory.etag(response, product)
+    dependencies.etag(response, product)
     return ProductBody.of(product)

@@ -8,7 +8,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.marketplace.stock.rules import Movement, Stock
 from services.marketplace.transaction import Run, Transaction
 
@@ -82,13 +82,13 @@ class MovementBody(BaseModel):
 
 @router.get("")
 async def list_stock(
-    run: Run, sku: str | None = None, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[StockBody]:
+    run: Run, sku: str | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[StockBody]:
     """The stock of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> factory.PageBody[StockBody]:
+    async def read(tx: Transaction) -> paging.PageBody[StockBody]:
         page = await tx.stocks.listed(sku, cursor, limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[StockBody.of(stock) for stock in page.items], next_cursor=page.next_cursor
         )
 
@@ -97,13 +97,13 @@ async def list_stock(
 
 @router.get("/movements")
 async def list_movements(
-    run: Run, stock_id: str, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[MovementBody]:
+    run: Run, stock_id: str, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[MovementBody]:
     """The movements of one stock in their order."""
 
-    async def read(tx: Transaction) -> factory.PageBody[MovementBody]:
+    async def read(tx: Transaction) -> paging.PageBody[MovementBody]:
         page = await tx.movements.listed(stock_id, cursor, limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[MovementBody.of(movement) for movement in page.items],
             next_cursor=page.next_cursor,
         )

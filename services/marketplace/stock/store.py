@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chassis.persistence.mongo import Document, Index
-from chassis.persistence.unit_of_work import Page, Store
+from chassis.persistence.store import Page, Store
 from services.marketplace.stock.rules import (
     Movement,
     Reservation,

@@ -9,7 +9,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.marketplace.tasks import usecases
 from services.marketplace.tasks.rules import Task
 from services.marketplace.transaction import Run, Transaction
@@ -45,20 +45,20 @@ class TaskBody(BaseModel):
 
 
 class OutcomeIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     task_id: str = Field(min_length=1, max_length=200)
     outcome: str = Field(min_length=1, max_length=400)
 
 
 @router.get("")
 async def list_tasks(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50, *, done: bool = False
-) -> factory.PageBody[TaskBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50, *, done: bool = False
+) -> paging.PageBody[TaskBody]:
     """The open (or done) tasks of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> factory.PageBody[TaskBody]:
+    async def read(tx: Transaction) -> paging.PageBody[TaskBody]:
         page = await tx.tasks.listed(cursor, limit, done=done)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor
         )
 
@@ -66,6 +66,6 @@ async def list_tasks(
 
 
 @router.post("/completions")
-async def finish_task(body: OutcomeIn, run: Run, if_match: factory.IfMatch) -> TaskBody:
+async def finish_task(body: OutcomeIn, run: Run, if_match: dependencies.IfMatch) -> TaskBody:
     """Say how a task was settled."""
     return TaskBody.of(await run(partial(usecases.finish, body.task_id, body.outcome, if_match)))

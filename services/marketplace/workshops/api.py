@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.transaction import Run, Transaction
 from services.marketplace.workshops import usecases
@@ -21,13 +21,13 @@ ProductClass = Annotated[str, Field(pattern=r"^[a-z0-9_-]{2,40}$")]
 
 
 class ProgrammeBody(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     programme_id: str = Field(min_length=1, max_length=80)
     title: str = Field(min_length=1, max_length=160)
 
 
 class WorkshopIn(BaseModel):
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     facility_id: str = Field(min_length=1, max_length=40)
     zone: Zone = "Asia/Jakarta"
     code: str = Field(pattern=r"^[A-Z0-9][A-Z0-9-]{1,9}$")
@@ -90,13 +90,13 @@ async def register_workshop(body: WorkshopIn, run: Run) -> WorkshopBody:
 
 @router.get("")
 async def list_workshops(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[WorkshopBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[WorkshopBody]:
     """The workshops of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> factory.PageBody[WorkshopBody]:
+    async def read(tx: Transaction) -> paging.PageBody[WorkshopBody]:
         page = await tx.workshops.listed(cursor, limit)
-        return factory.PageBody(
+        return paging.PageBody(
             items=[WorkshopBody.of(workshop) for workshop in page.items],
             next_cursor=page.next_cursor,
         )
@@ -112,11 +112,13 @@ async def read_workshop(workshop_id: str, run: Run, response: Response) -> Works
         return await tx.workshops.get(workshop_id)
 
     workshop = await run(read)
-    factory.etag(response, workshop)
+    dependencies.etag(response, workshop)
     return WorkshopBody.of(workshop)
 
 
 @router.post("/{workshop_id}/closure")
-async def close_workshop(workshop_id: str, run: Run, if_match: factory.IfMatch) -> WorkshopBody:
+async def close_workshop(
+    workshop_id: str, run: Run, if_match: dependencies.IfMatch
+) -> WorkshopBody:
     """Close a workshop."""
     return WorkshopBody.of(await run(partial(usecases.close, WorkshopId(workshop_id), if_match)))

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.training.applications import usecases
 from services.training.applications.rules import Application, State, Submission
 from services.training.transaction import Run
@@ -21,7 +21,7 @@ Ref = Annotated[str, Field(min_length=1, max_length=64)]
 class NewApplications(BaseModel):
     """One form: a participant and one to five classes."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     participant_ref: Ref
     class_ids: Annotated[list[Ref], Field(max_length=50)]
 
@@ -29,7 +29,7 @@ class NewApplications(BaseModel):
 class Why(BaseModel):
     """The reason, in the participant's words."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
@@ -111,13 +111,13 @@ async def list_applications(
     participant_ref: str | None = None,
     state: State | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[ApplicationBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ApplicationBody]:
     """The caller's applications, oldest first."""
     page = await run(
         partial(usecases.applications, class_id, participant_ref, state, cursor, limit)
     )
-    return factory.PageBody(
+    return paging.PageBody(
         items=[ApplicationBody.of(application) for application in page.items],
         next_cursor=page.next_cursor,
     )
@@ -127,7 +127,7 @@ async def list_applications(
 async def show_application(application_id: str, run: Run, response: Response) -> ApplicationBody:
     """One application."""
     application = await run(partial(usecases.application, application_id))
-    factory.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application)
 
 
@@ -135,13 +135,13 @@ async def show_application(application_id: str, run: Run, response: Response) ->
     "/v1/class-applications/{application_id}/withdrawal", summary="Tarik pendaftaran kelas"
 )
 async def withdraw_application(
-    application_id: str, body: Why, version: factory.IfMatch, run: Run, response: Response
+    application_id: str, body: Why, version: dependencies.IfMatch, run: Run, response: Response
 ) -> ApplicationBody:
     """By the participant's wish."""
     application = await run(
         partial(usecases.withdraw_application, application_id, body.reason, version)
     )
-    factory.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application)
 
 
@@ -150,9 +150,9 @@ async def withdraw_application(
     summary="Ajukan kembali pendaftaran kelas",
 )
 async def resubmit_application(
-    application_id: str, version: factory.IfMatch, run: Run, response: Response
+    application_id: str, version: dependencies.IfMatch, run: Run, response: Response
 ) -> ApplicationBody:
     """A deferred one for the next hearing, or a withdrawn one unless a newer exists."""
     application = await run(partial(usecases.resubmit_application, application_id, version))
-    factory.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chassis.ids import new_id
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.applications import rules
 from services.training.applications.rules import AlreadyApplied, Application, State, Submission
 from services.training.classes import rules as class_rules

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.training.attendance import usecases
 from services.training.attendance.rules import Attendance, Mark, MarkState, Reason
 from services.training.sessions.api import SessionBody
@@ -21,7 +21,7 @@ router = APIRouter(tags=["Sesi dan presensi"])
 class MarkBody(BaseModel):
     """What became of a participant; minutes only for ATTENDED_PART, a note for OTHER."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     reason: Reason
     minutes: Annotated[int, Field(ge=0, le=720, strict=True)] = 0
     note: Annotated[str, Field(max_length=500)] = ""
@@ -41,7 +41,7 @@ class EnrolmentMark(MarkBody):
 class Marks(BaseModel):
     """The marks of a session, from paper or a device; sending them again changes nothing."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     marks: Annotated[list[EnrolmentMark], Field(min_length=1, max_length=500)]
 
 
@@ -107,17 +107,17 @@ async def mark_session(session_id: str, body: Marks, run: Run, response: Respons
             [(mark.enrolment_id, mark.mark(mark.client_id)) for mark in body.marks],
         )
     )
-    factory.etag(response, session)
+    dependencies.etag(response, session)
     return SessionBody.of(session)
 
 
 @router.get("/v1/sessions/{session_id}/attendance", summary="Presensi satu sesi")
 async def list_records(
-    session_id: str, run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[AttendanceBody]:
+    session_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[AttendanceBody]:
     """The records of a session."""
     page = await run(partial(usecases.records, session_id, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[AttendanceBody.of(record) for record in page.items], next_cursor=page.next_cursor
     )
 
@@ -126,11 +126,11 @@ async def list_records(
 async def remark(
     attendance_id: str,
     body: MarkBody,
-    version: factory.RequiredIfMatch,
+    version: dependencies.RequiredIfMatch,
     run: Run,
     response: Response,
 ) -> AttendanceBody:
     """Within the facility's window; every change stays in the history."""
     record = await run(partial(usecases.remark, attendance_id, body.mark(), version))
-    factory.etag(response, record)
+    dependencies.etag(response, record)
     return AttendanceBody.of(record)

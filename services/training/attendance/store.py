@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.unit_of_work import Page, Store
+from chassis.persistence.store import Page, Store
 from services.training.attendance.rules import Attendance, AttendanceUnknown, MarkState
 
 

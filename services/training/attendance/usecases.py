@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.attendance import rules
 from services.training.attendance.rules import Attendance, Mark, NotInSession, Reason
 from services.training.enrolments.rules import Enrolment

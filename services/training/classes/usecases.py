@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.applications import usecases as applications
 from services.training.classes import rules
 from services.training.classes.rules import ClassRun, ClassSeats, ClassState, ClassStateRefuses

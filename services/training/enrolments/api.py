@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.training import texts
 from services.training.classes.api import SeatsBody
 from services.training.enrolments import rules, usecases
@@ -39,7 +39,7 @@ BY_STAFF = tuple(
 class NewEnrolment(BaseModel):
     """A participant for a class. `override` says why a warning is set aside."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     class_id: Ref
     participant_ref: Ref
     override: Text = ""
@@ -48,7 +48,7 @@ class NewEnrolment(BaseModel):
 class NewEnrolments(BaseModel):
     """Participants for a class, all of them or none."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     participant_refs: Annotated[list[Ref], Field(min_length=1, max_length=100)]
     override: Text = ""
 
@@ -56,7 +56,7 @@ class NewEnrolments(BaseModel):
 class End(BaseModel):
     """Why staff end an enrolment; OTHER needs a note."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     reason: Annotated[str, Field(pattern=f"^({'|'.join(BY_STAFF)})$")]
     note: Text = ""
 
@@ -64,7 +64,7 @@ class End(BaseModel):
 class SuspensionBody(BaseModel):
     """A planned rest, both days included; open-ended without `until`."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     since: date
     until: date | None = None
     reason: Annotated[str, Field(min_length=3, max_length=200)]
@@ -74,7 +74,7 @@ class SuspensionBody(BaseModel):
 class ResultBody(BaseModel):
     """One attempt at a part of the training's own assessment; score in whole points."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     part: Annotated[str, Field(min_length=1, max_length=64)]
     passed: bool
     score: Annotated[int, Field(ge=0, le=100, strict=True)] | None = None
@@ -84,7 +84,7 @@ class ResultBody(BaseModel):
 class Confirmation(BaseModel):
     """The confirming instructor of the class, where the programme wants one."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     instructor_ref: Annotated[str, Field(max_length=64)] = ""
 
 
@@ -171,7 +171,7 @@ class CompletionBody(BaseModel):
 async def _shown(enrolment: Enrolment, run: Run) -> EnrolmentBody:
     """The enrolment as it stands on the facility's date, which only its clock knows."""
     return EnrolmentBody.of(
-        *await replace(run, repeat=None)(partial(usecases.enrolment, enrolment.id))
+        *await replace(run, key=None)(partial(usecases.enrolment, enrolment.id))
     )
 
 
@@ -182,7 +182,7 @@ async def enrol(body: NewEnrolment, run: Run, response: Response) -> EnrolmentBo
         partial(usecases.enrol, body.class_id, body.participant_ref, body.override),
         contended=[f"class-seats/{body.class_id}"],
     )
-    factory.etag(response, enrolment)
+    dependencies.etag(response, enrolment)
     return await _shown(enrolment, run)
 
 
@@ -197,7 +197,7 @@ async def enrol_many(class_id: str, body: NewEnrolments, run: Run, response: Res
         partial(usecases.enrol_many, class_id, body.participant_refs, body.override),
         contended=[f"class-seats/{class_id}"],
     )
-    factory.etag(response, seats)
+    dependencies.etag(response, seats)
     return SeatsBody.of(seats)
 
 
@@ -208,13 +208,13 @@ async def list_enrolments(
     participant_ref: str | None = None,
     live: Annotated[bool | None, Query(description="Hanya yang masih menempati kursi")] = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[EnrolmentBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[EnrolmentBody]:
     """The caller's enrolments, oldest first."""
     page, today = await run(
         partial(usecases.enrolments, class_id, participant_ref, cursor, limit, live=live)
     )
-    return factory.PageBody(
+    return paging.PageBody(
         items=[
             EnrolmentBody.of(enrolment, today[enrolment.facility_id]) for enrolment in page.items
         ],
@@ -226,7 +226,7 @@ async def list_enrolments(
 async def show_enrolment(enrolment_id: str, run: Run, response: Response) -> EnrolmentBody:
     """One enrolment."""
     enrolment, today = await run(partial(usecases.enrolment, enrolment_id))
-    factory.etag(response, enrolment)
+    dependencies.etag(response, enrolment)
     return EnrolmentBody.of(enrolment, today)
 
 
@@ -246,25 +246,29 @@ async def show_completion(enrolment_id: str, run: Run) -> CompletionBody:
 
 @router.post("/v1/enrolments/{enrolment_id}/completion", summary="Nyatakan peserta lulus")
 async def confirm_completion(
-    enrolment_id: str, body: Confirmation, version: factory.IfMatch, run: Run, response: Response
+    enrolment_id: str,
+    body: Confirmation,
+    version: dependencies.IfMatch,
+    run: Run,
+    response: Response,
 ) -> EnrolmentBody:
     """Once, and only when the rule of the class's edition is met."""
     enrolment = await run(
         partial(usecases.confirm_completion, enrolment_id, body.instructor_ref, version)
     )
-    factory.etag(response, enrolment)
+    dependencies.etag(response, enrolment)
     return await _shown(enrolment, run)
 
 
 @router.post("/v1/enrolments/{enrolment_id}/end", summary="Akhiri kepesertaan")
 async def end_enrolment(
-    enrolment_id: str, body: End, version: factory.IfMatch, run: Run, response: Response
+    enrolment_id: str, body: End, version: dependencies.IfMatch, run: Run, response: Response
 ) -> EnrolmentBody:
     """It ends today; the seat comes back."""
     enrolment = await run(
         partial(usecases.end_enrolment, enrolment_id, EndReason(body.reason), body.note, version)
     )
-    factory.etag(response, enrolment)
+    dependencies.etag(response, enrolment)
     return await _shown(enrolment, run)
 
 
@@ -274,14 +278,18 @@ async def end_enrolment(
     summary="Rencanakan jeda kepesertaan",
 )
 async def plan_suspension(
-    enrolment_id: str, body: SuspensionBody, version: factory.IfMatch, run: Run, response: Response
+    enrolment_id: str,
+    body: SuspensionBody,
+    version: dependencies.IfMatch,
+    run: Run,
+    response: Response,
 ) -> EnrolmentBody:
     """The seat is kept."""
     rest = Suspension(
         since=body.since, until=body.until, reason=body.reason, keeps_allowance=body.keeps_allowance
     )
     enrolment = await run(partial(usecases.plan_suspension, enrolment_id, rest, version))
-    factory.etag(response, enrolment)
+    dependencies.etag(response, enrolment)
     return await _shown(enrolment, run)
 
 
@@ -291,7 +299,7 @@ async def plan_suspension(
     summary="Catat hasil penilaian pelatihan",
 )
 async def record_result(
-    enrolment_id: str, body: ResultBody, version: factory.IfMatch, run: Run, response: Response
+    enrolment_id: str, body: ResultBody, version: dependencies.IfMatch, run: Run, response: Response
 ) -> EnrolmentBody:
     """One attempt more; earlier ones stay."""
     enrolment = await run(
@@ -305,5 +313,5 @@ async def record_result(
             passed=body.passed,
         )
     )
-    factory.etag(response, enrolment)
+    dependencies.etag(response, enrolment)
     return await _shown(enrolment, run)

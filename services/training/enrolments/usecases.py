@@ -8,7 +8,7 @@ from datetime import date
 
 from chassis.ids import new_id
 from chassis.messaging.events import Event
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.applications import usecases as applications
 from services.training.applications.rules import State as ApplicationState
 from services.training.attendance import usecases as attendance

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.training.facilities import usecases
 from services.training.facilities.rules import Facility, FacilityKind, RosterMode, TransferPolicy
 from services.training.transaction import Run
@@ -24,7 +24,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class FacilitySettings(BaseModel):
     """What a facility has a default for; what is left out keeps its value."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     labour_office_ids: frozenset[Name] | None = None
     live_from: date | None = None
     mapping: Annotated[str, Field(max_length=64)] | None = None
@@ -103,17 +103,17 @@ class FacilityBody(BaseModel):
 async def open_facility(body: NewFacility, run: Run, response: Response) -> FacilityBody:
     """A facility is known from now on; participant facts are taken before it goes live."""
     facility = await run(partial(usecases.open_facility, body.facility()))
-    factory.etag(response, facility)
+    dependencies.etag(response, facility)
     return FacilityBody.of(facility)
 
 
 @router.get("/v1/facilities", summary="Daftar UPT")
 async def list_facilities(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[FacilityBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[FacilityBody]:
     """The caller's facilities by code."""
     page = await run(partial(usecases.facilities, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[FacilityBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
@@ -122,7 +122,7 @@ async def list_facilities(
 async def show_facility(facility_id: str, run: Run, response: Response) -> FacilityBody:
     """One facility."""
     facility = await run(partial(usecases.facility, facility_id))
-    factory.etag(response, facility)
+    dependencies.etag(response, facility)
     return FacilityBody.of(facility)
 
 
@@ -130,7 +130,7 @@ async def show_facility(facility_id: str, run: Run, response: Response) -> Facil
 async def change_facility(
     facility_id: str,
     body: FacilityChanges,
-    version: factory.RequiredIfMatch,
+    version: dependencies.RequiredIfMatch,
     run: Run,
     response: Response,
 ) -> FacilityBody:
@@ -138,5 +138,5 @@ async def change_facility(
     facility = await run(
         partial(usecases.change_facility, facility_id, body.model_dump(exclude_none=True), version)
     )
-    factory.etag(response, facility)
+    dependencies.etag(response, facility)
     return FacilityBody.of(facility)

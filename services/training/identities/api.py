@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
-from chassis.http.internal_tokens import Asker
+from chassis.caller import Asker
+from chassis.http import dependencies
 from services.training.identities import rules, usecases
 from services.training.identities.rules import Identity, NikStatus
 from services.training.settings import TrainingSettings
@@ -26,7 +26,7 @@ Ref = Annotated[str, Field(min_length=1, max_length=64)]
 class IdentitiesQuestion(BaseModel):
     """Up to 500 references."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     refs: Annotated[list[Ref], Field(min_length=1, max_length=500)]
 
 
@@ -48,7 +48,7 @@ class IdentitiesBody(BaseModel):
 class MatchQuestion(BaseModel):
     """A number and a birth date; both must fit."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     nik: Annotated[str, Field(pattern=r"^[0-9]{16}$")]
     birth_date: date
 
@@ -97,7 +97,7 @@ async def show_identity(
 @router.post("/internal/identities", include_in_schema=False)
 async def identities_for(
     body: IdentitiesQuestion,
-    asker: Annotated[Asker, factory.asked_by(*ASKERS, purposes=NAME_PURPOSES)],
+    asker: Annotated[Asker, dependencies.asked_by(*ASKERS, purposes=NAME_PURPOSES)],
     run: Run,
     request: Request,
 ) -> IdentitiesBody:
@@ -119,7 +119,7 @@ async def identities_for(
 @router.post("/internal/person-matches", include_in_schema=False)
 async def match_person(
     body: MatchQuestion,
-    asker: Annotated[Asker, factory.asked_by(*ASKERS, purposes=MATCH_PURPOSES)],
+    asker: Annotated[Asker, dependencies.asked_by(*ASKERS, purposes=MATCH_PURPOSES)],
     run: Run,
 ) -> MatchBody:
     """match_person: the reference behind a NIK and a birth date."""

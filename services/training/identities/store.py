@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.unit_of_work import Store
+from chassis.persistence.store import Store
 from services.training.identities.rules import Identity, NameQuota
 from services.training.participants.rules import ParticipantUnknown
 

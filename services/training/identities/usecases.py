@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from chassis.http.internal_tokens import Asker
+from chassis.caller import Asker
 from services.training.identities import rules
 from services.training.identities.rules import Identity, NameQuota
 from services.training.participants.rules import Custody

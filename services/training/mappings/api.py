@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.app import factory
+from chassis.http import dependencies
 from services.training.mappings import rules, usecases
 from services.training.mappings.rules import MappedValue, StoredMapping
 from services.training.transaction import Run
@@ -20,7 +20,7 @@ Text = Annotated[str, Field(min_length=1, max_length=60)]
 class FacilityFrom(BaseModel):
     """Where a file names its facility: in a column, or in a title row behind a prefix."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     column: Text | None = None
     title_row: Annotated[int, Field(ge=1, le=50)] | None = None
     prefix: Annotated[str, Field(max_length=60)] = ""
@@ -29,7 +29,7 @@ class FacilityFrom(BaseModel):
 class BlockFrom(BaseModel):
     """The block is the sheet's name without this prefix."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     sheet_prefix: Text
 
 
@@ -93,7 +93,7 @@ class MappingBody(BaseModel):
 class NewMappedValue(BaseModel):
     """A word as it stands in the facility's list, and what it means, e.g. release: `Bebas Demi Hukum` = `release_by_law`."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     field: Text
     word: Text
     code: Text
@@ -121,13 +121,13 @@ class MappedValueBody(BaseModel):
     summary="Atur susunan kolom berkas UPT",
 )
 async def set_mapping(
-    facility_id: str, body: NewMapping, version: factory.IfMatch, run: Run, response: Response
+    facility_id: str, body: NewMapping, version: dependencies.IfMatch, run: Run, response: Response
 ) -> MappingBody:
     """A facility goes live by data: its files are read by these tables from now on."""
     mapping = await run(
         partial(usecases.set_mapping, facility_id, body.model_dump(exclude_none=True), version)
     )
-    factory.etag(response, mapping)
+    dependencies.etag(response, mapping)
     return MappingBody.of(mapping)
 
 

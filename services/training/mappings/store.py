@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.unit_of_work import Store
+from chassis.persistence.store import Store
 from services.training.mappings.rules import MappedValue, StoredMapping
 
 

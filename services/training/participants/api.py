@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.training.participants import usecases
 from services.training.participants.rules import Custody, Movement, MovementKind, Participant
 from services.training.transaction import Run
@@ -125,11 +125,11 @@ async def list_participants(
     state: Custody | None = None,
     source_ref: str | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[ParticipantBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ParticipantBody]:
     """The caller's people by their reference in the source."""
     page = await run(partial(usecases.participants, facility_id, state, source_ref, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[ParticipantBody.of(person) for person in page.items], next_cursor=page.next_cursor
     )
 
@@ -138,7 +138,7 @@ async def list_participants(
 async def show_participant(participant_ref: str, run: Run, response: Response) -> ParticipantBody:
     """One person; a merged reference shows the survivor."""
     person = await run(partial(usecases.participant, participant_ref))
-    factory.etag(response, person)
+    dependencies.etag(response, person)
     return ParticipantBody.of(person)
 
 
@@ -150,13 +150,13 @@ async def list_movements(
     run: Run,
     kind: MovementKind | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[MovementBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[MovementBody]:
     """What a snapshot changed, person by person."""
     page, refs = await run(
         partial(usecases.movements_of_snapshot, snapshot_id, kind, cursor, limit)
     )
-    return factory.PageBody(
+    return paging.PageBody(
         items=[
             MovementBody.of(movement, refs[movement.participant_ref]) for movement in page.items
         ],

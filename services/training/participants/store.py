@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.unit_of_work import Page, Store
+from chassis.persistence.store import Page, Store
 from services.training.participants.rules import (
     Custody,
     Movement,

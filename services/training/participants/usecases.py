@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.participants.rules import Custody, Movement, MovementKind, Participant
 from services.training.transaction import Transaction
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.training.programmes import usecases
 from services.training.programmes.rules import (
     Branch,
@@ -32,7 +32,7 @@ Code = Annotated[str, Field(min_length=1, max_length=64)]
 class UnitBody(BaseModel):
     """A unit taught (kode unit SKKNI and its title)."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     code: Code
     title: Text
 
@@ -40,7 +40,7 @@ class UnitBody(BaseModel):
 class CompletionBody(BaseModel):
     """What it takes to complete; 8000 of 10000 basis points are 80 %."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     min_attended_bps: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 8_000
     min_lesson_hours: Annotated[int, Field(ge=0, le=5_000, strict=True)] = 0
     lesson_minutes: Annotated[int, Field(ge=30, le=60, strict=True)] = 45
@@ -52,7 +52,7 @@ class CompletionBody(BaseModel):
 class EligibilityBody(BaseModel):
     """Who may be enrolled; severities by reason code, BLOCK where nothing is said."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     tpp_required: bool = True
     application_required: bool = True
     severities: dict[Annotated[str, Field(pattern=f"^({'|'.join(REASONS)})$")], Severity] = {}
@@ -61,7 +61,7 @@ class EligibilityBody(BaseModel):
 class NewEdition(BaseModel):
     """One form of a programme, published as it is and never changed."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     title: Text
     units: Annotated[list[UnitBody], Field(min_length=1, max_length=100)]
     scheme_ref: Annotated[str, Field(max_length=64)] | None = None
@@ -165,7 +165,7 @@ class ProgrammeBody(BaseModel):
 async def publish_programme(body: NewProgramme, run: Run, response: Response) -> ProgrammeBody:
     """A new programme with its first edition."""
     programme = await run(partial(usecases.publish_programme, body.branch, body.edition()))
-    factory.etag(response, programme)
+    dependencies.etag(response, programme)
     return ProgrammeBody.of(programme)
 
 
@@ -175,21 +175,21 @@ async def publish_programme(body: NewProgramme, run: Run, response: Response) ->
     summary="Terbitkan edisi baru program",
 )
 async def publish_edition(
-    programme_id: str, body: NewEdition, version: factory.IfMatch, run: Run, response: Response
+    programme_id: str, body: NewEdition, version: dependencies.IfMatch, run: Run, response: Response
 ) -> ProgrammeBody:
     """Classes of earlier editions go on as they are."""
     programme = await run(partial(usecases.publish_edition, programme_id, body.edition(), version))
-    factory.etag(response, programme)
+    dependencies.etag(response, programme)
     return ProgrammeBody.of(programme)
 
 
 @router.get("/v1/programmes", summary="Daftar program pelatihan")
 async def list_programmes(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[ProgrammeBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[ProgrammeBody]:
     """All programmes."""
     page = await run(partial(usecases.programmes, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[ProgrammeBody.of(programme) for programme in page.items],
         next_cursor=page.next_cursor,
     )
@@ -199,5 +199,5 @@ async def list_programmes(
 async def show_programme(programme_id: str, run: Run, response: Response) -> ProgrammeBody:
     """One programme."""
     programme = await run(partial(usecases.programme, programme_id))
-    factory.etag(response, programme)
+    dependencies.etag(response, programme)
     return ProgrammeBody.of(programme)

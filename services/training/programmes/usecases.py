@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.ids import new_id
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.programmes import rules
 from services.training.programmes.rules import Branch, Edition, Programme
 from services.training.transaction import Transaction

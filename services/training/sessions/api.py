@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.training.sessions import usecases
 from services.training.sessions.rules import Session, SessionState
 from services.training.transaction import Run
@@ -20,7 +20,7 @@ router = APIRouter(tags=["Sesi dan presensi"])
 class NewSession(BaseModel):
     """A meeting at a clock time of the facility."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     held_on: date
     starts_at: Annotated[
         str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Jam setempat, mis. 08:00")
@@ -31,7 +31,7 @@ class NewSession(BaseModel):
 class Cancellation(BaseModel):
     """Why the session does not take place."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     reason: Annotated[str, Field(min_length=3, max_length=500)]
 
 
@@ -72,17 +72,17 @@ async def plan_session(
     session = await run(
         partial(usecases.plan_session, class_id, body.held_on, body.starts_at, body.minutes)
     )
-    factory.etag(response, session)
+    dependencies.etag(response, session)
     return SessionBody.of(session)
 
 
 @router.get("/v1/classes/{class_id}/sessions", summary="Daftar sesi kelas")
 async def list_sessions(
-    class_id: str, run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[SessionBody]:
+    class_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[SessionBody]:
     """The sessions of a class in order."""
     page = await run(partial(usecases.sessions, class_id, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[SessionBody.of(session) for session in page.items], next_cursor=page.next_cursor
     )
 
@@ -91,15 +91,15 @@ async def list_sessions(
 async def show_session(session_id: str, run: Run, response: Response) -> SessionBody:
     """One session."""
     session = await run(partial(usecases.session, session_id))
-    factory.etag(response, session)
+    dependencies.etag(response, session)
     return SessionBody.of(session)
 
 
 @router.post("/v1/sessions/{session_id}/cancellation", summary="Batalkan sesi")
 async def cancel_session(
-    session_id: str, body: Cancellation, version: factory.IfMatch, run: Run, response: Response
+    session_id: str, body: Cancellation, version: dependencies.IfMatch, run: Run, response: Response
 ) -> SessionBody:
     """A cancelled session stays cancelled and counts for nobody."""
     session = await run(partial(usecases.cancel_session, session_id, body.reason, version))
-    factory.etag(response, session)
+    dependencies.etag(response, session)
     return SessionBody.of(session)

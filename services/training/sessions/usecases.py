@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.attendance import usecases as attendance
 from services.training.sessions import rules
 from services.training.sessions.rules import Session, SessionExists

@@ -11,9 +11,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from chassis.app import factory
 from chassis.files import sandbox
 from chassis.files.sandbox import FileUnreadable, Limits
+from chassis.http import dependencies, paging
 from services.training import texts
 from services.training.snapshot_rows.rules import Effect, ReportedError, RowReason
 from services.training.snapshots import usecases
@@ -23,7 +23,7 @@ from services.training.snapshots.usecases import Upload
 from services.training.transaction import Run, Transaction
 
 router = APIRouter(tags=["Impor SDP"])
-MAX_FILE = 20 * factory.MIB
+MAX_FILE = 20 * 1024 * 1024
 LIMITS = Limits(seconds=20, memory_mib=512)
 
 
@@ -104,7 +104,7 @@ class RowErrorBody(BaseModel):
 class Release(BaseModel):
     """Why the quarantined list is right after all."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     reason: Annotated[str, Field(min_length=5, max_length=500)]
 
 
@@ -131,11 +131,11 @@ async def upload_snapshot(
     response: Response,
 ) -> SnapshotBody:
     """The raw bytes of the file are the body. The same bytes again change nothing (200)."""
-    data = await factory.whole_body(request, limit=MAX_FILE)
+    data = await dependencies.whole_body(request, limit=MAX_FILE)
     upload = Upload(
         facility_id=facility_id, taken_at=taken_at, checksum=hashlib.sha256(data).hexdigest()
     )
-    intake = await replace(run, repeat=None)(partial(usecases.intake, upload))
+    intake = await replace(run, key=None)(partial(usecases.intake, upload))
     sheets = None if intake.known else await _parsed(data, intake.mapping.layout)
     duplicate = False
 
@@ -146,7 +146,7 @@ async def upload_snapshot(
 
     snapshot = await run(receive)
     response.status_code = 200 if duplicate else 201
-    factory.etag(response, snapshot)
+    dependencies.etag(response, snapshot)
     return SnapshotBody.of(snapshot, duplicate=duplicate)
 
 
@@ -164,11 +164,11 @@ async def _parsed(data: bytes, layout: Layout) -> Sheets | None:
     "/v1/facilities/{facility_id}/snapshots", summary="Daftar berkas yang diterima dari UPT"
 )
 async def list_snapshots(
-    facility_id: str, run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[SnapshotBody]:
+    facility_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[SnapshotBody]:
     """A facility's snapshots, newest first."""
     page = await run(partial(usecases.snapshots, facility_id, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[SnapshotBody.of(snapshot) for snapshot in page.items], next_cursor=page.next_cursor
     )
 
@@ -177,7 +177,7 @@ async def list_snapshots(
 async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
     """One snapshot with its counts."""
     snapshot = await run(partial(usecases.snapshot, snapshot_id))
-    factory.etag(response, snapshot)
+    dependencies.etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
@@ -186,22 +186,22 @@ async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> Snaps
     summary="Baris dan kolom yang bermasalah dalam satu berkas",
 )
 async def list_row_errors(
-    snapshot_id: str, run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[RowErrorBody]:
+    snapshot_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[RowErrorBody]:
     """What was wrong, by sheet and row."""
     page = await run(partial(usecases.row_errors, snapshot_id, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[RowErrorBody.of(error) for error in page.items], next_cursor=page.next_cursor
     )
 
 
 @router.post("/v1/snapshots/{snapshot_id}/release", summary="Lepas berkas dari karantina")
 async def release_snapshot(
-    snapshot_id: str, body: Release, version: factory.IfMatch, run: Run, response: Response
+    snapshot_id: str, body: Release, version: dependencies.IfMatch, run: Run, response: Response
 ) -> SnapshotBody:
     """By a person other than the one who uploaded it, with a reason."""
     snapshot = await run(partial(usecases.release_snapshot, snapshot_id, body.reason, version))
-    factory.etag(response, snapshot)
+    dependencies.etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
@@ -209,5 +209,5 @@ async def release_snapshot(
 async def retry_stopped_rows(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
     """After the mapping has learnt the words that stopped them."""
     snapshot = await run(partial(usecases.retry_stopped_rows, snapshot_id))
-    factory.etag(response, snapshot)
+    dependencies.etag(response, snapshot)
     return SnapshotBody.of(snapshot)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from chassis.caller import Hand
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.http.internal_tokens import Hand
 from services.training.facilities.rules import RosterMode
 from services.training.snapshot_rows.rules import Listed
 from services.training.snapshots.reader import Sheets

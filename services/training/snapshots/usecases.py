@@ -18,8 +18,8 @@ from chassis import telemetry
 from chassis.errors import Busy
 from chassis.ids import new_id
 from chassis.persistence.mongo import MongoError
+from chassis.persistence.store import Page
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Page
 from services.training.facilities.rules import Facility, RosterMode
 from services.training.mappings import usecases as mappings
 from services.training.mappings.rules import Mapping

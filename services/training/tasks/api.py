@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from services.training import texts
 from services.training.tasks import usecases
 from services.training.tasks.rules import Item, ItemKind, ItemState
@@ -21,7 +21,7 @@ router = APIRouter(tags=["Kotak masuk petugas"])
 class Resolution(BaseModel):
     """What was decided, in a word, and why."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     resolution: Annotated[str, Field(min_length=2, max_length=40, pattern=r"^[a-z_]+$")]
     reason: Annotated[str, Field(max_length=500)] = ""
 
@@ -69,11 +69,11 @@ async def list_items(
     state: ItemState | None = None,
     kind: ItemKind | None = None,
     cursor: str | None = None,
-    limit: factory.Limit = 50,
-) -> factory.PageBody[ItemBody]:
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ItemBody]:
     """The caller's items, oldest first."""
     page = await run(partial(usecases.items, state, kind, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[ItemBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
@@ -82,25 +82,25 @@ async def list_items(
 async def show_item(item_id: str, run: Run, response: Response) -> ItemBody:
     """One item."""
     item = await run(partial(usecases.item, item_id))
-    factory.etag(response, item)
+    dependencies.etag(response, item)
     return ItemBody.of(item)
 
 
 @router.post("/v1/inbox-items/{item_id}/acknowledgement", summary="Tandai butir sudah dibaca")
 async def acknowledge_item(
-    item_id: str, version: factory.IfMatch, run: Run, response: Response
+    item_id: str, version: dependencies.IfMatch, run: Run, response: Response
 ) -> ItemBody:
     """Seen; the same change opens a new item from now on."""
     item = await run(partial(usecases.acknowledge_item, item_id, version))
-    factory.etag(response, item)
+    dependencies.etag(response, item)
     return ItemBody.of(item)
 
 
 @router.post("/v1/inbox-items/{item_id}/resolution", summary="Selesaikan butir kotak masuk")
 async def resolve_item(
-    item_id: str, body: Resolution, version: factory.IfMatch, run: Run, response: Response
+    item_id: str, body: Resolution, version: dependencies.IfMatch, run: Run, response: Response
 ) -> ItemBody:
     """The same resolution again succeeds, another one is a conflict."""
     item = await run(partial(usecases.resolve_item, item_id, body.resolution, body.reason, version))
-    factory.etag(response, item)
+    dependencies.etag(response, item)
     return ItemBody.of(item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.unit_of_work import Page, Store
+from chassis.persistence.store import Page, Store
 from services.training.tasks.rules import Item, ItemKind, ItemState, ItemUnknown
 
 _UNSETTLED = [ItemState.OPEN.value, ItemState.ACKNOWLEDGED.value]

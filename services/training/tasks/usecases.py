@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.ids import named_id
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.tasks import rules
 from services.training.tasks.rules import Item, ItemKind, ItemState
 from services.training.transaction import Transaction

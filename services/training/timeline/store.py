@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.unit_of_work import Page, Store
+from chassis.persistence.store import Page, Store
 from services.training.timeline.rules import Entry
 
 

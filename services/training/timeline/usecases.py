@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.timeline.rules import Entry
 from services.training.transaction import Transaction
 

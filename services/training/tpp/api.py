@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis.app import factory
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.training.tpp import usecases
 from services.training.tpp.rules import Decision, Result, Scope, Verdict
@@ -22,7 +22,7 @@ Ref = Annotated[str, Field(min_length=1, max_length=64)]
 class ResultBody(BaseModel):
     """The verdict on one person; a reason wherever it is not RECOMMENDED."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     participant_ref: Ref
     verdict: Verdict
     reason: Annotated[str, Field(max_length=500)] = ""
@@ -31,7 +31,7 @@ class ResultBody(BaseModel):
 class NewDecision(BaseModel):
     """One hearing's decision on a programme, a branch, a class, or on work."""
 
-    model_config = factory.STRICT
+    model_config = dependencies.STRICT
     facility_id: Ref
     hearing_on: date
     scope: Scope
@@ -109,7 +109,7 @@ class DecisionBody(BaseModel):
 async def record_decision(body: NewDecision, run: Run, response: Response) -> DecisionBody:
     """Waiting applications that it covers are approved, declined or deferred by it."""
     decision = await run(partial(usecases.record_decision, body.decision()))
-    factory.etag(response, decision)
+    dependencies.etag(response, decision)
     return DecisionBody.of(decision)
 
 
@@ -118,21 +118,21 @@ async def record_decision(body: NewDecision, run: Run, response: Response) -> De
     summary="Setujui keputusan sidang TPP (Kalapas)",
 )
 async def approve_decision(
-    decision_id: str, version: factory.IfMatch, run: Run, response: Response
+    decision_id: str, version: dependencies.IfMatch, run: Run, response: Response
 ) -> DecisionBody:
     """Where the facility demands it, a decision is in force only from here on."""
     decision = await run(partial(usecases.approve_decision, decision_id, version))
-    factory.etag(response, decision)
+    dependencies.etag(response, decision)
     return DecisionBody.of(decision)
 
 
 @router.get("/v1/tpp-decisions", summary="Daftar keputusan sidang TPP")
 async def list_decisions(
-    run: Run, cursor: str | None = None, limit: factory.Limit = 50
-) -> factory.PageBody[DecisionBody]:
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[DecisionBody]:
     """The caller's decisions, the latest hearing first."""
     page = await run(partial(usecases.decisions, cursor, limit))
-    return factory.PageBody(
+    return paging.PageBody(
         items=[DecisionBody.of(decision) for decision in page.items], next_cursor=page.next_cursor
     )
 
@@ -141,5 +141,5 @@ async def list_decisions(
 async def show_decision(decision_id: str, run: Run, response: Response) -> DecisionBody:
     """One decision."""
     decision = await run(partial(usecases.decision, decision_id))
-    factory.etag(response, decision)
+    dependencies.etag(response, decision)
     return DecisionBody.of(decision)

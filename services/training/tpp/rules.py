@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+from chassis.caller import Hand
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.http.internal_tokens import Hand
 from chassis.messaging.events import Event
 from services.training.events import WorkEligibilityDecided
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chassis.persistence.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.applications import usecases as applications
 from services.training.tasks import rules as items
 from services.training.tasks import usecases as inbox

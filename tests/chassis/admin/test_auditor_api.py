@@ -19,11 +19,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from chassis.admin import auditor_api
+from chassis.admin import auditor_api, operator_api
 from chassis.admin.audit_export import verify
 from chassis.admin.audit_export.export import Audit, export, fingerprint, reach
-from chassis.app.factory import Service, create_app
-from chassis.http.internal_tokens import system
+from chassis.app.factory import create_app
+from chassis.app.service import Service
+from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.jobs.audit_sealer import UNSEALED, Sealer, row_hash
 from chassis.persistence.mongo import Mongo
@@ -48,7 +49,7 @@ async def shop(
         name="shop",
         settings=settings,
         transaction=Transaction,
-        routers=(router, auditor_api.router("shop")),
+        routers=(router, operator_api.router("shop"), auditor_api.router("shop")),
         published=(JarFilled,),
     )
     async with running(

@@ -14,10 +14,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from chassis import telemetry
-from chassis.admin import replay
+from chassis.admin import operator_api, replay
 from chassis.admin.parked_event_admin import segment
-from chassis.app.factory import Service, create_app
+from chassis.app.factory import create_app
 from chassis.app.lifespan import Lifetime
+from chassis.app.service import Service
 from chassis.ids import new_id, utc_now
 from chassis.messaging import parked_events
 from chassis.messaging.events import Inbound, Reference
@@ -161,7 +162,7 @@ async def opened(
             name="shop",
             settings=settings,
             transaction=Transaction,
-            routers=(router,),
+            routers=(router, operator_api.router("shop")),
             published=(JarFilled,),
             handlers=handlers,
         ),

@@ -9,9 +9,9 @@ import pytest
 
 from chassis.admin import parked_reasons
 from chassis.admin.parked_reasons import in_words
-from chassis.messaging.events import TooBigAnEvent
 from chassis.messaging.inbox import BEHIND, reason_of
 from chassis.persistence.mongo import DocumentRefused, DuplicateKey
+from chassis.persistence.unit_of_work import TooBigAnEvent
 from tests.chassis import sample_service
 
 RULES = sample_service.JarFull.code

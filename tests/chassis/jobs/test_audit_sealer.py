@@ -8,7 +8,7 @@ import pytest
 
 from chassis.admin.audit_export.anchors import Anchor
 from chassis.admin.audit_export.verification import Finding, verify
-from chassis.http.internal_tokens import system
+from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.jobs.audit_sealer import Sealer
 from chassis.persistence import mongo

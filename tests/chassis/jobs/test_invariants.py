@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis import telemetry
-from chassis.http.internal_tokens import system
+from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.jobs import invariants
 from chassis.jobs.audit_sealer import Sealer

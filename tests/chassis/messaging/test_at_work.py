@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis import telemetry
-from chassis.app.factory import Service
 from chassis.app.lifespan import Lifetime
+from chassis.app.service import Service
 from chassis.ids import new_id
 from chassis.jobs.runner import Job, JobLoop
 from chassis.messaging import consumer

@@ -14,8 +14,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from chassis import telemetry
-from chassis.app.factory import Service, create_app
+from chassis.app.factory import create_app
 from chassis.app.lifespan import Lifetime
+from chassis.app.service import Service
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.messaging.inbox import BEHIND

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chassis.app.factory import Service, create_app
+from chassis.admin import operator_api
+from chassis.app.factory import create_app
 from chassis.app.lifespan import Lifetime
-from chassis.http.internal_tokens import system
+from chassis.app.service import Service
+from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.messaging.parked_events import Parked
@@ -115,7 +117,7 @@ async def shop(
             name="shop",
             settings=settings,
             transaction=Transaction,
-            routers=(router,),
+            routers=(router, operator_api.router("shop")),
             published=(JarFilled,),
             handlers=HANDLERS,
         ),

@@ -15,9 +15,10 @@ from aiokafka import AIOKafkaProducer
 
 from chassis import telemetry
 from chassis.app import database_setup
-from chassis.app.factory import Service, create_app
+from chassis.app.factory import create_app
+from chassis.app.service import Service
+from chassis.caller import system
 from chassis.errors import Busy
-from chassis.http.internal_tokens import system
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.persistence.mongo import Mongo

@@ -11,14 +11,14 @@ import pytest
 
 from chassis.admin.replay import rebuild
 from chassis.app import database_setup
-from chassis.http.internal_tokens import system
+from chassis.caller import system
 from chassis.ids import new_id
 from chassis.jobs.runner import Job, JobLoop
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Mongo
-from chassis.persistence.store import Store, StoreOf
-from chassis.persistence.transactions import Engine, Repeat, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.store import Store
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause, StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from chassis.settings import SettingsInvalid
 from tests.chassis.harness import Scene, added, runner
@@ -30,7 +30,6 @@ from tests.chassis.sample_service import (
     Notes,
     ShopSettings,
     Transaction,
-    fill_jar,
 )
 from tests.fakes import eventually
 
@@ -129,18 +128,6 @@ async def test_pages_lose_nothing_where_the_sorted_field_is_empty(
         if cursor is None:
             break
     assert sorted(seen) == [f"b{number}" for number in range(6)]
-
-
-async def test_the_second_transaction_of_a_request_is_not_taken_for_a_repeat_of_its_first(
-    db: Mongo,
-) -> None:
-    jar = await runner(db)(lambda tx: added(tx, Jar(id=new_id(), owner_ref="x", room="north")))
-    repeat = Repeat.of("me", "POST", "/v1/x", "key", b"")
-    for _ in range(2):
-        run = runner(db, repeat=repeat)
-        await run(lambda tx: fill_jar(jar.id, 1, tx))
-        await run(lambda tx: fill_jar(jar.id, 2, tx))
-    assert (await db.find("jars", {"_id": jar.id}))[0]["marbles"] == 3
 
 
 async def test_transactions_cut_off_by_their_deadline_leave_all_or_nothing_and_nothing_open(

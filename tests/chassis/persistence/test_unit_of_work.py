@@ -12,15 +12,15 @@ import pytest
 
 from chassis.app import database_setup
 from chassis.app.database_setup import Migration
+from chassis.caller import system
 from chassis.errors import Busy
-from chassis.http.internal_tokens import system
 from chassis.ids import new_id
-from chassis.messaging.events import Event, TooBigAnEvent
+from chassis.messaging.events import Event
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import DocumentRefused, Driver, Mongo
 from chassis.persistence.store import Store
 from chassis.persistence.transactions import Engine, KeyedLocks, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import Cause, TooBigAnEvent
 from tests.chassis.sample_service import Jar, JarFilled, JarFull, Transaction, fill_jar, make_jar
 from tests.fakes import Keys, eventually
 
