@@ -126,7 +126,12 @@ class Busy(DomainError):
 
 def problem(error: DomainError, request_id: str) -> dict[str, Any]:
     """The RFC 9457 body of an error."""
-    body: dict[str, Any] = {"type": f"urn:bina:problem:{error.code}", "title": error.title, "status": error.status, "code": error.code}
+    body: dict[str, Any] = {
+        "type": f"urn:bina:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+    }
     if error.detail:
         body["detail"] = error.detail
     if error.field:

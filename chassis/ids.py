@@ -9,6 +9,8 @@ import uuid_utils
 
 _NAMESPACE = uuid.UUID("6f1d3a52-2c4e-5b8e-9a51-6b1f0c7a9d10")
 
+_EVENT_IDS = uuid_utils.UUID("0b9f3f0e-6f0a-5c38-8a8e-1d1f6f2f7c11")
+
 
 def new_id() -> str:
     """A time-ordered UUID version 7 as text (RFC 9562)."""
@@ -24,3 +26,12 @@ def utc_now() -> datetime:
     """Now in UTC, cut to the millisecond that MongoDB keeps."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def event_id(collection: str, aggregate_id: str, aggregate_version: int, index: int) -> str:
+    """The id of the index-th event of one version of an aggregate (aggregates of two kinds may share an id): the same fact has the same id for ever."""
+    return str(
+        uuid_utils.uuid5(
+            _EVENT_IDS, f"{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"
+        )
+    )

@@ -20,16 +20,29 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
     prefix: ClassVar[str] = ""
 
-    environment: Literal["development", "production"] = Field("production", validation_alias=AliasChoices("BINA_ENVIRONMENT", "environment"))
+    environment: Literal["development", "production"] = Field(
+        "production", validation_alias=AliasChoices("BINA_ENVIRONMENT", "environment")
+    )
     kafka: str = Field("127.0.0.1:9092", validation_alias=AliasChoices("BINA_KAFKA", "kafka"))
-    kafka_ca: FilePath | None = Field(None, validation_alias=AliasChoices("BINA_KAFKA_CA", "kafka_ca"))  # whose certificates the brokers have; none: not encrypted
-    mongo_driver: Literal["motor", "pymongo"] = Field("motor", validation_alias=AliasChoices("BINA_MONGO_DRIVER", "mongo_driver"))
-    public_origin: str = Field("https://sertifikat.example", validation_alias=AliasChoices("PUBLIC_ORIGIN", "public_origin"))
+    kafka_ca: FilePath | None = Field(
+        None, validation_alias=AliasChoices("BINA_KAFKA_CA", "kafka_ca")
+    )  # whose certificates the brokers have; none: not encrypted
+    mongo_driver: Literal["motor", "pymongo"] = Field(
+        "motor", validation_alias=AliasChoices("BINA_MONGO_DRIVER", "mongo_driver")
+    )
+    public_origin: str = Field(
+        "https://sertifikat.example",
+        validation_alias=AliasChoices("PUBLIC_ORIGIN", "public_origin"),
+    )
     egress_allow: str = Field("", validation_alias=AliasChoices("EGRESS_ALLOW", "egress_allow"))
-    otlp_endpoint: str = Field("", validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"))
+    otlp_endpoint: str = Field(
+        "", validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint")
+    )
 
     mongo_url: SecretStr
-    kafka_password: SecretStr = SecretStr("")  # of the user that is called as the service; empty: the broker asks nobody who he is
+    kafka_password: SecretStr = SecretStr(
+        ""
+    )  # of the user that is called as the service; empty: the broker asks nobody who he is
     signing_key: SecretStr
     trusted_keys: DirectoryPath
     audit_key: SecretStr = Field(min_length=64, max_length=64)  # 32 bytes in hex
@@ -42,7 +55,9 @@ class Settings(BaseSettings):
 
     def __init_subclass__(cls, prefix: str = "", **kwargs: Any) -> None:
         cls.prefix = prefix
-        cls.model_config = SettingsConfigDict(env_prefix=prefix, extra="ignore", frozen=True, populate_by_name=True)
+        cls.model_config = SettingsConfigDict(
+            env_prefix=prefix, extra="ignore", frozen=True, populate_by_name=True
+        )
         super().__init_subclass__(**kwargs)
 
     @classmethod
@@ -55,7 +70,10 @@ class Settings(BaseSettings):
         try:
             return cls(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue]  # pydantic-settings' own constructor argument
         except ValidationError as error:
-            lines = [f"{_variable(cls, problem['loc'])}: {problem['msg']}" for problem in error.errors(include_input=False, include_url=False)]
+            lines = [
+                f"{_variable(cls, problem['loc'])}: {problem['msg']}"
+                for problem in error.errors(include_input=False, include_url=False)
+            ]
             raise SettingsInvalid("settings cannot be used:\n  " + "\n  ".join(lines)) from None
 
 

@@ -4,7 +4,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-_ALL: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_ALL: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
 
 
 def read(table: str) -> Any:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from chassis import pool, telemetry
-from chassis.serve import PREPARE, settle
+from chassis import telemetry
+from chassis.app.server import PREPARE, settle
+from chassis.persistence import pool_metrics
 from chassis.settings import SettingsInvalid
+from gateway.access.permissions import RULES, Rules
 from gateway.app import create_app
-from gateway.permissions import RULES, Rules
-from gateway.protocol import GuardedProtocol
-from gateway.routes import RoutesInvalid
+from gateway.routing.table import RoutesInvalid
+from gateway.server_protocol import GuardedProtocol
 from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from gateway.door import Door
+    from gateway.asgi import Door
 
 KEEP_ALIVE_SECONDS = 30
 BACKLOG = 2048
@@ -50,9 +51,15 @@ def sockets(settings: GatewaySettings) -> list[socket.socket]:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by every connection: head and body leave as two writes, which must not wait for each other
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS)  # inherited too: whoever takes nothing of an answer gets no more (slow read)
+    listener = socket.create_server(
+        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
+    )
+    listener.setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+    )  # inherited by every connection: head and body leave as two writes, which must not wait for each other
+    listener.setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS
+    )  # inherited too: whoever takes nothing of an answer gets no more (slow read)
     return listener
 
 
@@ -66,13 +73,17 @@ def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
     """Serve until a signal comes; with the argument `prepare` only prepare the gateway's database."""
     settings = GatewaySettings.load()
     telemetry.configure("gateway", settings.log_level)
-    telemetry.trace_to("gateway", settings.trace_ratio, exporter or telemetry.otlp(settings.otlp_endpoint))
-    pool.watch()
+    telemetry.trace_to(
+        "gateway", settings.trace_ratio, exporter or telemetry.otlp(settings.otlp_endpoint)
+    )
+    pool_metrics.watch()
     open_many_files()
     try:
         door = create_app(settings, rules)
     except RoutesInvalid as error:
-        raise SettingsInvalid(f"{settings.routes_file.name} cannot be used:\n  " + "\n  ".join(error.problems)) from None
+        raise SettingsInvalid(
+            f"{settings.routes_file.name} cannot be used:\n  " + "\n  ".join(error.problems)
+        ) from None
     if PREPARE in sys.argv[1:]:
         asyncio.run(door.internal.state.life.only_prepare())
         return

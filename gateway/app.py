@@ -7,59 +7,59 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chassis import web
-from chassis.auth import Signer
-from evidence import api as evidence
-from gateway.accounts import api as accounts
-from gateway.accounts.passkeys import Place
-from gateway.attendance import OpenStreams
-from gateway.calls import Calls
-from gateway.cards import api as cards
-from gateway.clients import api as clients
-from gateway.documents import Documents
-from gateway.door import Door
-from gateway.explaining import api as explaining
-from gateway.grants import api as grants
-from gateway.hashing import Passwords
+from chassis.admin import auditor_api
+from chassis.app import factory, service
+from chassis.http.internal_tokens import Signer
+from gateway.access.accounts import api as accounts
+from gateway.access.accounts.passkeys import Place
+from gateway.access.cards import api as cards
+from gateway.access.clients import api as clients
+from gateway.access.clients.daily_quota import Calls
+from gateway.access.explanations import api as explaining
+from gateway.access.grants import api as grants
+from gateway.access.hashing import Passwords
+from gateway.access.issuer_dependencies import OwnSide
+from gateway.access.oauth import api as oauth
+from gateway.access.permissions import RULES, Rules
+from gateway.access.revocations import api as revocations
+from gateway.access.sessions import api as sessions
+from gateway.access.sign_ins import api as signins
+from gateway.access.transaction import Transaction
+from gateway.access.users import api as users
+from gateway.asgi import Door
+from gateway.authn import dev_issuer, issuers
+from gateway.authn.directory import Book
+from gateway.authn.revocation_cache import Revocations
+from gateway.authn.tokens import Tokens
 from gateway.health import Readiness, ServicesHealth
-from gateway.identity import development, issuers
-from gateway.identity.book import Book
-from gateway.identity.tokens import Tokens
-from gateway.identity.withdrawn import Revocations
-from gateway.lifetime import GatewayLifetime
+from gateway.lifespan import GatewayLifetime
 from gateway.middleware import (
-    answers,
+    access_log,
+    audited_reads,
     authentication,
     authorisation,
-    bodies,
-    breakers,
-    browsers,
+    body_limit,
+    builtin_endpoints,
+    circuit_breaker,
+    concurrency_limit,
     cors,
-    deadlines,
-    front,
-    hosts,
-    in_flight,
+    daily_quota,
+    host_groups,
     internal_tokens,
-    metering,
-    own_pages,
-    quotas,
-    rates,
+    neutral_responses,
+    problem_responses,
+    rate_limit,
     retries,
     routing,
+    security_headers,
+    timeouts,
     tracing,
-    witness,
 )
-from gateway.oauth import api as oauth
-from gateway.own_side import OwnSide
-from gateway.permissions import RULES, Rules
-from gateway.reload import Routes
-from gateway.revocations import api as revocations
-from gateway.routes import Group
-from gateway.sessions import api as sessions
-from gateway.signins import api as signins
-from gateway.transaction import Transaction
-from gateway.upstream import Upstream
-from gateway.users import api as users
+from gateway.openapi.documents import Documents
+from gateway.routing.reloader import Routes
+from gateway.routing.table import Group
+from gateway.upstream.cancellation import OpenStreams
+from gateway.upstream.client import Upstream
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -82,7 +82,7 @@ ROUTERS = (
     cards.router,
     cards.internal,
     revocations.internal,
-    evidence.router("gateway"),
+    auditor_api.router("gateway"),
 )
 
 
@@ -98,14 +98,22 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         "holders": issuers.holders(settings, own) if own else None,
         "routes": routes,
     }
-    internal = web.create_app(web.Service(name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts), lifetime=GatewayLifetime)
+    internal = factory.create_app(
+        service.Service(
+            name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts
+        ),
+        lifetime=GatewayLifetime,
+    )
     life: GatewayLifetime = internal.state.life
     life.withdrawn = withdrawn
     book = Book(life.engine, withdrawn)
     readiness = Readiness(life.missing)
-    windows, calls = rates.Windows(time.time, settings.replica), Calls(time.time)
+    windows, calls = rate_limit.Windows(time.time, settings.replica), Calls(time.time)
     development_key = issuers.development_key(settings)
-    jwks = [*([development.public_jwk(development_key)] if development_key else []), *(own.jwks if own else [])]
+    jwks = [
+        *([dev_issuer.public_jwk(development_key)] if development_key else []),
+        *(own.jwks if own else []),
+    ]
 
     async def document(service: str) -> Mapping[str, Any]:
         _, content = await upstream.read(service, "/openapi.json", DOCUMENT_SECONDS)
@@ -113,29 +121,56 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
 
     public = stacked(
         upstream,
-        partial(hosts.HostGroups, names={name: group for group in Group for name in settings.hosts_of(group)}, ports=settings.ports, proxies=settings.trusted_proxies),
+        partial(
+            host_groups.HostGroups,
+            names={name: group for group in Group for name in settings.hosts_of(group)},
+            ports=settings.ports,
+            proxies=settings.trusted_proxies,
+        ),
         tracing.RequestIds,
-        metering.Metering,
-        answers.Answers,
-        partial(browsers.BrowserHeaders, https=settings.environment == "production"),
+        access_log.Metering,
+        problem_responses.Answers,
+        partial(security_headers.BrowserHeaders, https=settings.environment == "production"),
         partial(cors.Cors, origins=settings.cors_origins),
-        partial(own_pages.OwnPages, documents=Documents(routes, document, time.monotonic), jwks=jwks, discovery=own.document() if own else None, is_ready=readiness),
-        front.NeutralFront,
+        partial(
+            builtin_endpoints.OwnPages,
+            documents=Documents(routes, document, time.monotonic),
+            jwks=jwks,
+            discovery=own.document() if own else None,
+            is_ready=readiness,
+        ),
+        neutral_responses.NeutralFront,
         partial(routing.Routing, routes=routes),
-        bodies.BodyLimit,
-        partial(authentication.Authentication, tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time)),
+        body_limit.BodyLimit,
+        partial(
+            authentication.Authentication,
+            tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time),
+        ),
         authorisation.Authorisation,
-        partial(rates.RateLimit, windows=windows),
-        partial(quotas.Quota, calls=calls),
-        partial(witness.Witness, record=book.witness),
-        partial(in_flight.InFlightCap, routes=routes),
-        deadlines.Deadlines,
+        partial(rate_limit.RateLimit, windows=windows),
+        partial(daily_quota.Quota, calls=calls),
+        partial(audited_reads.Witness, record=book.witness),
+        partial(concurrency_limit.InFlightCap, routes=routes),
+        timeouts.Deadlines,
         retries.Retries,
-        partial(breakers.CircuitBreakers, places=settings.places, clock=time.monotonic),
-        partial(internal_tokens.InternalTokens, signer=Signer("gateway", settings.signing_key.get_secret_value()), rules=rules, clock=time.monotonic),
+        partial(circuit_breaker.CircuitBreakers, places=settings.places, clock=time.monotonic),
+        partial(
+            internal_tokens.InternalTokens,
+            signer=Signer("gateway", settings.signing_key.get_secret_value()),
+            rules=rules,
+            clock=time.monotonic,
+        ),
     )
-    life.door = lambda: {"routes": {"generation": routes.generation, "count": len(routes.table.routes), "problems": list(routes.problems)}}
-    inside = ServicesHealth(internal, [place for place in settings.places if place != "gateway"], upstream)
+    life.door = lambda: {
+        "routes": {
+            "generation": routes.generation,
+            "count": len(routes.table.routes),
+            "problems": list(routes.problems),
+        }
+    }
+    inside = ServicesHealth(
+        internal, [place for place in settings.places if place != "gateway"], upstream
+    )
     return Door(
         public=public,
         inside=inside,

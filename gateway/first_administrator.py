@@ -8,22 +8,22 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chassis import schemas
-from chassis.auth import EVERYTHING, system
+from chassis.app import database_setup
+from chassis.caller import EVERYTHING, system
 from chassis.errors import Conflict
 from chassis.ids import new_id
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
-from gateway.accounts import usecases as accounts
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
+from gateway.access.accounts import usecases as accounts
+from gateway.access.grants import rules as grants
+from gateway.access.grants.rules import Giver, Terms
+from gateway.access.hashing import code_hash, new_code
+from gateway.access.transaction import Transaction
 from gateway.app import create_app
-from gateway.grants import rules as grants
-from gateway.grants.rules import Giver, Terms
-from gateway.hashing import code_hash, new_code
 from gateway.settings import GatewaySettings
-from gateway.transaction import Transaction
 
 if TYPE_CHECKING:
-    from gateway.lifetime import GatewayLifetime
+    from gateway.lifespan import GatewayLifetime
 
 LASTS = timedelta(days=5 * 365)
 INSTALLATION = Giver(name="installation", roles=frozenset({"administrator"}))
@@ -38,12 +38,23 @@ class AdministratorElsewhere(Conflict):
 async def open_first(login: str, home: str, code: str, tx: Transaction) -> None:
     """Let this login begin with the code, as administrator of every place; AdministratorElsewhere where somebody else is that."""
     account = await accounts.open_account(login, home, tx)
-    everywhere = [grant for grant in await tx.grants.administrators(tx.now) if EVERYTHING in grant.claims.get("facility", ())]
+    everywhere = [
+        grant
+        for grant in await tx.grants.administrators(tx.now)
+        if EVERYTHING in grant.claims.get("facility", ())
+    ]
     if everywhere and account.id not in {grant.user_id for grant in everywhere}:
         raise AdministratorElsewhere
     if not everywhere:
-        terms = Terms(role="administrator", claims={"facility": [EVERYTHING], "lsp": [EVERYTHING]}, valid_from=tx.now, valid_until=tx.now + LASTS)
-        tx.grants.add(grants.give(terms, id=new_id(), user_id=account.id, home=home, by=INSTALLATION))
+        terms = Terms(
+            role="administrator",
+            claims={"facility": [EVERYTHING], "lsp": [EVERYTHING]},
+            valid_from=tx.now,
+            valid_until=tx.now + LASTS,
+        )
+        tx.grants.add(
+            grants.give(terms, id=new_id(), user_id=account.id, home=home, by=INSTALLATION)
+        )
     await accounts.reset_account(account.id, code_hash(code), tx)
 
 
@@ -52,8 +63,11 @@ async def main(settings: GatewaySettings, login: str, home: str) -> str:
     life: GatewayLifetime = create_app(settings).internal.state.life
     code = new_code()
     try:
-        await schemas.prepare(life.db, Transaction)
-        await Runner(life.engine, Cause(caller=system("gateway"), correlation_id=new_id(), what="first_administrator"))(partial(open_first, login, home, code))
+        await database_setup.prepare(life.db, Transaction)
+        await Runner(
+            life.engine,
+            Cause(caller=system("gateway"), correlation_id=new_id(), what="first_administrator"),
+        )(partial(open_first, login, home, code))
     finally:
         await life.db.close()
     return code

@@ -14,7 +14,7 @@ from gateway.problems import ServiceAway
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.upstream import Upstream
+    from gateway.upstream.client import Upstream
 
 PROBE_SECONDS = 2.0
 REMEMBERED_SECONDS = 1.0
@@ -30,10 +30,23 @@ class ServicesHealth:
         if scope["type"] != "http" or scope["path"] != "/health/services":
             await self.app(scope, receive, send)
             return
-        found = dict(zip(self._services, await asyncio.gather(*map(self._of, self._services)), strict=True))
-        body = json.dumps({"ready": all(one["ready"] for one in found.values()), "services": found}).encode()
+        found = dict(
+            zip(self._services, await asyncio.gather(*map(self._of, self._services)), strict=True)
+        )
+        body = json.dumps(
+            {"ready": all(one["ready"] for one in found.values()), "services": found}
+        ).encode()
         status = 200 if all(one["ready"] for one in found.values()) else 503
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", b"application/json"),
+                    (b"content-length", str(len(body)).encode()),
+                ],
+            }
+        )
         await send({"type": "http.response.body", "body": body})
 
     async def _of(self, service: str) -> dict[str, Any]:

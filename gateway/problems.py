@@ -6,14 +6,22 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from chassis import errors
-from chassis.errors import Busy, DomainError, Forbidden, Malformed, NotFound, TooLarge, Unauthenticated
+from chassis.errors import (
+    Busy,
+    DomainError,
+    Forbidden,
+    Malformed,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+)
 from gateway.neutral import is_neutral
-from gateway.routes import Group
+from gateway.routing.table import Group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.passage import Header
+    from gateway.request_context import Header
 
 CONTENT_TYPE = errors.PROBLEM.encode()
 
@@ -112,7 +120,9 @@ class QuotaUsedUp(RateExceeded):
 class TooManyAtOnce(RateExceeded):
     """One caller has as many requests in flight towards a service as one may have."""
 
-    title = "Terlalu banyak permintaan sekaligus dari satu pemanggil; tunggu sampai ada yang selesai"
+    title = (
+        "Terlalu banyak permintaan sekaligus dari satu pemanggil; tunggu sampai ada yang selesai"
+    )
 
     def __init__(self) -> None:
         super().__init__(retry_after=1)
@@ -167,7 +177,9 @@ class Unexpected(DomainError):
 def body_of(error: DomainError, group: Group | None, request_id: str) -> bytes:
     """The problem document; on the certificate host, and where the host is unknown, in neutral words."""
     content = errors.problem(error, request_id)
-    return json.dumps(content if group not in {Group.CERTIFICATE, None} else neutral(content), ensure_ascii=False).encode()
+    return json.dumps(
+        content if group not in {Group.CERTIFICATE, None} else neutral(content), ensure_ascii=False
+    ).encode()
 
 
 def headers_of(error: DomainError) -> list[Header]:
@@ -184,8 +196,17 @@ def headers_of(error: DomainError) -> list[Header]:
 
 def neutral(content: dict[str, Any]) -> dict[str, Any]:
     """The same problem without the product's name; only its status where a word of the deny list remains."""
-    kept = {name: value for name, value in content.items() if name in {"title", "status", "code", "detail", "field", "errors", "request_id"}}
+    kept = {
+        name: value
+        for name, value in content.items()
+        if name in {"title", "status", "code", "detail", "field", "errors", "request_id"}
+    }
     kept = {"type": f"urn:problem:{content.get('code', 'error')}"} | kept
     if is_neutral(json.dumps(kept, ensure_ascii=False)):
         return kept
-    return {"type": "about:blank", "title": "Permintaan tidak dapat dijalankan", "status": content.get("status", 500), "request_id": content.get("request_id", "")}
+    return {
+        "type": "about:blank",
+        "title": "Permintaan tidak dapat dijalankan",
+        "status": content.get("status", 500),
+        "request_id": content.get("request_id", ""),
+    }

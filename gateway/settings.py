@@ -11,19 +11,25 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from pydantic_settings import NoDecode
 
 from chassis.settings import Settings
-from gateway.canaries import canary_of
-from gateway.identity.tokens import ALGORITHMS
-from gateway.routes import Group
+from gateway.authn.tokens import ALGORITHMS
+from gateway.routing.table import Group
+from gateway.upstream.canaries import canary_of
 
 INTERNAL_PORT_OFFSET = 9
 
 
 def _listed(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, str)
+        else value
+    )
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-Networks = Annotated[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
+Networks = Annotated[
+    tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], NoDecode, BeforeValidator(_listed)
+]
 
 
 class IssuerSettings(BaseModel):
@@ -45,9 +51,13 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     certification_url: str
     marketplace_url: str
     manpower_url: str
-    canaries: dict[str, str] = Field(default_factory=dict[str, str])  # where the next version of a service answers (JSON: service to url); who goes there: routes.toml
-    own_url: str = ""  # where the gateway's own side answers itself; its own internal port unless told
-    routes_file: Path = Path(__file__).with_name("routes.toml")
+    canaries: dict[str, str] = Field(
+        default_factory=dict[str, str]
+    )  # where the next version of a service answers (JSON: service to url); who goes there: routes.toml
+    own_url: str = (
+        ""  # where the gateway's own side answers itself; its own internal port unless told
+    )
+    routes_file: Path = Path(__file__).parent / "routing" / "routes.toml"
     staff_hosts: Names = ("staff.localhost",)
     shop_hosts: Names = ("shop.localhost",)
     certificate_hosts: Names = ("certificate.localhost",)
@@ -57,7 +67,9 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     issuer: str = ""  # the own issuer's name, an https origin: that of the staff host unless told
     issuer_key: SecretStr = SecretStr("")  # Ed25519, PEM; without it there is no own issuer
     issuer_next_key: SecretStr = SecretStr("")  # published and believed before it signs
-    issuer_previous_key: SecretStr = SecretStr("")  # believed until the last token that it signed is out
+    issuer_previous_key: SecretStr = SecretStr(
+        ""
+    )  # believed until the last token that it signed is out
     cors_origins: dict[Group, frozenset[str]] = Field(default_factory=dict[Group, frozenset[str]])
     trusted_proxies: Networks = ()
     drain_seconds: int = Field(10, ge=1, le=300)
@@ -66,14 +78,35 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     def _fit_for_its_place(self) -> Self:
         problems: list[str] = []
         if self.environment == "production":
-            problems += ["GATEWAY_DEVELOPMENT_KEY: the built-in issuer is for development only"] * bool(self.development_key.get_secret_value())
-            problems += [f"GATEWAY_{group.upper()}_HOSTS: name the hosts" for group in Group if any(name.endswith("localhost") for name in self.hosts_of(group))]
-            urls = [url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri) if url]
-            problems += [f"GATEWAY_ISSUERS: {url} is not https" for url in urls if not url.startswith("https://")]
-            problems += ["GATEWAY_ISSUER: an https origin is needed"] * bool(self.issuer and not self.issuer.startswith("https://"))
-        problems += [f"GATEWAY_CANARIES: {service} is no service" for service in self.canaries if service not in self.origins]
+            problems += [
+                "GATEWAY_DEVELOPMENT_KEY: the built-in issuer is for development only"
+            ] * bool(self.development_key.get_secret_value())
+            problems += [
+                f"GATEWAY_{group.upper()}_HOSTS: name the hosts"
+                for group in Group
+                if any(name.endswith("localhost") for name in self.hosts_of(group))
+            ]
+            urls = [
+                url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri) if url
+            ]
+            problems += [
+                f"GATEWAY_ISSUERS: {url} is not https"
+                for url in urls
+                if not url.startswith("https://")
+            ]
+            problems += ["GATEWAY_ISSUER: an https origin is needed"] * bool(
+                self.issuer and not self.issuer.startswith("https://")
+            )
+        problems += [
+            f"GATEWAY_CANARIES: {service} is no service"
+            for service in self.canaries
+            if service not in self.origins
+        ]
         names = [name for group in Group for name in self.hosts_of(group)]
-        problems += [f"{name} belongs to two host groups" for name in sorted({name for name in names if names.count(name) > 1})]
+        problems += [
+            f"{name} belongs to two host groups"
+            for name in sorted({name for name in names if names.count(name) > 1})
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -83,7 +116,10 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
         names: dict[Group, tuple[str, ...]] = {
             Group.STAFF: self.staff_hosts,
             Group.SHOP: self.shop_hosts,
-            Group.CERTIFICATE: (*self.certificate_hosts, urlsplit(self.public_origin).hostname or ""),
+            Group.CERTIFICATE: (
+                *self.certificate_hosts,
+                urlsplit(self.public_origin).hostname or "",
+            ),
             Group.PARTNER: self.partner_hosts,
         }
         return tuple(dict.fromkeys(name.lower() for name in names[group] if name))
@@ -91,25 +127,43 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     @property
     def origins(self) -> dict[str, str]:
         """Where each service answers, the gateway's own side of users, sessions and grants among them."""
-        urls = {"training": self.training_url, "certification": self.certification_url, "marketplace": self.marketplace_url, "manpower": self.manpower_url}
+        urls = {
+            "training": self.training_url,
+            "certification": self.certification_url,
+            "marketplace": self.marketplace_url,
+            "manpower": self.manpower_url,
+        }
         urls["gateway"] = self.own_url or f"http://{_reachable(self.host)}:{self.internal_port}"
         return {service: url.rstrip("/") for service, url in urls.items()}
 
     @property
     def places(self) -> dict[str, str]:
         """The services and their canaries, where each answers."""
-        return self.origins | {canary_of(service): url.rstrip("/") for service, url in self.canaries.items()}
+        return self.origins | {
+            canary_of(service): url.rstrip("/") for service, url in self.canaries.items()
+        }
 
     @property
     def issuer_origin(self) -> str:
         """The own issuer's name: the staff host unless told; in development at our port."""
         host = self.staff_hosts[0]
-        return (self.issuer or (f"https://{host}" if self.environment == "production" else f"http://{host}:{self.port}")).rstrip("/")
+        return (
+            self.issuer
+            or (
+                f"https://{host}"
+                if self.environment == "production"
+                else f"http://{host}:{self.port}"
+            )
+        ).rstrip("/")
 
     @property
     def ports(self) -> dict[int, Group]:
         """The ports of the groups in development; none in production, where only names count."""
-        return {self.port + offset: group for offset, group in enumerate(Group)} if self.environment == "development" else {}
+        return (
+            {self.port + offset: group for offset, group in enumerate(Group)}
+            if self.environment == "development"
+            else {}
+        )
 
     @property
     def internal_port(self) -> int:

@@ -7,19 +7,27 @@ from typing import Annotated
 
 import typer
 
-from ops import events
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.events import commands
 
-app = typer.Typer(help="Bina: dari pembinaan ke penghidupan.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.add_typer(events.events, name="events")
-app.add_typer(events.audit, name="audit")
+app = typer.Typer(
+    help="Bina: dari pembinaan ke penghidupan.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(commands.events, name="events")
+app.add_typer(commands.audit, name="audit")
 Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.")]
 
 
 @app.command()
-def up(*, detach: Annotated[bool, typer.Option("--detach", help="Kembali setelah semua siap.")] = False) -> None:
+def up(
+    *, detach: Annotated[bool, typer.Option("--detach", help="Kembali setelah semua siap.")] = False
+) -> None:
     """Jalankan seluruh sistem di mesin ini."""
-    from ops.up import up as run
+    from ops.local.up import up as run
 
     raise typer.Exit(run(detach=detach))
 
@@ -27,7 +35,7 @@ def up(*, detach: Annotated[bool, typer.Option("--detach", help="Kembali setelah
 @app.command()
 def down() -> None:
     """Hentikan sistem yang sedang berjalan."""
-    from ops.down import down as run
+    from ops.local.down import down as run
 
     raise typer.Exit(run())
 
@@ -35,10 +43,10 @@ def down() -> None:
 @app.command()
 def status(*, json: Json = False) -> None:
     """Tunjukkan keadaan setiap bagian."""
-    from ops import home
-    from ops.status import status as run
+    from ops.local import state_dir
+    from ops.local.status import status as run
 
-    home.follow_runner()
+    state_dir.follow_runner()
     raise typer.Exit(run(as_json=json))
 
 
@@ -50,7 +58,7 @@ def logs(
     json: Annotated[bool, typer.Option("--json", help="Satu dokumen JSON per baris.")] = False,
 ) -> None:
     """Tunjukkan catatan."""
-    from ops.logs import logs as run
+    from ops.local.logs import logs as run
 
     raise typer.Exit(run(part, follow=follow, as_json=json))
 
@@ -59,96 +67,195 @@ def logs(
 def token(
     *,
     role: Annotated[str, typer.Option(help="Peran, misalnya training_officer.")],
-    claim: Annotated[list[str] | None, typer.Option(help="NAMA=NILAI, misalnya facility=LP-TJP; boleh diulang.")] = None,
+    claim: Annotated[
+        list[str] | None, typer.Option(help="NAMA=NILAI, misalnya facility=LP-TJP; boleh diulang.")
+    ] = None,
 ) -> None:
     """Buat token penerbit bawaan (hanya pengembangan)."""
-    from ops.token import token as run
+    from ops.local.token import token as run
 
     raise typer.Exit(run(role, claim or []))
 
 
 @app.command()
-def key(path: Annotated[Path, typer.Argument(parser=events.place, help="Berkas kunci privat yang dibuat; kunci publiknya di sampingnya (.pub).")], *, json: Json = False) -> None:
+def key(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            parser=commands.place,
+            help="Berkas kunci privat yang dibuat; kunci publiknya di sampingnya (.pub).",
+        ),
+    ],
+    *,
+    json: Json = False,
+) -> None:
     """Buat sepasang kunci bagi pembaca cadangan atau pemegang kunci."""
-    from ops.backup.making import key as run
+    from ops.backup.create import key as run
 
     raise typer.Exit(run(path, as_json=json))
 
 
 @app.command()
 def backup(
-    place: Annotated[Path, typer.Argument(parser=events.place, help="Direktori tempat cadangan diletakkan.")],
+    place: Annotated[
+        Path, typer.Argument(parser=commands.place, help="Direktori tempat cadangan diletakkan.")
+    ],
     *,
-    reader: Annotated[list[Path], typer.Option(parser=events.place, help="Kunci publik yang dapat membaca data; boleh diulang.")],
-    custody: Annotated[Path, typer.Option(parser=events.place, help="Direktori untuk berkas kunci, terpisah dari data.")],
-    holder: Annotated[list[Path], typer.Option(parser=events.place, help="Kunci publik pemegang kunci; dua kali, dua orang.")],
+    reader: Annotated[
+        list[Path],
+        typer.Option(
+            parser=commands.place, help="Kunci publik yang dapat membaca data; boleh diulang."
+        ),
+    ],
+    custody: Annotated[
+        Path,
+        typer.Option(
+            parser=commands.place, help="Direktori untuk berkas kunci, terpisah dari data."
+        ),
+    ],
+    holder: Annotated[
+        list[Path],
+        typer.Option(
+            parser=commands.place, help="Kunci publik pemegang kunci; dua kali, dua orang."
+        ),
+    ],
     json: Json = False,
 ) -> None:
     """Cadangkan semua basis data pada satu waktu, terenkripsi, dan kuncinya terpisah."""
-    from ops.backup.making import backup as run
+    from ops.backup.create import backup as run
 
     raise typer.Exit(run(place, reader, custody, holder, as_json=json))
 
 
 @app.command()
 def restore(
-    place: Annotated[Path, typer.Argument(parser=events.place, help="Direktori satu cadangan.")],
+    place: Annotated[Path, typer.Argument(parser=commands.place, help="Direktori satu cadangan.")],
     *,
-    reader_key: Annotated[Path, typer.Option(parser=events.place, help="Kunci privat yang membaca data.")],
-    custody: Annotated[Path | None, typer.Option(parser=events.place, help="Berkas kunci yang dibuat bersama cadangan ini.")] = None,
-    holder_key: Annotated[list[Path] | None, typer.Option(parser=events.place, help="Kunci privat seorang pemegang; dua kali.")] = None,
-    service: Annotated[str | None, typer.Option(help="Ditolak: satu layanan tidak dipulihkan sendiri.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Ganti seluruh isi tempat ini.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Hanya periksa cadangan dan kuncinya.")] = False,
+    reader_key: Annotated[
+        Path, typer.Option(parser=commands.place, help="Kunci privat yang membaca data.")
+    ],
+    custody: Annotated[
+        Path | None,
+        typer.Option(parser=commands.place, help="Berkas kunci yang dibuat bersama cadangan ini."),
+    ] = None,
+    holder_key: Annotated[
+        list[Path] | None,
+        typer.Option(parser=commands.place, help="Kunci privat seorang pemegang; dua kali."),
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(help="Ditolak: satu layanan tidak dipulihkan sendiri.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Ganti seluruh isi tempat ini.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Hanya periksa cadangan dan kuncinya.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Pulihkan semua layanan dan kunci bersama; semuanya diperiksa sebelum ada yang disentuh."""
-    from ops.backup.restoring import restore as run
+    from ops.backup.restore import restore as run
 
-    raise typer.Exit(run(place, reader_key, custody, holder_key or [], service, replace=replace, dry_run=dry_run, as_json=json))
+    raise typer.Exit(
+        run(
+            place,
+            reader_key,
+            custody,
+            holder_key or [],
+            service,
+            replace=replace,
+            dry_run=dry_run,
+            as_json=json,
+        )
+    )
 
 
 @app.command()
 def demo(*, json: Json = False) -> None:
     """Perankan seluruh alur pada sistem yang berjalan."""
-    from ops import home
+    from ops.local import state_dir
 
-    if home.runner() is None:
-        raise Trouble("Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up")
-    from ops.demo import demo as run
+    if state_dir.runner() is None:
+        raise Trouble(
+            "Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up"
+        )
+    from ops.demo.run import demo as run
 
-    home.follow_runner()
+    state_dir.follow_runner()
     raise typer.Exit(run(as_json=json))
 
 
 @app.command()
 def test(
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Yang tidak perlu server: di bawah satu menit.")] = False,
-    containers: Annotated[bool, typer.Option("--containers", help="Uji wire dengan MongoDB dan Kafka dari citra kontainer.")] = False,
-    crash: Annotated[int | None, typer.Option("--crash", min=1, metavar="N", help="Hanya matriks kill: N kali di setiap titik.")] = None,
-    cluster: Annotated[bool, typer.Option("--cluster", help="Hanya uji klaster: tiga mongod dan tiga Kafka yang dimatikan bergantian.")] = False,
-    compose: Annotated[bool, typer.Option("--compose", help="Hanya docker-compose.yml: dinyalakan, diisi, ditingkatkan; perlu Docker.")] = False,
-    soak: Annotated[bool, typer.Option("--soak", help="Hanya uji broker yang hilang, selama sepuluh menit.")] = False,
-    scenarios: Annotated[bool, typer.Option("--scenarios", help="Tunjukkan skenario yang terbukti.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Bersama --scenarios: satu dokumen JSON di stdout.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Yang tidak perlu server: di bawah satu menit.")
+    ] = False,
+    containers: Annotated[
+        bool,
+        typer.Option(
+            "--containers", help="Uji wire dengan MongoDB dan Kafka dari citra kontainer."
+        ),
+    ] = False,
+    crash: Annotated[
+        int | None,
+        typer.Option(
+            "--crash", min=1, metavar="N", help="Hanya matriks kill: N kali di setiap titik."
+        ),
+    ] = None,
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster",
+            help="Hanya uji klaster: tiga mongod dan tiga Kafka yang dimatikan bergantian.",
+        ),
+    ] = False,
+    compose: Annotated[
+        bool,
+        typer.Option(
+            "--compose",
+            help="Hanya docker-compose.yml: dinyalakan, diisi, ditingkatkan; perlu Docker.",
+        ),
+    ] = False,
+    soak: Annotated[
+        bool, typer.Option("--soak", help="Hanya uji broker yang hilang, selama sepuluh menit.")
+    ] = False,
+    scenarios: Annotated[
+        bool, typer.Option("--scenarios", help="Tunjukkan skenario yang terbukti.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Bersama --scenarios: satu dokumen JSON di stdout.")
+    ] = False,
 ) -> None:
     """Buktikan semuanya."""
-    from ops import proof
+    from ops import test_command
 
-    alone = [*([f"--crash={crash}"] if crash else []), *(["--cluster"] if cluster else []), *(["--compose"] if compose else []), *(["--soak"] if soak else [])]
-    raise typer.Exit(proof.scenarios(as_json=json) if scenarios else proof.test(quick=quick, containers=containers, alone=alone))
+    alone = [
+        *([f"--crash={crash}"] if crash else []),
+        *(["--cluster"] if cluster else []),
+        *(["--compose"] if compose else []),
+        *(["--soak"] if soak else []),
+    ]
+    raise typer.Exit(
+        test_command.scenarios(as_json=json)
+        if scenarios
+        else test_command.test(quick=quick, containers=containers, alone=alone)
+    )
 
 
 @app.command()
 def rota(
-    file: Annotated[Path, typer.Argument(help="Daftar piket, misalnya deploy/monitoring/rota.toml.")],
+    file: Annotated[
+        Path, typer.Argument(help="Daftar piket, misalnya deploy/monitoring/rota.toml.")
+    ],
     *,
-    book: Annotated[Path, typer.Option(help="Tempat menyimpan peringatan yang berjalan.")] = Path("rota-book.json"),
+    book: Annotated[Path, typer.Option(help="Tempat menyimpan peringatan yang berjalan.")] = Path(
+        "rota-book.json"
+    ),
     port: Annotated[int, typer.Option(help="Porta di 127.0.0.1.")] = 7095,
 ) -> None:
     """Teruskan peringatan Alertmanager kepada petugas piket sampai ada yang menangani."""
-    from ops.rota.run import serve
+    from ops.oncall.run import serve
 
     serve(file, book, "127.0.0.1", port)
 
@@ -164,14 +271,16 @@ def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Jso
 @app.command()
 def docs() -> None:
     """Tulis dokumen, aturan dan dasbor yang dibuat dari kode dan data (untuk pengembang)."""
-    from ops.docs import docs as run
+    from ops.docs.generate import docs as run
 
     raise typer.Exit(run())
 
 
 def main() -> None:
     """Run the command; what a person must mend is told in two sentences, without a trace."""
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # while a broker starts it refuses at first; `up` tells what comes of it
+    logging.getLogger("aiokafka").addHandler(
+        logging.NullHandler()
+    )  # while a broker starts it refuses at first; `up` tells what comes of it
     try:
         app()
     except Trouble as trouble:

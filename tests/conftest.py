@@ -19,34 +19,81 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import telemetry
-from ops import children, servers
+from ops.local import ephemeral_servers, processes
 from tests import containers, schedule
 from tests.schedule import PLACE
 
 pytest_plugins = ["tests.scenarios"]
-hypothesis.settings.register_profile("bina", deadline=None, derandomize=bool(os.environ.get("CI")))  # how fast a machine is proves nothing
+hypothesis.settings.register_profile(
+    "bina", deadline=None, derandomize=bool(os.environ.get("CI"))
+)  # how fast a machine is proves nothing
 hypothesis.settings.load_profile("bina")
 
 _LEADER = "BINA_TEST_LEADER"
-_OTHER_PROCESSES = {"cluster", "crash", "deploy", "system"}  # their subject is processes of its own, with servers of their own
-_ALONE = {"--crash": "crash/test_kills.py", "--cluster": "cluster", "--soak": "crash/test_broker_away.py", "--compose": "deploy/test_compose_up.py"}
+_OTHER_PROCESSES = {
+    "cluster",
+    "crash",
+    "deploy",
+    "docs",
+    "ops",
+    "system",
+}  # their subject is processes of its own, with servers of their own
+_ALONE = {
+    "--crash": "crash/test_kills.py",
+    "--cluster": "cluster",
+    "--soak": "crash/test_broker_away.py",
+    "--compose": "deploy/test_compose_up.py",
+}
 _ONLY_ALONE = tuple(Path(__file__).parent / _ALONE[option] for option in ("--cluster", "--compose"))
-_CI_INSTALLS = {"promtool", "prometheus", "amtool", "prometheus-alertmanager", "kustomize", "node", "npm", "wrk", "nginx"}
+_CI_INSTALLS = {
+    "promtool",
+    "prometheus",
+    "amtool",
+    "prometheus-alertmanager",
+    "kustomize",
+    "node",
+    "npm",
+    "wrk",
+    "nginx",
+}
 _START_SECONDS = 180.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--containers", action="store_true", help="run the wire tests, and MongoDB and Kafka as containers instead of the embedded ones")
+    parser.addoption(
+        "--containers",
+        action="store_true",
+        help="run the wire tests, and MongoDB and Kafka as containers instead of the embedded ones",
+    )
     parser.addoption("--quick", action="store_true", help="run only what needs no server")
-    parser.addoption("--crash", type=int, metavar="N", help="run only the crash matrix, with N kills at each point")
-    parser.addoption("--cluster", action="store_true", help="run only the tests of clusters, which are left out otherwise")
-    parser.addoption("--compose", action="store_true", help="run only the test of docker-compose.yml, which needs Docker and is left out otherwise")
-    parser.addoption("--soak", action="store_true", help="run only the tests of an absent broker, one of them for ten minutes")
+    parser.addoption(
+        "--crash",
+        type=int,
+        metavar="N",
+        help="run only the crash matrix, with N kills at each point",
+    )
+    parser.addoption(
+        "--cluster",
+        action="store_true",
+        help="run only the tests of clusters, which are left out otherwise",
+    )
+    parser.addoption(
+        "--compose",
+        action="store_true",
+        help="run only the test of docker-compose.yml, which needs Docker and is left out otherwise",
+    )
+    parser.addoption(
+        "--soak",
+        action="store_true",
+        help="run only the tests of an absent broker, one of them for ten minutes",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(schedule)
-    config.addinivalue_line("markers", "needs(tool): this test runs a program that is no Python package")
+    config.addinivalue_line(
+        "markers", "needs(tool): this test runs a program that is no Python package"
+    )
     if not hasattr(config, "workerinput"):
         os.environ[PLACE] = tempfile.mkdtemp(prefix="bina-test-")
         os.environ[_LEADER] = str(os.getpid())
@@ -54,15 +101,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """--quick keeps what asks for no server, --containers what asks for one inside this process; --crash, --cluster, --soak and --compose what they name."""
-    alone = [Path(__file__).parent / place for option, place in _ALONE.items() if config.getoption(option)]
+    alone = [
+        Path(__file__).parent / place
+        for option, place in _ALONE.items()
+        if config.getoption(option)
+    ]
     if alone:
         kept = [item for item in items if any(item.path.is_relative_to(place) for place in alone)]
     elif config.getoption("--quick"):
-        kept = [item for item in items if not _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
+        kept = [
+            item
+            for item in items
+            if not _asks_for_server(item) and not _runs_other_processes(item.path)
+        ]
     elif config.getoption("--containers"):
-        kept = [item for item in items if _asks_for_server(item) and item.path.parent.name not in _OTHER_PROCESSES]
+        kept = [
+            item
+            for item in items
+            if _asks_for_server(item) and not _runs_other_processes(item.path)
+        ]
     else:
-        kept = [item for item in items if not any(item.path.is_relative_to(place) for place in _ONLY_ALONE)]
+        kept = [
+            item
+            for item in items
+            if not any(item.path.is_relative_to(place) for place in _ONLY_ALONE)
+        ]
         kept.sort(key=lambda item: schedule.turn(item.path))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
@@ -92,7 +155,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         for name, figures in report.user_properties:
             if name == "figures" and report.when == "call":
-                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {json.dumps(figures)}")
+                terminalreporter.write_line(
+                    f"{report.nodeid.rpartition('::')[2]}: {json.dumps(figures)}"
+                )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -100,7 +165,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     place = Path(os.environ.pop(PLACE))
     for keeper in place.glob("*.keeper"):
-        children.stop(int(keeper.read_text()), grace=30.0)
+        processes.stop(int(keeper.read_text()), grace=30.0)
     shutil.rmtree(place, ignore_errors=True)
 
 
@@ -125,6 +190,11 @@ def database(mongo_url: str) -> Iterator[str]:
         client.drop_database(name)
 
 
+def _runs_other_processes(path: Path) -> bool:
+    parts = path.relative_to(Path(__file__).parent).parts
+    return parts[0] in _OTHER_PROCESSES and parts[:2] != ("ops", "oncall")
+
+
 def _asks_for_server(item: pytest.Item) -> bool:
     return bool({"mongo_url", "kafka"} & set(getattr(item, "fixturenames", ())))
 
@@ -141,20 +211,49 @@ def _address(part: str, given: str | None, config: pytest.Config) -> Iterator[st
 
 def _embedded(part: str) -> str:
     place = Path(os.environ[PLACE])
-    address, failed, keeper = place / part, place / f"{part}.{servers.FAILED}", place / f"{part}.keeper"
+    address, failed, keeper = (
+        place / part,
+        place / f"{part}.{ephemeral_servers.FAILED}",
+        place / f"{part}.keeper",
+    )
     with (place / f"{part}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not keeper.exists():
             log = place / f"{part}.log"
-            command = [sys.executable, "-m", "ops.servers", part, str(place), os.environ[_LEADER]]
-            output = [(os.POSIX_SPAWN_OPEN, stream, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for stream in (1, 2)]
-            keeper.write_text(str(os.posix_spawn(sys.executable, command, os.environ, file_actions=output, setsid=True)))
+            command = [
+                sys.executable,
+                "-m",
+                "ops.local.ephemeral_servers",
+                part,
+                str(place),
+                os.environ[_LEADER],
+            ]
+            output = [
+                (
+                    os.POSIX_SPAWN_OPEN,
+                    stream,
+                    str(log),
+                    os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+                    0o600,
+                )
+                for stream in (1, 2)
+            ]
+            keeper.write_text(
+                str(
+                    os.posix_spawn(
+                        sys.executable, command, os.environ, file_actions=output, setsid=True
+                    )
+                )
+            )
         pid = int(keeper.read_text())
         deadline = time.monotonic() + _START_SECONDS
         while not address.exists():
             if failed.exists():
                 pytest.exit(failed.read_text(), returncode=3)
-            if children.born(pid) is None or time.monotonic() > deadline:
-                pytest.exit(f"{part} did not start:\n{children.tail(place / f'{part}.log', 20)}", returncode=3)
+            if processes.born(pid) is None or time.monotonic() > deadline:
+                pytest.exit(
+                    f"{part} did not start:\n{processes.tail(place / f'{part}.log', 20)}",
+                    returncode=3,
+                )
             time.sleep(0.05)
     return address.read_text()

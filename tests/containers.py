@@ -16,11 +16,20 @@ KAFKA = "apache/kafka:4.3.1"
 @contextmanager
 def mongod() -> Generator[str]:
     """A single-node replica set without authentication, reachable from this host only by its published port."""
-    mongo = DockerContainer(MONGO).with_command("mongod --replSet bina --bind_ip_all --setParameter transactionLifetimeLimitSeconds=15").with_exposed_ports(27017)
+    mongo = (
+        DockerContainer(MONGO)
+        .with_command(
+            "mongod --replSet bina --bind_ip_all --setParameter transactionLifetimeLimitSeconds=15"
+        )
+        .with_exposed_ports(27017)
+    )
     with mongo.waiting_for(_told("Waiting for connections")) as container:
         url = f"mongodb://{container.get_container_host_ip()}:{container.get_exposed_port(27017)}/?directConnection=true"
         with pymongo.MongoClient[dict[str, object]](url) as client:
-            client.admin.command("replSetInitiate", {"_id": "bina", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]})
+            client.admin.command(
+                "replSetInitiate",
+                {"_id": "bina", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]},
+            )
             while not client.admin.command("hello")["isWritablePrimary"]:
                 pass
         yield url
@@ -61,4 +70,6 @@ def _kafka_settings(port: int) -> dict[str, str]:
 
 
 RUNNING = {"mongod": mongod, "kafka": kafka}
-os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # a run ends its containers itself, and the reaper's image is not everywhere to be had
+os.environ.setdefault(
+    "TESTCONTAINERS_RYUK_DISABLED", "true"
+)  # a run ends its containers itself, and the reaper's image is not everywhere to be had

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from chassis.kafka import Access
-from ops import kafka_setup
+from chassis.messaging.kafka import Access
+from ops.local import kafka_admin
 
 PAGE = (Path(__file__).parents[1] / "docs/operations.md").read_text()
 
@@ -25,13 +25,22 @@ class Row(NamedTuple):
 
 def listed() -> Iterator[Row]:
     """The rows of the table of permissions."""
-    table = PAGE.partition("| Resource | Pattern | Names | Operations | For |\n")[2].partition("\n\n")[0]
+    table = PAGE.partition("| Resource | Pattern | Names | Operations | For |\n")[2].partition(
+        "\n\n"
+    )[0]
     for line in table.splitlines()[1:]:
-        resource, pattern, names, operations, purpose = (cell.strip() for cell in line.strip("|").split("|"))
+        resource, pattern, names, operations, purpose = (
+            cell.strip() for cell in line.strip("|").split("|")
+        )
         for name in re.findall(r"`([^`]+)`", names):
-            yield from (Row(resource, pattern, name, operation.strip(), purpose) for operation in operations.split(","))
+            yield from (
+                Row(resource, pattern, name, operation.strip(), purpose)
+                for operation in operations.split(",")
+            )
 
 
 async def admit(administrator: Access, password: str) -> None:
     """Make the users of people, as compose does."""
-    await kafka_setup.make_people(administrator, dict.fromkeys((kafka_setup.OPERATOR, kafka_setup.RESTORER), password))
+    await kafka_admin.make_people(
+        administrator, dict.fromkeys((kafka_admin.OPERATOR, kafka_admin.RESTORER), password)
+    )

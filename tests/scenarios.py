@@ -16,10 +16,14 @@ _PROPERTY = "scenario"
 @functools.cache
 def known() -> dict[str, tuple[str, ...]]:
     """Every id with the parts it is proved by; without parts it is proved whole."""
-    return {id_: tuple(entry.get("parts", ())) for id_, entry in tomllib.loads(LIST.read_text()).items()}
+    return {
+        id_: tuple(entry.get("parts", ())) for id_, entry in tomllib.loads(LIST.read_text()).items()
+    }
 
 
-def verdict(scenarios: dict[str, tuple[str, ...]], results: dict[str, list[bool]]) -> dict[str, list[str]]:
+def verdict(
+    scenarios: dict[str, tuple[str, ...]], results: dict[str, list[bool]]
+) -> dict[str, list[str]]:
     """Proved: every part (or the whole) has a test, and every test marked with it ran and passed."""
 
     def holds(id_: str) -> bool:
@@ -31,17 +35,26 @@ def verdict(scenarios: dict[str, tuple[str, ...]], results: dict[str, list[bool]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--scenarios", type=Path, metavar="FILE", help="run the tests marked `scenario` and write which scenarios are proved to FILE")
+    parser.addoption(
+        "--scenarios",
+        type=Path,
+        metavar="FILE",
+        help="run the tests marked `scenario` and write which scenarios are proved to FILE",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "scenario(id): this test proves the scenario, or a part of it as in T15/training")
+    config.addinivalue_line(
+        "markers", "scenario(id): this test proves the scenario, or a part of it as in T15/training"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tell each test's report what it proves; with --scenarios leave the unmarked tests out."""
     for item in items:
-        item.user_properties.extend((_PROPERTY, id_) for mark in item.iter_markers("scenario") for id_ in mark.args)
+        item.user_properties.extend(
+            (_PROPERTY, id_) for mark in item.iter_markers("scenario") for id_ in mark.args
+        )
     if config.getoption("--scenarios") is not None:
         unmarked = [item for item in items if item.get_closest_marker("scenario") is None]
         config.hook.pytest_deselected(items=unmarked)
@@ -54,7 +67,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marks = {*scenarios, *(f"{id_}/{part}" for id_, parts in scenarios.items() for part in parts)}
     for name, value in item.user_properties:
         if name == _PROPERTY and value not in marks:
-            pytest.fail(f"scenario {value!r} is not in tests/{LIST.name}: add it to the parts of its id", pytrace=False)
+            pytest.fail(
+                f"scenario {value!r} is not in tests/{LIST.name}: add it to the parts of its id",
+                pytrace=False,
+            )
 
 
 class _Listener:
@@ -68,7 +84,9 @@ class _Listener:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         ran = report.passed and not hasattr(report, "wasxfail")
         self._passed[report.nodeid] = self._passed.get(report.nodeid, True) and ran
-        self._marks[report.nodeid] = [str(value) for name, value in report.user_properties if name == _PROPERTY]
+        self._marks[report.nodeid] = [
+            str(value) for name, value in report.user_properties if name == _PROPERTY
+        ]
 
     def pytest_sessionfinish(self) -> None:
         results: dict[str, list[bool]] = defaultdict(list)
@@ -82,5 +100,7 @@ class _Listener:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Only the leading process writes the answer."""
-    if session.config.getoption("--scenarios") is not None and not hasattr(session.config, "workerinput"):
+    if session.config.getoption("--scenarios") is not None and not hasattr(
+        session.config, "workerinput"
+    ):
         session.config.pluginmanager.register(_Listener(session.config), "scenario-listener")

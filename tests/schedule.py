@@ -15,12 +15,26 @@ from xdist.scheduler import LoadFileScheduling
 PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
 HERE = Path(__file__).parent
 LONG = (  # begun last, they would have a worker to themselves at the end; those that mostly wait stand between those that work
-    *("crash", "certification/test_kill.py", "training/test_kill.py", "system", "deploy/test_cli.py", "deploy/test_bench_figures.py"),
-    *("chassis/test_kafka_client.py", "chassis/test_relay.py"),
+    *(
+        "crash",
+        "certification/test_kill.py",
+        "training/test_kill.py",
+        "system",
+        "ops/test_cli.py",
+        "ops/bench/test_figures.py",
+    ),
+    *("chassis/messaging/test_kafka_client.py", "chassis/messaging/test_outbox_relay.py"),
 )
-APART = ("crash", "deploy/test_cli.py")  # each test has servers of its own: workers take them one by one
-TOGETHER = tuple(f"system/test_{name}.py" for name in ("auditing", "main_job", "operating", "watch"))  # on one running system
-MEASURING = ("chassis/test_contention.py",)  # their bounds are of a machine that does nothing else
+APART = (
+    "crash",
+    "ops/test_cli.py",
+)  # each test has servers of its own: workers take them one by one
+TOGETHER = tuple(
+    f"system/test_{name}.py" for name in ("auditing", "main_job", "operating", "watch")
+)  # on one running system
+MEASURING = (
+    "chassis/persistence/test_contention.py",
+)  # their bounds are of a machine that does nothing else
 _room = pytest.StashKey[Any]()
 
 
@@ -28,7 +42,9 @@ def turn(path: Path) -> tuple[int, int]:
     """When the tests of a file begin. The many short ones are mixed: those of one directory are alike, and all of them would wait, or work, at the same time."""
     if _among(path, MEASURING):
         return len(LONG) + 1, 0
-    number = next((number for number, place in enumerate(LONG) if _among(path, (place,))), len(LONG))
+    number = next(
+        (number for number, place in enumerate(LONG) if _among(path, (place,))), len(LONG)
+    )
     return number, zlib.crc32(str(path.relative_to(HERE)).encode()) if number == len(LONG) else 0
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway import passage
-from gateway.identity.caller import ANONYMOUS
+from gateway import request_context
+from gateway.access.identity import ANONYMOUS
 from gateway.problems import TokenRefused
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.identity.tokens import Tokens
+    from gateway.authn.tokens import Tokens
 
 
 LONGEST_CHOICE = 200  # of a grant's id: what was proved is remembered with it
@@ -24,7 +24,7 @@ class Authentication:
         self.app, self._tokens = app, tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = passage.of(scope)
+        crossing = request_context.of(scope)
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         if not given:
             crossing.caller = ANONYMOUS
@@ -32,7 +32,7 @@ class Authentication:
             scheme, _, token = given[0].partition(b" ")
             if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
                 raise TokenRefused
-            chosen = passage.header(scope, b"acting-grant") or b""
+            chosen = request_context.header(scope, b"acting-grant") or b""
             if len(chosen) > LONGEST_CHOICE:
                 raise TokenRefused
             crossing.caller = await self._tokens.identify(token.decode(), chosen.decode("latin-1"))

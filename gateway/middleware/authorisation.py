@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chassis.errors import Forbidden
-from gateway import passage
-from gateway.identity.caller import ANONYMOUS
+from gateway import request_context
+from gateway.access.identity import ANONYMOUS
 from gateway.problems import ActExcluded, TokenRefused
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Authorisation:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = passage.of(scope)
+        crossing = request_context.of(scope)
         route, caller = crossing.routed, crossing.known
         if caller is ANONYMOUS:
             if not route.public:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
-from gateway import passage
+from gateway import request_context
 from gateway.problems import OriginRefused
-from gateway.routes import METHODS, Group
+from gateway.routing.table import METHODS, Group
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,15 +23,22 @@ class Cors:
         self.app, self._origins = app, origins
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = passage.of(scope)
-        origin = passage.header(scope, b"origin")
-        allowed = origin is not None and origin.decode("latin-1") in self._origins.get(crossing.group, frozenset())
+        crossing = request_context.of(scope)
+        origin = request_context.header(scope, b"origin")
+        allowed = origin is not None and origin.decode("latin-1") in self._origins.get(
+            crossing.group, frozenset()
+        )
         if self._origins.get(crossing.group):
             crossing.headers.append((b"vary", b"origin"))
         if origin is not None and allowed:
-            crossing.headers += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _READABLE)]
+            crossing.headers += [
+                (b"access-control-allow-origin", origin),
+                (b"access-control-expose-headers", _READABLE),
+            ]
             crossing.defaults.insert(0, (b"cross-origin-resource-policy", b"cross-origin"))
-        if scope["method"] == "OPTIONS" and passage.header(scope, b"access-control-request-method"):
+        if scope["method"] == "OPTIONS" and request_context.header(
+            scope, b"access-control-request-method"
+        ):
             if not allowed:
                 raise OriginRefused
             crossing.headers += [

@@ -6,15 +6,15 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING
 
-from chassis.auth import Caller
-from gateway import passage
+from chassis.caller import Caller
+from gateway import request_context
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from chassis.auth import Signer
-    from gateway.identity.caller import Identity
-    from gateway.permissions import Rules
+    from chassis.http.internal_tokens import Signer
+    from gateway.access.identity import Identity
+    from gateway.access.permissions import Rules
 
 REUSED_SECONDS = 20.0
 MOST_KEPT = 20_000
@@ -23,12 +23,14 @@ MOST_KEPT = 20_000
 class InternalTokens:
     """Signs one token per subject, service and scope and reuses it for 20 s of its 60. `clock` in seconds, monotonic."""
 
-    def __init__(self, app: ASGIApp, signer: Signer, rules: Rules, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, app: ASGIApp, signer: Signer, rules: Rules, clock: Callable[[], float]
+    ) -> None:
         self.app, self._signer, self._rules, self._clock = app, signer, rules, clock
         self._kept: OrderedDict[tuple[str, str, Hashable], tuple[float, str]] = OrderedDict()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = passage.of(scope)
+        crossing = request_context.of(scope)
         crossing.internal_token = self.token(crossing.known, crossing.routed.service)
         return self.app(scope, receive, send)
 
@@ -39,7 +41,16 @@ class InternalTokens:
         if kept is not None and kept[0] > self._clock():
             return kept[1]
         permissions = self._rules.of_role(caller.role, service) - caller.forbidden
-        signed = self._signer.for_caller(service, Caller(subject=caller.subject, role=caller.role, permissions=permissions, claims=caller.claims, on_behalf_of=caller.on_behalf_of))
+        signed = self._signer.for_caller(
+            service,
+            Caller(
+                subject=caller.subject,
+                role=caller.role,
+                permissions=permissions,
+                claims=caller.claims,
+                on_behalf_of=caller.on_behalf_of,
+            ),
+        )
         self._kept[key] = self._clock() + REUSED_SECONDS, signed
         self._kept.move_to_end(key)
         if len(self._kept) > MOST_KEPT:

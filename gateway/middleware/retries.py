@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
-from gateway import passage
-from gateway.middleware.breakers import BreakerOpen
+from gateway import request_context
+from gateway.middleware.circuit_breaker import BreakerOpen
 from gateway.problems import ServiceAway, ServiceBroke
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from gateway.passage import Passage
+    from gateway.request_context import Passage
 
 MOST_TRIES = 3
 MOST_REPLAYED = 65_536
@@ -29,14 +29,19 @@ RETRIES = Counter("gateway_retries_total", "Second and third tries towards a ser
 class Retries:
     """Tries again within the budget: at most 3 retries, or a fifth of what is in flight, at one time (after Envoy's retry budget)."""
 
-    def __init__(self, app: ASGIApp, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+    def __init__(
+        self, app: ASGIApp, pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+    ) -> None:
         self.app, self._pause = app, pause
         self._active = 0
         self._retrying = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = passage.of(scope)
-        if not crossing.routed.repeatable and passage.header(scope, b"idempotency-key") is None:
+        crossing = request_context.of(scope)
+        if (
+            not crossing.routed.repeatable
+            and request_context.header(scope, b"idempotency-key") is None
+        ):
             await self.app(scope, receive, send)
             return
         replay = _Replay(receive)
@@ -49,7 +54,14 @@ class Retries:
         finally:
             self._active -= 1
 
-    async def _again(self, scope: Scope, replay: _Replay, send: Send, crossing: Passage, error: ServiceAway | ServiceBroke) -> None:
+    async def _again(
+        self,
+        scope: Scope,
+        replay: _Replay,
+        send: Send,
+        crossing: Passage,
+        error: ServiceAway | ServiceBroke,
+    ) -> None:
         if self._retrying >= max(BUDGET_FLOOR, self._active * BUDGET_SHARE):
             raise error
         self._retrying += 1

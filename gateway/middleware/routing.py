@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gateway import passage
+from gateway import request_context
 from gateway.problems import MethodUnknown, PathMalformed, PathUnknown
 
 if TYPE_CHECKING:
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.reload import Routes
+    from gateway.routing.reloader import Routes
 
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
-_AMBIGUOUS = re.compile(r"/\.{1,2}(?=/|$)|%(?:2[dDeEfF]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaCcFf]|7[0-9AaEeFf]|0|1)|%(?![0-9A-Fa-f]{2})")  # encoded though it need not be, too
+_AMBIGUOUS = re.compile(
+    r"/\.{1,2}(?=/|$)|%(?:2[dDeEfF]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaCcFf]|7[0-9AaEeFf]|0|1)|%(?![0-9A-Fa-f]{2})"
+)  # encoded though it need not be, too
 _PLAIN_QUERY = re.compile(rb"[\x21-\x7e]*")
 
 
@@ -27,9 +29,13 @@ class Routing:
         self.app, self._routes = app, routes
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = passage.of(scope)
+        crossing = request_context.of(scope)
         path = scope["raw_path"].decode("latin-1")
-        if not _PLAIN_PATH.fullmatch(path) or _AMBIGUOUS.search(path) or not _PLAIN_QUERY.fullmatch(scope["query_string"]):
+        if (
+            not _PLAIN_PATH.fullmatch(path)
+            or _AMBIGUOUS.search(path)
+            or not _PLAIN_QUERY.fullmatch(scope["query_string"])
+        ):
             raise PathMalformed
         methods = self._routes.table.match(crossing.group, path)
         if methods is None:

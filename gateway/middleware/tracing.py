@@ -10,7 +10,7 @@ from opentelemetry import trace
 
 from chassis import telemetry
 from chassis.ids import new_id
-from gateway import passage
+from gateway import request_context
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,13 +26,15 @@ class RequestIds:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = passage.of(scope)
-        given = passage.header(scope, b"x-request-id")
+        crossing = request_context.of(scope)
+        given = request_context.header(scope, b"x-request-id")
         crossing.request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else new_id()
         crossing.headers.append((b"x-request-id", crossing.request_id.encode()))
-        outer = passage.header(scope, b"traceparent")
+        outer = request_context.header(scope, b"traceparent")
         given_trace = outer.decode() if outer and _TRACEPARENT.fullmatch(outer) else None
-        structlog.contextvars.bind_contextvars(request_id=crossing.request_id)  # the server gives every request a task, and so a context, of its own
+        structlog.contextvars.bind_contextvars(
+            request_id=crossing.request_id
+        )  # the server gives every request a task, and so a context, of its own
         with telemetry.span(scope["method"], of=given_trace, kind=trace.SpanKind.SERVER) as span:
             crossing.traceparent = telemetry.current_traceparent()
             await self.app(scope, receive, send)

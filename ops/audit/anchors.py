@@ -7,11 +7,11 @@ import sys
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
-from chassis.audit import anchor_type
-from chassis.mongo import Mongo
-from evidence.anchors import Anchor, archived, told
-from ops import credentials, home, machine, mongo_setup, parts
-from ops.topic import reading
+from chassis.admin.audit_export.anchors import Anchor, archived, told
+from chassis.jobs.audit_sealer import anchor_type
+from chassis.persistence.mongo import Mongo
+from ops.events.topic_reader import reading
+from ops.local import mongo_users, platform_checks, secrets, state_dir, topology
 
 
 async def in_topics(services: Iterable[str]) -> dict[str, dict[int, Anchor]]:
@@ -38,8 +38,10 @@ async def in_archive(db: Mongo, service: str) -> dict[int, Anchor]:
 @asynccontextmanager
 async def database(service: str) -> AsyncGenerator[Mongo]:
     """The database of a part, as its administrator sees it."""
-    address = f"{machine.LOOPBACK}:{parts.MONGOD.port}"
-    url = os.environ.get("BINA_MONGO_URL") or mongo_setup.administrator_url(address, credentials.administrator_password(home.home() / "secrets"))
+    address = f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}"
+    url = os.environ.get("BINA_MONGO_URL") or mongo_users.administrator_url(
+        address, secrets.administrator_password(state_dir.home() / "secrets")
+    )
     db = Mongo(url, service, "pymongo", app="bina-ops")
     try:
         yield db
@@ -49,4 +51,6 @@ async def database(service: str) -> AsyncGenerator[Mongo]:
 
 def audit_key(service: str) -> bytes:
     """The key of a service's digests."""
-    return bytes.fromhex((home.home() / "secrets" / service / f"{service}_audit_key").read_text())
+    return bytes.fromhex(
+        (state_dir.home() / "secrets" / service / f"{service}_audit_key").read_text()
+    )

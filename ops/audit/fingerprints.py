@@ -7,19 +7,22 @@ import sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from evidence.exporting import fingerprint
-from ops import home, parts
-from ops.telling import tell
-from ops.trouble import Trouble
+from chassis.admin.audit_export.export import fingerprint
+from ops.errors import Trouble
+from ops.json_output import tell
+from ops.local import state_dir, topology
 
 
 def fingerprints(*, as_json: bool) -> int:
     """Print them; 0. Trouble where no keys were made yet."""
     told: dict[str, str] = {}
-    for part in parts.OURS:
-        file = home.home() / "secrets" / "trusted" / f"{part.name}.pem"
+    for part in topology.OURS:
+        file = state_dir.home() / "secrets" / "trusted" / f"{part.name}.pem"
         if not file.exists():
-            raise Trouble(f"Kunci {part.name} belum ada: jalankan ./bina up", f"The key of {part.name} is not there yet: run ./bina up")
+            raise Trouble(
+                f"Kunci {part.name} belum ada: jalankan ./bina up",
+                f"The key of {part.name} is not there yet: run ./bina up",
+            )
         key = load_pem_public_key(file.read_bytes())
         if not isinstance(key, Ed25519PublicKey):
             raise TypeError(f"{file.name}: an Ed25519 public key is needed")

@@ -14,12 +14,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from ops import parts
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local import topology
 
 FORMAT = 1
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-SIGNED_BY = f"secrets/{parts.GATEWAY.name}/{parts.GATEWAY.name}_signing_key"  # the installation's own; its public half comes back with the keys, apart from the data
+SIGNED_BY = f"secrets/{topology.GATEWAY.name}/{topology.GATEWAY.name}_signing_key"  # the installation's own; its public half comes back with the keys, apart from the data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +85,19 @@ class Manifest:
 def read(place: Path) -> tuple[Manifest, bytes, bytes]:
     """The manifest below `place` with its bytes and signature, the form checked but not yet who signed it. Trouble."""
     try:
-        content, signature = (place / MANIFEST).read_bytes(), bytes.fromhex((place / SIGNATURE).read_text())
+        content, signature = (
+            (place / MANIFEST).read_bytes(),
+            bytes.fromhex((place / SIGNATURE).read_text()),
+        )
         manifest = Manifest(cast("dict[str, Any]", json.loads(content)))
-        whole = manifest.told["format"] == FORMAT and set(manifest.told["services"]) == {service.name for service in parts.OURS}
-        whole = whole and bool(manifest.id and manifest.keys and manifest.readers) and sum(1 for _ in manifest.pieces()) == manifest.told["count"]
+        whole = manifest.told["format"] == FORMAT and set(manifest.told["services"]) == {
+            service.name for service in topology.OURS
+        }
+        whole = (
+            whole
+            and bool(manifest.id and manifest.keys and manifest.readers)
+            and sum(1 for _ in manifest.pieces()) == manifest.told["count"]
+        )
     except FileNotFoundError as error:
         raise Trouble(*_not_a_backup(place)) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -129,6 +138,12 @@ def _damaged(place: Path) -> tuple[str, str]:
 def _not_a_backup(place: Path) -> tuple[str, str]:
     there = sorted(path.parent.name for path in place.glob(f"*/{MANIFEST}"))
     return (
-        f"Di {place} tidak ada cadangan yang utuh ({MANIFEST}, {SIGNATURE}). " + (f"Pilih salah satu: {', '.join(there)}." if there else "Berikan direktori satu cadangan."),
-        f"There is no whole backup in {place}. " + (f"Choose one of: {', '.join(there)}." if there else "Name the directory of one backup."),
+        f"Di {place} tidak ada cadangan yang utuh ({MANIFEST}, {SIGNATURE}). "
+        + (
+            f"Pilih salah satu: {', '.join(there)}."
+            if there
+            else "Berikan direktori satu cadangan."
+        ),
+        f"There is no whole backup in {place}. "
+        + (f"Choose one of: {', '.join(there)}." if there else "Name the directory of one backup."),
     )

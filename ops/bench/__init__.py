@@ -18,8 +18,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from ops import machine, servers
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local import ephemeral_servers, platform_checks
 
 LONGEST_SECONDS = 270.0
 CACHE_GB = 2.0  # holds all that a bench writes: what does not fit is measured by the disk
@@ -38,22 +38,52 @@ Run = Callable[[str, str], Awaitable[Result]]  # (mongo_url, kafka)
 
 def known() -> dict[str, Run]:
     """The benches by name."""
-    modules = {module.name: importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__) if not module.ispkg}
-    return {name.replace("_", "-"): module.run for name, module in modules.items() if hasattr(module, "run")}
+    modules = {
+        module.name: importlib.import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+        if not module.ispkg
+    }
+    return {
+        name.replace("_", "-"): module.run
+        for name, module in modules.items()
+        if hasattr(module, "run")
+    }
 
 
-def bench(name: str, *, as_json: bool, benches: Mapping[str, Run] | None = None, seconds: float = LONGEST_SECONDS) -> int:
+def bench(
+    name: str,
+    *,
+    as_json: bool,
+    benches: Mapping[str, Run] | None = None,
+    seconds: float = LONGEST_SECONDS,
+) -> int:
     """Run it and print what it found; the exit status."""
     choices = known() if benches is None else benches
     if name not in choices:
         listed = ", ".join(sorted(choices)) or "-"
-        raise Trouble(f"Tidak ada bench {name!r}; yang ada: {listed}.", f"There is no bench {name!r}; there are: {listed}.")
+        raise Trouble(
+            f"Tidak ada bench {name!r}; yang ada: {listed}.",
+            f"There is no bench {name!r}; there are: {listed}.",
+        )
     try:
         result = asyncio.run(_measured(choices[name], seconds))
     except TimeoutError:
-        raise Trouble(f"Bench {name} tidak selesai dalam {seconds:.0f} detik.", f"The bench {name} did not end within {seconds:.0f} seconds.") from None
+        raise Trouble(
+            f"Bench {name} tidak selesai dalam {seconds:.0f} detik.",
+            f"The bench {name} did not end within {seconds:.0f} seconds.",
+        ) from None
     if as_json:
-        sys.stdout.write(json.dumps({"bench": name, "machine": this_machine(), "figures": dict(result.figures), "ratios": dict(result.ratios)}) + "\n")
+        sys.stdout.write(
+            json.dumps(
+                {
+                    "bench": name,
+                    "machine": this_machine(),
+                    "figures": dict(result.figures),
+                    "ratios": dict(result.ratios),
+                }
+            )
+            + "\n"
+        )
     else:
         shown = Table(name, "", box=None)
         for label, value in {**result.figures, **result.ratios}.items():
@@ -70,18 +100,22 @@ def progress(text: str) -> None:
 
 async def _measured(run: Run, seconds: float) -> Result:
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
-        async with asyncio.timeout(seconds), _mongo(Path(place) / "mongod") as mongo_url, _kafka(Path(place) / "kafka") as kafka:
+        async with (
+            asyncio.timeout(seconds),
+            _mongo(Path(place) / "mongod") as mongo_url,
+            _kafka(Path(place) / "kafka") as kafka,
+        ):
             return await run(mongo_url, kafka)
 
 
 def _mongo(data: Path) -> AbstractAsyncContextManager[str]:
     own = os.environ.get("BINA_MONGO_URL")
-    return servers.given(own) if own else servers.running_mongod(data, CACHE_GB)
+    return ephemeral_servers.given(own) if own else ephemeral_servers.running_mongod(data, CACHE_GB)
 
 
 def _kafka(data: Path) -> AbstractAsyncContextManager[str]:
     own = os.environ.get("BINA_KAFKA")
-    return servers.given(own) if own else servers.running_kafka(data)
+    return ephemeral_servers.given(own) if own else ephemeral_servers.running_kafka(data)
 
 
 def this_machine() -> dict[str, Any]:
@@ -89,7 +123,7 @@ def this_machine() -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),  # of the last minute, our own work included
-        "memory_mib": psutil.virtual_memory().total // machine.MIB,
+        "memory_mib": psutil.virtual_memory().total // platform_checks.MIB,
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -101,4 +135,7 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except FileNotFoundError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )

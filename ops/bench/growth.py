@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ops.bench import Result, progress, this_machine
-from ops.bench.subject.backlog import Backlog, backlog
-from ops.home import ROOT
+from ops.bench.system_under_test.backlog import Backlog, backlog
+from ops.local.state_dir import ROOT
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- made by ./bina bench growth: begin -->\n", "<!-- end -->"
@@ -38,7 +38,11 @@ CASES = (
     Case(name="usual", words="12 partitions, empty archive"),
     Case(name="partitions_1", words="1 partition", partitions=1),
     Case(name="partitions_4", words="4 partitions", partitions=4),
-    Case(name="archive_10x", words="12 partitions, 10 times as many sent rows in the outbox", archive_times=TIMES),
+    Case(
+        name="archive_10x",
+        words="12 partitions, 10 times as many sent rows in the outbox",
+        archive_times=TIMES,
+    ),
     Case(name="backlog_10x", words="12 partitions, 10 times the backlog", times=TIMES),
 )
 
@@ -46,12 +50,21 @@ CASES = (
 async def run(mongo_url: str, kafka: str) -> Result:
     """Measure, and write the table into docs/performance.md."""
     result = await measured(mongo_url, kafka)
-    DOCUMENT.write_text(with_table(DOCUMENT.read_text(encoding="utf-8"), table(result)), encoding="utf-8")
+    DOCUMENT.write_text(
+        with_table(DOCUMENT.read_text(encoding="utf-8"), table(result)), encoding="utf-8"
+    )
     progress(f"{DOCUMENT.relative_to(ROOT)}: tabel diperbarui")
     return result
 
 
-async def measured(mongo_url: str, kafka: str, *, events: int = EVENTS, rounds: int = ROUNDS, cases: Sequence[Case] = CASES) -> Result:
+async def measured(
+    mongo_url: str,
+    kafka: str,
+    *,
+    events: int = EVENTS,
+    rounds: int = ROUNDS,
+    cases: Sequence[Case] = CASES,
+) -> Result:
     """The bench at any size; microseconds per event. Long cases are measured once, the others as often as there is time for, at most `rounds` times."""
     costs: dict[str, list[float]] = defaultdict(list)
     loop = asyncio.get_running_loop()
@@ -60,9 +73,21 @@ async def measured(mongo_url: str, kafka: str, *, events: int = EVENTS, rounds: 
         async with AsyncExitStack() as stack:
             waiting: dict[Case, Backlog] = {}
             for case in cases:
-                waiting[case] = await stack.enter_async_context(backlog(mongo_url, kafka, Path(place), events * case.times, partitions=case.partitions))
+                waiting[case] = await stack.enter_async_context(
+                    backlog(
+                        mongo_url,
+                        kafka,
+                        Path(place),
+                        events * case.times,
+                        partitions=case.partitions,
+                    )
+                )
             for number in range(rounds):
-                short = {case: filled for case, filled in waiting.items() if case.times == 1 and not case.archive_times}
+                short = {
+                    case: filled
+                    for case, filled in waiting.items()
+                    if case.times == 1 and not case.archive_times
+                }
                 if number and loop.time() + longest > deadline:
                     break
                 began = loop.time()
@@ -74,7 +99,14 @@ async def measured(mongo_url: str, kafka: str, *, events: int = EVENTS, rounds: 
                         await _note(costs, case, waiting[case], events)
     figures = {name: statistics.median(values) for name, values in costs.items()}
     usual = cases[0].name
-    return Result(figures=figures, ratios={name.removesuffix("_us"): figures[f"{part}_{usual}_us"] / value for name, value in figures.items() for part in [name.partition("_")[0]]})
+    return Result(
+        figures=figures,
+        ratios={
+            name.removesuffix("_us"): figures[f"{part}_{usual}_us"] / value
+            for name, value in figures.items()
+            for part in [name.partition("_")[0]]
+        },
+    )
 
 
 async def _note(costs: dict[str, list[float]], case: Case, filled: Backlog, events: int) -> None:
@@ -95,7 +127,10 @@ def table(result: Result) -> str:
         "|---|---|---|",
     ]
     for case in CASES:
-        cells = [f"{result.figures[f'{part}_{case.name}_us']:.0f} ({result.ratios[f'{part}_{case.name}']:.2f})" for part in ("consumer", "relay")]
+        cells = [
+            f"{result.figures[f'{part}_{case.name}_us']:.0f} ({result.ratios[f'{part}_{case.name}']:.2f})"
+            for part in ("consumer", "relay")
+        ]
         lines.append(f"| {case.words} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines) + "\n"
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ops.bench import Result, progress
-from ops.bench.subject.pair import door, pair
+from ops.bench.system_under_test.processes import door, pair
 
 DRIVERS = ("motor", "pymongo")
 RATES = (50, 200)
@@ -22,7 +22,14 @@ async def run(mongo_url: str, kafka: str) -> Result:
     return await measured(mongo_url, kafka)
 
 
-async def measured(mongo_url: str, kafka: str, *, rounds: int = ROUNDS, seconds: float = SECONDS, warming: float = WARMING_SECONDS) -> Result:
+async def measured(
+    mongo_url: str,
+    kafka: str,
+    *,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
+    warming: float = WARMING_SECONDS,
+) -> Result:
     """The bench at any size. What is not measured does not run: two idle services take a tenth of a core."""
     samples: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as name:
@@ -32,11 +39,22 @@ async def measured(mongo_url: str, kafka: str, *, rounds: int = ROUNDS, seconds:
                 async with pair(mongo_url, kafka, place, driver) as services:
                     await services.effects(RATES[0], warming)
                     for rate in RATES:
-                        _note(samples, f"effect_{rate}_%s_ms_{driver}", await services.effects(rate, seconds))
+                        _note(
+                            samples,
+                            f"effect_{rate}_%s_ms_{driver}",
+                            await services.effects(rate, seconds),
+                        )
                     if driver == DRIVERS[0]:
-                        async with door(mongo_url, kafka, place, services.writing) as (address, bearer):
+                        async with door(mongo_url, kafka, place, services.writing) as (
+                            address,
+                            bearer,
+                        ):
                             await services.commands(address, bearer, RATES[0], warming)
-                            _note(samples, f"command_{RATES[0]}_%s_ms", await services.commands(address, bearer, RATES[0], seconds))
+                            _note(
+                                samples,
+                                f"command_{RATES[0]}_%s_ms",
+                                await services.commands(address, bearer, RATES[0], seconds),
+                            )
             progress(f"{number + 1}/{rounds}")
     return Result(figures={name: statistics.median(values) for name, values in samples.items()})
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from ops import children
-from ops.home import ROOT
-from ops.trouble import Trouble
+from ops.errors import Trouble
+from ops.local import processes
+from ops.local.state_dir import ROOT
 
 REFERENCE = Path(__file__).with_name("reference")
 GRACE_SECONDS = 2.0
@@ -23,16 +23,20 @@ async def answer(*command: str, env: Mapping[str, str], cwd: Path = ROOT) -> dic
     """Run a Python program to its end; the last line of it that is an object of numbers. Raises Trouble, with the end of what it wrote."""
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
         log = Path(place) / "log"
-        process = children.spawn([sys.executable, *command], log, env=env, cwd=cwd)
+        process = processes.spawn([sys.executable, *command], log, env=env, cwd=cwd)
         try:
             status = await asyncio.to_thread(process.wait)
         finally:
             if process.poll() is None:
-                children.end(process, grace=GRACE_SECONDS)
-        found = [numbers for line in reversed(log.read_text(errors="replace").splitlines()) if (numbers := _numbers(line)) is not None]
+                processes.end(process, grace=GRACE_SECONDS)
+        found = [
+            numbers
+            for line in reversed(log.read_text(errors="replace").splitlines())
+            if (numbers := _numbers(line)) is not None
+        ]
         if status or not found:
             raise Trouble(
-                f"Program {' '.join(command[:3])} gagal (status {status}). Baris terakhir:\n{children.tail(log)}",
+                f"Program {' '.join(command[:3])} gagal (status {status}). Baris terakhir:\n{processes.tail(log)}",
                 f"The program {' '.join(command[:3])} failed (status {status}); its last lines stand above.",
             )
         return found[0]

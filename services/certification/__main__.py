@@ -1,6 +1,6 @@
 """Run certification."""
 
-from chassis.serve import serve
+from chassis.app.server import serve
 from services.certification.app import create_app
 from services.certification.settings import CertificationSettings
 

@@ -6,20 +6,27 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import auth, figures, web
-from chassis.jobs import Job
-from chassis.peers import Peer
-from evidence import api as evidence
+from chassis.admin import auditor_api, operator_api
+from chassis.app import factory, service
+from chassis.http import internal_tokens
+from chassis.http.service_client import Peer
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.runner import Job
 from services.certification import events
 from services.certification.applications.api import router as applications
 from services.certification.assessors.api import router as assessors
 from services.certification.certificates.api import router as certificates
 from services.certification.certificates.jobs import sign_reserved
-from services.certification.figures.jobs import measure
-from services.certification.inbound import CourseCompleted, ParticipantMerged, on_course_completed, on_participant_merged
+from services.certification.inbound import (
+    CourseCompleted,
+    ParticipantMerged,
+    on_course_completed,
+    on_participant_merged,
+)
 from services.certification.lsps.api import public as issuers
 from services.certification.lsps.api import router as lsps
 from services.certification.lsps.signer import FileSigner, Signer
+from services.certification.metrics.jobs import measure
 from services.certification.panels.api import router as panels
 from services.certification.schemes.api import router as schemes
 from services.certification.settings import CertificationSettings
@@ -36,13 +43,30 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
     """The service as these settings say. `keys` is the port to the issuers' private keys, by default their files."""
     vault = Vault(bytes.fromhex(settings.name_key.get_secret_value()))
     signer = keys or FileSigner(settings.keys_dir)
-    training = Peer("training", settings.training_url, auth.Signer("certification", settings.signing_key.get_secret_value()))
-    return web.create_app(
-        web.Service(
+    training = Peer(
+        "training",
+        settings.training_url,
+        internal_tokens.Signer("certification", settings.signing_key.get_secret_value()),
+    )
+    return factory.create_app(
+        service.Service(
             name="certification",
             settings=settings,
             transaction=Transaction,
-            routers=(lsps, schemes, assessors, venues, applications, panels, certificates, issuers, status_lists, verifications, evidence.router("certification")),
+            routers=(
+                lsps,
+                schemes,
+                assessors,
+                venues,
+                applications,
+                panels,
+                certificates,
+                issuers,
+                status_lists,
+                verifications,
+                operator_api.router("certification"),
+                auditor_api.router("certification"),
+            ),
             published=(
                 events.ApplicationOpened,
                 events.CompetencyAssessed,
@@ -51,12 +75,27 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
                 events.CertificateSuspended,
                 events.CertificateReinstated,
             ),
-            handlers={"training.events": {CourseCompleted: on_course_completed, ParticipantMerged: on_participant_merged}},
+            handlers={
+                "training.events": {
+                    CourseCompleted: on_course_completed,
+                    ParticipantMerged: on_participant_merged,
+                }
+            },
             jobs=(
                 Job("sign-certificates", partial(sign_reserved, signer, vault), every=5.0),
-                Job("publish-status-lists", partial(publish_lists, signer, settings.tick), every=min(30.0, settings.tick_seconds / 4)),
-                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
+                Job(
+                    "publish-status-lists",
+                    partial(publish_lists, signer, settings.tick),
+                    every=min(30.0, settings.tick_seconds / 4),
+                ),
+                Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
-            parts={"vault": vault, "signer": signer, "training": training, "places": PlacePool(), "origin": settings.public_origin},
+            parts={
+                "vault": vault,
+                "signer": signer,
+                "training": training,
+                "places": PlacePool(),
+                "origin": settings.public_origin,
+            },
         )
     )

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chassis.events import Event, Reference
+from chassis.messaging.events import Event, Reference
 
 
 class UnitResult(BaseModel):
@@ -70,7 +70,9 @@ class CertificateRevoked(Event, type="certification.certificate-revoked.v1", key
     scheme_id: str
 
 
-class CertificateSuspended(Event, type="certification.certificate-suspended.v1", key="participant_ref"):
+class CertificateSuspended(
+    Event, type="certification.certificate-suspended.v1", key="participant_ref"
+):
     """A certificate does not hold until it is reinstated."""
 
     participant_ref: Reference
@@ -78,7 +80,9 @@ class CertificateSuspended(Event, type="certification.certificate-suspended.v1",
     scheme_id: str
 
 
-class CertificateReinstated(Event, type="certification.certificate-reinstated.v1", key="participant_ref"):
+class CertificateReinstated(
+    Event, type="certification.certificate-reinstated.v1", key="participant_ref"
+):
     """A suspended certificate holds again."""
 
     participant_ref: Reference

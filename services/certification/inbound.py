@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.events import Inbound, NotKnownYet, Reference
 from chassis.ids import new_id
+from chassis.messaging.events import Inbound, NotKnownYet, Reference
 from services.certification.applications.usecases import open_application
 from services.certification.origins.rules import Origin
 from services.certification.origins.usecases import merge_person

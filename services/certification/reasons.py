@@ -13,7 +13,9 @@ class Reason(StrEnum):
 
     UNIT_NOT_COMPETENT = "Ada unit kompetensi yang belum dinyatakan kompeten"
     ASSESSOR_TRAINED_CANDIDATE = "Asesor pernah melatih asesi ini"
-    ASSESSOR_CONFLICT = "Asesor belum menyatakan bebas benturan kepentingan, atau menyatakan ada benturan"
+    ASSESSOR_CONFLICT = (
+        "Asesor belum menyatakan bebas benturan kepentingan, atau menyatakan ada benturan"
+    )
     MET_EXPIRED = "Sertifikat asesor (MET) tidak berlaku pada tanggal itu"
     ASSESSOR_OUT_OF_SCOPE = "Skema di luar lingkup asesor pada LSP ini"
     VENUE_NOT_VERIFIED = "TUK belum diverifikasi untuk tanggal itu"
@@ -39,7 +41,9 @@ class RulesBroken(Refused):
 
     def __init__(self, reasons: Iterable[Reason]) -> None:
         self.reasons = tuple(dict.fromkeys(reasons))
-        super().__init__("; ".join(reason.value for reason in self.reasons), reasons=told(self.reasons))
+        super().__init__(
+            "; ".join(reason.value for reason in self.reasons), reasons=told(self.reasons)
+        )
 
 
 def told(reasons: Iterable[Reason]) -> list[dict[str, str]]:

@@ -13,10 +13,16 @@ from chassis.settings import Settings
 class CertificationSettings(Settings, prefix="CERTIFICATION_"):
     """Keys, the clock of the status lists, and where names are asked for."""
 
-    name_key: SecretStr = Field(description="32 bytes as hex text: seals names, signed credentials and the secret keys of lists")
-    keys_dir: Path = Field(description="the directory of the issuers' private keys; keep it apart from every backup of the database")
+    name_key: SecretStr = Field(
+        description="32 bytes as hex text: seals names, signed credentials and the secret keys of lists"
+    )
+    keys_dir: Path = Field(
+        description="the directory of the issuers' private keys; keep it apart from every backup of the database"
+    )
     training_url: str = Field(description="where training answers internal queries")
-    tick_seconds: int = Field(300, ge=1, le=3_600, description="status lists are published on this tick, changed or not")
+    tick_seconds: int = Field(
+        300, ge=1, le=3_600, description="status lists are published on this tick, changed or not"
+    )
 
     @field_validator("name_key")
     @classmethod

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from datetime import date
 
-MONTHS = ("Januari", "Februari", "Maret", "April", "Mei", "Juni", "Juli", "Agustus", "September", "Oktober", "November", "Desember")
+MONTHS = (
+    "Januari",
+    "Februari",
+    "Maret",
+    "April",
+    "Mei",
+    "Juni",
+    "Juli",
+    "Agustus",
+    "September",
+    "Oktober",
+    "November",
+    "Desember",
+)
 
 
 def day(value: date) -> str:
@@ -46,18 +59,54 @@ SCHEME_UNKNOWN_TEXT = "Tidak ada skema atau edisi dengan alamat ini."
 SCHEME_UNKNOWN_ENGLISH = "There is no scheme or edition at this address."
 
 STATUS_WORDS = {
-    "valid": ("Berlaku", "Sertifikat ini asli dan berlaku.", "This certificate is genuine and valid."),
-    "expired": ("Masa berlaku habis", "Sertifikat ini asli, tetapi masa berlakunya sudah habis.", "This certificate is genuine but has expired."),
-    "not_yet_valid": ("Belum berlaku", "Sertifikat ini asli, tetapi masa berlakunya belum mulai.", "This certificate is genuine but not valid yet."),
-    "revoked": ("Dicabut", "Sertifikat ini tidak berlaku lagi.", "This certificate is no longer valid."),
-    "replaced": ("Diganti", "Sertifikat ini sudah diganti dan tidak berlaku lagi.", "This certificate was replaced and is no longer valid."),
-    "suspended": ("Dibekukan", "Sertifikat ini untuk sementara tidak berlaku.", "This certificate is suspended for now."),
-    "withdrawn": ("Ditarik", "Data sertifikat ini sudah dihapus atas permintaan pemiliknya.", "The data of this certificate was erased at its holder's request."),
+    "valid": (
+        "Berlaku",
+        "Sertifikat ini asli dan berlaku.",
+        "This certificate is genuine and valid.",
+    ),
+    "expired": (
+        "Masa berlaku habis",
+        "Sertifikat ini asli, tetapi masa berlakunya sudah habis.",
+        "This certificate is genuine but has expired.",
+    ),
+    "not_yet_valid": (
+        "Belum berlaku",
+        "Sertifikat ini asli, tetapi masa berlakunya belum mulai.",
+        "This certificate is genuine but not valid yet.",
+    ),
+    "revoked": (
+        "Dicabut",
+        "Sertifikat ini tidak berlaku lagi.",
+        "This certificate is no longer valid.",
+    ),
+    "replaced": (
+        "Diganti",
+        "Sertifikat ini sudah diganti dan tidak berlaku lagi.",
+        "This certificate was replaced and is no longer valid.",
+    ),
+    "suspended": (
+        "Dibekukan",
+        "Sertifikat ini untuk sementara tidak berlaku.",
+        "This certificate is suspended for now.",
+    ),
+    "withdrawn": (
+        "Ditarik",
+        "Data sertifikat ini sudah dihapus atas permintaan pemiliknya.",
+        "The data of this certificate was erased at its holder's request.",
+    ),
     "indeterminate": (
         "Tidak dapat dipastikan",
         "Keadaan sertifikat ini sekarang tidak dapat dipastikan. Coba lagi nanti.",
         "The status of this certificate cannot be told now. Try again later.",
     ),
-    "invalid": ("Tidak asli", "Sertifikat ini tidak asli atau sudah diubah.", "This certificate is not genuine or was changed."),
-    "unknown_issuer": ("Penerbit tidak dikenal", "Penerbit sertifikat ini tidak ada dalam daftar kami.", "The issuer of this certificate is not on our list."),
+    "invalid": (
+        "Tidak asli",
+        "Sertifikat ini tidak asli atau sudah diubah.",
+        "This certificate is not genuine or was changed.",
+    ),
+    "unknown_issuer": (
+        "Penerbit tidak dikenal",
+        "Penerbit sertifikat ini tidak ada dalam daftar kami.",
+        "The issuer of this certificate is not on our list.",
+    ),
 }

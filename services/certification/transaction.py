@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis import unit_of_work, web
-from chassis.runner import Runner
-from chassis.unit_of_work import StoreOf
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
+from chassis.persistence import unit_of_work
+from chassis.persistence.unit_of_work import StoreOf
 from services.certification.applications.store import Applications
 from services.certification.assessors.store import Assessors
 from services.certification.certificates.store import Certificates, Papers
@@ -41,4 +42,4 @@ class Transaction(unit_of_work.Transaction):
     publications = StoreOf(Publications)
 
 
-Run = Annotated[Runner[Transaction], Depends(web.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

@@ -35,6 +35,8 @@ class Vault:
             raise VaultUnreadable
         data = base64.b64decode(content)
         try:
-            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
+            return self._cipher.decrypt(
+                data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()
+            ).decode()
         except InvalidTag:
             raise VaultUnreadable from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.serve import serve
+from chassis.app.server import serve
 from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
 

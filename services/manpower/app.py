@@ -6,11 +6,12 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import figures, web
-from chassis.auth import Signer
-from chassis.jobs import Job
-from chassis.peers import Peer
-from evidence import api as evidence
+from chassis.admin import auditor_api, operator_api
+from chassis.app import factory, service
+from chassis.http.internal_tokens import Signer
+from chassis.http.service_client import Peer
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.runner import Job
 from services.manpower.agencies import api as agencies
 from services.manpower.applications import api as applications
 from services.manpower.candidates import api as candidates
@@ -20,9 +21,9 @@ from services.manpower.consumers import api as consumers
 from services.manpower.events import PlacementConfirmed
 from services.manpower.feed import api as feed
 from services.manpower.feed.usecases import FORGETTING, NUMBERING, forget_old, number_changes
-from services.manpower.figures.jobs import measure
 from services.manpower.grants.jobs import GRANTING, make_so
 from services.manpower.inbound import HANDLERS
+from services.manpower.metrics.jobs import measure
 from services.manpower.placements import api as placements
 from services.manpower.production import api as production
 from services.manpower.settings import ManpowerSettings
@@ -34,8 +35,8 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
     """The service on these settings."""
     signer = Signer("manpower", settings.signing_key.get_secret_value())
     gateway = Peer("gateway", settings.gateway_url, signer)
-    return web.create_app(
-        web.Service(
+    return factory.create_app(
+        service.Service(
             name="manpower",
             title="Bina manpower",
             settings=settings,
@@ -50,7 +51,8 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 applications.router,
                 placements.router,
                 production.router,
-                evidence.router("manpower"),
+                operator_api.router("manpower"),
+                auditor_api.router("manpower"),
             ),
             published=(PlacementConfirmed,),
             handlers=HANDLERS,
@@ -59,8 +61,12 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 Job(FORGETTING, forget_old, every=3600.0),
                 Job(EXPIRY, end_run_out, every=15.0),
                 Job(GRANTING, partial(make_so, gateway), every=2.0),
-                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
+                Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
-            parts={"training": Peer("training", settings.training_url, signer), "gateway": gateway, "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value())},
+            parts={
+                "training": Peer("training", settings.training_url, signer),
+                "gateway": gateway,
+                "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value()),
+            },
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.events import Event, Reference
+from chassis.messaging.events import Event, Reference
 
 
 class PlacementConfirmed(Event, type="manpower.placement-confirmed.v1", key="participant_ref"):

@@ -6,10 +6,21 @@ from datetime import UTC, date, datetime, time
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from chassis.events import Inbound, Reference
-from chassis.inbox import Handlers
+from chassis.messaging.events import Inbound, Reference
+from chassis.messaging.inbox import Handlers
 from services.manpower.candidates import usecases as candidates
-from services.manpower.candidates.rules import RELEASE_KINDS, Attention, CertificateTold, Course, Custody, Movement, Standing, Told, Unit, WorkMonth
+from services.manpower.candidates.rules import (
+    RELEASE_KINDS,
+    Attention,
+    CertificateTold,
+    Course,
+    Custody,
+    Movement,
+    Standing,
+    Told,
+    Unit,
+    WorkMonth,
+)
 from services.manpower.production import usecases as production
 from services.manpower.production.rules import REPORT_ZONE
 from services.manpower.transaction import Transaction
@@ -132,7 +143,12 @@ class ProceedsSplit(Inbound, type="marketplace.proceeds-split.v1"):
 
 async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -> None:
     """Somebody is inside."""
-    await candidates.move(_movement(event, event.facility_id, Custody.INSIDE, event.kind, admitted_at=event.meta.time), tx)
+    await candidates.move(
+        _movement(
+            event, event.facility_id, Custody.INSIDE, event.kind, admitted_at=event.meta.time
+        ),
+        tx,
+    )
 
 
 async def on_participant_transferred(event: ParticipantTransferred, tx: Transaction) -> None:
@@ -156,12 +172,20 @@ async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> No
 
 async def on_release_planned(event: ReleasePlanned, tx: Transaction) -> None:
     """An expected month of release."""
-    await candidates.plan_release(event.participant_ref, event.expected_on, event.kind or "", _told(event), tx)
+    await candidates.plan_release(
+        event.participant_ref, event.expected_on, event.kind or "", _told(event), tx
+    )
 
 
 async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
     """A course was completed."""
-    course = Course(enrolment_id=event.enrolment_id, title=event.title, units=_units(event.units), lesson_hours=event.lesson_hours, completed_on=event.completed_on)
+    course = Course(
+        enrolment_id=event.enrolment_id,
+        title=event.title,
+        units=_units(event.units),
+        lesson_hours=event.lesson_hours,
+        completed_on=event.completed_on,
+    )
     await candidates.complete_course(event.participant_ref, course, tx)
 
 
@@ -179,28 +203,47 @@ async def on_certificate_issued(event: CertificateIssued, tx: Transaction) -> No
 
 async def on_certificate_revoked(event: CertificateRevoked, tx: Transaction) -> None:
     """A skill is not proved any more."""
-    await candidates.set_standing(event.participant_ref, event.certificate_id, Standing.REVOKED, _told(event), tx)
+    await candidates.set_standing(
+        event.participant_ref, event.certificate_id, Standing.REVOKED, _told(event), tx
+    )
 
 
 async def on_certificate_suspended(event: CertificateSuspended, tx: Transaction) -> None:
     """A skill is not proved for now."""
-    await candidates.set_standing(event.participant_ref, event.certificate_id, Standing.SUSPENDED, _told(event), tx)
+    await candidates.set_standing(
+        event.participant_ref, event.certificate_id, Standing.SUSPENDED, _told(event), tx
+    )
 
 
 async def on_certificate_reinstated(event: CertificateReinstated, tx: Transaction) -> None:
     """A skill is proved again."""
-    await candidates.set_standing(event.participant_ref, event.certificate_id, Standing.ISSUED, _told(event), tx)
+    await candidates.set_standing(
+        event.participant_ref, event.certificate_id, Standing.ISSUED, _told(event), tx
+    )
 
 
 async def on_work_logged(event: WorkLogged, tx: Transaction) -> None:
     """A month's total in a workshop."""
-    entry = WorkMonth(workshop_id=event.workshop_id, month=event.month, unit_kind=event.unit_kind, units_total=event.units_total, told=_told(event))
+    entry = WorkMonth(
+        workshop_id=event.workshop_id,
+        month=event.month,
+        unit_kind=event.unit_kind,
+        units_total=event.units_total,
+        told=_told(event),
+    )
     await candidates.log_work(event.participant_ref, entry, tx)
 
 
 async def on_proceeds_split(event: ProceedsSplit, tx: Transaction) -> None:
     """An order adds to its workshop's month."""
-    await production.add_split(event.workshop_id, event.meta.facility_id, event.product_class, event.meta.time, event.amounts_idr, tx)
+    await production.add_split(
+        event.workshop_id,
+        event.meta.facility_id,
+        event.product_class,
+        event.meta.time,
+        event.amounts_idr,
+        tx,
+    )
 
 
 HANDLERS: Handlers = {
@@ -223,11 +266,26 @@ HANDLERS: Handlers = {
 
 
 def _movement(
-    event: ParticipantAdmitted | ParticipantTransferred | ParticipantReleased, facility_id: str, custody: Custody, kind: str, *, admitted_at: datetime | None = None
+    event: ParticipantAdmitted | ParticipantTransferred | ParticipantReleased,
+    facility_id: str,
+    custody: Custody,
+    kind: str,
+    *,
+    admitted_at: datetime | None = None,
 ) -> Movement:
     as_of = event.as_of.astimezone(UTC)
-    told = Told(at=as_of.replace(microsecond=as_of.microsecond // 1000 * 1000), sequence=event.meta.sequence)
-    return Movement(candidate_id=event.participant_ref, facility_id=facility_id, custody=custody, kind=kind, effective_on=event.effective_on, told=told, admitted_at=admitted_at)
+    told = Told(
+        at=as_of.replace(microsecond=as_of.microsecond // 1000 * 1000), sequence=event.meta.sequence
+    )
+    return Movement(
+        candidate_id=event.participant_ref,
+        facility_id=facility_id,
+        custody=custody,
+        kind=kind,
+        effective_on=event.effective_on,
+        told=told,
+        admitted_at=admitted_at,
+    )
 
 
 def _told(event: Inbound) -> Told:

@@ -31,7 +31,9 @@ RECIPIENT_MUST_BE_NAMED = "Untuk tujuan ini penerima harus disebut."
 RESIDENCE_MISSING = "Kabupaten/kota pada KTP belum dicatat"
 
 FEED_CURSOR_INVALID = "Penanda umpan (cursor) tidak dikenali"
-FEED_CURSOR_TOO_OLD = "Penanda umpan sudah terlalu lama; ambil /v1/snapshot lalu lanjutkan dari penanda di akhirnya"
+FEED_CURSOR_TOO_OLD = (
+    "Penanda umpan sudah terlalu lama; ambil /v1/snapshot lalu lanjutkan dari penanda di akhirnya"
+)
 
 FROM_TIME_OR_CURSOR = "Pilih salah satu: penanda (after) atau waktu (from_time)"
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis import unit_of_work, web
-from chassis.runner import Runner
-from chassis.unit_of_work import StoreOf
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
+from chassis.persistence import unit_of_work
+from chassis.persistence.unit_of_work import StoreOf
 from services.manpower.agencies.store import Agencies, AgencyRoutes
 from services.manpower.applications.store import Applications
 from services.manpower.candidates.store import Candidates
@@ -40,4 +41,4 @@ class Transaction(unit_of_work.Transaction):
     grant_orders = StoreOf(Orders)
 
 
-Run = Annotated[Runner[Transaction], Depends(web.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

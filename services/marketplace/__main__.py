@@ -1,6 +1,6 @@
 """The process of marketplace: `python -m services.marketplace`."""
 
-from chassis.serve import serve
+from chassis.app.server import serve
 from services.marketplace.app import create_app
 from services.marketplace.settings import MarketplaceSettings
 

@@ -6,24 +6,25 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from chassis import figures, web
-from chassis.jobs import Job
-from chassis.runner import Runner
-from evidence import api as evidence
+from chassis.admin import auditor_api, operator_api
+from chassis.app import factory, service
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.runner import Job
+from chassis.persistence.transactions import Runner
 from services.marketplace import inbound
 from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
 from services.marketplace.events import ProceedsSplit, WorkLogged
-from services.marketplace.figures.jobs import AUDIT_SECONDS, Audit
 from services.marketplace.ledger import api as ledger
+from services.marketplace.metrics.jobs import AUDIT_SECONDS, Audit
 from services.marketplace.orders import api as orders
+from services.marketplace.payment_simulator import api as sandbox
+from services.marketplace.payment_simulator.usecases import SandboxGateway
 from services.marketplace.payments import api as payments
-from services.marketplace.payments import conversation
-from services.marketplace.payments.gateway import PaymentGateway
+from services.marketplace.payments import payment_process
+from services.marketplace.payments.provider import PaymentGateway
 from services.marketplace.policies import api as policies
 from services.marketplace.products import api as products
-from services.marketplace.sandbox import api as sandbox
-from services.marketplace.sandbox.usecases import SandboxGateway
 from services.marketplace.settings import MarketplaceSettings
 from services.marketplace.stock import api as stock
 from services.marketplace.tasks import api as tasks
@@ -31,22 +32,42 @@ from services.marketplace.transaction import Transaction
 from services.marketplace.workers import api as workers
 from services.marketplace.workshops import api as workshops
 
-NOUNS = (workshops, workers, batches, products, stock, carts, orders, payments, policies, ledger, tasks)
+NOUNS = (
+    workshops,
+    workers,
+    batches,
+    products,
+    stock,
+    carts,
+    orders,
+    payments,
+    policies,
+    ledger,
+    tasks,
+)
 
 
 def create_app(settings: MarketplaceSettings) -> FastAPI:
     """The ASGI app of marketplace."""
     gateway_for = _sandbox(settings) if settings.provider == "sandbox" else None
-    routers = [*(noun.router for noun in NOUNS), evidence.router("marketplace")]
-    jobs = [Job(figures.JOB, Audit(), every=AUDIT_SECONDS)]
+    routers = [
+        *(noun.router for noun in NOUNS),
+        operator_api.router("marketplace"),
+        auditor_api.router("marketplace"),
+    ]
+    jobs = [Job(scheduled_gauges.JOB, Audit(), every=AUDIT_SECONDS)]
     if gateway_for is not None:
         routers.append(sandbox.router)
         jobs += [
-            Job("open-charges", partial(conversation.open_charges, gateway_for, settings.payment_grace), every=15.0),
-            Job("close-overdue", partial(conversation.close_overdue, gateway_for), every=10.0),
+            Job(
+                "open-charges",
+                partial(payment_process.open_charges, gateway_for, settings.payment_grace),
+                every=15.0,
+            ),
+            Job("close-overdue", partial(payment_process.close_overdue, gateway_for), every=10.0),
         ]
-    return web.create_app(
-        web.Service(
+    return factory.create_app(
+        service.Service(
             name="marketplace",
             title="Bina: pasar, produksi dan pembagian hasil",
             settings=settings,
@@ -65,12 +86,16 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
                 }
             },
             jobs=jobs,
-            parts={"payment_gateway": gateway_for, "reservation_ttl": settings.reservation_ttl, "payment_grace": settings.payment_grace},
+            parts={
+                "payment_gateway": gateway_for,
+                "reservation_ttl": settings.reservation_ttl,
+                "payment_grace": settings.payment_grace,
+            },
         )
     )
 
 
-def _sandbox(settings: MarketplaceSettings) -> conversation.GatewayFor:
+def _sandbox(settings: MarketplaceSettings) -> payment_process.GatewayFor:
     key = settings.sandbox_key.get_secret_value()
 
     def gateway_for(run: Runner[Transaction]) -> PaymentGateway:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.events import Event, Reference
+from chassis.messaging.events import Event, Reference
 
 
 class WorkLogged(Event, type="marketplace.work-logged.v1", key="participant_ref"):

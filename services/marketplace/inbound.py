@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.events import Inbound, Reference
+from chassis.messaging.events import Inbound, Reference
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers import usecases
 
@@ -61,7 +61,14 @@ class ParticipantMerged(Inbound, type="training.participant-merged.v1"):
 
 async def on_work_eligibility_decided(event: WorkEligibilityDecided, tx: Transaction) -> None:
     """The latest decision counts."""
-    await usecases.decide(event.participant_ref, event.facility_id, event.decided_on, event.valid_until, tx, eligible=event.eligible)
+    await usecases.decide(
+        event.participant_ref,
+        event.facility_id,
+        event.decided_on,
+        event.valid_until,
+        tx,
+        eligible=event.eligible,
+    )
 
 
 async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -> None:

@@ -38,7 +38,9 @@ def allocate(amount: int, weights: Sequence[tuple[str, int]]) -> dict[str, Rupia
         message = "a name stands twice among the weights"
         raise ValueError(message)
     left = amount - sum(shares.values())
-    by_remainder = sorted(range(len(weights)), key=lambda index: (-(amount * weights[index][1] % whole), index))
+    by_remainder = sorted(
+        range(len(weights)), key=lambda index: (-(amount * weights[index][1] % whole), index)
+    )
     for index in by_remainder[:left]:
         shares[weights[index][0]] += 1
     return {name: Rupiah(share) for name, share in shares.items()}

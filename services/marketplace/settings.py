@@ -13,7 +13,9 @@ from chassis.settings import Settings
 class MarketplaceSettings(Settings, prefix="MARKETPLACE_"):
     """Payment provider, and how long goods wait for their payment."""
 
-    payment_provider: Literal["", "none", "sandbox"] = Field("", description="empty: sandbox in development, none in production")
+    payment_provider: Literal["", "none", "sandbox"] = Field(
+        "", description="empty: sandbox in development, none in production"
+    )
     sandbox_key: SecretStr = Field(SecretStr(""), description="the sandbox gateway's server key")
     reservation_ttl_seconds: int = Field(900, ge=1, le=86_400)
     payment_grace_seconds: int = Field(120, ge=0, le=3_600)

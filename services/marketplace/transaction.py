@@ -7,17 +7,19 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis import unit_of_work, web
-from chassis.runner import Runner
-from chassis.unit_of_work import StoreOf
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
+from chassis.persistence import unit_of_work
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import StoreOf
 from services.marketplace.batches.store import Batches, NumbersOfBatches, WorkLogs, WorkMonths
 from services.marketplace.carts.store import Carts
 from services.marketplace.ledger.store import Journals
 from services.marketplace.orders.store import Orders
+from services.marketplace.payment_simulator.store import SandboxCharges
 from services.marketplace.payments.store import PaymentEvents
 from services.marketplace.policies.store import Policies, PolicyScopes
 from services.marketplace.products.store import Products
-from services.marketplace.sandbox.store import SandboxCharges
 from services.marketplace.stock.store import Movements, Reservations, Stocks
 from services.marketplace.tasks.store import Tasks
 from services.marketplace.workers.store import Assignments, Workers
@@ -50,9 +52,9 @@ class Transaction(unit_of_work.Transaction):
     tasks = StoreOf(Tasks)
 
 
-Run = Annotated[Runner[Transaction], Depends(web.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
 
 
 def plainly(run: Runner[Transaction]) -> Runner[Transaction]:
     """The same runner for a further transaction of one request: its Idempotency-Key belongs to the one that has the effect."""
-    return replace(run, repeat=None)
+    return replace(run, key=None)

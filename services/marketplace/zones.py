@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator
 
-_ZONES = frozenset(available_timezones())  # a walk over all of tzdata: milliseconds, by which a document that is read could be told from none
+_ZONES = frozenset(
+    available_timezones()
+)  # a walk over all of tzdata: milliseconds, by which a document that is read could be told from none
 
 
 def _known(name: str) -> str:

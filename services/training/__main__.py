@@ -1,6 +1,6 @@
 """`python -m services.training` runs the service."""
 
-from chassis.serve import serve
+from chassis.app.server import serve
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from chassis import figures, web
-from chassis.jobs import Job
-from evidence import api as evidence
+from chassis.admin import auditor_api, operator_api
+from chassis.app import factory, service
+from chassis.jobs import scheduled_gauges
+from chassis.jobs.runner import Job
 from services.training import events, inbound
 from services.training.applications import api as applications
 from services.training.attendance import api as attendance
 from services.training.classes import api as classes
 from services.training.enrolments import api as enrolments
 from services.training.facilities import api as facilities
-from services.training.figures.jobs import measure
 from services.training.identities import api as identities
-from services.training.inbox_items import api as inbox_items
 from services.training.mappings import api as mappings
 from services.training.mappings.rules import load
 from services.training.merges import api as merges
 from services.training.merges.usecases import merge_same_numbers
+from services.training.metrics.jobs import measure
 from services.training.participants import api as participants
 from services.training.programmes import api as programmes
 from services.training.sessions import api as sessions
@@ -27,6 +27,7 @@ from services.training.settings import TrainingSettings
 from services.training.snapshots import api as snapshots
 from services.training.snapshots.usecases import APPLY, apply_next
 from services.training.suitability import api as suitability
+from services.training.tasks import api as inbox_items
 from services.training.timeline import api as timeline
 from services.training.tpp import api as tpp
 from services.training.transaction import Transaction
@@ -55,7 +56,11 @@ ROUTERS = tuple(
 )
 HANDLERS = {
     "training.events": dict.fromkeys(inbound.OWN, inbound.on_participant_event)
-    | {inbound.ParticipantMerged: inbound.on_participant_merged, inbound.ClassOpened: inbound.on_class_event, inbound.SessionHeld: inbound.on_class_event},
+    | {
+        inbound.ParticipantMerged: inbound.on_participant_merged,
+        inbound.ClassOpened: inbound.on_class_event,
+        inbound.SessionHeld: inbound.on_class_event,
+    },
     "certification.events": dict.fromkeys(inbound.OF_CERTIFICATION, inbound.on_participant_event),
     "manpower.events": dict.fromkeys(inbound.OF_MANPOWER, inbound.on_participant_event),
 }
@@ -63,22 +68,31 @@ HANDLERS = {
 
 def create_app(settings: TrainingSettings) -> FastAPI:
     """The service."""
-    masters = [key.get_secret_value() for key in (settings.master_key, settings.former_master_key) if key]
-    lookups = [key.get_secret_value() for key in (settings.lookup_key, settings.former_lookup_key) if key]
-    return web.create_app(
-        web.Service(
+    masters = [
+        key.get_secret_value() for key in (settings.master_key, settings.former_master_key) if key
+    ]
+    lookups = [
+        key.get_secret_value() for key in (settings.lookup_key, settings.former_lookup_key) if key
+    ]
+    return factory.create_app(
+        service.Service(
             name="training",
             title="Bina: pelatihan",
             settings=settings,
             transaction=Transaction,
-            routers=(*ROUTERS, evidence.router("training")),
+            routers=(*ROUTERS, operator_api.router("training"), auditor_api.router("training")),
             published=events.PUBLISHED,
             handlers=HANDLERS,
             jobs=(
                 Job(APPLY, apply_next, every=5.0),
                 Job("merge-same-numbers", merge_same_numbers, every=600.0),
-                Job(figures.JOB, measure, every=figures.EVERY_SECONDS),
+                Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
-            parts={"vault": Vault([bytes.fromhex(key) for key in masters], [bytes.fromhex(key) for key in lookups]), "mappings": load(settings.mappings)},
+            parts={
+                "vault": Vault(
+                    [bytes.fromhex(key) for key in masters], [bytes.fromhex(key) for key in lookups]
+                ),
+                "mappings": load(settings.mappings),
+            },
         )
     )

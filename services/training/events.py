@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from chassis.events import Event, Reference
+from chassis.messaging.events import Event, Reference
 
 
 class ParticipantAdmitted(Event, type="training.participant-admitted.v1", key="participant_ref"):
@@ -19,7 +19,9 @@ class ParticipantAdmitted(Event, type="training.participant-admitted.v1", key="p
     as_of: datetime
 
 
-class ParticipantTransferred(Event, type="training.participant-transferred.v1", key="participant_ref"):
+class ParticipantTransferred(
+    Event, type="training.participant-transferred.v1", key="participant_ref"
+):
     """A person is held by another facility now."""
 
     participant_ref: Reference
@@ -59,7 +61,9 @@ class ParticipantReturned(Event, type="training.participant-returned.v1", key="p
     as_of: datetime
 
 
-class ParticipantDetailsChanged(Event, type="training.participant-details-changed.v1", key="participant_ref"):
+class ParticipantDetailsChanged(
+    Event, type="training.participant-details-changed.v1", key="participant_ref"
+):
     """Details of a person differ from what was known; the names of the fields, never their values."""
 
     participant_ref: Reference
@@ -204,7 +208,9 @@ class CourseCompleted(Event, type="training.course-completed.v1", key="participa
     instructor_refs: list[str]
 
 
-class WorkEligibilityDecided(Event, type="training.work-eligibility-decided.v1", key="participant_ref"):
+class WorkEligibilityDecided(
+    Event, type="training.work-eligibility-decided.v1", key="participant_ref"
+):
     """The observation team decided whether a participant may be given work."""
 
     participant_ref: Reference

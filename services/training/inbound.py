@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 
-from chassis.events import Inbound, Reference, stem
+from chassis.messaging.events import Inbound, Reference, stem
 from services.training.timeline import rules
 from services.training.timeline.rules import Entry
 from services.training.timeline.usecases import record
@@ -201,7 +201,14 @@ OWN: tuple[type[Inbound], ...] = (
     CourseCompleted,
     WorkEligibilityDecided,
 )
-OF_CERTIFICATION: tuple[type[Inbound], ...] = (AssessmentOpened, CompetencyAssessed, CertificateIssued, CertificateRevoked, CertificateSuspended, CertificateReinstated)
+OF_CERTIFICATION: tuple[type[Inbound], ...] = (
+    AssessmentOpened,
+    CompetencyAssessed,
+    CertificateIssued,
+    CertificateRevoked,
+    CertificateSuspended,
+    CertificateReinstated,
+)
 OF_MANPOWER: tuple[type[Inbound], ...] = (PlacementConfirmed,)
 
 
@@ -242,4 +249,7 @@ def _entry(event: Inbound, subject_ref: str, occurred_at: datetime) -> Entry:
 def _facts(event: Inbound) -> dict[str, str]:
     """What is shown: the event's own fields as text, lists as JSON."""
     shown = event.model_dump(mode="json", exclude_none=True, exclude={"participant_ref", "as_of"})
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in shown.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in shown.items()
+    }

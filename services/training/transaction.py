@@ -6,22 +6,24 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from chassis import unit_of_work, web
-from chassis.unit_of_work import StoreOf
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
+from chassis.persistence import unit_of_work
+from chassis.persistence.unit_of_work import StoreOf
 from services.training.applications.store import Applications, Submissions
 from services.training.attendance.store import Attendances
 from services.training.classes.store import Classes, Seats
 from services.training.enrolments.store import Enrolments
 from services.training.facilities.store import Facilities
 from services.training.identities.store import Identities, NameQuotas
-from services.training.inbox_items.store import InboxItems
 from services.training.mappings.store import MappedValues, StoredMappings
 from services.training.merges.store import MergeCandidates
 from services.training.participants.store import Movements, Participants
 from services.training.programmes.store import Programmes
-from services.training.rows.store import RowErrors
 from services.training.sessions.store import Sessions
+from services.training.snapshot_rows.store import RowErrors
 from services.training.snapshots.store import Chunks, Rosters, Snapshots
+from services.training.tasks.store import InboxItems
 from services.training.timeline.store import Timeline
 from services.training.tpp.store import Decisions, TppStandings
 
@@ -57,4 +59,4 @@ class Transaction(unit_of_work.Transaction):
     inbox_items = StoreOf(InboxItems)
 
 
-Run = Annotated[web.Runner[Transaction], Depends(web.runner)]
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

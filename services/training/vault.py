@@ -46,14 +46,23 @@ class Vault:
         data_key, nonce = AESGCM.generate_key(KEY_BYTES * 8), os.urandom(_NONCE_BYTES)
         ciphertext = AESGCM(data_key).encrypt(nonce, text.encode(), owner.encode())
         wrapped = aes_key_wrap(self._masters[self._master], data_key)
-        return Sealed(key_id=self._master, wrapped_key=_text(wrapped), nonce=_text(nonce), ciphertext=_text(ciphertext))
+        return Sealed(
+            key_id=self._master,
+            wrapped_key=_text(wrapped),
+            nonce=_text(nonce),
+            ciphertext=_text(ciphertext),
+        )
 
     def open(self, sealed: Sealed, owner: str) -> str:
         """The text; KeyUnknown, or cryptography's InvalidTag when it belongs to somebody else."""
         if sealed.key_id not in self._masters:
             raise KeyUnknown(sealed.key_id)
         data_key = aes_key_unwrap(self._masters[sealed.key_id], b64decode(sealed.wrapped_key))
-        return AESGCM(data_key).decrypt(b64decode(sealed.nonce), b64decode(sealed.ciphertext), owner.encode()).decode()
+        return (
+            AESGCM(data_key)
+            .decrypt(b64decode(sealed.nonce), b64decode(sealed.ciphertext), owner.encode())
+            .decode()
+        )
 
     def lookup(self, digits: str) -> str:
         """The keyed lookup value that is stored."""

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.certification.stage import Lsp, Stage
+from tests.certification.harness import Lsp, Stage
 
 
 @pytest.fixture(scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str) -> AsyncIterator[Stage]:
+async def stage(
+    tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
+) -> AsyncIterator[Stage]:
     """The running service, and the topics around it."""
     async with Stage.opened(tmp_path_factory.mktemp("certification"), mongo_url, kafka) as opened:
         yield opened

@@ -11,19 +11,26 @@ import pytest
 from prometheus_client import REGISTRY
 
 from chassis.ids import new_id
-from chassis.mongo import updating
-from services.certification.applications.rules import Application, Assignment, PrintedName, Recommendation, Result, State
+from chassis.persistence.mongo import updating
+from services.certification.applications.rules import (
+    Application,
+    Assignment,
+    PrintedName,
+    Recommendation,
+    Result,
+    State,
+)
 from services.certification.applications.usecases import name_place
 from services.certification.certificates import paper
 from services.certification.certificates.jobs import sign_reserved
 from services.certification.credentials import proof
-from services.certification.figures.jobs import measure
+from services.certification.metrics.jobs import measure
 from services.certification.origins.rules import Origin
 from services.certification.transaction import Transaction
 from services.certification.vault import Vault
-from tests.certification.given import CERTIFIED, Issuer
-from tests.certification.stage import UNITS, Json, Lsp, Stage, done, today
-from tests.doubles import eventually
+from tests.certification.factories import CERTIFIED, Issuer
+from tests.certification.harness import UNITS, Json, Lsp, Stage, done, today
+from tests.fakes import eventually
 
 MANY, SITTING = 1_000, 500
 
@@ -58,10 +65,21 @@ async def many_recommended(stage: Stage, lsp: Lsp, count: int) -> list[str]:
                     scheme_id=f"{lsp.scheme_ref}:1",
                     opened_on=today(),
                     state=State.RECOMMENDED,
-                    name=PrintedName(sealed=sealed, fetched_by="one", fetched_at=tx.now, confirmed_by="other", confirmed_at=tx.now),
+                    name=PrintedName(
+                        sealed=sealed,
+                        fetched_by="one",
+                        fetched_at=tx.now,
+                        confirmed_by="other",
+                        confirmed_at=tx.now,
+                    ),
                     assessor_id=lsp.assessor["assessor_id"],
                     assignment=Assignment(
-                        assessor_id=lsp.assessor["assessor_id"], met_no="m", assessor_name="Asesor Satu", venue_id=lsp.venue["venue_id"], held_on=today(), conflict_free=True
+                        assessor_id=lsp.assessor["assessor_id"],
+                        met_no="m",
+                        assessor_name="Asesor Satu",
+                        venue_id=lsp.venue["venue_id"],
+                        held_on=today(),
+                        conflict_free=True,
                     ),
                     results={unit["code"]: Result.K for unit in UNITS},
                     recommendation=Recommendation(competent=True, by="assessor", at=tx.now),
@@ -74,18 +92,34 @@ async def many_recommended(stage: Stage, lsp: Lsp, count: int) -> list[str]:
 
 
 @pytest.mark.scenario("C15/bulk")
-async def test_a_thousand_certificates_from_sittings_sent_three_times_with_several_signers_are_a_thousand(stage: Stage, lsp: Lsp) -> None:
+async def test_a_thousand_certificates_from_sittings_sent_three_times_with_several_signers_are_a_thousand(
+    stage: Stage, lsp: Lsp
+) -> None:
     ids = await many_recommended(stage, lsp, MANY)
-    sittings = [lsp.sitting(*ids[start : start + SITTING], minutes_no=f"BA-{start}") for start in range(0, MANY, SITTING)]
+    sittings = [
+        lsp.sitting(*ids[start : start + SITTING], minutes_no=f"BA-{start}")
+        for start in range(0, MANY, SITTING)
+    ]
 
     async def send(number: int) -> Json:
-        return await done(lsp.committee.post("/v1/panel-decisions", json=sittings[number], headers={"idempotency-key": f"{lsp.id}-{number}"}), 201)
+        return await done(
+            lsp.committee.post(
+                "/v1/panel-decisions",
+                json=sittings[number],
+                headers={"idempotency-key": f"{lsp.id}-{number}"},
+            ),
+            201,
+        )
 
     async def sign() -> None:
-        while await sign_reserved(stage.client.app.state.signer, stage.client.app.state.vault, stage.runner):
+        while await sign_reserved(
+            stage.client.app.state.signer, stage.client.app.state.vault, stage.runner
+        ):
             pass
 
-    decided = await asyncio.gather(*(send(number) for number in range(len(sittings)) for _ in range(3)))
+    decided = await asyncio.gather(
+        *(send(number) for number in range(len(sittings)) for _ in range(3))
+    )
     assert len({one["panel_decision_id"] for one in decided}) == len(sittings)
     await asyncio.gather(sign(), sign())
 
@@ -100,19 +134,33 @@ async def test_a_thousand_certificates_from_sittings_sent_three_times_with_sever
         {one["token"] for one in certificates},
         {one["subject_id"] for one in certificates},
         {one["application_id"] for one in certificates},
-        {(one["place"]["revocation"]["list_id"], one["place"]["revocation"]["index"]) for one in certificates},
-        {(one["place"]["suspension"]["list_id"], one["place"]["suspension"]["index"]) for one in certificates},
+        {
+            (one["place"]["revocation"]["list_id"], one["place"]["revocation"]["index"])
+            for one in certificates
+        },
+        {
+            (one["place"]["suspension"]["list_id"], one["place"]["suspension"]["index"])
+            for one in certificates
+        },
     ):
         assert len(distinct) == MANY
-    rows = await stage.stored("outbox", type="certification.certificate-issued.v1", aggregate_id={"$in": [one["_id"] for one in certificates]})
+    rows = await stage.stored(
+        "outbox",
+        type="certification.certificate-issued.v1",
+        aggregate_id={"$in": [one["_id"] for one in certificates]},
+    )
     assert len(rows) == MANY
 
 
 @pytest.mark.scenario("C15/failure")
-async def test_one_that_cannot_be_signed_is_reported_and_waits_while_the_others_are_issued(stage: Stage, lsp: Lsp) -> None:
+async def test_one_that_cannot_be_signed_is_reported_and_waits_while_the_others_are_issued(
+    stage: Stage, lsp: Lsp
+) -> None:
     ids = await many_recommended(stage, lsp, 10)
     good = (await stage.stored("applications", _id=ids[3]))[0]["name"]["sealed"]
-    await stage.client.app.state.life.db.bulk("applications", [updating(ids[3], {"$set": {"name.sealed": good[:-8] + "AAAAAAA="}})])
+    await stage.client.app.state.life.db.bulk(
+        "applications", [updating(ids[3], {"$set": {"name.sealed": good[:-8] + "AAAAAAA="}})]
+    )
     decided = await done(lsp.committee.post("/v1/panel-decisions", json=lsp.sitting(*ids)), 201)
 
     async def settled() -> list[Json] | None:
@@ -125,8 +173,12 @@ async def test_one_that_cannot_be_signed_is_reported_and_waits_while_the_others_
     assert (await done(lsp.officer.get(f"/v1/certificates/{bad}")))["failure"] == "VaultUnreadable"
     await measure(stage.runner)
     assert REGISTRY.get_sample_value("certification_queue_certificates", {"state": "stuck"}) == 1
-    assert REGISTRY.get_sample_value("certification_in_force_certificates") == len(await stage.stored("certificates", state="issued"))
-    await stage.client.app.state.life.db.bulk("certificates", [updating(bad, {"$set": {"sealed_name": good}})])
+    assert REGISTRY.get_sample_value("certification_in_force_certificates") == len(
+        await stage.stored("certificates", state="issued")
+    )
+    await stage.client.app.state.life.db.bulk(
+        "certificates", [updating(bad, {"$set": {"sealed_name": good}})]
+    )
     await done(lsp.officer.post(f"/v1/certificates/{bad}/signing"))
     await lsp.issued(bad)
 
@@ -150,7 +202,9 @@ def test_a_paper_takes_less_than_20_ms_of_a_processor() -> None:
 
 
 @pytest.mark.scenario("C15/speed")
-def test_two_hundred_certificates_are_signed_and_sealed_in_less_than_a_second_of_a_processor() -> None:
+def test_two_hundred_certificates_are_signed_and_sealed_in_less_than_a_second_of_a_processor() -> (
+    None
+):
     issuer, vault = Issuer(), Vault(bytes(32))
     began = time.process_time()
     for number in range(200):

@@ -14,7 +14,7 @@ import pytest
 from services.certification.certificates.rules import begins_on, ends_after
 from services.certification.credentials import document
 from services.certification.statuslists import bits
-from tests.certification.given import ORIGIN, REVOCATION, SUSPENSION, Issuer
+from tests.certification.factories import ORIGIN, REVOCATION, SUSPENSION, Issuer
 
 Json = dict[str, Any]
 PLACE = Path(__file__).with_name("independent")
@@ -25,14 +25,29 @@ DATES: Json = {"valid_from": begins_on(YESTERDAY), "valid_until": ends_after(YES
 CREDENTIAL = OURS.certificate(**DATES)
 
 
-def around(*, revoked: tuple[int, ...] = (), suspended: tuple[int, ...] = (), credential: Json | None = None, did: Json | None = None, lists: Json | None = None) -> Json:
+def around(
+    *,
+    revoked: tuple[int, ...] = (),
+    suspended: tuple[int, ...] = (),
+    credential: Json | None = None,
+    did: Json | None = None,
+    lists: Json | None = None,
+) -> Json:
     """One case: the certificate and what the verifier can load."""
     tick = NOW - timedelta(minutes=1)
     ours = {
-        document.list_url(ORIGIN, REVOCATION): OURS.status_list(REVOCATION, "revocation", revoked, tick=tick),
-        document.list_url(ORIGIN, SUSPENSION): OURS.status_list(SUSPENSION, "suspension", suspended, tick=tick),
+        document.list_url(ORIGIN, REVOCATION): OURS.status_list(
+            REVOCATION, "revocation", revoked, tick=tick
+        ),
+        document.list_url(ORIGIN, SUSPENSION): OURS.status_list(
+            SUSPENSION, "suspension", suspended, tick=tick
+        ),
     }
-    return {"credential": CREDENTIAL if credential is None else credential, "did": did or OURS.document(), "lists": ours | (lists or {})}
+    return {
+        "credential": CREDENTIAL if credential is None else credential,
+        "did": did or OURS.document(),
+        "lists": ours | (lists or {}),
+    }
 
 
 def without(name: str) -> Json:
@@ -51,10 +66,18 @@ def no_key() -> Json:
 
 def list_of(issuer: Issuer, *, forged: bool = False) -> Json:
     """A revocation list at our address, signed by this issuer; forged: with the bits of another."""
-    unsigned = {name: value for name, value in OURS.status_list(REVOCATION, "revocation", (4711,), tick=NOW - timedelta(minutes=1)).items() if name != "proof"}
+    unsigned = {
+        name: value
+        for name, value in OURS.status_list(
+            REVOCATION, "revocation", (4711,), tick=NOW - timedelta(minutes=1)
+        ).items()
+        if name != "proof"
+    }
     signed = issuer.sign(unsigned, "status-2026")
     if forged:
-        signed["credentialSubject"] = signed["credentialSubject"] | {"encodedList": bits.encoded(())}
+        signed["credentialSubject"] = signed["credentialSubject"] | {
+            "encodedList": bits.encoded(())
+        }
     return {document.list_url(ORIGIN, REVOCATION): signed}
 
 
@@ -65,13 +88,25 @@ REFUSED = {
     "no proof": around(credential=without("proof")),
     "no status": around(credential=without("credentialStatus")),
     "signed by another": around(credential=OTHER.sign(without("proof"))),
-    "expired": around(credential=OURS.certificate(valid_from=NOW - timedelta(days=900), valid_until=NOW - timedelta(days=1))),
+    "expired": around(
+        credential=OURS.certificate(
+            valid_from=NOW - timedelta(days=900), valid_until=NOW - timedelta(days=1)
+        )
+    ),
     "the key was removed": around(did=no_key()),
     "a list with forged bits": around(lists=list_of(OURS, forged=True)),
     "a list signed by another": around(lists=list_of(OTHER)),
-    "a list that cannot be loaded": around(credential=OURS.certificate(**DATES, revocation=document.StatusSlot(list_id="gone", index=1))),
+    "a list that cannot be loaded": around(
+        credential=OURS.certificate(
+            **DATES, revocation=document.StatusSlot(list_id="gone", index=1)
+        )
+    ),
 }
-CASES = REFUSED | {"genuine": around(), "revoked": around(revoked=(4711,)), "suspended": around(suspended=(815,))}
+CASES = REFUSED | {
+    "genuine": around(),
+    "revoked": around(revoked=(4711,)),
+    "suspended": around(suspended=(815,)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,22 +115,43 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Json:
     with (tmp_path_factory.getbasetemp().parent / "independent.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (PLACE / "node_modules" / ".package-lock.json").exists():
-            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=PLACE, check=True, capture_output=True)  # noqa: S607 - found in PATH
-    answer = subprocess.run(["node", "verify.mjs"], cwd=PLACE, input=json.dumps({"cases": CASES}), check=True, capture_output=True, text=True)  # noqa: S607 - found in PATH
+            subprocess.run(
+                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],  # noqa: S607 - found in PATH
+                cwd=PLACE,
+                check=True,
+                capture_output=True,
+            )
+    answer = subprocess.run(
+        ["node", "verify.mjs"],  # noqa: S607 - found in PATH
+        cwd=PLACE,
+        input=json.dumps({"cases": CASES}),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return json.loads(answer.stdout)
 
 
 @pytest.mark.needs("node", "npm")
 @pytest.mark.scenario("C1/jcs")
 def test_an_independent_verifier_accepts_a_certificate_and_its_two_lists(said: Json) -> None:
-    assert said["genuine"] == {"verified": True, "statuses": {"revocation": False, "suspension": False}}
+    assert said["genuine"] == {
+        "verified": True,
+        "statuses": {"revocation": False, "suspension": False},
+    }
 
 
 @pytest.mark.needs("node", "npm")
 @pytest.mark.scenario("C4/digitalbazaar")
 def test_a_raised_bit_is_reported_as_a_status_while_the_document_stays_verified(said: Json) -> None:
-    assert said["revoked"] == {"verified": True, "statuses": {"revocation": True, "suspension": False}}
-    assert said["suspended"] == {"verified": True, "statuses": {"revocation": False, "suspension": True}}
+    assert said["revoked"] == {
+        "verified": True,
+        "statuses": {"revocation": True, "suspension": False},
+    }
+    assert said["suspended"] == {
+        "verified": True,
+        "statuses": {"revocation": False, "suspension": True},
+    }
 
 
 @pytest.mark.needs("node", "npm")

@@ -12,7 +12,13 @@ from services.certification.names import neutral, rules
 
 @pytest.mark.parametrize(
     ("given", "signed"),
-    [("  Siti  Aminah ", "Siti Aminah"), ("Andre\u0301", "Andr\u00e9"), ("M. Ali Nur'aini, S.Kom", "M. Ali Nur'aini, S.Kom"), ("Budi\u00a0Santoso", "Budi Santoso"), ("O", "O")],
+    [
+        ("  Siti  Aminah ", "Siti Aminah"),
+        ("Andre\u0301", "Andr\u00e9"),
+        ("M. Ali Nur'aini, S.Kom", "M. Ali Nur'aini, S.Kom"),
+        ("Budi\u00a0Santoso", "Budi Santoso"),
+        ("O", "O"),
+    ],
 )
 def test_a_name_is_signed_in_nfc_with_single_spaces(given: str, signed: str) -> None:
     assert rules.signable(given) == signed
@@ -40,7 +46,9 @@ def test_a_name_is_signed_in_nfc_with_single_spaces(given: str, signed: str) -> 
         ("x" * 121, "too_long"),
     ],
 )
-def test_what_is_no_name_or_cannot_be_seen_is_not_signed_and_not_told(given: str, reason: str) -> None:
+def test_what_is_no_name_or_cannot_be_seen_is_not_signed_and_not_told(
+    given: str, reason: str
+) -> None:
     with pytest.raises(rules.NameUnfit) as refused:
         rules.signable(given)
     assert refused.value.facts == {"reason": reason}
@@ -64,7 +72,9 @@ def test_what_is_no_name_or_cannot_be_seen_is_not_signed_and_not_told(given: str
         ("\uff2c\uff41\uff50\uff41\uff53", ["lapas"]),
     ],
 )
-def test_words_that_tell_where_somebody_was_are_found_and_trade_words_are_not(text: str, found: list[str]) -> None:
+def test_words_that_tell_where_somebody_was_are_found_and_trade_words_are_not(
+    text: str, found: list[str]
+) -> None:
     assert neutral.denied(text) == found
 
 

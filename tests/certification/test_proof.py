@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings, strategies
 
 from services.certification.credentials import multibase, proof
-from tests.certification.given import Issuer
+from tests.certification.factories import Issuer
 
 # W3C Data Integrity EdDSA Cryptosuites v1.0, appendix A, representation of eddsa-jcs-2022
 PUBLIC = "z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
@@ -15,7 +15,10 @@ PRIVATE = "z3u2en7t5LR2WtQH5PfFqMqwVHBeXouLzo6haApm8XHqvjxq"
 METHOD = f"did:key:{PUBLIC}#{PUBLIC}"
 CREATED = "2023-02-24T23:36:38Z"
 DOCUMENT = {
-    "@context": ["https://www.w3.org/ns/credentials/v2", "https://www.w3.org/ns/credentials/examples/v2"],
+    "@context": [
+        "https://www.w3.org/ns/credentials/v2",
+        "https://www.w3.org/ns/credentials/examples/v2",
+    ],
     "id": "urn:uuid:58172aac-d8ba-11ed-83dd-0b3aef56cc33",
     "type": ["VerifiableCredential", "AlumniCredential"],
     "name": "Alumni Credential",
@@ -26,7 +29,9 @@ DOCUMENT = {
 }
 HASHES = "66ab154f5c2890a140cb8388a22a160454f80575f6eae09e5a097cabe539a1db59b7cb6251b8991add1ce0bc83107e3db9dbbab5bd2c28f687db1a03abc92f19"
 SIGNATURE = "407cd12654b33d718ecbb99179a1506daaa849450bf3fc523cce3e1c96f8b80351da3f253d725c6f00b07c9e5448d50b3ef78012b9ab54255116d069c6dd2808"
-PROOF_VALUE = "z2HnFSSPPBzR36zdDgK8PbEHeXbR56YF24jwMpt3R1eHXQzJDMWS93FCzpvJpwTWd3GAVFuUfjoJdcnTMuVor51aX"
+PROOF_VALUE = (
+    "z2HnFSSPPBzR36zdDgK8PbEHeXbR56YF24jwMpt3R1eHXQzJDMWS93FCzpvJpwTWd3GAVFuUfjoJdcnTMuVor51aX"
+)
 
 
 @pytest.mark.scenario("C1/vector")
@@ -42,14 +47,18 @@ def test_the_published_vector_is_reproduced_byte_for_byte() -> None:
     assert proof.holds(secured, secured["proof"][0], PUBLIC)
 
 
-def test_the_same_content_signed_twice_gives_the_same_bytes_so_that_signing_can_be_resumed() -> None:
+def test_the_same_content_signed_twice_gives_the_same_bytes_so_that_signing_can_be_resumed() -> (
+    None
+):
     issuer = Issuer()
     assert issuer.certificate() == issuer.certificate()
 
 
 def test_the_digest_of_a_credential_does_not_change_when_a_second_proof_is_stripped() -> None:
     credential = Issuer().certificate()
-    assert proof.digest(credential) == proof.digest(credential | {"proof": [*credential["proof"], {"type": "DataIntegrityProof"}]})
+    assert proof.digest(credential) == proof.digest(
+        credential | {"proof": [*credential["proof"], {"type": "DataIntegrityProof"}]}
+    )
 
 
 @settings(deadline=None)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from chassis.auth import Caller
+from chassis.caller import Caller
 from chassis.ids import new_id
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from services.certification.applications import usecases as applications
 from services.certification.lsps import usecases as lsps
 from services.certification.lsps.rules import Licence
@@ -22,13 +22,15 @@ from services.certification.panels import usecases as panels
 from services.certification.panels.rules import Member
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.transaction import Transaction
-from tests.certification.stage import Lsp, today
+from tests.certification.harness import Lsp, today
 
 Change = Callable[[Lsp, Transaction], Awaitable[object]]
 YESTERDAY = today() - timedelta(days=1)
 
 
-async def overtaken(lsp: Lsp, decide: Callable[[Transaction], Awaitable[Any]], change: Change) -> list[Reason]:
+async def overtaken(
+    lsp: Lsp, decide: Callable[[Transaction], Awaitable[Any]], change: Change
+) -> list[Reason]:
     """Why the decision was refused, when the change commits after the decision has read and before it commits."""
     read, changed, tries = asyncio.Event(), asyncio.Event(), 0
 
@@ -41,7 +43,9 @@ async def overtaken(lsp: Lsp, decide: Callable[[Transaction], Awaitable[Any]], c
         return result
 
     caller = Caller(subject="somebody", role="committee", claims={"lsp": frozenset({lsp.id})})
-    deciding = asyncio.create_task(Runner(lsp.stage.engine, Cause(caller=caller, correlation_id=new_id()))(slowly))
+    deciding = asyncio.create_task(
+        Runner(lsp.stage.engine, Cause(caller=caller, correlation_id=new_id()))(slowly)
+    )
     await read.wait()
     await lsp.stage.as_service(partial(change, lsp))
     changed.set()
@@ -52,7 +56,16 @@ async def overtaken(lsp: Lsp, decide: Callable[[Transaction], Awaitable[Any]], c
 
 
 async def end_the_licence(lsp: Lsp, tx: Transaction) -> None:
-    await lsps.license_lsp(lsp.id, Licence(number="BNSP-LSP-0001-ID", valid_from=YESTERDAY, valid_until=YESTERDAY, scheme_refs=frozenset({lsp.scheme_ref})), tx)
+    await lsps.license_lsp(
+        lsp.id,
+        Licence(
+            number="BNSP-LSP-0001-ID",
+            valid_from=YESTERDAY,
+            valid_until=YESTERDAY,
+            scheme_refs=frozenset({lsp.scheme_ref}),
+        ),
+        tx,
+    )
 
 
 async def end_the_met(lsp: Lsp, tx: Transaction) -> None:
@@ -71,15 +84,35 @@ async def take_back_the_name(lsp: Lsp, tx: Transaction) -> None:
 
 
 @pytest.mark.scenario("C13/codes")
-@pytest.mark.parametrize(("change", "reason"), [(end_the_licence, Reason.LICENCE_EXPIRED), (end_the_met, Reason.MET_EXPIRED), (take_back_the_venue, Reason.VENUE_NOT_VERIFIED)])
-async def test_an_assignment_that_is_overtaken_by_a_change_of_what_it_rests_on_is_refused(lsp: Lsp, change: Change, reason: Reason) -> None:
-    work = partial(applications.assign, await lsp.filled(), lsp.assessor["assessor_id"], lsp.venue["venue_id"], today())
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (end_the_licence, Reason.LICENCE_EXPIRED),
+        (end_the_met, Reason.MET_EXPIRED),
+        (take_back_the_venue, Reason.VENUE_NOT_VERIFIED),
+    ],
+)
+async def test_an_assignment_that_is_overtaken_by_a_change_of_what_it_rests_on_is_refused(
+    lsp: Lsp, change: Change, reason: Reason
+) -> None:
+    work = partial(
+        applications.assign,
+        await lsp.filled(),
+        lsp.assessor["assessor_id"],
+        lsp.venue["venue_id"],
+        today(),
+    )
     assert await overtaken(lsp, work, change) == [reason]
 
 
 @pytest.mark.scenario("C13/codes")
-@pytest.mark.parametrize(("change", "reason"), [(end_the_licence, Reason.LICENCE_EXPIRED), (take_back_the_name, Reason.NAME_NOT_CONFIRMED)])
-async def test_a_panels_decision_that_is_overtaken_by_a_change_of_what_it_rests_on_is_refused(lsp: Lsp, change: Change, reason: Reason) -> None:
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [(end_the_licence, Reason.LICENCE_EXPIRED), (take_back_the_name, Reason.NAME_NOT_CONFIRMED)],
+)
+async def test_a_panels_decision_that_is_overtaken_by_a_change_of_what_it_rests_on_is_refused(
+    lsp: Lsp, change: Change, reason: Reason
+) -> None:
     application = await lsp.recommended()
     places = await lsp.stage.client.app.state.places.take(lsp.stage.runner, lsp.id, 1)
     members = (Member(name="Ketua Pleno"),)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from services.certification.credentials import reading
-from tests.certification.given import Issuer
+from tests.certification.factories import Issuer
 
 BAD = {
     "over 64 KB": b'{"a": "' + b"x" * 70_000 + b'"}',

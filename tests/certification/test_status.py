@@ -10,21 +10,32 @@ import pytest
 
 from services.certification.certificates.rules import Cause
 from services.certification.statuslists import bits
-from tests.certification.stage import Json, Lsp, Stage, done, refused
-from tests.doubles import eventually
+from tests.certification.harness import Json, Lsp, Stage, done, refused
+from tests.fakes import eventually
 
 
 async def listed_bit(stage: Stage, credential: Json, purpose: str) -> bool | None:
     """The certificate's bit in the public list, None while there is no list."""
     entry = next(one for one in credential["credentialStatus"] if one["statusPurpose"] == purpose)
-    answer = await stage.anybody.get(entry["statusListCredential"].removeprefix("https://sertifikat.example"))
+    answer = await stage.anybody.get(
+        entry["statusListCredential"].removeprefix("https://sertifikat.example")
+    )
     if answer.status_code != 200:
         return None
-    return bits.is_raised(bits.decoded(answer.json()["credentialSubject"]["encodedList"]), int(entry["statusListIndex"]))
+    return bits.is_raised(
+        bits.decoded(answer.json()["credentialSubject"]["encodedList"]),
+        int(entry["statusListIndex"]),
+    )
 
 
-async def change(lsp: Lsp, certificate: Json, verb: str, cause: str = "misuse_of_certificate") -> Json:
-    return await done(lsp.officer.post(f"/v1/certificates/{certificate['certificate_id']}/{verb}", json={"cause": cause}))
+async def change(
+    lsp: Lsp, certificate: Json, verb: str, cause: str = "misuse_of_certificate"
+) -> Json:
+    return await done(
+        lsp.officer.post(
+            f"/v1/certificates/{certificate['certificate_id']}/{verb}", json={"cause": cause}
+        )
+    )
 
 
 async def eventually_bit(stage: Stage, credential: Json, purpose: str, *, raised: bool) -> None:
@@ -35,25 +46,35 @@ async def eventually_bit(stage: Stage, credential: Json, purpose: str, *, raised
 
 
 @pytest.mark.scenario("C4/revocation")
-async def test_a_revoked_certificate_is_revoked_at_once_here_and_in_the_list_within_a_tick(stage: Stage, lsp: Lsp) -> None:
+async def test_a_revoked_certificate_is_revoked_at_once_here_and_in_the_list_within_a_tick(
+    stage: Stage, lsp: Lsp
+) -> None:
     certificate = await lsp.certificate()
     credential = await lsp.credential(certificate["certificate_id"])
     await eventually_bit(stage, credential, "revocation", raised=False)
     revoked = await change(lsp, certificate, "revocation")
     result = await lsp.verified(credential)
-    assert (result["status"], result["checks"]["status"], result["checks"]["digest"]) == ("revoked", "failed", "passed")
+    assert (result["status"], result["checks"]["status"], result["checks"]["digest"]) == (
+        "revoked",
+        "failed",
+        "passed",
+    )
     await eventually_bit(stage, credential, "revocation", raised=True)
     assert await listed_bit(stage, credential, "suspension") is False
     assert (await change(lsp, certificate, "revocation", "data_error")) == revoked
 
 
 @pytest.mark.scenario("C4/revocation")
-async def test_a_revocation_cannot_be_undone_and_its_reason_is_never_public(stage: Stage, lsp: Lsp) -> None:
+async def test_a_revocation_cannot_be_undone_and_its_reason_is_never_public(
+    stage: Stage, lsp: Lsp
+) -> None:
     certificate = await lsp.certificate()
     credential = await lsp.credential(certificate["certificate_id"])
     await change(lsp, certificate, "revocation")
     for verb in ("reinstatement", "suspension"):
-        answer = lsp.officer.post(f"/v1/certificates/{certificate['certificate_id']}/{verb}", json={"cause": "data_error"})
+        answer = lsp.officer.post(
+            f"/v1/certificates/{certificate['certificate_id']}/{verb}", json={"cause": "data_error"}
+        )
         assert await refused(answer, 409) == {"certificate_state_differs"}
 
     async def heard() -> list[Json]:
@@ -70,14 +91,29 @@ async def test_a_revocation_cannot_be_undone_and_its_reason_is_never_public(stag
 
 @pytest.mark.scenario("C4/revocation")
 async def test_the_list_of_reasons_is_closed_and_knows_no_conviction(lsp: Lsp) -> None:
-    assert set(Cause) == {"data_error", "replaced", "assessment_irregularity", "misuse_of_certificate", "holder_request", "issuer_key_compromise", "scheme_withdrawn"}
+    assert set(Cause) == {
+        "data_error",
+        "replaced",
+        "assessment_irregularity",
+        "misuse_of_certificate",
+        "holder_request",
+        "issuer_key_compromise",
+        "scheme_withdrawn",
+    }
     certificate = await lsp.certificate()
     for cause in ("conviction", "suspicion", ""):
-        assert await refused(lsp.officer.post(f"/v1/certificates/{certificate['certificate_id']}/revocation", json={"cause": cause})) == {"body_invalid"}
+        assert await refused(
+            lsp.officer.post(
+                f"/v1/certificates/{certificate['certificate_id']}/revocation",
+                json={"cause": cause},
+            )
+        ) == {"body_invalid"}
 
 
 @pytest.mark.scenario("C5/suspension")
-async def test_a_suspended_certificate_holds_again_when_it_is_reinstated_and_revoked_wins(stage: Stage, lsp: Lsp) -> None:
+async def test_a_suspended_certificate_holds_again_when_it_is_reinstated_and_revoked_wins(
+    stage: Stage, lsp: Lsp
+) -> None:
     certificate = await lsp.certificate()
     credential = await lsp.credential(certificate["certificate_id"])
     await change(lsp, certificate, "suspension", "assessment_irregularity")
@@ -100,16 +136,39 @@ async def test_a_suspended_certificate_holds_again_when_it_is_reinstated_and_rev
     assert moments == sorted(moments)
 
     async def heard() -> bool:
-        return len([event for event in stage.heard if event["data"].get("certificate_id") == certificate["certificate_id"]]) == 5
+        return (
+            len(
+                [
+                    event
+                    for event in stage.heard
+                    if event["data"].get("certificate_id") == certificate["certificate_id"]
+                ]
+            )
+            == 5
+        )
 
     await eventually(heard)
-    kinds = [event["type"].split(".")[1] for event in stage.heard if event["data"].get("certificate_id") == certificate["certificate_id"]]
-    assert kinds == ["certificate-issued", "certificate-suspended", "certificate-reinstated", "certificate-suspended", "certificate-revoked"]
+    kinds = [
+        event["type"].split(".")[1]
+        for event in stage.heard
+        if event["data"].get("certificate_id") == certificate["certificate_id"]
+    ]
+    assert kinds == [
+        "certificate-issued",
+        "certificate-suspended",
+        "certificate-reinstated",
+        "certificate-suspended",
+        "certificate-revoked",
+    ]
 
 
-async def test_lists_are_published_anew_on_every_tick_though_nothing_changed(stage: Stage, lsp: Lsp) -> None:
+async def test_lists_are_published_anew_on_every_tick_though_nothing_changed(
+    stage: Stage, lsp: Lsp
+) -> None:
     credential = await lsp.credential((await lsp.certificate())["certificate_id"])
-    path = credential["credentialStatus"][0]["statusListCredential"].removeprefix("https://sertifikat.example")
+    path = credential["credentialStatus"][0]["statusListCredential"].removeprefix(
+        "https://sertifikat.example"
+    )
     ticks: set[str] = set()
 
     async def twice() -> bool:
@@ -134,17 +193,27 @@ async def test_lists_are_published_anew_on_every_tick_though_nothing_changed(sta
         (b'{"issuer": {"id": "did:web:other.example:i:x"}}', 200, "unknown_issuer"),
     ],
 )
-async def test_an_upload_is_answered_with_what_is_wrong_and_never_with_500(stage: Stage, body: bytes, status: int, code: str) -> None:
-    answer = await stage.anybody.request("POST", "/v1/verifications", content=body, headers={"content-type": "application/json"})
+async def test_an_upload_is_answered_with_what_is_wrong_and_never_with_500(
+    stage: Stage, body: bytes, status: int, code: str
+) -> None:
+    answer = await stage.anybody.request(
+        "POST", "/v1/verifications", content=body, headers={"content-type": "application/json"}
+    )
     said: dict[str, Any] = answer.json()
     assert (answer.status_code, said.get("code") or said["status"]) == (status, code)
 
 
 @pytest.mark.scenario("C2/tampering")
-async def test_a_changed_upload_of_our_own_certificate_is_invalid_and_tells_nothing_of_it(lsp: Lsp) -> None:
+async def test_a_changed_upload_of_our_own_certificate_is_invalid_and_tells_nothing_of_it(
+    lsp: Lsp,
+) -> None:
     credential = await lsp.credential((await lsp.certificate())["certificate_id"])
     changed = credential | {"name": credential["name"] + "x"}
     unheld = {name: value for name, value in credential.items() if name != "credentialStatus"}
-    for attacked in (changed, unheld, credential | {"id": "urn:uuid:00000000-0000-4000-8000-000000000000"}):
+    for attacked in (
+        changed,
+        unheld,
+        credential | {"id": "urn:uuid:00000000-0000-4000-8000-000000000000"},
+    ):
         result = await lsp.verified(attacked)
         assert (result["status"], result["name"], result["scheme"]) == ("invalid", None, None)

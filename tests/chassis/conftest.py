@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from chassis import schemas
-from chassis.mongo import Mongo
-from chassis.web import Service, create_app
-from tests.chassis.scene import Asked, Scene, in_memory, on_asked
-from tests.chassis.shop import HANDLERS, JarFilled, ShopSettings, Transaction, router
-from tests.databases import databases_of
-from tests.doubles import FakeKafka, Keys, running
+from chassis.admin import operator_api
+from chassis.app import database_setup
+from chassis.app.factory import create_app
+from chassis.app.service import Service
+from chassis.persistence.mongo import Mongo
+from tests.chassis.harness import Asked, Scene, in_memory, on_asked
+from tests.chassis.sample_service import HANDLERS, JarFilled, ShopSettings, Transaction, router
+from tests.database_pool import databases_of
+from tests.fakes import FakeKafka, Keys, running
 
 databases, database = databases_of(Transaction)
 
@@ -21,11 +23,20 @@ databases, database = databases_of(Transaction)
 @pytest.fixture
 async def scene(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> AsyncIterator[Scene]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka))
+    settings = ShopSettings(
+        **keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka)
+    )
     fake = FakeKafka()
 
     handlers = {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}}
-    service = Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,), handlers=handlers)
+    service = Service(
+        name="shop",
+        settings=settings,
+        transaction=Transaction,
+        routers=(router, operator_api.router("shop")),
+        published=(JarFilled,),
+        handlers=handlers,
+    )
     app = create_app(service, lifetime=in_memory(fake))
     async with running(app, keys, "shop") as client:
         yield Scene(app.state.life, fake, client)
@@ -33,8 +44,10 @@ async def scene(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> As
 
 @pytest.fixture
 async def db(mongo_url: str, database: str, tmp_path: Path) -> AsyncIterator[Mongo]:
-    url = Keys(tmp_path, {"shop": ""}).settings("shop", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    url = Keys(tmp_path, {"shop": ""}).settings(
+        "shop", mongo_url=mongo_url, database=database, kafka=""
+    )["mongo_url"]
     one = Mongo(url, database)
-    await schemas.prepare(one, Transaction)
+    await database_setup.prepare(one, Transaction)
     yield one
     await one.close()

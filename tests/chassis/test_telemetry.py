@@ -26,7 +26,9 @@ def stream() -> Iterator[io.StringIO]:
     logging.root.setLevel(level)
 
 
-def test_a_log_line_tells_kinds_and_places_of_an_exception_but_none_of_its_words(stream: io.StringIO) -> None:
+def test_a_log_line_tells_kinds_and_places_of_an_exception_but_none_of_its_words(
+    stream: io.StringIO,
+) -> None:
     try:
         int("Siti Aminah 9902030405060007")
     except ValueError:
@@ -42,15 +44,24 @@ def test_what_aiokafka_says_hundreds_of_times_a_second_is_written_once(stream: i
         logging.getLogger("aiokafka.conn").error("Unable connect to node with id 1")
         logging.getLogger("somebody").error("something else")
     lines = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
-    assert (lines.count("Unable connect to node with id 1"), lines.count("something else")) == (1, 300)
+    assert (lines.count("Unable connect to node with id 1"), lines.count("something else")) == (
+        1,
+        300,
+    )
 
 
-def test_a_new_trace_that_nobody_will_see_has_ids_all_the_same_and_one_that_the_caller_sees_stays_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_trace_that_nobody_will_see_has_ids_all_the_same_and_one_that_the_caller_sees_stays_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(telemetry.tracer, "share", 0.0)
     with telemetry.span("outer") as outer:
         unseen = telemetry.current_traceparent()
         assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", unseen)
-        assert (outer.is_recording(), telemetry.is_sampled(unseen), telemetry.exemplar()) == (False, False, None)
+        assert (outer.is_recording(), telemetry.is_sampled(unseen), telemetry.exemplar()) == (
+            False,
+            False,
+            None,
+        )
         with telemetry.span("inner"):
             assert telemetry.current_traceparent()[:35] == unseen[:35]
     with telemetry.span("another", of=""):

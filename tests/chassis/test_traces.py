@@ -5,14 +5,18 @@ from __future__ import annotations
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis.ids import new_id
-from tests.chassis.scene import Scene
-from tests.doubles import eventually
+from tests.chassis.harness import Scene
+from tests.fakes import eventually
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def of_trace(spans: InMemorySpanExporter) -> list[str]:
-    return [span.name for span in spans.get_finished_spans() if span.context and f"{span.context.trace_id:032x}" == TRACE]
+    return [
+        span.name
+        for span in spans.get_finished_spans()
+        if span.context and f"{span.context.trace_id:032x}" == TRACE
+    ]
 
 
 async def told(scene: Scene) -> str:
@@ -26,9 +30,15 @@ async def told(scene: Scene) -> str:
     return dict(scene.fake.records(topic)[0].headers)["traceparent"].decode()
 
 
-async def test_one_trace_leads_from_a_request_through_outbox_and_kafka_to_the_effect(scene: Scene, spans: InMemorySpanExporter) -> None:
+async def test_one_trace_leads_from_a_request_through_outbox_and_kafka_to_the_effect(
+    scene: Scene, spans: InMemorySpanExporter
+) -> None:
     jar = await scene.jar()
-    answer = await scene.client.as_("keeper", facility="*").post(f"/v1/jars/{jar.id}/fillings", json={"marbles": 3}, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
+    answer = await scene.client.as_("keeper", facility="*").post(
+        f"/v1/jars/{jar.id}/fillings",
+        json={"marbles": 3},
+        headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"},
+    )
     assert answer.status_code == 200
     passed_on = await told(scene)
     assert passed_on.split("-")[1] == TRACE
@@ -38,16 +48,29 @@ async def test_one_trace_leads_from_a_request_through_outbox_and_kafka_to_the_ef
     assert of_trace(spans) == ["POST /v1/jars/{jar_id}/fillings", "outside.asked.v1"]
 
 
-async def test_an_event_of_a_trace_that_nobody_asked_for_makes_no_span(scene: Scene, spans: InMemorySpanExporter) -> None:
+async def test_an_event_of_a_trace_that_nobody_asked_for_makes_no_span(
+    scene: Scene, spans: InMemorySpanExporter
+) -> None:
     owner = new_id()
-    await scene.tell("asked", owner, owner_ref=owner, what="hello", traceparent=f"00-{TRACE}-00f067aa0ba902b7-00")
+    await scene.tell(
+        "asked", owner, owner_ref=owner, what="hello", traceparent=f"00-{TRACE}-00f067aa0ba902b7-00"
+    )
     await scene.becomes(lambda: scene.texts(owner), ["hello"])
     assert of_trace(spans) == []
 
 
-async def test_a_span_says_nothing_of_what_an_exception_says(scene: Scene, spans: InMemorySpanExporter) -> None:
+async def test_a_span_says_nothing_of_what_an_exception_says(
+    scene: Scene, spans: InMemorySpanExporter
+) -> None:
     owner, secret = new_id(), "Zubaidah binti Fulan"
-    event = await scene.tell("asked", owner, owner_ref=owner, what="raise", about=secret, traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
+    event = await scene.tell(
+        "asked",
+        owner,
+        owner_ref=owner,
+        what="raise",
+        about=secret,
+        traceparent=f"00-{TRACE}-00f067aa0ba902b7-01",
+    )
     await scene.becomes(lambda: scene.state(event), "parked")
     finished = spans.get_finished_spans()
     assert "outside.asked.v1" in of_trace(spans)

@@ -19,16 +19,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.kafka import KafkaUnavailable, Record, ensure_topic
-from chassis.mongo import Mongo, MongoError
-from ops import broker, children, machine, mongod
-from ops.mongo_setup import ADMINISTRATOR, REPLICA_SET, administering
-from tests.doubles import eventually
+from chassis.messaging.kafka import KafkaUnavailable, Record, ensure_topic
+from chassis.persistence.mongo import Mongo, MongoError
+from ops.local import kafka_broker, mongod, platform_checks, processes
+from ops.local.mongo_users import ADMINISTRATOR, REPLICA_SET, administering
+from tests.fakes import eventually
 
 MEMBERS = 3
 HEAP_MEBIBYTES = 160
 START_SECONDS = 120.0
-HERE = machine.LOOPBACK
+HERE = platform_checks.LOOPBACK
 _COPIES = """\
 default.replication.factor=3
 min.insync.replicas=2
@@ -50,15 +50,19 @@ class Cluster:
 
     place: Path
     password: str = field(default_factory=lambda: secrets.token_hex(16))
-    mongo_ports: list[int] = field(default_factory=lambda: machine.free_ports(MEMBERS))
-    broker_ports: list[list[int]] = field(default_factory=lambda: [machine.free_ports(4) for _ in range(MEMBERS)])  # direct, proxied, proxy, controller
+    mongo_ports: list[int] = field(default_factory=lambda: platform_checks.free_ports(MEMBERS))
+    broker_ports: list[list[int]] = field(
+        default_factory=lambda: [platform_checks.free_ports(4) for _ in range(MEMBERS)]
+    )  # direct, proxied, proxy, controller
     mongods: list[subprocess.Popen[bytes]] = field(default_factory=list)
     brokers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def mongo_url(self) -> str:
         """The administrator's URL of the set."""
-        return self._url(",".join(f"{HERE}:{port}" for port in self.mongo_ports), f"replicaSet={REPLICA_SET}")
+        return self._url(
+            ",".join(f"{HERE}:{port}" for port in self.mongo_ports), f"replicaSet={REPLICA_SET}"
+        )
 
     @property
     def kafka(self) -> str:
@@ -93,7 +97,7 @@ class Cluster:
         async with asyncio.timeout(START_SECONDS):
             await self._initiate()
             await eventually(self._takes_topics, seconds=START_SECONDS)
-            await self.in_sync(broker.READINESS)
+            await self.in_sync(kafka_broker.READINESS)
 
     def end(self) -> None:
         """End all at once: nobody needs what they hold."""
@@ -111,7 +115,9 @@ class Cluster:
         await _killed(self.brokers[at])
 
         async def noticed() -> bool:
-            return bool(copies := await self._copies(topic)) and all(at + 1 not in one for one in copies)
+            return bool(copies := await self._copies(topic)) and all(
+                at + 1 not in one for one in copies
+            )
 
         await eventually(noticed, seconds=START_SECONDS)
 
@@ -126,30 +132,46 @@ class Cluster:
         await self.in_sync(topic)
 
     def _mongod(self, at: int) -> subprocess.Popen[bytes]:
-        return mongod.launch(self.place / f"mongod-{at}", self.mongo_ports[at], mongod.key_file(self.place), self.place / f"mongod-{at}.log")
+        return mongod.launch(
+            self.place / f"mongod-{at}",
+            self.mongo_ports[at],
+            mongod.key_file(self.place),
+            self.place / f"mongod-{at}.log",
+        )
 
     async def _broker(self, at: int) -> subprocess.Popen[bytes]:
         direct, proxied, proxy, controller = self.broker_ports[at]
-        voters = ",".join(f"{other + 1}@{HERE}:{ports[3]}" for other, ports in enumerate(self.broker_ports))
+        voters = ",".join(
+            f"{other + 1}@{HERE}:{ports[3]}" for other, ports in enumerate(self.broker_ports)
+        )
         places = (
             f"node.id={at + 1}\ncontroller.quorum.voters={voters}\n"
             f"listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxied},CONTROLLER://{HERE}:{controller}\n"
             f"advertised.listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxy}\n"
         )
-        return await broker.launch(self.place / f"broker-{at}", _COPIES + places, self.place / f"broker-{at}.log", heap_mebibytes=HEAP_MEBIBYTES)
+        return await kafka_broker.launch(
+            self.place / f"broker-{at}",
+            _COPIES + places,
+            self.place / f"broker-{at}.log",
+            heap_mebibytes=HEAP_MEBIBYTES,
+        )
 
     # Asking
 
     def told(self) -> str:
         """The last lines of every log."""
-        return "\n".join(f"{log.name}: {children.tail(log)}" for log in sorted(self.place.glob("*.log")))
+        return "\n".join(
+            f"{log.name}: {processes.tail(log)}" for log in sorted(self.place.glob("*.log"))
+        )
 
     async def primary(self) -> int:
         """The member that is primary, waited for."""
 
         async def found() -> list[int]:
             states = await self._states()
-            alive = [at for at, process in enumerate(self.mongods) if process.poll() is None]  # of a dead one the others say for a while what it was
+            alive = [
+                at for at, process in enumerate(self.mongods) if process.poll() is None
+            ]  # of a dead one the others say for a while what it was
             return [at for at in alive if states.get(f"{HERE}:{self.mongo_ports[at]}") == "PRIMARY"]
 
         return (await eventually(found, seconds=START_SECONDS))[0]
@@ -158,7 +180,9 @@ class Cluster:
         """Return when every partition of the topic has all its copies in sync."""
 
         async def whole() -> bool:
-            return bool(copies := await self._copies(topic)) and all(len(one) == MEMBERS for one in copies)
+            return bool(copies := await self._copies(topic)) and all(
+                len(one) == MEMBERS for one in copies
+            )
 
         await eventually(whole, seconds=START_SECONDS)
 
@@ -167,22 +191,41 @@ class Cluster:
         consumer: Any = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
-            partitions = [TopicPartition(topic, number) for number in range(len(await self._copies(topic)))]
+            partitions = [
+                TopicPartition(topic, number) for number in range(len(await self._copies(topic)))
+            ]
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)
             ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
             found: list[Record] = []
             while any([await consumer.position(one) < end for one, end in ends.items()]):
                 for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found += [Record(one.topic, one.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp) for one in records]
+                    found += [
+                        Record(
+                            one.topic,
+                            one.partition,
+                            one.offset,
+                            one.key,
+                            one.value,
+                            tuple(one.headers),
+                            one.timestamp,
+                        )
+                        for one in records
+                    ]
         finally:
             await consumer.stop()
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
     async def _copies(self, topic: str) -> list[list[int]]:
         """The brokers (by node id) in sync with each partition."""
-        described: list[dict[str, Any]] = await self._asked(lambda admin: admin.describe_topics([topic])) or []
-        return [partition["isr"] for one in described for partition in sorted(one["partitions"], key=itemgetter("partition"))]
+        described: list[dict[str, Any]] = (
+            await self._asked(lambda admin: admin.describe_topics([topic])) or []
+        )
+        return [
+            partition["isr"]
+            for one in described
+            for partition in sorted(one["partitions"], key=itemgetter("partition"))
+        ]
 
     async def _asked(self, question: Callable[[Any], Awaitable[Any]]) -> Any:
         """What the brokers answer an administrator; None when none does."""
@@ -197,29 +240,53 @@ class Cluster:
 
     async def _takes_topics(self) -> bool:
         try:
-            await ensure_topic(self.kafka, broker.READINESS, partitions=MEMBERS)
+            await ensure_topic(self.kafka, kafka_broker.READINESS, partitions=MEMBERS)
         except KafkaUnavailable:
             return False
         return True
 
     async def _initiate(self) -> None:
         """Make the set and its administrator, over MongoDB's localhost exception."""
-        members = [{"_id": at, "host": f"{HERE}:{port}"} for at, port in enumerate(self.mongo_ports)]
+        members = [
+            {"_id": at, "host": f"{HERE}:{port}"} for at, port in enumerate(self.mongo_ports)
+        ]
         direct = f"mongodb://{HERE}:{self.mongo_ports[0]}/?directConnection=true"
         async with administering(direct) as nobody:
-            await nobody.client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
-            await eventually(partial(_is_primary, nobody), seconds=START_SECONDS)  # whoever is told to make the set asks for the first vote
-            await nobody.client.admin.command("createUser", ADMINISTRATOR, pwd=self.password, roles=["root"], writeConcern={"w": "majority"})
+            await nobody.client.admin.command(
+                "replSetInitiate", {"_id": REPLICA_SET, "members": members}
+            )
+            await eventually(
+                partial(_is_primary, nobody), seconds=START_SECONDS
+            )  # whoever is told to make the set asks for the first vote
+            await nobody.client.admin.command(
+                "createUser",
+                ADMINISTRATOR,
+                pwd=self.password,
+                roles=["root"],
+                writeConcern={"w": "majority"},
+            )
         await eventually(self._whole, seconds=START_SECONDS)
 
     async def _whole(self) -> bool:
         return sorted((await self._states()).values()) == ["PRIMARY", "SECONDARY", "SECONDARY"]
 
     async def _states(self) -> dict[str, str]:
-        for port in (port for port, process in zip(self.mongo_ports, self.mongods, strict=True) if process.poll() is None):
+        for port in (
+            port
+            for port, process in zip(self.mongo_ports, self.mongods, strict=True)
+            if process.poll() is None
+        ):
             with suppress(MongoError):
-                async with administering(self.direct_mongo_url(port)) as member, asyncio.timeout(10):
-                    return {one["name"]: one["stateStr"] for one in (await member.client.admin.command("replSetGetStatus"))["members"]}
+                async with (
+                    administering(self.direct_mongo_url(port)) as member,
+                    asyncio.timeout(10),
+                ):
+                    return {
+                        one["name"]: one["stateStr"]
+                        for one in (await member.client.admin.command("replSetGetStatus"))[
+                            "members"
+                        ]
+                    }
         return {}
 
 

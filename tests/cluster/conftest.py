@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import cluster as servers
-from tests.cluster import stage as processes
+from tests.cluster import harness as processes
 from tests.cluster.cluster import Cluster
-from tests.cluster.stage import Stage
+from tests.cluster.harness import Stage
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,20 @@ from typing import Self
 
 import httpx2
 
-from chassis.auth import Caller, Signer
+from chassis.caller import Caller
+from chassis.http.internal_tokens import Signer
 from chassis.ids import new_id
 
 PAUSE_SECONDS = 0.1  # of a lane, between two commands
 AGAIN_SECONDS = 0.25  # before a refused try is repeated
 TRY_SECONDS = 5.0  # then another replica is asked
 PATH = "/v1/owners/{owner}/marbles"
-CALLER = Caller(subject="load", role="load", permissions=frozenset({f"POST {PATH}"}), claims={"facility": frozenset({"*"})})
+CALLER = Caller(
+    subject="load",
+    role="load",
+    permissions=frozenset({f"POST {PATH}"}),
+    claims={"facility": frozenset({"*"})},
+)
 
 
 class Load:
@@ -56,9 +62,14 @@ class Load:
         loop, key = asyncio.get_running_loop(), new_id()
         began = loop.time()
         while True:
-            headers = {"authorization": f"Bearer {self._signer.for_caller('shop', CALLER)}", "idempotency-key": key}
+            headers = {
+                "authorization": f"Bearer {self._signer.for_caller('shop', CALLER)}",
+                "idempotency-key": key,
+            }
             try:
-                answer = await self._http.post(f"http://127.0.0.1:{port}{PATH.format(owner=owner)}", headers=headers)
+                answer = await self._http.post(
+                    f"http://127.0.0.1:{port}{PATH.format(owner=owner)}", headers=headers
+                )
             except httpx2.TransportError as error:
                 self.tries[type(error).__name__] += 1
                 port = self._ports[(self._ports.index(port) + 1) % len(self._ports)]

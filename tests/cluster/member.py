@@ -19,14 +19,33 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from chassis.events import Inbound, Reference
-from chassis.kafka import Assigned, Consumer, Outgoing, Partition, Producer, Record, Revoked, Sent
-from chassis.lifetime import Lifetime
-from chassis.mongo import Document, Mongo, Session, Write
-from chassis.serve import serve
+from chassis.app.factory import create_app
+from chassis.app.lifespan import Lifetime
+from chassis.app.server import serve
+from chassis.app.service import Service
+from chassis.messaging.events import Inbound, Reference
+from chassis.messaging.kafka import (
+    Assigned,
+    Consumer,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    Revoked,
+    Sent,
+)
+from chassis.persistence.mongo import Document, Mongo, Session, Write
 from chassis.settings import Settings
-from chassis.web import Service, create_app
-from tests.chassis.shop import Jar, JarBody, JarFilled, Note, Run, ShopSettings, Transaction, fill_jar
+from tests.chassis.sample_service import (
+    Jar,
+    JarBody,
+    JarFilled,
+    Note,
+    Run,
+    ShopSettings,
+    Transaction,
+    fill_jar,
+)
 
 TRAP = "MEMBER_TRAP"
 ROOM = 1_000_000
@@ -47,7 +66,9 @@ def passed(point: str) -> None:
 class TrappedMongo(Mongo):
     """The database, with a point between a batch's last write, its positions, and the commit."""
 
-    async def write(self, by_collection: Mapping[str, Iterable[Write | Document]], *, session: Session = None) -> None:
+    async def write(
+        self, by_collection: Mapping[str, Iterable[Write | Document]], *, session: Session = None
+    ) -> None:
         await super().write(by_collection, session=session)
         if "offsets" in by_collection:
             passed("position")
@@ -67,10 +88,15 @@ class TrappedProducer:
         if first.acknowledged:
             passed("send")
         on_its_way = asyncio.create_task(self._send(topic, records[middle:]))
-        await asyncio.sleep(0.001)  # the second half is handed over, its acknowledgement has not come
+        await asyncio.sleep(
+            0.001
+        )  # the second half is handed over, its acknowledgement has not come
         passed("acknowledgement")
         second = await on_its_way
-        return Sent([*first.acknowledged, *(middle + place for place in second.acknowledged)], second.failure)
+        return Sent(
+            [*first.acknowledged, *(middle + place for place in second.acknowledged)],
+            second.failure,
+        )
 
 
 class TrappedConsumer:
@@ -78,7 +104,13 @@ class TrappedConsumer:
 
     def __init__(self, inner: Consumer) -> None:
         self.inner = inner
-        self.stop, self.seek, self.beginning, self.ends, self.commit = inner.stop, inner.seek, inner.beginning, inner.ends, inner.commit
+        self.stop, self.seek, self.beginning, self.ends, self.commit = (
+            inner.stop,
+            inner.seek,
+            inner.beginning,
+            inner.ends,
+            inner.commit,
+        )
         self.following = inner.following
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
@@ -95,7 +127,11 @@ class TrappedConsumer:
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         found = await self.inner.poll(max_records, timeout_seconds)
-        if any(("ce_type", Heard.type.encode()) in record.headers for records in found.values() for record in records):  # a seal's anchor has no effect
+        if any(
+            ("ce_type", Heard.type.encode()) in record.headers
+            for records in found.values()
+            for record in records
+        ):  # a seal's anchor has no effect
             passed("poll")
         return found
 
@@ -105,7 +141,12 @@ class Member(Lifetime):
 
     def new_mongo(self) -> Mongo:
         settings = self.service.settings
-        return TrappedMongo(settings.mongo_url.get_secret_value(), self.database(), settings.mongo_driver, app=self.service.name)
+        return TrappedMongo(
+            settings.mongo_url.get_secret_value(),
+            self.database(),
+            settings.mongo_driver,
+            app=self.service.name,
+        )
 
     def new_producer(self) -> Producer:
         return TrappedProducer(super().new_producer())
@@ -148,15 +189,38 @@ async def post_marble(owner: str, run: Run) -> JarBody:
 
 
 def _shop(settings: ShopSettings) -> FastAPI:
-    return create_app(Service(name="shop", settings=settings, transaction=Transaction, routers=(router,), published=(JarFilled,)), lifetime=Member)
+    return create_app(
+        Service(
+            name="shop",
+            settings=settings,
+            transaction=Transaction,
+            routers=(router,),
+            published=(JarFilled,),
+        ),
+        lifetime=Member,
+    )
 
 
 def _reader(settings: ReaderSettings) -> FastAPI:
-    return create_app(Service(name="reader", settings=settings, transaction=Transaction, routers=(), handlers={"shop.events": {Heard: on_heard}}), lifetime=Member)
+    return create_app(
+        Service(
+            name="reader",
+            settings=settings,
+            transaction=Transaction,
+            routers=(),
+            handlers={"shop.events": {Heard: on_heard}},
+        ),
+        lifetime=Member,
+    )
 
 
-SERVED = {"shop": partial(serve, _shop, ShopSettings), "reader": partial(serve, _reader, ReaderSettings)}
+SERVED = {
+    "shop": partial(serve, _shop, ShopSettings),
+    "reader": partial(serve, _reader, ReaderSettings),
+}
 
 if __name__ == "__main__":
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # who is frozen when the test dies must die too
+    ctypes.CDLL(None).prctl(
+        _PR_SET_PDEATHSIG, signal.SIGKILL
+    )  # who is frozen when the test dies must die too
     SERVED[sys.argv[1]]()

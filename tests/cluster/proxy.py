@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from ops.machine import LOOPBACK
+from ops.local.platform_checks import LOOPBACK
 
 _CHUNK = 64 * 1024
 
@@ -44,7 +44,9 @@ class Proxy:
         pair = {writer, onward_writer}
         self._writers |= pair
         try:
-            await asyncio.gather(self._pump(reader, onward_writer), self._pump(onward_reader, writer))
+            await asyncio.gather(
+                self._pump(reader, onward_writer), self._pump(onward_reader, writer)
+            )
         finally:
             self._writers -= pair
             for one in pair:
@@ -69,7 +71,10 @@ class Proxy:
 async def running(ways: Mapping[int, int]) -> AsyncGenerator[list[Proxy]]:
     """Proxies that listen on these ports and lead to those, as long as the block."""
     proxies = [Proxy(target) for target in ways.values()]
-    servers = [await asyncio.start_server(proxy.serve, LOOPBACK, port) for proxy, port in zip(proxies, ways, strict=True)]
+    servers = [
+        await asyncio.start_server(proxy.serve, LOOPBACK, port)
+        for proxy, port in zip(proxies, ways, strict=True)
+    ]
     try:
         yield proxies
     finally:

@@ -7,21 +7,28 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.stage import Stage
+from tests.cluster.harness import Stage
 
 # a driver lets go of the socket of a connection that a dying server has cut off
-pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 Record = Callable[[str, Any], None]
 
 
 @pytest.mark.parametrize("point", ["send", "acknowledgement"])
-async def test_a_relay_that_wakes_with_sends_in_flight_after_its_lease_has_expired_adds_late_duplicates_only(stage: Stage, point: str, record_property: Record) -> None:
+async def test_a_relay_that_wakes_with_sends_in_flight_after_its_lease_has_expired_adds_late_duplicates_only(
+    stage: Stage, point: str, record_property: Record
+) -> None:
     async with stage.load() as load:
         await stage.caught_up()
         frozen = await stage.leader()
         frozen.lay(point, "stop")
         await frozen.frozen()
-        await stage.caught_up()  # what the sleeper had read and not marked is published by the other
+        await (
+            stage.caught_up()
+        )  # what the sleeper had read and not marked is published by the other
         assert await stage.leader() is not frozen
         await stage.caught_up()
         frozen.wake()
@@ -34,7 +41,9 @@ async def test_a_relay_that_wakes_with_sends_in_flight_after_its_lease_has_expir
 
 
 @pytest.mark.parametrize("point", ["poll", "position"])
-async def test_a_consumer_that_wakes_with_a_batch_in_hand_after_its_session_has_expired_applies_none_of_it_again(stage: Stage, point: str, record_property: Record) -> None:
+async def test_a_consumer_that_wakes_with_a_batch_in_hand_after_its_session_has_expired_applies_none_of_it_again(
+    stage: Stage, point: str, record_property: Record
+) -> None:
     async with stage.load() as load:
         await stage.caught_up()
         frozen = stage.readers[0]

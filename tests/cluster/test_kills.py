@@ -9,15 +9,20 @@ from typing import Any
 import pytest
 
 from tests.cluster.cluster import MEMBERS
-from tests.cluster.stage import REPLICAS, SETTLED_SECONDS, Process, Stage
-from tests.doubles import eventually
+from tests.cluster.harness import REPLICAS, SETTLED_SECONDS, Process, Stage
+from tests.fakes import eventually
 
 # a driver lets go of the socket of a connection that a dying server has cut off
-pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 Record = Callable[[str, Any], None]
 
 
-async def test_a_killed_primary_loses_nothing_and_commands_go_on_with_the_next_one(stage: Stage, record_property: Record) -> None:
+async def test_a_killed_primary_loses_nothing_and_commands_go_on_with_the_next_one(
+    stage: Stage, record_property: Record
+) -> None:
     async with stage.load() as load:
         for _ in range(2):
             await stage.caught_up()
@@ -30,7 +35,9 @@ async def test_a_killed_primary_loses_nothing_and_commands_go_on_with_the_next_o
     record_property("figures", await stage.exactly(load))
 
 
-async def test_each_broker_killed_in_turn_stops_no_command_and_loses_no_event(stage: Stage, record_property: Record) -> None:
+async def test_each_broker_killed_in_turn_stops_no_command_and_loses_no_event(
+    stage: Stage, record_property: Record
+) -> None:
     async with stage.load() as load:
         await stage.caught_up()
         for at in range(MEMBERS):
@@ -41,7 +48,9 @@ async def test_each_broker_killed_in_turn_stops_no_command_and_loses_no_event(st
     record_property("figures", await stage.exactly(load))
 
 
-async def test_when_the_holder_of_the_relays_lease_is_killed_the_other_replica_publishes_on(stage: Stage, record_property: Record) -> None:
+async def test_when_the_holder_of_the_relays_lease_is_killed_the_other_replica_publishes_on(
+    stage: Stage, record_property: Record
+) -> None:
     async with stage.load() as load:
         for _ in range(2):
             await stage.caught_up()
@@ -59,7 +68,9 @@ async def _another_leads(stage: Stage, than: Process) -> bool:
 
 
 @pytest.mark.parametrize("point", ["revoked", "assigned"])
-async def test_a_consumer_killed_in_the_middle_of_a_rebalance_leaves_no_gap_and_no_second_effect(stage: Stage, point: str, record_property: Record) -> None:
+async def test_a_consumer_killed_in_the_middle_of_a_rebalance_leaves_no_gap_and_no_second_effect(
+    stage: Stage, point: str, record_property: Record
+) -> None:
     killed, joining = stage.readers[0], stage.process("reader", REPLICAS)
     stage.also.append(joining)
     async with stage.load() as load:

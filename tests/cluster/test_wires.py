@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 
-from ops import machine
+from ops.local import platform_checks
+from tests.cluster import harness as processes
 from tests.cluster import proxy as wires
-from tests.cluster import stage as processes
 from tests.cluster.cluster import Cluster
+from tests.cluster.harness import Stage
 from tests.cluster.proxy import Proxy
-from tests.cluster.stage import Stage
 
 # a driver lets go of the socket of a connection that was cut
-pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 Record = Callable[[str, Any], None]
 DELAY_SECONDS = 0.02
 BROKERS_SILENT_SECONDS = 12.0  # longer than the relay's lease, which the other replica takes, and than an unacknowledged request waits before it is sent again
@@ -28,18 +31,25 @@ DATABASE_SILENT_SECONDS = 6.0
 
 
 @pytest.fixture
-async def wired(cluster: Cluster, tmp_path: Path) -> AsyncIterator[tuple[Stage, Proxy, list[Proxy]]]:
+async def wired(
+    cluster: Cluster, tmp_path: Path
+) -> AsyncIterator[tuple[Stage, Proxy, list[Proxy]]]:
     """Two shops and two readers behind proxies: MongoDB's, and the brokers'."""
-    port = machine.free_ports(1)[0]
+    port = platform_checks.free_ports(1)[0]
     ways = {port: cluster.mongo_ports[await cluster.primary()]} | cluster.proxies
     behind = {"mongo_url": cluster.direct_mongo_url(port), "kafka": cluster.kafka_behind_proxies}
-    async with wires.running(ways) as (mongo, *brokers), processes.running(cluster, tmp_path, **behind) as stage:
+    async with (
+        wires.running(ways) as (mongo, *brokers),
+        processes.running(cluster, tmp_path, **behind) as stage,
+    ):
         assert mongo.connections
         assert all(broker.connections for broker in brokers)
         yield stage, mongo, brokers
 
 
-async def test_slow_and_cut_connections_lose_nothing_and_repeat_no_effect(wired: tuple[Stage, Proxy, list[Proxy]], record_property: Record) -> None:
+async def test_slow_and_cut_connections_lose_nothing_and_repeat_no_effect(
+    wired: tuple[Stage, Proxy, list[Proxy]], record_property: Record
+) -> None:
     stage, mongo, brokers = wired
     async with stage.load() as load:
         await stage.caught_up()
@@ -53,7 +63,9 @@ async def test_slow_and_cut_connections_lose_nothing_and_repeat_no_effect(wired:
     record_property("figures", await stage.exactly(load))
 
 
-async def test_brokers_that_fall_silent_stop_no_command_and_a_silent_database_only_for_as_long(wired: tuple[Stage, Proxy, list[Proxy]], record_property: Record) -> None:
+async def test_brokers_that_fall_silent_stop_no_command_and_a_silent_database_only_for_as_long(
+    wired: tuple[Stage, Proxy, list[Proxy]], record_property: Record
+) -> None:
     stage, mongo, brokers = wired
     async with stage.load() as load:
         await stage.caught_up()

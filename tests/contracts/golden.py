@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from chassis.events import Event
-from ops.docs import catalogue
+from chassis.messaging.events import Event
+from ops.docs.generate import catalogue
 
 GOLDEN = Path(__file__).parent / "golden"
 _FORMATS = {"date": "2026-11-24", "date-time": "2026-11-24T03:00:00Z"}
@@ -19,7 +19,9 @@ def published() -> dict[str, type[Event]]:
     return {event.type: event for part in catalogue() for event in part.published}
 
 
-def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value") -> Any:
+def sample(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value"
+) -> Any:
     """A plain value of this JSON schema."""
     known: Mapping[str, Any] = definitions or schema.get("$defs", {})
     if "$ref" in schema:
@@ -34,14 +36,22 @@ def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = No
     if kind == "object" and "properties" in schema:
         return {field: sample(inner, known, field) for field, inner in schema["properties"].items()}
     if kind == "object":
-        return {"premi": 1} if schema.get("additionalProperties", {}).get("type") == "integer" else {}
+        return (
+            {"premi": 1} if schema.get("additionalProperties", {}).get("type") == "integer" else {}
+        )
     if kind == "array":
         return [sample(schema.get("items", {}), known, name)]
-    plain: dict[str, Any] = {"integer": max(1, schema.get("minimum", 1)), "boolean": True, "null": None}
+    plain: dict[str, Any] = {
+        "integer": max(1, schema.get("minimum", 1)),
+        "boolean": True,
+        "null": None,
+    }
     return plain.get(str(kind), _FORMATS.get(str(schema.get("format")), f"{name}-1"))
 
 
-def variants(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value") -> Iterator[Any]:
+def variants(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value"
+) -> Iterator[Any]:
     """Values of this JSON schema, at least one for each choice that it leaves: of each type and member, without each optional field, empty and full, least and most."""
     known: Mapping[str, Any] = definitions or schema.get("$defs", {})
     if "$ref" in schema:
@@ -62,7 +72,11 @@ def variants(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = 
         yield from ([value, value] for value in variants(schema.get("items", {}), known, name))
     elif kind == "string" and not schema.get("format"):
         yield from ("", "x" * 5_000)
-    others: dict[str, list[Any]] = {"object": [{}], "integer": [schema.get("minimum", 0), schema.get("maximum", 2**53)], "boolean": [False]}
+    others: dict[str, list[Any]] = {
+        "object": [{}],
+        "integer": [schema.get("minimum", 0), schema.get("maximum", 2**53)],
+        "boolean": [False],
+    }
     yield from others.get(str(kind), [])
 
 
@@ -73,7 +87,16 @@ def write_missing() -> list[str]:
         file = GOLDEN / f"{type_name}.json"
         if not file.exists():
             schema = event.model_json_schema()
-            file.write_text(json.dumps({"schema": schema, "sample": sample(schema)}, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+            file.write_text(
+                json.dumps(
+                    {"schema": schema, "sample": sample(schema)},
+                    indent=1,
+                    ensure_ascii=False,
+                    sort_keys=True,
+                )
+                + "\n",
+                encoding="utf-8",
+            )
             written.append(type_name)
     return written
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.docs import ASYNCAPI
+from ops.docs.generate import ASYNCAPI
 from tests.contracts.golden import published
 
 PLACE = Path(__file__).with_name("asyncapi")
@@ -19,7 +19,14 @@ pytestmark = pytest.mark.needs("node", "npm")
 
 
 def judged(document: str) -> dict[str, Any]:
-    answer = subprocess.run(["node", "judge.mjs"], cwd=PLACE, input=document, check=True, capture_output=True, text=True)  # noqa: S607 - found in PATH
+    answer = subprocess.run(
+        ["node", "judge.mjs"],  # noqa: S607 - found in PATH
+        cwd=PLACE,
+        input=document,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return json.loads(answer.stdout)
 
 
@@ -28,7 +35,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> None:
     with (tmp_path_factory.getbasetemp().parent / "asyncapi.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (PLACE / "node_modules" / ".package-lock.json").exists():
-            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=PLACE, check=True, capture_output=True)  # noqa: S607 - found in PATH
+            subprocess.run(
+                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],  # noqa: S607 - found in PATH
+                cwd=PLACE,
+                check=True,
+                capture_output=True,
+            )
 
 
 def test_the_official_parser_finds_no_error_in_the_catalogue_and_every_event_in_it() -> None:

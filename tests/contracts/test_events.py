@@ -11,16 +11,22 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chassis.events import Aliased, Envelope, Inbound
 from chassis.ids import utc_now
-from ops.catalog import refusal, unread
-from ops.docs import catalogue, rendered
-from ops.home import ROOT
+from chassis.messaging.events import Aliased, Envelope, Inbound
+from ops.docs.event_catalog import refusal, unread
+from ops.docs.generate import catalogue, rendered
+from ops.local.state_dir import ROOT
 from tests.contracts.golden import GOLDEN, published, sample, variants
 
 FORBIDDEN = ("name", "nik", "register_no", "offence", "sentence", "birth_date", "perkara")
 PARTS = catalogue()
-READERS = [(part.service, kind, type_name) for part in PARTS for kinds in part.reads.values() for kind in kinds for type_name in (kind.type, *kind.upcasts)]
+READERS = [
+    (part.service, kind, type_name)
+    for part in PARTS
+    for kinds in part.reads.values()
+    for kind in kinds
+    for type_name in (kind.type, *kind.upcasts)
+]
 PUBLISHED = published()
 RENDERED = rendered()
 
@@ -39,29 +45,57 @@ def test_the_main_job_has_at_least_twenty_types() -> None:
 
 @pytest.mark.parametrize("type_name", sorted(PUBLISHED))
 def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_name: str) -> None:
-    assert (GOLDEN / f"{type_name}.json").exists(), f"{type_name}: write its golden sample with `python -m tests.contracts.golden` and commit it"
-    refused = refusal(type_name, golden(type_name)["schema"], PUBLISHED[type_name].model_json_schema())
+    assert (GOLDEN / f"{type_name}.json").exists(), (
+        f"{type_name}: write its golden sample with `python -m tests.contracts.golden` and commit it"
+    )
+    refused = refusal(
+        type_name, golden(type_name)["schema"], PUBLISHED[type_name].model_json_schema()
+    )
     assert not refused, refused
 
 
 def touched(repository: Path, files: str) -> set[str]:
     """Which of the files were ever changed, removed or replaced by something else since they came, in a commit (a merge too) or since the last one."""
     what = ("--name-only", "--no-renames", "--diff-filter=MDT", "--", files)
-    return set(git(repository, "log", "-m", "--format=", *what).split()) | set(git(repository, "diff", "HEAD", *what).split())
+    return set(git(repository, "log", "-m", "--format=", *what).split()) | set(
+        git(repository, "diff", "HEAD", *what).split()
+    )
 
 
 def git(repository: Path, *command: str) -> str:
-    return subprocess.run(["git", *command], cwd=repository, capture_output=True, text=True, check=True).stdout  # noqa: S607 - git of the checkout
+    return subprocess.run(
+        ["git", *command],  # noqa: S607 - git of the checkout
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def test_a_golden_sample_is_never_changed_nor_removed() -> None:
-    assert touched(ROOT, f"{GOLDEN.relative_to(ROOT)}/*.json") == set(), "a golden sample is what has been sent: put it back, and add a new version beside it"
+    assert touched(ROOT, f"{GOLDEN.relative_to(ROOT)}/*.json") == set(), (
+        "a golden sample is what has been sent: put it back, and add a new version beside it"
+    )
 
 
-def test_a_golden_sample_that_was_edited_removed_replaced_or_merged_away_is_named(tmp_path: Path) -> None:
+def test_a_golden_sample_that_was_edited_removed_replaced_or_merged_away_is_named(
+    tmp_path: Path,
+) -> None:
     def commit() -> None:
         git(tmp_path, "add", "--all")
-        git(tmp_path, *("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--allow-empty", "--message=t"))
+        git(
+            tmp_path,
+            *(
+                "-c",
+                "user.name=t",
+                "-c",
+                "user.email=t@example.org",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "--message=t",
+            ),
+        )
 
     def write(name: str, text: str) -> None:
         (tmp_path / f"{name}.json").write_text(text)
@@ -81,12 +115,31 @@ def test_a_golden_sample_that_was_edited_removed_replaced_or_merged_away_is_name
     git(tmp_path, "checkout", "--quiet", "-b", "side", "HEAD~1")
     write("new", "new")
     commit()
-    git(tmp_path, *("-c", "user.name=t", "-c", "user.email=t@example.org", "merge", "--quiet", "--no-commit", "main"))
+    git(
+        tmp_path,
+        *(
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.org",
+            "merge",
+            "--quiet",
+            "--no-commit",
+            "main",
+        ),
+    )
     write("merged", "by the merge alone")
     commit()
     write("unsaved", "other")
     found = touched(tmp_path, "*.json")
-    assert {name.strip('"').removesuffix(".json") for name in found} == {"edited", "removed", "unsaved", "merged", "linked", "moved"} | {"back", "put"}
+    assert {name.strip('"').removesuffix(".json") for name in found} == {
+        "edited",
+        "removed",
+        "unsaved",
+        "merged",
+        "linked",
+        "moved",
+    } | {"back", "put"}
 
 
 def test_golden_samples_of_types_that_are_gone_are_still_read_or_marked_so() -> None:
@@ -94,16 +147,32 @@ def test_golden_samples_of_types_that_are_gone_are_still_read_or_marked_so() -> 
     assert {file.stem for file in GOLDEN.glob("*.json")} <= PUBLISHED.keys() | read
 
 
-@pytest.mark.parametrize(("service", "kind", "type_name"), READERS, ids=[f"{service}-{type_name}" for service, _, type_name in READERS])
-def test_a_readers_own_copy_reads_the_golden_sample(service: str, kind: type[Inbound], type_name: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "kind", "type_name"),
+    READERS,
+    ids=[f"{service}-{type_name}" for service, _, type_name in READERS],
+)
+def test_a_readers_own_copy_reads_the_golden_sample(
+    service: str, kind: type[Inbound], type_name: str
+) -> None:
     body = json.dumps(golden(type_name)["sample"]).encode()
-    envelope = Envelope(id=service, type=type_name, source="bina/golden", key="k", time=utc_now(), sequence=1)
+    envelope = Envelope(
+        id=service, type=type_name, source="bina/golden", key="k", time=utc_now(), sequence=1
+    )
     assert kind.read(body, envelope).meta.type == type_name
 
 
-@pytest.mark.parametrize(("service", "kind", "type_name"), READERS, ids=[f"{service}-{type_name}" for service, _, type_name in READERS])
-def test_a_readers_own_copy_reads_whatever_its_producer_may_tell(service: str, kind: type[Inbound], type_name: str) -> None:
-    envelope = Envelope(id=service, type=type_name, source="bina/golden", key="k", time=utc_now(), sequence=1)
+@pytest.mark.parametrize(
+    ("service", "kind", "type_name"),
+    READERS,
+    ids=[f"{service}-{type_name}" for service, _, type_name in READERS],
+)
+def test_a_readers_own_copy_reads_whatever_its_producer_may_tell(
+    service: str, kind: type[Inbound], type_name: str
+) -> None:
+    envelope = Envelope(
+        id=service, type=type_name, source="bina/golden", key="k", time=utc_now(), sequence=1
+    )
     told = 0
     for body in variants((event := PUBLISHED[type_name]).model_json_schema()):
         with suppress(ValidationError):
@@ -116,7 +185,10 @@ def test_a_readers_own_copy_reads_whatever_its_producer_may_tell(service: str, k
 def test_an_event_carries_no_field_that_could_name_a_person(type_name: str) -> None:
     fields = {
         field
-        for schema in (PUBLISHED[type_name].model_json_schema(), *PUBLISHED[type_name].model_json_schema().get("$defs", {}).values())
+        for schema in (
+            PUBLISHED[type_name].model_json_schema(),
+            *PUBLISHED[type_name].model_json_schema().get("$defs", {}).values(),
+        )
         for field in schema.get("properties", {})
     }
     assert not fields & set(FORBIDDEN)
@@ -131,12 +203,18 @@ def test_certification_never_tells_where_a_certificate_comes_from() -> None:
 def test_references_to_people_are_resolved_through_aliases_by_every_reader() -> None:
     for service, kind, type_name in READERS:
         field = kind.model_fields.get("participant_ref")
-        assert field is None or type_name.endswith("participant-merged.v1") or any(isinstance(mark, Aliased) for mark in field.metadata), f"{service}: {type_name}"
+        assert (
+            field is None
+            or type_name.endswith("participant-merged.v1")
+            or any(isinstance(mark, Aliased) for mark in field.metadata)
+        ), f"{service}: {type_name}"
 
 
 @pytest.mark.parametrize("file", list(RENDERED), ids=lambda file: file.name)
 def test_the_generated_documents_are_those_of_the_code(file: Any) -> None:
-    assert file.read_text(encoding="utf-8") == RENDERED[file], f"{file.name} differs from what it is made of: run ./bina docs and commit"
+    assert file.read_text(encoding="utf-8") == RENDERED[file], (
+        f"{file.name} differs from what it is made of: run ./bina docs and commit"
+    )
 
 
 def test_a_sample_is_a_value_of_its_schema() -> None:

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from chassis.events import Envelope, Event, Inbound, Reference
 from chassis.ids import utc_now
-from chassis.inbox import Inbox
-from chassis.kafka import Record
-from chassis.unit_of_work import Transaction
-from ops.catalog import Part, breaking, refusal, unread
+from chassis.messaging.events import Envelope, Event, Inbound, Reference
+from chassis.messaging.inbox import Inbox
+from chassis.messaging.kafka import Record
+from chassis.persistence.unit_of_work import Transaction
+from ops.docs.event_catalog import Part, breaking, refusal, unread
 from tests.contracts.golden import GOLDEN, sample
 
 
@@ -77,7 +77,11 @@ FIELDS: dict[str, Any] = {
 
 def schema(**changed: Any) -> dict[str, Any]:
     """The schema of an event of those fields; None leaves one out."""
-    fields: dict[str, Any] = {name: kind if isinstance(kind, tuple) else (kind, ...) for name, kind in (FIELDS | changed).items() if kind is not None}
+    fields: dict[str, Any] = {
+        name: kind if isinstance(kind, tuple) else (kind, ...)
+        for name, kind in (FIELDS | changed).items()
+        if kind is not None
+    }
     return create_model("Told", __base__=Event, **fields).model_json_schema()
 
 
@@ -94,17 +98,25 @@ def schema(**changed: Any) -> dict[str, Any]:
         ({"mood": NarrowMood}, "field mood changed from good / bad to good"),
         ({"units": list[str]}, "field units changed from list of Unit to list of string"),
         ({"units": list[create_model("Unit", code=(str, ...))]}, "field units.title was removed"),
-        ({"units": list[create_model("Unit", code=(str, ...), title=(int, ...))]}, "field units.title changed from string to integer"),
+        (
+            {"units": list[create_model("Unit", code=(str, ...), title=(int, ...))]},
+            "field units.title changed from string to integer",
+        ),
         ({"new": str}, "field new is new and required"),
         ({"day": datetime}, "field day changed from date to date-time"),
         ({"pieces": Annotated[int, Field(ge=0)]}, "field pieces changed its minimum from 1 to 0"),
         ({"place": (Strict | None, None)}, "field place.block became required"),
         ({"place": (Place, ...)}, "field place changed from Place or null to Place"),
         ({"shares": dict[str, str]}, "field shares changed from integer by name to string by name"),
-        ({"tree": create_model("Tree", name=(int, ...), below=(list["Tree"], ...))}, "field tree.name changed from string to integer"),
+        (
+            {"tree": create_model("Tree", name=(int, ...), below=(list["Tree"], ...))},
+            "field tree.name changed from string to integer",
+        ),
     ],
 )
-def test_a_breaking_change_is_refused_in_a_sentence_that_says_what_to_do(changed: dict[str, Any], problem: str) -> None:
+def test_a_breaking_change_is_refused_in_a_sentence_that_says_what_to_do(
+    changed: dict[str, Any], problem: str
+) -> None:
     told = refusal("training.course-completed.v1", schema(), schema(**changed))
     assert told.startswith(f"training.course-completed.v1: {problem}. ")
     assert "publish training.course-completed.v2 with an upcaster at each reader" in told
@@ -144,7 +156,11 @@ def in_minutes(v1: dict[str, Any]) -> dict[str, Any]:
     return v1 | {"lesson_minutes": v1["lesson_hours"] * 45}
 
 
-class CourseHeard(Inbound, type="training.course-completed.v2", upcasts={"training.course-completed.v1": in_minutes}):
+class CourseHeard(
+    Inbound,
+    type="training.course-completed.v2",
+    upcasts={"training.course-completed.v1": in_minutes},
+):
     participant_ref: Reference
     lesson_minutes: int
 
@@ -155,11 +171,28 @@ async def on_course(event: CourseHeard, tx: Transaction) -> None:
 
 def heard(type_name: str, body: dict[str, Any]) -> tuple[CourseHeard | None, str]:
     """What the reader of v2 makes of a record of that type: the event for its handler, or the reason why it is parked."""
-    envelope = Envelope(id="e", type=type_name, source="bina/training", key=body["participant_ref"], time=utc_now(), sequence=1)
+    envelope = Envelope(
+        id="e",
+        type=type_name,
+        source="bina/training",
+        key=body["participant_ref"],
+        time=utc_now(),
+        sequence=1,
+    )
     inbox: Inbox[Transaction] = Inbox("reader", {"training.events": {CourseHeard: on_course}})
-    record = Record("training.events", 0, 0, envelope.key.encode(), json.dumps(body).encode(), tuple(envelope.headers()), 0)
+    record = Record(
+        "training.events",
+        0,
+        0,
+        envelope.key.encode(),
+        json.dumps(body).encode(),
+        tuple(envelope.headers()),
+        0,
+    )
     arrival = inbox.arrival(record)
-    assert arrival.event is None or (isinstance(arrival.event, CourseHeard) and arrival.handler is on_course)
+    assert arrival.event is None or (
+        isinstance(arrival.event, CourseHeard) and arrival.handler is on_course
+    )
     return arrival.event, arrival.reason
 
 
@@ -175,22 +208,34 @@ class AuditSealed(Event, type="training.audit-sealed.v1", key="ref"):
     ref: str
 
 
-def test_a_type_that_nobody_reads_and_one_that_is_read_where_nobody_publishes_it_are_named() -> None:
+def test_a_type_that_nobody_reads_and_one_that_is_read_where_nobody_publishes_it_are_named() -> (
+    None
+):
     training = Part(service="training", published=(CourseCompletedV2, AuditSealed), reads={})
     reader = Part(service="reader", published=(), reads={"training.events": (CourseHeard,)})
-    assert unread((training, reader)) == []  # its v1, which is only lifted, lies in the archive: nobody needs to publish it any more
-    assert unread((Part(service="training", published=(CourseCompletedV2, CourseGraded), reads={}), reader)) == ["training.course-graded.v1"]
+    assert (
+        unread((training, reader)) == []
+    )  # its v1, which is only lifted, lies in the archive: nobody needs to publish it any more
+    assert unread(
+        (Part(service="training", published=(CourseCompletedV2, CourseGraded), reads={}), reader)
+    ) == ["training.course-graded.v1"]
     elsewhere = Part(service="reader", published=(), reads={"certification.events": (CourseHeard,)})
     assert unread((training, elsewhere)) == ["training.course-completed.v2"]
-    assert unread((Part(service="training", published=(), reads={}), reader)) == ["training.course-completed.v2"]
+    assert unread((Part(service="training", published=(), reads={}), reader)) == [
+        "training.course-completed.v2"
+    ]
 
 
 def test_a_reader_of_v2_takes_it_and_lifts_the_golden_v1() -> None:
     v1 = json.loads((GOLDEN / "training.course-completed.v1.json").read_text(encoding="utf-8"))
-    assert breaking(v1["schema"], CourseCompletedV2.model_json_schema()), "without a breaking change there is no need of a v2"
+    assert breaking(v1["schema"], CourseCompletedV2.model_json_schema()), (
+        "without a breaking change there is no need of a v2"
+    )
     old, none = heard("training.course-completed.v1", v1["sample"])
     assert (old and old.lesson_minutes, none) == (v1["sample"]["lesson_hours"] * 45, "")
-    v2 = CourseCompletedV2.model_validate(sample(CourseCompletedV2.model_json_schema()) | {"lesson_minutes": 90})
+    v2 = CourseCompletedV2.model_validate(
+        sample(CourseCompletedV2.model_json_schema()) | {"lesson_minutes": 90}
+    )
     new, none = heard(v2.type, v2.model_dump(mode="json"))
     assert (new and new.lesson_minutes, none) == (90, "")
     assert old
@@ -198,7 +243,10 @@ def test_a_reader_of_v2_takes_it_and_lifts_the_golden_v1() -> None:
 
 
 def test_a_version_that_the_reader_does_not_know_yet_waits_for_it() -> None:
-    assert heard("training.course-completed.v3", {"participant_ref": "p"}) == (None, "version not known here: training.course-completed.v3")
+    assert heard("training.course-completed.v3", {"participant_ref": "p"}) == (
+        None,
+        "version not known here: training.course-completed.v3",
+    )
 
 
 def test_a_v1_that_cannot_be_lifted_is_parked_and_says_only_the_kind_of_fault() -> None:

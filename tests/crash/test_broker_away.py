@@ -17,23 +17,31 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.auth import Caller, Signer
+from chassis.caller import Caller
+from chassis.http.internal_tokens import Signer
 from chassis.ids import new_id
-from chassis.kafka import ensure_topic
-from chassis.mongo import Mongo
-from ops import broker, children, machine
-from tests.chassis.scene import added, runner
-from tests.chassis.shop import Jar
-from tests.crash.evidence import Evidence, gathered
-from tests.crash.listening import TOPIC
-from tests.doubles import Keys, eventually
+from chassis.messaging.kafka import ensure_topic
+from chassis.persistence.mongo import Mongo
+from ops.local import kafka_broker, platform_checks, processes
+from tests.chassis.harness import added, runner
+from tests.chassis.sample_service import Jar
+from tests.crash.outcome_check import Evidence, gathered
+from tests.crash.sample_service import TOPIC
+from tests.fakes import Keys, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILLING = "/v1/jars/{jar_id}/fillings"
 OWNERS, RATE, DEADLINE_SECONDS = 60, 60, 10.0  # commands a second; each says how long it will wait
 ROWS, SECONDS, SOAK_SECONDS = 5_000, 90, 600
-AWAY_MIB, DRAIN_MIB = 48, 128  # what memory may grow by: while rows wait it must not follow their number; draining takes whole pages, fetches and batches of 500
-SHARED = {"kafka": "BINA_KAFKA", "environment": "BINA_ENVIRONMENT", "mongo_driver": "BINA_MONGO_DRIVER"}
+AWAY_MIB, DRAIN_MIB = (
+    48,
+    128,
+)  # what memory may grow by: while rows wait it must not follow their number; draining takes whole pages, fetches and batches of 500
+SHARED = {
+    "kafka": "BINA_KAFKA",
+    "environment": "BINA_ENVIRONMENT",
+    "mongo_driver": "BINA_MONGO_DRIVER",
+}
 
 
 @dataclass(slots=True)
@@ -51,19 +59,21 @@ class Kafka:
     """A broker of this test's own, which goes and comes back on its data."""
 
     def __init__(self, place: Path) -> None:
-        self.place, (self.port, self.controller) = place, machine.free_ports(2)
-        self.server: broker.Broker | None = None
+        self.place, (self.port, self.controller) = place, platform_checks.free_ports(2)
+        self.server: kafka_broker.Broker | None = None
 
     @property
     def bootstrap(self) -> str:
-        return f"{machine.LOOPBACK}:{self.port}"
+        return f"{platform_checks.LOOPBACK}:{self.port}"
 
     async def come(self) -> None:
         """Start, or wake."""
         if self.server and self.server.process.poll() is None:
             self.server.process.send_signal(signal.SIGCONT)
         else:
-            self.server = await broker.start(self.place, self.port, self.controller, self.place.with_suffix(".log"))
+            self.server = await kafka_broker.start(
+                self.place, self.port, self.controller, self.place.with_suffix(".log")
+            )
 
     async def go(self, how: signal.Signals) -> None:
         """Go by this signal; SIGTERM lets it end in order."""
@@ -84,14 +94,26 @@ class Shop:
     def __init__(self, port: int, pid: int, keys: Keys, db: Mongo) -> None:
         self.pid, self.db, self.jars = pid, db, list[str]()
         self._signer = Signer("gateway", keys.private["gateway"])
-        self._caller = Caller(subject="load", role="load", permissions=frozenset({f"POST {FILLING}"}), claims={"facility": frozenset("*")})
-        self.http = httpx2.AsyncClient(base_url=f"http://{machine.LOOPBACK}:{port}", timeout=2 * DEADLINE_SECONDS)
+        self._caller = Caller(
+            subject="load",
+            role="load",
+            permissions=frozenset({f"POST {FILLING}"}),
+            claims={"facility": frozenset("*")},
+        )
+        self.http = httpx2.AsyncClient(
+            base_url=f"http://{platform_checks.LOOPBACK}:{port}", timeout=2 * DEADLINE_SECONDS
+        )
 
     async def command(self, jar: str, seen: Seen) -> None:
         """Fill a jar; how long that took and what was answered."""
         began = time.monotonic()
-        headers = {"authorization": f"Bearer {self._signer.for_caller('shop', self._caller)}", "x-request-deadline": str(int((time.time() + DEADLINE_SECONDS) * 1000))}
-        answer = await self.http.post(FILLING.format(jar_id=jar), json={"marbles": 1}, headers=headers)
+        headers = {
+            "authorization": f"Bearer {self._signer.for_caller('shop', self._caller)}",
+            "x-request-deadline": str(int((time.time() + DEADLINE_SECONDS) * 1000)),
+        }
+        answer = await self.http.post(
+            FILLING.format(jar_id=jar), json={"marbles": 1}, headers=headers
+        )
         seen.statuses.add(answer.status_code)
         seen.seconds.append(time.monotonic() - began)
 
@@ -99,7 +121,7 @@ class Shop:
         """What the probes say and how much memory is used."""
         seen.alive.add((await self.http.get("/livez")).status_code)
         seen.ready.add((await self.http.get("/readyz")).status_code)
-        seen.mib.append(children.resident_bytes(self.pid) / machine.MIB)
+        seen.mib.append(processes.resident_bytes(self.pid) / platform_checks.MIB)
 
     async def load(self, seconds: float, commands: int = 0) -> Seen:
         """Commands at a steady rate for so long, and until so many were given; each is awaited, none waits for another."""
@@ -127,32 +149,51 @@ class Shop:
 
 @asynccontextmanager
 async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncGenerator[Shop]:
-    keys, (port,) = Keys.make(place, ("gateway", "shop")), machine.free_ports(1)
-    settings = keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, port=port, log_level="error")
+    keys, (port,) = Keys.make(place, ("gateway", "shop")), platform_checks.free_ports(1)
+    settings = keys.settings(
+        "shop", mongo_url=mongo_url, database=database, kafka=kafka, port=port, log_level="error"
+    )
     await ensure_topic(kafka, settings["namespace"] + TOPIC, partitions=4)
-    env = os.environ | {SHARED.get(name, f"SHOP_{name.upper()}"): str(value) for name, value in settings.items()}
-    process = children.spawn([sys.executable, "-m", "tests.crash.served"], place / "shop.log", env=env, cwd=ROOT)
+    env = os.environ | {
+        SHARED.get(name, f"SHOP_{name.upper()}"): str(value) for name, value in settings.items()
+    }
+    process = processes.spawn(
+        [sys.executable, "-m", "tests.crash.http_process"], place / "shop.log", env=env, cwd=ROOT
+    )
     one = Shop(port, process.pid, keys, Mongo(settings["mongo_url"], database))
     try:
         await eventually(one.is_ready, seconds=60)
         for _ in range(OWNERS):
-            jar = await runner(one.db)(lambda tx: added(tx, Jar(id=new_id(), owner_ref=new_id(), room="north", capacity=1_000_000)))
+            jar = await runner(one.db)(
+                lambda tx: added(
+                    tx, Jar(id=new_id(), owner_ref=new_id(), room="north", capacity=1_000_000)
+                )
+            )
             one.jars.append(jar.id)
         yield one
     finally:
         await one.http.aclose()
         await one.db.close()
-        await asyncio.to_thread(children.end, process)
+        await asyncio.to_thread(processes.end, process)
 
 
 @pytest.mark.scenario("M18/broker-away")
 @pytest.mark.scenario("T31/broker-away")
 @pytest.mark.timeout(0)  # bounded inside: the time is what a run asks for
 @pytest.mark.parametrize(
-    ("how", "seconds", "rows"), [(signal.SIGKILL, SECONDS, ROWS), (signal.SIGSTOP, 25, 1_000), (signal.SIGTERM, 15, 500)], ids=["killed", "frozen", "stopped in order"]
+    ("how", "seconds", "rows"),
+    [(signal.SIGKILL, SECONDS, ROWS), (signal.SIGSTOP, 25, 1_000), (signal.SIGTERM, 15, 500)],
+    ids=["killed", "frozen", "stopped in order"],
 )
 async def test_while_the_broker_is_away_commands_are_answered_in_bounded_memory_and_then_the_outbox_drains_in_order(
-    tmp_path: Path, mongo_url: str, database: str, request: pytest.FixtureRequest, record_property: Any, how: signal.Signals, seconds: float, rows: int
+    tmp_path: Path,
+    mongo_url: str,
+    database: str,
+    request: pytest.FixtureRequest,
+    record_property: Any,
+    how: signal.Signals,
+    seconds: float,
+    rows: int,
 ) -> None:
     if request.config.getoption("--soak") and how == signal.SIGKILL:
         seconds = SOAK_SECONDS
@@ -174,9 +215,21 @@ async def test_while_the_broker_is_away_commands_are_answered_in_bounded_memory_
     finally:
         await kafka.end()
     phases = (before, away, after)
-    slowest, grown = [round(max(seen.seconds), 3) for seen in phases], [round(max(seen.mib) - max(before.mib), 1) for seen in (away, after)]
-    figures = {"away_seconds": seconds, "rows_waiting": waiting, **evidence.figures(), "slowest_seconds": slowest, "grown_mib": grown}
-    record_property("figures", figures | {"rss_mib": round(max(before.mib)), "drained_seconds": round(drained, 1)})
+    slowest, grown = (
+        [round(max(seen.seconds), 3) for seen in phases],
+        [round(max(seen.mib) - max(before.mib), 1) for seen in (away, after)],
+    )
+    figures = {
+        "away_seconds": seconds,
+        "rows_waiting": waiting,
+        **evidence.figures(),
+        "slowest_seconds": slowest,
+        "grown_mib": grown,
+    }
+    record_property(
+        "figures",
+        figures | {"rss_mib": round(max(before.mib)), "drained_seconds": round(drained, 1)},
+    )
 
     assert evidence.broken == {}
     assert evidence.events == sum(len(seen.seconds) for seen in phases)

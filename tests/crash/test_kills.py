@@ -23,18 +23,29 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from chassis.kafka import ensure_topic
-from chassis.mongo import Mongo
-from ops import children, servers
-from tests.crash.evidence import gathered
-from tests.crash.listening import TOPIC
-from tests.doubles import Keys
+from chassis.messaging.kafka import ensure_topic
+from chassis.persistence.mongo import Mongo
+from ops.local import ephemeral_servers, processes
+from tests.crash.outcome_check import gathered
+from tests.crash.sample_service import TOPIC
+from tests.fakes import Keys
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NTH = {"commit": 60, "relay_read": 10, "publish": 20, "acknowledged": 20, "marked": 10, "polled": 10, "effect": 20, "position": 1}  # the last passage at which a kill comes
+NTH = {
+    "commit": 60,
+    "relay_read": 10,
+    "publish": 20,
+    "acknowledged": 20,
+    "marked": 10,
+    "polled": 10,
+    "effect": 20,
+    "position": 1,
+}  # the last passage at which a kill comes
 REPLICAS, OWNERS, NEW_OWNERS = 2, 24, 4
 KILLS, SECONDS_PER_KILL = 5, 30
-TRANSACTION_SECONDS = 3  # after which MongoDB lets go what a killed process held; 15 in our installations
+TRANSACTION_SECONDS = (
+    3  # after which MongoDB lets go what a killed process held; 15 in our installations
+)
 
 
 class Slot:
@@ -58,7 +69,16 @@ class Slot:
 @asynccontextmanager
 async def slot(log: Path) -> AsyncGenerator[Slot]:
     pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.crash.warm", str(log), cwd=ROOT, stdin=pipe, stdout=pipe, start_new_session=True)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.crash.process_forker",
+        str(log),
+        cwd=ROOT,
+        stdin=pipe,
+        stdout=pipe,
+        start_new_session=True,
+    )
     try:
         yield Slot(child, log)
     finally:
@@ -69,9 +89,11 @@ async def slot(log: Path) -> AsyncGenerator[Slot]:
 @pytest.fixture
 async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
     """A mongod of this test's own: it lets go sooner than others need what a killed process held."""
-    async with servers.running_mongod(tmp_path / "mongod") as url:
+    async with ephemeral_servers.running_mongod(tmp_path / "mongod") as url:
         db = Mongo(url, "admin")
-        await db.client.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=TRANSACTION_SECONDS)
+        await db.client.admin.command(
+            "setParameter", 1, transactionLifetimeLimitSeconds=TRANSACTION_SECONDS
+        )
         await db.close()
         yield url
 
@@ -82,7 +104,14 @@ def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict
     for point in (point for _ in range(rounds) for point in chance.sample(list(NTH), len(NTH))):
         place = len(lives)
         backlog = chance.randint(40, 160) if chance.random() < 1 / 3 else 0
-        lives.append({"point": point, "nth": chance.randint(1, NTH[point]), "backlog": backlog, "owners": owners[place * NEW_OWNERS :][:OWNERS]})
+        lives.append(
+            {
+                "point": point,
+                "nth": chance.randint(1, NTH[point]),
+                "backlog": backlog,
+                "owners": owners[place * NEW_OWNERS :][:OWNERS],
+            }
+        )
     return lives
 
 
@@ -90,25 +119,49 @@ def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict
 @pytest.mark.scenario("T31/kills")
 @pytest.mark.timeout(0)  # bounded inside: the time grows with the kills
 async def test_after_a_kill_at_every_point_effects_are_exactly_what_was_committed_in_order(
-    tmp_path: Path, own_mongo_url: str, kafka: str, request: pytest.FixtureRequest, record_property: Any
+    tmp_path: Path,
+    own_mongo_url: str,
+    kafka: str,
+    request: pytest.FixtureRequest,
+    record_property: Any,
 ) -> None:
-    rounds, seed, began = request.config.getoption("--crash") or KILLS, secrets.randbelow(1_000_000), time.monotonic()
+    rounds, seed, began = (
+        request.config.getoption("--crash") or KILLS,
+        secrets.randbelow(1_000_000),
+        time.monotonic(),
+    )
     kills, database, answered = rounds * len(NTH), f"crash_{new_id()[-12:]}", tmp_path / "answered"
-    settings = Keys.make(tmp_path, ("gateway", "shop")).settings("shop", mongo_url=own_mongo_url, database=database, kafka=kafka) | {"trusted_keys": str(tmp_path)}
+    settings = Keys.make(tmp_path, ("gateway", "shop")).settings(
+        "shop", mongo_url=own_mongo_url, database=database, kafka=kafka
+    ) | {"trusted_keys": str(tmp_path)}
     topic = settings["namespace"] + TOPIC
     await ensure_topic(kafka, topic, partitions=4)
-    waiting = deque(plan(rounds, random.Random(seed), [new_id() for _ in range(kills * NEW_OWNERS + OWNERS)]))  # noqa: S311 - when a kill comes
+    waiting = deque(
+        plan(rounds, random.Random(seed), [new_id() for _ in range(kills * NEW_OWNERS + OWNERS)])  # noqa: S311 - when a kill comes
+    )
 
     async def deaths(place: Slot, told: dict[str, Any]) -> None:
         while waiting:
             life = waiting.popleft()
             await place.begin(told | life)
-            assert await place.end() == -signal.SIGKILL, f"seed {seed}, {life['point']}: {children.tail(place.log, 20)}"
+            assert await place.end() == -signal.SIGKILL, (
+                f"seed {seed}, {life['point']}: {processes.tail(place.log, 20)}"
+            )
 
     db = Mongo(settings["mongo_url"], database)
     try:
-        async with asyncio.timeout(90 + kills * SECONDS_PER_KILL), slot(tmp_path / "0.log") as first, slot(tmp_path / "1.log") as second:
-            replicas = [(place, {"settings": settings | {"replica": str(number)}, "answered": str(answered)}) for number, place in enumerate((first, second))]
+        async with (
+            asyncio.timeout(90 + kills * SECONDS_PER_KILL),
+            slot(tmp_path / "0.log") as first,
+            slot(tmp_path / "1.log") as second,
+        ):
+            replicas = [
+                (
+                    place,
+                    {"settings": settings | {"replica": str(number)}, "answered": str(answered)},
+                )
+                for number, place in enumerate((first, second))
+            ]
             async with asyncio.TaskGroup() as dying:
                 for place, told in replicas:
                     dying.create_task(deaths(place, told))
@@ -119,12 +172,26 @@ async def test_after_a_kill_at_every_point_effects_are_exactly_what_was_committe
         jars = {jar["_id"]: jar["marbles"] for jar in await db.find("jars", {})}
     finally:
         await db.close()
-    told = [(owner, int(marbles)) for owner, marbles in (line.split() for line in answered.read_text().splitlines())]
-    figures = {"kills": kills, **evidence.figures(), "commands_answered": len(told), "seconds": round(time.monotonic() - began), "killing_seconds": round(killing), "seed": seed}
+    told = [
+        (owner, int(marbles))
+        for owner, marbles in (line.split() for line in answered.read_text().splitlines())
+    ]
+    figures = {
+        "kills": kills,
+        **evidence.figures(),
+        "commands_answered": len(told),
+        "seconds": round(time.monotonic() - began),
+        "killing_seconds": round(killing),
+        "seed": seed,
+    }
     record_property("figures", figures)
 
     assert evidence.broken == {}
-    assert jars == {owner: len(seqs) for owner, seqs in evidence.committed.items()}  # state and events of a command are one
-    assert [f"{owner}/{marbles}" for owner, marbles in told if marbles > jars.get(owner, 0)] == []  # what was answered is committed
+    assert jars == {
+        owner: len(seqs) for owner, seqs in evidence.committed.items()
+    }  # state and events of a command are one
+    assert [
+        f"{owner}/{marbles}" for owner, marbles in told if marbles > jars.get(owner, 0)
+    ] == []  # what was answered is committed
     assert len(set(told)) == len(told)
     assert len(told) > kills * 5  # there was a load

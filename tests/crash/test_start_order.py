@@ -5,33 +5,49 @@ from __future__ import annotations
 from pathlib import Path
 
 from chassis.ids import new_id
-from ops import broker, children, machine
-from tests.chassis.scene import added, runner
-from tests.chassis.shop import Jar, ShopSettings, create_app
-from tests.doubles import Keys, ServiceClient, eventually
+from ops.local import kafka_broker, platform_checks, processes
+from tests.chassis.harness import added, runner
+from tests.chassis.sample_service import Jar, ShopSettings, create_app
+from tests.fakes import Keys, ServiceClient, eventually
 
 
-async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_them_when_kafka_comes(tmp_path: Path, mongo_url: str, database: str) -> None:
-    port, controller = machine.free_ports(2)
+async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_them_when_kafka_comes(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
+    port, controller = platform_checks.free_ports(2)
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    settings = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=f"{machine.LOOPBACK}:{port}"))
+    settings = ShopSettings(
+        **keys.settings(
+            "shop",
+            mongo_url=mongo_url,
+            database=database,
+            kafka=f"{platform_checks.LOOPBACK}:{port}",
+        )
+    )
     app = create_app(settings)
     life, jar = app.state.life, Jar(id=new_id(), owner_ref=new_id(), room="north")
     async with app.router.lifespan_context(app):
         client = ServiceClient(app, keys, "shop")
         await life.prepared.wait()
         await runner(life.db)(lambda tx: added(tx, jar))
-        filled = await client.as_("keeper", facility="*").post(f"/v1/jars/{jar.id}/fillings", json={"marbles": 2})
+        filled = await client.as_("keeper", facility="*").post(
+            f"/v1/jars/{jar.id}/fillings", json={"marbles": 2}
+        )
         assert filled.status_code == 200
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["missing"]) == (503, ["kafka"])
         assert await life.db.count("outbox", {"sent": False, "key": jar.owner_ref}) == 1
-        server = await broker.start(tmp_path / "kafka", port, controller, tmp_path / "kafka.log")
+        server = await kafka_broker.start(
+            tmp_path / "kafka", port, controller, tmp_path / "kafka.log"
+        )
         try:
 
             async def told() -> bool:
-                return not await life.db.count("outbox", {"sent": False}) and (await client.get("/readyz")).status_code == 200
+                return (
+                    not await life.db.count("outbox", {"sent": False})
+                    and (await client.get("/readyz")).status_code == 200
+                )
 
             await eventually(told, seconds=40)
         finally:
-            children.end(server.process)
+            processes.end(server.process)

@@ -8,18 +8,26 @@ from typing import Any
 
 import yaml
 
-from ops import metrics
-from ops.home import ROOT
+from ops.docs import metrics
+from ops.local.state_dir import ROOT
 
 MONITORING = ROOT / "deploy/monitoring"
-RULE_FILES, TEST_FILES = sorted((MONITORING / "rules").glob("*.yml")), sorted((MONITORING / "tests").glob("*.yml"))
+RULE_FILES, TEST_FILES = (
+    sorted((MONITORING / "rules").glob("*.yml")),
+    sorted((MONITORING / "tests").glob("*.yml")),
+)
 RECORDED = re.compile(r"\b[a-z]+(?::\w+){2}\b")
 
 
 @cache
 def everything() -> list[dict[str, Any]]:
     """Every rule, recording or alert."""
-    return [rule for file in RULE_FILES for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    return [
+        rule
+        for file in RULE_FILES
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    ]
 
 
 def rules() -> dict[str, dict[str, Any]]:
@@ -37,7 +45,9 @@ def unknown_in(expression: str) -> set[str]:
     """The names of metrics in it that nobody shows and no rule records."""
     recorded = {rule["record"] for rule in everything() if "record" in rule}
     plain = RECORDED.sub("", expression)
-    return (set(RECORDED.findall(expression)) - recorded) | (set(metrics.OURS.findall(plain)) - declared())
+    return (set(RECORDED.findall(expression)) - recorded) | (
+        set(metrics.OURS.findall(plain)) - declared()
+    )
 
 
 SCRAPED = {"job", "instance", "service", "region"}
@@ -49,21 +59,40 @@ _MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"[^"]*"')
 
 def shown(metric: metrics.Measured) -> set[str]:
     """The labels under which Prometheus keeps it: what the gateway says of another service comes under another name than the scrape's own."""
-    return {"exported_service" if label == "service" else label for label in metric.labels} | SCRAPED
+    return {
+        "exported_service" if label == "service" else label for label in metric.labels
+    } | SCRAPED
 
 
 @cache
 def labels_of(name: str) -> frozenset[str]:
     """The labels that this metric, or this recorded one, has."""
     if RECORDED.fullmatch(name):
-        made = [set(rule.get("labels", {})) | _by(rule["expr"]) - {"le"} for rule in everything() if rule.get("record") == name]
+        made = [
+            set(rule.get("labels", {})) | _by(rule["expr"]) - {"le"}
+            for rule in everything()
+            if rule.get("record") == name
+        ]
         return frozenset(label for labels in made for label in labels)
-    measured = {sample: shown(metric) | ({"le"} if sample.endswith("_bucket") else set[str]()) for metric in metrics.declared() for sample in (metric.name, *metric.samples)}
-    return frozenset(measured.get(name) or _PROMETHEUS_OWN.get(name) or (SCRAPED if name.startswith("process_") else set[str]()))
+    measured = {
+        sample: shown(metric) | ({"le"} if sample.endswith("_bucket") else set[str]())
+        for metric in metrics.declared()
+        for sample in (metric.name, *metric.samples)
+    }
+    return frozenset(
+        measured.get(name)
+        or _PROMETHEUS_OWN.get(name)
+        or (SCRAPED if name.startswith("process_") else set[str]())
+    )
 
 
 def _by(expression: str) -> set[str]:
-    return {label.strip() for labels in _BY.findall(expression) for label in labels.split(",") if label.strip()}
+    return {
+        label.strip()
+        for labels in _BY.findall(expression)
+        for label in labels.split(",")
+        if label.strip()
+    }
 
 
 def wrong_labels(expression: str, legend: str = "") -> set[str]:
@@ -71,9 +100,15 @@ def wrong_labels(expression: str, legend: str = "") -> set[str]:
     wrong: set[str] = set()
     asked: set[str] = set()
     for name, matchers in _SELECTOR.findall(expression):
-        wrong |= {f"{name}.{label}" for label in _MATCHER.findall(matchers)} - {f"{name}.{label}" for label in labels_of(name)}
+        wrong |= {f"{name}.{label}" for label in _MATCHER.findall(matchers)} - {
+            f"{name}.{label}" for label in labels_of(name)
+        }
         asked |= labels_of(name)
-    for name in {*RECORDED.findall(expression), *metrics.OURS.findall(RECORDED.sub("", expression)), *re.findall(r"\bprocess_\w+|\bup\b", expression)}:
+    for name in {
+        *RECORDED.findall(expression),
+        *metrics.OURS.findall(RECORDED.sub("", expression)),
+        *re.findall(r"\bprocess_\w+|\bup\b", expression),
+    }:
         asked |= labels_of(name)
     grouped = _by(expression)
     told = set(re.findall(r"\{\{(\w+)\}\}", legend)) - ((grouped or asked) - {"le"})

@@ -11,12 +11,12 @@ import yaml
 from pydantic import AliasChoices
 
 from chassis.settings import Settings
-from ops import parts
-from ops.home import ROOT
+from ops.local import topology
+from ops.local.state_dir import ROOT
 
 K8S = ROOT / "deploy/k8s"
 OVERLAYS = ("dev", "region", "national")
-OURS = {service.name: service for service in parts.OURS}
+OURS = {service.name: service for service in topology.OURS}
 WORKLOADS = ("Deployment", "Job")
 WATCHED, WATCHING = ("region", "national"), {"rota"}
 Object = dict[str, Any]
@@ -24,7 +24,12 @@ Object = dict[str, Any]
 
 @cache
 def rendered(overlay: str) -> tuple[Object, ...]:
-    built = subprocess.run(["kustomize", "build", str(K8S / "overlays" / overlay)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    built = subprocess.run(
+        ["kustomize", "build", str(K8S / "overlays" / overlay)],  # noqa: S607 - found in PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert built.returncode == 0, built.stderr
     return tuple(yaml.safe_load_all(built.stdout))
 
@@ -40,7 +45,11 @@ def named(overlay: str, kind: str, name: str) -> Object:
 
 def of_ours(overlay: str, *kinds: str) -> list[Object]:
     """Those of the parts themselves; beside them is only what watches."""
-    return [one for one in of(overlay, *kinds) if one["metadata"]["name"].removesuffix("-prepare") not in WATCHING]
+    return [
+        one
+        for one in of(overlay, *kinds)
+        if one["metadata"]["name"].removesuffix("-prepare") not in WATCHING
+    ]
 
 
 def container(workload: Object) -> Object:
@@ -54,7 +63,11 @@ def app(workload: Object) -> str:
 
 def settings_class(service: str) -> type[Settings]:
     module = importlib.import_module(f"{OURS[service].module}.settings")
-    [found] = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Settings) and one.prefix]
+    [found] = [
+        one
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, Settings) and one.prefix
+    ]
     return found
 
 
@@ -64,7 +77,11 @@ def variables(service: str) -> dict[str, bool]:
     named: dict[str, bool] = {}
     for name, field in kind.model_fields.items():
         alias = field.validation_alias
-        spelt = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{kind.prefix}{name}".upper()
+        spelt = (
+            str(alias.choices[0])
+            if isinstance(alias, AliasChoices)
+            else f"{kind.prefix}{name}".upper()
+        )
         named[spelt] = field.is_required()
     return named
 
@@ -81,8 +98,14 @@ def files(workload: Object) -> dict[str, dict[str, str | None]]:
     """Of each Secret that the workload mounts whole or in part: which of its keys is which file; a whole one stands as {'*': None}."""
     found: dict[str, dict[str, str | None]] = {}
     for volume in workload["spec"]["template"]["spec"]["volumes"]:
-        sources = [source["secret"] for source in volume.get("projected", {}).get("sources", ())] + ([volume["secret"]] if "secret" in volume else [])
+        sources = [
+            source["secret"] for source in volume.get("projected", {}).get("sources", ())
+        ] + ([volume["secret"]] if "secret" in volume else [])
         for source in sources:
             name = source.get("name") or source["secretName"]
-            found[name] = {item["key"]: item["path"] for item in source["items"]} if "items" in source else {"*": None}
+            found[name] = (
+                {item["key"]: item["path"] for item in source["items"]}
+                if "items" in source
+                else {"*": None}
+            )
     return found

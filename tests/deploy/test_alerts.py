@@ -11,17 +11,40 @@ import pytest
 import yaml
 from typer.main import get_command
 
-import chassis.invariants
-from ops import cli, metrics
-from ops.home import ROOT
-from tests.deploy.alerts import MONITORING, RECORDED, RULE_FILES, TEST_FILES, everything, rules, unknown_in
+import chassis.jobs.invariants
+from ops import cli
+from ops.docs import metrics
+from ops.local.state_dir import ROOT
+from tests.deploy.alerts import (
+    MONITORING,
+    RECORDED,
+    RULE_FILES,
+    TEST_FILES,
+    everything,
+    rules,
+    unknown_in,
+)
 
 RUNBOOKS, GUARANTEES = ROOT / "docs/runbooks", ROOT / "docs/guarantees.md"
 PROMISED = MONITORING / "rules/pipeline.yml"  # whose alerts show the breach of a promise
 
 
 ENGLISH = {"the", "of", "is", "are", "not", "and", "has", "have", "for", "in", "to", "more", "than"}
-INDONESIAN = {"tidak", "yang", "di", "dan", "atau", "ke", "belum", "lagi", "ada", "dari", "lebih", "sudah", "untuk"}
+INDONESIAN = {
+    "tidak",
+    "yang",
+    "di",
+    "dan",
+    "atau",
+    "ke",
+    "belum",
+    "lagi",
+    "ada",
+    "dari",
+    "lebih",
+    "sudah",
+    "untuk",
+}
 
 
 def words(*texts: str) -> set[str]:
@@ -30,21 +53,35 @@ def words(*texts: str) -> set[str]:
 
 def promises() -> list[list[str]]:
     """The rows of the table in guarantees.md, each from its number on."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in GUARANTEES.read_text().splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in GUARANTEES.read_text().splitlines()
+        if line.startswith("|")
+    ]
     return [cells for cells in rows if cells[0].isdecimal()]
 
 
 @pytest.mark.needs("promtool")
 @pytest.mark.parametrize("file", RULE_FILES, ids=lambda file: file.name)
 def test_the_rules_are_rules(file: Path) -> None:
-    checked = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(file)],  # noqa: S607 - found in PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.mark.needs("promtool")
 @pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: file.name)
 def test_each_alert_fires_and_does_not_fire_as_its_cases_say(file: Path) -> None:
-    proved = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    proved = subprocess.run(
+        ["promtool", "test", "rules", str(file)],  # noqa: S607 - found in PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert proved.returncode == 0, proved.stdout + proved.stderr
 
 
@@ -59,10 +96,14 @@ def test_each_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
 
 
 @pytest.mark.parametrize("alert", rules())
-def test_an_alert_has_a_name_in_letters_and_a_page_that_says_what_it_means_and_how_to_mend_it(alert: str) -> None:
+def test_an_alert_has_a_name_in_letters_and_a_page_that_says_what_it_means_and_how_to_mend_it(
+    alert: str,
+) -> None:
     assert re.fullmatch(r"[A-Za-z]+", alert)
     told = rules()[alert]["annotations"]
-    assert rules()[alert]["labels"]["severity"] in ({"none"} if alert == "Watchdog" else {"page", "ticket"})
+    assert rules()[alert]["labels"]["severity"] in (
+        {"none"} if alert == "Watchdog" else {"page", "ticket"}
+    )
     assert told["summary"]
     assert told["summary_en"] not in {"", told["summary"]}
     assert len(told["meaning"]) > 40, "what it means for the prison"
@@ -70,7 +111,9 @@ def test_an_alert_has_a_name_in_letters_and_a_page_that_says_what_it_means_and_h
     assert not words(told["summary"], told["meaning"]) & ENGLISH
     assert not words(told["summary_en"]) & INDONESIAN
     assert words(told["summary"], told["meaning"]) & INDONESIAN
-    assert re.findall(r"\$labels\.\w+", told["summary"]) == re.findall(r"\$labels\.\w+", told["summary_en"])
+    assert re.findall(r"\$labels\.\w+", told["summary"]) == re.findall(
+        r"\$labels\.\w+", told["summary_en"]
+    )
     page = ROOT / told["runbook"]
     assert page == RUNBOOKS / f"{alert}.md"
     parts = re.findall(r"^## (.+)\n(?:.+\n)+", page.read_text(), re.MULTILINE)
@@ -91,7 +134,9 @@ def test_the_commands_of_a_page_are_commands_of_ours(page: Path) -> None:
             here = here.commands[words.pop(0)]
         assert not hasattr(here, "commands"), f"{page.name}: ./bina {command}"
         options = {option for parameter in here.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("-")} <= options, f"{page.name}: ./bina {command}"
+        assert {word for word in words if word.startswith("-")} <= options, (
+            f"{page.name}: ./bina {command}"
+        )
 
 
 @pytest.mark.parametrize("rule", everything(), ids=lambda rule: rule.get("alert") or rule["record"])
@@ -102,18 +147,26 @@ def test_a_rule_speaks_only_of_metrics_that_the_code_declares(rule: dict[str, An
 
 
 def test_a_metric_that_nobody_shows_is_found_in_an_expression() -> None:
-    assert unknown_in("rate(bina_outbox_sent_total[5m]) > training_nothing_rows and slo:bad:ratio_rate9m") == {"training_nothing_rows", "slo:bad:ratio_rate9m"}
+    assert unknown_in(
+        "rate(bina_outbox_sent_total[5m]) > training_nothing_rows and slo:bad:ratio_rate9m"
+    ) == {"training_nothing_rows", "slo:bad:ratio_rate9m"}
 
 
 @pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: file.name)
 def test_the_cases_speak_only_of_metrics_that_the_code_declares(file: Path) -> None:
-    series = [one["series"] for case in yaml.safe_load(file.read_text())["tests"] for one in case["input_series"]]
+    series = [
+        one["series"]
+        for case in yaml.safe_load(file.read_text())["tests"]
+        for one in case["input_series"]
+    ]
     assert [one for one in series if unknown_in(one)] == []
 
 
 def test_prometheus_reads_the_rules_and_names_the_service_that_they_count_by() -> None:
     config: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
-    volumes = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]["volumes"]
+    volumes = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"][
+        "volumes"
+    ]
     assert config["rule_files"] == ["/etc/prometheus/rules/*.yml"]
     assert "./deploy/monitoring/rules:/etc/prometheus/rules:ro" in volumes
     [scrape] = config["scrape_configs"]
@@ -121,15 +174,23 @@ def test_prometheus_reads_the_rules_and_names_the_service_that_they_count_by() -
     assert relabel["target_label"] == "service"
     targets: list[str] = scrape["static_configs"][0]["targets"]
     named = [re.fullmatch(relabel["regex"], target) for target in targets]
-    assert [found[1] for found in named if found] == [target.partition(":")[0] for target in targets]
+    assert [found[1] for found in named if found] == [
+        target.partition(":")[0] for target in targets
+    ]
 
 
 def test_the_promises_are_numbered_and_every_alert_and_every_invariant_belongs_to_one() -> None:
-    assert [cells[0] for cells in promises()] == [str(number) for number in range(1, len(promises()) + 1)]
+    assert [cells[0] for cells in promises()] == [
+        str(number) for number in range(1, len(promises()) + 1)
+    ]
     text = GUARANTEES.read_text()
-    promised = [rule["alert"] for group in yaml.safe_load(PROMISED.read_text())["groups"] for rule in group["rules"]]
+    promised = [
+        rule["alert"]
+        for group in yaml.safe_load(PROMISED.read_text())["groups"]
+        for rule in group["rules"]
+    ]
     assert [alert for alert in promised if f"`{alert}`" not in text] == []
-    names = [look.__name__ for look in chassis.invariants.INVARIANTS]
+    names = [look.__name__ for look in chassis.jobs.invariants.INVARIANTS]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
@@ -138,10 +199,14 @@ def test_a_promise_names_tests_metrics_alerts_and_checks_that_exist(cells: list[
     _, promise, limits, tests, measured, alerts, check = cells
     assert all((promise, limits, tests, measured, alerts, check))
     assert missing_tests(tests) == []
-    assert [name for name in re.findall(r"`([^`]+)`", measured) if not metrics.OURS.match(name) or unknown_in(name)] == []
+    assert [
+        name
+        for name in re.findall(r"`([^`]+)`", measured)
+        if not metrics.OURS.match(name) or unknown_in(name)
+    ] == []
     assert set(re.findall(r"\[?`([A-Za-z]+)`", alerts)) <= rules().keys()
     assert alerts.startswith(("none: ", "[`"))
-    invariants = {look.__name__ for look in chassis.invariants.INVARIANTS}
+    invariants = {look.__name__ for look in chassis.jobs.invariants.INVARIANTS}
     assert {name for name in re.findall(r"`([a-z_]+)`", check) if "_" in name} <= invariants
 
 
@@ -158,4 +223,7 @@ def missing_tests(cell: str) -> list[str]:
 
 
 def test_a_test_that_is_not_there_is_missed() -> None:
-    assert missing_tests("`tests/deploy/test_alerts.py::test_nothing`, `tests/nowhere.py`") == ["tests/deploy/test_alerts.py::test_nothing", "tests/nowhere.py::"]
+    assert missing_tests("`tests/deploy/test_alerts.py::test_nothing`, `tests/nowhere.py`") == [
+        "tests/deploy/test_alerts.py::test_nothing",
+        "tests/nowhere.py::",
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import parts
+from ops.local import topology
 from tests.deploy.alerts import RULE_FILES, TEST_FILES, everything, rules
 
 OF_ALL = {"Watchdog"}  # says of the watch itself that it sees anything at all
@@ -31,7 +31,14 @@ def fires(case: Case) -> bool:
 def of_one_region() -> list[Case]:
     """The cases that fire and tell no regions apart themselves."""
     found = [case for case in cases() if fires(case) and alert(case) not in OF_ALL]
-    return [case for case in found if all('job="bina"' in one["series"] and "region=" not in one["series"] for one in case["input_series"])]
+    return [
+        case
+        for case in found
+        if all(
+            'job="bina"' in one["series"] and "region=" not in one["series"]
+            for one in case["input_series"]
+        )
+    ]
 
 
 def alert(case: Case) -> str:
@@ -41,38 +48,79 @@ def alert(case: Case) -> str:
 
 def of_region(case: Case, region: str) -> list[dict[str, str]]:
     """The series of a case, as the scrape of this region keeps them."""
-    return [one | {"series": one["series"].replace("}", f',region="{region}"}}')} for one in case["input_series"]]
+    return [
+        one | {"series": one["series"].replace("}", f',region="{region}"}}')}
+        for one in case["input_series"]
+    ]
 
 
 def regionless(expression: str) -> list[str]:
     """What an expression counts or compares over all regions together."""
-    hours = expression.replace("on () (hour()", "").replace("on () (day_of_week()", "").replace("or on () vector(0)", "")
+    hours = (
+        expression.replace("on () (hour()", "")
+        .replace("on () (day_of_week()", "")
+        .replace("or on () vector(0)", "")
+    )
     counted = [found[0] for found in AGGREGATION.finditer(hours) if "region" not in found[1]]
-    return counted + [f"on ({labels})" for labels in MATCHING.findall(hours) if "region" not in labels]
+    return counted + [
+        f"on ({labels})" for labels in MATCHING.findall(hours) if "region" not in labels
+    ]
 
 
-@pytest.mark.parametrize("rule", [rule for rule in everything() if rule.get("alert") not in OF_ALL], ids=lambda rule: rule.get("alert") or rule["record"])
+@pytest.mark.parametrize(
+    "rule",
+    [rule for rule in everything() if rule.get("alert") not in OF_ALL],
+    ids=lambda rule: rule.get("alert") or rule["record"],
+)
 def test_no_rule_counts_or_compares_over_regions(rule: dict[str, Any]) -> None:
     assert regionless(rule["expr"]) == []
 
 
 def test_what_counts_over_regions_is_found() -> None:
-    assert regionless("sum(rate(a[5m])) / max by (service) (b) and on (service) min by (region) (c)") == ["sum", "max by (service)", "on (service)"]
+    assert regionless(
+        "sum(rate(a[5m])) / max by (service) (b) and on (service) min by (region) (c)"
+    ) == ["sum", "max by (service)", "on (service)"]
 
 
 @pytest.mark.needs("promtool")
 @pytest.mark.parametrize("case", of_one_region(), ids=lambda case: case["name"].replace(" ", "-"))
-def test_what_fires_in_one_region_fires_though_all_is_well_in_another_and_of_that_one_alone(case: Case, tmp_path: Path) -> None:
-    well = min((one for one in cases() if alert(one) == alert(case) and not fires(one)), key=lambda one: one["interval"] != case["interval"])
+def test_what_fires_in_one_region_fires_though_all_is_well_in_another_and_of_that_one_alone(
+    case: Case, tmp_path: Path
+) -> None:
+    well = min(
+        (one for one in cases() if alert(one) == alert(case) and not fires(one)),
+        key=lambda one: one["interval"] != case["interval"],
+    )
     asked: list[Case] = []
     for one in case["alert_rule_test"]:
-        expected = [told | {"exp_labels": told["exp_labels"] | {"region": HERE}} for told in one.get("exp_alerts", ())]
+        expected = [
+            told | {"exp_labels": told["exp_labels"] | {"region": HERE}}
+            for told in one.get("exp_alerts", ())
+        ]
         asked.append(one | {"exp_alerts": expected})
     series = of_region(case, HERE) + of_region(well, THERE)
-    told: Case = {"name": case["name"], "interval": case["interval"], "input_series": series, "alert_rule_test": asked}
+    told: Case = {
+        "name": case["name"],
+        "interval": case["interval"],
+        "input_series": series,
+        "alert_rule_test": asked,
+    }
     file = tmp_path / "cases.yml"
-    file.write_text(yaml.safe_dump({"rule_files": [str(rule_file) for rule_file in RULE_FILES], "evaluation_interval": "1m", "tests": [told]}))
-    proved = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "rule_files": [str(rule_file) for rule_file in RULE_FILES],
+                "evaluation_interval": "1m",
+                "tests": [told],
+            }
+        )
+    )
+    proved = subprocess.run(
+        ["promtool", "test", "rules", str(file)],  # noqa: S607 - found in PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert proved.returncode == 0, proved.stdout + proved.stderr
 
 
@@ -81,5 +129,7 @@ def test_each_alert_is_tried_in_two_regions() -> None:
 
 
 def test_who_is_asked_whether_it_hears_hears_training_and_who_must_be_there_is_every_part() -> None:
-    assert all("training" in service.hears for service in parts.SERVICES)
-    assert set(re.findall(r'"service", "(\w+)"', rules()["PartDown"]["expr"])) == {service.name for service in parts.OURS} | {"bina"}
+    assert all("training" in service.hears for service in topology.SERVICES)
+    assert set(re.findall(r'"service", "(\w+)"', rules()["PartDown"]["expr"])) == {
+        service.name for service in topology.OURS
+    } | {"bina"}

@@ -13,14 +13,21 @@ from typing import Any
 
 import pytest
 
-from ops import files, machine, parts
-from ops.demo import demo
-from ops.home import ROOT
-from tests.place import eventually, free_block
+from ops.demo.run import demo
+from ops.local import platform_checks, secret_files, topology
+from ops.local.state_dir import ROOT
+from tests.installation import eventually, free_block
 
 PROJECT = "bina-test"
 UPGRADE = ("up", "--build", "--detach", "--remove-orphans")  # as docs/operations.md has it
-HEALTHY = {"mongo", "kafka", *(service.name for service in parts.OURS), "prometheus", "alertmanager", "rota"}
+HEALTHY = {
+    "mongo",
+    "kafka",
+    *(service.name for service in topology.OURS),
+    "prometheus",
+    "alertmanager",
+    "rota",
+}
 ON_DUTY = "bina-test-on-duty"
 DIRECTORIES = ("data", "custody", "people")  # of the host, for backup and restore
 TAKES = """
@@ -40,12 +47,29 @@ class Stack:
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_block()
         rota = home / "rota.toml"  # everybody is reached where ON_DUTY listens
-        rota.write_text((ROOT / "deploy/monitoring/rota.toml").read_text().replace('"mailto:', f'"http://{ON_DUTY}:8080/').replace("@bina.example", ""))
-        ports = {"BINA_PORTS": f"{self.port}-{self.port + 3}", "PROMETHEUS_PORT": str(self.port + 9), "ROTA_PORT": str(self.port + 10), "ROTA_FILE": str(rota)}
+        rota.write_text(
+            (ROOT / "deploy/monitoring/rota.toml")
+            .read_text()
+            .replace('"mailto:', f'"http://{ON_DUTY}:8080/')
+            .replace("@bina.example", "")
+        )
+        ports = {
+            "BINA_PORTS": f"{self.port}-{self.port + 3}",
+            "PROMETHEUS_PORT": str(self.port + 9),
+            "ROTA_PORT": str(self.port + 10),
+            "ROTA_FILE": str(rota),
+        }
         self.env = os.environ | ports | {"BINA_DIR": str(home), "BINA_PORT": str(self.port)}
 
     def docker(self, *arguments: str) -> str:
-        done = subprocess.run(["docker", *arguments], cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+        done = subprocess.run(
+            ["docker", *arguments],  # noqa: S607 - found in PATH
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
@@ -58,14 +82,20 @@ class Stack:
         eventually(lambda: self.healthy() == HEALTHY)
 
     def healthy(self) -> set[str]:
-        return {line.partition(" ")[0] for line in self.compose("ps", "--format", "{{.Service}} {{.Health}}").splitlines() if line.endswith(" healthy")}
+        return {
+            line.partition(" ")[0]
+            for line in self.compose("ps", "--format", "{{.Service}} {{.Health}}").splitlines()
+            if line.endswith(" healthy")
+        }
 
-    def story(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    def story(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> dict[str, Any]:
         """Play it through the published doors; what it told."""
         secret = self.compose("exec", "gateway", "cat", "/secrets/gateway_development_key")
         place = self.home / "secrets" / "gateway"
         place.mkdir(parents=True, exist_ok=True)
-        files.write(place / "gateway_development_key", secret)
+        secret_files.write(place / "gateway_development_key", secret)
         for name in ("BINA_DIR", "BINA_PORT"):
             monkeypatch.setenv(name, self.env[name])
         assert demo(as_json=True) == 0
@@ -74,9 +104,25 @@ class Stack:
     def by_hand(self, job: str, *arguments: str) -> bool:
         """Whether what people start, `backup` or `restore`, with the host's directories, did it; not while services still count as running."""
         mounts = [f"--volume={self.home / name}:/{name}" for name in DIRECTORIES]
-        command = ["docker", "compose", "-p", PROJECT, "run", "--rm", "--no-TTY", "--build", *mounts, job, *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0 or "still run" in done.stdout + done.stderr, done.stdout[-2000:] + done.stderr[-2000:]
+        command = [
+            "docker",
+            "compose",
+            "-p",
+            PROJECT,
+            "run",
+            "--rm",
+            "--no-TTY",
+            "--build",
+            *mounts,
+            job,
+            *arguments,
+        ]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0 or "still run" in done.stdout + done.stderr, (
+            done.stdout[-2000:] + done.stderr[-2000:]
+        )
         return done.returncode == 0
 
     def put_back(self) -> None:
@@ -85,25 +131,57 @@ class Stack:
             (self.home / name).mkdir()
             (self.home / name).chmod(0o777)  # the jobs run as a user of their own
         for name in ("reader", "kepala", "tu"):
-            subprocess.run([sys.executable, "-m", "ops.cli", "key", str(self.home / "people" / name)], cwd=ROOT, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "ops.cli", "key", str(self.home / "people" / name)],
+                cwd=ROOT,
+                check=True,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+            )
         for key in (self.home / "people").iterdir():
             key.chmod(0o644)
-        assert self.by_hand("backup", "/data", "--reader=/people/reader.pub", "--custody=/custody", "--holder=/people/kepala.pub", "--holder=/people/tu.pub")
+        assert self.by_hand(
+            "backup",
+            "/data",
+            "--reader=/people/reader.pub",
+            "--custody=/custody",
+            "--holder=/people/kepala.pub",
+            "--holder=/people/tu.pub",
+        )
         [made] = (self.home / "data").iterdir()
         self.compose("down", "--volumes", "--timeout", "10")
         self.up()
-        self.compose("stop", *(service.name for service in parts.OURS))
-        keys = (f"--custody=/custody/{made.name}.keys", "--reader-key=/people/reader", "--holder-key=/people/kepala", "--holder-key=/people/tu", "--replace")
+        self.compose("stop", *(service.name for service in topology.OURS))
+        keys = (
+            f"--custody=/custody/{made.name}.keys",
+            "--reader-key=/people/reader",
+            "--holder-key=/people/kepala",
+            "--holder-key=/people/tu",
+            "--replace",
+        )
         eventually(lambda: self.by_hand("restore", f"/data/{made.name}", *keys))
         self.up()
 
     def targets(self) -> dict[str, str]:
         """How Prometheus finds each part."""
-        with urllib.request.urlopen(f"http://{machine.LOOPBACK}:{self.port + 9}/api/v1/targets") as answer:
-            return {one["labels"]["service"]: one["health"] for one in json.load(answer)["data"]["activeTargets"]}
+        with urllib.request.urlopen(
+            f"http://{platform_checks.LOOPBACK}:{self.port + 9}/api/v1/targets"
+        ) as answer:
+            return {
+                one["labels"]["service"]: one["health"]
+                for one in json.load(answer)["data"]["activeTargets"]
+            }
 
     def alertmanager(self, *arguments: str) -> str:
-        return self.compose("exec", "-T", "alertmanager", "amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert", *arguments)
+        return self.compose(
+            "exec",
+            "-T",
+            "alertmanager",
+            "amtool",
+            "--alertmanager.url=http://127.0.0.1:9093",
+            "alert",
+            *arguments,
+        )
 
 
 @pytest.fixture
@@ -124,17 +202,38 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
     stack.up()
     before = stack.story(monkeypatch, capsys)
 
-    eventually(lambda: stack.targets() == dict.fromkeys((service.name for service in parts.OURS), "up"))
+    eventually(
+        lambda: stack.targets() == dict.fromkeys((service.name for service in topology.OURS), "up")
+    )
     eventually(lambda: "Watchdog" in stack.alertmanager("query"))  # Prometheus tells Alertmanager
-    stack.docker("run", "--rm", "--detach", "--name", ON_DUTY, "--network", f"{PROJECT}_alerts", "--entrypoint", "python", "bina/prepare", "-c", TAKES)
-    words = ("--annotation=summary=Ini uji", "--annotation=summary_en=This is a test", "--annotation=runbook=docs/runbooks/PartDown.md")
+    stack.docker(
+        "run",
+        "--rm",
+        "--detach",
+        "--name",
+        ON_DUTY,
+        "--network",
+        f"{PROJECT}_alerts",
+        "--entrypoint",
+        "python",
+        "bina/prepare",
+        "-c",
+        TAKES,
+    )
+    words = (
+        "--annotation=summary=Ini uji",
+        "--annotation=summary_en=This is a test",
+        "--annotation=runbook=docs/runbooks/PartDown.md",
+    )
     stack.alertmanager("add", "alertname=PartDown", "severity=page", "service=kafka", *words)
-    eventually(lambda: "Ini uji" in stack.docker("logs", ON_DUTY))  # Alertmanager tells the rota, and the rota whoever is on duty
+    eventually(
+        lambda: "Ini uji" in stack.docker("logs", ON_DUTY)
+    )  # Alertmanager tells the rota, and the rota whoever is on duty
     stack.docker("rm", "--force", ON_DUTY)
 
     stack.compose("down")  # the containers go, the volumes stay
     stack.up()
-    checked = f"http://{machine.LOOPBACK}:{stack.port + 2}/V/{before['certificate_url'].rpartition('/')[2]}"
+    checked = f"http://{platform_checks.LOOPBACK}:{stack.port + 2}/V/{before['certificate_url'].rpartition('/')[2]}"
     with urllib.request.urlopen(checked) as page:
         assert page.status == 200
     after = stack.story(monkeypatch, capsys)
@@ -142,7 +241,9 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
 
     stack.put_back()
     for url in (before["certificate_url"], after["certificate_url"]):
-        with urllib.request.urlopen(f"http://{machine.LOOPBACK}:{stack.port + 2}/V/{url.rpartition('/')[2]}") as page:
+        with urllib.request.urlopen(
+            f"http://{platform_checks.LOOPBACK}:{stack.port + 2}/V/{url.rpartition('/')[2]}"
+        ) as page:
             assert page.status == 200
     restored = stack.story(monkeypatch, capsys)
     assert restored["books"]["debit"] == restored["books"]["credit"] == 3 * before["books"]["debit"]

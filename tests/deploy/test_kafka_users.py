@@ -18,17 +18,27 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from chassis.app.factory import create_app
 from chassis.ids import new_id, utc_now
-from chassis.kafka import Access, KafkaConsumer, KafkaProducer, KafkaUnavailable, Partition, SendFailed, ensure_topic
-from chassis.web import create_app
-from ops import broker, children, kafka_setup, machine, parts
-from tests.chassis.scene import added, runner
-from tests.chassis.shop import Jar, ShopSettings
-from tests.crash.listening import TOPIC, shop
-from tests.doubles import Keys, ServiceClient, eventually, send
+from chassis.messaging.kafka import (
+    Access,
+    KafkaConsumer,
+    KafkaProducer,
+    KafkaUnavailable,
+    Partition,
+    SendFailed,
+    ensure_topic,
+)
+from ops.local import kafka_admin, kafka_broker, platform_checks, processes, topology
+from tests.chassis.harness import added, runner
+from tests.chassis.sample_service import Jar, ShopSettings
+from tests.crash.sample_service import TOPIC, shop
+from tests.fakes import Keys, ServiceClient, eventually, send
 
-SHOP = parts.Service(name="shop", module="", listener=parts.Listener(name="shop", offset=0), hears=("shop",))
-SERVICES = (*parts.OURS, SHOP)
+SHOP = topology.Service(
+    name="shop", module="", listener=topology.Listener(name="shop", offset=0), hears=("shop",)
+)
+SERVICES = (*topology.OURS, SHOP)
 KEY, PLACE = "a", 4  # the partition of the key among twelve
 TOPICS = tuple(f"{service.name}.events" for service in SERVICES)
 
@@ -47,15 +57,20 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
-    place, passwords = tmp_path_factory.mktemp("guarded"), {service.name: new_id() for service in SERVICES}
-    server, administrator = await broker.start_asking(place / "kafka", "secret", place / "kafka.log")
+    place, passwords = (
+        tmp_path_factory.mktemp("guarded"),
+        {service.name: new_id() for service in SERVICES},
+    )
+    server, administrator = await kafka_broker.start_asking(
+        place / "kafka", "secret", place / "kafka.log"
+    )
     try:
-        await kafka_setup.make_users(administrator, passwords, SERVICES)
+        await kafka_admin.make_users(administrator, passwords, SERVICES)
         for topic in TOPICS:
             assert await writes(administrator, topic)
         yield Guarded(server.bootstrap, administrator, passwords)
     finally:
-        children.end(server.process)
+        processes.end(server.process)
 
 
 async def writes(where: Access, topic: str) -> bool:
@@ -112,20 +127,26 @@ async def joins(where: Access, group: str, topics: set[str]) -> set[str]:
     return {partition.topic for partition in assigned}
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-async def test_a_service_writes_its_own_topic_and_no_other(guarded: Guarded, service: parts.Service) -> None:
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+async def test_a_service_writes_its_own_topic_and_no_other(
+    guarded: Guarded, service: topology.Service
+) -> None:
     taken = {topic for topic in TOPICS if await writes(guarded.as_(service.name), topic)}
     assert taken == {f"{service.name}.events"}
 
 
-@pytest.mark.parametrize("service", parts.OURS, ids=lambda service: service.name)
-async def test_a_service_reads_what_it_listens_to_and_nothing_else(guarded: Guarded, service: parts.Service) -> None:
+@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+async def test_a_service_reads_what_it_listens_to_and_nothing_else(
+    guarded: Guarded, service: topology.Service
+) -> None:
     given = {topic for topic in TOPICS if await reads(guarded.as_(service.name), topic)}
     assert given == {f"{name}.events" for name in service.hears}
 
 
-@pytest.mark.parametrize("service", parts.SERVICES, ids=lambda service: service.name)
-async def test_a_service_is_a_member_of_its_own_group_and_of_no_other(guarded: Guarded, service: parts.Service) -> None:
+@pytest.mark.parametrize("service", topology.SERVICES, ids=lambda service: service.name)
+async def test_a_service_is_a_member_of_its_own_group_and_of_no_other(
+    guarded: Guarded, service: topology.Service
+) -> None:
     topics = {f"{name}.events" for name in service.hears}
     assert await joins(guarded.as_(service.name), service.name, topics) == topics
     assert await joins(guarded.as_(service.name), "shop", topics) == set()
@@ -151,14 +172,23 @@ async def test_nobody_comes_in_without_a_name_and_its_password(guarded: Guarded)
 async def test_a_renewed_password_is_in_force_and_the_former_is_not(guarded: Guarded) -> None:
     gateway = guarded.as_("gateway")
     renewed = replace(gateway, password="renewed")
-    await kafka_setup.make_users(guarded.administrator, {"gateway": "renewed"}, ())
-    assert (await writes(gateway, "gateway.events"), await writes(renewed, "gateway.events")) == (False, True)
-    await kafka_setup.make_users(guarded.administrator, {"gateway": guarded.passwords["gateway"]}, ())
+    await kafka_admin.make_users(guarded.administrator, {"gateway": "renewed"}, ())
+    assert (await writes(gateway, "gateway.events"), await writes(renewed, "gateway.events")) == (
+        False,
+        True,
+    )
+    await kafka_admin.make_users(
+        guarded.administrator, {"gateway": guarded.passwords["gateway"]}, ()
+    )
 
 
-async def test_what_a_service_tells_takes_effect_where_it_is_heard(guarded: Guarded, tmp_path: Path, mongo_url: str, database: str) -> None:
+async def test_what_a_service_tells_takes_effect_where_it_is_heard(
+    guarded: Guarded, tmp_path: Path, mongo_url: str, database: str
+) -> None:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    told: dict[str, Any] = keys.settings("shop", mongo_url=mongo_url, database=database, kafka=guarded.bootstrap)
+    told: dict[str, Any] = keys.settings(
+        "shop", mongo_url=mongo_url, database=database, kafka=guarded.bootstrap
+    )
     told |= {"kafka_password": guarded.passwords["shop"], "namespace": ""}
     assert TOPIC == "shop.events"
     app = create_app(shop(ShopSettings(**told)))
@@ -167,31 +197,62 @@ async def test_what_a_service_tells_takes_effect_where_it_is_heard(guarded: Guar
         client = ServiceClient(app, keys, "shop")
         await life.prepared.wait()
         await runner(life.db)(lambda tx: added(tx, jar))
-        filled = await client.as_("keeper", facility="*").post(f"/v1/jars/{jar.id}/fillings", json={"marbles": 2})
+        filled = await client.as_("keeper", facility="*").post(
+            f"/v1/jars/{jar.id}/fillings", json={"marbles": 2}
+        )
         assert filled.status_code == 200
         await eventually(lambda: life.db.find_one("notes", {"_id": jar.owner_ref}), seconds=40)
 
 
 def self_signed(place: Path) -> tuple[Path, str]:
     """A certificate for the loopback address, as a file, and what makes the services' listener an encrypted one with it."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")])
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), utc_now() - timedelta(hours=1), utc_now() + timedelta(hours=1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(machine.LOOPBACK))]), critical=False)
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")]),
+    )
+    made = x509.CertificateBuilder(
+        name,
+        name,
+        key.public_key(),
+        x509.random_serial_number(),
+        utc_now() - timedelta(hours=1),
+        utc_now() + timedelta(hours=1),
+    )
+    made = made.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address(platform_checks.LOOPBACK))]),
+        critical=False,
+    )
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     chain = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
     (place / "ca.crt").write_text(chain)
-    pem = {"certificate.chain": chain, "key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()}
-    lines = [f"listener.name.services.ssl.keystore.{name}={text.strip()}".replace("\n", "\\n") for name, text in {"type": "PEM", **pem}.items()]
-    return place / "ca.crt", "\n".join(["listener.security.protocol.map=SERVICES:SASL_SSL,ADMINISTRATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT", *lines, ""])
+    pem = {
+        "certificate.chain": chain,
+        "key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    }
+    lines = [
+        f"listener.name.services.ssl.keystore.{name}={text.strip()}".replace("\n", "\\n")
+        for name, text in {"type": "PEM", **pem}.items()
+    ]
+    return place / "ca.crt", "\n".join(
+        [
+            "listener.security.protocol.map=SERVICES:SASL_SSL,ADMINISTRATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+            *lines,
+            "",
+        ]
+    )
 
 
-async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is_believed(tmp_path: Path) -> None:
+async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is_believed(
+    tmp_path: Path,
+) -> None:
     ca, encrypted = self_signed(tmp_path)
     (tmp_path / "another").mkdir()
     another, _ = self_signed(tmp_path / "another")
-    server, administrator = await broker.start_asking(tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted)
+    server, administrator = await kafka_broker.start_asking(
+        tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted
+    )
     try:
-        await kafka_setup.make_users(administrator, {"shop": "secret"}, (SHOP,))
+        await kafka_admin.make_users(administrator, {"shop": "secret"}, (SHOP,))
         shop = Access(server.bootstrap, "shop", "secret", ca)
         assert await writes(shop, "shop.events")
         assert await joins(shop, "shop", {"shop.events"}) == {"shop.events"}
@@ -199,4 +260,4 @@ async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is
         assert not await writes(replace(shop, ca=None), "shop.events")
         assert not await writes(replace(shop, password="another"), "shop.events")
     finally:
-        children.end(server.process)
+        processes.end(server.process)

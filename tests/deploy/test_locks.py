@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
-from ops import jars
-from ops.home import ROOT
+from ops.local import kafka_jars
+from ops.local.state_dir import ROOT
 
 ENTRY = re.compile(r"^(?P<name>[\w.-]+)(?:\[[\w,-]+\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)
 
@@ -16,7 +16,9 @@ def entries(lock: str) -> dict[str, str]:
     return {found["name"]: found["version"] for found in ENTRY.finditer((ROOT / lock).read_text())}
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-runtime.lock", "requirements-commands.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-runtime.lock", "requirements-commands.lock"]
+)
 def test_every_package_has_a_hash_and_no_index_is_named(lock: str) -> None:
     text = (ROOT / lock).read_text()
     blocks = re.split(r"\n(?=[\w-])", text.strip())
@@ -25,11 +27,20 @@ def test_every_package_has_a_hash_and_no_index_is_named(lock: str) -> None:
     assert "://" not in text
 
 
-@pytest.mark.parametrize("lock", sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("*/*/package-lock.json")))
+@pytest.mark.parametrize(
+    "lock",
+    sorted(
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("*/*/package-lock.json")
+    ),
+)
 def test_every_npm_package_has_a_hash_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     packages = json.loads(text)["packages"]
-    assert [name for name, package in packages.items() if name and not package["integrity"].startswith("sha512-")] == []
+    assert [
+        name
+        for name, package in packages.items()
+        if name and not package["integrity"].startswith("sha512-")
+    ] == []
     assert "://" not in text
     assert '"resolved"' not in text
 
@@ -42,12 +53,17 @@ def test_the_images_install_a_part_of_what_is_tested_in_the_same_versions() -> N
 
 def test_what_pyproject_asks_for_is_in_the_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = [*project["project"]["dependencies"], *(line for group in project["dependency-groups"].values() for line in group)]
+    asked = [
+        *project["project"]["dependencies"],
+        *(line for group in project["dependency-groups"].values() for line in group),
+    ]
     names = {re.split(r"[\[=;<> ]", line)[0].lower() for line in asked}
     assert names <= {name.lower() for name in entries("requirements.lock")}
 
 
 def test_every_jar_of_kafka_is_pinned_by_checksum() -> None:
-    locked = tomllib.loads(jars.LOCK.read_text())["dependencies"]
+    locked = tomllib.loads(kafka_jars.LOCK.read_text())["dependencies"]
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar["sha256"]) for jar in locked)
-    assert {root.removesuffix("!") for root in jars.ROOTS} <= {f"{jar['groupId']}:{jar['artifactId']}:{jar['version']}" for jar in locked}
+    assert {root.removesuffix("!") for root in kafka_jars.ROOTS} <= {
+        f"{jar['groupId']}:{jar['artifactId']}:{jar['version']}" for jar in locked
+    }

@@ -14,8 +14,8 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from ops import dashboards, metrics, slos
-from ops.home import ROOT
+from ops.docs import dashboards, metrics, slos
+from ops.local.state_dir import ROOT
 from tests.deploy.alerts import everything, unknown_in, wrong_labels
 
 DOCUMENT = (ROOT / "docs/monitoring.md").read_text()
@@ -23,8 +23,20 @@ BOARDS = sorted(dashboards.DASHBOARDS.glob("*.json"))
 COUNTED = "events|rows|keys|facts|units|rupiah|days|connections|operations|requests|items|applications|certificates|placements|changes"
 UNITS = f"seconds|{COUNTED}|total|leader|broken|generation|refused|open"
 TAKEN = {"job", "instance", "region"}  # by the scrape
-GRAFANA_UNITS = {"short", "s", "d", "bytes", "percentunit", "reqps", "eps", "ops", "currencyIDR"}  # as its list of units calls them
-PERSONAL = re.compile(r"name|nik|subject|person|participant|actor|user|address|path|ref|id$|phone|email")
+GRAFANA_UNITS = {
+    "short",
+    "s",
+    "d",
+    "bytes",
+    "percentunit",
+    "reqps",
+    "eps",
+    "ops",
+    "currencyIDR",
+}  # as its list of units calls them
+PERSONAL = re.compile(
+    r"name|nik|subject|person|participant|actor|user|address|path|ref|id$|phone|email"
+)
 
 
 def panels(board: Path) -> list[dict[str, Any]]:
@@ -36,8 +48,12 @@ def expressions(board: Path) -> list[str]:
 
 
 def test_every_metric_stands_in_the_document_and_the_document_names_no_other() -> None:
-    table = DOCUMENT.partition("<!-- written by ./bina docs: metrics -->")[2].partition("<!-- end -->")[0]
-    listed = {line.split("|")[1].strip(" `") for line in table.splitlines() if line.startswith("| `")}
+    table = DOCUMENT.partition("<!-- written by ./bina docs: metrics -->")[2].partition(
+        "<!-- end -->"
+    )[0]
+    listed = {
+        line.split("|")[1].strip(" `") for line in table.splitlines() if line.startswith("| `")
+    }
     assert listed == {metric.samples[0].removesuffix("_bucket") for metric in metrics.declared()}
 
 
@@ -63,11 +79,16 @@ def test_a_metric_is_named_by_owner_noun_and_unit(metric: metrics.Measured) -> N
 def test_an_objective_is_a_share_of_what_is_asked_for_and_says_what_it_means(slo: slos.Slo) -> None:
     assert re.fullmatch(r"[A-Z][a-z]+", slo.name)
     assert 90 <= slo.objective < 100
-    assert all("$window" in expression and f"sum by ({slo.by})" in expression for expression in (slo.good, slo.total))
+    assert all(
+        "$window" in expression and f"sum by ({slo.by})" in expression
+        for expression in (slo.good, slo.total)
+    )
     assert all(len(words) > 20 for words in (slo.says, slo.meaning, slo.indonesian, slo.english))
 
 
-def test_a_window_that_burns_its_budget_as_planned_burns_it_in_just_the_days_of_the_objective() -> None:
+def test_a_window_that_burns_its_budget_as_planned_burns_it_in_just_the_days_of_the_objective() -> (
+    None
+):
     fast, slow = slos.BURNS
     assert [factor for *_, factor in (*fast.pairs, *slow.pairs)] == [14.4, 6, 3, 1]
     assert [slo.budget for slo in slos.slos()] == ["0.005", "0.01", "0.01"]
@@ -87,7 +108,10 @@ def test_no_panel_lies_over_another_or_beyond_the_edge(board: Path) -> None:
     places = [panel["gridPos"] for panel in panels(board)]
     assert all(place["x"] + place["w"] <= 24 for place in places)
     apart = [
-        one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"] or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        one["x"] + one["w"] <= other["x"]
+        or other["x"] + other["w"] <= one["x"]
+        or one["y"] + one["h"] <= other["y"]
+        or other["y"] + other["h"] <= one["y"]
         for one, other in combinations(places, 2)
     ]
     assert all(apart)
@@ -102,29 +126,55 @@ def test_a_panel_asks_only_for_what_the_parts_show(board: Path) -> None:
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
 def test_a_panel_matches_groups_and_tells_by_labels_that_its_metrics_have(board: Path) -> None:
     targets = [target for panel in panels(board) for target in panel["targets"]]
-    assert [(target["expr"], wrong) for target in targets if (wrong := wrong_labels(target["expr"], target["legendFormat"]))] == []
-    assert all("{{" in target["legendFormat"] or " by (" not in target["expr"].partition("(")[0] for target in targets), "what is told apart has its name in the legend"
+    assert [
+        (target["expr"], wrong)
+        for target in targets
+        if (wrong := wrong_labels(target["expr"], target["legendFormat"]))
+    ] == []
+    assert all(
+        "{{" in target["legendFormat"] or " by (" not in target["expr"].partition("(")[0]
+        for target in targets
+    ), "what is told apart has its name in the legend"
 
 
 @pytest.mark.parametrize("rule", everything(), ids=lambda rule: rule.get("alert") or rule["record"])
-def test_a_rule_matches_groups_and_tells_by_labels_that_its_metrics_have(rule: dict[str, Any]) -> None:
-    assert wrong_labels(rule["expr"], re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"{{\1}}", str(rule.get("annotations", "")))) == set()
+def test_a_rule_matches_groups_and_tells_by_labels_that_its_metrics_have(
+    rule: dict[str, Any],
+) -> None:
+    assert (
+        wrong_labels(
+            rule["expr"],
+            re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"{{\1}}", str(rule.get("annotations", ""))),
+        )
+        == set()
+    )
 
 
 def test_a_label_that_a_metric_has_not_is_found() -> None:
-    assert wrong_labels('sum by (topic) (bina_outbox_sent_total{status="x"})', "{{service}}") == {"topic", "bina_outbox_sent_total.status", "service"}
+    assert wrong_labels('sum by (topic) (bina_outbox_sent_total{status="x"})', "{{service}}") == {
+        "topic",
+        "bina_outbox_sent_total.status",
+        "service",
+    }
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
 def test_a_panel_has_a_title_a_unit_and_words_in_indonesian_that_are_its_own(board: Path) -> None:
-    told = [(panel["title"], panel["description"], panel["fieldConfig"]["defaults"]["unit"]) for panel in panels(board)]
+    told = [
+        (panel["title"], panel["description"], panel["fieldConfig"]["defaults"]["unit"])
+        for panel in panels(board)
+    ]
     assert [one for one in told if not all(one)] == []
     assert len({title for title, *_ in told}) == len(told)
     assert {unit for *_, unit in told} <= GRAFANA_UNITS
     for panel in panels(board):
-        assert {unit_of(target["expr"]) for target in panel["targets"]} == {panel["fieldConfig"]["defaults"]["unit"]}, panel["title"]
+        assert {unit_of(target["expr"]) for target in panel["targets"]} == {
+            panel["fieldConfig"]["defaults"]["unit"]
+        }, panel["title"]
         assert all(re.fullmatch(r"[A-Z]", target["refId"]) for target in panel["targets"])
-        assert {target["datasource"]["uid"] for target in panel["targets"]} == {dashboards.SOURCE.uid}
+        assert {target["datasource"]["uid"] for target in panel["targets"]} == {
+            dashboards.SOURCE.uid
+        }
 
 
 UNIT_OF = (  # the first that is found in what is asked for
@@ -148,27 +198,57 @@ def unit_of(expression: str) -> str:
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
 def test_what_two_replicas_may_show_at_once_is_counted_once(board: Path) -> None:
-    names = {metric.name for metric in metrics.declared() if metric.kind == "gauge" and not metric.name.startswith(("bina_", "gateway_"))}
-    figures = [expression for expression in expressions(board) if names & set(re.findall(r"\w+", expression))]
-    assert [expression for expression in figures if not re.match(r"(sum (by \(\w+\) )?\(max|max|count\(max|topk\(20, max)\b", expression)] == []
+    names = {
+        metric.name
+        for metric in metrics.declared()
+        if metric.kind == "gauge" and not metric.name.startswith(("bina_", "gateway_"))
+    }
+    figures = [
+        expression
+        for expression in expressions(board)
+        if names & set(re.findall(r"\w+", expression))
+    ]
+    assert [
+        expression
+        for expression in figures
+        if not re.match(r"(sum (by \(\w+\) )?\(max|max|count\(max|topk\(20, max)\b", expression)
+    ] == []
 
 
 @pytest.mark.needs("promtool")
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
 def test_a_panel_asks_in_promql(board: Path, tmp_path: Path) -> None:
     asked = tmp_path / "panels.yml"
-    rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(expressions(board))]
+    rules = [
+        {"record": f"panel:{number}", "expr": expression}
+        for number, expression in enumerate(expressions(board))
+    ]
     asked.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
-    checked = subprocess.run(["promtool", "check", "rules", str(asked)], capture_output=True, text=True, check=False)  # noqa: S607 - found in PATH
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(asked)],  # noqa: S607 - found in PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_the_four_dashboards_are_there_and_grafana_finds_them_and_their_source() -> None:
-    assert [board.stem for board in BOARDS] == ["bina-business", "bina-overview", "bina-pipeline", "bina-service"]
+    assert [board.stem for board in BOARDS] == [
+        "bina-business",
+        "bina-overview",
+        "bina-pipeline",
+        "bina-service",
+    ]
     grafana = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
     assert "./deploy/monitoring/dashboards:/var/lib/grafana/dashboards:ro" in grafana["volumes"]
-    [provider] = yaml.safe_load((ROOT / "deploy/compose/grafana-dashboards.yml").read_text())["providers"]
+    [provider] = yaml.safe_load((ROOT / "deploy/compose/grafana-dashboards.yml").read_text())[
+        "providers"
+    ]
     assert provider["options"]["path"] == "/var/lib/grafana/dashboards"
     [source] = yaml.safe_load((ROOT / "deploy/compose/grafana.yml").read_text())["datasources"]
     assert (source["uid"], source["type"]) == (dashboards.SOURCE.uid, dashboards.SOURCE.type_val)
-    assert "./deploy/compose/grafana-dashboards.yml:/etc/grafana/provisioning/dashboards/bina.yml:ro" in grafana["volumes"]
+    assert (
+        "./deploy/compose/grafana-dashboards.yml:/etc/grafana/provisioning/dashboards/bina.yml:ro"
+        in grafana["volumes"]
+    )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.home import ROOT
-from tests.place import Place
+from ops.local.state_dir import ROOT
+from tests.installation import Place
 
 TUTORIAL = ROOT / "docs/tutorial.md"
 FIRST_PORT = 7080  # the port of the gateway on the page

@@ -30,10 +30,23 @@ class SecurityKey:
     def make(self, options: dict[str, Any]) -> dict[str, Any]:
         """The answer to the options of a registration."""
         numbers = self._key.public_key().public_numbers()
-        public = cbor2.dumps({1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")})
+        public = cbor2.dumps(
+            {
+                1: 2,
+                3: -7,
+                -1: 1,
+                -2: numbers.x.to_bytes(32, "big"),
+                -3: numbers.y.to_bytes(32, "big"),
+            }
+        )
         attested = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + public
         data = self._data(options["rp"]["id"], 0x41) + attested
-        answer = {"attestationObject": encoded(cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})), "clientDataJSON": encoded(self._client("create", options))}
+        answer = {
+            "attestationObject": encoded(
+                cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})
+            ),
+            "clientDataJSON": encoded(self._client("create", options)),
+        }
         return self._credential(answer)
 
     def prove(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -41,16 +54,37 @@ class SecurityKey:
         self.count += 1
         data, client = self._data(options["rpId"], 0x01), self._client("get", options)
         signature = self._key.sign(data + hashlib.sha256(client).digest(), ECDSA(SHA256()))
-        return self._credential({"authenticatorData": encoded(data), "clientDataJSON": encoded(client), "signature": encoded(signature)})
+        return self._credential(
+            {
+                "authenticatorData": encoded(data),
+                "clientDataJSON": encoded(client),
+                "signature": encoded(signature),
+            }
+        )
 
     def _data(self, host: str, flags: int) -> bytes:
-        return hashlib.sha256(host.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")
+        return (
+            hashlib.sha256(host.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")
+        )
 
     def _client(self, kind: str, options: dict[str, Any]) -> bytes:
-        return json.dumps({"type": f"webauthn.{kind}", "challenge": options["challenge"], "origin": self.origin, "crossOrigin": False}).encode()
+        return json.dumps(
+            {
+                "type": f"webauthn.{kind}",
+                "challenge": options["challenge"],
+                "origin": self.origin,
+                "crossOrigin": False,
+            }
+        ).encode()
 
     def _credential(self, answer: dict[str, str]) -> dict[str, Any]:
-        return {"id": encoded(self.id), "rawId": encoded(self.id), "type": "public-key", "response": answer, "clientExtensionResults": {}}
+        return {
+            "id": encoded(self.id),
+            "rawId": encoded(self.id),
+            "type": "public-key",
+            "response": answer,
+            "clientExtensionResults": {},
+        }
 
 
 class RegisteredPC:
@@ -59,7 +93,12 @@ class RegisteredPC:
     def __init__(self) -> None:
         self._key = generate_private_key(SECP256R1())
         numbers = self._key.public_key().public_numbers()
-        self.jwk = {"kty": "EC", "crv": "P-256", "x": encoded(numbers.x.to_bytes(32, "big")), "y": encoded(numbers.y.to_bytes(32, "big"))}
+        self.jwk = {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": encoded(numbers.x.to_bytes(32, "big")),
+            "y": encoded(numbers.y.to_bytes(32, "big")),
+        }
 
     def sign(self, challenge: str) -> str:
         """The signature as WebCrypto gives it."""

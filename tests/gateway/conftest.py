@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.permissions import RULES
-from gateway.transaction import Transaction
-from tests.databases import databases_of
-from tests.doubles import Keys, eventually
+from gateway.access.permissions import RULES
+from gateway.access.transaction import Transaction
+from tests.database_pool import databases_of
+from tests.fakes import Keys, eventually
 from tests.gateway.commands import Commands, listening
+from tests.gateway.harness import Stage, new_key, staged
 from tests.gateway.installation import Installation
-from tests.gateway.stage import Stage, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 
@@ -33,10 +33,16 @@ def commands() -> Generator[Commands]:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, mongo_url: str, database: str, commands: Commands) -> AsyncGenerator[Installation]:
+async def place(
+    tmp_path: Path, mongo_url: str, database: str, commands: Commands
+) -> AsyncGenerator[Installation]:
     """Such an installation."""
     del commands  # they are listened to from its first client on
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
-    async with staged(tmp_path, FILE.read_text(), RULES, living=True, mongo_url=url, issuer_key=new_key()) as stage:
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
+    async with staged(
+        tmp_path, FILE.read_text(), RULES, living=True, mongo_url=url, issuer_key=new_key()
+    ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         yield Installation(stage)

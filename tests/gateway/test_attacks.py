@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gateway.identity.development import AUDIENCE, ISSUER, thumbprint
-from gateway.routes import Group
-from tests.gateway.stage import Stage, fixed
+from gateway.authn.dev_issuer import AUDIENCE, ISSUER, thumbprint
+from gateway.routing.table import Group
+from tests.gateway.harness import Stage, fixed
 from tests.gateway.test_hosts import raw
 from tests.gateway.test_identity import forged, private
 
@@ -26,7 +26,9 @@ def encoded(content: bytes) -> str:
 
 def header_of(stage: Stage) -> str:
     """The JSON text of a good token's header."""
-    return json.dumps({"alg": "EdDSA", "typ": "JWT", "kid": thumbprint(private(stage.issuer_key).public_key())})
+    return json.dumps(
+        {"alg": "EdDSA", "typ": "JWT", "kid": thumbprint(private(stage.issuer_key).public_key())}
+    )
 
 
 def hand_made(stage: Stage, content: str, header: str = "") -> str:
@@ -38,39 +40,86 @@ def hand_made(stage: Stage, content: str, header: str = "") -> str:
 def members(more: str, *, without: str = "") -> str:
     """The JSON text of a good token's content with more members behind it."""
     now = int(time.time())
-    told = {"iss": ISSUER, "aud": AUDIENCE, "sub": "officer", "iat": now, "exp": now + 600, "role": "training_officer", "claims": {"facility": ["LP-TJP"]}}
-    return json.dumps({name: value for name, value in told.items() if name != without})[:-1] + f", {more}}}"
+    told = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "officer",
+        "iat": now,
+        "exp": now + 600,
+        "role": "training_officer",
+        "claims": {"facility": ["LP-TJP"]},
+    }
+    return (
+        json.dumps({name: value for name, value in told.items() if name != without})[:-1]
+        + f", {more}}}"
+    )
 
 
 TOKENS: dict[str, Callable[[Stage], str]] = {
-    "an expiry that is not a number at all": lambda stage: hand_made(stage, members('"exp": NaN', without="exp")),
-    "an expiry without end": lambda stage: hand_made(stage, members('"exp": Infinity', without="exp")),
-    "an expiry beyond what a float holds": lambda stage: hand_made(stage, members('"exp": 1e400', without="exp")),
-    "an expiry of four hundred figures": lambda stage: hand_made(stage, members(f'"exp": 1{"0" * 400}', without="exp")),
-    "an expiry of five thousand figures": lambda stage: hand_made(stage, members(f'"exp": 1{"0" * 5_000}', without="exp")),
+    "an expiry that is not a number at all": lambda stage: hand_made(
+        stage, members('"exp": NaN', without="exp")
+    ),
+    "an expiry without end": lambda stage: hand_made(
+        stage, members('"exp": Infinity', without="exp")
+    ),
+    "an expiry beyond what a float holds": lambda stage: hand_made(
+        stage, members('"exp": 1e400', without="exp")
+    ),
+    "an expiry of four hundred figures": lambda stage: hand_made(
+        stage, members(f'"exp": 1{"0" * 400}', without="exp")
+    ),
+    "an expiry of five thousand figures": lambda stage: hand_made(
+        stage, members(f'"exp": 1{"0" * 5_000}', without="exp")
+    ),
     "an expiry in words": lambda stage: forged(stage, exp=str(int(time.time()) + 600)),
     "an expiry before time began": lambda stage: forged(stage, exp=-1),
     "a beginning without end": lambda stage: hand_made(stage, members('"nbf": Infinity')),
-    "a beginning that is not a number at all": lambda stage: hand_made(stage, members('"nbf": NaN')),
+    "a beginning that is not a number at all": lambda stage: hand_made(
+        stage, members('"nbf": NaN')
+    ),
     "a beginning in words": lambda stage: forged(stage, nbf="0"),
-    "a life longer than a withdrawal is remembered": lambda stage: forged(stage, exp=int(time.time()) + 3 * 86_400),
+    "a life longer than a withdrawal is remembered": lambda stage: forged(
+        stage, exp=int(time.time()) + 3 * 86_400
+    ),
     "no moment of issue": lambda stage: forged(stage, iat=None),
-    "an issue of four hundred figures": lambda stage: hand_made(stage, members(f'"iat": -1{"0" * 400}', without="iat")),
-    "the audience said twice": lambda stage: hand_made(stage, members('"aud": "elsewhere", "aud": "bina"', without="aud")),
+    "an issue of four hundred figures": lambda stage: hand_made(
+        stage, members(f'"iat": -1{"0" * 400}', without="iat")
+    ),
+    "the audience said twice": lambda stage: hand_made(
+        stage, members('"aud": "elsewhere", "aud": "bina"', without="aud")
+    ),
     "the role said twice": lambda stage: hand_made(stage, members('"role": "administrator"')),
-    "a header member said twice": lambda stage: hand_made(stage, members('"a": 1'), '{"alg": "none", ' + header_of(stage)[1:]),
+    "a header member said twice": lambda stage: hand_made(
+        stage, members('"a": 1'), '{"alg": "none", ' + header_of(stage)[1:]
+    ),
     "audiences that are not ours": lambda stage: forged(stage, aud=["training", "gateway"]),
-    "a subject that is a list": lambda stage: hand_made(stage, members('"sub": ["officer"]', without="sub")),
-    "a subject that is a number": lambda stage: hand_made(stage, members('"sub": 7', without="sub")),
+    "a subject that is a list": lambda stage: hand_made(
+        stage, members('"sub": ["officer"]', without="sub")
+    ),
+    "a subject that is a number": lambda stage: hand_made(
+        stage, members('"sub": 7', without="sub")
+    ),
     "no subject": lambda stage: forged(stage, sub=""),
-    "an issuer that is a list": lambda stage: hand_made(stage, members(f'"iss": ["{ISSUER}"]', without="iss")),
+    "an issuer that is a list": lambda stage: hand_made(
+        stage, members(f'"iss": ["{ISSUER}"]', without="iss")
+    ),
     "a certificate's address": lambda stage: forged(stage, headers={"x5u": "http://127.0.0.1:1/"}),
     "a certificate": lambda stage: forged(stage, headers={"x5c": ["AAAA"]}),
-    "a body that is not encoded": lambda stage: forged(stage, headers={"b64": False, "crit": ["b64"]}),
-    "a key id that is a list": lambda stage: hand_made(stage, members('"a": 1'), '{"alg": "EdDSA", "kid": ["k"]}'),
-    "a key id that is a statement": lambda stage: hand_made(stage, members('"a": 1'), '{"alg": "EdDSA", "kid": {"$ne": ""}}'),
-    "an algorithm that is a list": lambda stage: hand_made(stage, members('"a": 1'), '{"alg": ["EdDSA"], "kid": "k"}'),
-    "an algorithm in other letters": lambda stage: hand_made(stage, members('"a": 1'), header_of(stage).replace("EdDSA", "eddsa")),
+    "a body that is not encoded": lambda stage: forged(
+        stage, headers={"b64": False, "crit": ["b64"]}
+    ),
+    "a key id that is a list": lambda stage: hand_made(
+        stage, members('"a": 1'), '{"alg": "EdDSA", "kid": ["k"]}'
+    ),
+    "a key id that is a statement": lambda stage: hand_made(
+        stage, members('"a": 1'), '{"alg": "EdDSA", "kid": {"$ne": ""}}'
+    ),
+    "an algorithm that is a list": lambda stage: hand_made(
+        stage, members('"a": 1'), '{"alg": ["EdDSA"], "kid": "k"}'
+    ),
+    "an algorithm in other letters": lambda stage: hand_made(
+        stage, members('"a": 1'), header_of(stage).replace("EdDSA", "eddsa")
+    ),
     "a header that is a list": lambda stage: hand_made(stage, members('"a": 1'), "[]"),
     "a content that is a list": lambda stage: hand_made(stage, "[]"),
     "a header nested without end": lambda stage: hand_made(stage, "{}", "[" * 5_000),
@@ -86,59 +135,145 @@ TOKENS: dict[str, Callable[[Stage], str]] = {
 
 
 @pytest.mark.parametrize("name", TOKENS)
-async def test_no_trick_with_a_token_proves_anybody_or_finds_a_defect(stage: Stage, name: str) -> None:
-    told = await raw(stage, f"GET /v1/classes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {TOKENS[name](stage)}\r\n\r\n")
+async def test_no_trick_with_a_token_proves_anybody_or_finds_a_defect(
+    stage: Stage, name: str
+) -> None:
+    told = await raw(
+        stage,
+        f"GET /v1/classes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {TOKENS[name](stage)}\r\n\r\n",
+    )
     assert told.startswith("HTTP/1.1 401 "), told[:200]
     assert stage.upstream.seen == []
 
 
-async def test_a_token_of_several_audiences_is_believed_where_one_of_them_is_us(stage: Stage) -> None:
+async def test_a_token_of_several_audiences_is_believed_where_one_of_them_is_us(
+    stage: Stage,
+) -> None:
     token = forged(stage, aud=["elsewhere", AUDIENCE])
-    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {token}"})).status == 200
+    assert (
+        await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {token}"})
+    ).status == 200
 
 
 HEADS: dict[str, tuple[str, set[str]]] = {
-    "the target names another host": ("GET http://shop.localhost/v1/products HTTP/1.1\r\nhost: staff.localhost\r\n", {"400", "421"}),
-    "the target names an unknown host": ("GET http://evil.example/v1/classes HTTP/1.1\r\nhost: staff.localhost\r\n", {"400", "421"}),
-    "the target is an authority": ("CONNECT training:8000 HTTP/1.1\r\nhost: staff.localhost\r\n", {"400", "404", "405", "421"}),
-    "the target is all of it": ("OPTIONS * HTTP/1.1\r\nhost: staff.localhost\r\n", {"400", "404", "405"}),
+    "the target names another host": (
+        "GET http://shop.localhost/v1/products HTTP/1.1\r\nhost: staff.localhost\r\n",
+        {"400", "421"},
+    ),
+    "the target names an unknown host": (
+        "GET http://evil.example/v1/classes HTTP/1.1\r\nhost: staff.localhost\r\n",
+        {"400", "421"},
+    ),
+    "the target is an authority": (
+        "CONNECT training:8000 HTTP/1.1\r\nhost: staff.localhost\r\n",
+        {"400", "404", "405", "421"},
+    ),
+    "the target is all of it": (
+        "OPTIONS * HTTP/1.1\r\nhost: staff.localhost\r\n",
+        {"400", "404", "405"},
+    ),
     "a dot behind the host": ("GET /v1/products HTTP/1.1\r\nhost: shop.localhost.\r\n", {"421"}),
     "two ports": ("GET /v1/products HTTP/1.1\r\nhost: shop.localhost:80:80\r\n", {"421"}),
-    "a port of letters": ("GET /v1/products HTTP/1.1\r\nhost: shop.localhost:evil\r\n", {"400", "421"}),
-    "a user before the host": ("GET /v1/products HTTP/1.1\r\nhost: x@shop.localhost\r\n", {"400", "421"}),
-    "a host said elsewhere": ("GET /v1/products HTTP/1.1\r\nhost: evil.example\r\nx-forwarded-host: shop.localhost\r\nforwarded: host=shop.localhost\r\n", {"421"}),
+    "a port of letters": (
+        "GET /v1/products HTTP/1.1\r\nhost: shop.localhost:evil\r\n",
+        {"400", "421"},
+    ),
+    "a user before the host": (
+        "GET /v1/products HTTP/1.1\r\nhost: x@shop.localhost\r\n",
+        {"400", "421"},
+    ),
+    "a host said elsewhere": (
+        "GET /v1/products HTTP/1.1\r\nhost: evil.example\r\nx-forwarded-host: shop.localhost\r\nforwarded: host=shop.localhost\r\n",
+        {"421"},
+    ),
     "no host": ("GET /v1/products HTTP/1.0\r\n", {"400", "421"}),
-    "two lengths": ("POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 0\r\ncontent-length: 5\r\n", {"400"}),
-    "two lengths in one": ("POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 5, 5\r\n", {"400"}),
-    "a signed length": ("POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: +5\r\n", {"400"}),
-    "a length and chunks": ("POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n", {"400"}),
-    "chunks that are not last": ("POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: chunked, identity\r\n", {"400"}),
-    "chunks of another encoding": ("POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: gzip, chunked\r\n", {"400"}),
+    "two lengths": (
+        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 0\r\ncontent-length: 5\r\n",
+        {"400"},
+    ),
+    "two lengths in one": (
+        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 5, 5\r\n",
+        {"400"},
+    ),
+    "a signed length": (
+        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: +5\r\n",
+        {"400"},
+    ),
+    "a length and chunks": (
+        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n",
+        {"400"},
+    ),
+    "chunks that are not last": (
+        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: chunked, identity\r\n",
+        {"400"},
+    ),
+    "chunks of another encoding": (
+        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: gzip, chunked\r\n",
+        {"400"},
+    ),
     "chunks of another encoding, apart": (
         "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
         {"400"},
     ),
-    "chunks of chunks": ("POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: chunked, chunked\r\n", {"400"}),
+    "chunks of chunks": (
+        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: chunked, chunked\r\n",
+        {"400"},
+    ),
     "a fragment": ("GET /v1/products#/../admin HTTP/1.1\r\nhost: shop.localhost\r\n", {"400"}),
     "a later version": ("GET /v1/products HTTP/2.0\r\nhost: shop.localhost\r\n", {"400", "505"}),
     "an earlier version": ("GET /v1/products HTTP/0.9\r\nhost: shop.localhost\r\n", {"400", "505"}),
-    "another encoding": ("POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: xchunked\r\n", {"400"}),
-    "a header before its colon": ("GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding : chunked\r\n", {"400"}),
-    "a folded header": ("GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-signature: a\r\n b: c\r\n", {"400"}),
+    "another encoding": (
+        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: xchunked\r\n",
+        {"400"},
+    ),
+    "a header before its colon": (
+        "GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding : chunked\r\n",
+        {"400"},
+    ),
+    "a folded header": (
+        "GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-signature: a\r\n b: c\r\n",
+        {"400"},
+    ),
     "a bare line end": ("GET /v1/products HTTP/1.1\nhost: shop.localhost\n", {"400"}),
-    "a bare line end within a header": ("GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-signature: a\nx-role: head\r\n", {"400"}),
-    "a nought within a header": ("GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-signature: a\0b\r\n", {"400"}),
-    "a tab within the query": ("GET /v1/products?a=\tb HTTP/1.1\r\nhost: shop.localhost\r\n", {"400"}),
-    "a form feed within the query": ("GET /v1/products?a=\x0cb HTTP/1.1\r\nhost: shop.localhost\r\n", {"400"}),
-    "letters beyond ASCII within the query": ("GET /v1/products?a=é HTTP/1.1\r\nhost: shop.localhost\r\n", {"400"}),
-    "a method of another kind": ("POST /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-http-method-override: GET\r\ncontent-length: 0\r\n", {"405"}),
-    "a method to trace with": ("TRACE /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n", {"400", "405"}),
-    "an upgrade": ("GET /v1/nothing HTTP/1.1\r\nhost: shop.localhost\r\nupgrade: h2c\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n", {"404"}),
+    "a bare line end within a header": (
+        "GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-signature: a\nx-role: head\r\n",
+        {"400"},
+    ),
+    "a nought within a header": (
+        "GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-signature: a\0b\r\n",
+        {"400"},
+    ),
+    "a tab within the query": (
+        "GET /v1/products?a=\tb HTTP/1.1\r\nhost: shop.localhost\r\n",
+        {"400"},
+    ),
+    "a form feed within the query": (
+        "GET /v1/products?a=\x0cb HTTP/1.1\r\nhost: shop.localhost\r\n",
+        {"400"},
+    ),
+    "letters beyond ASCII within the query": (
+        "GET /v1/products?a=é HTTP/1.1\r\nhost: shop.localhost\r\n",
+        {"400"},
+    ),
+    "a method of another kind": (
+        "POST /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-http-method-override: GET\r\ncontent-length: 0\r\n",
+        {"405"},
+    ),
+    "a method to trace with": (
+        "TRACE /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n",
+        {"400", "405"},
+    ),
+    "an upgrade": (
+        "GET /v1/nothing HTTP/1.1\r\nhost: shop.localhost\r\nupgrade: h2c\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n",
+        {"404"},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", HEADS)
-async def test_a_request_that_could_be_read_in_two_ways_reaches_no_service(stage: Stage, name: str) -> None:
+async def test_a_request_that_could_be_read_in_two_ways_reaches_no_service(
+    stage: Stage, name: str
+) -> None:
     head, statuses = HEADS[name]
     told = await raw(stage, f"{head}connection: close\r\n\r\n", Group.SHOP)
     assert told.split(" ")[1] in statuses, told[:200]
@@ -176,13 +311,20 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_path_that_could_be_read_in_two_ways_reaches_no_service(stage: Stage, path: str) -> None:
-    told = await raw(stage, f"GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n")
+async def test_a_path_that_could_be_read_in_two_ways_reaches_no_service(
+    stage: Stage, path: str
+) -> None:
+    told = await raw(
+        stage,
+        f"GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n",
+    )
     assert told.split(" ")[1] in {"400", "404"}, told[:200]
     assert stage.upstream.seen == []
 
 
-async def test_a_chunks_extension_and_the_trailers_behind_a_body_do_not_reach_the_service(stage: Stage) -> None:
+async def test_a_chunks_extension_and_the_trailers_behind_a_body_do_not_reach_the_service(
+    stage: Stage,
+) -> None:
     body = "3;evil=1\r\nabc\r\n0;x\r\nx-role: head\r\nauthorization: Bearer x\r\n\r\n"
     head = f"POST /v1/classes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
     told = await raw(stage, head + body)
@@ -193,7 +335,9 @@ async def test_a_chunks_extension_and_the_trailers_behind_a_body_do_not_reach_th
 
 
 @pytest.mark.parametrize("behind", ["0\r\nx: ", "0;"], ids=["a trailer", "a chunk's extension"])
-async def test_what_stands_beside_a_body_is_no_larger_than_a_head_may_be(stage: Stage, behind: str) -> None:
+async def test_what_stands_beside_a_body_is_no_larger_than_a_head_may_be(
+    stage: Stage, behind: str
+) -> None:
     head = f"POST /v1/classes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     told = b""
@@ -208,7 +352,13 @@ async def test_what_stands_beside_a_body_is_no_larger_than_a_head_may_be(stage: 
 
 async def test_the_answer_not_modified_may_say_how_long_it_would_be(stage: Stage) -> None:
     async def unchanged(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", b'"1"'), (b"content-length", b"0")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 304,
+                "headers": [(b"etag", b'"1"'), (b"content-length", b"0")],
+            }
+        )
         await send({"type": "http.response.body", "body": b""})
 
     stage.upstream.answers["/v1/classes"] = unchanged
@@ -216,6 +366,10 @@ async def test_the_answer_not_modified_may_say_how_long_it_would_be(stage: Stage
 
 
 async def test_no_refusal_names_a_service_or_its_address(stage: Stage) -> None:
-    stage.upstream.answers["/v1/classes"] = fixed(500, {"title": "x"}, {"server": "uvicorn", "x-powered-by": "training", "via": stage.upstream.url})
+    stage.upstream.answers["/v1/classes"] = fixed(
+        500,
+        {"title": "x"},
+        {"server": "uvicorn", "x-powered-by": "training", "via": stage.upstream.url},
+    )
     told = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
     assert not {"server", "x-powered-by", "via"} & told.headers.keys()

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.accounts.rules import SignInRefused
-from gateway.attempts.rules import FREE
-from gateway.identity.development import public_jwk
-from gateway.middleware.rates import neighbourhood
-from gateway.sessions import rules as sessions
-from gateway.sessions.rules import MOST_SPENT
-from gateway.signins import rules as signins
-from gateway.signins import usecases
+from gateway.access.accounts.rules import SignInRefused
+from gateway.access.login_throttling.rules import FREE
+from gateway.access.sessions import rules as sessions
+from gateway.access.sessions.rules import MOST_SPENT
+from gateway.access.sign_ins import rules as signins
+from gateway.access.sign_ins import usecases
+from gateway.authn.dev_issuer import public_jwk
+from gateway.middleware.rate_limit import neighbourhood
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
+from tests.gateway.harness import Told
 from tests.gateway.installation import NOW, PASSWORD, Installation, Person
-from tests.gateway.stage import Told
 
 
 def statuses(answers: list[Told]) -> Counter[int]:
@@ -36,7 +36,9 @@ def statuses(answers: list[Told]) -> Counter[int]:
 # Half-way in
 
 
-async def test_a_sign_in_under_way_does_not_outlive_a_reset_a_sign_out_or_another_password(place: Installation) -> None:
+async def test_a_sign_in_under_way_does_not_outlive_a_reset_a_sign_out_or_another_password(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
 
     async def half_way() -> tuple[Told, Told]:
@@ -49,15 +51,27 @@ async def test_a_sign_in_under_way_does_not_outlive_a_reset_a_sign_out_or_anothe
     assert (await siti.prove(begun, code={"code": siti.codes[0]})).status == 401
     await siti.sign_in()
     begun, passed = await half_way()
-    assert (await siti.ask("PUT", "/v1/me/password", {"password": PASSWORD, "new": "gajah kuning 77"})).status == 204
+    assert (
+        await siti.ask("PUT", "/v1/me/password", {"password": PASSWORD, "new": "gajah kuning 77"})
+    ).status == 204
     assert (await siti.redeem(passed.content["code"])).status == 400
     assert (await siti.prove(begun, code={"code": siti.codes[0]})).status == 401
 
 
-async def test_a_password_that_changes_while_it_is_judged_begins_nothing(place: Installation) -> None:
+async def test_a_password_that_changes_while_it_is_judged_begins_nothing(
+    place: Installation,
+) -> None:
     siti = await place.enrolled()
     [account] = await place.db.find("accounts", {"_id": siti.user_id})
-    fresh = signins.begin(id="s-1", user_id=siti.user_id, home="LP-TJP", door="d", challenge="c", code_challenge="x", now=NOW)
+    fresh = signins.begin(
+        id="s-1",
+        user_id=siti.user_id,
+        home="LP-TJP",
+        door="d",
+        challenge="c",
+        code_challenge="x",
+        now=NOW,
+    )
     runner: Any = place.stage.door.book._runner()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the moment between two transactions has no other handle
 
     async def begun(judged: str) -> str:
@@ -85,29 +99,41 @@ async def test_a_sign_in_is_no_token_and_its_code_no_session(place: Installation
 async def test_of_many_who_show_one_printed_code_at_once_one_comes_in(place: Installation) -> None:
     siti = await place.enrolled()
     begun = [await siti.begin() for _ in range(FREE - 1)]
-    answers = await asyncio.gather(*(siti.prove(one, code={"code": siti.codes[0]}) for one in begun))
+    answers = await asyncio.gather(
+        *(siti.prove(one, code={"code": siti.codes[0]}) for one in begun)
+    )
     assert statuses(answers) == {200: 1, 401: FREE - 2}
 
 
-async def test_of_many_who_redeem_one_code_at_once_no_two_keep_a_session(place: Installation) -> None:
+async def test_of_many_who_redeem_one_code_at_once_no_two_keep_a_session(
+    place: Installation,
+) -> None:
     siti = await place.enrolled()
     passed = await siti.prove(await siti.begin(), code={"code": siti.codes[0]})
     answers = await asyncio.gather(*(siti.redeem(passed.content["code"]) for _ in range(4)))
     assert statuses(answers)[200] <= 1
-    assert [row["ended_at"] is not None for row in await place.db.find("sessions", {})] == [True], "a code that came twice was stolen"
+    assert [row["ended_at"] is not None for row in await place.db.find("sessions", {})] == [True], (
+        "a code that came twice was stolen"
+    )
 
 
 async def test_of_many_who_refresh_with_one_token_at_once_none_goes_on(place: Installation) -> None:
     siti = await (await place.enrolled()).sign_in()
     answers = await asyncio.gather(*(siti.refreshed() for _ in range(4)))
     assert statuses(answers)[200] <= 1
-    fresh = next((one.content["refresh_token"] for one in answers if one.status == 200), siti.refresh)
+    fresh = next(
+        (one.content["refresh_token"] for one in answers if one.status == 200), siti.refresh
+    )
     assert (await siti.refreshed(fresh)).status == 400
 
 
-async def test_of_many_who_repeat_one_refresh_at_once_all_get_the_same_token(place: Installation) -> None:
+async def test_of_many_who_repeat_one_refresh_at_once_all_get_the_same_token(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
-    answers = await asyncio.gather(*(siti.refreshed(**{"idempotency-key": "k-1"}) for _ in range(4)))
+    answers = await asyncio.gather(
+        *(siti.refreshed(**{"idempotency-key": "k-1"}) for _ in range(4))
+    )
     assert statuses(answers) == {200: 4}
     assert len({one.content["refresh_token"] for one in answers}) == 1
 
@@ -115,7 +141,9 @@ async def test_of_many_who_repeat_one_refresh_at_once_all_get_the_same_token(pla
 async def test_second_factors_guessed_at_once_are_no_more_than_three(place: Installation) -> None:
     siti = await place.enrolled()
     begun = await siti.begin()
-    answers = await asyncio.gather(*(siti.prove(begun, code={"code": "AAAA-BBBB-CCCC"}) for _ in range(10)))
+    answers = await asyncio.gather(
+        *(siti.prove(begun, code={"code": "AAAA-BBBB-CCCC"}) for _ in range(10))
+    )
     assert set(statuses(answers)) <= {401, 503}
     [row] = await place.db.find("signins", {})
     assert row["tries"] == 3
@@ -134,32 +162,81 @@ async def test_a_passkeys_answer_is_good_once(place: Installation) -> None:
     assert (await siti.prove(await siti.begin(), passkey=answer)).status == 401
 
 
-STRANGE: list[Any] = [None, "", 0, [], {}, "AAAA", "é", "\ud800", "A" * 5_000, base64.urlsafe_b64encode(b"[" * 5_000).decode(), base64.urlsafe_b64encode(b"\x9b\xff" * 20).decode()]
+STRANGE: list[Any] = [
+    None,
+    "",
+    0,
+    [],
+    {},
+    "AAAA",
+    "é",
+    "\ud800",
+    "A" * 5_000,
+    base64.urlsafe_b64encode(b"[" * 5_000).decode(),
+    base64.urlsafe_b64encode(b"\x9b\xff" * 20).decode(),
+]
 
 
-async def test_a_credential_of_strange_members_is_refused_and_no_defect(place: Installation) -> None:
+async def test_a_credential_of_strange_members_is_refused_and_no_defect(
+    place: Installation,
+) -> None:
     siti, key = await (await place.enrolled()).sign_in(), SecurityKey(place.origin)
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
     made = key.make(options)
     for strange in STRANGE:
-        for path in (("id",), ("rawId",), ("type",), ("response",), ("response", "clientDataJSON"), ("response", "attestationObject")):
-            told = await siti.ask("POST", "/v1/me/passkeys", {"label": "a", "credential": changed(made, path, strange)})
+        for path in (
+            ("id",),
+            ("rawId",),
+            ("type",),
+            ("response",),
+            ("response", "clientDataJSON"),
+            ("response", "attestationObject"),
+        ):
+            told = await siti.ask(
+                "POST",
+                "/v1/me/passkeys",
+                {"label": "a", "credential": changed(made, path, strange)},
+            )
             assert told.status in {400, 422}, (path, strange, told.body)
-    assert (await siti.ask("POST", "/v1/me/passkeys", {"label": "a", "credential": made})).status == 201
+    assert (
+        await siti.ask("POST", "/v1/me/passkeys", {"label": "a", "credential": made})
+    ).status == 201
     for strange in STRANGE:
-        for path in (("id",), ("rawId",), ("response",), ("response", "clientDataJSON"), ("response", "authenticatorData"), ("response", "signature")):
+        for path in (
+            ("id",),
+            ("rawId",),
+            ("response",),
+            ("response", "clientDataJSON"),
+            ("response", "authenticatorData"),
+            ("response", "signature"),
+        ):
             begun = await siti.begin()
-            told = await siti.prove(begun, passkey={"credential": changed(key.prove(begun.content["passkey"]), path, strange)})
+            told = await siti.prove(
+                begun,
+                passkey={"credential": changed(key.prove(begun.content["passkey"]), path, strange)},
+            )
             assert told.status in {400, 401, 422}, (path, strange, told.body)
-            await place.db.update("attempts", {}, {"$set": {"failures": 0, "next_at": NOW}}, many=True)
+            await place.db.update(
+                "attempts", {}, {"$set": {"failures": 0, "next_at": NOW}}, many=True
+            )
 
 
 async def asserted(place: Installation, key: Ed25519PrivateKey, content: str) -> Told:
     """What a signed assertion with exactly this content gives."""
-    signed = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg": "EdDSA"}', content.encode()))
-    assertion = f"{signed}.{base64.urlsafe_b64encode(key.sign(signed.encode())).decode().rstrip('=')}"
+    signed = ".".join(
+        base64.urlsafe_b64encode(part).decode().rstrip("=")
+        for part in (b'{"alg": "EdDSA"}', content.encode())
+    )
+    assertion = (
+        f"{signed}.{base64.urlsafe_b64encode(key.sign(signed.encode())).decode().rstrip('=')}"
+    )
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    return await place.form("token", grant_type="client_credentials", client_assertion_type=kind, client_assertion=assertion)
+    return await place.form(
+        "token",
+        grant_type="client_credentials",
+        client_assertion_type=kind,
+        client_assertion=assertion,
+    )
 
 
 def changed(credential: Any, path: tuple[str, ...], value: Any) -> Any:
@@ -172,43 +249,96 @@ def changed(credential: Any, path: tuple[str, ...], value: Any) -> Any:
     return copy
 
 
-async def test_keys_and_assertions_of_strange_members_are_refused_and_no_defect(place: Installation) -> None:
+async def test_keys_and_assertions_of_strange_members_are_refused_and_no_defect(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
     await place.admin("PUT", "clients/sistem", {"home": "LP-TJP", "label": "Sistem"})
     good = {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43}
     for strange in STRANGE:
         for name in good:
-            device = {"password": PASSWORD, "label": "PC", "public_key": good | {name: strange}, "pin": "482915"}
-            assert (await siti.ask("POST", "/v1/me/devices", device)).status in {400, 422}, (name, strange)
-        for kind in (good, {"kty": "RSA", "n": "A" * 400, "e": "AQAB"}, {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}):
+            device = {
+                "password": PASSWORD,
+                "label": "PC",
+                "public_key": good | {name: strange},
+                "pin": "482915",
+            }
+            assert (await siti.ask("POST", "/v1/me/devices", device)).status in {400, 422}, (
+                name,
+                strange,
+            )
+        for kind in (
+            good,
+            {"kty": "RSA", "n": "A" * 400, "e": "AQAB"},
+            {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43},
+        ):
             for name in kind:
-                told = await place.admin("PUT", "clients/sistem/keys/1", {"jwk": kind | {name: strange}})
+                told = await place.admin(
+                    "PUT", "clients/sistem/keys/1", {"jwk": kind | {name: strange}}
+                )
                 assert told.status in {400, 422}, (kind, name, strange)
     nested = base64.urlsafe_b64encode(b"[" * 5_000).decode().rstrip("=")
     for token in (f"{nested}.e30.AA", f"e30.{nested}.AA", "..", "e30.e30.AA"):
         kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-        assert (await place.form("token", grant_type="client_credentials", client_assertion_type=kind, client_assertion=token)).status == 401
+        assert (
+            await place.form(
+                "token",
+                grant_type="client_credentials",
+                client_assertion_type=kind,
+                client_assertion=token,
+            )
+        ).status == 401
         assert (await place.form("revoke", token=token)).status == 200
 
 
-async def test_what_a_system_says_of_its_own_time_is_refused_and_no_defect(place: Installation) -> None:
+async def test_what_a_system_says_of_its_own_time_is_refused_and_no_defect(
+    place: Installation,
+) -> None:
     key, now = Ed25519PrivateKey.generate(), int(time.time())
     await place.admin("PUT", "clients/sistem", {"home": "LP-TJP", "label": "Sistem"})
-    assert (await place.admin("PUT", "clients/sistem/keys/1", {"jwk": public_jwk(key.public_key())})).status == 200
+    assert (
+        await place.admin("PUT", "clients/sistem/keys/1", {"jwk": public_jwk(key.public_key())})
+    ).status == 200
     good = {"iss": "sistem", "sub": "sistem", "aud": place.origin, "exp": now + 60, "jti": "j-1"}
-    for more in ('"nbf": 1e400', '"nbf": NaN', '"nbf": "x"', '"exp": 1e400', '"exp": NaN', f'"exp": 1{"0" * 400}', f'"exp": {now + 400}', f'"exp": {now - 1}', '"exp": true'):
+    for more in (
+        '"nbf": 1e400',
+        '"nbf": NaN',
+        '"nbf": "x"',
+        '"exp": 1e400',
+        '"exp": NaN',
+        f'"exp": 1{"0" * 400}',
+        f'"exp": {now + 400}',
+        f'"exp": {now - 1}',
+        '"exp": true',
+    ):
         told = await asserted(place, key, json.dumps(good)[:-1] + f", {more}}}")
-        assert (told.status, told.content.get("error")) == (401, "invalid_client"), (more, told.content)
+        assert (told.status, told.content.get("error")) == (401, "invalid_client"), (
+            more,
+            told.content,
+        )
     assert (await asserted(place, key, json.dumps(good))).status == 200
     assert (await asserted(place, key, json.dumps(good))).status == 401, "an assertion is good once"
 
 
 async def test_a_login_of_strange_letters_is_nobodys_and_no_defect(place: Installation) -> None:
     siti = await place.enrolled()
-    for login in ("SITI.R", "siti.r\u0000", "ѕiti.r", "ｓiti.r", "siti.r\u200b", "\ud800", "$ne", "siti.r\u0301"):
-        told = await place.post("/v1/sign-in", {"login": login, "password": PASSWORD, "code_challenge": "x" * 43})
+    for login in (
+        "SITI.R",
+        "siti.r\u0000",
+        "ѕiti.r",
+        "ｓiti.r",
+        "siti.r\u200b",
+        "\ud800",
+        "$ne",
+        "siti.r\u0301",
+    ):
+        told = await place.post(
+            "/v1/sign-in", {"login": login, "password": PASSWORD, "code_challenge": "x" * 43}
+        )
         assert told.status in {401, 422}, (login, told.body)
-        told = await place.post("/v1/enrolment", {"login": login, "code": "AAAA-BBBB-CCCC", "password": PASSWORD})
+        told = await place.post(
+            "/v1/enrolment", {"login": login, "code": "AAAA-BBBB-CCCC", "password": PASSWORD}
+        )
         assert told.status in {401, 422}, (login, told.body)
     assert (await siti.begin()).status == 201
 
@@ -216,7 +346,9 @@ async def test_a_login_of_strange_letters_is_nobodys_and_no_defect(place: Instal
 # Time
 
 
-async def test_while_guessing_waits_the_database_is_asked_the_same_for_a_login_that_exists_and_one_that_does_not(place: Installation, commands: Commands) -> None:
+async def test_while_guessing_waits_the_database_is_asked_the_same_for_a_login_that_exists_and_one_that_does_not(
+    place: Installation, commands: Commands
+) -> None:
     siti, nobody = await place.enrolled(), Person(place, "nobody", "", [], "")
     asked: list[list[tuple[str, str]]] = []
     for person in (siti, nobody):
@@ -224,7 +356,13 @@ async def test_while_guessing_waits_the_database_is_asked_the_same_for_a_login_t
             await person.begin("wrong")
         commands.seen.clear()
         assert (await person.begin("wrong")).status == 429
-        asked.append([command for command in commands.seen if command[1] in {"users", "accounts", "attempts"}])
+        asked.append(
+            [
+                command
+                for command in commands.seen
+                if command[1] in {"users", "accounts", "attempts"}
+            ]
+        )
     assert asked[0] == asked[1]
     assert asked[0], "it was asked at all"
 
@@ -232,7 +370,13 @@ async def test_while_guessing_waits_the_database_is_asked_the_same_for_a_login_t
 def test_a_session_remembers_no_more_spent_tokens_than_a_day_of_work_makes() -> None:
     session = sessions.start(id="s", user_id="u", home="", amr=("pwd",), refresh="r0", now=NOW)
     for number in range(MOST_SPENT + 10):
-        session = sessions.refresh(session, presented=session.refresh, following=f"r{number + 1}", repeat="", now=NOW + timedelta(seconds=number))
+        session = sessions.refresh(
+            session,
+            presented=session.refresh,
+            following=f"r{number + 1}",
+            repeat="",
+            now=NOW + timedelta(seconds=number),
+        )
     assert len(session.spent) == MOST_SPENT
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import jwt
 import pytest
 
-from chassis.auth import Verifier
+from chassis.http.internal_tokens import Verifier
+from gateway.access.permissions import RULES, Rules
 from gateway.neutral import is_neutral
-from gateway.permissions import RULES, Rules
-from gateway.routes import Group
-from tests.doubles import Keys, eventually
+from gateway.routing.table import Group
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import Told, new_key, staged
 from tests.gateway.installation import Installation
-from tests.gateway.stage import Told, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 
@@ -25,7 +25,13 @@ PAPERS = """
 hosts = ["certificate"]
 paths = ["GET /v1/papers"]
 """
-OWN = Rules(dict(RULES.services) | {"certification": dict(RULES.services["certification"]) | {"holder": frozenset({"GET /v1/papers"})}})
+OWN = Rules(
+    dict(RULES.services)
+    | {
+        "certification": dict(RULES.services["certification"])
+        | {"holder": frozenset({"GET /v1/papers"})}
+    }
+)
 
 
 class Desk(Installation):
@@ -33,25 +39,38 @@ class Desk(Installation):
 
     async def card(self, reference: str = "p-1") -> dict[str, str]:
         """A card with its PIN."""
-        told = await self.told(f"/internal/cards/{reference}", {"own": [reference]}, service="certification", purpose="give-card")
+        told = await self.told(
+            f"/internal/cards/{reference}",
+            {"own": [reference]},
+            service="certification",
+            purpose="give-card",
+        )
         assert told.status_code == 200, told.text
         return told.json()
 
     async def holder(self, method: str, path: str, body: Any = None, token: str = "") -> Told:
         """One request at the certificate host."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return await self.stage.ask(method, path, group=Group.CERTIFICATE, headers=headers, json=body)
+        return await self.stage.ask(
+            method, path, group=Group.CERTIFICATE, headers=headers, json=body
+        )
 
     async def sign_in(self, card: dict[str, str], pin: str = "") -> Told:
         """What card and PIN give."""
-        return await self.holder("POST", "/v1/holder/sign-in", {"card": card["card"], "pin": pin or card["pin"]})
+        return await self.holder(
+            "POST", "/v1/holder/sign-in", {"card": card["card"], "pin": pin or card["pin"]}
+        )
 
 
 @pytest.fixture
 async def desk(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Desk]:
     """Such a desk."""
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
-    async with staged(tmp_path, FILE.read_text() + PAPERS, OWN, living=True, mongo_url=url, issuer_key=new_key()) as stage:
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
+    async with staged(
+        tmp_path, FILE.read_text() + PAPERS, OWN, living=True, mongo_url=url, issuer_key=new_key()
+    ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         yield Desk(stage)
 
@@ -61,16 +80,22 @@ def wrong(pin: str) -> str:
     return f"{(int(pin) + 1) % 1_000_000:06d}"
 
 
-async def test_a_holder_comes_in_with_card_and_pin_for_the_own_papers_and_nothing_else(desk: Desk) -> None:
+async def test_a_holder_comes_in_with_card_and_pin_for_the_own_papers_and_nothing_else(
+    desk: Desk,
+) -> None:
     card = await desk.card()
     told = await desk.sign_in(card, card["pin"])
     assert told.status == 200
     token = told.content["access_token"]
     assert (await desk.holder("GET", "/v1/papers", token=token)).status == 200
-    caller = Verifier("certification", desk.stage.keys.directory).caller(desk.stage.upstream.last.headers["authorization"].removeprefix("Bearer "))
+    caller = Verifier("certification", desk.stage.keys.directory).caller(
+        desk.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
+    )
     assert (caller.role, caller.claims) == ("holder", {"own": frozenset({"p-1"})})
     for path in ("/v1/classes", "/v1/candidates", "/v1/certificates", "/v1/me/sessions"):
-        assert (await desk.stage.ask("GET", path, headers={"authorization": f"Bearer {token}"})).status == 403, path
+        assert (
+            await desk.stage.ask("GET", path, headers={"authorization": f"Bearer {token}"})
+        ).status == 403, path
     assert (await desk.holder("POST", "/v1/holder/sign-out", token=token)).status == 204
 
     async def out() -> bool:
@@ -79,16 +104,40 @@ async def test_a_holder_comes_in_with_card_and_pin_for_the_own_papers_and_nothin
     await eventually(out)
 
 
-async def test_five_wrong_pins_lock_a_card_and_only_somebody_opposite_gives_another(desk: Desk) -> None:
+async def test_five_wrong_pins_lock_a_card_and_only_somebody_opposite_gives_another(
+    desk: Desk,
+) -> None:
     card = await desk.card()
     answers = [await desk.sign_in(card, wrong(card["pin"])) for _ in range(5)]
-    answers += [await desk.sign_in(card), await desk.sign_in({"card": "AAAA-BBBB-CCCC", "pin": "000000"})]
-    assert {(one.status, json.dumps(one.content | {"request_id": ""})) for one in answers} == {(401, json.dumps(answers[0].content | {"request_id": ""}))}
-    for role, status in (("head_of_security", 403), ("employer", 403), ("training_officer", 403), ("bapas", 200)):
-        renewed = await desk.stage.ask("POST", "/v1/access/cards/pin", headers=desk.stage.bearer(role), json={"card": card["card"]})
+    answers += [
+        await desk.sign_in(card),
+        await desk.sign_in({"card": "AAAA-BBBB-CCCC", "pin": "000000"}),
+    ]
+    assert {(one.status, json.dumps(one.content | {"request_id": ""})) for one in answers} == {
+        (401, json.dumps(answers[0].content | {"request_id": ""}))
+    }
+    for role, status in (
+        ("head_of_security", 403),
+        ("employer", 403),
+        ("training_officer", 403),
+        ("bapas", 200),
+    ):
+        renewed = await desk.stage.ask(
+            "POST",
+            "/v1/access/cards/pin",
+            headers=desk.stage.bearer(role),
+            json={"card": card["card"]},
+        )
         assert renewed.status == status
     assert (await desk.sign_in(card, renewed.content["pin"])).status == 200
-    assert (await desk.stage.ask("POST", "/v1/access/cards/pin", headers=desk.stage.bearer("bapas"), json={"card": "AAAA-BBBB-CCCC"})).status == 404
+    assert (
+        await desk.stage.ask(
+            "POST",
+            "/v1/access/cards/pin",
+            headers=desk.stage.bearer("bapas"),
+            json={"card": "AAAA-BBBB-CCCC"},
+        )
+    ).status == 404
 
 
 async def test_four_wrong_pins_are_forgotten_by_a_right_one(desk: Desk) -> None:
@@ -99,7 +148,9 @@ async def test_four_wrong_pins_are_forgotten_by_a_right_one(desk: Desk) -> None:
         assert (await desk.sign_in(card)).status == 200
 
 
-async def test_a_card_given_again_makes_the_lost_one_worthless_and_only_services_give_any(desk: Desk) -> None:
+async def test_a_card_given_again_makes_the_lost_one_worthless_and_only_services_give_any(
+    desk: Desk,
+) -> None:
     lost = await desk.card()
     token = (await desk.sign_in(lost)).content["access_token"]
     fresh = await desk.card()
@@ -110,14 +161,20 @@ async def test_a_card_given_again_makes_the_lost_one_worthless_and_only_services
         return (await desk.holder("GET", "/v1/papers", token=token)).status == 401
 
     await eventually(out)
-    assert (await desk.told("/internal/cards/p-1", {"own": ["p-1"]}, service="manpower", purpose="give-card")).status_code == 403
+    assert (
+        await desk.told(
+            "/internal/cards/p-1", {"own": ["p-1"]}, service="manpower", purpose="give-card"
+        )
+    ).status_code == 403
 
 
 async def test_no_byte_that_a_holder_gets_names_prison_or_product(desk: Desk) -> None:
     card = await desk.card()
     told, refused = await desk.sign_in(card), await desk.sign_in(card, wrong(card["pin"]))
     token = told.content["access_token"]
-    content = jwt.decode(token, options={"verify_signature": False}) | jwt.get_unverified_header(token)
+    content = jwt.decode(token, options={"verify_signature": False}) | jwt.get_unverified_header(
+        token
+    )
     for one in (told, refused):
         assert is_neutral(json.dumps(one.headers)), one.headers
         assert is_neutral(one.body.decode())

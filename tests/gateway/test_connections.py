@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway import connections
-from gateway.connections import ConnectFailed, Connections, Interrupted
-from ops import machine
-from tests.doubles import eventually
+from gateway.upstream import connections
+from gateway.upstream.connections import ConnectFailed, Connections, Interrupted
+from ops.local import platform_checks
+from tests.fakes import eventually
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
 CLOSE = b"<close>"  # the service ends the connection here
@@ -50,8 +50,8 @@ class Service:
 @asynccontextmanager
 async def serving(*answers: Sequence[bytes]) -> AsyncGenerator[tuple[Service, Connections]]:
     service = Service(answers)
-    server = await asyncio.start_server(service.serve, machine.LOOPBACK, 0)
-    kept = Connections(machine.LOOPBACK, server.sockets[0].getsockname()[1])
+    server = await asyncio.start_server(service.serve, platform_checks.LOOPBACK, 0)
+    kept = Connections(platform_checks.LOOPBACK, server.sockets[0].getsockname()[1])
     try:
         yield service, kept
     finally:
@@ -60,10 +60,14 @@ async def serving(*answers: Sequence[bytes]) -> AsyncGenerator[tuple[Service, Co
         await eventually(lambda: _so(service.ended == service.connections))
 
 
-async def told(kept: Connections, method: str = "GET", upload: AsyncIterator[bytes] | None = None) -> tuple[int, bytes]:
+async def told(
+    kept: Connections, method: str = "GET", upload: AsyncIterator[bytes] | None = None
+) -> tuple[int, bytes]:
     connection = await kept.take()
     try:
-        await connection.ask(method, b"/x?y=1", [(b"host", b"service")], upload, chunked=upload is not None)
+        await connection.ask(
+            method, b"/x?y=1", [(b"host", b"service")], upload, chunked=upload is not None
+        )
         body = b""
         while chunk := await connection.chunk():
             body += chunk
@@ -82,15 +86,37 @@ async def test_one_connection_serves_one_request_after_the_other() -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "body"),
     [
-        pytest.param([b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", HELLO], 200, b"hello", id="an answer before the answer"),
+        pytest.param(
+            [b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", HELLO],
+            200,
+            b"hello",
+            id="an answer before the answer",
+        ),
         pytest.param([b"HTTP/1.1 100 Continue\r\n\r\n" + HELLO], 200, b"hello", id="both at once"),
-        pytest.param([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n", b"2\r\nlo\r\n0\r\n\r\n"], 200, b"hello", id="in chunks"),
-        pytest.param([b"HTTP/1.1 2", b"00 OK\r\ncontent-le", b"ngth: 5\r\n\r", b"\nhel", b"lo"], 200, b"hello", id="in pieces"),
+        pytest.param(
+            [
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n",
+                b"2\r\nlo\r\n0\r\n\r\n",
+            ],
+            200,
+            b"hello",
+            id="in chunks",
+        ),
+        pytest.param(
+            [b"HTTP/1.1 2", b"00 OK\r\ncontent-le", b"ngth: 5\r\n\r", b"\nhel", b"lo"],
+            200,
+            b"hello",
+            id="in pieces",
+        ),
         pytest.param([b"HTTP/1.1 204 No Content\r\n\r\n"], 204, b"", id="without a body"),
-        pytest.param([b"HTTP/1.1 304 Not Modified\r\netag: x\r\n\r\n"], 304, b"", id="not modified"),
+        pytest.param(
+            [b"HTTP/1.1 304 Not Modified\r\netag: x\r\n\r\n"], 304, b"", id="not modified"
+        ),
     ],
 )
-async def test_an_answer_is_read_to_its_end_and_its_connection_is_kept(answer: list[bytes], status: int, body: bytes) -> None:
+async def test_an_answer_is_read_to_its_end_and_its_connection_is_kept(
+    answer: list[bytes], status: int, body: bytes
+) -> None:
     async with serving(answer, [HELLO]) as (service, kept):
         assert await told(kept) == (status, body)
         assert await told(kept) == (200, b"hello")
@@ -98,8 +124,12 @@ async def test_an_answer_is_read_to_its_end_and_its_connection_is_kept(answer: l
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
-async def test_an_answer_without_a_body_names_no_length_and_the_next_answer_is_its_own(status: bytes) -> None:
-    async with serving([b"HTTP/1.1 " + status + b"\r\ncontent-length: 5\r\netag: x\r\n\r\n"], [HELLO]) as (_, kept):
+async def test_an_answer_without_a_body_names_no_length_and_the_next_answer_is_its_own(
+    status: bytes,
+) -> None:
+    async with serving(
+        [b"HTTP/1.1 " + status + b"\r\ncontent-length: 5\r\netag: x\r\n\r\n"], [HELLO]
+    ) as (_, kept):
         connection = await kept.take()
         await connection.ask("GET", b"/", [])
         assert (connection.headers, await connection.chunk()) == ([(b"etag", b"x")], b"")
@@ -109,7 +139,10 @@ async def test_an_answer_without_a_body_names_no_length_and_the_next_answer_is_i
 
 @pytest.mark.parametrize("pieces", [1, 2], ids=["at once", "apart"])
 async def test_what_comes_behind_a_body_is_no_header_of_the_answer(pieces: int) -> None:
-    head, rest = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"5\r\nhello\r\n0\r\nlocation: /evil\r\ncontent-length: 99\r\n\r\n"
+    head, rest = (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"5\r\nhello\r\n0\r\nlocation: /evil\r\ncontent-length: 99\r\n\r\n",
+    )
     async with serving([head + rest] if pieces == 1 else [head, rest]) as (_, kept):
         connection = await kept.take()
         await connection.ask("GET", b"/", [])
@@ -121,12 +154,26 @@ async def test_what_comes_behind_a_body_is_no_header_of_the_answer(pieces: int) 
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!", id="two lengths"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", id="a length and chunks"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nx: a\r\n b: c\r\ncontent-length: 0\r\n\r\n", id="a folded header"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+            id="two lengths",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="a length and chunks",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nx: a\r\n b: c\r\ncontent-length: 0\r\n\r\n", id="a folded header"
+        ),
         pytest.param(b"HTTP/1.1 200 OK\nx: a\n\nhello", id="bare line ends"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nx: a\nset-cookie: b\r\ncontent-length: 0\r\n\r\n", id="a line end within a header"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", id="a chunk of no length"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nx: a\nset-cookie: b\r\ncontent-length: 0\r\n\r\n",
+            id="a line end within a header",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+            id="a chunk of no length",
+        ),
     ],
 )
 async def test_an_answer_that_could_be_read_in_two_ways_is_none(answer: bytes) -> None:
@@ -135,13 +182,21 @@ async def test_an_answer_that_could_be_read_in_two_ways_is_none(answer: bytes) -
             await told(kept)
 
 
-async def test_an_answer_to_head_has_no_body_whatever_length_it_names_and_the_next_answer_is_its_own() -> None:
+async def test_an_answer_to_head_has_no_body_whatever_length_it_names_and_the_next_answer_is_its_own() -> (
+    None
+):
     async with serving([b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"], [HELLO]) as (_, kept):
         assert await told(kept, "HEAD") == (200, b"")
         assert await told(kept) == (200, b"hello")
 
 
-@pytest.mark.parametrize("last", [b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello", b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello"])
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+    ],
+)
 async def test_a_connection_that_the_service_will_end_is_not_kept(last: bytes) -> None:
     async with serving([last]) as (service, kept):
         assert await told(kept) == (200, b"hello")
@@ -159,10 +214,19 @@ async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
     [
         pytest.param([CLOSE], id="nothing"),
         pytest.param([b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel", CLOSE], id="too little"),
-        pytest.param([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n", CLOSE], id="chunks without an end"),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n", CLOSE],
+            id="chunks without an end",
+        ),
         pytest.param([b"SSH-2.0-OpenSSH_9.2\r\n"], id="not HTTP"),
-        pytest.param([b"HTTP/1.1 200 OK\r\nx: " + b"y" * (2 * connections.LARGEST_HEAD_BYTES) + b"\r\n\r\n"], id="a head without end"),
-        pytest.param([b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"], id="another protocol"),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\nx: " + b"y" * (2 * connections.LARGEST_HEAD_BYTES) + b"\r\n\r\n"],
+            id="a head without end",
+        ),
+        pytest.param(
+            [b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"],
+            id="another protocol",
+        ),
     ],
 )
 async def test_an_answer_that_is_not_whole_is_never_taken_for_one(answer: list[bytes]) -> None:
@@ -182,7 +246,10 @@ async def test_what_came_before_an_answer_broke_off_is_given_first() -> None:
 
 
 async def test_bytes_that_nobody_asked_for_end_the_connection() -> None:
-    async with serving([HELLO + b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"], [HELLO]) as (service, kept):
+    async with serving([HELLO + b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"], [HELLO]) as (
+        service,
+        kept,
+    ):
         assert await told(kept) == (200, b"hello")
         assert await told(kept) == (200, b"hello")
         assert service.connections == 2
@@ -227,7 +294,9 @@ async def test_what_stops_the_upload_stops_the_request() -> None:
         await eventually(lambda: _so(service.ended == 1))
 
 
-async def test_a_connection_that_the_service_has_ended_or_that_was_idle_too_long_is_not_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_the_service_has_ended_or_that_was_idle_too_long_is_not_taken_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with serving([HELLO, CLOSE]) as (service, kept):
         await told(kept)
         await eventually(lambda: _closed(kept))
@@ -242,7 +311,7 @@ async def test_a_connection_that_the_service_has_ended_or_that_was_idle_too_long
 
 async def test_a_service_that_is_not_there_is_told_apart_from_one_that_breaks_off() -> None:
     with pytest.raises(ConnectFailed):
-        await Connections(machine.LOOPBACK, machine.free_ports(1)[0]).take()
+        await Connections(platform_checks.LOOPBACK, platform_checks.free_ports(1)[0]).take()
 
 
 async def _so(value: bool) -> bool:  # noqa: FBT001 - what `eventually` asks

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from gateway.neutral import is_neutral
-from gateway.routes import Group
-from tests.gateway.stage import Stage, fixed
+from gateway.routing.table import Group
+from tests.gateway.harness import Stage, fixed
 
 
 class Place(BaseModel):
@@ -64,9 +64,13 @@ async def documented(stage: Stage, group: Group) -> Any:
     return (await stage.ask("GET", "/openapi.json", group=group)).content
 
 
-async def test_a_hosts_document_holds_its_own_routes_and_only_the_schemas_they_need(stage: Stage) -> None:
+async def test_a_hosts_document_holds_its_own_routes_and_only_the_schemas_they_need(
+    stage: Stage,
+) -> None:
     document = await documented(stage, Group.STAFF)
-    assert set(document["paths"]) == {route.template for route in stage.door.routes.table.of_group(Group.STAFF)}
+    assert set(document["paths"]) == {
+        route.template for route in stage.door.routes.table.of_group(Group.STAFF)
+    }
     assert "/internal/identities" not in json.dumps(document)
     assert {"training.ClassBody", "training.Place"} <= set(document["components"]["schemas"])
     assert "training.Unrelated" not in document["components"]["schemas"]
@@ -86,16 +90,22 @@ async def test_a_service_that_is_away_leaves_its_routes_listed(stage: Stage) -> 
     assert "get" in document["paths"]["/v1/classes"]
 
 
-async def test_a_document_is_asked_for_once_and_made_anew_when_the_routes_change(stage: Stage) -> None:
+async def test_a_document_is_asked_for_once_and_made_anew_when_the_routes_change(
+    stage: Stage,
+) -> None:
     await documented(stage, Group.STAFF)
     await documented(stage, Group.STAFF)
     assert len(stage.upstream.seen) == 1
-    stage.routes_file.write_text(stage.routes_file.read_text().replace('"GET /v1/nobody"', '"GET /v1/another"'))
+    stage.routes_file.write_text(
+        stage.routes_file.read_text().replace('"GET /v1/nobody"', '"GET /v1/another"')
+    )
     assert stage.door.routes.refresh()
     assert "/v1/another" in (await documented(stage, Group.STAFF))["paths"]
 
 
-async def test_the_page_shows_every_route_escapes_what_services_wrote_and_loads_nothing(stage: Stage) -> None:
+async def test_the_page_shows_every_route_escapes_what_services_wrote_and_loads_nothing(
+    stage: Stage,
+) -> None:
     await documented(stage, Group.STAFF)
     told = await stage.ask("GET", "/docs")
     page = told.body.decode()
@@ -106,11 +116,15 @@ async def test_the_page_shows_every_route_escapes_what_services_wrote_and_loads_
     assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)
     assert set(re.findall(r'href="([^"#]+)"', page)) == {"/openapi.json"}
     assert "script-src" not in told.headers["content-security-policy"]
-    assert told.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert told.headers["content-security-policy"].startswith(
+        "default-src 'none'; style-src 'sha256-"
+    )
 
 
 @pytest.mark.scenario("C17/gateway")
-async def test_the_certificate_hosts_document_and_page_are_neutral_whatever_the_service_wrote(stage: Stage) -> None:
+async def test_the_certificate_hosts_document_and_page_are_neutral_whatever_the_service_wrote(
+    stage: Stage,
+) -> None:
     document = await documented(stage, Group.CERTIFICATE)
     assert "get" in document["paths"]["/V/{token}"]
     assert is_neutral(json.dumps(document))
@@ -118,7 +132,9 @@ async def test_the_certificate_hosts_document_and_page_are_neutral_whatever_the_
 
 
 @pytest.mark.scenario("C17/gateway")
-async def test_a_name_that_cannot_be_left_out_withholds_the_certificate_hosts_document(stage: Stage) -> None:
+async def test_a_name_that_cannot_be_left_out_withholds_the_certificate_hosts_document(
+    stage: Stage,
+) -> None:
     dirty = json.loads(json.dumps(service()).replace('"city"', '"lapas"'))
     stage.upstream.answers["/openapi.json"] = fixed(200, dirty)
     document = (await stage.ask("GET", "/openapi.json", group=Group.CERTIFICATE)).content

@@ -13,13 +13,21 @@ import aiohttp
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway import routes
-from gateway.middleware import breakers, retries
-from gateway.middleware.breakers import LEAST_VOLUME, OPEN_SECONDS, PROBES, WINDOW_SECONDS, Breaker, BreakerOpen, CircuitBreakers
-from gateway.passage import Passage
-from gateway.routes import Group
-from tests.doubles import eventually
-from tests.gateway.stage import MIB, ROUTES, RULES, Stage, fixed, staged
+from gateway.middleware import circuit_breaker, retries
+from gateway.middleware.circuit_breaker import (
+    LEAST_VOLUME,
+    OPEN_SECONDS,
+    PROBES,
+    WINDOW_SECONDS,
+    Breaker,
+    BreakerOpen,
+    CircuitBreakers,
+)
+from gateway.request_context import Passage
+from gateway.routing import table
+from gateway.routing.table import Group
+from tests.fakes import eventually
+from tests.gateway.harness import MIB, ROUTES, RULES, Stage, fixed, staged
 
 
 @asynccontextmanager
@@ -29,13 +37,22 @@ async def breaking(failures: int, half: bytes = b"") -> AsyncGenerator[tuple[str
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next((int(line.partition(b":")[2]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0)
+        length = next(
+            (
+                int(line.partition(b":")[2])
+                for line in head.lower().split(b"\r\n")
+                if line.startswith(b"content-length")
+            ),
+            0,
+        )
         body = await reader.readexactly(length)
         if b"chunked" in head.lower():
             body = await reader.readuntil(b"0\r\n\r\n")
         read.append(head.split(b"\r\n")[0] + b"|" + body)
         if len(read) > failures:
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+            writer.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+            )
         else:
             writer.write(half)
         await writer.drain()
@@ -59,18 +76,36 @@ def nobody() -> str:
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-async def test_a_service_that_is_not_there_is_503_with_the_time_to_come_back(tmp_path: Path) -> None:
+async def test_a_service_that_is_not_there_is_503_with_the_time_to_come_back(
+    tmp_path: Path,
+) -> None:
     async with before(nobody(), tmp_path) as stage:
         told = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
-        assert (told.status, told.content["code"], told.headers["retry-after"]) == (503, "service_away", "1")
+        assert (told.status, told.content["code"], told.headers["retry-after"]) == (
+            503,
+            "service_away",
+            "1",
+        )
         assert (await stage.ask("GET", "/v1/products", group=Group.SHOP)).status == 200
 
 
-@pytest.mark.parametrize(("method", "more"), [("GET", {}), ("PUT", {"data": b"body"}), ("DELETE", {}), ("POST", {"data": b"body", "headers": {"idempotency-key": "k-1"}})])
-async def test_what_may_be_repeated_is_tried_again_with_the_same_body(tmp_path: Path, method: str, more: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        ("GET", {}),
+        ("PUT", {"data": b"body"}),
+        ("DELETE", {}),
+        ("POST", {"data": b"body", "headers": {"idempotency-key": "k-1"}}),
+    ],
+)
+async def test_what_may_be_repeated_is_tried_again_with_the_same_body(
+    tmp_path: Path, method: str, more: dict[str, Any]
+) -> None:
     async with breaking(2) as (url, read), before(url, tmp_path) as stage:
         path = "/v1/classes" if method == "POST" else "/v1/classes/a"
-        told = await stage.ask(method, path, **(more | {"headers": stage.bearer() | more.get("headers", {})}))
+        told = await stage.ask(
+            method, path, **(more | {"headers": stage.bearer() | more.get("headers", {})})
+        )
         assert told.status == 200
         assert len(read) == 3
         assert len(set(read)) == 1
@@ -87,12 +122,16 @@ async def test_what_must_not_be_repeated_is_never_tried_again(tmp_path: Path, me
 
 async def test_a_body_too_large_to_keep_is_not_tried_again(tmp_path: Path) -> None:
     async with breaking(1) as (url, read), before(url, tmp_path) as stage:
-        told = await stage.ask("PUT", "/v1/classes/a", headers=stage.bearer(), data=b"x" * (retries.MOST_REPLAYED + 1))
+        told = await stage.ask(
+            "PUT", "/v1/classes/a", headers=stage.bearer(), data=b"x" * (retries.MOST_REPLAYED + 1)
+        )
         assert told.status == 502
         assert len(read) == 1
 
 
-async def test_a_problem_that_breaks_off_leaves_nothing_in_the_answer_of_the_next_try(tmp_path: Path) -> None:
+async def test_a_problem_that_breaks_off_leaves_nothing_in_the_answer_of_the_next_try(
+    tmp_path: Path,
+) -> None:
     half = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 400\r\n\r\n{"
     async with breaking(1, half) as (url, read), staged(tmp_path, certification_url=url) as stage:
         told = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
@@ -134,9 +173,13 @@ async def test_retries_stop_when_too_many_are_under_way() -> None:
 
 def repeatable_scope(path: str = "/v1/classes") -> dict[str, Any]:
     """The scope of a GET with a route."""
-    found = routes.read(ROUTES, RULES).match(Group.STAFF, path)
+    found = table.read(ROUTES, RULES).match(Group.STAFF, path)
     assert found
-    return {"type": "http", "headers": [], "passage": Passage(group=Group.STAFF, started=0.0, address="", route=found["GET"])}
+    return {
+        "type": "http",
+        "headers": [],
+        "passage": Passage(group=Group.STAFF, started=0.0, address="", route=found["GET"]),
+    }
 
 
 async def nothing(*_: Any) -> Any:
@@ -196,7 +239,9 @@ def test_failures_of_an_earlier_window_do_not_open_a_breaker() -> None:
     assert not breaker.is_open
 
 
-def test_an_open_breaker_refuses_until_its_time_then_lets_a_few_probes_through_and_closes_when_they_are_answered() -> None:
+def test_an_open_breaker_refuses_until_its_time_then_lets_a_few_probes_through_and_closes_when_they_are_answered() -> (
+    None
+):
     clock = Clock()
     breaker = opened(clock)
     with pytest.raises(BreakerOpen) as refused:
@@ -241,7 +286,9 @@ def test_what_began_before_the_breaker_opened_says_nothing_about_a_probe() -> No
     assert breaker.is_open
 
 
-async def test_after_many_failures_the_service_is_left_alone_and_other_services_are_not(tmp_path: Path) -> None:
+async def test_after_many_failures_the_service_is_left_alone_and_other_services_are_not(
+    tmp_path: Path,
+) -> None:
     async with breaking(1_000) as (url, read), before(url, tmp_path) as stage:
         for _ in range(LEAST_VOLUME):
             await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=b"")
@@ -254,7 +301,7 @@ async def test_after_many_failures_the_service_is_left_alone_and_other_services_
 
 async def test_errors_that_a_service_wrote_itself_do_not_open_its_breaker(stage: Stage) -> None:
     stage.upstream.answers["/v1/classes"] = fixed(500, {})
-    for _ in range(breakers.LEAST_VOLUME * 2):
+    for _ in range(circuit_breaker.LEAST_VOLUME * 2):
         assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 500
 
 
@@ -277,10 +324,15 @@ async def test_a_client_that_leaves_ends_the_work_at_the_service(stage: Stage) -
     await left.wait()
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_upload_ends_it_at_the_service(stage: Stage) -> None:
+async def test_a_client_that_leaves_in_the_middle_of_its_upload_ends_it_at_the_service(
+    stage: Stage,
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     del reader
-    writer.write(f"POST /v1/uploads HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: 1000000\r\n\r\n".encode() + b"x" * 100_000)
+    writer.write(
+        f"POST /v1/uploads HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: 1000000\r\n\r\n".encode()
+        + b"x" * 100_000
+    )
     await writer.drain()
     writer.transport.abort()
     await stage.upstream.gone["/v1/uploads"].wait()
@@ -288,7 +340,13 @@ async def test_a_client_that_leaves_in_the_middle_of_its_upload_ends_it_at_the_s
 
 async def test_an_answer_that_breaks_off_is_cut_off_and_never_looks_whole(stage: Stage) -> None:
     async def broken(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": b'{"items": [', "more_body": True})
         raise ConnectionResetError
 
@@ -306,7 +364,9 @@ async def test_a_client_that_does_not_read_holds_the_service_back(stage: Stage) 
         for _ in range(64):
             try:
                 async with asyncio.timeout(1):
-                    await send({"type": "http.response.body", "body": b"x" * MIB, "more_body": True})
+                    await send(
+                        {"type": "http.response.body", "body": b"x" * MIB, "more_body": True}
+                    )
             except TimeoutError:
                 stalled.set()
                 return
@@ -314,7 +374,9 @@ async def test_a_client_that_does_not_read_holds_the_service_back(stage: Stage) 
 
     stage.upstream.answers["/v1/downloads"] = flood
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port, limit=1024)
-    writer.write(f"GET /v1/downloads HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\n\r\n".encode())
+    writer.write(
+        f"GET /v1/downloads HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\n\r\n".encode()
+    )
     await reader.readline()
     await stalled.wait()
     assert sent < 32
@@ -327,7 +389,13 @@ async def test_20_mib_flow_through_both_ways_whole(stage: Stage) -> None:
             yield bytes([number]) * MIB
 
     async def give(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(20 * MIB).encode())]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-length", str(20 * MIB).encode())],
+            }
+        )
         async for piece in file():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from chassis.auth import Signer, Verifier, system
+from chassis.caller import system
+from chassis.http.internal_tokens import Signer, Verifier
+from chassis.http.service_client import Peer, PeerAway
 from chassis.ids import new_id
-from chassis.peers import Peer, PeerAway
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
 from gateway.settings import INTERNAL_PORT_OFFSET
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
@@ -23,12 +24,12 @@ from services.manpower.grants import rules
 from services.manpower.grants.jobs import make_so
 from services.manpower.grants.rules import Order, State
 from services.manpower.grants.usecases import settle
-from tests.doubles import Keys, ServiceClient, eventually
-from tests.gateway.stage import new_key, staged
+from tests.fakes import Keys, ServiceClient, eventually
+from tests.gateway.harness import new_key, staged
 from tests.gateway.test_access import FILE, RULES, Office
 from tests.gateway.test_database import OIDC, known
 from tests.gateway.test_services import app_of
-from tests.manpower.given import agency
+from tests.manpower.factories import agency
 
 NOW = datetime.now(UTC)
 FORM = {"kind": "system", "title": "Sistem", "purpose": "umpan", "legal_basis": "surat contoh"}
@@ -44,11 +45,17 @@ class Partnership:
 
     def hand(self, subject: str = "admin-1") -> ServiceClient:
         """An administrator at manpower."""
-        return ServiceClient(self.manpower, self.office.stage.keys, "manpower").as_("administrator", subject=subject, facility="*")
+        return ServiceClient(self.manpower, self.office.stage.keys, "manpower").as_(
+            "administrator", subject=subject, facility="*"
+        )
 
     def run(self) -> Runner[Any]:
         """A runner as jobs get it."""
-        return Runner(self.manpower.state.engine, Cause(caller=system("manpower"), correlation_id=new_id(), what="job:granting"), seconds=30)
+        return Runner(
+            self.manpower.state.engine,
+            Cause(caller=system("manpower"), correlation_id=new_id(), what="job:granting"),
+            seconds=30,
+        )
 
     async def turn(self, gateway: Peer | None = None) -> None:
         """The job, once."""
@@ -58,33 +65,75 @@ class Partnership:
         """A consumer of the Dinas with this credential, approved by a second person."""
         if (await self.hand().get("/v1/agencies/dinas-belitung")).status_code == 404:
             told = agency()
-            form = {"id": told.id, "kind": "dinas_tk", "name": told.name, "regency_codes": ["19.02"], "purpose": "kerja", "legal_basis": "surat contoh"}
+            form = {
+                "id": told.id,
+                "kind": "dinas_tk",
+                "name": told.name,
+                "regency_codes": ["19.02"],
+                "purpose": "kerja",
+                "legal_basis": "surat contoh",
+            }
             assert (await self.hand().post("/v1/agencies", json=form)).status_code == 201
-            assert (await self.hand("admin-2").post("/v1/agencies/dinas-belitung/approve")).status_code == 200
+            assert (
+                await self.hand("admin-2").post("/v1/agencies/dinas-belitung/approve")
+            ).status_code == 200
         first, last = ((NOW + timedelta(days=day)).isoformat() for day in (-1, 30))
-        grant = {"role": "dinas_placement", "regency_codes": ["19.02"], "valid_from": first, "valid_until": last}
-        consumer = (await self.hand().post("/v1/consumers", json=FORM | {"agency_id": "dinas-belitung", "grants": [grant]})).json()["id"]
-        assert (await self.hand().post(f"/v1/consumers/{consumer}/credentials", json={"credential_ref": credential})).status_code == 200
-        assert (await self.hand("admin-2").post(f"/v1/consumers/{consumer}/approve")).status_code == 200
+        grant = {
+            "role": "dinas_placement",
+            "regency_codes": ["19.02"],
+            "valid_from": first,
+            "valid_until": last,
+        }
+        consumer = (
+            await self.hand().post(
+                "/v1/consumers", json=FORM | {"agency_id": "dinas-belitung", "grants": [grant]}
+            )
+        ).json()["id"]
+        assert (
+            await self.hand().post(
+                f"/v1/consumers/{consumer}/credentials", json={"credential_ref": credential}
+            )
+        ).status_code == 200
+        assert (
+            await self.hand("admin-2").post(f"/v1/consumers/{consumer}/approve")
+        ).status_code == 200
         return consumer
 
     async def states(self) -> list[str]:
         """How far the gateway was told, over all orders."""
-        return sorted(row["state"] for row in await self.manpower.state.life.db.find("grant_orders", {}))
+        return sorted(
+            row["state"] for row in await self.manpower.state.life.db.find("grant_orders", {})
+        )
 
     async def comes_in(self, jti: str) -> int:
         """What the door says to the Dinas' system with a fresh token."""
-        return (await self.office.stage.ask("GET", "/v1/candidates", headers=self.office.bearer("sistem-dinas", jti=jti))).status
+        return (
+            await self.office.stage.ask(
+                "GET", "/v1/candidates", headers=self.office.bearer("sistem-dinas", jti=jti)
+            )
+        ).status
 
 
 @pytest.fixture
 async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Partnership]:
     """Such a partnership."""
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
-    async with staged(tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url, issuer_key=new_key()) as stage:
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
+    async with staged(
+        tmp_path,
+        FILE.read_text(),
+        RULES,
+        oidc=OIDC,
+        living=True,
+        mongo_url=url,
+        issuer_key=new_key(),
+    ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         keys = stage.keys
-        told = keys.settings("manpower", mongo_url=mongo_url, database=f"{database}_m", kafka="127.0.0.1:9")
+        told = keys.settings(
+            "manpower", mongo_url=mongo_url, database=f"{database}_m", kafka="127.0.0.1:9"
+        )
         manpower = app_of("manpower", tmp_path, keys=keys, mongo_url=told["mongo_url"])
         life = manpower.state.life
         await life.prepare()
@@ -97,7 +146,9 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
         await life.db.close()
 
 
-async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_when_it_is_suspended_or_its_agency_is(partnership: Partnership) -> None:
+async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_when_it_is_suspended_or_its_agency_is(
+    partnership: Partnership,
+) -> None:
     user_id = await partnership.office.user("sistem-dinas")
     consumer = await partnership.active(user_id)
     assert await partnership.comes_in("t-1") == 403
@@ -107,26 +158,46 @@ async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_whe
     assert await partnership.comes_in("t-2") == 200
     token = partnership.office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     caller = Verifier("manpower", partnership.office.stage.keys.directory).caller(token)
-    assert (caller.role, caller.claims) == ("dinas_placement", {"agency": frozenset({"dinas-belitung"}), "regency": frozenset({"19.02"})})
+    assert (caller.role, caller.claims) == (
+        "dinas_placement",
+        {"agency": frozenset({"dinas-belitung"}), "regency": frozenset({"19.02"})},
+    )
     for noun in (f"consumers/{consumer}", "agencies/dinas-belitung"):
-        assert (await partnership.hand().post(f"/v1/{noun}/suspend", json={"reason": "insiden"})).status_code == 200
+        assert (
+            await partnership.hand().post(f"/v1/{noun}/suspend", json={"reason": "insiden"})
+        ).status_code == 200
         await partnership.turn()
         assert await partnership.comes_in(f"{noun}-1") == 403
         assert (await partnership.hand().post(f"/v1/{noun}/resume")).status_code == 200
         await partnership.turn()
         assert await partnership.comes_in(f"{noun}-2") == 200
-    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/close", json={"reason": "perjanjian berakhir"})).status_code == 200
+    assert (
+        await partnership.hand().post(
+            f"/v1/consumers/{consumer}/close", json={"reason": "perjanjian berakhir"}
+        )
+    ).status_code == 200
     await partnership.turn()
     assert (await partnership.comes_in("t-9"), await partnership.states()) == (403, ["gone"] * 3)
 
 
-async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_for_is_taken_back_in_peace(partnership: Partnership) -> None:
+async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_for_is_taken_back_in_peace(
+    partnership: Partnership,
+) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
-    nowhere = Peer("gateway", "http://127.0.0.1:9", Signer("manpower", partnership.office.stage.keys.private["manpower"]), seconds=0.2)
+    nowhere = Peer(
+        "gateway",
+        "http://127.0.0.1:9",
+        Signer("manpower", partnership.office.stage.keys.private["manpower"]),
+        seconds=0.2,
+    )
     with pytest.raises(PeerAway):
         await partnership.turn(nowhere)
     assert await partnership.states() == ["wanted"]
-    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"})).status_code == 200
+    assert (
+        await partnership.hand().post(
+            f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
+        )
+    ).status_code == 200
     with pytest.raises(PeerAway):
         await partnership.turn(nowhere)
     assert await partnership.states() == ["unwanted"]
@@ -138,7 +209,9 @@ async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_fo
     await nowhere.close()
 
 
-async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_meanwhile_wins(partnership: Partnership) -> None:
+async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_meanwhile_wins(
+    partnership: Partnership,
+) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
     class Crashing(Peer):
@@ -146,49 +219,80 @@ async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_mea
             await partnership.gateway.ask(method, path, **told)
             raise ConnectionAbortedError
 
-    crashing = Crashing("gateway", "", Signer("manpower", partnership.office.stage.keys.private["manpower"]))
+    crashing = Crashing(
+        "gateway", "", Signer("manpower", partnership.office.stage.keys.private["manpower"])
+    )
     with pytest.raises(ConnectionAbortedError):
         await partnership.turn(crashing)
     assert (await partnership.comes_in("t-1"), await partnership.states()) == (200, ["wanted"])
-    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"})).status_code == 200
+    assert (
+        await partnership.hand().post(
+            f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
+        )
+    ).status_code == 200
     await partnership.turn()
     assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
 
 
-async def test_a_suspension_while_the_gateway_answers_is_told_afterwards(partnership: Partnership) -> None:
+async def test_a_suspension_while_the_gateway_answers_is_told_afterwards(
+    partnership: Partnership,
+) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
     class Slow(Peer):
         async def ask(self, method: str, path: str, **told: Any) -> Any:
             answer = await partnership.gateway.ask(method, path, **told)
-            await partnership.hand().post(f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"})
+            await partnership.hand().post(
+                f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
+            )
             await partnership.run()(settle)
             return answer
 
-    await partnership.turn(Slow("gateway", "", Signer("manpower", partnership.office.stage.keys.private["manpower"])))
+    await partnership.turn(
+        Slow("gateway", "", Signer("manpower", partnership.office.stage.keys.private["manpower"]))
+    )
     assert (await partnership.comes_in("t-1"), await partnership.states()) == (200, ["unwanted"])
     await partnership.turn()
     assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
 
 
-async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_for_again_later(partnership: Partnership) -> None:
+async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_for_again_later(
+    partnership: Partnership,
+) -> None:
     consumer = await partnership.active("nobody")
     await partnership.turn()
     shown = (await partnership.hand().get(f"/v1/consumers/{consumer}")).json()
-    assert shown["refused"] == [{"credential_ref": "nobody", "role": "dinas_placement", "refusal": "user_unknown"}]
+    assert shown["refused"] == [
+        {"credential_ref": "nobody", "role": "dinas_placement", "refusal": "user_unknown"}
+    ]
     db = partnership.manpower.state.life.db
     await db.update("grant_orders", {}, {"$set": {"refused_at": NOW - rules.AGAIN}})
     await partnership.run()(settle)
     assert await partnership.states() == ["wanted"]
-    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/close", json={"reason": "keliru"})).status_code == 200
+    assert (
+        await partnership.hand().post(f"/v1/consumers/{consumer}/close", json={"reason": "keliru"})
+    ).status_code == 200
     await partnership.turn()
     assert await partnership.states() == ["gone"]
 
 
 def test_a_grant_that_is_over_is_wanted_no_longer_and_one_to_come_is() -> None:
-    order = Order(id="o-1", consumer_id="c", agency_id="a", user_id="u", role="bapas", claims={}, valid_from=NOW, valid_until=NOW)
+    order = Order(
+        id="o-1",
+        consumer_id="c",
+        agency_id="a",
+        user_id="u",
+        role="bapas",
+        claims={},
+        valid_from=NOW,
+        valid_until=NOW,
+    )
     held = rules.told(order, "", NOW)
-    assert (held.state, rules.unwanted(held).state, rules.told(rules.unwanted(held), "", NOW).state) == (State.HELD, State.UNWANTED, State.GONE)
+    assert (
+        held.state,
+        rules.unwanted(held).state,
+        rules.told(rules.unwanted(held), "", NOW).state,
+    ) == (State.HELD, State.UNWANTED, State.GONE)
     refused = rules.told(order, "user_unknown", NOW)
     assert rules.again(refused, NOW) == refused
     assert rules.again(refused, NOW + rules.AGAIN).state is State.WANTED
@@ -196,12 +300,31 @@ def test_a_grant_that_is_over_is_wanted_no_longer_and_one_to_come_is() -> None:
 
 
 def test_only_an_active_consumer_of_an_active_agency_is_to_have_its_grants() -> None:
-    grant = Grant(role="bapas", regency_codes=frozenset(), valid_from=NOW, valid_until=NOW + timedelta(days=1))
-    told: dict[str, Any] = {"agency_id": "dinas-belitung", "kind": ConsumerKind.SYSTEM, "title": "", "purpose": "", "legal_basis": "", "requested_by": ""}
-    known = Consumer(id="c-1", credential_refs=frozenset({"u-1", "u-2"}), grants=(grant,), status=Status.ACTIVE, **told)
-    assert sorted(order.user_id for order in rules.wanted([known], {"dinas-belitung": agency()}, NOW).values()) == ["u-1", "u-2"]
+    grant = Grant(
+        role="bapas", regency_codes=frozenset(), valid_from=NOW, valid_until=NOW + timedelta(days=1)
+    )
+    told: dict[str, Any] = {
+        "agency_id": "dinas-belitung",
+        "kind": ConsumerKind.SYSTEM,
+        "title": "",
+        "purpose": "",
+        "legal_basis": "",
+        "requested_by": "",
+    }
+    known = Consumer(
+        id="c-1",
+        credential_refs=frozenset({"u-1", "u-2"}),
+        grants=(grant,),
+        status=Status.ACTIVE,
+        **told,
+    )
+    assert sorted(
+        order.user_id for order in rules.wanted([known], {"dinas-belitung": agency()}, NOW).values()
+    ) == ["u-1", "u-2"]
     for status in (Status.PENDING, Status.SUSPENDED, Status.CLOSED):
-        assert rules.wanted([replace(known, status=status)], {"dinas-belitung": agency()}, NOW) == {}
+        assert (
+            rules.wanted([replace(known, status=status)], {"dinas-belitung": agency()}, NOW) == {}
+        )
         assert rules.wanted([known], {"dinas-belitung": agency(status=status)}, NOW) == {}
 
 

@@ -12,17 +12,21 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 
-from chassis.auth import Signer, Verifier
 from chassis.errors import Unauthenticated
-from gateway.identity import development_token
-from gateway.identity.development import AUDIENCE, ISSUER, TokenImpossible, public_jwk, thumbprint
-from gateway.identity.keys import OwnKeys
-from gateway.identity.tokens import Issuer, Tokens
-from gateway.identity.withdrawn import Revocations
+from chassis.http.internal_tokens import Signer, Verifier
+from gateway.authn import development_token
+from gateway.authn.dev_issuer import AUDIENCE, ISSUER, TokenImpossible, public_jwk, thumbprint
+from gateway.authn.keys import OwnKeys
+from gateway.authn.revocation_cache import Revocations
+from gateway.authn.tokens import Issuer, Tokens
 from gateway.problems import IdentityAway, TokenRefused
-from tests.gateway.stage import Stage, new_key
+from tests.gateway.harness import Stage, new_key
 
 OIDC = "https://id.example/realms/lapas"
 
@@ -33,18 +37,50 @@ def private(pem: str) -> Ed25519PrivateKey:
     return key
 
 
-def forged(stage: Stage, *, headers: Mapping[str, Any] | None = None, key: Any = None, algorithm: str = "EdDSA", **content: Any) -> str:
+def forged(
+    stage: Stage,
+    *,
+    headers: Mapping[str, Any] | None = None,
+    key: Any = None,
+    algorithm: str = "EdDSA",
+    **content: Any,
+) -> str:
     """A token like the development issuer's, but for what the test changes."""
     own = private(stage.issuer_key)
     now = int(time.time())
-    told = {"iss": ISSUER, "aud": AUDIENCE, "sub": "officer", "iat": now, "exp": now + 600, "role": "training_officer", "claims": {"facility": ["LP-TJP"]}}
+    told = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "officer",
+        "iat": now,
+        "exp": now + 600,
+        "role": "training_officer",
+        "claims": {"facility": ["LP-TJP"]},
+    }
     told = {name: value for name, value in (told | content).items() if value is not None}
-    return jwt.encode(told, key or own, algorithm=algorithm, headers={"kid": thumbprint(own.public_key())} | dict(headers or {}))
+    return jwt.encode(
+        told,
+        key or own,
+        algorithm=algorithm,
+        headers={"kid": thumbprint(own.public_key())} | dict(headers or {}),
+    )
 
 
 def unsigned(stage: Stage) -> str:
     header, content, _ = forged(stage).split(".")
-    none = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT", "kid": json.loads(base64.urlsafe_b64decode(header + "=="))["kid"]}).encode()).decode().rstrip("=")
+    none = (
+        base64.urlsafe_b64encode(
+            json.dumps(
+                {
+                    "alg": "none",
+                    "typ": "JWT",
+                    "kid": json.loads(base64.urlsafe_b64decode(header + "=="))["kid"],
+                }
+            ).encode()
+        )
+        .decode()
+        .rstrip("=")
+    )
     return f"{none}.{content}."
 
 
@@ -70,7 +106,9 @@ BAD_TOKENS: dict[str, Callable[[Stage], str]] = {
     "key id as a path": lambda stage: forged(stage, headers={"kid": "../../etc/passwd"}),
     "key id as a query": lambda stage: forged(stage, headers={"kid": "' OR 1=1 --"}),
     "no key id": lambda stage: forged(stage, headers={"kid": ""}),
-    "its own key": lambda stage: forged(stage, headers={"jwk": public_jwk(Ed25519PrivateKey.generate().public_key())}),
+    "its own key": lambda stage: forged(
+        stage, headers={"jwk": public_jwk(Ed25519PrivateKey.generate().public_key())}
+    ),
     "the address of a key": lambda stage: forged(stage, headers={"jku": "http://127.0.0.1:1/keys"}),
     "a critical extension": lambda stage: forged(stage, headers={"crit": ["exp"]}),
     "another type": lambda stage: forged(stage, headers={"typ": "secevent+jwt"}),
@@ -86,8 +124,12 @@ BAD_TOKENS: dict[str, Callable[[Stage], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_TOKENS)
-async def test_every_bad_token_is_401_with_one_body_and_reaches_no_service(stage: Stage, name: str) -> None:
-    bad = await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {BAD_TOKENS[name](stage)}"})
+async def test_every_bad_token_is_401_with_one_body_and_reaches_no_service(
+    stage: Stage, name: str
+) -> None:
+    bad = await stage.ask(
+        "GET", "/v1/classes", headers={"authorization": f"Bearer {BAD_TOKENS[name](stage)}"}
+    )
     none = await stage.ask("GET", "/v1/classes")
     assert bad.status == none.status == 401
     assert bad.content | {"request_id": ""} == none.content | {"request_id": ""}
@@ -96,18 +138,26 @@ async def test_every_bad_token_is_401_with_one_body_and_reaches_no_service(stage
 
 
 async def test_the_same_token_without_a_fault_is_believed(stage: Stage) -> None:
-    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {forged(stage)}"})).status == 200
+    assert (
+        await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {forged(stage)}"})
+    ).status == 200
 
 
 @pytest.mark.parametrize("value", ["Basic b2ZmaWNlcjpzZWNyZXQ=", "Bearer", "Token {}", "{}"])
 async def test_another_scheme_is_401(stage: Stage, value: str) -> None:
-    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": value.format(stage.token())})).status == 401
+    assert (
+        await stage.ask(
+            "GET", "/v1/classes", headers={"authorization": value.format(stage.token())}
+        )
+    ).status == 401
 
 
 async def test_two_authorization_headers_are_401_even_when_both_are_good(stage: Stage) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     lines = "".join(f"authorization: Bearer {stage.token()}\r\n" for _ in range(2))
-    writer.write(f"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\n{lines}connection: close\r\n\r\n".encode())
+    writer.write(
+        f"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\n{lines}connection: close\r\n\r\n".encode()
+    )
     assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
     writer.close()
 
@@ -118,8 +168,12 @@ async def test_a_bad_token_is_401_also_where_the_public_may_come_in(stage: Stage
 
 
 async def test_a_choice_of_a_grant_longer_than_any_is_401(stage: Stage) -> None:
-    assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer() | {"acting-grant": "g" * 200})).status == 200
-    assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer() | {"acting-grant": "g" * 201})).status == 401
+    assert (
+        await stage.ask("GET", "/v1/classes", headers=stage.bearer() | {"acting-grant": "g" * 200})
+    ).status == 200
+    assert (
+        await stage.ask("GET", "/v1/classes", headers=stage.bearer() | {"acting-grant": "g" * 201})
+    ).status == 401
 
 
 async def test_identity_headers_from_outside_never_reach_a_service(stage: Stage) -> None:
@@ -142,7 +196,12 @@ async def test_identity_headers_from_outside_never_reach_a_service(stage: Stage)
     headers = stage.upstream.last.headers
     assert int(headers.pop("x-request-deadline")) > time.time() * 1000
     assert not headers.keys() & injected.keys()
-    assert Verifier("training", stage.keys.directory).caller(headers["authorization"].removeprefix("Bearer ")).role == "training_officer"
+    assert (
+        Verifier("training", stage.keys.directory)
+        .caller(headers["authorization"].removeprefix("Bearer "))
+        .role
+        == "training_officer"
+    )
 
 
 async def test_a_token_made_for_one_service_is_no_use_at_another(stage: Stage) -> None:
@@ -154,9 +213,19 @@ async def test_a_token_made_for_one_service_is_no_use_at_another(stage: Stage) -
 
 async def test_an_internal_token_is_no_use_at_the_door(stage: Stage) -> None:
     await stage.ask("GET", "/v1/classes", headers=stage.bearer())
-    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": stage.upstream.last.headers["authorization"]})).status == 401
-    own = Signer("training", stage.keys.private["training"]).for_service("gateway", "GET", "/v1/classes", "anything")
-    assert (await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {own}"})).status == 401
+    assert (
+        await stage.ask(
+            "GET",
+            "/v1/classes",
+            headers={"authorization": stage.upstream.last.headers["authorization"]},
+        )
+    ).status == 401
+    own = Signer("training", stage.keys.private["training"]).for_service(
+        "gateway", "GET", "/v1/classes", "anything"
+    )
+    assert (
+        await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {own}"})
+    ).status == 401
 
 
 async def test_the_internal_token_is_reused_for_one_scope_only(stage: Stage) -> None:
@@ -164,17 +233,26 @@ async def test_the_internal_token_is_reused_for_one_scope_only(stage: Stage) -> 
         await stage.ask("GET", "/v1/classes", headers=stage.bearer(subject="officer", **claims))
         return stage.upstream.last.headers["authorization"]
 
-    first, again, elsewhere = await internal(facility="LP-TJP"), await internal(facility="LP-TJP"), await internal(facility="LP-PKP")
+    first, again, elsewhere = (
+        await internal(facility="LP-TJP"),
+        await internal(facility="LP-TJP"),
+        await internal(facility="LP-PKP"),
+    )
     assert first == again != elsewhere
 
 
 async def test_the_development_issuer_publishes_the_key_that_signs_its_tokens(stage: Stage) -> None:
     told = await stage.ask("GET", "/.well-known/jwks.json")
     [key] = jwt.PyJWKSet.from_dict(told.content).keys
-    assert jwt.decode(stage.token("head"), key, algorithms=["EdDSA"], audience=AUDIENCE)["role"] == "head"
+    assert (
+        jwt.decode(stage.token("head"), key, algorithms=["EdDSA"], audience=AUDIENCE)["role"]
+        == "head"
+    )
 
 
-def test_development_tokens_are_refused_in_production_and_for_unknown_roles_and_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_development_tokens_are_refused_in_production_and_for_unknown_roles_and_claims(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     key = new_key()
     with pytest.raises(TokenImpossible, match="no role 'boss'"):
         development_token(key, "boss", {})
@@ -214,17 +292,41 @@ def nothing_revoked() -> Revocations:
     return withdrawn
 
 
-def own_tokens(key: Ed25519PrivateKey, clock: Clock, withdrawn: Revocations | None = None) -> tuple[Tokens, Counting]:
+def own_tokens(
+    key: Ed25519PrivateKey, clock: Clock, withdrawn: Revocations | None = None
+) -> tuple[Tokens, Counting]:
     keys = Counting({"k": key.public_key()})
-    return Tokens([Issuer(name=ISSUER, audience=AUDIENCE, keys=keys)], withdrawn or nothing_revoked(), clock), keys
+    return Tokens(
+        [Issuer(name=ISSUER, audience=AUDIENCE, keys=keys)], withdrawn or nothing_revoked(), clock
+    ), keys
 
 
-def signed(key: Any, clock: Clock, *, algorithm: str = "EdDSA", kid: str = "k", issuer: str = ISSUER, seconds: float = 600, **more: Any) -> str:
-    content: dict[str, Any] = {"iss": issuer, "aud": AUDIENCE, "sub": "officer", "iat": clock.now, "exp": clock.now + seconds, "role": "head", "claims": {}, "jti": "t-1"}
+def signed(
+    key: Any,
+    clock: Clock,
+    *,
+    algorithm: str = "EdDSA",
+    kid: str = "k",
+    issuer: str = ISSUER,
+    seconds: float = 600,
+    **more: Any,
+) -> str:
+    content: dict[str, Any] = {
+        "iss": issuer,
+        "aud": AUDIENCE,
+        "sub": "officer",
+        "iat": clock.now,
+        "exp": clock.now + seconds,
+        "role": "head",
+        "claims": {},
+        "jti": "t-1",
+    }
     return jwt.encode(content | more, key, algorithm=algorithm, headers={"kid": kid})
 
 
-async def test_a_proved_token_is_remembered_for_60_seconds_at_most_and_never_beyond_its_expiry() -> None:
+async def test_a_proved_token_is_remembered_for_60_seconds_at_most_and_never_beyond_its_expiry() -> (
+    None
+):
     clock, key = Clock(), Ed25519PrivateKey.generate()
     tokens, keys = own_tokens(key, clock)
     long_lived, short_lived = signed(key, clock), signed(key, clock, seconds=30, jti="t-2")
@@ -260,7 +362,9 @@ async def test_a_revoked_token_is_refused_although_it_is_remembered() -> None:
     assert (await tokens.identify(other, "")).token_id == "t-2"
 
 
-async def test_signing_out_a_subject_refuses_what_was_issued_before_and_takes_what_comes_after() -> None:
+async def test_signing_out_a_subject_refuses_what_was_issued_before_and_takes_what_comes_after() -> (
+    None
+):
     clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), nothing_revoked()
     tokens, _ = own_tokens(key, clock, withdrawn)
     before = signed(key, clock)

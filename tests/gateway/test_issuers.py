@@ -13,13 +13,22 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from gateway.identity.caller import Identity
-from gateway.identity.development import AUDIENCE
-from gateway.identity.keys import FRESH_SECONDS, PATIENCE_SECONDS, PAUSE_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, KeysUnavailable, OwnKeys, PublishedKeys
-from gateway.identity.tokens import EARLY_SECONDS, Issuer, Tokens
+from gateway.access.identity import Identity
+from gateway.authn.dev_issuer import AUDIENCE
+from gateway.authn.keys import (
+    FRESH_SECONDS,
+    PATIENCE_SECONDS,
+    PAUSE_SECONDS,
+    STALE_SECONDS,
+    UNKNOWN_SECONDS,
+    KeysUnavailable,
+    OwnKeys,
+    PublishedKeys,
+)
+from gateway.authn.tokens import EARLY_SECONDS, Issuer, Tokens
 from gateway.problems import IdentityAway, TokenRefused
-from tests.doubles import eventually
-from tests.gateway.stage import staged
+from tests.fakes import eventually
+from tests.gateway.harness import staged
 from tests.gateway.test_identity import OIDC, Clock, nothing_revoked, signed
 
 
@@ -42,10 +51,16 @@ class Publisher:
         await self.gate.wait()
         if self.away:
             raise KeysUnavailable("away")
-        return {"issuer": self.issuer, "jwks_uri": f"{OIDC}/keys"} if url.endswith("openid-configuration") else {"keys": self.keys}
+        return (
+            {"issuer": self.issuer, "jwks_uri": f"{OIDC}/keys"}
+            if url.endswith("openid-configuration")
+            else {"keys": self.keys}
+        )
 
 
-def jwk_of(key: Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey, kid: str, **more: Any) -> dict[str, Any]:
+def jwk_of(
+    key: Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey, kid: str, **more: Any
+) -> dict[str, Any]:
     match key:
         case Ed25519PublicKey():
             encoded = OKPAlgorithm.to_jwk(key, as_dict=True)
@@ -56,44 +71,91 @@ def jwk_of(key: Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
     return encoded | {"kid": kid} | more
 
 
-SIGNING_KEYS = {"ES256": ec.generate_private_key(ec.SECP256R1()), "RS256": rsa.generate_private_key(65537, 2048), "EdDSA": Ed25519PrivateKey.generate()}
+SIGNING_KEYS = {
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "RS256": rsa.generate_private_key(65537, 2048),
+    "EdDSA": Ed25519PrivateKey.generate(),
+}
 
 
 @pytest.mark.parametrize("algorithm", SIGNING_KEYS)
-async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm(algorithm: str) -> None:
+async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm(
+    algorithm: str,
+) -> None:
     clock, publisher, key = Clock(), Publisher(), SIGNING_KEYS[algorithm]
     publisher.keys = [jwk_of(key.public_key(), "2026")]
 
     async def grants_of(issuer: str, external: str, chosen: str) -> Identity:
         assert (issuer, external, chosen) == (OIDC, "officer", "g-1")
-        return Identity(subject="u-1", role="dinas_placement", claims={"regency": frozenset({"19.02"})}, grant="g-1")
+        return Identity(
+            subject="u-1",
+            role="dinas_placement",
+            claims={"regency": frozenset({"19.02"})},
+            grant="g-1",
+        )
 
-    tokens = Tokens([Issuer(name=OIDC, audience=AUDIENCE, keys=PublishedKeys(OIDC, "", publisher.fetch, clock), grants_of=grants_of)], nothing_revoked(), clock)
-    identity = await tokens.identify(signed(key, clock, algorithm=algorithm, kid="2026", issuer=OIDC, role="administrator"), "g-1")
-    assert (identity.subject, identity.role, identity.claims) == ("u-1", "dinas_placement", {"regency": frozenset({"19.02"})})
+    tokens = Tokens(
+        [
+            Issuer(
+                name=OIDC,
+                audience=AUDIENCE,
+                keys=PublishedKeys(OIDC, "", publisher.fetch, clock),
+                grants_of=grants_of,
+            )
+        ],
+        nothing_revoked(),
+        clock,
+    )
+    identity = await tokens.identify(
+        signed(key, clock, algorithm=algorithm, kid="2026", issuer=OIDC, role="administrator"),
+        "g-1",
+    )
+    assert (identity.subject, identity.role, identity.claims) == (
+        "u-1",
+        "dinas_placement",
+        {"regency": frozenset({"19.02"})},
+    )
     assert publisher.asked == [f"{OIDC}/.well-known/openid-configuration", f"{OIDC}/keys"]
 
 
-async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audience_and_algorithms_only() -> None:
+async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audience_and_algorithms_only() -> (
+    None
+):
     clock = Clock()
     partner_name = "https://id.dinas.example"
     staff_key, partner_key = Ed25519PrivateKey.generate(), SIGNING_KEYS["ES256"]
     staff, partner = Publisher(), Publisher()
-    staff.keys, partner.keys = [jwk_of(staff_key.public_key(), "k")], [jwk_of(partner_key.public_key(), "k")]
+    staff.keys, partner.keys = (
+        [jwk_of(staff_key.public_key(), "k")],
+        [jwk_of(partner_key.public_key(), "k")],
+    )
 
     async def grants_of(issuer: str, external: str, _: str) -> Identity:
         return Identity(subject=f"{issuer}/{external}", role="kanwil")
 
     tokens = Tokens(
         [
-            Issuer(name=OIDC, audience=AUDIENCE, keys=PublishedKeys(OIDC, f"{OIDC}/keys", staff.fetch, clock), algorithms=frozenset({"EdDSA"}), grants_of=grants_of),
-            Issuer(name=partner_name, audience="bina-partner", keys=PublishedKeys(partner_name, f"{partner_name}/keys", partner.fetch, clock), grants_of=grants_of),
+            Issuer(
+                name=OIDC,
+                audience=AUDIENCE,
+                keys=PublishedKeys(OIDC, f"{OIDC}/keys", staff.fetch, clock),
+                algorithms=frozenset({"EdDSA"}),
+                grants_of=grants_of,
+            ),
+            Issuer(
+                name=partner_name,
+                audience="bina-partner",
+                keys=PublishedKeys(partner_name, f"{partner_name}/keys", partner.fetch, clock),
+                grants_of=grants_of,
+            ),
         ],
         nothing_revoked(),
         clock,
     )
     of_staff = signed(staff_key, clock, issuer=OIDC)
-    of_partner = signed(partner_key, clock, algorithm="ES256", issuer=partner_name, aud="bina-partner")
+    of_partner = signed(
+        partner_key, clock, algorithm="ES256", issuer=partner_name, aud="bina-partner"
+    )
     assert (await tokens.identify(of_staff, "")).subject == f"{OIDC}/officer"
     assert (await tokens.identify(of_partner, "")).subject == f"{partner_name}/officer"
     for bad in (
@@ -105,7 +167,19 @@ async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audie
         with pytest.raises(TokenRefused):
             await tokens.identify(bad, "")
     staff.away = True
-    assert (await tokens.identify(signed(partner_key, clock, algorithm="ES256", issuer=partner_name, aud="bina-partner", jti="t-2"), "")).role == "kanwil"
+    assert (
+        await tokens.identify(
+            signed(
+                partner_key,
+                clock,
+                algorithm="ES256",
+                issuer=partner_name,
+                aud="bina-partner",
+                jti="t-2",
+            ),
+            "",
+        )
+    ).role == "kanwil"
 
 
 async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() -> None:
@@ -201,34 +275,71 @@ async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
     ]
     keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     assert await keys.find("rsa", "RS256")
-    for kid, algorithm in (("rsa", "ES256"), ("p384", "ES256"), ("for-encryption", "EdDSA"), ("small", "RS256"), ("shared", "HS256")):
+    for kid, algorithm in (
+        ("rsa", "ES256"),
+        ("p384", "ES256"),
+        ("for-encryption", "EdDSA"),
+        ("small", "RS256"),
+        ("shared", "HS256"),
+    ):
         assert await keys.find(kid, algorithm) is None
 
 
 async def test_a_withdrawal_covers_what_an_issuer_whose_clock_is_ahead_had_issued_before() -> None:
     clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), nothing_revoked()
-    tokens = Tokens([Issuer(name=OIDC, audience=AUDIENCE, keys=OwnKeys({"k": key.public_key()}))], withdrawn, clock)
-    seen, unseen = (signed(key, clock, issuer=OIDC, iat=clock.now + EARLY_SECONDS, jti=jti) for jti in ("t-1", "t-2"))
+    tokens = Tokens(
+        [Issuer(name=OIDC, audience=AUDIENCE, keys=OwnKeys({"k": key.public_key()}))],
+        withdrawn,
+        clock,
+    )
+    seen, unseen = (
+        signed(key, clock, issuer=OIDC, iat=clock.now + EARLY_SECONDS, jti=jti)
+        for jti in ("t-1", "t-2")
+    )
     assert (await tokens.identify(seen, "")).subject == "officer"
     withdrawn.put([], [("officer", clock.now)])
     clock.now += EARLY_SECONDS
     for token in (seen, unseen):
         with pytest.raises(TokenRefused):
             await tokens.identify(token, "")
-    assert (await tokens.identify(signed(key, clock, issuer=OIDC, iat=clock.now + EARLY_SECONDS), "")).subject == "officer"
+    assert (
+        await tokens.identify(signed(key, clock, issuer=OIDC, iat=clock.now + EARLY_SECONDS), "")
+    ).subject == "officer"
 
 
-@pytest.mark.parametrize("document", ["[" * 100_000, '{"keys": ' + "[" * 100_000, '{"keys": {}}', '{"keys": [1, null, {"kid": "k", "kty": ["RSA"]}]}'])
-async def test_keys_that_cannot_be_read_are_none_and_no_defect(tmp_path: Path, document: str) -> None:
+@pytest.mark.parametrize(
+    "document",
+    [
+        "[" * 100_000,
+        '{"keys": ' + "[" * 100_000,
+        '{"keys": {}}',
+        '{"keys": [1, null, {"kid": "k", "kty": ["RSA"]}]}',
+    ],
+)
+async def test_keys_that_cannot_be_read_are_none_and_no_defect(
+    tmp_path: Path, document: str
+) -> None:
     async def nonsense(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": document.encode()})
 
     async with staged(tmp_path, oidc=OIDC) as stage:
         stage.upstream.answers["/keys"] = nonsense
         clock = Clock()
         clock.now = time.time()
-        told = await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"})
+        told = await stage.ask(
+            "GET",
+            "/v1/classes",
+            headers={
+                "authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"
+            },
+        )
         assert (told.status, told.content["code"]) == (503, "identity_away")
 
 
@@ -237,5 +348,15 @@ async def test_an_issuer_out_of_reach_is_503_and_says_when_to_come_back(tmp_path
     async with staged(tmp_path, issuers=issuers) as stage:
         clock = Clock()
         clock.now = time.time()
-        told = await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"})
-        assert (told.status, told.content["code"], told.headers["retry-after"]) == (503, "identity_away", "5")
+        told = await stage.ask(
+            "GET",
+            "/v1/classes",
+            headers={
+                "authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"
+            },
+        )
+        assert (told.status, told.content["code"], told.headers["retry-after"]) == (
+            503,
+            "identity_away",
+            "5",
+        )

@@ -13,11 +13,11 @@ import pytest
 from limits import parse
 from prometheus_client import REGISTRY
 
-from chassis.mongo import Mongo
-from gateway.middleware.rates import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
-from gateway.routes import Group
-from tests.doubles import eventually
-from tests.gateway.stage import MIB, ROUTES, Stage, answer, staged
+from chassis.persistence.mongo import Mongo
+from gateway.middleware.rate_limit import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
+from gateway.routing.table import Group
+from tests.fakes import eventually
+from tests.gateway.harness import MIB, ROUTES, Stage, answer, staged
 
 
 async def pieces(count: int, size: int = 4096) -> AsyncIterator[bytes]:
@@ -25,27 +25,47 @@ async def pieces(count: int, size: int = 4096) -> AsyncIterator[bytes]:
         yield b"x" * size
 
 
-async def test_a_body_longer_than_the_route_takes_is_413_by_its_announced_length(stage: Stage) -> None:
-    told = await stage.ask("POST", "/v1/payments/notifications", group=Group.SHOP, data=b"x" * (16 * 1024 + 1))
-    assert (told.status, told.content["code"], told.content["limit_bytes"]) == (413, "body_too_large", 16 * 1024)
+async def test_a_body_longer_than_the_route_takes_is_413_by_its_announced_length(
+    stage: Stage,
+) -> None:
+    told = await stage.ask(
+        "POST", "/v1/payments/notifications", group=Group.SHOP, data=b"x" * (16 * 1024 + 1)
+    )
+    assert (told.status, told.content["code"], told.content["limit_bytes"]) == (
+        413,
+        "body_too_large",
+        16 * 1024,
+    )
     assert stage.upstream.seen == []
 
 
 async def test_a_body_of_unknown_length_is_413_as_soon_as_it_passes_the_limit(stage: Stage) -> None:
-    told = await stage.ask("POST", "/v1/payments/notifications", group=Group.SHOP, data=pieces(1_000))
+    told = await stage.ask(
+        "POST", "/v1/payments/notifications", group=Group.SHOP, data=pieces(1_000)
+    )
     assert told.status == 413
     assert all(seen.body <= 16 * 1024 for seen in stage.upstream.seen)
 
 
-async def test_a_large_upload_refused_at_the_border_is_told_why_although_bytes_are_still_coming(stage: Stage) -> None:
-    told = await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=io.BytesIO(b"x" * (8 * MIB)))
+async def test_a_large_upload_refused_at_the_border_is_told_why_although_bytes_are_still_coming(
+    stage: Stage,
+) -> None:
+    told = await stage.ask(
+        "POST", "/v1/classes", headers=stage.bearer(), data=io.BytesIO(b"x" * (8 * MIB))
+    )
     assert told.status == 413
     told = await stage.ask("POST", "/v1/classes", data=b"x" * (900 * 1024))
     assert told.status == 401
 
 
 async def test_a_body_of_exactly_the_limit_goes_through(stage: Stage) -> None:
-    told = await stage.ask("POST", "/v1/payments/notifications", group=Group.SHOP, data=pieces(4), headers={"x-signature": "abc", "content-type": "application/json"})
+    told = await stage.ask(
+        "POST",
+        "/v1/payments/notifications",
+        group=Group.SHOP,
+        data=pieces(4),
+        headers={"x-signature": "abc", "content-type": "application/json"},
+    )
     assert (told.status, told.content["body"]) == (200, 16 * 1024)
     assert stage.upstream.last.headers["x-signature"] == "abc"
 
@@ -79,7 +99,9 @@ def test_the_next_window_begins_when_the_clock_says_so_and_old_windows_are_forgo
     assert list(windows._windows) == ["b"]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what it keeps is seen nowhere else
 
 
-async def test_replicas_count_together_within_seconds_and_each_alone_while_the_database_is_away(mongo_url: str, database: str) -> None:
+async def test_replicas_count_together_within_seconds_and_each_alone_while_the_database_is_away(
+    mongo_url: str, database: str
+) -> None:
     now, rate = [1_000.0], parse("10/minute")
     db = Mongo(mongo_url, database)
     await db.ensure_collection(QUOTAS, None, INDEXES, await db.collections())
@@ -95,7 +117,9 @@ async def test_replicas_count_together_within_seconds_and_each_alone_while_the_d
     assert there.take(rate.key_for("one"), 60)[0] == 10
     assert there.take(rate.key_for("other"), 60)[0] == 2, "others are not counted with it"
     await there.exchange(db)
-    assert here.take(rate.key_for("one"), 60)[0] == 7, "what it learns is as old as its last exchange"
+    assert here.take(rate.key_for("one"), 60)[0] == 7, (
+        "what it learns is as old as its last exchange"
+    )
     await here.exchange(db)
     assert here.take(rate.key_for("one"), 60)[0] == 12
     rows = await db.find(QUOTAS, {})
@@ -126,13 +150,22 @@ async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphor
     return release, arrived
 
 
-async def test_one_request_more_than_a_service_takes_at_once_is_503_and_the_next_is_served_again(stage: Stage) -> None:
+async def test_one_request_more_than_a_service_takes_at_once_is_503_and_the_next_is_served_again(
+    stage: Stage,
+) -> None:
     release, arrived = await held(stage, "/v1/classes")
-    waiting = [asyncio.create_task(stage.ask("GET", "/v1/classes", headers=stage.bearer())) for _ in range(4)]
+    waiting = [
+        asyncio.create_task(stage.ask("GET", "/v1/classes", headers=stage.bearer()))
+        for _ in range(4)
+    ]
     for _ in waiting:
         await arrived.acquire()
     told = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
-    assert (told.status, told.content["code"], told.headers["retry-after"]) == (503, "service_busy", "1")
+    assert (told.status, told.content["code"], told.headers["retry-after"]) == (
+        503,
+        "service_busy",
+        "1",
+    )
     assert (await stage.ask("GET", "/v1/products", group=Group.SHOP)).status == 200
     release.set()
     assert [one.status for one in await asyncio.gather(*waiting)] == [200] * 4
@@ -143,8 +176,12 @@ async def none_in_flight() -> bool:
     return REGISTRY.get_sample_value("gateway_in_flight_requests", {"service": "training"}) == 0
 
 
-async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_and_others_are_served(stage: Stage) -> None:
-    stage.routes_file.write_text(stage.routes_file.read_text().replace("training = 4", "training = 36"))
+async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_and_others_are_served(
+    stage: Stage,
+) -> None:
+    stage.routes_file.write_text(
+        stage.routes_file.read_text().replace("training = 4", "training = 36")
+    )
     assert stage.door.routes.refresh()
     release, arrived = await held(stage, "/v1/classes")
     one, other = stage.bearer(subject="one"), stage.bearer(subject="other")
@@ -152,7 +189,11 @@ async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_a
     for _ in waiting:
         await arrived.acquire()
     told = await stage.ask("GET", "/v1/classes", headers=one)
-    assert (told.status, told.content["code"], told.headers["retry-after"]) == (429, "too_many_at_once", "1")
+    assert (told.status, told.content["code"], told.headers["retry-after"]) == (
+        429,
+        "too_many_at_once",
+        "1",
+    )
     waiting.append(asyncio.create_task(stage.ask("GET", "/v1/classes", headers=other)))
     await arrived.acquire()
     assert REGISTRY.get_sample_value("gateway_in_flight_requests", {"service": "training"}) == 10
@@ -162,19 +203,32 @@ async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_a
     assert (await stage.ask("GET", "/v1/classes", headers=one)).status == 200
 
 
-async def test_the_public_with_slow_bodies_from_many_addresses_holds_half_of_a_service_and_those_who_signed_in_are_served(tmp_path: Path) -> None:
+async def test_the_public_with_slow_bodies_from_many_addresses_holds_half_of_a_service_and_those_who_signed_in_are_served(
+    tmp_path: Path,
+) -> None:
     routes = ROUTES.replace("marketplace = 4", "marketplace = 20")
     async with staged(tmp_path, routes, trusted_proxies="127.0.0.0/8") as stage:
         release, arrived = await held(stage, "/v1/products")
 
         async def status(number: int) -> int:
-            return (await stage.ask("GET", "/v1/products", group=Group.SHOP, headers={"x-forwarded-for": f"203.0.113.{number}"})).status
+            return (
+                await stage.ask(
+                    "GET",
+                    "/v1/products",
+                    group=Group.SHOP,
+                    headers={"x-forwarded-for": f"203.0.113.{number}"},
+                )
+            ).status
 
         waiting = [asyncio.create_task(status(number)) for number in range(10)]
         for _ in waiting:
             await arrived.acquire()
         assert await status(11) == 503
-        buyer = asyncio.create_task(stage.ask("GET", "/v1/products", group=Group.SHOP, headers=stage.bearer("buyer", own="b-1")))
+        buyer = asyncio.create_task(
+            stage.ask(
+                "GET", "/v1/products", group=Group.SHOP, headers=stage.bearer("buyer", own="b-1")
+            )
+        )
         await arrived.acquire()
         release.set()
         assert await asyncio.gather(*waiting) == [200] * 10
@@ -194,7 +248,9 @@ async def test_a_slow_service_is_504_at_the_routes_deadline_which_it_was_told(st
 
 async def test_a_body_that_has_not_come_by_the_deadline_is_408(stage: Stage) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-    writer.write(f"POST /v1/slow HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: 10\r\n\r\nx".encode())
+    writer.write(
+        f"POST /v1/slow HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: 10\r\n\r\nx".encode()
+    )
     assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
     writer.close()
 
@@ -202,11 +258,19 @@ async def test_a_body_that_has_not_come_by_the_deadline_is_408(stage: Stage) -> 
 async def test_an_open_ended_answer_may_flow_beyond_the_deadline(stage: Stage) -> None:
     release = asyncio.Event()
     file = stage.routes_file
-    file.write_text(file.read_text().replace("streaming = true", "streaming = true\ndeadline = 0.2"))
+    file.write_text(
+        file.read_text().replace("streaming = true", "streaming = true\ndeadline = 0.2")
+    )
     assert stage.door.routes.refresh()
 
     async def flow(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
         await release.wait()
         await send({"type": "http.response.body", "body": b"data: 2\n\n"})

@@ -15,44 +15,74 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import telemetry
-from gateway import routes
-from gateway.permissions import RULES
+from gateway.access.permissions import RULES
+from gateway.routing import table as routing_table
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
-from tests.doubles import eventually, running
-from tests.gateway.stage import free_ports, served, staged
-from tests.training import given
+from tests.fakes import eventually, running
+from tests.gateway.harness import free_ports, served, staged
+from tests.training import factories
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def of_trace(spans: InMemorySpanExporter) -> list[ReadableSpan]:
     """The finished spans of the trace, each after its parent."""
-    found = [span for span in spans.get_finished_spans() if span.context and f"{span.context.trace_id:032x}" == TRACE]
+    found = [
+        span
+        for span in spans.get_finished_spans()
+        if span.context and f"{span.context.trace_id:032x}" == TRACE
+    ]
     return sorted(found, key=lambda span: span.start_time or 0)
 
 
-async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_effect(tmp_path: Path, mongo_url: str, kafka: str, spans: InMemorySpanExporter) -> None:
+async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_effect(
+    tmp_path: Path, mongo_url: str, kafka: str, spans: InMemorySpanExporter
+) -> None:
     [own] = free_ports(1)
-    table = Path(routes.__file__).with_name("routes.toml").read_text()
-    async with staged(tmp_path, table, RULES, training_url=f"http://127.0.0.1:{own.getsockname()[1]}") as stage:
-        told = stage.keys.settings("training", mongo_url=mongo_url, database=f"test_{uuid.uuid4().hex[:20]}", kafka=kafka, master_key="0a" * 32, lookup_key="0b" * 32)
+    table = Path(routing_table.__file__).with_name("routes.toml").read_text()
+    async with staged(
+        tmp_path, table, RULES, training_url=f"http://127.0.0.1:{own.getsockname()[1]}"
+    ) as stage:
+        told = stage.keys.settings(
+            "training",
+            mongo_url=mongo_url,
+            database=f"test_{uuid.uuid4().hex[:20]}",
+            kafka=kafka,
+            master_key="0a" * 32,
+            lookup_key="0b" * 32,
+        )
         app = create_app(TrainingSettings(**told))
         async with running(app, stage.keys, "training") as training, served(app, [own]):
-            place = await given.place(training, ["R-1"])
-            planned = {"facility_id": place.facility_id, "programme_id": await given.programme(training), "batch_no": "1", "seats_total": 9}
-            made = await place.officer.post("/v1/classes", json=planned | {"starts_on": str(given.today()), "ends_on": str(given.today())})
+            place = await factories.place(training, ["R-1"])
+            planned = {
+                "facility_id": place.facility_id,
+                "programme_id": await factories.programme(training),
+                "batch_no": "1",
+                "seats_total": 9,
+            }
+            made = await place.officer.post(
+                "/v1/classes",
+                json=planned
+                | {"starts_on": str(factories.today()), "ends_on": str(factories.today())},
+            )
             opening = f"/v1/classes/{made.json()['class_id']}/opening"
-            headers = stage.bearer(facility=place.facility_id) | {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+            headers = stage.bearer(facility=place.facility_id) | {
+                "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"
+            }
             assert (await stage.ask("POST", opening, headers=headers)).status == 200
 
             async def arrived() -> bool:
                 return len(of_trace(spans)) == 3
 
             await eventually(arrived)
-        await given.dropped(app)
+        await factories.dropped(app)
     door, service, effect = of_trace(spans)
-    assert [span.name for span in (door, service, effect)] == ["POST /v1/classes/{class_id}/opening", "POST /v1/classes/{class_id}/opening", "training.class-opened.v1"]
+    assert [span.name for span in (door, service, effect)] == [
+        "POST /v1/classes/{class_id}/opening",
+        "POST /v1/classes/{class_id}/opening",
+        "training.class-opened.v1",
+    ]
     assert [span.kind.name for span in (door, service, effect)] == ["SERVER", "SERVER", "CONSUMER"]
     for child, parent in ((service, door), (effect, service)):
         assert child.parent
@@ -80,7 +110,9 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
         server.shutdown()
 
 
-def test_spans_go_to_the_collector_that_the_settings_name(collector: tuple[str, list[tuple[str, bytes]]]) -> None:
+def test_spans_go_to_the_collector_that_the_settings_name(
+    collector: tuple[str, list[tuple[str, bytes]]],
+) -> None:
     address, heard = collector
     exporter = telemetry.otlp(address)
     assert exporter
@@ -92,7 +124,9 @@ def test_spans_go_to_the_collector_that_the_settings_name(collector: tuple[str, 
     [(path, body)] = heard
     assert path == "/v1/traces"
     [resource] = ExportTraceServiceRequest.FromString(body).resource_spans
-    assert [span.name for scope in resource.scope_spans for span in scope.spans] == ["GET /v1/classes"]
+    assert [span.name for scope in resource.scope_spans for span in scope.spans] == [
+        "GET /v1/classes"
+    ]
 
 
 def test_without_a_collector_no_span_is_sent() -> None:

@@ -14,13 +14,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import first_administrator
-from gateway.clients.assertions import TYPE
-from gateway.permissions import RULES
-from gateway.routes import Group
-from tests.doubles import Keys, eventually
+from gateway.access.clients.assertions import TYPE
+from gateway.access.permissions import RULES
+from gateway.routing.table import Group
+from tests.fakes import Keys, eventually
 from tests.gateway.authenticator import encoded
+from tests.gateway.harness import Told, new_key, settings, staged
 from tests.gateway.installation import FORM, PASSWORD, Installation, Person, same
-from tests.gateway.stage import Told, new_key, settings, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 
@@ -32,12 +32,27 @@ async def test_the_token_endpoint_speaks_rfc_6749(place: Installation) -> None:
         ({}, "invalid_request", 400),
         ({"grant_type": "password"}, "unsupported_grant_type", 400),
         ({"grant_type": "authorization_code", "code": "a.b"}, "invalid_request", 400),
-        ({"grant_type": "authorization_code", "code": "a.b", "code_verifier": "x"}, "invalid_grant", 400),
-        ({"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"}, "invalid_client", 401),
+        (
+            {"grant_type": "authorization_code", "code": "a.b", "code_verifier": "x"},
+            "invalid_grant",
+            400,
+        ),
+        (
+            {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
+            "invalid_client",
+            401,
+        ),
     ):
         answer = await place.form("token", None, **told)
-        assert (answer.status, answer.content["error"], answer.headers["cache-control"], answer.headers["content-type"]) == (status, error, "no-store", "application/json")
-    twice = await place.stage.ask("POST", "/v1/oauth/token", data="grant_type=refresh_token&grant_type=password", headers=FORM)
+        assert (
+            answer.status,
+            answer.content["error"],
+            answer.headers["cache-control"],
+            answer.headers["content-type"],
+        ) == (status, error, "no-store", "application/json")
+    twice = await place.stage.ask(
+        "POST", "/v1/oauth/token", data="grant_type=refresh_token&grant_type=password", headers=FORM
+    )
     assert twice.content["error"] == "invalid_request"
 
 
@@ -49,11 +64,20 @@ async def test_the_discovery_document_leads_to_the_keys_and_endpoints(place: Ins
     siti = await (await place.enrolled()).sign_in()
     keys = jwt.PyJWKSet.from_dict((await place.stage.ask("GET", "/.well-known/jwks.json")).content)
     key = keys[jwt.get_unverified_header(siti.access)["kid"]]
-    assert jwt.decode(siti.access, key, algorithms=["EdDSA"], audience="bina", issuer=place.origin)["sub"] == siti.user_id
-    assert (await place.stage.ask("GET", "/.well-known/openid-configuration", group=Group.CERTIFICATE)).status == 404
+    assert (
+        jwt.decode(siti.access, key, algorithms=["EdDSA"], audience="bina", issuer=place.origin)[
+            "sub"
+        ]
+        == siti.user_id
+    )
+    assert (
+        await place.stage.ask("GET", "/.well-known/openid-configuration", group=Group.CERTIFICATE)
+    ).status == 404
 
 
-async def test_only_an_access_token_of_ours_is_one_and_every_other_is_401_with_one_body(place: Installation) -> None:
+async def test_only_an_access_token_of_ours_is_one_and_every_other_is_401_with_one_body(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
     header, content, signature = siti.access.split(".")
     told = jwt.decode(siti.access, options={"verify_signature": False})
@@ -73,20 +97,35 @@ async def test_only_an_access_token_of_ours_is_one_and_every_other_is_401_with_o
     assert (await siti.ask("GET", "/v1/classes")).status == 200
 
 
-async def test_without_a_key_there_is_no_own_issuer(tmp_path: Path, mongo_url: str, database: str) -> None:
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+async def test_without_a_key_there_is_no_own_issuer(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
     async with staged(tmp_path, FILE.read_text(), RULES, living=True, mongo_url=url) as stage:
         await eventually(lambda: known(stage), seconds=30)
-        assert (await stage.ask("POST", "/v1/oauth/token", data="grant_type=password", headers=FORM)).status == 404
+        assert (
+            await stage.ask("POST", "/v1/oauth/token", data="grant_type=password", headers=FORM)
+        ).status == 404
         assert (await stage.ask("GET", "/.well-known/openid-configuration")).status == 404
 
 
-def test_the_issuer_is_named_after_the_staff_host_and_by_https_in_production(tmp_path: Path) -> None:
+def test_the_issuer_is_named_after_the_staff_host_and_by_https_in_production(
+    tmp_path: Path,
+) -> None:
     hosts = {f"{group}_hosts": (f"{group}.example",) for group in Group}
-    base: dict[str, Any] = {"environment": "production", "development_key": "", "issuer_key": new_key(), **hosts}
+    base: dict[str, Any] = {
+        "environment": "production",
+        "development_key": "",
+        "issuer_key": new_key(),
+        **hosts,
+    }
 
     def told(**more: Any) -> str:
-        return settings(Keys.make(tmp_path), "", "https://service.example", 7080, FILE, **(base | more)).issuer_origin
+        return settings(
+            Keys.make(tmp_path), "", "https://service.example", 7080, FILE, **(base | more)
+        ).issuer_origin
 
     assert told() == "https://staff.example"
     assert told(issuer="https://masuk.example/") == "https://masuk.example"
@@ -100,19 +139,27 @@ def test_the_issuer_is_named_after_the_staff_host_and_by_https_in_production(tmp
 
 async def system(place: Installation, client_id: str = "dinas-satu") -> str:
     """A registered system with a grant; its user id."""
-    user_id = (await place.admin("PUT", f"clients/{client_id}", {"home": "LP-TJP", "label": "Sistem Giatja"})).content["user_id"]
+    user_id = (
+        await place.admin(
+            "PUT", f"clients/{client_id}", {"home": "LP-TJP", "label": "Sistem Giatja"}
+        )
+    ).content["user_id"]
     await place.assigned(user_id, "training_officer")
     return user_id
 
 
-async def test_a_system_proves_itself_by_either_of_two_secrets_while_they_change(place: Installation) -> None:
+async def test_a_system_proves_itself_by_either_of_two_secrets_while_they_change(
+    place: Installation,
+) -> None:
     user_id = await system(place)
     assert await system(place) == user_id, "a lost answer makes no second one"
     old = (await place.admin("PUT", "clients/dinas-satu/secrets/1")).content["client_secret"]
     new = (await place.admin("PUT", "clients/dinas-satu/secrets/2")).content["client_secret"]
 
     async def told(secret: str) -> Told:
-        return await place.form("token", grant_type="client_credentials", client_id="dinas-satu", client_secret=secret)
+        return await place.form(
+            "token", grant_type="client_credentials", client_id="dinas-satu", client_secret=secret
+        )
 
     assert [(await told(secret)).status for secret in (old, new, "wrong")] == [200, 200, 401]
     await place.admin("DELETE", "clients/dinas-satu/slots/1")
@@ -125,20 +172,46 @@ async def test_a_system_proves_itself_by_either_of_two_secrets_while_they_change
     assert (await told(new)).status == 401
 
 
-async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_once(place: Installation) -> None:
+async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_once(
+    place: Installation,
+) -> None:
     await system(place)
     key, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     x = encoded(key.public_key().public_bytes_raw())
-    assert (await place.admin("PUT", "clients/dinas-satu/keys/1", {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": x, "d": x}})).content["code"] == "key_refused"
-    await place.admin("PUT", "clients/dinas-satu/keys/1", {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": x}})
+    assert (
+        await place.admin(
+            "PUT",
+            "clients/dinas-satu/keys/1",
+            {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": x, "d": x}},
+        )
+    ).content["code"] == "key_refused"
+    await place.admin(
+        "PUT", "clients/dinas-satu/keys/1", {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": x}}
+    )
 
     def assertion(signer: Any = key, algorithm: str = "EdDSA", **more: Any) -> str:
         now = int(time.time())
-        content = {"iss": "dinas-satu", "sub": "dinas-satu", "aud": f"{place.origin}/v1/oauth/token", "exp": now + 60, "jti": secrets.token_hex(8)}
-        return jwt.encode({name: value for name, value in (content | more).items() if value is not None}, signer, algorithm=algorithm)
+        content = {
+            "iss": "dinas-satu",
+            "sub": "dinas-satu",
+            "aud": f"{place.origin}/v1/oauth/token",
+            "exp": now + 60,
+            "jti": secrets.token_hex(8),
+        }
+        return jwt.encode(
+            {name: value for name, value in (content | more).items() if value is not None},
+            signer,
+            algorithm=algorithm,
+        )
 
     async def told(one: str, **more: str) -> Told:
-        return await place.form("token", grant_type="client_credentials", client_assertion_type=TYPE, client_assertion=one, **more)
+        return await place.form(
+            "token",
+            grant_type="client_credentials",
+            client_assertion_type=TYPE,
+            client_assertion=one,
+            **more,
+        )
 
     good = assertion()
     answer = await told(good)
@@ -169,25 +242,39 @@ async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_onc
     await eventually(gone)
 
 
-async def test_manpowers_systems_prove_themselves_by_what_it_tells_and_nothing_else(place: Installation) -> None:
+async def test_manpowers_systems_prove_themselves_by_what_it_tells_and_nothing_else(
+    place: Installation,
+) -> None:
     secret = secrets.token_urlsafe(32)
     body = {"secrets": {"1": hashlib.sha256(secret.encode()).hexdigest()}}
     first, again = [await place.told("/internal/clients/agency-7", body) for _ in range(2)]
     assert (first.status_code, first.json()) == (200, again.json())
-    assert (await place.told("/internal/clients/agency-7", body, service="training")).status_code == 403
+    assert (
+        await place.told("/internal/clients/agency-7", body, service="training")
+    ).status_code == 403
     await place.grant(first.json()["user_id"])
-    told = await place.form("token", grant_type="client_credentials", client_id="agency-7", client_secret=secret)
+    told = await place.form(
+        "token", grant_type="client_credentials", client_id="agency-7", client_secret=secret
+    )
     assert told.status == 200
     headers = {"authorization": f"Bearer {told.content['access_token']}"}
-    assert (await place.stage.ask("GET", "/v1/candidates", headers=headers, group=Group.PARTNER)).status == 200
+    assert (
+        await place.stage.ask("GET", "/v1/candidates", headers=headers, group=Group.PARTNER)
+    ).status == 200
     await place.told("/internal/clients/agency-7", {})
-    assert (await place.form("token", grant_type="client_credentials", client_id="agency-7", client_secret=secret)).status == 401
+    assert (
+        await place.form(
+            "token", grant_type="client_credentials", client_id="agency-7", client_secret=secret
+        )
+    ).status == 401
 
 
 # The first administrator
 
 
-async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_nobody_else_does(place: Installation) -> None:
+async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_nobody_else_does(
+    place: Installation,
+) -> None:
     told = place.stage.door.internal.state.service.settings
     lost = await first_administrator.main(told, "admin.satu", "LP-TJP")
     code = await first_administrator.main(told, "admin.satu", "LP-TJP")
@@ -195,7 +282,9 @@ async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_n
     assert (await place.post("/v1/enrolment", form | {"code": lost})).status == 401
     enrolled = await place.post("/v1/enrolment", form)
     admin = await Person(place, "admin.satu", "", enrolled.content["codes"], "").sign_in()
-    assert (await admin.ask("PUT", "/v1/access/accounts", {"login": "budi.s", "home": "LP-PKP"})).status == 200
+    assert (
+        await admin.ask("PUT", "/v1/access/accounts", {"login": "budi.s", "home": "LP-PKP"})
+    ).status == 200
     assert len(await place.db.find("grants", {})) == 1
     with pytest.raises(first_administrator.AdministratorElsewhere):
         await first_administrator.main(told, "admin.dua", "LP-TJP")
@@ -204,15 +293,33 @@ async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_n
 # Keys that change
 
 
-async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refused_meanwhile(tmp_path: Path, mongo_url: str, database: str) -> None:
+async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refused_meanwhile(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
     old, new = new_key(), new_key()
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
     for name in ("before", "after"):
         (tmp_path / name).mkdir()
     told: dict[str, Any] = {"living": True, "mongo_url": url, "issuer": "http://staff.localhost"}
     async with (
-        staged(tmp_path / "before", FILE.read_text(), RULES, issuer_key=old, issuer_next_key=new, **told) as first,
-        staged(tmp_path / "after", FILE.read_text(), RULES, issuer_key=new, issuer_previous_key=old, **told) as second,
+        staged(
+            tmp_path / "before",
+            FILE.read_text(),
+            RULES,
+            issuer_key=old,
+            issuer_next_key=new,
+            **told,
+        ) as first,
+        staged(
+            tmp_path / "after",
+            FILE.read_text(),
+            RULES,
+            issuer_key=new,
+            issuer_previous_key=old,
+            **told,
+        ) as second,
     ):
         for stage in (first, second):
             await eventually(lambda stage=stage: known(stage), seconds=30)
@@ -225,7 +332,14 @@ async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refuse
         signed.add(jwt.get_unverified_header(tokens[1])["kid"])
         assert len(signed) == 2
         for stage in (first, second):
-            published = {key["kid"] for key in (await stage.ask("GET", "/.well-known/jwks.json")).content["keys"]}
+            published = {
+                key["kid"]
+                for key in (await stage.ask("GET", "/.well-known/jwks.json")).content["keys"]
+            }
             assert published >= signed
             for token in tokens:
-                assert (await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {token}"})).status == 200
+                assert (
+                    await stage.ask(
+                        "GET", "/v1/classes", headers={"authorization": f"Bearer {token}"}
+                    )
+                ).status == 200

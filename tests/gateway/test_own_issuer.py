@@ -10,38 +10,66 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from gateway.attempts.rules import FORGOTTEN, FREE, LONGEST, Attempts, TooManyAttempts, counted
-from gateway.identity.caller import Identity
-from gateway.sessions import rules as sessions
-from gateway.sessions.rules import IDLE, LASTS, STOLEN, RefreshRefused
-from tests.doubles import eventually
+from gateway.access.identity import Identity
+from gateway.access.login_throttling.rules import (
+    FORGOTTEN,
+    FREE,
+    LONGEST,
+    Attempts,
+    TooManyAttempts,
+    counted,
+)
+from gateway.access.sessions import rules as sessions
+from gateway.access.sessions.rules import IDLE, LASTS, STOLEN, RefreshRefused
+from tests.fakes import eventually
 from tests.gateway.authenticator import RegisteredPC, SecurityKey
+from tests.gateway.harness import Told
 from tests.gateway.installation import NOW, PASSWORD, Installation, Person, refused, same
-from tests.gateway.stage import Told
 
 # Enrolment and sign-in
 
 
-async def test_somebody_enrols_with_a_printed_code_and_signs_in_with_password_and_another(place: Installation) -> None:
+async def test_somebody_enrols_with_a_printed_code_and_signs_in_with_password_and_another(
+    place: Installation,
+) -> None:
     siti = await place.enrolled()
     assert len(siti.codes) == 10
     begun = await siti.begin()
-    assert (begun.status, begun.content["factors"], begun.content["passkey"]) == (201, ["code"], None)
+    assert (begun.status, begun.content["factors"], begun.content["passkey"]) == (
+        201,
+        ["code"],
+        None,
+    )
     passed = await siti.prove(begun, code={"code": siti.codes[0].lower().replace("-", " ")})
     told = await siti.redeem(passed.content["code"])
-    assert (told.status, told.headers["cache-control"], told.content["token_type"], told.content["expires_in"]) == (200, "no-store", "Bearer", 300)
+    assert (
+        told.status,
+        told.headers["cache-control"],
+        told.content["token_type"],
+        told.content["expires_in"],
+    ) == (200, "no-store", "Bearer", 300)
     assert (await siti.ask("GET", "/v1/classes", token=told.content["access_token"])).status == 200
     content = jwt.decode(told.content["access_token"], options={"verify_signature": False})
-    assert (content["sub"], content["amr"], content["iss"]) == (siti.user_id, ["pwd", "otp", "mfa"], place.origin)
+    assert (content["sub"], content["amr"], content["iss"]) == (
+        siti.user_id,
+        ["pwd", "otp", "mfa"],
+        place.origin,
+    )
     assert jwt.get_unverified_header(told.content["access_token"])["typ"] == "at+jwt"
 
 
-async def test_a_printed_code_a_sign_in_and_an_authorization_code_are_good_once(place: Installation) -> None:
+async def test_a_printed_code_a_sign_in_and_an_authorization_code_are_good_once(
+    place: Installation,
+) -> None:
     siti = await place.enrolled()
     begun = await siti.begin()
     passed = await siti.prove(begun, code={"code": siti.codes[0]})
-    assert (await siti.prove(begun, code={"code": siti.codes[1]})).status == 401, "the sign-in has passed"
-    assert (await siti.prove(await siti.begin(), code={"code": siti.codes[0]})).status == 401, "the printed code is spent"
+    assert (await siti.prove(begun, code={"code": siti.codes[1]})).status == 401, (
+        "the sign-in has passed"
+    )
+    assert (await siti.prove(await siti.begin(), code={"code": siti.codes[0]})).status == 401, (
+        "the printed code is spent"
+    )
     wrong = await siti.redeem(passed.content["code"], verifier="x" * 43)
     assert (wrong.status, wrong.content["error"]) == (400, "invalid_grant")
     first = await siti.redeem(passed.content["code"])
@@ -51,7 +79,9 @@ async def test_a_printed_code_a_sign_in_and_an_authorization_code_are_good_once(
     await eventually(lambda: refused(siti, first.content["access_token"]))
 
 
-async def test_wrong_password_unknown_login_and_disabled_account_are_one_answer_after_the_same_work(place: Installation) -> None:
+async def test_wrong_password_unknown_login_and_disabled_account_are_one_answer_after_the_same_work(
+    place: Installation,
+) -> None:
     siti, budi = await place.enrolled(), await place.enrolled("budi.s")
     await place.admin("POST", f"users/{budi.user_id}/disable")
     nobody = Person(place, "nobody", "", [], "")
@@ -67,7 +97,9 @@ async def test_wrong_password_unknown_login_and_disabled_account_are_one_answer_
 
 
 async def test_an_enrolment_code_is_good_once_and_its_refusals_are_one(place: Installation) -> None:
-    user_id = (await place.admin("PUT", "accounts", {"login": "siti.r", "home": "LP-TJP"})).content["user_id"]
+    user_id = (await place.admin("PUT", "accounts", {"login": "siti.r", "home": "LP-TJP"})).content[
+        "user_id"
+    ]
     form = {"login": "siti.r", "password": PASSWORD}
     before = await place.post("/v1/enrolment", form | {"code": "AAAA-BBBB-CCCC"})
     old = (await place.admin("POST", f"users/{user_id}/reset")).content["code"]
@@ -81,56 +113,96 @@ async def test_an_enrolment_code_is_good_once_and_its_refusals_are_one(place: In
     assert all(same(before, one) for one in (replaced, unknown, spent))
 
 
-async def test_a_security_key_proves_a_sign_in_and_a_copy_of_it_does_not(place: Installation) -> None:
+async def test_a_security_key_proves_a_sign_in_and_a_copy_of_it_does_not(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
     key = SecurityKey(place.origin)
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
-    told = await siti.ask("POST", "/v1/me/passkeys", {"label": "kunci biru", "credential": key.make(options)})
-    assert (told.status, [one["label"] for one in told.content["passkeys"]]) == (201, ["kunci biru"])
+    told = await siti.ask(
+        "POST", "/v1/me/passkeys", {"label": "kunci biru", "credential": key.make(options)}
+    )
+    assert (told.status, [one["label"] for one in told.content["passkeys"]]) == (
+        201,
+        ["kunci biru"],
+    )
     begun = await siti.begin()
     assert begun.content["factors"] == ["passkey", "code"]
     passed = await siti.prove(begun, passkey={"credential": key.prove(begun.content["passkey"])})
     assert passed.status == 200
-    content = jwt.decode((await siti.redeem(passed.content["code"])).content["access_token"], options={"verify_signature": False})
+    content = jwt.decode(
+        (await siti.redeem(passed.content["code"])).content["access_token"],
+        options={"verify_signature": False},
+    )
     assert content["amr"] == ["pwd", "hwk", "mfa"]
     key.count = 0
     behind = await siti.begin()
-    assert (await siti.prove(behind, passkey={"credential": key.prove(behind.content["passkey"])})).status == 401, "its counter fell behind: a copy"
+    assert (
+        await siti.prove(behind, passkey={"credential": key.prove(behind.content["passkey"])})
+    ).status == 401, "its counter fell behind: a copy"
 
 
 async def test_a_security_key_answers_only_its_own_challenge_and_site(place: Installation) -> None:
     siti = await (await place.enrolled()).sign_in()
     key, phished = SecurityKey(place.origin), SecurityKey("https://staff.example.evil")
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
-    assert (await siti.ask("POST", "/v1/me/passkeys", {"label": "a", "credential": phished.make(options)})).content["code"] == "passkey_refused"
+    assert (
+        await siti.ask(
+            "POST", "/v1/me/passkeys", {"label": "a", "credential": phished.make(options)}
+        )
+    ).content["code"] == "passkey_refused"
     await siti.ask("POST", "/v1/me/passkeys", {"label": "a", "credential": key.make(options)})
-    assert (await siti.ask("POST", "/v1/me/passkeys", {"label": "b", "credential": key.make(options)})).status == 404, "the ceremony is over"
+    assert (
+        await siti.ask("POST", "/v1/me/passkeys", {"label": "b", "credential": key.make(options)})
+    ).status == 404, "the ceremony is over"
     begun, other = await siti.begin(), await siti.begin()
-    assert (await siti.prove(begun, passkey={"credential": key.prove(other.content["passkey"])})).status == 401
+    assert (
+        await siti.prove(begun, passkey={"credential": key.prove(other.content["passkey"])})
+    ).status == 401
     key.origin = phished.origin
-    assert (await siti.prove(begun, passkey={"credential": key.prove(begun.content["passkey"])})).status == 401
-    assert (await siti.prove(begun, passkey={"credential": phished.prove(begun.content["passkey"])})).status == 401
+    assert (
+        await siti.prove(begun, passkey={"credential": key.prove(begun.content["passkey"])})
+    ).status == 401
+    assert (
+        await siti.prove(begun, passkey={"credential": phished.prove(begun.content["passkey"])})
+    ).status == 401
 
 
-async def test_a_registered_pc_and_its_pin_prove_a_sign_in_and_neither_does_alone(place: Installation) -> None:
+async def test_a_registered_pc_and_its_pin_prove_a_sign_in_and_neither_does_alone(
+    place: Installation,
+) -> None:
     siti, pc = await (await place.enrolled()).sign_in(), RegisteredPC()
     form = {"password": PASSWORD, "label": "PC Giatja", "public_key": pc.jwk, "pin": "482915"}
-    assert (await siti.ask("POST", "/v1/me/devices", form | {"password": "wrong"})).content["code"] == "password_differs"
-    assert (await siti.ask("POST", "/v1/me/devices", form | {"public_key": pc.jwk | {"crv": "P-384"}})).content["code"] == "device_key_refused"
+    assert (await siti.ask("POST", "/v1/me/devices", form | {"password": "wrong"})).content[
+        "code"
+    ] == "password_differs"
+    assert (
+        await siti.ask("POST", "/v1/me/devices", form | {"public_key": pc.jwk | {"crv": "P-384"}})
+    ).content["code"] == "device_key_refused"
     device = (await siti.ask("POST", "/v1/me/devices", form)).content["id"]
     begun = await siti.begin()
     right = {"device": device, "signature": pc.sign(begun.content["challenge"]), "pin": "482915"}
-    for wrong in ({"pin": "000000"}, {"signature": RegisteredPC().sign(begun.content["challenge"])}):
+    for wrong in (
+        {"pin": "000000"},
+        {"signature": RegisteredPC().sign(begun.content["challenge"])},
+    ):
         assert (await siti.prove(begun, device=right | wrong)).status == 401
     passed = await siti.prove(begun, device=right)
-    content = jwt.decode((await siti.redeem(passed.content["code"])).content["access_token"], options={"verify_signature": False})
+    content = jwt.decode(
+        (await siti.redeem(passed.content["code"])).content["access_token"],
+        options={"verify_signature": False},
+    )
     assert content["amr"] == ["pwd", "pin", "mfa"]
     assert (await siti.ask("DELETE", f"/v1/me/factors/{device}")).status == 204
     begun = await siti.begin()
-    assert (await siti.prove(begun, device=right | {"signature": pc.sign(begun.content["challenge"])})).status == 401
+    assert (
+        await siti.prove(begun, device=right | {"signature": pc.sign(begun.content["challenge"])})
+    ).status == 401
 
 
-async def test_a_sign_in_bears_three_wrong_second_factors_and_then_not_even_a_right_one(place: Installation) -> None:
+async def test_a_sign_in_bears_three_wrong_second_factors_and_then_not_even_a_right_one(
+    place: Installation,
+) -> None:
     siti = await place.enrolled()
     begun = await siti.begin()
     for _ in range(3):
@@ -142,15 +214,21 @@ async def test_a_sign_in_bears_three_wrong_second_factors_and_then_not_even_a_ri
 # Lock-out
 
 
-async def test_guessing_is_slowed_alike_for_known_and_unknown_logins_and_keeps_nobody_out_of_their_own_pc(place: Installation) -> None:
+async def test_guessing_is_slowed_alike_for_known_and_unknown_logins_and_keeps_nobody_out_of_their_own_pc(
+    place: Installation,
+) -> None:
     siti, nobody = await place.enrolled(), Person(place, "nobody", "", [], "")
     for person in (siti, nobody):
         answers = [await person.begin("wrong") for _ in range(FREE + 1)]
         assert [one.status for one in answers] == [401] * FREE + [429]
         assert int(answers[-1].headers["retry-after"]) >= 1
         assert answers[-1].content["code"] == "too_many_attempts"
-    await place.db.update("attempts", {}, {"$set": {"next_at": datetime.now(UTC) + LONGEST}}, many=True)
-    assert (await siti.begin()).status == 429, "a stranger's place waits, even with the right password"
+    await place.db.update(
+        "attempts", {}, {"$set": {"next_at": datetime.now(UTC) + LONGEST}}, many=True
+    )
+    assert (await siti.begin()).status == 429, (
+        "a stranger's place waits, even with the right password"
+    )
     assert (await siti.begin(familiar=siti.familiar)).status == 201, "her own PC does not"
     assert (await siti.begin(familiar="guessed")).status == 429
 
@@ -167,7 +245,9 @@ def test_the_wait_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_a_da
     for _ in range(30):
         known = counted(known, id="d", now=now)
         waits.append((known.next_at - now).total_seconds())
-        with pytest.raises(TooManyAttempts) if known.next_at > now else pytest.raises(AssertionError):
+        with (
+            pytest.raises(TooManyAttempts) if known.next_at > now else pytest.raises(AssertionError)
+        ):
             assert counted(known, id="d", now=now) is None
         now = known.next_at
     assert waits[: FREE + 3] == [0] * (FREE - 1) + [5, 10, 20, 40]
@@ -178,7 +258,9 @@ def test_the_wait_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_a_da
 # Sessions
 
 
-async def test_a_refresh_token_changes_with_each_use_and_one_used_twice_ends_the_session_for_both(place: Installation) -> None:
+async def test_a_refresh_token_changes_with_each_use_and_one_used_twice_ends_the_session_for_both(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
     second = (await siti.refreshed()).content
     assert second["refresh_token"] != siti.refresh
@@ -187,17 +269,25 @@ async def test_a_refresh_token_changes_with_each_use_and_one_used_twice_ends_the
     assert (stolen.status, stolen.content["error"]) == (400, "invalid_grant")
     assert (await siti.refreshed(second["refresh_token"])).content["error"] == "invalid_grant"
     await eventually(lambda: refused(siti, second["access_token"]))
-    rows = [row for row in await place.db.find("audit", {"action": "sessions.changed"}) if "ended_why" in row["changed"]]
+    rows = [
+        row
+        for row in await place.db.find("audit", {"action": "sessions.changed"})
+        if "ended_why" in row["changed"]
+    ]
     assert [row["values"]["ended_why"][1] for row in rows] == [STOLEN]
 
 
-async def test_a_refresh_whose_answer_was_lost_is_given_again_under_its_idempotency_key(place: Installation) -> None:
+async def test_a_refresh_whose_answer_was_lost_is_given_again_under_its_idempotency_key(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
     first = await siti.refreshed(**{"idempotency-key": "k-1"})
     again = await siti.refreshed(**{"idempotency-key": "k-1"})
     assert (again.status, again.content["refresh_token"]) == (200, first.content["refresh_token"])
     assert (await siti.refreshed(first.content["refresh_token"])).status == 200
-    assert (await siti.refreshed(**{"idempotency-key": "k-1"})).status == 400, "it is no longer the last one"
+    assert (await siti.refreshed(**{"idempotency-key": "k-1"})).status == 400, (
+        "it is no longer the last one"
+    )
 
 
 async def test_made_up_refresh_tokens_end_nothing(place: Installation) -> None:
@@ -205,7 +295,10 @@ async def test_made_up_refresh_tokens_end_nothing(place: Installation) -> None:
     session = siti.refresh.partition(".")[0]
     for token in ("", "x", f"{session}.", f"{session}.guessed", "nothing.at-all"):
         told = await place.form("token", grant_type="refresh_token", refresh_token=token)
-        assert (told.status, told.content["error"]) == (400, "invalid_grant" if token else "invalid_request")
+        assert (told.status, told.content["error"]) == (
+            400,
+            "invalid_grant" if token else "invalid_request",
+        )
     assert (await siti.refreshed()).status == 200
 
 
@@ -231,35 +324,53 @@ async def test_sign_out_everywhere_by_oneself_and_by_an_administrator(place: Ins
         await eventually(lambda token=token: refused(siti, token))
     await siti.sign_in()
     assert len((await place.admin("GET", f"users/{siti.user_id}/sessions")).content["items"]) == 1
-    assert (await place.admin("GET", f"users/{siti.user_id}/sessions", facility="LP-PKP")).status == 404
+    assert (
+        await place.admin("GET", f"users/{siti.user_id}/sessions", facility="LP-PKP")
+    ).status == 404
     assert (await place.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
     await eventually(lambda: refused(siti))
     assert (await siti.refreshed()).status == 400
 
 
-async def test_signing_out_everywhere_covers_also_what_a_replica_signed_whose_clock_is_ahead(place: Installation) -> None:
+async def test_signing_out_everywhere_covers_also_what_a_replica_signed_whose_clock_is_ahead(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
     sid = jwt.decode(siti.access, options={"verify_signature": False})["sid"]
     assert (await place.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
     await eventually(lambda: refused(siti))
-    assert place.stage.withdrawn.cover(Identity(subject=siti.user_id, role="training_officer", session=sid, issued_at=time.time() + 3))
+    assert place.stage.withdrawn.cover(
+        Identity(
+            subject=siti.user_id, role="training_officer", session=sid, issued_at=time.time() + 3
+        )
+    )
 
 
-async def test_another_password_ends_every_session_and_a_reset_also_every_factor(place: Installation) -> None:
+async def test_another_password_ends_every_session_and_a_reset_also_every_factor(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
     form = {"password": PASSWORD, "label": "PC", "public_key": RegisteredPC().jwk, "pin": "482915"}
     assert (await siti.ask("POST", "/v1/me/devices", form)).status == 201
     body = {"password": PASSWORD, "new": "siti.r siti.r siti.r"}
     assert (await siti.ask("PUT", "/v1/me/password", body)).content["code"] == "password_weak"
-    assert (await siti.ask("PUT", "/v1/me/password", body | {"new": "gajah kuning 77"})).status == 204
+    assert (
+        await siti.ask("PUT", "/v1/me/password", body | {"new": "gajah kuning 77"})
+    ).status == 204
     await eventually(lambda: refused(siti))
     assert (await siti.begin()).status == 401
     assert (await siti.begin("gajah kuning 77")).status == 201
-    assert (await place.admin("POST", f"users/{siti.user_id}/reset", facility="LP-PKP")).status == 404
+    assert (
+        await place.admin("POST", f"users/{siti.user_id}/reset", facility="LP-PKP")
+    ).status == 404
     code = (await place.admin("POST", f"users/{siti.user_id}/reset")).content["code"]
     assert (await siti.begin("gajah kuning 77")).status == 401
-    await place.post("/v1/enrolment", {"login": "siti.r", "code": code, "password": "badak hijau 31"})
-    assert (await siti.begin("badak hijau 31")).content["factors"] == ["code"], "her PC is no longer registered"
+    await place.post(
+        "/v1/enrolment", {"login": "siti.r", "code": code, "password": "badak hijau 31"}
+    )
+    assert (await siti.begin("badak hijau 31")).content["factors"] == ["code"], (
+        "her PC is no longer registered"
+    )
 
 
 async def test_new_printed_codes_replace_the_old(place: Installation) -> None:
@@ -269,10 +380,24 @@ async def test_new_printed_codes_replace_the_old(place: Installation) -> None:
     assert (await siti.prove(await siti.begin(), code={"code": fresh[0]})).status == 200
 
 
-async def test_nothing_that_could_let_somebody_in_is_kept_readable_or_audited(place: Installation) -> None:
+async def test_nothing_that_could_let_somebody_in_is_kept_readable_or_audited(
+    place: Installation,
+) -> None:
     siti = await (await place.enrolled()).sign_in()
-    stored = json.dumps([await place.db.find(name, {}) for name in ("accounts", "signins", "sessions", "attempts", "audit")], default=str)
-    for secret in (PASSWORD, *siti.codes, siti.familiar, siti.refresh.partition(".")[2], siti.access):
+    stored = json.dumps(
+        [
+            await place.db.find(name, {})
+            for name in ("accounts", "signins", "sessions", "attempts", "audit")
+        ],
+        default=str,
+    )
+    for secret in (
+        PASSWORD,
+        *siti.codes,
+        siti.familiar,
+        siti.refresh.partition(".")[2],
+        siti.access,
+    ):
         assert secret not in stored
     assert "siti.r" not in json.dumps(await place.db.find("audit", {}), default=str)
 
@@ -284,6 +409,12 @@ def test_a_session_ends_by_itself_after_two_idle_hours_and_after_twelve() -> Non
             sessions.refresh(begun, presented="a", following="b", repeat="", now=moment)
     late = begun
     for hour in range(1, 12):
-        late = sessions.refresh(late, presented=late.refresh, following=f"r{hour}", repeat="", now=NOW + timedelta(hours=hour))
+        late = sessions.refresh(
+            late,
+            presented=late.refresh,
+            following=f"r{hour}",
+            repeat="",
+            now=NOW + timedelta(hours=hour),
+        )
     with pytest.raises(RefreshRefused):
         sessions.refresh(late, presented=late.refresh, following="z", repeat="", now=NOW + LASTS)

@@ -9,27 +9,41 @@ from typing import Any, cast
 
 import pytest
 
-from chassis.mongo import Mongo
-from gateway.middleware.witness import NAMES, WATCHED
-from gateway.permissions import RULES
-from gateway.permissions.access import OWN_SIGN_IN
-from gateway.routes import Route
-from tests.doubles import Keys, eventually
-from tests.gateway.stage import staged
+from chassis.persistence.mongo import Mongo
+from gateway.access.permissions import RULES
+from gateway.access.permissions.access import OWN_SIGN_IN
+from gateway.middleware.audited_reads import NAMES, WATCHED
+from gateway.routing.table import Route
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import staged
 from tests.gateway.test_access import FILE, Office
 from tests.gateway.test_database import OIDC, known
 from tests.gateway.test_services import app_of
 from tests.gateway.test_walk import TABLE, filled
 
-PERSONAL = {"nik_masked", "birth_date", "raw", "register_no", "contact", "contacts", "phone", "email", "address"}
+PERSONAL = {
+    "nik_masked",
+    "birth_date",
+    "raw",
+    "register_no",
+    "contact",
+    "contacts",
+    "phone",
+    "email",
+    "address",
+}
 REASON = {"access-reason": "Pemeriksaan daftar nilai, ST-4/2026"}
 
 
 @pytest.fixture
 async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
     """An office whose gateway asks the small upstream for everything."""
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
-    async with staged(tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, small=True, mongo_url=url) as stage:
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
+    async with staged(
+        tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, small=True, mongo_url=url
+    ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         yield Office(stage)
 
@@ -40,20 +54,36 @@ def reached(role: str) -> set[str]:
     return mine - OWN_SIGN_IN
 
 
-def test_the_head_of_security_the_bapas_officer_and_the_kanwil_reach_no_more_than_is_theirs() -> None:
-    assert reached("head_of_security") == set(), "the list of who is out of the block comes with training's own feature"
-    assert reached("bapas") == {"GET /v1/placements", "GET /v1/placements/{placement_id}", "GET /v1/feed", "GET /v1/snapshot", "POST /v1/access/cards/pin"}
+def test_the_head_of_security_the_bapas_officer_and_the_kanwil_reach_no_more_than_is_theirs() -> (
+    None
+):
+    assert reached("head_of_security") == set(), (
+        "the list of who is out of the block comes with training's own feature"
+    )
+    assert reached("bapas") == {
+        "GET /v1/placements",
+        "GET /v1/placements/{placement_id}",
+        "GET /v1/feed",
+        "GET /v1/snapshot",
+        "POST /v1/access/cards/pin",
+    }
     assert reached("kanwil") == {"GET /v1/production-statistics"}
     assert reached("holder") == {"POST /v1/holder/sign-out"}
 
 
 def test_the_registry_operator_imports_and_decides_nothing_of_classes() -> None:
     assert "POST /v1/facilities/{facility_id}/snapshots" in reached("registry_operator")
-    assert not {permission for permission in reached("registry_operator") if "classes" in permission or "tpp-decisions" in permission}
+    assert not {
+        permission
+        for permission in reached("registry_operator")
+        if "classes" in permission or "tpp-decisions" in permission
+    }
 
 
 def test_an_auditor_changes_nothing_but_their_own_sign_in() -> None:
-    assert {permission for permission in reached("auditor") if not permission.startswith("GET ")} == {"POST /v1/access/explain"}
+    assert {
+        permission for permission in reached("auditor") if not permission.startswith("GET ")
+    } == {"POST /v1/access/explain"}
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
@@ -64,12 +94,18 @@ def test_names_are_where_the_witness_looks_for_them(tmp_path: Path) -> None:
         document = app_of(service, tmp_path).openapi()
         for route in TABLE.routes:
             if route.service == service and WATCHED & route.roles and not route.public:
-                content = document["paths"][route.template][route.method.lower()]["responses"].get("200", {}).get("content", {})
+                content = (
+                    document["paths"][route.template][route.method.lower()]["responses"]
+                    .get("200", {})
+                    .get("content", {})
+                )
                 found |= {route.permission} if PERSONAL & set(members(content, document)) else set()
     assert found == NAMES
 
 
-def members(schema: Any, document: dict[str, Any], *, within: frozenset[str] = frozenset()) -> Iterator[str]:
+def members(
+    schema: Any, document: dict[str, Any], *, within: frozenset[str] = frozenset()
+) -> Iterator[str]:
     """The names of all members that an answer of this schema may have, at any depth."""
     if isinstance(schema, list):
         for one in cast("list[Any]", schema):
@@ -77,7 +113,11 @@ def members(schema: Any, document: dict[str, Any], *, within: frozenset[str] = f
     elif isinstance(schema, dict):
         told = cast("dict[str, Any]", schema)
         if "$ref" in told and told["$ref"] not in within:
-            yield from members(document["components"]["schemas"][told["$ref"].rpartition("/")[2]], document, within=within | {told["$ref"]})
+            yield from members(
+                document["components"]["schemas"][told["$ref"].rpartition("/")[2]],
+                document,
+                within=within | {told["$ref"]},
+            )
         yield from told.get("properties", {})
         yield from members(list(told.values()), document, within=within)
 
@@ -85,7 +125,12 @@ def members(schema: Any, document: dict[str, Any], *, within: frozenset[str] = f
 async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> None:
     mine: list[Route] = [route for route in TABLE.routes if WATCHED & route.roles]
     for route in mine:
-        told = await office.stage.ask(route.method, filled(route), group=route.group, headers=office.stage.bearer("auditor") | REASON)
+        told = await office.stage.ask(
+            route.method,
+            filled(route),
+            group=route.group,
+            headers=office.stage.bearer("auditor") | REASON,
+        )
         assert told.status == 200, route.permission
     db: Mongo = office.stage.door.internal.state.life.db
     rows = await db.find("audit", {"action": "access.looked"})
@@ -93,18 +138,37 @@ async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> N
 
 
 @pytest.mark.scenario("P5/gateway")
-async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_with_the_letter(office: Office) -> None:
+async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_with_the_letter(
+    office: Office,
+) -> None:
     user_id, path = "u-1", "/v1/participants/p-1/identity?purpose=audit"
     for headers in ({}, {"access-reason": "ya"}, {"access-reason": " " * 40}):
-        told = await office.stage.ask("GET", path, headers=office.stage.bearer("auditor", user_id) | headers)
-        assert (told.status, told.content["code"], told.content["field"]) == (403, "reason_needed", "access-reason")
+        told = await office.stage.ask(
+            "GET", path, headers=office.stage.bearer("auditor", user_id) | headers
+        )
+        assert (told.status, told.content["code"], told.content["field"]) == (
+            403,
+            "reason_needed",
+            "access-reason",
+        )
     assert office.stage.upstream.seen == []
-    assert (await office.stage.ask("GET", path, headers=office.stage.bearer("auditor", user_id) | REASON)).status == 200
+    assert (
+        await office.stage.ask(
+            "GET", path, headers=office.stage.bearer("auditor", user_id) | REASON
+        )
+    ).status == 200
     assert "access-reason" not in office.stage.upstream.last.headers
     db: Mongo = office.stage.door.internal.state.life.db
     [row] = await db.find("audit", {"action": "access.looked"})
-    assert (row["actor"], row["role"], row["reason"], row["path"]) == (user_id, "auditor", REASON["access-reason"], "/v1/participants/p-1/identity")
-    assert (await office.stage.ask("GET", path, headers=office.stage.bearer("case_officer"))).status == 200, "an officer states a purpose to training"
+    assert (row["actor"], row["role"], row["reason"], row["path"]) == (
+        user_id,
+        "auditor",
+        REASON["access-reason"],
+        "/v1/participants/p-1/identity",
+    )
+    assert (
+        await office.stage.ask("GET", path, headers=office.stage.bearer("case_officer"))
+    ).status == 200, "an officer states a purpose to training"
 
 
 async def test_nobody_looks_unseen_while_the_record_cannot_be_written(tmp_path: Path) -> None:
@@ -114,15 +178,27 @@ async def test_nobody_looks_unseen_while_the_record_cannot_be_written(tmp_path: 
         assert stage.upstream.seen == []
 
 
-async def test_an_auditor_acts_under_a_letter_of_assignment(tmp_path: Path, mongo_url: str, database: str) -> None:
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
-    async with staged(tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url) as stage:
+async def test_an_auditor_acts_under_a_letter_of_assignment(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
+    async with staged(
+        tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url
+    ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         office = Office(stage)
         user_id = await office.person("pak-irjen")
         assert (await office.assigned(user_id, "auditor")).content["code"] == "letter_needed"
         assert (await office.assigned(user_id, "auditor", letter="ST-4/2026")).status == 201
-        assert (await stage.ask("GET", "/v1/classes", headers=office.bearer("pak-irjen"))).status == 200
+        assert (
+            await stage.ask("GET", "/v1/classes", headers=office.bearer("pak-irjen"))
+        ).status == 200
         db: Mongo = stage.door.internal.state.life.db
         [row] = await db.find("audit", {"action": "access.looked"})
-        assert (row["actor"], row["letter"], row["permission"]) == (user_id, "ST-4/2026", "GET /v1/classes")
+        assert (row["actor"], row["letter"], row["permission"]) == (
+            user_id,
+            "ST-4/2026",
+            "GET /v1/classes",
+        )

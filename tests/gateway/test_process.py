@@ -18,15 +18,25 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from gateway import routes
-from gateway.identity import development_token
-from gateway.protocol import LARGEST_HEAD_BYTES, GuardedProtocol
-from tests.doubles import Keys, eventually
-from tests.gateway.stage import MIB, ROUTES, RULES, SmallUpstream, Stage, answer, free_ports, new_key, served
+from gateway.authn import development_token
+from gateway.routing import table
+from gateway.server_protocol import LARGEST_HEAD_BYTES, GuardedProtocol
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import (
+    MIB,
+    ROUTES,
+    RULES,
+    SmallUpstream,
+    Stage,
+    answer,
+    free_ports,
+    new_key,
+    served,
+)
 
-START = "from gateway.__main__ import main; from tests.gateway.stage import RULES; main(RULES)"
+START = "from gateway.__main__ import main; from tests.gateway.harness import RULES; main(RULES)"
 SIZE = 100 * MIB
-ROUTE_COUNT = len(routes.read(ROUTES, RULES).routes)
+ROUTE_COUNT = len(table.read(ROUTES, RULES).routes)
 
 
 @dataclass
@@ -51,13 +61,26 @@ class Running:
         return int(found[1]) * 1024
 
 
-def environment(directory: Path, upstream: str, port: int, mongo_url: str = "mongodb://127.0.0.1:9/", database: str = "gateway") -> dict[str, str]:
+def environment(
+    directory: Path,
+    upstream: str,
+    port: int,
+    mongo_url: str = "mongodb://127.0.0.1:9/",
+    database: str = "gateway",
+) -> dict[str, str]:
     """What a gateway process is told; Kafka is out of reach."""
     keys, issuer_key = Keys.make(directory), new_key()
     (directory / "routes.toml").write_text(ROUTES)
     told = keys.settings("gateway", mongo_url=mongo_url, database=database, kafka="127.0.0.1:9")
-    own = {f"GATEWAY_{name.upper()}": str(value) for name, value in told.items() if name not in {"environment", "kafka", "mongo_driver", "port"}}
-    urls = {f"GATEWAY_{service.upper()}_URL": upstream for service in ("training", "certification", "marketplace", "manpower")}
+    own = {
+        f"GATEWAY_{name.upper()}": str(value)
+        for name, value in told.items()
+        if name not in {"environment", "kafka", "mongo_driver", "port"}
+    }
+    urls = {
+        f"GATEWAY_{service.upper()}_URL": upstream
+        for service in ("training", "certification", "marketplace", "manpower")
+    }
     more = {
         "BINA_ENVIRONMENT": "development",
         "BINA_KAFKA": "127.0.0.1:9",
@@ -81,9 +104,16 @@ async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenera
     for one in taken:
         one.close()
     told = environment(directory, upstream.url, port, mongo_url, database)
-    async with served(upstream, [own]), aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as client:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", START, env=told, stdout=asyncio.subprocess.DEVNULL)
-        bearer = {"authorization": f"Bearer {development_token(told['GATEWAY_DEVELOPMENT_KEY'], 'training_officer', {'facility': 'LP-TJP'})}"}
+    async with (
+        served(upstream, [own]),
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as client,
+    ):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", START, env=told, stdout=asyncio.subprocess.DEVNULL
+        )
+        bearer = {
+            "authorization": f"Bearer {development_token(told['GATEWAY_DEVELOPMENT_KEY'], 'training_officer', {'facility': 'LP-TJP'})}"
+        }
         found = Running(process, port, client, bearer, upstream)
         try:
             await eventually(lambda: ready(found), seconds=60)
@@ -104,28 +134,46 @@ async def ready(found: Running) -> bool:
         return False
 
 
-async def test_one_process_serves_the_host_groups_and_its_internal_side_at_their_ports(tmp_path: Path, mongo_url: str, database: str) -> None:
+async def test_one_process_serves_the_host_groups_and_its_internal_side_at_their_ports(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
     async with running(tmp_path, mongo_url, database) as gateway:
         for offset, path in enumerate(("/v1/classes", "/v1/products", "/V/ABC", "/v1/classes")):
-            async with gateway.client.get(gateway.url(path, offset), headers=gateway.bearer if offset in {0, 3} else {}) as response:
+            async with gateway.client.get(
+                gateway.url(path, offset), headers=gateway.bearer if offset in {0, 3} else {}
+            ) as response:
                 assert response.status == 200
                 assert "server" not in response.headers
         async with gateway.client.get(gateway.url("/metrics", 9)) as response:
             metrics = await response.text()
-        assert 'gateway_request_seconds_count{group="certificate",method="GET",route="/V/{token}",status="200"} 1.0' in metrics
+        assert (
+            'gateway_request_seconds_count{group="certificate",method="GET",route="/V/{token}",status="200"} 1.0'
+            in metrics
+        )
         assert "ABC" not in metrics
-        async with gateway.client.get(gateway.url("/readyz", 9)) as inside, gateway.client.get(gateway.url("/readyz")) as outside:
+        async with (
+            gateway.client.get(gateway.url("/readyz", 9)) as inside,
+            gateway.client.get(gateway.url("/readyz")) as outside,
+        ):
             assert (inside.status, outside.status) == (200, 200)
             assert await outside.text() == "{}"
         async with gateway.client.get(gateway.url("/statusz", 9)) as response:
-            assert (await response.json())["routes"] == {"generation": 1, "count": ROUTE_COUNT, "problems": []}
+            assert (await response.json())["routes"] == {
+                "generation": 1,
+                "count": ROUTE_COUNT,
+                "problems": [],
+            }
         async with gateway.client.get(gateway.url("/health/services", 9)) as response:
             assert (response.status, (await response.json())["ready"]) == (200, True)
-        async with gateway.client.put(gateway.url("/internal/users", 9), json={"issuer": "a", "external": "b"}) as response:
+        async with gateway.client.put(
+            gateway.url("/internal/users", 9), json={"issuer": "a", "external": "b"}
+        ) as response:
             assert response.status == 401
 
 
-async def test_100_mib_up_and_down_cost_the_process_less_than_64_mib(tmp_path: Path, mongo_url: str, database: str) -> None:
+async def test_100_mib_up_and_down_cost_the_process_less_than_64_mib(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
     async def file() -> AsyncIterator[bytes]:
         for _ in range(SIZE // MIB):
             yield b"x" * MIB
@@ -142,22 +190,30 @@ async def test_100_mib_up_and_down_cost_the_process_less_than_64_mib(tmp_path: P
         gateway.upstream.answers["/v1/downloads"] = give
 
         async def uploaded() -> bool:
-            async with gateway.client.post(gateway.url("/v1/uploads"), headers=gateway.bearer, data=file()) as response:
+            async with gateway.client.post(
+                gateway.url("/v1/uploads"), headers=gateway.bearer, data=file()
+            ) as response:
                 return response.status == 200 and (await response.json())["body"] == SIZE
 
-        async with gateway.client.get(gateway.url("/v1/classes"), headers=gateway.bearer) as response:
+        async with gateway.client.get(
+            gateway.url("/v1/classes"), headers=gateway.bearer
+        ) as response:
             assert response.status == 200
         before = gateway.most_memory()
         await eventually(uploaded)
         got = 0
-        async with gateway.client.get(gateway.url("/v1/downloads"), headers=gateway.bearer) as response:
+        async with gateway.client.get(
+            gateway.url("/v1/downloads"), headers=gateway.bearer
+        ) as response:
             async for piece in response.content.iter_any():
                 got += len(piece)
         assert got == SIZE
         assert gateway.most_memory() - before < 64 * MIB
 
 
-async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(tmp_path: Path, mongo_url: str, database: str) -> None:
+async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
     release, arrived = asyncio.Event(), asyncio.Semaphore(0)
 
     async def wait(_scope: Any, _receive: Any, send: Any) -> None:
@@ -176,7 +232,9 @@ async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
         gateway.upstream.answers |= {"/v1/classes": wait, "/v1/stream": flow}
 
         async def ask() -> Any:
-            async with gateway.client.get(gateway.url("/v1/classes"), headers=gateway.bearer) as response:
+            async with gateway.client.get(
+                gateway.url("/v1/classes"), headers=gateway.bearer
+            ) as response:
                 return await response.json()
 
         asking = asyncio.create_task(ask())
@@ -191,7 +249,9 @@ async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
         release.set()
         assert await asking == {"done": True}
         async with asyncio.timeout(10):
-            assert await gateway.process.wait() == -signal.SIGTERM  # as uvicorn ends: by the signal itself, once all is done
+            assert (
+                await gateway.process.wait() == -signal.SIGTERM
+            )  # as uvicorn ends: by the signal itself, once all is done
 
 
 async def refused(gateway: Running) -> bool:
@@ -207,23 +267,38 @@ async def refused(gateway: Running) -> bool:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"GATEWAY_TRAINING_URL": None, "GATEWAY_PORT": "x"}, ("GATEWAY_TRAINING_URL", "GATEWAY_PORT")),
+        (
+            {"GATEWAY_TRAINING_URL": None, "GATEWAY_PORT": "x"},
+            ("GATEWAY_TRAINING_URL", "GATEWAY_PORT"),
+        ),
         ({"BINA_ENVIRONMENT": "production"}, ("GATEWAY_DEVELOPMENT_KEY", "GATEWAY_STAFF_HOSTS")),
     ],
 )
-async def test_settings_that_cannot_be_used_are_all_named_and_no_secret_is_shown(tmp_path: Path, changed: dict[str, str | None], said: tuple[str, ...]) -> None:
-    told = {name: value for name, value in (environment(tmp_path, "http://127.0.0.1:9", 9) | changed).items() if value is not None}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", env=told, stderr=asyncio.subprocess.PIPE)
+async def test_settings_that_cannot_be_used_are_all_named_and_no_secret_is_shown(
+    tmp_path: Path, changed: dict[str, str | None], said: tuple[str, ...]
+) -> None:
+    told = {
+        name: value
+        for name, value in (environment(tmp_path, "http://127.0.0.1:9", 9) | changed).items()
+        if value is not None
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", env=told, stderr=asyncio.subprocess.PIPE
+    )
     _, errors = await process.communicate()
     assert process.returncode == 1
     assert [name for name in said if name not in errors.decode()] == [], errors.decode()
     assert "PRIVATE KEY" not in errors.decode()
 
 
-async def test_a_routes_file_that_cannot_be_used_at_the_start_ends_the_process_with_its_mistakes(tmp_path: Path) -> None:
+async def test_a_routes_file_that_cannot_be_used_at_the_start_ends_the_process_with_its_mistakes(
+    tmp_path: Path,
+) -> None:
     told = environment(tmp_path, "http://127.0.0.1:9", 9)
     (tmp_path / "routes.toml").write_text(ROUTES.replace("/v1/rare", "/rare"))
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", env=told, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", env=told, stderr=asyncio.subprocess.PIPE
+    )
     _, errors = await process.communicate()
     assert process.returncode == 1
     assert "routes.toml cannot be used" in errors.decode()
@@ -233,7 +308,9 @@ async def test_a_routes_file_that_cannot_be_used_at_the_start_ends_the_process_w
 # The protocol's own limits
 
 
-async def test_a_request_head_beyond_the_limit_closes_the_connection_however_it_comes(stage: Stage) -> None:
+async def test_a_request_head_beyond_the_limit_closes_the_connection_however_it_comes(
+    stage: Stage,
+) -> None:
     for head in (
         f"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\nx: {'x' * LARGEST_HEAD_BYTES}\r\n\r\n",
         "GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\nx: " + "x" * LARGEST_HEAD_BYTES * 2,
@@ -245,7 +322,9 @@ async def test_a_request_head_beyond_the_limit_closes_the_connection_however_it_
     assert stage.upstream.seen == []
 
 
-async def test_a_head_that_does_not_come_in_time_closes_the_connection(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_head_that_does_not_come_in_time_closes_the_connection(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(GuardedProtocol, "head_seconds", 0.05)
     for said in (b"", b"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\n"):
         reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
@@ -254,9 +333,14 @@ async def test_a_head_that_does_not_come_in_time_closes_the_connection(stage: St
         writer.close()
 
 
-async def test_a_later_head_that_does_not_come_in_time_closes_its_connection_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_later_head_that_does_not_come_in_time_closes_its_connection_too(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(GuardedProtocol, "head_seconds", 0.05)
-    whole, begun = b"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n\r\n", b"GET /v1/products HTTP/1.1\r\nhost: shop"
+    whole, begun = (
+        b"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n\r\n",
+        b"GET /v1/products HTTP/1.1\r\nhost: shop",
+    )
     for first, second in ((whole, begun), (whole + begun, b"")):
         reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
         writer.write(first)
@@ -299,7 +383,9 @@ async def test_an_answers_head_leaves_with_its_body_but_does_not_wait_for_a_late
     late = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+        )
         if scope["path"] == "/late":
             await late.wait()
         await send({"type": "http.response.body", "body": b"ok"})

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.calls import CALLS, Calls, calls_today
-from gateway.clients.rules import CALLS_PER_DAY
-from tests.doubles import eventually
+from gateway.access.clients.daily_quota import CALLS, Calls, calls_today
+from gateway.access.clients.rules import CALLS_PER_DAY
+from tests.fakes import eventually
+from tests.gateway.harness import Told
 from tests.gateway.installation import Installation
-from tests.gateway.stage import Told
 
 NOON = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)  # in Jakarta
 
@@ -28,21 +28,31 @@ class Clock:
 
 async def system_of(place: Installation, client_id: str = "sistem-dinas") -> tuple[str, str]:
     """A registered system with a grant: its user's id and secret."""
-    user_id = (await place.admin("PUT", f"clients/{client_id}", {"home": "LP-TJP", "label": "Sistem"})).content["user_id"]
+    user_id = (
+        await place.admin("PUT", f"clients/{client_id}", {"home": "LP-TJP", "label": "Sistem"})
+    ).content["user_id"]
     secret = (await place.admin("PUT", f"clients/{client_id}/secrets/1")).content["client_secret"]
     assert (await place.assigned(user_id, "training_officer")).status == 201
     return user_id, secret
 
 
-async def token_of(place: Installation, secret: str, client_id: str = "sistem-dinas") -> dict[str, str]:
+async def token_of(
+    place: Installation, secret: str, client_id: str = "sistem-dinas"
+) -> dict[str, str]:
     """The header with a token of the system."""
-    told = await place.form("token", grant_type="client_credentials", client_id=client_id, client_secret=secret)
+    told = await place.form(
+        "token", grant_type="client_credentials", client_id=client_id, client_secret=secret
+    )
     return {"authorization": f"Bearer {told.content['access_token']}"}
 
 
-async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(place: Installation) -> None:
+async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(
+    place: Installation,
+) -> None:
     user_id, secret = await system_of(place)
-    assert (await place.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 3})).content["calls_per_day"] == 3
+    assert (await place.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 3})).content[
+        "calls_per_day"
+    ] == 3
     system = await token_of(place, secret)
 
     async def call(path: str = "/v1/classes") -> Told:
@@ -52,9 +62,16 @@ async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(p
     assert (own.status, own.content["calls_per_day"], own.content["calls_today"]) == (200, 3, 0)
     answers = [await call() for _ in range(3)]
     assert [one.status for one in answers] == [200, 200, 429]
-    assert [one.headers["ratelimit"].partition(";t=")[0] for one in answers] == ['"day";r=1', '"day";r=0', '"day";r=0']
+    assert [one.headers["ratelimit"].partition(";t=")[0] for one in answers] == [
+        '"day";r=1',
+        '"day";r=0',
+        '"day";r=0',
+    ]
     assert {one.headers["ratelimit-policy"] for one in answers} == {'"day";q=3;w=86400'}
-    assert (answers[2].content["code"], 0 < int(answers[2].headers["retry-after"]) <= 86_400) == ("quota_used_up", True)
+    assert (answers[2].content["code"], 0 < int(answers[2].headers["retry-after"]) <= 86_400) == (
+        "quota_used_up",
+        True,
+    )
     siti = await (await place.enrolled()).sign_in()
     told = await siti.ask("GET", "/v1/classes")
     assert (told.status, told.headers["ratelimit"].split(";")[0]) == (200, '"route"')
@@ -63,25 +80,46 @@ async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(p
         return (await place.admin("GET", "clients/sistem-dinas")).content["calls_today"] == 3
 
     await eventually(summed)
-    assert [one["calls_today"] for one in (await place.admin("GET", "clients")).content["items"]] == [3]
+    assert [
+        one["calls_today"] for one in (await place.admin("GET", "clients")).content["items"]
+    ] == [3]
     await place.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 100})
     more = await token_of(place, secret)
     assert (await place.stage.ask("GET", "/v1/me/quota", headers=more)).content["calls_today"] == 3
     assert user_id not in str(answers[2].content)
 
 
-async def test_a_quota_is_set_by_administrators_of_the_systems_place_and_audited(place: Installation) -> None:
+async def test_a_quota_is_set_by_administrators_of_the_systems_place_and_audited(
+    place: Installation,
+) -> None:
     _, secret = await system_of(place)
-    assert (await place.admin("GET", "clients/sistem-dinas")).content["calls_per_day"] == CALLS_PER_DAY
+    assert (await place.admin("GET", "clients/sistem-dinas")).content[
+        "calls_per_day"
+    ] == CALLS_PER_DAY
     for body in ({"calls_per_day": -1}, {"calls_per_day": "viele"}, {}):
         assert (await place.admin("PUT", "clients/sistem-dinas/quota", body)).status == 422
     form = {"calls_per_day": 50}
-    assert (await place.admin("PUT", "clients/sistem-dinas/quota", form, facility="LP-PKP")).status == 404
+    assert (
+        await place.admin("PUT", "clients/sistem-dinas/quota", form, facility="LP-PKP")
+    ).status == 404
     assert (await place.admin("PUT", "clients/sistem-dinas/quota", form, role="head")).status == 403
-    assert (await place.stage.ask("PUT", "/v1/access/clients/sistem-dinas/quota", headers=await token_of(place, secret), json=form)).status == 403
+    assert (
+        await place.stage.ask(
+            "PUT",
+            "/v1/access/clients/sistem-dinas/quota",
+            headers=await token_of(place, secret),
+            json=form,
+        )
+    ).status == 403
     assert (await place.admin("PUT", "clients/sistem-dinas/quota", form)).status == 200
-    rows = [row for row in await place.db.find("audit", {"action": "clients.changed"}) if "calls_per_day" in row["changed"]]
-    assert [(row["actor"], row["values"]["calls_per_day"]) for row in rows] == [("admin", [CALLS_PER_DAY, 50])]
+    rows = [
+        row
+        for row in await place.db.find("audit", {"action": "clients.changed"})
+        if "calls_per_day" in row["changed"]
+    ]
+    assert [(row["actor"], row["values"]["calls_per_day"]) for row in rows] == [
+        ("admin", [CALLS_PER_DAY, 50])
+    ]
 
 
 async def test_a_person_has_no_quota(place: Installation) -> None:
@@ -89,7 +127,9 @@ async def test_a_person_has_no_quota(place: Installation) -> None:
     assert (await siti.ask("GET", "/v1/me/quota")).status == 404
 
 
-async def test_a_systems_calls_are_summed_over_replicas_and_new_starts_and_begin_anew_with_jakartas_day(place: Installation) -> None:
+async def test_a_systems_calls_are_summed_over_replicas_and_new_starts_and_begin_anew_with_jakartas_day(
+    place: Installation,
+) -> None:
     clock = Clock()
     one, other = Calls(clock), Calls(clock)
     for replica in (one, other, one):
@@ -106,7 +146,10 @@ async def test_a_systems_calls_are_summed_over_replicas_and_new_starts_and_begin
     clock.now += 12 * 3_600
     assert new.take("u-1", 10) == (10, 24 * 3_600.0)
     await new.exchange(place.db)
-    assert sorted(row["_id"] for row in await place.db.find(CALLS, {})) == ["u-1/2026-11-26", "u-1/2026-11-27"]
+    assert sorted(row["_id"] for row in await place.db.find(CALLS, {})) == [
+        "u-1/2026-11-26",
+        "u-1/2026-11-27",
+    ]
 
 
 @pytest.mark.parametrize("quota", [0, 1])

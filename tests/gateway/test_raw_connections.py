@@ -12,10 +12,10 @@ from typing import Any, cast
 import pytest
 
 import gateway.__main__ as started
-from gateway.protocol import MOST_AHEAD, GuardedProtocol
-from gateway.routes import Group
-from tests.doubles import Keys
-from tests.gateway.stage import MIB, Stage, new_key, settings
+from gateway.routing.table import Group
+from gateway.server_protocol import MOST_AHEAD, GuardedProtocol
+from tests.fakes import Keys
+from tests.gateway.harness import MIB, Stage, new_key, settings
 from tests.gateway.test_hosts import raw
 
 ASKED = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -39,7 +39,9 @@ async def all_of(reader: asyncio.StreamReader) -> bytes:
         pytest.param(WITH_BODY % b"evil.example", b"x", id="the rest of a body for another host"),
     ],
 )
-async def test_bytes_that_belong_to_no_request_do_not_keep_a_connection(stage: Stage, monkeypatch: pytest.MonkeyPatch, first: bytes, then: bytes) -> None:
+async def test_bytes_that_belong_to_no_request_do_not_keep_a_connection(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, first: bytes, then: bytes
+) -> None:
     monkeypatch.setattr(GuardedProtocol, "head_seconds", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     writer.write(first)
@@ -50,11 +52,18 @@ async def test_bytes_that_belong_to_no_request_do_not_keep_a_connection(stage: S
     writer.close()
 
 
-async def test_a_few_requests_may_be_sent_ahead_and_are_answered_in_their_order(stage: Stage) -> None:
+async def test_a_few_requests_may_be_sent_ahead_and_are_answered_in_their_order(
+    stage: Stage,
+) -> None:
     paths = ["/v1/products", "/livez", "/v1/nothing"]
-    lines = [f"GET {path} HTTP/1.1\r\nhost: localhost\r\nx-request-id: number-{at}\r\n" for at, path in enumerate(paths)]
+    lines = [
+        f"GET {path} HTTP/1.1\r\nhost: localhost\r\nx-request-id: number-{at}\r\n"
+        for at, path in enumerate(paths)
+    ]
     told = await raw(stage, "\r\n".join(lines) + "connection: close\r\n\r\n", Group.SHOP)
-    assert [line.partition(": ")[2] for line in told.splitlines() if line.startswith("x-request-id")] == ["number-0", "number-1", "number-2"]
+    assert [
+        line.partition(": ")[2] for line in told.splitlines() if line.startswith("x-request-id")
+    ] == ["number-0", "number-1", "number-2"]
 
 
 async def test_whoever_asks_further_ahead_than_we_keep_is_cut_off(stage: Stage) -> None:
@@ -68,7 +77,9 @@ async def test_whoever_asks_further_ahead_than_we_keep_is_cut_off(stage: Stage) 
     assert told.count(b"HTTP/1.1 200 ") <= 2 * MOST_AHEAD
 
 
-async def test_a_client_that_leaves_while_it_has_asked_ahead_ends_what_is_under_way(stage: Stage) -> None:
+async def test_a_client_that_leaves_while_it_has_asked_ahead_ends_what_is_under_way(
+    stage: Stage,
+) -> None:
     gone = stage.upstream.gone["/v1/stream"]
 
     async def flow(_scope: Any, receive: Any, send: Any) -> None:
@@ -82,19 +93,30 @@ async def test_a_client_that_leaves_while_it_has_asked_ahead_ends_what_is_under_
 
     stage.upstream.answers["/v1/stream"] = flow
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-    writer.write(f"GET /v1/stream HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\n\r\n".encode() + ASKED)
+    writer.write(
+        f"GET /v1/stream HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\n\r\n".encode()
+        + ASKED
+    )
     await reader.readuntil(b"data: 1")
     writer.transport.abort()
     async with asyncio.timeout(5):
         await gone.wait()
 
 
-async def test_another_protocol_is_not_spoken_and_a_body_behind_the_wish_for_it_is_refused_at_once(stage: Stage) -> None:
+async def test_another_protocol_is_not_spoken_and_a_body_behind_the_wish_for_it_is_refused_at_once(
+    stage: Stage,
+) -> None:
     wish = "host: localhost\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n"
     async with asyncio.timeout(5):
-        told = await raw(stage, f"GET /v1/products HTTP/1.1\r\n{wish}\r\n{ASKED.decode()}", Group.SHOP)
+        told = await raw(
+            stage, f"GET /v1/products HTTP/1.1\r\n{wish}\r\n{ASKED.decode()}", Group.SHOP
+        )
         assert (told[:13], told.count("HTTP/1.1 ")) == ("HTTP/1.1 200 ", 1)
-        told = await raw(stage, f"POST /v1/payments/notifications HTTP/1.1\r\n{wish}content-length: 5\r\n\r\nhello", Group.SHOP)
+        told = await raw(
+            stage,
+            f"POST /v1/payments/notifications HTTP/1.1\r\n{wish}content-length: 5\r\n\r\nhello",
+            Group.SHOP,
+        )
         assert (told[:13], told.count("HTTP/1.1 ")) == ("HTTP/1.1 400 ", 1)
 
 
@@ -106,7 +128,9 @@ async def test_a_service_that_does_not_read_holds_the_client_back(stage: Stage) 
 
     stage.upstream.answers["/v1/uploads"] = hold
     _, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-    writer.write(f"POST /v1/uploads HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: {32 * MIB}\r\n\r\n".encode())
+    writer.write(
+        f"POST /v1/uploads HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: {32 * MIB}\r\n\r\n".encode()
+    )
     with suppress(TimeoutError):
         while sent < 32:
             async with asyncio.timeout(1):
@@ -128,7 +152,9 @@ def test_as_many_connections_are_held_as_the_machine_allows() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-async def test_whoever_takes_nothing_of_an_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whoever_takes_nothing_of_an_answer_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(started, "STALLED_MILLISECONDS", 500)
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Exception | None] = loop.create_future()
@@ -143,7 +169,15 @@ async def test_whoever_takes_nothing_of_an_answer_is_cut_off(tmp_path: Path, mon
         def connection_lost(self, exc: Exception | None) -> None:
             ended.set_result(exc)
 
-    told = settings(Keys.make(tmp_path), new_key(), "http://127.0.0.1:9", 0, tmp_path, environment="development", host="127.0.0.1")
+    told = settings(
+        Keys.make(tmp_path),
+        new_key(),
+        "http://127.0.0.1:9",
+        0,
+        tmp_path,
+        environment="development",
+        host="127.0.0.1",
+    )
     monkeypatch.setattr(type(told), "ports", {0: Group.STAFF})
     [listening, *others] = started.sockets(told)
     server = await loop.create_server(Generous, sock=listening)

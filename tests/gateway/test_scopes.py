@@ -22,19 +22,31 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from chassis.auth import CLAIMS
-from gateway.grants.rules import PARTNERS
-from gateway.permissions import PUBLIC, RULES
-from tests.doubles import Keys, ServiceClient
+from chassis.caller import CLAIMS
+from gateway.access.grants.rules import PARTNERS
+from gateway.access.permissions import PUBLIC, RULES
+from tests.fakes import Keys, ServiceClient
 from tests.gateway.commands import Commands
 from tests.gateway.test_services import TABLE, app_of
 
 SEED = "seed"
-SHARED = ("/v1/agencies", "/v1/agency-routes", "/v1/consumers", "/v1/vacancies", "/v1/consents/texts", "/v1/programmes", "/v1/access/roles")
+SHARED = (
+    "/v1/agencies",
+    "/v1/agency-routes",
+    "/v1/consumers",
+    "/v1/vacancies",
+    "/v1/consents/texts",
+    "/v1/programmes",
+    "/v1/access/roles",
+)
 """Rows without a person that the officers of every place share; here those from outside are asked for them, where they may ask at all."""
 BACKGROUND = {"hello", "ping", "endSessions", "isMaster"}
 VARYING = {"x-request-id", "date"}
-PLACES = {"version": 1, "zone": "Asia/Jakarta", "time_zone": "Asia/Jakarta"}  # what is checked when it is read
+PLACES = {
+    "version": 1,
+    "zone": "Asia/Jakarta",
+    "time_zone": "Asia/Jakarta",
+}  # what is checked when it is read
 WHEN = datetime(2026, 11, 26, tzinfo=UTC)
 
 
@@ -57,20 +69,47 @@ def made(hint: Any) -> Any:
         return next(iter(hint))
     if is_dataclass(cast("object", hint)):
         return instance(cast("Any", hint))
-    plain: Mapping[Any, Any] = {str: SEED, int: 1, float: 1.0, bool: False, bytes: b"seed", datetime: WHEN, date: WHEN.date(), dict: {}, tuple: (), list: []}
+    plain: Mapping[Any, Any] = {
+        str: SEED,
+        int: 1,
+        float: 1.0,
+        bool: False,
+        bytes: b"seed",
+        datetime: WHEN,
+        date: WHEN.date(),
+        dict: {},
+        tuple: (),
+        list: [],
+    }
     return plain.get(cast("Any", hint))
 
 
 def instance(kind: type[Any]) -> Any:
     """An instance of a dataclass."""
     hints = typing.get_type_hints(kind, include_extras=True)
-    told = {field.name: PLACES.get(field.name) or made(hints[field.name]) for field in fields(kind) if field.init}
-    optional = {field.name for field in fields(kind) if field.default is not MISSING or field.default_factory is not MISSING}
-    return kind(**{name: value for name, value in told.items() if value is not None or name not in optional})
+    told = {
+        field.name: PLACES.get(field.name) or made(hints[field.name])
+        for field in fields(kind)
+        if field.init
+    }
+    optional = {
+        field.name
+        for field in fields(kind)
+        if field.default is not MISSING or field.default_factory is not MISSING
+    }
+    return kind(
+        **{name: value for name, value in told.items() if value is not None or name not in optional}
+    )
 
 
 @pytest.fixture(params=sorted(RULES.services))
-async def service(request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str, database: str, commands: Commands) -> AsyncGenerator[ServiceClient]:
+async def service(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    mongo_url: str,
+    database: str,
+    commands: Commands,
+) -> AsyncGenerator[ServiceClient]:
     """Each service on a real MongoDB, with its collections prepared and one document in each that can be made so; Kafka is away."""
     del commands  # they are listened to from its first client on
     keys = Keys.make(tmp_path)
@@ -80,7 +119,9 @@ async def service(request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str
     await life.prepare()
     life.prepared.set()
     for store in life.service.transaction.stores():
-        await life.db.insert(store.collection, [store(cast("Any", None)).document(instance(store.kind))])
+        await life.db.insert(
+            store.collection, [store(cast("Any", None)).document(instance(store.kind))]
+        )
     try:
         with capture_logs():  # a document of seeds makes some services stumble for insiders; that is not the question here
             yield ServiceClient(app, keys, request.param)
@@ -90,22 +131,43 @@ async def service(request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str
 
 def routes_of(service: str) -> list[tuple[str, str, str]]:
     """Method, template and a role that may use it, of every route that is not for the public."""
-    found = {route.permission: route for route in TABLE.routes if route.service == service and not route.public}
-    asking = {permission: route.roles & PARTNERS if route.template.startswith(SHARED) else route.roles - {PUBLIC} for permission, route in found.items()}
-    return [(found[permission].method, found[permission].template, min(roles)) for permission, roles in asking.items() if roles]
+    found = {
+        route.permission: route
+        for route in TABLE.routes
+        if route.service == service and not route.public
+    }
+    asking = {
+        permission: route.roles & PARTNERS
+        if route.template.startswith(SHARED)
+        else route.roles - {PUBLIC}
+        for permission, route in found.items()
+    }
+    return [
+        (found[permission].method, found[permission].template, min(roles))
+        for permission, roles in asking.items()
+        if roles
+    ]
 
 
 def filled(template: str, value: str) -> str:
     """The template with this in its parameters."""
-    return "/".join(value if segment.startswith("{") else segment for segment in template.split("/"))
+    return "/".join(
+        value if segment.startswith("{") else segment for segment in template.split("/")
+    )
 
 
 def told_of(answer: httpx2.Response) -> tuple[Any, ...]:
     """All that an outsider can tell an answer by."""
-    content: Any = answer.json() if "json" in answer.headers.get("content-type", "") else answer.content
+    content: Any = (
+        answer.json() if "json" in answer.headers.get("content-type", "") else answer.content
+    )
     if isinstance(content, dict):
         content = cast("dict[str, Any]", content) | {"request_id": ""}
-    return answer.status_code, content, {n: v for n, v in answer.headers.items() if n not in VARYING}
+    return (
+        answer.status_code,
+        content,
+        {n: v for n, v in answer.headers.items() if n not in VARYING},
+    )
 
 
 def asked_from_outside(service: ServiceClient) -> Iterator[tuple[str, str, str, ServiceClient]]:
@@ -116,14 +178,20 @@ def asked_from_outside(service: ServiceClient) -> Iterator[tuple[str, str, str, 
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
-async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_every_route(service: ServiceClient) -> None:
+async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_every_route(
+    service: ServiceClient,
+) -> None:
     differing: list[str] = []
     seen = 0
     for method, template, role, outsider in asked_from_outside(service):
         insider = service.as_(role, **dict.fromkeys(CLAIMS, SEED))
-        there, nowhere = [await outsider.request(method, filled(template, value)) for value in (SEED, "nothing")]
+        there, nowhere = [
+            await outsider.request(method, filled(template, value)) for value in (SEED, "nothing")
+        ]
         if told_of(there) != told_of(nowhere):
-            differing.append(f"{method} {template} as {role}: {there.status_code}, {nowhere.status_code}")
+            differing.append(
+                f"{method} {template} as {role}: {there.status_code}, {nowhere.status_code}"
+            )
         if method == "GET":
             seen += (await insider.request(method, filled(template, SEED))).status_code == 200
     assert "\n".join(differing) == ""
@@ -131,7 +199,9 @@ async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
-async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_rows_that_do_not_exist(service: ServiceClient, commands: Commands) -> None:
+async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_rows_that_do_not_exist(
+    service: ServiceClient, commands: Commands
+) -> None:
     """What takes time is the database: as many commands of the same kind, in the same order, is the cause of equal times; docs/access.md gives the times."""
     differing: list[str] = []
     asked = 0
@@ -149,9 +219,16 @@ async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_ro
 
 
 @pytest.mark.parametrize("name", sorted(RULES.services))
-def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stores = importlib.import_module("gateway.transaction" if name == "gateway" else f"services.{name}.transaction").Transaction.stores()
-    documents = [(store(cast("Any", None)), store(cast("Any", None)).document(instance(store.kind))) for store in stores]
+def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = importlib.import_module(
+        "gateway.access.transaction" if name == "gateway" else f"services.{name}.transaction"
+    ).Transaction.stores()
+    documents = [
+        (store(cast("Any", None)), store(cast("Any", None)).document(instance(store.kind)))
+        for store in stores
+    ]
     looked: list[str] = []
 
     def look(*at: object, **_: object) -> None:

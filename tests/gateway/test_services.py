@@ -12,20 +12,21 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from chassis.app.middleware import OPEN_PATHS
 from chassis.settings import Settings
-from chassis.web import OPEN_PATHS
-from gateway import documents, routes
+from gateway.access.permissions import RULES
 from gateway.app import create_app
 from gateway.neutral import is_neutral
-from gateway.permissions import RULES
-from gateway.reference_page import page
-from gateway.routes import Group
-from tests.doubles import Keys
-from tests.doubles import routes as routes_of
-from tests.gateway.stage import new_key, settings
+from gateway.openapi import documents
+from gateway.openapi.reference_page import page
+from gateway.routing import table
+from gateway.routing.table import Group
+from tests.fakes import Keys
+from tests.fakes import routes as routes_of
+from tests.gateway.harness import new_key, settings
 
-FILE = Path(routes.__file__).with_name("routes.toml")
-TABLE = routes.read(FILE.read_text(), RULES)
+FILE = Path(table.__file__).with_name("routes.toml")
+TABLE = table.read(FILE.read_text(), RULES)
 KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")
 
 
@@ -34,10 +35,23 @@ def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
     keys = more.pop("keys", None) or Keys.make(directory)
     if service == "gateway":
         return create_app(settings(keys, new_key(), "http://127.0.0.1:9", 0, FILE, **more)).internal
-    told: dict[str, Any] = keys.settings(service, mongo_url="mongodb://127.0.0.1:9/", database=service, kafka="127.0.0.1:9") | more
-    told |= dict.fromkeys(KEYS_OF_32_BYTES, "22" * 32) | {f"{peer}_url": "http://127.0.0.1:9" for peer in RULES.services} | {"keys_dir": directory}
+    told: dict[str, Any] = (
+        keys.settings(
+            service, mongo_url="mongodb://127.0.0.1:9/", database=service, kafka="127.0.0.1:9"
+        )
+        | more
+    )
+    told |= (
+        dict.fromkeys(KEYS_OF_32_BYTES, "22" * 32)
+        | {f"{peer}_url": "http://127.0.0.1:9" for peer in RULES.services}
+        | {"keys_dir": directory}
+    )
     found = vars(importlib.import_module(f"services.{service}.settings")).values()
-    [kind] = [one for one in found if isinstance(one, type) and issubclass(one, Settings) and one is not Settings]
+    [kind] = [
+        one
+        for one in found
+        if isinstance(one, type) and issubclass(one, Settings) and one is not Settings
+    ]
     return importlib.import_module(f"services.{service}.app").create_app(kind(**told))
 
 
@@ -50,7 +64,12 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, FastAP
 def public_api(app: FastAPI) -> set[str]:
     """`METHOD /template` of every route that is there for callers from outside."""
     found: list[APIRoute] = routes_of(app)
-    return {f"{method} {route.path}" for route in found for method in route.methods or () if route.path not in OPEN_PATHS and not route.path.startswith("/internal/")}
+    return {
+        f"{method} {route.path}"
+        for route in found
+        for method in route.methods or ()
+        if route.path not in OPEN_PATHS and not route.path.startswith("/internal/")
+    }
 
 
 @pytest.mark.scenario("T19/gateway")
@@ -62,22 +81,41 @@ def test_every_route_of_the_door_exists_in_its_service(service: tuple[str, FastA
 
 @pytest.mark.scenario("T19/gateway")
 @pytest.mark.scenario("P3/gateway")
-def test_every_route_of_a_service_goes_through_the_door_by_a_rule(service: tuple[str, FastAPI]) -> None:
+def test_every_route_of_a_service_goes_through_the_door_by_a_rule(
+    service: tuple[str, FastAPI],
+) -> None:
     name, app = service
-    ruled = {permission for permissions in RULES.services[name].values() for permission in permissions}
+    ruled = {
+        permission for permissions in RULES.services[name].values() for permission in permissions
+    }
     routed = {route.permission for route in TABLE.routes if route.service == name}
     assert sorted(public_api(app) - (ruled & routed)) == []
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate Operation ID")  # the door makes ids of its own from method and template
+@pytest.mark.filterwarnings(
+    "ignore:Duplicate Operation ID"
+)  # the door makes ids of its own from method and template
 @pytest.mark.parametrize("group", list(Group))
-def test_each_hosts_document_and_page_are_made_of_what_the_services_really_say(group: Group, tmp_path: Path) -> None:
+def test_each_hosts_document_and_page_are_made_of_what_the_services_really_say(
+    group: Group, tmp_path: Path
+) -> None:
     own = {service: app_of(service, tmp_path).openapi() for service in RULES.services}
     document = documents.shown(group, TABLE.of_group(group), own)
-    operations = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    operations = {
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
     assert operations == {route.permission for route in TABLE.of_group(group)}
-    assert set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document))) <= set(document["components"]["schemas"])
-    described = [operation for methods in document["paths"].values() for operation in methods.values() if "200" in operation["responses"] or "201" in operation["responses"]]
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document))) <= set(
+        document["components"]["schemas"]
+    )
+    described = [
+        operation
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if "200" in operation["responses"] or "201" in operation["responses"]
+    ]
     assert len(described) > len(operations) / 2
     html = page(document)
     assert all(path in html for path in document["paths"])

@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.middleware import breakers
-from gateway.middleware.breakers import OPEN_SECONDS, PROBES, Breaker
-from tests.doubles import eventually
-from tests.gateway.stage import Stage, answer
+from gateway.middleware import circuit_breaker
+from gateway.middleware.circuit_breaker import OPEN_SECONDS, PROBES, Breaker
+from tests.fakes import eventually
+from tests.gateway.harness import Stage, answer
 from tests.gateway.test_faults import Clock, nothing, opened, repeatable_scope
 
 
@@ -23,14 +23,22 @@ async def streaming(stage: Stage) -> AsyncGenerator[aiohttp.ClientResponse]:
     """An open-ended answer whose first piece has come."""
 
     async def flow(_scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
         while (await receive())["type"] != "http.disconnect":
             pass
         stage.upstream.gone["/v1/stream"].set()
 
     stage.upstream.answers["/v1/stream"] = flow
-    async with stage.client.get(stage.url("/v1/stream"), headers=stage.bearer(subject="officer")) as response:
+    async with stage.client.get(
+        stage.url("/v1/stream"), headers=stage.bearer(subject="officer")
+    ) as response:
         assert await response.content.readany() == b"data: 1\n\n"
         yield response
 
@@ -76,10 +84,13 @@ async def test_answers_that_flow_for_hours_do_not_hold_up_the_probes_of_others()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await flowing.wait()
 
-    layer = breakers.CircuitBreakers(flow, ("training",), clock)
+    layer = circuit_breaker.CircuitBreakers(flow, ("training",), clock)
     layer.breakers["training"] = opened(clock)
     clock.now += OPEN_SECONDS
-    streams = [asyncio.create_task(layer(repeatable_scope("/v1/stream"), nothing, nothing)) for _ in range(PROBES)]
+    streams = [
+        asyncio.create_task(layer(repeatable_scope("/v1/stream"), nothing, nothing))
+        for _ in range(PROBES)
+    ]
     await eventually(lambda: _closed(layer.breakers["training"]), seconds=3)
     flowing.set()
     await asyncio.gather(*streams)

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from chassis import telemetry
 from gateway.middleware.tracing import RequestIds
-from gateway.passage import Passage
-from gateway.routes import Group
+from gateway.request_context import Passage
+from gateway.routing.table import Group
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -25,12 +25,19 @@ async def nothing(*_: Any) -> Any:
     return {}
 
 
-async def test_the_span_of_a_request_that_breaks_belongs_to_its_trace_and_says_nothing_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_span_of_a_request_that_breaks_belongs_to_its_trace_and_says_nothing_of_the_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
     headers = [(b"traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode())]
-    scope = {"type": "http", "method": "GET", "headers": headers, "passage": Passage(group=Group.STAFF, started=0.0, address="127.0.0.1")}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "headers": headers,
+        "passage": Passage(group=Group.STAFF, started=0.0, address="127.0.0.1"),
+    }
     with pytest.raises(ValueError, match="Siti"):
         await RequestIds(breaks)(scope, nothing, nothing)
     [span] = exporter.get_finished_spans()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from gateway.permissions import PUBLIC, ROLES, RULES, Rules, versions
-from gateway.routes import Group
-from tests.doubles import Keys, eventually
-from tests.gateway.stage import staged
+from gateway.access.permissions import PUBLIC, ROLES, RULES, Rules, versions
+from gateway.routing.table import Group
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import staged
 from tests.gateway.test_access import FILE, Office
 from tests.gateway.test_database import OIDC, known
 
@@ -26,30 +26,49 @@ def rules(**roles: frozenset[str]) -> Rules:
 
 @pytest.mark.scenario("T19/gateway")
 def test_no_permission_changes_without_a_new_version_of_its_role() -> None:
-    assert versions.problems() == [], "python -m gateway.permissions.versions writes what is missing"
+    assert versions.problems() == [], (
+        "python -m gateway.access.permissions.versions writes what is missing"
+    )
 
 
 def test_a_change_without_an_entry_is_named_and_written_as_the_next_version(tmp_path: Path) -> None:
-    first, second = rules(head=frozenset({"GET /v1/a", "POST /v1/a"})), rules(head=frozenset({"GET /v1/a", "GET /v1/b"}))
-    assert versions.problems(tmp_path, first) == ["head: its permissions changed without a new version: training: GET /v1/a, training: POST /v1/a"]
+    first, second = (
+        rules(head=frozenset({"GET /v1/a", "POST /v1/a"})),
+        rules(head=frozenset({"GET /v1/a", "GET /v1/b"})),
+    )
+    assert versions.problems(tmp_path, first) == [
+        "head: its permissions changed without a new version: training: GET /v1/a, training: POST /v1/a"
+    ]
     assert versions.write_missing(tmp_path, date(2026, 1, 1), first) == ["head"]
     versions.history.cache_clear()
     assert versions.problems(tmp_path, first) == []
-    assert versions.problems(tmp_path, second) == ["head: its permissions changed without a new version: training: GET /v1/b, training: POST /v1/a"]
+    assert versions.problems(tmp_path, second) == [
+        "head: its permissions changed without a new version: training: GET /v1/b, training: POST /v1/a"
+    ]
     assert versions.write_missing(tmp_path, date(2026, 3, 1), second) == ["head"]
     versions.history.cache_clear()
     told = versions.history(tmp_path)["head"]
-    assert [(one.number, one.since) for one in told] == [(1, date(2026, 1, 1)), (2, date(2026, 3, 1))]
-    assert versions.difference(told, 1, 2) == (frozenset({"training: GET /v1/b"}), frozenset({"training: POST /v1/a"}))
+    assert [(one.number, one.since) for one in told] == [
+        (1, date(2026, 1, 1)),
+        (2, date(2026, 3, 1)),
+    ]
+    assert versions.difference(told, 1, 2) == (
+        frozenset({"training: GET /v1/b"}),
+        frozenset({"training: POST /v1/a"}),
+    )
     assert versions.on(told, date(2025, 12, 31)) is None
-    assert [versions.on(told, day).number for day in (date(2026, 1, 1), date(2026, 2, 28), date(2026, 3, 1))] == [1, 1, 2]  # pyright: ignore[reportOptionalMemberAccess]
+    days = (date(2026, 1, 1), date(2026, 2, 28), date(2026, 3, 1))
+    in_force = [versions.on(told, day) for day in days]
+    assert [version and version.number for version in in_force] == [1, 1, 2]
     versions.history.cache_clear()
 
 
 def test_a_history_that_goes_backwards_or_is_of_nobody_is_named(tmp_path: Path) -> None:
     entry = "[[version]]\nnumber = {}\nsince = {}\nadds = []\nremoves = []\n"
     (tmp_path / "boss.toml").write_text(entry.format(1, "2026-01-01"))
-    (tmp_path / "head.toml").write_text(entry.format(1, "2026-02-01") + entry.format(3, "2026-01-01"))
+    (tmp_path / "head.toml").write_text(
+        entry.format(1, "2026-02-01") + entry.format(3, "2026-01-01")
+    )
     assert versions.problems(tmp_path, rules()) == [
         "boss: no such role",
         "head: the versions are not numbered 1, 2, 3",
@@ -60,8 +79,12 @@ def test_a_history_that_goes_backwards_or_is_of_nobody_is_named(tmp_path: Path) 
 @pytest.fixture
 async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
     """An office with its administrators."""
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
-    async with staged(tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url) as stage:
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
+    async with staged(
+        tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url
+    ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         yield Office(stage)
 
@@ -70,64 +93,127 @@ async def test_administrators_read_what_a_role_may_and_what_changed(office: Offi
     listed = (await office.admin("GET", "roles")).content["items"]
     assert {one["role"] for one in listed} == ROLES | {PUBLIC}
     head = (await office.admin("GET", "roles/head")).content
-    assert (head["version"], set(head["permissions"])) == (versions.latest("head"), versions.now_of("head"))
+    assert (head["version"], set(head["permissions"])) == (
+        versions.latest("head"),
+        versions.now_of("head"),
+    )
     before = (await office.admin("GET", "roles/head?at=2020-01-01")).content
-    assert (before["title"], before["version"], before["since"], before["permissions"]) == ("kepala Lapas/Rutan/LPKA", 0, None, [])
-    changes = (await office.admin("GET", f"roles/head/changes?older=0&newer={head['version']}")).content
+    assert (before["title"], before["version"], before["since"], before["permissions"]) == (
+        "kepala Lapas/Rutan/LPKA",
+        0,
+        None,
+        [],
+    )
+    changes = (
+        await office.admin("GET", f"roles/head/changes?older=0&newer={head['version']}")
+    ).content
     assert changes["adds"] == head["permissions"]
     for path in ("roles/boss", "roles/head/changes?older=0&newer=99"):
         assert (await office.admin("GET", path)).status == 404
     assert (await office.admin("GET", "roles/head", role="head")).status == 403
 
 
-async def explained(office: Office, method: str, path: str, **more: Any) -> tuple[bool, list[str], str]:
+async def explained(
+    office: Office, method: str, path: str, **more: Any
+) -> tuple[bool, list[str], str]:
     """Whether it is allowed, the steps, and the last one's words."""
     told = (await office.admin("POST", "explain", {"method": method, "path": path} | more)).content
     return told["allowed"], [step["asks"] for step in told["steps"]], told["steps"][-1]["words"]
 
 
-async def test_an_access_is_explained_step_by_step_in_words_and_as_the_door_decides(office: Office) -> None:
+async def test_an_access_is_explained_step_by_step_in_words_and_as_the_door_decides(
+    office: Office,
+) -> None:
     siti = await office.person("siti")
     path = "/v1/classes/c-1"
-    assert await explained(office, "GET", path, user_id=siti) == (False, ["route", "user", "grant"], "Tidak ada penugasan yang berlaku pada saat itu (403).")
+    assert await explained(office, "GET", path, user_id=siti) == (
+        False,
+        ["route", "user", "grant"],
+        "Tidak ada penugasan yang berlaku pada saat itu (403).",
+    )
     grant_id = (await office.assigned(siti, "training_officer")).content["grant_id"]
-    allowed, asked, words = await explained(office, "GET", path, user_id=siti, resource={"facility": "LP-TJP"})
-    assert (allowed, asked, words) == (True, ["route", "user", "grant", "permission", "letter", "rows"], "Cakupan facility memuat LP-TJP.")
+    allowed, asked, words = await explained(
+        office, "GET", path, user_id=siti, resource={"facility": "LP-TJP"}
+    )
+    assert (allowed, asked, words) == (
+        True,
+        ["route", "user", "grant", "permission", "letter", "rows"],
+        "Cakupan facility memuat LP-TJP.",
+    )
     assert (await office.stage.ask("GET", path, headers=office.bearer("siti"))).status == 200
     outside = await explained(office, "GET", path, user_id=siti, resource={"facility": "LP-PKP"})
-    assert (outside[0], outside[2]) == (False, "LP-PKP di luar cakupan facility (404, sama seperti tidak ada).")
+    assert (outside[0], outside[2]) == (
+        False,
+        "LP-PKP di luar cakupan facility (404, sama seperti tidak ada).",
+    )
     denied = await explained(office, "POST", "/v1/tpp-decisions", user_id=siti)
     assert (denied[0], denied[1][-1]) == (False, "permission")
     assert "yang boleh sekarang: case_officer" in denied[2]
-    assert (await office.stage.ask("POST", "/v1/tpp-decisions", headers=office.bearer("siti"), json={})).status == 403
+    assert (
+        await office.stage.ask("POST", "/v1/tpp-decisions", headers=office.bearer("siti"), json={})
+    ).status == 403
     await office.assigned(siti, "case_officer")
     choice = await explained(office, "GET", path, user_id=siti)
     assert (choice[0], choice[1][-1]) == (False, "grant")
     assert (await explained(office, "GET", path, user_id=siti, acting_grant=grant_id))[0]
     await office.admin("POST", f"users/{siti}/disable")
-    assert (await explained(office, "GET", path, user_id=siti))[2] == "Pengguna dinonaktifkan (403)."
+    assert (await explained(office, "GET", path, user_id=siti))[
+        2
+    ] == "Pengguna dinonaktifkan (403)."
 
 
 async def test_paths_roles_and_moments_are_explained_too(office: Office) -> None:
     claims: Mapping[str, Any] = {"facility": ["LP-TJP"]}
-    assert (await explained(office, "GET", "/v1/nowhere", role="head", claims=claims))[2] == "Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host)."
-    assert (await explained(office, "DELETE", "/v1/classes", role="head", claims=claims))[2] == "Alamat ini hanya menerima GET, POST (405)."
-    assert (await explained(office, "GET", "/v1/products", host=Group.SHOP, role="head"))[:2] == (True, ["route", "public"])
-    assert (await explained(office, "GET", "/v1/classes", role="head"))[2] == "Tanpa cakupan: tidak melihat baris apa pun (404)."
+    assert (await explained(office, "GET", "/v1/nowhere", role="head", claims=claims))[
+        2
+    ] == "Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host)."
+    assert (await explained(office, "DELETE", "/v1/classes", role="head", claims=claims))[
+        2
+    ] == "Alamat ini hanya menerima GET, POST (405)."
+    assert (await explained(office, "GET", "/v1/products", host=Group.SHOP, role="head"))[:2] == (
+        True,
+        ["route", "public"],
+    )
+    assert (await explained(office, "GET", "/v1/classes", role="head"))[
+        2
+    ] == "Tanpa cakupan: tidak melihat baris apa pun (404)."
     assert (await explained(office, "GET", "/v1/classes", role="head", claims=claims))[0]
-    before = await explained(office, "GET", "/v1/classes", role="head", claims=claims, at="2020-01-01T00:00:00Z")
+    before = await explained(
+        office, "GET", "/v1/classes", role="head", claims=claims, at="2020-01-01T00:00:00Z"
+    )
     assert (before[0], before[1][-1]) == (False, "permission")
     for body in ({}, {"role": "head", "user_id": "u-1"}):
-        assert (await office.admin("POST", "explain", {"method": "GET", "path": "/v1/classes"} | body)).content["code"] == "subject_needed"
+        assert (
+            await office.admin("POST", "explain", {"method": "GET", "path": "/v1/classes"} | body)
+        ).content["code"] == "subject_needed"
 
 
-async def test_what_a_letter_excludes_is_explained_and_nobody_of_another_place_is(office: Office) -> None:
+async def test_what_a_letter_excludes_is_explained_and_nobody_of_another_place_is(
+    office: Office,
+) -> None:
     head, deputy = await office.person("kalapas"), await office.person("kasi")
     await office.assigned(head, "head")
-    await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head, excluded=["POST /v1/snapshots/{snapshot_id}/release"])
+    await office.assigned(
+        deputy,
+        "head",
+        kind="plh",
+        letter="W.7",
+        on_behalf_of=head,
+        excluded=["POST /v1/snapshots/{snapshot_id}/release"],
+    )
     told = await explained(office, "POST", "/v1/snapshots/s-1/release", user_id=deputy)
-    assert (told[0], told[2]) == (False, "Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari tugas pemeriksa kedua (403).")
+    assert (told[0], told[2]) == (
+        False,
+        "Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari tugas pemeriksa kedua (403).",
+    )
     over = (TODAY + timedelta(days=60)).isoformat()
-    assert (await explained(office, "GET", "/v1/classes", user_id=deputy, at=over))[1][-1] == "grant"
-    elsewhere = await office.admin("POST", "explain", {"method": "GET", "path": "/v1/classes", "user_id": head}, facility="LP-PKP")
+    assert (await explained(office, "GET", "/v1/classes", user_id=deputy, at=over))[1][
+        -1
+    ] == "grant"
+    elsewhere = await office.admin(
+        "POST",
+        "explain",
+        {"method": "GET", "path": "/v1/classes", "user_id": head},
+        facility="LP-PKP",
+    )
     assert (elsewhere.status, elsewhere.content["code"]) == (404, "user_unknown")

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway import routes
+from gateway.access.permissions import PUBLIC, ROLES, RULES
+from gateway.middleware.audited_reads import WATCHED
 from gateway.middleware.authorisation import Authorisation
-from gateway.middleware.witness import WATCHED
-from gateway.permissions import PUBLIC, ROLES, RULES
-from gateway.routes import Group, Route
-from tests.gateway.stage import Stage, staged
+from gateway.routing import table
+from gateway.routing.table import Group, Route
+from tests.gateway.harness import Stage, staged
 
-FILE = Path(routes.__file__).with_name("routes.toml")
-TABLE = routes.read(FILE.read_text(), RULES)
+FILE = Path(table.__file__).with_name("routes.toml")
+TABLE = table.read(FILE.read_text(), RULES)
 PLACE = {route.permission: route for route in TABLE.routes}
 
 
@@ -32,7 +32,12 @@ def test_every_routed_method_and_template_has_at_least_one_role() -> None:
 
 @pytest.mark.scenario("T19/gateway")
 def test_every_permission_is_for_a_known_role_and_a_routed_method_and_template() -> None:
-    unknown = [f"{service}: {role}" for service, rules in RULES.services.items() for role in rules if role not in ROLES | {PUBLIC}]
+    unknown = [
+        f"{service}: {role}"
+        for service, rules in RULES.services.items()
+        for role in rules
+        if role not in ROLES | {PUBLIC}
+    ]
     unrouted = [
         f"{service}: {role}: {permission}"
         for service, rules in RULES.services.items()
@@ -46,44 +51,70 @@ def test_every_permission_is_for_a_known_role_and_a_routed_method_and_template()
 @pytest.mark.scenario("T19/gateway")
 def test_a_route_is_public_in_both_places_or_in_none() -> None:
     declared = {route.permission for route in TABLE.routes if route.public}
-    listed = {permission for rules in RULES.services.values() for permission in rules.get(PUBLIC, ())}
+    listed = {
+        permission for rules in RULES.services.values() for permission in rules.get(PUBLIC, ())
+    }
     assert declared == listed
 
 
-def test_the_certificate_host_serves_only_certification_and_only_what_is_public_or_the_holders() -> None:
+def test_the_certificate_host_serves_only_certification_and_only_what_is_public_or_the_holders() -> (
+    None
+):
     own = {"POST /v1/holder/sign-in", "POST /v1/holder/sign-out"}
     routed = TABLE.of_group(Group.CERTIFICATE)
-    assert [route.permission for route in routed if route.service != "certification" and route.permission not in own] == []
-    assert [route.permission for route in routed if not (route.public or route.roles <= {"holder"})] == []
+    assert [
+        route.permission
+        for route in routed
+        if route.service != "certification" and route.permission not in own
+    ] == []
+    assert [
+        route.permission for route in routed if not (route.public or route.roles <= {"holder"})
+    ] == []
 
 
 def filled(route: Route) -> str:
     """The template with something in its parameters."""
-    return "/".join("x" if segment.startswith("{") else segment for segment in route.template.split("/"))
+    return "/".join(
+        "x" if segment.startswith("{") else segment for segment in route.template.split("/")
+    )
 
 
 @pytest.mark.scenario("T19/gateway")
 @pytest.mark.scenario("P3/gateway")
-async def test_every_route_refuses_the_anonymous_with_401_and_every_other_role_with_403(tmp_path: Path) -> None:
+async def test_every_route_refuses_the_anonymous_with_401_and_every_other_role_with_403(
+    tmp_path: Path,
+) -> None:
     async with staged(tmp_path, FILE.read_text(), RULES) as stage:
         tokens = {role: stage.bearer(role) for role in sorted(ROLES)}
         for route in TABLE.routes:
             if not route.public:
-                assert (await stage.ask(route.method, filled(route), group=route.group)).status == 401, route.permission
+                assert (
+                    await stage.ask(route.method, filled(route), group=route.group)
+                ).status == 401, route.permission
             for role in sorted(ROLES - route.roles):
-                assert (await stage.ask(route.method, filled(route), group=route.group, headers=tokens[role])).status == 403, (route.permission, role)
+                assert (
+                    await stage.ask(
+                        route.method, filled(route), group=route.group, headers=tokens[role]
+                    )
+                ).status == 403, (route.permission, role)
         assert stage.upstream.seen == []
 
 
 @pytest.mark.scenario("T19/gateway")
-async def test_every_role_reaches_every_route_it_may_use_at_the_right_service(tmp_path: Path) -> None:
+async def test_every_role_reaches_every_route_it_may_use_at_the_right_service(
+    tmp_path: Path,
+) -> None:
     async with staged(tmp_path, FILE.read_text(), RULES, small=True) as stage:
         for route in TABLE.routes:
             for role in sorted(route.roles - {PUBLIC} - WATCHED):
-                told = await stage.ask(route.method, filled(route), group=route.group, headers=stage.bearer(role))
+                told = await stage.ask(
+                    route.method, filled(route), group=route.group, headers=stage.bearer(role)
+                )
                 assert told.status == 200, (route.permission, role)
             if route.public:
-                assert (await stage.ask(route.method, filled(route), group=route.group)).status == 200, route.permission
+                assert (
+                    await stage.ask(route.method, filled(route), group=route.group)
+                ).status == 200, route.permission
 
 
 @pytest.mark.scenario("P3/gateway")
@@ -100,7 +131,9 @@ async def test_a_route_without_a_rule_is_403_for_every_role(stage: Stage) -> Non
     assert (await stage.ask("GET", "/v1/nobody")).status == 401
 
 
-def test_the_authorisation_stands_in_the_chain_before_anything_that_reaches_a_service(tmp_path: Path) -> None:
+def test_the_authorisation_stands_in_the_chain_before_anything_that_reaches_a_service(
+    tmp_path: Path,
+) -> None:
     async def chain() -> list[str]:
         async with staged(tmp_path) as stage:
             found: list[str] = []
@@ -113,4 +146,9 @@ def test_the_authorisation_stands_in_the_chain_before_anything_that_reaches_a_se
     names = asyncio.run(chain())
     assert names[0] == "HostGroups"
     assert names[-1] == "Upstream"
-    assert names.index("Authentication") < names.index(Authorisation.__name__) < names.index("RateLimit") < names.index("InternalTokens")
+    assert (
+        names.index("Authentication")
+        < names.index(Authorisation.__name__)
+        < names.index("RateLimit")
+        < names.index("InternalTokens")
+    )

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.permissions import RULES
-from tests.doubles import Keys, eventually
+from gateway.access.permissions import RULES
+from tests.fakes import Keys, eventually
+from tests.gateway.harness import Stage, new_key, staged
 from tests.gateway.installation import Installation, Person
-from tests.gateway.stage import Stage, new_key, staged
 from tests.gateway.test_access import FILE
 from tests.gateway.test_database import known
 
@@ -33,14 +33,22 @@ class Replica:
     async def _feed(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.here.add(scope["query_string"])
         if scope["query_string"] == b"stream":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [(b"content-type", b"text/event-stream")],
+                }
+            )
             await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
         while (await receive())["type"] != "http.disconnect":
             pass
 
     async def stream_of(self, headers: dict[str, str]) -> float:
         """When the stream was cut off."""
-        async with self.stage.client.get(self.stage.url("/v1/feed?stream"), headers=headers) as response:
+        async with self.stage.client.get(
+            self.stage.url("/v1/feed?stream"), headers=headers
+        ) as response:
             assert response.status == 200
             with pytest.raises(aiohttp.ClientPayloadError):
                 await response.content.read()
@@ -59,11 +67,21 @@ class Replica:
 @pytest.fixture
 async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[list[Replica]]:
     """Two replicas of one installation."""
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")["mongo_url"]
-    told: dict[str, Any] = {"living": True, "mongo_url": url, "issuer": "http://staff.localhost", "issuer_key": new_key()}
+    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
+        "mongo_url"
+    ]
+    told: dict[str, Any] = {
+        "living": True,
+        "mongo_url": url,
+        "issuer": "http://staff.localhost",
+        "issuer_key": new_key(),
+    }
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    async with staged(tmp_path / "one", FILE.read_text(), RULES, **told) as one, staged(tmp_path / "two", FILE.read_text(), RULES, **told) as two:
+    async with (
+        staged(tmp_path / "one", FILE.read_text(), RULES, **told) as one,
+        staged(tmp_path / "two", FILE.read_text(), RULES, **told) as two,
+    ):
         for stage in (one, two):
             await eventually(lambda stage=stage: known(stage), seconds=30)
         yield [Replica(one), Replica(two)]
@@ -90,7 +108,11 @@ async def test_what_is_withdrawn_at_one_replica_ends_streams_and_long_polls_at_b
     place = Installation(replicas[0].stage)
     person = await (await place.enrolled(role="bapas")).sign_in()
     headers = {"authorization": f"Bearer {person.access}"}
-    open_ones = [asyncio.create_task(work(headers)) for replica in replicas for work in (replica.stream_of, replica.poll_of)]
+    open_ones = [
+        asyncio.create_task(work(headers))
+        for replica in replicas
+        for work in (replica.stream_of, replica.poll_of)
+    ]
     for replica in replicas:
         await eventually(replica.both_open)
     began = time.monotonic()
@@ -104,7 +126,9 @@ async def test_what_is_withdrawn_at_one_replica_ends_streams_and_long_polls_at_b
 async def test_a_stream_ends_with_the_token_that_opened_it(replicas: list[Replica]) -> None:
     place = Installation(replicas[0].stage)
     person = await (await place.enrolled(role="bapas")).sign_in()
-    flowing = asyncio.create_task(replicas[0].stream_of({"authorization": f"Bearer {person.access}"}))
+    flowing = asyncio.create_task(
+        replicas[0].stream_of({"authorization": f"Bearer {person.access}"})
+    )
     streams = replicas[0].stage.door.streams
     [open_one] = await eventually(lambda: _open(replicas[0]))
     streams.end_withdrawn(open_one.crossing.known.expires_at - 1)

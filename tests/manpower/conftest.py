@@ -8,30 +8,47 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.kafka import KafkaProducer
-from chassis.mongo import Mongo
+from chassis.messaging.kafka import KafkaProducer
+from chassis.persistence.mongo import Mongo
 from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
-from tests.doubles import Keys, running
-from tests.manpower.stage import CURSOR_KEY, Region, Service, Training
+from tests.fakes import Keys, running
+from tests.manpower.harness import CURSOR_KEY, Region, Service, Training
 
 
 @pytest.fixture(scope="module")
-async def service(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str) -> AsyncIterator[Service]:
+async def service(
+    tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
+) -> AsyncIterator[Service]:
     """The running service."""
     keys = Keys.make(tmp_path_factory.mktemp("keys"))
     async with Training(keys.directory).serving() as training:
         driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
-        servers = {"mongo_url": mongo_url, "database": f"test_{uuid4().hex[:20]}", "kafka": kafka, "driver": driver}
-        values = keys.settings("manpower", **servers, training_url=training.url, gateway_url="http://127.0.0.1:9", cursor_key=CURSOR_KEY)
+        servers = {
+            "mongo_url": mongo_url,
+            "database": f"test_{uuid4().hex[:20]}",
+            "kafka": kafka,
+            "driver": driver,
+        }
+        values = keys.settings(
+            "manpower",
+            **servers,
+            training_url=training.url,
+            gateway_url="http://127.0.0.1:9",
+            cursor_key=CURSOR_KEY,
+        )
         settings = ManpowerSettings(**values)
         app = create_app(settings)
         producer = KafkaProducer(kafka, "tests")
         await producer.start()
         async with running(app, keys, "manpower") as client:
-            yield Service(client=client, producer=producer, namespace=settings.namespace, training=training)
+            yield Service(
+                client=client, producer=producer, namespace=settings.namespace, training=training
+            )
         await producer.stop()
-    cleaner = Mongo(settings.mongo_url.get_secret_value(), app.state.life.database(), settings.mongo_driver)
+    cleaner = Mongo(
+        settings.mongo_url.get_secret_value(), app.state.life.database(), settings.mongo_driver
+    )
     await cleaner.drop()
     await cleaner.close()
 

@@ -25,19 +25,31 @@ from services.manpower.applications.rules import (
 )
 from services.manpower.candidates.rules import CandidateGone, Custody
 from services.manpower.placements import rules as placements
-from services.manpower.placements.rules import Case, NotFreeToWork, PlacementKind, PlacementSource, StartRefused, Terms
+from services.manpower.placements.rules import (
+    Case,
+    NotFreeToWork,
+    PlacementKind,
+    PlacementSource,
+    StartRefused,
+    Terms,
+)
 from services.manpower.vacancies.rules import Slots, SlotsFull, VacancyNotOpen, VacancyState
-from tests.manpower import given
+from tests.manpower import factories
 
-RELEASED = given.candidate(stay=given.stay(Custody.RELEASED, date(2026, 11, 2)), visibility=given.visibility(given.employer_share()))
+RELEASED = factories.candidate(
+    stay=factories.stay(Custody.RELEASED, date(2026, 11, 2)),
+    visibility=factories.visibility(factories.employer_share()),
+)
 TERMS = Terms(kind=PlacementKind.EMPLOYEE, started_on=date(2027, 1, 4))
 
 
-def case(taken: int = 0, capacity: int = 2, *others: Application, application: Application | None = None) -> Case:
+def case(
+    taken: int = 0, capacity: int = 2, *others: Application, application: Application | None = None
+) -> Case:
     return Case(
-        application=application or given.application(),
+        application=application or factories.application(),
         candidate=RELEASED,
-        vacancy=given.vacancy(),
+        vacancy=factories.vacancy(),
         slots=Slots(id="vacancy-1", version=1, capacity=capacity, taken=taken),
         others=others,
     )
@@ -45,16 +57,20 @@ def case(taken: int = 0, capacity: int = 2, *others: Application, application: A
 
 @pytest.mark.scenario("MP-7/applications")
 @for_all(attempts=st.lists(st.tuples(st.sampled_from(State), st.sampled_from(Side)), max_size=25))
-def test_an_application_moves_only_along_the_table_by_those_whose_step_it_is_and_keeps_every_step(attempts: list[tuple[State, Side]]) -> None:
-    application = rules.draft("application-1", given.candidate(), given.vacancy(), [], "user-1", given.NOW)
+def test_an_application_moves_only_along_the_table_by_those_whose_step_it_is_and_keeps_every_step(
+    attempts: list[tuple[State, Side]],
+) -> None:
+    application = rules.draft(
+        "application-1", factories.candidate(), factories.vacancy(), [], "user-1", factories.NOW
+    )
     path = [application.state]
     for to, side in attempts:
         sides = STEPS.get((application.state, to))
         if sides is None or side not in sides:
             with pytest.raises(ApplicationStepRefused if sides is None else NotYourStep):
-                rules.step(application, to, side, "user-1", given.NOW, Reason.SKILLS)
+                rules.step(application, to, side, "user-1", factories.NOW, Reason.SKILLS)
             continue
-        after = rules.step(application, to, side, "user-1", given.NOW, Reason.SKILLS)
+        after = rules.step(application, to, side, "user-1", factories.NOW, Reason.SKILLS)
         assert after.history[:-1] == application.history
         application = after
         path.append(to)
@@ -68,52 +84,101 @@ def test_no_step_leads_out_of_an_end_state() -> None:
 
 @pytest.mark.scenario("MP-6/application")
 def test_an_application_is_sent_only_with_a_consent_for_this_employer_that_is_in_force() -> None:
-    silent = given.application(state=State.DRAFT, visibility=given.visibility(given.share()))
+    silent = factories.application(
+        state=State.DRAFT, visibility=factories.visibility(factories.share())
+    )
     with pytest.raises(ConsentMissing):
-        rules.consent(silent, "user-1", given.NOW)
-    for_another = given.application(state=State.DRAFT, visibility=given.visibility(given.employer_share(recipient="usaha-lain")))
+        rules.consent(silent, "user-1", factories.NOW)
+    for_another = factories.application(
+        state=State.DRAFT,
+        visibility=factories.visibility(factories.employer_share(recipient="usaha-lain")),
+    )
     with pytest.raises(ConsentMissing):
-        rules.consent(for_another, "user-1", given.NOW)
-    consented = rules.consent(given.application(state=State.DRAFT, consent_id=None), "user-1", given.NOW)
+        rules.consent(for_another, "user-1", factories.NOW)
+    consented = rules.consent(
+        factories.application(state=State.DRAFT, consent_id=None), "user-1", factories.NOW
+    )
     assert consented.consent_id == "consent-2"
     with pytest.raises(ConsentMissing):
-        rules.submit(replace(consented, visibility=given.visibility()), given.vacancy(), "user-1", given.NOW)
-    assert rules.submit(consented, given.vacancy(), "user-1", given.NOW).state is State.SUBMITTED
+        rules.submit(
+            replace(consented, visibility=factories.visibility()),
+            factories.vacancy(),
+            "user-1",
+            factories.NOW,
+        )
+    assert (
+        rules.submit(consented, factories.vacancy(), "user-1", factories.NOW).state
+        is State.SUBMITTED
+    )
 
 
-def test_a_second_live_application_to_a_vacancy_is_refused_and_one_after_a_withdrawal_is_not() -> None:
-    live = given.application(state=State.SUBMITTED)
+def test_a_second_live_application_to_a_vacancy_is_refused_and_one_after_a_withdrawal_is_not() -> (
+    None
+):
+    live = factories.application(state=State.SUBMITTED)
     with pytest.raises(AlreadyApplied):
-        rules.draft("application-2", given.candidate(), given.vacancy(), [live], "user-1", given.NOW)
-    assert rules.draft("application-2", given.candidate(), given.vacancy(), [replace(live, live=False)], "user-1", given.NOW)
+        rules.draft(
+            "application-2",
+            factories.candidate(),
+            factories.vacancy(),
+            [live],
+            "user-1",
+            factories.NOW,
+        )
+    assert rules.draft(
+        "application-2",
+        factories.candidate(),
+        factories.vacancy(),
+        [replace(live, live=False)],
+        "user-1",
+        factories.NOW,
+    )
 
 
 def test_nobody_applies_to_a_closed_vacancy_nor_for_somebody_who_is_gone() -> None:
     with pytest.raises(VacancyNotOpen):
-        rules.draft("application-1", given.candidate(), given.vacancy(state=VacancyState.CLOSED), [], "user-1", given.NOW)
+        rules.draft(
+            "application-1",
+            factories.candidate(),
+            factories.vacancy(state=VacancyState.CLOSED),
+            [],
+            "user-1",
+            factories.NOW,
+        )
     with pytest.raises(CandidateGone):
-        rules.draft("application-1", given.candidate(stay=given.stay(Custody.ENDED)), given.vacancy(), [], "user-1", given.NOW)
+        rules.draft(
+            "application-1",
+            factories.candidate(stay=factories.stay(Custody.ENDED)),
+            factories.vacancy(),
+            [],
+            "user-1",
+            factories.NOW,
+        )
 
 
 def test_an_unsuccessful_application_names_a_reason_of_the_closed_list() -> None:
-    submitted = given.application(state=State.SUBMITTED)
+    submitted = factories.application(state=State.SUBMITTED)
     with pytest.raises(ReasonMissing):
-        rules.step(submitted, State.UNSUCCESSFUL, Side.EMPLOYER, "user-1", given.NOW, "mantan napi")
-    ended = rules.step(submitted, State.UNSUCCESSFUL, Side.EMPLOYER, "user-1", given.NOW, Reason.SCHEDULE)
+        rules.step(
+            submitted, State.UNSUCCESSFUL, Side.EMPLOYER, "user-1", factories.NOW, "mantan napi"
+        )
+    ended = rules.step(
+        submitted, State.UNSUCCESSFUL, Side.EMPLOYER, "user-1", factories.NOW, Reason.SCHEDULE
+    )
     assert (ended.history[-1].before, ended.history[-1].reason) == (State.SUBMITTED, "schedule")
 
 
 @pytest.mark.scenario("P17/certificate")
 def test_a_required_unit_that_is_lost_flags_the_application_until_it_is_back() -> None:
-    required = given.vacancy().requirements.units
-    flagged = rules.flagged(given.application(), frozenset(), required)
+    required = factories.vacancy().requirements.units
+    flagged = rules.flagged(factories.application(), frozenset(), required)
     assert flagged.flags == {Flag.SKILL_LOST}
     assert rules.flagged(flagged, required, required).flags == set()
 
 
 @pytest.mark.scenario("MP-5/placement")
 def test_a_placement_takes_one_slot_and_leaves_the_vacancy_open_while_one_is_free() -> None:
-    filled = placements.place("placement-1", case(), TERMS, "user-1", given.NOW)
+    filled = placements.place("placement-1", case(), TERMS, "user-1", factories.NOW)
     assert (filled.slots.taken, filled.vacancy.state, filled.closed) == (1, VacancyState.OPEN, ())
     assert filled.application.state is State.PLACED
     assert filled.placement.source is PlacementSource.APPLICATION
@@ -121,43 +186,84 @@ def test_a_placement_takes_one_slot_and_leaves_the_vacancy_open_while_one_is_fre
 
 @pytest.mark.scenario("P18/last-slot")
 def test_the_last_slot_closes_the_vacancy_and_every_other_live_application_to_it() -> None:
-    waiting = [given.application(id=f"application-{n}", state=state) for n, state in enumerate((State.DRAFT, State.SUBMITTED, State.ACCEPTED), 2)]
-    over = given.application(id="application-9", state=State.WITHDRAWN, live=False)
-    filled = placements.place("placement-1", case(1, 2, *waiting, over), TERMS, "user-1", given.NOW)
-    assert (filled.slots.left, filled.vacancy.state, filled.vacancy.history[-1].reason) == (0, VacancyState.CLOSED, "filled")
-    assert [(before.id, after.state) for before, after in filled.closed] == [(each.id, State.VACANCY_CLOSED) for each in waiting]
+    waiting = [
+        factories.application(id=f"application-{n}", state=state)
+        for n, state in enumerate((State.DRAFT, State.SUBMITTED, State.ACCEPTED), 2)
+    ]
+    over = factories.application(id="application-9", state=State.WITHDRAWN, live=False)
+    filled = placements.place(
+        "placement-1", case(1, 2, *waiting, over), TERMS, "user-1", factories.NOW
+    )
+    assert (filled.slots.left, filled.vacancy.state, filled.vacancy.history[-1].reason) == (
+        0,
+        VacancyState.CLOSED,
+        "filled",
+    )
+    assert [(before.id, after.state) for before, after in filled.closed] == [
+        (each.id, State.VACANCY_CLOSED) for each in waiting
+    ]
 
 
 REFUSED: list[tuple[Case, Terms, type[DomainError]]] = [
     (case(2, 2), TERMS, SlotsFull),
-    (case(application=given.application(state=State.OFFERED)), TERMS, ApplicationStepRefused),
-    (case(application=given.application(visibility=given.visibility())), TERMS, ConsentMissing),
-    (replace(case(), candidate=given.candidate()), TERMS, NotFreeToWork),
-    (replace(case(), candidate=given.candidate(stay=given.stay(Custody.ENDED))), TERMS, CandidateGone),
+    (case(application=factories.application(state=State.OFFERED)), TERMS, ApplicationStepRefused),
+    (
+        case(application=factories.application(visibility=factories.visibility())),
+        TERMS,
+        ConsentMissing,
+    ),
+    (replace(case(), candidate=factories.candidate()), TERMS, NotFreeToWork),
+    (
+        replace(case(), candidate=factories.candidate(stay=factories.stay(Custody.ENDED))),
+        TERMS,
+        CandidateGone,
+    ),
     (case(), replace(TERMS, started_on=date(2026, 11, 1)), StartRefused),
 ]
 
 
 @pytest.mark.parametrize(("facts", "terms", "refusal"), REFUSED)
-def test_a_placement_that_must_not_be_is_refused_with_its_reason(facts: Case, terms: Terms, refusal: type[DomainError]) -> None:
+def test_a_placement_that_must_not_be_is_refused_with_its_reason(
+    facts: Case, terms: Terms, refusal: type[DomainError]
+) -> None:
     with pytest.raises(refusal):
-        placements.place("placement-1", facts, terms, "user-1", given.NOW)
+        placements.place("placement-1", facts, terms, "user-1", factories.NOW)
 
 
 def test_a_recorded_permit_lets_somebody_inside_work_outside() -> None:
-    inside = replace(case(), candidate=given.candidate())
-    assert placements.place("placement-1", inside, replace(TERMS, permit_number="izin-contoh-1"), "user-1", given.NOW).application.state is State.PLACED
+    inside = replace(case(), candidate=factories.candidate())
+    assert (
+        placements.place(
+            "placement-1",
+            inside,
+            replace(TERMS, permit_number="izin-contoh-1"),
+            "user-1",
+            factories.NOW,
+        ).application.state
+        is State.PLACED
+    )
 
 
 def test_work_found_alone_needs_no_vacancy_and_is_told_without_employer_and_wage() -> None:
-    placement, events = placements.found_alone("placement-1", RELEASED, replace(TERMS, kind=PlacementKind.SELF_EMPLOYED), "user-1", given.NOW)
+    placement, events = placements.found_alone(
+        "placement-1",
+        RELEASED,
+        replace(TERMS, kind=PlacementKind.SELF_EMPLOYED),
+        "user-1",
+        factories.NOW,
+    )
     assert placement.source is PlacementSource.OWN_EFFORT
     assert [event.model_dump(mode="json") for event in events] == [
-        {"participant_ref": "person-1", "placement_id": "placement-1", "kind": "self_employed", "started_on": "2027-01-04"}
+        {
+            "participant_ref": "person-1",
+            "placement_id": "placement-1",
+            "kind": "self_employed",
+            "started_on": "2027-01-04",
+        }
     ]
 
 
 def test_an_expired_consent_stops_a_placement() -> None:
-    late = given.NOW + timedelta(days=31)
+    late = factories.NOW + timedelta(days=31)
     with pytest.raises(ConsentMissing):
         placements.place("placement-1", case(), TERMS, "user-1", late)

@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 
 from chassis.errors import DomainError
-from services.manpower.agencies.rules import Agency, AgencyKind, AgencyNotActive, RegencyNotServed, Status, Topic
+from services.manpower.agencies.rules import (
+    Agency,
+    AgencyKind,
+    AgencyNotActive,
+    RegencyNotServed,
+    Status,
+    Topic,
+)
 from services.manpower.candidates.rules import Candidate, CandidateGone, Custody
 from services.manpower.consents import rules
 from services.manpower.consents.rules import (
@@ -21,70 +28,119 @@ from services.manpower.consents.rules import (
     ResidenceMissing,
 )
 from services.manpower.visibility.rules import Column, Purpose
-from tests.manpower import given
+from tests.manpower import factories
 
 
 def test_a_complete_consent_is_taken_as_it_is() -> None:
-    consent = given.consent()
-    assert rules.give(consent, given.candidate(), given.agency(), given.NOW) == consent
+    consent = factories.consent()
+    assert rules.give(consent, factories.candidate(), factories.agency(), factories.NOW) == consent
 
 
 REFUSED: list[tuple[dict[str, object], dict[str, object], dict[str, object], type[DomainError]]] = [
-    ({}, {"stay": given.stay(Custody.ENDED)}, {}, CandidateGone),
+    ({}, {"stay": factories.stay(Custody.ENDED)}, {}, CandidateGone),
     ({}, {}, {"status": Status.PENDING}, AgencyNotActive),
     ({}, {}, {"kind": AgencyKind.BAPAS}, RecipientRefused),
-    ({}, {"visibility": given.visibility(regency_code="")}, {}, ResidenceMissing),
-    ({}, {"visibility": given.visibility(regency_code=given.BELITUNG_TIMUR)}, {}, RegencyNotServed),
+    ({}, {"visibility": factories.visibility(regency_code="")}, {}, ResidenceMissing),
+    (
+        {},
+        {"visibility": factories.visibility(regency_code=factories.BELITUNG_TIMUR)},
+        {},
+        RegencyNotServed,
+    ),
     ({"fields": frozenset[Column]()}, {}, {}, ConsentFieldsRefused),
     ({"fields": frozenset({Column.COURSES})}, {}, {}, ConsentFieldsRefused),
     ({"text_version_hash": "0" * 64}, {}, {}, ConsentTextUnknown),
-    ({"text_version_hash": given.text_hash(Purpose.EMPLOYER_SHARE)}, {}, {}, ConsentTextUnknown),
-    ({"given_at": given.NOW + timedelta(seconds=1)}, {}, {}, ConsentPeriodRefused),
-    ({"expires_at": given.NOW}, {}, {}, ConsentPeriodRefused),
-    ({}, {"visibility": given.visibility(given.share())}, {}, ConsentAlreadyGiven),
+    (
+        {"text_version_hash": factories.text_hash(Purpose.EMPLOYER_SHARE)},
+        {},
+        {},
+        ConsentTextUnknown,
+    ),
+    ({"given_at": factories.NOW + timedelta(seconds=1)}, {}, {}, ConsentPeriodRefused),
+    ({"expires_at": factories.NOW}, {}, {}, ConsentPeriodRefused),
+    ({}, {"visibility": factories.visibility(factories.share())}, {}, ConsentAlreadyGiven),
 ]
 
 
 @pytest.mark.parametrize(("consent", "candidate", "recipient", "refusal"), REFUSED)
 def test_a_consent_that_must_not_be_is_refused_with_its_reason(
-    consent: Mapping[str, object], candidate: Mapping[str, object], recipient: Mapping[str, object], refusal: type[DomainError]
+    consent: Mapping[str, object],
+    candidate: Mapping[str, object],
+    recipient: Mapping[str, object],
+    refusal: type[DomainError],
 ) -> None:
     with pytest.raises(refusal):
-        rules.give(given.consent(**consent), given.candidate(**candidate), given.agency(**recipient), given.NOW)
+        rules.give(
+            factories.consent(**consent),
+            factories.candidate(**candidate),
+            factories.agency(**recipient),
+            factories.NOW,
+        )
 
 
 def test_an_expired_consent_does_not_stand_in_the_way_of_a_new_one() -> None:
-    former = given.share(expires_at=given.NOW)
-    assert rules.give(given.consent(), given.candidate(visibility=given.visibility(former)), given.agency(), given.NOW)
+    former = factories.share(expires_at=factories.NOW)
+    assert rules.give(
+        factories.consent(),
+        factories.candidate(visibility=factories.visibility(former)),
+        factories.agency(),
+        factories.NOW,
+    )
 
 
 def test_an_employer_needs_no_regency_of_the_person() -> None:
-    consent = given.consent(purpose=Purpose.EMPLOYER_SHARE, recipient="usaha-contoh", text_version_hash=given.text_hash(Purpose.EMPLOYER_SHARE))
-    assert rules.give(consent, given.candidate(visibility=given.visibility(regency_code="")), given.employer(), given.NOW)
+    consent = factories.consent(
+        purpose=Purpose.EMPLOYER_SHARE,
+        recipient="usaha-contoh",
+        text_version_hash=factories.text_hash(Purpose.EMPLOYER_SHARE),
+    )
+    assert rules.give(
+        consent,
+        factories.candidate(visibility=factories.visibility(regency_code="")),
+        factories.employer(),
+        factories.NOW,
+    )
 
 
 def test_a_consent_ends_once() -> None:
-    ended = rules.end(given.consent(), Ending.WITHDRAWN, given.NOW)
-    assert (ended.ended_at, ended.ending, ended.live) == (given.NOW, Ending.WITHDRAWN, False)
+    ended = rules.end(factories.consent(), Ending.WITHDRAWN, factories.NOW)
+    assert (ended.ended_at, ended.ending, ended.live) == (factories.NOW, Ending.WITHDRAWN, False)
     with pytest.raises(ConsentEnded):
-        rules.end(ended, Ending.EXPIRED, given.NOW)
+        rules.end(ended, Ending.EXPIRED, factories.NOW)
 
 
 @pytest.mark.scenario("P1/regency")
 def test_the_recipient_is_looked_up_by_the_regency_on_the_ktp() -> None:
-    person = given.candidate(visibility=given.visibility(regency_code=given.BELITUNG_TIMUR))
-    assert rules.topic_of(Purpose.DINAS_REGISTRATION, person) == (given.BELITUNG_TIMUR, Topic.PLACEMENT)
+    person = factories.candidate(
+        visibility=factories.visibility(regency_code=factories.BELITUNG_TIMUR)
+    )
+    assert rules.topic_of(Purpose.DINAS_REGISTRATION, person) == (
+        factories.BELITUNG_TIMUR,
+        Topic.PLACEMENT,
+    )
     with pytest.raises(ResidenceMissing):
-        rules.topic_of(Purpose.DINAS_REGISTRATION, given.candidate(visibility=given.visibility(regency_code="")))
+        rules.topic_of(
+            Purpose.DINAS_REGISTRATION,
+            factories.candidate(visibility=factories.visibility(regency_code="")),
+        )
     with pytest.raises(RecipientRefused):
         rules.topic_of(Purpose.EMPLOYER_SHARE, person)
 
 
 def test_after_a_move_the_consents_of_offices_that_do_not_answer_there_are_homeless() -> None:
-    moved = given.candidate(visibility=given.visibility(given.share(), given.employer_share(), regency_code=given.BELITUNG_TIMUR))
-    offices: list[Agency] = [given.agency(), given.employer()]
+    moved = factories.candidate(
+        visibility=factories.visibility(
+            factories.share(), factories.employer_share(), regency_code=factories.BELITUNG_TIMUR
+        )
+    )
+    offices: list[Agency] = [factories.agency(), factories.employer()]
     assert rules.homeless_shares(moved, offices) == {"consent-1"}
-    assert rules.homeless_shares(given.candidate(visibility=given.visibility(given.share())), offices) == set()
+    assert (
+        rules.homeless_shares(
+            factories.candidate(visibility=factories.visibility(factories.share())), offices
+        )
+        == set()
+    )
 
 
 def test_every_purpose_has_a_text_and_its_hash_is_of_the_text_itself() -> None:
@@ -94,6 +150,10 @@ def test_every_purpose_has_a_text_and_its_hash_is_of_the_text_itself() -> None:
 
 
 def test_the_candidate_of_a_consent_carries_it_as_a_share() -> None:
-    consent = given.consent()
-    person: Candidate = given.candidate()
-    assert (consent.share.recipient, consent.share.fields, person.visibility.shares) == ("dinas-belitung", consent.fields, ())
+    consent = factories.consent()
+    person: Candidate = factories.candidate()
+    assert (consent.share.recipient, consent.share.fields, person.visibility.shares) == (
+        "dinas-belitung",
+        consent.fields,
+        (),
+    )

@@ -7,8 +7,18 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from services.manpower.feed import rules
-from services.manpower.feed.rules import TOMBSTONES, Change, ChangeType, Entry, FeedCursorInvalid, FeedCursorTooOld, Head, Item, Subject
-from tests.manpower import given
+from services.manpower.feed.rules import (
+    TOMBSTONES,
+    Change,
+    ChangeType,
+    Entry,
+    FeedCursorInvalid,
+    FeedCursorTooOld,
+    Head,
+    Item,
+    Subject,
+)
+from tests.manpower import factories
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 
@@ -17,7 +27,7 @@ def change(number: int, ref: str = "person-1", version: int = 1, skew: int = 0) 
     return Change(
         id=f"change-{number:03}",
         type=ChangeType.CANDIDATE_CHANGED,
-        occurred_at=given.NOW + timedelta(milliseconds=skew),
+        occurred_at=factories.NOW + timedelta(milliseconds=skew),
         subject=Subject.CANDIDATE,
         subject_ref=ref,
         subject_version=version,
@@ -30,7 +40,9 @@ def change(number: int, ref: str = "person-1", version: int = 1, skew: int = 0) 
     last=st.integers(0, 10_000),
     told=st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(-50, 50)), max_size=20),
 )
-def test_every_change_gets_the_next_number_once_and_a_subjects_changes_stay_in_the_order_of_its_versions(last: int, told: list[tuple[str, int]]) -> None:
+def test_every_change_gets_the_next_number_once_and_a_subjects_changes_stay_in_the_order_of_its_versions(
+    last: int, told: list[tuple[str, int]]
+) -> None:
     versions: dict[str, int] = {}
     changes: list[Change] = []
     for number, (ref, skew) in enumerate(told):
@@ -41,7 +53,9 @@ def test_every_change_gets_the_next_number_once_and_a_subjects_changes_stay_in_t
     assert sorted(entry.id for entry in entries) == sorted(each.id for each in changes)
     assert head.last == last + len(changes)
     for ref, count in versions.items():
-        assert [entry.subject_version for entry in entries if entry.subject_ref == ref] == list(range(1, count + 1))
+        assert [entry.subject_version for entry in entries if entry.subject_ref == ref] == list(
+            range(1, count + 1)
+        )
 
 
 @for_all(position=st.integers(0, 2**63 - 1))
@@ -49,8 +63,12 @@ def test_a_cursor_gives_back_its_position(position: int) -> None:
     assert rules.open_cursor(rules.seal(position, KEY), KEY) == position
 
 
-@for_all(position=st.integers(0, 2**40), at=st.integers(0, 31), letter=st.sampled_from("ABCabc019-_"))
-def test_a_cursor_that_was_changed_in_one_letter_is_refused(position: int, at: int, letter: str) -> None:
+@for_all(
+    position=st.integers(0, 2**40), at=st.integers(0, 31), letter=st.sampled_from("ABCabc019-_")
+)
+def test_a_cursor_that_was_changed_in_one_letter_is_refused(
+    position: int, at: int, letter: str
+) -> None:
     sealed = rules.seal(position, KEY)
     changed = sealed[:at] + letter + sealed[at + 1 :]
     if changed != sealed:
@@ -58,13 +76,18 @@ def test_a_cursor_that_was_changed_in_one_letter_is_refused(position: int, at: i
             rules.open_cursor(changed, KEY)
 
 
-@pytest.mark.parametrize("cursor", ["", "0", "not a cursor", "é" * 32, "A" * 32, "A" * 33, "=" * 8, rules.seal(7, OTHER_KEY)])
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "0", "not a cursor", "é" * 32, "A" * 32, "A" * 33, "=" * 8, rules.seal(7, OTHER_KEY)],
+)
 def test_a_cursor_that_we_did_not_sign_is_refused(cursor: str) -> None:
     with pytest.raises(FeedCursorInvalid):
         rules.open_cursor(cursor, KEY)
 
 
-def test_a_cursor_before_what_was_dropped_or_beyond_the_log_is_too_old_and_one_at_the_edge_is_not() -> None:
+def test_a_cursor_before_what_was_dropped_or_beyond_the_log_is_too_old_and_one_at_the_edge_is_not() -> (
+    None
+):
     _, entries = rules.number(Head(id="feed"), [change(1), change(2, version=2)])
     head = rules.forget(Head(id="feed", last=5), entries)
     assert head.dropped == 2

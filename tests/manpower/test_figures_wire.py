@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY
 
-from chassis.auth import system
+from chassis.caller import system
 from chassis.ids import new_id
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
-from services.manpower.figures.jobs import measure
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
+from services.manpower.metrics.jobs import measure
 from services.manpower.transaction import Transaction
-from tests.manpower.stage import Json, Region, made
+from tests.manpower.harness import Json, Region, made
 
-TERMS: Json = {"kind": "employee", "started_on": "2027-01-04", "wage_band": {"from_idr": 3_500_000, "to_idr": 4_000_000}, "permit_number": "izin-contoh-9"}
+TERMS: Json = {
+    "kind": "employee",
+    "started_on": "2027-01-04",
+    "wage_band": {"from_idr": 3_500_000, "to_idr": 4_000_000},
+    "permit_number": "izin-contoh-9",
+}
 
 
 async def test_placements_and_changes_without_a_number_are_counted(region: Region) -> None:

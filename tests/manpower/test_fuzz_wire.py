@@ -15,17 +15,24 @@ from hypothesis import given as for_all
 from hypothesis.errors import Unsatisfiable
 
 from chassis.errors import PROBLEM
-from tests.doubles import ServiceClient
-from tests.manpower.stage import Region
+from tests.fakes import ServiceClient
+from tests.manpower.harness import Region
 
 EXAMPLES = 3
 
 
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")  # the service's own jitter, in the other thread
+@pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module inside strategies"
+)  # the service's own jitter, in the other thread
 async def test_no_request_however_odd_ends_in_a_500(region: Region) -> None:
     app = region.service.client.app
     schema: Any = schemathesis.openapi.from_dict(app.openapi())
-    callers: list[ServiceClient] = [region.officer(), region.dinas(), region.employer(), region.administrator()]
+    callers: list[ServiceClient] = [
+        region.officer(),
+        region.dinas(),
+        region.employer(),
+        region.administrator(),
+    ]
     cases = await asyncio.to_thread(_drawn, schema)
     assert len(cases) > 150
     for number, case in enumerate(cases):
@@ -33,7 +40,13 @@ async def test_no_request_however_odd_ends_in_a_500(region: Region) -> None:
         body: Any = case.body
         content = {"content": json.dumps(body)} if isinstance(body, dict | list) else {}
         headers = _sendable(case.headers) | {"content-type": "application/json"}
-        answer = await caller.request(str(case.method), str(case.formatted_path), params=_short(case.query), headers=headers, **content)
+        answer = await caller.request(
+            str(case.method),
+            str(case.formatted_path),
+            params=_short(case.query),
+            headers=headers,
+            **content,
+        )
         assert answer.status_code < 500, (case.method, case.path, answer.text)
         assert answer.status_code < 400 or answer.headers["content-type"] == PROBLEM
 
@@ -46,7 +59,9 @@ def _short(query: Any) -> dict[str, Any]:
 def _drawn(schema: Any) -> list[Any]:
     """Requests for every operation, such as fit its schema and such as break it."""
     cases: list[Any] = []
-    for operation, mode in itertools.product([found.ok() for found in schema.get_all_operations()], schemathesis.GenerationMode):
+    for operation, mode in itertools.product(
+        [found.ok() for found in schema.get_all_operations()], schemathesis.GenerationMode
+    ):
         strategy: Any = operation.as_strategy(generation_mode=mode)
 
         @settings(
@@ -55,17 +70,28 @@ def _drawn(schema: Any) -> list[Any]:
             derandomize=True,
             deadline=None,
             phases=[Phase.generate],
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.large_base_example, HealthCheck.data_too_large],
+            suppress_health_check=[
+                HealthCheck.too_slow,
+                HealthCheck.filter_too_much,
+                HealthCheck.large_base_example,
+                HealthCheck.data_too_large,
+            ],
         )
         @for_all(case=strategy)
         def draw(case: Any) -> None:
             cases.append(case)
 
-        with contextlib.suppress(Unsatisfiable):  # a route without parameters cannot be asked wrongly
+        with contextlib.suppress(
+            Unsatisfiable
+        ):  # a route without parameters cannot be asked wrongly
             draw()
     return cases
 
 
 def _sendable(headers: Any) -> dict[str, str]:
     """Those headers that an HTTP client can send at all."""
-    return {name: str(value) for name, value in dict(headers or {}).items() if str(value).isascii() and str(value).isprintable()}
+    return {
+        name: str(value)
+        for name, value in dict(headers or {}).items()
+        if str(value).isascii() and str(value).isprintable()
+    }

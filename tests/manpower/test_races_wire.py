@@ -10,17 +10,24 @@ from typing import Any
 
 import pytest
 
-from chassis.auth import Caller
+from chassis.caller import Caller
 from chassis.errors import DomainError
 from chassis.ids import new_id, utc_now
-from chassis.runner import Engine, Runner
-from chassis.unit_of_work import Cause
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
 from services.manpower.agencies import usecases as agencies
 from services.manpower.agencies.rules import AgencyNotActive, Status, Topic
 from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import ApplicationStepRefused, ConsentMissing, State
 from services.manpower.candidates import usecases as candidates
-from services.manpower.candidates.rules import CandidateGone, CertificateTold, Custody, Movement, Told, Unit
+from services.manpower.candidates.rules import (
+    CandidateGone,
+    CertificateTold,
+    Custody,
+    Movement,
+    Told,
+    Unit,
+)
 from services.manpower.consents import usecases as consents
 from services.manpower.consents.usecases import ConsentForm
 from services.manpower.consumers import usecases as consumers
@@ -31,11 +38,13 @@ from services.manpower.transaction import Transaction
 from services.manpower.vacancies import usecases as vacancies
 from services.manpower.vacancies.rules import Closing, VacancyNotOpen
 from services.manpower.visibility.rules import Column, Purpose
-from tests.manpower import given
-from tests.manpower.stage import UNIT, Region
+from tests.manpower import factories
+from tests.manpower.harness import UNIT, Region
 
 UseCase = Callable[[Transaction], Awaitable[Any]]
-TERMS = Terms(kind=PlacementKind.EMPLOYEE, started_on=utc_now().date(), permit_number="izin-contoh-9")
+TERMS = Terms(
+    kind=PlacementKind.EMPLOYEE, started_on=utc_now().date(), permit_number="izin-contoh-9"
+)
 
 
 @dataclass(slots=True)
@@ -60,7 +69,9 @@ class Scene:
         consent = (await self.region.consents(ref, "employer_share", fields=("name",)))["id"]
         if until == "NONE":
             return ref, "", consent
-        application = await self.region.applies(ref, self.vacancy, until="CONSENTED" if until == "DRAFT" else until)
+        application = await self.region.applies(
+            ref, self.vacancy, until="CONSENTED" if until == "DRAFT" else until
+        )
         return ref, application, consent
 
     # What is asked
@@ -71,7 +82,7 @@ class Scene:
             purpose=Purpose.DINAS_REGISTRATION,
             recipient=self.region.dinas_id,
             fields=frozenset({Column.SKILLS}),
-            text_version_hash=given.text_hash(Purpose.DINAS_REGISTRATION),
+            text_version_hash=factories.text_hash(Purpose.DINAS_REGISTRATION),
             given_at=utc_now(),
             witness_ref="petugas-7",
             expires_at=utc_now() + timedelta(days=1),
@@ -79,13 +90,29 @@ class Scene:
         return partial(consents.give_consent, form)
 
     def posts(self) -> UseCase:
-        return partial(vacancies.post_vacancy, given.vacancy(id=new_id(), employer_id=self.region.employer_id, valid_until=(utc_now() + timedelta(days=1)).date()), 1)
+        return partial(
+            vacancies.post_vacancy,
+            factories.vacancy(
+                id=new_id(),
+                employer_id=self.region.employer_id,
+                valid_until=(utc_now() + timedelta(days=1)).date(),
+            ),
+            1,
+        )
 
     def routes(self) -> UseCase:
         return partial(agencies.direct_topic, "19.02", Topic.TRAINING, self.region.dinas_id)
 
     def asks_for_consumer(self) -> UseCase:
-        consumer = Consumer(id=new_id(), agency_id=self.region.dinas_id, kind=ConsumerKind.SYSTEM, title="Sistem", purpose="umpan", legal_basis="surat", requested_by="")
+        consumer = Consumer(
+            id=new_id(),
+            agency_id=self.region.dinas_id,
+            kind=ConsumerKind.SYSTEM,
+            title="Sistem",
+            purpose="umpan",
+            legal_basis="surat",
+            requested_by="",
+        )
         return partial(consumers.request_consumer, consumer)
 
     def applies(self) -> UseCase:
@@ -111,7 +138,15 @@ class Scene:
     def dies(self) -> UseCase:
         told = Told(at=utc_now(), sequence=10_000)
         return partial(
-            candidates.move, Movement(candidate_id=self.ref, facility_id=self.region.facility, custody=Custody.ENDED, kind="death", effective_on=utc_now().date(), told=told)
+            candidates.move,
+            Movement(
+                candidate_id=self.ref,
+                facility_id=self.region.facility,
+                custody=Custody.ENDED,
+                kind="death",
+                effective_on=utc_now().date(),
+                told=told,
+            ),
         )
 
     def consent_withdrawn(self) -> UseCase:
@@ -124,7 +159,9 @@ class Scene:
         return partial(placements.place, self.other, TERMS)
 
 
-RACES: list[tuple[str, Callable[[Scene], UseCase], Callable[[Scene], UseCase], type[DomainError]]] = [
+RACES: list[
+    tuple[str, Callable[[Scene], UseCase], Callable[[Scene], UseCase], type[DomainError]]
+] = [
     ("NONE", Scene.consents, Scene.dinas_suspended, AgencyNotActive),
     ("NONE", Scene.consents, Scene.dies, CandidateGone),
     ("NONE", Scene.posts, Scene.employer_suspended, AgencyNotActive),
@@ -143,9 +180,17 @@ RACES: list[tuple[str, Callable[[Scene], UseCase], Callable[[Scene], UseCase], t
 
 
 @pytest.mark.scenario("MP-5/race")
-@pytest.mark.parametrize(("until", "asked", "meanwhile", "refusal"), RACES, ids=[f"{asked.__name__}-{meanwhile.__name__}" for _, asked, meanwhile, _ in RACES])
+@pytest.mark.parametrize(
+    ("until", "asked", "meanwhile", "refusal"),
+    RACES,
+    ids=[f"{asked.__name__}-{meanwhile.__name__}" for _, asked, meanwhile, _ in RACES],
+)
 async def test_a_rule_is_asked_again_when_what_it_depends_on_changes_before_its_commit(
-    region: Region, until: str, asked: Callable[[Scene], UseCase], meanwhile: Callable[[Scene], UseCase], refusal: type[DomainError]
+    region: Region,
+    until: str,
+    asked: Callable[[Scene], UseCase],
+    meanwhile: Callable[[Scene], UseCase],
+    refusal: type[DomainError],
 ) -> None:
     scene = Scene(region)
     await scene.set(until)
@@ -153,7 +198,9 @@ async def test_a_rule_is_asked_again_when_what_it_depends_on_changes_before_its_
         await interrupted(region, asked(scene), meanwhile(scene))
 
 
-async def test_a_skill_gained_while_an_application_is_sent_leaves_no_flag_on_it(region: Region) -> None:
+async def test_a_skill_gained_while_an_application_is_sent_leaves_no_flag_on_it(
+    region: Region,
+) -> None:
     ref, vacancy = await region.admitted(), await region.vacancy(units=(UNIT,))
     await region.consents(ref, "employer_share", fields=("name",))
     application = await region.applies(ref, vacancy, until="CONSENTED")
@@ -179,8 +226,16 @@ async def interrupted(region: Region, asked: UseCase, meanwhile: UseCase) -> Any
             await region.as_service(meanwhile)
 
     here = region.engine
-    engine = Engine(here.db, here.transaction, here.parts, before_commit=[interrupt, *here.before_commit], after_commit=here.after_commit)
-    caller = Caller(subject="user-9", role="case_officer", claims={"facility": frozenset({region.facility})})
+    engine = Engine(
+        here.db,
+        here.transaction,
+        here.parts,
+        before_commit=[interrupt, *here.before_commit],
+        after_commit=here.after_commit,
+    )
+    caller = Caller(
+        subject="user-9", role="case_officer", claims={"facility": frozenset({region.facility})}
+    )
     try:
         return await Runner(engine, Cause(caller=caller, correlation_id=new_id()))(asked)
     finally:

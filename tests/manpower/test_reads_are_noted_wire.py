@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.doubles import routes
-from tests.manpower.stage import Region, made
+from tests.fakes import routes
+from tests.manpower.harness import Region, made
 
 OF_NOBODY = {  # answers without any person
     "/v1/agencies", "/v1/agencies/{agency_id}", "/v1/agency-routes", "/v1/consents/texts", "/v1/consumers", "/v1/consumers/{consumer_id}", "/v1/production-statistics",
@@ -11,7 +11,9 @@ OF_NOBODY = {  # answers without any person
 }  # fmt: skip
 
 
-async def test_every_read_about_a_person_leaves_a_row_with_reader_person_and_purpose_and_a_refused_one_none(region: Region) -> None:
+async def test_every_read_about_a_person_leaves_a_row_with_reader_person_and_purpose_and_a_refused_one_none(
+    region: Region,
+) -> None:
     ref = await region.admitted()
     consent = await region.consents(ref)
     await region.consents(ref, "employer_share")
@@ -27,31 +29,72 @@ async def test_every_read_about_a_person_leaves_a_row_with_reader_person_and_pur
         "/v1/consents": (f"/v1/consents?candidate_id={ref}", "consents.listed"),
         "/v1/consents/{consent_id}": (f"/v1/consents/{consent['id']}", "consents.read"),
         "/v1/job-applications": ("/v1/job-applications", "applications.listed"),
-        "/v1/job-applications/{application_id}": (f"/v1/job-applications/{application}", "applications.read"),
+        "/v1/job-applications/{application_id}": (
+            f"/v1/job-applications/{application}",
+            "applications.read",
+        ),
         "/v1/placements": ("/v1/placements", "placements.listed"),
         "/v1/placements/{placement_id}": (f"/v1/placements/{placement}", "placements.read"),
     }
-    outside = {"/v1/feed": ("/v1/feed", "feed.read"), "/v1/snapshot": ("/v1/snapshot", "snapshot.read")}
-    reader, stranger, client = f"reader-{region.tag}", f"stranger-{region.tag}", region.service.client
-    officer, dinas = client.as_("case_officer", subject=reader, facility=region.facility), region.dinas(subject=reader)
+    outside = {
+        "/v1/feed": ("/v1/feed", "feed.read"),
+        "/v1/snapshot": ("/v1/snapshot", "snapshot.read"),
+    }
+    reader, stranger, client = (
+        f"reader-{region.tag}",
+        f"stranger-{region.tag}",
+        region.service.client,
+    )
+    officer, dinas = (
+        client.as_("case_officer", subject=reader, facility=region.facility),
+        region.dinas(subject=reader),
+    )
     for template, (path, action) in (reads | outside).items():
         before = await region.db.count("audit", {"actor": reader})
         answer = await (dinas if template in outside else officer).get(path)
         assert answer.status_code == 200, (template, answer.text)
         rows = await region.db.find("audit", {"actor": reader}, sort=[("_id", 1)])
         assert len(rows) == before + 1, template
-        assert (rows[-1]["action"], rows[-1]["role"]) == (action, "dinas_placement" if template in outside else "case_officer")
-        assert ref in {rows[-1]["subject"], rows[-1].get("person"), *rows[-1].get("refs", ())}, template
+        assert (rows[-1]["action"], rows[-1]["role"]) == (
+            action,
+            "dinas_placement" if template in outside else "case_officer",
+        )
+        assert ref in {rows[-1]["subject"], rows[-1].get("person"), *rows[-1].get("refs", ())}, (
+            template
+        )
         elsewhere = await client.as_("case_officer", subject=stranger, facility="LP-LAIN").get(path)
         assert elsewhere.status_code in {403, 404} or elsewhere.json()["items"] == [], template
-        assert (await client.as_("case_officer", subject=stranger, permissions=(), facility=region.facility).get(path)).status_code == 403
-        assert not [row for row in await region.db.find("audit", {"actor": stranger}) if row.get("refs") != []], template
-    read = {route.path for route in routes(client.app) if route.methods == {"GET"} and route.path.startswith("/v1/") and not route.path.startswith("/v1/operations/")}
+        assert (
+            await client.as_(
+                "case_officer", subject=stranger, permissions=(), facility=region.facility
+            ).get(path)
+        ).status_code == 403
+        assert not [
+            row
+            for row in await region.db.find("audit", {"actor": stranger})
+            if row.get("refs") != []
+        ], template
+    read = {
+        route.path
+        for route in routes(client.app)
+        if route.methods == {"GET"}
+        and route.path.startswith("/v1/")
+        and not route.path.startswith("/v1/operations/")
+    }
     assert read - OF_NOBODY == (reads | outside).keys()
 
     assert (await dinas.get(f"/v1/candidates/{ref}")).status_code == 200
     [told] = await region.db.find("audit", {"actor": reader, "action": "candidates.disclosed"})
-    assert (told["subject"], told["purpose"], told["recipient"], told["consent"]) == (ref, "dinas_registration", region.dinas_id, consent["id"])
+    assert (told["subject"], told["purpose"], told["recipient"], told["consent"]) == (
+        ref,
+        "dinas_registration",
+        region.dinas_id,
+        consent["id"],
+    )
     assert "name" in told["fields"]
-    assert (await region.dinas(agency="dinas-lain", subject=stranger).get(f"/v1/candidates/{ref}")).status_code == 404
-    assert await region.db.count("audit", {"actor": stranger, "action": "candidates.disclosed"}) == 0
+    assert (
+        await region.dinas(agency="dinas-lain", subject=stranger).get(f"/v1/candidates/{ref}")
+    ).status_code == 404
+    assert (
+        await region.db.count("audit", {"actor": stranger, "action": "candidates.disclosed"}) == 0
+    )

@@ -20,7 +20,7 @@ from services.manpower.vacancies.rules import (
     WageBand,
     WageBandRefused,
 )
-from tests.manpower import given
+from tests.manpower import factories
 
 
 class SlotsMachine(RuleBasedStateMachine):
@@ -28,7 +28,11 @@ class SlotsMachine(RuleBasedStateMachine):
 
     @initialize(headcount=st.integers(1, 4))
     def begin(self, headcount: int) -> None:
-        self.slots, self.capacity, self.granted = rules.open_slots("vacancy-1", headcount), headcount, 0
+        self.slots, self.capacity, self.granted = (
+            rules.open_slots("vacancy-1", headcount),
+            headcount,
+            0,
+        )
 
     @rule()
     def take(self) -> None:
@@ -67,10 +71,17 @@ def test_a_vacancy_without_a_slot_cannot_be() -> None:
 @pytest.mark.scenario("P17/closing")
 @pytest.mark.parametrize(
     ("now", "is_open"),
-    [(datetime(2026, 12, 31, 16, 59, 59, 999000, tzinfo=UTC), True), (datetime(2026, 12, 31, 17, tzinfo=UTC), False)],
+    [
+        (datetime(2026, 12, 31, 16, 59, 59, 999000, tzinfo=UTC), True),
+        (datetime(2026, 12, 31, 17, tzinfo=UTC), False),
+    ],
 )
-def test_a_vacancy_takes_applications_to_the_end_of_its_last_day_in_wib(now: datetime, *, is_open: bool) -> None:
-    posted = rules.post(given.vacancy(closes_at=given.NOW), given.employer(), "user-1", given.NOW)
+def test_a_vacancy_takes_applications_to_the_end_of_its_last_day_in_wib(
+    now: datetime, *, is_open: bool
+) -> None:
+    posted = rules.post(
+        factories.vacancy(closes_at=factories.NOW), factories.employer(), "user-1", factories.NOW
+    )
     assert posted.takes_applications(now) is is_open
     if not is_open:
         with pytest.raises(VacancyNotOpen):
@@ -79,34 +90,55 @@ def test_a_vacancy_takes_applications_to_the_end_of_its_last_day_in_wib(now: dat
 
 def test_only_an_approved_employer_offers_work() -> None:
     with pytest.raises(EmployerRefused):
-        rules.post(given.vacancy(), given.agency(), "user-1", given.NOW)
+        rules.post(factories.vacancy(), factories.agency(), "user-1", factories.NOW)
     with pytest.raises(AgencyNotActive):
-        rules.post(given.vacancy(), given.employer(status=Status.PENDING), "user-1", given.NOW)
+        rules.post(
+            factories.vacancy(), factories.employer(status=Status.PENDING), "user-1", factories.NOW
+        )
 
 
 def test_a_vacancy_whose_last_day_is_over_is_refused() -> None:
     with pytest.raises(ValidityRefused):
-        rules.post(given.vacancy(valid_until=date(2026, 11, 23)), given.employer(), "user-1", given.NOW)
-    assert rules.post(given.vacancy(valid_until=date(2026, 11, 24)), given.employer(), "user-1", given.NOW)
+        rules.post(
+            factories.vacancy(valid_until=date(2026, 11, 23)),
+            factories.employer(),
+            "user-1",
+            factories.NOW,
+        )
+    assert rules.post(
+        factories.vacancy(valid_until=date(2026, 11, 24)),
+        factories.employer(),
+        "user-1",
+        factories.NOW,
+    )
 
 
-@pytest.mark.parametrize("band", [WageBand(from_idr=4_000_000, to_idr=3_999_999), WageBand(from_idr=-1, to_idr=0)])
+@pytest.mark.parametrize(
+    "band", [WageBand(from_idr=4_000_000, to_idr=3_999_999), WageBand(from_idr=-1, to_idr=0)]
+)
 def test_a_wage_band_runs_upwards_from_nothing(band: WageBand) -> None:
     with pytest.raises(WageBandRefused):
-        rules.post(given.vacancy(wage_band=band), given.employer(), "user-1", given.NOW)
+        rules.post(factories.vacancy(wage_band=band), factories.employer(), "user-1", factories.NOW)
 
 
 def test_an_amended_vacancy_keeps_its_history_and_a_closed_one_is_not_amended() -> None:
-    posted = rules.post(given.vacancy(), given.employer(), "user-1", given.NOW)
-    longer = rules.amend(posted, given.NOW, valid_until=date(2027, 1, 31))
-    assert (longer.history, longer.closes_at) == (posted.history, datetime(2027, 1, 31, 17, tzinfo=UTC))
+    posted = rules.post(factories.vacancy(), factories.employer(), "user-1", factories.NOW)
+    longer = rules.amend(posted, factories.NOW, valid_until=date(2027, 1, 31))
+    assert (longer.history, longer.closes_at) == (
+        posted.history,
+        datetime(2027, 1, 31, 17, tzinfo=UTC),
+    )
     with pytest.raises(VacancyNotOpen):
-        rules.amend(rules.close(posted, Closing.WITHDRAWN, "user-1", given.NOW), given.NOW, valid_until=date(2027, 1, 31))
+        rules.amend(
+            rules.close(posted, Closing.WITHDRAWN, "user-1", factories.NOW),
+            factories.NOW,
+            valid_until=date(2027, 1, 31),
+        )
 
 
 def test_a_vacancy_closes_once_and_says_why() -> None:
-    closed = rules.close(given.vacancy(), Closing.FILLED_ELSEWHERE, "user-1", given.NOW)
+    closed = rules.close(factories.vacancy(), Closing.FILLED_ELSEWHERE, "user-1", factories.NOW)
     assert (closed.state, closed.history[-1].reason) == (VacancyState.CLOSED, "filled_elsewhere")
-    assert not closed.takes_applications(given.NOW)
+    assert not closed.takes_applications(factories.NOW)
     with pytest.raises(VacancyMoveRefused):
-        rules.close(closed, Closing.WITHDRAWN, "user-1", given.NOW)
+        rules.close(closed, Closing.WITHDRAWN, "user-1", factories.NOW)

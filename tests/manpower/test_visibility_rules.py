@@ -6,17 +6,25 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from chassis.auth import Caller
+from chassis.caller import Caller
 from services.manpower.visibility import rules
 from services.manpower.visibility.rules import COLUMNS, OUTSIDE, Column, Purpose, Reader
-from tests.manpower import given
+from tests.manpower import factories
 
 
 def caller(role: str = "dinas_placement", **claims: str) -> Caller:
-    return Caller(subject="user-9", role=role, claims={name: frozenset(value.split()) for name, value in claims.items()})
+    return Caller(
+        subject="user-9",
+        role=role,
+        claims={name: frozenset(value.split()) for name, value in claims.items()},
+    )
 
 
-DINAS = Reader(recipients=frozenset({"dinas-belitung"}), purpose=Purpose.DINAS_REGISTRATION, regencies=frozenset({given.BELITUNG}))
+DINAS = Reader(
+    recipients=frozenset({"dinas-belitung"}),
+    purpose=Purpose.DINAS_REGISTRATION,
+    regencies=frozenset({factories.BELITUNG}),
+)
 
 
 @pytest.mark.scenario("P4/filter")
@@ -51,27 +59,41 @@ def test_the_claims_of_a_dinas_make_a_reader_for_its_one_purpose() -> None:
     purpose=st.sampled_from(Purpose),
     begins=st.integers(-2, 2),
     lasts=st.integers(1, 3),
-    regency=st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR, ""]),
+    regency=st.sampled_from([factories.BELITUNG, factories.BELITUNG_TIMUR, ""]),
 )
 @pytest.mark.scenario("MP-6/rule")
-def test_a_row_shows_exactly_while_a_consent_for_this_recipient_and_purpose_is_in_force(recipient: str, purpose: Purpose, begins: int, lasts: int, regency: str) -> None:
-    given_at = given.NOW + timedelta(seconds=begins)
-    share = given.share(recipient=recipient, purpose=purpose, given_at=given_at, expires_at=given_at + timedelta(seconds=lasts))
-    seen = rules.share_for(given.visibility(share, regency_code=regency), DINAS, given.NOW)
-    expected = recipient == "dinas-belitung" and purpose is Purpose.DINAS_REGISTRATION and regency == given.BELITUNG and begins <= 0 < begins + lasts
+def test_a_row_shows_exactly_while_a_consent_for_this_recipient_and_purpose_is_in_force(
+    recipient: str, purpose: Purpose, begins: int, lasts: int, regency: str
+) -> None:
+    given_at = factories.NOW + timedelta(seconds=begins)
+    share = factories.share(
+        recipient=recipient,
+        purpose=purpose,
+        given_at=given_at,
+        expires_at=given_at + timedelta(seconds=lasts),
+    )
+    seen = rules.share_for(factories.visibility(share, regency_code=regency), DINAS, factories.NOW)
+    expected = (
+        recipient == "dinas-belitung"
+        and purpose is Purpose.DINAS_REGISTRATION
+        and regency == factories.BELITUNG
+        and begins <= 0 < begins + lasts
+    )
     assert (seen is not None) is expected
 
 
 def test_at_the_instant_of_expiry_the_consent_is_over() -> None:
-    share = given.share()
+    share = factories.share()
     assert share.valid(share.expires_at - timedelta(milliseconds=1))
     assert not share.valid(share.expires_at)
 
 
 @pytest.mark.scenario("P5/columns")
 @for_all(purpose=st.sampled_from(Purpose), fields=st.frozensets(st.sampled_from(Column)))
-def test_the_columns_shown_are_in_the_consent_and_in_the_purpose(purpose: Purpose, fields: frozenset[Column]) -> None:
-    shown = rules.columns(given.share(purpose=purpose, fields=fields))
+def test_the_columns_shown_are_in_the_consent_and_in_the_purpose(
+    purpose: Purpose, fields: frozenset[Column]
+) -> None:
+    shown = rules.columns(factories.share(purpose=purpose, fields=fields))
     assert shown == fields & COLUMNS[purpose]
 
 
@@ -80,13 +102,36 @@ def test_every_outside_role_reads_for_a_purpose_of_its_own() -> None:
 
 
 def test_a_change_is_told_only_to_those_with_a_consent_in_force() -> None:
-    ended = given.share(consent_id="consent-3", recipient="dinas-lain", expires_at=given.NOW)
-    row = given.visibility(given.share(), ended, given.employer_share())
-    assert rules.audiences(row, given.NOW) == {"dinas-belitung/dinas_registration/19.02", "usaha-contoh/employer_share"}
-    assert rules.audience_names(row) - rules.audiences(row, given.NOW) == {"dinas-lain/dinas_registration/19.02"}
+    ended = factories.share(
+        consent_id="consent-3", recipient="dinas-lain", expires_at=factories.NOW
+    )
+    row = factories.visibility(factories.share(), ended, factories.employer_share())
+    assert rules.audiences(row, factories.NOW) == {
+        "dinas-belitung/dinas_registration/19.02",
+        "usaha-contoh/employer_share",
+    }
+    assert rules.audience_names(row) - rules.audiences(row, factories.NOW) == {
+        "dinas-lain/dinas_registration/19.02"
+    }
 
 
-@for_all(readers=st.frozensets(st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR]), min_size=1), regency=st.sampled_from([given.BELITUNG, given.BELITUNG_TIMUR]))
-def test_a_reader_is_told_of_exactly_the_rows_it_may_see(readers: frozenset[str], regency: str) -> None:
-    row, reader = given.visibility(given.share(), regency_code=regency), Reader(recipients=frozenset({"dinas-belitung"}), purpose=Purpose.DINAS_REGISTRATION, regencies=readers)
-    assert bool(rules.audiences(row, given.NOW) & set(reader.audiences)) is (rules.share_for(row, reader, given.NOW) is not None)
+@for_all(
+    readers=st.frozensets(
+        st.sampled_from([factories.BELITUNG, factories.BELITUNG_TIMUR]), min_size=1
+    ),
+    regency=st.sampled_from([factories.BELITUNG, factories.BELITUNG_TIMUR]),
+)
+def test_a_reader_is_told_of_exactly_the_rows_it_may_see(
+    readers: frozenset[str], regency: str
+) -> None:
+    row, reader = (
+        factories.visibility(factories.share(), regency_code=regency),
+        Reader(
+            recipients=frozenset({"dinas-belitung"}),
+            purpose=Purpose.DINAS_REGISTRATION,
+            regencies=readers,
+        ),
+    )
+    assert bool(rules.audiences(row, factories.NOW) & set(reader.audiences)) is (
+        rules.share_for(row, reader, factories.NOW) is not None
+    )

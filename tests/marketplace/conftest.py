@@ -8,19 +8,28 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.mongo import Mongo
+from chassis.persistence.mongo import Mongo
 from services.marketplace.app import create_app
 from services.marketplace.settings import MarketplaceSettings
-from tests.doubles import Keys, ServiceClient, running
-from tests.marketplace.stage import KEY, Lapas
+from tests.fakes import Keys, ServiceClient, running
+from tests.marketplace.harness import KEY, Lapas
 
 
 @pytest.fixture(scope="module")
-async def service(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str) -> AsyncIterator[ServiceClient]:
+async def service(
+    tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
+) -> AsyncIterator[ServiceClient]:
     """The running service."""
     keys = Keys.make(tmp_path_factory.mktemp("keys"))
     driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
-    values = keys.settings("marketplace", mongo_url=mongo_url, database=f"test_{uuid4().hex[:20]}", kafka=kafka, driver=driver, sandbox_key=KEY)
+    values = keys.settings(
+        "marketplace",
+        mongo_url=mongo_url,
+        database=f"test_{uuid4().hex[:20]}",
+        kafka=kafka,
+        driver=driver,
+        sandbox_key=KEY,
+    )
     settings = MarketplaceSettings(**values)
     app = create_app(settings)
     async with running(app, keys, "marketplace") as client:

@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from chassis.auth import system
+from chassis.caller import system
 from chassis.ids import new_id, utc_now
-from chassis.runner import Runner
-from chassis.unit_of_work import Cause
-from services.marketplace.payments import conversation
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
+from services.marketplace.payment_simulator.usecases import SandboxGateway
+from services.marketplace.payments import payment_process
 from services.marketplace.payments.rules import GatewayUnreachable
-from services.marketplace.sandbox.usecases import SandboxGateway
 from services.marketplace.transaction import Transaction
-from tests.marketplace.stage import Json, Lapas, done, together
+from tests.marketplace.harness import Json, Lapas, done, together
 
 PAST_CHARGE = timedelta(minutes=18)
 
@@ -35,8 +35,10 @@ def put_forward(lapas: Lapas, by: timedelta) -> None:
 
 async def sweep(lapas: Lapas) -> None:
     """One turn of the expiry job."""
-    run: Runner[Transaction] = Runner(lapas.engine, Cause(caller=system("marketplace"), correlation_id=new_id()))
-    await conversation.close_overdue(lapas.client.app.state.payment_gateway, run)
+    run: Runner[Transaction] = Runner(
+        lapas.engine, Cause(caller=system("marketplace"), correlation_id=new_id())
+    )
+    await payment_process.close_overdue(lapas.client.app.state.payment_gateway, run)
 
 
 async def charge(lapas: Lapas, order: Json) -> str:
@@ -45,7 +47,9 @@ async def charge(lapas: Lapas, order: Json) -> str:
 
 
 @pytest.mark.scenario("M4/expiry")
-async def test_an_unpaid_order_expires_after_the_gateway_was_asked_and_its_goods_come_back(later: Lapas) -> None:
+async def test_an_unpaid_order_expires_after_the_gateway_was_asked_and_its_goods_come_back(
+    later: Lapas,
+) -> None:
     await later.produce(2, 80_000, 1)
     order = await later.order(2)
     await sweep(later)
@@ -61,10 +65,14 @@ async def test_an_unpaid_order_expires_after_the_gateway_was_asked_and_its_goods
 
 
 @pytest.mark.scenario("M4/expiry")
-async def test_an_overdue_order_whose_charge_is_still_open_is_cancelled_at_the_gateway(later: Lapas) -> None:
+async def test_an_overdue_order_whose_charge_is_still_open_is_cancelled_at_the_gateway(
+    later: Lapas,
+) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
-    await later.client.app.state.life.db.update("orders", {"_id": order["id"]}, {"$set": {"expires_at": utc_now() - timedelta(minutes=1)}})
+    await later.client.app.state.life.db.update(
+        "orders", {"_id": order["id"]}, {"$set": {"expires_at": utc_now() - timedelta(minutes=1)}}
+    )
     await sweep(later)
     assert (await later.state(order), await charge(later, order)) == ("expired", "cancel")
     assert await later.stock() == (1, 0, 0)
@@ -83,7 +91,9 @@ async def test_an_overdue_order_that_the_gateway_says_is_paid_is_paid(later: Lap
 
 @pytest.mark.scenario("M4/race")
 @pytest.mark.scenario("INV-3/race")
-async def test_expiry_racing_settlement_has_one_winner_and_the_money_is_never_lost(later: Lapas) -> None:
+async def test_expiry_racing_settlement_has_one_winner_and_the_money_is_never_lost(
+    later: Lapas,
+) -> None:
     await later.produce(12, 480_000, 1)
     orders = [await later.order(1) for _ in range(12)]
     for order in orders:
@@ -94,11 +104,17 @@ async def test_expiry_racing_settlement_has_one_winner_and_the_money_is_never_lo
     assert states == ["paid"] * 12
     for order in orders:
         [reservation] = await later.stored("reservations", _id=order["id"])
-        kinds = sorted(movement["kind"] for movement in await later.stored("stock_movements", reference=order["id"]))
+        kinds = sorted(
+            movement["kind"]
+            for movement in await later.stored("stock_movements", reference=order["id"])
+        )
         if reservation["state"] == "consumed":
             assert kinds == ["allocate", "reserve"]
         else:
-            assert (reservation["state"], kinds) == ("expired", ["allocate_direct", "expire", "reserve"])
+            assert (reservation["state"], kinds) == (
+                "expired",
+                ["allocate_direct", "expire", "reserve"],
+            )
         assert len(await later.journals(order)) == 1
     assert await later.stock() == (12, 0, 12)
 
@@ -129,7 +145,9 @@ async def test_money_that_comes_after_expiry_still_buys_what_is_there(later: Lap
 
 
 @pytest.mark.scenario("M5/task")
-async def test_money_that_comes_after_expiry_for_goods_that_are_gone_is_owed_back_and_not_divided(later: Lapas) -> None:
+async def test_money_that_comes_after_expiry_for_goods_that_are_gone_is_owed_back_and_not_divided(
+    later: Lapas,
+) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     put_forward(later, PAST_CHARGE)
@@ -143,17 +161,25 @@ async def test_money_that_comes_after_expiry_for_goods_that_are_gone_is_owed_bac
         ("piutang_gateway", "debit", 100_000),
         (f"utang_refund:{order['id']}", "credit", 100_000),
     ]
-    assert [(task["kind"], task["subject"]) for task in await later.tasks()] == [("payment_received_late", order["id"])]
+    assert [(task["kind"], task["subject"]) for task in await later.tasks()] == [
+        ("payment_received_late", order["id"])
+    ]
     assert await later.stored("outbox", key=order["id"]) == []
     split = await later.public.get(f"/v1/orders/{order['id']}/split?token={order['token']}")
     assert split.json()["code"] == "not_divided_yet"
 
 
-async def test_a_cancelled_order_frees_its_goods_and_money_that_comes_anyway_is_owed_back(later: Lapas) -> None:
+async def test_a_cancelled_order_frees_its_goods_and_money_that_comes_anyway_is_owed_back(
+    later: Lapas,
+) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     await done(later.public.post(f"/v1/orders/{order['id']}/cancellation?token={order['token']}"))
-    assert (await later.state(order), await charge(later, order), await later.stock()) == ("cancelled", "cancel", (1, 0, 0))
+    assert (await later.state(order), await charge(later, order), await later.stock()) == (
+        "cancelled",
+        "cancel",
+        (1, 0, 0),
+    )
     await later.command(order, "pay_late")
     assert await later.state(order) == "cancelled"
     assert [task["kind"] for task in await later.tasks()] == ["payment_received_late"]
@@ -165,10 +191,16 @@ async def test_cancelling_an_order_that_was_paid_unheard_pays_it(later: Lapas) -
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     await later.command(order, "pay_unheard")
-    assert (await done(later.public.post(f"/v1/orders/{order['id']}/cancellation?token={order['token']}")))["state"] == "paid"
+    assert (
+        await done(
+            later.public.post(f"/v1/orders/{order['id']}/cancellation?token={order['token']}")
+        )
+    )["state"] == "paid"
 
 
-async def test_nothing_expires_while_the_gateway_is_away_and_checkout_still_places_orders(later: Lapas, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_expires_while_the_gateway_is_away_and_checkout_still_places_orders(
+    later: Lapas, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await later.produce(2, 80_000, 1)
     order = await later.order(1)
 
@@ -185,6 +217,10 @@ async def test_nothing_expires_while_the_gateway_is_away_and_checkout_still_plac
         await sweep(later)
         assert await later.state(order) == "awaiting_payment"
     put_forward(later, timedelta(minutes=1))
-    run: Runner[Transaction] = Runner(later.engine, Cause(caller=system("marketplace"), correlation_id=new_id()))
-    await conversation.open_charges(later.client.app.state.payment_gateway, timedelta(minutes=2), run)
+    run: Runner[Transaction] = Runner(
+        later.engine, Cause(caller=system("marketplace"), correlation_id=new_id())
+    )
+    await payment_process.open_charges(
+        later.client.app.state.payment_gateway, timedelta(minutes=2), run
+    )
     assert await later.state(waiting) == "awaiting_payment"

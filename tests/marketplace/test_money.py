@@ -29,12 +29,19 @@ PRESETS = {
         (1_270_000, (635_000, 190_500, 444_500)),
     ],
 )
-def test_the_published_examples_of_50_15_35_come_out_to_the_rupiah(amount: int, shares: tuple[int, int, int]) -> None:
+def test_the_published_examples_of_50_15_35_come_out_to_the_rupiah(
+    amount: int, shares: tuple[int, int, int]
+) -> None:
     assert tuple(allocate(amount, PRESETS["50/15/35"]).values()) == shares
 
 
 def test_work_units_divide_a_pool_and_zero_units_earn_nothing() -> None:
-    assert allocate(50_001, [("a", 37), ("b", 41), ("c", 0), ("d", 22)]) == {"a": 18_500, "b": 20_501, "c": 0, "d": 11_000}
+    assert allocate(50_001, [("a", 37), ("b", 41), ("c", 0), ("d", 22)]) == {
+        "a": 18_500,
+        "b": 20_501,
+        "c": 0,
+        "d": 11_000,
+    }
 
 
 def test_three_partial_refunds_by_what_remains_are_exact() -> None:
@@ -51,7 +58,9 @@ def test_three_partial_refunds_by_what_remains_are_exact() -> None:
 @pytest.mark.scenario("M10/shares")
 @pytest.mark.scenario("INV-5")
 @pytest.mark.parametrize("preset", PRESETS)
-def test_for_all_totals_to_100_000_the_shares_sum_to_the_base_and_stand_within_one_rupiah_of_their_quota(preset: str) -> None:
+def test_for_all_totals_to_100_000_the_shares_sum_to_the_base_and_stand_within_one_rupiah_of_their_quota(
+    preset: str,
+) -> None:
     weights = PRESETS[preset]
     for amount in range(1, 100_001):
         shares = allocate(amount, weights)
@@ -68,13 +77,17 @@ names = st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=12, uniqu
 def divisions(draw: st.DrawFn) -> tuple[int, list[tuple[str, int]]]:
     """An amount and weights that are not all zero."""
     people = draw(names)
-    units = draw(st.lists(st.integers(0, 10_000), min_size=len(people), max_size=len(people)).filter(any))
+    units = draw(
+        st.lists(st.integers(0, 10_000), min_size=len(people), max_size=len(people)).filter(any)
+    )
     return draw(st.integers(0, 10**12)), list(zip(people, units, strict=True))
 
 
 @pytest.mark.scenario("M10/work-units")
 @given(divisions())
-def test_any_pool_divided_by_any_work_units_is_given_out_whole(case: tuple[int, list[tuple[str, int]]]) -> None:
+def test_any_pool_divided_by_any_work_units_is_given_out_whole(
+    case: tuple[int, list[tuple[str, int]]],
+) -> None:
     amount, weights = case
     shares = allocate(amount, weights)
     whole = sum(weight for _, weight in weights)

@@ -7,7 +7,16 @@ import pytest
 
 from services.marketplace.money import Bps, Rupiah
 from services.marketplace.orders import rules
-from services.marketplace.orders.rules import REFUSAL, TABLE, Contact, Line, Order, OrderId, State, Step
+from services.marketplace.orders.rules import (
+    REFUSAL,
+    TABLE,
+    Contact,
+    Line,
+    Order,
+    OrderId,
+    State,
+    Step,
+)
 from services.marketplace.payments.rules import Charge
 from services.marketplace.policies.rules import Party, PolicyId, Share, ShareBase, Terms
 from services.marketplace.proceeds import rules as proceeds
@@ -19,7 +28,10 @@ TERMS = Terms(
     policy_id=PolicyId("p1"),
     policy_version=1,
     base=ShareBase.NET_OF_COST,
-    shares=tuple(Share(party=party, bps=Bps(bps)) for party, bps in zip(Party, (5000, 1500, 3500), strict=True)),
+    shares=tuple(
+        Share(party=party, bps=Bps(bps))
+        for party, bps in zip(Party, (5000, 1500, 3500), strict=True)
+    ),
     needs_legal_confirmation=False,
 )
 
@@ -58,7 +70,9 @@ def order(state: State = State.PLACED, *lines: Line) -> Order:
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("taken", Step)
-def test_a_step_is_in_the_table_or_raises_its_own_error_and_changes_nothing(state: State, taken: Step) -> None:
+def test_a_step_is_in_the_table_or_raises_its_own_error_and_changes_nothing(
+    state: State, taken: Step
+) -> None:
     before = order(state)
     if (state, taken) in TABLE:
         assert rules.step(before, taken) == replace(before, state=TABLE[state, taken])
@@ -74,24 +88,45 @@ def test_every_step_has_an_error_of_its_own() -> None:
 
 
 def test_goods_stay_reserved_until_the_charge_has_expired_and_news_has_travelled() -> None:
-    charge = Charge(provider="sandbox", order_ref="o1-1", txn_id="t", method="qris", qr_string="q", expires_at=NOW + timedelta(minutes=20))
+    charge = Charge(
+        provider="sandbox",
+        order_ref="o1-1",
+        txn_id="t",
+        method="qris",
+        qr_string="q",
+        expires_at=NOW + timedelta(minutes=20),
+    )
     after = rules.request_payment(order(), charge, timedelta(minutes=2))
     assert (after.state, after.expires_at) == (State.AWAITING_PAYMENT, NOW + timedelta(minutes=22))
 
 
 def test_an_order_that_is_paid_before_its_charge_was_written_down_is_paid() -> None:
-    division = proceeds.divide(Rupiah(100_000), Rupiah(40_000), TERMS, [Made(batch_id="b1", qty=1, work={"a": 1})])
+    division = proceeds.divide(
+        Rupiah(100_000), Rupiah(40_000), TERMS, [Made(batch_id="b1", qty=1, work={"a": 1})]
+    )
     paid, events = rules.pay(order(), [division], NOW)
     assert (paid.state, paid.paid_at) == (State.PAID, NOW)
-    assert [event.amounts_idr for event in events] == [{"biaya_produksi": 40_000, "premi": 30_000, "pnbp": 9_000, "modal": 21_000}]
+    assert [event.amounts_idr for event in events] == [
+        {"biaya_produksi": 40_000, "premi": 30_000, "pnbp": 9_000, "modal": 21_000}
+    ]
 
 
 def test_each_workshop_of_an_order_is_told_its_own_split_and_no_person() -> None:
     lines = (line(1), line(2, workshop="w2"), line(3))
-    division = proceeds.divide(Rupiah(100_000), Rupiah(40_000), TERMS, [Made(batch_id="b1", qty=1, work={"a": 1})])
+    division = proceeds.divide(
+        Rupiah(100_000), Rupiah(40_000), TERMS, [Made(batch_id="b1", qty=1, work={"a": 1})]
+    )
     _, events = rules.pay(order(State.AWAITING_PAYMENT, *lines), [division] * 3, NOW)
-    assert [(event.workshop_id, event.amounts_idr["premi"]) for event in events] == [("w1", 60_000), ("w2", 30_000)]
-    assert set(events[0].model_dump()) == {"order_id", "workshop_id", "product_class", "amounts_idr"}
+    assert [(event.workshop_id, event.amounts_idr["premi"]) for event in events] == [
+        ("w1", 60_000),
+        ("w2", 30_000),
+    ]
+    assert set(events[0].model_dump()) == {
+        "order_id",
+        "workshop_id",
+        "product_class",
+        "amounts_idr",
+    }
 
 
 def test_a_payment_reference_names_its_order() -> None:
@@ -100,4 +135,7 @@ def test_a_payment_reference_names_its_order() -> None:
 
 def test_what_an_order_holds_is_summed_by_stock() -> None:
     held = rules.goods(order(State.PAID, line(1, 2), line(2, 1, sku="MEJA"), line(3, 3)))
-    assert [(one.stock_id, one.qty) for one in held] == [("KURSI@LP-TJP:lapas", 5), ("MEJA@LP-TJP:lapas", 1)]
+    assert [(one.stock_id, one.qty) for one in held] == [
+        ("KURSI@LP-TJP:lapas", 5),
+        ("MEJA@LP-TJP:lapas", 1),
+    ]

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.marketplace.stage import Lapas, done, together
+from tests.marketplace.harness import Lapas, done, together
 
 
 async def audit(lapas: Lapas, action: str, subject: str) -> list[dict[str, object]]:
@@ -15,7 +15,9 @@ async def audit(lapas: Lapas, action: str, subject: str) -> list[dict[str, objec
 
 @pytest.mark.scenario("M6")
 @pytest.mark.scenario("INV-8/stored")
-async def test_ten_equal_settlements_at_once_and_a_late_pending_pay_once_and_are_all_answered_200(lapas: Lapas) -> None:
+async def test_ten_equal_settlements_at_once_and_a_late_pending_pay_once_and_are_all_answered_200(
+    lapas: Lapas,
+) -> None:
     await lapas.produce(3, 120_000, 1)
     order = await lapas.order(1)
     await lapas.command(order, "pay_unheard")
@@ -30,7 +32,9 @@ async def test_ten_equal_settlements_at_once_and_a_late_pending_pay_once_and_are
 
 
 @pytest.mark.scenario("M7/midtrans")
-async def test_a_wrong_signature_is_answered_400_changes_nothing_and_leaves_an_audit_row(lapas: Lapas) -> None:
+async def test_a_wrong_signature_is_answered_400_changes_nothing_and_leaves_an_audit_row(
+    lapas: Lapas,
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     before = len(await audit(lapas, "payments.notification_refused", "sandbox"))
@@ -64,7 +68,9 @@ async def test_a_signed_settlement_that_the_gateway_denies_pays_nothing(lapas: L
 
 
 @pytest.mark.scenario("M7/midtrans")
-async def test_a_signed_settlement_turned_into_a_refund_is_refused_by_the_status_call(lapas: Lapas) -> None:
+async def test_a_signed_settlement_turned_into_a_refund_is_refused_by_the_status_call(
+    lapas: Lapas,
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.paid_order(1)
     assert (await lapas.command(order, "claim_refund"))["answers"] == [200]
@@ -77,21 +83,34 @@ async def test_a_signed_settlement_turned_into_a_refund_is_refused_by_the_status
 
 @pytest.mark.scenario("M8")
 @pytest.mark.parametrize("amount", ["5539.00", "5539.50", "100000.50", "100001.00"])
-async def test_a_signed_amount_that_is_not_the_orders_pays_nothing_and_asks_an_officer(lapas: Lapas, amount: str) -> None:
+async def test_a_signed_amount_that_is_not_the_orders_pays_nothing_and_asks_an_officer(
+    lapas: Lapas, amount: str
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     answers = [await lapas.notify(order, gross_amount=amount) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert await lapas.state(order) == "awaiting_payment"
     [task] = await lapas.tasks()
-    assert (task["kind"], task["subject"], task["facts"]["expected_idr"]) == ("payment_amount_mismatched", order["id"], "100000")
-    finished = await done(lapas.as_("treasurer").post("/v1/marketplace-tasks/completions", json={"task_id": task["id"], "outcome": "Pembeli dihubungi"}))
+    assert (task["kind"], task["subject"], task["facts"]["expected_idr"]) == (
+        "payment_amount_mismatched",
+        order["id"],
+        "100000",
+    )
+    finished = await done(
+        lapas.as_("treasurer").post(
+            "/v1/marketplace-tasks/completions",
+            json={"task_id": task["id"], "outcome": "Pembeli dihubungi"},
+        )
+    )
     assert finished["done_at"]
     assert await lapas.tasks() == []
 
 
 @pytest.mark.parametrize("changed", [{"currency": "USD"}, {"merchant_id": "G-OTHER"}])
-async def test_another_currency_or_merchant_pays_nothing_and_asks_an_officer(lapas: Lapas, changed: dict[str, str]) -> None:
+async def test_another_currency_or_merchant_pays_nothing_and_asks_an_officer(
+    lapas: Lapas, changed: dict[str, str]
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     await lapas.command(order, "pay_unheard")
@@ -100,14 +119,20 @@ async def test_another_currency_or_merchant_pays_nothing_and_asks_an_officer(lap
     assert [task["kind"] for task in await lapas.tasks()] == ["payment_amount_mismatched"]
 
 
-async def test_an_unknown_order_or_provider_is_answered_404_and_what_is_no_notification_400(lapas: Lapas) -> None:
+async def test_an_unknown_order_or_provider_is_answered_404_and_what_is_no_notification_400(
+    lapas: Lapas,
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     unknown = await lapas.notify(order, order_id="no-such-order-1")
     other = await lapas.public.post("/v1/payments/notifications/other", content=b"{}")
     broken = await lapas.public.post("/v1/payments/notifications/sandbox", content=b"not json")
-    huge = await lapas.public.post("/v1/payments/notifications/sandbox", content=b"x" * (64 * 1024 + 1))
-    assert [(answer.status_code, answer.json()["code"]) for answer in (unknown, other, broken, huge)] == [
+    huge = await lapas.public.post(
+        "/v1/payments/notifications/sandbox", content=b"x" * (64 * 1024 + 1)
+    )
+    assert [
+        (answer.status_code, answer.json()["code"]) for answer in (unknown, other, broken, huge)
+    ] == [
         (404, "payment_unknown"),
         (404, "provider_unknown"),
         (400, "notification_malformed"),
@@ -115,7 +140,9 @@ async def test_an_unknown_order_or_provider_is_answered_404_and_what_is_no_notif
     ]
 
 
-async def test_commands_of_the_sandbox_go_through_the_handler_that_http_goes_through(lapas: Lapas) -> None:
+async def test_commands_of_the_sandbox_go_through_the_handler_that_http_goes_through(
+    lapas: Lapas,
+) -> None:
     await lapas.produce(2, 80_000, 1)
     order = await lapas.order(1)
     assert (await lapas.command(order, "pay"))["answers"] == [200]
@@ -133,7 +160,9 @@ async def test_a_denial_after_settlement_undoes_every_leg_and_frees_the_goods(la
     assert (await lapas.command(order, "deny"))["answers"] == [200]
     assert await lapas.state(order) == "payment_reversed"
     assert await lapas.stock() == (3, 0, 0)
-    sale, undone = sorted(await lapas.journals(order), key=lambda journal: bool(journal["reverses"]))
+    sale, undone = sorted(
+        await lapas.journals(order), key=lambda journal: bool(journal["reverses"])
+    )
     assert undone["reverses"] == sale["id"]
     sides = {"debit": "credit", "credit": "debit"}
     assert [(leg["account"], sides[leg["side"]], leg["amount_idr"]) for leg in undone["legs"]] == [
@@ -149,35 +178,53 @@ async def test_a_denial_after_shipping_leaves_the_order_and_the_buyer_owes(lapas
     await lapas.produce(1, 40_000, 2, 1)
     order = await lapas.paid_order(1)
     for step in ("pack", "ship"):
-        await done(lapas.as_("store_officer").post(f"/v1/orders/{order['id']}/transitions", json={"step": step}))
+        await done(
+            lapas.as_("store_officer").post(
+                f"/v1/orders/{order['id']}/transitions", json={"step": step}
+            )
+        )
     before = await lapas.balances()
     await lapas.command(order, "deny")
     assert await lapas.state(order) == "shipped"
     after = await lapas.balances()
     assert (after["piutang_gateway"], after["piutang_pembeli"]) == (0, 100_000)
-    assert {name: after[name] for name in before if name != "piutang_gateway"} == {name: before[name] for name in before if name != "piutang_gateway"}
+    assert {name: after[name] for name in before if name != "piutang_gateway"} == {
+        name: before[name] for name in before if name != "piutang_gateway"
+    }
     assert [task["kind"] for task in await lapas.tasks()] == ["payment_reversed_after_shipping"]
 
 
 @pytest.mark.scenario("INV-4/stored")
-async def test_the_books_balance_whatever_happened_and_stored_journals_are_never_changed(lapas: Lapas) -> None:
+async def test_the_books_balance_whatever_happened_and_stored_journals_are_never_changed(
+    lapas: Lapas,
+) -> None:
     await lapas.produce(6, 240_001, 3, 1)
     orders = [await lapas.paid_order(1) for _ in range(3)]
-    written = {journal["_id"]: journal for journal in await lapas.stored("journals", facility_id=lapas.facility)}
+    written = {
+        journal["_id"]: journal
+        for journal in await lapas.stored("journals", facility_id=lapas.facility)
+    }
     await lapas.command(orders[0], "deny")
     await together(*(lapas.command(order, "duplicate") for order in orders))
     journals = await lapas.stored("journals", facility_id=lapas.facility)
     for journal in journals:
-        assert sum(leg["amount_idr"] * (1 if leg["side"] == "debit" else -1) for leg in journal["legs"]) == 0
+        assert (
+            sum(
+                leg["amount_idr"] * (1 if leg["side"] == "debit" else -1) for leg in journal["legs"]
+            )
+            == 0
+        )
         assert min(leg["amount_idr"] for leg in journal["legs"]) > 0
         assert journal["version"] == 1
     assert {journal["_id"]: journal for journal in journals if not journal["reverses"]} == written
     await lapas.balances()
 
 
-async def test_while_the_gateway_cannot_be_asked_a_settlement_is_answered_503_and_comes_again(lapas: Lapas, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_while_the_gateway_cannot_be_asked_a_settlement_is_answered_503_and_comes_again(
+    lapas: Lapas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from services.marketplace.payment_simulator.usecases import SandboxGateway  # noqa: PLC0415 - only here
     from services.marketplace.payments.rules import GatewayUnreachable  # noqa: PLC0415 - only here
-    from services.marketplace.sandbox.usecases import SandboxGateway  # noqa: PLC0415 - only here
 
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)

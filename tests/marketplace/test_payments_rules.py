@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.marketplace.money import Rupiah
+from services.marketplace.payment_simulator import rules as sandbox
+from services.marketplace.payment_simulator.rules import Command
 from services.marketplace.payments import midtrans, rules
 from services.marketplace.payments.rules import Observation, PaymentEvent, Status
-from services.marketplace.sandbox import rules as sandbox
-from services.marketplace.sandbox.rules import Command
 from services.marketplace.settings import MarketplaceSettings
 
 KEY = "SB-Mid-server-TESTKEY"
@@ -33,16 +33,33 @@ def notice(**changed: str) -> bytes:
         "currency": "IDR",
         "unknown_field": "ignored",
     } | changed
-    return json.dumps({"signature_key": midtrans.signature(body["order_id"], body["status_code"], body["gross_amount"], KEY)} | body).encode()
+    return json.dumps(
+        {
+            "signature_key": midtrans.signature(
+                body["order_id"], body["status_code"], body["gross_amount"], KEY
+            )
+        }
+        | body
+    ).encode()
 
 
 def heard(body: bytes) -> Observation:
-    return midtrans.observation(midtrans.verified(midtrans.read(body), KEY), provider="sandbox", body=body)
+    return midtrans.observation(
+        midtrans.verified(midtrans.read(body), KEY), provider="sandbox", body=body
+    )
 
 
 def event(status: Status, txn: str = "t-1") -> PaymentEvent:
     said = Observation(
-        provider="sandbox", txn_id=txn, order_ref="o-1", status=status, amount_idr=Rupiah(1), currency="IDR", merchant="G1", occurred_at=NOW, raw_hash=""
+        provider="sandbox",
+        txn_id=txn,
+        order_ref="o-1",
+        status=status,
+        amount_idr=Rupiah(1),
+        currency="IDR",
+        merchant="G1",
+        occurred_at=NOW,
+        raw_hash="",
     )
     return rules.accepted(said, order_id="o", facility_id="LP-TJP", amount_idr=Rupiah(1), now=NOW)
 
@@ -53,14 +70,23 @@ def test_the_signature_is_the_published_vector() -> None:
 
 def test_a_settlement_says_what_was_paid_for_which_order() -> None:
     said = heard(notice())
-    assert (said.order_ref, said.status, said.amount_idr, said.occurred_at) == ("qris-01", Status.SETTLED, 5_539, NOW)
+    assert (said.order_ref, said.status, said.amount_idr, said.occurred_at) == (
+        "qris-01",
+        Status.SETTLED,
+        5_539,
+        NOW,
+    )
 
 
 @pytest.mark.parametrize("part", ["order_id", "status_code", "gross_amount", "signature_key"])
 def test_a_change_of_anything_signed_is_forged(part: str) -> None:
     body = json.loads(notice())
     with pytest.raises(rules.NotificationForged):
-        heard(json.dumps(body | {part: body[part][:-1] + ("1" if body[part][-1] != "1" else "2")}).encode())
+        heard(
+            json.dumps(
+                body | {part: body[part][:-1] + ("1" if body[part][-1] != "1" else "2")}
+            ).encode()
+        )
 
 
 @pytest.mark.parametrize("code", ["201", "202", "407"])
@@ -69,7 +95,18 @@ def test_success_under_another_status_code_is_contradictory(code: str) -> None:
         heard(notice(status_code=code))
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"order_id": 1}', notice(transaction_status="invented"), notice(transaction_time="noon")])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b'{"order_id": 1}',
+        notice(transaction_status="invented"),
+        notice(transaction_time="noon"),
+    ],
+)
 def test_what_is_no_notification_is_malformed(body: bytes) -> None:
     with pytest.raises(rules.NotificationMalformed):
         heard(body)
@@ -97,7 +134,10 @@ def test_every_status_has_our_own_word(changed: dict[str, str], status: Status) 
     assert heard(notice(**changed)).status is status
 
 
-@pytest.mark.parametrize("amount", ["5539.50", "5539", "5539.0", "-1.00", "5539.00 ", "٥.00", "", "1e3.00", "9999999999999.00"])
+@pytest.mark.parametrize(
+    "amount",
+    ["5539.50", "5539", "5539.0", "-1.00", "5539.00 ", "٥.00", "", "1e3.00", "9999999999999.00"],
+)
 def test_an_amount_that_is_not_whole_rupiah_is_no_amount(amount: str) -> None:
     assert midtrans.whole_rupiah(amount) is None
 
@@ -120,18 +160,25 @@ def test_an_amount_of_whole_rupiah_is_read_exactly() -> None:
         ([Status.SETTLED, Status.CHARGEBACK, Status.DENIED], Status.CHARGEBACK),
     ],
 )
-def test_a_lower_rank_never_overwrites_a_higher_one_but_a_denial_after_settlement_reverses(seen: list[Status], stands: Status) -> None:
+def test_a_lower_rank_never_overwrites_a_higher_one_but_a_denial_after_settlement_reverses(
+    seen: list[Status], stands: Status
+) -> None:
     assert rules.fold([event(status) for status in seen]) is stands
 
 
 @pytest.mark.scenario("INV-8/fold")
 @given(st.lists(st.sampled_from(Status), min_size=1, max_size=4, unique=True), st.data())
-def test_any_order_and_number_of_the_same_notifications_stands_the_same_and_never_moves_back(seen: list[Status], data: st.DataObject) -> None:
+def test_any_order_and_number_of_the_same_notifications_stands_the_same_and_never_moves_back(
+    seen: list[Status], data: st.DataObject
+) -> None:
     order = list(Status)
     end = rules.fold([event(status) for status in seen])
     for arrival in itertools.permutations(seen):
         repeated = [status for status in arrival for _ in range(data.draw(st.integers(1, 3)))]
-        stands = [rules.fold([event(status) for status in repeated[: place + 1]]) for place in range(len(repeated))]
+        stands = [
+            rules.fold([event(status) for status in repeated[: place + 1]])
+            for place in range(len(repeated))
+        ]
         assert stands[-1] is end
         assert stands == sorted(stands, key=order.index)
 
@@ -141,7 +188,12 @@ def test_the_sandbox_sends_what_the_handler_believes() -> None:
     paid = sandbox.obeyed(charge, Command.PAY, NOW)
     [body] = sandbox.notices(paid, Command.PAY, KEY, NOW)
     said = heard(body)
-    assert (said.status, said.amount_idr, said.merchant, said.order_ref) == (Status.SETTLED, 100_000, sandbox.MERCHANT, "o-1")
+    assert (said.status, said.amount_idr, said.merchant, said.order_ref) == (
+        Status.SETTLED,
+        100_000,
+        sandbox.MERCHANT,
+        "o-1",
+    )
 
 
 def test_a_sandbox_charge_expires_by_itself_and_is_then_not_payable() -> None:
@@ -153,7 +205,14 @@ def test_a_sandbox_charge_expires_by_itself_and_is_then_not_payable() -> None:
 
 
 def base(tmp_path: object, **more: object) -> dict[str, object]:
-    return {"mongo_url": "mongodb://x", "signing_key": "x", "trusted_keys": tmp_path, "audit_key": "11" * 32, "port": 0, "sandbox_key": KEY} | more
+    return {
+        "mongo_url": "mongodb://x",
+        "signing_key": "x",
+        "trusted_keys": tmp_path,
+        "audit_key": "11" * 32,
+        "port": 0,
+        "sandbox_key": KEY,
+    } | more
 
 
 @pytest.mark.scenario("M19/sandbox")

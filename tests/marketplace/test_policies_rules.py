@@ -5,18 +5,31 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from chassis.auth import Hand
+from chassis.caller import Hand
 from services.marketplace.money import Bps
 from services.marketplace.policies import rules
-from services.marketplace.policies.rules import Party, PolicyId, PolicyScope, PolicyState, Share, ShareBase, SplitPolicy
-from tests.doubles import not_four_eyes
+from services.marketplace.policies.rules import (
+    Party,
+    PolicyId,
+    PolicyScope,
+    PolicyState,
+    Share,
+    ShareBase,
+    SplitPolicy,
+)
+from tests.fakes import not_four_eyes
 
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
 TODAY = date(2026, 11, 16)
 SCOPE = PolicyScope(id="LP-TJP/*/*", facility_id="LP-TJP")
 
 
-def policy(id_: str = "p1", shares: tuple[int, int, int] = (5000, 1500, 3500), first: date = date(2026, 1, 1), last: date | None = None) -> SplitPolicy:
+def policy(
+    id_: str = "p1",
+    shares: tuple[int, int, int] = (5000, 1500, 3500),
+    first: date = date(2026, 1, 1),
+    last: date | None = None,
+) -> SplitPolicy:
     return SplitPolicy(
         id=PolicyId(id_),
         facility_id="LP-TJP",
@@ -25,7 +38,9 @@ def policy(id_: str = "p1", shares: tuple[int, int, int] = (5000, 1500, 3500), f
         product_class=None,
         policy_version=1,
         base=ShareBase.NET_OF_COST,
-        shares=tuple(Share(party=party, bps=Bps(bps)) for party, bps in zip(Party, shares, strict=True)),
+        shares=tuple(
+            Share(party=party, bps=Bps(bps)) for party, bps in zip(Party, shares, strict=True)
+        ),
         effective_from=first,
         effective_to=last,
         legal_basis="contoh",
@@ -37,7 +52,9 @@ def policy(id_: str = "p1", shares: tuple[int, int, int] = (5000, 1500, 3500), f
 
 
 def active(made: SplitPolicy, scope: PolicyScope = SCOPE) -> tuple[SplitPolicy, PolicyScope]:
-    approved, after = rules.approve(rules.propose(made, Hand("bendahara")), scope, Hand("kalapas"), NOW)
+    approved, after = rules.approve(
+        rules.propose(made, Hand("bendahara")), scope, Hand("kalapas"), NOW
+    )
     return rules.activate(approved), after
 
 
@@ -49,8 +66,12 @@ def test_shares_of_10_500_bps_are_refused() -> None:
 
 
 @pytest.mark.scenario("M13/rules")
-@pytest.mark.parametrize("approver", [*not_four_eyes("bendahara", "kasubbag"), *not_four_eyes("pengusul", "kasi")])
-def test_neither_who_drafted_nor_who_proposed_nor_anybody_for_them_may_approve(approver: Hand) -> None:
+@pytest.mark.parametrize(
+    "approver", [*not_four_eyes("bendahara", "kasubbag"), *not_four_eyes("pengusul", "kasi")]
+)
+def test_neither_who_drafted_nor_who_proposed_nor_anybody_for_them_may_approve(
+    approver: Hand,
+) -> None:
     with pytest.raises(rules.PolicyOwnApproval):
         rules.approve(rules.propose(policy(), Hand("pengusul", "kasi")), SCOPE, approver, NOW)
 
@@ -66,7 +87,11 @@ def test_neither_who_drafted_nor_who_proposed_nor_anybody_for_them_may_approve(a
         (date(2026, 7, 1), None, False),
     ],
 )
-def test_two_approved_policies_of_one_scope_never_share_a_day(first: date, last: date | None, overlaps: bool) -> None:  # noqa: FBT001 - a row of the table
+def test_two_approved_policies_of_one_scope_never_share_a_day(
+    first: date,
+    last: date | None,
+    overlaps: bool,  # noqa: FBT001 - a row of the table
+) -> None:
     _, scope = active(policy(last=date(2026, 6, 30)))
     if overlaps:
         with pytest.raises(rules.PolicyOverlaps):
@@ -80,7 +105,10 @@ def test_a_change_ends_the_old_version_and_begins_the_new_one_the_day_after() ->
     first, scope = active(policy())
     ended, scope = rules.retire(first, scope, date(2026, 11, 15), TODAY)
     second, _ = active(policy("p2", (3500, 5000, 1500), first=TODAY), scope)
-    chosen = [rules.in_effect([ended, second], workshop_id="w", product_class="c", day=day).id for day in (date(2026, 11, 15), TODAY)]
+    chosen = [
+        rules.in_effect([ended, second], workshop_id="w", product_class="c", day=day).id
+        for day in (date(2026, 11, 15), TODAY)
+    ]
     assert chosen == ["p1", "p2"]
 
 
@@ -129,13 +157,22 @@ def test_the_most_specific_active_policy_counts() -> None:
     both, _ = active(replace(policy("both"), workshop_id="w1", product_class="mebel"))
 
     def chosen(workshop: str, product_class: str) -> str:
-        return rules.in_effect([house, kind, shop, both], workshop_id=workshop, product_class=product_class, day=TODAY).id
+        return rules.in_effect(
+            [house, kind, shop, both], workshop_id=workshop, product_class=product_class, day=TODAY
+        ).id
 
-    assert [chosen("w1", "mebel"), chosen("w1", "roti"), chosen("w2", "mebel"), chosen("w2", "roti")] == ["both", "shop", "kind", "house"]
+    assert [
+        chosen("w1", "mebel"),
+        chosen("w1", "roti"),
+        chosen("w2", "mebel"),
+        chosen("w2", "roti"),
+    ] == ["both", "shop", "kind", "house"]
 
 
 def test_what_is_only_approved_or_not_yet_begun_does_not_count() -> None:
-    approved, _ = rules.approve(rules.propose(policy(), Hand("bendahara")), SCOPE, Hand("kalapas"), NOW)
+    approved, _ = rules.approve(
+        rules.propose(policy(), Hand("bendahara")), SCOPE, Hand("kalapas"), NOW
+    )
     later, _ = active(policy("p2", first=date(2026, 12, 1)))
     with pytest.raises(rules.NoPolicyInEffect):
         rules.in_effect([approved, later], workshop_id="w", product_class="c", day=TODAY)

@@ -10,18 +10,36 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from services.marketplace.money import Rupiah
 from services.marketplace.stock import rules
-from services.marketplace.stock.rules import Cause, Held, Movement, Portion, Reservation, ReservationState, Stock, StockShort
+from services.marketplace.stock.rules import (
+    Cause,
+    Held,
+    Movement,
+    Portion,
+    Reservation,
+    ReservationState,
+    Stock,
+    StockShort,
+)
 
 START = datetime(2026, 11, 2, 3, tzinfo=UTC)
 
 
 def stock(*portions: Portion) -> Stock:
     qty = sum(portion.qty for portion in portions)
-    return Stock(id="KURSI@LP-TJP:lapas", sku="KURSI", location="LP-TJP:lapas", facility_id="LP-TJP", on_hand=qty, portions=portions)
+    return Stock(
+        id="KURSI@LP-TJP:lapas",
+        sku="KURSI",
+        location="LP-TJP:lapas",
+        facility_id="LP-TJP",
+        on_hand=qty,
+        portions=portions,
+    )
 
 
 def portion(batch: str, qty: int, cost: int, day: int = 0) -> Portion:
-    return Portion(batch_id=batch, received_at=START + timedelta(days=day), unit_cost_idr=Rupiah(cost), qty=qty)
+    return Portion(
+        batch_id=batch, received_at=START + timedelta(days=day), unit_cost_idr=Rupiah(cost), qty=qty
+    )
 
 
 def cause(reference: str) -> Cause:
@@ -40,7 +58,11 @@ def test_the_oldest_batch_is_sold_first_and_its_cost_goes_with_it() -> None:
 def test_one_unit_more_than_available_is_refused_as_stok_habis() -> None:
     with pytest.raises(StockShort) as refused:
         rules.reserve(stock(portion("b1", 7, 40_000)), 8, cause("o1"))
-    assert (refused.value.title, refused.value.code, refused.value.facts["available"]) == ("Stok habis", "stock_short", 7)
+    assert (refused.value.title, refused.value.code, refused.value.facts["available"]) == (
+        "Stok habis",
+        "stock_short",
+        7,
+    )
 
 
 def test_what_is_released_stands_again_before_newer_batches() -> None:
@@ -68,7 +90,9 @@ def test_more_than_was_allocated_cannot_be_shipped() -> None:
         rules.ship(stock(portion("b1", 3, 1)), 1, cause("o1"))
 
 
-@pytest.mark.parametrize("first", [ReservationState.CONSUMED, ReservationState.RELEASED, ReservationState.EXPIRED])
+@pytest.mark.parametrize(
+    "first", [ReservationState.CONSUMED, ReservationState.RELEASED, ReservationState.EXPIRED]
+)
 def test_a_resolved_reservation_is_never_resolved_again(first: ReservationState) -> None:
     reservation = Reservation(id="o1", facility_id="LP-TJP", goods=(), expires_at=START)
     resolved = rules.resolve(reservation, first)
@@ -120,7 +144,9 @@ class StockLife(RuleBasedStateMachine):
     @rule(order=consumes(reservations), expired=st.booleans())
     def give_back(self, order: str | None, expired: bool) -> None:  # noqa: FBT001 - hypothesis passes drawn values as they are
         if order is not None:
-            self.keep(*rules.release(self.stock, self.active.pop(order), cause(order), expired=expired))
+            self.keep(
+                *rules.release(self.stock, self.active.pop(order), cause(order), expired=expired)
+            )
 
     @rule(target=sales, order=consumes(reservations))
     def sell(self, order: str | None) -> str | None:
@@ -163,18 +189,42 @@ class StockLife(RuleBasedStateMachine):
     @invariant()
     def movements_fold_to_the_balances(self) -> None:
         assert sum(movement.on_hand for movement in self.movements) == self.stock.on_hand
-        assert sum(movement.reserved for movement in self.movements) == self.stock.reserved == sum(held.qty for held in self.active.values())
-        assert sum(movement.allocated for movement in self.movements) == self.stock.allocated == sum(held.qty for held in self.allocated.values())
+        assert (
+            sum(movement.reserved for movement in self.movements)
+            == self.stock.reserved
+            == sum(held.qty for held in self.active.values())
+        )
+        assert (
+            sum(movement.allocated for movement in self.movements)
+            == self.stock.allocated
+            == sum(held.qty for held in self.allocated.values())
+        )
         assert len({movement.id for movement in self.movements}) == len(self.movements)
 
     @invariant()
     def every_unit_keeps_its_batch_and_cost(self) -> None:
-        everywhere = [*self.stock.portions, *self.shipped, *(part for held in (*self.active.values(), *self.allocated.values()) for part in held.portions)]
+        everywhere = [
+            *self.stock.portions,
+            *self.shipped,
+            *(
+                part
+                for held in (*self.active.values(), *self.allocated.values())
+                for part in held.portions
+            ),
+        ]
         for batch in self.received:
-            units = [part.qty for part in everywhere if (part.batch_id, part.unit_cost_idr) == (batch.batch_id, batch.unit_cost_idr)]
+            units = [
+                part.qty
+                for part in everywhere
+                if (part.batch_id, part.unit_cost_idr) == (batch.batch_id, batch.unit_cost_idr)
+            ]
             assert sum(units) == batch.qty
-        assert list(self.stock.portions) == sorted(self.stock.portions, key=lambda part: part.received_at)
+        assert list(self.stock.portions) == sorted(
+            self.stock.portions, key=lambda part: part.received_at
+        )
 
 
-TestStockLife = pytest.mark.scenario("INV-1/rules")(pytest.mark.scenario("INV-2/rules")(pytest.mark.scenario("INV-3/rules")(StockLife.TestCase)))
+TestStockLife = pytest.mark.scenario("INV-1/rules")(
+    pytest.mark.scenario("INV-2/rules")(pytest.mark.scenario("INV-3/rules")(StockLife.TestCase))
+)
 TestStockLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -12,24 +12,34 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from chassis import replay, schemas
+from chassis.admin import replay
+from chassis.app import database_setup
 from chassis.ids import new_id
-from chassis.kafka import Record, ensure_topic
-from chassis.mongo import Document, Mongo
-from chassis.outbox import record
-from chassis.parked import Parked
-from tests.chassis.shop import JarFull, ShopSettings
-from tests.doubles import Keys
-from tests.model.story import Admitted, Fact, Merged, Told, Transaction, commit
-from tests.model.world import TRAPS, Broker, Died, InMemory, OnKafka, Process, World, service_of
+from chassis.messaging.kafka import Record, ensure_topic
+from chassis.messaging.outbox_relay import record
+from chassis.messaging.parked_events import Parked
+from chassis.persistence.mongo import Document, Mongo
+from tests.chassis.sample_service import JarFull, ShopSettings
+from tests.fakes import Keys
+from tests.model.harness import TRAPS, Broker, Died, InMemory, OnKafka, Process, World, service_of
+from tests.model.sample_service import Admitted, Fact, Merged, Told, Transaction, commit
 
 R = TypeVar("R")
 KEYS, SUBJECTS, OWN = ("k0", "k1"), ("s0", "s1", "s2"), "own"
 ROUNDS = 200
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-facts = st.lists(st.tuples(st.sampled_from((*KEYS, OWN)), st.sampled_from(SUBJECTS)), min_size=1, max_size=4)
+facts = st.lists(
+    st.tuples(st.sampled_from((*KEYS, OWN)), st.sampled_from(SUBJECTS)), min_size=1, max_size=4
+)
 places = st.integers(0, 1_000)
 names = st.sampled_from(("A", "B"))
 
@@ -81,7 +91,14 @@ class Model(RuleBasedStateMachine):
 
     def _facts(self, drawn: list[tuple[str, str]]) -> list[Fact]:
         """Under its own key a subject is told of only once it was admitted."""
-        return [Fact(subject if key == OWN and subject in self.known else KEYS[0] if key == OWN else key, Told.type, subject) for key, subject in drawn]
+        return [
+            Fact(
+                subject if key == OWN and subject in self.known else KEYS[0] if key == OWN else key,
+                Told.type,
+                subject,
+            )
+            for key, subject in drawn
+        ]
 
     @rule(name=names, drawn=facts)
     def commit(self, name: str, drawn: list[tuple[str, str]]) -> None:
@@ -99,7 +116,11 @@ class Model(RuleBasedStateMachine):
         if subject in self.known:
             return
         told = [Fact(subject, Admitted.type, subject)] if by_event else []
-        self.do(self.process(name).run(lambda tx: commit(told, tx, admitting="" if by_event else subject)))
+        self.do(
+            self.process(name).run(
+                lambda tx: commit(told, tx, admitting="" if by_event else subject)
+            )
+        )
         self.told += told
         self.known.add(subject)
 
@@ -195,20 +216,26 @@ class Model(RuleBasedStateMachine):
         self.do(self._discard(self.process(name), place))
 
     async def _sent(self, where: Document) -> list[Document]:
-        return await self.world.db.find("outbox", {"sent": True} | where, sort=[("key", 1), ("seq", 1)])
+        return await self.world.db.find(
+            "outbox", {"sent": True} | where, sort=[("key", 1), ("seq", 1)]
+        )
 
     async def _again(self, place: int, count: int) -> None:
         if rows := await self._sent({}):
             await self._publish([rows[(place + step) % len(rows)] for step in range(count)])
 
     async def _replay(self, key: str) -> None:
-        rows, _ = await replay.page(self.world.db, {"sent": True} | ({"key": key} if key else {}), None, replay.PAGE)
+        rows, _ = await replay.page(
+            self.world.db, {"sent": True} | ({"key": key} if key else {}), None, replay.PAGE
+        )
         await self._publish(rows)
 
     async def _publish(self, rows: list[Document]) -> None:
         if isinstance(self.world.broker, InMemory) and self.world.broker.fake.away:
             return
-        await replay.publish(self.world.broker.producer(), self.process("A").relay.topic, rows, "shop")
+        await replay.publish(
+            self.world.broker.producer(), self.process("A").relay.topic, rows, "shop"
+        )
 
     async def _retry(self, process: Process) -> None:
         for marker in await self.world.db.find("parked", {}, sort=[("_id", 1)]):
@@ -219,7 +246,11 @@ class Model(RuleBasedStateMachine):
         if not letters:
             return
         letter = letters[place % len(letters)]
-        await process.run(lambda tx: Parked(process.inbox).discard(tx, letter["marker"], letter["_id"], "modelled"))
+        await process.run(
+            lambda tx: Parked(process.inbox).discard(
+                tx, letter["marker"], letter["_id"], "modelled"
+            )
+        )
         row = await self.world.db.find_one("outbox", {"_id": letter["_id"]})
         assert row is not None
         self.discarded.add((row["key"], row["seq"]))
@@ -232,18 +263,32 @@ class Model(RuleBasedStateMachine):
 
     async def _check(self, *, topic: bool) -> dict[str, list[Document]]:
         db, rows = self.world.db, dict[str, list[Document]]()
-        outbox, effects, offsets = await asyncio.gather(db.find("outbox", {}, sort=[("key", 1), ("seq", 1)]), self._effects(), db.find("offsets", {}))
+        outbox, effects, offsets = await asyncio.gather(
+            db.find("outbox", {}, sort=[("key", 1), ("seq", 1)]),
+            self._effects(),
+            db.find("offsets", {}),
+        )
         for row in outbox:
             rows.setdefault(row["key"], []).append(row)
         for key in (*KEYS, *SUBJECTS):
-            committed = [fact.event.model_dump_json(exclude_none=True) for fact in self.told if fact.key == key]
-            assert [row["body"] for row in rows.get(key, [])] == committed, "what was committed stands in the outbox, in its order, and nothing else"
+            committed = [
+                fact.event.model_dump_json(exclude_none=True)
+                for fact in self.told
+                if fact.key == key
+            ]
+            assert [row["body"] for row in rows.get(key, [])] == committed, (
+                "what was committed stands in the outbox, in its order, and nothing else"
+            )
             assert [row["seq"] for row in rows.get(key, [])] == list(range(1, len(committed) + 1))
         for key, seqs in effects.items():
             allowed = [row["seq"] for row in rows[key] if (key, row["seq"]) not in self.discarded]
-            assert seqs == allowed[: len(seqs)], f"{key}: effects once, in order, none left out but the discarded"
+            assert seqs == allowed[: len(seqs)], (
+                f"{key}: effects once, in order, none left out but the discarded"
+            )
         positions = {row["_id"]: row["next"] for row in offsets}
-        assert all(positions[place] >= position for place, position in self.positions.items()), "no position goes back"
+        assert all(positions[place] >= position for place, position in self.positions.items()), (
+            "no position goes back"
+        )
         self.positions = positions
         if topic:
             self._check_topic(rows, await self.world.broker.records(self.process("A").relay.topic))
@@ -259,10 +304,17 @@ class Model(RuleBasedStateMachine):
             if sent not in (seen := first.setdefault((one.key or b"").decode(), [])):
                 seen.append(sent)
         for key in {*first, *rows}:
-            wanted = [(name, body, sorted(headers)) for name, body, headers in (record(row, "shop") for row in rows.get(key, []))]
+            wanted = [
+                (name, body, sorted(headers))
+                for name, body, headers in (record(row, "shop") for row in rows.get(key, []))
+            ]
             seen = first.get(key, [])
-            assert seen == wanted[: len(seen)], f"{key}: first occurrences in the order of seq, and only of what was committed"
-            assert not any(row["sent"] for row in rows.get(key, [])[len(seen) :]), f"{key}: only what is published is marked"
+            assert seen == wanted[: len(seen)], (
+                f"{key}: first occurrences in the order of seq, and only of what was committed"
+            )
+            assert not any(row["sent"] for row in rows.get(key, [])[len(seen) :]), (
+                f"{key}: only what is published is marked"
+            )
 
     # What holds once everything has come to rest
 
@@ -291,7 +343,9 @@ class Model(RuleBasedStateMachine):
             now = await self._standing()
             if now == before and not now["unsent"] and now["heard"] == len(self.told):
                 break
-            if now == before:  # a lost batch that nothing follows: after a minute a consumer joins anew by itself
+            if (
+                now == before
+            ):  # a lost batch that nothing follows: after a minute a consumer joins anew by itself
                 for name in list(world.processes):
                     await world.begin(name)
             before = now
@@ -302,7 +356,12 @@ class Model(RuleBasedStateMachine):
     async def _standing(self) -> dict[str, Any]:
         db = self.world.db
         offsets = {row["_id"]: row["next"] for row in await db.find("offsets", {})}
-        return {"unsent": await db.count("outbox", {"sent": False}), "heard": await db.count("inbox", {}), "offsets": offsets, "effects": await self._effects()}
+        return {
+            "unsent": await db.count("outbox", {"sent": False}),
+            "heard": await db.count("inbox", {}),
+            "offsets": offsets,
+            "effects": await self._effects(),
+        }
 
     async def _at_rest(self, rows: dict[str, list[Document]]) -> None:
         """Everything told has taken effect, but for the discarded and what is about somebody who never came, with all behind it."""
@@ -327,10 +386,16 @@ class Model(RuleBasedStateMachine):
                     notes[whom].append(f"{key}/{row['seq']}")
         db = self.world.db
         assert await self._effects() == effects
-        assert {row["_id"] for row in await db.find("inbox", {"state": {"$in": ["early", "parked"]}})} == waiting
+        assert {
+            row["_id"] for row in await db.find("inbox", {"state": {"$in": ["early", "parked"]}})
+        } == waiting
         assert {row["waits_for"] for row in await db.find("early", {})} & known == set()
-        assert {note["_id"]: sorted(note["texts"]) for note in await db.find("notes", {})} == {subject: sorted(texts) for subject, texts in notes.items()}
-        assert {alias["_id"]: alias["into"] for alias in await db.find("aliases", {})} == {subject: self.survivor(subject, without=unmerged) for subject in merges}
+        assert {note["_id"]: sorted(note["texts"]) for note in await db.find("notes", {})} == {
+            subject: sorted(texts) for subject, texts in notes.items()
+        }
+        assert {alias["_id"]: alias["into"] for alias in await db.find("aliases", {})} == {
+            subject: self.survivor(subject, without=unmerged) for subject in merges
+        }
 
     def _kept(self) -> Iterator[Fact]:
         counts: Counter[str] = Counter()
@@ -340,10 +405,21 @@ class Model(RuleBasedStateMachine):
                 yield fact
 
 
-def play(tmp_path: Path, mongo_url: str, database: str, kafka: str, new_broker: Callable[[], Awaitable[tuple[Broker, str]]], wanted: settings) -> None:
+def play(
+    tmp_path: Path,
+    mongo_url: str,
+    database: str,
+    kafka: str,
+    new_broker: Callable[[], Awaitable[tuple[Broker, str]]],
+    wanted: settings,
+) -> None:
     """Play the model: each example on an empty database, a new broker or topic."""
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    base = ShopSettings(**keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka, driver="pymongo"))
+    base = ShopSettings(
+        **keys.settings(
+            "shop", mongo_url=mongo_url, database=database, kafka=kafka, driver="pymongo"
+        )
+    )
     db = Mongo(base.mongo_url.get_secret_value(), database, "pymongo")
 
     async def fresh() -> World:
@@ -353,9 +429,12 @@ def play(tmp_path: Path, mongo_url: str, database: str, kafka: str, new_broker: 
         return World(db, broker, service_of(base.model_copy(update={"namespace": namespace})))
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as loop:
-        loop.run(schemas.prepare(db, Transaction))
+        loop.run(database_setup.prepare(db, Transaction))
         try:
-            run_state_machine_as_test(type("Played", (Model,), {"begin": staticmethod(fresh), "loop": loop}), settings=wanted)
+            run_state_machine_as_test(
+                type("Played", (Model,), {"begin": staticmethod(fresh), "loop": loop}),
+                settings=wanted,
+            )
         finally:
             loop.run(db.close())
 
@@ -363,11 +442,15 @@ def play(tmp_path: Path, mongo_url: str, database: str, kafka: str, new_broker: 
 def sized(examples: int, steps: int) -> settings:
     """So many examples of so many steps; in the profile `long` 16 times as many of twice the length."""
     more, longer = (16, 2) if settings.get_current_profile_name() == "long" else (1, 1)
-    return settings(max_examples=examples * more, stateful_step_count=steps * longer, suppress_health_check=SLOW)
+    return settings(
+        max_examples=examples * more, stateful_step_count=steps * longer, suppress_health_check=SLOW
+    )
 
 
 @pytest.mark.timeout(3_600)
-def test_whatever_happens_what_is_committed_is_published_and_takes_effect_once_in_its_order(tmp_path: Path, mongo_url: str, database: str) -> None:
+def test_whatever_happens_what_is_committed_is_published_and_takes_effect_once_in_its_order(
+    tmp_path: Path, mongo_url: str, database: str
+) -> None:
     async def in_memory() -> tuple[Broker, str]:
         return InMemory(), ""
 
@@ -375,7 +458,9 @@ def test_whatever_happens_what_is_committed_is_published_and_takes_effect_once_i
 
 
 @pytest.mark.timeout(3_600)
-def test_whatever_happens_the_same_holds_on_a_real_broker(tmp_path: Path, mongo_url: str, database: str, kafka: str) -> None:
+def test_whatever_happens_the_same_holds_on_a_real_broker(
+    tmp_path: Path, mongo_url: str, database: str, kafka: str
+) -> None:
     async def on_kafka() -> tuple[Broker, str]:
         namespace = f"{new_id()}."
         await ensure_topic(kafka, f"{namespace}shop.events", partitions=2)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.place import Place
+from tests.installation import Place
 
 
 @pytest.fixture(scope="package")

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from ops import machine
-from ops.parts import OURS
-from tests.place import Place, eventually
+from ops.local import platform_checks
+from ops.local.topology import OURS
+from tests.installation import Place, eventually
 from tests.system.test_operating import Operator
 
 pytestmark = [pytest.mark.timeout(400)]
@@ -31,12 +31,25 @@ def operator(system: Place) -> Operator:
     for done in range(0, LOOKS, 2):  # two to a block
         for _ in range(2):
             assert operator.ask("operator", "GET", "/v1/operations/training/parked")[0] == 200
-        eventually(lambda done=done: sum(row["block"] is not None for row in looks(operator)) >= done + 2)
+        eventually(
+            lambda done=done: sum(row["block"] is not None for row in looks(operator)) >= done + 2
+        )
     return operator
 
 
 def looks(operator: Operator) -> list[dict[str, Any]]:
-    told = operator.bina("audit", "search", "--service", "training", "--reason", "uji", "--from", "2026-01-01T00:00+07:00", "--limit", "5000")
+    told = operator.bina(
+        "audit",
+        "search",
+        "--service",
+        "training",
+        "--reason",
+        "uji",
+        "--from",
+        "2026-01-01T00:00+07:00",
+        "--limit",
+        "5000",
+    )
     return [row for row in told["rows"] if row["action"] == "parked.listed"]
 
 
@@ -44,7 +57,16 @@ def looks(operator: Operator) -> list[dict[str, Any]]:
 def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export of training's and the gateway's audit."""
     file = tmp_path_factory.mktemp("export") / "audit.zip"
-    told = operator.bina("audit", "export", "--out", str(file), "--reason", "surat tugas 12/2026", "--service", "training")
+    told = operator.bina(
+        "audit",
+        "export",
+        "--out",
+        str(file),
+        "--reason",
+        "surat tugas 12/2026",
+        "--service",
+        "training",
+    )
     assert (told["whole"], told["services"]["training"]["findings"]) == (True, 0)
     assert told["services"]["training"]["rows"] >= LOOKS
     assert checked(file, told["fingerprint"])[0] == 0
@@ -57,7 +79,13 @@ def checked(file: Path, *fingerprint: str) -> tuple[int, str]:
     place.mkdir(exist_ok=True)
     with zipfile.ZipFile(file) as archive:
         (place / "verify.py").write_bytes(archive.read("verify.py"))
-    run = subprocess.run([sys.executable, "-I", "-S", place / "verify.py", file, *fingerprint], cwd=place, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", place / "verify.py", file, *fingerprint],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.stderr == ""
     return run.returncode, run.stdout
 
@@ -67,7 +95,12 @@ def tampered(file: Path, to: Path, name: str, change: Callable[[list[str]], list
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(to, "w") as new:
         for one in old.namelist():
             content = old.read(one)
-            new.writestr(one, "".join(change(content.decode().splitlines(keepends=True))) if one == name else content)
+            new.writestr(
+                one,
+                "".join(change(content.decode().splitlines(keepends=True)))
+                if one == name
+                else content,
+            )
     return to
 
 
@@ -76,13 +109,24 @@ def id_of(file: Path, number: int) -> str:
         return json.loads(archive.read("training/rows.jsonl").splitlines()[number])["_id"]
 
 
-def test_an_altered_removed_reordered_or_added_row_of_an_export_is_named_by_its_own_verifier(exported: Path, tmp_path: Path) -> None:
+def test_an_altered_removed_reordered_or_added_row_of_an_export_is_named_by_its_own_verifier(
+    exported: Path, tmp_path: Path
+) -> None:
     rows, first, second = "training/rows.jsonl", id_of(exported, 0), id_of(exported, 1)
     changes: dict[str, tuple[str, Callable[[list[str]], list[str]]]] = {
-        "altered": (f"baris {first} diubah / row altered", lambda lines: [lines[0].replace('"role":"', '"role":"x'), *lines[1:]]),
+        "altered": (
+            f"baris {first} diubah / row altered",
+            lambda lines: [lines[0].replace('"role":"', '"role":"x'), *lines[1:]],
+        ),
         "removed": (f"baris {first} dihapus / row removed", lambda lines: lines[1:]),
-        "reordered": (f"baris {second} pindah tempat / row reordered", lambda lines: [lines[1], lines[0], *lines[2:]]),
-        "added": ("baris forged ditambahkan / row added", lambda lines: [*lines, '{"_id":"forged"}\n']),
+        "reordered": (
+            f"baris {second} pindah tempat / row reordered",
+            lambda lines: [lines[1], lines[0], *lines[2:]],
+        ),
+        "added": (
+            "baris forged ditambahkan / row added",
+            lambda lines: [*lines, '{"_id":"forged"}\n'],
+        ),
         "cut": (f"baris {id_of(exported, -1)} dihapus / row removed", lambda lines: lines[:-1]),
     }
     for name, (words, change) in changes.items():
@@ -91,37 +135,74 @@ def test_an_altered_removed_reordered_or_added_row_of_an_export_is_named_by_its_
         assert "training/rows.jsonl: berkas diubah / file changed" in told
 
 
-def test_a_change_of_blocks_anchors_or_manifest_breaks_the_chain_or_the_signature(exported: Path, tmp_path: Path) -> None:
-    code, told = checked(tampered(exported, tmp_path / "blocks.zip", "training/blocks.jsonl", lambda lines: lines[:1] + lines[2:]))
+def test_a_change_of_blocks_anchors_or_manifest_breaks_the_chain_or_the_signature(
+    exported: Path, tmp_path: Path
+) -> None:
+    code, told = checked(
+        tampered(
+            exported,
+            tmp_path / "blocks.zip",
+            "training/blocks.jsonl",
+            lambda lines: lines[:1] + lines[2:],
+        )
+    )
     assert (code, "tidak menyambung / block" in told) == (1, True), told
-    code, told = checked(tampered(exported, tmp_path / "anchors.zip", "training/anchors.jsonl", lambda lines: [lines[0].replace('"rows": ', '"rows": 1'), *lines[1:]]))
+    code, told = checked(
+        tampered(
+            exported,
+            tmp_path / "anchors.zip",
+            "training/anchors.jsonl",
+            lambda lines: [lines[0].replace('"rows": ', '"rows": 1'), *lines[1:]],
+        )
+    )
     assert (code, "berbeda dari jangkarnya" in told) == (1, True), told
-    code, told = checked(tampered(exported, tmp_path / "manifest.zip", "manifest.json", lambda lines: [line.replace("12/2026", "13/2026") for line in lines]))
+    code, told = checked(
+        tampered(
+            exported,
+            tmp_path / "manifest.zip",
+            "manifest.json",
+            lambda lines: [line.replace("12/2026", "13/2026") for line in lines],
+        )
+    )
     assert (code, "tanda tangan tidak cocok" in told) == (1, True), told
     code, told = checked(exported, "00" * 32)
     assert (code, "ditandatangani kunci lain" in told) == (1, True), told
 
 
-def test_an_export_holds_no_key_and_says_what_for_it_was_made(exported: Path, operator: Operator) -> None:
+def test_an_export_holds_no_key_and_says_what_for_it_was_made(
+    exported: Path, operator: Operator
+) -> None:
     with zipfile.ZipFile(exported) as archive:
         content = b"".join(archive.read(name) for name in archive.namelist())
         assert json.loads(archive.read("manifest.json"))["reason"] == "surat tugas 12/2026"
     for file in (operator.system.home / "secrets").glob("*/*_key"):
         assert file.read_bytes() not in content
     assert exported.stat().st_mode & 0o077 == 0
-    noted = operator.bina("audit", "search", "--service", "training", "--reason", "uji", "--limit", "5000")["rows"]
-    assert [row["purpose"] for row in noted if row["action"] == "audit.exported"] == ["surat tugas 12/2026"]
-    assert "sudah ada" in operator.refused("audit", "export", "--out", str(exported), "--reason", "x")
+    noted = operator.bina(
+        "audit", "search", "--service", "training", "--reason", "uji", "--limit", "5000"
+    )["rows"]
+    assert [row["purpose"] for row in noted if row["action"] == "audit.exported"] == [
+        "surat tugas 12/2026"
+    ]
+    assert "sudah ada" in operator.refused(
+        "audit", "export", "--out", str(exported), "--reason", "x"
+    )
 
 
 def test_a_search_goes_over_every_part_and_by_actor_and_time(operator: Operator) -> None:
     [actor] = {row["actor"] for row in looks(operator)}
-    told = operator.bina("audit", "search", "--actor", actor, "--reason", "uji", "--limit", "5000")["rows"]
+    told = operator.bina("audit", "search", "--actor", actor, "--reason", "uji", "--limit", "5000")[
+        "rows"
+    ]
     assert len([row for row in told if row["action"] == "parked.listed"]) >= LOOKS
     assert {row["actor"] for row in told} == {actor}
-    assert operator.bina("audit", "search", "--actor", actor, "--to", "2026-01-01T00:00+07:00", "--reason", "uji") == {"rows": [], "more": False}
+    assert operator.bina(
+        "audit", "search", "--actor", actor, "--to", "2026-01-01T00:00+07:00", "--reason", "uji"
+    ) == {"rows": [], "more": False}
     every = operator.bina("audit", "search", "--reason", "uji", "--limit", "10000")["rows"]
-    assert {row["service"] for row in every} == {service.name for service in OURS}  # each has noted the searches themselves
+    assert {row["service"] for row in every} == {
+        service.name for service in OURS
+    }  # each has noted the searches themselves
     assert operator.bina("audit", "search", "--reason", "uji", "--limit", "1")["more"] is True
     assert operator.said("audit", "search", "--actor", actor, "--reason", "uji")[0] == 0
 
@@ -131,40 +212,75 @@ def test_an_auditor_searches_through_the_gateway_and_nobody_else(operator: Opera
         path = f"/v1/operations/{service.name}/audit"
         assert operator.ask("auditor", "GET", path, facility="*")[0] == 200
         assert operator.ask("operator", "GET", path)[0] == 403
-    status, told = operator.ask("auditor", "GET", "/v1/operations/training/audit?limit=500", facility="*")
-    assert (status, [row["action"] for row in told["items"] if row["action"] == "parked.listed"] != []) == (200, True)
-    assert operator.ask("auditor", "GET", "/v1/operations/training/audit", facility="LP-XXX")[1]["items"] == []
+    status, told = operator.ask(
+        "auditor", "GET", "/v1/operations/training/audit?limit=500", facility="*"
+    )
+    assert (
+        status,
+        [row["action"] for row in told["items"] if row["action"] == "parked.listed"] != [],
+    ) == (200, True)
+    assert (
+        operator.ask("auditor", "GET", "/v1/operations/training/audit", facility="LP-XXX")[1][
+            "items"
+        ]
+        == []
+    )
 
 
-def test_an_auditor_takes_an_export_of_every_part_through_the_gateway_that_verifies_by_itself(operator: Operator, tmp_path: Path) -> None:
+def test_an_auditor_takes_an_export_of_every_part_through_the_gateway_that_verifies_by_itself(
+    operator: Operator, tmp_path: Path
+) -> None:
     paper = operator.bina("audit", "fingerprints")["fingerprints"]
     for service in OURS:
-        status, content = taken(operator, "auditor", service.name, {"access-reason": "surat tugas 12/2026"})
+        status, content = taken(
+            operator, "auditor", service.name, {"access-reason": "surat tugas 12/2026"}
+        )
         assert status == 200, content
         (file := tmp_path / f"{service.name}.zip").write_bytes(content)
         assert checked(file, paper[service.name])[0] == 0
         assert checked(file, paper["gateway" if service.name == "training" else "training"])[0] == 1
-    told = {service.name: operator.bina("audit", "search", "--service", service.name, "--reason", "uji", "--limit", "5000")["rows"] for service in OURS}
+    told = {
+        service.name: operator.bina(
+            "audit", "search", "--service", service.name, "--reason", "uji", "--limit", "5000"
+        )["rows"]
+        for service in OURS
+    }
     for rows in told.values():
-        assert [row["purpose"] for row in rows if row["action"] == "audit.exported" and row["role"] == "auditor"] == ["surat tugas 12/2026"]
+        assert [
+            row["purpose"]
+            for row in rows
+            if row["action"] == "audit.exported" and row["role"] == "auditor"
+        ] == ["surat tugas 12/2026"]
 
 
-def test_an_export_through_the_gateway_is_for_auditors_and_whole_for_a_fit_reason_only(operator: Operator) -> None:
-    assert taken(operator, "operator", "training", {"access-reason": "surat tugas 12/2026"})[0] == 403
+def test_an_export_through_the_gateway_is_for_auditors_and_whole_for_a_fit_reason_only(
+    operator: Operator,
+) -> None:
+    assert (
+        taken(operator, "operator", "training", {"access-reason": "surat tugas 12/2026"})[0] == 403
+    )
     status, problem = taken(operator, "auditor", "training", {"access-reason": "kurang"})
-    assert (status, json.loads(problem)["field"], json.loads(problem)["title"].startswith("Sebutkan")) == (422, "access-reason", True)
+    assert (
+        status,
+        json.loads(problem)["field"],
+        json.loads(problem)["title"].startswith("Sebutkan"),
+    ) == (422, "access-reason", True)
     for headers, texts in (({}, "hidden"), ({"access-reason": "surat tugas 12/2026"}, "whole")):
         status, content = taken(operator, "auditor", "training", headers)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             assert (status, json.loads(archive.read("manifest.json"))["texts"]) == (200, texts)
 
 
-def taken(operator: Operator, role: str, service: str, headers: dict[str, str]) -> tuple[int, bytes]:
+def taken(
+    operator: Operator, role: str, service: str, headers: dict[str, str]
+) -> tuple[int, bytes]:
     """An export as it comes at the staff door."""
     token = operator.said("token", "--role", role, "--claim", "facility=*")[1].strip()
-    address = f"http://{machine.LOOPBACK}:{operator.system.port}/v1/operations/{service}/audit/export"
+    address = f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/audit/export"
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, headers=headers | {"authorization": f"Bearer {token}"})) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(address, headers=headers | {"authorization": f"Bearer {token}"})
+        ) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as refusal:
         return refusal.code, refusal.read()

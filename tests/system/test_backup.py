@@ -19,13 +19,13 @@ import pymongo
 import pytest
 
 from chassis.ids import utc_now
-from ops import credentials, machine, mongo_setup
-from ops.backup import custody, sealing
-from ops.door import Door
-from ops.parts import MONGOD, OURS
-from ops.story import Story, prison
-from ops.story.stage import FACILITY, SNAPSHOT, UNITS
-from tests.place import Place, eventually
+from ops.backup import encryption, key_custody
+from ops.demo import Story, prison
+from ops.demo.context import FACILITY, SNAPSHOT, UNITS
+from ops.local import mongo_users, platform_checks, secrets
+from ops.local.gateway_client import Door
+from ops.local.topology import MONGOD, OURS
+from tests.installation import Place, eventually
 from tests.system.test_operating import Operator
 
 pytestmark = [pytest.mark.timeout(400)]
@@ -47,7 +47,16 @@ class Sealed(Operator):
 
     def backing_up(self) -> list[str]:
         """The arguments that make a backup."""
-        options = ["--reader", f"{self.key('reader')}.pub", "--custody", str(self.shelf / "keys"), "--holder", f"{self.key('head')}.pub", "--holder", f"{self.key('clerk')}.pub"]
+        options = [
+            "--reader",
+            f"{self.key('reader')}.pub",
+            "--custody",
+            str(self.shelf / "keys"),
+            "--holder",
+            f"{self.key('head')}.pub",
+            "--holder",
+            f"{self.key('clerk')}.pub",
+        ]
         return ["backup", str(self.shelf / "data"), *options]
 
     def backup(self) -> dict[str, Any]:
@@ -63,12 +72,25 @@ class Sealed(Operator):
             "clerk": self.key("clerk"),
         }
         given |= other
-        options = [("--reader-key", given["reader"]), ("--custody", given["custody"]), ("--holder-key", given["head"]), ("--holder-key", given["clerk"])]
-        return ["restore", str(given["place"]), *(part for option, path in options if path for part in (option, str(path)))]
+        options = [
+            ("--reader-key", given["reader"]),
+            ("--custody", given["custody"]),
+            ("--holder-key", given["head"]),
+            ("--holder-key", given["clerk"]),
+        ]
+        return [
+            "restore",
+            str(given["place"]),
+            *(part for option, path in options if path for part in (option, str(path))),
+        ]
 
     def database(self) -> pymongo.MongoClient[dict[str, Any]]:
-        address = f"{machine.LOOPBACK}:{self.system.port + MONGOD.offset}"
-        return pymongo.MongoClient(mongo_setup.administrator_url(address, credentials.administrator_password(self.system.home / "secrets")))
+        address = f"{platform_checks.LOOPBACK}:{self.system.port + MONGOD.offset}"
+        return pymongo.MongoClient(
+            mongo_users.administrator_url(
+                address, secrets.administrator_password(self.system.home / "secrets")
+            )
+        )
 
 
 @dataclass
@@ -91,7 +113,10 @@ def upload(day: str) -> None:
             story = Story(door)
             if day == "2026-11-16":
                 await prison.open_facility(story)
-            with patch.object(prison, "SNAPSHOT", SNAPSHOT.with_name(f"{day}.csv")), patch.object(prison, "TAKEN_AT", f"{day}T14:00:00+07:00"):
+            with (
+                patch.object(prison, "SNAPSHOT", SNAPSHOT.with_name(f"{day}.csv")),
+                patch.object(prison, "TAKEN_AT", f"{day}T14:00:00+07:00"),
+            ):
                 await prison.import_snapshot(story)
 
     asyncio.run(told())
@@ -112,8 +137,12 @@ class Commands(threading.Thread):
         async with Door() as door:
             while not self.enough.is_set():
                 title = f"Pelatihan {len(self.titles)}"
-                officer = door.caller("training_officer", subject=title, facility=FACILITY)  # each another one: nobody may ask so often
-                await officer.post("/v1/programmes", {"title": title, "units": UNITS, "lesson_hours": 8})
+                officer = door.caller(
+                    "training_officer", subject=title, facility=FACILITY
+                )  # each another one: nobody may ask so often
+                await officer.post(
+                    "/v1/programmes", {"title": title, "units": UNITS, "lesson_hours": 8}
+                )
                 self.titles.append(title)
 
 
@@ -130,11 +159,28 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
         with patch.dict(os.environ, old.system.env), old.database() as client:
             frozen[0].suspend()
             upload("2026-11-16")
-            eventually(lambda: not any(client[service.name]["outbox"].count_documents({"sent": False}) for service in OURS))
-            unread = {row["_id"] for row in client["training"]["outbox"].find({"type": "training.participant-admitted.v1"})}
+            eventually(
+                lambda: (
+                    not any(
+                        client[service.name]["outbox"].count_documents({"sent": False})
+                        for service in OURS
+                    )
+                )
+            )
+            unread = {
+                row["_id"]
+                for row in client["training"]["outbox"].find(
+                    {"type": "training.participant-admitted.v1"}
+                )
+            }
             frozen[1].suspend()
             upload("2026-11-17")
-            unsent = {row["_id"] for row in client["training"]["outbox"].find({"sent": False, "type": "training.participant-admitted.v1"})}
+            unsent = {
+                row["_id"]
+                for row in client["training"]["outbox"].find(
+                    {"sent": False, "type": "training.participant-admitted.v1"}
+                )
+            }
             commands = Commands()
             commands.start()
             eventually(lambda: len(commands.titles) > 5)
@@ -147,7 +193,9 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
         for process in frozen:
             process.resume()
         old.system.bina("down")
-    return Disaster(old, made, unsent, unread, len(commands.titles), custody.found(old.system.home))
+    return Disaster(
+        old, made, unsent, unread, len(commands.titles), key_custody.found(old.system.home)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -169,23 +217,44 @@ def restored(disaster: Disaster, tmp_path_factory: pytest.TempPathFactory) -> Ge
 
 def told_by(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Every archived event by id."""
-    return {row["_id"]: row for service in OURS for row in client[service.name]["outbox"].find({}, {"type": 1, "key": 1, "seq": 1, "at": 1})}
+    return {
+        row["_id"]: row
+        for service in OURS
+        for row in client[service.name]["outbox"].find({}, {"type": 1, "key": 1, "seq": 1, "at": 1})
+    }
 
 
 def missing(client: pymongo.MongoClient[dict[str, Any]]) -> list[str]:
     """Admissions that have not taken effect in manpower."""
-    admitted = [row["_id"] for row in client["training"]["outbox"].find({"type": "training.participant-admitted.v1"}, {"_id": 1})]
-    done = {row["_id"] for row in client["manpower"]["inbox"].find({"_id": {"$in": admitted}, "state": "done"}, {"_id": 1})}
+    admitted = [
+        row["_id"]
+        for row in client["training"]["outbox"].find(
+            {"type": "training.participant-admitted.v1"}, {"_id": 1}
+        )
+    ]
+    done = {
+        row["_id"]
+        for row in client["manpower"]["inbox"].find(
+            {"_id": {"$in": admitted}, "state": "done"}, {"_id": 1}
+        )
+    }
     return [id_ for id_ in admitted if id_ not in done]
 
 
-def test_what_was_unsent_or_unread_at_that_time_takes_effect_in_the_new_place(disaster: Disaster, restored: Sealed) -> None:
+def test_what_was_unsent_or_unread_at_that_time_takes_effect_in_the_new_place(
+    disaster: Disaster, restored: Sealed
+) -> None:
     assert disaster.unsent
     assert len(disaster.unread) > 300
     with restored.database() as client:
         assert disaster.unsent | disaster.unread <= told_by(client).keys()
         eventually(lambda: client["training"]["outbox"].count_documents({"sent": False}) == 0)
-        refs = {row["key"] for row in client["training"]["outbox"].find({"_id": {"$in": list(disaster.unsent | disaster.unread)}})}
+        refs = {
+            row["key"]
+            for row in client["training"]["outbox"].find(
+                {"_id": {"$in": list(disaster.unsent | disaster.unread)}}
+            )
+        }
         assert refs <= {row["_id"] for row in client["manpower"]["candidates"].find({}, {"_id": 1})}
 
 
@@ -193,7 +262,13 @@ def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: Sealed)
     with restored.database() as client:
         events = told_by(client)
         for service in ("training", *READERS):
-            effects = list(client[service]["audit"].find({"causation_id": {"$ne": ""}}, {"causation_id": 1, "action": 1, "subject": 1, "version": 1}, sort=[("_id", 1)]))
+            effects = list(
+                client[service]["audit"].find(
+                    {"causation_id": {"$ne": ""}},
+                    {"causation_id": 1, "action": 1, "subject": 1, "version": 1},
+                    sort=[("_id", 1)],
+                )
+            )
             assert [row for row in effects if row["causation_id"] not in events] == [], service
             again = Counter((row["causation_id"], row["action"], row["subject"]) for row in effects)
             assert [one for one, times in again.items() if times > 1] == [], service
@@ -208,31 +283,55 @@ def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: Sealed)
         assert set(read) <= events.keys()
 
 
-def test_it_is_one_moment_of_all_databases_and_commands_went_on(disaster: Disaster, restored: Sealed) -> None:
+def test_it_is_one_moment_of_all_databases_and_commands_went_on(
+    disaster: Disaster, restored: Sealed
+) -> None:
     with restored.database() as client:
         made = {row["_id"] for row in client["training"]["programmes"].find({}, {"_id": 1})}
         assert 5 <= len(made) < disaster.commands
-        assert made == {row["subject"] for row in client["training"]["audit"].find({"action": "programmes.added"}, {"subject": 1})}
-        assert made == {row["resource"] for row in client["training"]["idempotency"].find({"collection": "programmes"})}
+        assert made == {
+            row["subject"]
+            for row in client["training"]["audit"].find(
+                {"action": "programmes.added"}, {"subject": 1}
+            )
+        }
+        assert made == {
+            row["resource"]
+            for row in client["training"]["idempotency"].find({"collection": "programmes"})
+        }
         versions = {row["_id"]: row["seq"] for row in client["training"]["keys"].find()}
-        newest = client["training"]["outbox"].aggregate([{"$group": {"_id": "$key", "seq": {"$max": "$seq"}}}])
+        newest = client["training"]["outbox"].aggregate(
+            [{"$group": {"_id": "$key", "seq": {"$max": "$seq"}}}]
+        )
         assert {row["_id"]: row["seq"] for row in newest} == versions
 
 
-def test_the_audit_fits_its_seals_and_says_that_it_was_backed_up_and_restored(disaster: Disaster, restored: Sealed) -> None:
+def test_the_audit_fits_its_seals_and_says_that_it_was_backed_up_and_restored(
+    disaster: Disaster, restored: Sealed
+) -> None:
     with restored.database() as client:
-        eventually(lambda: all(client[service.name]["audit"].count_documents({"action": "backup.restored", "block": {"$ne": None}}) == 1 for service in OURS))
+        eventually(
+            lambda: all(
+                client[service.name]["audit"].count_documents(
+                    {"action": "backup.restored", "block": {"$ne": None}}
+                )
+                == 1
+                for service in OURS
+            )
+        )
     report = restored.bina("audit", "verify")
     assert report["whole"], report
     assert all(one["blocks"] and one["anchors"] for one in report["services"])
-    assert custody.found(restored.system.home) == disaster.keys
+    assert key_custody.found(restored.system.home) == disaster.keys
 
 
 def test_new_commands_work_and_their_events_take_effect(restored: Sealed) -> None:
     with patch.dict(os.environ, restored.system.env), restored.database() as client:
         before = client["manpower"]["inbox"].count_documents({})
         upload("2026-11-18")
-        eventually(lambda: client["manpower"]["inbox"].count_documents({}) > before and not missing(client))
+        eventually(
+            lambda: client["manpower"]["inbox"].count_documents({}) > before and not missing(client)
+        )
     status = restored.system.status()
     assert (status["parked"]["events"], status["invariants_broken"]) == (0, {})
 
@@ -256,12 +355,16 @@ def refused(disaster: Disaster, tmp_path: Path, **other: Path | None) -> str:
     return words
 
 
-def test_a_damaged_a_missing_and_an_exchanged_piece_are_named(disaster: Disaster, tmp_path: Path) -> None:
+def test_a_damaged_a_missing_and_an_exchanged_piece_are_named(
+    disaster: Disaster, tmp_path: Path
+) -> None:
     place = copied(disaster, tmp_path)
     piece, other = sorted((place / "training").iterdir())[:2]
     content = piece.read_bytes()
     piece.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert f"{piece.parent.name}/{piece.name}" in (words := refused(disaster, tmp_path, place=place))
+    assert f"{piece.parent.name}/{piece.name}" in (
+        words := refused(disaster, tmp_path, place=place)
+    )
     assert "rusak atau diubah" in words
     piece.write_bytes(other.read_bytes())
     assert "rusak atau diubah" in refused(disaster, tmp_path, place=place)
@@ -269,13 +372,20 @@ def test_a_damaged_a_missing_and_an_exchanged_piece_are_named(disaster: Disaster
     assert "tidak ada: cadangan ini tidak dipakai" in refused(disaster, tmp_path, place=place)
 
 
-def test_a_manifest_that_is_cut_changed_or_signed_by_nobody_is_refused(disaster: Disaster, tmp_path: Path) -> None:
+def test_a_manifest_that_is_cut_changed_or_signed_by_nobody_is_refused(
+    disaster: Disaster, tmp_path: Path
+) -> None:
     place = copied(disaster, tmp_path)
     manifest = place / "manifest.json"
     whole = manifest.read_text()
     told = json.loads(whole)
     told["pieces"].pop()
-    for content in (whole[: len(whole) // 2], whole[:-1], json.dumps(told | {"count": told["count"] - 1}), whole.replace('"format": 1', '"format": 2')):
+    for content in (
+        whole[: len(whole) // 2],
+        whole[:-1],
+        json.dumps(told | {"count": told["count"] - 1}),
+        whole.replace('"format": 1', '"format": 2'),
+    ):
         manifest.write_text(content)
         assert "rusak, terpotong, diubah" in refused(disaster, tmp_path, place=place)
     manifest.unlink()
@@ -287,10 +397,14 @@ def test_a_wrong_key_and_a_missing_holder_are_named(disaster: Disaster, tmp_path
     assert "tidak dapat membuka cadangan ini" in refused(disaster, tmp_path, reader=old.key("head"))
     assert "Kunci pemegang clerk" in refused(disaster, tmp_path, clerk=None)
     assert "Kunci pemegang head" in refused(disaster, tmp_path, head=old.key("stranger"))
-    assert "bukan kunci pemegang" in refused(disaster, tmp_path, reader=Path(f"{old.key('reader')}.pub"))
+    assert "bukan kunci pemegang" in refused(
+        disaster, tmp_path, reader=Path(f"{old.key('reader')}.pub")
+    )
 
 
-def test_a_drill_without_the_keys_fails_and_says_which_are_missing(disaster: Disaster, tmp_path: Path) -> None:
+def test_a_drill_without_the_keys_fails_and_says_which_are_missing(
+    disaster: Disaster, tmp_path: Path
+) -> None:
     words = refused(disaster, tmp_path, custody=None)
     assert "training_master_key (kunci NIK dan nama)" in words
     assert "training_lookup_key (kunci pencarian NIK)" in words
@@ -299,10 +413,12 @@ def test_a_drill_without_the_keys_fails_and_says_which_are_missing(disaster: Dis
     assert "rusak, terpotong atau diubah" in refused(disaster, tmp_path, custody=file)
     stale = tmp_path / "stale.keys"
     old = disaster.old
-    holders = [(name, sealing.public_key(Path(f"{old.key(name)}.pub"))) for name in ("head", "clerk")]
+    holders = [
+        (name, encryption.public_key(Path(f"{old.key(name)}.pub"))) for name in ("head", "clerk")
+    ]
     keys = disaster.keys | {"secrets/training/training_lookup_key": b"00" * 32}
     keys.pop("secrets/certification/certification_name_key")
-    custody.write(stale, "stale", utc_now(), keys, holders)
+    key_custody.write(stale, "stale", utc_now(), keys, holders)
     words = refused(disaster, tmp_path, custody=stale)
     assert "tidak ada / missing: secrets/certification/certification_name_key" in words
     assert "kunci lain / another key: secrets/training/training_lookup_key" in words
@@ -310,11 +426,15 @@ def test_a_drill_without_the_keys_fails_and_says_which_are_missing(disaster: Dis
 
 def test_one_service_alone_is_not_restored(disaster: Disaster, tmp_path: Path) -> None:
     target = Sealed(Place(tmp_path / "untouched"), disaster.old.shelf)
-    assert "tidak dipulihkan ke masa lalu" in target.refused(*disaster.old.opening(disaster.made), "--service", "training")
+    assert "tidak dipulihkan ke masa lalu" in target.refused(
+        *disaster.old.opening(disaster.made), "--service", "training"
+    )
 
 
 def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) -> None:
-    whole = b"".join(path.read_bytes() for path in Path(disaster.made["backup"]).rglob("*") if path.is_file())
+    whole = b"".join(
+        path.read_bytes() for path in Path(disaster.made["backup"]).rglob("*") if path.is_file()
+    )
     for secret in [*disaster.keys.values(), b"participant_ref", b"LP-TJP"]:
         assert secret not in whole
     kept = Path(disaster.made["custody"])
@@ -331,10 +451,34 @@ def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:
     assert "ulangi `./bina restore` dengan --replace" in up.stderr
 
 
-def test_the_keys_are_held_by_two_people_apart_from_the_data(disaster: Disaster, tmp_path: Path) -> None:
+def test_the_keys_are_held_by_two_people_apart_from_the_data(
+    disaster: Disaster, tmp_path: Path
+) -> None:
     old, data = disaster.old, tmp_path / "data"
     reader, head, clerk = (f"{old.key(name)}.pub" for name in ("reader", "head", "clerk"))
-    assert "dua kunci yang berbeda" in old.refused("backup", str(data), "--reader", reader, "--custody", str(tmp_path / "keys"), "--holder", head, "--holder", head)
-    assert "terpisah dari data" in old.refused("backup", str(data), "--reader", reader, "--custody", str(data / "keys"), "--holder", head, "--holder", clerk)
+    assert "dua kunci yang berbeda" in old.refused(
+        "backup",
+        str(data),
+        "--reader",
+        reader,
+        "--custody",
+        str(tmp_path / "keys"),
+        "--holder",
+        head,
+        "--holder",
+        head,
+    )
+    assert "terpisah dari data" in old.refused(
+        "backup",
+        str(data),
+        "--reader",
+        reader,
+        "--custody",
+        str(data / "keys"),
+        "--holder",
+        head,
+        "--holder",
+        clerk,
+    )
     assert "sudah ada" in old.refused("key", str(old.key("head")))
     assert not data.exists()

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from chassis.mongo import Mongo
-from ops import parts
-from tests.doubles import Keys, ServiceClient, running
+from chassis.persistence.mongo import Mongo
+from ops.local import topology
+from tests.fakes import Keys, ServiceClient, running
 
 CLAIMS = ("facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own")
-SERVICES = {service.name: service for service in parts.SERVICES}
+SERVICES = {service.name: service for service in topology.SERVICES}
 LEAST, EACH = 10, 5
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 AWAY = {503, 504}  # peers that these services ask are not running here
@@ -29,16 +29,34 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module", params=sorted(SERVICES))
-async def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str) -> AsyncIterator[ServiceClient]:
+async def service(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    mongo_url: str,
+    kafka: str,
+) -> AsyncIterator[ServiceClient]:
     """One service on real servers, and a caller who may use every route and sees everything."""
     part = SERVICES[request.param]
     place = tmp_path_factory.mktemp(part.name)
     keys = Keys.make(place)
     module = importlib.import_module(f"{part.module}.settings")
-    kind: Any = next(found for name, found in vars(module).items() if name.lower() == f"{part.name}settings")
-    told: dict[str, Any] = dict.fromkeys(part.keys, "22" * 32) | dict.fromkeys(part.directories, place)
-    told |= {name: "http://127.0.0.1:9" for name in kind.model_fields if name.endswith("_url") and name != "mongo_url"}
-    values = kind(**keys.settings(part.name, mongo_url=mongo_url, database=f"test_{uuid.uuid4().hex[:20]}", kafka=kafka), **told)
+    kind: Any = next(
+        found for name, found in vars(module).items() if name.lower() == f"{part.name}settings"
+    )
+    told: dict[str, Any] = dict.fromkeys(part.keys, "22" * 32) | dict.fromkeys(
+        part.directories, place
+    )
+    told |= {
+        name: "http://127.0.0.1:9"
+        for name in kind.model_fields
+        if name.endswith("_url") and name != "mongo_url"
+    }
+    values = kind(
+        **keys.settings(
+            part.name, mongo_url=mongo_url, database=f"test_{uuid.uuid4().hex[:20]}", kafka=kafka
+        ),
+        **told,
+    )
     app = importlib.import_module(f"{part.module}.app").create_app(values)
     async with running(app, keys, part.name) as client:
         yield client.as_("tester", **dict.fromkeys(CLAIMS, "*"))
@@ -50,7 +68,10 @@ async def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 def sayable(case: Any) -> bool:
     """Whether an HTTP client can send it at all."""
     headers: dict[str, Any] = case.headers or {}
-    return all(isinstance(value, str) and value.isascii() and value.isprintable() for value in headers.values())
+    return all(
+        isinstance(value, str) and value.isascii() and value.isprintable()
+        for value in headers.values()
+    )
 
 
 def drawn(operation: Any, each: int) -> list[Any]:
@@ -63,7 +84,11 @@ def drawn(operation: Any, each: int) -> list[Any]:
         database=None,
         derandomize=True,
         phases=[Phase.generate],
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.filter_too_much,
+        ],
     )
     @given(data=st.data(), mode=st.sampled_from([GenerationMode.NEGATIVE, GenerationMode.POSITIVE]))
     def draw(data: st.DataObject, mode: GenerationMode) -> None:
@@ -73,22 +98,33 @@ def drawn(operation: Any, each: int) -> list[Any]:
     return cases
 
 
-async def test_no_garbage_gets_an_answer_of_500_or_one_that_is_no_problem(service: ServiceClient) -> None:
+async def test_no_garbage_gets_an_answer_of_500_or_one_that_is_no_problem(
+    service: ServiceClient,
+) -> None:
     schema: Any = schemathesis.openapi.from_dict(service.app.openapi())
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) >= LEAST
     answered: set[str] = set()
-    for label, case in ((one.label, case) for one in operations for case in drawn(one, EACH) if sayable(case)):
+    for label, case in (
+        (one.label, case) for one in operations for case in drawn(one, EACH) if sayable(case)
+    ):
         body: dict[str, Any] = {}
         if case.media_type == "application/json":
             body = {"content": json.dumps(case.body, default=str)}
         elif isinstance(case.body, bytes):
             body = {"content": case.body}
-        headers: dict[str, str] = {**cast("dict[str, str]", case.headers or {}), **({"content-type": case.media_type} if body else {})}
-        answer = await service.request(case.method, case.formatted_path, params=case.query or {}, headers=headers, **body)
+        headers: dict[str, str] = {
+            **cast("dict[str, str]", case.headers or {}),
+            **({"content-type": case.media_type} if body else {}),
+        }
+        answer = await service.request(
+            case.method, case.formatted_path, params=case.query or {}, headers=headers, **body
+        )
         answered.add(label)
         assert answer.status_code < 500 or answer.status_code in AWAY, (label, answer.text)
-        if answer.status_code >= 400 and not answer.headers["content-type"].startswith("text/html"):  # a page for people says it in its own way
+        if answer.status_code >= 400 and not answer.headers["content-type"].startswith(
+            "text/html"
+        ):  # a page for people says it in its own way
             problem = answer.json()
             assert answer.headers["content-type"] == "application/problem+json", label
             assert problem["title"], label

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ops import parts
-from tests.place import Place, eventually
+from ops.local import topology
+from tests.installation import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400)]
 STEPS = 20
@@ -35,12 +35,23 @@ def test_the_demo_carries_a_person_from_the_prisons_file_to_a_job(report: dict[s
     assert facts["snapshot"]["admitted"] == facts["snapshot"]["rows"] == 380
     assert facts["verification"]["status"] == "valid"
     kinds = facts["placement"]["timeline"]
-    wanted = ["training.participant-admitted", "training.participant-enrolled", "training.course-completed", "certification.certificate-issued", "manpower.placement-confirmed"]
+    wanted = [
+        "training.participant-admitted",
+        "training.participant-enrolled",
+        "training.course-completed",
+        "certification.certificate-issued",
+        "manpower.placement-confirmed",
+    ]
     assert [kind for kind in kinds if kind in wanted] == wanted
 
 
 def test_the_split_of_an_order_is_exact_and_the_books_balance(report: dict[str, Any]) -> None:
-    assert report["split"] == {"biaya_produksi": 40_000, "premi": 30_000, "pnbp": 9_000, "modal": 21_000}
+    assert report["split"] == {
+        "biaya_produksi": 40_000,
+        "premi": 30_000,
+        "pnbp": 9_000,
+        "modal": 21_000,
+    }
     assert report["books"]["debit"] == report["books"]["credit"] > 0
 
 
@@ -55,11 +66,15 @@ def test_each_border_refuses_one_thing(report: dict[str, Any]) -> None:
 def test_it_can_be_played_again_on_the_same_data(system: Place, report: dict[str, Any]) -> None:
     again = played(system)
     assert again["certificate"]["certificate_id"] != report["certificate"]["certificate_id"]
-    eventually(lambda: system.status()["outbox"]["unsent"] == 0)  # what was acknowledged is marked together, a moment later
+    eventually(
+        lambda: system.status()["outbox"]["unsent"] == 0
+    )  # what was acknowledged is marked together, a moment later
     assert system.status()["parked"]["events"] == 0
 
 
-def test_the_public_page_of_the_certificate_names_no_prison(system: Place, report: dict[str, Any]) -> None:
+def test_the_public_page_of_the_certificate_names_no_prison(
+    system: Place, report: dict[str, Any]
+) -> None:
     with urllib.request.urlopen(report["certificate_url"]) as answer:  # noqa: S310 - our own address
         page, headers = answer.read().decode(), str(answer.headers)
     assert report["certificate"]["scheme_title"] in page
@@ -78,9 +93,9 @@ def test_nothing_of_the_file_stands_in_a_log(system: Place, report: dict[str, An
 def test_every_host_group_shows_its_own_document_and_page(system: Place) -> None:
     base = system.port
     titles: set[str] = set()
-    for offset, group in enumerate(parts.HOST_GROUPS):
+    for offset, group in enumerate(topology.HOST_GROUPS):
         with urllib.request.urlopen(f"http://127.0.0.1:{base + offset}/openapi.json") as answer:
             document = json.load(answer)
         assert document["paths"], group
         titles.add(json.dumps(sorted(document["paths"])))
-    assert len(titles) == len(parts.HOST_GROUPS)
+    assert len(titles) == len(topology.HOST_GROUPS)

@@ -19,12 +19,13 @@ import pymongo
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chassis.desk import segment
-from chassis.events import Envelope
+from chassis.admin.parked_event_admin import segment
 from chassis.ids import new_id, utc_now
-from ops import cli, credentials, machine, mongo_setup
-from ops.parts import KAFKA, MONGOD, SERVICES
-from tests.place import Place, eventually
+from chassis.messaging.events import Envelope
+from ops import cli
+from ops.local import mongo_users, platform_checks, secrets
+from ops.local.topology import KAFKA, MONGOD, SERVICES
+from tests.installation import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400)]
 TOPIC = "training.events"
@@ -68,13 +69,26 @@ class Operator:
         assert code == 0, err
         return [json.loads(line) for line in out.splitlines()]
 
-    def ask(self, role: str, method: str, path: str, body: Any = None, **claims: str) -> tuple[int, Any]:
+    def ask(
+        self, role: str, method: str, path: str, body: Any = None, **claims: str
+    ) -> tuple[int, Any]:
         """An answer at the staff door."""
-        options = [part for name, value in claims.items() for part in ("--claim", f"{name}={value}")]
-        token = self._tokens.setdefault(f"{role}{claims}", self.said("token", "--role", role, *options)[1].strip())
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "if-match": '"1"'}
+        options = [
+            part for name, value in claims.items() for part in ("--claim", f"{name}={value}")
+        ]
+        token = self._tokens.setdefault(
+            f"{role}{claims}", self.said("token", "--role", role, *options)[1].strip()
+        )
+        headers = {
+            "authorization": f"Bearer {token}",
+            "content-type": "application/json",
+            "if-match": '"1"',
+        }
         request = urllib.request.Request(
-            f"http://{machine.LOOPBACK}:{self.system.port}{path}", method=method, headers=headers, data=None if body is None else json.dumps(body).encode()
+            f"http://{platform_checks.LOOPBACK}:{self.system.port}{path}",
+            method=method,
+            headers=headers,
+            data=None if body is None else json.dumps(body).encode(),
         )
         try:
             with urllib.request.urlopen(request) as answer:  # noqa: S310
@@ -82,17 +96,39 @@ class Operator:
         except urllib.error.HTTPError as refusal:
             return refusal.code, json.loads(refusal.read())
 
-    def tell(self, key: str, *events: tuple[str, dict[str, Any]], without: str = "", raw: bytes | None = None) -> None:
+    def tell(
+        self,
+        key: str,
+        *events: tuple[str, dict[str, Any]],
+        without: str = "",
+        raw: bytes | None = None,
+    ) -> None:
         """Put records into training's topic, as if it had said them; with other bodies when `raw` is one."""
 
         async def produce() -> None:
-            producer: Any = AIOKafkaProducer(bootstrap_servers=f"{machine.LOOPBACK}:{self.system.port + KAFKA.offset}")
+            producer: Any = AIOKafkaProducer(
+                bootstrap_servers=f"{platform_checks.LOOPBACK}:{self.system.port + KAFKA.offset}"
+            )
             await producer.start()
             try:
                 for sequence, (kind, body) in enumerate(events, 1):
-                    envelope = Envelope(id=new_id(), type=kind, source="bina/training", key=key, time=utc_now(), sequence=sequence)
-                    headers = [(name, value) for name, value in envelope.headers() if name != without]
-                    await producer.send_and_wait(TOPIC, json.dumps(body).encode() if raw is None else raw, key=key.encode(), headers=headers)
+                    envelope = Envelope(
+                        id=new_id(),
+                        type=kind,
+                        source="bina/training",
+                        key=key,
+                        time=utc_now(),
+                        sequence=sequence,
+                    )
+                    headers = [
+                        (name, value) for name, value in envelope.headers() if name != without
+                    ]
+                    await producer.send_and_wait(
+                        TOPIC,
+                        json.dumps(body).encode() if raw is None else raw,
+                        key=key.encode(),
+                        headers=headers,
+                    )
             finally:
                 await producer.stop()
 
@@ -100,7 +136,11 @@ class Operator:
 
     def waiting(self, key: str) -> dict[str, dict[str, Any]]:
         """The sequences of a key by service."""
-        return {one["service"]: one for one in self.bina("events", "parked", "list")["sequences"] if one["key"] == key}
+        return {
+            one["service"]: one
+            for one in self.bina("events", "parked", "list")["sequences"]
+            if one["key"] == key
+        }
 
 
 @pytest.fixture(scope="module")
@@ -112,22 +152,45 @@ def operator(system: Place) -> Iterator[Operator]:
 @pytest.fixture
 def training_database(system: Place) -> Iterator[Any]:
     """Training's database in the running system."""
-    address = f"{machine.LOOPBACK}:{system.port + MONGOD.offset}"
-    with pymongo.MongoClient[dict[str, Any]](mongo_setup.administrator_url(address, credentials.administrator_password(system.home / "secrets"))) as client:
+    address = f"{platform_checks.LOOPBACK}:{system.port + MONGOD.offset}"
+    with pymongo.MongoClient[dict[str, Any]](
+        mongo_users.administrator_url(
+            address, secrets.administrator_password(system.home / "secrets")
+        )
+    ) as client:
         yield client["training"]
 
 
-def test_a_poison_event_is_found_understood_given_up_with_a_reason_and_its_key_flows_again(operator: Operator) -> None:
+def test_a_poison_event_is_found_understood_given_up_with_a_reason_and_its_key_flows_again(
+    operator: Operator,
+) -> None:
     key, today = new_id(), str(datetime.now(UTC).date())
-    stay = {"participant_ref": key, "facility_id": "LP-UJI", "kind": "new", "effective_on": today, "as_of": utc_now().isoformat()}
-    operator.tell(key, ("training.release-planned.v1", {"participant_ref": key, "expected_on": "Budi Santoso"}), ("training.participant-admitted.v1", stay))
-    eventually(lambda: {name: one["count"] for name, one in operator.waiting(key).items()} == {"training": 2, "manpower": 2})
+    stay = {
+        "participant_ref": key,
+        "facility_id": "LP-UJI",
+        "kind": "new",
+        "effective_on": today,
+        "as_of": utc_now().isoformat(),
+    }
+    operator.tell(
+        key,
+        ("training.release-planned.v1", {"participant_ref": key, "expected_on": "Budi Santoso"}),
+        ("training.participant-admitted.v1", stay),
+    )
+    eventually(
+        lambda: (
+            {name: one["count"] for name, one in operator.waiting(key).items()}
+            == {"training": 2, "manpower": 2}
+        )
+    )
     found = operator.waiting(key)["manpower"]
     assert found["reason"].startswith("fields that do not fit: ")
     assert found["what"] == "Isinya tidak sesuai dengan yang dijanjikan pengirimnya."
     assert "buang" in found["todo"]
 
-    assert "manpower, training" in operator.refused("events", "parked", "show", f"{TOPIC}/{key}").replace("training, manpower", "manpower, training")
+    assert "manpower, training" in operator.refused(
+        "events", "parked", "show", f"{TOPIC}/{key}"
+    ).replace("training, manpower", "manpower, training")
     sequence = found["sequence"]
     assert sequence == segment(f"{TOPIC}/{key}")
     shown = operator.bina("events", "parked", "show", sequence, "--service", "manpower")
@@ -137,18 +200,49 @@ def test_a_poison_event_is_found_understood_given_up_with_a_reason_and_its_key_f
 
     retried = operator.bina("events", "parked", "retry", sequence, "--service", "manpower", exits=1)
     assert [(one["took_effect"], one["count"]) for one in retried["sequences"]] == [(0, 2)]
-    assert "dibuang" in operator.refused("events", "parked", "discard", sequence, "--service", "manpower", "--reason", " ")
-    would = operator.bina("events", "parked", "discard", sequence, "--service", "manpower", "--reason", "salah isi", "--dry-run")
+    assert "dibuang" in operator.refused(
+        "events", "parked", "discard", sequence, "--service", "manpower", "--reason", " "
+    )
+    would = operator.bina(
+        "events",
+        "parked",
+        "discard",
+        sequence,
+        "--service",
+        "manpower",
+        "--reason",
+        "salah isi",
+        "--dry-run",
+    )
     assert (would["letter"], would["count"], would["dry_run"]) == (poison["id"], 1, True)
     assert operator.waiting(key)["manpower"]["count"] == 2
-    assert operator.bina("events", "parked", "discard", sequence, "--service", "manpower", "--reason", "salah isi")["count"] == 1
-    would = operator.bina("events", "parked", "retry", "--all", "--service", "manpower", "--dry-run")
+    assert (
+        operator.bina(
+            "events",
+            "parked",
+            "discard",
+            sequence,
+            "--service",
+            "manpower",
+            "--reason",
+            "salah isi",
+        )["count"]
+        == 1
+    )
+    would = operator.bina(
+        "events", "parked", "retry", "--all", "--service", "manpower", "--dry-run"
+    )
     assert (would["took_effect"], would["dry_run"]) == (1, True)
     assert operator.ask("case_officer", "GET", f"/v1/candidates/{key}", facility="LP-UJI")[0] == 404
-    assert operator.bina("events", "parked", "retry", "--all", "--service", "manpower")["took_effect"] == 1
+    assert (
+        operator.bina("events", "parked", "retry", "--all", "--service", "manpower")["took_effect"]
+        == 1
+    )
     assert operator.ask("case_officer", "GET", f"/v1/candidates/{key}", facility="LP-UJI")[0] == 200
 
-    operator.bina("events", "parked", "discard", sequence, "--reason", "salah isi")  # now it waits in one service only
+    operator.bina(
+        "events", "parked", "discard", sequence, "--reason", "salah isi"
+    )  # now it waits in one service only
     operator.bina("events", "parked", "retry", sequence)
     assert operator.waiting(key) == {}
     assert sequence in operator.refused("events", "parked", "retry", sequence)
@@ -156,9 +250,18 @@ def test_a_poison_event_is_found_understood_given_up_with_a_reason_and_its_key_f
 
 def test_tail_shows_headers_and_hides_what_could_be_a_name(operator: Operator) -> None:
     key = new_id()
-    operator.tell(key, ("training.nothing-of-ours.v1", {"participant_ref": key, "full_name": "Budi Santoso"}), ("training.nothing-of-ours.v2", {}))
+    operator.tell(
+        key,
+        ("training.nothing-of-ours.v1", {"participant_ref": key, "full_name": "Budi Santoso"}),
+        ("training.nothing-of-ours.v2", {}),
+    )
     first, second = operator.lines("events", "tail", "--service", "training", "--key", key)
-    assert (first["topic"], first["key"], first["type"], first["sequence"]) == (TOPIC, key, "training.nothing-of-ours.v1", "1")
+    assert (first["topic"], first["key"], first["type"], first["sequence"]) == (
+        TOPIC,
+        key,
+        "training.nothing-of-ours.v1",
+        "1",
+    )
     assert first["body"] == {"participant_ref": key, "full_name": "…"}
     assert first["headers"]["ce_source"] == "bina/training"
     assert second["offset"] > first["offset"]
@@ -166,12 +269,19 @@ def test_tail_shows_headers_and_hides_what_could_be_a_name(operator: Operator) -
     assert newest["id"] == second["id"]
 
 
-def test_a_replay_tells_what_was_new_to_whom_and_sends_only_what_was_asked_for(operator: Operator) -> None:
+def test_a_replay_tells_what_was_new_to_whom_and_sends_only_what_was_asked_for(
+    operator: Operator,
+) -> None:
     class_id, since = opened_class(operator), (utc_now() - timedelta(hours=1)).isoformat()
     wanted = ("events", "replay", "--from", since, "--key", class_id, "--service", "training")
 
     def heard() -> bool:
-        return operator.bina(*wanted, "--dry-run")["services"][0]["readers"].get("training", {}).get("done") == 1
+        return (
+            operator.bina(*wanted, "--dry-run")["services"][0]["readers"]
+            .get("training", {})
+            .get("done")
+            == 1
+        )
 
     eventually(heard)
     done = operator.bina(*wanted)
@@ -182,39 +292,88 @@ def test_a_replay_tells_what_was_new_to_whom_and_sends_only_what_was_asked_for(o
     assert (first["id"], first["body"]) == (again["id"], again["body"])
     operator.tell(class_id, ("training.nothing-of-ours.v1", {}))
     eventually(lambda: operator.bina("events", "lag", "--service", "training")["behind"] == 0)
-    entries = operator.ask("training_officer", "GET", f"/v1/classes/{class_id}/timeline", facility="*")[1]["items"]
+    entries = operator.ask(
+        "training_officer", "GET", f"/v1/classes/{class_id}/timeline", facility="*"
+    )[1]["items"]
     assert [entry["kind"] for entry in entries] == ["training.class-opened"]
 
     everything = operator.bina("events", "replay", "--from", since, "--dry-run")
     assert (everything["published"], len(everything["services"])) == (0, len(SERVICES))
     assert everything["events"] > 1
-    assert "Paling awal" in operator.refused("events", "replay", "--from", (utc_now() - timedelta(days=46)).isoformat())
-    assert "--from kemarin: tulis waktu" in operator.refused("events", "replay", "--from", "kemarin")
+    assert "Paling awal" in operator.refused(
+        "events", "replay", "--from", (utc_now() - timedelta(days=46)).isoformat()
+    )
+    assert "--from kemarin: tulis waktu" in operator.refused(
+        "events", "replay", "--from", "kemarin"
+    )
 
 
 def opened_class(operator: Operator) -> str:
     """A class that takes participants: `training.class-opened` has been told."""
     facility, today = f"UJI-{new_id()[-8:].upper()}", datetime.now(UTC).date()
-    place = {"facility_id": facility, "name": "Lapas Uji", "kind": "lapas", "time_zone": "Asia/Jakarta", "regencies": ["19.02"], "mapping": "LP-TJP", "live_from": str(today)}
-    programme = {"title": "Las", "units": [{"code": "A.1", "title": "Mengelas"}], "scheme_ref": "SKEMA-1", "lesson_hours": 16}
+    place = {
+        "facility_id": facility,
+        "name": "Lapas Uji",
+        "kind": "lapas",
+        "time_zone": "Asia/Jakarta",
+        "regencies": ["19.02"],
+        "mapping": "LP-TJP",
+        "live_from": str(today),
+    }
+    programme = {
+        "title": "Las",
+        "units": [{"code": "A.1", "title": "Mengelas"}],
+        "scheme_ref": "SKEMA-1",
+        "lesson_hours": 16,
+    }
     assert operator.ask("administrator", "POST", "/v1/facilities", place, facility="*")[0] == 201
-    status, made = operator.ask("training_officer", "POST", "/v1/programmes", programme, facility="*")
+    status, made = operator.ask(
+        "training_officer", "POST", "/v1/programmes", programme, facility="*"
+    )
     assert status == 201, made
-    run = {"facility_id": facility, "programme_id": made["programme_id"], "batch_no": "1", "starts_on": str(today), "ends_on": str(today + timedelta(days=9)), "seats_total": 9}
+    run = {
+        "facility_id": facility,
+        "programme_id": made["programme_id"],
+        "batch_no": "1",
+        "starts_on": str(today),
+        "ends_on": str(today + timedelta(days=9)),
+        "seats_total": 9,
+    }
     status, planned = operator.ask("training_officer", "POST", "/v1/classes", run, facility="*")
     assert status == 201, planned
-    assert operator.ask("training_officer", "POST", f"/v1/classes/{planned['class_id']}/opening", facility="*")[0] == 200
+    assert (
+        operator.ask(
+            "training_officer", "POST", f"/v1/classes/{planned['class_id']}/opening", facility="*"
+        )[0]
+        == 200
+    )
     return planned["class_id"]
 
 
 NOW = "now"
-NOTHING = ("nothing", "", ".", "..", "%2e%2e", "a b?c#d", "x/../../lag", f"{TOPIC}/kunci-é", "'\x1b[2J", "-", "x" * 3_000)
+NOTHING = (
+    "nothing",
+    "",
+    ".",
+    "..",
+    "%2e%2e",
+    "a b?c#d",
+    "x/../../lag",
+    f"{TOPIC}/kunci-é",
+    "'\x1b[2J",
+    "-",
+    "x" * 3_000,
+)
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        *(("events", "parked", action, *more, "--", name) for name in NOTHING for action, *more in (("show",), ("retry",), ("discard", "--reason", "r"))),
+        *(
+            ("events", "parked", action, *more, "--", name)
+            for name in NOTHING
+            for action, *more in (("show",), ("retry",), ("discard", "--reason", "r"))
+        ),
         ("events", "parked", "retry"),
         ("events", "parked", "retry", "--all", "x"),
         ("events", "parked", "list", "--service", "nobody"),
@@ -229,8 +388,12 @@ NOTHING = ("nothing", "", ".", "..", "%2e%2e", "a b?c#d", "x/../../lag", f"{TOPI
     ],
     ids=" ".join,
 )
-def test_what_names_nothing_is_refused_in_two_languages(operator: Operator, command: tuple[str, ...]) -> None:
-    code, out, err = operator.said(*(utc_now().isoformat() if word == NOW else word for word in command))
+def test_what_names_nothing_is_refused_in_two_languages(
+    operator: Operator, command: tuple[str, ...]
+) -> None:
+    code, out, err = operator.said(
+        *(utc_now().isoformat() if word == NOW else word for word in command)
+    )
     assert (code, out) == (1, "")
     indonesian, english = err.strip().splitlines()
     assert indonesian
@@ -238,43 +401,92 @@ def test_what_names_nothing_is_refused_in_two_languages(operator: Operator, comm
     assert "\x1b" not in err
 
 
-@pytest.mark.parametrize("command", [("parked", "show"), ("parked", "discard", "x"), ("tail", "--last", "-1"), ("tail", "--last", "many"), ("replay",), ("nothing",)], ids=" ".join)
-def test_a_command_that_is_none_is_refused_with_its_usage(operator: Operator, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("parked", "show"),
+        ("parked", "discard", "x"),
+        ("tail", "--last", "-1"),
+        ("tail", "--last", "many"),
+        ("replay",),
+        ("nothing",),
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_is_none_is_refused_with_its_usage(
+    operator: Operator, command: tuple[str, ...]
+) -> None:
     code, out, err = operator.said("events", *command)
     assert (code, out) == (2, "")
     assert "Usage: " in err
 
 
-@pytest.mark.parametrize("key", ["kunci/dengan/garis", "kunci é 印 %2F?#", "[bold]\x1b[2J\nbaris", "k" * 400])
-def test_a_sequence_of_whatever_key_is_listed_shown_tried_once_and_given_up(operator: Operator, key: str) -> None:
-    operator.tell(key, ("training.release-planned.v1", {"participant_ref": key, "expected_on": "Budi"}), raw=b'{"Budi Santoso": ' + b"[" * 200_000)
+@pytest.mark.parametrize(
+    "key", ["kunci/dengan/garis", "kunci é 印 %2F?#", "[bold]\x1b[2J\nbaris", "k" * 400]
+)
+def test_a_sequence_of_whatever_key_is_listed_shown_tried_once_and_given_up(
+    operator: Operator, key: str
+) -> None:
+    operator.tell(
+        key,
+        ("training.release-planned.v1", {"participant_ref": key, "expected_on": "Budi"}),
+        raw=b'{"Budi Santoso": ' + b"[" * 200_000,
+    )
     eventually(lambda: operator.waiting(key).keys() == {"training", "manpower"})
-    for command in (("parked", "list"), ("parked", "show", f"{TOPIC}/{key}", "--service", "manpower"), ("tail", "--key", key)):
+    for command in (
+        ("parked", "list"),
+        ("parked", "show", f"{TOPIC}/{key}", "--service", "manpower"),
+        ("tail", "--key", key),
+    ):
         code, out, _ = operator.said("events", *command)
         assert (code, "\x1b" in out, "Budi" in out) == (0, False, False)
     [line] = operator.lines("events", "tail", "--key", key)
     assert (line["key"], line["body"]) == (key, None)
     sequence = operator.waiting(key)["manpower"]["sequence"]
-    tried = operator.bina("events", "parked", "retry", sequence, f"{TOPIC}/{key}", "--service", "manpower", exits=1)
-    assert [(one["key"], one["took_effect"], one["count"]) for one in tried["sequences"]] == [(key, 0, 1)]
+    tried = operator.bina(
+        "events", "parked", "retry", sequence, f"{TOPIC}/{key}", "--service", "manpower", exits=1
+    )
+    assert [(one["key"], one["took_effect"], one["count"]) for one in tried["sequences"]] == [
+        (key, 0, 1)
+    ]
     for service in ("manpower", "training"):
-        operator.bina("events", "parked", "discard", f"{TOPIC}/{key}", "--service", service, "--reason", "rusak")
+        operator.bina(
+            "events",
+            "parked",
+            "discard",
+            f"{TOPIC}/{key}",
+            "--service",
+            service,
+            "--reason",
+            "rusak",
+        )
     assert operator.waiting(key) == {}
 
 
 def test_where_nothing_waits_there_is_nothing_to_list_or_to_retry(operator: Operator) -> None:
     assert operator.bina("events", "parked", "list")["sequences"] == []
     assert operator.said("events", "parked", "list")[1].strip() == "Tidak ada yang tertahan."
-    assert operator.bina("events", "parked", "retry", "--all") == {"sequences": [], "took_effect": 0, "dry_run": False}
+    assert operator.bina("events", "parked", "retry", "--all") == {
+        "sequences": [],
+        "took_effect": 0,
+        "dry_run": False,
+    }
     assert operator.lines("events", "tail", "--last", "0") == []
     assert len(operator.lines("events", "tail", "--last", str(10**9))) > 0
 
 
 def test_lag_and_outbox_tell_of_every_service(operator: Operator) -> None:
     lag, outbox = operator.bina("events", "lag"), operator.bina("events", "outbox")
-    assert [one["service"] for one in lag["services"]] == [one["service"] for one in outbox["services"]] == [service.name for service in SERVICES]
+    assert (
+        [one["service"] for one in lag["services"]]
+        == [one["service"] for one in outbox["services"]]
+        == [service.name for service in SERVICES]
+    )
     assert {at["topic"] for at in lag["services"][0]["partitions"]} >= {TOPIC}
-    assert all({"unsent", "oldest_seconds", "stopped_keys", "items"} <= one.keys() for one in outbox["services"])
+    assert all(
+        {"unsent", "oldest_seconds", "stopped_keys", "items"} <= one.keys()
+        for one in outbox["services"]
+    )
     launched = operator.system.bina("events", "outbox", "--service", "manpower", "--json")
     assert [one["service"] for one in json.loads(launched.stdout)["services"]] == ["manpower"]
     assert "yang ada: certification" in operator.refused("events", "lag", "--service", "nobody")
@@ -290,9 +502,14 @@ def test_only_an_operator_acts_and_only_an_auditor_besides_sees(operator: Operat
         assert (status, problem["title"]) == (403, "Anda tidak berwenang melakukan ini")
 
 
-def test_the_audit_of_every_part_fits_its_seals_and_its_anchors_and_a_changed_row_is_named(operator: Operator, training_database: Any) -> None:
+def test_the_audit_of_every_part_fits_its_seals_and_its_anchors_and_a_changed_row_is_named(
+    operator: Operator, training_database: Any
+) -> None:
     whole = operator.bina("audit", "verify")
-    assert [one["service"] for one in whole["services"]] == [*(service.name for service in SERVICES), "gateway"]
+    assert [one["service"] for one in whole["services"]] == [
+        *(service.name for service in SERVICES),
+        "gateway",
+    ]
     training = whole["services"][0]
     assert training["blocks"] >= training["anchors"] > 0
     assert whole["whole"] is True
@@ -303,6 +520,8 @@ def test_the_audit_of_every_part_fits_its_seals_and_its_anchors_and_a_changed_ro
     rows.update_one({"_id": row["_id"]}, {"$set": {"actor": "somebody-else"}})
     try:
         changed = operator.bina("audit", "verify", "--service", "training", exits=1)
-        assert changed["services"][0]["findings"] == [{"block": row["block"], "row": row["_id"], "what": "row altered"}]
+        assert changed["services"][0]["findings"] == [
+            {"block": row["block"], "row": row["_id"], "what": "row altered"}
+        ]
     finally:
         rows.update_one({"_id": row["_id"]}, {"$set": {"actor": row["actor"]}})

@@ -17,19 +17,32 @@ import pymongo
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId
 
-from chassis import kafka
 from chassis.ids import utc_now
-from chassis.kafka import Access
-from ops import broker, children, credentials, files, kafka_setup, mongod, servers
-from ops.backup import custody, restoring, sealing
-from ops.parts import OURS
+from chassis.messaging import kafka
+from chassis.messaging.kafka import Access
+from ops.backup import encryption, key_custody, restore
+from ops.local import (
+    ephemeral_servers,
+    kafka_admin,
+    kafka_broker,
+    mongod,
+    processes,
+    secret_files,
+    secrets,
+)
+from ops.local.topology import OURS
 from tests import kafka_operator
-from tests.place import Place
+from tests.installation import Place
 from tests.system.test_backup import Sealed
 
 pytestmark = [pytest.mark.timeout(200)]
 ISSUER = "certification/keys_dir/lsp-1/assertion-2026.pem"
-ANOTHER = ("audit", "inbox", "leases", "offsets")  # what a restore adds to, or mends: tests/deploy/test_mending.py
+ANOTHER = (
+    "audit",
+    "inbox",
+    "leases",
+    "offsets",
+)  # what a restore adds to, or mends: tests/ops/backup/test_restore_fixups.py
 LOOKUP_KEY = "secrets/training/training_lookup_key"
 SNAPSHOT_TOO_OLD = 239
 Databases = dict[str, dict[str, list[dict[str, Any]]]]
@@ -50,7 +63,12 @@ class Servers:
     def failing(self, app: str, command: str, after: int = 0, **how: object) -> Generator[None]:
         """Such a command of these clients fails, from the one after so many on."""
         with self.client() as client:
-            client.admin.command("configureFailPoint", "failCommand", mode={"skip": after}, data={"failCommands": [command], "appName": app, **how})
+            client.admin.command(
+                "configureFailPoint",
+                "failCommand",
+                mode={"skip": after},
+                data={"failCommands": [command], "appName": app, **how},
+            )
             try:
                 yield
             finally:
@@ -58,12 +76,20 @@ class Servers:
 
     def everything(self) -> Databases:
         with self.client() as client:
-            return {name: {one: sorted(client[name][one].find(), key=lambda row: str(row["_id"])) for one in client[name].list_collection_names()} for name in sorted(_names())}
+            return {
+                name: {
+                    one: sorted(client[name][one].find(), key=lambda row: str(row["_id"]))
+                    for one in client[name].list_collection_names()
+                }
+                for name in sorted(_names())
+            }
 
     def emptied(self) -> None:
         async def gone() -> None:
             async with kafka.administering(self.administrator) as admin:
-                if there := [topic for topic in await admin.list_topics() if topic.endswith(".events")]:
+                if there := [
+                    topic for topic in await admin.list_topics() if topic.endswith(".events")
+                ]:
                     await admin.delete_topics(there)
 
         asyncio.run(gone())
@@ -82,12 +108,24 @@ def serving(place: Path) -> Generator[Servers]:
     flags = (*mongod._FLAGS, "--setParameter=enableTestCommands=1")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what no installation has
     with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
         stack = AsyncExitStack()
-        url = runner.run(stack.enter_async_context(servers.running_mongod(place / "mongod")))
-        asking, administrator = runner.run(broker.start_asking(place / "kafka", "secret", place / "kafka.log"))
-        stack.callback(children.end, asking.process)
-        files.write(place / "password", "of the operator")
+        url = runner.run(
+            stack.enter_async_context(ephemeral_servers.running_mongod(place / "mongod"))
+        )
+        asking, administrator = runner.run(
+            kafka_broker.start_asking(place / "kafka", "secret", place / "kafka.log")
+        )
+        stack.callback(processes.end, asking.process)
+        secret_files.write(place / "password", "of the operator")
         runner.run(kafka_operator.admit(administrator, "of the operator"))
-        yield Servers(url, administrator, {"BINA_KAFKA": asking.bootstrap, "BINA_KAFKA_USER": kafka_setup.RESTORER, "BINA_KAFKA_PASSWORD_FILE": str(place / "password")})
+        yield Servers(
+            url,
+            administrator,
+            {
+                "BINA_KAFKA": asking.bootstrap,
+                "BINA_KAFKA_USER": kafka_admin.RESTORER,
+                "BINA_KAFKA_PASSWORD_FILE": str(place / "password"),
+            },
+        )
         runner.run(stack.aclose())
 
 
@@ -122,9 +160,9 @@ def installation(here: Servers, tmp_path_factory: pytest.TempPathFactory) -> Ins
     shelf = tmp_path_factory.mktemp("shelf")
     operator = at(here, tmp_path_factory.mktemp("lost") / "bina", shelf)
     home = operator.system.home
-    credentials.make(home / "secrets")
+    secrets.make(home / "secrets")
     (home / ISSUER).parent.mkdir(parents=True)
-    files.write(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
+    secret_files.write(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
     filled(here)
     told = here.everything()
     return Installation(operator, here, told, operator.backup())
@@ -135,62 +173,128 @@ def filled(here: Servers) -> None:
     here.emptied()
     with here.client() as client:
         for name in _names():
-            rows = [{"_id": f"{name}-{seq}", "key": "k", "seq": seq, "sent": False, "at": datetime(2026, 11, 24, tzinfo=UTC)} for seq in (1, 2)]
+            rows = [
+                {
+                    "_id": f"{name}-{seq}",
+                    "key": "k",
+                    "seq": seq,
+                    "sent": False,
+                    "at": datetime(2026, 11, 24, tzinfo=UTC),
+                }
+                for seq in (1, 2)
+            ]
             client[name]["outbox"].insert_many(rows)
             client[name]["keys"].insert_one({"_id": "k", "seq": 2})
-            client[name]["audit"].insert_one({"_id": "a", "at": datetime(2026, 11, 24, tzinfo=UTC), "action": "x", "block": None})
-            client[name]["inbox"].insert_one({"_id": "waits", "state": "parked", "order": f"{name}.events/00003/{5:020d}", "marker": "m"})
-            client[name]["parked"].insert_one({"_id": "m", "kind": "inbox", "first": f"{name}.events/00003/{5:020d}", "count": 1})
-        kinds = {"sealed": Binary(b"\0\xff", 128), "money": Int64(2**53 + 1), "share": Decimal128("0.1"), "nothing": None, "many": [1, {"deep": [2.5]}], "id": ObjectId()}
+            client[name]["audit"].insert_one(
+                {"_id": "a", "at": datetime(2026, 11, 24, tzinfo=UTC), "action": "x", "block": None}
+            )
+            client[name]["inbox"].insert_one(
+                {
+                    "_id": "waits",
+                    "state": "parked",
+                    "order": f"{name}.events/00003/{5:020d}",
+                    "marker": "m",
+                }
+            )
+            client[name]["parked"].insert_one(
+                {"_id": "m", "kind": "inbox", "first": f"{name}.events/00003/{5:020d}", "count": 1}
+            )
+        kinds = {
+            "sealed": Binary(b"\0\xff", 128),
+            "money": Int64(2**53 + 1),
+            "share": Decimal128("0.1"),
+            "nothing": None,
+            "many": [1, {"deep": [2.5]}],
+            "id": ObjectId(),
+        }
         client["training"]["participants"].insert_one({"_id": "p", **kinds})
-        client["certification"]["lsps"].insert_one({"_id": "lsp-1", "keys": [{"name": "assertion-2026"}]})
-        client["marketplace"]["pictures"].insert_many([{"_id": number, "content": bytes(9 * 2**20)} for number in range(2)])  # each more than a piece holds
+        client["certification"]["lsps"].insert_one(
+            {"_id": "lsp-1", "keys": [{"name": "assertion-2026"}]}
+        )
+        client["marketplace"]["pictures"].insert_many(
+            [{"_id": number, "content": bytes(9 * 2**20)} for number in range(2)]
+        )  # each more than a piece holds
         client["gateway"]["users"].insert_one({"_id": "rina", "password": "argon2"})
-        client["gateway"]["grants"].insert_many([{"_id": number} for number in range(2_500)])  # more than a page
+        client["gateway"]["grants"].insert_many(
+            [{"_id": number} for number in range(2_500)]
+        )  # more than a page
 
 
 def kept(databases: Databases) -> Databases:
-    return {name: {one: rows for one, rows in collections.items() if one not in {*ANOTHER, "parked"}} for name, collections in databases.items()}
+    return {
+        name: {one: rows for one, rows in collections.items() if one not in {*ANOTHER, "parked"}}
+        for name, collections in databases.items()
+    }
 
 
 # What is lost on the way
 
 
-def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(installation: Installation, tmp_path: Path) -> None:
+def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
+    installation: Installation, tmp_path: Path
+) -> None:
     installation.servers.emptied()
     target = installation.target(tmp_path / "new")
     told = target.bina(*installation.operator.opening(installation.made))
-    assert told["documents"] == sum(len(rows) for collections in installation.told.values() for rows in collections.values())
+    assert told["documents"] == sum(
+        len(rows) for collections in installation.told.values() for rows in collections.values()
+    )
     now = installation.servers.everything()
     assert kept(now) == kept(installation.told)
     for name in _names():
         assert {row["_id"] for row in now[name]["audit"]} >= {"a"}
         assert [row["state"] for row in now[name]["inbox"]] == ["parked"]
-        assert now[name]["parked"][0]["first"] == now[name]["inbox"][0]["order"] < f"{name}.events/00003/{0:020d}"
-    assert custody.found(target.system.home) == custody.found(installation.operator.system.home)
-    assert ISSUER in custody.found(target.system.home)
+        assert (
+            now[name]["parked"][0]["first"]
+            == now[name]["inbox"][0]["order"]
+            < f"{name}.events/00003/{0:020d}"
+        )
+    assert key_custody.found(target.system.home) == key_custody.found(
+        installation.operator.system.home
+    )
+    assert ISSUER in key_custody.found(target.system.home)
 
 
 # A backup that is not whole
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_told_when_the_memory_stays_short(installation: Installation, tmp_path: Path, allowed: bool) -> None:  # noqa: FBT001
+def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_told_when_the_memory_stays_short(
+    installation: Installation,
+    tmp_path: Path,
+    allowed: bool,  # noqa: FBT001
+) -> None:
     operator, name = Sealed(installation.operator.system, tmp_path), f"keeper-{allowed}"
     with installation.servers.client() as client:
-        rights: list[dict[str, Any]] = [{"resource": {"db": one, "collection": "audit"}, "actions": ["insert"]} for one in _names()]
-        rights += [{"resource": {"cluster": True}, "actions": ["getParameter", "setParameter"]}] if allowed else []
+        rights: list[dict[str, Any]] = [
+            {"resource": {"db": one, "collection": "audit"}, "actions": ["insert"]}
+            for one in _names()
+        ]
+        rights += (
+            [{"resource": {"cluster": True}, "actions": ["getParameter", "setParameter"]}]
+            if allowed
+            else []
+        )
         client.admin.command("createRole", name, privileges=rights, roles=["readAnyDatabase"])
         client.admin.command("createUser", name, pwd=name, roles=[name])
     parts = urlsplit(installation.servers.url)
-    with patch.dict(operator.system.env, {"BINA_MONGO_URL": urlunsplit(parts._replace(netloc=f"{name}:{name}@{parts.netloc.rpartition('@')[2]}"))}):
+    with patch.dict(
+        operator.system.env,
+        {
+            "BINA_MONGO_URL": urlunsplit(
+                parts._replace(netloc=f"{name}:{name}@{parts.netloc.rpartition('@')[2]}")
+            )
+        },
+    ):
         assert operator.backup()["history_extended"] is allowed
         code, out, _ = operator.said(*operator.backing_up())
     assert (code, "tidak mengizinkan memperpanjang riwayat snapshot" in out) == (0, not allowed)
     assert remembered(installation.servers) == 300
 
 
-def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(installation: Installation, tmp_path: Path) -> None:
+def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(
+    installation: Installation, tmp_path: Path
+) -> None:
     operator = Sealed(installation.operator.system, tmp_path)
     before = audits(installation.servers)
     with installation.servers.failing("bina-backup", "find", after=2, errorCode=SNAPSHOT_TOO_OLD):
@@ -201,15 +305,29 @@ def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(installatio
     assert (remembered(installation.servers), audits(installation.servers)) == (300, before)
 
 
-def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(installation: Installation, tmp_path: Path) -> None:
+def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(
+    installation: Installation, tmp_path: Path
+) -> None:
     operator = Sealed(installation.operator.system, tmp_path)
-    with installation.servers.failing("bina-backup", "insert", after=2, closeConnection=True):  # when it notes itself: the data and the keys are written by then
+    with installation.servers.failing(
+        "bina-backup", "insert", after=2, closeConnection=True
+    ):  # when it notes itself: the data and the keys are written by then
         assert "Pencadangan terputus" in operator.refused(*operator.backing_up())
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("gone", ["secrets/training/training_master_key", "secrets/training/training_lookup_key", "secrets/certification/certification_name_key", ISSUER])
-def test_an_installation_without_a_key_that_its_data_needs_is_not_backed_up_and_told_which(installation: Installation, tmp_path: Path, gone: str) -> None:
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "secrets/training/training_master_key",
+        "secrets/training/training_lookup_key",
+        "secrets/certification/certification_name_key",
+        ISSUER,
+    ],
+)
+def test_an_installation_without_a_key_that_its_data_needs_is_not_backed_up_and_told_which(
+    installation: Installation, tmp_path: Path, gone: str
+) -> None:
     operator = at(installation.servers, tmp_path / "bina", tmp_path / "shelf")
     shutil.copytree(installation.operator.system.home, operator.system.home)
     (operator.system.home / gone).unlink()
@@ -231,34 +349,47 @@ def audits(here: Servers) -> dict[str, int]:
 
 def remembered(here: Servers) -> int:
     with here.client() as client:
-        return client.admin.command({"getParameter": 1, "minSnapshotHistoryWindowInSeconds": 1})["minSnapshotHistoryWindowInSeconds"]
+        return client.admin.command({"getParameter": 1, "minSnapshotHistoryWindowInSeconds": 1})[
+            "minSnapshotHistoryWindowInSeconds"
+        ]
 
 
 # A restore that does not come to its end
 
 
 @pytest.mark.parametrize("command", ["dropDatabase", "insert", "update"])
-def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_repeated(installation: Installation, tmp_path: Path, command: str) -> None:
+def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_repeated(
+    installation: Installation, tmp_path: Path, command: str
+) -> None:
     filled(installation.servers)
-    target, arguments = installation.target(tmp_path / "bina"), installation.operator.opening(installation.made)
-    asyncio.run(kafka.ensure_topic(installation.servers.administrator, "training.events", partitions=3))
+    target, arguments = (
+        installation.target(tmp_path / "bina"),
+        installation.operator.opening(installation.made),
+    )
+    asyncio.run(
+        kafka.ensure_topic(installation.servers.administrator, "training.events", partitions=3)
+    )
     (target.system.home / LOOKUP_KEY).parent.mkdir(parents=True)
-    files.write(target.system.home / LOOKUP_KEY, "11" * 32)
+    secret_files.write(target.system.home / LOOKUP_KEY, "11" * 32)
     with installation.servers.failing("bina-restore", command, after=2, closeConnection=True):
         words = target.refused(*arguments, "--replace")
     assert "Pemulihan terputus" in words
     assert "ulangi dengan --replace" in words
-    assert custody.found(target.system.home) == {LOOKUP_KEY: b"11" * 32}, "the keys come last"
+    assert key_custody.found(target.system.home) == {LOOKUP_KEY: b"11" * 32}, "the keys come last"
     code, _, said = target.said("up", "--detach")
     assert (code, "Pemulihan di sini terputus" in said) == (1, True)
     assert "tidak kosong" in target.refused(*arguments)
     target.bina(*arguments, "--replace")
     assert kept(installation.servers.everything()) == kept(installation.told)
-    assert custody.found(target.system.home) == custody.found(installation.operator.system.home)
+    assert key_custody.found(target.system.home) == key_custody.found(
+        installation.operator.system.home
+    )
     assert not (target.system.home / "restoring").exists()
     [aside] = target.system.home.glob("replaced-*")
-    assert custody.found(aside) == {LOOKUP_KEY: b"11" * 32}
-    assert asyncio.run(partitions(installation.servers.administrator)) == dict.fromkeys(_names(), 12)  # the old topics are gone with what they knew
+    assert key_custody.found(aside) == {LOOKUP_KEY: b"11" * 32}
+    assert asyncio.run(partitions(installation.servers.administrator)) == dict.fromkeys(
+        _names(), 12
+    )  # the old topics are gone with what they knew
 
 
 @pytest.mark.parametrize(
@@ -270,19 +401,34 @@ def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_
         (ISSUER, "kunci penerbit sertifikat"),
     ],
 )
-def test_a_restore_without_one_key_says_which_and_touches_nothing(installation: Installation, tmp_path: Path, gone: str, said: str) -> None:
-    before, target, file = installation.servers.everything(), installation.target(tmp_path / "bina"), tmp_path / "less.keys"
-    keys = custody.found(installation.operator.system.home)
-    holders = [(name, sealing.public_key(Path(f"{installation.operator.key(name)}.pub"))) for name in ("head", "clerk")]
-    custody.write(file, "less", utc_now(), {name: key for name, key in keys.items() if name != gone}, holders)
-    words = target.refused(*installation.operator.opening(installation.made, custody=file), "--replace")
+def test_a_restore_without_one_key_says_which_and_touches_nothing(
+    installation: Installation, tmp_path: Path, gone: str, said: str
+) -> None:
+    before, target, file = (
+        installation.servers.everything(),
+        installation.target(tmp_path / "bina"),
+        tmp_path / "less.keys",
+    )
+    keys = key_custody.found(installation.operator.system.home)
+    holders = [
+        (name, encryption.public_key(Path(f"{installation.operator.key(name)}.pub")))
+        for name in ("head", "clerk")
+    ]
+    key_custody.write(
+        file, "less", utc_now(), {name: key for name, key in keys.items() if name != gone}, holders
+    )
+    words = target.refused(
+        *installation.operator.opening(installation.made, custody=file), "--replace"
+    )
     assert f"tidak ada / missing: {gone} ({said})" in words
     assert installation.servers.everything() == before
     assert not target.system.home.exists()
 
 
 @pytest.mark.parametrize("there", ["database", "topic", "key"])
-def test_a_place_that_holds_one_thing_is_not_empty(installation: Installation, tmp_path: Path, there: str) -> None:
+def test_a_place_that_holds_one_thing_is_not_empty(
+    installation: Installation, tmp_path: Path, there: str
+) -> None:
     here, target = installation.servers, installation.target(tmp_path / "bina")
     here.emptied()
     if there == "database":
@@ -292,36 +438,53 @@ def test_a_place_that_holds_one_thing_is_not_empty(installation: Installation, t
         asyncio.run(kafka.ensure_topic(here.administrator, "manpower.events"))
     else:
         (target.system.home / ISSUER).parent.mkdir(parents=True)
-        files.write(target.system.home / ISSUER, "another")
+        secret_files.write(target.system.home / ISSUER, "another")
     before = here.everything()
     words = target.refused(*installation.operator.opening(installation.made))
-    named = {"database": "basis data gateway", "topic": "topik manpower.events", "key": f"kunci {ISSUER}"}
+    named = {
+        "database": "basis data gateway",
+        "topic": "topik manpower.events",
+        "key": f"kunci {ISSUER}",
+    }
     assert f"Tempat ini tidak kosong ({named[there]})" in words
     assert here.everything() == before
 
 
-def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(installation: Installation, tmp_path: Path) -> None:
+def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
+    installation: Installation, tmp_path: Path
+) -> None:
     filled(installation.servers)
-    keeping = broker._SETTINGS + "delete.topic.enable=false\n"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    keeping = kafka_broker._SETTINGS + "delete.topic.enable=false\n"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
     async def tried() -> str:
-        with patch.object(broker, "_SETTINGS", keeping):
-            async with servers.running_kafka(tmp_path / "kafka") as bootstrap:
+        with patch.object(kafka_broker, "_SETTINGS", keeping):
+            async with ephemeral_servers.running_kafka(tmp_path / "kafka") as bootstrap:
                 await kafka.ensure_topic(bootstrap, "training.events")
-                target = at(Servers(installation.servers.url, Access(bootstrap), {"BINA_KAFKA": bootstrap}), tmp_path / "bina", installation.operator.shelf)
-                return await asyncio.to_thread(target.refused, *installation.operator.opening(installation.made), "--replace")
+                target = at(
+                    Servers(installation.servers.url, Access(bootstrap), {"BINA_KAFKA": bootstrap}),
+                    tmp_path / "bina",
+                    installation.operator.shelf,
+                )
+                return await asyncio.to_thread(
+                    target.refused, *installation.operator.opening(installation.made), "--replace"
+                )
 
     before = installation.servers.everything()
-    with patch.object(restoring, "DELETING_SECONDS", 1.0):
+    with patch.object(restore, "DELETING_SECONDS", 1.0):
         assert "Kafka tidak menghapus topik training.events" in asyncio.run(tried())
     assert installation.servers.everything() == before
 
 
 @pytest.mark.parametrize(
     ("without", "said"),
-    [(("BINA_KAFKA_USER", "BINA_KAFKA_PASSWORD_FILE"), "tanpa nama: sebutkan BINA_KAFKA_USER"), (("BINA_KAFKA_USER",), "BINA_KAFKA_USER tidak ada")],
+    [
+        (("BINA_KAFKA_USER", "BINA_KAFKA_PASSWORD_FILE"), "tanpa nama: sebutkan BINA_KAFKA_USER"),
+        (("BINA_KAFKA_USER",), "BINA_KAFKA_USER tidak ada"),
+    ],
 )
-def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(installation: Installation, tmp_path: Path, without: Sequence[str], said: str) -> None:
+def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(
+    installation: Installation, tmp_path: Path, without: Sequence[str], said: str
+) -> None:
     before, target = installation.servers.everything(), installation.target(tmp_path / "bina")
     for name in without:
         del target.system.env[name]
@@ -330,9 +493,14 @@ def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(installation: I
     assert installation.servers.everything() == before
 
 
-def test_servers_where_services_run_are_left_alone(installation: Installation, tmp_path: Path) -> None:
+def test_servers_where_services_run_are_left_alone(
+    installation: Installation, tmp_path: Path
+) -> None:
     filled(installation.servers)
-    target, arguments = installation.target(tmp_path / "bina"), installation.operator.opening(installation.made)
+    target, arguments = (
+        installation.target(tmp_path / "bina"),
+        installation.operator.opening(installation.made),
+    )
     with installation.servers.client() as client:
         leases = client["training"]["leases"]
         leases.insert_one({"_id": "replica/0", "until": utc_now() + timedelta(minutes=1)})
@@ -346,4 +514,7 @@ def test_servers_where_services_run_are_left_alone(installation: Installation, t
 
 async def partitions(where: Access) -> dict[str, int]:
     async with kafka.administering(where) as admin:
-        return {told["topic"].removesuffix(".events"): len(told["partitions"]) for told in await admin.describe_topics([f"{name}.events" for name in _names()])}
+        return {
+            told["topic"].removesuffix(".events"): len(told["partitions"])
+            for told in await admin.describe_topics([f"{name}.events" for name in _names()])
+        }

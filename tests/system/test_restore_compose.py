@@ -17,10 +17,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from pymongo.errors import OperationFailure
 
-from ops import files, prepare
-from ops.parts import OURS
-from tests import jobs
-from tests.place import Place
+from ops.local import container_setup, secret_files
+from ops.local.topology import OURS
+from tests import container_jobs
+from tests.installation import Place
 from tests.system.test_backup import Sealed
 from tests.system.test_restore import Servers, filled, kept, serving
 
@@ -49,93 +49,147 @@ class Composed:
     def run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         root = self.root / name
         if not root.exists():
-            jobs.image(root / "app")
-        jobs.mounted(name, root, self.volumes)
-        return jobs.run(name, root, self.servers.login["BINA_KAFKA"], *arguments, "--json")
+            container_jobs.image(root / "app")
+        container_jobs.mounted(name, root, self.volumes)
+        return container_jobs.run(
+            name, root, self.servers.login["BINA_KAFKA"], *arguments, "--json"
+        )
 
     def keys(self) -> dict[str, str]:
         """All that lies in the volumes of the services and in that of the issuers' keys."""
-        places = [(name, path) for name, path in self.volumes.items() if name.removesuffix("-secrets") in NAMES or name == "issuer-keys"]
-        return {f"{name}/{path.relative_to(place)}": path.read_text() for name, place in places for path in place.rglob("*") if path.is_file()}
+        places = [
+            (name, path)
+            for name, path in self.volumes.items()
+            if name.removesuffix("-secrets") in NAMES or name == "issuer-keys"
+        ]
+        return {
+            f"{name}/{path.relative_to(place)}": path.read_text()
+            for name, place in places
+            for path in place.rglob("*")
+            if path.is_file()
+        }
 
 
 @pytest.fixture
 def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Composed]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as another_disk:
         place = tmp_path / "secrets"
-        monkeypatch.setattr(prepare, "PLACE", place)
-        monkeypatch.setattr(prepare.os, "chown", nobody)
-        volumes = {volume: place / path.removeprefix("/secrets/") for volume, path in (one.split(":") for one in jobs.SERVICES["secrets"]["volumes"])}
+        monkeypatch.setattr(container_setup, "PLACE", place)
+        monkeypatch.setattr(container_setup.os, "chown", nobody)
+        volumes = {
+            volume: place / path.removeprefix("/secrets/")
+            for volume, path in (
+                one.split(":") for one in container_jobs.SERVICES["secrets"]["volumes"]
+            )
+        }
         for one in volumes.values():
             one.mkdir(parents=True)
         address = urlsplit(here.url)
-        files.write(place / "mongo" / "mongo-administrator", address.password or "")
-        files.write(place / "restorer" / "kafka_password", "of the operator")
-        prepare.make_secrets()
+        secret_files.write(place / "mongo" / "mongo-administrator", address.password or "")
+        secret_files.write(place / "restorer" / "kafka_password", "of the operator")
+        container_setup.make_secrets()
         member = address.netloc.rpartition("@")[2]
-        asyncio.run(prepare.make_mongo_users(member, member))
+        asyncio.run(container_setup.make_mongo_users(member, member))
         yield Composed(here, tmp_path, {**volumes, "issuer-keys": Path(another_disk)})
 
 
 def issued(composed: Composed, key: str) -> None:
     path = composed.volumes["issuer-keys"] / "lsp-1" / "assertion-2026.pem"
     path.parent.mkdir(exist_ok=True)
-    files.write(path, key)
+    secret_files.write(path, key)
 
 
-def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_of_another_machine(composed: Composed, tmp_path: Path) -> None:
+def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_of_another_machine(
+    composed: Composed, tmp_path: Path
+) -> None:
     filled(composed.servers)
     issued(composed, "-----BEGIN PRIVATE KEY-----")
-    told, keys, operator = composed.servers.everything(), composed.keys(), Sealed(Place(tmp_path / "bina"), tmp_path)
+    told, keys, operator = (
+        composed.servers.everything(),
+        composed.keys(),
+        Sealed(Place(tmp_path / "bina"), tmp_path),
+    )
     backup = composed.run(*operator.backing_up())
     assert backup.returncode == 0, backup.stderr
     made = json.loads(backup.stdout)
     assert made["history_extended"]
-    assert not any("kafka_password" in name for name in json.loads((Path(made["backup"]) / "manifest.json").read_text())["keys"])
+    assert not any(
+        "kafka_password" in name
+        for name in json.loads((Path(made["backup"]) / "manifest.json").read_text())["keys"]
+    )
 
-    servers_own = {name: value for name, value in keys.items() if name.endswith(("mongo-password", "_mongo_url", "_kafka_password"))}
+    servers_own = {
+        name: value
+        for name, value in keys.items()
+        if name.endswith(("mongo-password", "_mongo_url", "_kafka_password"))
+    }
     for name in keys.keys() - servers_own.keys():
         place, _, path = name.partition("/")
         (composed.volumes[place] / path).unlink()
-    prepare.make_secrets()
+    container_setup.make_secrets()
     issued(composed, "another")
     fresh = composed.keys()
     command = [*operator.opening(made), "--replace"]
     assert "tidak kosong" in composed.run(*command[:-1]).stderr
-    prepare.require_whole()
+    container_setup.require_whole()
 
     with composed.servers.failing("bina-restore", "insert", after=2, closeConnection=True):
         assert "Pemulihan terputus" in composed.run(*command).stderr
     with pytest.raises(SystemExit, match="docker compose run --rm restore"):
-        prepare.require_whole()
+        container_setup.require_whole()
     restored = composed.run(*command)
     assert restored.returncode == 0, restored.stderr
-    prepare.require_whole()
+    container_setup.require_whole()
     assert kept(composed.servers.everything()) == kept(told)
     assert composed.keys() == keys
     assert servers_own.keys() == {name for name in keys if "kafka" in name or "mongo" in name}
     [aside] = composed.volumes["restorer-secrets"].glob("replaced-*")
-    assert {path.read_text() for path in aside.rglob("*") if path.is_file()} == set(fresh.values()) - set(servers_own.values())
+    assert {path.read_text() for path in aside.rglob("*") if path.is_file()} == set(
+        fresh.values()
+    ) - set(servers_own.values())
     for service in OURS:
-        public = load_pem_private_key((composed.volumes[f"{service.name}-secrets"] / f"{service.name}_signing_key").read_bytes(), None).public_key()
-        assert load_pem_public_key((composed.volumes["trusted-keys"] / f"{service.name}.pem").read_bytes()) == public
-        with pymongo.MongoClient[dict[str, Any]]((composed.volumes[f"{service.name}-secrets"] / f"{service.name}_mongo_url").read_text()) as client:
+        public = load_pem_private_key(
+            (
+                composed.volumes[f"{service.name}-secrets"] / f"{service.name}_signing_key"
+            ).read_bytes(),
+            None,
+        ).public_key()
+        assert (
+            load_pem_public_key(
+                (composed.volumes["trusted-keys"] / f"{service.name}.pem").read_bytes()
+            )
+            == public
+        )
+        with pymongo.MongoClient[dict[str, Any]](
+            (composed.volumes[f"{service.name}-secrets"] / f"{service.name}_mongo_url").read_text()
+        ) as client:
             assert client[service.name]["keys"].find_one()
 
 
 def test_who_makes_backups_in_compose_changes_nothing(composed: Composed) -> None:
     filled(composed.servers)
-    with pymongo.MongoClient[dict[str, Any]]((composed.volumes["keeper-secrets"] / "mongo_url").read_text()) as client:
+    with pymongo.MongoClient[dict[str, Any]](
+        (composed.volumes["keeper-secrets"] / "mongo_url").read_text()
+    ) as client:
         assert client["training"]["participants"].find_one()
-        for change in (lambda: client["training"]["participants"].delete_many({}), lambda: client["training"]["audit"].delete_many({}), lambda: client.drop_database("training")):
+        for change in (
+            lambda: client["training"]["participants"].delete_many({}),
+            lambda: client["training"]["audit"].delete_many({}),
+            lambda: client.drop_database("training"),
+        ):
             with pytest.raises(OperationFailure, match="not authorized"):
                 change()
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(composed: Composed, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
+    composed: Composed, tmp_path: Path
+) -> None:
     operator = Sealed(Place(tmp_path / "bina"), tmp_path)
     command = operator.backing_up()
     (tmp_path / "keys").touch()
     refused = composed.run(*command)
-    assert (refused.returncode, f"{tmp_path / 'keys'} tidak dapat ditulisi" in refused.stderr) == (1, True), refused.stderr
+    assert (refused.returncode, f"{tmp_path / 'keys'} tidak dapat ditulisi" in refused.stderr) == (
+        1,
+        True,
+    ), refused.stderr
     assert list((tmp_path / "data").iterdir()) == []

@@ -13,13 +13,22 @@ import pymongo
 import pytest
 
 from chassis.ids import new_id
-from ops import asking, broker, children, credentials, machine, mongo_setup, mongod, parts
-from ops.door import Door
-from ops.home import ROOT
-from ops.story import prison
-from ops.story.stage import Story
-from tests.doubles import eventually
-from tests.place import free_block
+from ops.demo import prison
+from ops.demo.context import Story
+from ops.local import (
+    http_probe,
+    kafka_broker,
+    mongo_users,
+    mongod,
+    platform_checks,
+    processes,
+    secrets,
+    topology,
+)
+from ops.local.gateway_client import Door
+from ops.local.state_dir import ROOT
+from tests.fakes import eventually
+from tests.installation import free_block
 
 PATIENCE = 60.0
 ADMITTED = 380  # in the snapshot of the story
@@ -35,15 +44,21 @@ class Ground:
 
     @property
     def administrator(self) -> str:
-        return mongo_setup.administrator_url(f"{machine.LOOPBACK}:{parts.MONGOD.port}", self.password)
+        return mongo_users.administrator_url(
+            f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}", self.password
+        )
 
     async def install(self) -> None:
         """Secrets and users, as an installation has them that was shut down."""
-        credentials.make(self.home / "secrets")
+        secrets.make(self.home / "secrets")
         await self.start("mongod")
-        for service in parts.OURS:
-            url = await mongo_setup.make_user(self.administrator, service.name, credentials.mongo_password(self.home / "secrets", service.name))
-            credentials.tell_mongo_url(self.home / "secrets", service.name, url)
+        for service in topology.OURS:
+            url = await mongo_users.make_user(
+                self.administrator,
+                service.name,
+                secrets.mongo_password(self.home / "secrets", service.name),
+            )
+            secrets.tell_mongo_url(self.home / "secrets", service.name, url)
             for name in service.directories:
                 (self.home / service.name / name).mkdir(parents=True)
         await self.stop("mongod")
@@ -52,23 +67,38 @@ class Ground:
         log = self.home / f"{part}.log"
         match part:
             case "mongod":
-                self.running[part] = (await mongod.start(self.home / part, parts.MONGOD.port, self.password, log)).process
+                self.running[part] = (
+                    await mongod.start(self.home / part, topology.MONGOD.port, self.password, log)
+                ).process
             case "kafka":
-                self.running[part] = (await broker.start(self.home / part, parts.KAFKA.port, parts.KAFKA_CONTROLLER.port, log)).process
+                self.running[part] = (
+                    await kafka_broker.start(
+                        self.home / part, topology.KAFKA.port, topology.KAFKA_CONTROLLER.port, log
+                    )
+                ).process
             case _:
-                [service] = [one for one in parts.OURS if one.name == part]
-                env = os.environ | parts.settings_of(service, self.home, f"{machine.LOOPBACK}:{parts.KAFKA.port}")
-                self.running[part] = children.spawn([sys.executable, "-m", service.module], log, env=env, cwd=ROOT)
+                [service] = [one for one in topology.OURS if one.name == part]
+                env = os.environ | topology.settings_of(
+                    service, self.home, f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}"
+                )
+                self.running[part] = processes.spawn(
+                    [sys.executable, "-m", service.module], log, env=env, cwd=ROOT
+                )
 
     async def stop(self, part: str) -> None:
-        await asyncio.to_thread(children.end, self.running.pop(part))
+        await asyncio.to_thread(processes.end, self.running.pop(part))
 
     async def until(self, *, ready: bool, missing: str = "") -> None:
         """Wait until every part of ours says so; each answers all the while, and none has ended."""
 
         async def so() -> bool:
-            answers = [(await asking.get(service.probe_port, "/readyz")) for service in parts.OURS]
-            return all((status == 200) is ready and (not missing or missing in answer.get("missing", ())) for status, answer in answers)
+            answers = [
+                (await http_probe.get(service.probe_port, "/readyz")) for service in topology.OURS
+            ]
+            return all(
+                (status == 200) is ready and (not missing or missing in answer.get("missing", ()))
+                for status, answer in answers
+            )
 
         await eventually(so, seconds=PATIENCE)
         assert [part for part, process in self.running.items() if process.poll() is not None] == []
@@ -79,7 +109,9 @@ class Ground:
 
             def done() -> int:
                 told = client["training"]["outbox"].distinct("_id", {"type": kind})
-                return client[reader]["inbox"].count_documents({"_id": {"$in": told}, "state": "done"})
+                return client[reader]["inbox"].count_documents(
+                    {"_id": {"$in": told}, "state": "done"}
+                )
 
             async def so() -> bool:
                 return await asyncio.to_thread(done) == count
@@ -95,14 +127,14 @@ async def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenera
     try:
         yield here
     finally:
-        for parts_of in ([service.name for service in parts.OURS], ["mongod", "kafka"]):
+        for parts_of in ([service.name for service in topology.OURS], ["mongod", "kafka"]):
             await asyncio.gather(*(here.stop(part) for part in parts_of if part in here.running))
 
 
 @pytest.mark.timeout(300)
 async def test_any_part_may_start_first_stop_and_come_back(ground: Ground) -> None:
     await ground.install()
-    for service in reversed(parts.OURS):
+    for service in reversed(topology.OURS):
         await ground.start(service.name)
     await ground.until(ready=False, missing="mongodb")
     await ground.start("kafka")

@@ -21,10 +21,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import children, dashboards, machine, metrics, parts
-from ops.home import ROOT
+from ops.docs import dashboards, metrics
+from ops.local import platform_checks, processes, topology
+from ops.local.state_dir import ROOT
 from tests.deploy.alerts import MONITORING, RECORDED, everything, rules, shown
-from tests.place import Place, eventually
+from tests.installation import Place, eventually
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.needs("prometheus", "prometheus-alertmanager")]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -45,7 +46,12 @@ class OnDuty(ThreadingHTTPServer):
 
         class Taking(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                heard.append((self.path.strip("/"), json.loads(self.rfile.read(int(self.headers["content-length"])))["text"]))
+                heard.append(
+                    (
+                        self.path.strip("/"),
+                        json.loads(self.rfile.read(int(self.headers["content-length"])))["text"],
+                    )
+                )
                 self.send_response(202)
                 self.end_headers()
 
@@ -60,41 +66,83 @@ class Watch:
 
     def __init__(self, system: Place, place: Path, on_duty: OnDuty) -> None:
         self.system, self.place, self.on_duty = system, place, on_duty
-        self.prometheus, self.alertmanager, self.rota = (f"{machine.LOOPBACK}:{port}" for port in machine.free_ports(3))
+        self.prometheus, self.alertmanager, self.rota = (
+            f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.free_ports(3)
+        )
 
-    def port(self, part: parts.Service) -> int:
+    def port(self, part: topology.Service) -> int:
         """Where a part tells its metrics."""
         return self.system.port + part.listener.offset + part.probes
 
     def configure(self) -> None:
         """Write all three configurations."""
         told: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
-        told["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        told["global"] = {
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "evaluation_interval": "1s",
+        }
         told["rule_files"] = [str(self.place / "rules/*.yml")]
         told["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [self.alertmanager]}]}]
         [scrape] = told["scrape_configs"]
         del scrape["relabel_configs"]
-        scrape["static_configs"] = [{"targets": [f"{machine.LOOPBACK}:{self.port(part)}"], "labels": {"service": part.name, "region": "uji"}} for part in parts.OURS]
+        scrape["static_configs"] = [
+            {
+                "targets": [f"{platform_checks.LOOPBACK}:{self.port(part)}"],
+                "labels": {"service": part.name, "region": "uji"},
+            }
+            for part in topology.OURS
+        ]
         (self.place / "prometheus.yml").write_text(yaml.safe_dump(told))
         (self.place / "rules").mkdir()
         for file in (MONITORING / "rules").glob("*.yml"):
-            (self.place / "rules" / file.name).write_text(re.sub(r"for: \d+[mh]$", "for: 1s", file.read_text(), flags=re.MULTILINE))
+            (self.place / "rules" / file.name).write_text(
+                re.sub(r"for: \d+[mh]$", "for: 1s", file.read_text(), flags=re.MULTILINE)
+            )
         routes = (MONITORING / "alertmanager.yml").read_text().replace("rota:7095", self.rota)
-        (self.place / "alertmanager.yml").write_text(re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", routes))
-        people = (MONITORING / "rota.toml").read_text().replace("http://127.0.0.1:7095", f"http://{self.rota}")
-        (self.place / "rota.toml").write_text(re.sub(r'"mailto:([\w-]+)@bina.example"', rf'"http://127.0.0.1:{self.on_duty.server_port}/\1"', people))
+        (self.place / "alertmanager.yml").write_text(
+            re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", routes)
+        )
+        people = (
+            (MONITORING / "rota.toml")
+            .read_text()
+            .replace("http://127.0.0.1:7095", f"http://{self.rota}")
+        )
+        (self.place / "rota.toml").write_text(
+            re.sub(
+                r'"mailto:([\w-]+)@bina.example"',
+                rf'"http://127.0.0.1:{self.on_duty.server_port}/\1"',
+                people,
+            )
+        )
 
     def commands(self) -> dict[str, list[str]]:
         """What runs."""
         here, (host, _, port) = self.place, self.rota.partition(":")
         return {
-            "rota": [sys.executable, "-m", "ops.rota", str(here / "rota.toml"), str(here / "book.json"), host, port],
+            "rota": [
+                sys.executable,
+                "-m",
+                "ops.oncall",
+                str(here / "rota.toml"),
+                str(here / "book.json"),
+                host,
+                port,
+            ],
             "alertmanager": [
-                *(_found("prometheus-alertmanager"), f"--config.file={here}/alertmanager.yml", f"--storage.path={here}/alertmanager"),
+                *(
+                    _found("prometheus-alertmanager"),
+                    f"--config.file={here}/alertmanager.yml",
+                    f"--storage.path={here}/alertmanager",
+                ),
                 *(f"--web.listen-address={self.alertmanager}", "--cluster.listen-address="),
             ],
             "prometheus": [
-                *(_found("prometheus"), f"--config.file={here}/prometheus.yml", f"--storage.tsdb.path={here}/prometheus"),
+                *(
+                    _found("prometheus"),
+                    f"--config.file={here}/prometheus.yml",
+                    f"--storage.tsdb.path={here}/prometheus",
+                ),
                 *(f"--web.listen-address={self.prometheus}", "--enable-feature=exemplar-storage"),
             ],
         }
@@ -106,7 +154,9 @@ class Watch:
     def firing(self, alert: str, **labels: str) -> bool:
         """Whether it fires with these labels."""
         return any(
-            one["state"] == "firing" and {"alertname": alert, **labels}.items() <= one["labels"].items() for one in asked(f"http://{self.prometheus}/api/v1/alerts")["alerts"]
+            one["state"] == "firing"
+            and {"alertname": alert, **labels}.items() <= one["labels"].items()
+            for one in asked(f"http://{self.prometheus}/api/v1/alerts")["alerts"]
         )
 
     def told(self, words: str) -> bool:
@@ -127,13 +177,16 @@ def watch(system: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         threading.Thread(target=on_duty.serve_forever, daemon=True).start()
         here = Watch(system, tmp_path_factory.mktemp("watch"), on_duty)
         here.configure()
-        running = [children.spawn(command, here.place / f"{name}.log", cwd=ROOT) for name, command in here.commands().items()]
+        running = [
+            processes.spawn(command, here.place / f"{name}.log", cwd=ROOT)
+            for name, command in here.commands().items()
+        ]
         try:
-            eventually(lambda: _answers(lambda: len(here.found("up == 1")) == len(parts.OURS)))
+            eventually(lambda: _answers(lambda: len(here.found("up == 1")) == len(topology.OURS)))
             yield here
         finally:
             for child in reversed(running):
-                children.end(child)
+                processes.end(child)
             on_duty.shutdown()
 
 
@@ -144,24 +197,56 @@ def _answers(holds: Callable[[], bool]) -> bool:
         return False
 
 
-def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks_for(watch: Watch) -> None:
+def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks_for(
+    watch: Watch,
+) -> None:
     shown: set[str] = set()
-    for part in parts.OURS:
-        with urllib.request.urlopen(f"http://{machine.LOOPBACK}:{watch.port(part)}/metrics") as answer:
+    for part in topology.OURS:
+        with urllib.request.urlopen(
+            f"http://{platform_checks.LOOPBACK}:{watch.port(part)}/metrics"
+        ) as answer:
             text = answer.read().decode()
-        names = {name.removesuffix("_total") for name, _ in TYPE.findall(text) if not name.endswith("_created")}
-        assert {name.partition("_")[0] for name in names} <= {"bina", part.name, "python", "process"}
+        names = {
+            name.removesuffix("_total")
+            for name, _ in TYPE.findall(text)
+            if not name.endswith("_created")
+        }
+        assert {name.partition("_")[0] for name in names} <= {
+            "bina",
+            part.name,
+            "python",
+            "process",
+        }
         shown |= names
     declared = metrics.declared()
-    assert {name for name in shown if metrics.OURS.fullmatch(name)} == {metric.name for metric in declared}
+    assert {name for name in shown if metrics.OURS.fullmatch(name)} == {
+        metric.name for metric in declared
+    }
     expressions = [rule["expr"] for rule in everything()]
-    expressions += [target["expr"] for file in dashboards.DASHBOARDS.glob("*.json") for panel in json.loads(file.read_text())["panels"] for target in panel["targets"]]
-    known = {name for metric in declared for name in metric.samples} | {name for name in shown if name.startswith("process_")}
-    wanted = {name for expression in expressions for name in re.findall(rf"{metrics.OURS.pattern}|\bprocess_\w+", RECORDED.sub("", expression))}
-    assert {name for name in wanted if name not in known and name.removesuffix("_total") not in known} == set()
+    expressions += [
+        target["expr"]
+        for file in dashboards.DASHBOARDS.glob("*.json")
+        for panel in json.loads(file.read_text())["panels"]
+        for target in panel["targets"]
+    ]
+    known = {name for metric in declared for name in metric.samples} | {
+        name for name in shown if name.startswith("process_")
+    }
+    wanted = {
+        name
+        for expression in expressions
+        for name in re.findall(
+            rf"{metrics.OURS.pattern}|\bprocess_\w+", RECORDED.sub("", expression)
+        )
+    }
+    assert {
+        name for name in wanted if name not in known and name.removesuffix("_total") not in known
+    } == set()
 
 
-def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_keeps(watch: Watch) -> None:
+def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_keeps(
+    watch: Watch,
+) -> None:
     for file in dashboards.DASHBOARDS.glob("*.json"):
         for panel in json.loads(file.read_text())["panels"]:
             for target in panel["targets"]:
@@ -171,27 +256,67 @@ def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_
     assert asked(f"http://{watch.prometheus}/api/v1/label/region/values") == ["uji"]
     by_sample = {sample: metric for metric in metrics.declared() for sample in metric.samples}
     kept: dict[str, set[str]] = {}
-    for series in asked(f"http://{watch.prometheus}/api/v1/series", **{"match[]": '{__name__=~"(' + "|".join(("bina", *(part.name for part in parts.OURS))) + ')_.+"}'}):
+    for series in asked(
+        f"http://{watch.prometheus}/api/v1/series",
+        **{
+            "match[]": '{__name__=~"('
+            + "|".join(("bina", *(part.name for part in topology.OURS)))
+            + ')_.+"}'
+        },
+    ):
         kept.setdefault(series["__name__"], set()).update(series.keys() - {"__name__"})
     assert len(kept) > 30
-    declared = {name: shown(by_sample[name]) | ({"le"} if name.endswith("_bucket") else set[str]()) for name in kept if name in by_sample}
-    assert {name: kept[name] ^ labels for name, labels in declared.items() if kept[name] != labels} == {}
+    declared = {
+        name: shown(by_sample[name]) | ({"le"} if name.endswith("_bucket") else set[str]())
+        for name in kept
+        if name in by_sample
+    }
+    assert {
+        name: kept[name] ^ labels for name, labels in declared.items() if kept[name] != labels
+    } == {}
 
 
 def test_connections_and_figures_of_a_running_system_are_measured(watch: Watch) -> None:
-    eventually(lambda: {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")} == {part.name for part in parts.OURS})
-    wanted = {"training_inbox_overdue_items", "certification_queue_certificates", "marketplace_books_difference_rupiah", "manpower_placements"}
-    eventually(lambda: {one["metric"]["__name__"] for one in watch.found(f'{{__name__=~"{"|".join(wanted)}"}}')} == wanted)
+    eventually(
+        lambda: (
+            {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")}
+            == {part.name for part in topology.OURS}
+        )
+    )
+    wanted = {
+        "training_inbox_overdue_items",
+        "certification_queue_certificates",
+        "marketplace_books_difference_rupiah",
+        "manpower_placements",
+    }
+    eventually(
+        lambda: (
+            {
+                one["metric"]["__name__"]
+                for one in watch.found(f'{{__name__=~"{"|".join(wanted)}"}}')
+            }
+            == wanted
+        )
+    )
 
 
 def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
-    url = f"http://{machine.LOOPBACK}:{watch.system.port}/v1/facilities"
+    url = f"http://{platform_checks.LOOPBACK}:{watch.system.port}/v1/facilities"
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(urllib.request.Request(url, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}))
+        urllib.request.urlopen(
+            urllib.request.Request(url, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
+        )
 
     def carried() -> bool:
-        found = asked(f"http://{watch.prometheus}/api/v1/query_exemplars", query="gateway_request_seconds_bucket", start="0", end="99999999999")
-        return TRACE in {exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]}
+        found = asked(
+            f"http://{watch.prometheus}/api/v1/query_exemplars",
+            query="gateway_request_seconds_bucket",
+            start="0",
+            end="99999999999",
+        )
+        return TRACE in {
+            exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]
+        }
 
     eventually(carried)
 
@@ -201,13 +326,17 @@ def test_a_killed_service_is_told_to_whoever_is_on_duty_and_so_is_its_return(wat
     eventually(lambda: watch.firing("Watchdog"))
     killed = set[int]()
 
-    def heard_of() -> bool:  # it is started again within seconds, often before anybody would be told: so it is killed until somebody has been
+    def heard_of() -> (
+        bool
+    ):  # it is started again within seconds, often before anybody would be told: so it is killed until somebody has been
         ran = json.loads((watch.system.home / "run" / f"{KILLED}.pid").read_text())["pid"]
         if ran not in killed:
             killed.add(ran)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(ran, signal.SIGKILL)
-        return watch.told(f"{KILLED} tidak menjawab\n{rules()['PartDown']['annotations']['meaning']}\n{KILLED} does not answer")
+        return watch.told(
+            f"{KILLED} tidak menjawab\n{rules()['PartDown']['annotations']['meaning']}\n{KILLED} does not answer"
+        )
 
     eventually(heard_of)
     first = next(person for person, text in watch.on_duty.heard if KILLED in text)

@@ -10,8 +10,8 @@ import pytest
 
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
-from tests.doubles import Keys, ServiceClient, running
-from tests.training import given
+from tests.fakes import Keys, ServiceClient, running
+from tests.training import factories
 
 MASTER, LOOKUP = "0a" * 32, "0b" * 32
 
@@ -25,7 +25,17 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 def settings(keys: Keys, mongo_url: str, kafka: str) -> TrainingSettings:
     driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
     database = f"test_training_{uuid.uuid4().hex[:12]}"
-    return TrainingSettings(**keys.settings("training", mongo_url=mongo_url, database=database, kafka=kafka, driver=driver, master_key=MASTER, lookup_key=LOOKUP))
+    return TrainingSettings(
+        **keys.settings(
+            "training",
+            mongo_url=mongo_url,
+            database=database,
+            kafka=kafka,
+            driver=driver,
+            master_key=MASTER,
+            lookup_key=LOOKUP,
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -33,4 +43,4 @@ async def service(settings: TrainingSettings, keys: Keys) -> AsyncIterator[Servi
     app = create_app(settings)
     async with running(app, keys, "training") as client:
         yield client
-    await given.dropped(app)
+    await factories.dropped(app)

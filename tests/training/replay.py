@@ -15,8 +15,14 @@ from services.training.identities.rules import Identity, Number
 from services.training.mappings.rules import Mapping
 from services.training.merges import rules as merges
 from services.training.participants import rules as custody
-from services.training.participants.rules import Doubt, Movement, MovementKind, Participant, Sighting
-from services.training.rows.rules import Effect, Listed, RowError, difference, read_row
+from services.training.participants.rules import (
+    Doubt,
+    Movement,
+    MovementKind,
+    Participant,
+    Sighting,
+)
+from services.training.snapshot_rows.rules import Effect, Listed, RowError, difference, read_row
 from services.training.snapshots import reader, rules
 from services.training.vault import Vault
 
@@ -69,15 +75,25 @@ class World:
             return report
         self.checksums.add((facility_id, checksum))
         mapping = self.mappings[facility_id]
-        at = Sighting(snapshot_id=checksum, facility_id=facility_id, as_of=taken_at, on=taken_at.astimezone(ZONE).date())
+        at = Sighting(
+            snapshot_id=checksum,
+            facility_id=facility_id,
+            as_of=taken_at,
+            on=taken_at.astimezone(ZONE).date(),
+        )
         try:
             sheets = reader.read(data, mapping.layout)
         except reader.NotASnapshot:
             sheets = None
-        read = [read_row(raw, mapping, at.on) for raw in (sheets["rows"] if sheets and not sheets["missing"] else [])]
+        read = [
+            read_row(raw, mapping, at.on)
+            for raw in (sheets["rows"] if sheets and not sheets["missing"] else [])
+        ]
         rows = [row for row, _ in read]
         last = self.rosters.get(facility_id, rules.Roster(id=facility_id))
-        refused = rules.guard(sheets, rows, facility_id, taken_at, last, limit_percent=10, full=True)
+        refused = rules.guard(
+            sheets, rows, facility_id, taken_at, last, limit_percent=10, full=True
+        )
         if refused is not None:
             report.outcome, report.reason = "quarantined", refused
             report.inbox.append({"kind": "QUARANTINE", "reason": str(refused)})
@@ -85,7 +101,9 @@ class World:
         report.row_count = len(rows)
         report.row_errors = [error for _, errors in read for error in errors]
         listed = frozenset(row.source_ref for row in rows if row.source_ref)
-        self.rosters[facility_id] = rules.Roster(id=facility_id, taken_at=taken_at, row_count=len(rows), refs=listed)
+        self.rosters[facility_id] = rules.Roster(
+            id=facility_id, taken_at=taken_at, row_count=len(rows), refs=listed
+        )
         for row, errors in sorted(read, key=lambda pair: bool(pair[0].merged_into)):
             if row.stopped:
                 self._stopped(row, errors, report)
@@ -97,27 +115,49 @@ class World:
     def _stopped(self, row: Listed, errors: list[RowError], report: Report) -> None:
         for error in errors:
             if error.effect is Effect.ROW:
-                item: dict[str, Any] = {"kind": "ROW_STOPPED", "ref": row.source_ref or None, "field": error.field, "reason": str(error.reason)}
-                self._open(item | ({"raw": error.raw} if error.raw else {}), ("ROW_STOPPED", row.source_ref, error.field, error.raw), report)
+                item: dict[str, Any] = {
+                    "kind": "ROW_STOPPED",
+                    "ref": row.source_ref or None,
+                    "field": error.field,
+                    "reason": str(error.reason),
+                }
+                self._open(
+                    item | ({"raw": error.raw} if error.raw else {}),
+                    ("ROW_STOPPED", row.source_ref, error.field, error.raw),
+                    report,
+                )
 
-    def _row(self, row: Listed, listed: frozenset[str], mapping: Mapping, at: Sighting, report: Report) -> None:
+    def _row(
+        self, row: Listed, listed: frozenset[str], mapping: Mapping, at: Sighting, report: Report
+    ) -> None:
         ref = self.by_source.get(row.source_ref)
         person = self.people[ref] if ref else None
         if row.merged_into:
             if person and person.state is not custody.Custody.MERGED:
-                old, kept, movement = merges.merge(person, self.people[self.by_source[row.merged_into]], at.as_of, at.on)
+                old, kept, movement = merges.merge(
+                    person, self.people[self.by_source[row.merged_into]], at.as_of, at.on
+                )
                 self.people |= {old.id: old, kept.id: kept}
                 self._moved(movement.kind, row.source_ref, row.merged_into, report)
             return
         if person and person.merged_into:
             person = self.people[person.merged_into]
-        if person and row.admission_date and custody.superseded(person, row.source_ref, row.admission_date, listed, at.facility_id):
+        if (
+            person
+            and row.admission_date
+            and custody.superseded(
+                person, row.source_ref, row.admission_date, listed, at.facility_id
+            )
+        ):
             return
         identity = self.identities.get(person.id) if person else None
         number = self._number(row, identity)
         change = difference(row, person, identity, number, row.source_ref, at, mapping)
         self.by_source[row.source_ref] = change.participant.id
-        self.people[change.participant.id], self.identities[change.identity.id] = change.participant, change.identity
+        self.people[change.participant.id], self.identities[change.identity.id] = (
+            change.participant,
+            change.identity,
+        )
         report.row_errors += change.errors
         report.counts["release_planned"] += change.planned is not None
         for movement in change.movements:
@@ -126,7 +166,9 @@ class World:
                 report.released_by_kind[movement.code] += 1
             self._moved(movement.kind, row.source_ref, told(movement), report)
         for doubt in change.doubts:
-            item = {"kind": str(doubt), "ref": row.source_ref} | ({"also": change.participant.facility_id} if doubt is Doubt.CUSTODY_CONFLICT else {})
+            item = {"kind": str(doubt), "ref": row.source_ref} | (
+                {"also": change.participant.facility_id} if doubt is Doubt.CUSTODY_CONFLICT else {}
+            )
             self._open(item, (doubt, row.source_ref), report)
         if number and change.identity.nik_lookup == number.lookup:
             self._same_number(row.source_ref, change.identity.id, number, report)
@@ -134,16 +176,32 @@ class World:
     def _number(self, row: Listed, identity: Identity | None) -> Number | None:
         if not row.nik or (identity and identities.knows(identity, self.vault.lookups(row.nik))):
             return None
-        return Number(sealed=self.vault.seal(row.nik, row.source_ref), lookup=self.vault.lookup(row.nik), lookup_key=self.vault.lookup_key, last4=row.nik[-4:])
+        return Number(
+            sealed=self.vault.seal(row.nik, row.source_ref),
+            lookup=self.vault.lookup(row.nik),
+            lookup_key=self.vault.lookup_key,
+            last4=row.nik[-4:],
+        )
 
     def _same_number(self, ref: str, own: str, number: Number, report: Report) -> None:
         for other in sorted(self.identities.values(), key=lambda one: one.id):
-            if other.nik_lookup == number.lookup and other.id != own and self.people[other.id].state is not custody.Custody.MERGED:
-                self._open({"kind": "MERGE_PROPOSAL", "ref": ref, "other": other.id}, ("MERGE_PROPOSAL", *sorted((ref, other.id))), report)
+            if (
+                other.nik_lookup == number.lookup
+                and other.id != own
+                and self.people[other.id].state is not custody.Custody.MERGED
+            ):
+                self._open(
+                    {"kind": "MERGE_PROPOSAL", "ref": ref, "other": other.id},
+                    ("MERGE_PROPOSAL", *sorted((ref, other.id))),
+                    report,
+                )
 
     def _missing(self, listed: frozenset[str], at: Sighting, report: Report) -> None:
         for person in list(self.people.values()):
-            if person.state is custody.Custody.MERGED or listed & {person.source_ref, *person.other_refs}:
+            if person.state is custody.Custody.MERGED or listed & {
+                person.source_ref,
+                *person.other_refs,
+            }:
                 continue
             outcome = custody.miss(person, at)
             self.people[person.id] = outcome.after
@@ -152,7 +210,11 @@ class World:
             for movement in outcome.movements:
                 self._moved(movement.kind, person.source_ref, told(movement), report)
             for doubt in outcome.doubts:
-                self._open({"kind": str(doubt), "ref": person.source_ref}, (doubt, person.source_ref), report)
+                self._open(
+                    {"kind": str(doubt), "ref": person.source_ref},
+                    (doubt, person.source_ref),
+                    report,
+                )
 
     def _moved(self, kind: MovementKind, ref: str, told: Any, report: Report) -> None:
         report.counts[kind] += 1

@@ -20,29 +20,43 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from chassis import telemetry
 from chassis.errors import PROBLEM
 from chassis.ids import new_id
-from tests.doubles import ServiceClient, routes
-from tests.training import given
-from tests.training.given import Place
+from tests.fakes import ServiceClient, routes
+from tests.training import factories
+from tests.training.factories import Place
 
 BODIES: dict[str, dict[str, Any]] = {
-    "POST /v1/facilities/{facility_id}/mappings": given.mapping("LP-TJP"),
+    "POST /v1/facilities/{facility_id}/mappings": factories.mapping("LP-TJP"),
     "PATCH /v1/facilities/{facility_id}": {"name": "x"},
-    "POST /v1/facilities/{facility_id}/mapped-values": {"field": "release", "word": "x", "code": "free"},
+    "POST /v1/facilities/{facility_id}/mapped-values": {
+        "field": "release",
+        "word": "x",
+        "code": "free",
+    },
     "POST /v1/snapshots/{snapshot_id}/release": {"reason": "alasan"},
     "POST /v1/participants/{participant_ref}/merge": {"into_ref": "x"},
     "PATCH /v1/classes/{class_id}": {"title": "x"},
     "PATCH /v1/classes/{class_id}/seats": {"seats_total": 3},
     "POST /v1/classes/{class_id}/cancellation": {"reason": "alasan"},
-    "POST /v1/classes/{class_id}/sessions": {"held_on": "2027-01-01", "starts_at": "08:00", "minutes": 60},
+    "POST /v1/classes/{class_id}/sessions": {
+        "held_on": "2027-01-01",
+        "starts_at": "08:00",
+        "minutes": 60,
+    },
     "POST /v1/classes/{class_id}/enrolments": {"participant_refs": ["x"]},
     "POST /v1/sessions/{session_id}/cancellation": {"reason": "alasan"},
-    "POST /v1/sessions/{session_id}/attendance": {"marks": [{"enrolment_id": "x", "reason": "SICK"}]},
+    "POST /v1/sessions/{session_id}/attendance": {
+        "marks": [{"enrolment_id": "x", "reason": "SICK"}]
+    },
     "PATCH /v1/attendance/{attendance_id}": {"reason": "SICK"},
     "POST /v1/class-applications/{application_id}/withdrawal": {},
     "POST /v1/enrolments/{enrolment_id}/completion": {},
     "POST /v1/enrolments/{enrolment_id}/end": {"reason": "HEALTH"},
     "POST /v1/enrolments/{enrolment_id}/suspensions": {"since": "2027-01-01", "reason": "alasan"},
-    "POST /v1/enrolments/{enrolment_id}/results": {"part": "x", "passed": True, "assessor_ref": "x"},
+    "POST /v1/enrolments/{enrolment_id}/results": {
+        "part": "x",
+        "passed": True,
+        "assessor_ref": "x",
+    },
     "POST /v1/inbox-items/{item_id}/resolution": {"resolution": "selesai"},
 }
 OF_EVERYBODY = ("programme_id",)  # what can be taught is no secret of one facility
@@ -52,19 +66,29 @@ OF_EVERYBODY = ("programme_id",)  # what can be taught is no secret of one facil
 async def known(service: ServiceClient) -> tuple[Place, dict[str, str]]:
     """A place with one of everything, by the name of its path parameter."""
     p, q = new_id(), new_id()
-    place = await given.place(service, [p, q])
-    class_id = await given.open_class(place)
-    enrolment_id = await given.enrolled(place, class_id, p)
-    session_id = await given.session(place, class_id)
-    await given.marked(place, session_id, **{enrolment_id: "SICK"})
-    (record,) = await given.everything(place.officer, f"/v1/sessions/{session_id}/attendance")
-    form = await place.officer.post("/v1/class-applications", json={"participant_ref": place.refs[q], "class_ids": [class_id]})
+    place = await factories.place(service, [p, q])
+    class_id = await factories.open_class(place)
+    enrolment_id = await factories.enrolled(place, class_id, p)
+    session_id = await factories.session(place, class_id)
+    await factories.marked(place, session_id, **{enrolment_id: "SICK"})
+    (record,) = await factories.everything(place.officer, f"/v1/sessions/{session_id}/attendance")
+    form = await place.officer.post(
+        "/v1/class-applications", json={"participant_ref": place.refs[q], "class_ids": [class_id]}
+    )
     verdict = [{"participant_ref": place.refs[p], "verdict": "RECOMMENDED"}]
-    hearing = {"facility_id": place.facility_id, "hearing_on": str(given.today()), "scope": "work", "results": verdict, "document_ref": "x"}
+    hearing = {
+        "facility_id": place.facility_id,
+        "hearing_on": str(factories.today()),
+        "scope": "work",
+        "results": verdict,
+        "document_ref": "x",
+    }
     decision = await place.officer.post("/v1/tpp-decisions", json=hearing)
     await place.list_again(**{q: {"Ket. Keluar": "XYZ"}})
-    (item,) = await given.everything(place.officer, "/v1/inbox-items")
-    snapshots = await given.everything(place.officer, f"/v1/facilities/{place.facility_id}/snapshots")
+    (item,) = await factories.everything(place.officer, "/v1/inbox-items")
+    snapshots = await factories.everything(
+        place.officer, f"/v1/facilities/{place.facility_id}/snapshots"
+    )
     return place, {
         "facility_id": place.facility_id,
         "snapshot_id": snapshots[0]["snapshot_id"],
@@ -81,42 +105,79 @@ async def known(service: ServiceClient) -> tuple[Place, dict[str, str]]:
 
 def own_routes(client: ServiceClient) -> list[tuple[str, str]]:
     """Every route of training's own, without those that the chassis gives to operators of any service."""
-    found = [(method, route.path) for route in routes(client.app) for method in sorted(route.methods or ())]
-    return [(method, path) for method, path in found if path.startswith("/v1") and not path.startswith("/v1/operations/")]
+    found = [
+        (method, route.path)
+        for route in routes(client.app)
+        for method in sorted(route.methods or ())
+    ]
+    return [
+        (method, path)
+        for method, path in found
+        if path.startswith("/v1") and not path.startswith("/v1/operations/")
+    ]
 
 
 def of_one_facility(client: ServiceClient) -> list[tuple[str, str]]:
     """Every route that speaks of something a facility owns."""
-    return [(method, path) for method, path in own_routes(client) if "{" in path and not any(f"{{{name}}}" in path for name in OF_EVERYBODY)]
+    return [
+        (method, path)
+        for method, path in own_routes(client)
+        if "{" in path and not any(f"{{{name}}}" in path for name in OF_EVERYBODY)
+    ]
 
 
-async def ask(client: ServiceClient, method: str, path: str, ids: dict[str, str], **more: Any) -> Any:
+async def ask(
+    client: ServiceClient, method: str, path: str, ids: dict[str, str], **more: Any
+) -> Any:
     params = {"taken_at": "2026-11-16T14:00:00+07:00", "purpose": "class-list"}
-    return await client.request(method, path.format(**ids), json=BODIES.get(f"{method} {path}"), params=params, headers={"if-match": "1"}, **more)
+    return await client.request(
+        method,
+        path.format(**ids),
+        json=BODIES.get(f"{method} {path}"),
+        params=params,
+        headers={"if-match": "1"},
+        **more,
+    )
 
 
 @pytest.mark.scenario("T19/training")
-async def test_every_route_of_a_facility_answers_another_ones_officer_as_if_nothing_were_there(service: ServiceClient, known: tuple[Place, dict[str, str]]) -> None:
+async def test_every_route_of_a_facility_answers_another_ones_officer_as_if_nothing_were_there(
+    service: ServiceClient, known: tuple[Place, dict[str, str]]
+) -> None:
     _, ids = known
-    stranger = given.officer(service, "UPT-LAIN")
+    stranger = factories.officer(service, "UPT-LAIN")
     nobody = service.as_("training_officer")
     walked = of_one_facility(service)
     assert len(walked) > 40
     for method, path in walked:
         for caller in (stranger, nobody):
             answer = await ask(caller, method, path, ids)
-            assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM), (method, path, answer.text)
+            assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM), (
+                method,
+                path,
+                answer.text,
+            )
 
 
 @pytest.mark.scenario("T19/training")
-async def test_every_route_wants_a_token_and_its_own_permission(service: ServiceClient, known: tuple[Place, dict[str, str]]) -> None:
+async def test_every_route_wants_a_token_and_its_own_permission(
+    service: ServiceClient, known: tuple[Place, dict[str, str]]
+) -> None:
     place, ids = known
     everything = service.caller.permissions
-    for method, path in [*own_routes(service), ("POST", "/internal/identities"), ("POST", "/internal/person-matches")]:
+    for method, path in [
+        *own_routes(service),
+        ("POST", "/internal/identities"),
+        ("POST", "/internal/person-matches"),
+    ]:
         answer = await ask(place.officer, method, path, ids | {"programme_id": "x"}, token="")
         assert answer.status_code == 401, (method, path)
     for method, path in own_routes(service):
-        lacking = service.as_("training_officer", permissions=everything - {f"{method} {path}"}, facility=place.facility_id)
+        lacking = service.as_(
+            "training_officer",
+            permissions=everything - {f"{method} {path}"},
+            facility=place.facility_id,
+        )
         answer = await ask(lacking, method, path, ids | {"programme_id": "x"})
         assert answer.status_code == 403, (method, path)
 
@@ -125,17 +186,35 @@ EXAMPLES = 3
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")  # the service's own jitter, in the other thread
-async def test_no_request_however_odd_ends_in_a_500(service: ServiceClient, known: tuple[Place, dict[str, str]]) -> None:
+@pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module inside strategies"
+)  # the service's own jitter, in the other thread
+async def test_no_request_however_odd_ends_in_a_500(
+    service: ServiceClient, known: tuple[Place, dict[str, str]]
+) -> None:
     place, ids = known
     cases = await asyncio.to_thread(_drawn, schemathesis.openapi.from_dict(service.app.openapi()))
     assert len(cases) > 150
     for case in cases:
         body: Any = case.body
-        path = str(case.path).format(**(dict(case.path_parameters or {}) | ids)) if set(case.path_parameters or {}) <= ids.keys() else str(case.formatted_path)
+        path = (
+            str(case.path).format(**(dict(case.path_parameters or {}) | ids))
+            if set(case.path_parameters or {}) <= ids.keys()
+            else str(case.formatted_path)
+        )
         content = {"content": json.dumps(body)} if isinstance(body, dict | list) else {}
-        headers = {name: str(value) for name, value in dict(case.headers or {}).items() if str(value).isascii() and str(value).isprintable()}
-        answer = await place.officer.request(str(case.method), path, params=dict(case.query or {}), headers=headers | {"content-type": "application/json"}, **content)
+        headers = {
+            name: str(value)
+            for name, value in dict(case.headers or {}).items()
+            if str(value).isascii() and str(value).isprintable()
+        }
+        answer = await place.officer.request(
+            str(case.method),
+            path,
+            params=dict(case.query or {}),
+            headers=headers | {"content-type": "application/json"},
+            **content,
+        )
         assert answer.status_code < 500, (case.method, case.path, answer.text)
         assert answer.status_code < 400 or answer.headers["content-type"] == PROBLEM
 
@@ -143,7 +222,9 @@ async def test_no_request_however_odd_ends_in_a_500(service: ServiceClient, know
 def _drawn(schema: Any) -> list[Any]:
     """Requests for every operation, such as fit its schema and such as break it."""
     cases: list[Any] = []
-    for operation, mode in itertools.product([found.ok() for found in schema.get_all_operations()], schemathesis.GenerationMode):
+    for operation, mode in itertools.product(
+        [found.ok() for found in schema.get_all_operations()], schemathesis.GenerationMode
+    ):
         strategy: Any = operation.as_strategy(generation_mode=mode)
 
         @settings(
@@ -152,40 +233,69 @@ def _drawn(schema: Any) -> list[Any]:
             derandomize=True,
             deadline=None,
             phases=[Phase.generate],
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.large_base_example, HealthCheck.data_too_large],
+            suppress_health_check=[
+                HealthCheck.too_slow,
+                HealthCheck.filter_too_much,
+                HealthCheck.large_base_example,
+                HealthCheck.data_too_large,
+            ],
         )
         @for_all(case=strategy)
         def draw(case: Any) -> None:
             cases.append(case)
 
-        with contextlib.suppress(Unsatisfiable):  # a route without parameters cannot be asked wrongly
+        with contextlib.suppress(
+            Unsatisfiable
+        ):  # a route without parameters cannot be asked wrongly
             draw()
     return cases
 
 
 @pytest.mark.scenario("T27/traces")
-async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(service: ServiceClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(
+    service: ServiceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
     p, nik = new_id(), "9904014503900077"
-    place = await given.place(service, {p: {"NIK": nik, "JK": "P", "Nama Lengkap": "Zubaidah Ujicoba"}})
-    shown = await place.officer.get(f"/v1/participants/{place.refs[p]}/identity", params={"purpose": "class-list"})
+    place = await factories.place(
+        service, {p: {"NIK": nik, "JK": "P", "Nama Lengkap": "Zubaidah Ujicoba"}}
+    )
+    shown = await place.officer.get(
+        f"/v1/participants/{place.refs[p]}/identity", params={"purpose": "class-list"}
+    )
     assert shown.json()["name"] == "Zubaidah Ujicoba"
     finished = spans.get_finished_spans()
-    text = json.dumps([[span.name, dict(span.attributes or {}), [[event.name, dict(event.attributes or {})] for event in span.events]] for span in finished], default=str)
+    text = json.dumps(
+        [
+            [
+                span.name,
+                dict(span.attributes or {}),
+                [[event.name, dict(event.attributes or {})] for event in span.events],
+            ]
+            for span in finished
+        ],
+        default=str,
+    )
     assert len(finished) > 5
     assert "Zubaidah" not in text
     assert nik not in text
 
 
-async def test_lists_are_paged_by_cursor_without_gaps_and_a_forged_cursor_is_refused(service: ServiceClient) -> None:
-    place = await given.place(service, [new_id() for _ in range(7)])
+async def test_lists_are_paged_by_cursor_without_gaps_and_a_forged_cursor_is_refused(
+    service: ServiceClient,
+) -> None:
+    place = await factories.place(service, [new_id() for _ in range(7)])
     seen: list[str] = []
     cursor: str | None = None
     while True:
-        page = (await place.officer.get("/v1/participants", params={"limit": 3} | ({"cursor": cursor} if cursor else {}))).json()
+        page = (
+            await place.officer.get(
+                "/v1/participants", params={"limit": 3} | ({"cursor": cursor} if cursor else {})
+            )
+        ).json()
         seen += [person["source_ref"] for person in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
@@ -193,19 +303,28 @@ async def test_lists_are_paged_by_cursor_without_gaps_and_a_forged_cursor_is_ref
     assert seen == sorted(place.people)
     forged = await place.officer.get("/v1/participants", params={"cursor": "abc"})
     assert (forged.status_code, forged.json()["field"]) == (400, "cursor")
-    assert (await place.officer.get("/v1/participants", params={"limit": 501})).json()["field"] == "limit"
+    assert (await place.officer.get("/v1/participants", params={"limit": 501})).json()[
+        "field"
+    ] == "limit"
 
 
 @pytest.mark.scenario("T17/inbox")
-async def test_an_item_settled_the_same_way_twice_is_settled_and_another_way_is_a_conflict(service: ServiceClient) -> None:
+async def test_an_item_settled_the_same_way_twice_is_settled_and_another_way_is_a_conflict(
+    service: ServiceClient,
+) -> None:
     p = new_id()
-    place = await given.place(service, [p])
+    place = await factories.place(service, [p])
     await place.list_again(**{p: {"Ket. Keluar": "XYZ"}})
-    (item,) = await given.everything(place.officer, "/v1/inbox-items")
+    (item,) = await factories.everything(place.officer, "/v1/inbox-items")
     name = f"/v1/inbox-items/{item['item_id']}"
     assert (await place.officer.post(f"{name}/acknowledgement")).json()["state"] == "ACKNOWLEDGED"
-    first = await place.officer.post(f"{name}/resolution", json={"resolution": "istilah_dipetakan", "reason": "bebas murni"})
+    first = await place.officer.post(
+        f"{name}/resolution", json={"resolution": "istilah_dipetakan", "reason": "bebas murni"}
+    )
     again = await place.officer.post(f"{name}/resolution", json={"resolution": "istilah_dipetakan"})
     other = await place.officer.post(f"{name}/resolution", json={"resolution": "diabaikan"})
     assert [answer.status_code for answer in (first, again, other)] == [200, 200, 409]
-    assert (again.json()["version"], other.json()["code"]) == (first.json()["version"], "resolved_otherwise")
+    assert (again.json()["version"], other.json()["code"]) == (
+        first.json()["version"],
+        "resolved_otherwise",
+    )

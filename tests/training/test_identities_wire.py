@@ -16,8 +16,8 @@ from services.training.app import create_app
 from services.training.merges import usecases as merges
 from services.training.settings import TrainingSettings
 from services.training.vault import KeyUnknown, Sealed, Vault
-from tests.doubles import Keys, ServiceClient, running
-from tests.training import given
+from tests.fakes import Keys, ServiceClient, running
+from tests.training import factories
 from tests.training.conftest import LOOKUP, MASTER
 from tests.training.test_snapshots_wire import by_itself
 
@@ -25,7 +25,7 @@ NIK = "9903014503900042"
 
 
 async def stored(client: ServiceClient, ref: str) -> dict[str, Any]:
-    found = await given.database(client).find_one("identities", {"_id": ref})
+    found = await factories.database(client).find_one("identities", {"_id": ref})
     assert found
     return found
 
@@ -36,9 +36,11 @@ def some_nik() -> str:
 
 
 @pytest.mark.scenario("T27/lookup")
-async def test_a_number_lies_encrypted_for_its_owner_alone_and_is_found_by_its_keyed_value(service: ServiceClient) -> None:
+async def test_a_number_lies_encrypted_for_its_owner_alone_and_is_found_by_its_keyed_value(
+    service: ServiceClient,
+) -> None:
     p, nik = new_id(), some_nik()
-    place = await given.place(service, {p: {"NIK": nik, "JK": "P"}})
+    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
     identity = await stored(service, place.refs[p])
     assert nik not in json.dumps(identity, default=str)
     vault = Vault([bytes.fromhex(MASTER)], [bytes.fromhex(LOOKUP)])
@@ -50,78 +52,164 @@ async def test_a_number_lies_encrypted_for_its_owner_alone_and_is_found_by_its_k
         Vault([b"x" * 32], [b"y" * 32]).open(sealed, place.refs[p])
     assert identity["nik_lookup"] == vault.lookup(nik)
     question = {"nik": nik, "birth_date": "1990-03-05"}
-    found = await service.asked_by("certification", "POST", "/internal/person-matches", purpose="match-holder", json=question)
+    found = await service.asked_by(
+        "certification", "POST", "/internal/person-matches", purpose="match-holder", json=question
+    )
     assert found.json() == {"participant_ref": place.refs[p]}
-    other_day = await service.asked_by("certification", "POST", "/internal/person-matches", purpose="match-holder", json=question | {"birth_date": "1990-03-06"})
+    other_day = await service.asked_by(
+        "certification",
+        "POST",
+        "/internal/person-matches",
+        purpose="match-holder",
+        json=question | {"birth_date": "1990-03-06"},
+    )
     assert other_day.json() == {"participant_ref": None}
 
 
 @pytest.mark.scenario("T27/lookup")
-async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(settings: TrainingSettings, keys: Keys) -> None:
+async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
+    settings: TrainingSettings, keys: Keys
+) -> None:
     old, new, twin, nik, other = new_id(), new_id(), new_id(), some_nik(), some_nik()
     own = settings.model_copy(
-        update={"mongo_url": SecretStr(settings.mongo_url.get_secret_value().replace("test_training_", "test_training_keys_")), "namespace": f"keys.{settings.namespace}"}
+        update={
+            "mongo_url": SecretStr(
+                settings.mongo_url.get_secret_value().replace(
+                    "test_training_", "test_training_keys_"
+                )
+            ),
+            "namespace": f"keys.{settings.namespace}",
+        }
     )
     async with running(create_app(own), keys, "training") as client:
-        place = await given.place(client, {old: {"NIK": nik, "JK": "P"}, new_id(): {}, new_id(): {}})
+        place = await factories.place(
+            client, {old: {"NIK": nik, "JK": "P"}, new_id(): {}, new_id(): {}}
+        )
     former = {"former_master_key": own.master_key, "former_lookup_key": own.lookup_key}
-    changed = own.model_copy(update=former | {"master_key": SecretStr("0c" * 32), "lookup_key": SecretStr("0d" * 32)})
+    changed = own.model_copy(
+        update=former | {"master_key": SecretStr("0c" * 32), "lookup_key": SecretStr("0d" * 32)}
+    )
     app = create_app(changed)
     async with running(app, keys, "training") as client:
-        place.client, place.officer = client, given.officer(client, place.facility_id)
-        done = await place.list_again(**{old: {"NIK": nik, "Kamar": "Z9"}, new: {"NIK": other, "JK": "P"}})
+        place.client, place.officer = client, factories.officer(client, place.facility_id)
+        done = await place.list_again(
+            **{old: {"NIK": nik, "Kamar": "Z9"}, new: {"NIK": other, "JK": "P"}}
+        )
         assert done["counts"] == {"admitted": 1, "details_changed": 1, "release_planned": 1}
-        assert (await stored(client, place.refs[old]))["nik_lookup_key"] != (await stored(client, place.refs[new]))["nik_lookup_key"]
+        assert (await stored(client, place.refs[old]))["nik_lookup_key"] != (
+            await stored(client, place.refs[new])
+        )["nik_lookup_key"]
         for ref, digits in ((old, nik), (new, other)):
             question = {"nik": digits, "birth_date": "1990-03-05"}
-            found = await client.asked_by("manpower", "POST", "/internal/person-matches", purpose="match-candidate", json=question)
+            found = await client.asked_by(
+                "manpower",
+                "POST",
+                "/internal/person-matches",
+                purpose="match-candidate",
+                json=question,
+            )
             assert found.json() == {"participant_ref": place.refs[ref]}
         await place.list_again(**{twin: {"NIK": nik, "JK": "P", "Tgl Lahir": "06/03/1990"}})
-        (proposal,) = await given.everything(place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL")
+        (proposal,) = await factories.everything(
+            place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL"
+        )
         assert proposal["facts"]["other_ref"] == place.refs[old]
-    await given.dropped(app)
+    await factories.dropped(app)
 
 
-async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(service: ServiceClient) -> None:
+async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
+    service: ServiceClient,
+) -> None:
     p = new_id()
-    place = await given.place(service, [p])
+    place = await factories.place(service, [p])
     ref = place.refs[p]
     ask = {"refs": [ref, "nobody"]}
-    told = await service.asked_by("certification", "POST", "/internal/identities", purpose="print-certificate", on_behalf_of="officer-1", json=ask)
-    assert told.json() == {"items": [{"participant_ref": ref, "name": f"Uji {p}", "birth_date": "1990-03-05", "sex": "male"}]}
-    rows = await given.database(service).find("audit", {"subject": ref, "action": "identity.told"})
-    assert [(row["asker"], row["purpose"], row["actor"], row["on_behalf_of"]) for row in rows] == [("certification", "print-certificate", "service:certification", "officer-1")]
-    assert (await service.asked_by("certification", "POST", "/internal/identities", purpose="curiosity", json=ask)).status_code == 403
-    assert (await service.asked_by("marketplace", "POST", "/internal/identities", purpose="print-certificate", json=ask)).status_code == 403
+    told = await service.asked_by(
+        "certification",
+        "POST",
+        "/internal/identities",
+        purpose="print-certificate",
+        on_behalf_of="officer-1",
+        json=ask,
+    )
+    assert told.json() == {
+        "items": [
+            {"participant_ref": ref, "name": f"Uji {p}", "birth_date": "1990-03-05", "sex": "male"}
+        ]
+    }
+    rows = await factories.database(service).find(
+        "audit", {"subject": ref, "action": "identity.told"}
+    )
+    assert [(row["asker"], row["purpose"], row["actor"], row["on_behalf_of"]) for row in rows] == [
+        ("certification", "print-certificate", "service:certification", "officer-1")
+    ]
+    assert (
+        await service.asked_by(
+            "certification", "POST", "/internal/identities", purpose="curiosity", json=ask
+        )
+    ).status_code == 403
+    assert (
+        await service.asked_by(
+            "marketplace", "POST", "/internal/identities", purpose="print-certificate", json=ask
+        )
+    ).status_code == 403
     assert (await service.post("/internal/identities", json=ask)).status_code == 401
-    too_many = await service.asked_by("certification", "POST", "/internal/identities", purpose="print-certificate", json={"refs": ["x"] * 501})
+    too_many = await service.asked_by(
+        "certification",
+        "POST",
+        "/internal/identities",
+        purpose="print-certificate",
+        json={"refs": ["x"] * 501},
+    )
     assert (too_many.status_code, too_many.json()["field"]) == (422, "refs")
 
 
 async def test_a_purpose_is_told_only_so_many_names_a_day(service: ServiceClient) -> None:
     p = new_id()
-    place = await given.place(service, [p])
+    place = await factories.place(service, [p])
     day = f"manpower/refer-candidate/{utc_now().date()}"
-    await given.database(service).delete("name_quotas", {"_id": day})
+    await factories.database(service).delete("name_quotas", {"_id": day})
     limit = service.app.state.service.settings.names_per_day
     ask = {"refs": [place.refs[p]]}
-    assert (await service.asked_by("manpower", "POST", "/internal/identities", purpose="refer-candidate", json=ask)).status_code == 200
-    await given.database(service).update("name_quotas", {"_id": day}, {"$set": {"told": limit}})
-    refused = await service.asked_by("manpower", "POST", "/internal/identities", purpose="refer-candidate", json=ask)
-    assert (refused.status_code, refused.json()["code"], refused.json()["limit"]) == (409, "name_limit_reached", limit)
-    assert (await service.asked_by("manpower", "POST", "/internal/identities", purpose="nominate-candidate", json=ask)).status_code == 200
+    assert (
+        await service.asked_by(
+            "manpower", "POST", "/internal/identities", purpose="refer-candidate", json=ask
+        )
+    ).status_code == 200
+    await factories.database(service).update("name_quotas", {"_id": day}, {"$set": {"told": limit}})
+    refused = await service.asked_by(
+        "manpower", "POST", "/internal/identities", purpose="refer-candidate", json=ask
+    )
+    assert (refused.status_code, refused.json()["code"], refused.json()["limit"]) == (
+        409,
+        "name_limit_reached",
+        limit,
+    )
+    assert (
+        await service.asked_by(
+            "manpower", "POST", "/internal/identities", purpose="nominate-candidate", json=ask
+        )
+    ).status_code == 200
 
 
-async def test_an_officer_sees_a_name_only_with_a_purpose_and_a_masked_number(service: ServiceClient) -> None:
+async def test_an_officer_sees_a_name_only_with_a_purpose_and_a_masked_number(
+    service: ServiceClient,
+) -> None:
     p, nik = new_id(), some_nik()
-    place = await given.place(service, {p: {"NIK": nik, "JK": "P"}})
+    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
     name = f"/v1/participants/{place.refs[p]}/identity"
     assert (await place.officer.get(name)).json()["field"] == "purpose"
     shown = (await place.officer.get(name, params={"purpose": "class-list"})).json()
-    assert (shown["name"], shown["nik_masked"], shown["nik_status"]) == (f"Uji {p}", f"************{nik[-4:]}", "present")
-    stranger = given.officer(service, "UPT-LAIN")
+    assert (shown["name"], shown["nik_masked"], shown["nik_status"]) == (
+        f"Uji {p}",
+        f"************{nik[-4:]}",
+        "present",
+    )
+    stranger = factories.officer(service, "UPT-LAIN")
     assert (await stranger.get(name, params={"purpose": "class-list"})).status_code == 404
-    (row,) = await given.database(service).find("audit", {"subject": place.refs[p], "action": "identity.shown"})
+    (row,) = await factories.database(service).find(
+        "audit", {"subject": place.refs[p], "action": "identity.shown"}
+    )
     assert (row["purpose"], row["role"]) == ("class-list", "training_officer")
 
 
@@ -140,29 +228,47 @@ async def test_a_number_is_refused_warned_about_or_missing_and_the_person_is_adm
     service: ServiceClient, nik: str, reason: str | None, status: str, effect: str | None
 ) -> None:
     p = new_id()
-    place = await given.place(service, {p: {"NIK": nik, "JK": "P"}})
+    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
     assert (await stored(service, place.refs[p]))["nik_status"] == status
-    registry = given.officer(service, place.facility_id, "registry_operator")
-    (snapshot,) = (await registry.get(f"/v1/facilities/{place.facility_id}/snapshots")).json()["items"]
-    errors = await given.everything(registry, f"/v1/snapshots/{snapshot['snapshot_id']}/row-errors")
-    assert [(error["reason"], error["effect"], error["raw"]) for error in errors] == ([(reason, effect, None)] if reason else [])
+    registry = factories.officer(service, place.facility_id, "registry_operator")
+    (snapshot,) = (await registry.get(f"/v1/facilities/{place.facility_id}/snapshots")).json()[
+        "items"
+    ]
+    errors = await factories.everything(
+        registry, f"/v1/snapshots/{snapshot['snapshot_id']}/row-errors"
+    )
+    assert [(error["reason"], error["effect"], error["raw"]) for error in errors] == (
+        [(reason, effect, None)] if reason else []
+    )
 
 
-async def test_records_with_one_number_and_birth_date_become_one_after_the_days_imports(service: ServiceClient) -> None:
+async def test_records_with_one_number_and_birth_date_become_one_after_the_days_imports(
+    service: ServiceClient,
+) -> None:
     p, again, nik = new_id(), new_id(), some_nik()
-    place = await given.place(service, {p: {"NIK": nik, "JK": "P"}, **{new_id(): {} for _ in range(12)}})
-    await place.list_again(**{p: {"Ket. Keluar": "BM", "Tanggal Keluar": f"{place.taken_at:%d/%m/%Y}"}})
+    place = await factories.place(
+        service, {p: {"NIK": nik, "JK": "P"}, **{new_id(): {} for _ in range(12)}}
+    )
+    await place.list_again(
+        **{p: {"Ket. Keluar": "BM", "Tanggal Keluar": f"{place.taken_at:%d/%m/%Y}"}}
+    )
     received = f"{place.taken_at + timedelta(days=1):%d/%m/%Y}"
     await place.list_again(**{again: {"NIK": nik, "JK": "P", "Tanggal Masuk": received}})
-    database = given.database(service)
+    database = factories.database(service)
     assert await database.count("merge_candidates", {"facility_id": place.facility_id}) == 1
-    assert not await given.everything(place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL")
+    assert not await factories.everything(place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL")
     while await merges.merge_same_numbers(by_itself(service)):
         pass
     survivor = (await place.officer.get(f"/v1/participants/{place.refs[again]}")).json()
-    assert (survivor["participant_ref"], survivor["state"], len(survivor["stays"])) == (place.refs[p], "held", 2)
+    assert (survivor["participant_ref"], survivor["state"], len(survivor["stays"])) == (
+        place.refs[p],
+        "held",
+        2,
+    )
     assert (await stored(service, place.refs[p]))["nik_status"] == "present"
     listed = await place.list_again(**{again: {"Keberadaan": "RS"}})
     assert listed["counts"] == {"absent": 1}
-    assert (await place.officer.get(f"/v1/participants/{place.refs[p]}")).json()["absence"] == "hospital"
+    assert (await place.officer.get(f"/v1/participants/{place.refs[p]}")).json()[
+        "absence"
+    ] == "hospital"
     assert await database.count("merge_candidates", {"facility_id": place.facility_id}) == 0

@@ -27,11 +27,19 @@ class Replay:
     """All files imported once: each file's report and each day's state of custody."""
 
     def __init__(self) -> None:
-        self.world = World(mappings=load(SNAPSHOTS / "mappings.toml"), vault=Vault([b"m" * 32], [b"l" * 32]))
+        self.world = World(
+            mappings=load(SNAPSHOTS / "mappings.toml"), vault=Vault([b"m" * 32], [b"l" * 32])
+        )
         self.reports: list[Report] = []
         self.custody: dict[int, dict[str, Counter[str]]] = {}
         for file in FILES:
-            self.reports.append(self.world.take(file["facility"], (SNAPSHOTS / file["path"]).read_bytes(), datetime.fromisoformat(file["taken_at"])))
+            self.reports.append(
+                self.world.take(
+                    file["facility"],
+                    (SNAPSHOTS / file["path"]).read_bytes(),
+                    datetime.fromisoformat(file["taken_at"]),
+                )
+            )
             self.custody[file["n"]] = self._custody()
 
     def of(self, file: dict[str, Any]) -> Report:
@@ -42,7 +50,13 @@ class Replay:
         found: dict[str, Counter[str]] = {code: Counter() for code in self.world.mappings}
         for person in self.world.people.values():
             if person.open_stay is not None:
-                found[person.open_stay.facility_id] += Counter({"open_stays": 1, "absent": bool(person.absence), "missing": person.state == "missing"})
+                found[person.open_stay.facility_id] += Counter(
+                    {
+                        "open_stays": 1,
+                        "absent": bool(person.absence),
+                        "missing": person.state == "missing",
+                    }
+                )
         return found
 
 
@@ -67,33 +81,68 @@ def test_each_file_has_the_outcome_the_guards_demand(replay: Replay, file: dict[
 @pytest.mark.parametrize("file", FILES, ids=TITLES)
 def test_each_file_moves_exactly_the_people_it_should(replay: Replay, file: dict[str, Any]) -> None:
     report = replay.of(file)
-    wanted: dict[str, Any] = {kind: refs if isinstance(refs, dict) else dict.fromkeys(refs, True) for kind, refs in file.get("movements", {}).items()}
+    wanted: dict[str, Any] = {
+        kind: refs if isinstance(refs, dict) else dict.fromkeys(refs, True)
+        for kind, refs in file.get("movements", {}).items()
+    }
     assert {str(kind): refs for kind, refs in report.movements.items()} == wanted
     for name, count in file.get("counts", {}).items():
-        assert (dict(report.released_by_kind) if name == "released_by_kind" else report.counts[name]) == count, name
+        assert (
+            dict(report.released_by_kind) if name == "released_by_kind" else report.counts[name]
+        ) == count, name
 
 
 @pytest.mark.scenario("T27/rules")
 @pytest.mark.parametrize("file", FILES, ids=TITLES)
 def test_each_file_reports_exactly_the_bad_cells(replay: Replay, file: dict[str, Any]) -> None:
-    found = [(error.sheet, error.row, error.column, error.field, error.reason.value, error.effect.value, error.raw) for error in replay.of(file).row_errors]
-    wanted = [(row["sheet"] or "", row["row"], row["column"], row["field"], row["reason"], row["effect"], row.get("raw", "")) for row in file.get("row_errors", [])]
+    found = [
+        (
+            error.sheet,
+            error.row,
+            error.column,
+            error.field,
+            error.reason.value,
+            error.effect.value,
+            error.raw,
+        )
+        for error in replay.of(file).row_errors
+    ]
+    wanted = [
+        (
+            row["sheet"] or "",
+            row["row"],
+            row["column"],
+            row["field"],
+            row["reason"],
+            row["effect"],
+            row.get("raw", ""),
+        )
+        for row in file.get("row_errors", [])
+    ]
     assert sorted(found) == sorted(wanted)
 
 
 @pytest.mark.scenario("T2/import")
 @pytest.mark.scenario("T26/import")
 @pytest.mark.parametrize("file", FILES, ids=TITLES)
-def test_each_file_opens_exactly_the_items_a_person_must_decide(replay: Replay, file: dict[str, Any]) -> None:
+def test_each_file_opens_exactly_the_items_a_person_must_decide(
+    replay: Replay, file: dict[str, Any]
+) -> None:
     found = [json.dumps(item, sort_keys=True) for item in replay.of(file).inbox]
-    assert sorted(found) == sorted(json.dumps(item, sort_keys=True) for item in file.get("inbox", []))
+    assert sorted(found) == sorted(
+        json.dumps(item, sort_keys=True) for item in file.get("inbox", [])
+    )
 
 
 @pytest.mark.parametrize("day", EXPECTED["days"], ids=[day["date"] for day in EXPECTED["days"]])
-def test_after_each_day_custody_is_what_the_files_can_tell(replay: Replay, day: dict[str, Any]) -> None:
+def test_after_each_day_custody_is_what_the_files_can_tell(
+    replay: Replay, day: dict[str, Any]
+) -> None:
     for code, state in day["facilities"].items():
         found = replay.custody[day["after_file"]][code]
-        assert {name: found[name] for name in ("open_stays", "absent", "missing")} == state["import_state"], code
+        assert {name: found[name] for name in ("open_stays", "absent", "missing")} == state[
+            "import_state"
+        ], code
 
 
 def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
@@ -102,7 +151,10 @@ def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
     for ref, wanted in EXPECTED["final"].items():
         person = world.people[world.by_source[ref]]
         identity = world.identities[person.id]
-        details = {name: getattr(person, name) for name in DETAILS} | {"birth_date": identity.birth_date, "sex": identity.sex}
+        details = {name: getattr(person, name) for name in DETAILS} | {
+            "birth_date": identity.birth_date,
+            "sex": identity.sex,
+        }
         found: dict[str, Any] = {
             "facility": person.open_stay.facility_id if person.open_stay else None,
             "state": str(person.state),
@@ -117,4 +169,6 @@ def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
             "release_kind": person.release_kind,
             "merged_into": person.merged_into,
         }
-        assert {name: value for name, value in found.items() if value or name in wanted} == wanted, ref
+        assert {
+            name: value for name, value in found.items() if value or name in wanted
+        } == wanted, ref

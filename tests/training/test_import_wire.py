@@ -11,8 +11,8 @@ import pytest
 
 from services.training.snapshots.reader import squeeze
 from services.training.vault import Sealed, Vault
-from tests.doubles import ServiceClient
-from tests.training import given
+from tests.fakes import ServiceClient
+from tests.training import factories
 from tests.training.test_import_rules import EXPECTED, FILES, SNAPSHOTS, TITLES, checked
 
 _SIXTEEN = re.compile(r"(?=[0-9]{16})")
@@ -29,9 +29,14 @@ class Imported:
 
 @pytest.fixture(scope="module")
 async def imported(service: ServiceClient) -> Imported:
-    await given.sample_facilities(service)
-    answers = [await given.upload(service, file["facility"], (SNAPSHOTS / file["path"]).read_bytes(), file["taken_at"]) for file in FILES]
-    people = await given.database(service).find("participants", {})
+    await factories.sample_facilities(service)
+    answers = [
+        await factories.upload(
+            service, file["facility"], (SNAPSHOTS / file["path"]).read_bytes(), file["taken_at"]
+        )
+        for file in FILES
+    ]
+    people = await factories.database(service).find("participants", {})
     return Imported(service, answers, {person["_id"]: person["source_ref"] for person in people})
 
 
@@ -42,7 +47,9 @@ def answer_of(imported: Imported, file: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.scenario("T25/wire")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", FILES, ids=TITLES)
-async def test_each_upload_answers_with_its_outcome_and_counts(imported: Imported, file: dict[str, Any]) -> None:
+async def test_each_upload_answers_with_its_outcome_and_counts(
+    imported: Imported, file: dict[str, Any]
+) -> None:
     answer = answer_of(imported, file)
     state = {"accepted": "APPLIED", "quarantined": "QUARANTINED"}
     assert answer["duplicate"] == (file["outcome"] == "duplicate")
@@ -50,15 +57,23 @@ async def test_each_upload_answers_with_its_outcome_and_counts(imported: Importe
     assert answer["reason"] == file.get("reason")
     assert not answer["reason"] or answer["message"]
     for name, count in file.get("counts", {}).items():
-        assert (answer["released_by_kind"] if name == "released_by_kind" else answer["counts"].get(name, 0)) == count, name
+        assert (
+            answer["released_by_kind"]
+            if name == "released_by_kind"
+            else answer["counts"].get(name, 0)
+        ) == count, name
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file["outcome"] == "accepted"], ids=lambda file: file["path"])
-async def test_each_report_tells_movements_and_bad_cells_exactly(imported: Imported, file: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file["outcome"] == "accepted"], ids=lambda file: file["path"]
+)
+async def test_each_report_tells_movements_and_bad_cells_exactly(
+    imported: Imported, file: dict[str, Any]
+) -> None:
     snapshot_id = answer_of(imported, file)["snapshot_id"]
-    client = given.officer(imported.client, file["facility"], "registry_operator")
+    client = factories.officer(imported.client, file["facility"], "registry_operator")
     found: dict[str, dict[str, Any]] = {}
-    for movement in await given.everything(client, f"/v1/snapshots/{snapshot_id}/movements"):
+    for movement in await factories.everything(client, f"/v1/snapshots/{snapshot_id}/movements"):
         told: Any = {
             "transferred": movement["from_facility_id"],
             "released": {"kind": movement["code"], "on": movement["effective_on"]},
@@ -66,24 +81,45 @@ async def test_each_report_tells_movements_and_bad_cells_exactly(imported: Impor
             "details_changed": movement["fields"],
             "merged": imported.sources.get(movement["code"]),
         }
-        found.setdefault(movement["kind"], {})[movement["source_ref"]] = told.get(movement["kind"], True)
-    assert found == {kind: refs if isinstance(refs, dict) else dict.fromkeys(refs, True) for kind, refs in file["movements"].items()}
-    errors = await given.everything(client, f"/v1/snapshots/{snapshot_id}/row-errors")
+        found.setdefault(movement["kind"], {})[movement["source_ref"]] = told.get(
+            movement["kind"], True
+        )
+    assert found == {
+        kind: refs if isinstance(refs, dict) else dict.fromkeys(refs, True)
+        for kind, refs in file["movements"].items()
+    }
+    errors = await factories.everything(client, f"/v1/snapshots/{snapshot_id}/row-errors")
     assert all(error["message"] for error in errors)
     names = ("sheet", "row", "column", "field", "reason", "effect", "raw")
     wanted = [{name: row.get(name) for name in names} for row in file["row_errors"]]
-    assert sorted(json.dumps({name: error[name] for name in names}) for error in errors) == sorted(map(json.dumps, wanted))
+    assert sorted(json.dumps({name: error[name] for name in names}) for error in errors) == sorted(
+        map(json.dumps, wanted)
+    )
 
 
 async def test_the_inbox_holds_exactly_what_the_files_opened(imported: Imported) -> None:
     found: list[tuple[str, ...]] = []
-    for item in await given.database(imported.client).find("inbox_items", {}):
+    for item in await factories.database(imported.client).find("inbox_items", {}):
         facts = item["facts"]
         found.append(
-            (item["kind"], facts.get("source_ref", ""), facts.get("other_source_ref", facts.get("also", "")), facts.get("field", ""), facts.get("reason", ""), facts.get("raw", ""))
+            (
+                item["kind"],
+                facts.get("source_ref", ""),
+                facts.get("other_source_ref", facts.get("also", "")),
+                facts.get("field", ""),
+                facts.get("reason", ""),
+                facts.get("raw", ""),
+            )
         )
     wanted = [
-        (item["kind"], item.get("ref") or "", item.get("other", item.get("also", "")), item.get("field", ""), item.get("reason", ""), item.get("raw", ""))
+        (
+            item["kind"],
+            item.get("ref") or "",
+            item.get("other", item.get("also", "")),
+            item.get("field", ""),
+            item.get("reason", ""),
+            item.get("raw", ""),
+        )
         for file in FILES
         for item in file.get("inbox", [])
     ]
@@ -91,26 +127,54 @@ async def test_the_inbox_holds_exactly_what_the_files_opened(imported: Imported)
 
 
 async def test_the_stored_people_are_exactly_the_expected_ones(imported: Imported) -> None:
-    database = given.database(imported.client)
+    database = factories.database(imported.client)
     people = {person["source_ref"]: person for person in await database.find("participants", {})}
     identities = {identity["_id"]: identity for identity in await database.find("identities", {})}
     assert people.keys() == EXPECTED["final"].keys()
     for ref, wanted in EXPECTED["final"].items():
         person, identity = people[ref], identities[people[ref]["_id"]]
         open_stays = [stay for stay in person["stays"] if not stay["ended_by"]]
-        assert (open_stays[0]["facility_id"] if open_stays else None, person["state"], len(person["stays"])) == (wanted["facility"], wanted["state"], wanted["stays"]), ref
-        details = {name: (person if name in person else identity)[name] or None for name in wanted["fields"]}
+        assert (
+            open_stays[0]["facility_id"] if open_stays else None,
+            person["state"],
+            len(person["stays"]),
+        ) == (wanted["facility"], wanted["state"], wanted["stays"]), ref
+        details = {
+            name: (person if name in person else identity)[name] or None
+            for name in wanted["fields"]
+        }
         assert details == wanted["fields"], ref
-        assert (checked(squeeze(identity["name"]).casefold()), checked(squeeze(identity["register_no"]))) == (wanted["name_check"], wanted["register_no_check"]), ref
-        assert (identity["nik_status"], identity["nik_last4"] or None) == (wanted["nik_status"], wanted.get("nik_last4")), ref
+        assert (
+            checked(squeeze(identity["name"]).casefold()),
+            checked(squeeze(identity["register_no"])),
+        ) == (wanted["name_check"], wanted["register_no_check"]), ref
+        assert (identity["nik_status"], identity["nik_last4"] or None) == (
+            wanted["nik_status"],
+            wanted.get("nik_last4"),
+        ), ref
         assert imported.sources.get(person["merged_into"]) == wanted.get("merged_into"), ref
 
 
-async def test_every_movement_was_told_once_and_in_the_order_of_its_person(imported: Imported) -> None:
-    database = given.database(imported.client)
-    told = await database.find("outbox", {"type": {"$regex": "^training.participant-"}}, sort=[("key", 1), ("seq", 1)])
-    kinds = {"admitted", "transferred", "released", "absent", "returned", "details_changed", "merged"}
-    movements = {movement["_id"] for movement in await database.find("movements", {"kind": {"$in": sorted(kinds)}})}
+async def test_every_movement_was_told_once_and_in_the_order_of_its_person(
+    imported: Imported,
+) -> None:
+    database = factories.database(imported.client)
+    told = await database.find(
+        "outbox", {"type": {"$regex": "^training.participant-"}}, sort=[("key", 1), ("seq", 1)]
+    )
+    kinds = {
+        "admitted",
+        "transferred",
+        "released",
+        "absent",
+        "returned",
+        "details_changed",
+        "merged",
+    }
+    movements = {
+        movement["_id"]
+        for movement in await database.find("movements", {"kind": {"$in": sorted(kinds)}})
+    }
     assert {row["aggregate_id"] for row in told} == movements
     totals = EXPECTED["totals"]
     assert len(told) == sum(totals[kind] for kind in kinds) + totals["merged"]
@@ -120,21 +184,34 @@ async def test_every_movement_was_told_once_and_in_the_order_of_its_person(impor
 
 @pytest.mark.scenario("T27/dump")
 @pytest.mark.scenario("T36/training-import")
-async def test_no_name_and_no_number_lies_outside_the_identities_and_no_offence_anywhere(imported: Imported) -> None:
-    database = given.database(imported.client)
+async def test_no_name_and_no_number_lies_outside_the_identities_and_no_offence_anywhere(
+    imported: Imported,
+) -> None:
+    database = factories.database(imported.client)
     vault: Vault = imported.client.app.state.vault
     identities = await database.find("identities", {})
     names = {identity["name"].casefold() for identity in identities}
-    numbers = {vault.open(Sealed(**identity["nik"]), identity["_id"]) for identity in identities if identity["nik"]}
+    numbers = {
+        vault.open(Sealed(**identity["nik"]), identity["_id"])
+        for identity in identities
+        if identity["nik"]
+    }
     assert len(numbers) > 1_000
     for name in await database.db.list_collection_names():
         for document in await database.find(name, {}):
             text = json.dumps(document, default=str, ensure_ascii=False).casefold()
             assert "perkararahasia" not in text, name
-            assert not numbers & {text[place.start() : place.start() + 16] for place in _SIXTEEN.finditer(text)}, name
+            assert not numbers & {
+                text[place.start() : place.start() + 16] for place in _SIXTEEN.finditer(text)
+            }, name
             assert name == "identities" or not names & set(text.split('"')), name
 
 
-async def test_rows_are_gone_once_they_are_applied_or_a_newer_list_decides(imported: Imported) -> None:
-    kinds = {chunk["kind"] for chunk in await given.database(imported.client).find("snapshot_chunks", {})}
+async def test_rows_are_gone_once_they_are_applied_or_a_newer_list_decides(
+    imported: Imported,
+) -> None:
+    kinds = {
+        chunk["kind"]
+        for chunk in await factories.database(imported.client).find("snapshot_chunks", {})
+    }
     assert kinds == {"stopped"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chassis.ids import new_id
 from services.training.app import create_app
-from tests.doubles import ServiceClient, routes
-from tests.training import given
+from tests.fakes import ServiceClient, routes
+from tests.training import factories
 
 OF_NOBODY = {  # answers without any person
     "/v1/facilities", "/v1/facilities/{facility_id}", "/v1/facilities/{facility_id}/snapshots", "/v1/snapshots/{snapshot_id}", "/v1/snapshots/{snapshot_id}/row-errors",
@@ -18,14 +18,18 @@ OTHERWISE_PROVED = {  # notes of their own: identities and timelines; TPP and th
 }  # fmt: skip
 
 
-async def test_every_read_about_a_person_leaves_a_row_that_names_the_person_and_the_reader(service: ServiceClient) -> None:
+async def test_every_read_about_a_person_leaves_a_row_that_names_the_person_and_the_reader(
+    service: ServiceClient,
+) -> None:
     p = new_id()
-    place = await given.place(service, [p])
-    ref, class_id = place.refs[p], await given.open_class(place)
-    enrolment_id = await given.enrolled(place, class_id, p)
-    session_id = await given.session(place, class_id)
-    assert (await given.marked(place, session_id, **{enrolment_id: "SICK"})).status_code == 200
-    snapshots = await given.everything(place.officer, f"/v1/facilities/{place.facility_id}/snapshots")
+    place = await factories.place(service, [p])
+    ref, class_id = place.refs[p], await factories.open_class(place)
+    enrolment_id = await factories.enrolled(place, class_id, p)
+    session_id = await factories.session(place, class_id)
+    assert (await factories.marked(place, session_id, **{enrolment_id: "SICK"})).status_code == 200
+    snapshots = await factories.everything(
+        place.officer, f"/v1/facilities/{place.facility_id}/snapshots"
+    )
     reads = {
         "/v1/participants": "/v1/participants",
         "/v1/participants/{participant_ref}": f"/v1/participants/{ref}",
@@ -37,7 +41,10 @@ async def test_every_read_about_a_person_leaves_a_row_that_names_the_person_and_
         "/v1/enrolments/{enrolment_id}/completion": f"/v1/enrolments/{enrolment_id}/completion",
         "/v1/classes/{class_id}/suitability/{participant_ref}": f"/v1/classes/{class_id}/suitability/{ref}",
     }
-    reader, audit = given.officer(service, place.facility_id, subject=f"reader-{p}"), given.database(service)
+    reader, audit = (
+        factories.officer(service, place.facility_id, subject=f"reader-{p}"),
+        factories.database(service),
+    )
     for template, path in reads.items():
         before = await audit.count("audit", {"actor": f"reader-{p}"})
         answer = await reader.get(path)
@@ -47,5 +54,12 @@ async def test_every_read_about_a_person_leaves_a_row_that_names_the_person_and_
         named = {rows[-1]["subject"], rows[-1].get("person"), *rows[-1].get("refs", ())}
         assert ref in named or answer.json().get("items") == [], template
         assert rows[-1]["facility"] == place.facility_id, template
-    read = {route.path for route in routes(create_app(service.app.state.service.settings)) if route.methods == {"GET"} and not route.path.startswith("/v1/operations/")}
-    assert read - OF_NOBODY - OTHERWISE_PROVED - {path for path in read if not path.startswith("/v1/")} == reads.keys()
+    read = {
+        route.path
+        for route in routes(create_app(service.app.state.service.settings))
+        if route.methods == {"GET"} and not route.path.startswith("/v1/operations/")
+    }
+    assert (
+        read - OF_NOBODY - OTHERWISE_PROVED - {path for path in read if not path.startswith("/v1/")}
+        == reads.keys()
+    )

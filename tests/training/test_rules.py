@@ -16,7 +16,16 @@ from services.training.classes import rules as classes
 from services.training.classes.rules import ClassFull, ClassSeats, SeatsBelowTaken
 from services.training.completion.rules import Missing, completion
 from services.training.enrolments import rules as enrolments
-from services.training.enrolments.rules import AlreadyCompleted, AlreadyEnded, Cause, EndReason, Enrolment, EnrolmentState, PartResult, Suspension
+from services.training.enrolments.rules import (
+    AlreadyCompleted,
+    AlreadyEnded,
+    Cause,
+    EndReason,
+    Enrolment,
+    EnrolmentState,
+    PartResult,
+    Suspension,
+)
 from services.training.identities.rules import NikProblem, NikWarning, examine
 from services.training.merges import rules as merges
 from services.training.participants import rules as custody
@@ -33,7 +42,10 @@ NOW = datetime(2026, 11, 16, 7, tzinfo=UTC)
 # Seats
 
 
-@given(total=st.integers(1, 20), steps=st.lists(st.sampled_from(["take", "back", "bulk", "more", "less"]), max_size=60))
+@given(
+    total=st.integers(1, 20),
+    steps=st.lists(st.sampled_from(["take", "back", "bulk", "more", "less"]), max_size=60),
+)
 def test_seats_never_exceed_their_number_nor_fall_below_none(total: int, steps: list[str]) -> None:
     seats = ClassSeats(id="c", facility_id="f", total=total)
     for step in steps:
@@ -68,7 +80,18 @@ def test_a_quota_below_the_seats_taken_is_refused() -> None:
 
 
 def enrolment(**said: object) -> Enrolment:
-    usual = Enrolment(id="e", participant_ref="p", class_id="c", facility_id="f", programme_id="g", edition=1, outside=False, starts_on=DAY, enrolled_at=NOW, enrolled_by="u")
+    usual = Enrolment(
+        id="e",
+        participant_ref="p",
+        class_id="c",
+        facility_id="f",
+        programme_id="g",
+        edition=1,
+        outside=False,
+        starts_on=DAY,
+        enrolled_at=NOW,
+        enrolled_by="u",
+    )
     return replace(usual, **said)  # pyright: ignore[reportArgumentType]  # a test names any field
 
 
@@ -76,12 +99,16 @@ CAUSES = st.sampled_from([(verb, cause) for verb in ("suspend", "resume") for ca
 
 
 @given(steps=st.lists(CAUSES, max_size=30))
-def test_an_automatic_suspension_lasts_until_its_last_cause_is_gone_and_is_told_once(steps: list[tuple[str, Cause]]) -> None:
+def test_an_automatic_suspension_lasts_until_its_last_cause_is_gone_and_is_told_once(
+    steps: list[tuple[str, Cause]],
+) -> None:
     found = enrolment()
     open_causes: set[str] = set()
     told: list[str] = []
     for verb, cause in steps:
-        found, events = (enrolments.suspended if verb == "suspend" else enrolments.resumed)(found, cause)
+        found, events = (enrolments.suspended if verb == "suspend" else enrolments.resumed)(
+            found, cause
+        )
         (open_causes.add if verb == "suspend" else open_causes.discard)(cause.value)
         told += [type(event).__name__ for event in events]
         assert (enrolments.state(found, DAY) is EnrolmentState.AUTO_SUSPENDED) == bool(open_causes)
@@ -92,7 +119,9 @@ def test_an_automatic_suspension_lasts_until_its_last_cause_is_gone_and_is_told_
 @pytest.mark.scenario("T3")
 def test_back_from_hospital_a_planned_rest_still_running_takes_over_until_its_last_day() -> None:
     monday, thursday, friday = DAY, DAY + timedelta(days=3), DAY + timedelta(days=4)
-    planned = enrolments.planned(enrolment(), Suspension(since=DAY + timedelta(days=2), until=friday, reason="panen"))
+    planned = enrolments.planned(
+        enrolment(), Suspension(since=DAY + timedelta(days=2), until=friday, reason="panen")
+    )
     away, _ = enrolments.suspended(planned, Cause.ABSENCE)
     back, _ = enrolments.resumed(away, Cause.ABSENCE)
     assert enrolments.state(away, monday) is EnrolmentState.AUTO_SUSPENDED
@@ -113,7 +142,9 @@ def test_an_end_is_final_and_a_completion_too() -> None:
         enrolments.ended(ended, EndReason.RELEASED, DAY, 0)
     with pytest.raises(AlreadyCompleted):
         enrolments.ended(enrolment(live=False, completed_on=DAY), EndReason.RELEASED, DAY, 0)
-    assert enrolments.state(enrolment(live=False, completed_on=DAY), DAY) is EnrolmentState.COMPLETED
+    assert (
+        enrolments.state(enrolment(live=False, completed_on=DAY), DAY) is EnrolmentState.COMPLETED
+    )
 
 
 @pytest.mark.scenario("T28")
@@ -130,17 +161,34 @@ def test_after_a_release_only_facts_that_predate_it_complete_a_course() -> None:
 # Attendance
 
 
-def session(number: int = 1, *, minutes: int = 100, state: SessionState = SessionState.HELD) -> Session:
-    return Session(id=f"s{number}", class_id="c", facility_id="f", held_on=DAY, starts_at=NOW + timedelta(hours=number), minutes=minutes, state=state)
+def session(
+    number: int = 1, *, minutes: int = 100, state: SessionState = SessionState.HELD
+) -> Session:
+    return Session(
+        id=f"s{number}",
+        class_id="c",
+        facility_id="f",
+        held_on=DAY,
+        starts_at=NOW + timedelta(hours=number),
+        minutes=minutes,
+        state=state,
+    )
 
 
 def record(number: int = 1, reason: Reason | None = None, minutes: int = 0) -> Attendance:
     waiting = attendance.expected("e", "p", session(number), resting=False)
-    return waiting if reason is None else replace(waiting, state=MarkState.MARKED, reason=reason.value, minutes=minutes)
+    return (
+        waiting
+        if reason is None
+        else replace(waiting, state=MarkState.MARKED, reason=reason.value, minutes=minutes)
+    )
 
 
 MARKS = st.builds(
-    Mark, reason=st.sampled_from([Reason.ATTENDED, Reason.SICK, Reason.ATTENDED_PART, Reason.REST]), minutes=st.integers(1, 99), client_id=st.sampled_from(["a", "b", ""])
+    Mark,
+    reason=st.sampled_from([Reason.ATTENDED, Reason.SICK, Reason.ATTENDED_PART, Reason.REST]),
+    minutes=st.integers(1, 99),
+    client_id=st.sampled_from(["a", "b", ""]),
 )
 
 
@@ -155,14 +203,22 @@ def test_the_first_mark_stands_whatever_comes_later_and_is_told_once(marks: list
 
 
 def test_a_mark_sent_again_by_its_device_is_no_contradiction_but_another_one_is() -> None:
-    first, _, _ = attendance.marked(record(), session(), Mark(reason=Reason.SICK, client_id="a"), NOW, "u")
-    assert not attendance.marked(first, session(), Mark(reason=Reason.SICK, client_id="a"), NOW, "u")[2]
-    assert attendance.marked(first, session(), Mark(reason=Reason.ATTENDED, client_id="b"), NOW, "u")[2]
+    first, _, _ = attendance.marked(
+        record(), session(), Mark(reason=Reason.SICK, client_id="a"), NOW, "u"
+    )
+    assert not attendance.marked(
+        first, session(), Mark(reason=Reason.SICK, client_id="a"), NOW, "u"
+    )[2]
+    assert attendance.marked(
+        first, session(), Mark(reason=Reason.ATTENDED, client_id="b"), NOW, "u"
+    )[2]
 
 
 @pytest.mark.scenario("T6")
 @pytest.mark.parametrize("first", [True, False])
-def test_of_two_marks_for_one_session_the_attended_one_wins_and_both_stay_in_the_history(first: bool) -> None:  # noqa: FBT001 - which side attended
+def test_of_two_marks_for_one_session_the_attended_one_wins_and_both_stay_in_the_history(
+    first: bool,  # noqa: FBT001 - which side attended
+) -> None:
     attended, _, _ = attendance.marked(record(), session(), Mark(reason=Reason.ATTENDED), NOW, "u")
     sick, _, _ = attendance.marked(record(), session(), Mark(reason=Reason.SICK), NOW, "u")
     joined = attendance.joined(*((attended, sick) if first else (sick, attended)), NOW)
@@ -172,10 +228,14 @@ def test_of_two_marks_for_one_session_the_attended_one_wins_and_both_stay_in_the
 
 def test_a_day_after_the_window_a_mark_cannot_be_changed() -> None:
     marked, _, _ = attendance.marked(record(), session(), Mark(reason=Reason.SICK), NOW, "u")
-    changed = attendance.remarked(marked, session(), Mark(reason=Reason.ATTENDED), NOW, DAY + timedelta(days=7), 7, "u")
+    changed = attendance.remarked(
+        marked, session(), Mark(reason=Reason.ATTENDED), NOW, DAY + timedelta(days=7), 7, "u"
+    )
     assert (changed.reason, len(changed.history)) == (Reason.ATTENDED, 2)
     with pytest.raises(attendance.EditWindowClosed):
-        attendance.remarked(marked, session(), Mark(reason=Reason.ATTENDED), NOW, DAY + timedelta(days=8), 7, "u")
+        attendance.remarked(
+            marked, session(), Mark(reason=Reason.ATTENDED), NOW, DAY + timedelta(days=8), 7, "u"
+        )
 
 
 # Completion
@@ -185,7 +245,10 @@ def test_a_day_after_the_window_a_mark_cannot_be_changed() -> None:
 @pytest.mark.parametrize(("minutes", "complete"), [(79, False), (80, True)])
 def test_7999_of_10000_fails_and_8000_passes(minutes: int, complete: bool) -> None:  # noqa: FBT001 - the expectation
     sessions = [session(1, minutes=9_900), session(2)]
-    marks = {"s1": record(1, Reason.ATTENDED, 7_920), "s2": record(2, Reason.ATTENDED_PART, minutes)}
+    marks = {
+        "s1": record(1, Reason.ATTENDED, 7_920),
+        "s2": record(2, Reason.ATTENDED_PART, minutes),
+    }
     found = completion(CompletionRule(), sessions, marks, (), confirmed=False)
     assert (found.attended_minutes, found.held_minutes) == (7_920 + minutes, 10_000)
     assert (Missing.ATTENDANCE_BELOW_MINIMUM not in found.missing) == complete
@@ -193,15 +256,28 @@ def test_7999_of_10000_fails_and_8000_passes(minutes: int, complete: bool) -> No
 
 @pytest.mark.scenario("T28")
 def test_a_cancelled_session_stands_on_neither_side() -> None:
-    sessions = [session(1), session(2, state=SessionState.CANCELLED), session(3, state=SessionState.PLANNED)]
-    found = completion(CompletionRule(), sessions, {"s1": record(1, Reason.ATTENDED, 100)}, (), confirmed=False)
+    sessions = [
+        session(1),
+        session(2, state=SessionState.CANCELLED),
+        session(3, state=SessionState.PLANNED),
+    ]
+    found = completion(
+        CompletionRule(), sessions, {"s1": record(1, Reason.ATTENDED, 100)}, (), confirmed=False
+    )
     assert (found.held_minutes, found.attended_minutes, found.missing) == (100, 100, ())
 
 
-@pytest.mark.parametrize(("excused", "held", "attended"), [(Excused.EXCLUDED, 100, 100), (Excused.ABSENT, 200, 100), (Excused.PRESENT, 200, 200)])
-def test_an_excused_absence_counts_as_the_rule_says(excused: Excused, held: int, attended: int) -> None:
+@pytest.mark.parametrize(
+    ("excused", "held", "attended"),
+    [(Excused.EXCLUDED, 100, 100), (Excused.ABSENT, 200, 100), (Excused.PRESENT, 200, 200)],
+)
+def test_an_excused_absence_counts_as_the_rule_says(
+    excused: Excused, held: int, attended: int
+) -> None:
     marks = {"s1": record(1, Reason.ATTENDED, 100), "s2": record(2, Reason.SICK)}
-    found = completion(CompletionRule(excused=excused), [session(1), session(2)], marks, (), confirmed=False)
+    found = completion(
+        CompletionRule(excused=excused), [session(1), session(2)], marks, (), confirmed=False
+    )
     assert (found.held_minutes, found.attended_minutes) == (held, attended)
 
 
@@ -210,8 +286,15 @@ def test_a_failed_part_is_not_yet_and_its_second_attempt_completes() -> None:
     rule = CompletionRule(required_parts=("praktik",))
     held, marks = [session(1)], {"s1": record(1, Reason.ATTENDED, 100)}
     failed = PartResult(part="praktik", attempt=1, passed=False, score=40, assessor_ref="i", at=NOW)
-    assert completion(rule, held, marks, (failed,), confirmed=False).missing == (Missing.PART_NOT_PASSED,)
-    assert completion(rule, held, marks, (failed, replace(failed, attempt=2, passed=True)), confirmed=False).missing == ()
+    assert completion(rule, held, marks, (failed,), confirmed=False).missing == (
+        Missing.PART_NOT_PASSED,
+    )
+    assert (
+        completion(
+            rule, held, marks, (failed, replace(failed, attempt=2, passed=True)), confirmed=False
+        ).missing
+        == ()
+    )
 
 
 # NIK
@@ -234,7 +317,9 @@ def test_a_failed_part_is_not_yet_and_its_second_attempt_completes() -> None:
         ("9901010503900000", None, "", NikProblem.SERIAL),
     ],
 )
-def test_a_nik_is_refused_or_warned_about_as_its_structure_says(digits: str, birth_date: date | None, sex: str, verdict: object) -> None:
+def test_a_nik_is_refused_or_warned_about_as_its_structure_says(
+    digits: str, birth_date: date | None, sex: str, verdict: object
+) -> None:
     assert examine(digits, birth_date, sex) == verdict
 
 
@@ -242,7 +327,14 @@ def test_a_nik_is_refused_or_warned_about_as_its_structure_says(digits: str, bir
 
 
 def decided(
-    verdict: Verdict, hearing_on: date, *, scope: Scope = Scope.PROGRAMME, ref: str = "g", valid_until: date | None = None, head_needed: bool = False, number: str = "1"
+    verdict: Verdict,
+    hearing_on: date,
+    *,
+    scope: Scope = Scope.PROGRAMME,
+    ref: str = "g",
+    valid_until: date | None = None,
+    head_needed: bool = False,
+    number: str = "1",
 ) -> Decision:
     result = Result(participant_ref="p", verdict=verdict, reason="x")
     return Decision(
@@ -263,16 +355,30 @@ def objection(*decisions: Decision) -> str:
     standings = Standings(id="p", facility_id="f")
     for one in decisions:
         standings = tpp.stood(standings, one, one.results[0])
-    return tpp.objection(standings, facility_id="f", programme_id="g", branch="vocational", class_id="c", today=DAY)
+    return tpp.objection(
+        standings, facility_id="f", programme_id="g", branch="vocational", class_id="c", today=DAY
+    )
 
 
 @pytest.mark.scenario("T24")
 def test_a_decision_that_is_not_usable_says_why() -> None:
     assert objection(decided(Verdict.RECOMMENDED, DAY)) == ""
-    assert objection(decided(Verdict.RECOMMENDED, DAY, scope=Scope.BRANCH, ref="personal")) == "TPP_MISSING"
-    assert objection(decided(Verdict.RECOMMENDED, DAY, valid_until=DAY - timedelta(days=1))) == "TPP_EXPIRED"
+    assert (
+        objection(decided(Verdict.RECOMMENDED, DAY, scope=Scope.BRANCH, ref="personal"))
+        == "TPP_MISSING"
+    )
+    assert (
+        objection(decided(Verdict.RECOMMENDED, DAY, valid_until=DAY - timedelta(days=1)))
+        == "TPP_EXPIRED"
+    )
     assert objection(decided(Verdict.RECOMMENDED, DAY, head_needed=True)) == "TPP_NOT_APPROVED"
-    assert objection(decided(Verdict.RECOMMENDED, DAY), decided(Verdict.NOT_RECOMMENDED, DAY + timedelta(days=1), number="2")) == "TPP_NOT_RECOMMENDED"
+    assert (
+        objection(
+            decided(Verdict.RECOMMENDED, DAY),
+            decided(Verdict.NOT_RECOMMENDED, DAY + timedelta(days=1), number="2"),
+        )
+        == "TPP_NOT_RECOMMENDED"
+    )
 
 
 @given(order=st.permutations([0, 1, 2]))
@@ -289,7 +395,12 @@ def test_hearings_recorded_in_any_order_give_the_latest_ones_word(order: list[in
 
 
 def sighted(facility_id: str, day: int, hour: int) -> Sighting:
-    return Sighting(snapshot_id=f"{facility_id}{day}{hour}", facility_id=facility_id, as_of=datetime(2026, 11, day, hour, tzinfo=UTC), on=date(2026, 11, day))
+    return Sighting(
+        snapshot_id=f"{facility_id}{day}{hour}",
+        facility_id=facility_id,
+        as_of=datetime(2026, 11, day, hour, tzinfo=UTC),
+        on=date(2026, 11, day),
+    )
 
 
 IN_A = Facts(admission_date=date(2026, 1, 5), expected_release=date(2030, 1, 1))
@@ -314,14 +425,25 @@ def told(steps: list[tuple[Sighting, Facts | None]]) -> tuple[Participant, list[
     return person, kinds
 
 
-A_LISTS: list[tuple[Sighting, Facts | None]] = [(sighted("A", 16, 7), IN_A), (sighted("A", 17, 7), IN_A), (sighted("A", 18, 7), None), (sighted("A", 19, 7), None)]
-B_LISTS: list[tuple[Sighting, Facts | None]] = [(sighted("B", 16, 8), None), (sighted("B", 17, 8), IN_B), (sighted("B", 18, 8), IN_B)]
+A_LISTS: list[tuple[Sighting, Facts | None]] = [
+    (sighted("A", 16, 7), IN_A),
+    (sighted("A", 17, 7), IN_A),
+    (sighted("A", 18, 7), None),
+    (sighted("A", 19, 7), None),
+]
+B_LISTS: list[tuple[Sighting, Facts | None]] = [
+    (sighted("B", 16, 8), None),
+    (sighted("B", 17, 8), IN_B),
+    (sighted("B", 18, 8), IN_B),
+]
 
 
 @pytest.mark.scenario("T4/import")
 @settings(max_examples=200)
 @given(picks=st.permutations([0, 0, 0, 1, 1, 1]))
-def test_a_transfer_seen_in_any_interleaving_of_both_facilities_ends_in_the_same_documents(picks: list[int]) -> None:
+def test_a_transfer_seen_in_any_interleaving_of_both_facilities_ends_in_the_same_documents(
+    picks: list[int],
+) -> None:
     waiting = [list(A_LISTS[1:]), list(B_LISTS)]
     person, kinds = told([A_LISTS[0], *(waiting[pick].pop(0) for pick in picks)])
     assert (person.state, person.facility_id, len(person.stays)) == (Custody.HELD, "B", 2)
@@ -345,8 +467,18 @@ def test_the_same_row_again_changes_nothing() -> None:
 
 
 def test_first_seen_already_released_is_admitted_and_released_and_nothing_stays_open() -> None:
-    outcome = custody.sight(None, "p", "ref", replace(IN_A, release="free", release_date=date(2026, 11, 1)), (), A_LISTS[0][0])
-    assert [movement.kind for movement in outcome.movements] == [MovementKind.ADMITTED, MovementKind.RELEASED]
+    outcome = custody.sight(
+        None,
+        "p",
+        "ref",
+        replace(IN_A, release="free", release_date=date(2026, 11, 1)),
+        (),
+        A_LISTS[0][0],
+    )
+    assert [movement.kind for movement in outcome.movements] == [
+        MovementKind.ADMITTED,
+        MovementKind.RELEASED,
+    ]
     assert outcome.after.open_stay is None
 
 
@@ -357,10 +489,19 @@ def test_a_release_that_is_withdrawn_is_asked_about_and_never_undone_by_itself()
     assert (withdrawn.after, withdrawn.doubts) == (person, (custody.Doubt.RELEASE_WITHDRAWN,))
 
 
-def test_one_kind_of_absence_becoming_another_is_a_return_and_a_new_absence_with_ids_of_their_own() -> None:
-    away = custody.sight(told([A_LISTS[0]])[0], "p", "ref", replace(IN_A, absence="court"), (), sighted("A", 17, 7))
-    moved = custody.sight(away.after, "p", "ref", replace(IN_A, absence="hospital"), (), sighted("A", 18, 7))
-    assert [(movement.kind, movement.code) for movement in moved.movements] == [(MovementKind.RETURNED, "court"), (MovementKind.ABSENT, "hospital")]
+def test_one_kind_of_absence_becoming_another_is_a_return_and_a_new_absence_with_ids_of_their_own() -> (
+    None
+):
+    away = custody.sight(
+        told([A_LISTS[0]])[0], "p", "ref", replace(IN_A, absence="court"), (), sighted("A", 17, 7)
+    )
+    moved = custody.sight(
+        away.after, "p", "ref", replace(IN_A, absence="hospital"), (), sighted("A", 18, 7)
+    )
+    assert [(movement.kind, movement.code) for movement in moved.movements] == [
+        (MovementKind.RETURNED, "court"),
+        (MovementKind.ABSENT, "hospital"),
+    ]
     assert len({movement.id for movement in (*away.movements, *moved.movements)}) == 3
 
 

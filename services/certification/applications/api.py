@@ -9,11 +9,18 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
 from chassis.errors import Conflict
-from chassis.peers import Peer
+from chassis.http import dependencies, paging
+from chassis.http.service_client import Peer
 from services.certification.applications import usecases
-from services.certification.applications.rules import Application, Evidence, Form, Result, SelfAssessment, State
+from services.certification.applications.rules import (
+    Application,
+    Evidence,
+    Form,
+    Result,
+    SelfAssessment,
+    State,
+)
 from services.certification.transaction import Run
 
 router = APIRouter(tags=["Permohonan"])
@@ -27,7 +34,7 @@ class PersonUnknown(Conflict):
 class EvidenceBody(BaseModel):
     """A piece of evidence as FR.APL.01 lists it."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     kind: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -35,7 +42,7 @@ class EvidenceBody(BaseModel):
 class FormBody(BaseModel):
     """FR.APL.01."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     evidence: Annotated[list[EvidenceBody], Field(min_length=1, max_length=50)]
     signed_on: date
 
@@ -43,7 +50,7 @@ class FormBody(BaseModel):
 class SelfAssessmentBody(BaseModel):
     """FR.APL.02: by unit code, whether the candidate thinks to be competent."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     units: Annotated[dict[Code, bool], Field(min_length=1, max_length=100)]
     signed_on: date
 
@@ -51,7 +58,7 @@ class SelfAssessmentBody(BaseModel):
 class AssignmentBody(BaseModel):
     """Who assesses, where, on which day."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     assessor_id: str
     venue_id: str
     held_on: date
@@ -60,28 +67,28 @@ class AssignmentBody(BaseModel):
 class DeclarationBody(BaseModel):
     """The assessor's word: true when there is a conflict of interest."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     conflict: bool
 
 
 class ResultsBody(BaseModel):
     """By unit code: K (kompeten) or BK (belum kompeten)."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     units: Annotated[dict[Code, Result], Field(min_length=1, max_length=100)]
 
 
 class RecommendationBody(BaseModel):
     """What the assessor recommends."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     competent: bool
 
 
 class NameBody(BaseModel):
     """The name that will stand on the certificate."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     name: Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -117,7 +124,11 @@ class ApplicationBody(BaseModel):
     @classmethod
     def of(cls, application: Application, **more: Any) -> ApplicationBody:
         """The body of an application."""
-        name, assignment, recommendation = application.name, application.assignment, application.recommendation
+        name, assignment, recommendation = (
+            application.name,
+            application.assignment,
+            application.recommendation,
+        )
         return cls(
             application_id=application.id,
             version=application.version,
@@ -150,65 +161,110 @@ class ApplicationView(ApplicationBody):
         """The body of one application."""
         own = view.application.self_assessment
         units = [
-            UnitBody(code=unit.code, title=unit.title, self_assessment=own.units.get(unit.code) if own else None, result=view.application.results.get(unit.code))
+            UnitBody(
+                code=unit.code,
+                title=unit.title,
+                self_assessment=own.units.get(unit.code) if own else None,
+                result=view.application.results.get(unit.code),
+            )
             for unit in view.scheme.terms.units
         ]
-        return cls.of(view.application, participant_ref=view.origin.participant_ref if view.origin else None, units=units)
+        return cls.of(
+            view.application,
+            participant_ref=view.origin.participant_ref if view.origin else None,
+            units=units,
+        )
 
 
 @router.get("/v1/assessment-applications", summary="Daftar permohonan")
 async def list_applications(
-    run: Run, state: State | None = None, participant_ref: str | None = None, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[ApplicationBody]:
+    run: Run,
+    state: State | None = None,
+    participant_ref: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ApplicationBody]:
     """The caller's applications; an assessor's are those assigned."""
     page = await run(partial(usecases.listed, state, participant_ref, cursor, limit))
-    return web.PageBody(items=[ApplicationBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[ApplicationBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
-@router.get("/v1/assessment-applications/{application_id}", summary="Lihat permohonan", response_model=ApplicationView)
+@router.get(
+    "/v1/assessment-applications/{application_id}",
+    summary="Lihat permohonan",
+    response_model=ApplicationView,
+)
 async def show_application(application_id: str, run: Run, response: Response) -> ApplicationBody:
     """One application with its units."""
     view = await run(partial(usecases.view, application_id))
-    web.etag(response, view.application)
+    dependencies.etag(response, view.application)
     return ApplicationView.of_view(view)
 
 
 @router.put("/v1/assessment-applications/{application_id}/apl-01", summary="Isi FR.APL.01")
 async def submit_form(application_id: str, body: FormBody, run: Run) -> ApplicationBody:
     """The application form with its evidence."""
-    form = Form(evidence=tuple(Evidence(kind=one.kind, description=one.description) for one in body.evidence), signed_on=body.signed_on)
+    form = Form(
+        evidence=tuple(
+            Evidence(kind=one.kind, description=one.description) for one in body.evidence
+        ),
+        signed_on=body.signed_on,
+    )
     return ApplicationBody.of(await run(partial(usecases.submit_form, application_id, form)))
 
 
 @router.put("/v1/assessment-applications/{application_id}/apl-02", summary="Isi FR.APL.02")
-async def submit_self_assessment(application_id: str, body: SelfAssessmentBody, run: Run) -> ApplicationBody:
+async def submit_self_assessment(
+    application_id: str, body: SelfAssessmentBody, run: Run
+) -> ApplicationBody:
     """The candidate's own view, unit by unit."""
-    return ApplicationBody.of(await run(partial(usecases.submit_self_assessment, application_id, SelfAssessment(units=body.units, signed_on=body.signed_on))))
+    return ApplicationBody.of(
+        await run(
+            partial(
+                usecases.submit_self_assessment,
+                application_id,
+                SelfAssessment(units=body.units, signed_on=body.signed_on),
+            )
+        )
+    )
 
 
 @router.put("/v1/assessment-applications/{application_id}/assignment", summary="Tugaskan asesor")
 async def assign(application_id: str, body: AssignmentBody, run: Run) -> ApplicationBody:
     """Assessor, venue and day, when no rule is against it; otherwise every rule that is, by its code."""
     work = partial(usecases.assign, application_id, body.assessor_id, body.venue_id, body.held_on)
-    return ApplicationBody.of(await run(work, contended=usecases.contended(body.assessor_id, body.venue_id, body.held_on)))
+    return ApplicationBody.of(
+        await run(work, contended=usecases.contended(body.assessor_id, body.venue_id, body.held_on))
+    )
 
 
-@router.put("/v1/assessment-applications/{application_id}/declaration", summary="Nyatakan benturan kepentingan")
+@router.put(
+    "/v1/assessment-applications/{application_id}/declaration",
+    summary="Nyatakan benturan kepentingan",
+)
 async def declare(application_id: str, body: DeclarationBody, run: Run) -> ApplicationBody:
     """Without this word no result is taken; with a conflict the assignment falls."""
     return ApplicationBody.of(await run(partial(usecases.declare, application_id, body.conflict)))
 
 
-@router.put("/v1/assessment-applications/{application_id}/unit-results", summary="Catat hasil per unit")
+@router.put(
+    "/v1/assessment-applications/{application_id}/unit-results", summary="Catat hasil per unit"
+)
 async def record_results(application_id: str, body: ResultsBody, run: Run) -> ApplicationBody:
     """Results as the assessor found them, also those recorded offline: repeated uploads change nothing."""
-    return ApplicationBody.of(await run(partial(usecases.record_results, application_id, body.units)))
+    return ApplicationBody.of(
+        await run(partial(usecases.record_results, application_id, body.units))
+    )
 
 
 @router.put("/v1/assessment-applications/{application_id}/recommendation", summary="Rekomendasikan")
 async def recommend(application_id: str, body: RecommendationBody, run: Run) -> ApplicationBody:
     """The assessor recommends; the panel decides."""
-    return ApplicationBody.of(await run(partial(usecases.recommend, application_id, body.competent)))
+    return ApplicationBody.of(
+        await run(partial(usecases.recommend, application_id, body.competent))
+    )
 
 
 @router.put("/v1/assessment-applications/{application_id}/name", summary="Minta nama asesi")
@@ -217,21 +273,33 @@ async def fetch_name(application_id: str, request: Request, run: Run) -> Applica
     participant_ref = await run(partial(usecases.person_behind, application_id))
     training: Peer = request.app.state.training
     asked_for = run.cause.caller.subject
-    answer = await training.ask("POST", "/internal/identities", purpose="print-certificate", on_behalf_of=asked_for, body={"refs": [participant_ref]})
+    answer = await training.ask(
+        "POST",
+        "/internal/identities",
+        purpose="print-certificate",
+        on_behalf_of=asked_for,
+        body={"refs": [participant_ref]},
+    )
     if not answer["items"]:
         await run(partial(usecases.note_unknown, application_id))
         raise PersonUnknown
-    return ApplicationBody.of(await run(partial(usecases.propose_name, application_id, answer["items"][0]["name"])))
+    return ApplicationBody.of(
+        await run(partial(usecases.propose_name, application_id, answer["items"][0]["name"]))
+    )
 
 
-@router.get("/v1/assessment-applications/{application_id}/name", summary="Lihat nama yang akan dicetak")
+@router.get(
+    "/v1/assessment-applications/{application_id}/name", summary="Lihat nama yang akan dicetak"
+)
 async def show_name(application_id: str, run: Run) -> NameBody:
     """The name that would be signed. Who reads it is noted."""
     _, name = await run(partial(usecases.read_name, application_id))
     return NameBody(name=name)
 
 
-@router.put("/v1/assessment-applications/{application_id}/name/confirmation", summary="Konfirmasi nama")
+@router.put(
+    "/v1/assessment-applications/{application_id}/name/confirmation", summary="Konfirmasi nama"
+)
 async def confirm_name(application_id: str, body: NameBody, run: Run) -> ApplicationBody:
     """A second person repeats the very name that will be signed."""
     return ApplicationBody.of(await run(partial(usecases.confirm_name, application_id, body.name)))

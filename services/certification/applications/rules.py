@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from chassis.auth import Hand
+from chassis.caller import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.certification.events import ApplicationOpened, CompetencyAssessed, UnitResult
 from services.certification.origins.rules import Origin
@@ -143,10 +143,26 @@ class Application:
     panel_decision_id: str | None = None
 
 
-def open_for(application_id: str, origin: Origin, scheme: Scheme, on: date) -> tuple[Application, list[ApplicationOpened]]:
+def open_for(
+    application_id: str, origin: Origin, scheme: Scheme, on: date
+) -> tuple[Application, list[ApplicationOpened]]:
     """The application that a completed course opens."""
-    application = Application(id=application_id, lsp_id=scheme.lsp_id, origin_ref=origin.id, scheme_ref=scheme.ref, opened_on=on, results={})
-    return application, [ApplicationOpened(participant_ref=origin.participant_ref, application_id=application.id, scheme_id=scheme.ref, opened_on=on)]
+    application = Application(
+        id=application_id,
+        lsp_id=scheme.lsp_id,
+        origin_ref=origin.id,
+        scheme_ref=scheme.ref,
+        opened_on=on,
+        results={},
+    )
+    return application, [
+        ApplicationOpened(
+            participant_ref=origin.participant_ref,
+            application_id=application.id,
+            scheme_id=scheme.ref,
+            opened_on=on,
+        )
+    ]
 
 
 def submit(application: Application, form: Form) -> Application:
@@ -155,7 +171,9 @@ def submit(application: Application, form: Form) -> Application:
     return replace(application, form=form)
 
 
-def assess_oneself(application: Application, assessment: SelfAssessment, newest: Scheme) -> Application:
+def assess_oneself(
+    application: Application, assessment: SelfAssessment, newest: Scheme
+) -> Application:
     """FR.APL.02 as it is now, for units of the newest edition."""
     _require(application, State.OPEN)
     if not assessment.units.keys() <= {unit.code for unit in newest.terms.units}:
@@ -174,13 +192,22 @@ def completeness(application: Application, scheme: Scheme) -> list[Reason]:
     return [] if complete else [Reason.APPLICATION_INCOMPLETE]
 
 
-def assign(application: Application, scheme: Scheme, assignment: Assignment, reasons: list[Reason]) -> Application:
+def assign(
+    application: Application, scheme: Scheme, assignment: Assignment, reasons: list[Reason]
+) -> Application:
     """The assignment, unless there is any reason against it; the scheme's edition is frozen here."""
     _require(application, State.OPEN, State.ASSIGNED)
     if assignment.assessor_id in application.conflicted:
         reasons = [*reasons, Reason.ASSESSOR_CONFLICT]
     require_none([*completeness(application, scheme), *reasons])
-    return replace(application, state=State.ASSIGNED, scheme_id=scheme.id, assignment=assignment, assessor_id=assignment.assessor_id, results={})
+    return replace(
+        application,
+        state=State.ASSIGNED,
+        scheme_id=scheme.id,
+        assignment=assignment,
+        assessor_id=assignment.assessor_id,
+        results={},
+    )
 
 
 def declare(application: Application, *, conflict: bool) -> Application:
@@ -190,10 +217,20 @@ def declare(application: Application, *, conflict: bool) -> Application:
     if not conflict:
         return replace(application, assignment=replace(assignment, conflict_free=True))
     conflicted = application.conflicted | {assignment.assessor_id}
-    return replace(application, state=State.OPEN, scheme_id=None, assignment=None, assessor_id=None, conflicted=conflicted, results={})
+    return replace(
+        application,
+        state=State.OPEN,
+        scheme_id=None,
+        assignment=None,
+        assessor_id=None,
+        conflicted=conflicted,
+        results={},
+    )
 
 
-def record(application: Application, scheme: Scheme, results: Mapping[str, Result], today: date) -> Application:
+def record(
+    application: Application, scheme: Scheme, results: Mapping[str, Result], today: date
+) -> Application:
     """Results of units as the assessor found them; the same ones again change nothing."""
     _require(application, State.ASSIGNED)
     assignment = _assignment(application)
@@ -206,7 +243,15 @@ def record(application: Application, scheme: Scheme, results: Mapping[str, Resul
     return replace(application, results=application.results | dict(results))
 
 
-def recommend(application: Application, scheme: Scheme, origin: Origin, *, competent: bool, by: Hand, now: datetime) -> tuple[Application, list[CompetencyAssessed]]:
+def recommend(
+    application: Application,
+    scheme: Scheme,
+    origin: Origin,
+    *,
+    competent: bool,
+    by: Hand,
+    now: datetime,
+) -> tuple[Application, list[CompetencyAssessed]]:
     """The assessor's recommendation, once every unit has a result; for 'kompeten' all of them must be K."""
     _require(application, State.ASSIGNED)
     codes = [unit.code for unit in scheme.terms.units]
@@ -214,23 +259,42 @@ def recommend(application: Application, scheme: Scheme, origin: Origin, *, compe
         raise ResultsMissing
     if competent:
         require_none(unit_reasons(application, scheme))
-    done = replace(application, state=State.RECOMMENDED, recommendation=Recommendation(competent=competent, by=by.by, at=now, on_behalf_of=by.on_behalf_of))
+    done = replace(
+        application,
+        state=State.RECOMMENDED,
+        recommendation=Recommendation(
+            competent=competent, by=by.by, at=now, on_behalf_of=by.on_behalf_of
+        ),
+    )
     units = tuple(UnitResult(code=code, result=application.results[code].value) for code in codes)
     event = CompetencyAssessed(
-        participant_ref=origin.participant_ref, application_id=application.id, scheme_id=application.scheme_ref, units=units, assessed_on=_assignment(application).held_on
+        participant_ref=origin.participant_ref,
+        application_id=application.id,
+        scheme_id=application.scheme_ref,
+        units=units,
+        assessed_on=_assignment(application).held_on,
     )
     return done, [event]
 
 
 def unit_reasons(application: Application, scheme: Scheme) -> list[Reason]:
     """UNIT_NOT_COMPETENT unless every unit is K: a partial K is no certificate of the scheme (R11)."""
-    return [] if all(application.results.get(unit.code) is Result.K for unit in scheme.terms.units) else [Reason.UNIT_NOT_COMPETENT]
+    return (
+        []
+        if all(application.results.get(unit.code) is Result.K for unit in scheme.terms.units)
+        else [Reason.UNIT_NOT_COMPETENT]
+    )
 
 
 def propose_name(application: Application, sealed: str, by: Hand, now: datetime) -> Application:
     """The name as training holds it, sealed and not confirmed yet."""
     _require(application, State.OPEN, State.ASSIGNED, State.RECOMMENDED)
-    return replace(application, name=PrintedName(sealed=sealed, fetched_by=by.by, fetched_at=now, fetched_for=by.on_behalf_of))
+    return replace(
+        application,
+        name=PrintedName(
+            sealed=sealed, fetched_by=by.by, fetched_at=now, fetched_for=by.on_behalf_of
+        ),
+    )
 
 
 def confirm_name(application: Application, by: Hand, now: datetime) -> Application:
@@ -240,12 +304,18 @@ def confirm_name(application: Application, by: Hand, now: datetime) -> Applicati
         raise NameNotFetched
     if by.is_one_with(Hand(application.name.fetched_by, application.name.fetched_for)):
         raise NameOwnConfirmation
-    return replace(application, name=replace(application.name, confirmed_by=by.by, confirmed_at=now))
+    return replace(
+        application, name=replace(application.name, confirmed_by=by.by, confirmed_at=now)
+    )
 
 
 def decided(application: Application, panel_decision_id: str, *, competent: bool) -> Application:
     """The application after the panel's decision, whose rules `panels` knows."""
-    return replace(application, state=State.COMPETENT if competent else State.NOT_YET_COMPETENT, panel_decision_id=panel_decision_id)
+    return replace(
+        application,
+        state=State.COMPETENT if competent else State.NOT_YET_COMPETENT,
+        panel_decision_id=panel_decision_id,
+    )
 
 
 def _require(application: Application, *states: State) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chassis.unit_of_work import Index, Page, Store
+from chassis.persistence.store import Index, Page, Store
 from services.certification.applications.rules import Application, ApplicationUnknown, State
 
 
@@ -17,7 +17,11 @@ class Applications(Store[Application]):
     indexes = (Index("origin_ref", unique=True), Index("lsp_id", "state"), Index("assessor_id"))
     secret = frozenset({"name"})
 
-    async def listed(self, state: State | None, origin_refs: Iterable[str] | None, cursor: str | None, limit: int) -> Page[Application]:
+    async def listed(
+        self, state: State | None, origin_refs: Iterable[str] | None, cursor: str | None, limit: int
+    ) -> Page[Application]:
         """The caller's applications, of one state or of some origins if so asked."""
-        where = ({"state": state} if state else {}) | ({} if origin_refs is None else {"origin_ref": {"$in": list(origin_refs)}})
+        where = ({"state": state} if state else {}) | (
+            {} if origin_refs is None else {"origin_ref": {"$in": list(origin_refs)}}
+        )
         return await self.page(where, cursor=cursor, limit=limit)

@@ -8,9 +8,17 @@ from datetime import date
 
 from chassis.errors import Refused
 from chassis.ids import new_id
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.applications import rules
-from services.certification.applications.rules import Application, ApplicationStateDiffers, Assignment, Form, Result, SelfAssessment, State
+from services.certification.applications.rules import (
+    Application,
+    ApplicationStateDiffers,
+    Assignment,
+    Form,
+    Result,
+    SelfAssessment,
+    State,
+)
 from services.certification.assessors import rules as assessors
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.lsps.rules import licence_reasons
@@ -43,7 +51,9 @@ async def open_application(origin: Origin, scheme: Scheme, tx: Transaction) -> N
     if await tx.origins.of_enrolment(origin.enrolment_id) is not None:
         return
     tx.origins.add(origin)
-    application, events = rules.open_for(new_id(), origin, scheme, tx.now.astimezone(WESTERN_INDONESIA).date())
+    application, events = rules.open_for(
+        new_id(), origin, scheme, tx.now.astimezone(WESTERN_INDONESIA).date()
+    )
     tx.applications.add(application, events)
 
 
@@ -51,14 +61,32 @@ async def view(application_id: str, tx: Transaction) -> View:
     """One of the caller's applications."""
     application = await tx.applications.get(application_id)
     tx.note("applications.read", application.id, person=application.origin_ref)
-    return View(application=application, origin=await tx.origins.seek(application.origin_ref), scheme=await _edition(application, tx))
+    return View(
+        application=application,
+        origin=await tx.origins.seek(application.origin_ref),
+        scheme=await _edition(application, tx),
+    )
 
 
-async def listed(state: State | None, participant_ref: str | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Application]:
+async def listed(
+    state: State | None,
+    participant_ref: str | None,
+    cursor: str | None,
+    limit: int,
+    tx: Transaction,
+) -> Page[Application]:
     """The caller's applications, of one state or one person if so asked."""
-    origins = None if participant_ref is None else [origin.id for origin in await tx.origins.of_person(await tx.resolve(participant_ref))]
+    origins = (
+        None
+        if participant_ref is None
+        else [origin.id for origin in await tx.origins.of_person(await tx.resolve(participant_ref))]
+    )
     page = await tx.applications.listed(state, origins, cursor, limit)
-    tx.note("applications.listed", "", refs=sorted({application.origin_ref for application in page.items}))
+    tx.note(
+        "applications.listed",
+        "",
+        refs=sorted({application.origin_ref for application in page.items}),
+    )
     return page
 
 
@@ -68,16 +96,26 @@ async def submit_form(application_id: str, form: Form, tx: Transaction) -> Appli
     return tx.applications.save(before, rules.submit(before, form))
 
 
-async def submit_self_assessment(application_id: str, assessment: SelfAssessment, tx: Transaction) -> Application:
+async def submit_self_assessment(
+    application_id: str, assessment: SelfAssessment, tx: Transaction
+) -> Application:
     """FR.APL.02."""
     before = await tx.applications.get(application_id)
-    return tx.applications.save(before, rules.assess_oneself(before, assessment, await _edition(before, tx)))
+    return tx.applications.save(
+        before, rules.assess_oneself(before, assessment, await _edition(before, tx))
+    )
 
 
-async def assign(application_id: str, assessor_id: str, venue_id: str, held_on: date, tx: Transaction) -> Application:
+async def assign(
+    application_id: str, assessor_id: str, venue_id: str, held_on: date, tx: Transaction
+) -> Application:
     """Assessor, venue and day, if every rule of certification section 8 allows; the scheme's newest edition is frozen."""
     before = await tx.applications.get(application_id)
-    lsp, assessor, venue = await tx.lsps.get(before.lsp_id), await tx.assessors.get(assessor_id), await tx.venues.get(venue_id)
+    lsp, assessor, venue = (
+        await tx.lsps.get(before.lsp_id),
+        await tx.assessors.get(assessor_id),
+        await tx.venues.get(venue_id),
+    )
     scheme = await tx.schemes.newest(before.scheme_ref)
     if scheme is None or {assessor.lsp_id, venue.lsp_id} != {lsp.id}:
         raise ApplicationStateDiffers(state=before.state.value)
@@ -93,7 +131,13 @@ async def assign(application_id: str, assessor_id: str, venue_id: str, held_on: 
         *schedules.venue_reasons(venue_day, booking, venue.places_per_day),
         *licence_reasons(lsp, scheme.ref, held_on),
     ]
-    assignment = Assignment(assessor_id=assessor.id, met_no=assessor.met_no, assessor_name=assessor.name, venue_id=venue.id, held_on=held_on)
+    assignment = Assignment(
+        assessor_id=assessor.id,
+        met_no=assessor.met_no,
+        assessor_name=assessor.name,
+        venue_id=venue.id,
+        held_on=held_on,
+    )
     after = rules.assign(before, scheme, assignment, reasons)
     tx.lsps.hold(lsp)
     tx.assessors.hold(assessor)
@@ -112,10 +156,14 @@ async def declare(application_id: str, conflict: bool, tx: Transaction) -> Appli
     return tx.applications.save(before, after)
 
 
-async def record_results(application_id: str, results: Mapping[str, Result], tx: Transaction) -> Application:
+async def record_results(
+    application_id: str, results: Mapping[str, Result], tx: Transaction
+) -> Application:
     """Results of units; an upload that is repeated changes nothing."""
     before = await tx.applications.get(application_id)
-    after = rules.record(before, await _edition(before, tx), results, tx.now.astimezone(WESTERN_INDONESIA).date())
+    after = rules.record(
+        before, await _edition(before, tx), results, tx.now.astimezone(WESTERN_INDONESIA).date()
+    )
     return before if after == before else tx.applications.save(before, after)
 
 
@@ -123,7 +171,14 @@ async def recommend(application_id: str, competent: bool, tx: Transaction) -> Ap
     """The assessor's recommendation."""
     before = await tx.applications.get(application_id)
     origin = await tx.origins.get(before.origin_ref, scoped=False)
-    after, events = rules.recommend(before, await _edition(before, tx), origin, competent=competent, by=tx.caller.hand, now=tx.now)
+    after, events = rules.recommend(
+        before,
+        await _edition(before, tx),
+        origin,
+        competent=competent,
+        by=tx.caller.hand,
+        now=tx.now,
+    )
     return tx.applications.save(before, after, events)
 
 
@@ -131,7 +186,12 @@ async def person_behind(application_id: str, tx: Transaction) -> str:
     """Whose name is to be asked for; the asking is noted."""
     application = await tx.applications.get(application_id)
     origin = await tx.origins.get(application.origin_ref)
-    tx.note("name.asked", origin.participant_ref, purpose="print-certificate", application=application.id)
+    tx.note(
+        "name.asked",
+        origin.participant_ref,
+        purpose="print-certificate",
+        application=application.id,
+    )
     return origin.participant_ref
 
 
@@ -139,7 +199,12 @@ async def note_unknown(application_id: str, tx: Transaction) -> None:
     """Training knows nobody behind this application; that is noted, for whoever asks why no name was printed."""
     application = await tx.applications.get(application_id)
     origin = await tx.origins.get(application.origin_ref)
-    tx.note("name.unknown", origin.participant_ref, purpose="print-certificate", application=application.id)
+    tx.note(
+        "name.unknown",
+        origin.participant_ref,
+        purpose="print-certificate",
+        application=application.id,
+    )
 
 
 async def propose_name(application_id: str, name: str, tx: Transaction) -> Application:
@@ -162,7 +227,9 @@ async def confirm_name(application_id: str, name: str, tx: Transaction) -> Appli
     """A second person says that this very name is right."""
     before = await tx.applications.get(application_id)
     after = rules.confirm_name(before, tx.caller.hand, tx.now)
-    if before.name is None or _vault(tx).open(before.name.sealed, name_place(before.id)) != signable(name):
+    if before.name is None or _vault(tx).open(
+        before.name.sealed, name_place(before.id)
+    ) != signable(name):
         raise NameDiffers
     return tx.applications.save(before, after)
 
@@ -179,7 +246,11 @@ def contended(assessor_id: str, venue_id: str, held_on: date) -> list[str]:
 
 async def _edition(application: Application, tx: Transaction) -> Scheme:
     """The frozen edition, or the newest while none is frozen; unscoped, for who sees the application may see its units."""
-    scheme = await tx.schemes.newest(application.scheme_ref) if application.scheme_id is None else await tx.schemes.get(application.scheme_id, scoped=False)
+    scheme = (
+        await tx.schemes.newest(application.scheme_ref)
+        if application.scheme_id is None
+        else await tx.schemes.get(application.scheme_id, scoped=False)
+    )
     if scheme is None:
         raise SchemeUnknown
     return scheme
@@ -188,7 +259,10 @@ async def _edition(application: Application, tx: Transaction) -> Scheme:
 async def _free(application: Application, tx: Transaction) -> None:
     """Give back the days of the assignment that falls."""
     if (assignment := application.assignment) is not None:
-        for day_id in (schedules.of_assessor(assignment.met_no, assignment.held_on), schedules.of_venue(assignment.venue_id, assignment.held_on)):
+        for day_id in (
+            schedules.of_assessor(assignment.met_no, assignment.held_on),
+            schedules.of_venue(assignment.venue_id, assignment.held_on),
+        ):
             day = await tx.days.of(day_id)
             tx.days.keep(day, schedules.freed(day, application.id))
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.certification.assessors import usecases
 from services.certification.assessors.rules import Assessor
@@ -17,13 +17,15 @@ from services.certification.transaction import Run
 
 router = APIRouter(tags=["Asesor"])
 Name = Annotated[str, Field(min_length=1, max_length=120)]
-Refs = Annotated[frozenset[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=500)]
+Refs = Annotated[
+    frozenset[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=500)
+]
 
 
 class NewAssessor(BaseModel):
     """An assessor to be recorded at an LSP. `instructor_refs` are the references under which training knows the same person as an instructor."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     lsp_id: str
     name: Name
     met_no: Annotated[str, Field(min_length=1, max_length=40, description="No. Reg. MET")]
@@ -35,7 +37,7 @@ class NewAssessor(BaseModel):
 class AssessorChanges(BaseModel):
     """What may be changed; what is left out stays."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     name: Name | None = None
     met_valid_until: date | None = None
     scheme_refs: Refs | None = None
@@ -72,27 +74,41 @@ class AssessorBody(BaseModel):
 @router.post("/v1/assessors", status_code=201, summary="Catat asesor")
 async def record_assessor(body: NewAssessor, run: Run) -> AssessorBody:
     """An assessor of one of the caller's LSPs."""
-    return AssessorBody.of(await run(partial(usecases.record_assessor, Assessor(id=new_id(), **body.model_dump()))))
+    return AssessorBody.of(
+        await run(partial(usecases.record_assessor, Assessor(id=new_id(), **body.model_dump())))
+    )
 
 
 @router.get("/v1/assessors", summary="Daftar asesor")
-async def list_assessors(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AssessorBody]:
+async def list_assessors(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[AssessorBody]:
     """The caller's assessors."""
     page = await run(partial(usecases.assessors, cursor, limit))
-    return web.PageBody(items=[AssessorBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[AssessorBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/assessors/{assessor_id}", summary="Lihat asesor")
 async def show_assessor(assessor_id: str, run: Run, response: Response) -> AssessorBody:
     """One assessor."""
     assessor = await run(partial(usecases.assessor, assessor_id))
-    web.etag(response, assessor)
+    dependencies.etag(response, assessor)
     return AssessorBody.of(assessor)
 
 
 @router.patch("/v1/assessors/{assessor_id}", summary="Ubah data asesor")
-async def change_assessor(assessor_id: str, body: AssessorChanges, version: web.RequiredIfMatch, run: Run, response: Response) -> AssessorBody:
+async def change_assessor(
+    assessor_id: str,
+    body: AssessorChanges,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> AssessorBody:
     """New facts of an assessor."""
-    assessor = await run(partial(usecases.change_assessor, assessor_id, body.model_dump(exclude_none=True), version))
-    web.etag(response, assessor)
+    assessor = await run(
+        partial(usecases.change_assessor, assessor_id, body.model_dump(exclude_none=True), version)
+    )
+    dependencies.etag(response, assessor)
     return AssessorBody.of(assessor)

@@ -32,7 +32,9 @@ class Assessor:
     instructor_refs: frozenset[str] = frozenset()
 
 
-def reasons(assessor: Assessor, scheme_ref: str, on: date, trained_by: frozenset[str]) -> list[Reason]:
+def reasons(
+    assessor: Assessor, scheme_ref: str, on: date, trained_by: frozenset[str]
+) -> list[Reason]:
     """Why this assessor may not assess on that day a candidate whom these instructors trained."""
     found: list[Reason] = []
     if on > assessor.met_valid_until:

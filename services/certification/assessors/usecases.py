@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.assessors.rules import Assessor, AssessorKnown
 from services.certification.transaction import Transaction
 
@@ -19,7 +19,9 @@ async def record_assessor(assessor: Assessor, tx: Transaction) -> Assessor:
     return tx.assessors.add(assessor)
 
 
-async def change_assessor(assessor_id: str, changes: Mapping[str, Any], if_match: int, tx: Transaction) -> Assessor:
+async def change_assessor(
+    assessor_id: str, changes: Mapping[str, Any], if_match: int, tx: Transaction
+) -> Assessor:
     """New facts of an assessor; assignments made before keep what they froze."""
     before = await tx.assessors.get(assessor_id, if_match=if_match)
     return tx.assessors.save(before, replace(before, **changes))

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.certification.certificates import paper, rules, usecases
 from services.certification.certificates.rules import Cause, Certificate, State
 from services.certification.transaction import Run
@@ -22,7 +22,7 @@ router = APIRouter(tags=["Sertifikat"])
 class CauseBody(BaseModel):
     """Why: one of the closed list; it is never public."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     cause: Cause
 
 
@@ -70,24 +70,33 @@ class CertificateBody(BaseModel):
             valid_until=certificate.valid_until,
             digest=certificate.digest,
             check_url=rules.check_url(certificate),
-            changes=[ChangeBody(state=one.state, at=one.at, by=one.by, cause=one.cause) for one in certificate.changes],
+            changes=[
+                ChangeBody(state=one.state, at=one.at, by=one.by, cause=one.cause)
+                for one in certificate.changes
+            ],
         )
 
 
 @router.get("/v1/certificates", summary="Daftar sertifikat")
 async def list_certificates(
-    run: Run, state: State | None = None, application_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[CertificateBody]:
+    run: Run,
+    state: State | None = None,
+    application_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[CertificateBody]:
     """The caller's certificates."""
     page = await run(partial(usecases.listed, state, application_id, cursor, limit))
-    return web.PageBody(items=[CertificateBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[CertificateBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/certificates/{certificate_id}", summary="Lihat sertifikat")
 async def show_certificate(certificate_id: str, run: Run, response: Response) -> CertificateBody:
     """One certificate."""
     certificate = await run(partial(usecases.certificate, certificate_id))
-    web.etag(response, certificate)
+    dependencies.etag(response, certificate)
     return CertificateBody.of(certificate)
 
 
@@ -115,11 +124,19 @@ async def sign_again(certificate_id: str, run: Run) -> CertificateBody:
     return CertificateBody.of(await run(partial(usecases.sign_again, certificate_id)))
 
 
-@router.get("/v1/certificates/{certificate_id}/credential", summary="Unduh kredensial", response_class=Response)
+@router.get(
+    "/v1/certificates/{certificate_id}/credential",
+    summary="Unduh kredensial",
+    response_class=Response,
+)
 async def download_credential(certificate_id: str, run: Run) -> Response:
     """The signed document."""
     _, credential = await run(partial(usecases.credential, certificate_id))
-    return Response(json.dumps(credential, ensure_ascii=False), headers=_download("json", certificate_id), media_type="application/vc")
+    return Response(
+        json.dumps(credential, ensure_ascii=False),
+        headers=_download("json", certificate_id),
+        media_type="application/vc",
+    )
 
 
 @router.get("/v1/certificates/{certificate_id}/pdf", summary="Unduh PDF", response_class=Response)
@@ -141,7 +158,10 @@ def _paper(certificate: Certificate, credential: dict[str, Any]) -> paper.Paper:
         issuer_name=credential["issuer"]["name"],
         name=subject["identifier"][0]["identityHash"],
         scheme=achievement["name"],
-        units=tuple((unit["targetCode"], unit["targetName"], unit["targetFramework"]) for unit in achievement["alignment"]),
+        units=tuple(
+            (unit["targetCode"], unit["targetName"], unit["targetFramework"])
+            for unit in achievement["alignment"]
+        ),
         valid_from=datetime.fromisoformat(credential["validFrom"]),
         valid_until=datetime.fromisoformat(credential["validUntil"]),
         check_url=rules.check_url(certificate),
@@ -150,4 +170,7 @@ def _paper(certificate: Certificate, credential: dict[str, Any]) -> paper.Paper:
 
 
 def _download(kind: str, certificate_id: str) -> dict[str, str]:
-    return {"content-disposition": f'attachment; filename="sertifikat-{certificate_id[:8]}.{kind}"', "cache-control": "no-store"}
+    return {
+        "content-disposition": f'attachment; filename="sertifikat-{certificate_id[:8]}.{kind}"',
+        "cache-control": "no-store",
+    }

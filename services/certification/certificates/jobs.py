@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.certification.applications.usecases import name_place
 from services.certification.certificates import rules, usecases
 from services.certification.certificates.usecases import Signed, ToSign
@@ -38,8 +38,14 @@ async def _signed(signer: Signer, vault: Vault, one: ToSign) -> Signed:
     try:
         name = signable(vault.open(certificate.sealed_name, name_place(certificate.application_id)))
         unsigned = document.certificate(rules.certified(certificate, one.scheme, name))
-        configuration = proof.config(unsigned, document.utc(certificate.valid_from), f"{certificate.issuer}#{certificate.key_name}")
-        signature = await signer.sign(certificate.lsp_id, certificate.key_name, proof.message(unsigned, configuration))
+        configuration = proof.config(
+            unsigned,
+            document.utc(certificate.valid_from),
+            f"{certificate.issuer}#{certificate.key_name}",
+        )
+        signature = await signer.sign(
+            certificate.lsp_id, certificate.key_name, proof.message(unsigned, configuration)
+        )
     except (KeyMissing, VaultUnreadable, NameUnfit) as error:
         return _failed(certificate.id, type(error).__name__)
     secured = proof.secured(unsigned, configuration, signature)
@@ -48,7 +54,9 @@ async def _signed(signer: Signer, vault: Vault, one: ToSign) -> Signed:
     return Signed(
         certificate_id=certificate.id,
         digest=proof.digest(secured),
-        sealed_credential=vault.seal(json.dumps(secured, ensure_ascii=False), usecases.credential_place(certificate.id)),
+        sealed_credential=vault.seal(
+            json.dumps(secured, ensure_ascii=False), usecases.credential_place(certificate.id)
+        ),
     )
 
 

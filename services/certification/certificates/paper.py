@@ -69,7 +69,9 @@ def render(paper: Paper) -> bytes:
     for start in range(0, len(rest), _UNITS_ON_BACK):
         canvas.showPage()
         _frame(canvas)
-        _line(canvas, _HEIGHT - 26 * mm, 13, _BOLD, texts.PAPER_UNITS_OF.format(scheme=paper.scheme))
+        _line(
+            canvas, _HEIGHT - 26 * mm, 13, _BOLD, texts.PAPER_UNITS_OF.format(scheme=paper.scheme)
+        )
         _table(canvas, _HEIGHT - 36 * mm, rest[start : start + _UNITS_ON_BACK], start)
         _line(canvas, 14 * mm, 8, _REGULAR, f"{texts.PAPER_CODE} {_grouped(paper.token)}")
     canvas.save()
@@ -88,12 +90,21 @@ def _front(canvas: Canvas, paper: Paper) -> None:
     if len(paper.units) <= _UNITS_ON_FRONT:
         _table(canvas, _HEIGHT - 100 * mm, paper.units, 0)
     else:
-        _line(canvas, _HEIGHT - 102 * mm, 10, _REGULAR, texts.PAPER_UNITS_OVERLEAF.format(count=len(paper.units)))
+        _line(
+            canvas,
+            _HEIGHT - 102 * mm,
+            10,
+            _REGULAR,
+            texts.PAPER_UNITS_OVERLEAF.format(count=len(paper.units)),
+        )
     _matrix(canvas, paper.check_url, _WIDTH - _MARGIN - _QR_SIDE - 4 * mm, 17 * mm)
     canvas.setFont(_REGULAR, 9)
     for row, text in enumerate(
         (
-            texts.PAPER_VALID.format(start=texts.day(paper.valid_from.astimezone(_ZONE).date()), end=texts.day(paper.valid_until.astimezone(_ZONE).date())),
+            texts.PAPER_VALID.format(
+                start=texts.day(paper.valid_from.astimezone(_ZONE).date()),
+                end=texts.day(paper.valid_until.astimezone(_ZONE).date()),
+            ),
             texts.PAPER_ONLY_UNITS,
             f"{texts.PAPER_CODE} {_grouped(paper.token)}",
             texts.PAPER_CHECK.format(url=paper.check_url),
@@ -118,9 +129,20 @@ def _line(canvas: Canvas, y: float, size: float, font: str, text: str) -> None:
 
 
 def _table(canvas: Canvas, top: float, units: tuple[tuple[str, str, str], ...], start: int) -> None:
-    left, code, title, framework, right = _MARGIN + 4 * mm, _MARGIN + 12 * mm, _MARGIN + 62 * mm, _WIDTH - _MARGIN - 34 * mm, _WIDTH - _MARGIN - 4 * mm
+    left, code, title, framework, right = (
+        _MARGIN + 4 * mm,
+        _MARGIN + 12 * mm,
+        _MARGIN + 62 * mm,
+        _WIDTH - _MARGIN - 34 * mm,
+        _WIDTH - _MARGIN - 4 * mm,
+    )
     canvas.setFont(_BOLD, 8.5)
-    for x, text in ((left, texts.PAPER_NUMBER), (code, texts.PAPER_UNIT_CODE), (title, texts.PAPER_UNIT_TITLE), (framework, texts.PAPER_FRAMEWORK)):
+    for x, text in (
+        (left, texts.PAPER_NUMBER),
+        (code, texts.PAPER_UNIT_CODE),
+        (title, texts.PAPER_UNIT_TITLE),
+        (framework, texts.PAPER_FRAMEWORK),
+    ):
         canvas.drawString(x, top, text)
     canvas.setLineWidth(0.3)
     canvas.line(left, top - 2 * mm, right, top - 2 * mm)
@@ -161,7 +183,14 @@ def _matrix(canvas: Canvas, check_url: str, x: float, y: float) -> None:
             while column + run < len(modules) and modules[column + run]:
                 run += 1
             if run:
-                canvas.rect(x + column * side, y + _QR_SIDE - (row + 1) * side, run * side, side, stroke=0, fill=1)
+                canvas.rect(
+                    x + column * side,
+                    y + _QR_SIDE - (row + 1) * side,
+                    run * side,
+                    side,
+                    stroke=0,
+                    fill=1,
+                )
             column += run + 1
 
 

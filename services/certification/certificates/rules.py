@@ -13,7 +13,13 @@ from enum import StrEnum
 from chassis.errors import Conflict, NotFound
 from services.certification.applications.rules import Application
 from services.certification.credentials.document import Certified, StatusSlot, Unit
-from services.certification.events import CertificateIssued, CertificateReinstated, CertificateRevoked, CertificateSuspended, UnitTitle
+from services.certification.events import (
+    CertificateIssued,
+    CertificateReinstated,
+    CertificateRevoked,
+    CertificateSuspended,
+    UnitTitle,
+)
 from services.certification.lsps.rules import KeyPurpose, Lsp, newest_key
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
@@ -133,7 +139,16 @@ def ends_after(day: date, months: int) -> datetime:
     return begins_on(date(year, month, min(day.day, calendar.monthrange(year, month)[1])))
 
 
-def reserve(identifiers: Identifiers, place: Place, application: Application, scheme: Scheme, lsp: Lsp, *, panel_decision_id: str, decided_on: date) -> Certificate:
+def reserve(
+    identifiers: Identifiers,
+    place: Place,
+    application: Application,
+    scheme: Scheme,
+    lsp: Lsp,
+    *,
+    panel_decision_id: str,
+    decided_on: date,
+) -> Certificate:
     """All that will be signed, fixed before it is: signing it again gives the same bytes."""
     key = newest_key(lsp, KeyPurpose.KEY)
     if key is None or application.name is None:
@@ -174,7 +189,10 @@ def certified(certificate: Certificate, scheme: Scheme, name: str) -> Certified:
         scheme_title=certificate.scheme_title,
         description=scheme.terms.description,
         criteria=scheme.terms.criteria,
-        units=tuple(Unit(code=unit.code, title=unit.title, framework=unit.framework) for unit in scheme.terms.units),
+        units=tuple(
+            Unit(code=unit.code, title=unit.title, framework=unit.framework)
+            for unit in scheme.terms.units
+        ),
         valid_from=certificate.valid_from,
         valid_until=certificate.valid_until,
         revocation=certificate.place.revocation,
@@ -182,11 +200,26 @@ def certified(certificate: Certificate, scheme: Scheme, name: str) -> Certified:
     )
 
 
-def issue(certificate: Certificate, scheme: Scheme, participant_ref: str, *, digest: str, sealed_credential: str, now: datetime) -> tuple[Certificate, list[CertificateIssued]]:
+def issue(
+    certificate: Certificate,
+    scheme: Scheme,
+    participant_ref: str,
+    *,
+    digest: str,
+    sealed_credential: str,
+    now: datetime,
+) -> tuple[Certificate, list[CertificateIssued]]:
     """The signed certificate. One that was issued before stays as it is: signing may have been resumed."""
     if certificate.state is not State.RESERVED:
         return certificate, []
-    done = replace(certificate, state=State.ISSUED, failure=None, digest=digest, sealed_credential=sealed_credential, issued_at=now)
+    done = replace(
+        certificate,
+        state=State.ISSUED,
+        failure=None,
+        digest=digest,
+        sealed_credential=sealed_credential,
+        issued_at=now,
+    )
     event = CertificateIssued(
         participant_ref=participant_ref,
         certificate_id=certificate.id,
@@ -211,29 +244,47 @@ def try_again(certificate: Certificate) -> Certificate:
     return replace(certificate, failure=None)
 
 
-def suspend(certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime) -> tuple[Certificate, list[CertificateSuspended]]:
+def suspend(
+    certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime
+) -> tuple[Certificate, list[CertificateSuspended]]:
     """It does not hold for a while."""
     _require(certificate, State.ISSUED)
     return _changed(certificate, State.SUSPENDED, cause, by, now), [
-        CertificateSuspended(participant_ref=participant_ref, certificate_id=certificate.id, scheme_id=certificate.scheme_ref)
+        CertificateSuspended(
+            participant_ref=participant_ref,
+            certificate_id=certificate.id,
+            scheme_id=certificate.scheme_ref,
+        )
     ]
 
 
-def reinstate(certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime) -> tuple[Certificate, list[CertificateReinstated]]:
+def reinstate(
+    certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime
+) -> tuple[Certificate, list[CertificateReinstated]]:
     """It holds again."""
     _require(certificate, State.SUSPENDED)
     return _changed(certificate, State.ISSUED, cause, by, now), [
-        CertificateReinstated(participant_ref=participant_ref, certificate_id=certificate.id, scheme_id=certificate.scheme_ref)
+        CertificateReinstated(
+            participant_ref=participant_ref,
+            certificate_id=certificate.id,
+            scheme_id=certificate.scheme_ref,
+        )
     ]
 
 
-def revoke(certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime) -> tuple[Certificate, list[CertificateRevoked]]:
+def revoke(
+    certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime
+) -> tuple[Certificate, list[CertificateRevoked]]:
     """It holds no more, for ever. The second time changes nothing."""
     if certificate.state is State.REVOKED:
         return certificate, []
     _require(certificate, State.ISSUED, State.SUSPENDED)
     return _changed(certificate, State.REVOKED, cause, by, now), [
-        CertificateRevoked(participant_ref=participant_ref, certificate_id=certificate.id, scheme_id=certificate.scheme_ref)
+        CertificateRevoked(
+            participant_ref=participant_ref,
+            certificate_id=certificate.id,
+            scheme_id=certificate.scheme_ref,
+        )
     ]
 
 
@@ -242,8 +293,14 @@ def check_url(certificate: Certificate) -> str:
     return f"{certificate.origin_url}/V/{certificate.token}".upper()
 
 
-def _changed(certificate: Certificate, state: State, cause: Cause, by: str, now: datetime) -> Certificate:
-    return replace(certificate, state=state, changes=(*certificate.changes, Change(state=state, at=now, by=by, cause=cause)))
+def _changed(
+    certificate: Certificate, state: State, cause: Cause, by: str, now: datetime
+) -> Certificate:
+    return replace(
+        certificate,
+        state=state,
+        changes=(*certificate.changes, Change(state=state, at=now, by=by, cause=cause)),
+    )
 
 
 def _require(certificate: Certificate, *states: State) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Index, Page, Store
-from services.certification.certificates.rules import ArchivedPaper, Certificate, CertificateUnknown, State
+from chassis.persistence.store import Index, Page, Store
+from services.certification.certificates.rules import (
+    ArchivedPaper,
+    Certificate,
+    CertificateUnknown,
+    State,
+)
 
 
 class Certificates(Store[Certificate]):
@@ -23,24 +28,35 @@ class Certificates(Store[Certificate]):
 
     async def to_be_signed(self, most: int) -> list[Certificate]:
         """Reserved certificates that nothing stands in the way of."""
-        return await self.find({"state": State.RESERVED, "failure": None}, sort=[("_id", 1)], limit=most)
+        return await self.find(
+            {"state": State.RESERVED, "failure": None}, sort=[("_id", 1)], limit=most
+        )
 
     async def queued(self) -> dict[str, int]:
         """How many reserved certificates wait to be signed, and how many something stands in the way of. Unscoped, for figures."""
         stuck = await self.count({"state": State.RESERVED, "failure": {"$ne": None}})
-        return {"waiting": await self.count({"state": State.RESERVED, "failure": None}), "stuck": stuck}
+        return {
+            "waiting": await self.count({"state": State.RESERVED, "failure": None}),
+            "stuck": stuck,
+        }
 
     async def in_force(self) -> int:
         """How many are issued and neither suspended nor revoked. Unscoped, for figures."""
-        return await self.count({"lsp_id": {"$gt": ""}, "state": State.ISSUED})  # the first half finds the index
+        return await self.count(
+            {"lsp_id": {"$gt": ""}, "state": State.ISSUED}
+        )  # the first half finds the index
 
     async def of_token(self, token: str) -> Certificate | None:
         """The certificate of a check address; unscoped, for whoever holds the paper may ask."""
         return await self.first({"token": token}, scoped=False)
 
-    async def listed(self, state: State | None, application_id: str | None, cursor: str | None, limit: int) -> Page[Certificate]:
+    async def listed(
+        self, state: State | None, application_id: str | None, cursor: str | None, limit: int
+    ) -> Page[Certificate]:
         """The caller's certificates, of one state or application if so asked."""
-        where = ({"state": state} if state else {}) | ({"application_id": application_id} if application_id else {})
+        where = ({"state": state} if state else {}) | (
+            {"application_id": application_id} if application_id else {}
+        )
         return await self.page(where, cursor=cursor, limit=limit)
 
 

@@ -11,9 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.certificates import rules
-from services.certification.certificates.rules import ArchivedPaper, Cause, Certificate, CertificateStateDiffers, Identifiers, State
+from services.certification.certificates.rules import (
+    ArchivedPaper,
+    Cause,
+    Certificate,
+    CertificateStateDiffers,
+    Identifiers,
+    State,
+)
 from services.certification.schemes.rules import Scheme
 from services.certification.statuslists.rules import mark, mark_id
 from services.certification.transaction import Transaction
@@ -61,7 +68,14 @@ async def to_be_signed(most: int, tx: Transaction) -> list[ToSign]:
     schemes = await tx.schemes.many(one.scheme_id for one in certificates)
     lsps = await tx.lsps.many(one.lsp_id for one in certificates)
     return [
-        ToSign(certificate=one, scheme=schemes[one.scheme_id], public=next((key.public for key in lsps[one.lsp_id].keys if key.name == one.key_name), None)) for one in certificates
+        ToSign(
+            certificate=one,
+            scheme=schemes[one.scheme_id],
+            public=next(
+                (key.public for key in lsps[one.lsp_id].keys if key.name == one.key_name), None
+            ),
+        )
+        for one in certificates
     ]
 
 
@@ -78,7 +92,14 @@ async def issue_signed(signed: Sequence[Signed], tx: Transaction) -> None:
             tx.certificates.save(before, rules.not_signed(before, one.failure))
             continue
         participant_ref = origins[before.origin_ref].participant_ref
-        after, events = rules.issue(before, schemes[before.scheme_id], participant_ref, digest=one.digest, sealed_credential=one.sealed_credential, now=tx.now)
+        after, events = rules.issue(
+            before,
+            schemes[before.scheme_id],
+            participant_ref,
+            digest=one.digest,
+            sealed_credential=one.sealed_credential,
+            now=tx.now,
+        )
         tx.certificates.save(before, after, events)
 
 
@@ -92,7 +113,9 @@ async def sign_again(certificate_id: str, tx: Transaction) -> Certificate:
 async def suspend(certificate_id: str, cause: Cause, tx: Transaction) -> Certificate:
     """At once in our own verification, in the list at the next tick."""
     before = await tx.certificates.get(certificate_id)
-    after, events = rules.suspend(before, await _person(before, tx), cause, tx.caller.subject, tx.now)
+    after, events = rules.suspend(
+        before, await _person(before, tx), cause, tx.caller.subject, tx.now
+    )
     tx.marks.add(mark(before.lsp_id, before.place.suspension))
     return tx.certificates.save(before, after, events)
 
@@ -100,7 +123,9 @@ async def suspend(certificate_id: str, cause: Cause, tx: Transaction) -> Certifi
 async def reinstate(certificate_id: str, cause: Cause, tx: Transaction) -> Certificate:
     """It holds again, at once here and in the list at the next tick."""
     before = await tx.certificates.get(certificate_id)
-    after, events = rules.reinstate(before, await _person(before, tx), cause, tx.caller.subject, tx.now)
+    after, events = rules.reinstate(
+        before, await _person(before, tx), cause, tx.caller.subject, tx.now
+    )
     tx.marks.remove(await tx.marks.get(mark_id(before.place.suspension)))
     return tx.certificates.save(before, after, events)
 
@@ -108,7 +133,9 @@ async def reinstate(certificate_id: str, cause: Cause, tx: Transaction) -> Certi
 async def revoke(certificate_id: str, cause: Cause, tx: Transaction) -> Certificate:
     """For ever. The second time changes nothing."""
     before = await tx.certificates.get(certificate_id)
-    after, events = rules.revoke(before, await _person(before, tx), cause, tx.caller.subject, tx.now)
+    after, events = rules.revoke(
+        before, await _person(before, tx), cause, tx.caller.subject, tx.now
+    )
     if not events:
         return before
     tx.marks.add(mark(before.lsp_id, before.place.revocation))
@@ -122,7 +149,9 @@ async def certificate(certificate_id: str, tx: Transaction) -> Certificate:
     return found
 
 
-async def listed(state: State | None, application_id: str | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Certificate]:
+async def listed(
+    state: State | None, application_id: str | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Certificate]:
     """The caller's certificates."""
     page = await tx.certificates.listed(state, application_id, cursor, limit)
     tx.note("certificates.listed", "", refs=sorted({found.origin_ref for found in page.items}))
@@ -141,7 +170,11 @@ async def archived_paper(certificate_id: str, tx: Transaction) -> bytes | None:
     found = await tx.certificates.get(certificate_id)
     tx.note("paper.read", found.origin_ref, purpose="hand-out", certificate=found.id)
     paper = await tx.papers.seek(found.id)
-    return None if paper is None else base64.b64decode(_vault(tx).open(paper.sealed, paper_place(found.id)))
+    return (
+        None
+        if paper is None
+        else base64.b64decode(_vault(tx).open(paper.sealed, paper_place(found.id)))
+    )
 
 
 async def archive_paper(certificate_id: str, layout: int, pdf: bytes, tx: Transaction) -> bytes:
@@ -150,7 +183,15 @@ async def archive_paper(certificate_id: str, layout: int, pdf: bytes, tx: Transa
         return before
     found = await tx.certificates.get(certificate_id)
     sealed = _vault(tx).seal(base64.b64encode(pdf).decode(), paper_place(found.id))
-    tx.papers.add(ArchivedPaper(id=found.id, lsp_id=found.lsp_id, layout=layout, digest=hashlib.sha256(pdf).hexdigest(), sealed=sealed))
+    tx.papers.add(
+        ArchivedPaper(
+            id=found.id,
+            lsp_id=found.lsp_id,
+            layout=layout,
+            digest=hashlib.sha256(pdf).hexdigest(),
+            sealed=sealed,
+        )
+    )
     return pdf
 
 
@@ -158,7 +199,9 @@ def opened(certificate: Certificate, tx: Transaction) -> dict[str, Any]:
     """The signed document of an issued certificate."""
     if certificate.sealed_credential is None:
         raise CertificateStateDiffers(state=certificate.state.value)
-    return json.loads(_vault(tx).open(certificate.sealed_credential, credential_place(certificate.id)))
+    return json.loads(
+        _vault(tx).open(certificate.sealed_credential, credential_place(certificate.id))
+    )
 
 
 async def _person(certificate: Certificate, tx: Transaction) -> str:

@@ -24,7 +24,15 @@ def document(issuer: str, keys: Sequence[tuple[str, str]]) -> Json:
     return {
         "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
         "id": issuer,
-        "verificationMethod": [{"id": f"{issuer}#{name}", "type": "Multikey", "controller": issuer, "publicKeyMultibase": key} for name, key in keys],
+        "verificationMethod": [
+            {
+                "id": f"{issuer}#{name}",
+                "type": "Multikey",
+                "controller": issuer,
+                "publicKeyMultibase": key,
+            }
+            for name, key in keys
+        ],
         "assertionMethod": [f"{issuer}#{name}" for name, _ in keys],
     }
 
@@ -36,9 +44,14 @@ def assertion_keys(found: Json | None, issuer: str) -> Mapping[str, str] | None:
     methods, asserting = found.get("verificationMethod"), found.get("assertionMethod")
     if not isinstance(methods, list) or not isinstance(asserting, list):
         return None
-    listed = [cast("Json", method) for method in cast("list[Any]", methods) if isinstance(method, dict)]
+    listed = [
+        cast("Json", method) for method in cast("list[Any]", methods) if isinstance(method, dict)
+    ]
     return {
         str(method["id"]): str(method["publicKeyMultibase"])
         for method in listed
-        if method.get("type") == "Multikey" and method.get("controller") == issuer and method.get("id") in asserting and method.get("publicKeyMultibase")
+        if method.get("type") == "Multikey"
+        and method.get("controller") == issuer
+        and method.get("id") in asserting
+        and method.get("publicKeyMultibase")
     }

@@ -86,7 +86,14 @@ def certificate(about: Certified) -> Json:
         "credentialSubject": {
             "id": f"urn:uuid:{about.subject_id}",
             "type": ["AchievementSubject"],
-            "identifier": [{"type": "IdentityObject", "identityType": "name", "hashed": False, "identityHash": about.name}],
+            "identifier": [
+                {
+                    "type": "IdentityObject",
+                    "identityType": "name",
+                    "hashed": False,
+                    "identityHash": about.name,
+                }
+            ],
             "achievement": {
                 "id": page,
                 "type": ["Achievement"],
@@ -95,20 +102,44 @@ def certificate(about: Certified) -> Json:
                 "description": about.description,
                 "criteria": {"narrative": about.criteria},
                 "alignment": [
-                    {"type": ["Alignment"], "targetName": unit.title, "targetCode": unit.code, "targetFramework": unit.framework, "targetUrl": page} for unit in about.units
+                    {
+                        "type": ["Alignment"],
+                        "targetName": unit.title,
+                        "targetCode": unit.code,
+                        "targetFramework": unit.framework,
+                        "targetUrl": page,
+                    }
+                    for unit in about.units
                 ],
             },
         },
-        "credentialStatus": [_status(about.origin, "revocation", about.revocation), _status(about.origin, "suspension", about.suspension)],
+        "credentialStatus": [
+            _status(about.origin, "revocation", about.revocation),
+            _status(about.origin, "suspension", about.suspension),
+        ],
     }
 
 
 def _status(origin: str, purpose: str, slot: StatusSlot) -> Json:
     url = list_url(origin, slot.list_id)
-    return {"id": f"{url}#{slot.index}", "type": "BitstringStatusListEntry", "statusPurpose": purpose, "statusListIndex": str(slot.index), "statusListCredential": url}
+    return {
+        "id": f"{url}#{slot.index}",
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": purpose,
+        "statusListIndex": str(slot.index),
+        "statusListCredential": url,
+    }
 
 
-def status_list(*, url: str, issuer: str, purpose: str, encoded: str, valid_from: datetime, valid_until: datetime) -> Json:
+def status_list(
+    *,
+    url: str,
+    issuer: str,
+    purpose: str,
+    encoded: str,
+    valid_from: datetime,
+    valid_until: datetime,
+) -> Json:
     """The unsigned credential of a status list."""
     return {
         "@context": list(shape.LIST_CONTEXT),
@@ -117,5 +148,10 @@ def status_list(*, url: str, issuer: str, purpose: str, encoded: str, valid_from
         "issuer": issuer,
         "validFrom": utc(valid_from),
         "validUntil": utc(valid_until),
-        "credentialSubject": {"id": f"{url}#list", "type": "BitstringStatusList", "statusPurpose": purpose, "encodedList": encoded},
+        "credentialSubject": {
+            "id": f"{url}#list",
+            "type": "BitstringStatusList",
+            "statusPurpose": purpose,
+            "encodedList": encoded,
+        },
     }

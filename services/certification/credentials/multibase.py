@@ -31,7 +31,11 @@ def base58(data: bytes) -> str:
 def unbase58(text: str) -> bytes:
     """The bytes of `z…`; NotMultibase for other letters or more than 128 of them (the work grows with the square)."""
     digits = text[1:]
-    if not text.startswith("z") or len(digits) > _LONGEST or not all(letter in _VALUES for letter in digits):
+    if (
+        not text.startswith("z")
+        or len(digits) > _LONGEST
+        or not all(letter in _VALUES for letter in digits)
+    ):
         raise NotMultibase
     number = 0
     for letter in digits:
@@ -48,7 +52,9 @@ def base64url(data: bytes) -> str:
 def unbase64url(text: str) -> bytes:
     """The bytes of `u…`; NotMultibase for anything that `base64url` would not have written."""
     try:
-        data = base64.b64decode(text[1:] + "=" * (-len(text[1:]) % 4), altchars=b"-_", validate=True)
+        data = base64.b64decode(
+            text[1:] + "=" * (-len(text[1:]) % 4), altchars=b"-_", validate=True
+        )
     except (binascii.Error, ValueError):
         raise NotMultibase from None
     if base64url(data) != text:

@@ -33,12 +33,17 @@ def config(document: Json, created: str, method: str) -> Json:
 
 def message(document: Json, configuration: Json) -> bytes:
     """The 64 bytes to be signed: SHA-256 of the canonical proof configuration, then of the canonical document."""
-    return hashlib.sha256(rfc8785.dumps(configuration)).digest() + hashlib.sha256(rfc8785.dumps(unsigned(document))).digest()
+    return (
+        hashlib.sha256(rfc8785.dumps(configuration)).digest()
+        + hashlib.sha256(rfc8785.dumps(unsigned(document))).digest()
+    )
 
 
 def secured(document: Json, configuration: Json, signature: bytes) -> Json:
     """The document with its one proof; `proof` is always an array."""
-    return unsigned(document) | {"proof": [configuration | {"proofValue": multibase.base58(signature)}]}
+    return unsigned(document) | {
+        "proof": [configuration | {"proofValue": multibase.base58(signature)}]
+    }
 
 
 def holds(document: Json, proof: Json, public_key: str) -> bool:
@@ -49,7 +54,12 @@ def holds(document: Json, proof: Json, public_key: str) -> bool:
         return False
     try:
         signature = multibase.unbase58(proof["proofValue"])
-        key.verify(signature, message(document, {name: value for name, value in proof.items() if name != "proofValue"}))
+        key.verify(
+            signature,
+            message(
+                document, {name: value for name, value in proof.items() if name != "proofValue"}
+            ),
+        )
     except (InvalidSignature, multibase.NotMultibase):
         return False
     return True

@@ -13,7 +13,9 @@ from chassis.errors import Malformed
 MOST_BYTES = 64 * 1024
 MOST_DEPTH = 20
 _MOST_EXACT = 2**53
-_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)  # an unended string ends with the text, so that the scan stays linear
+_BRACKETS = re.compile(
+    rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL
+)  # an unended string ends with the text, so that the scan stays linear
 
 
 class DocumentMalformed(Malformed):
@@ -32,7 +34,13 @@ def document(body: bytes) -> dict[str, Any]:
         raise DocumentMalformed("Ukuran dokumen lebih dari 64 KB.")
     _check_depth(body)
     try:
-        value = json.loads(body.decode(), object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant)
+        value = json.loads(
+            body.decode(),
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_number,
+            parse_constant=_constant,
+        )
     except ValueError:
         raise DocumentMalformed("Isi bukan JSON yang sah.") from None
     if not isinstance(value, dict):
@@ -89,4 +97,6 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _is_plain(text: str) -> bool:
-    return unicodedata.is_normalized("NFC", text) and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return unicodedata.is_normalized("NFC", text) and not any(
+        "\ud800" <= letter <= "\udfff" for letter in text
+    )

@@ -9,7 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 CREDENTIALS_V2 = "https://www.w3.org/ns/credentials/v2"
 OPEN_BADGES = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
@@ -62,9 +70,13 @@ class _Proof(_Closed):
     type: Literal["DataIntegrityProof"]
     cryptosuite: Literal["eddsa-jcs-2022", "eddsa-rdfc-2022"]
     created: Moment
-    verification_method: Annotated[str, _matching(_DID + r"#(key|status)-[0-9]{4}")] = Field(alias="verificationMethod")
+    verification_method: Annotated[str, _matching(_DID + r"#(key|status)-[0-9]{4}")] = Field(
+        alias="verificationMethod"
+    )
     proof_purpose: Literal["assertionMethod"] = Field(alias="proofPurpose")
-    proof_value: Annotated[str, _matching("z[1-9A-HJ-NP-Za-km-z]{80,100}")] = Field(alias="proofValue")
+    proof_value: Annotated[str, _matching("z[1-9A-HJ-NP-Za-km-z]{80,100}")] = Field(
+        alias="proofValue"
+    )
     context: list[str] | None = Field(None, alias="@context")
 
 
@@ -78,7 +90,9 @@ class _Identity(_Closed):
     type: Literal["IdentityObject"]
     identity_type: Literal["name"] = Field(alias="identityType")
     hashed: Literal[False]
-    identity_hash: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(alias="identityHash")
+    identity_hash: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
+        alias="identityHash"
+    )
 
 
 class _Alignment(_Closed):
@@ -145,11 +159,16 @@ class Credential(_Closed):
 
     @model_validator(mode="after")
     def _has_both_statuses_and_one_jcs_proof(self) -> Self:
-        if [entry.status_purpose for entry in self.credential_status] != ["revocation", "suspension"]:
+        if [entry.status_purpose for entry in self.credential_status] != [
+            "revocation",
+            "suspension",
+        ]:
             raise ValueError("both statuses, revocation first")
         suites = [member.cryptosuite for member in self.proof]
         if suites[0] != "eddsa-jcs-2022" or suites[1:] not in ([], ["eddsa-rdfc-2022"]):
-            raise ValueError("one eddsa-jcs-2022 proof first, at most one eddsa-rdfc-2022 proof after it")
+            raise ValueError(
+                "one eddsa-jcs-2022 proof first, at most one eddsa-rdfc-2022 proof after it"
+            )
         return self
 
 

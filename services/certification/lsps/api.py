@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import utc_now
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.lsps import rules, usecases
@@ -29,8 +29,15 @@ SchemeRef = Annotated[str, Field(min_length=1, max_length=60)]
 class NewLsp(BaseModel):
     """An LSP to be registered. Name and slug stand on certificates and must be neutral."""
 
-    model_config = web.STRICT
-    slug: Annotated[str, Field(min_length=1, max_length=40, description="Bagian dari did:web, mis. konstruksi-nusantara")]
+    model_config = dependencies.STRICT
+    slug: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=40,
+            description="Bagian dari did:web, mis. konstruksi-nusantara",
+        ),
+    ]
     name: Name
     kind: Kind
 
@@ -38,7 +45,7 @@ class NewLsp(BaseModel):
 class LicenceBody(BaseModel):
     """A licence by BNSP; both days are included."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     number: Name
     valid_from: date
     valid_until: date
@@ -75,43 +82,69 @@ class LspBody(BaseModel):
             name=lsp.name,
             kind=lsp.kind,
             did=lsp.did,
-            licences=[LicenceBody(number=one.number, valid_from=one.valid_from, valid_until=one.valid_until, scheme_refs=one.scheme_refs) for one in lsp.licences],
-            keys=[KeyBody(name=key.name, public_key_multibase=key.public, added_at=key.added_at) for key in lsp.keys],
+            licences=[
+                LicenceBody(
+                    number=one.number,
+                    valid_from=one.valid_from,
+                    valid_until=one.valid_until,
+                    scheme_refs=one.scheme_refs,
+                )
+                for one in lsp.licences
+            ],
+            keys=[
+                KeyBody(name=key.name, public_key_multibase=key.public, added_at=key.added_at)
+                for key in lsp.keys
+            ],
         )
 
 
 @router.post("/v1/lsps", status_code=201, summary="Daftarkan LSP")
 async def register_lsp(body: NewLsp, request: Request, run: Run) -> LspBody:
     """An issuer is known from now on; it needs a licence and keys before it can certify."""
-    return LspBody.of(await run(partial(usecases.register_lsp, body.slug, body.name, body.kind, request.app.state.origin)))
+    return LspBody.of(
+        await run(
+            partial(
+                usecases.register_lsp, body.slug, body.name, body.kind, request.app.state.origin
+            )
+        )
+    )
 
 
 @router.get("/v1/lsps", summary="Daftar LSP")
-async def list_lsps(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[LspBody]:
+async def list_lsps(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[LspBody]:
     """The caller's LSPs."""
     page = await run(partial(usecases.lsps, cursor, limit))
-    return web.PageBody(items=[LspBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[LspBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/lsps/{lsp_id}", summary="Lihat LSP")
 async def show_lsp(lsp_id: str, run: Run, response: Response) -> LspBody:
     """One LSP."""
     lsp = await run(partial(usecases.lsp, lsp_id))
-    web.etag(response, lsp)
+    dependencies.etag(response, lsp)
     return LspBody.of(lsp)
 
 
 @router.post("/v1/lsps/{lsp_id}/licences", status_code=201, summary="Catat lisensi LSP")
 async def license_lsp(lsp_id: str, body: LicenceBody, run: Run) -> LspBody:
     """One more licence, or a corrected one of the same number."""
-    licence = Licence(number=body.number, valid_from=body.valid_from, valid_until=body.valid_until, scheme_refs=body.scheme_refs)
+    licence = Licence(
+        number=body.number,
+        valid_from=body.valid_from,
+        valid_until=body.valid_until,
+        scheme_refs=body.scheme_refs,
+    )
     return LspBody.of(await run(partial(usecases.license_lsp, lsp_id, licence)))
 
 
 @router.post("/v1/lsps/{lsp_id}/keys", status_code=201, summary="Buat kunci penerbit tahun ini")
 async def create_keys(lsp_id: str, request: Request, run: Run) -> LspBody:
     """The two keys of this year, one for certificates and one for status lists. Asked again, they stay as they are."""
-    await replace(run, repeat=None)(partial(usecases.lsp, lsp_id))
+    await replace(run, key=None)(partial(usecases.lsp, lsp_id))
     signer: Signer = request.app.state.signer
     year = utc_now().astimezone(WESTERN_INDONESIA).year
     names = [rules.key_name(purpose, year) for purpose in KeyPurpose]
@@ -123,4 +156,8 @@ async def create_keys(lsp_id: str, request: Request, run: Run) -> LspBody:
 async def did_document(slug: str, run: Run) -> Response:
     """The issuer's DID document (did:web)."""
     document = rules.did_document(await run(partial(usecases.issuer, slug)))
-    return JSONResponse(document, headers={**UNINDEXED, "cache-control": "public, max-age=300"}, media_type="application/did+json")
+    return JSONResponse(
+        document,
+        headers={**UNINDEXED, "cache-control": "public, max-age=300"},
+        media_type="application/did+json",
+    )

@@ -103,17 +103,26 @@ def register(lsp_id: str, *, slug: str, name: str, kind: Kind, origin: str) -> L
     neutral.require(slug, "slug")
     neutral.require(name, "name")
     parts = urlsplit(origin)
-    if parts.scheme != "https" or origin != f"https://{parts.netloc}" or len(f"{origin}/V/") + 12 > LONGEST_CHECK_URL:
+    if (
+        parts.scheme != "https"
+        or origin != f"https://{parts.netloc}"
+        or len(f"{origin}/V/") + 12 > LONGEST_CHECK_URL
+    ):
         raise OriginUnfit("Harus https://HOST dan cukup pendek untuk kode QR.")
     neutral.require(origin, "origin")
-    return Lsp(id=lsp_id, slug=slug, name=name.strip(), kind=kind, origin=origin, did=did.did(origin, slug))
+    return Lsp(
+        id=lsp_id, slug=slug, name=name.strip(), kind=kind, origin=origin, did=did.did(origin, slug)
+    )
 
 
 def licensed(lsp: Lsp, licence: Licence) -> Lsp:
     """The LSP with one more licence; former ones stay, for certificates of their time hang on them."""
     if licence.valid_until < licence.valid_from:
         raise LicencePeriodInvalid
-    return replace(lsp, licences=(*(known for known in lsp.licences if known.number != licence.number), licence))
+    return replace(
+        lsp,
+        licences=(*(known for known in lsp.licences if known.number != licence.number), licence),
+    )
 
 
 def licence_reasons(lsp: Lsp, scheme_ref: str, on: date) -> list[Reason]:
@@ -121,7 +130,11 @@ def licence_reasons(lsp: Lsp, scheme_ref: str, on: date) -> list[Reason]:
     valid = [licence for licence in lsp.licences if licence.valid_from <= on <= licence.valid_until]
     if not valid:
         return [Reason.LICENCE_EXPIRED]
-    return [] if any(scheme_ref in licence.scheme_refs for licence in valid) else [Reason.SCHEME_NOT_LICENSED]
+    return (
+        []
+        if any(scheme_ref in licence.scheme_refs for licence in valid)
+        else [Reason.SCHEME_NOT_LICENSED]
+    )
 
 
 def key_name(purpose: KeyPurpose, year: int) -> str:

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from services.certification.credentials import multibase
 
@@ -49,8 +54,12 @@ class FileSigner:
         place = self._directory / lsp_id
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._file(lsp_id, key_name).exists():
-            content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            with tempfile.NamedTemporaryFile(dir=place, prefix=".new-") as file:  # made with mode 600
+            content = Ed25519PrivateKey.generate().private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            )
+            with tempfile.NamedTemporaryFile(
+                dir=place, prefix=".new-"
+            ) as file:  # made with mode 600
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

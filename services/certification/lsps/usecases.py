@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.ids import new_id
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.lsps import rules
 from services.certification.lsps.rules import Kind, Licence, Lsp, LspUnknown, SlugTaken
 from services.certification.transaction import Transaction

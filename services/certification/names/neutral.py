@@ -30,7 +30,16 @@ DENIED = (
     "pembinaan",
     "kemandirian",
 )
-TRADE_PHRASES = ("tahanan isolasi", "tahanan pentanahan", "tahanan pembumian", "tahanan jenis tanah", "pengukuran tahanan", "nilai tahanan", "pas foto", "pas bandara")
+TRADE_PHRASES = (
+    "tahanan isolasi",
+    "tahanan pentanahan",
+    "tahanan pembumian",
+    "tahanan jenis tanah",
+    "pengukuran tahanan",
+    "nilai tahanan",
+    "pas foto",
+    "pas bandara",
+)
 
 _WORD = re.compile(r"[^\W_]+")
 _TRADE = re.compile(rf"\b(?:{'|'.join(TRADE_PHRASES)})\b")
@@ -53,5 +62,7 @@ def denied(text: str) -> list[str]:
 def require(text: str, field: str) -> str:
     """The text itself, or WordDenied with the words that are in the way."""
     if found := denied(text):
-        raise WordDenied("Sertifikat dibaca pemberi kerja; gunakan nama yang netral.", field=field, words=found)
+        raise WordDenied(
+            "Sertifikat dibaca pemberi kerja; gunakan nama yang netral.", field=field, words=found
+        )
     return text

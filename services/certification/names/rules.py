@@ -27,13 +27,24 @@ def signable(name: str) -> str:
     Latin: an identity card has none, the paper's font may lack them, and some look like others.
     """
     normal = unicodedata.normalize("NFC", name)
-    if any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for letter in normal):
+    if any(
+        unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        for letter in normal
+    ):
         raise NameUnfit("Nama memuat karakter yang tidak terlihat.", reason="invisible_character")
-    clean = _SPACES.sub(" ", "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in normal)).strip()
+    clean = _SPACES.sub(
+        " ", "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in normal)
+    ).strip()
     if len(clean) > LONGEST:
         raise NameUnfit(f"Nama lebih panjang dari {LONGEST} huruf.", reason="too_long")
-    if any(letter.isalpha() and not unicodedata.name(letter, "").startswith(("LATIN", "MODIFIER LETTER")) for letter in clean):
+    if any(
+        letter.isalpha()
+        and not unicodedata.name(letter, "").startswith(("LATIN", "MODIFIER LETTER"))
+        for letter in clean
+    ):
         raise NameUnfit("Nama memuat huruf selain huruf Latin.", reason="other_script")
-    if not any(letter.isalpha() for letter in clean) or all(word.casefold() in _PLACEHOLDERS for word in clean.split()):
+    if not any(letter.isalpha() for letter in clean) or all(
+        word.casefold() in _PLACEHOLDERS for word in clean.split()
+    ):
         raise NameUnfit("Nama kosong atau bukan nama.", reason="placeholder")
     return clean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Index, Store
+from chassis.persistence.store import Index, Store
 from services.certification.origins.rules import Origin, OriginUnknown
 
 

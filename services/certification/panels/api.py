@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.certification.lsps import usecases as lsps
 from services.certification.panels import usecases
 from services.certification.panels.rules import Item, Member, PanelDecision
@@ -23,7 +23,7 @@ router = APIRouter(tags=["Pleno"])
 class MemberBody(BaseModel):
     """Who sat on the panel; name the assessor's id where the member is an assessor of this LSP."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     name: Annotated[str, Field(min_length=1, max_length=120)]
     assessor_id: str | None = None
 
@@ -31,7 +31,7 @@ class MemberBody(BaseModel):
 class DecisionBody(BaseModel):
     """What the panel found of one application."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     application_id: str
     competent: bool
 
@@ -39,9 +39,11 @@ class DecisionBody(BaseModel):
 class NewPanelDecision(BaseModel):
     """One sitting."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     lsp_id: str
-    minutes_no: Annotated[str, Field(min_length=1, max_length=60, description="Nomor berita acara pleno")]
+    minutes_no: Annotated[
+        str, Field(min_length=1, max_length=60, description="Nomor berita acara pleno")
+    ]
     decided_on: date
     members: Annotated[list[MemberBody], Field(min_length=1, max_length=20)]
     decisions: Annotated[list[DecisionBody], Field(min_length=1, max_length=500)]
@@ -92,7 +94,10 @@ class PanelDecisionBody(BaseModel):
             lsp_id=decision.lsp_id,
             minutes_no=decision.minutes_no,
             decided_on=decision.decided_on,
-            members=[MemberBody(name=member.name, assessor_id=member.assessor_id) for member in decision.members],
+            members=[
+                MemberBody(name=member.name, assessor_id=member.assessor_id)
+                for member in decision.members
+            ],
             entered_by=decision.entered_by,
             items=[ItemBody.of(item) for item in decision.items],
         )
@@ -102,20 +107,26 @@ class PanelDecisionBody(BaseModel):
 async def decide(body: NewPanelDecision, request: Request, run: Run) -> PanelDecisionBody:
     """The panel decides; certificates are reserved at once and signed right after. Applications that a rule is against are listed with its codes."""
     pool: PlacePool = request.app.state.places
-    beforehand = replace(run, repeat=None)
+    beforehand = replace(run, key=None)
     await beforehand(partial(lsps.lsp, body.lsp_id))
     places = await pool.take(beforehand, body.lsp_id, sum(one.competent for one in body.decisions))
     members = tuple(Member(name=one.name, assessor_id=one.assessor_id) for one in body.members)
     wanted = [(one.application_id, one.competent) for one in body.decisions]
-    work = partial(usecases.decide, body.lsp_id, body.minutes_no, body.decided_on, members, wanted, places)
+    work = partial(
+        usecases.decide, body.lsp_id, body.minutes_no, body.decided_on, members, wanted, places
+    )
     return PanelDecisionBody.of(await run(work, contended=[f"panel/{body.lsp_id}"]))
 
 
 @router.get("/v1/panel-decisions", summary="Daftar keputusan pleno")
-async def list_decisions(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[PanelDecisionBody]:
+async def list_decisions(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[PanelDecisionBody]:
     """The caller's panel decisions, latest first."""
     page = await run(partial(usecases.panel_decisions, cursor, limit))
-    return web.PageBody(items=[PanelDecisionBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[PanelDecisionBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/panel-decisions/{panel_decision_id}", summary="Lihat keputusan pleno")

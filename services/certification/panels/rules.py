@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from chassis.auth import Hand
+from chassis.caller import Hand
 from chassis.errors import NotFound, Refused
 from services.certification.applications import rules as applications
 from services.certification.applications.rules import Application, State
@@ -65,7 +65,9 @@ class PanelDecision:
     items: tuple[Item, ...]
 
 
-def check_sitting(members: tuple[Member, ...], application_ids: list[str], decided_on: date, today: date) -> None:
+def check_sitting(
+    members: tuple[Member, ...], application_ids: list[str], decided_on: date, today: date
+) -> None:
     """That the sitting itself is in order."""
     if decided_on > today:
         raise DecidedOnInvalid
@@ -75,15 +77,33 @@ def check_sitting(members: tuple[Member, ...], application_ids: list[str], decid
         raise ApplicationTwice
 
 
-def reasons(application: Application, scheme: Scheme | None, lsp: Lsp, members: tuple[Member, ...], *, competent: bool, decided_on: date, decider: Hand) -> list[Reason]:
+def reasons(
+    application: Application,
+    scheme: Scheme | None,
+    lsp: Lsp,
+    members: tuple[Member, ...],
+    *,
+    competent: bool,
+    decided_on: date,
+    decider: Hand,
+) -> list[Reason]:
     """Why the panel may not decide this; empty when it may. `decider` enters the decision."""
     assignment, recommendation = application.assignment, application.recommendation
     if application.state in {State.COMPETENT, State.NOT_YET_COMPETENT}:
         return [Reason.ALREADY_DECIDED]
-    if scheme is None or assignment is None or recommendation is None or decided_on < assignment.held_on:
+    if (
+        scheme is None
+        or assignment is None
+        or recommendation is None
+        or decided_on < assignment.held_on
+    ):
         return [Reason.NOT_RECOMMENDED_YET]
     found: list[Reason] = []
-    involved = any(member.assessor_id == assignment.assessor_id or _plain(member.name) == _plain(assignment.assessor_name) for member in members)
+    involved = any(
+        member.assessor_id == assignment.assessor_id
+        or _plain(member.name) == _plain(assignment.assessor_name)
+        for member in members
+    )
     if involved or decider.is_one_with(Hand(recommendation.by, recommendation.on_behalf_of)):
         found.append(Reason.PANEL_NOT_INDEPENDENT)
     if competent:

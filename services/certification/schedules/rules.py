@@ -41,19 +41,33 @@ def assessor_reasons(day: Day, booking: Booking, most_asesi: int) -> list[Reason
     others = [known for known in day.bookings if known.application_id != booking.application_id]
     if any(known.venue_id != booking.venue_id for known in others):
         return [Reason.SCHEDULE_CLASH]
-    return [Reason.RATIO_EXCEEDED] if sum(known.scheme_ref == booking.scheme_ref for known in others) >= most_asesi else []
+    return (
+        [Reason.RATIO_EXCEEDED]
+        if sum(known.scheme_ref == booking.scheme_ref for known in others) >= most_asesi
+        else []
+    )
 
 
 def venue_reasons(day: Day, booking: Booking, places: int) -> list[Reason]:
     """Why the venue cannot take this one too."""
-    return [Reason.SCHEDULE_CLASH] if sum(known.application_id != booking.application_id for known in day.bookings) >= places else []
+    return (
+        [Reason.SCHEDULE_CLASH]
+        if sum(known.application_id != booking.application_id for known in day.bookings) >= places
+        else []
+    )
 
 
 def booked(day: Day, booking: Booking) -> Day:
     """The day with this booking; a second one of the same application takes the place of the first."""
-    return replace(freed(day, booking.application_id), bookings=(*freed(day, booking.application_id).bookings, booking))
+    return replace(
+        freed(day, booking.application_id),
+        bookings=(*freed(day, booking.application_id).bookings, booking),
+    )
 
 
 def freed(day: Day, application_id: str) -> Day:
     """The day without this application's booking."""
-    return replace(day, bookings=tuple(known for known in day.bookings if known.application_id != application_id))
+    return replace(
+        day,
+        bookings=tuple(known for known in day.bookings if known.application_id != application_id),
+    )

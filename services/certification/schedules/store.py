@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Store
+from chassis.persistence.store import Store
 from services.certification.schedules.rules import Day
 
 
 class Days(Store[Day]):
     kind = Day
     collection = "days"
-    scope = {"public": ""}  # counters that no route shows: an LSP learns of a clash with another's, never where
+    scope = {
+        "public": ""
+    }  # counters that no route shows: an LSP learns of a clash with another's, never where
     audited = False
 
     async def of(self, day_id: str) -> Day:

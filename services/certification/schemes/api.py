@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.certification.credentials.document import Unit
 from services.certification.schemes import usecases
 from services.certification.schemes.rules import Packaging, Scheme, Terms
@@ -23,16 +23,18 @@ Title = Annotated[str, Field(min_length=1, max_length=200)]
 class UnitBody(BaseModel):
     """A competence unit, its code as the standard prints it."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     code: Annotated[str, Field(min_length=1, max_length=40)]
     title: Title
-    framework: Annotated[str, Field(min_length=1, max_length=60, description="Standar, mis. SKKNI 2019-103")] = "SKKNI"
+    framework: Annotated[
+        str, Field(min_length=1, max_length=60, description="Standar, mis. SKKNI 2019-103")
+    ] = "SKKNI"
 
 
 class NewScheme(BaseModel):
     """An edition to be published. `code_patterns`: X is a letter, 0 a digit, e.g. X.000000.000.00."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     lsp_id: str
     scheme_ref: Annotated[str, Field(min_length=1, max_length=60)]
     title: Title
@@ -41,7 +43,9 @@ class NewScheme(BaseModel):
     description: Text
     criteria: Text
     units: Annotated[list[UnitBody], Field(min_length=1, max_length=100)]
-    code_patterns: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=10)] = ()
+    code_patterns: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=10)
+    ] = ()
     validity_months: Annotated[int, Field(ge=1, le=120)] = 36
     asesi_per_assessor: Annotated[int, Field(ge=1, le=100)] = 10
 
@@ -53,7 +57,10 @@ class NewScheme(BaseModel):
             level=self.level,
             description=self.description,
             criteria=self.criteria,
-            units=tuple(Unit(code=unit.code, title=unit.title, framework=unit.framework) for unit in self.units),
+            units=tuple(
+                Unit(code=unit.code, title=unit.title, framework=unit.framework)
+                for unit in self.units
+            ),
             code_patterns=self.code_patterns,
             validity_months=self.validity_months,
             asesi_per_assessor=self.asesi_per_assessor,
@@ -91,7 +98,10 @@ class SchemeBody(BaseModel):
             level=terms.level,
             description=terms.description,
             criteria=terms.criteria,
-            units=[UnitBody(code=unit.code, title=unit.title, framework=unit.framework) for unit in terms.units],
+            units=[
+                UnitBody(code=unit.code, title=unit.title, framework=unit.framework)
+                for unit in terms.units
+            ],
             validity_months=terms.validity_months,
             asesi_per_assessor=terms.asesi_per_assessor,
             published_at=scheme.published_at,
@@ -101,14 +111,23 @@ class SchemeBody(BaseModel):
 @router.post("/v1/schemes", status_code=201, summary="Terbitkan edisi skema")
 async def publish_scheme(body: NewScheme, run: Run) -> SchemeBody:
     """The next edition of a scheme. Published editions never change; completed courses that waited for the scheme get their applications."""
-    return SchemeBody.of(await run(partial(usecases.publish_scheme, body.lsp_id, body.scheme_ref, body.terms())))
+    return SchemeBody.of(
+        await run(partial(usecases.publish_scheme, body.lsp_id, body.scheme_ref, body.terms()))
+    )
 
 
 @router.get("/v1/schemes", summary="Daftar edisi skema")
-async def list_schemes(run: Run, scheme_ref: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[SchemeBody]:
+async def list_schemes(
+    run: Run,
+    scheme_ref: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[SchemeBody]:
     """Editions of the caller's schemes."""
     page = await run(partial(usecases.schemes, scheme_ref, cursor, limit))
-    return web.PageBody(items=[SchemeBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[SchemeBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/schemes/{edition_id}", summary="Lihat edisi skema")

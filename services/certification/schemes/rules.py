@@ -83,11 +83,23 @@ def publish(lsp_id: str, ref: str, newest: Scheme | None, terms: Terms, now: dat
     if newest is not None and newest.lsp_id != lsp_id:
         raise SchemeOfAnotherLsp
     neutral.require(ref, "scheme_ref")
-    for text, field in ((terms.title, "title"), (terms.description, "description"), (terms.criteria, "criteria"), *((unit.title, "units") for unit in terms.units)):
+    for text, field in (
+        (terms.title, "title"),
+        (terms.description, "description"),
+        (terms.criteria, "criteria"),
+        *((unit.title, "units") for unit in terms.units),
+    ):
         neutral.require(text, field)
     _check_units(terms)
     edition = 1 if newest is None else newest.edition + 1
-    return Scheme(id=edition_id(ref, edition), lsp_id=lsp_id, ref=ref, edition=edition, terms=terms, published_at=now)
+    return Scheme(
+        id=edition_id(ref, edition),
+        lsp_id=lsp_id,
+        ref=ref,
+        edition=edition,
+        terms=terms,
+        published_at=now,
+    )
 
 
 def _check_units(terms: Terms) -> None:
@@ -95,7 +107,11 @@ def _check_units(terms: Terms) -> None:
     if not 0 < len(codes) <= MOST_UNITS or len(set(codes)) != len(codes):
         raise UnitsInvalid(f"Perlu 1 sampai {MOST_UNITS} unit dengan kode yang berbeda.")
     if terms.code_patterns:
-        odd = [code for code in codes if not any(fits(code, pattern) for pattern in terms.code_patterns)]
+        odd = [
+            code
+            for code in codes
+            if not any(fits(code, pattern) for pattern in terms.code_patterns)
+        ]
         if odd:
             raise UnitsInvalid(f"Kode tidak sesuai pola: {', '.join(odd)}")
 
@@ -103,5 +119,10 @@ def _check_units(terms: Terms) -> None:
 def fits(code: str, pattern: str) -> bool:
     """Whether a unit code has the form of the pattern, such as `X.000000.000.00` (Permenakertrans 8/2012)."""
     return len(code) == len(pattern) and all(
-        ("A" <= letter <= "Z") if mark == "X" else ("0" <= letter <= "9") if mark == "0" else letter == mark for letter, mark in zip(code, pattern, strict=True)
+        ("A" <= letter <= "Z")
+        if mark == "X"
+        else ("0" <= letter <= "9")
+        if mark == "0"
+        else letter == mark
+        for letter, mark in zip(code, pattern, strict=True)
     )

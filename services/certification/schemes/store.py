@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Index, Page, Store
+from chassis.persistence.store import Index, Page, Store
 from services.certification.schemes.rules import Scheme, SchemeUnknown
 
 

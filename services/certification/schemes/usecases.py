@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.schemes import rules
 from services.certification.schemes.rules import Scheme, Terms
 from services.certification.transaction import Transaction

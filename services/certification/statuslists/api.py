@@ -17,4 +17,8 @@ public = APIRouter(tags=["Daftar status"])
 async def show_list(list_id: str, run: Run) -> Response:
     """The signed list as it was published on the last tick: fetched whole, so that nobody learns which certificate is checked."""
     publication = await run(partial(usecases.published, list_id))
-    return Response(publication.content, headers={**UNINDEXED, "cache-control": "public, max-age=60"}, media_type="application/vc")
+    return Response(
+        publication.content,
+        headers={**UNINDEXED, "cache-control": "public, max-age=60"},
+        media_type="application/vc",
+    )

@@ -32,7 +32,12 @@ def decoded(text: str) -> bytes:
         data = unpacker.decompress(packed, MOST_BYTES + 1)
     except (multibase.NotMultibase, zlib.error):
         raise BitsUnreadable from None
-    if len(data) > MOST_BYTES or not unpacker.eof or unpacker.unused_data or len(data) * 8 < ENTRIES:
+    if (
+        len(data) > MOST_BYTES
+        or not unpacker.eof
+        or unpacker.unused_data
+        or len(data) * 8 < ENTRIES
+    ):
         raise BitsUnreadable
     return data
 

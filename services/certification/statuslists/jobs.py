@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.certification.credentials import document, proof
 from services.certification.lsps.signer import KeyMissing, Signer
 from services.certification.statuslists import bits, rules, usecases
@@ -23,14 +23,30 @@ async def publish_lists(signer: Signer, every: timedelta, run: Runner[Transactio
     tick = rules.tick(run.engine.clock(), every)
     publications: list[Publication] = []
     for due in await run(partial(usecases.due_lists, tick)):
-        unsigned = document.status_list(url=due.url, issuer=due.issuer, purpose=due.purpose, encoded=bits.encoded(due.raised), valid_from=tick, valid_until=tick + rules.VALID_FOR)
+        unsigned = document.status_list(
+            url=due.url,
+            issuer=due.issuer,
+            purpose=due.purpose,
+            encoded=bits.encoded(due.raised),
+            valid_from=tick,
+            valid_until=tick + rules.VALID_FOR,
+        )
         configuration = proof.config(unsigned, document.utc(tick), f"{due.issuer}#{due.key_name}")
         try:
-            signature = await signer.sign(due.lsp_id, due.key_name, proof.message(unsigned, configuration))
+            signature = await signer.sign(
+                due.lsp_id, due.key_name, proof.message(unsigned, configuration)
+            )
         except KeyMissing:
             log.warning("status_list_not_signed", lsp_id=due.lsp_id, key=due.key_name)
             continue
-        publications.append(Publication(id=due.list_id, lsp_id=due.lsp_id, tick=tick, content=json.dumps(proof.secured(unsigned, configuration, signature))))
+        publications.append(
+            Publication(
+                id=due.list_id,
+                lsp_id=due.lsp_id,
+                tick=tick,
+                content=json.dumps(proof.secured(unsigned, configuration, signature)),
+            )
+        )
     if publications:
         await run(partial(usecases.publish, publications))
     return False

@@ -27,6 +27,8 @@ def _encrypted(value: int, half: int, key: bytes) -> int:
     mask = (1 << half) - 1
     left, right = value >> half, value & mask
     for number in range(_ROUNDS):
-        keyed = hashlib.blake2b(bytes([number]) + right.to_bytes(4), key=key, digest_size=4).digest()
+        keyed = hashlib.blake2b(
+            bytes([number]) + right.to_bytes(4), key=key, digest_size=4
+        ).digest()
         left, right = right, left ^ (int.from_bytes(keyed) & mask)
     return left << half | right

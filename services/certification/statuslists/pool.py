@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from functools import partial
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.certification.certificates.rules import Place
 from services.certification.statuslists import usecases
 from services.certification.statuslists.rules import BLOCK
@@ -26,6 +26,8 @@ class PlacePool:
             places = self._places[lsp_id]
             if len(places) < count:
                 block = max(BLOCK, count - len(places))
-                places += await run(partial(usecases.lease_places, lsp_id, block), contended=[f"places/{lsp_id}"])
+                places += await run(
+                    partial(usecases.lease_places, lsp_id, block), contended=[f"places/{lsp_id}"]
+                )
             taken, places[:count] = places[:count], []
             return taken

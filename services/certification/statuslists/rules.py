@@ -122,7 +122,15 @@ class AcceptedList:
             return None
 
 
-def accept(reading: ListReading | None, *, url: str, purpose: str, issuer: str, keys: Mapping[str, str], now: datetime) -> AcceptedList | None:
+def accept(
+    reading: ListReading | None,
+    *,
+    url: str,
+    purpose: str,
+    issuer: str,
+    keys: Mapping[str, str],
+    now: datetime,
+) -> AcceptedList | None:
     """The list, or None when anything about it is not as it must be: then nobody can say, which is never 'valid'.
 
     It must be the one the credential names, on the issuer's host, signed by a status key of the same DID, for this purpose, within its dates,
@@ -131,17 +139,33 @@ def accept(reading: ListReading | None, *, url: str, purpose: str, issuer: str, 
     if reading is None or reading.document is None or urlsplit(url).netloc != did.host_of(issuer):
         return None
     shaped = shape.status_list(reading.document)
-    if shaped is None or shaped.id != url or shaped.issuer != issuer or shaped.credential_subject.status_purpose != purpose:
+    if (
+        shaped is None
+        or shaped.id != url
+        or shaped.issuer != issuer
+        or shaped.credential_subject.status_purpose != purpose
+    ):
         return None
-    valid_from, valid_until = datetime.fromisoformat(shaped.valid_from), datetime.fromisoformat(shaped.valid_until)
-    if not valid_from <= now < valid_until or (reading.newest_seen is not None and valid_from < reading.newest_seen):
+    valid_from, valid_until = (
+        datetime.fromisoformat(shaped.valid_from),
+        datetime.fromisoformat(shaped.valid_until),
+    )
+    if not valid_from <= now < valid_until or (
+        reading.newest_seen is not None and valid_from < reading.newest_seen
+    ):
         return None
     member, method = reading.document["proof"][0], shaped.proof[0].verification_method
-    if not method.startswith(f"{issuer}#status-") or method not in keys or shaped.proof[0].cryptosuite != proof.CRYPTOSUITE:
+    if (
+        not method.startswith(f"{issuer}#status-")
+        or method not in keys
+        or shaped.proof[0].cryptosuite != proof.CRYPTOSUITE
+    ):
         return None
     try:
         if not proof.holds(reading.document, member, keys[method]):
             return None
-        return AcceptedList(data=bits.decoded(shaped.credential_subject.encoded_list), valid_from=valid_from)
+        return AcceptedList(
+            data=bits.decoded(shaped.credential_subject.encoded_list), valid_from=valid_from
+        )
     except (bits.BitsUnreadable, multibase.NotMultibase):
         return None

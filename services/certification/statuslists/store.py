@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.unit_of_work import Index, Store
+from chassis.persistence.store import Index, Store
 from services.certification.statuslists.rules import Epoch, ListUnknown, Mark, Publication
 
 

@@ -35,17 +35,43 @@ async def lease_places(lsp_id: str, count: int, tx: Transaction) -> list[Place]:
     epoch = await tx.epochs.current(lsp_id)
     if epoch is None or not rules.has_room(epoch, count):
         lists = [ListKey(list_id=secrets.token_hex(10), sealed_key="") for _ in Purpose]
-        revocation, suspension = (ListKey(list_id=one.list_id, sealed_key=_vault(tx).seal(_text(secrets.token_bytes(KEY_BYTES)), _key_place(one.list_id))) for one in lists)
-        epoch = tx.epochs.add(Epoch(id=secrets.token_hex(10), lsp_id=lsp_id, number=1 if epoch is None else epoch.number + 1, revocation=revocation, suspension=suspension))
+        revocation, suspension = (
+            ListKey(
+                list_id=one.list_id,
+                sealed_key=_vault(tx).seal(
+                    _text(secrets.token_bytes(KEY_BYTES)), _key_place(one.list_id)
+                ),
+            )
+            for one in lists
+        )
+        epoch = tx.epochs.add(
+            Epoch(
+                id=secrets.token_hex(10),
+                lsp_id=lsp_id,
+                number=1 if epoch is None else epoch.number + 1,
+                revocation=revocation,
+                suspension=suspension,
+            )
+        )
         tx.wake("publish-status-lists")
     after, values = rules.lease(epoch, count)
     tx.epochs.save(epoch, after)
-    keys = {one.list_id: base64.b64decode(_vault(tx).open(one.sealed_key, _key_place(one.list_id))) for one in (epoch.revocation, epoch.suspension)}
+    keys = {
+        one.list_id: base64.b64decode(_vault(tx).open(one.sealed_key, _key_place(one.list_id)))
+        for one in (epoch.revocation, epoch.suspension)
+    }
 
     def slot(list_id: str, value: int) -> StatusSlot:
         return StatusSlot(list_id=list_id, index=permuted(value, bits.ENTRIES, keys[list_id]))
 
-    return [Place(epoch_id=epoch.id, revocation=slot(epoch.revocation.list_id, value), suspension=slot(epoch.suspension.list_id, value)) for value in values]
+    return [
+        Place(
+            epoch_id=epoch.id,
+            revocation=slot(epoch.revocation.list_id, value),
+            suspension=slot(epoch.suspension.list_id, value),
+        )
+        for value in values
+    ]
 
 
 async def due_lists(tick: datetime, tx: Transaction) -> list[DueList]:
@@ -55,10 +81,23 @@ async def due_lists(tick: datetime, tx: Transaction) -> list[DueList]:
     for epoch in await tx.epochs.all():
         lsp = await tx.lsps.get(epoch.lsp_id)
         key = newest_key(lsp, KeyPurpose.STATUS)
-        for one, purpose in ((epoch.revocation, Purpose.REVOCATION), (epoch.suspension, Purpose.SUSPENSION)):
+        for one, purpose in (
+            (epoch.revocation, Purpose.REVOCATION),
+            (epoch.suspension, Purpose.SUSPENSION),
+        ):
             if key is not None and (one.list_id not in published or published[one.list_id] < tick):
                 raised = tuple(await tx.marks.raised(one.list_id))
-                due.append(DueList(list_id=one.list_id, lsp_id=lsp.id, url=list_url(lsp.origin, one.list_id), issuer=lsp.did, key_name=key, purpose=purpose, raised=raised))
+                due.append(
+                    DueList(
+                        list_id=one.list_id,
+                        lsp_id=lsp.id,
+                        url=list_url(lsp.origin, one.list_id),
+                        issuer=lsp.did,
+                        key_name=key,
+                        purpose=purpose,
+                        raised=raised,
+                    )
+                )
     return due
 
 

@@ -9,20 +9,23 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.certification.transaction import Run
 from services.certification.venues import usecases
 from services.certification.venues.rules import Kind, Venue
 
 router = APIRouter(tags=["TUK"])
-Refs = Annotated[frozenset[Annotated[str, Field(min_length=1, max_length=60)]], Field(min_length=1, max_length=500)]
+Refs = Annotated[
+    frozenset[Annotated[str, Field(min_length=1, max_length=60)]],
+    Field(min_length=1, max_length=500),
+]
 
 
 class NewVenue(BaseModel):
     """A place of assessment: workplace (tempat kerja), occasional (sewaktu) or standing (mandiri)."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     lsp_id: str
     name: Annotated[str, Field(min_length=1, max_length=200)]
     kind: Kind
@@ -33,7 +36,7 @@ class NewVenue(BaseModel):
 class VerificationBody(BaseModel):
     """For which days and schemes the venue was found fit; one day unless it is a standing venue."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     valid_from: date
     valid_until: date
     scheme_refs: Refs
@@ -62,32 +65,51 @@ class VenueBody(BaseModel):
             kind=venue.kind,
             places_per_day=venue.places_per_day,
             scheme_refs=sorted(venue.scheme_refs),
-            verifications=[VerificationBody(valid_from=one.valid_from, valid_until=one.valid_until, scheme_refs=one.scheme_refs) for one in venue.verifications],
+            verifications=[
+                VerificationBody(
+                    valid_from=one.valid_from,
+                    valid_until=one.valid_until,
+                    scheme_refs=one.scheme_refs,
+                )
+                for one in venue.verifications
+            ],
         )
 
 
 @router.post("/v1/venues", status_code=201, summary="Catat TUK")
 async def record_venue(body: NewVenue, run: Run) -> VenueBody:
     """A venue of one of the caller's LSPs."""
-    return VenueBody.of(await run(partial(usecases.record_venue, Venue(id=new_id(), **body.model_dump()))))
+    return VenueBody.of(
+        await run(partial(usecases.record_venue, Venue(id=new_id(), **body.model_dump())))
+    )
 
 
 @router.get("/v1/venues", summary="Daftar TUK")
-async def list_venues(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[VenueBody]:
+async def list_venues(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[VenueBody]:
     """The caller's venues."""
     page = await run(partial(usecases.venues, cursor, limit))
-    return web.PageBody(items=[VenueBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[VenueBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/venues/{venue_id}", summary="Lihat TUK")
 async def show_venue(venue_id: str, run: Run, response: Response) -> VenueBody:
     """One venue."""
     venue = await run(partial(usecases.venue, venue_id))
-    web.etag(response, venue)
+    dependencies.etag(response, venue)
     return VenueBody.of(venue)
 
 
 @router.post("/v1/venues/{venue_id}/verifications", status_code=201, summary="Verifikasi TUK")
 async def verify_venue(venue_id: str, body: VerificationBody, run: Run) -> VenueBody:
     """The caller has found the venue fit."""
-    return VenueBody.of(await run(partial(usecases.verify_venue, venue_id, body.valid_from, body.valid_until, body.scheme_refs)))
+    return VenueBody.of(
+        await run(
+            partial(
+                usecases.verify_venue, venue_id, body.valid_from, body.valid_until, body.scheme_refs
+            )
+        )
+    )

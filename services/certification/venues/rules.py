@@ -53,8 +53,12 @@ class Venue:
 
 def verified(venue: Venue, verification: Verification) -> Venue:
     """The venue with one more verification: of one day, except for a standing venue."""
-    if verification.valid_until < verification.valid_from or (venue.kind is not Kind.STANDING and verification.valid_until != verification.valid_from):
-        raise VerificationPeriodInvalid("TUK sewaktu dan TUK tempat kerja diverifikasi untuk setiap hari pemakaian.")
+    if verification.valid_until < verification.valid_from or (
+        venue.kind is not Kind.STANDING and verification.valid_until != verification.valid_from
+    ):
+        raise VerificationPeriodInvalid(
+            "TUK sewaktu dan TUK tempat kerja diverifikasi untuk setiap hari pemakaian."
+        )
     return replace(venue, verifications=(*venue.verifications, verification))
 
 
@@ -63,6 +67,9 @@ def reasons(venue: Venue, scheme_ref: str, on: date) -> list[Reason]:
     found: list[Reason] = []
     if scheme_ref not in venue.scheme_refs:
         found.append(Reason.VENUE_OUT_OF_SCOPE)
-    if not any(known.valid_from <= on <= known.valid_until and scheme_ref in known.scheme_refs for known in venue.verifications):
+    if not any(
+        known.valid_from <= on <= known.valid_until and scheme_ref in known.scheme_refs
+        for known in venue.verifications
+    ):
         found.append(Reason.VENUE_NOT_VERIFIED)
     return found

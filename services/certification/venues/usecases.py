@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.certification.transaction import Transaction
 from services.certification.venues import rules
 from services.certification.venues.rules import Venue, Verification
@@ -16,10 +16,17 @@ async def record_venue(venue: Venue, tx: Transaction) -> Venue:
     return tx.venues.add(venue)
 
 
-async def verify_venue(venue_id: str, valid_from: date, valid_until: date, scheme_refs: frozenset[str], tx: Transaction) -> Venue:
+async def verify_venue(
+    venue_id: str, valid_from: date, valid_until: date, scheme_refs: frozenset[str], tx: Transaction
+) -> Venue:
     """The caller has found the venue fit for these days and schemes."""
     before = await tx.venues.get(venue_id)
-    verification = Verification(valid_from=valid_from, valid_until=valid_until, scheme_refs=scheme_refs, verified_by=tx.caller.subject)
+    verification = Verification(
+        valid_from=valid_from,
+        valid_until=valid_until,
+        scheme_refs=scheme_refs,
+        verified_by=tx.caller.subject,
+    )
     return tx.venues.save(before, rules.verified(before, verification))
 
 

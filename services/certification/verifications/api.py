@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel
 
-from chassis import web
+from chassis.http import dependencies
 from services.certification.certificates.rules import CertificateUnknown
 from services.certification.credentials import reading
 from services.certification.schemes.rules import SchemeUnknown
@@ -24,7 +24,15 @@ public = APIRouter(tags=["Pemeriksaan"])
 _TOKEN = re.compile(r"[A-Z2-7]{12}")
 _EDITION = re.compile(r"[1-9][0-9]{0,4}")
 _LOOKS_LIKE = str.maketrans("01", "OI")
-_DOCUMENT: dict[str, Any] = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}, "application/vc": {"schema": {"type": "object"}}}}}
+_DOCUMENT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "application/vc": {"schema": {"type": "object"}},
+        },
+    }
+}
 
 
 class UnitBody(BaseModel):
@@ -67,7 +75,7 @@ class VerifyResultBody(BaseModel):
 async def verify_document(request: Request, response: Response, run: Run) -> VerifyResultBody:
     """Whether this document holds. Well-formed JSON is always answered with 200; what it says of itself is believed only as far as it is proved."""
     response.headers.update({**page.UNINDEXED, "cache-control": "no-store"})
-    document = reading.document(await web.whole_body(request, limit=reading.MOST_BYTES))
+    document = reading.document(await dependencies.whole_body(request, limit=reading.MOST_BYTES))
     return VerifyResultBody.of(await run(partial(usecases.verify_document, document)))
 
 
@@ -83,7 +91,9 @@ async def check(token: str, request: Request, run: Run) -> Response:
     except CertificateUnknown:
         return _unknown(as_json=as_json)
     if as_json:
-        return JSONResponse(VerifyResultBody.of(checked.result).model_dump(mode="json"), headers=dict(page.HEADERS))
+        return JSONResponse(
+            VerifyResultBody.of(checked.result).model_dump(mode="json"), headers=dict(page.HEADERS)
+        )
     return HTMLResponse(page.answer(checked.result), headers=dict(page.HEADERS))
 
 
@@ -91,18 +101,26 @@ async def check(token: str, request: Request, run: Run) -> Response:
 async def check_in_lower_case(token: str) -> Response:
     """Browsers keep the case of paths, people do not."""
     code = _normal(token)
-    return _unknown(as_json=False) if code is None else RedirectResponse(f"/V/{code}", 308, headers=dict(page.HEADERS))
+    return (
+        _unknown(as_json=False)
+        if code is None
+        else RedirectResponse(f"/V/{code}", 308, headers=dict(page.HEADERS))
+    )
 
 
 @public.get("/s/{scheme}/{version}", summary="Lihat edisi skema", response_class=Response)
 async def show_scheme(scheme: str, version: str, request: Request, run: Run) -> Response:
     """The page of a scheme's edition, to which credentials point."""
     try:
-        found, issuer = await run(partial(public_edition, scheme, int(version) if _EDITION.fullmatch(version) else 0))
+        found, issuer = await run(
+            partial(public_edition, scheme, int(version) if _EDITION.fullmatch(version) else 0)
+        )
     except SchemeUnknown:
         return HTMLResponse(page.unknown_scheme(), 404, headers=dict(page.HEADERS))
     if _wants_json(request):
-        units = [UnitBody(code=unit.code, title=unit.title).model_dump() for unit in found.terms.units]
+        units = [
+            UnitBody(code=unit.code, title=unit.title).model_dump() for unit in found.terms.units
+        ]
         return JSONResponse(
             {
                 "scheme": found.terms.title,
@@ -130,5 +148,9 @@ def _wants_json(request: Request) -> bool:
 
 def _unknown(*, as_json: bool) -> Response:
     if as_json:
-        return JSONResponse({"status": 404, "code": "certificate_unknown", "title": CertificateUnknown.title}, 404, headers=dict(page.HEADERS))
+        return JSONResponse(
+            {"status": 404, "code": "certificate_unknown", "title": CertificateUnknown.title},
+            404,
+            headers=dict(page.HEADERS),
+        )
     return HTMLResponse(page.unknown_token(), 404, headers=dict(page.HEADERS))

@@ -27,7 +27,11 @@ ul{margin:0;padding-left:1.1rem}code{font-size:.9em}"""
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _NO = frozenset({Status.INVALID, Status.REVOKED, Status.REPLACED, Status.UNKNOWN_ISSUER})
 
-UNINDEXED: Mapping[str, str] = {"referrer-policy": "no-referrer", "x-content-type-options": "nosniff", "x-robots-tag": "noindex, nofollow"}
+UNINDEXED: Mapping[str, str] = {
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex, nofollow",
+}
 HEADERS: Mapping[str, str] = {
     **UNINDEXED,
     "cache-control": "no-store",
@@ -40,11 +44,28 @@ def answer(result: VerifyResult) -> str:
     """The page of one verification."""
     word, sentence, english = texts.STATUS_WORDS[result.status.value]
     kind = "valid" if result.status is Status.VALID else "no" if result.status in _NO else "wait"
-    moment = f"<br><small>{escape(texts.CHECK_AS_OF.format(moment=_clock(result.status_as_of)))}</small>" if result.status_as_of else ""
+    moment = (
+        f"<br><small>{escape(texts.CHECK_AS_OF.format(moment=_clock(result.status_as_of)))}</small>"
+        if result.status_as_of
+        else ""
+    )
     head = f'<div class="answer {kind}" role="status"><strong>{escape(word)}</strong>{escape(sentence)}<br><small lang="en">{escape(english)}</small>{moment}</div>'
-    rows = [(texts.CHECK_NAME, escape(result.name or "")), (texts.CHECK_SCHEME, escape(result.scheme or "")), (texts.CHECK_ISSUER, escape(result.issuer_name or ""))]
+    rows = [
+        (texts.CHECK_NAME, escape(result.name or "")),
+        (texts.CHECK_SCHEME, escape(result.scheme or "")),
+        (texts.CHECK_ISSUER, escape(result.issuer_name or "")),
+    ]
     if result.valid_from and result.valid_until:
-        rows.append((texts.CHECK_PERIOD, escape(texts.CHECK_PERIOD_VALUE.format(start=_day(result.valid_from), end=_day(result.valid_until)))))
+        rows.append(
+            (
+                texts.CHECK_PERIOD,
+                escape(
+                    texts.CHECK_PERIOD_VALUE.format(
+                        start=_day(result.valid_from), end=_day(result.valid_until)
+                    )
+                ),
+            )
+        )
     rows.append((texts.CHECK_UNITS, _units(result.units)))
     compare = f"<p>{escape(texts.CHECK_COMPARE)}</p>" if result.name else ""
     return _document(texts.CHECK_TITLE, head + _facts(rows) + compare)
@@ -52,14 +73,19 @@ def answer(result: VerifyResult) -> str:
 
 def unknown_token() -> str:
     """The page of a code that nobody gave out."""
-    return _refusal(texts.CHECK_TITLE, texts.UNKNOWN_TITLE, texts.UNKNOWN_TEXT, texts.UNKNOWN_ENGLISH)
+    return _refusal(
+        texts.CHECK_TITLE, texts.UNKNOWN_TITLE, texts.UNKNOWN_TEXT, texts.UNKNOWN_ENGLISH
+    )
 
 
 def scheme(found: Scheme, issuer_name: str) -> str:
     """The page of one edition of a scheme: where credentials point to."""
     terms = found.terms
     rows = [
-        (texts.CHECK_SCHEME, f"{escape(terms.title)}<br><small>{escape(texts.SCHEME_EDITION.format(edition=found.edition))}</small>"),
+        (
+            texts.CHECK_SCHEME,
+            f"{escape(terms.title)}<br><small>{escape(texts.SCHEME_EDITION.format(edition=found.edition))}</small>",
+        ),
         (texts.CHECK_ISSUER, escape(issuer_name)),
         ("", escape(terms.description)),
         ("", escape(terms.criteria)),
@@ -70,11 +96,19 @@ def scheme(found: Scheme, issuer_name: str) -> str:
 
 def unknown_scheme() -> str:
     """The page of a scheme that nobody published."""
-    return _refusal(texts.SCHEME_TITLE, texts.SCHEME_UNKNOWN, texts.SCHEME_UNKNOWN_TEXT, texts.SCHEME_UNKNOWN_ENGLISH)
+    return _refusal(
+        texts.SCHEME_TITLE,
+        texts.SCHEME_UNKNOWN,
+        texts.SCHEME_UNKNOWN_TEXT,
+        texts.SCHEME_UNKNOWN_ENGLISH,
+    )
 
 
 def _refusal(title: str, word: str, sentence: str, english: str) -> str:
-    return _document(title, f'<div class="answer no" role="status"><strong>{escape(word)}</strong>{escape(sentence)}<br><small lang="en">{escape(english)}</small></div>')
+    return _document(
+        title,
+        f'<div class="answer no" role="status"><strong>{escape(word)}</strong>{escape(sentence)}<br><small lang="en">{escape(english)}</small></div>',
+    )
 
 
 def _document(title: str, body: str) -> str:
@@ -87,12 +121,18 @@ def _document(title: str, body: str) -> str:
 
 def _facts(rows: Iterable[tuple[str, str]]) -> str:
     """A list of facts; `rows` hold HTML on the right side."""
-    listed = "".join((f"<dt>{escape(name)}</dt>" if name else "") + f"<dd>{value}</dd>" for name, value in rows if value)
+    listed = "".join(
+        (f"<dt>{escape(name)}</dt>" if name else "") + f"<dd>{value}</dd>"
+        for name, value in rows
+        if value
+    )
     return f"<dl>{listed}</dl>" if listed else ""
 
 
 def _units(units: Iterable[tuple[str, str]]) -> str:
-    items = "".join(f"<li><code>{escape(code)}</code> {escape(title)}</li>" for code, title in units)
+    items = "".join(
+        f"<li><code>{escape(code)}</code> {escape(title)}</li>" for code, title in units
+    )
     return f"<ul>{items}</ul>" if items else ""
 
 

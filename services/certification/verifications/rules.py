@@ -99,7 +99,13 @@ class _Findings:
         return VerifyResult(status=first, checks=self.checks, status_as_of=self.as_of)
 
 
-def verify(document: Json, issuer: TrustedIssuer | None, lists: Mapping[str, ListReading], stored: Stored | None, now: datetime) -> VerifyResult:
+def verify(
+    document: Json,
+    issuer: TrustedIssuer | None,
+    lists: Mapping[str, ListReading],
+    stored: Stored | None,
+    now: datetime,
+) -> VerifyResult:
     """What can be said of this document at `now`. `lists` are the readings by URL, `stored` is our record of its id."""
     findings = _Findings()
     if issuer is None or _claimed_issuer(document) != issuer.did:
@@ -125,7 +131,11 @@ def verify(document: Json, issuer: TrustedIssuer | None, lists: Mapping[str, Lis
 def claimed(document: Json) -> tuple[str, str, tuple[str, ...]]:
     """The issuer, the id and the list URLs that a document of any shape names; empty where it names none."""
     entries: object = document.get("credentialStatus")
-    urls = [_text(entry, "statusListCredential") for entry in cast("list[object]", entries)[:2]] if isinstance(entries, list) else []
+    urls = (
+        [_text(entry, "statusListCredential") for entry in cast("list[object]", entries)[:2]]
+        if isinstance(entries, list)
+        else []
+    )
     return _claimed_issuer(document), _text(document, "id"), tuple(url for url in urls if url)
 
 
@@ -138,13 +148,19 @@ def _text(value: object, member: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _proof_holds(document: Json, shaped: shape.Credential, keys: Mapping[str, str] | None, findings: _Findings) -> bool:
+def _proof_holds(
+    document: Json, shaped: shape.Credential, keys: Mapping[str, str] | None, findings: _Findings
+) -> bool:
     if keys is None:
         findings.found("proof", Check.UNKNOWN, Status.INDETERMINATE)
         return False
     method = shaped.proof[0].verification_method
     try:
-        holds = method in keys and "#key-" in method and proof.holds(document, document["proof"][0], keys[method])
+        holds = (
+            method in keys
+            and "#key-" in method
+            and proof.holds(document, document["proof"][0], keys[method])
+        )
     except multibase.NotMultibase:
         findings.found("proof", Check.UNKNOWN, Status.INDETERMINATE)
         return False
@@ -159,7 +175,10 @@ def _check_issuer(shaped: shape.Credential, issuer: TrustedIssuer, findings: _Fi
     """The key's DID is the issuer's, and the licence covered the scheme on the day the certificate began."""
     day = datetime.fromisoformat(shaped.valid_from).astimezone(WESTERN_INDONESIA).date()
     scheme_ref = shaped.credential_subject.achievement.id.split("/")[-2]
-    covered = any(licence.valid_from <= day <= licence.valid_until and scheme_ref in licence.scheme_refs for licence in issuer.licences)
+    covered = any(
+        licence.valid_from <= day <= licence.valid_until and scheme_ref in licence.scheme_refs
+        for licence in issuer.licences
+    )
     if covered and shaped.proof[0].verification_method.partition("#")[0] == issuer.did:
         findings.passed("issuer")
     else:
@@ -167,7 +186,10 @@ def _check_issuer(shaped: shape.Credential, issuer: TrustedIssuer, findings: _Fi
 
 
 def _check_dates(shaped: shape.Credential, now: datetime, findings: _Findings) -> None:
-    valid_from, valid_until = datetime.fromisoformat(shaped.valid_from), datetime.fromisoformat(shaped.valid_until)
+    valid_from, valid_until = (
+        datetime.fromisoformat(shaped.valid_from),
+        datetime.fromisoformat(shaped.valid_until),
+    )
     if valid_until <= valid_from:
         findings.found("dates", Check.FAILED, Status.INVALID)
     elif now >= valid_until:
@@ -181,17 +203,35 @@ def _check_dates(shaped: shape.Credential, now: datetime, findings: _Findings) -
 _RAISED = {"revocation": Status.REVOKED, "suspension": Status.SUSPENDED}
 
 
-def _check_lists(shaped: shape.Credential, issuer: TrustedIssuer, keys: Mapping[str, str], lists: Mapping[str, ListReading], now: datetime, findings: _Findings) -> None:
+def _check_lists(
+    shaped: shape.Credential,
+    issuer: TrustedIssuer,
+    keys: Mapping[str, str],
+    lists: Mapping[str, ListReading],
+    now: datetime,
+    findings: _Findings,
+) -> None:
     for entry in shaped.credential_status:
         url = entry.status_list_credential
-        found = accept(lists.get(url), url=url, purpose=entry.status_purpose, issuer=issuer.did, keys=keys, now=now)
+        found = accept(
+            lists.get(url),
+            url=url,
+            purpose=entry.status_purpose,
+            issuer=issuer.did,
+            keys=keys,
+            now=now,
+        )
         raised = found.is_raised(int(entry.status_list_index)) if found else None
         if found:
             findings.as_of = min(findings.as_of or found.valid_from, found.valid_from)
         if raised:
             findings.found("status", Check.FAILED, _RAISED[entry.status_purpose])
         elif raised is None:
-            findings.found("status", Check.FAILED if findings.checks["status"] is Check.FAILED else Check.UNKNOWN, Status.INDETERMINATE)
+            findings.found(
+                "status",
+                Check.FAILED if findings.checks["status"] is Check.FAILED else Check.UNKNOWN,
+                Status.INDETERMINATE,
+            )
     if findings.checks["status"] is Check.SKIPPED:
         findings.passed("status")
 
@@ -202,7 +242,11 @@ def _check_store(document: Json, stored: Stored | None, now: datetime, findings:
         findings.found("digest", Check.FAILED, Status.INVALID)
         return
     findings.passed("digest")
-    findings.statuses = [status for status in findings.statuses if status not in {Status.REVOKED, Status.SUSPENDED, Status.INDETERMINATE}]
+    findings.statuses = [
+        status
+        for status in findings.statuses
+        if status not in {Status.REVOKED, Status.SUSPENDED, Status.INDETERMINATE}
+    ]
     findings.as_of = now
     if stored.status is Status.VALID:
         findings.passed("status")
@@ -217,9 +261,13 @@ def _with_content(result: VerifyResult, shaped: shape.Credential) -> VerifyResul
     return replace(
         result,
         scheme=achievement.name,
-        units=tuple((alignment.target_code, alignment.target_name) for alignment in achievement.alignment),
+        units=tuple(
+            (alignment.target_code, alignment.target_name) for alignment in achievement.alignment
+        ),
         issuer_name=shaped.issuer.name,
         valid_from=datetime.fromisoformat(shaped.valid_from),
         valid_until=datetime.fromisoformat(shaped.valid_until),
-        name=None if result.status is Status.WITHDRAWN else shaped.credential_subject.identifier[0].identity_hash,
+        name=None
+        if result.status is Status.WITHDRAWN
+        else shaped.credential_subject.identifier[0].identity_hash,
     )

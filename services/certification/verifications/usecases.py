@@ -15,7 +15,11 @@ from services.certification.transaction import Transaction
 from services.certification.verifications import rules
 from services.certification.verifications.rules import Status, Stored, TrustedIssuer, VerifyResult
 
-_STATUSES = {State.ISSUED: Status.VALID, State.SUSPENDED: Status.SUSPENDED, State.REVOKED: Status.REVOKED}
+_STATUSES = {
+    State.ISSUED: Status.VALID,
+    State.SUSPENDED: Status.SUSPENDED,
+    State.REVOKED: Status.REVOKED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,9 @@ async def verify_document(document: dict[str, Any], tx: Transaction) -> VerifyRe
     if lsp is None:
         return rules.verify(document, None, {}, None, tx.now)
     certificate = await tx.certificates.seek(id_.removeprefix("urn:uuid:"), scoped=False)
-    return rules.verify(document, _issuer(lsp), await _lists(lsp, urls, tx), _stored(certificate), tx.now)
+    return rules.verify(
+        document, _issuer(lsp), await _lists(lsp, urls, tx), _stored(certificate), tx.now
+    )
 
 
 async def check_token(token: str, tx: Transaction) -> Checked:
@@ -41,7 +47,10 @@ async def check_token(token: str, tx: Transaction) -> Checked:
     certificate = await tx.certificates.of_token(token)
     if certificate is None or certificate.sealed_credential is None:
         raise CertificateUnknown
-    return Checked(certificate=certificate, result=await verify_document(certificates.opened(certificate, tx), tx))
+    return Checked(
+        certificate=certificate,
+        result=await verify_document(certificates.opened(certificate, tx), tx),
+    )
 
 
 def _issuer(lsp: Lsp) -> TrustedIssuer:
@@ -56,4 +65,7 @@ def _stored(certificate: Certificate | None) -> Stored | None:
 
 async def _lists(lsp: Lsp, urls: tuple[str, ...], tx: Transaction) -> dict[str, ListReading]:
     found = await tx.publications.many((url.rpartition("/")[2] for url in urls), scoped=False)
-    return {list_url(lsp.origin, list_id): ListReading(document=json.loads(publication.content)) for list_id, publication in found.items()}
+    return {
+        list_url(lsp.origin, list_id): ListReading(document=json.loads(publication.content))
+        for list_id, publication in found.items()
+    }

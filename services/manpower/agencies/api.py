@@ -8,9 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.manpower.agencies import rules, usecases
-from services.manpower.agencies.rules import Agency, AgencyId, AgencyKind, RegencyCode, Status, Topic
+from services.manpower.agencies.rules import (
+    Agency,
+    AgencyId,
+    AgencyKind,
+    RegencyCode,
+    Status,
+    Topic,
+)
 from services.manpower.consumers.usecases import admitted
 from services.manpower.transaction import Run, Transaction
 
@@ -23,7 +30,7 @@ Sorted = Annotated[list[str], BeforeValidator(sorted)]
 class AgencyForm(BaseModel):
     """An agency as it is registered; `nib` is required for an employer."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     id: AgencyId
     kind: AgencyKind
@@ -37,13 +44,18 @@ class AgencyForm(BaseModel):
 
     def agency(self) -> Agency:
         """The agency in this form."""
-        return Agency(**self.model_dump(exclude={"name"}), name=" ".join(self.name.split()), name_key=rules.name_key(self.name), registered_by="")
+        return Agency(
+            **self.model_dump(exclude={"name"}),
+            name=" ".join(self.name.split()),
+            name_key=rules.name_key(self.name),
+            registered_by="",
+        )
 
 
 class Reason(BaseModel):
     """Why a status changes."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     reason: Text
 
@@ -51,7 +63,7 @@ class Reason(BaseModel):
 class RouteForm(BaseModel):
     """Who answers."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     agency_id: AgencyId
 
@@ -86,17 +98,25 @@ class RouteBody(BaseModel):
 async def register_agency(form: AgencyForm, run: Run, response: Response) -> AgencyBody:
     """Register an agency or employer; it waits for a second person."""
     agency = await run(admitted(partial(usecases.register_agency, form.agency())))
-    web.etag(response, agency)
+    dependencies.etag(response, agency)
     return AgencyBody.model_validate(agency)
 
 
 @router.get("/v1/agencies")
-async def list_agencies(run: Run, kind: AgencyKind | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AgencyBody]:
+async def list_agencies(
+    run: Run,
+    kind: AgencyKind | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[AgencyBody]:
     """Agencies that the caller may see."""
 
-    async def page(tx: Transaction) -> web.PageBody[AgencyBody]:
+    async def page(tx: Transaction) -> paging.PageBody[AgencyBody]:
         found = await tx.agencies.page_of_kind(kind, cursor, limit)
-        return web.PageBody(items=[AgencyBody.model_validate(agency) for agency in found.items], next_cursor=found.next_cursor)
+        return paging.PageBody(
+            items=[AgencyBody.model_validate(agency) for agency in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(admitted(page))
 
@@ -109,52 +129,79 @@ async def show_agency(agency_id: str, run: Run, response: Response) -> AgencyBod
         return await tx.agencies.get(agency_id)
 
     agency = await run(admitted(one))
-    web.etag(response, agency)
+    dependencies.etag(response, agency)
     return AgencyBody.model_validate(agency)
 
 
 @router.post("/v1/agencies/{agency_id}/approve")
-async def approve_agency(agency_id: str, run: Run, response: Response, if_match: web.IfMatch) -> AgencyBody:
+async def approve_agency(
+    agency_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> AgencyBody:
     """Approve it: somebody else than who registered it."""
     return await _move(agency_id, Status.ACTIVE, "", run, response, if_match)
 
 
 @router.post("/v1/agencies/{agency_id}/suspend")
-async def suspend_agency(agency_id: str, body: Reason, run: Run, response: Response, if_match: web.IfMatch) -> AgencyBody:
+async def suspend_agency(
+    agency_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> AgencyBody:
     """Suspend it: its readers read nothing from now on, and lose nothing."""
     return await _move(agency_id, Status.SUSPENDED, body.reason, run, response, if_match)
 
 
 @router.post("/v1/agencies/{agency_id}/resume")
-async def resume_agency(agency_id: str, run: Run, response: Response, if_match: web.IfMatch) -> AgencyBody:
+async def resume_agency(
+    agency_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> AgencyBody:
     """End a suspension."""
     return await _move(agency_id, Status.ACTIVE, "", run, response, if_match)
 
 
 @router.post("/v1/agencies/{agency_id}/close")
-async def close_agency(agency_id: str, body: Reason, run: Run, response: Response, if_match: web.IfMatch) -> AgencyBody:
+async def close_agency(
+    agency_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> AgencyBody:
     """Close it for good."""
     return await _move(agency_id, Status.CLOSED, body.reason, run, response, if_match)
 
 
 @router.get("/v1/agency-routes")
-async def list_routes(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[RouteBody]:
+async def list_routes(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[RouteBody]:
     """The routing table."""
 
-    async def page(tx: Transaction) -> web.PageBody[RouteBody]:
+    async def page(tx: Transaction) -> paging.PageBody[RouteBody]:
         found = await tx.agency_routes.page({}, cursor=cursor, limit=limit)
-        return web.PageBody(items=[RouteBody.model_validate(route) for route in found.items], next_cursor=found.next_cursor)
+        return paging.PageBody(
+            items=[RouteBody.model_validate(route) for route in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(page)
 
 
 @router.put("/v1/agency-routes/{regency_code}/{topic}")
-async def direct_topic(regency_code: Annotated[RegencyCode, Path()], topic: Topic, form: RouteForm, run: Run, if_match: web.IfMatch) -> RouteBody:
+async def direct_topic(
+    regency_code: Annotated[RegencyCode, Path()],
+    topic: Topic,
+    form: RouteForm,
+    run: Run,
+    if_match: dependencies.IfMatch,
+) -> RouteBody:
     """Say who answers for a topic in a regency; who answered before is kept."""
-    return RouteBody.model_validate(await run(partial(usecases.direct_topic, regency_code, topic, form.agency_id, if_match=if_match)))
+    return RouteBody.model_validate(
+        await run(
+            partial(usecases.direct_topic, regency_code, topic, form.agency_id, if_match=if_match)
+        )
+    )
 
 
-async def _move(agency_id: str, to: Status, reason: str, run: Run, response: Response, if_match: int | None) -> AgencyBody:
-    agency = await run(admitted(partial(usecases.move_agency, agency_id, to, reason, if_match=if_match)))
-    web.etag(response, agency)
+async def _move(
+    agency_id: str, to: Status, reason: str, run: Run, response: Response, if_match: int | None
+) -> AgencyBody:
+    agency = await run(
+        admitted(partial(usecases.move_agency, agency_id, to, reason, if_match=if_match))
+    )
+    dependencies.etag(response, agency)
     return AgencyBody.model_validate(agency)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from chassis.auth import Hand
+from chassis.caller import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower import texts
 
@@ -198,16 +198,30 @@ def register(agency: Agency, actor: Hand, now: datetime) -> Agency:
     if agency.kind is AgencyKind.EMPLOYER_PARTNER and not agency.nib:
         raise NibMissing
     first = StatusChange(at=now, to=Status.PENDING, actor=actor.by)
-    return replace(agency, status=Status.PENDING, registered_by=actor.by, registered_for=actor.on_behalf_of, history=(first,))
+    return replace(
+        agency,
+        status=Status.PENDING,
+        registered_by=actor.by,
+        registered_for=actor.on_behalf_of,
+        history=(first,),
+    )
 
 
 def move(agency: Agency, to: Status, actor: Hand, now: datetime, reason: str = "") -> Agency:
     """The agency at its next status. SameEyes when its registrar approves it; AgencyMoveRefused when the table has no such step."""
     if to not in MOVES[agency.status]:
         raise AgencyMoveRefused(status_now=agency.status.value)
-    if agency.status is Status.PENDING and to is Status.ACTIVE and actor.is_one_with(Hand(agency.registered_by, agency.registered_for)):
+    if (
+        agency.status is Status.PENDING
+        and to is Status.ACTIVE
+        and actor.is_one_with(Hand(agency.registered_by, agency.registered_for))
+    ):
         raise SameEyes
-    return replace(agency, status=to, history=(*agency.history, StatusChange(at=now, to=to, actor=actor.by, reason=reason)))
+    return replace(
+        agency,
+        status=to,
+        history=(*agency.history, StatusChange(at=now, to=to, actor=actor.by, reason=reason)),
+    )
 
 
 def require_hand(agency: Agency, *, outside: bool) -> None:
@@ -227,22 +241,43 @@ def route_id(regency_code: str, topic: Topic) -> str:
     return f"{regency_code}:{topic.value}"
 
 
-def direct(former: AgencyRoute | None, regency_code: str, topic: Topic, agency: Agency, now: datetime) -> AgencyRoute:
+def direct(
+    former: AgencyRoute | None, regency_code: str, topic: Topic, agency: Agency, now: datetime
+) -> AgencyRoute:
     """The row that sends this topic of this regency to the agency; who answered before is kept."""
     require_active(agency)
     if regency_code not in agency.regency_codes:
         raise RegencyNotServed
     if former is None:
-        return AgencyRoute(id=route_id(regency_code, topic), regency_code=regency_code, topic=topic, agency_id=agency.id, since=now)
-    return replace(former, agency_id=agency.id, since=now, former=(*former.former, FormerRoute(agency_id=former.agency_id, until=now)))
+        return AgencyRoute(
+            id=route_id(regency_code, topic),
+            regency_code=regency_code,
+            topic=topic,
+            agency_id=agency.id,
+            since=now,
+        )
+    return replace(
+        former,
+        agency_id=agency.id,
+        since=now,
+        former=(*former.former, FormerRoute(agency_id=former.agency_id, until=now)),
+    )
 
 
 def zone_of(regency_code: str) -> ZoneInfo:
     """The zone of a regency by its province (Keppres 41/1987): WIB, WITA or WIT."""
     province = regency_code[:2]
-    return ZoneInfo("Asia/Makassar" if province in _CENTRAL else "Asia/Jayapura" if province in _EASTERN else "Asia/Jakarta")
+    return ZoneInfo(
+        "Asia/Makassar"
+        if province in _CENTRAL
+        else "Asia/Jayapura"
+        if province in _EASTERN
+        else "Asia/Jakarta"
+    )
 
 
 def end_of_day(day: date, regency_code: str) -> datetime:
     """The first instant (UTC) after this whole local day."""
-    return datetime.combine(day + timedelta(days=1), time.min, zone_of(regency_code)).astimezone(UTC)
+    return datetime.combine(day + timedelta(days=1), time.min, zone_of(regency_code)).astimezone(
+        UTC
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Index, Page
+from chassis.persistence.mongo import Filter
+from chassis.persistence.store import Index, Page
 from services.manpower.agencies import rules
 from services.manpower.agencies.rules import Agency, AgencyKind, AgencyRoute, Topic
 from services.manpower.visibility.rules import Purpose, Reader
@@ -18,28 +18,43 @@ class Agencies(OfficeRows[Agency]):
     kind = Agency
     collection = "agencies"
     unknown = rules.AgencyUnknown
-    indexes = (Index("kind", "name_key", unique=True), Index("nib", unique=True, where={"nib": {"$type": "string"}}))
+    indexes = (
+        Index("kind", "name_key", unique=True),
+        Index("nib", unique=True, where={"nib": {"$type": "string"}}),
+    )
     secret = frozenset({"contacts"})
     schema = 2
 
     async def named(self, kind: AgencyKind, name_key: str, nib: str | None) -> Agency | None:
         """The agency that has this name or business number, whoever asks: names are unique over all scopes."""
-        same: list[dict[str, Any]] = [{"kind": kind.value, "name_key": name_key}, *([{"nib": nib}] if nib else [])]
+        same: list[dict[str, Any]] = [
+            {"kind": kind.value, "name_key": name_key},
+            *([{"nib": nib}] if nib else []),
+        ]
         return await self.first({"$or": same}, scoped=False)
 
-    async def page_of_kind(self, kind: AgencyKind | None, cursor: str | None, limit: int) -> Page[Agency]:
+    async def page_of_kind(
+        self, kind: AgencyKind | None, cursor: str | None, limit: int
+    ) -> Page[Agency]:
         """Agencies by id."""
-        return await self.page({} if kind is None else {"kind": kind.value}, cursor=cursor, limit=limit)
+        return await self.page(
+            {} if kind is None else {"kind": kind.value}, cursor=cursor, limit=limit
+        )
 
     def of_reader(self, reader: Reader) -> Filter | None:
         own: dict[str, Any] = {"_id": {"$in": sorted(reader.recipients)}}
         if not _verifies(reader):
             return own
-        employers = {"kind": AgencyKind.EMPLOYER_PARTNER.value, "regency_codes": {"$in": sorted(reader.regencies or ())}}
+        employers = {
+            "kind": AgencyKind.EMPLOYER_PARTNER.value,
+            "regency_codes": {"$in": sorted(reader.regencies or ())},
+        }
         return {"$or": [own, employers]}
 
     def shows(self, aggregate: Agency, reader: Reader) -> bool:
-        employer_here = aggregate.kind is AgencyKind.EMPLOYER_PARTNER and bool(aggregate.regency_codes & (reader.regencies or frozenset()))
+        employer_here = aggregate.kind is AgencyKind.EMPLOYER_PARTNER and bool(
+            aggregate.regency_codes & (reader.regencies or frozenset())
+        )
         return aggregate.id in reader.recipients or (_verifies(reader) and employer_here)
 
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from services.manpower.agencies import rules
-from services.manpower.agencies.rules import Agency, AgencyNameTaken, AgencyRoute, NotYourAgency, RouteMissing, Status, Topic
+from services.manpower.agencies.rules import (
+    Agency,
+    AgencyNameTaken,
+    AgencyRoute,
+    NotYourAgency,
+    RouteMissing,
+    Status,
+    Topic,
+)
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import is_outside
 
@@ -13,19 +21,25 @@ async def register_agency(agency: Agency, tx: Transaction) -> Agency:
     rules.require_hand(agency, outside=is_outside(tx.caller))
     if not tx.agencies.admits(agency):
         raise NotYourAgency
-    if await tx.agencies.named(agency.kind, agency.name_key, agency.nib) or await tx.agencies.seek(agency.id, scoped=False):
+    if await tx.agencies.named(agency.kind, agency.name_key, agency.nib) or await tx.agencies.seek(
+        agency.id, scoped=False
+    ):
         raise AgencyNameTaken
     return tx.agencies.add(rules.register(agency, tx.caller.hand, tx.now))
 
 
-async def move_agency(agency_id: str, to: Status, reason: str, tx: Transaction, *, if_match: int | None = None) -> Agency:
+async def move_agency(
+    agency_id: str, to: Status, reason: str, tx: Transaction, *, if_match: int | None = None
+) -> Agency:
     """The agency at its next status."""
     before = await tx.agencies.get(agency_id, if_match=if_match)
     rules.require_hand(before, outside=is_outside(tx.caller))
     return tx.agencies.save(before, rules.move(before, to, tx.caller.hand, tx.now, reason))
 
 
-async def direct_topic(regency_code: str, topic: Topic, agency_id: str, tx: Transaction, *, if_match: int | None = None) -> AgencyRoute:
+async def direct_topic(
+    regency_code: str, topic: Topic, agency_id: str, tx: Transaction, *, if_match: int | None = None
+) -> AgencyRoute:
     """The routing table's row that sends a topic of a regency to an active agency."""
     agency = await tx.agencies.get(agency_id)
     tx.agencies.hold(agency)

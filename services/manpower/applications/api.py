@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
-from chassis.auth import Caller
+from chassis.caller import Caller
+from chassis.http import dependencies, paging
 from services.manpower.applications import usecases
 from services.manpower.applications.rules import Application, Flag, Side, State
 from services.manpower.consumers.usecases import admitted
@@ -25,7 +25,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 class ApplicationForm(BaseModel):
     """Who applies for what."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     candidate_id: Id
     vacancy_id: Id
@@ -34,7 +34,7 @@ class ApplicationForm(BaseModel):
 class StepForm(BaseModel):
     """The next state, with a reason where the step needs one."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     to: State
     reason: Annotated[str, Field(max_length=64)] = ""
@@ -68,11 +68,21 @@ class ApplicationBody(BaseModel):
         """The body for this caller."""
         outside = is_outside(caller)
         history = [
-            StepBody(at=step.at, to=step.to, side=step.side, reason=step.reason, **({} if outside else {"actor": step.actor}))
+            StepBody(
+                at=step.at,
+                to=step.to,
+                side=step.side,
+                reason=step.reason,
+                **({} if outside else {"actor": step.actor}),
+            )
             for step in application.history
             if not (outside and step.to in {State.DRAFT, State.CONSENTED})
         ]
-        inside = {} if outside else {"consent_id": application.consent_id, "flags": sorted(application.flags)}
+        inside = (
+            {}
+            if outside
+            else {"consent_id": application.consent_id, "flags": sorted(application.flags)}
+        )
         return cls(
             id=application.id,
             version=application.version,
@@ -86,29 +96,50 @@ class ApplicationBody(BaseModel):
 
 
 @router.post("/v1/job-applications", status_code=201, response_model_exclude_unset=True)
-async def draft_application(form: ApplicationForm, run: Run, caller: web.CurrentCaller, response: Response) -> ApplicationBody:
+async def draft_application(
+    form: ApplicationForm, run: Run, caller: dependencies.CurrentCaller, response: Response
+) -> ApplicationBody:
     """Begin an application for a candidate."""
     application = await run(partial(usecases.draft_application, form.candidate_id, form.vacancy_id))
-    web.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application, caller)
 
 
 @router.get("/v1/job-applications", response_model_exclude_unset=True)
 async def list_applications(
-    run: Run, caller: web.CurrentCaller, vacancy_id: str | None = None, candidate_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[ApplicationBody]:
+    run: Run,
+    caller: dependencies.CurrentCaller,
+    vacancy_id: str | None = None,
+    candidate_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ApplicationBody]:
     """Applications that the caller may see."""
 
-    async def page(tx: Transaction) -> web.PageBody[ApplicationBody]:
-        found = await tx.applications.page_of(vacancy_id, None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit)
-        tx.note("applications.listed", "", refs=[application.candidate_id for application in found.items])
-        return web.PageBody(items=[ApplicationBody.of(application, caller) for application in found.items], next_cursor=found.next_cursor)
+    async def page(tx: Transaction) -> paging.PageBody[ApplicationBody]:
+        found = await tx.applications.page_of(
+            vacancy_id,
+            None if candidate_id is None else await tx.resolve(candidate_id),
+            cursor,
+            limit,
+        )
+        tx.note(
+            "applications.listed",
+            "",
+            refs=[application.candidate_id for application in found.items],
+        )
+        return paging.PageBody(
+            items=[ApplicationBody.of(application, caller) for application in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(admitted(page))
 
 
 @router.get("/v1/job-applications/{application_id}", response_model_exclude_unset=True)
-async def show_application(application_id: str, run: Run, caller: web.CurrentCaller, response: Response) -> ApplicationBody:
+async def show_application(
+    application_id: str, run: Run, caller: dependencies.CurrentCaller, response: Response
+) -> ApplicationBody:
     """One application."""
 
     async def one(tx: Transaction) -> Application:
@@ -117,13 +148,30 @@ async def show_application(application_id: str, run: Run, caller: web.CurrentCal
         return application
 
     application = await run(admitted(one))
-    web.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application, caller)
 
 
 @router.post("/v1/job-applications/{application_id}/steps", response_model_exclude_unset=True)
-async def advance_application(application_id: str, form: StepForm, run: Run, caller: web.CurrentCaller, response: Response, if_match: web.IfMatch) -> ApplicationBody:
+async def advance_application(
+    application_id: str,
+    form: StepForm,
+    run: Run,
+    caller: dependencies.CurrentCaller,
+    response: Response,
+    if_match: dependencies.IfMatch,
+) -> ApplicationBody:
     """Take the next step of the table."""
-    application = await run(admitted(partial(usecases.advance_application, application_id, form.to, form.reason, if_match=if_match)))
-    web.etag(response, application)
+    application = await run(
+        admitted(
+            partial(
+                usecases.advance_application,
+                application_id,
+                form.to,
+                form.reason,
+                if_match=if_match,
+            )
+        )
+    )
+    dependencies.etag(response, application)
     return ApplicationBody.of(application, caller)

@@ -65,7 +65,17 @@ class State(StrEnum):
     VACANCY_CLOSED = "VACANCY_CLOSED"
 
 
-LIVE = frozenset({State.DRAFT, State.CONSENTED, State.SUBMITTED, State.SELECTED_FOR_INTERVIEW, State.INTERVIEW_BOOKED, State.OFFERED, State.ACCEPTED})
+LIVE = frozenset(
+    {
+        State.DRAFT,
+        State.CONSENTED,
+        State.SUBMITTED,
+        State.SELECTED_FOR_INTERVIEW,
+        State.INTERVIEW_BOOKED,
+        State.OFFERED,
+        State.ACCEPTED,
+    }
+)
 SENT = frozenset(State) - {State.DRAFT, State.CONSENTED}
 """What an employer may know of: the application was sent."""
 
@@ -153,7 +163,14 @@ class Application:
     history: tuple[Step, ...] = ()
 
 
-def draft(application_id: str, candidate: Candidate, vacancy: Vacancy, others: Iterable[Application], actor: str, now: datetime) -> Application:
+def draft(
+    application_id: str,
+    candidate: Candidate,
+    vacancy: Vacancy,
+    others: Iterable[Application],
+    actor: str,
+    now: datetime,
+) -> Application:
     """A new draft; VacancyNotOpen, AlreadyApplied or CandidateGone say why not."""
     require_present(candidate)
     require_open(vacancy, now)
@@ -169,7 +186,9 @@ def draft(application_id: str, candidate: Candidate, vacancy: Vacancy, others: I
     )
 
 
-def step(application: Application, to: State, side: Side, actor: str, now: datetime, reason: str = "") -> Application:
+def step(
+    application: Application, to: State, side: Side, actor: str, now: datetime, reason: str = ""
+) -> Application:
     """The application at its next state. ApplicationStepRefused when the table has no such step, NotYourStep when it is another side's."""
     sides = STEPS.get((application.state, to))
     if sides is None:
@@ -201,12 +220,18 @@ def submit(application: Application, vacancy: Vacancy, actor: str, now: datetime
 def employer_share(application: Application, now: datetime) -> str | None:
     """The consent in force now that lets this application's employer know of the candidate."""
     for share in application.visibility.shares:
-        if share.purpose is Purpose.EMPLOYER_SHARE and share.recipient == application.employer_id and share.valid(now):
+        if (
+            share.purpose is Purpose.EMPLOYER_SHARE
+            and share.recipient == application.employer_id
+            and share.valid(now)
+        ):
             return share.consent_id
     return None
 
 
-def flagged(application: Application, held: frozenset[str], required: frozenset[str]) -> Application:
+def flagged(
+    application: Application, held: frozenset[str], required: frozenset[str]
+) -> Application:
     """The live application, flagged while a unit that the vacancy requires is not held."""
     lost = bool(required - held)
     flags = application.flags | {Flag.SKILL_LOST} if lost else application.flags - {Flag.SKILL_LOST}
@@ -215,13 +240,23 @@ def flagged(application: Application, held: frozenset[str], required: frozenset[
 
 def seen_by(application: Application) -> Visibility:
     """Who outside sees it: nobody before it is sent, and of the employers only its own."""
-    own = (share for share in application.visibility.shares if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == application.employer_id)
+    own = (
+        share
+        for share in application.visibility.shares
+        if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == application.employer_id
+    )
     return replace(application.visibility, shares=tuple(own) if application.state in SENT else ())
 
 
 def doubled(applications: Iterable[Application]) -> list[Application]:
     """Of one person's live applications, those to a vacancy to which an older one is live (after a merge)."""
-    live = sorted((each for each in applications if each.live), key=lambda each: (each.history[0].at if each.history else datetime.max.replace(tzinfo=UTC), each.id))
+    live = sorted(
+        (each for each in applications if each.live),
+        key=lambda each: (
+            each.history[0].at if each.history else datetime.max.replace(tzinfo=UTC),
+            each.id,
+        ),
+    )
     kept: set[str] = set()
     superfluous: list[Application] = []
     for each in live:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Index, Page
+from chassis.persistence.mongo import Filter
+from chassis.persistence.store import Index, Page
 from services.manpower.applications import rules
 from services.manpower.applications.rules import SENT, Application
 from services.manpower.visibility import rules as visibility
@@ -37,24 +37,48 @@ class Applications(PersonRows[Application]):
         if narrowed is None or reader is None:
             return narrowed
         sent: dict[str, Any] = {"state": {"$in": sorted(SENT)}}
-        return dict(narrowed) | sent | ({"employer_id": {"$in": sorted(reader.recipients)}} if reader.purpose is Purpose.EMPLOYER_SHARE else {})
+        return (
+            dict(narrowed)
+            | sent
+            | (
+                {"employer_id": {"$in": sorted(reader.recipients)}}
+                if reader.purpose is Purpose.EMPLOYER_SHARE
+                else {}
+            )
+        )
 
     def admits(self, aggregate: Application) -> bool:
         """The same for one row."""
         if not super().admits(aggregate):
             return False
         reader = visibility.reader_of(self.tx.caller)
-        return reader is None or (aggregate.state in SENT and (reader.purpose is not Purpose.EMPLOYER_SHARE or aggregate.employer_id in reader.recipients))
+        return reader is None or (
+            aggregate.state in SENT
+            and (
+                reader.purpose is not Purpose.EMPLOYER_SHARE
+                or aggregate.employer_id in reader.recipients
+            )
+        )
 
-    async def page_of(self, vacancy_id: str | None, candidate_id: str | None, cursor: str | None, limit: int) -> Page[Application]:
+    async def page_of(
+        self, vacancy_id: str | None, candidate_id: str | None, cursor: str | None, limit: int
+    ) -> Page[Application]:
         """Applications that the caller may see, of one vacancy or candidate or all."""
         chosen = {"vacancy_id": vacancy_id, "candidate_id": candidate_id}
-        return await self.page({name: value for name, value in chosen.items() if value is not None}, cursor=cursor, limit=limit)
+        return await self.page(
+            {name: value for name, value in chosen.items() if value is not None},
+            cursor=cursor,
+            limit=limit,
+        )
 
     async def all_of(self, candidate_ids: Iterable[str]) -> list[Application]:
         """Every application of these people, when their records follow them or a rule looks for a second one: no scope applies."""
-        return await self.find({"candidate_id": {"$in": sorted(candidate_ids)}}, sort=[("_id", 1)], scoped=False)
+        return await self.find(
+            {"candidate_id": {"$in": sorted(candidate_ids)}}, sort=[("_id", 1)], scoped=False
+        )
 
     async def live_for(self, vacancy_id: str) -> list[Application]:
         """All live applications to a vacancy: those of other facilities close with it too, so no scope applies."""
-        return await self.find({"vacancy_id": vacancy_id, "live": True}, sort=[("_id", 1)], scoped=False)
+        return await self.find(
+            {"vacancy_id": vacancy_id, "live": True}, sort=[("_id", 1)], scoped=False
+        )

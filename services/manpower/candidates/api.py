@@ -10,14 +10,33 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis import web
-from chassis.peers import Peer
+from chassis.http import dependencies, paging
+from chassis.http.service_client import Peer
 from services.manpower.agencies.rules import RegencyCode
 from services.manpower.candidates import usecases
-from services.manpower.candidates.rules import Attention, Candidate, CandidateUnknown, Custody, Horizon, Skill, Standing, available_from, experience, horizon
+from services.manpower.candidates.rules import (
+    Attention,
+    Candidate,
+    CandidateUnknown,
+    Custody,
+    Horizon,
+    Skill,
+    Standing,
+    available_from,
+    experience,
+    horizon,
+)
 from services.manpower.consumers.usecases import admitted
 from services.manpower.transaction import Run, Transaction
-from services.manpower.visibility.rules import Column, Purpose, Share, columns, is_outside, reader_of, share_for
+from services.manpower.visibility.rules import (
+    Column,
+    Purpose,
+    Share,
+    columns,
+    is_outside,
+    reader_of,
+    share_for,
+)
 
 router = APIRouter(tags=["candidates"])
 
@@ -120,25 +139,41 @@ class CandidateBody(BaseModel):
             available_from=available_from(candidate),
             facility_id=candidate.visibility.facility_id,
             custody=candidate.stay.custody,
-            release_kind=candidate.stay.kind if candidate.stay.custody is Custody.RELEASED else candidate.plan.kind or None if candidate.plan else None,
+            release_kind=candidate.stay.kind
+            if candidate.stay.custody is Custody.RELEASED
+            else candidate.plan.kind or None
+            if candidate.plan
+            else None,
             horizon=horizon(candidate, now.astimezone(ZONE).date()),
             attention=sorted(candidate.attention),
         )
 
     @classmethod
-    def for_reader(cls, candidate: Candidate, share: Share, now: datetime, name: str | None = None) -> CandidateBody:
+    def for_reader(
+        cls, candidate: Candidate, share: Share, now: datetime, name: str | None = None
+    ) -> CandidateBody:
         """The columns of this consent and no others."""
         shown = columns(share)
         values: dict[Column, object] = {
             Column.REGENCY: candidate.visibility.regency_code or None,
-            Column.SKILLS: [_skill_outside(skill) for skill in candidate.skills if skill.holds(now)],
+            Column.SKILLS: [
+                _skill_outside(skill) for skill in candidate.skills if skill.holds(now)
+            ],
             Column.COURSES: _courses(candidate),
             Column.EXPERIENCE: _experience(candidate),
             Column.AVAILABILITY: available_from(candidate),
         }
         fields = {_FIELDS[column]: value for column, value in values.items() if column in shown}
         named = {"name": name} if name is not None and Column.NAME in shown else {}
-        return cls.model_validate({"id": candidate.id, "version": candidate.version, "consent_expires_at": share.expires_at} | fields | named)
+        return cls.model_validate(
+            {
+                "id": candidate.id,
+                "version": candidate.version,
+                "consent_expires_at": share.expires_at,
+            }
+            | fields
+            | named
+        )
 
 
 _FIELDS = {
@@ -153,27 +188,39 @@ _FIELDS = {
 class AmendForm(BaseModel):
     """What an officer records: the regency on the KTP (the address), and tasks that are done."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     regency_code: RegencyCode | None = None
     attended: Annotated[frozenset[Attention], Field(max_length=10)] = frozenset()
 
 
 @router.get("/v1/candidates", response_model_exclude_unset=True)
-async def list_candidates(run: Run, attention: bool = False, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[CandidateBody]:  # noqa: FBT001, FBT002 - a query parameter
+async def list_candidates(
+    run: Run,
+    attention: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[CandidateBody]:
     """Candidates that the caller may see, without names. `attention=true`: those with a task for an officer."""
 
-    async def page(tx: Transaction) -> web.PageBody[CandidateBody]:
+    async def page(tx: Transaction) -> paging.PageBody[CandidateBody]:
         outside = is_outside(tx.caller)
-        found = await tx.candidates.in_sight(wanting_attention=attention and not outside, cursor=cursor, limit=limit)
+        found = await tx.candidates.in_sight(
+            wanting_attention=attention and not outside, cursor=cursor, limit=limit
+        )
         tx.note("candidates.listed", "", refs=[candidate.id for candidate in found.items])
-        return web.PageBody(items=[_listed(candidate, tx) for candidate in found.items], next_cursor=found.next_cursor)
+        return paging.PageBody(
+            items=[_listed(candidate, tx) for candidate in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(admitted(page))
 
 
 @router.get("/v1/candidates/{candidate_id}", response_model_exclude_unset=True)
-async def show_candidate(candidate_id: str, run: Run, request: Request, response: Response) -> CandidateBody:
+async def show_candidate(
+    candidate_id: str, run: Run, request: Request, response: Response
+) -> CandidateBody:
     """One candidate. For an outside reader whose consent holds the name, it is fetched now and the disclosure is written down."""
 
     async def look(tx: Transaction) -> tuple[Candidate, Share | None]:
@@ -182,29 +229,46 @@ async def show_candidate(candidate_id: str, run: Run, request: Request, response
 
     async def tell(name: str | None, tx: Transaction) -> CandidateBody:
         candidate = await usecases.show_candidate(candidate_id, tx)
-        web.etag(response, candidate)
+        dependencies.etag(response, candidate)
         share = _share(candidate, tx)
         if share is None:
             tx.note("candidates.read", candidate.id)
             return CandidateBody.for_officer(candidate, tx.now)
         body = CandidateBody.for_reader(candidate, share, tx.now, name)
-        tx.note("candidates.disclosed", candidate.id, purpose=share.purpose.value, recipient=share.recipient, consent=share.consent_id, fields=sorted(columns(share)))
+        tx.note(
+            "candidates.disclosed",
+            candidate.id,
+            purpose=share.purpose.value,
+            recipient=share.recipient,
+            consent=share.consent_id,
+            fields=sorted(columns(share)),
+        )
         return body
 
     candidate, share = await run(admitted(look))
     name = None
     if share is not None and Column.NAME in columns(share):
-        name = await _name_of(request.app.state.training, candidate.id, share.purpose, run.cause.caller.subject)
+        name = await _name_of(
+            request.app.state.training, candidate.id, share.purpose, run.cause.caller.subject
+        )
     return await run(admitted(partial(tell, name)))
 
 
 @router.patch("/v1/candidates/{candidate_id}", response_model_exclude_unset=True)
-async def amend_candidate(candidate_id: str, form: AmendForm, run: Run, response: Response, if_match: web.RequiredIfMatch) -> CandidateBody:
+async def amend_candidate(
+    candidate_id: str,
+    form: AmendForm,
+    run: Run,
+    response: Response,
+    if_match: dependencies.RequiredIfMatch,
+) -> CandidateBody:
     """Record the regency on the KTP, or that a task is done."""
 
     async def amend(tx: Transaction) -> CandidateBody:
-        candidate = await usecases.amend_candidate(candidate_id, form.regency_code, form.attended, tx, if_match=if_match)
-        web.etag(response, candidate)
+        candidate = await usecases.amend_candidate(
+            candidate_id, form.regency_code, form.attended, tx, if_match=if_match
+        )
+        dependencies.etag(response, candidate)
         return CandidateBody.for_officer(candidate, tx.now)
 
     return await run(amend)
@@ -212,7 +276,13 @@ async def amend_candidate(candidate_id: str, form: AmendForm, run: Run, response
 
 async def _name_of(training: Peer, ref: str, purpose: Purpose, asked_for: str) -> str:
     answer = NamedAnswer.model_validate(
-        await training.ask("POST", "/internal/identities", purpose=ASKED_FOR[purpose], on_behalf_of=asked_for, body={"refs": [ref]}),
+        await training.ask(
+            "POST",
+            "/internal/identities",
+            purpose=ASKED_FOR[purpose],
+            on_behalf_of=asked_for,
+            body={"refs": [ref]},
+        ),
     )
     name = next((item.name for item in answer.items if item.participant_ref == ref), None)
     if name is None:
@@ -227,11 +297,17 @@ def _share(candidate: Candidate, tx: Transaction) -> Share | None:
 
 def _listed(candidate: Candidate, tx: Transaction) -> CandidateBody:
     share = _share(candidate, tx)
-    return CandidateBody.for_officer(candidate, tx.now) if share is None else CandidateBody.for_reader(candidate, share, tx.now)
+    return (
+        CandidateBody.for_officer(candidate, tx.now)
+        if share is None
+        else CandidateBody.for_reader(candidate, share, tx.now)
+    )
 
 
 def _skill(skill: Skill) -> SkillBody:
-    return _skill_outside(skill).model_copy(update={"certificate_id": skill.certificate_id, "standing": skill.standing})
+    return _skill_outside(skill).model_copy(
+        update={"certificate_id": skill.certificate_id, "standing": skill.standing}
+    )
 
 
 def _skill_outside(skill: Skill) -> SkillBody:
@@ -239,7 +315,12 @@ def _skill_outside(skill: Skill) -> SkillBody:
     if content is None:
         raise AssertionError("only certificates whose content is told are shown")
     units = [UnitBody.model_validate(unit) for unit in content.units]
-    return SkillBody(scheme_id=content.scheme_id, scheme_title=content.scheme_title, units=units, valid_until=content.valid_until.astimezone(ZONE).date())
+    return SkillBody(
+        scheme_id=content.scheme_id,
+        scheme_title=content.scheme_title,
+        units=units,
+        valid_until=content.valid_until.astimezone(ZONE).date(),
+    )
 
 
 def _courses(candidate: Candidate) -> list[CourseBody]:

@@ -140,7 +140,11 @@ class Skill:
 
     def holds(self, now: datetime) -> bool:
         """Whether it counts at this instant: told, neither suspended nor revoked, and within its validity."""
-        return self.standing is Standing.ISSUED and self.content is not None and self.content.valid_from <= now < self.content.valid_until
+        return (
+            self.standing is Standing.ISSUED
+            and self.content is not None
+            and self.content.valid_from <= now < self.content.valid_until
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,13 +191,32 @@ class Candidate:
 
 def moved(candidate: Candidate | None, movement: Movement) -> Candidate:
     """The candidate after a movement. One told before the last is ignored, so that any order gives one state; the first makes the candidate."""
-    stay = Stay(custody=movement.custody, kind=movement.kind, effective_on=movement.effective_on, told=movement.told)
+    stay = Stay(
+        custody=movement.custody,
+        kind=movement.kind,
+        effective_on=movement.effective_on,
+        told=movement.told,
+    )
     if candidate is None:
-        return Candidate(id=movement.candidate_id, stay=stay, admitted_at=movement.admitted_at, visibility=Visibility(facility_id=movement.facility_id))
+        return Candidate(
+            id=movement.candidate_id,
+            stay=stay,
+            admitted_at=movement.admitted_at,
+            visibility=Visibility(facility_id=movement.facility_id),
+        )
     admitted_at = _later(candidate.admitted_at, movement.admitted_at)
     if movement.told <= candidate.stay.told:
-        return candidate if admitted_at == candidate.admitted_at else replace(candidate, admitted_at=admitted_at)
-    return replace(candidate, stay=stay, admitted_at=admitted_at, visibility=replace(candidate.visibility, facility_id=movement.facility_id))
+        return (
+            candidate
+            if admitted_at == candidate.admitted_at
+            else replace(candidate, admitted_at=admitted_at)
+        )
+    return replace(
+        candidate,
+        stay=stay,
+        admitted_at=admitted_at,
+        visibility=replace(candidate.visibility, facility_id=movement.facility_id),
+    )
 
 
 def wants_attention(candidate: Candidate, what: Attention) -> Candidate:
@@ -229,7 +252,11 @@ def available_from(candidate: Candidate) -> str | None:
     if candidate.stay.custody is Custody.RELEASED:
         return f"{candidate.stay.effective_on:%Y-%m}"
     plan, admitted = candidate.plan, candidate.admitted_at
-    counts = plan is not None and candidate.stay.custody is Custody.INSIDE and (admitted is None or plan.told.at >= admitted)
+    counts = (
+        plan is not None
+        and candidate.stay.custody is Custody.INSIDE
+        and (admitted is None or plan.told.at >= admitted)
+    )
     return plan.month if plan is not None and counts else None
 
 
@@ -241,7 +268,12 @@ def horizon(candidate: Candidate, today: date) -> Horizon:
     if month is None:
         return Horizon.UNKNOWN
     ahead = int(month[:4]) * 12 + int(month[5:]) - today.year * 12 - today.month
-    limits = ((1, Horizon.UP_TO_1), (3, Horizon.UP_TO_3), (6, Horizon.UP_TO_6), (12, Horizon.UP_TO_12))
+    limits = (
+        (1, Horizon.UP_TO_1),
+        (3, Horizon.UP_TO_3),
+        (6, Horizon.UP_TO_6),
+        (12, Horizon.UP_TO_12),
+    )
     return next((bucket for limit, bucket in limits if ahead <= limit), Horizon.OVER_12)
 
 
@@ -254,24 +286,37 @@ def certified(candidate: Candidate, certificate_id: str, content: CertificateTol
     return _with_skill(candidate, replace(skill, content=skill.content or content))
 
 
-def certificate_stands(candidate: Candidate, certificate_id: str, standing: Standing, told: Told) -> Candidate:
+def certificate_stands(
+    candidate: Candidate, certificate_id: str, standing: Standing, told: Told
+) -> Candidate:
     """The candidate with a certificate's new standing: revoked is final, else the one told last counts."""
     skill = _skill(candidate, certificate_id)
-    if skill.standing_told is not None and (standing is Standing.REVOKED, told) <= (skill.standing is Standing.REVOKED, skill.standing_told):
+    if skill.standing_told is not None and (standing is Standing.REVOKED, told) <= (
+        skill.standing is Standing.REVOKED,
+        skill.standing_told,
+    ):
         return candidate
     return _with_skill(candidate, replace(skill, standing=standing, standing_told=told))
 
 
 def held_units(candidate: Candidate, now: datetime) -> frozenset[str]:
     """The codes of the units proved by certificates that count at this instant."""
-    return frozenset(unit.code for skill in candidate.skills if skill.content is not None and skill.holds(now) for unit in skill.content.units)
+    return frozenset(
+        unit.code
+        for skill in candidate.skills
+        if skill.content is not None and skill.holds(now)
+        for unit in skill.content.units
+    )
 
 
 def completed(candidate: Candidate, course: Course) -> Candidate:
     """The candidate with a completed course; the same enrolment counts once."""
     if any(known.enrolment_id == course.enrolment_id for known in candidate.courses):
         return candidate
-    return replace(candidate, courses=tuple(sorted((*candidate.courses, course), key=lambda each: each.enrolment_id)))
+    return replace(
+        candidate,
+        courses=tuple(sorted((*candidate.courses, course), key=lambda each: each.enrolment_id)),
+    )
 
 
 def worked(candidate: Candidate, entry: WorkMonth) -> Candidate:
@@ -298,16 +343,31 @@ def experience(candidate: Candidate) -> list[Experience]:
     keys = sorted({(each.workshop_id, each.unit_kind) for each in candidate.work})
     return [
         Experience(
-            workshop_id=workshop, unit_kind=kind, units_total=sum(each.units_total for each in entries), months=len({each.month for each in entries if each.units_total > 0})
+            workshop_id=workshop,
+            unit_kind=kind,
+            units_total=sum(each.units_total for each in entries),
+            months=len({each.month for each in entries if each.units_total > 0}),
         )
         for workshop, kind in keys
-        if (entries := [each for each in candidate.work if (each.workshop_id, each.unit_kind) == (workshop, kind)])
+        if (
+            entries := [
+                each
+                for each in candidate.work
+                if (each.workshop_id, each.unit_kind) == (workshop, kind)
+            ]
+        )
     ]
 
 
 def outward(candidate: Candidate) -> tuple[object, ...]:
     """What an outside reader could see differ; a transfer inside or an officer's task is no part of it."""
-    return (candidate.skills, candidate.courses, candidate.work, available_from(candidate), candidate.visibility.regency_code)
+    return (
+        candidate.skills,
+        candidate.courses,
+        candidate.work,
+        available_from(candidate),
+        candidate.visibility.regency_code,
+    )
 
 
 # Consents and merge
@@ -315,14 +375,34 @@ def outward(candidate: Candidate) -> tuple[object, ...]:
 
 def shared(candidate: Candidate, share: Share) -> Candidate:
     """The candidate with one more consent in force."""
-    shares = tuple(sorted((*(each for each in candidate.visibility.shares if each.consent_id != share.consent_id), share), key=lambda each: each.consent_id))
+    shares = tuple(
+        sorted(
+            (
+                *(
+                    each
+                    for each in candidate.visibility.shares
+                    if each.consent_id != share.consent_id
+                ),
+                share,
+            ),
+            key=lambda each: each.consent_id,
+        )
+    )
     return replace(candidate, engaged=True, visibility=replace(candidate.visibility, shares=shares))
 
 
 def unshared(candidate: Candidate, consent_ids: Iterable[str]) -> Candidate:
     """The candidate without these consents."""
     gone = frozenset(consent_ids)
-    return replace(candidate, visibility=replace(candidate.visibility, shares=tuple(each for each in candidate.visibility.shares if each.consent_id not in gone)))
+    return replace(
+        candidate,
+        visibility=replace(
+            candidate.visibility,
+            shares=tuple(
+                each for each in candidate.visibility.shares if each.consent_id not in gone
+            ),
+        ),
+    )
 
 
 def engage(candidate: Candidate) -> Candidate:
@@ -339,17 +419,25 @@ def merged(into: Candidate | None, gone: Candidate, into_id: str) -> Candidate:
         into,
         stay=later.stay,
         admitted_at=_later(into.admitted_at, gone.admitted_at),
-        visibility=Visibility(facility_id=later.visibility.facility_id, regency_code=into.visibility.regency_code or gone.visibility.regency_code, shares=into.visibility.shares),
+        visibility=Visibility(
+            facility_id=later.visibility.facility_id,
+            regency_code=into.visibility.regency_code or gone.visibility.regency_code,
+            shares=into.visibility.shares,
+        ),
         attention=into.attention | gone.attention,
         engaged=into.engaged or gone.engaged,
     )
     if gone.plan is not None:
-        survivor = replace(survivor, plan=max(filter(None, (into.plan, gone.plan)), key=lambda plan: plan.told))
+        survivor = replace(
+            survivor, plan=max(filter(None, (into.plan, gone.plan)), key=lambda plan: plan.told)
+        )
     for skill in gone.skills:
         if skill.content is not None:
             survivor = certified(survivor, skill.certificate_id, skill.content)
         if skill.standing_told is not None:
-            survivor = certificate_stands(survivor, skill.certificate_id, skill.standing, skill.standing_told)
+            survivor = certificate_stands(
+                survivor, skill.certificate_id, skill.standing, skill.standing_told
+            )
     for course in gone.courses:
         survivor = completed(survivor, course)
     for entry in gone.work:
@@ -364,7 +452,10 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 def _skill(candidate: Candidate, certificate_id: str) -> Skill:
-    return next((each for each in candidate.skills if each.certificate_id == certificate_id), Skill(certificate_id=certificate_id))
+    return next(
+        (each for each in candidate.skills if each.certificate_id == certificate_id),
+        Skill(certificate_id=certificate_id),
+    )
 
 
 def _with_skill(candidate: Candidate, skill: Skill) -> Candidate:

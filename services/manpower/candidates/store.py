@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Index, Page
+from chassis.persistence.store import Index, Page
 from services.manpower.candidates import rules
 from services.manpower.candidates.rules import Candidate
 from services.manpower.visibility.store import PersonRows
@@ -21,6 +21,12 @@ class Candidates(PersonRows[Candidate]):
     )
     awaited = True
 
-    async def in_sight(self, *, wanting_attention: bool, cursor: str | None, limit: int) -> Page[Candidate]:
+    async def in_sight(
+        self, *, wanting_attention: bool, cursor: str | None, limit: int
+    ) -> Page[Candidate]:
         """The candidates that the caller may see, by id."""
-        return await self.page({"attention.0": {"$exists": True}} if wanting_attention else {}, cursor=cursor, limit=limit)
+        return await self.page(
+            {"attention.0": {"$exists": True}} if wanting_attention else {},
+            cursor=cursor,
+            limit=limit,
+        )

@@ -6,11 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
-from chassis.events import NotKnownYet
+from chassis.messaging.events import NotKnownYet
 from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import Withdrawal, doubled
 from services.manpower.candidates import rules
-from services.manpower.candidates.rules import Attention, Candidate, CertificateTold, Course, Custody, Movement, Standing, Told, WorkMonth
+from services.manpower.candidates.rules import (
+    Attention,
+    Candidate,
+    CertificateTold,
+    Course,
+    Custody,
+    Movement,
+    Standing,
+    Told,
+    WorkMonth,
+)
 from services.manpower.consents import usecases as consents
 from services.manpower.consents.rules import Ending
 from services.manpower.feed.rules import ChangeType, Subject
@@ -28,9 +38,15 @@ async def move(movement: Movement, tx: Transaction) -> None:
         tx.candidates.add(after)
         return
     saved = await keep(before, after, tx)
-    if saved.engaged and saved.stay.custody is Custody.ENDED and before.stay.custody is not Custody.ENDED:
+    if (
+        saved.engaged
+        and saved.stay.custody is Custody.ENDED
+        and before.stay.custody is not Custody.ENDED
+    ):
         await consents.end_all(saved, Ending.PERSON_GONE, tx)
-        await applications.withdraw_all(await tx.applications.all_of([saved.id]), Withdrawal.CANDIDATE, tx)
+        await applications.withdraw_all(
+            await tx.applications.all_of([saved.id]), Withdrawal.CANDIDATE, tx
+        )
 
 
 async def ask_attention(candidate_id: str, what: Attention, tx: Transaction) -> None:
@@ -38,9 +54,13 @@ async def ask_attention(candidate_id: str, what: Attention, tx: Transaction) -> 
     await _change(candidate_id, lambda candidate: rules.wants_attention(candidate, what), tx)
 
 
-async def plan_release(candidate_id: str, expected_on: date, kind: str, told: Told, tx: Transaction) -> None:
+async def plan_release(
+    candidate_id: str, expected_on: date, kind: str, told: Told, tx: Transaction
+) -> None:
     """The expected release; only its month is kept."""
-    await _change(candidate_id, lambda candidate: rules.planned(candidate, expected_on, kind, told), tx)
+    await _change(
+        candidate_id, lambda candidate: rules.planned(candidate, expected_on, kind, told), tx
+    )
 
 
 async def complete_course(candidate_id: str, course: Course, tx: Transaction) -> None:
@@ -53,17 +73,34 @@ async def log_work(candidate_id: str, entry: WorkMonth, tx: Transaction) -> None
     await _change(candidate_id, lambda candidate: rules.worked(candidate, entry), tx)
 
 
-async def certify(candidate_id: str, certificate_id: str, content: CertificateTold, tx: Transaction) -> None:
+async def certify(
+    candidate_id: str, certificate_id: str, content: CertificateTold, tx: Transaction
+) -> None:
     """A certificate was issued."""
-    await _change(candidate_id, lambda candidate: rules.certified(candidate, certificate_id, content), tx)
+    await _change(
+        candidate_id, lambda candidate: rules.certified(candidate, certificate_id, content), tx
+    )
 
 
-async def set_standing(candidate_id: str, certificate_id: str, standing: Standing, told: Told, tx: Transaction) -> None:
+async def set_standing(
+    candidate_id: str, certificate_id: str, standing: Standing, told: Told, tx: Transaction
+) -> None:
     """A certificate was suspended, reinstated or revoked."""
-    await _change(candidate_id, lambda candidate: rules.certificate_stands(candidate, certificate_id, standing, told), tx)
+    await _change(
+        candidate_id,
+        lambda candidate: rules.certificate_stands(candidate, certificate_id, standing, told),
+        tx,
+    )
 
 
-async def amend_candidate(candidate_id: str, regency_code: str | None, attended: frozenset[Attention], tx: Transaction, *, if_match: int) -> Candidate:
+async def amend_candidate(
+    candidate_id: str,
+    regency_code: str | None,
+    attended: frozenset[Attention],
+    tx: Transaction,
+    *,
+    if_match: int,
+) -> Candidate:
     """What an officer records: the regency on the KTP, and tasks that are done."""
     candidate = await tx.candidates.get(await tx.resolve(candidate_id), if_match=if_match)
     if regency_code is not None:
@@ -94,25 +131,46 @@ async def merge(from_ref: str, into_ref: str, tx: Transaction) -> None:
     await applications.withdraw_all(doubled(cases), Withdrawal.MERGED, tx)
     await tx.flush()
     tx.candidates.remove(gone)
-    tell(ChangeType.CANDIDATE_WITHDRAWN, Subject.CANDIDATE, from_ref, gone.version + 1, audience_names(gone.visibility), tx)
+    tell(
+        ChangeType.CANDIDATE_WITHDRAWN,
+        Subject.CANDIDATE,
+        from_ref,
+        gone.version + 1,
+        audience_names(gone.visibility),
+        tx,
+    )
     await _rekey(from_ref, survivor, tx)
     if into is not None:
         await keep(into, survivor, tx)
         return
     added = tx.candidates.add(survivor)
-    tell(ChangeType.CANDIDATE_SHARED, Subject.CANDIDATE, added.id, added.version, audience_names(added.visibility), tx)
+    tell(
+        ChangeType.CANDIDATE_SHARED,
+        Subject.CANDIDATE,
+        added.id,
+        added.version,
+        audience_names(added.visibility),
+        tx,
+    )
 
 
 async def _rekey(from_ref: str, survivor: Candidate, tx: Transaction) -> None:
     for consent in await tx.consents.all_of(from_ref):
-        tx.consents.save(consent, replace(consent, candidate_id=survivor.id, facility_id=survivor.visibility.facility_id))
+        tx.consents.save(
+            consent,
+            replace(consent, candidate_id=survivor.id, facility_id=survivor.visibility.facility_id),
+        )
     for application in await tx.applications.all_of([from_ref]):
         applications.rekeyed(application, survivor, tx)
     for placement in await tx.placements.all_of(from_ref):
-        tx.placements.save(placement, replace(placement, candidate_id=survivor.id, visibility=survivor.visibility))
+        tx.placements.save(
+            placement, replace(placement, candidate_id=survivor.id, visibility=survivor.visibility)
+        )
 
 
-async def _change(candidate_id: str, rule: Callable[[Candidate], Candidate], tx: Transaction) -> None:
+async def _change(
+    candidate_id: str, rule: Callable[[Candidate], Candidate], tx: Transaction
+) -> None:
     before = await tx.candidates.seek(candidate_id)
     if before is None:
         raise NotKnownYet(candidate_id)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.manpower.agencies.rules import AgencyId, Moment
 from services.manpower.consents import rules, usecases
 from services.manpower.consents.rules import Consent, Ending
@@ -23,7 +23,7 @@ router = APIRouter(tags=["consents"])
 class ConsentRequest(BaseModel):
     """A consent as an officer records it; without a recipient the office of the person's regency."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     candidate_id: Annotated[str, Field(min_length=1, max_length=64)]
     purpose: Purpose
@@ -76,7 +76,15 @@ class ConsentTextsBody(BaseModel):
 @router.get("/v1/consents/texts")
 async def list_texts() -> ConsentTextsBody:
     """The texts of consent with their hashes."""
-    texts = [ConsentTextBody(purpose=text.purpose, version=text.version, text=text.text, text_version_hash=text.sha256) for text in rules.CONSENT_TEXTS]
+    texts = [
+        ConsentTextBody(
+            purpose=text.purpose,
+            version=text.version,
+            text=text.text,
+            text_version_hash=text.sha256,
+        )
+        for text in rules.CONSENT_TEXTS
+    ]
     return ConsentTextsBody(items=texts)
 
 
@@ -87,13 +95,25 @@ async def give_consent(body: ConsentRequest, run: Run, response: Response) -> Co
 
 
 @router.get("/v1/consents")
-async def list_consents(run: Run, candidate_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ConsentBody]:
+async def list_consents(
+    run: Run,
+    candidate_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ConsentBody]:
     """Consents of the facility's people."""
 
-    async def page(tx: Transaction) -> web.PageBody[ConsentBody]:
-        found = await tx.consents.page_of(None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit)
-        tx.note("consents.listed", "", refs=sorted({consent.candidate_id for consent in found.items}))
-        return web.PageBody(items=[ConsentBody.model_validate(consent) for consent in found.items], next_cursor=found.next_cursor)
+    async def page(tx: Transaction) -> paging.PageBody[ConsentBody]:
+        found = await tx.consents.page_of(
+            None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
+        )
+        tx.note(
+            "consents.listed", "", refs=sorted({consent.candidate_id for consent in found.items})
+        )
+        return paging.PageBody(
+            items=[ConsentBody.model_validate(consent) for consent in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(page)
 
@@ -117,5 +137,5 @@ async def withdraw_consent(consent_id: str, run: Run, response: Response) -> Con
 
 
 def _answer(consent: Consent, response: Response) -> ConsentBody:
-    web.etag(response, consent)
+    dependencies.etag(response, consent)
     return ConsentBody.model_validate(consent)

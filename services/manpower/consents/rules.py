@@ -10,7 +10,13 @@ from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
 from services.manpower import texts
-from services.manpower.agencies.rules import Agency, AgencyKind, RegencyNotServed, Topic, require_active
+from services.manpower.agencies.rules import (
+    Agency,
+    AgencyKind,
+    RegencyNotServed,
+    Topic,
+    require_active,
+)
 from services.manpower.candidates.rules import Candidate, require_present
 from services.manpower.visibility.rules import BY_REGENCY, COLUMNS, Column, Purpose, Share
 
@@ -106,7 +112,10 @@ class ConsentText:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-CONSENT_TEXTS = tuple(ConsentText(purpose=Purpose(purpose), version=version, text=text) for purpose, version, text in texts.CONSENT_TEXTS)
+CONSENT_TEXTS = tuple(
+    ConsentText(purpose=Purpose(purpose), version=version, text=text)
+    for purpose, version, text in texts.CONSENT_TEXTS
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +141,14 @@ class Consent:
     @property
     def share(self) -> Share:
         """How it stands on the rows it opens."""
-        return Share(consent_id=self.id, recipient=self.recipient, purpose=self.purpose, fields=self.fields, given_at=self.given_at, expires_at=self.expires_at)
+        return Share(
+            consent_id=self.id,
+            recipient=self.recipient,
+            purpose=self.purpose,
+            fields=self.fields,
+            given_at=self.given_at,
+            expires_at=self.expires_at,
+        )
 
 
 def topic_of(purpose: Purpose, candidate: Candidate) -> tuple[str, Topic]:
@@ -154,11 +170,17 @@ def give(consent: Consent, candidate: Candidate, recipient: Agency, now: datetim
         _require_served(candidate, recipient)
     if not consent.fields or not consent.fields <= COLUMNS[consent.purpose]:
         raise ConsentFieldsRefused(allowed=sorted(COLUMNS[consent.purpose]))
-    if consent.text_version_hash not in {text.sha256 for text in CONSENT_TEXTS if text.purpose is consent.purpose}:
+    if consent.text_version_hash not in {
+        text.sha256 for text in CONSENT_TEXTS if text.purpose is consent.purpose
+    }:
         raise ConsentTextUnknown
     if not consent.given_at <= now < consent.expires_at:
         raise ConsentPeriodRefused
-    if any(share.valid(now) and (share.recipient, share.purpose) == (consent.recipient, consent.purpose) for share in candidate.visibility.shares):
+    if any(
+        share.valid(now)
+        and (share.recipient, share.purpose) == (consent.recipient, consent.purpose)
+        for share in candidate.visibility.shares
+    ):
         raise ConsentAlreadyGiven
     return consent
 
@@ -176,7 +198,8 @@ def homeless_shares(candidate: Candidate, recipients: Iterable[Agency]) -> froze
     return frozenset(
         share.consent_id
         for share in candidate.visibility.shares
-        if share.purpose in BY_REGENCY and candidate.visibility.regency_code not in regencies.get(share.recipient, frozenset())
+        if share.purpose in BY_REGENCY
+        and candidate.visibility.regency_code not in regencies.get(share.recipient, frozenset())
     )
 
 
@@ -189,7 +212,11 @@ def _require_served(candidate: Candidate, recipient: Agency) -> None:
 
 def doubled(consents: Iterable[Consent]) -> list[Consent]:
     """Of a person's live consents, those that a later one for the same purpose and recipient makes superfluous (after a merge)."""
-    live = sorted((each for each in consents if each.live), key=lambda each: (each.given_at, each.id), reverse=True)
+    live = sorted(
+        (each for each in consents if each.live),
+        key=lambda each: (each.given_at, each.id),
+        reverse=True,
+    )
     kept: set[tuple[Purpose, str]] = set()
     superfluous: list[Consent] = []
     for each in live:

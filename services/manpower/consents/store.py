@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from chassis.unit_of_work import Index, Page, Store
+from chassis.persistence.store import Index, Page, Store
 from services.manpower.consents import rules
 from services.manpower.consents.rules import Consent
 
@@ -24,13 +24,21 @@ class Consents(Store[Consent]):
         Index("expires_at", where={"live": True}),
     )
 
-    async def page_of(self, candidate_id: str | None, cursor: str | None, limit: int) -> Page[Consent]:
+    async def page_of(
+        self, candidate_id: str | None, cursor: str | None, limit: int
+    ) -> Page[Consent]:
         """Consents in the caller's scope, of one person or all."""
-        return await self.page({} if candidate_id is None else {"candidate_id": candidate_id}, cursor=cursor, limit=limit)
+        return await self.page(
+            {} if candidate_id is None else {"candidate_id": candidate_id},
+            cursor=cursor,
+            limit=limit,
+        )
 
     async def all_of(self, candidate_id: str) -> list[Consent]:
         """Every consent of a person, when the person's records follow it: no scope applies."""
-        return await self.find({"candidate_id": candidate_id}, sort=[("given_at", 1), ("_id", 1)], scoped=False)
+        return await self.find(
+            {"candidate_id": candidate_id}, sort=[("given_at", 1), ("_id", 1)], scoped=False
+        )
 
     async def live_of(self, consent_ids: Iterable[str]) -> list[Consent]:
         """Those of these consents that have not ended, whoever asks: they end by rule."""
@@ -38,4 +46,6 @@ class Consents(Store[Consent]):
 
     async def run_out(self, now: datetime, limit: int) -> list[Consent]:
         """Consents whose time is over and that have not ended."""
-        return await self.find({"live": True, "expires_at": {"$lte": now}}, sort=[("expires_at", 1)], limit=limit)
+        return await self.find(
+            {"live": True, "expires_at": {"$lte": now}}, sort=[("expires_at", 1)], limit=limit
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.ids import new_id
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.manpower.agencies import usecases as agencies
 from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import Withdrawal
@@ -40,7 +40,9 @@ class ConsentForm:
 async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
     """The consent recorded, and the candidate open to its recipient from this commit on."""
     candidate = await tx.candidates.get(await tx.resolve(form.candidate_id))
-    recipient_id = form.recipient or await agencies.agency_for(*rules.topic_of(form.purpose, candidate), tx)
+    recipient_id = form.recipient or await agencies.agency_for(
+        *rules.topic_of(form.purpose, candidate), tx
+    )
     recipient = await tx.agencies.seek(recipient_id, scoped=False)
     if recipient is None:
         raise RecipientRefused
@@ -59,7 +61,11 @@ async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
         recorded_by=tx.caller.subject,
     )
     consent = rules.give(consent, candidate, recipient, tx.now)
-    run_out = [share.consent_id for share in candidate.visibility.shares if (share.recipient, share.purpose) == (consent.recipient, consent.purpose)]
+    run_out = [
+        share.consent_id
+        for share in candidate.visibility.shares
+        if (share.recipient, share.purpose) == (consent.recipient, consent.purpose)
+    ]
     if run_out:
         candidate = await end_consents(candidate, dict.fromkeys(run_out, Ending.EXPIRED), tx)
         await tx.flush()
@@ -78,7 +84,9 @@ async def withdraw_consent(consent_id: str, tx: Transaction) -> Consent:
     return await tx.consents.get(consent_id)
 
 
-async def end_consents(candidate: Candidate, endings: Mapping[str, Ending], tx: Transaction) -> Candidate:
+async def end_consents(
+    candidate: Candidate, endings: Mapping[str, Ending], tx: Transaction
+) -> Candidate:
     """These consents of one candidate ended, what they opened closed, and the applications that stood on them withdrawn."""
     if not endings:
         return candidate
@@ -96,10 +104,14 @@ async def end_run_out(run: Runner[Transaction]) -> bool:
 
 async def end_all(candidate: Candidate, ending: Ending, tx: Transaction) -> Candidate:
     """Every consent of the candidate ended."""
-    return await end_consents(candidate, {share.consent_id: ending for share in candidate.visibility.shares}, tx)
+    return await end_consents(
+        candidate, {share.consent_id: ending for share in candidate.visibility.shares}, tx
+    )
 
 
-async def end_doubled(candidate: Candidate, consents: Iterable[Consent], tx: Transaction) -> Candidate:
+async def end_doubled(
+    candidate: Candidate, consents: Iterable[Consent], tx: Transaction
+) -> Candidate:
     """The candidate, not stored yet, without the consents that a merge made superfluous; those end."""
     superfluous = rules.doubled(consents)
     for consent in superfluous:
@@ -110,8 +122,14 @@ async def end_doubled(candidate: Candidate, consents: Iterable[Consent], tx: Tra
 async def record_residence(candidate: Candidate, regency_code: str, tx: Transaction) -> Candidate:
     """The candidate with the regency on the KTP. Consents for offices that do not answer there end."""
     moved = candidates.resides(candidate, regency_code)
-    offices = await tx.agencies.many([share.recipient for share in moved.visibility.shares], scoped=False)
-    stayed = await end_consents(candidate, dict.fromkeys(rules.homeless_shares(moved, offices.values()), Ending.MOVED_AWAY), tx)
+    offices = await tx.agencies.many(
+        [share.recipient for share in moved.visibility.shares], scoped=False
+    )
+    stayed = await end_consents(
+        candidate,
+        dict.fromkeys(rules.homeless_shares(moved, offices.values()), Ending.MOVED_AWAY),
+        tx,
+    )
     return await keep(stayed, candidates.resides(stayed, regency_code), tx)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.manpower.agencies.rules import AgencyId, Moment, RegencyCode, Status
 from services.manpower.consumers import usecases
@@ -35,7 +35,7 @@ class GrantBody(BaseModel):
 class ConsumerForm(BaseModel):
     """A consumer as it is asked for."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     agency_id: AgencyId
     kind: ConsumerKind
@@ -47,13 +47,15 @@ class ConsumerForm(BaseModel):
     def consumer(self) -> Consumer:
         """The consumer in this form."""
         grants = tuple(Grant(**each.model_dump()) for each in self.grants)
-        return Consumer(**self.model_dump(exclude={"grants"}), id=new_id(), grants=grants, requested_by="")
+        return Consumer(
+            **self.model_dump(exclude={"grants"}), id=new_id(), grants=grants, requested_by=""
+        )
 
 
 class CredentialForm(BaseModel):
     """The name of a credential in the gateway; never its secret."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     credential_ref: Text
 
@@ -61,7 +63,7 @@ class CredentialForm(BaseModel):
 class Reason(BaseModel):
     """Why a status changes."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     reason: Text
 
@@ -104,12 +106,20 @@ async def request_consumer(form: ConsumerForm, run: Run, response: Response) -> 
 
 
 @router.get("/v1/consumers")
-async def list_consumers(run: Run, agency_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ConsumerBody]:
+async def list_consumers(
+    run: Run,
+    agency_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ConsumerBody]:
     """Consumers."""
 
-    async def page(tx: Transaction) -> web.PageBody[ConsumerBody]:
+    async def page(tx: Transaction) -> paging.PageBody[ConsumerBody]:
         found = await tx.consumers.page_of_agency(agency_id, cursor, limit)
-        return web.PageBody(items=[ConsumerBody.model_validate(consumer) for consumer in found.items], next_cursor=found.next_cursor)
+        return paging.PageBody(
+            items=[ConsumerBody.model_validate(consumer) for consumer in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(page)
 
@@ -120,42 +130,92 @@ async def show_consumer(consumer_id: str, run: Run, response: Response) -> Consu
 
     async def one(tx: Transaction) -> ConsumerShown:
         consumer = await tx.consumers.get(consumer_id)
-        refused = [RefusedBody(credential_ref=order.user_id, role=order.role, refusal=order.refusal) for order in await tx.grant_orders.refused(consumer_id)]
+        refused = [
+            RefusedBody(credential_ref=order.user_id, role=order.role, refusal=order.refusal)
+            for order in await tx.grant_orders.refused(consumer_id)
+        ]
         return ConsumerShown(**_answer(consumer, response).model_dump(), refused=refused)
 
     return await run(one)
 
 
 @router.post("/v1/consumers/{consumer_id}/approve")
-async def approve_consumer(consumer_id: str, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def approve_consumer(
+    consumer_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> ConsumerBody:
     """Approve it: somebody else than who asked for it."""
-    return _answer(await run(partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)
+        ),
+        response,
+    )
 
 
 @router.post("/v1/consumers/{consumer_id}/suspend")
-async def suspend_consumer(consumer_id: str, body: Reason, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def suspend_consumer(
+    consumer_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> ConsumerBody:
     """The kill switch: its next request is refused; its feed goes on being written."""
-    return _answer(await run(partial(usecases.move_consumer, consumer_id, Status.SUSPENDED, body.reason, if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(
+                usecases.move_consumer,
+                consumer_id,
+                Status.SUSPENDED,
+                body.reason,
+                if_match=if_match,
+            )
+        ),
+        response,
+    )
 
 
 @router.post("/v1/consumers/{consumer_id}/resume")
-async def resume_consumer(consumer_id: str, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def resume_consumer(
+    consumer_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> ConsumerBody:
     """End a suspension; it goes on from its cursor."""
-    return _answer(await run(partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)
+        ),
+        response,
+    )
 
 
 @router.post("/v1/consumers/{consumer_id}/close")
-async def close_consumer(consumer_id: str, body: Reason, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def close_consumer(
+    consumer_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> ConsumerBody:
     """Close it for good."""
-    return _answer(await run(partial(usecases.move_consumer, consumer_id, Status.CLOSED, body.reason, if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(
+                usecases.move_consumer, consumer_id, Status.CLOSED, body.reason, if_match=if_match
+            )
+        ),
+        response,
+    )
 
 
 @router.post("/v1/consumers/{consumer_id}/credentials")
-async def attach_credential(consumer_id: str, form: CredentialForm, run: Run, response: Response, if_match: web.IfMatch) -> ConsumerBody:
+async def attach_credential(
+    consumer_id: str,
+    form: CredentialForm,
+    run: Run,
+    response: Response,
+    if_match: dependencies.IfMatch,
+) -> ConsumerBody:
     """Record that a credential of the gateway's belongs to it."""
-    return _answer(await run(partial(usecases.attach_credential, consumer_id, form.credential_ref, if_match=if_match)), response)
+    return _answer(
+        await run(
+            partial(usecases.attach_credential, consumer_id, form.credential_ref, if_match=if_match)
+        ),
+        response,
+    )
 
 
 def _answer(consumer: Consumer, response: Response) -> ConsumerBody:
-    web.etag(response, consumer)
+    dependencies.etag(response, consumer)
     return ConsumerBody.model_validate(consumer)

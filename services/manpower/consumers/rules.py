@@ -10,10 +10,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from chassis.auth import Hand
+from chassis.caller import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower import texts
-from services.manpower.agencies.rules import MOVES, Agency, AgencyKind, SameEyes, Status, StatusChange, require_active
+from services.manpower.agencies.rules import (
+    MOVES,
+    Agency,
+    AgencyKind,
+    SameEyes,
+    Status,
+    StatusChange,
+    require_active,
+)
 from services.manpower.visibility.rules import OUTSIDE
 
 
@@ -95,16 +103,30 @@ def request(consumer: Consumer, agency: Agency, actor: Hand, now: datetime) -> C
     require_active(agency)
     _check_grants(consumer.grants, agency, now)
     first = StatusChange(at=now, to=Status.PENDING, actor=actor.by)
-    return replace(consumer, status=Status.PENDING, requested_by=actor.by, requested_for=actor.on_behalf_of, history=(first,))
+    return replace(
+        consumer,
+        status=Status.PENDING,
+        requested_by=actor.by,
+        requested_for=actor.on_behalf_of,
+        history=(first,),
+    )
 
 
 def move(consumer: Consumer, to: Status, actor: Hand, now: datetime, reason: str = "") -> Consumer:
     """The consumer at its next status. SameEyes when its requester approves it; ConsumerMoveRefused when the table has no such step."""
     if to not in MOVES[consumer.status]:
         raise ConsumerMoveRefused(status_now=consumer.status.value)
-    if consumer.status is Status.PENDING and to is Status.ACTIVE and actor.is_one_with(Hand(consumer.requested_by, consumer.requested_for)):
+    if (
+        consumer.status is Status.PENDING
+        and to is Status.ACTIVE
+        and actor.is_one_with(Hand(consumer.requested_by, consumer.requested_for))
+    ):
         raise SameEyes
-    return replace(consumer, status=to, history=(*consumer.history, StatusChange(at=now, to=to, actor=actor.by, reason=reason)))
+    return replace(
+        consumer,
+        status=to,
+        history=(*consumer.history, StatusChange(at=now, to=to, actor=actor.by, reason=reason)),
+    )
 
 
 def attach_credential(consumer: Consumer, credential_ref: str) -> Consumer:

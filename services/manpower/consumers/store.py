@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Index, Page
+from chassis.persistence.store import Index, Page
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers import rules
 from services.manpower.consumers.rules import Consumer
@@ -18,9 +18,13 @@ class Consumers(OfficeRows[Consumer]):
     indexes = (Index("agency_id"), Index("credential_refs"))
     schema = 2
 
-    async def page_of_agency(self, agency_id: str | None, cursor: str | None, limit: int) -> Page[Consumer]:
+    async def page_of_agency(
+        self, agency_id: str | None, cursor: str | None, limit: int
+    ) -> Page[Consumer]:
         """Consumers, of one agency or all."""
-        return await self.page({} if agency_id is None else {"agency_id": agency_id}, cursor=cursor, limit=limit)
+        return await self.page(
+            {} if agency_id is None else {"agency_id": agency_id}, cursor=cursor, limit=limit
+        )
 
     async def active(self) -> list[Consumer]:
         """All that are active, whoever asks."""

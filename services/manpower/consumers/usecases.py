@@ -21,26 +21,34 @@ async def request_consumer(consumer: Consumer, tx: Transaction) -> Consumer:
     return tx.consumers.add(rules.request(consumer, agency, tx.caller.hand, tx.now))
 
 
-async def move_consumer(consumer_id: str, to: Status, reason: str, tx: Transaction, *, if_match: int | None = None) -> Consumer:
+async def move_consumer(
+    consumer_id: str, to: Status, reason: str, tx: Transaction, *, if_match: int | None = None
+) -> Consumer:
     """The consumer at its next status. Suspended, it reads nothing from its next request on, and loses nothing either."""
     before = await tx.consumers.get(consumer_id, if_match=if_match)
     return tx.consumers.save(before, rules.move(before, to, tx.caller.hand, tx.now, reason))
 
 
-async def attach_credential(consumer_id: str, credential_ref: str, tx: Transaction, *, if_match: int | None = None) -> Consumer:
+async def attach_credential(
+    consumer_id: str, credential_ref: str, tx: Transaction, *, if_match: int | None = None
+) -> Consumer:
     """The consumer with one more credential of the gateway's."""
     before = await tx.consumers.get(consumer_id, if_match=if_match)
     return tx.consumers.save(before, rules.attach_credential(before, credential_ref))
 
 
-def admitted(use_case: Callable[[Transaction], Awaitable[R]]) -> Callable[[Transaction], Awaitable[R]]:
+def admitted(
+    use_case: Callable[[Transaction], Awaitable[R]],
+) -> Callable[[Transaction], Awaitable[R]]:
     """The use case behind the kill switch: an outside caller must belong to no agency and no consumer that is not active."""
 
     async def behind_the_switch(tx: Transaction) -> R:
         reader = reader_of(tx.caller)
         if reader is not None:
             rules.require_reading(await tx.consumers.of_credential(tx.caller.subject))
-            rules.require_reading((await tx.agencies.many(reader.recipients, scoped=False)).values())
+            rules.require_reading(
+                (await tx.agencies.many(reader.recipients, scoped=False)).values()
+            )
         return await use_case(tx)
 
     behind_the_switch.__name__ = getattr(getattr(use_case, "func", use_case), "__name__", "")

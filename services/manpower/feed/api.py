@@ -10,8 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from chassis import web
 from chassis.errors import Malformed
+from chassis.http import dependencies
 from services.manpower import texts
 from services.manpower.agencies.rules import Moment
 from services.manpower.consumers.usecases import admitted
@@ -24,7 +24,11 @@ router = APIRouter(tags=["feed"])
 
 _LOOK_SECONDS = 0.5
 
-HREFS = {Subject.CANDIDATE: "/v1/candidates/", Subject.APPLICATION: "/v1/job-applications/", Subject.PLACEMENT: "/v1/placements/"}
+HREFS = {
+    Subject.CANDIDATE: "/v1/candidates/",
+    Subject.APPLICATION: "/v1/job-applications/",
+    Subject.PLACEMENT: "/v1/placements/",
+}
 
 
 class FromTimeOrCursor(Malformed):
@@ -97,8 +101,10 @@ async def read_feed(
     request: Request,
     after: str | None = None,
     from_time: Moment | None = None,
-    limit: web.Limit = 50,
-    wait: Annotated[int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Detik menunggu bila belum ada yang baru")] = 0,
+    limit: dependencies.Limit = 50,
+    wait: Annotated[
+        int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Detik menunggu bila belum ada yang baru")
+    ] = 0,
 ) -> FeedBody:
     """Changes behind a cursor (`after`) or since a moment, in order; with `wait` the answer comes when there is one, or when the time is over."""
     if after is not None and from_time is not None:
@@ -111,17 +117,30 @@ async def read_feed(
     deadline = asyncio.get_running_loop().time() + wait
     while not reading.items and await _more(run, request, reading, deadline):
         reading = await run(admitted(partial(usecases.read_feed, reading.position, limit)))
-    return FeedBody(items=[FeedItemBody.of(item) for item in reading.items], next_cursor=rules.seal(reading.position, key), has_more=reading.has_more)
+    return FeedBody(
+        items=[FeedItemBody.of(item) for item in reading.items],
+        next_cursor=rules.seal(reading.position, key),
+        has_more=reading.has_more,
+    )
 
 
 @router.get("/v1/snapshot")
-async def read_snapshot(run: Run, request: Request, cursor: str | None = None, limit: web.Limit = 50) -> SnapshotBody:
+async def read_snapshot(
+    run: Run, request: Request, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> SnapshotBody:
     """Everything the reader may see now, thin; it ends with the cursor by which the feed goes on without a gap."""
     key: bytes = request.app.state.cursor_key
     place = None if cursor is None else rules.open_place(cursor, key)
     read = await run(admitted(partial(usecases.read_snapshot, place, limit)))
     return SnapshotBody(
-        items=[SnapshotItemBody(subject=SubjectBody(kind=subject, ref=ref), href=HREFS[subject] + ref, version=version) for subject, ref, version in read.rows],
+        items=[
+            SnapshotItemBody(
+                subject=SubjectBody(kind=subject, ref=ref),
+                href=HREFS[subject] + ref,
+                version=version,
+            )
+            for subject, ref, version in read.rows
+        ],
         next_cursor=None if read.following is None else rules.seal_place(read.following, key),
         feed_cursor=rules.seal(read.position, key) if read.following is None else None,
     )

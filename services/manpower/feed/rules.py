@@ -174,7 +174,11 @@ def open_cursor(cursor: str, key: bytes) -> int:
 
 def seal_place(place: Place, key: bytes) -> str:
     """The opaque signed cursor of a snapshot's place."""
-    return _sealed(place.position.to_bytes(_POSITION_BYTES) + f"{place.subject.value}/{place.last}".encode(), _SNAPSHOT, key)
+    return _sealed(
+        place.position.to_bytes(_POSITION_BYTES) + f"{place.subject.value}/{place.last}".encode(),
+        _SNAPSHOT,
+        key,
+    )
 
 
 def open_place(cursor: str, key: bytes) -> Place:
@@ -209,5 +213,7 @@ def _in_order(changes: Iterable[Change]) -> list[Change]:
     for change in by_time:
         waiting[change.subject, change.subject_ref].append(change)
     for own in waiting.values():
-        own.sort(key=lambda change: (change.subject_version, change.occurred_at, change.id), reverse=True)
+        own.sort(
+            key=lambda change: (change.subject_version, change.occurred_at, change.id), reverse=True
+        )
     return [waiting[change.subject, change.subject_ref].pop() for change in by_time]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Index, Store
+from chassis.persistence.mongo import Filter
+from chassis.persistence.store import Index, Store
 from services.manpower.feed.rules import Change, Entry, Head
 from services.manpower.visibility import rules as visibility
 
@@ -30,7 +30,13 @@ class FeedChanges(Store[Change]):
     async def waiting(self, limit: int) -> list[Change]:
         """The oldest changes without a number, with all others of the same subjects, so that none overtakes another."""
         oldest = await self.find({}, sort=[("occurred_at", 1), ("_id", 1)], limit=limit)
-        return await self.find({"subject_ref": {"$in": sorted({change.subject_ref for change in oldest})}}) if len(oldest) == limit else oldest
+        return (
+            await self.find(
+                {"subject_ref": {"$in": sorted({change.subject_ref for change in oldest})}}
+            )
+            if len(oldest) == limit
+            else oldest
+        )
 
 
 class FeedEntries(Store[Entry]):
@@ -39,7 +45,12 @@ class FeedEntries(Store[Entry]):
     kind = Entry
     collection = "feed_entries"
     scope = {"public": ""}
-    indexes = (Index("seq", unique=True), Index("audiences", "seq"), Index("audiences", "occurred_at", "seq"), Index("occurred_at"))
+    indexes = (
+        Index("seq", unique=True),
+        Index("audiences", "seq"),
+        Index("audiences", "occurred_at", "seq"),
+        Index("occurred_at"),
+    )
     audited = False
 
     def narrowing(self) -> Filter | None:
@@ -63,7 +74,10 @@ class FeedEntries(Store[Entry]):
     async def kept_until(self, moment: datetime, limit: int) -> list[Entry]:
         """The first rows of the log that tell of something before this moment."""
         oldest = await self.find({}, sort=[("seq", 1)], limit=limit)
-        newer = next((place for place, entry in enumerate(oldest) if entry.occurred_at >= moment), len(oldest))
+        newer = next(
+            (place for place, entry in enumerate(oldest) if entry.occurred_at >= moment),
+            len(oldest),
+        )
         return oldest[:newer]
 
 

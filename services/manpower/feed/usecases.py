@@ -7,9 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chassis.ids import new_id
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.manpower.feed import rules
-from services.manpower.feed.rules import RETENTION, Change, ChangeType, Entry, Head, Item, Place, Subject
+from services.manpower.feed.rules import (
+    RETENTION,
+    Change,
+    ChangeType,
+    Entry,
+    Head,
+    Item,
+    Place,
+    Subject,
+)
 from services.manpower.transaction import Transaction
 
 NUMBERING, FORGETTING = "feed-numbers", "feed-retention"
@@ -34,12 +43,29 @@ class Snapshot:
     position: int
 
 
-def tell(change: ChangeType, subject: Subject, ref: str, version: int, audiences: Iterable[str], tx: Transaction) -> None:
+def tell(
+    change: ChangeType,
+    subject: Subject,
+    ref: str,
+    version: int,
+    audiences: Iterable[str],
+    tx: Transaction,
+) -> None:
     """Write a change for these audiences in this transaction; nobody to tell, nothing written."""
     told = frozenset(audiences)
     if not told:
         return
-    tx.feed_changes.add(Change(id=new_id(), type=change, occurred_at=tx.now, subject=subject, subject_ref=ref, subject_version=version, audiences=told))
+    tx.feed_changes.add(
+        Change(
+            id=new_id(),
+            type=change,
+            occurred_at=tx.now,
+            subject=subject,
+            subject_ref=ref,
+            subject_version=version,
+            audiences=told,
+        )
+    )
     tx.wake(NUMBERING)
 
 
@@ -69,14 +95,20 @@ async def read_feed(position: int | None, limit: int, tx: Transaction) -> Readin
 async def read_snapshot(place: Place | None, limit: int, tx: Transaction) -> Snapshot:
     """The next rows of all that the caller may see now; the first page remembers where the feed stood, so that what changes meanwhile follows there."""
     place = place or Place((await _head(tx)).last)
-    stores = {Subject.CANDIDATE: tx.candidates, Subject.APPLICATION: tx.applications, Subject.PLACEMENT: tx.placements}
+    stores = {
+        Subject.CANDIDATE: tx.candidates,
+        Subject.APPLICATION: tx.applications,
+        Subject.PLACEMENT: tx.placements,
+    }
     rows: list[tuple[Subject, str, int]] = []
     following: Place | None = place
     while following is not None and len(rows) < limit:
         place, wanted = following, limit - len(rows)
         found = await stores[place.subject].following(place.last, wanted)
         rows += [(place.subject, row.id, row.version) for row in found]
-        following = replace(place, last=found[-1].id) if len(found) == wanted else place.following_kind()
+        following = (
+            replace(place, last=found[-1].id) if len(found) == wanted else place.following_kind()
+        )
     tx.note("snapshot.read", "", refs=sorted({ref for _, ref, _ in rows}))
     return Snapshot(rows, following, place.position)
 
@@ -98,7 +130,10 @@ async def _head(tx: Transaction) -> Head:
 
 
 async def _in_scope(entries: list[Entry], tx: Transaction) -> list[Item]:
-    refs = {subject: {entry.subject_ref for entry in entries if entry.subject is subject} for subject in Subject}
+    refs = {
+        subject: {entry.subject_ref for entry in entries if entry.subject is subject}
+        for subject in Subject
+    }
     visible = {
         Subject.CANDIDATE: set(await tx.candidates.many(refs[Subject.CANDIDATE])),
         Subject.APPLICATION: set(await tx.applications.many(refs[Subject.APPLICATION])),

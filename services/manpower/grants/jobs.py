@@ -8,15 +8,17 @@ from __future__ import annotations
 from functools import partial
 from http import HTTPStatus
 
-from chassis.peers import Peer, PeerRefused
-from chassis.runner import Runner
+from chassis.http.service_client import Peer, PeerRefused
+from chassis.persistence.transactions import Runner
 from services.manpower.grants import usecases
 from services.manpower.grants.rules import Order, State
 from services.manpower.transaction import Transaction
 
 GRANTING = "granting"
 _AT_ONCE = 50
-_OF_THE_ORDER = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
+_OF_THE_ORDER = frozenset(
+    {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
 
 
 async def make_so(gateway: Peer, run: Runner[Transaction]) -> bool:
@@ -36,8 +38,19 @@ async def _tell(gateway: Peer, order: Order) -> str:
         if order.state is State.UNWANTED:
             await gateway.ask("DELETE", path, purpose="manage-access", on_behalf_of="")
         else:
-            terms = {"role": order.role, "claims": order.claims, "valid_from": order.valid_from.isoformat(), "valid_until": order.valid_until.isoformat()}
-            await gateway.ask("PUT", path, purpose="manage-access", on_behalf_of="", body={"user_id": order.user_id} | terms)
+            terms = {
+                "role": order.role,
+                "claims": order.claims,
+                "valid_from": order.valid_from.isoformat(),
+                "valid_until": order.valid_until.isoformat(),
+            }
+            await gateway.ask(
+                "PUT",
+                path,
+                purpose="manage-access",
+                on_behalf_of="",
+                body={"user_id": order.user_id} | terms,
+            )
     except PeerRefused as error:
         status = error.facts["peer_status"]
         if order.state is State.UNWANTED and status == HTTPStatus.NOT_FOUND:

@@ -55,7 +55,9 @@ class Order:
     refused_at: datetime | None = None
 
 
-def wanted(consumers: Iterable[Consumer], agencies: Mapping[str, Agency], now: datetime) -> dict[str, Order]:
+def wanted(
+    consumers: Iterable[Consumer], agencies: Mapping[str, Agency], now: datetime
+) -> dict[str, Order]:
     """All orders that should stand now, by reference. After each suspension they are others: the gateway takes back no grant that has ended."""
     found: dict[str, Order] = {}
     for consumer in consumers:
@@ -66,7 +68,9 @@ def wanted(consumers: Iterable[Consumer], agencies: Mapping[str, Agency], now: d
         for number, grant in enumerate(consumer.grants):
             for credential in sorted(consumer.credential_refs) if now < grant.valid_until else ():
                 outside = OUTSIDE.get(grant.role)
-                claims: dict[str, tuple[str, ...]] = {outside.recipient_claim if outside else "agency": (agency.id,)}
+                claims: dict[str, tuple[str, ...]] = {
+                    outside.recipient_claim if outside else "agency": (agency.id,)
+                }
                 if outside and outside.by_regency:
                     claims["regency"] = tuple(sorted(grant.regency_codes))
                 order = Order(
@@ -92,7 +96,12 @@ def told(order: Order, refusal: str, now: datetime) -> Order:
     """The order after the gateway answered, with the code of its refusal or ""."""
     if order.state is State.UNWANTED:
         return replace(order, state=State.GONE)
-    return replace(order, state=State.REFUSED if refusal else State.HELD, refusal=refusal, refused_at=now if refusal else None)
+    return replace(
+        order,
+        state=State.REFUSED if refusal else State.HELD,
+        refusal=refusal,
+        refused_at=now if refusal else None,
+    )
 
 
 def again(order: Order, now: datetime) -> Order:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from chassis.unit_of_work import Index, Store
+from chassis.persistence.store import Index, Store
 from services.manpower.grants import rules
 from services.manpower.grants.rules import Order
 
@@ -25,8 +25,12 @@ class Orders(Store[Order]):
 
     async def refused(self, consumer_id: str) -> list[Order]:
         """Those of a consumer that the gateway refused."""
-        return await self.find({"consumer_id": consumer_id, "state": rules.State.REFUSED}, scoped=False)
+        return await self.find(
+            {"consumer_id": consumer_id, "state": rules.State.REFUSED}, scoped=False
+        )
 
     async def due(self, limit: int) -> list[Order]:
         """Those of which the gateway is to be told."""
-        return await self.find({"state": {"$in": sorted(rules.DUE)}}, sort=[("_id", 1)], limit=limit, scoped=False)
+        return await self.find(
+            {"state": {"$in": sorted(rules.DUE)}}, sort=[("_id", 1)], limit=limit, scoped=False
+        )

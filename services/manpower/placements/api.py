@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, model_validator
 
-from chassis import web
-from chassis.auth import Caller
+from chassis.caller import Caller
+from chassis.http import dependencies, paging
 from services.manpower import texts
 from services.manpower.consumers.usecases import admitted
 from services.manpower.placements import usecases
@@ -27,7 +27,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 class PlacementForm(BaseModel):
     """Work that was found: through an application, or by the candidate's own effort."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     application_id: Id | None = None
     candidate_id: Id | None = None
@@ -44,7 +44,12 @@ class PlacementForm(BaseModel):
 
     def terms(self) -> Terms:
         """What was agreed."""
-        return Terms(kind=self.kind, started_on=self.started_on, wage_band=self.wage_band.band() if self.wage_band else None, permit_number=self.permit_number)
+        return Terms(
+            kind=self.kind,
+            started_on=self.started_on,
+            wage_band=self.wage_band.band() if self.wage_band else None,
+            permit_number=self.permit_number,
+        )
 
 
 class PlacementBody(BaseModel):
@@ -67,7 +72,14 @@ class PlacementBody(BaseModel):
     @classmethod
     def of(cls, placement: Placement, caller: Caller) -> PlacementBody:
         """The body for this caller."""
-        inside = {} if is_outside(caller) else {"permit_number": placement.terms.permit_number, "confirmed_by": placement.confirmed_by}
+        inside = (
+            {}
+            if is_outside(caller)
+            else {
+                "permit_number": placement.terms.permit_number,
+                "confirmed_by": placement.confirmed_by,
+            }
+        )
         return cls(
             id=placement.id,
             version=placement.version,
@@ -78,38 +90,55 @@ class PlacementBody(BaseModel):
             employer_id=placement.employer_id,
             vacancy_id=placement.vacancy_id,
             application_id=placement.application_id,
-            wage_band=WageBandBody.model_validate(placement.terms.wage_band) if placement.terms.wage_band else None,
+            wage_band=WageBandBody.model_validate(placement.terms.wage_band)
+            if placement.terms.wage_band
+            else None,
             confirmed_at=placement.confirmed_at,
             **inside,
         )
 
 
 @router.post("/v1/placements", status_code=201, response_model_exclude_unset=True)
-async def confirm_placement(form: PlacementForm, run: Run, caller: web.CurrentCaller, response: Response) -> PlacementBody:
+async def confirm_placement(
+    form: PlacementForm, run: Run, caller: dependencies.CurrentCaller, response: Response
+) -> PlacementBody:
     """Confirm that a candidate has work. All placements of a process go one by one: they are few, and the last slot is contended."""
     if form.application_id is not None:
         use_case = partial(usecases.place, form.application_id, form.terms())
     else:
         use_case = partial(usecases.place_alone, form.candidate_id or "", form.terms())
     placement = await run(admitted(use_case), contended=["placements"])
-    web.etag(response, placement)
+    dependencies.etag(response, placement)
     return PlacementBody.of(placement, caller)
 
 
 @router.get("/v1/placements", response_model_exclude_unset=True)
-async def list_placements(run: Run, caller: web.CurrentCaller, candidate_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[PlacementBody]:
+async def list_placements(
+    run: Run,
+    caller: dependencies.CurrentCaller,
+    candidate_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[PlacementBody]:
     """Placements that the caller may see."""
 
-    async def page(tx: Transaction) -> web.PageBody[PlacementBody]:
-        found = await tx.placements.page_of(None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit)
+    async def page(tx: Transaction) -> paging.PageBody[PlacementBody]:
+        found = await tx.placements.page_of(
+            None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
+        )
         tx.note("placements.listed", "", refs=[placement.candidate_id for placement in found.items])
-        return web.PageBody(items=[PlacementBody.of(placement, caller) for placement in found.items], next_cursor=found.next_cursor)
+        return paging.PageBody(
+            items=[PlacementBody.of(placement, caller) for placement in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(admitted(page))
 
 
 @router.get("/v1/placements/{placement_id}", response_model_exclude_unset=True)
-async def show_placement(placement_id: str, run: Run, caller: web.CurrentCaller, response: Response) -> PlacementBody:
+async def show_placement(
+    placement_id: str, run: Run, caller: dependencies.CurrentCaller, response: Response
+) -> PlacementBody:
     """One placement."""
 
     async def one(tx: Transaction) -> Placement:
@@ -118,5 +147,5 @@ async def show_placement(placement_id: str, run: Run, caller: web.CurrentCaller,
         return placement
 
     placement = await run(admitted(one))
-    web.etag(response, placement)
+    dependencies.etag(response, placement)
     return PlacementBody.of(placement, caller)

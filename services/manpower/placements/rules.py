@@ -9,7 +9,13 @@ from enum import StrEnum
 from chassis.errors import NotFound, Refused
 from services.manpower import texts
 from services.manpower.applications import rules as applications
-from services.manpower.applications.rules import Application, ConsentMissing, Side, State, employer_share
+from services.manpower.applications.rules import (
+    Application,
+    ConsentMissing,
+    Side,
+    State,
+    employer_share,
+)
 from services.manpower.candidates.rules import Candidate, Custody, require_present
 from services.manpower.events import PlacementConfirmed
 from services.manpower.vacancies import rules as vacancies
@@ -129,12 +135,18 @@ def place(placement_id: str, case: Case, terms: Terms, actor: str, now: datetime
         application=placed,
         slots=slots,
         vacancy=vacancies.close(case.vacancy, Closing.FILLED, actor, now) if full else case.vacancy,
-        closed=tuple((other, applications.step(other, State.VACANCY_CLOSED, Side.RULE, actor, now)) for other in case.others if full and other.live and other.id != placed.id),
+        closed=tuple(
+            (other, applications.step(other, State.VACANCY_CLOSED, Side.RULE, actor, now))
+            for other in case.others
+            if full and other.live and other.id != placed.id
+        ),
         events=[confirmed(placement)],
     )
 
 
-def found_alone(placement_id: str, candidate: Candidate, terms: Terms, actor: str, now: datetime) -> tuple[Placement, list[PlacementConfirmed]]:
+def found_alone(
+    placement_id: str, candidate: Candidate, terms: Terms, actor: str, now: datetime
+) -> tuple[Placement, list[PlacementConfirmed]]:
     """Work that the person found by own effort, without an application here."""
     require_free(candidate, terms)
     placement = Placement(
@@ -161,10 +173,19 @@ def require_free(candidate: Candidate, terms: Terms) -> None:
 
 def confirmed(placement: Placement) -> PlacementConfirmed:
     """What is told of it: no employer, no wage, no name."""
-    return PlacementConfirmed(participant_ref=placement.candidate_id, placement_id=placement.id, kind=placement.terms.kind.value, started_on=placement.terms.started_on)
+    return PlacementConfirmed(
+        participant_ref=placement.candidate_id,
+        placement_id=placement.id,
+        kind=placement.terms.kind.value,
+        started_on=placement.terms.started_on,
+    )
 
 
 def seen_by(placement: Placement) -> Visibility:
     """Who outside sees it; of the employers only its own."""
-    own = (share for share in placement.visibility.shares if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == placement.employer_id)
+    own = (
+        share
+        for share in placement.visibility.shares
+        if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == placement.employer_id
+    )
     return replace(placement.visibility, shares=tuple(own))

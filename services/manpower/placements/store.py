@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Index, Page
+from chassis.persistence.mongo import Filter
+from chassis.persistence.store import Index, Page
 from services.manpower.placements import rules
 from services.manpower.placements.rules import Placement
 from services.manpower.visibility import rules as visibility
@@ -36,15 +36,25 @@ class Placements(PersonRows[Placement]):
     def admits(self, aggregate: Placement) -> bool:
         """The same for one row."""
         reader = visibility.reader_of(self.tx.caller)
-        return super().admits(aggregate) and (reader is None or reader.purpose is not Purpose.EMPLOYER_SHARE or aggregate.employer_id in reader.recipients)
+        return super().admits(aggregate) and (
+            reader is None
+            or reader.purpose is not Purpose.EMPLOYER_SHARE
+            or aggregate.employer_id in reader.recipients
+        )
 
     async def number(self) -> int:
         """How many there are, for figures."""
         return await self.count({"_id": {"$gt": ""}})
 
-    async def page_of(self, candidate_id: str | None, cursor: str | None, limit: int) -> Page[Placement]:
+    async def page_of(
+        self, candidate_id: str | None, cursor: str | None, limit: int
+    ) -> Page[Placement]:
         """Placements that the caller may see."""
-        return await self.page({} if candidate_id is None else {"candidate_id": candidate_id}, cursor=cursor, limit=limit)
+        return await self.page(
+            {} if candidate_id is None else {"candidate_id": candidate_id},
+            cursor=cursor,
+            limit=limit,
+        )
 
     async def all_of(self, candidate_id: str) -> list[Placement]:
         """Every placement of a person, when the person's records follow it: no scope applies."""

@@ -24,7 +24,13 @@ async def place(application_id: str, terms: Terms, tx: Transaction) -> Placement
     vacancy = await tx.vacancies.get(application.vacancy_id, scoped=False)
     slots = await tx.vacancy_slots.get(vacancy.id)
     others = await tx.applications.live_for(vacancy.id)
-    case = Case(application=application, candidate=candidate, vacancy=vacancy, slots=slots, others=tuple(others))
+    case = Case(
+        application=application,
+        candidate=candidate,
+        vacancy=vacancy,
+        slots=slots,
+        others=tuple(others),
+    )
     filled = rules.place(new_id(), case, terms, tx.caller.subject, tx.now)
     tx.vacancy_slots.save(slots, filled.slots)
     if filled.vacancy != vacancy:
@@ -42,11 +48,23 @@ async def place_alone(candidate_id: str, terms: Terms, tx: Transaction) -> Place
     return await _confirm(placement, events, candidate, tx)
 
 
-async def _confirm(placement: Placement, events: list[rules.PlacementConfirmed], candidate: Candidate, tx: Transaction) -> Placement:
+async def _confirm(
+    placement: Placement,
+    events: list[rules.PlacementConfirmed],
+    candidate: Candidate,
+    tx: Transaction,
+) -> Placement:
     if candidate.engaged:
         tx.candidates.hold(candidate)
     else:
         await keep(candidate, engage(candidate), tx)
     saved = tx.placements.add(placement, events)
-    tell(ChangeType.PLACEMENT_CONFIRMED, Subject.PLACEMENT, saved.id, saved.version, audiences(rules.seen_by(saved), tx.now), tx)
+    tell(
+        ChangeType.PLACEMENT_CONFIRMED,
+        Subject.PLACEMENT,
+        saved.id,
+        saved.version,
+        audiences(rules.seen_by(saved), tx.now),
+        tx,
+    )
     return saved

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.manpower.consumers.usecases import admitted
 from services.manpower.production import usecases
 from services.manpower.transaction import Run
@@ -31,8 +31,14 @@ class ProductionBody(BaseModel):
 
 @router.get("/v1/production-statistics")
 async def list_production(
-    run: Run, month: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = None, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[ProductionBody]:
+    run: Run,
+    month: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ProductionBody]:
     """The production of the caller's facilities, or of those its agency works with."""
     found = await run(admitted(partial(usecases.list_production, month, cursor, limit)))
-    return web.PageBody(items=[ProductionBody.model_validate(row) for row in found.items], next_cursor=found.next_cursor)
+    return paging.PageBody(
+        items=[ProductionBody.model_validate(row) for row in found.items],
+        next_cursor=found.next_cursor,
+    )

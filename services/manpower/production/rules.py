@@ -38,4 +38,11 @@ def month_of(at: datetime) -> str:
 def add_order(row: MonthlyProduction, amounts_idr: Mapping[str, int]) -> MonthlyProduction:
     """The row with one more order; a party's amounts add up to the rupiah."""
     parties = row.amounts_idr.keys() | amounts_idr.keys()
-    return replace(row, orders=row.orders + 1, amounts_idr={party: row.amounts_idr.get(party, 0) + amounts_idr.get(party, 0) for party in sorted(parties)})
+    return replace(
+        row,
+        orders=row.orders + 1,
+        amounts_idr={
+            party: row.amounts_idr.get(party, 0) + amounts_idr.get(party, 0)
+            for party in sorted(parties)
+        },
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chassis.unit_of_work import Index, Page, Store
+from chassis.persistence.store import Index, Page, Store
 from services.manpower.production.rules import MonthlyProduction
 
 
@@ -17,11 +17,19 @@ class Production(Store[MonthlyProduction]):
     indexes = (Index("month", "_id"), Index("facility_id", "month"))
     audited = False
 
-    async def page_of_month(self, month: str | None, cursor: str | None, limit: int) -> Page[MonthlyProduction]:
+    async def page_of_month(
+        self, month: str | None, cursor: str | None, limit: int
+    ) -> Page[MonthlyProduction]:
         """Rows of the caller's facilities, of one month or all."""
-        return await self.page({} if month is None else {"month": month}, cursor=cursor, limit=limit)
+        return await self.page(
+            {} if month is None else {"month": month}, cursor=cursor, limit=limit
+        )
 
-    async def page_for_office(self, facility_ids: Iterable[str], month: str | None, cursor: str | None, limit: int) -> Page[MonthlyProduction]:
+    async def page_for_office(
+        self, facility_ids: Iterable[str], month: str | None, cursor: str | None, limit: int
+    ) -> Page[MonthlyProduction]:
         """Rows of the facilities that an office works with: its agency's record says which, not a claim, so no scope applies."""
-        where = {"facility_id": {"$in": sorted(facility_ids)}} | ({} if month is None else {"month": month})
+        where = {"facility_id": {"$in": sorted(facility_ids)}} | (
+            {} if month is None else {"month": month}
+        )
         return await self.page(where, cursor=cursor, limit=limit, scoped=False)

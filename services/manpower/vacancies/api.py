@@ -9,14 +9,22 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from chassis import web
-from chassis.auth import Caller
+from chassis.caller import Caller
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.manpower.agencies.rules import AgencyId, LastDay, RegencyCode, end_of_day
 from services.manpower.consumers.usecases import admitted
 from services.manpower.transaction import Run, Transaction
 from services.manpower.vacancies import usecases
-from services.manpower.vacancies.rules import Closing, Requirements, Slots, Vacancy, VacancySource, VacancyState, WageBand
+from services.manpower.vacancies.rules import (
+    Closing,
+    Requirements,
+    Slots,
+    Vacancy,
+    VacancySource,
+    VacancyState,
+    WageBand,
+)
 from services.manpower.visibility.rules import is_outside
 
 router = APIRouter(tags=["vacancies"])
@@ -54,7 +62,7 @@ class RequirementsBody(BaseModel):
 class VacancyForm(BaseModel):
     """A vacancy as it is reported; an employer may leave out its own id."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     employer_id: AgencyId | None = None
     position: Text
@@ -68,7 +76,13 @@ class VacancyForm(BaseModel):
 
     def vacancy(self, caller: Caller) -> Vacancy:
         """The vacancy in this form, as this caller posts it."""
-        source = VacancySource.EMPLOYER if caller.role == "employer" else VacancySource.DINAS if is_outside(caller) else VacancySource.OFFICER
+        source = (
+            VacancySource.EMPLOYER
+            if caller.role == "employer"
+            else VacancySource.DINAS
+            if is_outside(caller)
+            else VacancySource.OFFICER
+        )
         return Vacancy(
             **self.model_dump(exclude={"headcount", "employer_id", "wage_band", "requirements"}),
             id=new_id(),
@@ -83,7 +97,7 @@ class VacancyForm(BaseModel):
 class AmendForm(BaseModel):
     """What may change while it is open."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     valid_until: LastDay | None = None
     start_month: Month | None = None
@@ -94,7 +108,7 @@ class AmendForm(BaseModel):
 class CloseForm(BaseModel):
     """Why it closes."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
 
     reason: Closing
 
@@ -128,25 +142,41 @@ class VacancyWithSlots(VacancyBody):
     @classmethod
     def beside(cls, vacancy: Vacancy, slots: Slots) -> VacancyWithSlots:
         """The body of a vacancy with its slots."""
-        return cls(**VacancyBody.model_validate(vacancy).model_dump(), headcount=slots.capacity, slots_left=slots.left)
+        return cls(
+            **VacancyBody.model_validate(vacancy).model_dump(),
+            headcount=slots.capacity,
+            slots_left=slots.left,
+        )
 
 
 @router.post("/v1/vacancies", status_code=201)
-async def post_vacancy(form: VacancyForm, run: Run, caller: web.CurrentCaller, response: Response) -> VacancyBody:
+async def post_vacancy(
+    form: VacancyForm, run: Run, caller: dependencies.CurrentCaller, response: Response
+) -> VacancyBody:
     """Post a vacancy of an approved employer."""
-    vacancy = await run(admitted(partial(usecases.post_vacancy, form.vacancy(caller), form.headcount)))
-    web.etag(response, vacancy)
+    vacancy = await run(
+        admitted(partial(usecases.post_vacancy, form.vacancy(caller), form.headcount))
+    )
+    dependencies.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
 @router.get("/v1/vacancies")
-async def list_vacancies(run: Run, state: VacancyState | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[VacancyWithSlots]:
+async def list_vacancies(
+    run: Run,
+    state: VacancyState | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[VacancyWithSlots]:
     """Vacancies that the caller may see."""
 
-    async def page(tx: Transaction) -> web.PageBody[VacancyWithSlots]:
+    async def page(tx: Transaction) -> paging.PageBody[VacancyWithSlots]:
         found = await tx.vacancies.page_in(state, cursor, limit)
         slots = await tx.vacancy_slots.many(vacancy.id for vacancy in found.items)
-        return web.PageBody(items=[VacancyWithSlots.beside(vacancy, slots[vacancy.id]) for vacancy in found.items], next_cursor=found.next_cursor)
+        return paging.PageBody(
+            items=[VacancyWithSlots.beside(vacancy, slots[vacancy.id]) for vacancy in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     return await run(admitted(page))
 
@@ -155,22 +185,45 @@ async def list_vacancies(run: Run, state: VacancyState | None = None, cursor: st
 async def show_vacancy(vacancy_id: str, run: Run, response: Response) -> VacancyWithSlots:
     """One vacancy."""
     vacancy, slots = await run(admitted(partial(usecases.show_vacancy, vacancy_id)))
-    web.etag(response, vacancy)
+    dependencies.etag(response, vacancy)
     return VacancyWithSlots.beside(vacancy, slots)
 
 
 @router.patch("/v1/vacancies/{vacancy_id}")
-async def amend_vacancy(vacancy_id: str, form: AmendForm, run: Run, response: Response, if_match: web.RequiredIfMatch) -> VacancyBody:
+async def amend_vacancy(
+    vacancy_id: str,
+    form: AmendForm,
+    run: Run,
+    response: Response,
+    if_match: dependencies.RequiredIfMatch,
+) -> VacancyBody:
     """Change its terms; applications and history stay."""
     band = None if form.wage_band is None else form.wage_band.band()
-    vacancy = await run(admitted(partial(usecases.amend_vacancy, vacancy_id, form.valid_until, band, form.start_month, form.headcount, if_match=if_match)))
-    web.etag(response, vacancy)
+    vacancy = await run(
+        admitted(
+            partial(
+                usecases.amend_vacancy,
+                vacancy_id,
+                form.valid_until,
+                band,
+                form.start_month,
+                form.headcount,
+                if_match=if_match,
+            )
+        )
+    )
+    dependencies.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
 @router.post("/v1/vacancies/{vacancy_id}/close")
-async def close_vacancy(vacancy_id: str, form: CloseForm, run: Run, response: Response, if_match: web.IfMatch) -> VacancyBody:
+async def close_vacancy(
+    vacancy_id: str, form: CloseForm, run: Run, response: Response, if_match: dependencies.IfMatch
+) -> VacancyBody:
     """Close it, and every live application to it."""
-    vacancy = await run(admitted(partial(usecases.close_vacancy, vacancy_id, form.reason, if_match=if_match)), contended=["placements"])
-    web.etag(response, vacancy)
+    vacancy = await run(
+        admitted(partial(usecases.close_vacancy, vacancy_id, form.reason, if_match=if_match)),
+        contended=["placements"],
+    )
+    dependencies.etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)

@@ -72,7 +72,10 @@ class VacancyState(StrEnum):
     CLOSED = "closed"
 
 
-MOVES: Mapping[VacancyState, frozenset[VacancyState]] = {VacancyState.OPEN: frozenset({VacancyState.CLOSED}), VacancyState.CLOSED: frozenset()}
+MOVES: Mapping[VacancyState, frozenset[VacancyState]] = {
+    VacancyState.OPEN: frozenset({VacancyState.CLOSED}),
+    VacancyState.CLOSED: frozenset(),
+}
 
 
 class Closing(StrEnum):
@@ -172,11 +175,23 @@ def post(vacancy: Vacancy, employer: Agency, actor: str, now: datetime) -> Vacan
     )
 
 
-def amend(vacancy: Vacancy, now: datetime, *, valid_until: date | None = None, wage_band: WageBand | None = None, start_month: str | None = None) -> Vacancy:
+def amend(
+    vacancy: Vacancy,
+    now: datetime,
+    *,
+    valid_until: date | None = None,
+    wage_band: WageBand | None = None,
+    start_month: str | None = None,
+) -> Vacancy:
     """The vacancy with changed terms; its applications and history stay. VacancyNotOpen when it is closed."""
     if vacancy.state is not VacancyState.OPEN:
         raise VacancyNotOpen
-    changed = replace(vacancy, valid_until=valid_until or vacancy.valid_until, wage_band=wage_band or vacancy.wage_band, start_month=start_month or vacancy.start_month)
+    changed = replace(
+        vacancy,
+        valid_until=valid_until or vacancy.valid_until,
+        wage_band=wage_band or vacancy.wage_band,
+        start_month=start_month or vacancy.start_month,
+    )
     _check(changed, now)
     return replace(changed, closes_at=end_of_day(changed.valid_until, changed.regency_code))
 
@@ -185,7 +200,14 @@ def close(vacancy: Vacancy, reason: Closing, actor: str, now: datetime) -> Vacan
     """The vacancy closed; VacancyMoveRefused when it was."""
     if VacancyState.CLOSED not in MOVES[vacancy.state]:
         raise VacancyMoveRefused
-    return replace(vacancy, state=VacancyState.CLOSED, history=(*vacancy.history, VacancyChange(at=now, to=VacancyState.CLOSED, actor=actor, reason=reason.value)))
+    return replace(
+        vacancy,
+        state=VacancyState.CLOSED,
+        history=(
+            *vacancy.history,
+            VacancyChange(at=now, to=VacancyState.CLOSED, actor=actor, reason=reason.value),
+        ),
+    )
 
 
 def require_open(vacancy: Vacancy, now: datetime) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Index, Page, Store
+from chassis.persistence.mongo import Filter
+from chassis.persistence.store import Index, Page, Store
 from services.manpower.vacancies import rules
 from services.manpower.vacancies.rules import Slots, Vacancy, VacancyState
 from services.manpower.visibility.rules import Purpose, Reader
@@ -18,14 +18,22 @@ class Vacancies(OfficeRows[Vacancy]):
     unknown = rules.VacancyUnknown
     indexes = (Index("employer_id", "_id"), Index("regency_code", "state", "_id"))
 
-    async def page_in(self, state: VacancyState | None, cursor: str | None, limit: int) -> Page[Vacancy]:
+    async def page_in(
+        self, state: VacancyState | None, cursor: str | None, limit: int
+    ) -> Page[Vacancy]:
         """Vacancies that the caller may see."""
-        return await self.page({} if state is None else {"state": state.value}, cursor=cursor, limit=limit)
+        return await self.page(
+            {} if state is None else {"state": state.value}, cursor=cursor, limit=limit
+        )
 
     def of_reader(self, reader: Reader) -> Filter | None:
         if reader.purpose is Purpose.EMPLOYER_SHARE:
             return {"employer_id": {"$in": sorted(reader.recipients)}}
-        return None if reader.regencies is None else {"regency_code": {"$in": sorted(reader.regencies)}}
+        return (
+            None
+            if reader.regencies is None
+            else {"regency_code": {"$in": sorted(reader.regencies)}}
+        )
 
     def shows(self, aggregate: Vacancy, reader: Reader) -> bool:
         if reader.purpose is Purpose.EMPLOYER_SHARE:

@@ -26,18 +26,29 @@ async def post_vacancy(vacancy: Vacancy, headcount: int, tx: Transaction) -> Vac
 
 
 async def amend_vacancy(
-    vacancy_id: str, valid_until: date | None, wage_band: WageBand | None, start_month: str | None, headcount: int | None, tx: Transaction, *, if_match: int
+    vacancy_id: str,
+    valid_until: date | None,
+    wage_band: WageBand | None,
+    start_month: str | None,
+    headcount: int | None,
+    tx: Transaction,
+    *,
+    if_match: int,
 ) -> Vacancy:
     """The vacancy with changed terms; applications and history stay."""
     before = await tx.vacancies.get(vacancy_id, if_match=if_match)
-    after = rules.amend(before, tx.now, valid_until=valid_until, wage_band=wage_band, start_month=start_month)
+    after = rules.amend(
+        before, tx.now, valid_until=valid_until, wage_band=wage_band, start_month=start_month
+    )
     if headcount is not None:
         slots = await tx.vacancy_slots.get(vacancy_id)
         tx.vacancy_slots.save(slots, rules.resize(slots, headcount))
     return tx.vacancies.save(before, after)
 
 
-async def close_vacancy(vacancy_id: str, reason: Closing, tx: Transaction, *, if_match: int | None = None) -> Vacancy:
+async def close_vacancy(
+    vacancy_id: str, reason: Closing, tx: Transaction, *, if_match: int | None = None
+) -> Vacancy:
     """The vacancy closed, and every live application to it."""
     before = await tx.vacancies.get(vacancy_id, if_match=if_match)
     closed = tx.vacancies.save(before, rules.close(before, reason, tx.caller.subject, tx.now))

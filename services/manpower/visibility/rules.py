@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from chassis.auth import EVERYTHING, Caller
+from chassis.caller import EVERYTHING, Caller
 
 
 class Purpose(StrEnum):
@@ -56,7 +56,9 @@ BY_REGENCY = frozenset(role.purpose for role in OUTSIDE.values() if role.by_rege
 """Purposes for which an office answers only for the people of its regencies."""
 
 COLUMNS: Mapping[Purpose, frozenset[Column]] = {
-    Purpose.DINAS_REGISTRATION: frozenset({Column.NAME, Column.REGENCY, Column.SKILLS, Column.EXPERIENCE, Column.AVAILABILITY}),
+    Purpose.DINAS_REGISTRATION: frozenset(
+        {Column.NAME, Column.REGENCY, Column.SKILLS, Column.EXPERIENCE, Column.AVAILABILITY}
+    ),
     Purpose.TRAINING_NOMINATION: frozenset({Column.NAME, Column.SKILLS, Column.COURSES}),
     Purpose.TKM_APPLICATION: frozenset({Column.NAME, Column.SKILLS}),
     Purpose.EMPLOYER_SHARE: frozenset({Column.NAME, Column.SKILLS, Column.AVAILABILITY}),
@@ -101,7 +103,13 @@ class Reader:
     @property
     def audiences(self) -> tuple[str, ...]:
         """The feed audiences it belongs to."""
-        return tuple(sorted(audience_of(recipient, self.purpose, regency) for recipient in self.recipients for regency in self.regencies or ("",)))
+        return tuple(
+            sorted(
+                audience_of(recipient, self.purpose, regency)
+                for recipient in self.recipients
+                for regency in self.regencies or ("",)
+            )
+        )
 
 
 def is_outside(caller: Caller) -> bool:
@@ -116,7 +124,11 @@ def reader_of(caller: Caller) -> Reader | None:
         return None
     recipients = caller.claim(role.recipient_claim)
     regencies = caller.claim("regency") if role.by_regency else None
-    if not recipients or EVERYTHING in recipients or (regencies is not None and (not regencies or EVERYTHING in regencies)):
+    if (
+        not recipients
+        or EVERYTHING in recipients
+        or (regencies is not None and (not regencies or EVERYTHING in regencies))
+    ):
         return None
     return Reader(recipients=recipients, purpose=role.purpose, regencies=regencies)
 
@@ -125,7 +137,16 @@ def share_for(visibility: Visibility, reader: Reader, now: datetime) -> Share | 
     """The consent by which this reader sees the row now; None = it does not."""
     if reader.regencies is not None and visibility.regency_code not in reader.regencies:
         return None
-    return next((share for share in visibility.shares if share.recipient in reader.recipients and share.purpose is reader.purpose and share.valid(now)), None)
+    return next(
+        (
+            share
+            for share in visibility.shares
+            if share.recipient in reader.recipients
+            and share.purpose is reader.purpose
+            and share.valid(now)
+        ),
+        None,
+    )
 
 
 def columns(share: Share) -> frozenset[Column]:
@@ -140,9 +161,14 @@ def audience_of(recipient: str, purpose: Purpose, regency_code: str) -> str:
 
 def audience_names(visibility: Visibility) -> frozenset[str]:
     """Those for whom a row was opened, by consents in force or not."""
-    return frozenset(audience_of(share.recipient, share.purpose, visibility.regency_code) for share in visibility.shares)
+    return frozenset(
+        audience_of(share.recipient, share.purpose, visibility.regency_code)
+        for share in visibility.shares
+    )
 
 
 def audiences(visibility: Visibility, now: datetime) -> frozenset[str]:
     """Who may be told of a change now."""
-    return audience_names(replace(visibility, shares=tuple(share for share in visibility.shares if share.valid(now))))
+    return audience_names(
+        replace(visibility, shares=tuple(share for share in visibility.shares if share.valid(now)))
+    )

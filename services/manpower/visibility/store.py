@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from chassis.mongo import Filter
-from chassis.unit_of_work import Aggregate, Store
+from chassis.persistence.mongo import Filter
+from chassis.persistence.store import Aggregate, Store
 from services.manpower.visibility import rules
 from services.manpower.visibility.rules import Reader, Visibility
 
@@ -28,7 +28,12 @@ A = TypeVar("A", bound=Aggregate)
 class PersonRows(Store[P]):
     """Rows about a person: officers see those of their facility, outside readers those with a consent for them in force now."""
 
-    scope = {"facility": "visibility.facility_id", "agency": "visibility.shares.recipient", "employer": "visibility.shares.recipient", "regency": "visibility.regency_code"}
+    scope = {
+        "facility": "visibility.facility_id",
+        "agency": "visibility.shares.recipient",
+        "employer": "visibility.shares.recipient",
+        "regency": "visibility.regency_code",
+    }
 
     async def following(self, last: str, limit: int) -> list[P]:
         """The rows that the caller may see with an id beyond `last`, by id."""
@@ -48,7 +53,10 @@ class PersonRows(Store[P]):
         if not rules.is_outside(caller):
             return bool(caller.claim("facility"))
         reader = rules.reader_of(caller)
-        return reader is not None and rules.share_for(aggregate.visibility, reader, self.tx.now) is not None
+        return (
+            reader is not None
+            and rules.share_for(aggregate.visibility, reader, self.tx.now) is not None
+        )
 
 
 class OfficeRows(Store[A]):
@@ -85,6 +93,15 @@ class OfficeRows(Store[A]):
 
 def readable(reader: Reader, now: datetime) -> dict[str, Any]:
     """The filter for rows that this outside reader sees at this instant."""
-    valid = {"recipient": {"$in": sorted(reader.recipients)}, "purpose": reader.purpose.value, "given_at": {"$lte": now}, "expires_at": {"$gt": now}}
+    valid = {
+        "recipient": {"$in": sorted(reader.recipients)},
+        "purpose": reader.purpose.value,
+        "given_at": {"$lte": now},
+        "expires_at": {"$gt": now},
+    }
     narrowed: dict[str, Any] = {"visibility.shares": {"$elemMatch": valid}}
-    return narrowed if reader.regencies is None else narrowed | {"visibility.regency_code": {"$in": sorted(reader.regencies)}}
+    return (
+        narrowed
+        if reader.regencies is None
+        else narrowed | {"visibility.regency_code": {"$in": sorted(reader.regencies)}}
+    )

@@ -33,16 +33,56 @@ async def follow(candidate: Candidate, tx: Transaction) -> None:
     """Let every consent, application and placement of the candidate be seen by exactly those who see the candidate."""
     for consent in await tx.consents.all_of(candidate.id):
         if consent.facility_id != candidate.visibility.facility_id:
-            tx.consents.save(consent, replace(consent, facility_id=candidate.visibility.facility_id))
+            tx.consents.save(
+                consent, replace(consent, facility_id=candidate.visibility.facility_id)
+            )
     for application in await tx.applications.all_of([candidate.id]):
         if application.visibility != candidate.visibility:
-            moved = tx.applications.save(application, replace(application, visibility=candidate.visibility))
-            was, now = audience_names(applications.seen_by(application)), audience_names(applications.seen_by(moved))
-            tell(ChangeType.APPLICATION_CHANGED, Subject.APPLICATION, moved.id, moved.version, now - was, tx)
-            tell(ChangeType.APPLICATION_WITHDRAWN, Subject.APPLICATION, moved.id, moved.version, was - now, tx)
+            moved = tx.applications.save(
+                application, replace(application, visibility=candidate.visibility)
+            )
+            was, now = (
+                audience_names(applications.seen_by(application)),
+                audience_names(applications.seen_by(moved)),
+            )
+            tell(
+                ChangeType.APPLICATION_CHANGED,
+                Subject.APPLICATION,
+                moved.id,
+                moved.version,
+                now - was,
+                tx,
+            )
+            tell(
+                ChangeType.APPLICATION_WITHDRAWN,
+                Subject.APPLICATION,
+                moved.id,
+                moved.version,
+                was - now,
+                tx,
+            )
     for placement in await tx.placements.all_of(candidate.id):
         if placement.visibility != candidate.visibility:
-            kept = tx.placements.save(placement, replace(placement, visibility=candidate.visibility))
-            was, now = audience_names(placements.seen_by(placement)), audience_names(placements.seen_by(kept))
-            tell(ChangeType.PLACEMENT_CONFIRMED, Subject.PLACEMENT, kept.id, kept.version, now - was, tx)
-            tell(ChangeType.PLACEMENT_WITHDRAWN, Subject.PLACEMENT, kept.id, kept.version, was - now, tx)
+            kept = tx.placements.save(
+                placement, replace(placement, visibility=candidate.visibility)
+            )
+            was, now = (
+                audience_names(placements.seen_by(placement)),
+                audience_names(placements.seen_by(kept)),
+            )
+            tell(
+                ChangeType.PLACEMENT_CONFIRMED,
+                Subject.PLACEMENT,
+                kept.id,
+                kept.version,
+                now - was,
+                tx,
+            )
+            tell(
+                ChangeType.PLACEMENT_WITHDRAWN,
+                Subject.PLACEMENT,
+                kept.id,
+                kept.version,
+                was - now,
+                tx,
+            )

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.batches import usecases
 from services.marketplace.batches.rules import Batch, BatchId, WorkLog, WorkLogId
@@ -25,7 +25,7 @@ Units = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 
 
 class BatchIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     workshop_id: str
     sku: str
     qty_planned: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
@@ -34,20 +34,20 @@ class BatchIn(BaseModel):
 
 
 class CostsIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     material_cost_idr: Idr
     other_cost_idr: Idr
 
 
 class CompletionIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     qty_good: Count
     qty_reject: Count = 0
     reject_reason: str = Field("", max_length=400)
 
 
 class RejectionIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     qty_reject: Count
     reason: str = Field(min_length=1, max_length=400)
 
@@ -100,15 +100,21 @@ class BatchBody(BaseModel):
             reject_reason=batch.reject_reason,
             material_cost_idr=batch.material_cost_idr,
             other_cost_idr=batch.other_cost_idr,
-            unit_costs=[UnitCostBody(qty=portion.qty, unit_cost_idr=portion.unit_cost_idr) for portion in batch.portions],
-            weights=[WeightBody(participant_ref=weight.participant_ref, units=weight.units) for weight in batch.weights],
+            unit_costs=[
+                UnitCostBody(qty=portion.qty, unit_cost_idr=portion.unit_cost_idr)
+                for portion in batch.portions
+            ],
+            weights=[
+                WeightBody(participant_ref=weight.participant_ref, units=weight.units)
+                for weight in batch.weights
+            ],
             started_at=batch.started_at,
             completed_at=batch.completed_at,
         )
 
 
 class WorkLogIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     batch_id: str
     participant_ref: str = Field(min_length=1, max_length=80)
     work_units: Units
@@ -116,7 +122,7 @@ class WorkLogIn(BaseModel):
 
 
 class CorrectionIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     work_units: Count
     reason: str = Field(min_length=1, max_length=400)
 
@@ -153,7 +159,15 @@ class WorkLogBody(BaseModel):
             worked_on=log.worked_on,
             recorded_by=log.recorded_by,
             recorded_at=log.recorded_at,
-            edits=[EditBody(was_units=edit.was_units, reason=edit.reason, edited_by=edit.edited_by, edited_at=edit.edited_at) for edit in log.edits],
+            edits=[
+                EditBody(
+                    was_units=edit.was_units,
+                    reason=edit.reason,
+                    edited_by=edit.edited_by,
+                    edited_at=edit.edited_at,
+                )
+                for edit in log.edits
+            ],
         )
 
 
@@ -173,12 +187,19 @@ async def plan_batch(body: BatchIn, run: Run) -> BatchBody:
 
 
 @router.get("/batches")
-async def list_batches(run: Run, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[BatchBody]:
+async def list_batches(
+    run: Run,
+    workshop_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[BatchBody]:
     """The batches of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> web.PageBody[BatchBody]:
+    async def read(tx: Transaction) -> paging.PageBody[BatchBody]:
         page = await tx.batches.listed(workshop_id, cursor, limit)
-        return web.PageBody(items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 
@@ -187,65 +208,115 @@ async def list_batches(run: Run, workshop_id: str | None = None, cursor: str | N
 async def read_batch(batch_id: str, run: Run, response: Response) -> BatchBody:
     """One batch with its internal provenance."""
     batch = await run(partial(_read, batch_id))
-    web.etag(response, batch)
+    dependencies.etag(response, batch)
     return BatchBody.of(batch)
 
 
 @router.post("/batches/{batch_id}/start")
-async def start_batch(batch_id: str, run: Run, if_match: web.IfMatch) -> BatchBody:
+async def start_batch(batch_id: str, run: Run, if_match: dependencies.IfMatch) -> BatchBody:
     """Production begins."""
     return BatchBody.of(await run(partial(usecases.start, BatchId(batch_id), if_match)))
 
 
 @router.patch("/batches/{batch_id}/costs")
-async def set_costs(batch_id: str, body: CostsIn, run: Run, if_match: web.RequiredIfMatch) -> BatchBody:
+async def set_costs(
+    batch_id: str, body: CostsIn, run: Run, if_match: dependencies.RequiredIfMatch
+) -> BatchBody:
     """Set what the batch costs; frozen when it completes."""
-    return BatchBody.of(await run(partial(usecases.cost, BatchId(batch_id), Rupiah(body.material_cost_idr), Rupiah(body.other_cost_idr), if_match)))
+    return BatchBody.of(
+        await run(
+            partial(
+                usecases.cost,
+                BatchId(batch_id),
+                Rupiah(body.material_cost_idr),
+                Rupiah(body.other_cost_idr),
+                if_match,
+            )
+        )
+    )
 
 
 @router.post("/batches/{batch_id}/quality-check")
-async def check_quality(batch_id: str, run: Run, if_match: web.IfMatch) -> BatchBody:
+async def check_quality(batch_id: str, run: Run, if_match: dependencies.IfMatch) -> BatchBody:
     """Production is over; the goods are looked at."""
     return BatchBody.of(await run(partial(usecases.check_quality, BatchId(batch_id), if_match)))
 
 
 @router.post("/batches/{batch_id}/completion")
-async def complete_batch(batch_id: str, body: CompletionIn, run: Run, if_match: web.IfMatch) -> BatchBody:
+async def complete_batch(
+    batch_id: str, body: CompletionIn, run: Run, if_match: dependencies.IfMatch
+) -> BatchBody:
     """Complete a batch: unit costs and premi weights are frozen, the good units are received into stock."""
     batch = await plainly(run)(partial(_read, batch_id))
-    command = partial(usecases.complete, BatchId(batch_id), body.qty_good, body.qty_reject, body.reject_reason, if_match)
-    return BatchBody.of(await run(command, contended=[f"stock/{stock_id(batch.sku, home_location(batch.facility_id))}"]))
+    command = partial(
+        usecases.complete,
+        BatchId(batch_id),
+        body.qty_good,
+        body.qty_reject,
+        body.reject_reason,
+        if_match,
+    )
+    return BatchBody.of(
+        await run(
+            command, contended=[f"stock/{stock_id(batch.sku, home_location(batch.facility_id))}"]
+        )
+    )
 
 
 @router.post("/batches/{batch_id}/rejection")
-async def reject_batch(batch_id: str, body: RejectionIn, run: Run, if_match: web.IfMatch) -> BatchBody:
+async def reject_batch(
+    batch_id: str, body: RejectionIn, run: Run, if_match: dependencies.IfMatch
+) -> BatchBody:
     """Reject a batch of which nothing can be sold."""
-    return BatchBody.of(await run(partial(usecases.reject, BatchId(batch_id), body.qty_reject, body.reason, if_match)))
+    return BatchBody.of(
+        await run(
+            partial(usecases.reject, BatchId(batch_id), body.qty_reject, body.reason, if_match)
+        )
+    )
 
 
 @router.post("/work-logs", status_code=201)
 async def log_work(body: WorkLogIn, run: Run) -> WorkLogBody:
     """Record a participant's work on a day."""
-    command = partial(usecases.log_work, WorkLogId(new_id()), BatchId(body.batch_id), body.participant_ref, body.work_units, body.worked_on)
+    command = partial(
+        usecases.log_work,
+        WorkLogId(new_id()),
+        BatchId(body.batch_id),
+        body.participant_ref,
+        body.work_units,
+        body.worked_on,
+    )
     return WorkLogBody.of(await run(command))
 
 
 @router.get("/work-logs")
-async def list_work_logs(run: Run, batch_id: str, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[WorkLogBody]:
+async def list_work_logs(
+    run: Run, batch_id: str, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[WorkLogBody]:
     """The work logs of a batch."""
 
-    async def read(tx: Transaction) -> web.PageBody[WorkLogBody]:
+    async def read(tx: Transaction) -> paging.PageBody[WorkLogBody]:
         page = await tx.work_logs.listed(batch_id, cursor, limit)
-        tx.note("work_logs.listed", batch_id, refs=sorted({log.participant_ref for log in page.items}))
-        return web.PageBody(items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor)
+        tx.note(
+            "work_logs.listed", batch_id, refs=sorted({log.participant_ref for log in page.items})
+        )
+        return paging.PageBody(
+            items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 
 
 @router.patch("/work-logs/{log_id}")
-async def correct_work_log(log_id: str, body: CorrectionIn, run: Run, if_match: web.RequiredIfMatch) -> WorkLogBody:
+async def correct_work_log(
+    log_id: str, body: CorrectionIn, run: Run, if_match: dependencies.RequiredIfMatch
+) -> WorkLogBody:
     """Correct the units of a work log within seven days, with a reason."""
-    return WorkLogBody.of(await run(partial(usecases.correct_log, WorkLogId(log_id), body.work_units, body.reason, if_match)))
+    return WorkLogBody.of(
+        await run(
+            partial(usecases.correct_log, WorkLogId(log_id), body.work_units, body.reason, if_match)
+        )
+    )
 
 
 async def _read(batch_id: str, tx: Transaction) -> Batch:

@@ -187,7 +187,15 @@ def check_quality(batch: Batch) -> Batch:
     return replace(batch, state=BatchState.QUALITY_CHECK)
 
 
-def complete(batch: Batch, logs: Iterable[WorkLog], *, qty_good: int, qty_reject: int, reject_reason: str, now: datetime) -> Batch:
+def complete(
+    batch: Batch,
+    logs: Iterable[WorkLog],
+    *,
+    qty_good: int,
+    qty_reject: int,
+    reject_reason: str,
+    now: datetime,
+) -> Batch:
     """Freeze the batch: its good units with their cost to the rupiah, and everybody's work units."""
     _must_be(batch, {BatchState.QUALITY_CHECK})
     units = units_by_participant(logs)
@@ -198,7 +206,8 @@ def complete(batch: Batch, logs: Iterable[WorkLog], *, qty_good: int, qty_reject
     if qty_reject and not reject_reason.strip():
         raise RejectReasonMissing
     portions = tuple(
-        Portion(batch_id=batch.id, received_at=now, unit_cost_idr=unit_cost, qty=qty) for qty, unit_cost in unit_costs(batch.cost_idr, qty_good)
+        Portion(batch_id=batch.id, received_at=now, unit_cost_idr=unit_cost, qty=qty)
+        for qty, unit_cost in unit_costs(batch.cost_idr, qty_good)
     )
     return replace(
         batch,
@@ -208,7 +217,9 @@ def complete(batch: Batch, logs: Iterable[WorkLog], *, qty_good: int, qty_reject
         qty_reject=qty_reject,
         reject_reason=reject_reason,
         portions=portions,
-        weights=tuple(Weight(participant_ref=person, units=units[person]) for person in sorted(units)),
+        weights=tuple(
+            Weight(participant_ref=person, units=units[person]) for person in sorted(units)
+        ),
     )
 
 
@@ -217,13 +228,21 @@ def reject(batch: Batch, *, qty_reject: int, reason: str, now: datetime) -> Batc
     _must_be(batch, {BatchState.QUALITY_CHECK})
     if not reason.strip():
         raise RejectReasonMissing
-    return replace(batch, state=BatchState.REJECTED, completed_at=now, qty_reject=qty_reject, reject_reason=reason)
+    return replace(
+        batch,
+        state=BatchState.REJECTED,
+        completed_at=now,
+        qty_reject=qty_reject,
+        reject_reason=reason,
+    )
 
 
 def unit_costs(cost_idr: Rupiah, qty: int) -> list[tuple[int, Rupiah]]:
     """Quantities and whole unit costs that give exactly the cost: the rupiah left over make some units cost one more."""
     low, dearer = divmod(cost_idr, qty)
-    return [(count, Rupiah(unit)) for count, unit in ((dearer, low + 1), (qty - dearer, low)) if count]
+    return [
+        (count, Rupiah(unit)) for count, unit in ((dearer, low + 1), (qty - dearer, low)) if count
+    ]
 
 
 def units_by_participant(logs: Iterable[WorkLog]) -> dict[str, int]:
@@ -234,24 +253,42 @@ def units_by_participant(logs: Iterable[WorkLog]) -> dict[str, int]:
     return {person: count for person, count in units.items() if count}
 
 
-def log_work(log: WorkLog, batch: Batch, workshop: Workshop, worker: Worker, places: Sequence[Assignment], now: datetime) -> WorkLog:
+def log_work(
+    log: WorkLog,
+    batch: Batch,
+    workshop: Workshop,
+    worker: Worker,
+    places: Sequence[Assignment],
+    now: datetime,
+) -> WorkLog:
     """Record work: on a day when the participant had a place in the workshop and the decision stood, in a batch that is open."""
     _must_be(batch, OPEN)
     first = local_day(batch.started_at, workshop.zone) if batch.started_at else log.worked_on
     if not first <= log.worked_on <= local_day(now, workshop.zone):
         raise WorkDateInvalid
-    if not any(place.workshop_id == workshop.id and place.covers(log.worked_on) for place in places):
+    if not any(
+        place.workshop_id == workshop.id and place.covers(log.worked_on) for place in places
+    ):
         raise NotAssigned
     if worker.valid_until is not None and log.worked_on > worker.valid_until:
         raise WorkNotAllowed
     return log
 
 
-def correct(log: WorkLog, batch: Batch, *, units: int, reason: str, by: str, now: datetime) -> WorkLog:
+def correct(
+    log: WorkLog, batch: Batch, *, units: int, reason: str, by: str, now: datetime
+) -> WorkLog:
     """Correct the units within seven days while the batch is open; old value and reason are kept."""
     if batch.state not in OPEN or now - log.recorded_at > EDIT_WINDOW:
         raise WorkLogLocked
-    return replace(log, work_units=units, edits=(*log.edits, Edit(was_units=log.work_units, reason=reason, edited_by=by, edited_at=now)))
+    return replace(
+        log,
+        work_units=units,
+        edits=(
+            *log.edits,
+            Edit(was_units=log.work_units, reason=reason, edited_by=by, edited_at=now),
+        ),
+    )
 
 
 def month_id(participant_ref: str, workshop_id: str, month: str) -> str:
@@ -274,7 +311,13 @@ def month_for(log: WorkLog, workshop: Workshop) -> WorkMonth:
 
 def empty_month(month: WorkMonth, participant_ref: str) -> WorkMonth:
     """The same month of another participant, still empty."""
-    return replace(month, id=month_id(participant_ref, month.workshop_id, month.month), participant_ref=participant_ref, units=0, version=0)
+    return replace(
+        month,
+        id=month_id(participant_ref, month.workshop_id, month.month),
+        participant_ref=participant_ref,
+        units=0,
+        version=0,
+    )
 
 
 def of_survivor(log: WorkLog, participant_ref: str) -> WorkLog:
@@ -285,7 +328,13 @@ def of_survivor(log: WorkLog, participant_ref: str) -> WorkLog:
 def count(month: WorkMonth, units: int) -> tuple[WorkMonth, list[WorkLogged]]:
     """Add units (or take away, after a correction), and tell the whole month."""
     after = replace(month, units=month.units + units)
-    told = WorkLogged(participant_ref=after.participant_ref, workshop_id=after.workshop_id, month=after.month, unit_kind=after.unit_kind, units_total=after.units)
+    told = WorkLogged(
+        participant_ref=after.participant_ref,
+        workshop_id=after.workshop_id,
+        month=after.month,
+        unit_kind=after.unit_kind,
+        units_total=after.units,
+    )
     return after, [told]
 
 

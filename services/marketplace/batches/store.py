@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
-from services.marketplace.batches.rules import Batch, BatchNumbers, BatchState, BatchUnknown, WorkLog, WorkLogUnknown, WorkMonth
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
+from services.marketplace.batches.rules import (
+    Batch,
+    BatchNumbers,
+    BatchState,
+    BatchUnknown,
+    WorkLog,
+    WorkLogUnknown,
+    WorkMonth,
+)
 
 
 class Batches(Store[Batch]):
@@ -12,15 +20,26 @@ class Batches(Store[Batch]):
     collection = "batches"
     unknown = BatchUnknown
     scope = {"facility": "facility_id"}
-    indexes = (Index("workshop_id", "number", unique=True), Index("sku", ("completed_at", -1)), Index("facility_id"))
+    indexes = (
+        Index("workshop_id", "number", unique=True),
+        Index("sku", ("completed_at", -1)),
+        Index("facility_id"),
+    )
 
     async def listed(self, workshop_id: str | None, cursor: str | None, limit: int) -> Page[Batch]:
         """The batches that the caller sees, of one workshop or all."""
-        return await self.page({"workshop_id": workshop_id} if workshop_id else {}, cursor=cursor, limit=limit)
+        return await self.page(
+            {"workshop_id": workshop_id} if workshop_id else {}, cursor=cursor, limit=limit
+        )
 
     async def latest_of(self, skus: list[str], limit: int) -> list[Batch]:
         """The last completed batches of these SKUs, for anybody: public provenance shows their numbers and months."""
-        return await self.find({"sku": {"$in": skus}, "state": BatchState.COMPLETED}, sort=[("completed_at", -1)], limit=limit, scoped=False)
+        return await self.find(
+            {"sku": {"$in": skus}, "state": BatchState.COMPLETED},
+            sort=[("completed_at", -1)],
+            limit=limit,
+            scoped=False,
+        )
 
 
 class NumbersOfBatches(Store[BatchNumbers]):

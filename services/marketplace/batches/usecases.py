@@ -14,7 +14,15 @@ from services.marketplace.transaction import Transaction
 from services.marketplace.workshops.rules import Workshop, WorkshopId, require_open
 
 
-async def plan(batch_id: BatchId, workshop_id: WorkshopId, sku: str, qty_planned: int, material_cost_idr: Rupiah, other_cost_idr: Rupiah, tx: Transaction) -> Batch:
+async def plan(
+    batch_id: BatchId,
+    workshop_id: WorkshopId,
+    sku: str,
+    qty_planned: int,
+    material_cost_idr: Rupiah,
+    other_cost_idr: Rupiah,
+    tx: Transaction,
+) -> Batch:
     """Plan a batch of a SKU that the workshop makes, under the workshop's next number."""
     workshop = await tx.workshops.get(workshop_id)
     require_open(workshop)
@@ -48,7 +56,13 @@ async def start(batch_id: BatchId, if_match: int | None, tx: Transaction) -> Bat
     return tx.batches.save(before, rules.start(before, tx.now))
 
 
-async def cost(batch_id: BatchId, material_cost_idr: Rupiah, other_cost_idr: Rupiah, if_match: int, tx: Transaction) -> Batch:
+async def cost(
+    batch_id: BatchId,
+    material_cost_idr: Rupiah,
+    other_cost_idr: Rupiah,
+    if_match: int,
+    tx: Transaction,
+) -> Batch:
     """Set what the batch costs."""
     before = await tx.batches.get(batch_id, if_match=if_match)
     return tx.batches.save(before, rules.cost(before, material_cost_idr, other_cost_idr))
@@ -60,27 +74,56 @@ async def check_quality(batch_id: BatchId, if_match: int | None, tx: Transaction
     return tx.batches.save(before, rules.check_quality(before))
 
 
-async def complete(batch_id: BatchId, qty_good: int, qty_reject: int, reject_reason: str, if_match: int | None, tx: Transaction) -> Batch:
+async def complete(
+    batch_id: BatchId,
+    qty_good: int,
+    qty_reject: int,
+    reject_reason: str,
+    if_match: int | None,
+    tx: Transaction,
+) -> Batch:
     """Freeze costs and premi weights, and receive the good units at the Lapas store."""
     before = await tx.batches.get(batch_id, if_match=if_match)
     logs = await tx.work_logs.of_batch(batch_id)
-    after = rules.complete(before, logs, qty_good=qty_good, qty_reject=qty_reject, reject_reason=reject_reason, now=tx.now)
-    await receive(after.sku, home_location(after.facility_id), after.facility_id, after.portions, after.id, tx)
+    after = rules.complete(
+        before,
+        logs,
+        qty_good=qty_good,
+        qty_reject=qty_reject,
+        reject_reason=reject_reason,
+        now=tx.now,
+    )
+    await receive(
+        after.sku, home_location(after.facility_id), after.facility_id, after.portions, after.id, tx
+    )
     return tx.batches.save(before, after)
 
 
-async def reject(batch_id: BatchId, qty_reject: int, reason: str, if_match: int | None, tx: Transaction) -> Batch:
+async def reject(
+    batch_id: BatchId, qty_reject: int, reason: str, if_match: int | None, tx: Transaction
+) -> Batch:
     """Nothing of the batch can be sold."""
     before = await tx.batches.get(batch_id, if_match=if_match)
-    return tx.batches.save(before, rules.reject(before, qty_reject=qty_reject, reason=reason, now=tx.now))
+    return tx.batches.save(
+        before, rules.reject(before, qty_reject=qty_reject, reason=reason, now=tx.now)
+    )
 
 
-async def log_work(log_id: WorkLogId, batch_id: BatchId, participant_ref: str, work_units: int, worked_on: date, tx: Transaction) -> WorkLog:
+async def log_work(
+    log_id: WorkLogId,
+    batch_id: BatchId,
+    participant_ref: str,
+    work_units: int,
+    worked_on: date,
+    tx: Transaction,
+) -> WorkLog:
     """Record a participant's work on a day, and tell the whole of that month."""
     batch = await tx.batches.get(batch_id)
     workshop = await tx.workshops.get(batch.workshop_id)
     person = await tx.resolve(participant_ref)
-    worker = await tx.workers.get(person, scoped=False)  # past work is recorded also when the participant has moved on
+    worker = await tx.workers.get(
+        person, scoped=False
+    )  # past work is recorded also when the participant has moved on
     places = await tx.assignments.of_participant(person)
     log = WorkLog(
         id=log_id,
@@ -102,12 +145,16 @@ async def log_work(log_id: WorkLogId, batch_id: BatchId, participant_ref: str, w
     return tx.work_logs.add(logged)
 
 
-async def correct_log(log_id: WorkLogId, work_units: int, reason: str, if_match: int, tx: Transaction) -> WorkLog:
+async def correct_log(
+    log_id: WorkLogId, work_units: int, reason: str, if_match: int, tx: Transaction
+) -> WorkLog:
     """Correct the units of a work log."""
     before = await tx.work_logs.get(log_id, if_match=if_match)
     batch = await tx.batches.get(before.batch_id)
     workshop = await tx.workshops.get(before.workshop_id)
-    after = rules.correct(before, batch, units=work_units, reason=reason, by=tx.caller.subject, now=tx.now)
+    after = rules.correct(
+        before, batch, units=work_units, reason=reason, by=tx.caller.subject, now=tx.now
+    )
     tx.batches.hold(batch)
     await _count(after, workshop, after.work_units - before.work_units, tx)
     return tx.work_logs.save(before, after)

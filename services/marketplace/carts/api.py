@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies
 from services.marketplace.carts import usecases
 from services.marketplace.carts.rules import Cart, CartId
 from services.marketplace.transaction import Run, Transaction
@@ -19,13 +19,13 @@ router = APIRouter(prefix="/v1/carts", tags=["Keranjang"])
 
 
 class LineIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     sku: str = Field(min_length=1, max_length=40)
     qty: Annotated[int, Field(strict=True, ge=1, le=10_000)]
 
 
 class CartIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     lines: list[LineIn] = Field(min_length=1, max_length=50)
 
 
@@ -48,7 +48,10 @@ class CartBody(BaseModel):
         return cls(
             id=cart.id,
             version=cart.version,
-            lines=[LineBody(sku=line.sku, qty=line.qty, price_idr=line.price_idr) for line in cart.lines],
+            lines=[
+                LineBody(sku=line.sku, qty=line.qty, price_idr=line.price_idr)
+                for line in cart.lines
+            ],
             total_idr=sum(line.qty * line.price_idr for line in cart.lines),
             expires_at=cart.expires_at,
         )
@@ -57,7 +60,11 @@ class CartBody(BaseModel):
 @router.post("", status_code=201)
 async def open_cart(body: CartIn, run: Run) -> CartBody:
     """Open a cart."""
-    command = partial(usecases.open_cart, CartId(secrets.token_urlsafe(16)), [(line.sku, line.qty) for line in body.lines])
+    command = partial(
+        usecases.open_cart,
+        CartId(secrets.token_urlsafe(16)),
+        [(line.sku, line.qty) for line in body.lines],
+    )
     return CartBody.of(await run(command))
 
 
@@ -72,6 +79,17 @@ async def read_cart(cart_id: str, run: Run) -> CartBody:
 
 
 @router.put("/{cart_id}")
-async def fill_cart(cart_id: str, body: CartIn, run: Run, if_match: web.IfMatch) -> CartBody:
+async def fill_cart(
+    cart_id: str, body: CartIn, run: Run, if_match: dependencies.IfMatch
+) -> CartBody:
     """Replace the lines of a cart, at the prices of now."""
-    return CartBody.of(await run(partial(usecases.fill, CartId(cart_id), [(line.sku, line.qty) for line in body.lines], if_match)))
+    return CartBody.of(
+        await run(
+            partial(
+                usecases.fill,
+                CartId(cart_id),
+                [(line.sku, line.qty) for line in body.lines],
+                if_match,
+            )
+        )
+    )

@@ -55,7 +55,9 @@ class Cart:
     version: int = 0
 
 
-def fill(cart: Cart, wanted: Sequence[tuple[str, int]], products: Mapping[str, Product], now: datetime) -> Cart:
+def fill(
+    cart: Cart, wanted: Sequence[tuple[str, int]], products: Mapping[str, Product], now: datetime
+) -> Cart:
     """Put exactly these (sku, quantity) lines into the cart, at the prices of now."""
     if not wanted:
         raise CartEmpty
@@ -64,7 +66,10 @@ def fill(cart: Cart, wanted: Sequence[tuple[str, int]], products: Mapping[str, P
     sellers = {product.facility_id for product in products.values()}
     if len(sellers) != 1:
         raise CartOfSeveralSellers
-    lines = tuple(CartLine(sku=sku, qty=qty, price_idr=products[sku].variant(sku).price_idr) for sku, qty in wanted)
+    lines = tuple(
+        CartLine(sku=sku, qty=qty, price_idr=products[sku].variant(sku).price_idr)
+        for sku, qty in wanted
+    )
     return replace(cart, facility_id=next(iter(sellers)), lines=lines, expires_at=now + LIFETIME)
 
 

@@ -14,7 +14,9 @@ async def open_cart(cart_id: CartId, wanted: list[tuple[str, int]], tx: Transact
     return tx.carts.add(rules.fill(empty, wanted, products, tx.now))
 
 
-async def fill(cart_id: CartId, wanted: list[tuple[str, int]], if_match: int | None, tx: Transaction) -> Cart:
+async def fill(
+    cart_id: CartId, wanted: list[tuple[str, int]], if_match: int | None, tx: Transaction
+) -> Cart:
     """Replace the lines of a cart; prices are those of now."""
     before = await tx.carts.get(cart_id, if_match=if_match)
     products = await tx.products.by_sku(sku for sku, _ in wanted)

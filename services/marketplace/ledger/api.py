@@ -8,7 +8,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.marketplace.ledger.rules import Book, Journal, Side
 from services.marketplace.ledger.store import Sum
 from services.marketplace.transaction import Run, Transaction
@@ -45,7 +45,10 @@ class JournalBody(BaseModel):
             source=journal.source,
             policy_id=journal.policy_id,
             reverses=journal.reverses,
-            legs=[LegBody(account=leg.account, side=leg.side, amount_idr=leg.amount_idr) for leg in journal.legs],
+            legs=[
+                LegBody(account=leg.account, side=leg.side, amount_idr=leg.amount_idr)
+                for leg in journal.legs
+            ],
         )
 
 
@@ -66,10 +69,24 @@ class BookBody(BaseModel):
     @classmethod
     def of(cls, book: Book, sums: list[Sum]) -> Self:
         """The body of a book."""
-        amounts = {(row["account"], row["side"]): row["amount_idr"] for row in sums if row["book"] == book}
+        amounts = {
+            (row["account"], row["side"]): row["amount_idr"] for row in sums if row["book"] == book
+        }
         names = sorted({name for name, _ in amounts})
-        accounts = [AccountBody(account=name, debit=amounts.get((name, Side.DEBIT), 0), credit=amounts.get((name, Side.CREDIT), 0)) for name in names]
-        return cls(book=book, debit=sum(account.debit for account in accounts), credit=sum(account.credit for account in accounts), accounts=accounts)
+        accounts = [
+            AccountBody(
+                account=name,
+                debit=amounts.get((name, Side.DEBIT), 0),
+                credit=amounts.get((name, Side.CREDIT), 0),
+            )
+            for name in names
+        ]
+        return cls(
+            book=book,
+            debit=sum(account.debit for account in accounts),
+            credit=sum(account.credit for account in accounts),
+            accounts=accounts,
+        )
 
 
 class TrialBalanceBody(BaseModel):
@@ -80,12 +97,16 @@ class TrialBalanceBody(BaseModel):
 
 
 @router.get("/journals")
-async def list_journals(run: Run, source: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[JournalBody]:
+async def list_journals(
+    run: Run, source: str | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[JournalBody]:
     """The journals of the caller's Lapas, of one source (an order) or all."""
 
-    async def read(tx: Transaction) -> web.PageBody[JournalBody]:
+    async def read(tx: Transaction) -> paging.PageBody[JournalBody]:
         page = await tx.journals.listed(source, cursor, limit)
-        return web.PageBody(items=[JournalBody.of(journal) for journal in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[JournalBody.of(journal) for journal in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 

@@ -49,15 +49,49 @@ DANA_MODAL = "dana_modal_produksi"
 CHART: Mapping[Book, frozenset[str]] = {
     Book.LAPAS: frozenset(
         {
-            *("kas_titipan", PIUTANG_GATEWAY, PIUTANG_PEMBELI, "piutang_premi:*", "piutang_pnbp", "selisih_kas", UTANG_PNBP, "utang_premi:*", "utang_refund:*"),
-            *("utang_pembiayaan:*", "titipan_ongkir", DANA_MODAL, BIAYA_PRODUKSI, "beban_gateway", "antar_buku:*"),
+            *(
+                "kas_titipan",
+                PIUTANG_GATEWAY,
+                PIUTANG_PEMBELI,
+                "piutang_premi:*",
+                "piutang_pnbp",
+                "selisih_kas",
+                UTANG_PNBP,
+                "utang_premi:*",
+                "utang_refund:*",
+            ),
+            *(
+                "utang_pembiayaan:*",
+                "titipan_ongkir",
+                DANA_MODAL,
+                BIAYA_PRODUKSI,
+                "beban_gateway",
+                "antar_buku:*",
+            ),
         }
     ),
     Book.WBP_TRUST: frozenset({"kas_trust", "tabungan:*", "saldo_belanja:*", "antar_buku:*"}),
     Book.KOPERASI: frozenset(
         {
-            *("kas", "persediaan", "simpanan_pokok:*", "simpanan_wajib:*", "simpanan_sukarela:*", "piutang_pinjaman:*", "pembiayaan_produksi:*", "pendapatan_jasa"),
-            *("penjualan_anggota", "penjualan_non_anggota", "hpp", "beban", "cadangan", "shu_belum_dibagi", "utang_shu:*"),
+            *(
+                "kas",
+                "persediaan",
+                "simpanan_pokok:*",
+                "simpanan_wajib:*",
+                "simpanan_sukarela:*",
+                "piutang_pinjaman:*",
+                "pembiayaan_produksi:*",
+                "pendapatan_jasa",
+            ),
+            *(
+                "penjualan_anggota",
+                "penjualan_non_anggota",
+                "hpp",
+                "beban",
+                "cadangan",
+                "shu_belum_dibagi",
+                "utang_shu:*",
+            ),
             *("dana_pendidikan", "dana_sosial", "dana_pengurus", "dana_karyawan", "antar_buku:*"),
         }
     ),
@@ -130,7 +164,21 @@ def check(journal: Journal) -> None:
             raise AccountUnknown(account=leg.account, book=journal.book)
 
 
-def reversing(journal: Journal, *, key: str, effective_on: date, posted_at: datetime, actor: str) -> Journal:
+def reversing(
+    journal: Journal, *, key: str, effective_on: date, posted_at: datetime, actor: str
+) -> Journal:
     """The journal that undoes another: the same legs on the other side, dated today."""
-    swapped = tuple(replace(leg, side=Side.CREDIT if leg.side is Side.DEBIT else Side.DEBIT) for leg in journal.legs)
-    return replace(journal, id=key, legs=swapped, reverses=journal.id, effective_on=effective_on, posted_at=posted_at, actor=actor, version=0)
+    swapped = tuple(
+        replace(leg, side=Side.CREDIT if leg.side is Side.DEBIT else Side.DEBIT)
+        for leg in journal.legs
+    )
+    return replace(
+        journal,
+        id=key,
+        legs=swapped,
+        reverses=journal.id,
+        effective_on=effective_on,
+        posted_at=posted_at,
+        actor=actor,
+        version=0,
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.marketplace.ledger.rules import Journal, JournalUnknown
 
 
@@ -46,6 +46,21 @@ class Journals(Store[Journal]):
         if where is None:
             return []
         name = {"$arrayElemAt": [{"$split": ["$legs.account", ":"]}, 0]}
-        group = {"_id": {"book": "$book", "account": name, "side": "$legs.side"}, "amount_idr": {"$sum": "$legs.amount_idr"}}
-        rows = await self.tx.db.aggregate(self.collection, [{"$match": dict(where)}, {"$unwind": "$legs"}, {"$group": group}], session=self.tx.session)
-        return [Sum(book=row["_id"]["book"], account=row["_id"]["account"], side=row["_id"]["side"], amount_idr=row["amount_idr"]) for row in rows]
+        group = {
+            "_id": {"book": "$book", "account": name, "side": "$legs.side"},
+            "amount_idr": {"$sum": "$legs.amount_idr"},
+        }
+        rows = await self.tx.db.aggregate(
+            self.collection,
+            [{"$match": dict(where)}, {"$unwind": "$legs"}, {"$group": group}],
+            session=self.tx.session,
+        )
+        return [
+            Sum(
+                book=row["_id"]["book"],
+                account=row["_id"]["account"],
+                side=row["_id"]["side"],
+                amount_idr=row["amount_idr"],
+            )
+            for row in rows
+        ]

@@ -8,7 +8,16 @@ from services.marketplace.transaction import Transaction
 from services.marketplace.zones import local_day
 
 
-async def post_journal(key: str, legs: tuple[Leg, ...], *, facility_id: str, zone: str, source: str, tx: Transaction, policy_id: str = "") -> Journal:
+async def post_journal(
+    key: str,
+    legs: tuple[Leg, ...],
+    *,
+    facility_id: str,
+    zone: str,
+    source: str,
+    tx: Transaction,
+    policy_id: str = "",
+) -> Journal:
     """Write one journal of the Lapas in this transaction, dated today in its zone; refused unless it is sound. The key makes it once."""
     journal = Journal(
         id=key,
@@ -29,9 +38,17 @@ async def reverse_all(source: str, *, zone: str, tx: Transaction) -> list[Journa
     """Undo all journals of a source that are not undone yet; those that were."""
     journals = await tx.journals.of_source(source)
     undone = {journal.reverses for journal in journals}
-    standing = [journal for journal in journals if not journal.reverses and journal.id not in undone]
+    standing = [
+        journal for journal in journals if not journal.reverses and journal.id not in undone
+    ]
     for journal in standing:
-        undoing = rules.reversing(journal, key=f"reversal:{journal.id}", effective_on=local_day(tx.now, zone), posted_at=tx.now, actor=tx.caller.subject)
+        undoing = rules.reversing(
+            journal,
+            key=f"reversal:{journal.id}",
+            effective_on=local_day(tx.now, zone),
+            posted_at=tx.now,
+            actor=tx.caller.subject,
+        )
         tx.journals.add(undoing, scoped=False)
     return standing
 
@@ -43,9 +60,18 @@ async def move_premi(from_ref: str, into_ref: str, cause: str, tx: Transaction) 
     for journal in await tx.journals.with_account(account):
         for leg in journal.legs:
             if leg.account == account:
-                owed[journal.facility_id] = owed.get(journal.facility_id, 0) + (leg.amount_idr if leg.side is Side.CREDIT else -leg.amount_idr)
+                owed[journal.facility_id] = owed.get(journal.facility_id, 0) + (
+                    leg.amount_idr if leg.side is Side.CREDIT else -leg.amount_idr
+                )
     for facility_id, amount in sorted(owed.items()):
         if amount > 0:
             legs = (debit(account, amount), credit(utang_premi(into_ref), amount))
             zone = await tx.workshops.zone_of(facility_id)
-            await post_journal(f"merge:{facility_id}:{cause}", legs, facility_id=facility_id, zone=zone, source=f"merge:{from_ref}", tx=tx)
+            await post_journal(
+                f"merge:{facility_id}:{cause}",
+                legs,
+                facility_id=facility_id,
+                zone=zone,
+                source=f"merge:{from_ref}",
+                tx=tx,
+            )

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
 from chassis.errors import Refused
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.carts.rules import Cart, CartId, wanted
 from services.marketplace.orders import usecases
 from services.marketplace.orders.rules import Contact, Line, Order, OrderId, State, Step
-from services.marketplace.payments import conversation
+from services.marketplace.payments import payment_process
 from services.marketplace.payments.api import Gateway
 from services.marketplace.payments.rules import GatewayUnreachable
 from services.marketplace.stock.rules import home_location, stock_id
@@ -26,7 +26,9 @@ from services.marketplace.transaction import Run, Transaction, plainly
 
 router = APIRouter(prefix="/v1", tags=["Pesanan"])
 
-Token = Annotated[str, Query(min_length=20, max_length=60, description="Token pesanan, diberikan saat checkout")]
+Token = Annotated[
+    str, Query(min_length=20, max_length=60, description="Token pesanan, diberikan saat checkout")
+]
 
 
 class ContactMissing(Refused):
@@ -35,7 +37,7 @@ class ContactMissing(Refused):
 
 
 class ContactIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     name: str = Field(min_length=1, max_length=120)
     phone: str = Field("", max_length=30)
     email: str = Field("", max_length=120)
@@ -43,13 +45,13 @@ class ContactIn(BaseModel):
 
 
 class CheckoutIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     cart_id: str = Field(min_length=1, max_length=40)
     contact: ContactIn
 
 
 class TransitionIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     step: Literal["pack", "ship", "deliver", "complete"]
 
 
@@ -72,7 +74,14 @@ class OrderLineBody(BaseModel):
     @classmethod
     def of(cls, line: Line) -> Self:
         """The body of a line, as its buyer sees it."""
-        return cls(number=line.number, sku=line.sku, title=line.title, qty=line.qty, unit_price_idr=line.unit_price_idr, total_idr=line.total_idr)
+        return cls(
+            number=line.number,
+            sku=line.sku,
+            title=line.title,
+            qty=line.qty,
+            unit_price_idr=line.unit_price_idr,
+            total_idr=line.total_idr,
+        )
 
 
 class OrderBody(BaseModel):
@@ -138,8 +147,18 @@ class OfficerOrderBody(OrderBody):
     @classmethod
     def full(cls, order: Order) -> Self:
         """The body of an order for its officers."""
-        contact = ContactIn(name=order.contact.name, phone=order.contact.phone, email=order.contact.email, address=order.contact.address)
-        return cls.of(order, facility_id=order.facility_id, contact=contact, frozen_lines=[_frozen(line) for line in order.lines])
+        contact = ContactIn(
+            name=order.contact.name,
+            phone=order.contact.phone,
+            email=order.contact.email,
+            address=order.contact.address,
+        )
+        return cls.of(
+            order,
+            facility_id=order.facility_id,
+            contact=contact,
+            frozen_lines=[_frozen(line) for line in order.lines],
+        )
 
 
 class TermsBody(BaseModel):
@@ -160,29 +179,52 @@ class SplitBody(BaseModel):
 
 
 @router.post("/checkout", status_code=201)
-async def check_out(body: CheckoutIn, request: Request, run: Run, from_gateway: Gateway) -> PlacedBody:
+async def check_out(
+    body: CheckoutIn, request: Request, run: Run, from_gateway: Gateway
+) -> PlacedBody:
     """Place an order: goods are reserved, everything is frozen, a charge is opened. "Stok habis" when fewer are left than wanted."""
     if not body.contact.phone and not body.contact.email:
         raise ContactMissing
     ttl: timedelta = request.app.state.reservation_ttl
-    contact = Contact(name=body.contact.name, phone=body.contact.phone, email=body.contact.email, address=body.contact.address)
-    command = partial(usecases.place, CartId(body.cart_id), OrderId(new_id()), secrets.token_urlsafe(16), contact, ttl)
+    contact = Contact(
+        name=body.contact.name,
+        phone=body.contact.phone,
+        email=body.contact.email,
+        address=body.contact.address,
+    )
+    command = partial(
+        usecases.place,
+        CartId(body.cart_id),
+        OrderId(new_id()),
+        secrets.token_urlsafe(16),
+        contact,
+        ttl,
+    )
     order = await run(command, contended=await plainly(run)(partial(_contended, body.cart_id)))
     try:
-        order = await conversation.open_charge(order, request.app.state.payment_grace, from_gateway, run)
+        order = await payment_process.open_charge(
+            order, request.app.state.payment_grace, from_gateway, run
+        )
     except GatewayUnreachable:
-        return PlacedBody.of(order, token=order.token)  # the job opens it as soon as the gateway answers
+        return PlacedBody.of(
+            order, token=order.token
+        )  # the job opens it as soon as the gateway answers
     return PlacedBody.of(order, token=order.token)
 
 
 @router.get("/orders")
-async def list_orders(run: Run, state: State | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[OfficerOrderBody]:
+async def list_orders(
+    run: Run, state: State | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[OfficerOrderBody]:
     """The orders of the caller's Lapas; the read of buyers' contacts is noted."""
 
-    async def read(tx: Transaction) -> web.PageBody[OfficerOrderBody]:
+    async def read(tx: Transaction) -> paging.PageBody[OfficerOrderBody]:
         page = await tx.orders.listed(state, cursor, limit)
         tx.note("orders.read", "", refs=[order.id for order in page.items])
-        return web.PageBody(items=[OfficerOrderBody.full(order) for order in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[OfficerOrderBody.full(order) for order in page.items],
+            next_cursor=page.next_cursor,
+        )
 
     return await run(read)
 
@@ -207,7 +249,7 @@ async def read_order_record(order_id: str, run: Run, response: Response) -> Offi
         return order
 
     order = await run(read)
-    web.etag(response, order)
+    dependencies.etag(response, order)
     return OfficerOrderBody.full(order)
 
 
@@ -234,14 +276,23 @@ async def read_split(order_id: str, token: Token, run: Run) -> SplitBody:
 
 
 @router.post("/orders/{order_id}/transitions")
-async def advance_order(order_id: str, body: TransitionIn, run: Run, if_match: web.IfMatch) -> OfficerOrderBody:
+async def advance_order(
+    order_id: str, body: TransitionIn, run: Run, if_match: dependencies.IfMatch
+) -> OfficerOrderBody:
     """Pack, ship, hand over or complete an order."""
 
     async def read(tx: Transaction) -> Order:
         return await tx.orders.get(order_id)
 
-    contended = conversation.stock_keys(await plainly(run)(read)) if body.step == Step.SHIP else []
-    return OfficerOrderBody.full(await run(partial(usecases.advance, OrderId(order_id), Step(body.step), if_match), contended=contended))
+    contended = (
+        payment_process.stock_keys(await plainly(run)(read)) if body.step == Step.SHIP else []
+    )
+    return OfficerOrderBody.full(
+        await run(
+            partial(usecases.advance, OrderId(order_id), Step(body.step), if_match),
+            contended=contended,
+        )
+    )
 
 
 @router.post("/orders/{order_id}/cancellation")
@@ -252,12 +303,18 @@ async def cancel_order(order_id: str, token: Token, run: Run, from_gateway: Gate
         return await tx.orders.by_token(order_id, token)
 
     plain = plainly(run)
-    return OrderBody.of(await conversation.close_unpaid(await plain(read), Step.CANCEL, from_gateway, plain))
+    return OrderBody.of(
+        await payment_process.close_unpaid(await plain(read), Step.CANCEL, from_gateway, plain)
+    )
 
 
 async def _contended(cart_id: str, tx: Transaction) -> list[str]:
     cart: Cart | None = await tx.carts.seek(cart_id)
-    return [f"stock/{stock_id(sku, home_location(cart.facility_id))}" for sku in wanted(cart)] if cart else []
+    return (
+        [f"stock/{stock_id(sku, home_location(cart.facility_id))}" for sku in wanted(cart)]
+        if cart
+        else []
+    )
 
 
 def _frozen(line: Line) -> OfficerLineBody:
@@ -271,7 +328,14 @@ def _frozen(line: Line) -> OfficerLineBody:
         total_idr=line.total_idr,
         workshop_id=line.workshop_id,
         product_class=line.product_class,
-        portions=[{"batch_id": portion.batch_id, "qty": portion.qty, "unit_cost_idr": portion.unit_cost_idr} for portion in line.portions],
+        portions=[
+            {
+                "batch_id": portion.batch_id,
+                "qty": portion.qty,
+                "unit_cost_idr": portion.unit_cost_idr,
+            }
+            for portion in line.portions
+        ],
         policy_id=line.terms.policy_id,
         policy_version=line.terms.policy_version,
         base=line.terms.base,

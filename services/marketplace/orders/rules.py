@@ -193,7 +193,9 @@ def filled(lines: Sequence[Line], held: Mapping[str, Sequence[Portion]]) -> tupl
     portions: dict[int, tuple[Portion, ...]] = {}
     for sku, parts in held.items():
         places = [place for place, line in enumerate(lines) if line.sku == sku]
-        portions.update(zip(places, share_out(parts, [lines[place].qty for place in places]), strict=True))
+        portions.update(
+            zip(places, share_out(parts, [lines[place].qty for place in places]), strict=True)
+        )
     return tuple(replace(line, portions=portions[place]) for place, line in enumerate(lines))
 
 
@@ -225,10 +227,16 @@ def step(order: Order, taken: Step) -> Order:
 
 def request_payment(order: Order, charge: Charge, grace: timedelta) -> Order:
     """A charge was opened: the goods stay reserved until it expires, and a little longer, because news of a settlement travels."""
-    return replace(step(order, Step.REQUEST_PAYMENT), charge=charge, expires_at=max(order.expires_at, charge.expires_at + grace))
+    return replace(
+        step(order, Step.REQUEST_PAYMENT),
+        charge=charge,
+        expires_at=max(order.expires_at, charge.expires_at + grace),
+    )
 
 
-def pay(order: Order, divisions: Sequence[Division], now: datetime) -> tuple[Order, list[ProceedsSplit]]:
+def pay(
+    order: Order, divisions: Sequence[Division], now: datetime
+) -> tuple[Order, list[ProceedsSplit]]:
     """The money came in and was divided, one division per line. An order whose charge we had not yet written down is paid all the same."""
     payable = replace(order, state=State.AWAITING_PAYMENT) if order.state is State.PLACED else order
     return replace(step(payable, Step.PAY), paid_at=now), _splits(order, divisions)
@@ -241,6 +249,11 @@ def _splits(order: Order, divisions: Sequence[Division]) -> list[ProceedsSplit]:
         for party, amount in division.parties.items():
             sum_[party] = sum_.get(party, 0) + amount
     return [
-        ProceedsSplit(order_id=order.id, workshop_id=workshop_id, product_class=product_class, amounts_idr=amounts)
+        ProceedsSplit(
+            order_id=order.id,
+            workshop_id=workshop_id,
+            product_class=product_class,
+            amounts_idr=amounts,
+        )
         for (workshop_id, product_class), amounts in sums.items()
     ]

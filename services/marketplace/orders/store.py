@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 from datetime import datetime
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.marketplace.orders.rules import UNPAID, Order, OrderUnknown, State
 
 
@@ -17,7 +17,10 @@ class Orders(Store[Order]):
     collection = "orders"
     unknown = OrderUnknown
     scope = {"facility": "facility_id"}
-    indexes = (Index("facility_id"), Index("state", "expires_at", where={"state": {"$in": sorted(UNPAID)}}))
+    indexes = (
+        Index("facility_id"),
+        Index("state", "expires_at", where={"state": {"$in": sorted(UNPAID)}}),
+    )
     secret = frozenset({"contact", "token", "charge"})
 
     async def by_token(self, order_id: str, token: str) -> Order:
@@ -29,11 +32,22 @@ class Orders(Store[Order]):
 
     async def overdue(self, now: datetime, limit: int) -> list[Order]:
         """Unpaid orders whose time is over, oldest first."""
-        return await self.find({"state": {"$in": sorted(UNPAID)}, "expires_at": {"$lte": now}}, sort=[("expires_at", 1)], limit=limit)
+        return await self.find(
+            {"state": {"$in": sorted(UNPAID)}, "expires_at": {"$lte": now}},
+            sort=[("expires_at", 1)],
+            limit=limit,
+        )
 
     async def uncharged(self, placed_before: datetime, now: datetime, limit: int) -> list[Order]:
         """Orders whose charge nobody managed to open."""
-        return await self.find({"state": State.PLACED, "expires_at": {"$gt": now}, "placed_at": {"$lte": placed_before}}, limit=limit)
+        return await self.find(
+            {
+                "state": State.PLACED,
+                "expires_at": {"$gt": now},
+                "placed_at": {"$lte": placed_before},
+            },
+            limit=limit,
+        )
 
     async def listed(self, state: State | None, cursor: str | None, limit: int) -> Page[Order]:
         """The orders that the caller sees, in one state or all."""

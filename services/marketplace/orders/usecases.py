@@ -8,16 +8,39 @@ from datetime import timedelta
 from services.marketplace.batches.rules import merged_weights
 from services.marketplace.carts import rules as carts
 from services.marketplace.carts.rules import CartId
-from services.marketplace.ledger.rules import PIUTANG_GATEWAY, PIUTANG_PEMBELI, Journal, credit, debit, utang_refund
+from services.marketplace.ledger.rules import (
+    PIUTANG_GATEWAY,
+    PIUTANG_PEMBELI,
+    Journal,
+    credit,
+    debit,
+    utang_refund,
+)
 from services.marketplace.ledger.usecases import post_journal, reverse_all
 from services.marketplace.orders import rules
-from services.marketplace.orders.rules import HELD_GOODS, UNPAID, Contact, Line, NotDividedYet, Order, OrderId, State, Step
+from services.marketplace.orders.rules import (
+    HELD_GOODS,
+    UNPAID,
+    Contact,
+    Line,
+    NotDividedYet,
+    Order,
+    OrderId,
+    State,
+    Step,
+)
 from services.marketplace.payments.rules import Charge
 from services.marketplace.policies.rules import in_effect
 from services.marketplace.proceeds import rules as proceeds
 from services.marketplace.proceeds.rules import Division, Made
 from services.marketplace.stock import usecases as stock
-from services.marketplace.stock.rules import Held, ReservationState, cost_of, home_location, stock_id
+from services.marketplace.stock.rules import (
+    Held,
+    ReservationState,
+    cost_of,
+    home_location,
+    stock_id,
+)
 from services.marketplace.tasks.rules import TaskKind
 from services.marketplace.tasks.usecases import raise_once
 from services.marketplace.transaction import Transaction
@@ -26,7 +49,14 @@ from services.marketplace.zones import local_day
 _RESOLUTION = {Step.EXPIRE: ReservationState.EXPIRED, Step.CANCEL: ReservationState.RELEASED}
 
 
-async def place(cart_id: CartId, order_id: OrderId, token: str, contact: Contact, ttl: timedelta, tx: Transaction) -> Order:
+async def place(
+    cart_id: CartId,
+    order_id: OrderId,
+    token: str,
+    contact: Contact,
+    ttl: timedelta,
+    tx: Transaction,
+) -> Order:
     """Turn a cart into an order: goods reserved; price, cost, batches and policy frozen. The cart is gone afterwards, so it is ordered once.
 
     Prices and policies are read, not held: an order placed at the moment of their change stands before it, and no command reads orders to change them.
@@ -39,7 +69,12 @@ async def place(cart_id: CartId, order_id: OrderId, token: str, contact: Contact
     lines: list[Line] = []
     for number, line in enumerate(cart.lines, start=1):
         product = products[line.sku]
-        policy = in_effect(policies, workshop_id=product.workshop_id, product_class=product.product_class, day=local_day(tx.now, zone))
+        policy = in_effect(
+            policies,
+            workshop_id=product.workshop_id,
+            product_class=product.product_class,
+            day=local_day(tx.now, zone),
+        )
         lines.append(
             Line(
                 number=number,
@@ -72,7 +107,9 @@ async def place(cart_id: CartId, order_id: OrderId, token: str, contact: Contact
     return tx.orders.add(order, scoped=False)
 
 
-async def request_payment(order_id: OrderId, charge: Charge, grace: timedelta, tx: Transaction) -> Order:
+async def request_payment(
+    order_id: OrderId, charge: Charge, grace: timedelta, tx: Transaction
+) -> Order:
     """Write down the charge that was opened for an order; one that got it before is left as it is."""
     before = await tx.orders.get(order_id, scoped=False)
     if before.state is not State.PLACED:
@@ -90,7 +127,11 @@ async def settle(order: Order, tx: Transaction) -> Order:
         await stock.consume(reservation, tx)
     else:
         quantities = {held.stock_id: held.qty for held in reservation.goods}
-        late = await stock.allocate_late(order.id, quantities, tx) if order.state is State.EXPIRED else None
+        late = (
+            await stock.allocate_late(order.id, quantities, tx)
+            if order.state is State.EXPIRED
+            else None
+        )
         if late is None:
             return await _owe_back(order, tx)
         payable = rules.with_goods(order, _by_sku(late))
@@ -116,7 +157,14 @@ async def reverse(order: Order, tx: Transaction) -> Order:
         return tx.orders.save(order, rules.step(order, Step.REVERSE))
     for journal in undone:
         await _owed_by_buyer(journal, order, tx)
-    await raise_once(TaskKind.REVERSED_AFTER_SHIPPING, order.id, facility_id=order.facility_id, subject=order.id, facts={"state": order.state.value}, tx=tx)
+    await raise_once(
+        TaskKind.REVERSED_AFTER_SHIPPING,
+        order.id,
+        facility_id=order.facility_id,
+        subject=order.id,
+        facts={"state": order.state.value},
+        tx=tx,
+    )
     return order
 
 
@@ -146,31 +194,75 @@ async def _divide(line: Line, tx: Transaction) -> Division:
     pieces: dict[str, int] = {}
     for portion in line.portions:
         pieces[portion.batch_id] = pieces.get(portion.batch_id, 0) + portion.qty
-    made = [Made(batch_id=batch_id, qty=qty, work=merged_weights(batches[batch_id].weights, survivors)) for batch_id, qty in pieces.items()]
+    made = [
+        Made(batch_id=batch_id, qty=qty, work=merged_weights(batches[batch_id].weights, survivors))
+        for batch_id, qty in pieces.items()
+    ]
     return proceeds.divide(line.total_idr, cost_of(line.portions), line.terms, made)
 
 
 async def _book(order: Order, line: Line, division: Division, tx: Transaction) -> None:
     of, policy = f"{order.id}:{line.number}", line.terms.policy_id
     legs = proceeds.sale_legs(line.total_idr, division)
-    await post_journal(f"sale:{of}", legs, facility_id=order.facility_id, zone=order.zone, source=order.id, policy_id=policy, tx=tx)
+    await post_journal(
+        f"sale:{of}",
+        legs,
+        facility_id=order.facility_id,
+        zone=order.zone,
+        source=order.id,
+        policy_id=policy,
+        tx=tx,
+    )
     if division.shortfall:
         legs = proceeds.shortfall_legs(division.shortfall)
-        await post_journal(f"loss:{of}", legs, facility_id=order.facility_id, zone=order.zone, source=order.id, policy_id=policy, tx=tx)
+        await post_journal(
+            f"loss:{of}",
+            legs,
+            facility_id=order.facility_id,
+            zone=order.zone,
+            source=order.id,
+            policy_id=policy,
+            tx=tx,
+        )
 
 
 async def _owe_back(order: Order, tx: Transaction) -> Order:
     legs = debit(PIUTANG_GATEWAY, order.total_idr), credit(utang_refund(order.id), order.total_idr)
-    await post_journal(f"received:{order.id}", legs, facility_id=order.facility_id, zone=order.zone, source=order.id, tx=tx)
+    await post_journal(
+        f"received:{order.id}",
+        legs,
+        facility_id=order.facility_id,
+        zone=order.zone,
+        source=order.id,
+        tx=tx,
+    )
     facts = {"state": order.state.value, "amount_idr": str(order.total_idr)}
-    await raise_once(TaskKind.RECEIVED_LATE, order.id, facility_id=order.facility_id, subject=order.id, facts=facts, tx=tx)
+    await raise_once(
+        TaskKind.RECEIVED_LATE,
+        order.id,
+        facility_id=order.facility_id,
+        subject=order.id,
+        facts=facts,
+        tx=tx,
+    )
     return order
 
 
 async def _owed_by_buyer(journal: Journal, order: Order, tx: Transaction) -> None:
-    legs = tuple(debit(PIUTANG_PEMBELI, leg.amount_idr) if leg.account == PIUTANG_GATEWAY else leg for leg in journal.legs)
+    legs = tuple(
+        debit(PIUTANG_PEMBELI, leg.amount_idr) if leg.account == PIUTANG_GATEWAY else leg
+        for leg in journal.legs
+    )
     key = f"receivable:{journal.id}"
-    await post_journal(key, legs, facility_id=order.facility_id, zone=order.zone, source=order.id, policy_id=journal.policy_id, tx=tx)
+    await post_journal(
+        key,
+        legs,
+        facility_id=order.facility_id,
+        zone=order.zone,
+        source=order.id,
+        policy_id=journal.policy_id,
+        tx=tx,
+    )
 
 
 def _by_sku(held: Sequence[Held]) -> dict[str, tuple[rules.Portion, ...]]:

@@ -8,9 +8,9 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from chassis import web
-from services.marketplace.payments import conversation
-from services.marketplace.payments.gateway import PaymentGateway
+from chassis.http import dependencies, paging
+from services.marketplace.payments import payment_process
+from services.marketplace.payments.provider import PaymentGateway
 from services.marketplace.payments.rules import PaymentEvent, PaymentsClosed
 from services.marketplace.transaction import Run, Transaction, plainly
 
@@ -21,7 +21,7 @@ MAX_NOTIFICATION = 64 * 1024
 
 def gateway(request: Request, run: Run) -> PaymentGateway:
     """The payment gateway of this installation; PaymentsClosed when it has none."""
-    gateway_for: conversation.GatewayFor | None = request.app.state.payment_gateway
+    gateway_for: payment_process.GatewayFor | None = request.app.state.payment_gateway
     if gateway_for is None:
         raise PaymentsClosed
     return gateway_for(plainly(run))
@@ -60,19 +60,25 @@ class PaymentEventBody(BaseModel):
 
 
 @router.post("/notifications/{provider}")
-async def hear_notification(provider: str, request: Request, run: Run, from_gateway: Gateway) -> HeardBody:
+async def hear_notification(
+    provider: str, request: Request, run: Run, from_gateway: Gateway
+) -> HeardBody:
     """A notification of a payment gateway: 200 applied, repeated or put before an officer; 400 not believed; 404 unknown; 503 come again."""
-    body = await web.whole_body(request, limit=MAX_NOTIFICATION)
-    await conversation.hear(provider, request.headers, body, from_gateway, plainly(run))
+    body = await dependencies.whole_body(request, limit=MAX_NOTIFICATION)
+    await payment_process.hear(provider, request.headers, body, from_gateway, plainly(run))
     return HeardBody()
 
 
 @router.get("/events")
-async def list_payment_events(run: Run, order_id: str, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[PaymentEventBody]:
+async def list_payment_events(
+    run: Run, order_id: str, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[PaymentEventBody]:
     """What was observed of an order's payment."""
 
-    async def read(tx: Transaction) -> web.PageBody[PaymentEventBody]:
+    async def read(tx: Transaction) -> paging.PageBody[PaymentEventBody]:
         page = await tx.payment_events.listed(order_id, cursor, limit)
-        return web.PageBody(items=[PaymentEventBody.of(event) for event in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[PaymentEventBody.of(event) for event in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)

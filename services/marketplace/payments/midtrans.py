@@ -15,7 +15,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.marketplace.money import Rupiah
-from services.marketplace.payments.rules import NotificationContradictory, NotificationForged, NotificationMalformed, Observation, Status
+from services.marketplace.payments.rules import (
+    NotificationContradictory,
+    NotificationForged,
+    NotificationMalformed,
+    Observation,
+    Status,
+)
 
 SUCCESS_CODE = "200"
 _WHOLE_RUPIAH = re.compile(r"(?a:\d+)\.00")
@@ -30,7 +36,18 @@ class Notice(BaseModel):
     order_id: str
     transaction_id: str
     transaction_status: Literal[
-        "authorize", "capture", "settlement", "pending", "deny", "cancel", "expire", "failure", "refund", "partial_refund", "chargeback", "partial_chargeback"
+        "authorize",
+        "capture",
+        "settlement",
+        "pending",
+        "deny",
+        "cancel",
+        "expire",
+        "failure",
+        "refund",
+        "partial_refund",
+        "chargeback",
+        "partial_chargeback",
     ]
     status_code: str
     gross_amount: str
@@ -100,7 +117,11 @@ def observation(notice: Notice, *, provider: str, body: bytes) -> Observation:
 
 def whole_rupiah(amount: str) -> Rupiah | None:
     """The amount of a string such as `5539.00`; None when it is not whole rupiah in that form."""
-    return Rupiah(int(amount.partition(".")[0])) if _WHOLE_RUPIAH.fullmatch(amount) and len(amount) <= len("999999999999.00") else None
+    return (
+        Rupiah(int(amount.partition(".")[0]))
+        if _WHOLE_RUPIAH.fullmatch(amount) and len(amount) <= len("999999999999.00")
+        else None
+    )
 
 
 def _status(notice: Notice) -> Status:

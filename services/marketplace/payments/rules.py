@@ -138,7 +138,9 @@ def is_ours(said: Observation, amount_idr: Rupiah, merchant: str) -> bool:
     return (said.amount_idr, said.currency, said.merchant) == (amount_idr, "IDR", merchant)
 
 
-def accepted(observation: Observation, *, order_id: str, facility_id: str, amount_idr: Rupiah, now: datetime) -> PaymentEvent:
+def accepted(
+    observation: Observation, *, order_id: str, facility_id: str, amount_idr: Rupiah, now: datetime
+) -> PaymentEvent:
     """The event that an observation becomes once its amount is known to be right."""
     return PaymentEvent(
         id=observation.event_id,

@@ -5,9 +5,24 @@ from __future__ import annotations
 from services.marketplace.ledger.usecases import reverse_all
 from services.marketplace.orders import rules as orders_rules
 from services.marketplace.orders import usecases as orders
-from services.marketplace.orders.rules import GONE_GOODS, HELD_GOODS, UNPAID, Order, OrderId, OrderUnknown, Step
+from services.marketplace.orders.rules import (
+    GONE_GOODS,
+    HELD_GOODS,
+    UNPAID,
+    Order,
+    OrderId,
+    OrderUnknown,
+    Step,
+)
 from services.marketplace.payments import rules
-from services.marketplace.payments.rules import BY_HAND, CLOSING, TAKEN_BACK, Observation, PaymentUnknown, Status
+from services.marketplace.payments.rules import (
+    BY_HAND,
+    CLOSING,
+    TAKEN_BACK,
+    Observation,
+    PaymentUnknown,
+    Status,
+)
 from services.marketplace.tasks.rules import TaskKind
 from services.marketplace.tasks.usecases import raise_once
 from services.marketplace.transaction import Transaction
@@ -21,7 +36,9 @@ async def find(order_ref: str, tx: Transaction) -> Order:
         raise PaymentUnknown from None
 
 
-async def observe(said: Observation, merchant: str, tx: Transaction, *, closes_as: Step = Step.EXPIRE) -> Order:
+async def observe(
+    said: Observation, merchant: str, tx: Transaction, *, closes_as: Step = Step.EXPIRE
+) -> Order:
     """Accept what a gateway said. A repeat has no effect; a sum, currency or merchant that is not ours pays nothing and asks an officer."""
     order = await find(said.order_ref, tx)
     if not rules.is_ours(said, order.total_idr, merchant):
@@ -30,7 +47,13 @@ async def observe(said: Observation, merchant: str, tx: Transaction, *, closes_a
     if await tx.payment_events.seek(said.event_id, scoped=False) is not None:
         return order
     before = await tx.payment_events.of_order(order.id)
-    event = rules.accepted(said, order_id=order.id, facility_id=order.facility_id, amount_idr=order.total_idr, now=tx.now)
+    event = rules.accepted(
+        said,
+        order_id=order.id,
+        facility_id=order.facility_id,
+        amount_idr=order.total_idr,
+        now=tx.now,
+    )
     tx.payment_events.add(event, scoped=False)
     tx.orders.hold(order)  # two observations at once must see one another
     was, stands = rules.fold(before), rules.fold([*before, event])
@@ -45,7 +68,12 @@ async def refuse(provider: str, reason: str, tx: Transaction) -> None:
 
 async def doubt(said: Observation, asked: Observation | None, tx: Transaction) -> None:
     """Leave an audit row of a notification that its own gateway denies."""
-    tx.note("payments.notification_denied", said.order_ref, claimed=said.status, found=asked.status if asked else "unknown")
+    tx.note(
+        "payments.notification_denied",
+        said.order_ref,
+        claimed=said.status,
+        found=asked.status if asked else "unknown",
+    )
 
 
 async def close(order_id: OrderId, how: Step, tx: Transaction) -> Order:
@@ -65,7 +93,14 @@ async def _follow(order: Order, stands: Status, closes_as: Step, tx: Transaction
         await reverse_all(order.id, zone=order.zone, tx=tx)  # what was owed back has gone back
     if stands in TAKEN_BACK | BY_HAND:
         facts = {"status": stands.value, "order_ref": order.order_ref}
-        await raise_once(TaskKind.MONEY_MOVED, f"{order.id}/{stands}", facility_id=order.facility_id, subject=order.id, facts=facts, tx=tx)
+        await raise_once(
+            TaskKind.MONEY_MOVED,
+            f"{order.id}/{stands}",
+            facility_id=order.facility_id,
+            subject=order.id,
+            facts=facts,
+            tx=tx,
+        )
     return order
 
 
@@ -73,8 +108,17 @@ async def _ask_about_amount(said: Observation, order: Order, tx: Transaction) ->
     facts = {
         "order_ref": said.order_ref,
         "expected_idr": str(order.total_idr),
-        "reported_idr": str(said.amount_idr) if said.amount_idr is not None else "bukan rupiah bulat",
+        "reported_idr": str(said.amount_idr)
+        if said.amount_idr is not None
+        else "bukan rupiah bulat",
         "currency": said.currency,
         "status": said.status.value,
     }
-    await raise_once(TaskKind.AMOUNT_MISMATCH, said.raw_hash, facility_id=order.facility_id, subject=order.id, facts=facts, tx=tx)
+    await raise_once(
+        TaskKind.AMOUNT_MISMATCH,
+        said.raw_hash,
+        facility_id=order.facility_id,
+        subject=order.id,
+        facts=facts,
+        tx=tx,
+    )

@@ -9,11 +9,19 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.money import Bps
 from services.marketplace.policies import usecases
-from services.marketplace.policies.rules import Party, PolicyId, PolicyState, Share, ShareBase, SplitPolicy, check_content
+from services.marketplace.policies.rules import (
+    Party,
+    PolicyId,
+    PolicyState,
+    Share,
+    ShareBase,
+    SplitPolicy,
+    check_content,
+)
 from services.marketplace.transaction import Run, Transaction
 from services.marketplace.zones import Zone
 
@@ -21,13 +29,13 @@ router = APIRouter(prefix="/v1/split-policies", tags=["Kebijakan pembagian"])
 
 
 class ShareBody(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     party: Party
     bps: Annotated[int, Field(strict=True, ge=0, le=10_000)]
 
 
 class PolicyIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     facility_id: str = Field(min_length=1, max_length=40)
     zone: Zone = "Asia/Jakarta"
     workshop_id: str | None = None
@@ -42,7 +50,7 @@ class PolicyIn(BaseModel):
 
 
 class RetirementIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     last_day: date
 
 
@@ -116,12 +124,19 @@ async def draft_policy(body: PolicyIn, run: Run) -> PolicyBody:
 
 
 @router.get("")
-async def list_policies(run: Run, state: PolicyState | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[PolicyBody]:
+async def list_policies(
+    run: Run,
+    state: PolicyState | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[PolicyBody]:
     """The policies of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> web.PageBody[PolicyBody]:
+    async def read(tx: Transaction) -> paging.PageBody[PolicyBody]:
         page = await tx.policies.listed(state, cursor, limit)
-        return web.PageBody(items=[PolicyBody.of(policy) for policy in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[PolicyBody.of(policy) for policy in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 
@@ -134,29 +149,33 @@ async def read_policy(policy_id: str, run: Run, response: Response) -> PolicyBod
         return await tx.policies.get(policy_id)
 
     policy = await run(read)
-    web.etag(response, policy)
+    dependencies.etag(response, policy)
     return PolicyBody.of(policy)
 
 
 @router.post("/{policy_id}/proposal")
-async def propose_policy(policy_id: str, run: Run, if_match: web.IfMatch) -> PolicyBody:
+async def propose_policy(policy_id: str, run: Run, if_match: dependencies.IfMatch) -> PolicyBody:
     """Put a draft forward."""
     return PolicyBody.of(await run(partial(usecases.propose, PolicyId(policy_id), if_match)))
 
 
 @router.post("/{policy_id}/approval")
-async def approve_policy(policy_id: str, run: Run, if_match: web.IfMatch) -> PolicyBody:
+async def approve_policy(policy_id: str, run: Run, if_match: dependencies.IfMatch) -> PolicyBody:
     """Sign what another has proposed; never over another approved period of the same scope."""
     return PolicyBody.of(await run(partial(usecases.approve, PolicyId(policy_id), if_match)))
 
 
 @router.post("/{policy_id}/activation")
-async def activate_policy(policy_id: str, run: Run, if_match: web.IfMatch) -> PolicyBody:
+async def activate_policy(policy_id: str, run: Run, if_match: dependencies.IfMatch) -> PolicyBody:
     """Let an approved policy count from its first day on."""
     return PolicyBody.of(await run(partial(usecases.activate, PolicyId(policy_id), if_match)))
 
 
 @router.post("/{policy_id}/retirement")
-async def retire_policy(policy_id: str, body: RetirementIn, run: Run, if_match: web.IfMatch) -> PolicyBody:
+async def retire_policy(
+    policy_id: str, body: RetirementIn, run: Run, if_match: dependencies.IfMatch
+) -> PolicyBody:
     """Set the last day of a policy; orders placed under it keep it."""
-    return PolicyBody.of(await run(partial(usecases.retire, PolicyId(policy_id), body.last_day, if_match)))
+    return PolicyBody.of(
+        await run(partial(usecases.retire, PolicyId(policy_id), body.last_day, if_match))
+    )

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from chassis.auth import Hand
+from chassis.caller import Hand
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.marketplace.money import WHOLE, Bps, total
 from services.marketplace.zones import Zone
@@ -125,7 +125,13 @@ class SplitPolicy:
     @property
     def terms(self) -> Terms:
         """What an order line freezes."""
-        return Terms(policy_id=self.id, policy_version=self.policy_version, base=self.base, shares=self.shares, needs_legal_confirmation=self.needs_legal_confirmation)
+        return Terms(
+            policy_id=self.id,
+            policy_version=self.policy_version,
+            base=self.base,
+            shares=self.shares,
+            needs_legal_confirmation=self.needs_legal_confirmation,
+        )
 
     @property
     def narrowness(self) -> int:
@@ -143,7 +149,9 @@ class Period:
 
     def meets(self, other: Period) -> bool:
         """Whether the two have a day in common."""
-        return (self.last is None or other.first <= self.last) and (other.last is None or self.first <= other.last)
+        return (self.last is None or other.first <= self.last) and (
+            other.last is None or self.first <= other.last
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,19 +186,27 @@ def propose(policy: SplitPolicy, by: Hand) -> SplitPolicy:
     """Put a draft forward under one's own name."""
     _must_be(policy, PolicyState.DRAFT)
     check_content(policy)
-    return replace(policy, state=PolicyState.PROPOSED, proposed_by=by.by, proposed_for=by.on_behalf_of)
+    return replace(
+        policy, state=PolicyState.PROPOSED, proposed_by=by.by, proposed_for=by.on_behalf_of
+    )
 
 
-def approve(policy: SplitPolicy, scope: PolicyScope, by: Hand, now: datetime) -> tuple[SplitPolicy, PolicyScope]:
+def approve(
+    policy: SplitPolicy, scope: PolicyScope, by: Hand, now: datetime
+) -> tuple[SplitPolicy, PolicyScope]:
     """The second signature: never the proposer's or for the proposer, never over another approved period of the same scope."""
     _must_be(policy, PolicyState.PROPOSED)
-    if by.is_one_with(Hand(policy.proposed_by, policy.proposed_for)) or by.is_one_with(Hand(policy.drafted_by, policy.drafted_for)):
+    if by.is_one_with(Hand(policy.proposed_by, policy.proposed_for)) or by.is_one_with(
+        Hand(policy.drafted_by, policy.drafted_for)
+    ):
         raise PolicyOwnApproval
     check_content(policy)
     period = Period(policy_id=policy.id, first=policy.effective_from, last=policy.effective_to)
     if met := next((other for other in scope.periods if period.meets(other)), None):
         raise PolicyOverlaps(policy_id=met.policy_id)
-    return replace(policy, state=PolicyState.APPROVED, approved_by=by.by, approved_at=now), replace(scope, periods=(*scope.periods, period))
+    return replace(policy, state=PolicyState.APPROVED, approved_by=by.by, approved_at=now), replace(
+        scope, periods=(*scope.periods, period)
+    )
 
 
 def activate(policy: SplitPolicy) -> SplitPolicy:
@@ -199,17 +215,26 @@ def activate(policy: SplitPolicy) -> SplitPolicy:
     return replace(policy, state=PolicyState.ACTIVE)
 
 
-def retire(policy: SplitPolicy, scope: PolicyScope, last_day: date, today: date) -> tuple[SplitPolicy, PolicyScope]:
+def retire(
+    policy: SplitPolicy, scope: PolicyScope, last_day: date, today: date
+) -> tuple[SplitPolicy, PolicyScope]:
     """Set the last day of an active policy: yesterday at the earliest, its own end at the latest. Orders placed under it keep it."""
     _must_be(policy, PolicyState.ACTIVE)
     latest = policy.effective_to or last_day
     if not max(policy.effective_from, today - timedelta(days=1)) <= last_day <= latest:
         raise PolicyPeriodInvalid
-    periods = tuple(replace(period, last=last_day) if period.policy_id == policy.id else period for period in scope.periods)
-    return replace(policy, state=PolicyState.RETIRED, effective_to=last_day), replace(scope, periods=periods)
+    periods = tuple(
+        replace(period, last=last_day) if period.policy_id == policy.id else period
+        for period in scope.periods
+    )
+    return replace(policy, state=PolicyState.RETIRED, effective_to=last_day), replace(
+        scope, periods=periods
+    )
 
 
-def in_effect(policies: Iterable[SplitPolicy], *, workshop_id: str, product_class: str, day: date) -> SplitPolicy:
+def in_effect(
+    policies: Iterable[SplitPolicy], *, workshop_id: str, product_class: str, day: date
+) -> SplitPolicy:
     """The most specific policy that counts for this workshop and product class on this day; NoPolicyInEffect when there is none."""
     fitting = [policy for policy in policies if _covers(policy, workshop_id, product_class, day)]
     if not fitting:

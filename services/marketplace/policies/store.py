@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.marketplace.policies.rules import PolicyScope, PolicyState, PolicyUnknown, SplitPolicy
 
 
@@ -17,9 +17,17 @@ class Policies(Store[SplitPolicy]):
 
     async def that_counted(self, facility_id: str) -> list[SplitPolicy]:
         """All policies of a facility that count or have counted, for anybody: a buyer's order is placed under one."""
-        return await self.find({"facility_id": facility_id, "state": {"$in": [PolicyState.ACTIVE, PolicyState.RETIRED]}}, scoped=False)
+        return await self.find(
+            {
+                "facility_id": facility_id,
+                "state": {"$in": [PolicyState.ACTIVE, PolicyState.RETIRED]},
+            },
+            scoped=False,
+        )
 
-    async def listed(self, state: PolicyState | None, cursor: str | None, limit: int) -> Page[SplitPolicy]:
+    async def listed(
+        self, state: PolicyState | None, cursor: str | None, limit: int
+    ) -> Page[SplitPolicy]:
         """The policies that the caller sees, in one state or all."""
         return await self.page({"state": state} if state else {}, cursor=cursor, limit=limit)
 

@@ -47,7 +47,9 @@ async def activate(policy_id: PolicyId, if_match: int | None, tx: Transaction) -
     return tx.policies.save(before, rules.activate(before))
 
 
-async def retire(policy_id: PolicyId, last_day: date, if_match: int | None, tx: Transaction) -> SplitPolicy:
+async def retire(
+    policy_id: PolicyId, last_day: date, if_match: int | None, tx: Transaction
+) -> SplitPolicy:
     """Set the last day of a policy."""
     before = await tx.policies.get(policy_id, if_match=if_match)
     scope = await tx.policy_scopes.get(_scope(before))

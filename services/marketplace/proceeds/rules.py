@@ -80,7 +80,10 @@ def sale_legs(paid: Rupiah, division: Division) -> tuple[Leg, ...]:
         (ledger.UTANG_PNBP, division.pnbp),
         (ledger.DANA_MODAL, division.modal),
     ]
-    return (debit(ledger.PIUTANG_GATEWAY, paid), *(credit(account, amount) for account, amount in parts if amount))
+    return (
+        debit(ledger.PIUTANG_GATEWAY, paid),
+        *(credit(account, amount) for account, amount in parts if amount),
+    )
 
 
 def shortfall_legs(shortfall: Rupiah) -> tuple[Leg, ...]:
@@ -98,5 +101,10 @@ def parties_of(journals: Iterable[Journal]) -> dict[str, Rupiah]:
 
 
 def _party_of(account: str) -> str | None:
-    named = {ledger.BIAYA_PRODUKSI: COST, "utang_premi": PREMI, ledger.UTANG_PNBP: PNBP, ledger.DANA_MODAL: MODAL}
+    named = {
+        ledger.BIAYA_PRODUKSI: COST,
+        "utang_premi": PREMI,
+        ledger.UTANG_PNBP: PNBP,
+        ledger.DANA_MODAL: MODAL,
+    }
     return named.get(account.partition(":")[0])

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.money import Idr, Rupiah
 from services.marketplace.products import usecases
@@ -24,7 +24,7 @@ Price = Annotated[Idr, Field(ge=1)]
 
 
 class VariantIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     sku: Sku
     name: str = Field("", max_length=80)
     weight_g: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
@@ -32,7 +32,7 @@ class VariantIn(BaseModel):
 
 
 class ProductIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     workshop_id: str
     product_class: str = Field(min_length=1, max_length=40)
     title: str = Field(min_length=1, max_length=120)
@@ -42,13 +42,13 @@ class ProductIn(BaseModel):
 
 
 class PriceIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     sku: Sku
     price_idr: Price
 
 
 class WithdrawalIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     reason: str = Field(min_length=1, max_length=400)
 
 
@@ -101,7 +101,12 @@ class ProductBody(BaseModel):
                     name=variant.name,
                     weight_g=variant.weight_g,
                     price_idr=variant.price_idr,
-                    prices=[PriceBody(amount_idr=price.amount_idr, since=price.since, set_by=price.set_by) for price in variant.prices],
+                    prices=[
+                        PriceBody(
+                            amount_idr=price.amount_idr, since=price.since, set_by=price.set_by
+                        )
+                        for price in variant.prices
+                    ],
                 )
                 for variant in product.variants
             ],
@@ -131,7 +136,13 @@ class ShopProductBody(BaseModel):
     def of(cls, product: Product, available: dict[str, int]) -> Self:
         """The public body of a product."""
         offers = [
-            OfferBody(sku=variant.sku, name=variant.name, weight_g=variant.weight_g, price_idr=variant.price_idr, available=available.get(variant.sku, 0))
+            OfferBody(
+                sku=variant.sku,
+                name=variant.name,
+                weight_g=variant.weight_g,
+                price_idr=variant.price_idr,
+                available=available.get(variant.sku, 0),
+            )
             for variant in product.variants
         ]
         return cls(
@@ -163,48 +174,79 @@ class ProvenanceBody(BaseModel):
         return cls(
             workshop_name=origin.workshop_name,
             programmes=list(origin.programmes),
-            batches=[BatchOfOriginBody(number=number, month=month) for number, month in origin.batches],
+            batches=[
+                BatchOfOriginBody(number=number, month=month) for number, month in origin.batches
+            ],
         )
 
 
 @router.post("", status_code=201)
 async def draft_product(body: ProductIn, run: Run) -> ProductBody:
     """Draft a product of a workshop."""
-    variants = [(variant.sku, variant.name, variant.weight_g, Rupiah(variant.price_idr)) for variant in body.variants]
+    variants = [
+        (variant.sku, variant.name, variant.weight_g, Rupiah(variant.price_idr))
+        for variant in body.variants
+    ]
     command = partial(
-        usecases.draft, ProductId(new_id()), WorkshopId(body.workshop_id), body.product_class, body.title, body.description, body.unit, variants
+        usecases.draft,
+        ProductId(new_id()),
+        WorkshopId(body.workshop_id),
+        body.product_class,
+        body.title,
+        body.description,
+        body.unit,
+        variants,
     )
     return ProductBody.of(await run(command))
 
 
 @router.post("/{product_id}/publication")
-async def publish_product(product_id: str, run: Run, if_match: web.IfMatch) -> ProductBody:
+async def publish_product(product_id: str, run: Run, if_match: dependencies.IfMatch) -> ProductBody:
     """Show a product to the public."""
     return ProductBody.of(await run(partial(usecases.publish, ProductId(product_id), if_match)))
 
 
 @router.post("/{product_id}/withdrawal")
-async def withdraw_product(product_id: str, body: WithdrawalIn, run: Run, if_match: web.IfMatch) -> ProductBody:
+async def withdraw_product(
+    product_id: str, body: WithdrawalIn, run: Run, if_match: dependencies.IfMatch
+) -> ProductBody:
     """Take a product from the shop."""
-    return ProductBody.of(await run(partial(usecases.withdraw, ProductId(product_id), body.reason, if_match)))
+    return ProductBody.of(
+        await run(partial(usecases.withdraw, ProductId(product_id), body.reason, if_match))
+    )
 
 
 @router.post("/{product_id}/prices")
-async def set_price(product_id: str, body: PriceIn, run: Run, if_match: web.IfMatch) -> ProductBody:
+async def set_price(
+    product_id: str, body: PriceIn, run: Run, if_match: dependencies.IfMatch
+) -> ProductBody:
     """Set the price of a variant from now on."""
-    return ProductBody.of(await run(partial(usecases.price, ProductId(product_id), body.sku, Rupiah(body.price_idr), if_match)))
+    return ProductBody.of(
+        await run(
+            partial(
+                usecases.price, ProductId(product_id), body.sku, Rupiah(body.price_idr), if_match
+            )
+        )
+    )
 
 
 @router.get("")
 async def list_products(
-    run: Run, product_class: str | None = None, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[ShopProductBody]:
+    run: Run,
+    product_class: str | None = None,
+    workshop_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ShopProductBody]:
     """What is in the shop, for anybody."""
 
-    async def read(tx: Transaction) -> web.PageBody[ShopProductBody]:
+    async def read(tx: Transaction) -> paging.PageBody[ShopProductBody]:
         page = await tx.products.published(product_class, workshop_id, cursor, limit)
         available = await usecases.available(page.items, tx)
-        return web.PageBody(items=[ShopProductBody.of(product, available) for product in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[ShopProductBody.of(product, available) for product in page.items],
+            next_cursor=page.next_cursor,
+        )
 
     return await run(read)
 
@@ -234,5 +276,5 @@ async def read_product_record(product_id: str, run: Run, response: Response) -> 
         return await tx.products.get(product_id)
 
     product = await run(read)
-    web.etag(response, product)
+    dependencies.etag(response, product)
     return ProductBody.of(product)

@@ -130,8 +130,14 @@ def withdraw(product: Product, reason: str) -> Product:
 
 def price(product: Product, sku: str, amount_idr: Rupiah, by: str, now: datetime) -> Product:
     """Set the price of a variant from now on; the earlier prices stay in its history."""
-    priced = replace(product.variant(sku), prices=(*product.variant(sku).prices, Price(amount_idr=amount_idr, since=now, set_by=by)))
-    return replace(product, variants=tuple(priced if variant.sku == sku else variant for variant in product.variants))
+    priced = replace(
+        product.variant(sku),
+        prices=(*product.variant(sku).prices, Price(amount_idr=amount_idr, since=now, set_by=by)),
+    )
+    return replace(
+        product,
+        variants=tuple(priced if variant.sku == sku else variant for variant in product.variants),
+    )
 
 
 def require_published(product: Product) -> None:
@@ -142,5 +148,13 @@ def require_published(product: Product) -> None:
 
 def provenance(workshop: Workshop, batches: Iterable[Batch]) -> Provenance:
     """Workshop, programmes, batch numbers with month of production. No scheme badge yet: it needs at least five holders and certification's answer."""
-    made = [(batch.number, month_of(local_day(batch.completed_at, workshop.zone))) for batch in batches if batch.state is BatchState.COMPLETED and batch.completed_at]
-    return Provenance(workshop_name=workshop.name, programmes=tuple(programme.title for programme in workshop.programmes), batches=tuple(made[:PUBLIC_BATCHES]))
+    made = [
+        (batch.number, month_of(local_day(batch.completed_at, workshop.zone)))
+        for batch in batches
+        if batch.state is BatchState.COMPLETED and batch.completed_at
+    ]
+    return Provenance(
+        workshop_name=workshop.name,
+        programmes=tuple(programme.title for programme in workshop.programmes),
+        batches=tuple(made[:PUBLIC_BATCHES]),
+    )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from services.marketplace.money import Rupiah
 from services.marketplace.products import rules
-from services.marketplace.products.rules import PUBLIC_BATCHES, Price, Product, ProductId, Provenance, Variant
+from services.marketplace.products.rules import (
+    PUBLIC_BATCHES,
+    Price,
+    Product,
+    ProductId,
+    Provenance,
+    Variant,
+)
 from services.marketplace.transaction import Transaction
 from services.marketplace.workshops.rules import WorkshopId
 
@@ -31,7 +38,12 @@ async def draft(
         description=description,
         unit=unit,
         variants=tuple(
-            Variant(sku=sku, name=name, weight_g=weight_g, prices=(Price(amount_idr=price, since=tx.now, set_by=tx.caller.subject),))
+            Variant(
+                sku=sku,
+                name=name,
+                weight_g=weight_g,
+                prices=(Price(amount_idr=price, since=tx.now, set_by=tx.caller.subject),),
+            )
             for sku, name, weight_g, price in variants
         ),
     )
@@ -45,13 +57,17 @@ async def publish(product_id: ProductId, if_match: int | None, tx: Transaction) 
     return tx.products.save(before, rules.publish(before))
 
 
-async def withdraw(product_id: ProductId, reason: str, if_match: int | None, tx: Transaction) -> Product:
+async def withdraw(
+    product_id: ProductId, reason: str, if_match: int | None, tx: Transaction
+) -> Product:
     """Take a product from the shop."""
     before = await tx.products.get(product_id, if_match=if_match)
     return tx.products.save(before, rules.withdraw(before, reason))
 
 
-async def price(product_id: ProductId, sku: str, amount_idr: Rupiah, if_match: int | None, tx: Transaction) -> Product:
+async def price(
+    product_id: ProductId, sku: str, amount_idr: Rupiah, if_match: int | None, tx: Transaction
+) -> Product:
     """Set the price of a variant from now on."""
     before = await tx.products.get(product_id, if_match=if_match)
     return tx.products.save(before, rules.price(before, sku, amount_idr, tx.caller.subject, tx.now))
@@ -67,7 +83,9 @@ async def seen_by_public(product_id: ProductId, tx: Transaction) -> Product:
 async def available(products: list[Product], tx: Transaction) -> dict[str, int]:
     """Available units by SKU, at all places together."""
     units: dict[str, int] = {}
-    for stock in await tx.stocks.of_skus(variant.sku for product in products for variant in product.variants):
+    for stock in await tx.stocks.of_skus(
+        variant.sku for product in products for variant in product.variants
+    ):
         units[stock.sku] = units.get(stock.sku, 0) + stock.available
     return units
 
@@ -76,5 +94,7 @@ async def provenance(product_id: ProductId, tx: Transaction) -> Provenance:
     """Where a published product comes from, as far as the public may know."""
     product = await seen_by_public(product_id, tx)
     workshop = await tx.workshops.get(product.workshop_id, scoped=False)
-    batches = await tx.batches.latest_of([variant.sku for variant in product.variants], PUBLIC_BATCHES)
+    batches = await tx.batches.latest_of(
+        [variant.sku for variant in product.variants], PUBLIC_BATCHES
+    )
     return rules.provenance(workshop, batches)

@@ -8,7 +8,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.marketplace.stock.rules import Movement, Stock
 from services.marketplace.transaction import Run, Transaction
 
@@ -46,7 +46,12 @@ class StockBody(BaseModel):
             reserved=stock.reserved,
             allocated=stock.allocated,
             available=stock.available,
-            portions=[PortionBody(batch_id=portion.batch_id, qty=portion.qty, unit_cost_idr=portion.unit_cost_idr) for portion in stock.portions],
+            portions=[
+                PortionBody(
+                    batch_id=portion.batch_id, qty=portion.qty, unit_cost_idr=portion.unit_cost_idr
+                )
+                for portion in stock.portions
+            ],
         )
 
 
@@ -76,22 +81,31 @@ class MovementBody(BaseModel):
 
 
 @router.get("")
-async def list_stock(run: Run, sku: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[StockBody]:
+async def list_stock(
+    run: Run, sku: str | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[StockBody]:
     """The stock of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> web.PageBody[StockBody]:
+    async def read(tx: Transaction) -> paging.PageBody[StockBody]:
         page = await tx.stocks.listed(sku, cursor, limit)
-        return web.PageBody(items=[StockBody.of(stock) for stock in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[StockBody.of(stock) for stock in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 
 
 @router.get("/movements")
-async def list_movements(run: Run, stock_id: str, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[MovementBody]:
+async def list_movements(
+    run: Run, stock_id: str, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[MovementBody]:
     """The movements of one stock in their order."""
 
-    async def read(tx: Transaction) -> web.PageBody[MovementBody]:
+    async def read(tx: Transaction) -> paging.PageBody[MovementBody]:
         page = await tx.movements.listed(stock_id, cursor, limit)
-        return web.PageBody(items=[MovementBody.of(movement) for movement in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[MovementBody.of(movement) for movement in page.items],
+            next_cursor=page.next_cursor,
+        )
 
     return await run(read)

@@ -155,20 +155,32 @@ def home_location(facility_id: str) -> str:
 def receive(stock: Stock, portions: Sequence[Portion], cause: Cause) -> tuple[Stock, Movement]:
     """Good units of a completed batch come in."""
     qty = _count(portions)
-    return _moved(replace(stock, portions=_with(stock.portions, portions)), MovementKind.RECEIVE, cause, on_hand=qty)
+    return _moved(
+        replace(stock, portions=_with(stock.portions, portions)),
+        MovementKind.RECEIVE,
+        cause,
+        on_hand=qty,
+    )
 
 
 def reserve(stock: Stock, qty: int, cause: Cause) -> tuple[Stock, Held, Movement]:
     """Promise units to an unpaid order; StockShort when fewer are available."""
     taken, left = _take(stock, qty)
-    after, movement = _moved(replace(stock, portions=left), MovementKind.RESERVE, cause, reserved=qty)
+    after, movement = _moved(
+        replace(stock, portions=left), MovementKind.RESERVE, cause, reserved=qty
+    )
     return after, Held(stock_id=stock.id, portions=taken), movement
 
 
 def release(stock: Stock, held: Held, cause: Cause, *, expired: bool) -> tuple[Stock, Movement]:
     """Units of an unpaid order become available again, at their old place in the line."""
     kind = MovementKind.EXPIRE if expired else MovementKind.RELEASE
-    return _moved(replace(stock, portions=_with(stock.portions, held.portions)), kind, cause, reserved=-held.qty)
+    return _moved(
+        replace(stock, portions=_with(stock.portions, held.portions)),
+        kind,
+        cause,
+        reserved=-held.qty,
+    )
 
 
 def allocate(stock: Stock, held: Held, cause: Cause) -> tuple[Stock, Movement]:
@@ -179,13 +191,20 @@ def allocate(stock: Stock, held: Held, cause: Cause) -> tuple[Stock, Movement]:
 def allocate_direct(stock: Stock, qty: int, cause: Cause) -> tuple[Stock, Held, Movement]:
     """Available units go straight to a paid order (late payment); StockShort when fewer are available."""
     taken, left = _take(stock, qty)
-    after, movement = _moved(replace(stock, portions=left), MovementKind.ALLOCATE_DIRECT, cause, allocated=qty)
+    after, movement = _moved(
+        replace(stock, portions=left), MovementKind.ALLOCATE_DIRECT, cause, allocated=qty
+    )
     return after, Held(stock_id=stock.id, portions=taken), movement
 
 
 def unallocate(stock: Stock, held: Held, cause: Cause) -> tuple[Stock, Movement]:
     """Units of a paid order whose payment was reversed before shipping become available again."""
-    return _moved(replace(stock, portions=_with(stock.portions, held.portions)), MovementKind.UNALLOCATE, cause, allocated=-held.qty)
+    return _moved(
+        replace(stock, portions=_with(stock.portions, held.portions)),
+        MovementKind.UNALLOCATE,
+        cause,
+        allocated=-held.qty,
+    )
 
 
 def ship(stock: Stock, qty: int, cause: Cause) -> tuple[Stock, Movement]:
@@ -224,11 +243,15 @@ def share_out(portions: Sequence[Portion], quantities: Sequence[int]) -> list[tu
 
 def _take(stock: Stock, qty: int) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:
     if qty > stock.available:
-        raise StockShort(text("stock_short", available=stock.available), sku=stock.sku, available=stock.available)
+        raise StockShort(
+            text("stock_short", available=stock.available), sku=stock.sku, available=stock.available
+        )
     return _split(stock.portions, qty)
 
 
-def _split(portions: tuple[Portion, ...], qty: int) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:
+def _split(
+    portions: tuple[Portion, ...], qty: int
+) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:
     taken: list[Portion] = []
     left: list[Portion] = []
     for portion in portions:
@@ -244,7 +267,12 @@ def _with(portions: Iterable[Portion], more: Iterable[Portion]) -> tuple[Portion
     for portion in (*portions, *more):
         units[portion.received_at, portion.batch_id, -portion.unit_cost_idr] += portion.qty
     return tuple(
-        Portion(batch_id=batch_id, received_at=received_at, unit_cost_idr=Rupiah(-negative_cost), qty=qty)
+        Portion(
+            batch_id=batch_id,
+            received_at=received_at,
+            unit_cost_idr=Rupiah(-negative_cost),
+            qty=qty,
+        )
         for (received_at, batch_id, negative_cost), qty in sorted(units.items())
     )
 
@@ -253,9 +281,24 @@ def _count(portions: Iterable[Portion]) -> int:
     return sum(portion.qty for portion in portions)
 
 
-def _moved(stock: Stock, kind: MovementKind, cause: Cause, *, on_hand: int = 0, reserved: int = 0, allocated: int = 0) -> tuple[Stock, Movement]:
-    after = replace(stock, on_hand=stock.on_hand + on_hand, reserved=stock.reserved + reserved, allocated=stock.allocated + allocated)
-    if min(after.on_hand, after.reserved, after.allocated, after.available) < 0 or after.available != _count(after.portions):
+def _moved(
+    stock: Stock,
+    kind: MovementKind,
+    cause: Cause,
+    *,
+    on_hand: int = 0,
+    reserved: int = 0,
+    allocated: int = 0,
+) -> tuple[Stock, Movement]:
+    after = replace(
+        stock,
+        on_hand=stock.on_hand + on_hand,
+        reserved=stock.reserved + reserved,
+        allocated=stock.allocated + allocated,
+    )
+    if min(
+        after.on_hand, after.reserved, after.allocated, after.available
+    ) < 0 or after.available != _count(after.portions):
         raise StockUnsound(kind=kind)
     movement = Movement(
         id=f"{kind}/{cause.reference}/{stock.id}",

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chassis.mongo import Document, Index
-from chassis.unit_of_work import Page, Store
-from services.marketplace.stock.rules import Movement, Reservation, ReservationUnknown, Stock, StockUnknown
+from chassis.persistence.mongo import Document, Index
+from chassis.persistence.store import Page, Store
+from services.marketplace.stock.rules import (
+    Movement,
+    Reservation,
+    ReservationUnknown,
+    Stock,
+    StockUnknown,
+)
 
 
 class Recount(NamedTuple):
@@ -36,15 +42,29 @@ class Stocks(Store[Stock]):
         """The next stocks in the order of their ids, each with how far its balances are from the sum of its movements. Unscoped, for the audit."""
         balances = ("on_hand", "reserved", "allocated")
         moved = [{"$group": {"_id": None} | {name: {"$sum": f"${name}"} for name in balances}}]
-        gaps = [{"$abs": {"$subtract": [f"${name}", {"$ifNull": [{"$first": f"$moved.{name}"}, 0]}]}} for name in balances]
+        gaps = [
+            {"$abs": {"$subtract": [f"${name}", {"$ifNull": [{"$first": f"$moved.{name}"}, 0]}]}}
+            for name in balances
+        ]
         steps: list[Document] = [
             {"$match": {"_id": {"$gt": after}}},
             {"$sort": {"_id": 1}},
             {"$limit": most},
-            {"$lookup": {"from": Movements.collection, "localField": "_id", "foreignField": "stock_id", "pipeline": moved, "as": "moved"}},
+            {
+                "$lookup": {
+                    "from": Movements.collection,
+                    "localField": "_id",
+                    "foreignField": "stock_id",
+                    "pipeline": moved,
+                    "as": "moved",
+                }
+            },
             {"$project": {"gap": {"$add": gaps}}},
         ]
-        return [Recount(id=row["_id"], gap=row["gap"]) for row in await self.tx.db.aggregate(self.collection, steps, session=self.tx.session)]
+        return [
+            Recount(id=row["_id"], gap=row["gap"])
+            for row in await self.tx.db.aggregate(self.collection, steps, session=self.tx.session)
+        ]
 
 
 class Movements(Store[Movement]):
@@ -58,7 +78,9 @@ class Movements(Store[Movement]):
 
     async def listed(self, stock_id: str, cursor: str | None, limit: int) -> Page[Movement]:
         """The movements of one stock in their order."""
-        return await self.page({"stock_id": stock_id}, sort=("moved_at", 1), cursor=cursor, limit=limit)
+        return await self.page(
+            {"stock_id": stock_id}, sort=("moved_at", 1), cursor=cursor, limit=limit
+        )
 
 
 class Reservations(Store[Reservation]):

@@ -6,11 +6,27 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.marketplace.stock import rules
-from services.marketplace.stock.rules import Cause, Held, Portion, Reservation, ReservationState, Stock, StockShort, stock_id
+from services.marketplace.stock.rules import (
+    Cause,
+    Held,
+    Portion,
+    Reservation,
+    ReservationState,
+    Stock,
+    StockShort,
+    stock_id,
+)
 from services.marketplace.transaction import Transaction
 
 
-async def receive(sku: str, location: str, facility_id: str, portions: Sequence[Portion], batch_id: str, tx: Transaction) -> Stock:
+async def receive(
+    sku: str,
+    location: str,
+    facility_id: str,
+    portions: Sequence[Portion],
+    batch_id: str,
+    tx: Transaction,
+) -> Stock:
     """Take the good units of a batch into stock."""
     key = stock_id(sku, location)
     known = await tx.stocks.seek(key, scoped=False)
@@ -20,10 +36,19 @@ async def receive(sku: str, location: str, facility_id: str, portions: Sequence[
     return tx.stocks.save(before, after) if known else tx.stocks.add(after)
 
 
-async def reserve(order_id: str, facility_id: str, quantities: Mapping[str, int], expires_at: datetime, tx: Transaction) -> Reservation:
+async def reserve(
+    order_id: str,
+    facility_id: str,
+    quantities: Mapping[str, int],
+    expires_at: datetime,
+    tx: Transaction,
+) -> Reservation:
     """Hold these quantities (by stock id, summed and in sorted order) for an unpaid order; StockShort when one is not there."""
     held = [await _take(key, qty, order_id, tx, reserving=True) for key, qty in quantities.items()]
-    return tx.reservations.add(Reservation(id=order_id, facility_id=facility_id, goods=tuple(held), expires_at=expires_at), scoped=False)
+    return tx.reservations.add(
+        Reservation(id=order_id, facility_id=facility_id, goods=tuple(held), expires_at=expires_at),
+        scoped=False,
+    )
 
 
 async def extend(order_id: str, expires_at: datetime, tx: Transaction) -> None:
@@ -47,11 +72,15 @@ async def give_back(order_id: str, state: ReservationState, tx: Transaction) -> 
     tx.reservations.save(reservation, rules.resolve(reservation, state))
     for held in reservation.goods:
         before = await tx.stocks.get(held.stock_id, scoped=False)
-        after, movement = rules.release(before, held, _cause(order_id, tx), expired=state is ReservationState.EXPIRED)
+        after, movement = rules.release(
+            before, held, _cause(order_id, tx), expired=state is ReservationState.EXPIRED
+        )
         _moved(before, after, movement, tx)
 
 
-async def allocate_late(order_id: str, quantities: Mapping[str, int], tx: Transaction) -> list[Held] | None:
+async def allocate_late(
+    order_id: str, quantities: Mapping[str, int], tx: Transaction
+) -> list[Held] | None:
     """Give a late-paid order its goods if all of them are there; None, and nothing moves, if not."""
     known = await tx.stocks.many(quantities, scoped=False)
     if any(known[key].available < qty for key, qty in quantities.items()):
@@ -79,7 +108,9 @@ async def _take(key: str, qty: int, order_id: str, tx: Transaction, *, reserving
     before = await tx.stocks.seek(key, scoped=False)
     if before is None:
         raise StockShort(sku=key.partition("@")[0], available=0)
-    after, held, movement = (rules.reserve if reserving else rules.allocate_direct)(before, qty, _cause(order_id, tx))
+    after, held, movement = (rules.reserve if reserving else rules.allocate_direct)(
+        before, qty, _cause(order_id, tx)
+    )
     _moved(before, after, movement, tx)
     return held
 

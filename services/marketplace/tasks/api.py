@@ -9,7 +9,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.marketplace.tasks import usecases
 from services.marketplace.tasks.rules import Task
 from services.marketplace.transaction import Run, Transaction
@@ -45,23 +45,27 @@ class TaskBody(BaseModel):
 
 
 class OutcomeIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     task_id: str = Field(min_length=1, max_length=200)
     outcome: str = Field(min_length=1, max_length=400)
 
 
 @router.get("")
-async def list_tasks(run: Run, cursor: str | None = None, limit: web.Limit = 50, *, done: bool = False) -> web.PageBody[TaskBody]:
+async def list_tasks(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50, *, done: bool = False
+) -> paging.PageBody[TaskBody]:
     """The open (or done) tasks of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> web.PageBody[TaskBody]:
+    async def read(tx: Transaction) -> paging.PageBody[TaskBody]:
         page = await tx.tasks.listed(cursor, limit, done=done)
-        return web.PageBody(items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor
+        )
 
     return await run(read)
 
 
 @router.post("/completions")
-async def finish_task(body: OutcomeIn, run: Run, if_match: web.IfMatch) -> TaskBody:
+async def finish_task(body: OutcomeIn, run: Run, if_match: dependencies.IfMatch) -> TaskBody:
     """Say how a task was settled."""
     return TaskBody.of(await run(partial(usecases.finish, body.task_id, body.outcome, if_match)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.marketplace.tasks.rules import Task, TaskUnknown
 
 
@@ -16,4 +16,6 @@ class Tasks(Store[Task]):
 
     async def listed(self, cursor: str | None, limit: int, *, done: bool) -> Page[Task]:
         """The tasks that the caller sees, open or done."""
-        return await self.page({"done_at": {"$ne": None} if done else None}, cursor=cursor, limit=limit)
+        return await self.page(
+            {"done_at": {"$ne": None} if done else None}, cursor=cursor, limit=limit
+        )

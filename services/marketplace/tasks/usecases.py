@@ -7,14 +7,34 @@ from services.marketplace.tasks.rules import Task, TaskKind
 from services.marketplace.transaction import Transaction
 
 
-async def raise_once(kind: TaskKind, cause: str, *, facility_id: str, subject: str, facts: dict[str, str], tx: Transaction) -> None:
+async def raise_once(
+    kind: TaskKind,
+    cause: str,
+    *,
+    facility_id: str,
+    subject: str,
+    facts: dict[str, str],
+    tx: Transaction,
+) -> None:
     """Ask for a person's hand; the same kind and cause ask once."""
     task_id = f"{kind}/{cause}"
     if await tx.tasks.seek(task_id, scoped=False) is None:
-        tx.tasks.add(Task(id=task_id, facility_id=facility_id, kind=kind, subject=subject, facts=facts, raised_at=tx.now), scoped=False)
+        tx.tasks.add(
+            Task(
+                id=task_id,
+                facility_id=facility_id,
+                kind=kind,
+                subject=subject,
+                facts=facts,
+                raised_at=tx.now,
+            ),
+            scoped=False,
+        )
 
 
 async def finish(task_id: str, outcome: str, if_match: int | None, tx: Transaction) -> Task:
     """Say how a task was settled."""
     before = await tx.tasks.get(task_id, if_match=if_match)
-    return tx.tasks.save(before, rules.finish(before, outcome=outcome, by=tx.caller.subject, now=tx.now))
+    return tx.tasks.save(
+        before, rules.finish(before, outcome=outcome, by=tx.caller.subject, now=tx.now)
+    )

@@ -9,7 +9,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.transaction import Run, Transaction
 from services.marketplace.workers import usecases
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/work-assignments", tags=["Penugasan kerja"])
 
 
 class AssignmentIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     participant_ref: str = Field(min_length=1, max_length=80)
     workshop_id: str
     role: str = Field(min_length=1, max_length=80)
@@ -61,24 +61,46 @@ class AssignmentBody(BaseModel):
 async def assign(body: AssignmentIn, run: Run) -> AssignmentBody:
     """Give a participant a place in a workshop, while the latest TPP decision on work allows it."""
     command = partial(
-        usecases.assign, AssignmentId(new_id()), body.participant_ref, WorkshopId(body.workshop_id), body.role, body.consented_on, body.from_on
+        usecases.assign,
+        AssignmentId(new_id()),
+        body.participant_ref,
+        WorkshopId(body.workshop_id),
+        body.role,
+        body.consented_on,
+        body.from_on,
     )
     return AssignmentBody.of(await run(command))
 
 
 @router.get("")
-async def list_assignments(run: Run, workshop_id: str | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AssignmentBody]:
+async def list_assignments(
+    run: Run,
+    workshop_id: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[AssignmentBody]:
     """The assignments of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> web.PageBody[AssignmentBody]:
+    async def read(tx: Transaction) -> paging.PageBody[AssignmentBody]:
         page = await tx.assignments.listed(workshop_id, cursor, limit)
-        tx.note("work_assignments.listed", "", refs=sorted({assignment.participant_ref for assignment in page.items}))
-        return web.PageBody(items=[AssignmentBody.of(assignment) for assignment in page.items], next_cursor=page.next_cursor)
+        tx.note(
+            "work_assignments.listed",
+            "",
+            refs=sorted({assignment.participant_ref for assignment in page.items}),
+        )
+        return paging.PageBody(
+            items=[AssignmentBody.of(assignment) for assignment in page.items],
+            next_cursor=page.next_cursor,
+        )
 
     return await run(read)
 
 
 @router.post("/{assignment_id}/end")
-async def end_assignment(assignment_id: str, run: Run, if_match: web.IfMatch) -> AssignmentBody:
+async def end_assignment(
+    assignment_id: str, run: Run, if_match: dependencies.IfMatch
+) -> AssignmentBody:
     """End a place from today on."""
-    return AssignmentBody.of(await run(partial(usecases.end, AssignmentId(assignment_id), if_match)))
+    return AssignmentBody.of(
+        await run(partial(usecases.end, AssignmentId(assignment_id), if_match))
+    )

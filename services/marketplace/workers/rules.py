@@ -88,7 +88,15 @@ class Assignment:
         return self.from_on <= day and (self.to_on is None or day <= self.to_on)
 
 
-def decided(known: Worker | None, *, participant_ref: str, facility_id: str, eligible: bool, decided_on: date, valid_until: date | None) -> Worker:
+def decided(
+    known: Worker | None,
+    *,
+    participant_ref: str,
+    facility_id: str,
+    eligible: bool,
+    decided_on: date,
+    valid_until: date | None,
+) -> Worker:
     """The worker after a decision; one of an earlier day never replaces a later one."""
     if known is not None and decided_on < known.decided_on:
         return known
@@ -118,12 +126,24 @@ def allowed(worker: Worker, facility_id: str, day: date) -> None:
     """Refuse work at a facility on a day: WorkerNotPresent, or WorkNotAllowed."""
     if not worker.present or worker.facility_id != facility_id:
         raise WorkerNotPresent
-    if not worker.eligible or worker.decided_at != facility_id or (worker.valid_until is not None and day > worker.valid_until):
+    if (
+        not worker.eligible
+        or worker.decided_at != facility_id
+        or (worker.valid_until is not None and day > worker.valid_until)
+    ):
         raise WorkNotAllowed
 
 
 def assign(
-    assignment_id: AssignmentId, worker: Worker, workshop: Workshop, others: list[Assignment], *, role: str, consented_on: date, from_on: date, today: date
+    assignment_id: AssignmentId,
+    worker: Worker,
+    workshop: Workshop,
+    others: list[Assignment],
+    *,
+    role: str,
+    consented_on: date,
+    from_on: date,
+    today: date,
 ) -> Assignment:
     """Give a participant a place in a workshop, with their own consent, while the decision stands."""
     require_open(workshop)
@@ -160,4 +180,6 @@ def end(assignment: Assignment, because: EndReason, last_day: date) -> Assignmen
     """End a place; work that was done stays."""
     if not assignment.live:
         raise AssignmentEnded
-    return replace(assignment, live=False, ended_because=because, to_on=max(last_day, assignment.from_on))
+    return replace(
+        assignment, live=False, ended_because=because, to_on=max(last_day, assignment.from_on)
+    )

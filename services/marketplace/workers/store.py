@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.marketplace.workers.rules import Assignment, AssignmentUnknown, Worker, WorkerUnknown
 
 
@@ -30,6 +30,10 @@ class Assignments(Store[Assignment]):
         """All places that a participant has or had, at whatever facility: a rule of one must see those of all."""
         return await self.find({"participant_ref": participant_ref}, scoped=False)
 
-    async def listed(self, workshop_id: str | None, cursor: str | None, limit: int) -> Page[Assignment]:
+    async def listed(
+        self, workshop_id: str | None, cursor: str | None, limit: int
+    ) -> Page[Assignment]:
         """The assignments that the caller sees, of one workshop or all."""
-        return await self.page({"workshop_id": workshop_id} if workshop_id else {}, cursor=cursor, limit=limit)
+        return await self.page(
+            {"workshop_id": workshop_id} if workshop_id else {}, cursor=cursor, limit=limit
+        )

@@ -15,10 +15,25 @@ from services.marketplace.workshops.rules import WorkshopId
 from services.marketplace.zones import local_day
 
 
-async def decide(participant_ref: str, facility_id: str, decided_on: date, valid_until: date | None, tx: Transaction, *, eligible: bool) -> None:
+async def decide(
+    participant_ref: str,
+    facility_id: str,
+    decided_on: date,
+    valid_until: date | None,
+    tx: Transaction,
+    *,
+    eligible: bool,
+) -> None:
     """Take note of a decision on work; one that says no ends the places it forbids and asks an officer to look."""
     known = await tx.workers.seek(participant_ref, scoped=False)
-    after = rules.decided(known, participant_ref=participant_ref, facility_id=facility_id, eligible=eligible, decided_on=decided_on, valid_until=valid_until)
+    after = rules.decided(
+        known,
+        participant_ref=participant_ref,
+        facility_id=facility_id,
+        eligible=eligible,
+        decided_on=decided_on,
+        valid_until=valid_until,
+    )
     if known is None:
         tx.workers.add(after)
     elif after != known:
@@ -62,15 +77,32 @@ async def merge(from_ref: str, into_ref: str, cause: str, tx: Transaction) -> No
 
 
 async def assign(
-    assignment_id: AssignmentId, participant_ref: str, workshop_id: WorkshopId, role: str, consented_on: date, from_on: date, tx: Transaction
+    assignment_id: AssignmentId,
+    participant_ref: str,
+    workshop_id: WorkshopId,
+    role: str,
+    consented_on: date,
+    from_on: date,
+    tx: Transaction,
 ) -> Assignment:
     """Give a participant a place in a workshop."""
     workshop = await tx.workshops.get(workshop_id)
     worker = await tx.workers.get(await tx.resolve(participant_ref))
     others = await tx.assignments.of_participant(worker.id)
     today = local_day(tx.now, workshop.zone)
-    assignment = rules.assign(assignment_id, worker, workshop, others, role=role, consented_on=consented_on, from_on=from_on, today=today)
-    tx.workers.hold(worker)  # a decision that says no reads the live places: one of the two must wait
+    assignment = rules.assign(
+        assignment_id,
+        worker,
+        workshop,
+        others,
+        role=role,
+        consented_on=consented_on,
+        from_on=from_on,
+        today=today,
+    )
+    tx.workers.hold(
+        worker
+    )  # a decision that says no reads the live places: one of the two must wait
     tx.workshops.hold(workshop)
     return tx.assignments.add(assignment)
 
@@ -94,7 +126,14 @@ async def _end_places(participant_ref: str, because: EndReason, tx: Transaction)
         if place.live:
             await _end(place, because, tx)
             facts = {"because": because.value, "workshop_id": place.workshop_id}
-            await raise_once(TaskKind.ASSIGNMENT_ENDED, place.id, facility_id=place.facility_id, subject=place.id, facts=facts, tx=tx)
+            await raise_once(
+                TaskKind.ASSIGNMENT_ENDED,
+                place.id,
+                facility_id=place.facility_id,
+                subject=place.id,
+                facts=facts,
+                tx=tx,
+            )
 
 
 async def _end(place: Assignment, because: EndReason, tx: Transaction) -> Assignment:
@@ -116,9 +155,15 @@ async def _merge_worker(from_ref: str, into_ref: str, tx: Transaction) -> None:
 
 
 async def _merge_places(from_ref: str, into_ref: str, tx: Transaction) -> None:
-    taken = {place.workshop_id for place in await tx.assignments.of_participant(into_ref) if place.live}
+    taken = {
+        place.workshop_id for place in await tx.assignments.of_participant(into_ref) if place.live
+    }
     for place in await tx.assignments.of_participant(from_ref):
-        kept = await _end(place, EndReason.MERGED, tx) if place.live and place.workshop_id in taken else place
+        kept = (
+            await _end(place, EndReason.MERGED, tx)
+            if place.live and place.workshop_id in taken
+            else place
+        )
         tx.assignments.save(kept, rules.of_survivor(kept, into_ref))
 
 

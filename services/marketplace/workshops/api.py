@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.transaction import Run, Transaction
 from services.marketplace.workshops import usecases
@@ -21,13 +21,13 @@ ProductClass = Annotated[str, Field(pattern=r"^[a-z0-9_-]{2,40}$")]
 
 
 class ProgrammeBody(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     programme_id: str = Field(min_length=1, max_length=80)
     title: str = Field(min_length=1, max_length=160)
 
 
 class WorkshopIn(BaseModel):
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     facility_id: str = Field(min_length=1, max_length=40)
     zone: Zone = "Asia/Jakarta"
     code: str = Field(pattern=r"^[A-Z0-9][A-Z0-9-]{1,9}$")
@@ -61,7 +61,10 @@ class WorkshopBody(BaseModel):
             name=workshop.name,
             product_classes=sorted(workshop.product_classes),
             unit_kind=workshop.unit_kind,
-            programmes=[ProgrammeBody(programme_id=programme.programme_id, title=programme.title) for programme in workshop.programmes],
+            programmes=[
+                ProgrammeBody(programme_id=programme.programme_id, title=programme.title)
+                for programme in workshop.programmes
+            ],
             state=workshop.state,
         )
 
@@ -77,18 +80,26 @@ async def register_workshop(body: WorkshopIn, run: Run) -> WorkshopBody:
         name=body.name,
         product_classes=frozenset(body.product_classes),
         unit_kind=body.unit_kind,
-        programmes=tuple(Programme(programme_id=programme.programme_id, title=programme.title) for programme in body.programmes),
+        programmes=tuple(
+            Programme(programme_id=programme.programme_id, title=programme.title)
+            for programme in body.programmes
+        ),
     )
     return WorkshopBody.of(await run(partial(usecases.register, workshop)))
 
 
 @router.get("")
-async def list_workshops(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[WorkshopBody]:
+async def list_workshops(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[WorkshopBody]:
     """The workshops of the caller's Lapas."""
 
-    async def read(tx: Transaction) -> web.PageBody[WorkshopBody]:
+    async def read(tx: Transaction) -> paging.PageBody[WorkshopBody]:
         page = await tx.workshops.listed(cursor, limit)
-        return web.PageBody(items=[WorkshopBody.of(workshop) for workshop in page.items], next_cursor=page.next_cursor)
+        return paging.PageBody(
+            items=[WorkshopBody.of(workshop) for workshop in page.items],
+            next_cursor=page.next_cursor,
+        )
 
     return await run(read)
 
@@ -101,11 +112,13 @@ async def read_workshop(workshop_id: str, run: Run, response: Response) -> Works
         return await tx.workshops.get(workshop_id)
 
     workshop = await run(read)
-    web.etag(response, workshop)
+    dependencies.etag(response, workshop)
     return WorkshopBody.of(workshop)
 
 
 @router.post("/{workshop_id}/closure")
-async def close_workshop(workshop_id: str, run: Run, if_match: web.IfMatch) -> WorkshopBody:
+async def close_workshop(
+    workshop_id: str, run: Run, if_match: dependencies.IfMatch
+) -> WorkshopBody:
     """Close a workshop."""
     return WorkshopBody.of(await run(partial(usecases.close, WorkshopId(workshop_id), if_match)))

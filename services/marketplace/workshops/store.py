@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.marketplace.workshops.rules import Workshop, WorkshopUnknown
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.training.applications import usecases
 from services.training.applications.rules import Application, State, Submission
 from services.training.transaction import Run
@@ -21,7 +21,7 @@ Ref = Annotated[str, Field(min_length=1, max_length=64)]
 class NewApplications(BaseModel):
     """One form: a participant and one to five classes."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     participant_ref: Ref
     class_ids: Annotated[list[Ref], Field(max_length=50)]
 
@@ -29,7 +29,7 @@ class NewApplications(BaseModel):
 class Why(BaseModel):
     """The reason, in the participant's words."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
@@ -50,8 +50,15 @@ class SubmissionBody(BaseModel):
     @classmethod
     def of(cls, submission: Submission) -> SubmissionBody:
         """The body of a submission."""
-        made = [SubmittedBody(class_id=class_id, application_id=application_id) for class_id, application_id in submission.applications]
-        return cls(submission_id=submission.id, participant_ref=submission.participant_ref, applications=made)
+        made = [
+            SubmittedBody(class_id=class_id, application_id=application_id)
+            for class_id, application_id in submission.applications
+        ]
+        return cls(
+            submission_id=submission.id,
+            participant_ref=submission.participant_ref,
+            applications=made,
+        )
 
 
 class ApplicationBody(BaseModel):
@@ -92,37 +99,60 @@ class ApplicationBody(BaseModel):
 @router.post("/v1/class-applications", status_code=201, summary="Daftarkan warga binaan ke kelas")
 async def submit_applications(body: NewApplications, run: Run) -> SubmissionBody:
     """One to five classes at once; all of them or none."""
-    return SubmissionBody.of(await run(partial(usecases.submit_applications, body.participant_ref, body.class_ids)))
+    return SubmissionBody.of(
+        await run(partial(usecases.submit_applications, body.participant_ref, body.class_ids))
+    )
 
 
 @router.get("/v1/class-applications", summary="Daftar pendaftaran kelas")
 async def list_applications(
-    run: Run, class_id: str | None = None, participant_ref: str | None = None, state: State | None = None, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[ApplicationBody]:
+    run: Run,
+    class_id: str | None = None,
+    participant_ref: str | None = None,
+    state: State | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ApplicationBody]:
     """The caller's applications, oldest first."""
-    page = await run(partial(usecases.applications, class_id, participant_ref, state, cursor, limit))
-    return web.PageBody(items=[ApplicationBody.of(application) for application in page.items], next_cursor=page.next_cursor)
+    page = await run(
+        partial(usecases.applications, class_id, participant_ref, state, cursor, limit)
+    )
+    return paging.PageBody(
+        items=[ApplicationBody.of(application) for application in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/class-applications/{application_id}", summary="Lihat pendaftaran kelas")
 async def show_application(application_id: str, run: Run, response: Response) -> ApplicationBody:
     """One application."""
     application = await run(partial(usecases.application, application_id))
-    web.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application)
 
 
-@router.post("/v1/class-applications/{application_id}/withdrawal", summary="Tarik pendaftaran kelas")
-async def withdraw_application(application_id: str, body: Why, version: web.IfMatch, run: Run, response: Response) -> ApplicationBody:
+@router.post(
+    "/v1/class-applications/{application_id}/withdrawal", summary="Tarik pendaftaran kelas"
+)
+async def withdraw_application(
+    application_id: str, body: Why, version: dependencies.IfMatch, run: Run, response: Response
+) -> ApplicationBody:
     """By the participant's wish."""
-    application = await run(partial(usecases.withdraw_application, application_id, body.reason, version))
-    web.etag(response, application)
+    application = await run(
+        partial(usecases.withdraw_application, application_id, body.reason, version)
+    )
+    dependencies.etag(response, application)
     return ApplicationBody.of(application)
 
 
-@router.post("/v1/class-applications/{application_id}/resubmission", summary="Ajukan kembali pendaftaran kelas")
-async def resubmit_application(application_id: str, version: web.IfMatch, run: Run, response: Response) -> ApplicationBody:
+@router.post(
+    "/v1/class-applications/{application_id}/resubmission",
+    summary="Ajukan kembali pendaftaran kelas",
+)
+async def resubmit_application(
+    application_id: str, version: dependencies.IfMatch, run: Run, response: Response
+) -> ApplicationBody:
     """A deferred one for the next hearing, or a withdrawn one unless a newer exists."""
     application = await run(partial(usecases.resubmit_application, application_id, version))
-    web.etag(response, application)
+    dependencies.etag(response, application)
     return ApplicationBody.of(application)

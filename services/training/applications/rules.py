@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
+from chassis.messaging.events import Event
 from services.training import events
 
 MOST_AT_ONCE = 5
@@ -112,11 +112,24 @@ def chosen(class_ids: Sequence[str]) -> Sequence[str]:
 def submitted(application: Application) -> list[Event]:
     """What is told of a new wish, or of one that was handed in again."""
     return [
-        events.ApplicationSubmitted(participant_ref=application.participant_ref, application_id=application.id, class_id=application.class_id, facility_id=application.facility_id)
+        events.ApplicationSubmitted(
+            participant_ref=application.participant_ref,
+            application_id=application.id,
+            class_id=application.class_id,
+            facility_id=application.facility_id,
+        )
     ]
 
 
-def step(application: Application, to: State, now: datetime, *, reason: str = "", decision_id: str = "", enrolment_id: str = "") -> tuple[Application, list[Event]]:
+def step(
+    application: Application,
+    to: State,
+    now: datetime,
+    *,
+    reason: str = "",
+    decision_id: str = "",
+    enrolment_id: str = "",
+) -> tuple[Application, list[Event]]:
     """The application in another state; StepRefused when the table has no such step."""
     if application.state not in _STEPS[to]:
         raise StepRefused(state=application.state)
@@ -130,14 +143,24 @@ def step(application: Application, to: State, now: datetime, *, reason: str = ""
         enrolment_id=enrolment_id,
     )
     if to is State.APPROVED:
-        told = events.ApplicationApproved(participant_ref=after.participant_ref, application_id=after.id, class_id=after.class_id, facility_id=after.facility_id)
+        told = events.ApplicationApproved(
+            participant_ref=after.participant_ref,
+            application_id=after.id,
+            class_id=after.class_id,
+            facility_id=after.facility_id,
+        )
         return after, [told]
     return after, submitted(after) if to is State.SUBMITTED else []
 
 
-def resubmitted(application: Application, all_of_class: Sequence[Application], now: datetime) -> tuple[Application, list[Event]]:
+def resubmitted(
+    application: Application, all_of_class: Sequence[Application], now: datetime
+) -> tuple[Application, list[Event]]:
     """A withdrawn wish handed in again; NewerExists when the person has applied for the class since."""
-    if any((other.submitted_at, other.id) > (application.submitted_at, application.id) for other in all_of_class):
+    if any(
+        (other.submitted_at, other.id) > (application.submitted_at, application.id)
+        for other in all_of_class
+    ):
         raise NewerExists
     if application.state is not State.WITHDRAWN:
         raise StepRefused(state=application.state)

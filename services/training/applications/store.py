@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.training.applications.rules import Application, ApplicationUnknown, State, Submission
 
 
@@ -15,19 +15,34 @@ class Applications(Store[Application]):
     person = "participant_ref"
     unknown = ApplicationUnknown
     scope = {"facility": "facility_id"}
-    indexes = (Index("participant_ref", "class_id", unique=True, where={"live": True}), Index("participant_ref", "class_id", "submitted_at"), Index("class_id", "state"))
+    indexes = (
+        Index("participant_ref", "class_id", unique=True, where={"live": True}),
+        Index("participant_ref", "class_id", "submitted_at"),
+        Index("class_id", "state"),
+    )
 
     async def live_of(self, participant_ref: str) -> list[Application]:
         """What may still lead to a seat. Unscoped: it follows the person."""
-        return await self.find({"participant_ref": participant_ref, "live": True}, sort=[("submitted_at", 1), ("_id", 1)], scoped=False)
+        return await self.find(
+            {"participant_ref": participant_ref, "live": True},
+            sort=[("submitted_at", 1), ("_id", 1)],
+            scoped=False,
+        )
 
     async def all_of(self, participant_ref: str) -> list[Application]:
         """Every wish of a person. Unscoped: it follows the person."""
-        return await self.find({"participant_ref": participant_ref}, sort=[("submitted_at", 1), ("_id", 1)], scoped=False)
+        return await self.find(
+            {"participant_ref": participant_ref},
+            sort=[("submitted_at", 1), ("_id", 1)],
+            scoped=False,
+        )
 
     async def for_class(self, participant_ref: str, class_id: str) -> list[Application]:
         """Every wish of a person for one class, oldest first."""
-        return await self.find({"participant_ref": participant_ref, "class_id": class_id}, sort=[("submitted_at", 1), ("_id", 1)])
+        return await self.find(
+            {"participant_ref": participant_ref, "class_id": class_id},
+            sort=[("submitted_at", 1), ("_id", 1)],
+        )
 
     async def live_in(self, class_id: str) -> list[Application]:
         """What may still lead to a seat in a class. Unscoped: it follows the class."""
@@ -35,12 +50,35 @@ class Applications(Store[Application]):
 
     async def waiting_since(self) -> list[datetime]:
         """When each wish that may still lead to a seat was handed in. Unscoped, and of nobody, for figures."""
-        where = {"participant_ref": {"$gt": ""}, "live": True}  # the first half finds the partial index
-        return [row["submitted_at"] for row in await self.tx.db.find(self.collection, where, fields={"submitted_at": 1}, session=self.tx.session)]
+        where = {
+            "participant_ref": {"$gt": ""},
+            "live": True,
+        }  # the first half finds the partial index
+        return [
+            row["submitted_at"]
+            for row in await self.tx.db.find(
+                self.collection, where, fields={"submitted_at": 1}, session=self.tx.session
+            )
+        ]
 
-    async def listed(self, class_id: str | None, participant_ref: str | None, state: State | None, cursor: str | None, limit: int) -> Page[Application]:
+    async def listed(
+        self,
+        class_id: str | None,
+        participant_ref: str | None,
+        state: State | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page[Application]:
         """The caller's applications, oldest first."""
-        where = {name: value for name, value in (("class_id", class_id), ("participant_ref", participant_ref), ("state", state and state.value)) if value}
+        where = {
+            name: value
+            for name, value in (
+                ("class_id", class_id),
+                ("participant_ref", participant_ref),
+                ("state", state and state.value),
+            )
+            if value
+        }
         return await self.page(where, sort=("submitted_at", 1), cursor=cursor, limit=limit)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chassis.ids import new_id
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.applications import rules
 from services.training.applications.rules import AlreadyApplied, Application, State, Submission
 from services.training.classes import rules as class_rules
@@ -14,10 +14,16 @@ from services.training.classes.rules import ClassNotOpen, ClassState
 from services.training.tpp.rules import Decision, Result, Scope, Verdict
 from services.training.transaction import Transaction
 
-_STATE_OF = {Verdict.RECOMMENDED: State.APPROVED, Verdict.NOT_RECOMMENDED: State.DECLINED, Verdict.DEFERRED: State.DEFERRED}
+_STATE_OF = {
+    Verdict.RECOMMENDED: State.APPROVED,
+    Verdict.NOT_RECOMMENDED: State.DECLINED,
+    Verdict.DEFERRED: State.DEFERRED,
+}
 
 
-async def submit_applications(participant_ref: str, class_ids: Sequence[str], tx: Transaction) -> Submission:
+async def submit_applications(
+    participant_ref: str, class_ids: Sequence[str], tx: Transaction
+) -> Submission:
     """One form for up to five open classes; all of it or nothing."""
     person = await tx.participants.get(await tx.resolve(participant_ref))
     live = {application.class_id for application in await tx.applications.live_of(person.id)}
@@ -42,28 +48,50 @@ async def submit_applications(participant_ref: str, class_ids: Sequence[str], tx
         )
         tx.applications.add(application, rules.submitted(application))
         made.append((class_id, application.id))
-    return tx.submissions.add(Submission(id=new_id(), participant_ref=person.id, facility_id=person.facility_id, applications=tuple(made), submitted_at=tx.now))
+    return tx.submissions.add(
+        Submission(
+            id=new_id(),
+            participant_ref=person.id,
+            facility_id=person.facility_id,
+            applications=tuple(made),
+            submitted_at=tx.now,
+        )
+    )
 
 
 async def decide(participant_ref: str, decision: Decision, result: Result, tx: Transaction) -> int:
     """A decision in force meets the applications it covers; how many it decided."""
     decided = 0
     for application in await tx.applications.live_of(participant_ref):
-        if application.state is State.SUBMITTED and application.facility_id == decision.facility_id and _covers(decision, application):
-            after, events = rules.step(application, _STATE_OF[result.verdict], tx.now, reason=result.reason, decision_id=decision.id)
+        if (
+            application.state is State.SUBMITTED
+            and application.facility_id == decision.facility_id
+            and _covers(decision, application)
+        ):
+            after, events = rules.step(
+                application,
+                _STATE_OF[result.verdict],
+                tx.now,
+                reason=result.reason,
+                decision_id=decision.id,
+            )
             tx.applications.save(application, after, events)
             decided += 1
     return decided
 
 
-async def withdraw_application(application_id: str, reason: str, if_match: int | None, tx: Transaction) -> Application:
+async def withdraw_application(
+    application_id: str, reason: str, if_match: int | None, tx: Transaction
+) -> Application:
     """The participant does not wish it any more."""
     before = await tx.applications.get(application_id, if_match=if_match)
     after, events = rules.step(before, State.WITHDRAWN, tx.now, reason=reason)
     return tx.applications.save(before, after, events)
 
 
-async def resubmit_application(application_id: str, if_match: int | None, tx: Transaction) -> Application:
+async def resubmit_application(
+    application_id: str, if_match: int | None, tx: Transaction
+) -> Application:
     """Deferred: to the next hearing. Withdrawn: handed in again, the only way back."""
     before = await tx.applications.get(application_id, if_match=if_match)
     run = await tx.classes.get(before.class_id)
@@ -71,17 +99,23 @@ async def resubmit_application(application_id: str, if_match: int | None, tx: Tr
     if before.state is State.DEFERRED:
         after, events = rules.step(before, State.SUBMITTED, tx.now)
     else:
-        after, events = rules.resubmitted(before, await tx.applications.for_class(before.participant_ref, before.class_id), tx.now)
+        after, events = rules.resubmitted(
+            before, await tx.applications.for_class(before.participant_ref, before.class_id), tx.now
+        )
     return tx.applications.save(before, after, events)
 
 
 async def allocate(application: Application, enrolment_id: str, tx: Transaction) -> None:
     """The wish has become a seat."""
-    after, events = rules.step(application, State.ALLOCATED, tx.now, reason=application.reason, enrolment_id=enrolment_id)
+    after, events = rules.step(
+        application, State.ALLOCATED, tx.now, reason=application.reason, enrolment_id=enrolment_id
+    )
     tx.applications.save(application, after, events)
 
 
-async def remove_for_person(participant_ref: str, facility_id: str | None, reason: str, tx: Transaction) -> None:
+async def remove_for_person(
+    participant_ref: str, facility_id: str | None, reason: str, tx: Transaction
+) -> None:
     """The person has gone from a facility (None = from all): what was still open there is removed."""
     for application in await tx.applications.live_of(participant_ref):
         if facility_id is None or application.facility_id == facility_id:
@@ -96,11 +130,16 @@ async def remove_for_class(class_id: str, reason: str, tx: Transaction) -> None:
 
 async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:
     """The wishes of one reference are the other's; of two live ones for a class the older stays."""
-    mine = {application.class_id: application for application in await tx.applications.live_of(into_ref)}
+    mine = {
+        application.class_id: application for application in await tx.applications.live_of(into_ref)
+    }
     for application in await tx.applications.all_of(from_ref):
         moved = replace(application, participant_ref=into_ref)
         twin = mine.get(application.class_id) if application.live else None
-        if twin is not None and (twin.submitted_at, twin.id) <= (application.submitted_at, application.id):
+        if twin is not None and (twin.submitted_at, twin.id) <= (
+            application.submitted_at,
+            application.id,
+        ):
             moved = rules.step(moved, State.REMOVED, tx.now, reason="MERGED")[0]
         elif twin is not None:
             _remove(twin, "MERGED", tx)
@@ -115,10 +154,21 @@ async def application(application_id: str, tx: Transaction) -> Application:
     return found
 
 
-async def applications(class_id: str | None, participant_ref: str | None, state: State | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Application]:
+async def applications(
+    class_id: str | None,
+    participant_ref: str | None,
+    state: State | None,
+    cursor: str | None,
+    limit: int,
+    tx: Transaction,
+) -> Page[Application]:
     """The caller's applications."""
     page = await tx.applications.listed(class_id, participant_ref, state, cursor, limit)
-    tx.note("class_applications.listed", "", refs=sorted({found.participant_ref for found in page.items}))
+    tx.note(
+        "class_applications.listed",
+        "",
+        refs=sorted({found.participant_ref for found in page.items}),
+    )
     return page
 
 
@@ -128,5 +178,9 @@ def _remove(application: Application, reason: str, tx: Transaction) -> None:
 
 
 def _covers(decision: Decision, application: Application) -> bool:
-    spoken_of = {Scope.CLASS: application.class_id, Scope.PROGRAMME: application.programme_id, Scope.BRANCH: application.branch}
+    spoken_of = {
+        Scope.CLASS: application.class_id,
+        Scope.PROGRAMME: application.programme_id,
+        Scope.BRANCH: application.branch,
+    }
     return spoken_of.get(decision.scope) == decision.scope_ref

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.training.attendance import usecases
 from services.training.attendance.rules import Attendance, Mark, MarkState, Reason
 from services.training.sessions.api import SessionBody
@@ -21,7 +21,7 @@ router = APIRouter(tags=["Sesi dan presensi"])
 class MarkBody(BaseModel):
     """What became of a participant; minutes only for ATTENDED_PART, a note for OTHER."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     reason: Reason
     minutes: Annotated[int, Field(ge=0, le=720, strict=True)] = 0
     note: Annotated[str, Field(max_length=500)] = ""
@@ -41,7 +41,7 @@ class EnrolmentMark(MarkBody):
 class Marks(BaseModel):
     """The marks of a session, from paper or a device; sending them again changes nothing."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     marks: Annotated[list[EnrolmentMark], Field(min_length=1, max_length=500)]
 
 
@@ -83,28 +83,54 @@ class AttendanceBody(BaseModel):
             state=record.state,
             reason=record.reason or None,
             minutes=record.minutes,
-            history=[ChangeBody(was=change.was, now=change.now, minutes=change.minutes, by=change.by, at=change.at, why=change.why) for change in record.history],
+            history=[
+                ChangeBody(
+                    was=change.was,
+                    now=change.now,
+                    minutes=change.minutes,
+                    by=change.by,
+                    at=change.at,
+                    why=change.why,
+                )
+                for change in record.history
+            ],
         )
 
 
 @router.post("/v1/sessions/{session_id}/attendance", summary="Catat presensi satu sesi")
 async def mark_session(session_id: str, body: Marks, run: Run, response: Response) -> SessionBody:
     """The session takes place by it. The first mark of a participant stands; a different one opens an item in the inbox."""
-    session = await run(partial(usecases.mark_session, session_id, [(mark.enrolment_id, mark.mark(mark.client_id)) for mark in body.marks]))
-    web.etag(response, session)
+    session = await run(
+        partial(
+            usecases.mark_session,
+            session_id,
+            [(mark.enrolment_id, mark.mark(mark.client_id)) for mark in body.marks],
+        )
+    )
+    dependencies.etag(response, session)
     return SessionBody.of(session)
 
 
 @router.get("/v1/sessions/{session_id}/attendance", summary="Presensi satu sesi")
-async def list_records(session_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[AttendanceBody]:
+async def list_records(
+    session_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[AttendanceBody]:
     """The records of a session."""
     page = await run(partial(usecases.records, session_id, cursor, limit))
-    return web.PageBody(items=[AttendanceBody.of(record) for record in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[AttendanceBody.of(record) for record in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.patch("/v1/attendance/{attendance_id}", summary="Perbaiki presensi")
-async def remark(attendance_id: str, body: MarkBody, version: web.RequiredIfMatch, run: Run, response: Response) -> AttendanceBody:
+async def remark(
+    attendance_id: str,
+    body: MarkBody,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> AttendanceBody:
     """Within the facility's window; every change stays in the history."""
     record = await run(partial(usecases.remark, attendance_id, body.mark(), version))
-    web.etag(response, record)
+    dependencies.etag(response, record)
     return AttendanceBody.of(record)

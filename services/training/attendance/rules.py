@@ -8,8 +8,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
 from chassis.ids import named_id
+from chassis.messaging.events import Event
 from services.training.events import AttendanceRecorded
 from services.training.sessions.rules import Session
 
@@ -139,7 +139,9 @@ def attendance_id(enrolment_id: str, session_id: str) -> str:
     return named_id(enrolment_id, session_id)
 
 
-def expected(enrolment_id: str, participant_ref: str, session: Session, *, resting: bool) -> Attendance:
+def expected(
+    enrolment_id: str, participant_ref: str, session: Session, *, resting: bool
+) -> Attendance:
     """A record that waits to be marked."""
     return Attendance(
         id=attendance_id(enrolment_id, session.id),
@@ -154,13 +156,17 @@ def expected(enrolment_id: str, participant_ref: str, session: Session, *, resti
     )
 
 
-def marked(record: Attendance, session: Session, mark: Mark, now: datetime, by: str) -> tuple[Attendance, list[Event], bool]:
+def marked(
+    record: Attendance, session: Session, mark: Mark, now: datetime, by: str
+) -> tuple[Attendance, list[Event], bool]:
     """(the record, its events, whether the mark contradicts the one that stands). The first mark stands; the same again is no change."""
     minutes = _minutes(mark, session)
     if record.state is MarkState.MARKED:
         known = mark.client_id in record.client_ids if mark.client_id else False
         return record, [], not known and (record.reason, record.minutes) != (mark.reason, minutes)
-    change = Change(was=record.reason, now=mark.reason, minutes=minutes, by=by, at=now, why=mark.note)
+    change = Change(
+        was=record.reason, now=mark.reason, minutes=minutes, by=by, at=now, why=mark.note
+    )
     after = replace(
         record,
         state=MarkState.MARKED,
@@ -180,7 +186,15 @@ def marked(record: Attendance, session: Session, mark: Mark, now: datetime, by: 
     return after, [event], False
 
 
-def remarked(record: Attendance, session: Session, mark: Mark, now: datetime, today: date, window_days: int, by: str) -> Attendance:
+def remarked(
+    record: Attendance,
+    session: Session,
+    mark: Mark,
+    now: datetime,
+    today: date,
+    window_days: int,
+    by: str,
+) -> Attendance:
     """The record with another mark, its history longer. EditWindowClosed after the facility's window, NotMarkedYet before the first mark."""
     if record.state is not MarkState.MARKED:
         raise NotMarkedYet
@@ -189,18 +203,48 @@ def remarked(record: Attendance, session: Session, mark: Mark, now: datetime, to
     minutes = _minutes(mark, session)
     if (record.reason, record.minutes) == (mark.reason, minutes):
         return record
-    change = Change(was=record.reason, now=mark.reason, minutes=minutes, by=by, at=now, why=mark.note)
-    return replace(record, reason=mark.reason.value, minutes=minutes, history=(*record.history, change))
+    change = Change(
+        was=record.reason, now=mark.reason, minutes=minutes, by=by, at=now, why=mark.note
+    )
+    return replace(
+        record, reason=mark.reason.value, minutes=minutes, history=(*record.history, change)
+    )
 
 
 def joined(kept: Attendance, other: Attendance, now: datetime) -> Attendance:
     """One record of two for the same session, after two people turned out to be one: attended beats not, marked beats waiting; both histories are kept."""
-    better = max(kept, other, key=lambda record: (record.state is MarkState.MARKED, record.reason in _ATTENDED, record.minutes, record is kept))
+    better = max(
+        kept,
+        other,
+        key=lambda record: (
+            record.state is MarkState.MARKED,
+            record.reason in _ATTENDED,
+            record.minutes,
+            record is kept,
+        ),
+    )
     dropped = other if better is kept else kept
     history = tuple(sorted((*kept.history, *other.history), key=lambda change: change.at))
     if dropped.state is MarkState.MARKED:
-        history = (*history, Change(was=dropped.reason, now=better.reason, minutes=better.minutes, by="system", at=now, why="merged"))
-    return replace(kept, state=better.state, reason=better.reason, minutes=better.minutes, client_ids=(*kept.client_ids, *other.client_ids), history=history)
+        history = (
+            *history,
+            Change(
+                was=dropped.reason,
+                now=better.reason,
+                minutes=better.minutes,
+                by="system",
+                at=now,
+                why="merged",
+            ),
+        )
+    return replace(
+        kept,
+        state=better.state,
+        reason=better.reason,
+        minutes=better.minutes,
+        client_ids=(*kept.client_ids, *other.client_ids),
+        history=history,
+    )
 
 
 def _minutes(mark: Mark, session: Session) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.training.attendance.rules import Attendance, AttendanceUnknown, MarkState
 
 
@@ -19,15 +19,26 @@ class Attendances(Store[Attendance]):
 
     async def of_enrolment(self, enrolment_id: str) -> list[Attendance]:
         """All records of an enrolment in order. Unscoped: they follow the enrolment."""
-        return await self.find({"enrolment_id": enrolment_id}, sort=[("starts_at", 1)], scoped=False)
+        return await self.find(
+            {"enrolment_id": enrolment_id}, sort=[("starts_at", 1)], scoped=False
+        )
 
     async def waiting_after(self, enrolment_id: str, now: datetime) -> list[Attendance]:
         """What is not marked of sessions that have not begun. Unscoped: they follow the enrolment."""
-        return await self.find({"enrolment_id": enrolment_id, "state": MarkState.WAITING.value, "starts_at": {"$gt": now}}, scoped=False)
+        return await self.find(
+            {
+                "enrolment_id": enrolment_id,
+                "state": MarkState.WAITING.value,
+                "starts_at": {"$gt": now},
+            },
+            scoped=False,
+        )
 
     async def waiting_in(self, session_id: str) -> list[Attendance]:
         """What is not marked of a session. Unscoped: it follows the session."""
-        return await self.find({"session_id": session_id, "state": MarkState.WAITING.value}, scoped=False)
+        return await self.find(
+            {"session_id": session_id, "state": MarkState.WAITING.value}, scoped=False
+        )
 
     async def listed(self, session_id: str, cursor: str | None, limit: int) -> Page[Attendance]:
         """The records of a session."""

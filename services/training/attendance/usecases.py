@@ -6,22 +6,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.attendance import rules
 from services.training.attendance.rules import Attendance, Mark, NotInSession, Reason
 from services.training.enrolments.rules import Enrolment
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
 from services.training.sessions import rules as session_rules
 from services.training.sessions.rules import Session
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.transaction import Transaction
 
 
 def expect(enrolment: Enrolment, session: Session, tx: Transaction) -> None:
     """The participant is expected, unless the session has begun or lies before the enrolment."""
     if session.starts_at > tx.now and session.held_on >= enrolment.starts_on:
-        tx.attendance.add(rules.expected(enrolment.id, enrolment.participant_ref, session, resting=bool(enrolment.automatic)))
+        tx.attendance.add(
+            rules.expected(
+                enrolment.id, enrolment.participant_ref, session, resting=bool(enrolment.automatic)
+            )
+        )
 
 
 async def rest(enrolment: Enrolment, tx: Transaction) -> None:
@@ -48,7 +52,9 @@ async def forget_session(session: Session, tx: Transaction) -> None:
         tx.attendance.remove(record)
 
 
-async def mark_session(session_id: str, marks: Sequence[tuple[str, Mark]], tx: Transaction) -> Session:
+async def mark_session(
+    session_id: str, marks: Sequence[tuple[str, Mark]], tx: Transaction
+) -> Session:
     """Marks (enrolment, mark) of a session, which takes place by it. The first mark of a record stands; another one opens an item for the officer."""
     before = await tx.sessions.get(session_id)
     after, events = session_rules.held(before, tx.now)
@@ -56,7 +62,9 @@ async def mark_session(session_id: str, marks: Sequence[tuple[str, Mark]], tx: T
     if not events:
         tx.sessions.hold(before)
     enrolments = await tx.enrolments.many(enrolment_id for enrolment_id, _ in marks)
-    known = await tx.attendance.many(rules.attendance_id(enrolment_id, session.id) for enrolment_id, _ in marks)
+    known = await tx.attendance.many(
+        rules.attendance_id(enrolment_id, session.id) for enrolment_id, _ in marks
+    )
     for enrolment_id, mark in marks:
         enrolment = enrolments.get(enrolment_id)
         if enrolment is None or enrolment.class_id != session.class_id:
@@ -65,7 +73,9 @@ async def mark_session(session_id: str, marks: Sequence[tuple[str, Mark]], tx: T
         if record is None and (not enrolment.live or session.held_on < enrolment.starts_on):
             raise NotInSession
         tx.enrolments.hold(enrolment)
-        known[rules.attendance_id(enrolment_id, session.id)] = await _mark(record, enrolment, session, mark, tx)
+        known[rules.attendance_id(enrolment_id, session.id)] = await _mark(
+            record, enrolment, session, mark, tx
+        )
     return session
 
 
@@ -74,15 +84,29 @@ async def remark(attendance_id: str, mark: Mark, if_match: int, tx: Transaction)
     before = await tx.attendance.get(attendance_id, if_match=if_match)
     session = await tx.sessions.get(before.session_id)
     facility = await tx.facilities.get(before.facility_id, scoped=False)
-    after = rules.remarked(before, session, mark, tx.now, facility.today(tx.now), facility.edit_window_days, tx.caller.subject)
+    after = rules.remarked(
+        before,
+        session,
+        mark,
+        tx.now,
+        facility.today(tx.now),
+        facility.edit_window_days,
+        tx.caller.subject,
+    )
     return before if after == before else tx.attendance.save(before, after)
 
 
-async def records(session_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Attendance]:
+async def records(
+    session_id: str, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Attendance]:
     """The records of a session of the caller's."""
     await tx.sessions.get(session_id)
     page = await tx.attendance.listed(session_id, cursor, limit)
-    tx.note("attendance.listed", session_id, refs=sorted({record.participant_ref for record in page.items}))
+    tx.note(
+        "attendance.listed",
+        session_id,
+        refs=sorted({record.participant_ref for record in page.items}),
+    )
     return page
 
 
@@ -104,22 +128,43 @@ async def join(kept: Enrolment, ended: Enrolment, now: datetime, tx: Transaction
         tx.attendance.remove(record)
         mine = own.get(record.session_id)
         if mine is None:
-            own_now = replace(record, id=rules.attendance_id(kept.id, record.session_id), enrolment_id=kept.id, participant_ref=kept.participant_ref)
-            tx.attendance.add(own_now, scoped=False)  # it follows the enrolment, wherever the class is
+            own_now = replace(
+                record,
+                id=rules.attendance_id(kept.id, record.session_id),
+                enrolment_id=kept.id,
+                participant_ref=kept.participant_ref,
+            )
+            tx.attendance.add(
+                own_now, scoped=False
+            )  # it follows the enrolment, wherever the class is
         else:
             tx.attendance.save(mine, rules.joined(mine, record, now))
 
 
-async def _mark(record: Attendance | None, enrolment: Enrolment, session: Session, mark: Mark, tx: Transaction) -> Attendance:
-    before = record or rules.expected(enrolment.id, enrolment.participant_ref, session, resting=False)
+async def _mark(
+    record: Attendance | None, enrolment: Enrolment, session: Session, mark: Mark, tx: Transaction
+) -> Attendance:
+    before = record or rules.expected(
+        enrolment.id, enrolment.participant_ref, session, resting=False
+    )
     after, events, contradicts = rules.marked(before, session, mark, tx.now, tx.caller.subject)
     if contradicts:
         facility = await tx.facilities.get(session.facility_id, scoped=False)
         facts = {"session_id": session.id, "stands": before.reason, "refused": mark.reason.value}
         opened = items.opened(
-            ItemKind.MARK_CONFLICT, session.facility_id, tx.now, facility.today(tx.now), participant_ref=enrolment.participant_ref, subject=session.id, facts=facts
+            ItemKind.MARK_CONFLICT,
+            session.facility_id,
+            tx.now,
+            facility.today(tx.now),
+            participant_ref=enrolment.participant_ref,
+            subject=session.id,
+            facts=facts,
         )
         await inbox.open_item(opened, tx)
     if after == before:
         return before
-    return tx.attendance.add(after, events) if record is None else tx.attendance.save(before, after, events)
+    return (
+        tx.attendance.add(after, events)
+        if record is None
+        else tx.attendance.save(before, after, events)
+    )

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.training.classes import usecases
 from services.training.classes.rules import ClassRun, ClassSeats, ClassState
@@ -24,7 +24,7 @@ Seats = Annotated[int, Field(ge=1, le=500, strict=True)]
 class NewClass(BaseModel):
     """A class to be planned; without an edition it is bound to the newest one."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     facility_id: Ref
     programme_id: Ref
     edition: Annotated[int, Field(ge=1, strict=True)] | None = None
@@ -55,7 +55,7 @@ class NewClass(BaseModel):
 class ClassChanges(BaseModel):
     """What may be changed; what is left out stays."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     title: Text | None = None
     starts_on: date | None = None
     ends_on: date | None = None
@@ -66,14 +66,14 @@ class ClassChanges(BaseModel):
 class Resize(BaseModel):
     """Another number of seats."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     seats_total: Seats
 
 
 class Cancellation(BaseModel):
     """Why the class is given up."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     reason: Annotated[str, Field(min_length=3, max_length=500)]
 
 
@@ -125,7 +125,12 @@ class SeatsBody(BaseModel):
     @classmethod
     def of(cls, seats: ClassSeats) -> SeatsBody:
         """The body of a class's seats."""
-        return cls(class_id=seats.id, version=seats.version, seats_total=seats.total, seats_taken=seats.taken)
+        return cls(
+            class_id=seats.id,
+            version=seats.version,
+            seats_total=seats.total,
+            seats_taken=seats.taken,
+        )
 
 
 class ClassWithSeats(ClassBody):
@@ -143,68 +148,103 @@ class ClassWithSeats(ClassBody):
 async def plan_class(body: NewClass, run: Run, response: Response) -> ClassBody:
     """A class in draft."""
     planned = await run(partial(usecases.plan_class, body.run(), body.seats_total))
-    web.etag(response, planned)
+    dependencies.etag(response, planned)
     return ClassBody.of(planned)
 
 
 @router.get("/v1/classes", summary="Daftar kelas")
-async def list_classes(run: Run, facility_id: str | None = None, state: ClassState | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ClassWithSeats]:
+async def list_classes(
+    run: Run,
+    facility_id: str | None = None,
+    state: ClassState | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ClassWithSeats]:
     """The caller's classes, the latest start first."""
     page, seats = await run(partial(usecases.classes, facility_id, state, cursor, limit))
-    return web.PageBody(items=[ClassWithSeats.both(item, seats[item.id]) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[ClassWithSeats.both(item, seats[item.id]) for item in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/classes/{class_id}", summary="Lihat kelas")
 async def show_class(class_id: str, run: Run, response: Response) -> ClassWithSeats:
     """One class and its seats."""
     found, seats = await run(partial(usecases.class_with_seats, class_id))
-    web.etag(response, found)
+    dependencies.etag(response, found)
     return ClassWithSeats.both(found, seats)
 
 
 @router.patch("/v1/classes/{class_id}", summary="Ubah kelas")
-async def change_class(class_id: str, body: ClassChanges, version: web.RequiredIfMatch, run: Run, response: Response) -> ClassBody:
+async def change_class(
+    class_id: str,
+    body: ClassChanges,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> ClassBody:
     """What is left out stays."""
-    changed = await run(partial(usecases.change_class, class_id, body.model_dump(exclude_none=True), version))
-    web.etag(response, changed)
+    changed = await run(
+        partial(usecases.change_class, class_id, body.model_dump(exclude_none=True), version)
+    )
+    dependencies.etag(response, changed)
     return ClassBody.of(changed)
 
 
 @router.patch("/v1/classes/{class_id}/seats", summary="Ubah kuota kelas")
-async def resize_class(class_id: str, body: Resize, version: web.RequiredIfMatch, run: Run, response: Response) -> SeatsBody:
+async def resize_class(
+    class_id: str, body: Resize, version: dependencies.RequiredIfMatch, run: Run, response: Response
+) -> SeatsBody:
     """Never below the seats taken; `If-Match` names the version of the seats."""
-    seats = await run(partial(usecases.resize_class, class_id, body.seats_total, version), contended=[f"class-seats/{class_id}"])
-    web.etag(response, seats)
+    seats = await run(
+        partial(usecases.resize_class, class_id, body.seats_total, version),
+        contended=[f"class-seats/{class_id}"],
+    )
+    dependencies.etag(response, seats)
     return SeatsBody.of(seats)
 
 
 @router.post("/v1/classes/{class_id}/opening", summary="Buka kelas bagi peserta")
-async def open_class(class_id: str, version: web.IfMatch, run: Run, response: Response) -> ClassBody:
+async def open_class(
+    class_id: str, version: dependencies.IfMatch, run: Run, response: Response
+) -> ClassBody:
     """Participants may apply and be enrolled."""
     opened = await run(partial(usecases.open_class, class_id, version))
-    web.etag(response, opened)
+    dependencies.etag(response, opened)
     return ClassBody.of(opened)
 
 
 @router.post("/v1/classes/{class_id}/start", summary="Mulai kelas")
-async def start_class(class_id: str, version: web.IfMatch, run: Run, response: Response) -> ClassBody:
+async def start_class(
+    class_id: str, version: dependencies.IfMatch, run: Run, response: Response
+) -> ClassBody:
     """The first day has come."""
     started = await run(partial(usecases.start_class, class_id, version))
-    web.etag(response, started)
+    dependencies.etag(response, started)
     return ClassBody.of(started)
 
 
 @router.post("/v1/classes/{class_id}/closing", summary="Tutup kelas")
-async def close_class(class_id: str, version: web.IfMatch, run: Run, response: Response) -> ClassBody:
+async def close_class(
+    class_id: str, version: dependencies.IfMatch, run: Run, response: Response
+) -> ClassBody:
     """Whoever has not completed it by now has not completed it."""
-    closed = await run(partial(usecases.close_class, class_id, version), contended=[f"class-seats/{class_id}"])
-    web.etag(response, closed)
+    closed = await run(
+        partial(usecases.close_class, class_id, version), contended=[f"class-seats/{class_id}"]
+    )
+    dependencies.etag(response, closed)
     return ClassBody.of(closed)
 
 
 @router.post("/v1/classes/{class_id}/cancellation", summary="Batalkan kelas")
-async def cancel_class(class_id: str, body: Cancellation, version: web.IfMatch, run: Run, response: Response) -> ClassBody:
+async def cancel_class(
+    class_id: str, body: Cancellation, version: dependencies.IfMatch, run: Run, response: Response
+) -> ClassBody:
     """Its enrolments end and open applications are removed."""
-    cancelled = await run(partial(usecases.cancel_class, class_id, body.reason, version), contended=[f"class-seats/{class_id}"])
-    web.etag(response, cancelled)
+    cancelled = await run(
+        partial(usecases.cancel_class, class_id, body.reason, version),
+        contended=[f"class-seats/{class_id}"],
+    )
+    dependencies.etag(response, cancelled)
     return ClassBody.of(cancelled)

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
+from chassis.messaging.events import Event
 from services.training.events import ClassOpened
 
 
@@ -51,7 +51,11 @@ class ClassState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-_STEPS = {ClassState.OPEN: ClassState.DRAFT, ClassState.RUNNING: ClassState.OPEN, ClassState.CLOSED: ClassState.RUNNING}
+_STEPS = {
+    ClassState.OPEN: ClassState.DRAFT,
+    ClassState.RUNNING: ClassState.OPEN,
+    ClassState.CLOSED: ClassState.RUNNING,
+}
 ENROLLING = frozenset({ClassState.OPEN, ClassState.RUNNING})
 
 

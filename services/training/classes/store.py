@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.training.classes.rules import ClassRun, ClassSeats, ClassState, ClassUnknown
 
 
@@ -14,9 +14,15 @@ class Classes(Store[ClassRun]):
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", ("starts_on", -1)), Index("programme_id"))
 
-    async def listed(self, facility_id: str | None, state: ClassState | None, cursor: str | None, limit: int) -> Page[ClassRun]:
+    async def listed(
+        self, facility_id: str | None, state: ClassState | None, cursor: str | None, limit: int
+    ) -> Page[ClassRun]:
         """The caller's classes, the latest start first."""
-        where = {name: value for name, value in (("facility_id", facility_id), ("state", state and state.value)) if value}
+        where = {
+            name: value
+            for name, value in (("facility_id", facility_id), ("state", state and state.value))
+            if value
+        }
         return await self.page(where, sort=("starts_on", -1), cursor=cursor, limit=limit)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.applications import usecases as applications
 from services.training.classes import rules
 from services.training.classes.rules import ClassRun, ClassSeats, ClassState, ClassStateRefuses
@@ -24,7 +24,9 @@ async def plan_class(run: ClassRun, seats_total: int, tx: Transaction) -> ClassR
     return tx.classes.add(planned)
 
 
-async def change_class(class_id: str, changes: Mapping[str, Any], if_match: int, tx: Transaction) -> ClassRun:
+async def change_class(
+    class_id: str, changes: Mapping[str, Any], if_match: int, tx: Transaction
+) -> ClassRun:
     """Another title, place, dates or instructors, until the class is closed or cancelled."""
     before = await tx.classes.get(class_id, if_match=if_match)
     if before.state in {ClassState.CLOSED, ClassState.CANCELLED}:
@@ -53,7 +55,9 @@ async def close_class(class_id: str, if_match: int | None, tx: Transaction) -> C
     return tx.classes.save(before, after)
 
 
-async def cancel_class(class_id: str, because: str, if_match: int | None, tx: Transaction) -> ClassRun:
+async def cancel_class(
+    class_id: str, because: str, if_match: int | None, tx: Transaction
+) -> ClassRun:
     """The class is given up: its enrolments end, open applications are removed, seats come back, once."""
     before = await tx.classes.get(class_id, if_match=if_match)
     after = rules.cancelled(before, because)
@@ -62,7 +66,9 @@ async def cancel_class(class_id: str, because: str, if_match: int | None, tx: Tr
     return tx.classes.save(before, after)
 
 
-async def resize_class(class_id: str, seats_total: int, if_match: int, tx: Transaction) -> ClassSeats:
+async def resize_class(
+    class_id: str, seats_total: int, if_match: int, tx: Transaction
+) -> ClassSeats:
     """Another number of seats; nobody is enrolled or removed by it."""
     before = await tx.class_seats.get(class_id, if_match=if_match)
     return tx.class_seats.save(before, rules.resize(before, seats_total))
@@ -73,7 +79,13 @@ async def class_with_seats(class_id: str, tx: Transaction) -> tuple[ClassRun, Cl
     return await tx.classes.get(class_id), await tx.class_seats.get(class_id)
 
 
-async def classes(facility_id: str | None, state: ClassState | None, cursor: str | None, limit: int, tx: Transaction) -> tuple[Page[ClassRun], dict[str, ClassSeats]]:
+async def classes(
+    facility_id: str | None,
+    state: ClassState | None,
+    cursor: str | None,
+    limit: int,
+    tx: Transaction,
+) -> tuple[Page[ClassRun], dict[str, ClassSeats]]:
     """The caller's classes and their seats."""
     page = await tx.classes.listed(facility_id, state, cursor, limit)
     return page, await tx.class_seats.many(run.id for run in page.items)

@@ -41,7 +41,14 @@ class Completion:
     parts_missing: tuple[str, ...] = ()
 
 
-def completion(rule: CompletionRule, sessions: Sequence[Session], marks: Mapping[str, Attendance], results: Sequence[PartResult], *, confirmed: bool) -> Completion:
+def completion(
+    rule: CompletionRule,
+    sessions: Sequence[Session],
+    marks: Mapping[str, Attendance],
+    results: Sequence[PartResult],
+    *,
+    confirmed: bool,
+) -> Completion:
     """Where a participant stands. `marks` by session id; only sessions that were held count, cancelled ones stand on neither side."""
     held = attended = 0
     for session in sessions:
@@ -49,15 +56,27 @@ def completion(rule: CompletionRule, sessions: Sequence[Session], marks: Mapping
             on_one_side, on_other = _minutes(session, marks.get(session.id), rule)
             held += on_one_side
             attended += on_other
-    parts = tuple(part for part in rule.required_parts if not any(result.part == part and result.passed for result in results))
+    parts = tuple(
+        part
+        for part in rule.required_parts
+        if not any(result.part == part and result.passed for result in results)
+    )
     checks = (
         (Missing.NO_SESSION_HELD, held == 0),
         (Missing.ATTENDANCE_BELOW_MINIMUM, attended * FULL_BPS < rule.min_attended_bps * held),
-        (Missing.LESSON_HOURS_BELOW_MINIMUM, attended < rule.min_lesson_hours * rule.lesson_minutes),
+        (
+            Missing.LESSON_HOURS_BELOW_MINIMUM,
+            attended < rule.min_lesson_hours * rule.lesson_minutes,
+        ),
         (Missing.PART_NOT_PASSED, bool(parts)),
         (Missing.NOT_CONFIRMED, rule.instructor_confirmation and not confirmed),
     )
-    return Completion(held_minutes=held, attended_minutes=attended, missing=tuple(code for code, lacking in checks if lacking), parts_missing=parts)
+    return Completion(
+        held_minutes=held,
+        attended_minutes=attended,
+        missing=tuple(code for code, lacking in checks if lacking),
+        parts_missing=parts,
+    )
 
 
 def _minutes(session: Session, record: Attendance | None, rule: CompletionRule) -> tuple[int, int]:
@@ -69,4 +88,7 @@ def _minutes(session: Session, record: Attendance | None, rule: CompletionRule) 
         return session.minutes, record.minutes
     if counts_as is CountsAs.EXCUSED and rule.excused is Excused.EXCLUDED:
         return 0, 0
-    return session.minutes, session.minutes if counts_as is CountsAs.EXCUSED and rule.excused is Excused.PRESENT else 0
+    return (
+        session.minutes,
+        session.minutes if counts_as is CountsAs.EXCUSED and rule.excused is Excused.PRESENT else 0,
+    )

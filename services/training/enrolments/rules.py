@@ -7,9 +7,14 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
+from chassis.messaging.events import Event
 from services.training import events
-from services.training.events import CourseCompleted, ParticipantEnrolled, ParticipantWithdrawn, Unit
+from services.training.events import (
+    CourseCompleted,
+    ParticipantEnrolled,
+    ParticipantWithdrawn,
+    Unit,
+)
 from services.training.programmes.rules import Edition
 
 
@@ -154,7 +159,10 @@ def state(enrolment: Enrolment, today: date) -> EnrolmentState:
         return EnrolmentState.PENDING
     if enrolment.automatic:
         return EnrolmentState.AUTO_SUSPENDED
-    if any(rest.since <= today and (rest.until is None or today <= rest.until) for rest in enrolment.suspensions):
+    if any(
+        rest.since <= today and (rest.until is None or today <= rest.until)
+        for rest in enrolment.suspensions
+    ):
         return EnrolmentState.SUSPENDED
     return EnrolmentState.ACTIVE
 
@@ -172,14 +180,28 @@ def enrolled(enrolment: Enrolment) -> list[Event]:
     ]
 
 
-def ended(enrolment: Enrolment, reason: EndReason, on: date, attended_minutes: int, note: str = "") -> tuple[Enrolment, list[Event]]:
+def ended(
+    enrolment: Enrolment, reason: EndReason, on: date, attended_minutes: int, note: str = ""
+) -> tuple[Enrolment, list[Event]]:
     """The enrolment at its end; AlreadyCompleted or AlreadyEnded when it has one."""
     _living(enrolment)
     if reason is EndReason.OTHER and not note:
         raise TextNeeded
-    after = replace(enrolment, live=False, ended_on=on, end_reason=reason.value, end_note=note, automatic=frozenset())
+    after = replace(
+        enrolment,
+        live=False,
+        ended_on=on,
+        end_reason=reason.value,
+        end_note=note,
+        automatic=frozenset(),
+    )
     event = ParticipantWithdrawn(
-        participant_ref=after.participant_ref, enrolment_id=after.id, class_id=after.class_id, facility_id=after.facility_id, reason=reason.value, attended_minutes=attended_minutes
+        participant_ref=after.participant_ref,
+        enrolment_id=after.id,
+        class_id=after.class_id,
+        facility_id=after.facility_id,
+        reason=reason.value,
+        attended_minutes=attended_minutes,
     )
     return after, [event]
 
@@ -198,7 +220,9 @@ def suspended(enrolment: Enrolment, cause: Cause) -> tuple[Enrolment, list[Event
 def resumed(enrolment: Enrolment, cause: Cause) -> tuple[Enrolment, list[Event]]:
     """The enrolment without that cause; told only when none is left."""
     after = replace(enrolment, automatic=enrolment.automatic - {cause.value})
-    return after, [events.EnrolmentResumed(**_place(enrolment))] if enrolment.automatic and not after.automatic else []
+    return after, [
+        events.EnrolmentResumed(**_place(enrolment))
+    ] if enrolment.automatic and not after.automatic else []
 
 
 def planned(enrolment: Enrolment, suspension: Suspension) -> Enrolment:
@@ -209,17 +233,44 @@ def planned(enrolment: Enrolment, suspension: Suspension) -> Enrolment:
     return replace(enrolment, suspensions=(*enrolment.suspensions, suspension))
 
 
-def assessed(enrolment: Enrolment, part: str, *, passed: bool, score: int | None, assessor_ref: str, at: datetime) -> Enrolment:
+def assessed(
+    enrolment: Enrolment,
+    part: str,
+    *,
+    passed: bool,
+    score: int | None,
+    assessor_ref: str,
+    at: datetime,
+) -> Enrolment:
     """The enrolment with one attempt more."""
     _living(enrolment)
-    attempt = 1 + max((result.attempt for result in enrolment.results if result.part == part), default=0)
-    result = PartResult(part=part, attempt=attempt, passed=passed, score=score, assessor_ref=assessor_ref, at=at)
+    attempt = 1 + max(
+        (result.attempt for result in enrolment.results if result.part == part), default=0
+    )
+    result = PartResult(
+        part=part, attempt=attempt, passed=passed, score=score, assessor_ref=assessor_ref, at=at
+    )
     return replace(enrolment, results=(*enrolment.results, result))
 
 
-def completed(enrolment: Enrolment, edition: Edition, instructor_refs: tuple[str, ...], attended_minutes: int, on: date, confirmed_by: str) -> tuple[Enrolment, list[Event]]:
+def completed(
+    enrolment: Enrolment,
+    edition: Edition,
+    instructor_refs: tuple[str, ...],
+    attended_minutes: int,
+    on: date,
+    confirmed_by: str,
+) -> tuple[Enrolment, list[Event]]:
     """The enrolment completed; whether it may be, and whether the completion rule is met, is judged before."""
-    after = replace(enrolment, live=False, completed_on=on, confirmed_by=confirmed_by, automatic=frozenset(), ended_on=None, end_reason="")
+    after = replace(
+        enrolment,
+        live=False,
+        completed_on=on,
+        confirmed_by=confirmed_by,
+        automatic=frozenset(),
+        ended_on=None,
+        end_reason="",
+    )
     event = CourseCompleted(
         participant_ref=after.participant_ref,
         enrolment_id=after.id,
@@ -240,7 +291,12 @@ def completed(enrolment: Enrolment, edition: Edition, instructor_refs: tuple[str
 
 def completable(enrolment: Enrolment, last_fact_on: date) -> None:
     """Return when it may be completed: while it lives, or after a release when all its facts are of the release day or before. AlreadyCompleted or AlreadyEnded otherwise."""
-    if enrolment.end_reason == EndReason.RELEASED and enrolment.completed_on is None and enrolment.ended_on is not None and last_fact_on <= enrolment.ended_on:
+    if (
+        enrolment.end_reason == EndReason.RELEASED
+        and enrolment.completed_on is None
+        and enrolment.ended_on is not None
+        and last_fact_on <= enrolment.ended_on
+    ):
         return
     _living(enrolment)
 
@@ -253,4 +309,9 @@ def _living(enrolment: Enrolment) -> None:
 
 
 def _place(enrolment: Enrolment) -> dict[str, str]:
-    return {"participant_ref": enrolment.participant_ref, "enrolment_id": enrolment.id, "class_id": enrolment.class_id, "facility_id": enrolment.facility_id}
+    return {
+        "participant_ref": enrolment.participant_ref,
+        "enrolment_id": enrolment.id,
+        "class_id": enrolment.class_id,
+        "facility_id": enrolment.facility_id,
+    }

@@ -9,20 +9,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.training.facilities import usecases
 from services.training.facilities.rules import Facility, FacilityKind, RosterMode, TransferPolicy
 from services.training.transaction import Run
 
 router = APIRouter(tags=["UPT"])
-Regency = Annotated[str, Field(pattern=r"^\d{2}\.\d{2}$", description="Kode kabupaten/kota, mis. 19.02")]
+Regency = Annotated[
+    str, Field(pattern=r"^\d{2}\.\d{2}$", description="Kode kabupaten/kota, mis. 19.02")
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class FacilitySettings(BaseModel):
     """What a facility has a default for; what is left out keeps its value."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     labour_office_ids: frozenset[Name] | None = None
     live_from: date | None = None
     mapping: Annotated[str, Field(max_length=64)] | None = None
@@ -52,7 +54,9 @@ class NewFacility(FacilitySettings):
 
     def facility(self) -> Facility:
         """The facility this describes."""
-        said: dict[str, Any] = {"mapping": self.facility_id} | self.model_dump(exclude_none=True, exclude={"facility_id"})
+        said: dict[str, Any] = {"mapping": self.facility_id} | self.model_dump(
+            exclude_none=True, exclude={"facility_id"}
+        )
         return Facility(id=self.facility_id, **said)
 
 
@@ -99,28 +103,40 @@ class FacilityBody(BaseModel):
 async def open_facility(body: NewFacility, run: Run, response: Response) -> FacilityBody:
     """A facility is known from now on; participant facts are taken before it goes live."""
     facility = await run(partial(usecases.open_facility, body.facility()))
-    web.etag(response, facility)
+    dependencies.etag(response, facility)
     return FacilityBody.of(facility)
 
 
 @router.get("/v1/facilities", summary="Daftar UPT")
-async def list_facilities(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[FacilityBody]:
+async def list_facilities(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[FacilityBody]:
     """The caller's facilities by code."""
     page = await run(partial(usecases.facilities, cursor, limit))
-    return web.PageBody(items=[FacilityBody.of(item) for item in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[FacilityBody.of(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/facilities/{facility_id}", summary="Lihat UPT")
 async def show_facility(facility_id: str, run: Run, response: Response) -> FacilityBody:
     """One facility."""
     facility = await run(partial(usecases.facility, facility_id))
-    web.etag(response, facility)
+    dependencies.etag(response, facility)
     return FacilityBody.of(facility)
 
 
 @router.patch("/v1/facilities/{facility_id}", summary="Ubah pengaturan UPT")
-async def change_facility(facility_id: str, body: FacilityChanges, version: web.RequiredIfMatch, run: Run, response: Response) -> FacilityBody:
+async def change_facility(
+    facility_id: str,
+    body: FacilityChanges,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> FacilityBody:
     """Settings are changed one by one, never replaced as a whole."""
-    facility = await run(partial(usecases.change_facility, facility_id, body.model_dump(exclude_none=True), version))
-    web.etag(response, facility)
+    facility = await run(
+        partial(usecases.change_facility, facility_id, body.model_dump(exclude_none=True), version)
+    )
+    dependencies.etag(response, facility)
     return FacilityBody.of(facility)

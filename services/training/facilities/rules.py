@@ -83,7 +83,9 @@ class Facility:
     def at(self, day: date, clock: str) -> datetime:
         """The moment of a local clock time (`08:00`) on a day."""
         hour, minute = clock.split(":")
-        return datetime(day.year, day.month, day.day, int(hour), int(minute), tzinfo=ZoneInfo(self.time_zone))
+        return datetime(
+            day.year, day.month, day.day, int(hour), int(minute), tzinfo=ZoneInfo(self.time_zone)
+        )
 
 
 def checked(facility: Facility) -> Facility:

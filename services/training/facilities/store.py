@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.store import Page, Store
 from services.training.facilities.rules import Facility, FacilityUnknown
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.facilities import rules
 from services.training.facilities.rules import Facility, FacilityExists
 from services.training.transaction import Transaction
@@ -19,7 +19,9 @@ async def open_facility(facility: Facility, tx: Transaction) -> Facility:
     return tx.facilities.add(rules.checked(facility))
 
 
-async def change_facility(facility_id: str, changes: Mapping[str, Any], if_match: int, tx: Transaction) -> Facility:
+async def change_facility(
+    facility_id: str, changes: Mapping[str, Any], if_match: int, tx: Transaction
+) -> Facility:
     """The facility with these settings changed."""
     before = await tx.facilities.get(facility_id, if_match=if_match)
     return tx.facilities.save(before, rules.checked(replace(before, **changes)))

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from chassis import web
-from chassis.auth import Asker
+from chassis.caller import Asker
+from chassis.http import dependencies
 from services.training.identities import rules, usecases
 from services.training.identities.rules import Identity, NikStatus
 from services.training.settings import TrainingSettings
@@ -26,7 +26,7 @@ Ref = Annotated[str, Field(min_length=1, max_length=64)]
 class IdentitiesQuestion(BaseModel):
     """Up to 500 references."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     refs: Annotated[list[Ref], Field(min_length=1, max_length=500)]
 
 
@@ -48,7 +48,7 @@ class IdentitiesBody(BaseModel):
 class MatchQuestion(BaseModel):
     """A number and a birth date; both must fit."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     nik: Annotated[str, Field(pattern=r"^[0-9]{16}$")]
     birth_date: date
 
@@ -85,21 +85,44 @@ class IdentityBody(BaseModel):
 
 
 @router.get("/v1/participants/{participant_ref}/identity", summary="Lihat identitas warga binaan")
-async def show_identity(participant_ref: str, purpose: Literal["registration", "class-list", "case-work", "correction", "audit"], run: Run) -> IdentityBody:
+async def show_identity(
+    participant_ref: str,
+    purpose: Literal["registration", "class-list", "case-work", "correction", "audit"],
+    run: Run,
+) -> IdentityBody:
     """The purpose is written down with the officer who asked."""
     return IdentityBody.of(await run(partial(usecases.show_identity, participant_ref, purpose)))
 
 
 @router.post("/internal/identities", include_in_schema=False)
-async def identities_for(body: IdentitiesQuestion, asker: Annotated[Asker, web.asked_by(*ASKERS, purposes=NAME_PURPOSES)], run: Run, request: Request) -> IdentitiesBody:
+async def identities_for(
+    body: IdentitiesQuestion,
+    asker: Annotated[Asker, dependencies.asked_by(*ASKERS, purposes=NAME_PURPOSES)],
+    run: Run,
+    request: Request,
+) -> IdentitiesBody:
     """identity_for: names for one purpose, limited per purpose and day."""
     settings: TrainingSettings = request.app.state.service.settings
     told = await run(partial(usecases.identities_for, body.refs, asker, settings.names_per_day))
-    items = [PersonBody(participant_ref=ref, name=identity.name, birth_date=identity.birth_date, sex=identity.sex) for ref, identity in told.items()]
+    items = [
+        PersonBody(
+            participant_ref=ref,
+            name=identity.name,
+            birth_date=identity.birth_date,
+            sex=identity.sex,
+        )
+        for ref, identity in told.items()
+    ]
     return IdentitiesBody(items=items)
 
 
 @router.post("/internal/person-matches", include_in_schema=False)
-async def match_person(body: MatchQuestion, asker: Annotated[Asker, web.asked_by(*ASKERS, purposes=MATCH_PURPOSES)], run: Run) -> MatchBody:
+async def match_person(
+    body: MatchQuestion,
+    asker: Annotated[Asker, dependencies.asked_by(*ASKERS, purposes=MATCH_PURPOSES)],
+    run: Run,
+) -> MatchBody:
     """match_person: the reference behind a NIK and a birth date."""
-    return MatchBody(participant_ref=await run(partial(usecases.match_person, body.nik, body.birth_date, asker)))
+    return MatchBody(
+        participant_ref=await run(partial(usecases.match_person, body.nik, body.birth_date, asker))
+    )

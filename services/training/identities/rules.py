@@ -48,7 +48,11 @@ def examine(digits: str, birth_date: date | None, sex: str) -> NikProblem | list
     if digits[12:] == "0000":
         return NikProblem.SERIAL
     warnings: list[NikWarning] = []
-    if birth_date is not None and (day, month, year) != (birth_date.day, birth_date.month, birth_date.year % 100):
+    if birth_date is not None and (day, month, year) != (
+        birth_date.day,
+        birth_date.month,
+        birth_date.year % 100,
+    ):
         warnings.append(NikWarning.BIRTH_DATE)
     if sex and woman != (sex == "female"):
         warnings.append(NikWarning.SEX)
@@ -126,7 +130,14 @@ def take(before: Identity, said: Said, number: Number | None) -> tuple[Identity,
         after = replace(after, sex=said.sex)
         changed.append("sex")
     if number is not None:
-        after = replace(after, nik=number.sealed, nik_lookup=number.lookup, nik_lookup_key=number.lookup_key, nik_last4=number.last4, nik_status=NikStatus.PRESENT)
+        after = replace(
+            after,
+            nik=number.sealed,
+            nik_lookup=number.lookup,
+            nik_lookup_key=number.lookup_key,
+            nik_last4=number.last4,
+            nik_status=NikStatus.PRESENT,
+        )
         changed.append("nik")
     elif said.nik_given and before.nik is None and before.nik_status is NikStatus.MISSING:
         after = replace(after, nik_status=NikStatus.UNVERIFIED)

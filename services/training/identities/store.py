@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Store
 from services.training.identities.rules import Identity, NameQuota
 from services.training.participants.rules import ParticipantUnknown
 
-_WHO = frozenset({"name", "register_no", "birth_date", "sex", "nik", "nik_lookup", "nik_lookup_key", "nik_last4"})
+_WHO = frozenset(
+    {"name", "register_no", "birth_date", "sex", "nik", "nik_lookup", "nik_lookup_key", "nik_last4"}
+)
 
 
 class Identities(Store[Identity]):
@@ -22,7 +24,9 @@ class Identities(Store[Identity]):
 
     async def with_lookups(self, lookups: Collection[str]) -> list[Identity]:
         """Everybody whose NIK has one of these lookup values. Unscoped: one person may be known to several facilities."""
-        return await self.find({"nik_lookup": {"$in": sorted(lookups)}}, sort=[("_id", 1)], scoped=False)
+        return await self.find(
+            {"nik_lookup": {"$in": sorted(lookups)}}, sort=[("_id", 1)], scoped=False
+        )
 
 
 class NameQuotas(Store[NameQuota]):

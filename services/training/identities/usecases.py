@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from chassis.auth import Asker
+from chassis.caller import Asker
 from services.training.identities import rules
 from services.training.identities.rules import Identity, NameQuota
 from services.training.participants.rules import Custody
@@ -13,11 +13,15 @@ from services.training.transaction import Transaction
 from services.training.vault import Vault
 
 
-async def identities_for(refs: Sequence[str], asker: Asker, limit: int, tx: Transaction) -> dict[str, Identity]:
+async def identities_for(
+    refs: Sequence[str], asker: Asker, limit: int, tx: Transaction
+) -> dict[str, Identity]:
     """Who these references are, by the reference asked for; unknown ones are left out. NameLimitReached when the purpose has had its names for today."""
     day = tx.now.date()
     name = f"{asker.service}/{asker.purpose}/{day.isoformat()}"
-    before = await tx.name_quotas.seek(name) or NameQuota(id=name, asker=asker.service, purpose=asker.purpose, day=day)
+    before = await tx.name_quotas.seek(name) or NameQuota(
+        id=name, asker=asker.service, purpose=asker.purpose, day=day
+    )
     resolved = {ref: await tx.resolve(ref) for ref in refs}
     found = await tx.identities.many(resolved.values())
     told = {ref: found[into] for ref, into in resolved.items() if into in found}
@@ -34,7 +38,11 @@ async def identities_for(refs: Sequence[str], asker: Asker, limit: int, tx: Tran
 async def match_person(nik: str, birth_date: date, asker: Asker, tx: Transaction) -> str | None:
     """The reference of the one person with this NIK and birth date; None when there is none or more than one."""
     vault: Vault = tx.parts["vault"]
-    found = [identity for identity in await tx.identities.with_lookups(vault.lookups(nik)) if identity.birth_date == birth_date]
+    found = [
+        identity
+        for identity in await tx.identities.with_lookups(vault.lookups(nik))
+        if identity.birth_date == birth_date
+    ]
     people = await tx.participants.many(identity.id for identity in found)
     living = [person.id for person in people.values() if person.state is not Custody.MERGED]
     for ref in living:
@@ -44,6 +52,8 @@ async def match_person(nik: str, birth_date: date, asker: Asker, tx: Transaction
 
 async def show_identity(participant_ref: str, purpose: str, tx: Transaction) -> Identity:
     """Who a participant of the caller's facility is; the purpose goes into the audit row."""
-    identity = await tx.identities.get((await tx.participants.get(await tx.resolve(participant_ref))).id)
+    identity = await tx.identities.get(
+        (await tx.participants.get(await tx.resolve(participant_ref))).id
+    )
     tx.note("identity.shown", identity.id, purpose=purpose)
     return identity

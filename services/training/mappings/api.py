@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis import web
+from chassis.http import dependencies
 from services.training.mappings import rules, usecases
 from services.training.mappings.rules import MappedValue, StoredMapping
 from services.training.transaction import Run
@@ -20,7 +20,7 @@ Text = Annotated[str, Field(min_length=1, max_length=60)]
 class FacilityFrom(BaseModel):
     """Where a file names its facility: in a column, or in a title row behind a prefix."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     column: Text | None = None
     title_row: Annotated[int, Field(ge=1, le=50)] | None = None
     prefix: Annotated[str, Field(max_length=60)] = ""
@@ -29,7 +29,7 @@ class FacilityFrom(BaseModel):
 class BlockFrom(BaseModel):
     """The block is the sheet's name without this prefix."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     sheet_prefix: Text
 
 
@@ -43,7 +43,9 @@ class FacilityTable(BaseModel):
     sheets: Literal["first", "each"] = "first"
     ignore_sheets: Annotated[list[Text], Field(max_length=50)] = []
     block_from: BlockFrom | None = None
-    header_rows: Annotated[list[Annotated[int, Field(ge=1, le=50)]], Field(min_length=1, max_length=5)]
+    header_rows: Annotated[
+        list[Annotated[int, Field(ge=1, le=50)]], Field(min_length=1, max_length=5)
+    ]
     facility_from: FacilityFrom
     date_formats: Annotated[list[Text], Field(min_length=1, max_length=10)]
     columns: dict[Text, Text]
@@ -59,7 +61,9 @@ class CommonTable(BaseModel):
     required: Annotated[list[Text], Field(min_length=1, max_length=20)]
     state_driving: Annotated[list[Text], Field(max_length=20)]
     two_digit_years: dict[Text, Literal["past", "future"]]
-    nik_strip: Annotated[list[Annotated[str, Field(min_length=1, max_length=5)]], Field(max_length=20)]
+    nik_strip: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=5)]], Field(max_length=20)
+    ]
     months: dict[Text, Annotated[int, Field(ge=1, le=12)]]
 
 
@@ -81,13 +85,15 @@ class MappingBody(BaseModel):
     @classmethod
     def of(cls, mapping: StoredMapping) -> MappingBody:
         """The body of a stored mapping."""
-        return cls(facility_id=mapping.id, version=mapping.version, columns=rules.stored(mapping).columns)
+        return cls(
+            facility_id=mapping.id, version=mapping.version, columns=rules.stored(mapping).columns
+        )
 
 
 class NewMappedValue(BaseModel):
     """A word as it stands in the facility's list, and what it means, e.g. release: `Bebas Demi Hukum` = `release_by_law`."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     field: Text
     word: Text
     code: Text
@@ -104,18 +110,34 @@ class MappedValueBody(BaseModel):
     @classmethod
     def of(cls, value: MappedValue) -> MappedValueBody:
         """The body of a mapped value."""
-        return cls(facility_id=value.facility_id, field=value.field, word=value.word, code=value.code)
+        return cls(
+            facility_id=value.facility_id, field=value.field, word=value.word, code=value.code
+        )
 
 
-@router.post("/v1/facilities/{facility_id}/mappings", status_code=201, summary="Atur susunan kolom berkas UPT")
-async def set_mapping(facility_id: str, body: NewMapping, version: web.IfMatch, run: Run, response: Response) -> MappingBody:
+@router.post(
+    "/v1/facilities/{facility_id}/mappings",
+    status_code=201,
+    summary="Atur susunan kolom berkas UPT",
+)
+async def set_mapping(
+    facility_id: str, body: NewMapping, version: dependencies.IfMatch, run: Run, response: Response
+) -> MappingBody:
     """A facility goes live by data: its files are read by these tables from now on."""
-    mapping = await run(partial(usecases.set_mapping, facility_id, body.model_dump(exclude_none=True), version))
-    web.etag(response, mapping)
+    mapping = await run(
+        partial(usecases.set_mapping, facility_id, body.model_dump(exclude_none=True), version)
+    )
+    dependencies.etag(response, mapping)
     return MappingBody.of(mapping)
 
 
-@router.post("/v1/facilities/{facility_id}/mapped-values", status_code=201, summary="Beri arti pada istilah daftar penghuni")
+@router.post(
+    "/v1/facilities/{facility_id}/mapped-values",
+    status_code=201,
+    summary="Beri arti pada istilah daftar penghuni",
+)
 async def map_value(facility_id: str, body: NewMappedValue, run: Run) -> MappedValueBody:
     """Rows stopped by the word are taken by `POST /v1/snapshots/{snapshot_id}/stopped-rows`, or by the next snapshot."""
-    return MappedValueBody.of(await run(partial(usecases.map_value, facility_id, body.field, body.word, body.code)))
+    return MappedValueBody.of(
+        await run(partial(usecases.map_value, facility_id, body.field, body.word, body.code))
+    )

@@ -15,7 +15,13 @@ from chassis.errors import Refused
 from chassis.ids import named_id
 from services.training.snapshots.reader import ENCODINGS, Layout, fold
 
-DATE_FORMATS = frozenset({"excel_date", "d month yyyy", *(f"dd{mark}mm{mark}{year}" for mark in "/-." for year in ("yyyy", "yy"))})
+DATE_FORMATS = frozenset(
+    {
+        "excel_date",
+        "d month yyyy",
+        *(f"dd{mark}mm{mark}{year}" for mark in "/-." for year in ("yyyy", "yy")),
+    }
+)
 ALWAYS = frozenset({"source_ref", "name", "admission_date"})  # without these a row says nothing
 STATUS_NOTE = "status_note"  # one column for absence and release together; its values read "absence:<kind>" or "release:<kind>"
 
@@ -89,7 +95,13 @@ class Mapping:
 
     def with_values(self, added: AnyMapping[str, AnyMapping[str, str]]) -> Mapping:
         """The mapping with more words of a field known (field -> folded word -> code)."""
-        return replace(self, values={field: {**self.values.get(field, {}), **added.get(field, {})} for field in self.values.keys() | added.keys()})
+        return replace(
+            self,
+            values={
+                field: {**self.values.get(field, {}), **added.get(field, {})}
+                for field in self.values.keys() | added.keys()
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +117,21 @@ class MappedValue:
     by: str
 
 
-def mapped(mapping: Mapping, facility_id: str, field: str, word: str, code: str, by: str) -> MappedValue:
+def mapped(
+    mapping: Mapping, facility_id: str, field: str, word: str, code: str, by: str
+) -> MappedValue:
     """A word given a meaning; FieldUnknown or CodeUnknown when the field takes no words, or not this code."""
     if field not in mapping.columns:
         raise FieldUnknown(name=field)
     _code(field, code)
-    return MappedValue(id=named_id(facility_id, field, fold(word)), facility_id=facility_id, field=field, word=fold(word), code=code, by=by)
+    return MappedValue(
+        id=named_id(facility_id, field, fold(word)),
+        facility_id=facility_id,
+        field=field,
+        word=fold(word),
+        code=code,
+        by=by,
+    )
 
 
 def taught(mapping: Mapping, values: Iterable[MappedValue]) -> Mapping:
@@ -135,7 +156,10 @@ def load(path: Path) -> dict[str, Mapping]:
     """The mappings of a TOML file by facility code; MappingInvalid says what does not fit."""
     with path.open("rb") as file:
         document = tomllib.load(file)
-    return {code: parsed(code, facility, document["common"], int(document["version"])) for code, facility in document.get("facility", {}).items()}
+    return {
+        code: parsed(code, facility, document["common"], int(document["version"]))
+        for code, facility in document.get("facility", {}).items()
+    }
 
 
 def stored(mapping: StoredMapping) -> Mapping:
@@ -153,7 +177,9 @@ def parsed(code: str, facility: dict[str, Any], common: dict[str, Any], version:
         raise MappingInvalid(f"{code}: encoding", setting="encoding") from None
     if unknown := sorted(set(facility["date_formats"]) - DATE_FORMATS):
         raise MappingInvalid(f"{code}: date_formats", setting="date_formats", unknown=unknown)
-    if lacking := sorted(ALWAYS - set(common["required"]) | set(common["required"]) - set(facility["columns"])):
+    if lacking := sorted(
+        ALWAYS - set(common["required"]) | set(common["required"]) - set(facility["columns"])
+    ):
         raise MappingInvalid(f"{code}: required, columns", setting="columns", lacking=lacking)
     try:
         source = facility["facility_from"]
@@ -177,11 +203,16 @@ def parsed(code: str, facility: dict[str, Any], common: dict[str, Any], version:
             },
             date_formats=tuple(facility["date_formats"]),
             months={fold(name): number for name, number in common["months"].items()},
-            values={field: {fold(word): meaning for word, meaning in words.items()} for field, words in facility["values"].items()},
+            values={
+                field: {fold(word): meaning for word, meaning in words.items()}
+                for field, words in facility["values"].items()
+            },
             required=frozenset(common["required"]),
             state_driving=frozenset(common["state_driving"]),
             empty_values=frozenset(fold(value) for value in common["empty_values"]),
-            future_years=frozenset(field for field, century in common["two_digit_years"].items() if century == "future"),
+            future_years=frozenset(
+                field for field, century in common["two_digit_years"].items() if century == "future"
+            ),
             nik_strip=tuple(common["nik_strip"]),
         )
     except KeyError as error:

@@ -22,21 +22,29 @@ async def mapping_of(facility: Facility, tx: Transaction) -> Mapping:
     return rules.taught(mapping, await tx.mapped_values.of(facility.id))
 
 
-async def set_mapping(facility_id: str, tables: AnyMapping[str, Any], if_match: int | None, tx: Transaction) -> StoredMapping:
+async def set_mapping(
+    facility_id: str, tables: AnyMapping[str, Any], if_match: int | None, tx: Transaction
+) -> StoredMapping:
     """From now on the facility's files are read by these tables (MappingInvalid when they cannot be used); VersionDiffers when `if_match` is not the one in force."""
     facility = await tx.facilities.get(facility_id)
     before = await tx.mappings.seek(facility.id)
     if before is not None and if_match is not None:
         await tx.mappings.get(facility.id, if_match=if_match)
-    after = StoredMapping(id=facility.id, tables=json.dumps(tables, ensure_ascii=False), by=tx.caller.subject)
+    after = StoredMapping(
+        id=facility.id, tables=json.dumps(tables, ensure_ascii=False), by=tx.caller.subject
+    )
     rules.known_words(rules.stored(after))
     return tx.mappings.add(after) if before is None else tx.mappings.save(before, after)
 
 
-async def map_value(facility_id: str, field: str, word: str, code: str, tx: Transaction) -> MappedValue:
+async def map_value(
+    facility_id: str, field: str, word: str, code: str, tx: Transaction
+) -> MappedValue:
     """From now on this word of this facility means that code. The same again changes nothing."""
     facility = await tx.facilities.get(facility_id)
-    value = rules.mapped(await mapping_of(facility, tx), facility.id, field, word, code, tx.caller.subject)
+    value = rules.mapped(
+        await mapping_of(facility, tx), facility.id, field, word, code, tx.caller.subject
+    )
     before = await tx.mapped_values.seek(value.id)
     if before is None:
         return tx.mapped_values.add(value)

@@ -33,7 +33,9 @@ class MergeCandidate:
     seen_on: date
 
 
-def merge(old: Participant, into: Participant, as_of: datetime, on: date, snapshot_id: str = "") -> tuple[Participant, Participant, Movement]:
+def merge(
+    old: Participant, into: Participant, as_of: datetime, on: date, snapshot_id: str = ""
+) -> tuple[Participant, Participant, Movement]:
     """Both records after `old` has become another name of `into`. An open stay of the old one goes over unless the other has one."""
     current = _current(old, into)
     carried = [stay for stay in old.stays if stay.ended_by or into.open_stay is None]
@@ -44,7 +46,10 @@ def merge(old: Participant, into: Participant, as_of: datetime, on: date, snapsh
         source_ref=into.source_ref,
         listed_as=current.listed_as or current.source_ref,
         other_refs=tuple(dict.fromkeys((*into.other_refs, *old.other_refs, old.source_ref))),
-        stays=(*into.stays, *(replace(stay, no=no) for no, stay in enumerate(carried, start=len(into.stays) + 1))),
+        stays=(
+            *into.stays,
+            *(replace(stay, no=no) for no, stay in enumerate(carried, start=len(into.stays) + 1)),
+        ),
     )
     gone = replace(
         old,
@@ -52,7 +57,10 @@ def merge(old: Participant, into: Participant, as_of: datetime, on: date, snapsh
         merged_into=into.id,
         absence="",
         missing_snapshots=0,
-        stays=tuple(stay if stay.ended_by else replace(stay, ended_by="merged", until=on, as_of=as_of) for stay in old.stays),
+        stays=tuple(
+            stay if stay.ended_by else replace(stay, ended_by="merged", until=on, as_of=as_of)
+            for stay in old.stays
+        ),
     )
     movement = Movement(
         id=named_id(old.id, MovementKind.MERGED, into.id),
@@ -73,16 +81,30 @@ def _current(old: Participant, into: Participant) -> Participant:
         return into
     if old.open_stay is not None or into.last_stay is None:
         return old
-    return max(into, old, key=lambda person: person.last_stay.as_of if person.last_stay else datetime.min.replace(tzinfo=UTC))
+    return max(
+        into,
+        old,
+        key=lambda person: (
+            person.last_stay.as_of if person.last_stay else datetime.min.replace(tzinfo=UTC)
+        ),
+    )
 
 
 def survivor(one: Participant, other: Participant) -> tuple[Participant, Participant]:
     """(old, into) of an automatic merge: the older first admission survives, whatever was imported first; the smaller reference when equal."""
-    into, old = sorted((one, other), key=lambda person: (min((stay.since for stay in person.stays), default=date.max), person.source_ref))
+    into, old = sorted(
+        (one, other),
+        key=lambda person: (
+            min((stay.since for stay in person.stays), default=date.max),
+            person.source_ref,
+        ),
+    )
     return old, into
 
 
-def merged_identity(old: Identity, into: Identity, kept: Participant, resealed: Sealed | None) -> Identity:
+def merged_identity(
+    old: Identity, into: Identity, kept: Participant, resealed: Sealed | None
+) -> Identity:
     """Who the survivor is: what the record says that the stay was opened under; `resealed` is the other record's number, sealed for the survivor, if only that one has any."""
     current = into if kept.listed_as == kept.source_ref else old
     number = into if into.nik is not None else old
@@ -95,5 +117,7 @@ def merged_identity(old: Identity, into: Identity, kept: Participant, resealed: 
         nik_lookup=number.nik_lookup,
         nik_lookup_key=number.nik_lookup_key,
         nik_last4=number.nik_last4,
-        nik_status=number.nik_status if number.nik is not None else max(old.nik_status, into.nik_status, key=list(NikStatus).index),
+        nik_status=number.nik_status
+        if number.nik is not None
+        else max(old.nik_status, into.nik_status, key=list(NikStatus).index),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Store
 from services.training.merges.rules import MergeCandidate
 
 
@@ -17,4 +17,6 @@ class MergeCandidates(Store[MergeCandidate]):
 
     async def seen_before(self, day: date, limit: int) -> list[MergeCandidate]:
         """Pairs noticed before that day, in an order of their own."""
-        return await self.find({"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit)
+        return await self.find(
+            {"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit
+        )

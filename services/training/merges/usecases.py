@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from chassis.runner import Runner
+from chassis.persistence.transactions import Runner
 from services.training.applications import usecases as applications
 from services.training.enrolments import usecases as enrolments
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
 from services.training.merges import rules
 from services.training.merges.rules import AlreadyMerged, MergeCandidate, SameParticipant
 from services.training.participants import rules as custody
 from services.training.participants.rules import Custody, Participant
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.timeline import usecases as timeline
 from services.training.tpp import usecases as tpp
 from services.training.transaction import Transaction
 from services.training.vault import Vault
 
 
-async def merge_participants(participant_ref: str, into_ref: str, if_match: int | None, tx: Transaction) -> Participant:
+async def merge_participants(
+    participant_ref: str, into_ref: str, if_match: int | None, tx: Transaction
+) -> Participant:
     """An officer says that two records are one person. AlreadyMerged or SameParticipant otherwise; the survivor as stored."""
     old = await tx.participants.get(participant_ref, if_match=if_match)
     into = await tx.participants.get(await tx.resolve(into_ref))
@@ -33,7 +35,14 @@ async def merge_participants(participant_ref: str, into_ref: str, if_match: int 
     return (await join(old, into, tx.now, facility.today(tx.now), "", tx))[1]
 
 
-async def join(old: Participant, into: Participant, as_of: datetime, on: date, snapshot_id: str, tx: Transaction) -> tuple[Participant, Participant]:
+async def join(
+    old: Participant,
+    into: Participant,
+    as_of: datetime,
+    on: date,
+    snapshot_id: str,
+    tx: Transaction,
+) -> tuple[Participant, Participant]:
     """Both records after `old` became another name of `into`: the alias first, then the event under both keys, then every record re-keyed."""
     gone, kept, movement = rules.merge(old, into, as_of, on, snapshot_id)
     await tx.alias(old.id, into.id)
@@ -51,7 +60,11 @@ async def _join_identities(gone: Participant, kept: Participant, tx: Transaction
     found = await tx.identities.many([gone.id, kept.id], scoped=False)
     old, into = found[gone.id], found[kept.id]
     vault: Vault = tx.parts["vault"]
-    resealed = vault.seal(vault.open(old.nik, old.id), into.id) if old.nik is not None and into.nik is None else None
+    resealed = (
+        vault.seal(vault.open(old.nik, old.id), into.id)
+        if old.nik is not None and into.nik is None
+        else None
+    )
     after = rules.merged_identity(old, into, kept, resealed)
     if after != into:
         tx.identities.save(into, after)
@@ -65,7 +78,9 @@ async def merge_same_numbers(run: Runner[Transaction]) -> bool:
 async def _merge_next(tx: Transaction) -> bool:
     found: Sequence[MergeCandidate] = await tx.merge_candidates.seen_before(tx.now.date(), 1)
     for candidate in found:
-        people = await tx.participants.many({await tx.resolve(candidate.one), await tx.resolve(candidate.other)}, scoped=False)
+        people = await tx.participants.many(
+            {await tx.resolve(candidate.one), await tx.resolve(candidate.other)}, scoped=False
+        )
         if len(people) == 2:  # noqa: PLR2004 - else they are one already
             one, other = people.values()
             await _merge_or_propose(one, other, candidate, tx)
@@ -73,15 +88,28 @@ async def _merge_next(tx: Transaction) -> bool:
     return bool(found)
 
 
-async def _merge_or_propose(one: Participant, other: Participant, candidate: MergeCandidate, tx: Transaction) -> None:
+async def _merge_or_propose(
+    one: Participant, other: Participant, candidate: MergeCandidate, tx: Transaction
+) -> None:
     old, into = rules.survivor(one, other)
     facility = await tx.facilities.get(candidate.facility_id, scoped=False)
     today = facility.today(tx.now)
     if one.open_stay is None or other.open_stay is None:
         await join(old, into, tx.now, today, "", tx)
         return
-    facts = {"source_ref": old.source_ref, "other_source_ref": into.source_ref, "other_ref": into.id}
+    facts = {
+        "source_ref": old.source_ref,
+        "other_source_ref": into.source_ref,
+        "other_ref": into.id,
+    }
     opened = items.opened(
-        ItemKind.MERGE_PROPOSAL, facility.id, tx.now, today, participant_ref=old.id, subject=candidate.id, facts=facts, also=frozenset({one.facility_id, other.facility_id})
+        ItemKind.MERGE_PROPOSAL,
+        facility.id,
+        tx.now,
+        today,
+        participant_ref=old.id,
+        subject=candidate.id,
+        facts=facts,
+        also=frozenset({one.facility_id, other.facility_id}),
     )
     await inbox.open_item(opened, tx)

@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.training.participants import usecases
 from services.training.participants.rules import Custody, Movement, MovementKind, Participant
 from services.training.transaction import Run
@@ -60,7 +60,17 @@ class ParticipantBody(BaseModel):
             facility_id=person.facility_id,
             state=person.state,
             as_of=last.as_of if last else None,
-            stays=[StayBody(no=stay.no, facility_id=stay.facility_id, since=stay.since, until=stay.until, as_of=stay.as_of, ended_by=stay.ended_by) for stay in person.stays],
+            stays=[
+                StayBody(
+                    no=stay.no,
+                    facility_id=stay.facility_id,
+                    since=stay.since,
+                    until=stay.until,
+                    as_of=stay.as_of,
+                    ended_by=stay.ended_by,
+                )
+                for stay in person.stays
+            ],
             absence=person.absence,
             missing_snapshots=person.missing_snapshots,
             release_kind=person.release_kind,
@@ -110,23 +120,45 @@ class MovementBody(BaseModel):
 
 @router.get("/v1/participants", summary="Daftar warga binaan")
 async def list_participants(
-    run: Run, facility_id: str | None = None, state: Custody | None = None, source_ref: str | None = None, cursor: str | None = None, limit: web.Limit = 50
-) -> web.PageBody[ParticipantBody]:
+    run: Run,
+    facility_id: str | None = None,
+    state: Custody | None = None,
+    source_ref: str | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[ParticipantBody]:
     """The caller's people by their reference in the source."""
     page = await run(partial(usecases.participants, facility_id, state, source_ref, cursor, limit))
-    return web.PageBody(items=[ParticipantBody.of(person) for person in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[ParticipantBody.of(person) for person in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/participants/{participant_ref}", summary="Lihat warga binaan")
 async def show_participant(participant_ref: str, run: Run, response: Response) -> ParticipantBody:
     """One person; a merged reference shows the survivor."""
     person = await run(partial(usecases.participant, participant_ref))
-    web.etag(response, person)
+    dependencies.etag(response, person)
     return ParticipantBody.of(person)
 
 
-@router.get("/v1/snapshots/{snapshot_id}/movements", summary="Perpindahan yang dicatat dari satu berkas")
-async def list_movements(snapshot_id: str, run: Run, kind: MovementKind | None = None, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[MovementBody]:
+@router.get(
+    "/v1/snapshots/{snapshot_id}/movements", summary="Perpindahan yang dicatat dari satu berkas"
+)
+async def list_movements(
+    snapshot_id: str,
+    run: Run,
+    kind: MovementKind | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
+) -> paging.PageBody[MovementBody]:
     """What a snapshot changed, person by person."""
-    page, refs = await run(partial(usecases.movements_of_snapshot, snapshot_id, kind, cursor, limit))
-    return web.PageBody(items=[MovementBody.of(movement, refs[movement.participant_ref]) for movement in page.items], next_cursor=page.next_cursor)
+    page, refs = await run(
+        partial(usecases.movements_of_snapshot, snapshot_id, kind, cursor, limit)
+    )
+    return paging.PageBody(
+        items=[
+            MovementBody.of(movement, refs[movement.participant_ref]) for movement in page.items
+        ],
+        next_cursor=page.next_cursor,
+    )

@@ -9,13 +9,21 @@ from enum import StrEnum
 from typing import Any
 
 from chassis.errors import NotFound
-from chassis.events import Event
 from chassis.ids import named_id
+from chassis.messaging.events import Event
 from services.training import events
 
 MISSING_AFTER = 3
 _NEW_SENTENCE = {"legal_status": "", "expected_release": None, "two_thirds_date": None, "block": ""}
-DETAILS = ("legal_status", "admission_date", "expected_release", "two_thirds_date", "block", "education", "risk")
+DETAILS = (
+    "legal_status",
+    "admission_date",
+    "expected_release",
+    "two_thirds_date",
+    "block",
+    "education",
+    "risk",
+)
 
 
 class ParticipantUnknown(NotFound):
@@ -102,7 +110,9 @@ class Participant:
     @property
     def last_stay(self) -> Stay | None:
         """The open stay, else the one that ended last."""
-        return self.open_stay or max(self.stays, key=lambda stay: (stay.as_of, stay.no), default=None)
+        return self.open_stay or max(
+            self.stays, key=lambda stay: (stay.as_of, stay.no), default=None
+        )
 
     @property
     def present(self) -> bool:
@@ -156,25 +166,63 @@ class Movement:
 
 def announced(movement: Movement) -> list[Event]:
     """The events of a movement; none for what only we see."""
-    told: dict[str, Any] = {"participant_ref": movement.participant_ref, "as_of": movement.as_of, "effective_on": movement.effective_on}
+    told: dict[str, Any] = {
+        "participant_ref": movement.participant_ref,
+        "as_of": movement.as_of,
+        "effective_on": movement.effective_on,
+    }
     match movement.kind:
         case MovementKind.ADMITTED:
-            return [events.ParticipantAdmitted(**told, facility_id=movement.facility_id, kind="readmission" if movement.readmission else "new")]
+            return [
+                events.ParticipantAdmitted(
+                    **told,
+                    facility_id=movement.facility_id,
+                    kind="readmission" if movement.readmission else "new",
+                )
+            ]
         case MovementKind.TRANSFERRED:
-            return [events.ParticipantTransferred(**told, from_facility_id=movement.from_facility_id, to_facility_id=movement.facility_id)]
+            return [
+                events.ParticipantTransferred(
+                    **told,
+                    from_facility_id=movement.from_facility_id,
+                    to_facility_id=movement.facility_id,
+                )
+            ]
         case MovementKind.RELEASED:
-            return [events.ParticipantReleased(**told, facility_id=movement.facility_id, kind=movement.code)]
+            return [
+                events.ParticipantReleased(
+                    **told, facility_id=movement.facility_id, kind=movement.code
+                )
+            ]
         case MovementKind.ABSENT:
-            return [events.ParticipantAbsent(**told, facility_id=movement.facility_id, kind=movement.code)]
+            return [
+                events.ParticipantAbsent(
+                    **told, facility_id=movement.facility_id, kind=movement.code
+                )
+            ]
         case MovementKind.RETURNED:
-            return [events.ParticipantReturned(**told, facility_id=movement.facility_id, kind=movement.code)]
+            return [
+                events.ParticipantReturned(
+                    **told, facility_id=movement.facility_id, kind=movement.code
+                )
+            ]
         case MovementKind.DETAILS_CHANGED:
             return [
-                events.ParticipantDetailsChanged(participant_ref=movement.participant_ref, facility_id=movement.facility_id, fields=list(movement.fields), as_of=movement.as_of)
+                events.ParticipantDetailsChanged(
+                    participant_ref=movement.participant_ref,
+                    facility_id=movement.facility_id,
+                    fields=list(movement.fields),
+                    as_of=movement.as_of,
+                )
             ]
         case MovementKind.MERGED:
             both = (movement.participant_ref, movement.code)
-            return [events.ParticipantMerged(participant_ref=key, from_ref=both[0], into_ref=both[1], as_of=movement.as_of) for key in both]
+            return [
+                events.ParticipantMerged(
+                    participant_ref=key, from_ref=both[0], into_ref=both[1], as_of=movement.as_of
+                )
+                for key in both
+            ]
         case MovementKind.MISSING | MovementKind.RESTORED:
             return []
 
@@ -190,19 +238,40 @@ class Outcome:
     heard: bool = False
 
 
-def sight(before: Participant | None, ref: str, source_ref: str, facts: Facts, changed_identity: tuple[str, ...], at: Sighting) -> Outcome:
+def sight(
+    before: Participant | None,
+    ref: str,
+    source_ref: str,
+    facts: Facts,
+    changed_identity: tuple[str, ...],
+    at: Sighting,
+) -> Outcome:
     """What one listed row changes. `ref` is the reference a person not known yet gets; `changed_identity` names fields of the identity that differ."""
     if before is None or not before.stays:
-        person = before or Participant(id=ref, source_ref=source_ref, listed_as=source_ref, facility_id=at.facility_id, state=Custody.HELD)
+        person = before or Participant(
+            id=ref,
+            source_ref=source_ref,
+            listed_as=source_ref,
+            facility_id=at.facility_id,
+            state=Custody.HELD,
+        )
         return _admitted(person, facts, at, readmission=False)
     if before.state is Custody.MERGED:
         return Outcome(after=before)
     outcome = _sighted(before, facts, changed_identity, at)
     opened = len(outcome.after.stays) > len(before.stays)
-    return replace(outcome, after=replace(outcome.after, listed_as=source_ref)) if opened else outcome
+    return (
+        replace(outcome, after=replace(outcome.after, listed_as=source_ref)) if opened else outcome
+    )
 
 
-def superseded(person: Participant, source_ref: str, admission_date: date, listed: Collection[str], facility_id: str) -> bool:
+def superseded(
+    person: Participant,
+    source_ref: str,
+    admission_date: date,
+    listed: Collection[str],
+    facility_id: str,
+) -> bool:
     """Whether a row of a merged person says nothing new: the record that the stay was opened under is listed too, and this one opens no later stay."""
     last = person.last_stay
     current = person.listed_as or person.source_ref
@@ -212,7 +281,9 @@ def superseded(person: Participant, source_ref: str, admission_date: date, liste
     return held_here or admission_date <= last.since
 
 
-def _sighted(before: Participant, facts: Facts, changed_identity: tuple[str, ...], at: Sighting) -> Outcome:
+def _sighted(
+    before: Participant, facts: Facts, changed_identity: tuple[str, ...], at: Sighting
+) -> Outcome:
     stay = before.open_stay
     if stay is None:
         return _sighted_after_end(before, facts, at)
@@ -221,7 +292,9 @@ def _sighted(before: Participant, facts: Facts, changed_identity: tuple[str, ...
     if stay.facility_id != at.facility_id:
         return _sighted_elsewhere(before, stay, facts, at)
     if facts.release:
-        of_this_stay = facts.admission_date >= stay.since or (facts.release_date or at.on) > stay.since
+        of_this_stay = (
+            facts.admission_date >= stay.since or (facts.release_date or at.on) > stay.since
+        )
         return _released(before, stay, facts, at) if of_this_stay else Outcome(after=before)
     return _listed_again(before, stay, facts, changed_identity, at)
 
@@ -233,25 +306,45 @@ def miss(before: Participant, at: Sighting) -> Outcome:
         return Outcome(after=before)
     after = replace(before, state=Custody.MISSING, missing_snapshots=before.missing_snapshots + 1)
     doubts = (Doubt.MISSING,) if after.missing_snapshots == MISSING_AFTER else ()
-    movements = () if before.state is Custody.MISSING else (_movement(before, MovementKind.MISSING, stay, at, named=at.snapshot_id),)
+    movements = (
+        ()
+        if before.state is Custody.MISSING
+        else (_movement(before, MovementKind.MISSING, stay, at, named=at.snapshot_id),)
+    )
     return Outcome(after=after, movements=movements, doubts=doubts)
 
 
 def _admitted(person: Participant, facts: Facts, at: Sighting, *, readmission: bool) -> Outcome:
-    stay = Stay(no=len(person.stays) + 1, facility_id=at.facility_id, since=facts.admission_date, as_of=at.as_of)
+    stay = Stay(
+        no=len(person.stays) + 1,
+        facility_id=at.facility_id,
+        since=facts.admission_date,
+        as_of=at.as_of,
+    )
     opened = _with_facts(replace(_entered(person, stay, at), **_NEW_SENTENCE), facts)
-    admitted = replace(_movement(opened, MovementKind.ADMITTED, stay, at), effective_on=facts.admission_date, readmission=readmission)
+    admitted = replace(
+        _movement(opened, MovementKind.ADMITTED, stay, at),
+        effective_on=facts.admission_date,
+        readmission=readmission,
+    )
     if facts.release:
         released = _released(opened, stay, facts, at)
         return replace(released, movements=(admitted, *released.movements))
     after, absent = _absence(opened, stay, facts, at)
-    return Outcome(after=after, movements=(admitted, *absent), planned=after.expected_release, heard=True)
+    return Outcome(
+        after=after, movements=(admitted, *absent), planned=after.expected_release, heard=True
+    )
 
 
 def _sighted_after_end(before: Participant, facts: Facts, at: Sighting) -> Outcome:
     last = before.last_stay
     if last is None or at.as_of < last.as_of or facts.admission_date < (last.until or last.since):
-        withdrawn = last is not None and at.as_of >= last.as_of and last.facility_id == at.facility_id and not facts.release
+        withdrawn = (
+            last is not None
+            and at.as_of >= last.as_of
+            and last.facility_id == at.facility_id
+            and not facts.release
+        )
         return Outcome(after=before, doubts=(Doubt.RELEASE_WITHDRAWN,) if withdrawn else ())
     if facts.release and (facts.release_date or at.on) <= (last.until or last.since):
         return Outcome(after=before)
@@ -266,12 +359,31 @@ def _sighted_elsewhere(before: Participant, stay: Stay, facts: Facts, at: Sighti
         return Outcome(after=before, doubts=(Doubt.CUSTODY_CONFLICT,))
     if facts.admission_date < stay.since:
         return Outcome(after=before)
-    closed = replace(before, stays=tuple(replace(one, until=facts.admission_date, as_of=at.as_of, ended_by="transferred") if one.no == stay.no else one for one in before.stays))
-    opened = Stay(no=len(closed.stays) + 1, facility_id=at.facility_id, since=facts.admission_date, as_of=at.as_of)
+    closed = replace(
+        before,
+        stays=tuple(
+            replace(one, until=facts.admission_date, as_of=at.as_of, ended_by="transferred")
+            if one.no == stay.no
+            else one
+            for one in before.stays
+        ),
+    )
+    opened = Stay(
+        no=len(closed.stays) + 1,
+        facility_id=at.facility_id,
+        since=facts.admission_date,
+        as_of=at.as_of,
+    )
     received = _with_facts(_entered(closed, opened, at), facts)
-    moved = replace(_movement(received, MovementKind.TRANSFERRED, opened, at), effective_on=facts.admission_date, from_facility_id=stay.facility_id)
+    moved = replace(
+        _movement(received, MovementKind.TRANSFERRED, opened, at),
+        effective_on=facts.admission_date,
+        from_facility_id=stay.facility_id,
+    )
     after, absent = _absence(received, opened, facts, at)
-    return Outcome(after=after, movements=(moved, *absent), planned=_newly_planned(before, after), heard=True)
+    return Outcome(
+        after=after, movements=(moved, *absent), planned=_newly_planned(before, after), heard=True
+    )
 
 
 def _released(before: Participant, stay: Stay, facts: Facts, at: Sighting) -> Outcome:
@@ -285,41 +397,97 @@ def _released(before: Participant, stay: Stay, facts: Facts, at: Sighting) -> Ou
         missing_snapshots=0,
         stays=tuple(ended if one.no == stay.no else one for one in before.stays),
     )
-    return Outcome(after=after, movements=(replace(_movement(after, MovementKind.RELEASED, stay, at, code=facts.release), effective_on=on),))
+    return Outcome(
+        after=after,
+        movements=(
+            replace(
+                _movement(after, MovementKind.RELEASED, stay, at, code=facts.release),
+                effective_on=on,
+            ),
+        ),
+    )
 
 
-def _listed_again(before: Participant, stay: Stay, facts: Facts, changed_identity: tuple[str, ...], at: Sighting) -> Outcome:
+def _listed_again(
+    before: Participant, stay: Stay, facts: Facts, changed_identity: tuple[str, ...], at: Sighting
+) -> Outcome:
     found = before
     movements: list[Movement] = []
     if before.state is Custody.MISSING:
-        found = replace(before, state=Custody.ABSENT if before.absence else Custody.HELD, missing_snapshots=0)
+        found = replace(
+            before, state=Custody.ABSENT if before.absence else Custody.HELD, missing_snapshots=0
+        )
         movements.append(_movement(before, MovementKind.RESTORED, stay, at, named=at.snapshot_id))
     found, absent = _absence(found, stay, facts, at)
     movements += absent
     after = _with_facts(found, facts)
     if after.admission_date != found.admission_date:
-        after = replace(after, stays=tuple(replace(one, since=facts.admission_date) if one.no == stay.no else one for one in after.stays))
-    changed = tuple(sorted({*changed_identity, *(name for name in DETAILS if getattr(found, name) != getattr(after, name))}))
+        after = replace(
+            after,
+            stays=tuple(
+                replace(one, since=facts.admission_date) if one.no == stay.no else one
+                for one in after.stays
+            ),
+        )
+    changed = tuple(
+        sorted(
+            {
+                *changed_identity,
+                *(name for name in DETAILS if getattr(found, name) != getattr(after, name)),
+            }
+        )
+    )
     if changed:
-        movements.append(replace(_movement(after, MovementKind.DETAILS_CHANGED, stay, at, named=at.snapshot_id), fields=changed))
-    return Outcome(after=after, movements=tuple(movements), planned=_newly_planned(before, after), heard=True)
+        movements.append(
+            replace(
+                _movement(after, MovementKind.DETAILS_CHANGED, stay, at, named=at.snapshot_id),
+                fields=changed,
+            )
+        )
+    return Outcome(
+        after=after, movements=tuple(movements), planned=_newly_planned(before, after), heard=True
+    )
 
 
-def _absence(person: Participant, stay: Stay, facts: Facts, at: Sighting) -> tuple[Participant, list[Movement]]:
+def _absence(
+    person: Participant, stay: Stay, facts: Facts, at: Sighting
+) -> tuple[Participant, list[Movement]]:
     """The person with the row's absence; one kind becoming another is a return and a new absence."""
     if facts.absence == person.absence:
         return person, []
     movements: list[Movement] = []
     if person.absence:
-        movements.append(_movement(person, MovementKind.RETURNED, stay, at, code=person.absence, named=person.absences))
-    after = replace(person, absence=facts.absence, state=Custody.ABSENT if facts.absence else Custody.HELD, absences=person.absences + (1 if facts.absence else 0))
+        movements.append(
+            _movement(
+                person, MovementKind.RETURNED, stay, at, code=person.absence, named=person.absences
+            )
+        )
+    after = replace(
+        person,
+        absence=facts.absence,
+        state=Custody.ABSENT if facts.absence else Custody.HELD,
+        absences=person.absences + (1 if facts.absence else 0),
+    )
     if facts.absence:
-        movements.append(_movement(after, MovementKind.ABSENT, stay, at, code=facts.absence, named=after.absences))
+        movements.append(
+            _movement(
+                after, MovementKind.ABSENT, stay, at, code=facts.absence, named=after.absences
+            )
+        )
     return after, movements
 
 
 def _entered(person: Participant, stay: Stay, at: Sighting) -> Participant:
-    return replace(person, facility_id=at.facility_id, state=Custody.HELD, stays=(*person.stays, stay), absence="", absences=0, missing_snapshots=0, release_kind="")
+    return replace(
+        person,
+        facility_id=at.facility_id,
+        state=Custody.HELD,
+        stays=(*person.stays, stay),
+        absence="",
+        absences=0,
+        missing_snapshots=0,
+        release_kind="",
+    )
 
 
 def _newly_planned(before: Participant, after: Participant) -> date | None:
@@ -328,10 +496,21 @@ def _newly_planned(before: Participant, after: Participant) -> date | None:
 
 def _with_facts(person: Participant, facts: Facts) -> Participant:
     """The person with what the row says; what it does not say stays."""
-    return replace(person, **{name: said for name in DETAILS if (said := getattr(facts, name)) not in {None, ""}})
+    return replace(
+        person,
+        **{name: said for name in DETAILS if (said := getattr(facts, name)) not in {None, ""}},
+    )
 
 
-def _movement(person: Participant, kind: MovementKind, stay: Stay, at: Sighting, *, named: str | int = 0, code: str = "") -> Movement:
+def _movement(
+    person: Participant,
+    kind: MovementKind,
+    stay: Stay,
+    at: Sighting,
+    *,
+    named: str | int = 0,
+    code: str = "",
+) -> Movement:
     """A movement of this stay, effective on the snapshot's day; `named` tells it from others of its kind in the stay."""
     return Movement(
         id=named_id(person.id, stay.no, kind, named),

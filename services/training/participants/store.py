@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
-from services.training.participants.rules import Custody, Movement, MovementKind, Participant, ParticipantUnknown
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
+from services.training.participants.rules import (
+    Custody,
+    Movement,
+    MovementKind,
+    Participant,
+    ParticipantUnknown,
+)
 
 _IN_CUSTODY = [Custody.HELD.value, Custody.ABSENT.value, Custody.MISSING.value]
 
@@ -16,21 +22,43 @@ class Participants(Store[Participant]):
     collection = "participants"
     unknown = ParticipantUnknown
     scope = {"facility": "facility_id"}
-    indexes = (Index("source_ref", unique=True), Index("other_refs"), Index("facility_id", "state", "source_ref"))
+    indexes = (
+        Index("source_ref", unique=True),
+        Index("other_refs"),
+        Index("facility_id", "state", "source_ref"),
+    )
     awaited = True
 
     async def of_sources(self, refs: Collection[str]) -> dict[str, Participant]:
         """The people behind these source references, merged records too. Unscoped: a snapshot speaks of people wherever they are held."""
-        found = await self.find({"$or": [{"source_ref": {"$in": sorted(refs)}}, {"other_refs": {"$in": sorted(refs)}}]}, scoped=False)
+        found = await self.find(
+            {"$or": [{"source_ref": {"$in": sorted(refs)}}, {"other_refs": {"$in": sorted(refs)}}]},
+            scoped=False,
+        )
         return {person.source_ref: person for person in found}
 
     async def in_custody(self, facility_id: str) -> list[Participant]:
         """Everybody with an open stay in the facility."""
         return await self.find({"facility_id": facility_id, "state": {"$in": _IN_CUSTODY}})
 
-    async def listed(self, facility_id: str | None, state: Custody | None, source_ref: str | None, cursor: str | None, limit: int) -> Page[Participant]:
+    async def listed(
+        self,
+        facility_id: str | None,
+        state: Custody | None,
+        source_ref: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page[Participant]:
         """The caller's people by reference in the source."""
-        where = {name: value for name, value in (("facility_id", facility_id), ("state", state and state.value), ("source_ref", source_ref)) if value}
+        where = {
+            name: value
+            for name, value in (
+                ("facility_id", facility_id),
+                ("state", state and state.value),
+                ("source_ref", source_ref),
+            )
+            if value
+        }
         return await self.page(where, sort=("source_ref", 1), cursor=cursor, limit=limit)
 
 
@@ -41,7 +69,9 @@ class Movements(Store[Movement]):
     indexes = (Index("snapshot_id", "kind"), Index("participant_ref", "as_of"))
     audited = False
 
-    async def of_snapshot(self, snapshot_id: str, kind: MovementKind | None, cursor: str | None, limit: int) -> Page[Movement]:
+    async def of_snapshot(
+        self, snapshot_id: str, kind: MovementKind | None, cursor: str | None, limit: int
+    ) -> Page[Movement]:
         """What a snapshot moved. Unscoped: whoever sees the snapshot sees its movements, also those that end a stay elsewhere."""
         where = {"snapshot_id": snapshot_id} | ({"kind": kind.value} if kind else {})
         return await self.page(where, cursor=cursor, limit=limit, scoped=False)

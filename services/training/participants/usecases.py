@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.participants.rules import Custody, Movement, MovementKind, Participant
 from services.training.transaction import Transaction
 
@@ -14,17 +14,28 @@ async def participant(participant_ref: str, tx: Transaction) -> Participant:
     return person
 
 
-async def participants(facility_id: str | None, state: Custody | None, source_ref: str | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Participant]:
+async def participants(
+    facility_id: str | None,
+    state: Custody | None,
+    source_ref: str | None,
+    cursor: str | None,
+    limit: int,
+    tx: Transaction,
+) -> Page[Participant]:
     """The caller's people."""
     page = await tx.participants.listed(facility_id, state, source_ref, cursor, limit)
     tx.note("participants.listed", "", refs=[person.id for person in page.items])
     return page
 
 
-async def movements_of_snapshot(snapshot_id: str, kind: MovementKind | None, cursor: str | None, limit: int, tx: Transaction) -> tuple[Page[Movement], dict[str, str]]:
+async def movements_of_snapshot(
+    snapshot_id: str, kind: MovementKind | None, cursor: str | None, limit: int, tx: Transaction
+) -> tuple[Page[Movement], dict[str, str]]:
     """What a snapshot of the caller's moved, and the source reference of each person."""
     await tx.snapshots.get(snapshot_id)
     page = await tx.movements.of_snapshot(snapshot_id, kind, cursor, limit)
-    people = await tx.participants.many((movement.participant_ref for movement in page.items), scoped=False)
+    people = await tx.participants.many(
+        (movement.participant_ref for movement in page.items), scoped=False
+    )
     tx.note("movements.listed", snapshot_id, refs=sorted(people))
     return page, {ref: person.source_ref for ref, person in people.items()}

@@ -9,9 +9,18 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.training.programmes import usecases
-from services.training.programmes.rules import Branch, CompletionRule, Edition, EligibilityRule, Excused, Programme, Severity, TaughtUnit
+from services.training.programmes.rules import (
+    Branch,
+    CompletionRule,
+    Edition,
+    EligibilityRule,
+    Excused,
+    Programme,
+    Severity,
+    TaughtUnit,
+)
 from services.training.texts import REASONS
 from services.training.transaction import Run
 
@@ -23,7 +32,7 @@ Code = Annotated[str, Field(min_length=1, max_length=64)]
 class UnitBody(BaseModel):
     """A unit taught (kode unit SKKNI and its title)."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     code: Code
     title: Text
 
@@ -31,7 +40,7 @@ class UnitBody(BaseModel):
 class CompletionBody(BaseModel):
     """What it takes to complete; 8000 of 10000 basis points are 80 %."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     min_attended_bps: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 8_000
     min_lesson_hours: Annotated[int, Field(ge=0, le=5_000, strict=True)] = 0
     lesson_minutes: Annotated[int, Field(ge=30, le=60, strict=True)] = 45
@@ -43,7 +52,7 @@ class CompletionBody(BaseModel):
 class EligibilityBody(BaseModel):
     """Who may be enrolled; severities by reason code, BLOCK where nothing is said."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     tpp_required: bool = True
     application_required: bool = True
     severities: dict[Annotated[str, Field(pattern=f"^({'|'.join(REASONS)})$")], Severity] = {}
@@ -52,7 +61,7 @@ class EligibilityBody(BaseModel):
 class NewEdition(BaseModel):
     """One form of a programme, published as it is and never changed."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     title: Text
     units: Annotated[list[UnitBody], Field(min_length=1, max_length=100)]
     scheme_ref: Annotated[str, Field(max_length=64)] | None = None
@@ -82,7 +91,9 @@ class NewEdition(BaseModel):
                 instructor_confirmation=rule.instructor_confirmation,
             ),
             eligibility=EligibilityRule(
-                tpp_required=self.eligibility.tpp_required, application_required=self.eligibility.application_required, severities=dict(self.eligibility.severities)
+                tpp_required=self.eligibility.tpp_required,
+                application_required=self.eligibility.application_required,
+                severities=dict(self.eligibility.severities),
             ),
         )
 
@@ -120,7 +131,11 @@ class EditionBody(NewEdition):
                 excused=rule.excused,
                 instructor_confirmation=rule.instructor_confirmation,
             ),
-            eligibility=EligibilityBody(tpp_required=eligibility.tpp_required, application_required=eligibility.application_required, severities=eligibility.severities),
+            eligibility=EligibilityBody(
+                tpp_required=eligibility.tpp_required,
+                application_required=eligibility.application_required,
+                severities=eligibility.severities,
+            ),
         )
 
 
@@ -137,35 +152,52 @@ class ProgrammeBody(BaseModel):
     def of(cls, programme: Programme) -> ProgrammeBody:
         """The body of a programme."""
         editions = [EditionBody.of(edition) for edition in programme.editions]
-        return cls(programme_id=programme.id, version=programme.version, branch=programme.branch, title=programme.current.title, editions=editions)
+        return cls(
+            programme_id=programme.id,
+            version=programme.version,
+            branch=programme.branch,
+            title=programme.current.title,
+            editions=editions,
+        )
 
 
 @router.post("/v1/programmes", status_code=201, summary="Terbitkan program pelatihan")
 async def publish_programme(body: NewProgramme, run: Run, response: Response) -> ProgrammeBody:
     """A new programme with its first edition."""
     programme = await run(partial(usecases.publish_programme, body.branch, body.edition()))
-    web.etag(response, programme)
+    dependencies.etag(response, programme)
     return ProgrammeBody.of(programme)
 
 
-@router.post("/v1/programmes/{programme_id}/editions", status_code=201, summary="Terbitkan edisi baru program")
-async def publish_edition(programme_id: str, body: NewEdition, version: web.IfMatch, run: Run, response: Response) -> ProgrammeBody:
+@router.post(
+    "/v1/programmes/{programme_id}/editions",
+    status_code=201,
+    summary="Terbitkan edisi baru program",
+)
+async def publish_edition(
+    programme_id: str, body: NewEdition, version: dependencies.IfMatch, run: Run, response: Response
+) -> ProgrammeBody:
     """Classes of earlier editions go on as they are."""
     programme = await run(partial(usecases.publish_edition, programme_id, body.edition(), version))
-    web.etag(response, programme)
+    dependencies.etag(response, programme)
     return ProgrammeBody.of(programme)
 
 
 @router.get("/v1/programmes", summary="Daftar program pelatihan")
-async def list_programmes(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[ProgrammeBody]:
+async def list_programmes(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[ProgrammeBody]:
     """All programmes."""
     page = await run(partial(usecases.programmes, cursor, limit))
-    return web.PageBody(items=[ProgrammeBody.of(programme) for programme in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[ProgrammeBody.of(programme) for programme in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/programmes/{programme_id}", summary="Lihat program pelatihan")
 async def show_programme(programme_id: str, run: Run, response: Response) -> ProgrammeBody:
     """One programme."""
     programme = await run(partial(usecases.programme, programme_id))
-    web.etag(response, programme)
+    dependencies.etag(response, programme)
     return ProgrammeBody.of(programme)

@@ -117,7 +117,13 @@ def published(programme: Programme, edition: Edition, now: datetime, by: str) ->
     codes = [unit.code for unit in edition.units]
     if len(set(codes)) != len(codes):
         raise UnitsRepeated
-    return replace(programme, editions=(*programme.editions, replace(edition, number=len(programme.editions) + 1, published_at=now, published_by=by)))
+    return replace(
+        programme,
+        editions=(
+            *programme.editions,
+            replace(edition, number=len(programme.editions) + 1, published_at=now, published_by=by),
+        ),
+    )
 
 
 def severity_of(rule: EligibilityRule, code: str) -> Severity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.ids import new_id
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.programmes import rules
 from services.training.programmes.rules import Branch, Edition, Programme
 from services.training.transaction import Transaction
@@ -11,10 +11,14 @@ from services.training.transaction import Transaction
 
 async def publish_programme(branch: Branch, edition: Edition, tx: Transaction) -> Programme:
     """A new programme with its first edition."""
-    return tx.programmes.add(rules.published(Programme(id=new_id(), branch=branch), edition, tx.now, tx.caller.subject))
+    return tx.programmes.add(
+        rules.published(Programme(id=new_id(), branch=branch), edition, tx.now, tx.caller.subject)
+    )
 
 
-async def publish_edition(programme_id: str, edition: Edition, if_match: int | None, tx: Transaction) -> Programme:
+async def publish_edition(
+    programme_id: str, edition: Edition, if_match: int | None, tx: Transaction
+) -> Programme:
     """One more edition; classes of the earlier ones go on as they are."""
     before = await tx.programmes.get(programme_id, if_match=if_match)
     return tx.programmes.save(before, rules.published(before, edition, tx.now, tx.caller.subject))

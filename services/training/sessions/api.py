@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.training.sessions import usecases
 from services.training.sessions.rules import Session, SessionState
 from services.training.transaction import Run
@@ -20,16 +20,18 @@ router = APIRouter(tags=["Sesi dan presensi"])
 class NewSession(BaseModel):
     """A meeting at a clock time of the facility."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     held_on: date
-    starts_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Jam setempat, mis. 08:00")]
+    starts_at: Annotated[
+        str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Jam setempat, mis. 08:00")
+    ]
     minutes: Annotated[int, Field(ge=15, le=720, strict=True)]
 
 
 class Cancellation(BaseModel):
     """Why the session does not take place."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     reason: Annotated[str, Field(min_length=3, max_length=500)]
 
 
@@ -63,31 +65,41 @@ class SessionBody(BaseModel):
 
 
 @router.post("/v1/classes/{class_id}/sessions", status_code=201, summary="Jadwalkan sesi kelas")
-async def plan_session(class_id: str, body: NewSession, run: Run, response: Response) -> SessionBody:
+async def plan_session(
+    class_id: str, body: NewSession, run: Run, response: Response
+) -> SessionBody:
     """Everybody enrolled is expected."""
-    session = await run(partial(usecases.plan_session, class_id, body.held_on, body.starts_at, body.minutes))
-    web.etag(response, session)
+    session = await run(
+        partial(usecases.plan_session, class_id, body.held_on, body.starts_at, body.minutes)
+    )
+    dependencies.etag(response, session)
     return SessionBody.of(session)
 
 
 @router.get("/v1/classes/{class_id}/sessions", summary="Daftar sesi kelas")
-async def list_sessions(class_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[SessionBody]:
+async def list_sessions(
+    class_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[SessionBody]:
     """The sessions of a class in order."""
     page = await run(partial(usecases.sessions, class_id, cursor, limit))
-    return web.PageBody(items=[SessionBody.of(session) for session in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[SessionBody.of(session) for session in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/sessions/{session_id}", summary="Lihat sesi")
 async def show_session(session_id: str, run: Run, response: Response) -> SessionBody:
     """One session."""
     session = await run(partial(usecases.session, session_id))
-    web.etag(response, session)
+    dependencies.etag(response, session)
     return SessionBody.of(session)
 
 
 @router.post("/v1/sessions/{session_id}/cancellation", summary="Batalkan sesi")
-async def cancel_session(session_id: str, body: Cancellation, version: web.IfMatch, run: Run, response: Response) -> SessionBody:
+async def cancel_session(
+    session_id: str, body: Cancellation, version: dependencies.IfMatch, run: Run, response: Response
+) -> SessionBody:
     """A cancelled session stays cancelled and counts for nobody."""
     session = await run(partial(usecases.cancel_session, session_id, body.reason, version))
-    web.etag(response, session)
+    dependencies.etag(response, session)
     return SessionBody.of(session)

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
 from chassis.ids import named_id
+from chassis.messaging.events import Event
 from services.training.classes.rules import ClassRun
 from services.training.events import SessionHeld as SessionHeldEvent
 
@@ -64,8 +64,17 @@ class Session:
 def planned(run: ClassRun, held_on: date, clock: str, starts_at: datetime, minutes: int) -> Session:
     """A session of a class; SessionOutsideClass when its day is not one of the class's."""
     if not run.starts_on <= held_on <= run.ends_on:
-        raise SessionOutsideClass(starts_on=run.starts_on.isoformat(), ends_on=run.ends_on.isoformat())
-    return Session(id=named_id(run.id, held_on.isoformat(), clock), class_id=run.id, facility_id=run.facility_id, held_on=held_on, starts_at=starts_at, minutes=minutes)
+        raise SessionOutsideClass(
+            starts_on=run.starts_on.isoformat(), ends_on=run.ends_on.isoformat()
+        )
+    return Session(
+        id=named_id(run.id, held_on.isoformat(), clock),
+        class_id=run.id,
+        facility_id=run.facility_id,
+        held_on=held_on,
+        starts_at=starts_at,
+        minutes=minutes,
+    )
 
 
 def held(session: Session, now: datetime) -> tuple[Session, list[Event]]:
@@ -76,7 +85,13 @@ def held(session: Session, now: datetime) -> tuple[Session, list[Event]]:
         return session, []
     if now < session.starts_at:
         raise SessionNotBegun
-    event = SessionHeldEvent(class_id=session.class_id, session_id=session.id, facility_id=session.facility_id, held_on=session.held_on, minutes=session.minutes)
+    event = SessionHeldEvent(
+        class_id=session.class_id,
+        session_id=session.id,
+        facility_id=session.facility_id,
+        held_on=session.held_on,
+        minutes=session.minutes,
+    )
     return replace(session, state=SessionState.HELD), [event]
 
 

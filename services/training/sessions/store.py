@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.training.sessions.rules import Session, SessionState, SessionUnknown
 
 
@@ -22,8 +22,14 @@ class Sessions(Store[Session]):
 
     async def still_to_come(self, class_id: str, now: datetime) -> list[Session]:
         """Planned sessions that have not begun. Unscoped: they follow the class."""
-        return await self.find({"class_id": class_id, "state": SessionState.PLANNED.value, "starts_at": {"$gt": now}}, sort=[("starts_at", 1)], scoped=False)
+        return await self.find(
+            {"class_id": class_id, "state": SessionState.PLANNED.value, "starts_at": {"$gt": now}},
+            sort=[("starts_at", 1)],
+            scoped=False,
+        )
 
     async def listed(self, class_id: str, cursor: str | None, limit: int) -> Page[Session]:
         """The sessions of a class in order."""
-        return await self.page({"class_id": class_id}, sort=("starts_at", 1), cursor=cursor, limit=limit)
+        return await self.page(
+            {"class_id": class_id}, sort=("starts_at", 1), cursor=cursor, limit=limit
+        )

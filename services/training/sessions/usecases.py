@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.attendance import usecases as attendance
 from services.training.sessions import rules
 from services.training.sessions.rules import Session, SessionExists
 from services.training.transaction import Transaction
 
 
-async def plan_session(class_id: str, held_on: date, clock: str, minutes: int, tx: Transaction) -> Session:
+async def plan_session(
+    class_id: str, held_on: date, clock: str, minutes: int, tx: Transaction
+) -> Session:
     """A meeting of the class; everybody enrolled is expected unless it has begun already."""
     run = await tx.classes.get(class_id)
     facility = await tx.facilities.get(run.facility_id, scoped=False)
@@ -24,7 +26,9 @@ async def plan_session(class_id: str, held_on: date, clock: str, minutes: int, t
     return tx.sessions.add(session)
 
 
-async def cancel_session(session_id: str, reason: str, if_match: int | None, tx: Transaction) -> Session:
+async def cancel_session(
+    session_id: str, reason: str, if_match: int | None, tx: Transaction
+) -> Session:
     """It will not take place; nobody is expected any more."""
     before = await tx.sessions.get(session_id, if_match=if_match)
     await attendance.forget_session(before, tx)

@@ -11,18 +11,19 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from chassis import web
-from services.training import texts, untrusted
-from services.training.rows.rules import Effect, ReportedError, RowReason
+from chassis.files import sandbox
+from chassis.files.sandbox import FileUnreadable, Limits
+from chassis.http import dependencies, paging
+from services.training import texts
+from services.training.snapshot_rows.rules import Effect, ReportedError, RowReason
 from services.training.snapshots import usecases
 from services.training.snapshots.reader import Layout, Sheets
 from services.training.snapshots.rules import Snapshot, SnapshotState
 from services.training.snapshots.usecases import Upload
 from services.training.transaction import Run, Transaction
-from services.training.untrusted import FileUnreadable, Limits
 
 router = APIRouter(tags=["Impor SDP"])
-MAX_FILE = 20 * web.MIB
+MAX_FILE = 20 * 1024 * 1024
 LIMITS = Limits(seconds=20, memory_mib=512)
 
 
@@ -64,7 +65,11 @@ class SnapshotBody(BaseModel):
             missing_columns=list(snapshot.also),
             row_count=snapshot.row_count,
             counts={name: count for name, count in sorted(counts.items()) if "." not in name},
-            released_by_kind={name.partition(".")[2]: count for name, count in sorted(counts.items()) if name.startswith("released.")},
+            released_by_kind={
+                name.partition(".")[2]: count
+                for name, count in sorted(counts.items())
+                if name.startswith("released.")
+            },
         )
 
 
@@ -99,7 +104,7 @@ class RowErrorBody(BaseModel):
 class Release(BaseModel):
     """Why the quarantined list is right after all."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     reason: Annotated[str, Field(min_length=5, max_length=500)]
 
 
@@ -107,15 +112,30 @@ class Release(BaseModel):
     "/v1/facilities/{facility_id}/snapshots",
     status_code=201,
     summary="Unggah daftar penghuni (CSV atau XLSX)",
-    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    },
 )
 async def upload_snapshot(
-    facility_id: str, taken_at: Annotated[AwareDatetime, Query(description="Saat data diambil, mis. 2026-11-16T14:00:00+07:00")], request: Request, run: Run, response: Response
+    facility_id: str,
+    taken_at: Annotated[
+        AwareDatetime, Query(description="Saat data diambil, mis. 2026-11-16T14:00:00+07:00")
+    ],
+    request: Request,
+    run: Run,
+    response: Response,
 ) -> SnapshotBody:
     """The raw bytes of the file are the body. The same bytes again change nothing (200)."""
-    data = await web.whole_body(request, limit=MAX_FILE)
-    upload = Upload(facility_id=facility_id, taken_at=taken_at, checksum=hashlib.sha256(data).hexdigest())
-    intake = await replace(run, repeat=None)(partial(usecases.intake, upload))
+    data = await dependencies.whole_body(request, limit=MAX_FILE)
+    upload = Upload(
+        facility_id=facility_id, taken_at=taken_at, checksum=hashlib.sha256(data).hexdigest()
+    )
+    intake = await replace(run, key=None)(partial(usecases.intake, upload))
     sheets = None if intake.known else await _parsed(data, intake.mapping.layout)
     duplicate = False
 
@@ -126,45 +146,62 @@ async def upload_snapshot(
 
     snapshot = await run(receive)
     response.status_code = 200 if duplicate else 201
-    web.etag(response, snapshot)
+    dependencies.etag(response, snapshot)
     return SnapshotBody.of(snapshot, duplicate=duplicate)
 
 
 async def _parsed(data: bytes, layout: Layout) -> Sheets | None:
     """The file's cells, read in a child process; None when it cannot be read."""
     try:
-        return await untrusted.call("services.training.snapshots.reader", "read", data, layout, limits=LIMITS)
+        return await sandbox.call(
+            "services.training.snapshots.reader", "read", data, layout, limits=LIMITS
+        )
     except FileUnreadable:
         return None
 
 
-@router.get("/v1/facilities/{facility_id}/snapshots", summary="Daftar berkas yang diterima dari UPT")
-async def list_snapshots(facility_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[SnapshotBody]:
+@router.get(
+    "/v1/facilities/{facility_id}/snapshots", summary="Daftar berkas yang diterima dari UPT"
+)
+async def list_snapshots(
+    facility_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[SnapshotBody]:
     """A facility's snapshots, newest first."""
     page = await run(partial(usecases.snapshots, facility_id, cursor, limit))
-    return web.PageBody(items=[SnapshotBody.of(snapshot) for snapshot in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[SnapshotBody.of(snapshot) for snapshot in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/snapshots/{snapshot_id}", summary="Lihat hasil impor satu berkas")
 async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
     """One snapshot with its counts."""
     snapshot = await run(partial(usecases.snapshot, snapshot_id))
-    web.etag(response, snapshot)
+    dependencies.etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
-@router.get("/v1/snapshots/{snapshot_id}/row-errors", summary="Baris dan kolom yang bermasalah dalam satu berkas")
-async def list_row_errors(snapshot_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[RowErrorBody]:
+@router.get(
+    "/v1/snapshots/{snapshot_id}/row-errors",
+    summary="Baris dan kolom yang bermasalah dalam satu berkas",
+)
+async def list_row_errors(
+    snapshot_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[RowErrorBody]:
     """What was wrong, by sheet and row."""
     page = await run(partial(usecases.row_errors, snapshot_id, cursor, limit))
-    return web.PageBody(items=[RowErrorBody.of(error) for error in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[RowErrorBody.of(error) for error in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.post("/v1/snapshots/{snapshot_id}/release", summary="Lepas berkas dari karantina")
-async def release_snapshot(snapshot_id: str, body: Release, version: web.IfMatch, run: Run, response: Response) -> SnapshotBody:
+async def release_snapshot(
+    snapshot_id: str, body: Release, version: dependencies.IfMatch, run: Run, response: Response
+) -> SnapshotBody:
     """By a person other than the one who uploaded it, with a reason."""
     snapshot = await run(partial(usecases.release_snapshot, snapshot_id, body.reason, version))
-    web.etag(response, snapshot)
+    dependencies.etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
@@ -172,5 +209,5 @@ async def release_snapshot(snapshot_id: str, body: Release, version: web.IfMatch
 async def retry_stopped_rows(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
     """After the mapping has learnt the words that stopped them."""
     snapshot = await run(partial(usecases.retry_stopped_rows, snapshot_id))
-    web.etag(response, snapshot)
+    dependencies.etag(response, snapshot)
     return SnapshotBody.of(snapshot)

@@ -13,7 +13,9 @@ from zipfile import BadZipFile
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-Cell: TypeAlias = tuple[str, str]  # (kind, text); kind is text, number, date (ISO) or formula; an empty cell is None
+Cell: TypeAlias = tuple[
+    str, str
+]  # (kind, text); kind is text, number, date (ISO) or formula; an empty cell is None
 
 TEXT, NUMBER, DATE, FORMULA = "text", "number", "date", "formula"
 MAX_ROWS, MAX_COLUMNS, MAX_SHEETS, MAX_TEXT = 50_000, 120, 120, 2_000
@@ -84,7 +86,12 @@ def read(data: bytes, layout: Layout) -> Sheets:
 def _csv(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[Cell | None]]]]:
     try:
         text = data.decode(ENCODINGS.get(layout["encoding"], layout["encoding"]))
-        lines = [[_text_cell(value) for value in line] for line in csv.reader(io.StringIO(text, newline=""), delimiter=layout["delimiter"], strict=True)]
+        lines = [
+            [_text_cell(value) for value in line]
+            for line in csv.reader(
+                io.StringIO(text, newline=""), delimiter=layout["delimiter"], strict=True
+            )
+        ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise NotASnapshot("csv") from error
     if len(lines) > MAX_ROWS:
@@ -101,7 +108,9 @@ def _text_cell(value: str) -> Cell | None:
 
 def _xlsx(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[Cell | None]]]]:
     try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
+        book = openpyxl.load_workbook(
+            io.BytesIO(data), read_only=True, data_only=False, keep_links=False
+        )
         ignored = {fold(name) for name in layout["ignore_sheets"]}
         sheets = [sheet for sheet in book.worksheets if fold(sheet.title) not in ignored]
         if not sheets or len(sheets) > MAX_SHEETS:
@@ -114,7 +123,15 @@ def _xlsx(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[C
                     raise NotASnapshot("too many rows")
                 table.append([_sheet_cell(cell) for cell in cells])
             yield squeeze(sheet.title), table
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError, EOFError, SyntaxError) as error:
+    except (
+        BadZipFile,
+        InvalidFileException,
+        KeyError,
+        ValueError,
+        OSError,
+        EOFError,
+        SyntaxError,
+    ) as error:
         raise NotASnapshot("xlsx") from error
 
 
@@ -133,10 +150,14 @@ def _sheet_cell(cell: Any) -> Cell | None:
     return _text_cell(str(value))
 
 
-def _collect(sheet: str | None, table: list[list[Cell | None]], layout: Layout, into: Sheets) -> None:
+def _collect(
+    sheet: str | None, table: list[list[Cell | None]], layout: Layout, into: Sheets
+) -> None:
     headers = _headers(table, layout["header_rows"])
     places = {field: headers.get(fold(name)) for field, name in layout["columns"].items()}
-    into["missing"] += [layout["columns"][field] for field, place in places.items() if place is None]
+    into["missing"] += [
+        layout["columns"][field] for field, place in places.items() if place is None
+    ]
     facility_at = None
     if layout["facility_column"] is not None:
         facility_at = headers.get(fold(layout["facility_column"]))
@@ -147,13 +168,19 @@ def _collect(sheet: str | None, table: list[list[Cell | None]], layout: Layout, 
     totals = {fold(marker) for marker in layout["total_markers"]}
     block = _block(sheet, layout["sheet_prefix"])
     width = max(headers.values(), default=-1) + 1
-    for number, line in enumerate(table[max(layout["header_rows"]) :], start=max(layout["header_rows"]) + 1):
+    for number, line in enumerate(
+        table[max(layout["header_rows"]) :], start=max(layout["header_rows"]) + 1
+    ):
         first = next((cell for cell in line if cell is not None), None)
         if first is None or fold(first[1]) in totals:
             continue
         if facility_at is not None and (named := _at(line, facility_at)) is not None:
             into["facilities"].append(named[1])
-        cells = {field: list(cell) for field, place in places.items() if place is not None and (cell := _at(line, place)) is not None}
+        cells = {
+            field: list(cell)
+            for field, place in places.items()
+            if place is not None and (cell := _at(line, place)) is not None
+        }
         if block is not None:
             cells["block"] = [TEXT, block]
         whole = layout["format"] != "csv" or (len(line) >= width and not any(line[width:]))

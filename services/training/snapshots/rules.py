@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from chassis.auth import Hand
+from chassis.caller import Hand
 from chassis.errors import Conflict, NotFound, Refused
 from services.training.facilities.rules import RosterMode
-from services.training.rows.rules import Listed
+from services.training.snapshot_rows.rules import Listed
 from services.training.snapshots.reader import Sheets
 from services.training.vault import Sealed
 
@@ -73,23 +73,41 @@ class Roster:
 
 
 def guard(
-    sheets: Sheets | None, rows: Sequence[Listed], facility_id: str, taken_at: datetime, last: Roster, *, limit_percent: int, full: bool, waived: frozenset[Guard] = frozenset()
+    sheets: Sheets | None,
+    rows: Sequence[Listed],
+    facility_id: str,
+    taken_at: datetime,
+    last: Roster,
+    *,
+    limit_percent: int,
+    full: bool,
+    waived: frozenset[Guard] = frozenset(),
 ) -> Guard | None:
     """The first guard that holds against these rows, None when the snapshot may be applied. `sheets` is None when the file could not be read."""
     if sheets is None:
         return Guard.UNREADABLE
     if sheets["missing"]:
         return Guard.COLUMN_MISSING
-    if any(named.casefold() != facility_id.casefold() for named in sheets["facilities"]) or (rows and not sheets["facilities"]):
+    if any(named.casefold() != facility_id.casefold() for named in sheets["facilities"]) or (
+        rows and not sheets["facilities"]
+    ):
         return Guard.FACILITY_MISMATCH
     if last.taken_at is not None and taken_at <= last.taken_at:
         return Guard.TAKEN_AT_NOT_AFTER_LAST
     refs = Counter(row.source_ref for row in rows if row.source_ref)
     if any(count > 1 for count in refs.values()):
         return Guard.SOURCE_REF_DUPLICATE
-    if full and Guard.ROW_COUNT_DOWN not in waived and (last.row_count - len(rows)) * 100 > limit_percent * last.row_count:
+    if (
+        full
+        and Guard.ROW_COUNT_DOWN not in waived
+        and (last.row_count - len(rows)) * 100 > limit_percent * last.row_count
+    ):
         return Guard.ROW_COUNT_DOWN
-    if full and Guard.PEOPLE_GONE not in waived and len(last.refs - refs.keys()) * 100 > limit_percent * len(last.refs):
+    if (
+        full
+        and Guard.PEOPLE_GONE not in waived
+        and len(last.refs - refs.keys()) * 100 > limit_percent * len(last.refs)
+    ):
         return Guard.PEOPLE_GONE
     return None
 

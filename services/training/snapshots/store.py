@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
-from services.training.snapshots.rules import Chunk, ChunkKind, Roster, Snapshot, SnapshotState, SnapshotUnknown
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
+from services.training.snapshots.rules import (
+    Chunk,
+    ChunkKind,
+    Roster,
+    Snapshot,
+    SnapshotState,
+    SnapshotUnknown,
+)
 
 
 class Snapshots(Store[Snapshot]):
@@ -14,7 +21,11 @@ class Snapshots(Store[Snapshot]):
     collection = "snapshots"
     unknown = SnapshotUnknown
     scope = {"facility": "facility_id"}
-    indexes = (Index("facility_id", "checksum", unique=True), Index("state", "received_at"), Index("facility_id", ("taken_at", -1)))
+    indexes = (
+        Index("facility_id", "checksum", unique=True),
+        Index("state", "received_at"),
+        Index("facility_id", ("taken_at", -1)),
+    )
     schema = 2
 
     async def of_bytes(self, facility_id: str, checksum: str) -> Snapshot | None:
@@ -23,11 +34,15 @@ class Snapshots(Store[Snapshot]):
 
     async def next_to_apply(self) -> Snapshot | None:
         """The one that was taken in first of those not applied yet."""
-        return await self.first({"state": SnapshotState.APPLYING.value}, sort=[("received_at", 1), ("_id", 1)])
+        return await self.first(
+            {"state": SnapshotState.APPLYING.value}, sort=[("received_at", 1), ("_id", 1)]
+        )
 
     async def of_facility(self, facility_id: str, cursor: str | None, limit: int) -> Page[Snapshot]:
         """A facility's snapshots, newest first."""
-        return await self.page({"facility_id": facility_id}, sort=("taken_at", -1), cursor=cursor, limit=limit)
+        return await self.page(
+            {"facility_id": facility_id}, sort=("taken_at", -1), cursor=cursor, limit=limit
+        )
 
 
 class Chunks(Store[Chunk]):
@@ -39,11 +54,19 @@ class Chunks(Store[Chunk]):
 
     async def next_of(self, snapshot_id: str) -> Chunk | None:
         """What is to be applied next."""
-        return await self.first({"snapshot_id": snapshot_id, "kind": {"$in": [ChunkKind.ROWS.value, ChunkKind.MISSING.value]}}, sort=[("number", 1)])
+        return await self.first(
+            {
+                "snapshot_id": snapshot_id,
+                "kind": {"$in": [ChunkKind.ROWS.value, ChunkKind.MISSING.value]},
+            },
+            sort=[("number", 1)],
+        )
 
     async def of(self, snapshot_id: str, kind: ChunkKind) -> list[Chunk]:
         """All chunks of one kind of a snapshot, in order."""
-        return await self.find({"snapshot_id": snapshot_id, "kind": kind.value}, sort=[("number", 1)])
+        return await self.find(
+            {"snapshot_id": snapshot_id, "kind": kind.value}, sort=[("number", 1)]
+        )
 
     async def kept_in(self, facility_id: str, kind: ChunkKind) -> list[Chunk]:
         """What a facility's snapshots still keep of one kind: rows that stopped in the last one, rows of quarantined ones."""
@@ -58,5 +81,10 @@ class Rosters(Store[Roster]):
 
     async def signs_of_life(self) -> dict[str, datetime]:
         """When each facility last sent a list, even one that changed nothing. Unscoped and without the references, for figures."""
-        rows = await self.tx.db.find(self.collection, {"seen_at": {"$ne": None}}, fields={"seen_at": 1}, session=self.tx.session)
+        rows = await self.tx.db.find(
+            self.collection,
+            {"seen_at": {"$ne": None}},
+            fields={"seen_at": 1},
+            session=self.tx.session,
+        )
         return {row["_id"]: row["seen_at"] for row in rows}

@@ -17,22 +17,31 @@ from pydantic import TypeAdapter
 from chassis import telemetry
 from chassis.errors import Busy
 from chassis.ids import new_id
-from chassis.mongo import MongoError
-from chassis.runner import Runner
-from chassis.unit_of_work import Page
+from chassis.persistence.mongo import MongoError
+from chassis.persistence.store import Page
+from chassis.persistence.transactions import Runner
 from services.training.facilities.rules import Facility, RosterMode
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
 from services.training.mappings import usecases as mappings
 from services.training.mappings.rules import Mapping
 from services.training.participants.rules import Sighting
-from services.training.rows import rules as row_rules
-from services.training.rows import usecases as rows
-from services.training.rows.rules import Effect, Listed, ReportedError, RowError, RowReason
+from services.training.snapshot_rows import rules as row_rules
+from services.training.snapshot_rows import usecases as rows
+from services.training.snapshot_rows.rules import Effect, Listed, ReportedError, RowError, RowReason
 from services.training.snapshots import rules
 from services.training.snapshots.reader import RawRow, Sheets
-from services.training.snapshots.rules import Chunk, ChunkKind, Guard, GuardsRefuse, Roster, Snapshot, SnapshotOutdated, SnapshotState
+from services.training.snapshots.rules import (
+    Chunk,
+    ChunkKind,
+    Guard,
+    GuardsRefuse,
+    Roster,
+    Snapshot,
+    SnapshotOutdated,
+    SnapshotState,
+)
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.transaction import Transaction
 from services.training.vault import Vault
 
@@ -78,7 +87,13 @@ async def receive(upload: Upload, sheets: Sheets | None, tx: Transaction) -> tup
     raw = sheets["rows"] if sheets is not None and not sheets["missing"] else []
     read = [row_rules.read_row(row, mapping, facility.today(upload.taken_at)) for row in raw]
     reason = rules.guard(
-        sheets, [row for row, _ in read], facility.id, upload.taken_at, roster, limit_percent=facility.row_guard_percent, full=facility.roster_mode is RosterMode.FULL
+        sheets,
+        [row for row, _ in read],
+        facility.id,
+        upload.taken_at,
+        roster,
+        limit_percent=facility.row_guard_percent,
+        full=facility.roster_mode is RosterMode.FULL,
     )
     snapshot = Snapshot(
         id=new_id(),
@@ -103,7 +118,9 @@ async def receive(upload: Upload, sheets: Sheets | None, tx: Transaction) -> tup
     return added, False
 
 
-async def release_snapshot(snapshot_id: str, reason: str, if_match: int | None, tx: Transaction) -> Snapshot:
+async def release_snapshot(
+    snapshot_id: str, reason: str, if_match: int | None, tx: Transaction
+) -> Snapshot:
     """A second person vouches for a quarantined snapshot: it is applied unless another guard holds by now (GuardsRefuse)."""
     before = await tx.snapshots.get(snapshot_id, if_match=if_match)
     after = rules.released(before, tx.caller.hand, reason)
@@ -114,12 +131,23 @@ async def release_snapshot(snapshot_id: str, reason: str, if_match: int | None, 
     raw: list[RawRow] = [row for chunk in held for row in json.loads(_opened(chunk, tx))]
     read = [row_rules.read_row(row, mapping, facility.today(before.taken_at)) for row in raw]
     sheets: Sheets = {"rows": raw, "missing": [], "facilities": [facility.id]}
-    other = rules.guard(sheets, [row for row, _ in read], facility.id, before.taken_at, roster, limit_percent=facility.row_guard_percent, full=True, waived=rules.WAIVABLE)
+    other = rules.guard(
+        sheets,
+        [row for row, _ in read],
+        facility.id,
+        before.taken_at,
+        roster,
+        limit_percent=facility.row_guard_percent,
+        full=True,
+        waived=rules.WAIVABLE,
+    )
     if other is not None:
         raise GuardsRefuse(reason=other)
     for chunk in held:
         tx.chunks.remove(chunk)
-    await inbox.settle_same(items.dedupe_key(ItemKind.QUARANTINE, facility.id, "", before.id), "released", tx)
+    await inbox.settle_same(
+        items.dedupe_key(ItemKind.QUARANTINE, facility.id, "", before.id), "released", tx
+    )
     saved = tx.snapshots.save(before, after)
     await _accept(saved, raw, read, roster, tx)
     return saved
@@ -143,7 +171,9 @@ async def retry_stopped_rows(snapshot_id: str, tx: Transaction) -> Snapshot:
             counts += await rows.apply_rows(mended, at, mapping, roster.refs, tx)
             await inbox.settle_rows(facility.id, {row.source_ref for row in mended}, tx)
             tx.chunks.remove(chunk)
-            _store(before, ChunkKind.STOPPED, 0, [row for row, listed in read if listed.stopped], tx)
+            _store(
+                before, ChunkKind.STOPPED, 0, [row for row, listed in read if listed.stopped], tx
+            )
     return tx.snapshots.save(before, rules.tallied(before, counts)) if counts else before
 
 
@@ -152,13 +182,17 @@ async def snapshot(snapshot_id: str, tx: Transaction) -> Snapshot:
     return await tx.snapshots.get(snapshot_id)
 
 
-async def snapshots(facility_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Snapshot]:
+async def snapshots(
+    facility_id: str, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Snapshot]:
     """A facility's snapshots, newest first."""
     await tx.facilities.get(facility_id)
     return await tx.snapshots.of_facility(facility_id, cursor, limit)
 
 
-async def row_errors(snapshot_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[ReportedError]:
+async def row_errors(
+    snapshot_id: str, cursor: str | None, limit: int, tx: Transaction
+) -> Page[ReportedError]:
     """What was wrong with a snapshot's rows."""
     await tx.snapshots.get(snapshot_id)
     return await tx.row_errors.of_snapshot(snapshot_id, cursor, limit)
@@ -166,13 +200,35 @@ async def row_errors(snapshot_id: str, cursor: str | None, limit: int, tx: Trans
 
 def sighting(snapshot: Snapshot, facility: Facility) -> Sighting:
     """The snapshot as the rules of custody see it."""
-    return Sighting(snapshot_id=snapshot.id, facility_id=facility.id, as_of=snapshot.taken_at, on=facility.today(snapshot.taken_at))
+    return Sighting(
+        snapshot_id=snapshot.id,
+        facility_id=facility.id,
+        as_of=snapshot.taken_at,
+        on=facility.today(snapshot.taken_at),
+    )
 
 
-async def _accept(snapshot: Snapshot, raw: Sequence[RawRow], read: Sequence[tuple[Listed, list[RowError]]], roster: Roster, tx: Transaction) -> None:
+async def _accept(
+    snapshot: Snapshot,
+    raw: Sequence[RawRow],
+    read: Sequence[tuple[Listed, list[RowError]]],
+    roster: Roster,
+    tx: Transaction,
+) -> None:
     """From now on this is the facility's list; its rows wait, encrypted, to be applied: those that merge last."""
     refs = frozenset(row.source_ref for row, _ in read if row.source_ref)
-    _keep(roster, replace(roster, snapshot_id=snapshot.id, taken_at=snapshot.taken_at, row_count=len(read), refs=refs, seen_at=tx.now), tx)
+    _keep(
+        roster,
+        replace(
+            roster,
+            snapshot_id=snapshot.id,
+            taken_at=snapshot.taken_at,
+            row_count=len(read),
+            refs=refs,
+            seen_at=tx.now,
+        ),
+        tx,
+    )
     for _, errors in read:
         for error in errors:
             tx.row_errors.add(row_rules.reported(snapshot.id, snapshot.facility_id, error))
@@ -181,9 +237,17 @@ async def _accept(snapshot: Snapshot, raw: Sequence[RawRow], read: Sequence[tupl
     for row, errors in read:
         if row.stopped:
             await rows.stop_row(row, errors, snapshot.facility_id, tx)
-    good = sorted((row for row, _ in read if not row.stopped), key=lambda row: bool(row.merged_into))
+    good = sorted(
+        (row for row, _ in read if not row.stopped), key=lambda row: bool(row.merged_into)
+    )
     for first in range(0, len(good), ROWS_PER_CHUNK):
-        _store(snapshot, ChunkKind.ROWS, first, _LISTED.dump_python(good[first : first + ROWS_PER_CHUNK], mode="json"), tx)
+        _store(
+            snapshot,
+            ChunkKind.ROWS,
+            first,
+            _LISTED.dump_python(good[first : first + ROWS_PER_CHUNK], mode="json"),
+            tx,
+        )
     _store(snapshot, ChunkKind.ROSTER, 0, sorted(refs), tx)
     _store(snapshot, ChunkKind.STOPPED, 0, stopped, tx)
     tx.wake(APPLY)
@@ -194,17 +258,32 @@ async def _forget_older(snapshot: Snapshot, tx: Transaction) -> None:
     stopped = await tx.chunks.kept_in(snapshot.facility_id, ChunkKind.STOPPED)
     held = await tx.chunks.kept_in(snapshot.facility_id, ChunkKind.HELD)
     older = await tx.snapshots.many(chunk.snapshot_id for chunk in held)
-    for chunk in [*stopped, *(chunk for chunk in held if older[chunk.snapshot_id].taken_at <= snapshot.taken_at)]:
+    for chunk in [
+        *stopped,
+        *(chunk for chunk in held if older[chunk.snapshot_id].taken_at <= snapshot.taken_at),
+    ]:
         tx.chunks.remove(chunk)
 
 
-async def _set_aside(snapshot: Snapshot, reason: Guard, raw: Sequence[RawRow], facility: Facility, tx: Transaction) -> None:
+async def _set_aside(
+    snapshot: Snapshot, reason: Guard, raw: Sequence[RawRow], facility: Facility, tx: Transaction
+) -> None:
     """Nothing of it is applied; somebody is asked. The rows are kept only where a person may still vouch for them."""
     if reason in rules.WAIVABLE:
         for first in range(0, len(raw), RAW_PER_CHUNK):
             _store(snapshot, ChunkKind.HELD, first, list(raw[first : first + RAW_PER_CHUNK]), tx)
     facts = {"reason": reason.value, "taken_at": snapshot.taken_at.isoformat()}
-    await inbox.open_item(items.opened(ItemKind.QUARANTINE, facility.id, tx.now, facility.today(tx.now), subject=snapshot.id, facts=facts), tx)
+    await inbox.open_item(
+        items.opened(
+            ItemKind.QUARANTINE,
+            facility.id,
+            tx.now,
+            facility.today(tx.now),
+            subject=snapshot.id,
+            facts=facts,
+        ),
+        tx,
+    )
 
 
 # Applying
@@ -235,16 +314,32 @@ async def apply_step(tx: Transaction) -> bool:
     if chunk is not None:
         content = json.loads(_opened(chunk, tx))
         if chunk.kind is ChunkKind.ROWS:
-            counts = await rows.apply_rows(_LISTED.validate_python(content), at, await mappings.mapping_of(facility, tx), listed, tx)
+            counts = await rows.apply_rows(
+                _LISTED.validate_python(content),
+                at,
+                await mappings.mapping_of(facility, tx),
+                listed,
+                tx,
+            )
         else:
             counts = await rows.miss_people(content, at, tx)
         tx.chunks.remove(chunk)
         after = rules.tallied(snapshot, counts)
     elif snapshot.mode is RosterMode.FULL and not snapshot.missing_listed:
         after = replace(snapshot, missing_listed=True)
-        gone = [person.id for person in await tx.participants.in_custody(facility.id) if not listed & {person.source_ref, *person.other_refs}]
+        gone = [
+            person.id
+            for person in await tx.participants.in_custody(facility.id)
+            if not listed & {person.source_ref, *person.other_refs}
+        ]
         for first in range(0, len(gone), ROWS_PER_CHUNK):
-            _store(snapshot, ChunkKind.MISSING, MISSING_FIRST + first, gone[first : first + ROWS_PER_CHUNK], tx)
+            _store(
+                snapshot,
+                ChunkKind.MISSING,
+                MISSING_FIRST + first,
+                gone[first : first + ROWS_PER_CHUNK],
+                tx,
+            )
     else:
         after = replace(snapshot, state=SnapshotState.APPLIED, applied_at=tx.now)
         if snapshot.mode is RosterMode.FULL:
@@ -269,18 +364,36 @@ async def split_step(tx: Transaction) -> bool:
         return True
     if chunk.kind is ChunkKind.ROWS:
         (row,) = _LISTED.validate_python(content)
-        error = RowError(sheet=row.sheet, row=row.number, column="", field="", reason=RowReason.ROW_FAILED, effect=Effect.ROW)
+        error = RowError(
+            sheet=row.sheet,
+            row=row.number,
+            column="",
+            field="",
+            reason=RowReason.ROW_FAILED,
+            effect=Effect.ROW,
+        )
         tx.row_errors.add(row_rules.reported(snapshot.id, snapshot.facility_id, error))
         await rows.stop_row(row, [error], snapshot.facility_id, tx)
     return True
 
 
-def _store(snapshot: Snapshot, kind: ChunkKind, number: int, content: Sequence[Any], tx: Transaction) -> None:
+def _store(
+    snapshot: Snapshot, kind: ChunkKind, number: int, content: Sequence[Any], tx: Transaction
+) -> None:
     if not content and kind is not ChunkKind.ROSTER:
         return
     id_ = new_id()
     sealed = _vault(tx).seal(json.dumps(content, ensure_ascii=False), id_)
-    tx.chunks.add(Chunk(id=id_, facility_id=snapshot.facility_id, snapshot_id=snapshot.id, kind=kind, number=number, sealed=sealed))
+    tx.chunks.add(
+        Chunk(
+            id=id_,
+            facility_id=snapshot.facility_id,
+            snapshot_id=snapshot.id,
+            kind=kind,
+            number=number,
+            sealed=sealed,
+        )
+    )
 
 
 def _opened(chunk: Chunk, tx: Transaction) -> str:

@@ -35,9 +35,22 @@ class SuitabilityBody(BaseModel):
     reasons: list[ReasonBody]
 
 
-@router.get("/v1/classes/{class_id}/suitability/{participant_ref}", summary="Kesesuaian warga binaan dengan kelas")
+@router.get(
+    "/v1/classes/{class_id}/suitability/{participant_ref}",
+    summary="Kesesuaian warga binaan dengan kelas",
+)
 async def report(class_id: str, participant_ref: str, run: Run) -> SuitabilityBody:
     """The same rules that the enrolment checks."""
     reasons = await run(partial(usecases.report, class_id, participant_ref))
-    bodies = [ReasonBody(code=one.code, message=texts.REASONS[one.code], severity=one.severity, facts=one.facts, source=one.source, as_of=one.as_of) for one in reasons]
+    bodies = [
+        ReasonBody(
+            code=one.code,
+            message=texts.REASONS[one.code],
+            severity=one.severity,
+            facts=one.facts,
+            source=one.source,
+            as_of=one.as_of,
+        )
+        for one in reasons
+    ]
     return SuitabilityBody(class_id=class_id, participant_ref=participant_ref, reasons=bodies)

@@ -9,7 +9,13 @@ from datetime import date, datetime
 from chassis.errors import Refused
 from services.training.classes.rules import ClassRun
 from services.training.participants.rules import Participant
-from services.training.programmes.rules import Edition, EligibilityRule, Programme, Severity, severity_of
+from services.training.programmes.rules import (
+    Edition,
+    EligibilityRule,
+    Programme,
+    Severity,
+    severity_of,
+)
 from services.training.tpp.rules import Standings, objection
 
 
@@ -59,7 +65,9 @@ def suitability(case: Case, now: datetime, today: date) -> list[Reason]:
     rule = case.edition.eligibility
     last = case.person.last_stay
     custody_as_of = last.as_of if last else now
-    found = [_reason(code, rule, facts, "snapshot", custody_as_of) for code, facts in _custody(case)]
+    found = [
+        _reason(code, rule, facts, "snapshot", custody_as_of) for code, facts in _custody(case)
+    ]
     found += [_reason(code, rule, facts, "tpp", now) for code, facts in _tpp(case, today)]
     if case.enrolled:
         found.append(_reason("ALREADY_ENROLLED", rule, {}, "enrolments", now))
@@ -72,7 +80,9 @@ def passed(reasons: Sequence[Reason], override: str) -> None:
     """Return when the person may be enrolled; NotSuitable on a block, OverrideNeeded on a warning without a text."""
     if blocks := [reason.code for reason in reasons if reason.severity is Severity.BLOCK]:
         raise NotSuitable(reasons=blocks)
-    if not override and (warnings := [reason.code for reason in reasons if reason.severity is Severity.WARN]):
+    if not override and (
+        warnings := [reason.code for reason in reasons if reason.severity is Severity.WARN]
+    ):
         raise OverrideNeeded(reasons=warnings)
 
 
@@ -93,10 +103,25 @@ def _custody(case: Case) -> list[tuple[str, Mapping[str, str]]]:
 def _tpp(case: Case, today: date) -> list[tuple[str, Mapping[str, str]]]:
     if not case.edition.eligibility.tpp_required:
         return []
-    code = objection(case.standings, facility_id=case.run.facility_id, programme_id=case.run.programme_id, branch=case.programme.branch, class_id=case.run.id, today=today)
+    code = objection(
+        case.standings,
+        facility_id=case.run.facility_id,
+        programme_id=case.run.programme_id,
+        branch=case.programme.branch,
+        class_id=case.run.id,
+        today=today,
+    )
     return [(code, {})] if code else []
 
 
-def _reason(code: str, rule: EligibilityRule, facts: Mapping[str, str], source: str, as_of: datetime) -> Reason:
+def _reason(
+    code: str, rule: EligibilityRule, facts: Mapping[str, str], source: str, as_of: datetime
+) -> Reason:
     """A reason with the severity the rule gives it; a fact that is not known has that of the rule which wants it."""
-    return Reason(code=code, severity=severity_of(rule, facts["rule"] if code == "FACT_UNKNOWN" else code), facts=dict(facts), source=source, as_of=as_of)
+    return Reason(
+        code=code,
+        severity=severity_of(rule, facts["rule"] if code == "FACT_UNKNOWN" else code),
+        facts=dict(facts),
+        source=source,
+        as_of=as_of,
+    )

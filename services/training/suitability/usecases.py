@@ -18,7 +18,10 @@ async def case_of(person: Participant, run: ClassRun, tx: Transaction) -> Case:
         programme=await tx.programmes.get(run.programme_id),
         standings=await tx.tpp_standings.seek(person.id, scoped=False),
         enrolled=any(enrolment.live and enrolment.class_id == run.id for enrolment in mine),
-        completed=any(enrolment.completed_on is not None and enrolment.programme_id == run.programme_id for enrolment in mine),
+        completed=any(
+            enrolment.completed_on is not None and enrolment.programme_id == run.programme_id
+            for enrolment in mine
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from chassis import web
+from chassis.http import dependencies, paging
 from services.training.timeline import usecases
 from services.training.timeline.rules import Entry
 from services.training.transaction import Run
@@ -44,14 +44,22 @@ class EntryBody(BaseModel):
 
 
 @router.get("/v1/participants/{participant_ref}/timeline", summary="Riwayat warga binaan")
-async def participant_timeline(participant_ref: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[EntryBody]:
+async def participant_timeline(
+    participant_ref: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[EntryBody]:
     """Movements, applications, decisions, enrolments, attendance, completion, certificates and placements, in the order they happened."""
     page = await run(partial(usecases.of_participant, participant_ref, cursor, limit))
-    return web.PageBody(items=[EntryBody.of(entry) for entry in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[EntryBody.of(entry) for entry in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/classes/{class_id}/timeline", summary="Riwayat kelas")
-async def class_timeline(class_id: str, run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[EntryBody]:
+async def class_timeline(
+    class_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[EntryBody]:
     """Its opening and the sessions held."""
     page = await run(partial(usecases.of_class, class_id, cursor, limit))
-    return web.PageBody(items=[EntryBody.of(entry) for entry in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[EntryBody.of(entry) for entry in page.items], next_cursor=page.next_cursor
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.mongo import Index
-from chassis.unit_of_work import Page, Store
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
 from services.training.timeline.rules import Entry
 
 
@@ -20,4 +20,10 @@ class Timeline(Store[Entry]):
 
     async def listed(self, subject_ref: str, cursor: str | None, limit: int) -> Page[Entry]:
         """The entries of a subject in order. Unscoped: whoever sees the participant or the class sees its story."""
-        return await self.page({"subject_ref": subject_ref}, sort=("order", 1), cursor=cursor, limit=limit, scoped=False)
+        return await self.page(
+            {"subject_ref": subject_ref},
+            sort=("order", 1),
+            cursor=cursor,
+            limit=limit,
+            scoped=False,
+        )

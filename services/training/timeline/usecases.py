@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.timeline.rules import Entry
 from services.training.transaction import Transaction
 
@@ -21,7 +21,9 @@ async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:
         tx.timeline.save(entry, replace(entry, subject_ref=into_ref))
 
 
-async def of_participant(participant_ref: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Entry]:
+async def of_participant(
+    participant_ref: str, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Entry]:
     """The story of a participant of the caller's."""
     person = await tx.participants.get(await tx.resolve(participant_ref))
     tx.note("timeline.shown", person.id)

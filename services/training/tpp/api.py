@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from chassis import web
+from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.training.tpp import usecases
 from services.training.tpp.rules import Decision, Result, Scope, Verdict
@@ -22,7 +22,7 @@ Ref = Annotated[str, Field(min_length=1, max_length=64)]
 class ResultBody(BaseModel):
     """The verdict on one person; a reason wherever it is not RECOMMENDED."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     participant_ref: Ref
     verdict: Verdict
     reason: Annotated[str, Field(max_length=500)] = ""
@@ -31,7 +31,7 @@ class ResultBody(BaseModel):
 class NewDecision(BaseModel):
     """One hearing's decision on a programme, a branch, a class, or on work."""
 
-    model_config = web.STRICT
+    model_config = dependencies.STRICT
     facility_id: Ref
     hearing_on: date
     scope: Scope
@@ -48,7 +48,14 @@ class NewDecision(BaseModel):
             hearing_on=self.hearing_on,
             scope=self.scope,
             scope_ref="" if self.scope is Scope.WORK else self.scope_ref,
-            results=tuple(Result(participant_ref=result.participant_ref, verdict=result.verdict, reason=result.reason) for result in self.results),
+            results=tuple(
+                Result(
+                    participant_ref=result.participant_ref,
+                    verdict=result.verdict,
+                    reason=result.reason,
+                )
+                for result in self.results
+            ),
             valid_until=self.valid_until,
             document_ref=self.document_ref,
             recorded_by="",
@@ -82,7 +89,14 @@ class DecisionBody(BaseModel):
             hearing_on=decision.hearing_on,
             scope=decision.scope,
             scope_ref=decision.scope_ref,
-            results=[ResultBody(participant_ref=result.participant_ref, verdict=result.verdict, reason=result.reason) for result in decision.results],
+            results=[
+                ResultBody(
+                    participant_ref=result.participant_ref,
+                    verdict=result.verdict,
+                    reason=result.reason,
+                )
+                for result in decision.results
+            ],
             valid_until=decision.valid_until,
             document_ref=decision.document_ref,
             in_force=decision.in_force,
@@ -95,28 +109,37 @@ class DecisionBody(BaseModel):
 async def record_decision(body: NewDecision, run: Run, response: Response) -> DecisionBody:
     """Waiting applications that it covers are approved, declined or deferred by it."""
     decision = await run(partial(usecases.record_decision, body.decision()))
-    web.etag(response, decision)
+    dependencies.etag(response, decision)
     return DecisionBody.of(decision)
 
 
-@router.post("/v1/tpp-decisions/{decision_id}/head-approval", summary="Setujui keputusan sidang TPP (Kalapas)")
-async def approve_decision(decision_id: str, version: web.IfMatch, run: Run, response: Response) -> DecisionBody:
+@router.post(
+    "/v1/tpp-decisions/{decision_id}/head-approval",
+    summary="Setujui keputusan sidang TPP (Kalapas)",
+)
+async def approve_decision(
+    decision_id: str, version: dependencies.IfMatch, run: Run, response: Response
+) -> DecisionBody:
     """Where the facility demands it, a decision is in force only from here on."""
     decision = await run(partial(usecases.approve_decision, decision_id, version))
-    web.etag(response, decision)
+    dependencies.etag(response, decision)
     return DecisionBody.of(decision)
 
 
 @router.get("/v1/tpp-decisions", summary="Daftar keputusan sidang TPP")
-async def list_decisions(run: Run, cursor: str | None = None, limit: web.Limit = 50) -> web.PageBody[DecisionBody]:
+async def list_decisions(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[DecisionBody]:
     """The caller's decisions, the latest hearing first."""
     page = await run(partial(usecases.decisions, cursor, limit))
-    return web.PageBody(items=[DecisionBody.of(decision) for decision in page.items], next_cursor=page.next_cursor)
+    return paging.PageBody(
+        items=[DecisionBody.of(decision) for decision in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/v1/tpp-decisions/{decision_id}", summary="Lihat keputusan sidang TPP")
 async def show_decision(decision_id: str, run: Run, response: Response) -> DecisionBody:
     """One decision."""
     decision = await run(partial(usecases.decision, decision_id))
-    web.etag(response, decision)
+    dependencies.etag(response, decision)
     return DecisionBody.of(decision)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from chassis.auth import Hand
+from chassis.caller import Hand
 from chassis.errors import Conflict, NotFound, Refused
-from chassis.events import Event
+from chassis.messaging.events import Event
 from services.training.events import WorkEligibilityDecided
 
 
@@ -127,7 +127,10 @@ def recorded(decision: Decision, today: date) -> Decision:
     """The decision as it may be recorded; HearingInFuture, ReasonNeeded or ParticipantRepeated otherwise."""
     if decision.hearing_on > today:
         raise HearingInFuture
-    if any(result.verdict is not Verdict.RECOMMENDED and not result.reason for result in decision.results):
+    if any(
+        result.verdict is not Verdict.RECOMMENDED and not result.reason
+        for result in decision.results
+    ):
         raise ReasonNeeded
     refs = [result.participant_ref for result in decision.results]
     if len(set(refs)) != len(refs):
@@ -156,7 +159,12 @@ def stood(standings: Standings, decision: Decision, result: Result) -> Standings
         valid_until=decision.valid_until,
         in_force=decision.in_force,
     )
-    return replace(standings, entries=_latest((*(known for known in standings.entries if known.decision_id != decision.id), entry)))
+    return replace(
+        standings,
+        entries=_latest(
+            (*(known for known in standings.entries if known.decision_id != decision.id), entry)
+        ),
+    )
 
 
 def united(one: Standings, other: Standings) -> Standings:
@@ -164,10 +172,22 @@ def united(one: Standings, other: Standings) -> Standings:
     return replace(one, entries=_latest((*one.entries, *other.entries)))
 
 
-def objection(standings: Standings | None, *, facility_id: str, programme_id: str, branch: str, class_id: str, today: date) -> str:
+def objection(
+    standings: Standings | None,
+    *,
+    facility_id: str,
+    programme_id: str,
+    branch: str,
+    class_id: str,
+    today: date,
+) -> str:
     """Why the team's word does not let the person into this class; empty when it does."""
     covering = {(Scope.PROGRAMME, programme_id), (Scope.BRANCH, branch), (Scope.CLASS, class_id)}
-    entries = [entry for entry in (standings.entries if standings else ()) if (entry.scope, entry.scope_ref) in covering and entry.facility_id == facility_id]
+    entries = [
+        entry
+        for entry in (standings.entries if standings else ())
+        if (entry.scope, entry.scope_ref) in covering and entry.facility_id == facility_id
+    ]
     in_force = [entry for entry in entries if entry.in_force]
     if not in_force:
         return "TPP_NOT_APPROVED" if entries else "TPP_MISSING"
@@ -181,7 +201,11 @@ def objection(standings: Standings | None, *, facility_id: str, programme_id: st
 
 def work_decided(decision: Decision, result: Result) -> list[Event]:
     """What is told of a decision on work; a deferral decides nothing."""
-    if decision.scope is not Scope.WORK or not decision.in_force or result.verdict is Verdict.DEFERRED:
+    if (
+        decision.scope is not Scope.WORK
+        or not decision.in_force
+        or result.verdict is Verdict.DEFERRED
+    ):
         return []
     return [
         WorkEligibilityDecided(

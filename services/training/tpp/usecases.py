@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chassis.unit_of_work import Page
+from chassis.persistence.store import Page
 from services.training.applications import usecases as applications
-from services.training.inbox_items import rules as items
-from services.training.inbox_items import usecases as inbox
-from services.training.inbox_items.rules import ItemKind
+from services.training.tasks import rules as items
+from services.training.tasks import usecases as inbox
+from services.training.tasks.rules import ItemKind
 from services.training.tpp import rules
 from services.training.tpp.rules import Decision, ParticipantsUnknown, Result, Scope, Standings
 from services.training.transaction import Transaction
@@ -17,12 +17,25 @@ from services.training.transaction import Transaction
 async def record_decision(decision: Decision, tx: Transaction) -> Decision:
     """A hearing's decision, for all its people at once; what cannot be applied to one of them is reported and does not stop the others."""
     facility = await tx.facilities.get(decision.facility_id)
-    results = tuple([replace(result, participant_ref=await tx.resolve(result.participant_ref)) for result in decision.results])
+    results = tuple(
+        [
+            replace(result, participant_ref=await tx.resolve(result.participant_ref))
+            for result in decision.results
+        ]
+    )
     by, behind = tx.caller.hand
-    named = replace(decision, results=results, head_needed=facility.head_approval_required, recorded_by=by, recorded_for=behind)
+    named = replace(
+        decision,
+        results=results,
+        head_needed=facility.head_approval_required,
+        recorded_by=by,
+        recorded_for=behind,
+    )
     known = rules.recorded(named, facility.today(tx.now))
     people = await tx.participants.many(result.participant_ref for result in results)
-    if unknown := [result.participant_ref for result in results if result.participant_ref not in people]:
+    if unknown := [
+        result.participant_ref for result in results if result.participant_ref not in people
+    ]:
         raise ParticipantsUnknown(refs=unknown)
     return await _take_effect(None, known, tx)
 
@@ -36,14 +49,20 @@ async def approve_decision(decision_id: str, if_match: int | None, tx: Transacti
 async def decision(decision_id: str, tx: Transaction) -> Decision:
     """One decision of the caller's facilities."""
     found = await tx.tpp_decisions.get(decision_id)
-    tx.note("tpp_decisions.read", found.id, refs=[result.participant_ref for result in found.results])
+    tx.note(
+        "tpp_decisions.read", found.id, refs=[result.participant_ref for result in found.results]
+    )
     return found
 
 
 async def decisions(cursor: str | None, limit: int, tx: Transaction) -> Page[Decision]:
     """The caller's decisions."""
     page = await tx.tpp_decisions.listed(cursor, limit)
-    tx.note("tpp_decisions.listed", "", refs=sorted({result.participant_ref for found in page.items for result in found.results}))
+    tx.note(
+        "tpp_decisions.listed",
+        "",
+        refs=sorted({result.participant_ref for found in page.items for result in found.results}),
+    )
     return page
 
 
@@ -55,26 +74,44 @@ async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:
         return
     tx.tpp_standings.remove(old)
     if into is None:
-        tx.tpp_standings.add(replace(old, id=into_ref, version=0), scoped=False)  # it follows the person, wherever the hearing was
+        tx.tpp_standings.add(
+            replace(old, id=into_ref, version=0), scoped=False
+        )  # it follows the person, wherever the hearing was
     else:
         tx.tpp_standings.save(into, rules.united(into, old))
 
 
 async def _take_effect(before: Decision | None, after: Decision, tx: Transaction) -> Decision:
-    standings = await tx.tpp_standings.many((result.participant_ref for result in after.results), scoped=False)
+    standings = await tx.tpp_standings.many(
+        (result.participant_ref for result in after.results), scoped=False
+    )
     for result in after.results:
         _stand(standings.get(result.participant_ref), after, result, tx)
-    left = [result.participant_ref for result in after.results if not await _apply(after, result, tx)] if after.in_force else []
+    left = (
+        [result.participant_ref for result in after.results if not await _apply(after, result, tx)]
+        if after.in_force
+        else []
+    )
     for ref in left:
         await _report(after, ref, tx)
     done = replace(after, not_applied=tuple(left))
     told = [event for result in after.results for event in rules.work_decided(after, result)]
-    return tx.tpp_decisions.add(done, told) if before is None else tx.tpp_decisions.save(before, done, told)
+    return (
+        tx.tpp_decisions.add(done, told)
+        if before is None
+        else tx.tpp_decisions.save(before, done, told)
+    )
 
 
 def _stand(before: Standings | None, decision: Decision, result: Result, tx: Transaction) -> None:
     if before is None:
-        tx.tpp_standings.add(rules.stood(Standings(id=result.participant_ref, facility_id=decision.facility_id), decision, result))
+        tx.tpp_standings.add(
+            rules.stood(
+                Standings(id=result.participant_ref, facility_id=decision.facility_id),
+                decision,
+                result,
+            )
+        )
     else:
         tx.tpp_standings.save(before, rules.stood(before, decision, result))
 
@@ -90,5 +127,13 @@ async def _apply(decision: Decision, result: Result, tx: Transaction) -> bool:
 async def _report(decision: Decision, participant_ref: str, tx: Transaction) -> None:
     facility = await tx.facilities.get(decision.facility_id, scoped=False)
     facts = {"decision_id": decision.id, "class_id": decision.scope_ref}
-    opened = items.opened(ItemKind.DECISION_NOT_APPLIED, facility.id, tx.now, facility.today(tx.now), participant_ref=participant_ref, subject=decision.id, facts=facts)
+    opened = items.opened(
+        ItemKind.DECISION_NOT_APPLIED,
+        facility.id,
+        tx.now,
+        facility.today(tx.now),
+        participant_ref=participant_ref,
+        subject=decision.id,
+        facts=facts,
+    )
     await inbox.open_item(opened, tx)

@@ -1,0 +1,1 @@
+"""Composes one process of a service from its definition. Not here: any route of a service."""

@@ -1,0 +1,64 @@
+"""Makes the ASGI app of a service from its definition. Not here: its workers (lifespan) and its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from chassis.app import probes
+from chassis.app.lifespan import Lifetime
+from chassis.app.middleware import InternalAuthMiddleware, RequestContextMiddleware
+from chassis.app.service import Service
+from chassis.errors import (
+    DomainError,
+)
+from chassis.http.dependencies import require_permission
+from chassis.http.internal_tokens import Verifier
+from chassis.http.problems import (
+    on_database_error,
+    on_domain_error,
+    on_http_error,
+    on_invalid_request,
+)
+from chassis.persistence import mongo
+
+
+def create_app(
+    service: Service[Any], *, lifetime: Callable[[Service[Any]], Lifetime] = Lifetime
+) -> FastAPI:
+    """Return the ASGI app of a service; its lifespan runs relay, consumer and jobs."""
+    life = lifetime(service)
+    app = FastAPI(
+        title=service.title or f"Bina {service.name}",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life.lifespan,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.life = life
+    app.state.engine = life.engine
+    app.state.service = service
+    app.state.stopping = life.stopping
+    app.state.verifier = Verifier(service.name, service.settings.trusted_keys)
+    for name, part in service.parts.items():
+        setattr(app.state, name, part)
+    for router in service.routers:
+        app.include_router(router, dependencies=[Depends(require_permission)])
+    app.include_router(probes.router)
+    for kind, handler in (
+        (DomainError, on_domain_error),
+        (RequestValidationError, on_invalid_request),
+        (HTTPException, on_http_error),
+        (mongo.MongoError, on_database_error),
+    ):
+        app.add_exception_handler(
+            kind, cast("Callable[[Request, Exception], Awaitable[Response]]", handler)
+        )
+    app.add_middleware(cast("Any", InternalAuthMiddleware), verifier=app.state.verifier, life=life)
+    app.add_middleware(cast("Any", RequestContextMiddleware))
+    return app

@@ -1,0 +1,43 @@
+"""The probes of a service: /livez, /readyz, /metrics and /statusz. Not here: what they measure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
+from starlette.responses import JSONResponse
+
+from chassis.app.lifespan import Lifetime
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/livez")
+async def livez(request: Request) -> Response:
+    """200 while the process does its work; 503 tells the supervisor to start it anew."""
+    life: Lifetime = request.app.state.life
+    return JSONResponse({"alive": life.alive()}, 200 if life.alive() else 503)
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """200 when the database answers, collections are prepared and topics are joined; the parts that are missing by name."""
+    life: Lifetime = request.app.state.life
+    missing = await life.missing()
+    return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+
+@router.get("/metrics")
+async def metrics(accept: Annotated[str, Header()] = "") -> Response:
+    """The metrics in the form that the asker takes: OpenMetrics, which alone has exemplars, or Prometheus' text."""
+    encode, kind = choose_encoder(accept)
+    return Response(encode(REGISTRY), media_type=kind)
+
+
+@router.get("/statusz")
+async def statusz(request: Request) -> dict[str, Any]:
+    """What `bina status` shows of this service."""
+    life: Lifetime = request.app.state.life
+    return await life.status()

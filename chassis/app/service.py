@@ -1,0 +1,34 @@
+"""The definition of a service, from which the factory makes its process. Not here: any route of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from fastapi import APIRouter
+
+from chassis.app.database_setup import Migration
+from chassis.jobs.runner import Job
+from chassis.messaging.events import Event
+from chassis.messaging.inbox import Handlers
+from chassis.persistence.unit_of_work import Transaction
+from chassis.settings import Settings
+
+Tx = TypeVar("Tx", bound=Transaction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Generic[Tx]):
+    """What makes a service: its unit of work, routes, events out and in, leased jobs, changes of stored documents, and ports that use cases reach as `tx.parts`."""
+
+    name: str
+    settings: Settings
+    transaction: type[Tx]
+    routers: Sequence[APIRouter]
+    published: Sequence[type[Event]] = ()
+    handlers: Handlers = field(default_factory=dict[str, Any])
+    jobs: Sequence[Job] = ()
+    migrations: Sequence[Migration] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    title: str = ""

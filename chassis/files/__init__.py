@@ -1,0 +1,1 @@
+"""Files that people send. Not here: what a file means."""

@@ -1,0 +1,1 @@
+"""What routes are given, and calls between services. Not here: any route."""

@@ -1,0 +1,133 @@
+"""Idempotency keys: a repeated request gives the stored result without a second effect. Not here: retries of transactions (persistence)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
+
+from chassis.errors import Conflict, KeyReused
+from chassis.persistence.mongo import Document
+from chassis.persistence.transactions import Runner, Tx, name_of
+from chassis.persistence.unit_of_work import Transaction
+
+R = TypeVar("R")
+V = TypeVar("V")
+COLLECTION = "idempotency"
+
+
+class NothingToRepeat(Conflict):
+    """The request took effect before, and the aggregate that it made no longer exists."""
+
+    title = "Permintaan ini sudah dijalankan sebelumnya"
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """The Idempotency-Key of one request: unique by subject, method, route template and key."""
+
+    id: str
+    body_hash: str
+
+    @classmethod
+    def of(cls, subject: str, method: str, template: str, key: str, body: bytes) -> IdempotencyKey:
+        """Return the key of a request; ids and bodies are kept as hashes only."""
+        name = f"{subject}\x1f{method}\x1f{template}\x1f{key}"
+        return cls(hashlib.sha256(name.encode()).hexdigest(), hashlib.sha256(body).hexdigest())
+
+
+@dataclass(slots=True)
+class RequestRunner(Runner[Tx], Generic[Tx]):
+    """Runs the commands of one request, each once per Idempotency-Key."""
+
+    key: IdempotencyKey | None = None
+    runs: int = 0
+
+    @overload
+    async def __call__(
+        self, use_case: Callable[[Tx], Awaitable[R]], *, contended: Iterable[str] = ()
+    ) -> R: ...
+
+    @overload
+    async def __call__(
+        self,
+        use_case: Callable[[Tx], Awaitable[R]],
+        *,
+        view: Callable[[R, Tx], Awaitable[V]],
+        contended: Iterable[str] = (),
+    ) -> V: ...
+
+    async def __call__(
+        self,
+        use_case: Callable[[Tx], Awaitable[Any]],
+        *,
+        view: Callable[[Any, Tx], Awaitable[Any]] | None = None,
+        contended: Iterable[str] = (),
+    ) -> Any:
+        """Run a command, and the view of its result, in one transaction, committed when this returns.
+
+        A known Idempotency-Key skips the command: the view shows the stored aggregate.
+        Raises Busy at the deadline, KeyReused when the key came with another body.
+        """
+        self.cause.what = self.cause.what or name_of(use_case)
+        self.cause.alone = False
+        command, locks = use_case, list(contended)
+        if self.key is not None:
+            # a route's second transaction has a row of its own
+            row_id = self.key.id + (f"/{self.runs}" if self.runs else "")
+            self.runs += 1
+            command = _Idempotent(use_case, row_id, self.key.body_hash, self.cause.what)
+            locks.append(f"{COLLECTION}/{row_id}")
+
+        async def command_and_view(tx: Tx) -> Any:
+            result = await command(tx)
+            return result if view is None else await view(result, tx)
+
+        return await self.engine.until(command_and_view, self.cause, self.deadline(), locks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Idempotent(Generic[Tx]):
+    """A command that runs only if its row is not stored yet, and stores it."""
+
+    use_case: Callable[[Tx], Awaitable[Any]]
+    row_id: str
+    body_hash: str
+    name: str
+
+    async def __call__(self, tx: Tx) -> Any:
+        row = await tx.db.find_one(COLLECTION, {"_id": self.row_id}, session=tx.session)
+        if row is not None:
+            if row["body"] != self.body_hash:
+                raise KeyReused
+            return await _stored_result(tx, row)
+        result = await self.use_case(tx)
+        collection = tx.home_of(result)
+        if collection is None and tx.reads_only:
+            return result
+        if collection is None and result is not None:
+            raise TypeError(
+                f"{self.name}: with an Idempotency-Key a use case returns one aggregate or None"
+            )
+        tx.raw(
+            COLLECTION,
+            {
+                "_id": self.row_id,
+                "body": self.body_hash,
+                "resource": getattr(result, "id", None),
+                "collection": collection,
+                "at": tx.now,
+            },
+        )
+        return result
+
+
+async def _stored_result(tx: Transaction, row: Document) -> Any:
+    if row["collection"] is None:
+        return None
+    kind = next(store for store in tx.stores() if store.collection == row["collection"])
+    stored = await tx.store(kind).seek(row["resource"], scoped=False)
+    if stored is None:
+        raise NothingToRepeat
+    return stored

@@ -1,0 +1,1 @@
+"""MongoDB and transactions. Not here: events as other services see them."""

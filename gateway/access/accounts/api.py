@@ -1,0 +1,243 @@
+"""How accounts are opened by administrators, taken into use with a printed code, and looked after by their owners."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from webauthn.helpers import bytes_to_base64url, generate_challenge
+
+from chassis.errors import Refused
+from chassis.http import dependencies
+from chassis.ids import new_id, utc_now
+from gateway.access.accounts import devices, rules, usecases
+from gateway.access.accounts.rules import Account, Device
+from gateway.access.hashing import code_hash, new_code, new_token, token_hash
+from gateway.access.issuer_dependencies import Once, Own, OwnSide
+from gateway.access.transaction import Run
+
+router = APIRouter()
+
+Login = Annotated[str, Field(min_length=3, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Password = Annotated[str, Field(min_length=1, max_length=200)]
+Label = Annotated[str, Field(min_length=1, max_length=60)]
+Pin = Annotated[str, Field(pattern=r"^[0-9]{6,12}$")]
+
+
+class PasswordDiffers(Refused):
+    """Not the password of who asks."""
+
+    title = "Kata sandi Anda tidak sesuai"
+    field = "password"
+
+
+class AccountForm(BaseModel):
+    """An account to be: a login that is nobody's name, at a place."""
+
+    model_config = dependencies.STRICT
+
+    login: Login
+    home: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class AccountBody(BaseModel):
+    """How an account stands."""
+
+    user_id: str
+    enrolled: bool
+    factors: list[str]
+
+    @classmethod
+    def of(cls, account: Account) -> AccountBody:
+        """What is shown."""
+        return cls(user_id=account.id, enrolled=bool(account.password), factors=account.factors)
+
+
+class ResetBody(BaseModel):
+    """The code to be printed and handed over in person; shown once."""
+
+    code: str
+    valid_until: datetime
+
+
+class EnrolmentForm(BaseModel):
+    """The printed code, and the password that its holder chooses."""
+
+    model_config = dependencies.STRICT
+
+    login: str
+    code: Annotated[str, Field(max_length=60)]
+    password: Password
+
+
+class Enrolled(BaseModel):
+    """Codes to be printed, each good for one sign-in; `familiar` is kept by this PC. Shown once."""
+
+    codes: list[str]
+    familiar: str
+
+
+class PasswordForm(BaseModel):
+    """The password in use."""
+
+    model_config = dependencies.STRICT
+
+    password: Password
+
+
+class NewPasswordForm(PasswordForm):
+    """The password in use, and the one to come."""
+
+    new: Password
+
+
+class PasskeyForm(BaseModel):
+    """What the browser answered to the options."""
+
+    model_config = dependencies.STRICT
+
+    label: Label
+    credential: dict[str, Any]
+
+
+class DeviceForm(PasswordForm):
+    """A PC to register: its public key (JWK, P-256), and a PIN of at least six figures."""
+
+    label: Label
+    public_key: dict[str, Any]
+    pin: Pin
+
+
+class FactorBody(BaseModel):
+    """A passkey or a PC."""
+
+    id: str
+    label: str
+    added_at: datetime
+
+
+class FactorsBody(BaseModel):
+    """All second factors of an account."""
+
+    passkeys: list[FactorBody]
+    devices: list[FactorBody]
+    codes_left: int
+
+
+class CodesBody(BaseModel):
+    """Printed codes, shown once."""
+
+    codes: list[str]
+
+
+@router.put("/v1/access/accounts")
+async def open_account(body: AccountForm, _: Own, run: Run) -> AccountBody:
+    """Open an account at our own issuer; asked again, the answer is the same. It is of use after a reset."""
+    return AccountBody.of(await run(partial(usecases.open_account, body.login, body.home)))
+
+
+@router.post("/v1/access/users/{user_id}/reset")
+async def reset_account(user_id: str, _: Own, run: Once) -> ResetBody:
+    """Make a code with which its holder begins anew. Password, keys and sessions so far are worth nothing from now on."""
+    code = new_code()
+    account = await run(partial(usecases.reset_account, user_id, code_hash(code)))
+    return ResetBody(code=code, valid_until=account.reset_until or utc_now())
+
+
+@router.post("/v1/enrolment", status_code=201)
+async def enrol(body: EnrolmentForm, own: Own, run: Once) -> Enrolled:
+    """Take an account into use with the code of its reset."""
+    rules.check_password(body.password, body.login)
+    codes, familiar = [new_code() for _ in range(rules.CODES)], new_token()
+    password = await own.passwords.hashed(body.password)
+    await run(
+        partial(
+            usecases.enrol,
+            body.login,
+            code_hash(body.code),
+            password,
+            [code_hash(code) for code in codes],
+            token_hash(familiar),
+        )
+    )
+    return Enrolled(codes=codes, familiar=familiar)
+
+
+@router.get("/v1/me/factors")
+async def show_factors(_: Own, run: Run) -> FactorsBody:
+    """Our second factors."""
+    return _factors(await run(usecases.own_account))
+
+
+@router.put("/v1/me/password", status_code=204)
+async def change_password(body: NewPasswordForm, own: Own, run: Once) -> None:
+    """Choose another password; everybody signed in as us signs in anew."""
+    login = await _proved(body.password, own, run)
+    rules.check_password(body.new, login)
+    await run(partial(usecases.change_password, await own.passwords.hashed(body.new)))
+
+
+@router.put("/v1/me/codes")
+async def renew_codes(body: PasswordForm, own: Own, run: Once) -> CodesBody:
+    """Print other codes; those so far are worth nothing from now on."""
+    await _proved(body.password, own, run)
+    codes = [new_code() for _ in range(rules.CODES)]
+    await run(partial(usecases.renew_codes, [code_hash(code) for code in codes]))
+    return CodesBody(codes=codes)
+
+
+@router.post("/v1/me/passkeys/options")
+async def begin_passkey(body: PasswordForm, own: Own, run: Once) -> dict[str, Any]:
+    """What a browser needs to make a passkey, or to take in a security key (WebAuthn)."""
+    login = await _proved(body.password, own, run)
+    challenge = bytes_to_base64url(generate_challenge())
+    account = await run(partial(usecases.begin_passkey, challenge))
+    return own.place.creation(account.id, login, challenge, account.passkeys)
+
+
+@router.post("/v1/me/passkeys", status_code=201)
+async def add_passkey(body: PasskeyForm, own: Own, run: Once) -> FactorsBody:
+    """Keep the passkey that the browser made."""
+    challenge = await run(usecases.expected_challenge)
+    passkey = own.place.made(body.credential, challenge, body.label, utc_now())
+    return _factors(await run(partial(usecases.add_passkey, passkey, challenge)))
+
+
+@router.post("/v1/me/devices", status_code=201)
+async def add_device(body: DeviceForm, own: Own, run: Once) -> FactorBody:
+    """Register the PC that asks."""
+    await _proved(body.password, own, run)
+    key, pin, id_ = devices.kept(body.public_key), await own.passwords.hashed(body.pin), new_id()
+    device = Device(id=id_, public_key=key, pin=pin, label=body.label, added_at=utc_now())
+    await run(partial(usecases.add_device, device))
+    return _factor(device)
+
+
+@router.delete("/v1/me/factors/{factor_id}", status_code=204)
+async def remove_factor(factor_id: str, _: Own, run: Run) -> None:
+    """Forget a passkey or a PC."""
+    await run(partial(usecases.remove_factor, factor_id))
+
+
+async def _proved(password: str, own: OwnSide, run: Once) -> str:
+    """The caller's login, once this is seen to be their password."""
+    user, account = await run(usecases.try_own_password)
+    if not await own.passwords.fits(password, account.password):
+        raise PasswordDiffers
+    await run(usecases.own_password_was_right)
+    return user.external
+
+
+def _factors(account: Account) -> FactorsBody:
+    return FactorsBody(
+        passkeys=[_factor(one) for one in account.passkeys],
+        devices=[_factor(one) for one in account.devices],
+        codes_left=len(account.codes),
+    )
+
+
+def _factor(one: rules.Passkey | Device) -> FactorBody:
+    return FactorBody(id=one.id, label=one.label, added_at=one.added_at)

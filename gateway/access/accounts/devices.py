@@ -1,0 +1,53 @@
+"""The key of a registered PC: made by its browser (WebCrypto, ECDSA P-256) so that it cannot be copied. Not here: its PIN."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from chassis.errors import Refused
+from gateway.authn.keys import fits, read
+
+HALF = 32
+
+
+class DeviceKeyRefused(Refused):
+    """No public key of the kind that a browser makes for this."""
+
+    title = "Kunci komputer tidak dapat dipakai"
+    field = "public_key"
+
+
+def kept(jwk: dict[str, Any]) -> str:
+    """The public key as it is kept; DeviceKeyRefused where it is another kind of key, or a private one."""
+    public = {name: jwk.get(name) for name in ("kty", "crv", "x", "y")}
+    if "d" in jwk or _key(public) is None:
+        raise DeviceKeyRefused
+    return json.dumps(public)
+
+
+def signed(public_key: str, message: str, signature: str) -> bool:
+    """Whether that key signed this message: the signature in base64url, r and s side by side as WebCrypto gives it (IEEE P1363)."""
+    try:
+        raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+        key = _key(json.loads(public_key))
+        if len(raw) != 2 * HALF or key is None:
+            return False
+        der = encode_dss_signature(
+            int.from_bytes(raw[:HALF], "big"), int.from_bytes(raw[HALF:], "big")
+        )
+        key.verify(der, message.encode(), ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _key(jwk: dict[str, Any]) -> EllipticCurvePublicKey | None:
+    key = read(jwk)
+    return key if isinstance(key, EllipticCurvePublicKey) and fits(key, "ES256") else None

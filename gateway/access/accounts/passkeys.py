@@ -1,0 +1,110 @@
+"""The two ceremonies of a passkey or security key (WebAuthn level 2), as our accounts know them. Not here: when they are asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from webauthn import (
+    base64url_to_bytes,
+    generate_authentication_options,
+    generate_registration_options,
+    options_to_json,
+    verify_authentication_response,
+    verify_registration_response,
+)
+from webauthn.helpers import bytes_to_base64url
+from webauthn.helpers.exceptions import WebAuthnException
+from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
+from chassis.errors import Refused
+from gateway.access.accounts.rules import Passkey, SignInRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Options = dict[str, Any]
+_WRONG = (WebAuthnException, ValueError, KeyError, TypeError)
+
+
+class PasskeyRefused(Refused):
+    """The browser's answer does not fit what was asked."""
+
+    title = "Kunci tidak dapat didaftarkan; ulangi dari awal"
+    field = "credential"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the ceremonies take place: the origin of the issuer, e.g. https://staff.example."""
+
+    origin: str
+
+    @property
+    def host(self) -> str:
+        """The relying party's id."""
+        return urlsplit(self.origin).hostname or ""
+
+    def creation(
+        self, user_id: str, login: str, challenge: str, known: Sequence[Passkey]
+    ) -> Options:
+        """What the browser is told to make a passkey."""
+        made = generate_registration_options(
+            rp_id=self.host,
+            rp_name="Bina",
+            user_id=user_id.encode(),
+            user_name=login,
+            challenge=base64url_to_bytes(challenge),
+            exclude_credentials=_described(known),
+        )
+        return json.loads(options_to_json(made))
+
+    def made(self, credential: Options, challenge: str, label: str, now: datetime) -> Passkey:
+        """The passkey that the browser made; PasskeyRefused where it is not what was asked for."""
+        try:
+            found = verify_registration_response(
+                credential=credential,
+                expected_challenge=base64url_to_bytes(challenge),
+                expected_rp_id=self.host,
+                expected_origin=self.origin,
+            )
+        except _WRONG:
+            raise PasskeyRefused from None
+        return Passkey(
+            id=bytes_to_base64url(found.credential_id),
+            public_key=bytes_to_base64url(found.credential_public_key),
+            sign_count=found.sign_count,
+            label=label,
+            added_at=now,
+        )
+
+    def request(self, challenge: str, known: Sequence[Passkey]) -> Options:
+        """What the browser is told to prove a passkey."""
+        asked = generate_authentication_options(
+            rp_id=self.host,
+            challenge=base64url_to_bytes(challenge),
+            allow_credentials=_described(known),
+        )
+        return json.loads(options_to_json(asked))
+
+    def proved(self, passkey: Passkey, credential: Options, challenge: str) -> Passkey:
+        """The passkey with its counter moved on; SignInRefused where it proves nothing, or is a copy that fell behind."""
+        try:
+            found = verify_authentication_response(
+                credential=credential,
+                expected_challenge=base64url_to_bytes(challenge),
+                expected_rp_id=self.host,
+                expected_origin=self.origin,
+                credential_public_key=base64url_to_bytes(passkey.public_key),
+                credential_current_sign_count=passkey.sign_count,
+            )
+        except _WRONG:
+            raise SignInRefused from None
+        return replace(passkey, sign_count=found.new_sign_count)
+
+
+def _described(known: Sequence[Passkey]) -> list[PublicKeyCredentialDescriptor]:
+    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(passkey.id)) for passkey in known]

@@ -1,0 +1,206 @@
+"""What is allowed: passwords, printed codes, passkeys and registered PCs of those who sign in at our own issuer. No names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chassis.errors import Conflict, NotFound, Refused, Unauthenticated
+
+CODES = 10
+RESET_KEPT = timedelta(hours=72)
+CEREMONY_KEPT = timedelta(minutes=5)
+SHORTEST_PASSWORD = 12
+FEWEST_LETTERS = 5
+MOST_FACTORS = 10
+MOST_FAMILIAR = 10
+
+
+class AccountUnknown(NotFound):
+    """No such account at our own issuer."""
+
+    title = "Akun tidak ditemukan"
+
+
+class SignInRefused(Unauthenticated):
+    """Login, password or code is wrong, or there is no such account: told apart by nobody."""
+
+    title = "Nama masuk, kata sandi, atau kode tidak sesuai"
+
+
+class PasswordWeak(Refused):
+    """Too short, too plain, or the login itself."""
+
+    title = (
+        "Kata sandi paling sedikit 12 huruf, bukan nama masuk, dan tidak mengulang huruf yang sama"
+    )
+    field = "password"
+
+
+class FactorLimit(Conflict):
+    """As many passkeys or PCs as one person needs."""
+
+    title = "Terlalu banyak kunci atau komputer terdaftar; hapus yang tidak dipakai"
+
+
+class FactorUnknown(NotFound):
+    """No such passkey or PC of this account."""
+
+    title = "Kunci atau komputer itu tidak terdaftar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passkey:
+    """A passkey or security key (WebAuthn). `id` and `public_key` in base64url."""
+
+    id: str
+    public_key: str
+    sign_count: int
+    label: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A registered PC: the public half of a key that its browser keeps and cannot give away, and the hash of a PIN."""
+
+    id: str
+    public_key: str
+    pin: str
+    label: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """How one user signs in. `password` is "" until it is chosen; `codes`, `familiar` and `reset` are hashes."""
+
+    id: str
+    version: int = 0
+    home: str
+    password: str = ""
+    codes: tuple[str, ...] = ()
+    passkeys: tuple[Passkey, ...] = ()
+    devices: tuple[Device, ...] = ()
+    familiar: tuple[str, ...] = ()
+    reset: str = ""
+    reset_until: datetime | None = None
+    ceremony: str = ""
+    ceremony_until: datetime | None = None
+
+    @property
+    def factors(self) -> list[str]:
+        """By which second factors this account can prove itself."""
+        return (
+            ["passkey"] * bool(self.passkeys)
+            + ["device"] * bool(self.devices)
+            + ["code"] * bool(self.codes)
+        )
+
+    def passkey(self, id_: str) -> Passkey:
+        """A passkey; SignInRefused where it is none of this account."""
+        for passkey in self.passkeys:
+            if passkey.id == id_:
+                return passkey
+        raise SignInRefused
+
+    def device(self, id_: str) -> Device | None:
+        """A registered PC, if it is one of this account."""
+        return next((device for device in self.devices if device.id == id_), None)
+
+
+def check_password(password: str, login: str) -> None:
+    """PasswordWeak unless it is long and varied enough (NIST SP 800-63B: length, no rules of composition)."""
+    if (
+        len(password) < SHORTEST_PASSWORD
+        or len(set(password)) < FEWEST_LETTERS
+        or login.lower() in password.lower()
+    ):
+        raise PasswordWeak
+
+
+def reset(account: Account, code: str, now: datetime) -> Account:
+    """Nothing known before opens the account any more; this code does, once, for three days."""
+    return Account(
+        id=account.id,
+        version=account.version,
+        home=account.home,
+        reset=code,
+        reset_until=now + RESET_KEPT,
+    )
+
+
+def enrol(
+    account: Account | None,
+    *,
+    code: str,
+    password: str,
+    codes: Sequence[str],
+    familiar: str,
+    now: datetime,
+) -> Account:
+    """The account with its password and printed codes; SignInRefused unless the code of the reset is right and in time."""
+    if (
+        account is None
+        or not account.reset
+        or account.reset != code
+        or account.reset_until is None
+        or account.reset_until <= now
+    ):
+        raise SignInRefused
+    return replace(
+        account,
+        reset="",
+        reset_until=None,
+        password=password,
+        codes=tuple(codes),
+        familiar=(familiar,),
+    )
+
+
+def spend_code(account: Account, code: str) -> Account:
+    """One printed code fewer; SignInRefused where it is none or spent."""
+    if code not in account.codes:
+        raise SignInRefused
+    return replace(account, codes=tuple(one for one in account.codes if one != code))
+
+
+def make_familiar(account: Account, familiar: str) -> Account:
+    """Remember a place where the account signed in; the oldest is forgotten."""
+    return replace(account, familiar=(*account.familiar, familiar)[-MOST_FAMILIAR:])
+
+
+def begin_ceremony(account: Account, challenge: str, now: datetime) -> Account:
+    """A passkey may be added with this challenge, for five minutes."""
+    if len(account.passkeys) >= MOST_FACTORS:
+        raise FactorLimit
+    return replace(account, ceremony=challenge, ceremony_until=now + CEREMONY_KEPT)
+
+
+def add_passkey(account: Account, passkey: Passkey) -> Account:
+    """The account with one passkey more; the ceremony is over."""
+    return replace(account, passkeys=(*account.passkeys, passkey), ceremony="", ceremony_until=None)
+
+
+def used_passkey(account: Account, used: Passkey) -> Account:
+    """The passkey's counter moved on."""
+    return replace(
+        account, passkeys=tuple(used if one.id == used.id else one for one in account.passkeys)
+    )
+
+
+def add_device(account: Account, device: Device) -> Account:
+    """The account with one registered PC more."""
+    if len(account.devices) >= MOST_FACTORS:
+        raise FactorLimit
+    return replace(account, devices=(*account.devices, device))
+
+
+def remove_factor(account: Account, id_: str) -> Account:
+    """Without that passkey or PC."""
+    passkeys = tuple(one for one in account.passkeys if one.id != id_)
+    devices = tuple(one for one in account.devices if one.id != id_)
+    if len(passkeys) + len(devices) == len(account.passkeys) + len(account.devices):
+        raise FactorUnknown
+    return replace(account, passkeys=passkeys, devices=devices)

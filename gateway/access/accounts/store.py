@@ -1,0 +1,20 @@
+"""How accounts are kept."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from chassis.persistence.store import Index, Store
+from gateway.access.accounts.rules import Account, AccountUnknown
+
+
+class Accounts(Store[Account]):
+    """Accounts by user; shown to the administrators of the user's home. Audit rows hold the names of changed members only."""
+
+    kind = Account
+    collection = "accounts"
+    unknown = AccountUnknown
+    scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
+    indexes = (Index("home"),)
+    secret = frozenset(
+        {"password", "codes", "passkeys", "devices", "familiar", "reset", "ceremony"}
+    )

@@ -1,0 +1,129 @@
+"""The own issuer of a small installation: its keys, the tokens it signs, what it publishes of itself. Not here: who may have a token (sign-ins, sessions, clients)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from chassis.ids import new_id
+from gateway.authn.dev_issuer import AUDIENCE, public_jwk, thumbprint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+OWN = "urn:bina:own"  # how our own users are kept; the issuer's address may change, they stay
+HOLDERS = "urn:bina:holders"  # how holders of cards are kept
+HOLDERS_AUDIENCE = (
+    "sertifikat"  # on the certificate host nothing names the product, not even within a token
+)
+ACCESS_SECONDS = 300
+TOKEN_PATH, REVOCATION_PATH = "/v1/oauth/token", "/v1/oauth/revoke"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnIssuer:
+    """Signs with `key`. `others` are the keys before and after it, published and believed, so that replicas may change over one by one."""
+
+    name: str
+    audience: str = AUDIENCE
+    key: Ed25519PrivateKey
+    others: Sequence[Ed25519PublicKey] = ()
+
+    @property
+    def public(self) -> dict[str, Ed25519PublicKey]:
+        """All keys to believe, by id."""
+        return {thumbprint(key): key for key in (self.key.public_key(), *self.others)}
+
+    @property
+    def jwks(self) -> list[dict[str, Any]]:
+        """All keys, as they are published."""
+        return [public_jwk(key) for key in self.public.values()]
+
+    def token(self, subject: str, now: datetime, seconds: int = ACCESS_SECONDS, **more: Any) -> str:
+        """An access token (RFC 9068)."""
+        issued = now.timestamp()
+        content = {
+            "iss": self.name,
+            "aud": self.audience,
+            "sub": subject,
+            "iat": issued,
+            "exp": issued + seconds,
+            "jti": new_id(),
+            **more,
+        }
+        return jwt.encode(
+            content,
+            self.key,
+            algorithm="EdDSA",
+            headers={"kid": thumbprint(self.key.public_key()), "typ": "at+jwt"},
+        )
+
+    def read(self, token: str) -> Mapping[str, Any] | None:
+        """What a token of ours says; None for any other. An expired one is still ours."""
+        try:
+            key = self.public[jwt.get_unverified_header(token)["kid"]]
+            return jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA"],
+                audience=self.audience,
+                issuer=self.name,
+                options={"verify_exp": False, "verify_iat": False},
+            )
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, RecursionError):
+            return None
+
+    def successor(self, refresh_secret: str) -> str:
+        """The refresh secret after this one: always the same, so that a lost answer can be given again."""
+        return hmac.new(
+            hashlib.sha256(self.key.private_bytes_raw()).digest(),
+            refresh_secret.encode(),
+            hashlib.sha256,
+        ).hexdigest()
+
+    def document(self) -> dict[str, Any]:
+        """The discovery document (RFC 8414, OpenID Connect Discovery 1.0)."""
+        return {
+            "issuer": self.name,
+            "jwks_uri": f"{self.name}/.well-known/jwks.json",
+            "token_endpoint": self.name + TOKEN_PATH,
+            "revocation_endpoint": self.name + REVOCATION_PATH,
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "token_endpoint_auth_methods_supported": [
+                "none",
+                "client_secret_post",
+                "private_key_jwt",
+            ],
+            "token_endpoint_auth_signing_alg_values_supported": ["EdDSA", "ES256", "RS256"],
+            "code_challenge_methods_supported": ["S256"],
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["EdDSA"],
+        }
+
+
+def private_key(name: str, pem: str) -> Ed25519PrivateKey:
+    """The Ed25519 key in this PEM; TypeError names the setting otherwise."""
+    key = load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError(f"{name}: an Ed25519 key in PEM is needed")
+    return key
+
+
+def public_key(name: str, pem: str) -> Ed25519PublicKey:
+    """The public half of the Ed25519 key in this PEM, which may be either half."""
+    key = (
+        private_key(name, pem).public_key()
+        if "PRIVATE" in pem
+        else load_pem_public_key(pem.encode())
+    )
+    if not isinstance(key, Ed25519PublicKey):
+        raise TypeError(f"{name}: an Ed25519 key in PEM is needed")
+    return key

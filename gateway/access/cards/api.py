@@ -1,0 +1,129 @@
+"""How cards are given by the services that keep the papers, signed in with, and given another PIN in person."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from chassis.caller import Asker
+from chassis.http import dependencies
+from chassis.ids import utc_now
+from gateway.access.builtin_issuer import OwnIssuer
+from gateway.access.cards import usecases
+from gateway.access.cards.rules import PIN_FIGURES, CardRefused
+from gateway.access.hashing import code_hash, new_code
+from gateway.access.issuer_dependencies import Once, Own
+from gateway.access.transaction import Run
+
+router = APIRouter()
+internal = APIRouter()
+
+HOLDER_SECONDS = 900
+ServiceGives = Annotated[
+    Asker, dependencies.asked_by("certification", "training", purposes=("give-card",))
+]
+Code = Annotated[str, Field(max_length=60)]
+
+
+class CardForm(BaseModel):
+    """Whose papers: opaque references, as the claim `own` lists them."""
+
+    model_config = dependencies.STRICT
+
+    own: Annotated[list[str], Field(min_length=1, max_length=20)]
+    home: str = ""
+
+
+class CardMade(BaseModel):
+    """To be printed and handed over; shown once."""
+
+    card: str
+    pin: str
+
+
+class ShownCard(BaseModel):
+    """The code on a card."""
+
+    model_config = dependencies.STRICT
+
+    card: Code
+
+
+class PinMade(BaseModel):
+    """To be printed and handed over; shown once."""
+
+    pin: str
+
+
+class HolderForm(BaseModel):
+    """The code on the card, and its PIN."""
+
+    model_config = dependencies.STRICT
+
+    card: Code
+    pin: Annotated[str, Field(max_length=12)]
+
+
+class HolderIn(BaseModel):
+    """A bearer token; it is not renewed."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - a kind, no secret
+    expires_in: int = HOLDER_SECONDS
+
+
+@internal.put("/internal/cards/{reference}")
+async def put_card(
+    reference: str, body: CardForm, asker: ServiceGives, own: Own, run: Once
+) -> CardMade:
+    """Give a card; told again, another one, and the one before is worth nothing."""
+    card, pin = new_code(), _new_pin()
+    await run(
+        partial(
+            usecases.put_card,
+            reference,
+            asker.service,
+            body.own,
+            body.home,
+            code_hash(card),
+            await own.passwords.hashed(pin),
+        )
+    )
+    return CardMade(card=card, pin=pin)
+
+
+@router.post("/v1/access/cards/pin")
+async def renew_pin(body: ShownCard, own: Own, run: Once) -> PinMade:
+    """Give the card that lies on the table another PIN; its holder sits opposite."""
+    pin = _new_pin()
+    await run(partial(usecases.renew_pin, code_hash(body.card), await own.passwords.hashed(pin)))
+    return PinMade(pin=pin)
+
+
+@router.post("/v1/holder/sign-in")
+async def sign_in(body: HolderForm, request: Request, own: Own, run: Once) -> HolderIn:
+    """Masuk dengan kartu dan PIN."""
+    holders: OwnIssuer = request.app.state.holders
+    try:
+        card = await run(partial(usecases.try_pin, code_hash(body.card)))
+    except CardRefused:
+        await own.passwords.fits(body.pin, "")
+        raise
+    if not await own.passwords.fits(body.pin, card.pin):
+        raise CardRefused
+    await run(partial(usecases.pin_was_right, card.id, card.pin))
+    return HolderIn(access_token=holders.token(card.id, utc_now(), HOLDER_SECONDS))
+
+
+@router.post("/v1/holder/sign-out", status_code=204)
+async def sign_out(run: Run) -> None:
+    """Keluar."""
+    await run(usecases.sign_out)
+
+
+def _new_pin() -> str:
+    return "".join(secrets.choice("0123456789") for _ in range(PIN_FIGURES))

@@ -1,0 +1,220 @@
+"""How systems are registered and their secrets and keys changed: by administrators for those of their place, by manpower for those of agencies and employers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+
+from chassis.http import dependencies, paging
+from chassis.ids import utc_now
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Engine
+from gateway.access.clients import assertions, usecases
+from gateway.access.clients.daily_quota import calls_today, day_of
+from gateway.access.clients.rules import Client
+from gateway.access.hashing import new_token, token_hash
+from gateway.access.issuer_dependencies import Once, Own
+from gateway.access.transaction import Run, Transaction
+
+router = APIRouter()
+internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
+
+ClientId = Annotated[str, Field(min_length=3, max_length=100, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def database(request: Request) -> Mongo:
+    """The gateway's own database, for counts beside its transactions."""
+    engine: Engine[Transaction] = request.app.state.engine
+    return engine.db
+
+
+Database = Annotated[Mongo, Depends(database)]
+
+
+class Slot(StrEnum):
+    """Two places for a secret or a key, so that the new one is good before the old one is not."""
+
+    FIRST = "1"
+    SECOND = "2"
+
+
+class ClientForm(BaseModel):
+    """A system of a place."""
+
+    model_config = dependencies.STRICT
+
+    home: Annotated[str, Field(min_length=1, max_length=200)]
+    label: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class PartnerClientForm(BaseModel):
+    """By what a partner's system proves itself: SHA-256 of secrets of at least 256 random bits, public keys (JWK)."""
+
+    model_config = dependencies.STRICT
+
+    secrets: dict[Slot, Hash] = {}
+    keys: dict[Slot, dict[str, Any]] = {}
+
+
+class KeyForm(BaseModel):
+    """A public key."""
+
+    model_config = dependencies.STRICT
+
+    jwk: dict[str, Any]
+
+
+class QuotaForm(BaseModel):
+    """How often a system may call a day."""
+
+    model_config = dependencies.STRICT
+
+    calls_per_day: Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class QuotaBody(BaseModel):
+    """A system's quota, what of it was used today (counted every two seconds), and when the day ends."""
+
+    calls_per_day: int
+    calls_today: int
+    day_ends_at: datetime
+
+
+class ClientKnown(BaseModel):
+    """Our id for the client as a user, to whom grants are given."""
+
+    user_id: str
+
+
+class ClientBody(BaseModel):
+    """A client as administrators see it: which slots are filled, never with what; its calls a day, as they may be and as they were today."""
+
+    client_id: str
+    user_id: str
+    home: str
+    label: str
+    secrets: list[str]
+    keys: list[str]
+    calls_per_day: int
+    calls_today: int
+    disabled_at: datetime | None
+
+    @classmethod
+    def of(cls, client: Client, calls_today: int) -> ClientBody:
+        """What is shown."""
+        return cls(
+            client_id=client.id,
+            user_id=client.user_id,
+            home=client.home,
+            label=client.label,
+            secrets=sorted(client.secrets),
+            keys=sorted(client.keys),
+            calls_per_day=client.calls_per_day,
+            calls_today=calls_today,
+            disabled_at=client.disabled_at,
+        )
+
+
+class SecretBody(BaseModel):
+    """The secret, shown once."""
+
+    client_secret: str
+
+
+@internal.put("/internal/clients/{client_id}")
+async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> ClientKnown:
+    """Let the system of this id prove itself by these, and no others; told again, nothing changes."""
+    keys = {slot.value: assertions.kept(jwk) for slot, jwk in body.keys.items()}
+    client = await run(
+        partial(
+            usecases.put_client,
+            client_id,
+            {slot.value: hashed for slot, hashed in body.secrets.items()},
+            keys,
+        )
+    )
+    return ClientKnown(user_id=client.user_id)
+
+
+@router.put("/v1/access/clients/{client_id}")
+async def register_client(
+    client_id: ClientId, body: ClientForm, _: Own, db: Database, run: Run
+) -> ClientBody:
+    """Register a system; asked again, the answer is the same."""
+    return await _shown(
+        await run(partial(usecases.register_client, client_id, body.home, body.label)), db
+    )
+
+
+@router.get("/v1/access/clients")
+async def list_clients(
+    db: Database, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[ClientBody]:
+    """Systems of the administrator's places."""
+    page = await run(partial(usecases.list_clients, cursor, limit))
+    counted = await calls_today([client.user_id for client in page.items], utc_now(), db)
+    return paging.PageBody(
+        items=[ClientBody.of(client, counted[client.user_id]) for client in page.items],
+        next_cursor=page.next_cursor,
+    )
+
+
+@router.get("/v1/access/clients/{client_id}")
+async def show_client(client_id: str, db: Database, run: Run) -> ClientBody:
+    """One system."""
+    return await _shown(await run(partial(usecases.show_client, client_id)), db)
+
+
+@router.put("/v1/access/clients/{client_id}/secrets/{slot}")
+async def put_secret(client_id: str, slot: Slot, run: Once) -> SecretBody:
+    """Make a secret for this slot; that of the other slot stays good."""
+    secret = new_token()
+    await run(partial(usecases.put_secret, client_id, slot.value, token_hash(secret)))
+    return SecretBody(client_secret=secret)
+
+
+@router.put("/v1/access/clients/{client_id}/keys/{slot}")
+async def put_key(client_id: str, slot: Slot, body: KeyForm, db: Database, run: Run) -> ClientBody:
+    """Take a public key into this slot; that of the other slot stays good."""
+    return await _shown(
+        await run(partial(usecases.put_key, client_id, slot.value, assertions.kept(body.jwk))), db
+    )
+
+
+@router.put("/v1/access/clients/{client_id}/quota")
+async def set_quota(client_id: str, body: QuotaForm, db: Database, run: Run) -> ClientBody:
+    """Let the system call so often a day; 0 lets it call no more. Effective within a minute."""
+    return await _shown(await run(partial(usecases.set_quota, client_id, body.calls_per_day)), db)
+
+
+@router.get("/v1/me/quota")
+async def own_quota(run: Run) -> QuotaBody:
+    """How often this system may call a day, and did today; 404 for people, who have no such quota."""
+    calls_per_day, today = await run(usecases.own_quota)
+    return QuotaBody(
+        calls_per_day=calls_per_day, calls_today=today, day_ends_at=day_of(utc_now())[1]
+    )
+
+
+@router.delete("/v1/access/clients/{client_id}/slots/{slot}")
+async def empty_slot(client_id: str, slot: Slot, db: Database, run: Run) -> ClientBody:
+    """Neither secret nor key of this slot is good any more."""
+    return await _shown(await run(partial(usecases.empty_slot, client_id, slot.value)), db)
+
+
+@router.post("/v1/access/clients/{client_id}/disable")
+async def disable_client(client_id: str, db: Database, run: Run) -> ClientBody:
+    """The system proves nothing any more; effective within seconds, also for streams."""
+    return await _shown(await run(partial(usecases.disable_client, client_id)), db)
+
+
+async def _shown(client: Client, db: Mongo) -> ClientBody:
+    return ClientBody.of(
+        client, (await calls_today([client.user_id], utc_now(), db))[client.user_id]
+    )

@@ -1,0 +1,87 @@
+"""A client's signed assertion (RFC 7523, private_key_jwt), read and judged. Not here: whether it was used before (usecases)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import jwt
+
+from chassis.errors import Refused
+from gateway.access.clients.rules import ASSERTION_SECONDS, Client, ClientRefused
+from gateway.access.hashing import token_hash
+from gateway.authn.keys import PublicKey, fits, read
+
+TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS = ("EdDSA", "ES256", "RS256")
+LONGEST = 8_192
+_UNREADABLE = (jwt.InvalidTokenError, ValueError, TypeError, RecursionError)
+
+
+class KeyRefused(Refused):
+    """No public key that we take."""
+
+    title = "Kunci publik tidak dapat dipakai"
+    field = "jwk"
+
+
+def kept(jwk: Mapping[str, Any]) -> str:
+    """The public key as it is kept; KeyRefused for a private or symmetric one, and for kinds that we do not take."""
+    key = None if "d" in jwk or "k" in jwk else read(jwk)
+    if key is None or not any(fits(key, algorithm) for algorithm in ALGORITHMS):
+        raise KeyRefused
+    return json.dumps(dict(jwk), sort_keys=True)
+
+
+def claimed(assertion: str) -> str:
+    """Whom the assertion says it is of, unproved; "" where it cannot be read."""
+    try:
+        return (
+            str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", ""))
+            if len(assertion) <= LONGEST
+            else ""
+        )
+    except _UNREADABLE:
+        return ""
+
+
+def proved(client: Client, assertion: str, audiences: Collection[str], now: float) -> str:
+    """The id of the use of this assertion; ClientRefused unless it is of this client, for us, signed by one of its keys and short-lived."""
+    for kept_key in client.keys.values():
+        content = _content(assertion, read(json.loads(kept_key)), client.id, audiences)
+        if content is not None:
+            expires, name = content.get("exp"), content.get("jti")
+            if (
+                isinstance(expires, (int, float))
+                and now < expires <= now + ASSERTION_SECONDS
+                and isinstance(name, str)
+                and name
+            ):
+                return token_hash(f"{client.id}\x1f{name}")
+    raise ClientRefused
+
+
+def _content(
+    assertion: str, key: PublicKey | None, client_id: str, audiences: Collection[str]
+) -> Mapping[str, Any] | None:
+    try:
+        algorithm = jwt.get_unverified_header(assertion).get("alg", "")
+        if key is None or algorithm not in ALGORITHMS or not fits(key, algorithm):
+            return None
+        options: Any = {
+            "require": ["exp", "jti", "aud", "iss", "sub"],
+            "verify_exp": False,
+            "verify_iat": False,
+        }
+        return jwt.decode(
+            assertion,
+            key,
+            algorithms=[algorithm],
+            audience=list(audiences),
+            issuer=client_id,
+            subject=client_id,
+            options=options,
+        )
+    except _UNREADABLE:
+        return None

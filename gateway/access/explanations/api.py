@@ -1,0 +1,183 @@
+"""How administrators ask why: one person's access explained, and what a role could do at a date or between two versions."""
+
+from __future__ import annotations
+
+from datetime import UTC, date
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
+
+from chassis.errors import NotFound, Refused
+from chassis.http import dependencies
+from chassis.ids import utc_now
+from gateway.access.explanations import rules, usecases
+from gateway.access.explanations.rules import Question, Step
+from gateway.access.issuer_dependencies import Once
+from gateway.access.permissions import PUBLIC, ROLES, versions
+from gateway.access.permissions.roles import TITLES
+from gateway.access.permissions.versions import Version
+from gateway.routing.reloader import Routes
+from gateway.routing.table import Group
+
+router = APIRouter()
+
+
+class RoleUnknown(NotFound):
+    """No such role, or no such version of it."""
+
+    title = "Peran atau versinya tidak ditemukan"
+
+
+class SubjectNeeded(Refused):
+    """Either a user, or a role with claims."""
+
+    title = "Sebutkan pengguna, atau peran dengan cakupannya"
+    field = "user_id"
+
+
+class QuestionForm(BaseModel):
+    """Whose access to what. `resource` are the claims of one row, e.g. {"facility": "LP-TJP"}."""
+
+    model_config = dependencies.STRICT
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    path: Annotated[str, Field(max_length=500, pattern=r"^/")]
+    host: Group = Group.STAFF
+    user_id: str = ""
+    acting_grant: str = ""
+    role: str = ""
+    claims: dict[str, Annotated[list[str], Field(max_length=100)]] = {}
+    resource: dict[str, str] = {}
+    at: AwareDatetime | None = None
+
+
+class StepBody(BaseModel):
+    """One decision."""
+
+    asks: str
+    passes: bool
+    words: str
+    english: str
+
+
+class ExplanationBody(BaseModel):
+    """The decisions in the order of the door; the last one decides."""
+
+    allowed: bool
+    steps: list[StepBody]
+
+    @classmethod
+    def of(cls, steps: list[Step]) -> ExplanationBody:
+        """What is shown."""
+        told = [
+            StepBody(asks=step.asks, passes=step.passes, words=step.words, english=step.english)
+            for step in steps
+        ]
+        return cls(allowed=all(step.passes for step in steps), steps=told)
+
+
+class RoleBody(BaseModel):
+    """A role at a date; `title` is what administrators call it."""
+
+    role: str
+    title: str
+    version: int
+    since: date | None
+    permissions: list[str]
+
+
+class RolesBody(BaseModel):
+    """All roles, as they are now."""
+
+    items: list[RoleBody]
+
+
+class ChangesBody(BaseModel):
+    """What a role gained and lost between two versions."""
+
+    role: str
+    adds: list[str]
+    removes: list[str]
+
+
+@router.post("/v1/access/explain")
+async def explain(body: QuestionForm, request: Request, run: Once) -> ExplanationBody:
+    """Why somebody may or may not, in words: route, grant, role and its version, letter, rows."""
+    if bool(body.user_id) == bool(body.role):
+        raise SubjectNeeded
+    if body.role and body.role not in ROLES:
+        raise RoleUnknown
+    at = (body.at or utc_now()).astimezone(UTC)
+    user, given, lasting = (
+        await run(partial(usecases.user_with_grants, body.user_id, at))
+        if body.user_id
+        else (None, None, ())
+    )
+    routes: Routes = request.app.state.routes
+    question = Question(
+        method=body.method,
+        path=body.path,
+        grants=given,
+        lasting=lasting,
+        chosen=body.acting_grant,
+        disabled=user is not None and user.disabled_at is not None,
+        role=body.role,
+        claims=body.claims,
+        resource=body.resource,
+        at=at,
+    )
+    return ExplanationBody.of(
+        rules.explain(
+            question, routes.table.match(body.host, body.path.partition("?")[0]), versions.history()
+        )
+    )
+
+
+@router.get("/v1/access/roles")
+async def list_roles() -> RolesBody:
+    """All roles with their versions in force and what they may."""
+    return RolesBody(
+        items=[
+            _role(role, versions.history().get(role, ()), date.max)
+            for role in (*sorted(ROLES), PUBLIC)
+        ]
+    )
+
+
+@router.get("/v1/access/roles/{role}")
+async def show_role(role: str, at: date | None = None) -> RoleBody:
+    """What a role could do at a date; today unless told."""
+    return _role(role, _versions(role), at or date.max)
+
+
+@router.get("/v1/access/roles/{role}/changes")
+async def show_changes(
+    role: str, older: Annotated[int, Query(ge=0)], newer: Annotated[int, Query(ge=0)]
+) -> ChangesBody:
+    """What a role gained and lost from one version to another; 0 is before the first."""
+    known = _versions(role)
+    if max(older, newer) > len(known):
+        raise RoleUnknown
+    adds, removes = versions.difference(known, older, newer)
+    return ChangesBody(role=role, adds=sorted(adds), removes=sorted(removes))
+
+
+def _versions(role: str) -> tuple[Version, ...]:
+    known = versions.history().get(role)
+    if known is None:
+        raise RoleUnknown
+    return known
+
+
+def _role(role: str, known: tuple[Version, ...], day: date) -> RoleBody:
+    version = versions.on(known, day)
+    number = version.number if version else 0
+    return RoleBody(
+        role=role,
+        title=TITLES.get(role, "siapa pun"),
+        version=number,
+        since=version.since if version else None,
+        permissions=sorted(versions.at_version(known, number)),
+    )

@@ -1,0 +1,25 @@
+"""What is read to explain an access."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.access.grants import usecases as grants
+from gateway.access.grants.rules import Grant
+from gateway.access.transaction import Transaction
+from gateway.access.users import usecases as users
+from gateway.access.users.rules import User
+
+
+async def user_with_grants(
+    user_id: str, at: datetime, tx: Transaction
+) -> tuple[User, Sequence[Grant], Sequence[Grant]]:
+    """A user of the administrator's place, all that was ever granted to them there, and what of it lasts at that moment; noted, because it is looked into."""
+    user = await users.show_user(user_id, tx)
+    tx.note("access.explained", user.id)
+    given = await tx.grants.of_user(user.id)
+    lasting = await grants.lasting_of(given, at, tx)
+    return (
+        user,
+        [one for one in given if one.home in user.homes],
+        [one for one in lasting if one.home in user.homes],
+    )

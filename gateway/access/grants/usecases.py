@@ -1,0 +1,165 @@
+"""What happens to grants, and what they say of a caller."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chassis.caller import EVERYTHING, Caller
+from chassis.ids import named_id, new_id
+from chassis.persistence.store import Page
+from gateway.access.builtin_issuer import OWN
+from gateway.access.clients import usecases as clients
+from gateway.access.grants import rules
+from gateway.access.grants.rules import (
+    EVERYWHERE,
+    GIVEN_BY,
+    MANPOWER,
+    Giver,
+    Grant,
+    Kind,
+    NoGrant,
+    Terms,
+)
+from gateway.access.identity import Identity
+from gateway.access.revocations import usecases as revocations
+from gateway.access.transaction import Transaction
+from gateway.access.users import usecases as users
+from gateway.access.users.rules import User
+
+
+async def give_grant(user_id: str, terms: Terms, tx: Transaction) -> Grant:
+    """Give a user of the administrator's place a role with row scopes for a time."""
+    return tx.grants.add(await _granted(new_id(), user_id, terms, _administrator(tx.caller), tx))
+
+
+async def put_grant(reference: str, user_id: str, terms: Terms, tx: Transaction) -> Grant:
+    """Let manpower's grant of this reference say this; told again, nothing changes."""
+    wanted = await _granted(_of_manpower(reference), user_id, terms, MANPOWER, tx)
+    known = await tx.grants.seek(wanted.id)
+    stored = rules.put(known, wanted)
+    if stored is None or known is None:
+        return tx.grants.add(wanted) if known is None else known
+    await revocations.revoke_subject(user_id, tx)
+    return tx.grants.save(known, stored)
+
+
+async def withdraw_grant(reference: str, tx: Transaction) -> None:
+    """Let manpower's grant of this reference hold no longer; told again, nothing changes."""
+    known = await tx.grants.get(_of_manpower(reference))
+    if known.ended_at is None:
+        await _ended(known, tx)
+
+
+async def end_grant(grant_id: str, tx: Transaction) -> Grant:
+    """End a grant of the administrator's place, whoever gave it."""
+    return await _ended(await tx.grants.get(grant_id), tx)
+
+
+async def show_grant(grant_id: str, tx: Transaction) -> Grant:
+    """A grant."""
+    return await tx.grants.get(grant_id)
+
+
+async def list_grants(user_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Grant]:
+    """A page of grants."""
+    return await tx.grants.listed(user_id, cursor, limit)
+
+
+async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transaction) -> Identity:
+    """The caller whom the issuer vouches for (our own one by our id), under the grant they act in; NoGrant or GrantChoiceNeeded where there is none or several."""
+    user = (
+        await tx.users.seek(external) if issuer == OWN else await tx.users.called(issuer, external)
+    )
+    if user is None or user.disabled_at is not None:
+        raise NoGrant
+    grant = rules.acting(
+        await lasting_of(await _usable(user, tx), tx.now, tx), chosen_grant, tx.now
+    )
+    return Identity(
+        subject=user.id,
+        role=grant.role,
+        claims={name: frozenset(values) for name, values in grant.claims.items()},
+        expires_at=grant.valid_until.timestamp(),
+        grant=grant.id,
+        on_behalf_of=grant.on_behalf_of,
+        letter=grant.letter,
+        place=users.acting_for(user.id, grant.home),
+        forbidden=grant.forbidden,
+        quota=await clients.quota_of(user, tx),
+    )
+
+
+async def lasting_of(held: Sequence[Grant], moment: datetime, tx: Transaction) -> list[Grant]:
+    """A user's grants as they hold at that moment, those who act for somebody among them only while that official does."""
+    officials = {
+        grant.on_behalf_of: await _usable(await tx.users.seek(grant.on_behalf_of, scoped=False), tx)
+        for grant in held
+        if grant.kind is Kind.PLH
+    }
+    return rules.lasting(held, officials, moment)
+
+
+async def _usable(user: User | None, tx: Transaction) -> list[Grant]:
+    """The grants of a user who is not disabled, those of places where they are left out."""
+    return (
+        []
+        if user is None or user.disabled_at is not None
+        else [
+            grant
+            for grant in await tx.grants.of_user(user.id)
+            if grant.home not in user.disabled_in
+        ]
+    )
+
+
+async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transaction) -> Grant:
+    user = await tx.users.get(user_id)
+    tx.users.hold(user)
+    held = await tx.grants.of_user(user.id)
+    officials = await tx.grants.of_user(terms.on_behalf_of) if terms.on_behalf_of else []
+    for grant in (*held, *officials):
+        tx.grants.hold(grant)
+    return rules.give(
+        terms,
+        id=id_,
+        user_id=user.id,
+        home=_home(user, terms, tx.caller),
+        by=by,
+        held=held,
+        officials=officials,
+    )
+
+
+async def _ended(before: Grant, tx: Transaction) -> Grant:
+    """The grant ended, and with it the trust in every token that the user and their deputies hold now: it may be remembered under the grant."""
+    ended = tx.grants.save(before, rules.end(before, now=tx.now))
+    resting = [
+        one for one in await tx.grants.of_user(ended.user_id) if one.kind is Kind.SECOND
+    ]  # on what they are at the Kanwil, wherever they are the second
+    for user_id, home in {
+        (one.user_id, one.home)
+        for one in (ended, *resting, *await tx.grants.of_deputies(ended.user_id))
+    }:
+        await users.distrust(await tx.users.get(user_id, scoped=False), (home,), tx)
+    return ended
+
+
+def _home(user: User, terms: Terms, caller: Caller) -> str:
+    """The place that looks after a grant: one of the user's that the giver looks after, before others one that the grant is for; manpower's is nobody's where it may be."""
+    places = users.places_of(user, caller)
+    if caller.system and "" in places:
+        return ""
+    return next((home for home in places if home in terms.claims.get("facility", ())), places[0])
+
+
+def _of_manpower(reference: str) -> str:
+    return named_id("grant", "manpower", reference)
+
+
+def _administrator(caller: Caller) -> Giver:
+    everywhere = EVERYTHING in caller.claim("facility")
+    return Giver(
+        name=caller.subject,
+        on_behalf_of=caller.on_behalf_of,
+        roles=GIVEN_BY["administrator"] - (frozenset() if everywhere else EVERYWHERE),
+        claims=caller.claims,
+    )

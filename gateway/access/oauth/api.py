@@ -1,0 +1,217 @@
+"""The token and revocation endpoints (RFC 6749, 7009, 7523, 7636) of our own issuer. Errors are theirs, not problem documents. Not here: the sign-in before it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial, wraps
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import JSONResponse, Response
+
+from chassis.errors import Duplicate
+from chassis.ids import new_id, utc_now
+from gateway.access.builtin_issuer import ACCESS_SECONDS, OwnIssuer
+from gateway.access.clients import assertions
+from gateway.access.clients import usecases as clients
+from gateway.access.clients.rules import Client, ClientRefused, proves
+from gateway.access.hashing import new_token, token_hash
+from gateway.access.issuer_dependencies import Once, Own, OwnSide
+from gateway.access.revocations import usecases as revocations
+from gateway.access.sessions import usecases as sessions
+from gateway.access.sessions.rules import RefreshRefused, Session
+from gateway.access.sign_ins import usecases as signins
+from gateway.access.sign_ins.rules import CodeRefused
+
+router = APIRouter()
+
+MOST_PARAMETERS = 20
+NO_STORE = {"cache-control": "no-store"}
+
+
+class OAuthError(Exception):
+    """An error of RFC 6749, section 5.2."""
+
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(error)
+        self.error, self.description, self.status = error, description, status
+
+
+async def parameters(request: Request) -> Mapping[str, str]:
+    """The form of the request; OAuthError where a parameter comes twice."""
+    try:
+        pairs = parse_qsl(
+            (await request.body()).decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=MOST_PARAMETERS,
+        )
+    except ValueError:
+        raise OAuthError(
+            "invalid_request", "isi permintaan tidak dapat dibaca / the body cannot be read"
+        ) from None
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise OAuthError("invalid_request", "parameter ganda / a parameter came twice")
+    return found
+
+
+def in_its_words(route: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+    """The route with its refusals written as the standard wants them."""
+
+    @wraps(route)
+    async def told(*args: Any, **kwargs: Any) -> Response:
+        try:
+            return await route(*args, **kwargs)
+        except OAuthError as error:
+            return JSONResponse(
+                {"error": error.error, "error_description": error.description},
+                error.status,
+                NO_STORE,
+            )
+        except (CodeRefused, RefreshRefused):
+            return JSONResponse(
+                {
+                    "error": "invalid_grant",
+                    "error_description": "kode atau token tidak berlaku / the code or token is not valid",
+                },
+                400,
+                NO_STORE,
+            )
+        except (ClientRefused, Duplicate):
+            return JSONResponse(
+                {
+                    "error": "invalid_client",
+                    "error_description": "sistem tidak terbukti / the client does not prove itself",
+                },
+                401,
+                NO_STORE,
+            )
+
+    return told
+
+
+@router.post("/v1/oauth/token")
+@in_its_words
+async def token(
+    request: Request,
+    own: Own,
+    run: Once,
+    idempotency_key: Annotated[str, Header(max_length=200)] = "",
+) -> Response:
+    """Tokens for an authorization code, a refresh token, or a client's own credentials (application/x-www-form-urlencoded)."""
+    told = await parameters(request)
+    match told.get("grant_type"):
+        case "authorization_code":
+            return await _by_code(told, own.issuer, run)
+        case "refresh_token":
+            return await _by_refresh(told, own.issuer, run, idempotency_key)
+        case "client_credentials":
+            client = await _client(told, own, run)
+            return _answer(
+                {"access_token": own.issuer.token(client.user_id, utc_now(), client_id=client.id)}
+            )
+        case None:
+            raise OAuthError("invalid_request", "grant_type wajib diisi / grant_type is missing")
+        case _:
+            raise OAuthError(
+                "unsupported_grant_type", "cara ini tidak tersedia / this grant type is not offered"
+            )
+
+
+@router.post("/v1/oauth/revoke")
+@in_its_words
+async def revoke(request: Request, own: Own, run: Once) -> Response:
+    """Sign out: the session of this refresh or access token ends, effective within seconds. A token that is none is no error (RFC 7009, 2.2)."""
+    given = (await parameters(request)).get("token", "")
+    if not given:
+        raise OAuthError("invalid_request", "token wajib diisi / token is missing")
+    content = own.issuer.read(given)
+    if content is None:
+        session_id, _, secret = given.partition(".")
+        await run(partial(sessions.end_by_refresh_token, session_id, token_hash(secret)))
+    elif "sid" in content:
+        await run(partial(sessions.end_by_access_token, str(content["sid"])))
+    else:
+        await run(partial(revocations.revoke_token, str(content["jti"])))
+    return Response(status_code=200, headers=NO_STORE)
+
+
+async def _by_code(told: Mapping[str, str], issuer: OwnIssuer, run: Once) -> Response:
+    sign_in, _, secret = _needed(told, "code").partition(".")
+    refresh = new_token()
+    session = await run(
+        partial(
+            signins.redeem,
+            sign_in,
+            token_hash(secret),
+            _needed(told, "code_verifier"),
+            new_id(),
+            token_hash(refresh),
+        )
+    )
+    return _of_session(session, refresh, issuer)
+
+
+async def _by_refresh(told: Mapping[str, str], issuer: OwnIssuer, run: Once, key: str) -> Response:
+    session_id, _, secret = _needed(told, "refresh_token").partition(".")
+    following = issuer.successor(secret)
+    session = await run(
+        partial(
+            sessions.refresh_session,
+            session_id,
+            token_hash(secret),
+            token_hash(following),
+            token_hash(key) if key else "",
+        )
+    )
+    return _of_session(session, following, issuer)
+
+
+def _of_session(session: Session, refresh: str, issuer: OwnIssuer) -> Response:
+    if session.ended_at is not None:
+        raise RefreshRefused
+    access = issuer.token(
+        session.user_id,
+        utc_now(),
+        sid=session.id,
+        auth_time=int(session.started_at.timestamp()),
+        amr=list(session.amr),
+    )
+    return _answer({"access_token": access, "refresh_token": f"{session.id}.{refresh}"})
+
+
+async def _client(told: Mapping[str, str], own: OwnSide, run: Once) -> Client:
+    """The client that proves itself by the body: `client_secret`, or `client_assertion` (RFC 7523)."""
+    assertion = told.get("client_assertion")
+    if assertion is not None:
+        if told.get("client_assertion_type") != assertions.TYPE or "client_secret" in told:
+            raise OAuthError("invalid_request", "satu cara pembuktian saja / one way of proof only")
+        claimed = assertions.claimed(assertion)
+        if told.get("client_id", claimed) != claimed:
+            raise ClientRefused
+        client = await run(partial(clients.known_client, claimed))
+        audiences = {own.issuer.name, own.issuer.document()["token_endpoint"]}
+        await run(
+            partial(
+                clients.use_assertion,
+                assertions.proved(client, assertion, audiences, utc_now().timestamp()),
+            )
+        )
+        return client
+    client = await run(partial(clients.known_client, _needed(told, "client_id")))
+    if not proves(client, token_hash(_needed(told, "client_secret"))):
+        raise ClientRefused
+    return client
+
+
+def _answer(content: dict[str, Any]) -> Response:
+    return JSONResponse(
+        content | {"token_type": "Bearer", "expires_in": ACCESS_SECONDS}, 200, NO_STORE
+    )
+
+
+def _needed(told: Mapping[str, str], name: str) -> str:
+    if not told.get(name):
+        raise OAuthError("invalid_request", f"{name} wajib diisi / {name} is missing")
+    return told[name]

@@ -1,0 +1,34 @@
+"""How trust is withdrawn: asked by manpower for the people and systems of agencies and employers."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from chassis.http import dependencies
+from gateway.access.revocations import usecases
+from gateway.access.revocations.rules import Kind
+from gateway.access.transaction import Run
+
+internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
+
+
+class RevocationBody(BaseModel):
+    """What to revoke: one token by its `jti`, a session by its `sid`, or all that a user of ours holds now."""
+
+    model_config = dependencies.STRICT
+
+    kind: Kind
+    target: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@internal.post("/internal/revocations", status_code=204)
+async def withdraw_trust(body: RevocationBody, run: Run) -> None:
+    """Revoke; effective within seconds, also for streams."""
+    use_cases = {
+        Kind.TOKEN: usecases.revoke_token,
+        Kind.SUBJECT: usecases.revoke_subject,
+        Kind.SESSION: usecases.revoke_session,
+    }
+    await run(partial(use_cases[body.kind], body.target))

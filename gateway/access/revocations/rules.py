@@ -1,0 +1,42 @@
+"""What is allowed: withdrawing trust from one token, a session, or all that a subject holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chassis.errors import NotFound
+
+KEPT = timedelta(days=2)  # no token that we accept lives longer
+
+
+class RevocationUnknown(NotFound):
+    """No such revocation."""
+
+
+class Kind(StrEnum):
+    """What is revoked."""
+
+    TOKEN = "token"  # noqa: S105 - a kind, no secret
+    SUBJECT = "subject"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """No trust in the token `target`, in any token of the session `target`, or in any of the subject `target` that was issued up to `at`."""
+
+    id: str
+    version: int = 0
+    kind: Kind
+    target: str
+    at: datetime
+    kept_until: datetime
+
+
+def revoke(kind: Kind, target: str, now: datetime) -> Revocation:
+    """The withdrawal of trust, from now on."""
+    return Revocation(
+        id=f"{kind}/{target}", kind=kind, target=target, at=now, kept_until=now + KEPT
+    )

@@ -1,0 +1,22 @@
+"""How revocations are kept: until every token they concern has expired."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from chassis.persistence.store import Index, Store
+from gateway.access.revocations.rules import Revocation, RevocationUnknown
+
+
+class RevocationList(Store[Revocation]):
+    """Revocations by what they revoke. No claim shows them to anybody: the gateway itself reads them."""
+
+    kind = Revocation
+    collection = "revocations"
+    unknown = RevocationUnknown
+    scope: ClassVar[Mapping[str, str]] = {}
+    indexes = (Index("kept_until", expire_seconds=0),)
+
+    async def in_force(self, now: datetime) -> list[Revocation]:
+        """All that still concern a token."""
+        return await self.find({"kept_until": {"$gt": now}})

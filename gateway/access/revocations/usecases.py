@@ -1,0 +1,35 @@
+"""What happens to revocations."""
+
+from gateway.access.revocations import rules
+from gateway.access.revocations.rules import Kind, Revocation
+from gateway.access.transaction import Transaction
+
+
+async def revoke_token(token_id: str, tx: Transaction) -> Revocation:
+    """Trust this token no more."""
+    return await _revoke(Kind.TOKEN, token_id, tx)
+
+
+async def revoke_subject(subject: str, tx: Transaction) -> Revocation:
+    """Trust no token of the subject that was issued until now."""
+    return await _revoke(Kind.SUBJECT, subject, tx)
+
+
+async def revoke_session(session_id: str, tx: Transaction) -> Revocation:
+    """Trust no token of this session."""
+    return await _revoke(Kind.SESSION, session_id, tx)
+
+
+async def in_force(tx: Transaction) -> list[Revocation]:
+    """What is revoked now."""
+    return await tx.revocations.in_force(tx.now)
+
+
+async def _revoke(kind: Kind, target: str, tx: Transaction) -> Revocation:
+    fresh = rules.revoke(kind, target, tx.now)
+    known = await tx.revocations.seek(fresh.id, scoped=False)
+    return (
+        tx.revocations.add(fresh, scoped=False)
+        if known is None
+        else tx.revocations.save(known, fresh)
+    )

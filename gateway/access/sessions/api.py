@@ -1,0 +1,78 @@
+"""How sessions are seen and ended: by whoever is signed in, and by the administrators of their home."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from gateway.access.sessions import usecases
+from gateway.access.sessions.rules import Session
+from gateway.access.transaction import Run
+
+router = APIRouter()
+
+
+class SessionBody(BaseModel):
+    """A session that goes on; `amr` says how it was proved (RFC 8176)."""
+
+    session_id: str
+    amr: tuple[str, ...]
+    started_at: datetime
+    used_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, session: Session) -> SessionBody:
+        """What is shown."""
+        return cls(
+            session_id=session.id,
+            amr=session.amr,
+            started_at=session.started_at,
+            used_at=session.used_at,
+            expires_at=session.expires_at,
+        )
+
+
+class SessionsBody(BaseModel):
+    """All of them: nobody has many."""
+
+    items: list[SessionBody]
+
+
+@router.get("/v1/me/sessions")
+async def own_sessions(run: Run) -> SessionsBody:
+    """Where we are signed in."""
+    return SessionsBody(
+        items=[SessionBody.of(session) for session in await run(usecases.own_sessions)]
+    )
+
+
+@router.post("/v1/me/sessions/{session_id}/end", status_code=204)
+async def end_own_session(session_id: str, run: Run) -> None:
+    """Sign out there."""
+    await run(partial(usecases.end_own_session, session_id))
+
+
+@router.post("/v1/me/sign-out", status_code=204)
+async def end_own_sessions(run: Run) -> None:
+    """Sign out everywhere; effective within seconds, also for streams."""
+    await run(usecases.end_own_sessions)
+
+
+@router.get("/v1/access/users/{user_id}/sessions")
+async def sessions_of(user_id: str, run: Run) -> SessionsBody:
+    """Where a user is signed in."""
+    return SessionsBody(
+        items=[
+            SessionBody.of(session) for session in await run(partial(usecases.sessions_of, user_id))
+        ]
+    )
+
+
+@router.post("/v1/access/users/{user_id}/sign-out", status_code=204)
+async def sign_out_user(user_id: str, run: Run) -> None:
+    """Sign a user out everywhere, whichever issuer let them in; effective within seconds, also for streams."""
+    await run(partial(usecases.sign_out_user, user_id))

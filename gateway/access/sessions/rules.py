@@ -1,0 +1,102 @@
+"""What is allowed: how long a sign-in lasts, and how its refresh token changes hands. A token used twice ends the session: one of the two was a thief."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chassis.errors import NotFound
+
+LASTS = timedelta(hours=12)
+IDLE = timedelta(hours=2)
+KEPT = timedelta(days=90)
+REPEATED = timedelta(minutes=1)
+MOST_SPENT = (
+    500  # a page that refreshes every two minutes for as long as a session lasts does with fewer
+)
+STOLEN = "refresh token used twice"
+
+
+class SessionUnknown(NotFound):
+    """No such session."""
+
+    title = "Sesi tidak ditemukan"
+
+
+class RefreshRefused(Exception):
+    """Not the refresh token of a session under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One sign-in of a user, by which factors (`amr`, RFC 8176). `refresh` and `spent` are hashes; `repeat` that of the Idempotency-Key of the last change."""
+
+    id: str
+    version: int = 0
+    user_id: str
+    home: str
+    amr: tuple[str, ...]
+    refresh: str
+    spent: tuple[str, ...] = ()
+    repeat: str = ""
+    started_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    kept_until: datetime
+    ended_at: datetime | None = None
+    ended_why: str = ""
+
+    def under_way(self, now: datetime) -> bool:
+        """Whether it still goes on."""
+        return self.ended_at is None and now < min(self.expires_at, self.used_at + IDLE)
+
+
+def start(
+    *, id: str, user_id: str, home: str, amr: tuple[str, ...], refresh: str, now: datetime
+) -> Session:
+    """A session that begins now."""
+    return Session(
+        id=id,
+        user_id=user_id,
+        home=home,
+        amr=amr,
+        refresh=refresh,
+        started_at=now,
+        used_at=now,
+        expires_at=now + LASTS,
+        kept_until=now + KEPT,
+    )
+
+
+def refresh(
+    session: Session, *, presented: str, following: str, repeat: str, now: datetime
+) -> Session:
+    """The session with the next refresh token; ended, where this one was used before; RefreshRefused where it is none.
+
+    The last one again with the same Idempotency-Key within a minute is the same request, whose answer was lost: nothing changes.
+    """
+    if not session.under_way(now):
+        raise RefreshRefused
+    if presented == session.refresh:
+        return replace(
+            session,
+            refresh=following,
+            spent=(*session.spent, presented)[-MOST_SPENT:],
+            repeat=repeat,
+            used_at=now,
+        )
+    if presented not in session.spent:
+        raise RefreshRefused
+    if (
+        presented == session.spent[-1]
+        and repeat
+        and repeat == session.repeat
+        and now < session.used_at + REPEATED
+    ):
+        return session
+    return end(session, STOLEN, now)
+
+
+def end(session: Session, why: str, now: datetime) -> Session:
+    """The session ended now."""
+    return replace(session, ended_at=now, ended_why=why)

@@ -1,0 +1,28 @@
+"""How sessions are kept: ninety days, for who asks later."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from chassis.persistence.store import Index, Store
+from gateway.access.sessions.rules import Session, SessionUnknown
+
+
+class Sessions(Store[Session]):
+    """Sessions by user; shown to the administrators of the user's home."""
+
+    kind = Session
+    collection = "sessions"
+    unknown = SessionUnknown
+    scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
+    indexes = (Index("user_id", "started_at"), Index("kept_until", expire_seconds=0))
+    secret = frozenset({"refresh", "spent", "repeat"})
+
+    async def under_way(self, user_id: str, now: datetime) -> list[Session]:
+        """Those of a user that still go on, whoever asks."""
+        found = await self.find(
+            {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}},
+            sort=[("started_at", 1)],
+            scoped=False,
+        )
+        return [session for session in found if session.under_way(now)]

@@ -1,0 +1,148 @@
+"""How somebody signs in at our own issuer: the password first, then one of the second factors; the answer is an authorization code for the token endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from webauthn.helpers import bytes_to_base64url, generate_challenge
+
+from chassis.http import dependencies
+from chassis.ids import new_id, utc_now
+from gateway.access.accounts import devices
+from gateway.access.accounts.rules import SignInRefused
+from gateway.access.hashing import code_hash, new_token, token_hash
+from gateway.access.issuer_dependencies import Once, Own
+from gateway.access.sign_ins import rules, usecases
+from gateway.access.transaction import Transaction
+
+router = APIRouter()
+
+CODE_SECONDS = int(rules.TO_REDEEM.total_seconds())
+
+
+class PasswordForm(BaseModel):
+    """Login and password; `code_challenge` is S256 of a secret that the page keeps (RFC 7636), `familiar` what the last sign-in at this PC gave."""
+
+    model_config = dependencies.STRICT
+
+    login: Annotated[str, Field(min_length=1, max_length=60)]
+    password: Annotated[str, Field(min_length=1, max_length=200)]
+    code_challenge: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    familiar: Annotated[str, Field(max_length=100)] = ""
+
+
+class Begun(BaseModel):
+    """The second factors that this account has. A passkey proves `passkey`; a registered PC signs `challenge`."""
+
+    sign_in: str
+    factors: list[str]
+    challenge: str
+    passkey: dict[str, Any] | None
+    expires_in: int
+
+
+class CodeForm(BaseModel):
+    """A printed code."""
+
+    model_config = dependencies.STRICT
+
+    code: Annotated[str, Field(max_length=60)]
+
+
+class PasskeyForm(BaseModel):
+    """What the browser answered."""
+
+    model_config = dependencies.STRICT
+
+    credential: dict[str, Any]
+
+
+class DeviceForm(BaseModel):
+    """The registered PC's signature of the challenge (base64url, r and s), and its PIN."""
+
+    model_config = dependencies.STRICT
+
+    device: str
+    signature: Annotated[str, Field(max_length=200)]
+    pin: Annotated[str, Field(max_length=12)]
+
+
+class Passed(BaseModel):
+    """The authorization code for the token endpoint, and what this PC keeps to be known again."""
+
+    code: str
+    familiar: str
+    expires_in: int = CODE_SECONDS
+
+
+@router.post("/v1/sign-in", status_code=201)
+async def begin(body: PasswordForm, own: Own, run: Once) -> Begun:
+    """Begin with the password. Wrong, unknown and disabled are one answer, after the same work."""
+    account, door = await run(partial(usecases.try_password, body.login, body.familiar))
+    right = await own.passwords.fits(body.password, account.password if account else "")
+    if account is None or not right:
+        raise SignInRefused
+    challenge = bytes_to_base64url(generate_challenge())
+    fresh = rules.begin(
+        id=new_id(),
+        user_id=account.id,
+        home=account.home,
+        door=door,
+        challenge=challenge,
+        code_challenge=body.code_challenge,
+        now=utc_now(),
+    )
+    signin = await run(partial(usecases.begin, fresh, account.password))
+    return Begun(
+        sign_in=signin.id,
+        factors=account.factors,
+        challenge=challenge,
+        passkey=own.place.request(challenge, account.passkeys) if account.passkeys else None,
+        expires_in=int(rules.LASTS.total_seconds()),
+    )
+
+
+@router.post("/v1/sign-in/{sign_in}/code")
+async def prove_by_code(sign_in: str, body: CodeForm, _: Own, run: Once) -> Passed:
+    """Prove it by a printed code, which is spent."""
+    await run(partial(usecases.try_factor, sign_in))
+    return await _passed(
+        sign_in, run, partial(usecases.pass_with_code, sign_in, code_hash(body.code))
+    )
+
+
+@router.post("/v1/sign-in/{sign_in}/passkey")
+async def prove_by_passkey(sign_in: str, body: PasskeyForm, own: Own, run: Once) -> Passed:
+    """Prove it by a passkey or security key."""
+    signin, account = await run(partial(usecases.try_factor, sign_in))
+    used = own.place.proved(
+        account.passkey(str(body.credential.get("id", ""))), body.credential, signin.challenge
+    )
+    return await _passed(sign_in, run, partial(usecases.pass_with_passkey, sign_in, used))
+
+
+@router.post("/v1/sign-in/{sign_in}/device")
+async def prove_by_device(sign_in: str, body: DeviceForm, own: Own, run: Once) -> Passed:
+    """Prove it by a registered PC and its PIN."""
+    signin, account = await run(partial(usecases.try_factor, sign_in))
+    device = account.device(body.device)
+    pin_fits = await own.passwords.fits(body.pin, device.pin if device else "")
+    if (
+        device is None
+        or not pin_fits
+        or not devices.signed(device.public_key, signin.challenge, body.signature)
+    ):
+        raise SignInRefused
+    return await _passed(sign_in, run, partial(usecases.pass_with_device, sign_in, device.id))
+
+
+async def _passed(
+    sign_in: str, run: Once, use_case: Callable[[str, str, Transaction], Awaitable[None]]
+) -> Passed:
+    secret, familiar = new_token(), new_token()
+    await run(partial(use_case, token_hash(secret), token_hash(familiar)))
+    return Passed(code=f"{sign_in}.{secret}", familiar=familiar)

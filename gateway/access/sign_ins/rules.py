@@ -1,0 +1,94 @@
+"""What is allowed: a sign-in between the password and the tokens. It lasts five minutes, bears three wrong second factors, and is redeemed once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chassis.errors import NotFound
+from gateway.access.accounts.rules import SignInRefused
+
+LASTS = timedelta(minutes=5)
+TO_REDEEM = timedelta(seconds=60)
+MOST_TRIES = 3
+
+
+class SignInUnknown(NotFound):
+    """No such sign-in."""
+
+
+class CodeRefused(Exception):
+    """No authorization code that is good now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A password was right. `door` is where its attempts are counted; `code` is the hash of the authorization code once a second factor was right; `session` what it became."""
+
+    id: str
+    version: int = 0
+    user_id: str
+    home: str
+    door: str
+    challenge: str
+    code_challenge: str
+    tries: int = 0
+    amr: tuple[str, ...] = ("pwd",)
+    code: str = ""
+    passed_at: datetime | None = None
+    session: str = ""
+    expires_at: datetime
+
+
+def begin(
+    *,
+    id: str,
+    user_id: str,
+    home: str,
+    door: str,
+    challenge: str,
+    code_challenge: str,
+    now: datetime,
+) -> SignIn:
+    """A sign-in whose password was right."""
+    return SignIn(
+        id=id,
+        user_id=user_id,
+        home=home,
+        door=door,
+        challenge=challenge,
+        code_challenge=code_challenge,
+        expires_at=now + LASTS,
+    )
+
+
+def tried(signin: SignIn | None, now: datetime) -> SignIn:
+    """One more try at the second factor; SignInRefused where there are none left."""
+    if signin is None or signin.expires_at <= now or signin.code or signin.tries >= MOST_TRIES:
+        raise SignInRefused
+    return replace(signin, tries=signin.tries + 1)
+
+
+def passed(signin: SignIn, *, method: str, code: str, now: datetime) -> SignIn:
+    """The second factor was right."""
+    if signin.code:
+        raise SignInRefused
+    return replace(signin, amr=(*signin.amr, method, "mfa"), code=code, passed_at=now)
+
+
+def redeem(
+    signin: SignIn | None, *, code: str, verifier: str, session: str, now: datetime
+) -> SignIn:
+    """The code becomes a session, once, within a minute, for whoever began the sign-in (RFC 7636, S256). A second time `session` is the first one's."""
+    if signin is None or not signin.code or signin.code != code or signin.passed_at is None:
+        raise CodeRefused
+    if signin.session:
+        return signin
+    challenge = (
+        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    )
+    if now > signin.passed_at + TO_REDEEM or challenge != signin.code_challenge:
+        raise CodeRefused
+    return replace(signin, session=session)

@@ -1,0 +1,38 @@
+"""The gateway's unit of work: its own database of users, their grants, and how they sign in."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
+from chassis.persistence import unit_of_work
+from chassis.persistence.unit_of_work import StoreOf
+from gateway.access.accounts.store import Accounts
+from gateway.access.cards.store import Cards
+from gateway.access.clients.store import Assertions, Clients
+from gateway.access.grants.store import Grants
+from gateway.access.login_throttling.store import AttemptList
+from gateway.access.revocations.store import RevocationList
+from gateway.access.sessions.store import Sessions
+from gateway.access.sign_ins.store import SignIns
+from gateway.access.users.store import Users
+
+
+class Transaction(unit_of_work.Transaction):
+    """What one transaction of the gateway can reach."""
+
+    service = "gateway"
+    users = StoreOf(Users)
+    grants = StoreOf(Grants)
+    revocations = StoreOf(RevocationList)
+    accounts = StoreOf(Accounts)
+    signins = StoreOf(SignIns)
+    attempts = StoreOf(AttemptList)
+    sessions = StoreOf(Sessions)
+    clients = StoreOf(Clients)
+    assertions = StoreOf(Assertions)
+    cards = StoreOf(Cards)
+
+
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

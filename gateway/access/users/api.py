@@ -1,0 +1,110 @@
+"""How users are registered and disabled: by manpower for the people and systems of agencies and employers, by administrators for those of their place."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from chassis.http import dependencies, paging
+from gateway.access.transaction import Run
+from gateway.access.users import usecases
+from gateway.access.users.rules import User
+
+router = APIRouter()
+internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class UserKey(BaseModel):
+    """What a user is known by: the issuer and its name for them."""
+
+    model_config = dependencies.STRICT
+
+    issuer: Text
+    external: Text
+
+
+class UserAtHome(UserKey):
+    """A user of a place."""
+
+    home: Text
+
+
+class UserKnown(BaseModel):
+    """Our id for the user."""
+
+    user_id: str
+
+
+class UserBody(BaseModel):
+    """A user as administrators see them."""
+
+    user_id: str
+    issuer: str
+    external: str
+    home: str
+    homes: tuple[str, ...]
+    disabled_at: datetime | None
+
+    @classmethod
+    def of(cls, user: User) -> UserBody:
+        """What is shown."""
+        return cls(
+            user_id=user.id,
+            issuer=user.issuer,
+            external=user.external,
+            home=user.homes[0],
+            homes=user.homes,
+            disabled_at=user.disabled_at,
+        )
+
+
+@internal.put("/internal/users")
+async def register_partner_user(body: UserKey, run: Run) -> UserKnown:
+    """Register a user; asked again, the answer is the same."""
+    user = await run(partial(usecases.register_vouched_user, body.issuer, body.external, ""))
+    return UserKnown(user_id=user.id)
+
+
+@router.put("/v1/access/users")
+async def register_user(body: UserAtHome, run: Run) -> UserBody:
+    """Register a user whom another issuer vouches for; asked again, the answer is the same, and so it is where another place registered them before."""
+    return UserBody.of(
+        await run(partial(usecases.register_vouched_user, body.issuer, body.external, body.home))
+    )
+
+
+@router.get("/v1/access/users")
+async def list_users(
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> paging.PageBody[UserBody]:
+    """Users of the administrator's places."""
+    page = await run(partial(usecases.list_users, cursor, limit))
+    return paging.PageBody(
+        items=[UserBody.of(user) for user in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/v1/access/users/{user_id}")
+async def show_user(user_id: str, run: Run) -> UserBody:
+    """One user."""
+    return UserBody.of(
+        await run(partial(usecases.show_user, user_id))
+    )  # no version: it would count what other places did
+
+
+@router.post("/v1/access/users/{user_id}/disable")
+async def disable_user(user_id: str, run: Run) -> UserBody:
+    """Let nobody act as this user; effective within seconds, also for streams."""
+    return UserBody.of(await run(partial(usecases.disable_user, user_id)))
+
+
+@router.post("/v1/access/users/{user_id}/enable")
+async def enable_user(user_id: str, run: Run) -> UserBody:
+    """Let the user act again."""
+    return UserBody.of(await run(partial(usecases.enable_user, user_id)))

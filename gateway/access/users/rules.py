@@ -1,0 +1,116 @@
+"""What is allowed: people and systems that an issuer vouches for. No names: the issuer has them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from chassis.errors import Conflict, NotFound, Refused
+from chassis.ids import named_id, new_id
+from gateway.access.builtin_issuer import HOLDERS, OWN
+
+
+class UserUnknown(NotFound):
+    """No such user."""
+
+    title = "Pengguna tidak ditemukan"
+
+
+class UserElsewhere(Conflict):
+    """One of our own logins or systems, of another place."""
+
+    title = "Pengguna sudah terdaftar di tempat lain"
+    field = "home"
+
+
+class IssuerOurs(Refused):
+    """Our own people and systems are registered with their account, client or card, not by naming them."""
+
+    title = "Penerbit ini milik Bina sendiri; bukalah akun atau daftarkan sistemnya"
+    field = "issuer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Who an issuer calls `external`. Our own id is what services and audit rows see. `home` is the facility whose administrator looks after them, "" where none does.
+
+    Whom another issuer vouches for may serve several places, each of which has its own grants for them and disables them for itself (`disabled_in`): whoever
+    names a subject first has no hold on it.
+    """
+
+    id: str
+    version: int = 0
+    issuer: str
+    external: str
+    home: str | tuple[str, ...] = ""
+    disabled_at: datetime | None = None
+    disabled_in: dict[str, datetime] = field(default_factory=dict[str, datetime])
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """All places that look after them, the first one first."""
+        return (self.home,) if isinstance(self.home, str) else self.home
+
+
+def id_of(issuer: str, external: str) -> str:
+    """The id of a user; whom another issuer vouches for has the same whenever they are registered, so that it tells no place whether another was there before."""
+    return new_id() if issuer == OWN else named_id("user", issuer, external)
+
+
+def check_issuer(issuer: str) -> None:
+    """IssuerOurs unless it is another's word that a user is known by."""
+    if issuer in {OWN, HOLDERS}:
+        raise IssuerOurs
+
+
+def known_at(user: User, home: str) -> User:
+    """The user who was registered before, looked after by this place as well; UserElsewhere for one of our own, who has one place."""
+    if home in user.homes:
+        return user
+    if user.issuer == OWN:
+        raise UserElsewhere
+    before = {} if user.disabled_at is None else dict.fromkeys(user.homes, user.disabled_at)
+    return replace(
+        user, home=(*user.homes, home), disabled_at=None, disabled_in=user.disabled_in | before
+    )
+
+
+def seen_at(user: User, places: Collection[str]) -> User:
+    """The user as the administrators of these places see them: of other places nothing is told."""
+    homes = tuple(home for home in user.homes if home in places)
+    moments = [user.disabled_in.get(home) for home in homes]
+    disabled = (
+        max((moment for moment in moments if moment is not None), default=None)
+        if None not in moments
+        else None
+    )
+    return replace(
+        user,
+        home=homes[0] if len(homes) == 1 else homes,
+        disabled_at=user.disabled_at or disabled,
+        disabled_in={},
+    )
+
+
+def disable(user: User, places: Collection[str], now: datetime) -> User:
+    """Nobody acts as this user any more, for these of their places. Once is enough: a second time changes nothing."""
+    if user.disabled_at is not None:
+        return user
+    if set(user.homes) <= set(places):
+        return replace(user, disabled_at=now)
+    return replace(
+        user, disabled_in={home: now for home in user.homes if home in places} | user.disabled_in
+    )
+
+
+def enable(user: User, places: Collection[str]) -> User:
+    """The user may act again for these of their places, under the grants then in force."""
+    still = (
+        user.disabled_in
+        if user.disabled_at is None
+        else dict.fromkeys(user.homes, user.disabled_at)
+    )
+    return replace(
+        user,
+        disabled_at=None,
+        disabled_in={home: moment for home, moment in still.items() if home not in places},
+    )

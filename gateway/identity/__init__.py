@@ -1,5 +1,0 @@
-"""Who asks: tokens of any issuer verified, the development issuer, and what the services are told."""
-
-from gateway.identity.development import development_token
-
-__all__ = ["development_token"]

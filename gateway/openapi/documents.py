@@ -1,0 +1,224 @@
+"""The OpenAPI document of each host group: what its routes say in the services' own documents, and nothing else. Not here: the page that shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import structlog
+
+from gateway.neutral import is_neutral
+from gateway.openapi.reference_page import page
+from gateway.problems import CONTENT_TYPE, ServiceAway
+from gateway.routing.table import Group
+
+if TYPE_CHECKING:
+    from gateway.routing.reloader import Routes
+    from gateway.routing.table import Route
+
+FRESH_SECONDS = 60.0
+Document = dict[str, Any]
+Fetch = Callable[[str], Awaitable[Mapping[str, Any]]]
+_REFERENCE = "#/components/schemas/"
+_PROSE = frozenset(
+    {"description", "summary", "title", "example", "examples", "default", "const", "enum"}
+)
+_TITLES = {
+    Group.STAFF: "Bina: petugas",
+    Group.SHOP: "Bina: toko",
+    Group.CERTIFICATE: "Pemeriksaan sertifikat",
+    Group.PARTNER: "Bina: mitra",
+}
+_PROBLEM: Document = {
+    "description": "Permintaan tidak dapat dijalankan (RFC 9457)",
+    "content": {
+        CONTENT_TYPE.decode(): {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "code", "request_id"],
+                "properties": {
+                    name: {"type": "string"}
+                    for name in ("type", "title", "code", "detail", "field", "request_id")
+                }
+                | {"status": {"type": "integer"}},
+            }
+        }
+    },
+}
+_REFUSED = {status: {"$ref": "#/components/responses/problem"} for status in ("4XX", "5XX")}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A group's document and its page, as bytes."""
+
+    document: bytes
+    page: bytes
+
+
+class Documents:
+    """Merges and remembers, per group, for 60 s. `fetch(service)` gives a service's own document; after ServiceAway the last one serves."""
+
+    def __init__(self, routes: Routes, fetch: Fetch, clock: Callable[[], float]) -> None:
+        self._routes, self._fetch, self._clock = routes, fetch, clock
+        self._own: dict[str, Mapping[str, Any]] = {}
+        self._shown: dict[Group, tuple[int, float, Shown]] = {}
+        self._merging = asyncio.Lock()
+
+    async def of(self, group: Group) -> Shown:
+        """What the group shows now."""
+        async with self._merging:
+            known = self._shown.get(group)
+            if known is None or known[0] != self._routes.generation or known[1] < self._clock():
+                known = (
+                    self._routes.generation,
+                    self._clock() + FRESH_SECONDS,
+                    await self._merged(group),
+                )
+                self._shown[group] = known
+            return known[2]
+
+    async def _merged(self, group: Group) -> Shown:
+        routes = self._routes.table.of_group(group)
+        for service in {route.service for route in routes}:
+            try:
+                self._own[service] = await self._fetch(service)
+            except ServiceAway:
+                log.warning("no document from a service, the last one serves", service=service)
+        document = shown(group, routes, self._own)
+        return Shown(json.dumps(document, ensure_ascii=False).encode(), page(document).encode())
+
+
+def shown(group: Group, routes: Iterable[Route], own: Mapping[str, Mapping[str, Any]]) -> Document:
+    """The document of these routes as the group may see it."""
+    document = merged(group, routes, own)
+    return neutral(document) if group is Group.CERTIFICATE else document
+
+
+def merged(group: Group, routes: Iterable[Route], own: Mapping[str, Mapping[str, Any]]) -> Document:
+    """One OpenAPI 3.1 document of these routes. A service's schemas carry its name, so that two of one name never meet."""
+    paths: Document = {}
+    schemas: Document = {}
+    for route in routes:
+        source = own.get(route.service, {})
+        operation = _operation(
+            route,
+            cast(
+                "Document",
+                source.get("paths", {}).get(route.template, {}).get(route.method.lower(), {}),
+            ),
+        )
+        _collect(
+            operation,
+            route.service,
+            cast("Document", source.get("components", {}).get("schemas", {})),
+            schemas,
+        )
+        operation["responses"] |= _REFUSED
+        paths.setdefault(route.template, {})[route.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": _TITLES[group], "version": "1"},
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "responses": {"problem": _PROBLEM},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
+        },
+    }
+
+
+def neutral(document: Document) -> Document:
+    """The document without any prose that holds a word of the deny list. What then still holds one is not shown at all (certification.md 14.1)."""
+    cleaned = cast("Document", _without_denied(document))
+    if is_neutral(json.dumps(cleaned, ensure_ascii=False)):
+        return cleaned
+    log.error("the certificate host's document holds a word of the deny list and is withheld")
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": _TITLES[Group.CERTIFICATE], "version": "1"},
+        "paths": {},
+    }
+
+
+def _operation(route: Route, own: Document) -> Document:
+    """The service's operation as the door offers it."""
+    found = cast("Document", _renamed(own, route.service))
+    parameters = [
+        one
+        for one in cast("list[Document]", found.pop("parameters", []))
+        if route.method == "POST" or one["name"] != "idempotency-key"
+    ]
+    return found | {
+        "tags": [
+            route.template.split("/")[2] if route.template.startswith("/v1/") else "sertifikat"
+        ],
+        "security": [] if route.public else [{"token": []}],
+        "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', route.template)}",
+        "responses": {
+            status: answer
+            for status, answer in found.get("responses", {}).items()
+            if status != "422"
+        },
+        **({"parameters": parameters} if parameters else {}),
+    }
+
+
+def _renamed(node: Any, service: str) -> Any:
+    """The node with its schema references carrying the service's name."""
+    if isinstance(node, dict):
+        items = cast("Document", node).items()
+        return {
+            name: f"{_REFERENCE}{service}.{value.removeprefix(_REFERENCE)}"
+            if name == "$ref" and isinstance(value, str)
+            else _renamed(value, service)
+            for name, value in items
+        }
+    return (
+        [_renamed(item, service) for item in cast("list[Any]", node)]
+        if isinstance(node, list)
+        else node
+    )
+
+
+def _collect(node: Any, service: str, own: Mapping[str, Any], schemas: Document) -> None:
+    """Take in the schemas that the node refers to, and those that they refer to."""
+    for name in set(_references(node)):
+        if name not in schemas:
+            schemas[name] = _renamed(own.get(name.removeprefix(f"{service}."), {}), service)
+            _collect(schemas[name], service, own, schemas)
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for name, value in cast("Document", node).items():
+            if name == "$ref" and isinstance(value, str):
+                yield value.removeprefix(_REFERENCE)
+            else:
+                yield from _references(value)
+    elif isinstance(node, list):
+        for item in cast("list[Any]", node):
+            yield from _references(item)
+
+
+def _without_denied(node: Any) -> Any:
+    if isinstance(node, dict):
+        items = cast("Document", node).items()
+        return {
+            name: _without_denied(value)
+            for name, value in items
+            if name not in _PROSE or is_neutral(json.dumps(value, ensure_ascii=False))
+        }
+    return (
+        [_without_denied(item) for item in cast("list[Any]", node)]
+        if isinstance(node, list)
+        else node
+    )

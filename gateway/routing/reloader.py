@@ -1,0 +1,60 @@
+"""Keeps the routes in force and swaps them while the gateway runs. Not here: what a route is (routes)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway.routing import table as routing_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.access.permissions import Rules
+
+log = structlog.get_logger(__name__)
+
+
+class Routes:
+    """The table in force. `generation` counts the swaps, `problems` says why the newest file was refused."""
+
+    def __init__(self, file: Path, rules: Rules) -> None:
+        self._file, self._rules = file, rules
+        self._seen = self._stamp()
+        self.table = routing_table.read(file.read_text(), self._rules)
+        self.generation = 1
+        self.problems: tuple[str, ...] = ()
+
+    def refresh(self) -> bool:
+        """Read the file when it changed; True when its table came into force. A file that cannot be used changes nothing."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        try:
+            table = routing_table.read(self._file.read_text(), self._rules)
+        except (routing_table.RoutesInvalid, OSError, UnicodeDecodeError) as error:
+            return self._keep(
+                error.problems
+                if isinstance(error, routing_table.RoutesInvalid)
+                else (f"cannot be read: {type(error).__name__}",)
+            )
+        self.table, self.problems = table, ()
+        self.generation += 1
+        log.info("routes in force", generation=self.generation, routes=len(table.routes))
+        return True
+
+    def _keep(self, problems: tuple[str, ...]) -> bool:
+        self.problems = problems
+        log.error(
+            "routes refused, the former table stays", generation=self.generation, problems=problems
+        )
+        return False
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._file.stat()
+        except FileNotFoundError:
+            return None  # a configuration volume is being replaced
+        return status.st_ino, status.st_mtime_ns, status.st_size

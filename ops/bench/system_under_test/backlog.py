@@ -1,0 +1,71 @@
+"""A topic full of events that wait for the measured service; each run of it has a process and a database of its own. Not here: what is made of the figures."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.bench import programs
+from ops.bench.system_under_test import environment, topics
+from ops.local import mongo_users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """So many events in a topic, on these servers."""
+
+    mongo_url: str
+    kafka: str
+    place: Path
+    namespace: str
+    events: int
+
+    async def applied(
+        self, driver: str, *, relay: bool = False, archive: int = 0
+    ) -> dict[str, float]:
+        """`events_per_s` of applying them all, with `relay` also `rows_per_s` of sending what came of it, `archive` sent rows being in the outbox already."""
+        database = f"bench_{uuid.uuid4().hex[:8]}"
+        url = environment.url_of(self.mongo_url, database)
+        env = environment.environment(
+            environment.READING,
+            self.place,
+            mongo_url=url,
+            kafka=self.kafka,
+            driver=driver,
+            namespace=self.namespace,
+        )
+        more = [f"--archive={archive}", *(["--relay"] if relay else [])]
+        try:
+            return await programs.answer(
+                "-m", "ops.bench.system_under_test.measure", str(self.events), *more, env=env
+            )
+        finally:
+            async with mongo_users.administering(self.mongo_url) as mongo:
+                await mongo.client.drop_database(database)
+
+
+@asynccontextmanager
+async def backlog(
+    mongo_url: str,
+    kafka: str,
+    place: Path,
+    events: int,
+    *,
+    partitions: int = topics.PARTITIONS,
+    bad: bool = False,
+) -> AsyncGenerator[Backlog]:
+    """Fill a topic, and delete it afterwards; `bad`: one event in a hundred is."""
+    namespace = f"bench-{uuid.uuid4().hex[:8]}."
+    await topics.fill(kafka, namespace, events, partitions=partitions, bad=bad)
+    try:
+        yield Backlog(
+            mongo_url=mongo_url, kafka=kafka, place=place, namespace=namespace, events=events
+        )
+    finally:
+        await programs.dropped(
+            *(namespace + topic for topic in topics.TOPICS), env={**os.environ, "BINA_KAFKA": kafka}
+        )

@@ -1,0 +1,128 @@
+"""What the measured service is about: how often a participant completed a course. The durable work per event is that of reference/hand_pipeline.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from chassis.caller import Caller
+from chassis.errors import Refused
+from chassis.messaging.events import Event, Inbound, Reference
+from chassis.persistence.store import Store
+from chassis.persistence.unit_of_work import Cause, StoreOf
+from chassis.persistence.unit_of_work import Transaction as UnitOfWork
+
+REFUSED, BROKEN = (
+    "refused",
+    "broken",
+)  # how the note of an event begins that the handler refuses, or breaks at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How many courses one participant has completed."""
+
+    id: str
+    completed: int = 0
+    version: int = 0
+
+
+class CourseCompleted(Event, type="training.course-completed.v1", key="participant_ref"):
+    """A command of the writing service took effect."""
+
+    participant_ref: Reference
+    class_id: str
+    completed_on: date
+    note: str
+
+
+class CompletionRecorded(Event, type="certification.completion-recorded.v1", key="participant_ref"):
+    """The reading service took the event in."""
+
+    participant_ref: Reference
+    class_id: str
+    completed_on: date
+    note: str
+
+
+class CompletionTold(Inbound, type="training.course-completed.v1"):
+    """The reading service's copy."""
+
+    participant_ref: Reference
+    class_id: str
+    completed_on: date
+    note: str
+
+    def reads(self) -> Iterable[tuple[type[Store[Any]], str]]:
+        """What the handler will look up, so that a batch reads it at once."""
+        return [(Progresses, self.participant_ref)]
+
+
+class NoteRefused(Refused):
+    title = "Catatan ditolak"
+
+
+class Progresses(Store[Progress]):
+    kind = Progress
+    collection = "progresses"
+    scope: ClassVar = {"public": ""}
+
+
+class Transaction(UnitOfWork):
+    """Remembers the correlation ids of what took effect in it, for the clock."""
+
+    progresses = StoreOf(Progresses)
+
+    def __init__(self, db: Any, session: Any, now: datetime, cause: Cause, parts: Any) -> None:
+        super().__init__(db, session, now, cause, parts)
+        self.took_effect: list[str] = []
+
+
+def advanced(before: Progress | None, participant_ref: str) -> Progress:
+    """The state after one more completion."""
+    return (
+        replace(before, completed=before.completed + 1)
+        if before
+        else Progress(id=participant_ref, completed=1)
+    )
+
+
+async def complete(event: CourseCompleted, tx: Transaction) -> Progress:
+    """The command: state, key counter, one outbox row."""
+    before = await tx.progresses.seek(event.participant_ref)
+    after = advanced(before, event.participant_ref)
+    tx.took_effect.append(tx.correlation_id)
+    return (
+        tx.progresses.save(before, after, [event]) if before else tx.progresses.add(after, [event])
+    )
+
+
+async def on_completion_told(event: CompletionTold, tx: Transaction) -> None:
+    """The effect: state, key counter, one outbox row; the inbox row and the position are the chassis'."""
+    if event.note.startswith(REFUSED):
+        raise NoteRefused
+    if event.note.startswith(BROKEN):
+        raise RuntimeError(BROKEN)
+    before = await tx.progresses.seek(event.participant_ref)
+    after = advanced(before, event.participant_ref)
+    recorded = CompletionRecorded(
+        participant_ref=event.participant_ref,
+        class_id=event.class_id,
+        completed_on=event.completed_on,
+        note=event.note,
+    )
+    tx.took_effect.append(event.meta.correlation_id)
+    if before:
+        tx.progresses.save(before, after, [recorded])
+    else:
+        tx.progresses.add(after, [recorded])
+
+
+HANDLERS = {"training.events": {CompletionTold: on_completion_told}}
+EVERYBODY = Caller(
+    subject="bench",
+    role="operator",
+    permissions=frozenset({"POST /v1/completions", "POST /v1/bursts", "GET /v1/effects"}),
+)

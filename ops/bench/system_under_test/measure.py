@@ -1,0 +1,195 @@
+"""A program: the measured service applies what lies in its topic, then sends what came of it; prints one JSON object, as the reference programs do.
+
+Consumer and relay are timed one after the other, as the reference programs are. Not here: what the figures are compared with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import uvloop
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from prometheus_client import Counter
+
+from chassis import telemetry
+from chassis.app.lifespan import Lifetime
+from chassis.app.server import settle
+from chassis.ids import event_id, utc_now
+from chassis.messaging import kafka
+from chassis.persistence.lease import Lease
+from chassis.persistence.mongo import Document
+from ops.bench.system_under_test.domain import CompletionRecorded
+from ops.bench.system_under_test.service import KEYS, ReadingSettings, command, reading_service
+
+OTHER = "1"
+LEASE_SECONDS = 3_600.0
+LOOK_SECONDS = 0.02
+PAGE = 5_000
+
+
+class Discarding(SpanExporter):
+    """Takes the sampled spans and lets them go: making them is measured, sending them is another process' work."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        del spans
+        return SpanExportResult.SUCCESS
+
+
+class _Timed:
+    """A consumer that remembers when its first records came."""
+
+    def __init__(self, inner: kafka.Consumer) -> None:
+        self._inner = inner
+        self.began = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def poll(
+        self, max_records: int, timeout_seconds: float
+    ) -> dict[kafka.Partition, list[kafka.Record]]:
+        """What has come."""
+        found = await self._inner.poll(max_records, timeout_seconds)
+        if found and not self.began:
+            self.began = time.perf_counter()
+        return found
+
+
+class _Connected:
+    """A producer that was started before."""
+
+    def __init__(self, inner: kafka.Producer) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def start(self) -> None:
+        """It is."""
+
+
+class _Life(Lifetime):
+    """A life whose consumer is timed and whose producer is connected when the clock starts, as in the reference programs."""
+
+    timed: _Timed
+    producer: kafka.Producer
+
+    def new_consumer(self) -> kafka.Consumer:
+        """The real one, timed."""
+        self.timed = _Timed(super().new_consumer())
+        return cast("kafka.Consumer", self.timed)
+
+    async def connect(self) -> None:
+        """Start the producer."""
+        self.producer = super().new_producer()
+        await self.producer.start()
+
+    def new_producer(self) -> kafka.Producer:
+        """The real one, started."""
+        return cast("kafka.Producer", _Connected(self.producer))
+
+
+async def consumed(settings: ReadingSettings, events: int) -> float:
+    """Events per second, from the first that came to the commit of the last. Relay and sealer are another replica's meanwhile."""
+    life = _Life(reading_service(settings))
+    for name in ("relay", "job/audit-sealer"):
+        await Lease(life.db, name, f"{life.service.name}/{OTHER}", LEASE_SECONDS).take()
+    before = _settled()
+    async with life.lifespan(None):
+        await life.prepared.wait()
+        await _until(lambda: _settled() - before == events)
+        return events / (time.perf_counter() - life.timed.began)
+
+
+async def relayed(settings: ReadingSettings) -> float:
+    """Rows per second, from the first look at the outbox to the mark of the last row, by the replica that has the lease."""
+    life = _Life(reading_service(settings.model_copy(update={"replica": OTHER})))
+    rows = await life.db.count("outbox", {"sent": False})
+    await life.connect()
+    before = _total(telemetry.EVENTS_SENT)
+    began = time.perf_counter()
+    running = asyncio.create_task(life.relay.run())
+    await _until(lambda: _total(telemetry.EVENTS_SENT) - before == rows)
+    took = time.perf_counter() - began
+    life.relay.stop()
+    await running
+    await life.db.close()
+    return rows / took
+
+
+async def archived(settings: ReadingSettings, rows: int) -> None:
+    """Put so many sent rows into the outbox, and advance the key counters, as months of work would have; and onto the disk, where months ago is."""
+    life = Lifetime(reading_service(settings))
+    await life.prepare()
+    for first in range(0, rows, PAGE):
+        await life.db.insert(
+            "outbox", [_row(number) for number in range(first, min(first + PAGE, rows))]
+        )
+    await life.db.insert(
+        "keys",
+        [
+            {"_id": command(number).key, "seq": len(range(number, rows, KEYS))}
+            for number in range(min(KEYS, rows))
+        ],
+    )
+    await life.db.client.admin.command("fsync")
+    await life.db.close()
+
+
+def _row(number: int) -> Document:
+    event = command(number)
+    aggregate = f"archive-{number}"
+    return {
+        "_id": event_id("archive", aggregate, 1, 0),
+        "sent": True, "type": CompletionRecorded.type, "at": utc_now(), "aggregate_id": aggregate, "aggregate_version": 1, "facility_id": "",
+        "actor_role": "system", "actor_ref": "service:certification", "correlation_id": aggregate, "causation_id": aggregate, "traceparent": "",
+        "body": event.model_dump_json(), "key": event.key, "seq": number // KEYS + 1,
+    }  # fmt: skip
+
+
+def _settled() -> float:
+    return _total(telemetry.EVENTS_APPLIED) + _total(telemetry.EVENTS_PARKED)
+
+
+def _total(counter: Counter) -> float:
+    return sum(
+        sample.value
+        for metric in counter.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    )
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    while not done():  # noqa: ASYNC110 - what is counted wakes nobody
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def main(arguments: argparse.Namespace) -> dict[str, float]:
+    """What was asked for."""
+    settings = ReadingSettings.load()
+    telemetry.configure("certification", settings.log_level, stream=sys.stderr)
+    telemetry.trace_to("certification", settings.trace_ratio, Discarding())
+    if arguments.archive:
+        await archived(settings, arguments.archive)
+    settle()
+    figures = {"events_per_s": await consumed(settings, arguments.events)}
+    if arguments.relay:
+        figures["rows_per_s"] = await relayed(settings)
+    return figures
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("events", type=int)
+    parser.add_argument("--archive", type=int, default=0)
+    parser.add_argument("--relay", action="store_true")
+    uvloop.install()
+    sys.stdout.write(json.dumps(asyncio.run(main(parser.parse_args()))) + "\n")

@@ -1,0 +1,42 @@
+"""The program of one process of the measured service: `writing`, `reading`, or the gateway before it. Not here: what it is told (told)."""
+
+from __future__ import annotations
+
+import sys
+
+from chassis.app.server import serve
+from gateway.__main__ import main as serve_gateway
+from gateway.access.permissions import Rules
+from ops.bench.system_under_test import service
+from ops.bench.system_under_test.measure import Discarding
+
+ROLE = "training_officer"
+RULES = Rules(
+    {
+        "training": {ROLE: frozenset({"POST /v1/completions", "GET /v1/items"})},
+        "certification": {},
+        "marketplace": {},
+        "manpower": {},
+    }
+)
+ROUTES = """\
+[service]
+training = 128
+certification = 128
+marketplace = 128
+manpower = 128
+
+[[training]]
+hosts = ["staff"]
+paths = ["POST /v1/completions", "GET /v1/items"]
+rate = "100000/minute"
+"""
+
+if __name__ == "__main__":
+    match sys.argv[1]:
+        case "writing":
+            serve(service.writing, service.WritingSettings, exporter=lambda _: Discarding())
+        case "reading":
+            serve(service.reading, service.ReadingSettings, exporter=lambda _: Discarding())
+        case _:
+            serve_gateway(RULES, exporter=Discarding())

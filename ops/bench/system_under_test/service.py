@@ -1,0 +1,162 @@
+"""The measured service as two apps: one that takes commands, one that reads its events. Not here: how a process of it is started and told (told)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import date
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from pydantic import BaseModel, Field
+
+from chassis.app import factory, service
+from chassis.http import dependencies
+from chassis.http.idempotency import RequestRunner
+from chassis.ids import new_id
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
+from chassis.settings import Settings
+from ops.bench.system_under_test.domain import (
+    EVERYBODY,
+    HANDLERS,
+    CompletionRecorded,
+    CourseCompleted,
+    Transaction,
+    complete,
+)
+
+Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
+KEYS = 5_000  # as in reference/common_events.py
+commands, effects = APIRouter(), APIRouter()
+
+
+class WritingSettings(Settings, prefix="TRAINING_"):
+    """Nothing of its own."""
+
+
+class ReadingSettings(Settings, prefix="CERTIFICATION_"):
+    """Nothing of its own."""
+
+
+class Clock:
+    """When what took effect was committed: {correlation id: ns of CLOCK_MONOTONIC, which all processes of a machine share}."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, int] = {}
+
+    def told(self, tx: Transaction) -> None:
+        """Called after each commit."""
+        now = time.monotonic_ns()
+        self._moments.update(dict.fromkeys(tx.took_effect, now))
+
+    def taken(self) -> dict[str, int]:
+        """What it has seen since it was last asked."""
+        moments, self._moments = self._moments, {}
+        return moments
+
+
+class Completion(BaseModel):
+    """The command."""
+
+    model_config = dependencies.STRICT
+    participant_ref: str
+    class_id: str
+    completed_on: date
+    note: str
+
+
+class Burst(BaseModel):
+    """So many commands a second for so long, run in this process without HTTP; the first is about key number `first`."""
+
+    model_config = dependencies.STRICT
+    per_second: float = Field(gt=0)
+    seconds: float = Field(gt=0)
+    first: int = 0
+
+
+class ProgressBody(BaseModel):
+    """How far a participant is."""
+
+    participant_ref: str
+    completed: int
+
+
+@commands.post("/v1/completions", status_code=201)
+async def post_completion(body: Completion, run: Run) -> ProgressBody:
+    """One command."""
+    after = await run(partial(complete, CourseCompleted(**body.model_dump())))
+    return ProgressBody(participant_ref=after.id, completed=after.completed)
+
+
+@commands.post("/v1/bursts")
+async def post_burst(body: Burst, request: Request) -> dict[str, int]:
+    """Run commands at a steady rate, however long each takes; when each was committed."""
+    engine: Engine[Transaction] = request.app.state.engine
+    loop = asyncio.get_running_loop()
+    began, running = loop.time(), list[asyncio.Task[object]]()
+    clock: Clock = request.app.state.clock
+    clock.taken()
+    for number in range(int(body.per_second * body.seconds)):
+        await asyncio.sleep(max(0.0, began + number / body.per_second - loop.time()))
+        run = Runner(engine, Cause(caller=EVERYBODY, correlation_id=new_id()))
+        running.append(asyncio.create_task(run(partial(complete, command(body.first + number)))))
+    await asyncio.gather(*running)
+    return clock.taken()
+
+
+@effects.get("/v1/effects")
+async def get_effects(request: Request) -> dict[str, int]:
+    """What took effect since the last call, and when it was committed."""
+    clock: Clock = request.app.state.clock
+    return clock.taken()
+
+
+def command(number: int) -> CourseCompleted:
+    """The command of that number: 512 bytes of body, one of KEYS keys."""
+    return CourseCompleted(
+        participant_ref=f"p-{number % KEYS:08d}",
+        class_id=f"c-{number % 97}",
+        completed_on=date(2026, 11, 24),
+        note="x" * 380,
+    )
+
+
+def writing(settings: WritingSettings) -> FastAPI:
+    """The service that takes commands."""
+    return _watched(
+        service.Service(
+            name="training",
+            settings=settings,
+            transaction=Transaction,
+            routers=(commands,),
+            published=(CourseCompleted,),
+            parts={"clock": Clock()},
+        )
+    )
+
+
+def reading(settings: ReadingSettings) -> FastAPI:
+    """The service that reads the other's events."""
+    return _watched(reading_service(settings))
+
+
+def reading_service(settings: ReadingSettings) -> service.Service[Transaction]:
+    """What the reading service is made of."""
+    return service.Service(
+        name="certification",
+        settings=settings,
+        transaction=Transaction,
+        routers=(effects,),
+        published=(CompletionRecorded,),
+        handlers=HANDLERS,
+        parts={"clock": Clock()},
+    )
+
+
+def _watched(service: service.Service[Transaction]) -> FastAPI:
+    app = factory.create_app(service)
+    engine: Engine[Any] = app.state.engine
+    engine.after_commit.append(service.parts["clock"].told)
+    return app

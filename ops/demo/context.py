@@ -1,0 +1,76 @@
+"""What the steps of the story share: who acts, what is known so far. Not here: any step."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ops.local.gateway_client import Caller, Door
+
+ZONE = ZoneInfo("Asia/Jakarta")
+FACILITY, OTHER_FACILITY, REGENCY, DINAS, EMPLOYER = (
+    "LP-TJP",
+    "LP-PKP",
+    "19.02",
+    "dinas-belitung",
+    "bengkel-las-belitung",
+)
+SNAPSHOT = (
+    Path(__file__).parent.parent.parent
+    / "tests"
+    / "training"
+    / "snapshots"
+    / FACILITY
+    / "2026-11-16.csv"
+)
+TAKEN_AT = "2026-11-16T14:00:00+07:00"
+SCHEME, LSP = "las-smaw-1g", "lsp-logam-nusantara"
+UNITS = [
+    {
+        "code": "C.24LAS01.001.1",
+        "title": "Mengelas pelat posisi di bawah tangan dengan proses SMAW",
+    },
+    {"code": "C.24LAS01.002.1", "title": "Menerapkan keselamatan kerja pengelasan"},
+]
+GOODS, PRICE, MATERIAL = 7, 100_000, 280_000
+OK = 200
+
+
+@dataclass(slots=True)
+class Story:
+    """What has happened so far: ids by name, and what the summary shows."""
+
+    door: Door
+    today: date = field(default_factory=lambda: datetime.now(ZONE).date())
+    known: dict[str, Any] = field(default_factory=dict)
+    certificate: dict[str, Any] = field(default_factory=dict)
+    books: dict[str, int] = field(default_factory=dict)
+    split: dict[str, int] = field(default_factory=dict)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+    def role(
+        self, name: str, host: str = "staff", subject: str | None = None, **claims: str
+    ) -> Caller:
+        """The person in a role; officers of our prison unless told otherwise."""
+        return self.door.caller(name, host, subject, **(claims or {"facility": FACILITY}))
+
+    @property
+    def anybody(self) -> Caller:
+        """A buyer without an account."""
+        return self.door.caller(None, "shop")
+
+
+Facts = dict[str, Any]
+Step = Callable[[Story], Awaitable[Facts]]
+
+
+async def made(caller: Caller, path: str, body: Facts, own_path: str) -> bool:
+    """Make it unless it is there; True when it was made."""
+    if (await caller.ask("GET", own_path)).status == OK:
+        return False
+    await caller.post(path, body)
+    return True

@@ -1,0 +1,1 @@
+"""What `./bina docs` writes from the code. Not here: documents written by hand."""

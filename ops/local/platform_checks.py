@@ -1,0 +1,92 @@
+"""What this machine offers: platform, free ports, disk; what does not belong here: anything about a single server."""
+
+import platform
+import secrets
+import shutil
+import socket
+from pathlib import Path
+
+from ops.errors import WAY_OUT_EN, WAY_OUT_ID, Trouble
+
+LOOPBACK = "127.0.0.1"
+MIB = 1024 * 1024
+_UNASSIGNED = range(20_000, 32_000)
+
+
+def require_linux_x86_64() -> None:
+    """Raise Trouble where the embedded mongod and JVM cannot run."""
+    seen = f"{platform.system()} {platform.machine()}"
+    if seen != "Linux x86_64":
+        raise Trouble(
+            f"Server bawaan hanya ada untuk Linux x86-64, mesin ini {seen}: {WAY_OUT_ID}.",
+            f"The embedded servers exist for Linux x86-64 only, this machine is {seen}: {WAY_OUT_EN}.",
+        )
+
+
+def require_space(directory: Path, mebibytes: int) -> None:
+    """Raise Trouble when the disk that holds the directory has less than this many MiB left."""
+    free = shutil.disk_usage(_existing(directory)).free // MIB
+    if free < mebibytes:
+        raise Trouble(
+            f"Ruang disk untuk {directory} tinggal {free} MiB, perlu {mebibytes} MiB: kosongkan disk, lalu ulangi.",
+            f"The disk of {directory} has {free} MiB left and {mebibytes} MiB are needed: free some space, then try again.",
+        )
+
+
+def require_port(port: int, part: str, variable: str) -> None:
+    """Raise Trouble naming the holder when the loopback port cannot be listened on; the variable is what moves the part elsewhere."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            pass
+        else:
+            return
+    holder = holder_of(port)
+    raise Trouble(
+        f"Porta {port} untuk {part} sedang dipakai {holder or 'proses milik pengguna lain'}: hentikan proses itu, atau pilih porta lain dengan {variable}.",
+        f"Port {port} of {part} is held by {holder or 'a process of another user'}: stop it, or choose another port with {variable}.",
+    )
+
+
+def holder_of(port: int) -> str | None:
+    """`name (pid N)` of the process that listens on the port, None where the system does not tell."""
+    import psutil  # not in the images, which need the rest of this module
+
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
+        if (
+            connection.status == psutil.CONN_LISTEN
+            and connection.laddr
+            and connection.laddr[1] == port
+            and connection.pid
+        ):
+            try:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+            except psutil.NoSuchProcess:
+                return None
+    return None
+
+
+def free_ports(count: int) -> list[int]:
+    """`count` loopback ports that nobody held a moment ago, below those that the system gives to outgoing connections: such a one could take it before we do."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = _UNASSIGNED.start + secrets.randbelow(len(_UNASSIGNED))
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        found.add(port)
+    return list(found)
+
+
+def _existing(directory: Path) -> Path:
+    while not directory.exists():
+        directory = directory.parent
+    return directory

@@ -1,0 +1,19 @@
+"""`python -m ops.oncall ROTA.toml BOOK.json HOST PORT`: the rota as compose starts it; `./bina rota` does the same."""
+
+import logging
+import sys
+from pathlib import Path
+
+from ops.errors import Trouble
+from ops.oncall.run import serve
+
+_ARGUMENTS = 5
+
+if __name__ == "__main__":
+    if len(sys.argv) != _ARGUMENTS:
+        sys.exit(__doc__)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    except Trouble as trouble:
+        sys.exit(str(trouble))

@@ -1,0 +1,21 @@
+"""How reports on bad rows are kept."""
+
+from __future__ import annotations
+
+from chassis.persistence.mongo import Index
+from chassis.persistence.store import Page, Store
+from services.training.snapshot_rows.rules import ReportedError
+
+
+class RowErrors(Store[ReportedError]):
+    kind = ReportedError
+    collection = "row_errors"
+    scope = {"facility": "facility_id"}
+    indexes = (Index("snapshot_id"),)
+    audited = False
+
+    async def of_snapshot(
+        self, snapshot_id: str, cursor: str | None, limit: int
+    ) -> Page[ReportedError]:
+        """What was wrong with a snapshot's rows, in the order of the file."""
+        return await self.page({"snapshot_id": snapshot_id}, cursor=cursor, limit=limit)

@@ -1,0 +1,627 @@
+"""The audit over HTTP: searched and exported by auditors, each within his scope, texts hidden until a reason is given; an export proves itself, whatever is done to it is named."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import inspect
+import io
+import json
+import sys
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from chassis.admin import auditor_api, operator_api
+from chassis.admin.audit_export import verify
+from chassis.admin.audit_export.export import Audit, export, fingerprint, reach
+from chassis.app.factory import create_app
+from chassis.app.service import Service
+from chassis.caller import system
+from chassis.ids import new_id, utc_now
+from chassis.jobs.audit_sealer import UNSEALED, Sealer, row_hash
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
+from tests.chassis.harness import in_memory
+from tests.chassis.sample_service import JarFilled, ShopSettings, Transaction, router
+from tests.fakes import FakeKafka, Keys, ServiceClient, running
+
+
+@pytest.fixture
+async def shop(
+    tmp_path: Path, mongo_url: str, kafka: str, database: str
+) -> AsyncIterator[ServiceClient]:
+    keys = Keys.make(tmp_path, ("gateway", "shop"))
+    settings = ShopSettings(
+        **keys.settings(
+            "shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}."
+        )
+    )
+    service = Service(
+        name="shop",
+        settings=settings,
+        transaction=Transaction,
+        routers=(router, operator_api.router("shop"), auditor_api.router("shop")),
+        published=(JarFilled,),
+    )
+    async with running(
+        create_app(service, lifetime=in_memory(FakeKafka())), keys, "shop"
+    ) as client:
+        yield client
+
+
+WHY = {"access-reason": "surat tugas 12/2026"}
+EXPORT = "/v1/operations/shop/audit/export"
+
+
+async def searched(
+    client: ServiceClient, why: dict[str, str] | None = None, /, **sought: Any
+) -> list[dict[str, Any]]:
+    """All rows of a search, two to a page."""
+    rows: list[dict[str, Any]] = []
+    while True:
+        answer = await client.get(
+            "/v1/operations/shop/audit", params={"limit": 2, **sought}, headers=why
+        )
+        assert answer.status_code == 200, answer.text
+        rows += answer.json()["items"]
+        if (cursor := answer.json()["next_cursor"]) is None:
+            return rows
+        sought["cursor"] = cursor
+
+
+async def filled(client: ServiceClient, owner: str, room: str, label: str = "") -> str:
+    keeper, jar = client.as_("keeper", subject=f"keeper-{room}", facility=room), new_id()
+    assert (
+        await keeper.post(
+            "/v1/jars", json={"id": jar, "owner_ref": owner, "room": room, "label": label}
+        )
+    ).status_code == 201
+    assert (await keeper.post(f"/v1/jars/{jar}/fillings", json={"marbles": 2})).status_code == 200
+    return jar
+
+
+async def test_a_search_finds_by_person_actor_and_time_page_by_page_and_is_noted(
+    shop: ServiceClient,
+) -> None:
+    before, owner, other = utc_now(), new_id(), new_id()
+    north, south = await filled(shop, owner, "north"), await filled(shop, other, "south")
+    auditor = shop.as_("auditor", subject="auditor-1", facility="*")
+    rows = await searched(auditor, person=owner)
+    assert [
+        (row["action"], row["subject"], row["person"], row["facility"], row["actor"], row["role"])
+        for row in rows
+    ] == [
+        ("jars.added", north, owner, "north", "keeper-north", "keeper"),
+        ("jars.changed", north, owner, "north", "keeper-north", "keeper"),
+    ]
+    assert rows[1]["values"] == {"marbles": [0, 2]}
+    assert {row["subject"] for row in await searched(auditor, actor="keeper-south")} == {south}
+    assert {
+        row["subject"]
+        for row in await searched(auditor, **{"from": before.isoformat()})
+        if row["action"].startswith("jars.")
+    } == {north, south}
+    assert await searched(auditor, person=owner, to=before.isoformat()) == []
+    db: Mongo = shop.app.state.life.db
+    noted = await db.find(
+        "audit", {"action": "audit.searched", "actor": "auditor-1", "subject": owner}
+    )
+    assert [row["rows"] for row in noted] == [2, 0]
+
+
+async def test_a_time_that_no_database_tells_is_refused(shop: ServiceClient) -> None:
+    auditor = shop.as_("auditor", facility="*")
+    for name, moment in (("from", "0001-01-01T00:00+23:00"), ("to", "9999-12-31T23:59-23:00")):
+        answer = await auditor.get("/v1/operations/shop/audit", params={name: moment})
+        assert (answer.status_code, answer.json()["field"]) == (422, name)
+
+
+async def test_a_person_is_found_under_what_was_merged_and_in_what_was_the_persons(
+    shop: ServiceClient,
+) -> None:
+    owner, old = new_id(), new_id()
+    jar = await filled(shop, old, "north")
+    run: Runner[Any] = Runner(
+        shop.app.state.life.engine, Cause(caller=system("shop"), correlation_id=new_id())
+    )
+
+    async def merge(tx: Transaction) -> None:
+        await tx.alias(old, owner)
+        tx.note("jars.shown", jar, purpose="stock-taking")
+
+    await run(merge)
+    auditor = shop.as_("auditor", facility="*")
+    for name in (owner, old):
+        assert [row["action"] for row in await searched(auditor, person=name)][:3] == [
+            "jars.added",
+            "jars.changed",
+            "jars.shown",
+        ]
+    [shown] = [
+        row for row in await searched(auditor, person=owner) if row["action"] == "jars.shown"
+    ]
+    assert shown["purpose"] == "stock-taking"
+
+
+async def test_an_auditor_sees_the_rows_of_his_facilities_and_no_texts(shop: ServiceClient) -> None:
+    owner = new_id()
+    await filled(shop, owner, "north", label="Budi")
+    await filled(shop, owner, "south")
+    db: Mongo = shop.app.state.life.db
+    assert (await searched(shop.as_("auditor", facility="east"), person=owner)) == []
+    assert {
+        row["facility"]
+        for row in await searched(shop.as_("auditor", facility="north"), person=owner)
+    } == {"north"}
+    assert (await searched(shop.as_("auditor", lsp="x"), person=owner)) == []
+    await db.insert(
+        "audit",
+        [
+            {
+                "_id": new_id(),
+                "at": utc_now(),
+                "action": "x",
+                "subject": owner,
+                "facility": "north",
+                "block": None,
+                "values": {"label": ["", "Budi Santoso"]},
+                "reason": "Budi",
+            }
+        ],
+    )
+    told = await searched(shop.as_("auditor", facility="north"), person=owner)
+    assert "Budi" not in str(told)
+    assert [row["values"] for row in told if row["action"] == "x"] == [{"label": ["…", "…"]}]
+    assert (
+        await shop.as_("auditor", permissions=()).get("/v1/operations/shop/audit")
+    ).status_code == 403
+
+
+async def test_an_auditor_reads_texts_for_a_reason_only_which_is_noted(shop: ServiceClient) -> None:
+    owner, auditor = new_id(), shop.as_("auditor", subject="auditor-2", facility="north")
+    await with_text(shop, owner, "north", "Budi Santoso")
+    await with_text(shop, owner, "south", "Wati")
+    for short in ("Budi", "", " " * 40, "x" * 501):
+        refused = await auditor.get(
+            "/v1/operations/shop/audit", params={"person": owner}, headers={"access-reason": short}
+        )
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
+            422,
+            "reason_unfit",
+            "access-reason",
+        )
+    [masked], [whole] = [
+        [row for row in await searched(auditor, why, person=owner) if row["action"] == "x"]
+        for why in (None, WHY)
+    ]
+    assert (masked["values"], masked["reason"]) == ({"label": ["…", "…"]}, "…")
+    assert (whole["values"], whole["reason"]) == ({"label": ["", "Budi Santoso"]}, "Budi Santoso")
+    assert "Wati" not in str(await searched(auditor, WHY)), "a reason widens no scope"
+    db: Mongo = shop.app.state.life.db
+    noted = await db.find(
+        "audit", {"action": "audit.searched", "actor": "auditor-2", "subject": owner}
+    )
+    assert {row["purpose"] for row in noted} == {"", WHY["access-reason"]}, (
+        "what was refused was not looked at"
+    )
+
+
+# Export over HTTP
+
+
+class Export:
+    """A ZIP as it came, what lies in it, and what its own verifier says of it, run where nothing of ours can be imported."""
+
+    def __init__(self, place: Path, content: bytes) -> None:
+        self._place = place
+        self.file = place / f"{new_id()}.zip"
+        self.file.write_bytes(content)
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        with zipfile.ZipFile(self.file) as archive:
+            return [json.loads(line) for line in archive.read(name).splitlines()]
+
+    def manifest(self) -> dict[str, Any]:
+        with zipfile.ZipFile(self.file) as archive:
+            return json.loads(archive.read("manifest.json"))
+
+    def part(self) -> dict[str, Any]:
+        return self.manifest()["services"]["shop"]
+
+    def with_(self, name: str, change: Callable[[list[str]], list[str]]) -> Export:
+        """A copy in which the lines of one file are others."""
+        made = io.BytesIO()
+        with zipfile.ZipFile(self.file) as old, zipfile.ZipFile(made, "w") as new:
+            for one in old.namelist():
+                content = old.read(one)
+                new.writestr(
+                    one,
+                    "".join(change(content.decode().splitlines(keepends=True)))
+                    if one == name
+                    else content,
+                )
+        return Export(self._place, made.getvalue())
+
+    async def checked(self, *fingerprint: str) -> tuple[int, str]:
+        script = self._place / "verify.py"
+        script.write_text(inspect.getsource(verify))
+        run = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-S",
+            script,
+            self.file,
+            *fingerprint,
+            cwd=self._place,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await run.communicate()
+        return run.returncode or 0, said.decode()
+
+
+async def seal(client: ServiceClient) -> Mongo:
+    """The service's database, all rows of which are sealed."""
+    life = client.app.state.life
+    run: Runner[Any] = Runner(life.engine, Cause(caller=system("shop"), correlation_id=new_id()))
+    await Sealer("shop", bytes.fromhex(life.service.settings.audit_key.get_secret_value()))(run)
+    assert await life.db.count("audit", UNSEALED) == 0
+    return life.db
+
+
+async def with_text(
+    client: ServiceClient, subject: str, facility: str, text: str
+) -> dict[str, Any]:
+    """A row in which a text stands, as an upgrade may have left it."""
+    row = {
+        "_id": new_id(),
+        "at": utc_now(),
+        "action": "x",
+        "subject": subject,
+        "facility": facility,
+        "block": None,
+        "values": {"label": ["", text]},
+        "reason": text,
+    }
+    await client.app.state.life.db.insert("audit", [row])
+    return row
+
+
+async def exported(
+    client: ServiceClient, place: Path, why: dict[str, str] | None = WHY, /, **sought: str
+) -> Export:
+    answer = await client.get(EXPORT, params=sought, headers=why)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip"), (
+        answer.text
+    )
+    return Export(place, answer.content)
+
+
+async def test_an_export_gives_the_rows_that_the_search_shows_and_verifies_by_itself(
+    shop: ServiceClient, tmp_path: Path
+) -> None:
+    owner, before = new_id(), utc_now()
+    await filled(shop, owner, "north")
+    await seal(shop)
+    await filled(shop, new_id(), "north")
+    await filled(shop, owner, "south", label="Budi")
+    db = await seal(shop)
+    auditor = shop.as_("auditor", subject="auditor-1", facility="*")
+    sought = {"person": owner, "from": before.isoformat()}
+    export = await exported(auditor, tmp_path, **sought)
+    rows = export.lines("shop/rows.jsonl")
+    found = {
+        row["_id"]: row
+        for row in await searched(auditor, **sought)
+        if row["action"].startswith("jars.")
+    }
+    assert {row["_id"]: (row["action"], row["actor"], row.get("values")) for row in rows} == {
+        id_: (row["action"], row["actor"], row["values"] or None) for id_, row in found.items()
+    }
+    blocks = export.lines("shop/blocks.jsonl")
+    assert [block["block"] for block in blocks] == list(
+        range(blocks[0]["block"], blocks[0]["block"] + len(blocks))
+    )
+    assert (
+        sum(len(block["rows"]) for block in blocks) == sum(block["count"] for block in blocks) == 6
+    )
+    assert [anchor["block"] for anchor in export.lines("shop/anchors.jsonl")] == [
+        block["block"] for block in blocks
+    ]
+    key = load_pem_private_key(shop.keys.private["shop"].encode(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    code, told = await export.checked(fingerprint(key.public_key()))
+    assert (code, "utuh: tidak ada temuan / whole: nothing found" in told, "4 baris" in told) == (
+        0,
+        True,
+        True,
+    ), told
+    [noted] = await db.find("audit", {"action": "audit.exported"})
+    assert (noted["actor"], noted["purpose"], noted["subject"], noted["rows"]) == (
+        "auditor-1",
+        "surat tugas 12/2026",
+        owner,
+        4,
+    )
+    manifest = export.manifest()
+    assert (
+        manifest["reason"],
+        manifest["asked_by"]["subject"],
+        manifest["sought"]["person"],
+        manifest["facilities"],
+    ) == ("surat tugas 12/2026", "auditor-1", owner, "*")
+    assert manifest["proves"]
+    assert manifest["does_not_prove"]
+
+
+async def test_texts_stay_hidden_in_an_export_without_a_reason_and_no_hash_of_them_lets_anybody_try_words(
+    shop: ServiceClient, tmp_path: Path
+) -> None:
+    owner = new_id()
+    await filled(shop, owner, "north")
+    north, south = (
+        await with_text(shop, owner, "north", "Budi"),
+        await with_text(shop, owner, "south", "Wati"),
+    )
+    db = await seal(shop)
+    plain = await db.find("audit", {"person": owner})
+    export = await exported(shop.as_("auditor", facility="north"), tmp_path, None, person=owner)
+    assert (export.manifest()["texts"], export.manifest()["reason"]) == ("hidden", "")
+    with zipfile.ZipFile(export.file) as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    for word in ("Budi", "Wati", row_hash(north), row_hash(south), south["_id"]):
+        assert word.encode() not in content
+    assert all(row_hash(row).encode() in content for row in plain)
+    assert (export.part()["rows"], export.part()["rows_whole"]) == (3, 2)
+    listed = {
+        id_: whole
+        for block in export.lines("shop/blocks.jsonl")
+        for id_, _, _, whole in block["rows"]
+    }
+    assert listed == {row["_id"]: True for row in plain} | {north["_id"]: False, None: False}
+    assert (await export.checked())[0] == 0
+    again = await exported(shop.as_("auditor", facility="*"), tmp_path, None, person=owner)
+    sealed = {
+        hmac.new(
+            bytes.fromhex("11" * 32), f"row\n{row_hash(row)}".encode(), hashlib.sha256
+        ).hexdigest()
+        for row in (*plain, north, south)
+    }
+    seals = {seal for block in again.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]}
+    assert (
+        {seal for block in export.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]}
+        <= seals
+        == sealed
+    ), "two exports can be laid side by side"
+
+
+async def test_an_export_for_a_reason_holds_the_texts_of_the_auditors_own_rows_as_they_were_sealed(
+    shop: ServiceClient, tmp_path: Path
+) -> None:
+    owner = new_id()
+    north = await with_text(shop, owner, "north", "Budi")
+    await with_text(shop, owner, "south", "Wati")
+    await seal(shop)
+    export = await exported(shop.as_("auditor", facility="north"), tmp_path, person=owner)
+    [row] = export.lines("shop/rows.jsonl")
+    assert (row["values"], export.part()["rows_whole"], export.manifest()["texts"]) == (
+        {"label": ["", "Budi"]},
+        1,
+        "whole",
+    )
+    assert [
+        hash_
+        for block in export.lines("shop/blocks.jsonl")
+        for id_, _, hash_, _ in block["rows"]
+        if id_
+    ] == [row_hash(north)]
+    with zipfile.ZipFile(export.file) as archive:
+        assert b"Wati" not in b"".join(archive.read(name) for name in archive.namelist())
+    assert (await export.checked())[0] == 0
+
+
+async def test_whatever_is_done_to_an_export_is_named(shop: ServiceClient, tmp_path: Path) -> None:
+    owner = new_id()
+    await filled(shop, owner, "north", label="Budi")
+    await seal(shop)
+    await filled(shop, owner, "north")
+    await seal(shop)
+    export = await exported(shop.as_("auditor", facility="*"), tmp_path, person=owner)
+    rows, ids = "shop/rows.jsonl", [row["_id"] for row in export.lines("shop/rows.jsonl")]
+    changes: dict[str, tuple[str, Callable[[list[str]], list[str]]]] = {
+        f"baris {ids[0]} diubah / row altered": (
+            rows,
+            lambda lines: [lines[0].replace("keeper-north", "somebody"), *lines[1:]],
+        ),
+        f"baris {ids[1]} dihapus / row removed": (rows, lambda lines: [lines[0], *lines[2:]]),
+        f"baris {ids[-1]} dihapus / row removed": (rows, lambda lines: lines[:-1]),
+        f"baris {ids[1]} pindah tempat / row reordered": (
+            rows,
+            lambda lines: [lines[1], lines[0], *lines[2:]],
+        ),
+        f"baris {ids[0]} ditambahkan / row added": (rows, lambda lines: [*lines, lines[0]]),
+        "baris forged ditambahkan / row added": (
+            rows,
+            lambda lines: [*lines, '{"_id":"forged"}\n'],
+        ),
+        "blocks.jsonl: berkas diubah / file changed": (
+            "shop/blocks.jsonl",
+            lambda lines: lines[:-1],
+        ),
+        "tanda tangan tidak cocok": (
+            "manifest.json",
+            lambda lines: [line.replace("12/2026", "13/2026") for line in lines],
+        ),
+        "berbeda dari jangkarnya": (
+            "shop/anchors.jsonl",
+            lambda lines: [lines[0].replace('"rows": ', '"rows": 1'), *lines[1:]],
+        ),
+    }
+    for words, (name, change) in changes.items():
+        code, told = await export.with_(name, change).checked()
+        assert (code, words in told) == (1, True), (words, told)
+    cut = Export(tmp_path, export.file.read_bytes()[:-400])
+    code, told = await cut.checked()
+    assert (code, "rusak atau tidak lengkap / damaged or incomplete" in told) == (1, True), told
+    code, told = await export.checked("00" * 32)
+    assert (code, "ditandatangani kunci lain / signed by another key" in told) == (1, True), told
+
+
+async def test_what_was_wrong_in_the_chain_when_it_was_exported_stands_in_the_export(
+    shop: ServiceClient, tmp_path: Path
+) -> None:
+    owner = new_id()
+    await filled(shop, owner, "north")
+    await seal(shop)
+    await filled(shop, owner, "north")
+    db = await seal(shop)
+    row = (await db.find("audit", {"person": owner}, sort=[("_id", 1)], limit=1))[0]
+    auditor = shop.as_("auditor", facility="*")
+    await db.update("audit", {"_id": row["_id"]}, {"$set": {"actor": "somebody-else"}})
+    export = await exported(auditor, tmp_path, person=owner)
+    assert export.part()["findings"] == [
+        {"block": row["block"], "row": row["_id"], "what": "row altered"}
+    ]
+    code, told = await export.checked()
+    assert (
+        code,
+        f"baris {row['_id']} diubah / row altered" in told,
+        "saat ekspor / when exported" in told,
+    ) == (1, True, True), told
+    await db.update("audit", {"_id": row["_id"]}, {"$set": {"actor": row["actor"]}})
+    await db.insert("audit", [row | {"_id": new_id()}])
+    assert [
+        one["what"] for one in (await exported(auditor, tmp_path, person=owner)).part()["findings"]
+    ] == ["1 rows added or moved: their blocks do not know them"]
+    await db.delete("seals", {"_id": row["block"]})
+    what = [
+        one["what"] for one in (await exported(auditor, tmp_path, person=owner)).part()["findings"]
+    ]
+    assert "block missing" in what
+
+
+async def test_the_newest_block_cut_off_is_told_in_an_export_of_older_ones(
+    shop: ServiceClient, tmp_path: Path
+) -> None:
+    owner = new_id()
+    await filled(shop, owner, "north")
+    db = await seal(shop)
+    last = (await db.find("seals", {}, sort=[("_id", -1)], limit=1))[0]
+    auditor = shop.as_("auditor", facility="*")
+    await filled(shop, new_id(), "north")
+    await seal(shop)
+    await db.delete("seals", {"_id": last["_id"] + 1})
+    export = await exported(auditor, tmp_path, person=owner)
+    assert [(one["block"], one["what"]) for one in export.part()["findings"]] == [
+        (last["_id"] + 1, "block cut off with its 2 rows: only its anchor is left")
+    ]
+    assert export.part()["head"] == {"block": last["_id"], "digest": last["digest"]}
+
+
+async def test_an_export_needs_a_fit_reason_a_scope_and_a_question_that_makes_sense(
+    shop: ServiceClient, tmp_path: Path
+) -> None:
+    owner = new_id()
+    await filled(shop, owner, "north")
+    db = await seal(shop)
+    north = shop.as_("auditor", facility="north")
+    bad: list[tuple[dict[str, str], dict[str, str], str]] = [
+        ({}, {"access-reason": ""}, "access-reason"),
+        ({}, {"access-reason": "kurang"}, "access-reason"),
+        ({}, {"access-reason": "x" * 501}, "access-reason"),
+    ]
+    bad += [
+        ({"from": "0001-01-01T00:00+23:00"}, WHY, "from"),
+        ({"to": "9999-12-31T23:59-23:00"}, WHY, "to"),
+        ({"person": ""}, WHY, "person"),
+    ]
+    bad += [
+        ({"from": "kemarin"}, WHY, "from"),
+        ({"from": "2026-11-02T00:00Z", "to": "2026-11-01T00:00Z"}, WHY, "to"),
+        ({"persn": owner}, WHY, "persn"),
+    ]
+    for sought, headers, field in bad:
+        answer = await north.get(EXPORT, params=sought, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"], answer.json()["field"]) == (
+            422,
+            "application/problem+json",
+            field,
+        ), answer.text
+    told = [
+        await client.get(EXPORT, params={"person": who}, headers=WHY)
+        for client, who in (
+            (shop.as_("auditor", facility="south"), owner),
+            (north, new_id()),
+            (shop.as_("x"), owner),
+        )
+    ]
+    assert [answer.status_code for answer in told] == [404] * 3
+    assert (
+        len(
+            {
+                str({name: value for name, value in answer.json().items() if name != "request_id"})
+                for answer in told
+            }
+        )
+        == 1
+    ), "out of scope is as unknown as what does not exist"
+    assert (await north.get(EXPORT, headers=WHY, token="")).status_code == 401
+    assert (
+        await shop.as_("auditor", permissions=(), facility="*").get(EXPORT, headers=WHY)
+    ).status_code == 403
+    assert await db.count("audit", {"action": "audit.exported"}) == 0, (
+        "what gave nothing is not an export"
+    )
+    empty = await exported(north, tmp_path, person=owner, to="2026-01-01T00:00Z")
+    assert (empty.part()["rows"], empty.part()["blocks"], empty.part()["first_block"]) == (
+        0,
+        0,
+        None,
+    )
+    assert (await empty.checked())[0] == 0
+
+
+async def test_a_long_export_flows_in_pieces_and_one_that_is_broken_off_is_no_zip(
+    shop: ServiceClient,
+) -> None:
+    db: Mongo = shop.app.state.life.db
+    owner, at = new_id(), utc_now()
+    for _ in range(6):
+        await db.insert(
+            "audit",
+            [
+                {
+                    "_id": new_id(),
+                    "at": at,
+                    "action": "x",
+                    "subject": owner,
+                    "facility": "north",
+                    "block": None,
+                    "note": new_id() * 20,
+                }
+                for _ in range(1_000)
+            ],
+        )
+        await seal(shop)
+    found, pieces = await reach(db, {"subject": owner}), list[int]()
+    audit = Audit(service="shop", db=db, key=b"k" * 32, reach=found, hidden=True)
+    async for piece in export([audit], {}, Ed25519PrivateKey.generate()):
+        pieces.append(len(piece))
+    assert found.rows == 6_000
+    assert len(pieces) > 12
+    assert max(pieces) < sum(pieces) / 4, "no piece holds much of it"
+    broken = bytearray()
+    async with aclosing(export([audit], {}, Ed25519PrivateKey.generate())) as chunks:
+        async for piece in chunks:
+            broken += piece
+            break
+    assert not zipfile.is_zipfile(io.BytesIO(bytes(broken)))

@@ -1,0 +1,158 @@
+"""What an operator asks by mistake over HTTP: garbage, times that are none, letters that do not wait. Refused in words, and nothing is changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chassis.admin.parked_event_admin import segment
+from chassis.ids import utc_now
+from tests.chassis.admin.test_operator_api import ROOT, Shop, opened
+
+
+@pytest.fixture(scope="module")
+async def shop(
+    tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
+) -> AsyncIterator[Shop]:
+    async with opened("fake", "", tmp_path_factory.mktemp("shop"), mongo_url, kafka) as one:
+        yield one
+
+
+async def test_a_letter_behind_the_first_can_be_given_up_and_one_that_does_not_wait_cannot(
+    shop: Shop,
+) -> None:
+    owner, sequence = await shop.stuck("poison", "a", "b")
+    path = f"/parked/{sequence}"
+    shown = await shop.get(path)
+    for unknown in ("", "nothing", shown["letters"][0]["id"] + "x"):
+        assert (
+            await shop.post(
+                f"{path}/discard",
+                {"letter": unknown, "reason": "r"},
+                if_match=f'"{shown["version"]}"',
+                expect=404,
+            )
+        )["code"] == "parked_unknown"
+    assert (
+        await shop.post(
+            f"{path}/discard",
+            {"letter": shown["letters"][0]["id"]},
+            if_match=f'"{shown["version"]}"',
+            expect=422,
+        )
+    )["field"] == "reason"
+    after = await shop.post(
+        f"{path}/discard",
+        {"letter": shown["letters"][1]["id"], "reason": "ganda"},
+        if_match=f'"{shown["version"]}"',
+    )
+    assert (after["count"], after["reason"]) == (2, "jar_full")
+    after = await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"')
+    assert (after["took_effect"], after["count"]) == (
+        0,
+        2,
+    )  # the first still fails: what waits behind it does not pass it
+    after = await shop.post(
+        f"{path}/discard",
+        {"letter": shown["letters"][0]["id"], "reason": "rusak"},
+        if_match=f'"{after["version"]}"',
+    )
+    assert (await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"'))["count"] == 0
+    assert await shop.texts(owner) == ["b"]
+
+
+@pytest.mark.parametrize(("since", "until"), [(-1, -2), (-2, -2), (1, 3), (2, 1)])
+async def test_a_replay_of_no_time_is_refused_and_not_taken_for_one_of_nothing(
+    shop: Shop, since: int, until: int
+) -> None:
+    """Hours from now: what ends before it begins or as it begins, and what lies ahead."""
+    told = {"from": (now := utc_now()) + timedelta(hours=since), "to": now + timedelta(hours=until)}
+    refused = await shop.post(
+        "/replay",
+        {name: moment.isoformat() for name, moment in told.items()} | {"dry_run": True},
+        expect=400,
+    )
+    assert (refused["code"], refused["field"]) == ("malformed", "to")
+    assert refused["detail"].startswith("Waktunya kosong")
+
+
+async def test_a_cursor_that_is_none_of_ours_is_400(shop: Shop) -> None:
+    for path in ("/parked?cursor=%C3%A9", "/outbox?cursor=x"):
+        answer = await shop.operator.get(ROOT + path)
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
+
+
+DEEP = "[" * 100_000
+Told = dict[str, str] | bytes | None
+GARBAGE: list[tuple[str, str, Told, int]] = [
+    ("GET", "/parked?limit=0", None, 422),
+    ("GET", "/parked?limit=501", None, 422),
+    ("GET", f"/parked?limit={'9' * 5_000}", None, 422),
+    ("GET", "/parked?limit=many", None, 422),
+    ("GET", "/parked?cursor=A", None, 400),
+    ("GET", "/outbox?cursor=%00%F0%9F%98%80", None, 400),
+    ("GET", "/parked/%00", None, 404),
+    ("GET", "/parked/..%2Flag", None, 404),
+    ("GET", f"/parked/{segment('a/kunci/é%2F?#')}", None, 404),
+    ("POST", "/parked/x/retry", {"if-match": '"a"'}, 400),
+    ("POST", "/parked/x/retry", {"if-match": '"' + "9" * 4_000 + '"'}, 404),
+    ("POST", "/parked/x/retry?dry_run=perhaps", {"if-match": '"1"'}, 422),
+    ("POST", "/replay", b"", 422),
+    ("POST", "/replay", b"{", 400),
+    ("POST", "/replay", DEEP.encode(), 400),
+    ("POST", "/replay", b"[]", 422),
+    ("POST", "/replay", b'{"from": NaN, "to": Infinity}', 422),
+    ("POST", "/replay", b'{"from": "2026-11-01", "to": "2026-11-02T00:00:00"}', 422),
+    (
+        "POST",
+        "/replay",
+        b'{"from": "0001-01-01T00:00:00+14:00", "to": "9999-12-31T23:59:59-14:00"}',
+        422,
+    ),
+    (
+        "POST",
+        "/replay",
+        b'{"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "key": "\\ud800"}',
+        422,
+    ),
+    (
+        "POST",
+        "/replay",
+        b'{"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "cursor": "none of ours"}',
+        400,
+    ),
+    (
+        "POST",
+        "/replay",
+        b'{"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "everything": true}',
+        422,
+    ),
+    ("POST", "/parked/x/discard", b'{"letter": "\\ud800", "reason": "r"}', 422),
+    ("POST", "/parked/x/discard", b'{"letter": "a", "reason": "\\ud800"}', 422),
+    ("POST", "/heard", b'{"topic": "x", "events": [["a"]]}', 422),
+    ("POST", "/heard", json.dumps({"topic": "x", "events": [["a", "b"]] * 501}).encode(), 422),
+    ("POST", "/heard", b'{"topic": "x", "events": [["\\ud800", "b"]]}', 422),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "told", "status"),
+    GARBAGE,
+    ids=[f"{one[1][:40]}-{place}" for place, one in enumerate(GARBAGE)],
+)
+async def test_garbage_is_refused_in_words(
+    shop: Shop, method: str, path: str, told: Told, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop.life.engine, "clock", lambda: datetime(2026, 11, 20, tzinfo=UTC))
+    headers = (
+        told if isinstance(told, dict) else {"content-type": "application/json", "if-match": '"1"'}
+    )
+    answer = await shop.operator.request(
+        method, ROOT + path, headers=headers, content=told if isinstance(told, bytes) else None
+    )
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["title"]

@@ -1,0 +1,71 @@
+"""An operator reads why an event is parked: every reason has its words, and no fault looks like another."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chassis.admin import parked_reasons
+from chassis.admin.parked_reasons import in_words
+from chassis.messaging.inbox import BEHIND, reason_of
+from chassis.persistence.mongo import DocumentRefused, DuplicateKey
+from chassis.persistence.unit_of_work import TooBigAnEvent
+from tests.chassis import sample_service
+
+RULES = sample_service.JarFull.code
+
+
+@pytest.mark.parametrize(
+    ("reason", "what"),
+    [
+        (RULES, "Stoples penuh"),
+        ("KeyError", "Layanan gagal memprosesnya (KeyError)"),
+        ("the body is not JSON", "Isinya tidak dapat dibaca"),
+        ("fields that do not fit: text: missing", "Isinya tidak sesuai"),
+        ("version not known here: outside.note-told.v2", "lebih baru"),
+        ("the record has no key", "Kunci atau isinya tidak ada"),
+        ("key or headers are not UTF-8", "Kepala (header)"),
+        ("ce_specversion is not 1.0", "Kepala (header)"),
+        ("duplicate: jars.label_unique", "sudah ada"),
+        (reason_of(DuplicateKey("jars", "label_unique")), "sudah ada"),
+        (reason_of(DocumentRefused("jars: [121]")), "Basis data menolak"),
+        (
+            reason_of(TooBigAnEvent("shop.jar-filled.v1")),
+            "Layanan gagal memprosesnya (TooBigAnEvent)",
+        ),
+        ("header missing: ce_id", "Kepala (header)"),
+        (
+            "a header has the wrong form: ce_time, ce_sequence or ce_aggregateversion",
+            "Kepala (header)",
+        ),
+        ("not known yet", "belum dikenal"),
+        ("refused by the broker: MessageSizeTooLargeError", "terlalu besar"),
+    ],
+)
+def test_each_reason_has_its_words(reason: str, what: str) -> None:
+    said = in_words(reason)
+    assert said["reason"] == reason
+    assert what in said["what"]
+    assert said["todo"]
+    assert re.fullmatch(r"[A-Z][^.]*[.)]{1,2} [A-Z].*\.", said["english"])
+    assert said["english"].isascii()
+
+
+def test_every_reason_that_the_code_gives_has_words_of_its_own() -> None:
+    """An operator who is told that a header is broken discards the event: no other fault may look so."""
+    literal = re.compile(
+        r'Unreadable\(\s*f?"([^"{]+)|reason = .*"([^"\n]+)"$|"(not known yet)"', re.MULTILINE
+    )
+    given = {
+        match[match.lastindex or 0]
+        for file in Path(parked_reasons.__file__).parents[1].rglob("*.py")
+        for match in literal.finditer(file.read_text())
+    } | {BEHIND}
+    assert len(given) > 10
+    assert [
+        reason
+        for reason in given
+        if reason.isidentifier() or "gagal memprosesnya" in in_words(reason)["what"]
+    ] == []

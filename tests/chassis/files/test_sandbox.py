@@ -1,0 +1,60 @@
+"""What comes from outside is parsed by a child within limits: whatever it does, the answer is 422 and the service goes on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chassis.files.sandbox import FileUnreadable, Limits, call
+
+HOSTILE = "tests.chassis.files.hostile_parsers"
+
+
+async def test_the_child_gives_what_the_function_gives() -> None:
+    assert await call(HOSTILE, "turned", "émas", b"\x00\xff") == ["samé", 2]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "limits"),
+    [
+        ("greedy", (), Limits(memory_mib=256)),
+        ("endless", (), Limits(seconds=1)),
+        ("crash", (), Limits()),
+        ("broken", ("Siti Aminah",), Limits()),
+        ("chatty", (2,), Limits(answer_mib=1)),
+        ("phone", (), Limits()),
+        ("nothing_of_this_name", (), Limits()),
+    ],
+)
+async def test_one_that_takes_too_much_or_dies_is_an_unreadable_file_that_tells_nothing_of_it(
+    function: str, arguments: tuple[Any, ...], limits: Limits
+) -> None:
+    with pytest.raises(FileUnreadable) as told:
+        await call(HOSTILE, function, *arguments, limits=limits)
+    assert (told.value.status, told.value.code) == (422, "unreadable")
+    assert "Siti" not in f"{told.value!r} {told.value.__cause__!r}"
+
+
+async def test_one_that_waits_for_ever_is_ended_at_the_limit_of_wall_time() -> None:
+    began = time.monotonic()
+    with pytest.raises(FileUnreadable):
+        await call(HOSTILE, "idle", limits=Limits(seconds=1))
+    assert 5 < time.monotonic() - began < 30
+
+
+async def test_the_child_writes_no_file_and_sees_no_secret_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_SIGNING_KEY", "secret")
+    kept = tmp_path / "kept"
+    with pytest.raises(FileUnreadable):
+        await call(HOSTILE, "keep", str(kept))
+    assert not kept.exists() or kept.read_bytes() == b""
+    assert set(await call(HOSTILE, "environment")) <= {
+        "PYTHONIOENCODING",
+        "PYTHONDONTWRITEBYTECODE",
+        "LC_CTYPE",
+    }

@@ -1,0 +1,163 @@
+"""The shop with a fake Kafka whose records come when a test says, and handlers that can be made to fail. Not here: any test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from chassis.app.lifespan import Lifetime
+from chassis.caller import system
+from chassis.ids import new_id, utc_now
+from chassis.messaging.events import Envelope, Inbound, NotKnownYet, Reference
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
+from tests.chassis.sample_service import Jar, JarFull, Note, Transaction
+from tests.fakes import FakeKafka, ServiceClient, eventually
+
+
+class Asked(Inbound, type="outside.asked.v1"):
+    owner_ref: Reference
+    what: str
+    about: str = ""
+
+
+async def on_asked(event: Asked, tx: Transaction) -> None:
+    if event.what == "too big":
+        tx.jars.add(Jar(id=event.about, owner_ref=event.owner_ref, room="north", marbles=2**70))
+    elif event.what == "refuse":
+        raise JarFull
+    elif event.what == "raise":
+        raise ValueError(event.about)
+    elif event.what == "label taken":
+        tx.jars.add(Jar(id=event.about, owner_ref=event.owner_ref, room="north", label="taken"))
+    elif event.what == "query and note":
+        await tx.jars.find({"room": "north"})
+        await remember(event, tx)
+    elif event.what == "query and wait":
+        await tx.notes.find({"owner_ref": event.owner_ref})
+        raise NotKnownYet(event.about)
+    elif event.what == "jar when noted":
+        if await tx.notes.seek(event.about) is None:
+            raise NotKnownYet(event.about)
+        tx.jars.add(Jar(id=new_id(), owner_ref=event.owner_ref, room="north", label="taken"))
+    else:
+        await remember(event, tx)
+
+
+async def remember(event: Asked, tx: Transaction) -> None:
+    note = await tx.notes.seek(event.owner_ref)
+    if note is None:
+        tx.notes.add(Note(id=event.owner_ref, owner_ref=event.owner_ref, texts=(event.what,)))
+    else:
+        tx.notes.save(note, replace(note, texts=(*note.texts, event.what)))
+
+
+def in_memory(fake: FakeKafka) -> type[Lifetime]:
+    """The life of a service whose broker this is."""
+
+    class InMemory(Lifetime):
+        def new_producer(self) -> Any:
+            return fake.producer()
+
+        def new_consumer(self) -> Any:
+            return fake.consumer(self.service.name, self.inbox.topics)
+
+    return InMemory
+
+
+class Scene:
+    """The shop with a fake Kafka whose records come when the test says."""
+
+    def __init__(self, life: Lifetime, fake: FakeKafka, client: ServiceClient) -> None:
+        self.life, self.fake, self.client, self.db, self.sequence = life, fake, client, life.db, 0
+
+    def run(self, seconds: float = 10) -> Runner[Transaction]:
+        return Runner(
+            self.life.engine, Cause(caller=system("operator"), correlation_id=new_id()), seconds
+        )
+
+    async def tell(
+        self,
+        type_name: str,
+        key: str,
+        *,
+        null_header: bool = False,
+        traceparent: str = "",
+        **data: Any,
+    ) -> str:
+        self.sequence += 1
+        envelope = Envelope(
+            id=new_id(),
+            type=f"outside.{type_name}.v1",
+            source="bina/outside",
+            key=key,
+            time=utc_now(),
+            sequence=self.sequence,
+            traceparent=traceparent,
+        )
+        headers: list[Any] = [*envelope.headers(), *([("empty", None)] if null_header else [])]
+        await self.fake.append(
+            f"{self.life.service.settings.namespace}outside.events",
+            key.encode(),
+            json.dumps(data).encode(),
+            headers,
+        )
+        return envelope.id
+
+    @asynccontextmanager
+    async def one_batch(self) -> AsyncGenerator[None]:
+        """What is told inside is fetched at once."""
+        self.fake.away = True
+        yield
+        self.fake.away = False
+        async with self.fake.changed:
+            self.fake.changed.notify_all()
+
+    def beside(self, key: str) -> str:
+        """Another key of the same partition, so that what is told of both comes in one order."""
+        return next(
+            other
+            for other in iter(new_id, "")
+            if self.fake.partition("", other.encode()) == self.fake.partition("", key.encode())
+        )
+
+    async def state(self, event_id: str) -> str:
+        row = await self.db.find_one("inbox", {"_id": event_id})
+        return row["state"] if row else ""
+
+    async def texts(self, owner: str) -> list[str] | None:
+        note = await self.db.find_one("notes", {"_id": owner})
+        return None if note is None else note["texts"]
+
+    async def becomes(
+        self, probe: Callable[[], Awaitable[Any]], wanted: Any, seconds: float = 5
+    ) -> None:
+        async def reached() -> bool:
+            return await probe() == wanted
+
+        try:
+            await eventually(reached, seconds=seconds)
+        except AssertionError:
+            assert await probe() == wanted
+
+    async def jar(self, **more: Any) -> Jar:
+        return await self.run()(
+            lambda tx: added(tx, Jar(id=new_id(), owner_ref=new_id(), room="north", **more))
+        )
+
+
+async def added(tx: Transaction, jar: Jar) -> Jar:
+    return tx.jars.add(jar)
+
+
+def runner(db: Mongo, seconds: float = 10, **more: Any) -> Runner[Any]:
+    return Runner(
+        Engine(db, more.pop("transaction", Transaction)),
+        Cause(caller=system("shop"), correlation_id=new_id()),
+        seconds,
+        **more,
+    )

@@ -1,0 +1,271 @@
+"""Internal tokens: what is not exactly meant for this service, this question and this moment is refused, and so is what a peer refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from chassis.errors import Unauthenticated
+from chassis.http.internal_tokens import Signer, Verifier
+from chassis.http.service_client import Peer, PeerAway, PeerRefused
+from ops.local import platform_checks
+from tests.fakes import Keys, eventually
+
+TRAINING: dict[str, Any] = {"issuer": "training"}
+PATH = "/internal/jars/1"
+QUESTION: dict[str, Any] = {
+    "aud": "shop",
+    "sub": "service:training",
+    "method": "GET",
+    "path": PATH,
+    "purpose": "count",
+}
+CALLER: dict[str, Any] = {
+    "aud": "shop",
+    "sub": "tester",
+    "permissions": ["GET /v1/jars"],
+    "role": "tester",
+    "claims": {},
+}
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys.make(tmp_path, ("gateway", "shop", "training"))
+
+
+def private(keys: Keys, issuer: str) -> Ed25519PrivateKey:
+    key = load_pem_private_key(keys.private[issuer].encode(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    return key
+
+
+def signed(
+    keys: Keys,
+    content: dict[str, Any],
+    *,
+    issuer: str,
+    by: str = "",
+    lasts: float = 60,
+    without: str = "",
+) -> str:
+    now = int(time.time())
+    whole = {"iss": issuer, "iat": now, "exp": int(now + lasts), "jti": "1"} | content
+    return jwt.encode(
+        {name: value for name, value in whole.items() if name != without},
+        private(keys, by or issuer),
+        algorithm="EdDSA",
+    )
+
+
+def unsigned(content: dict[str, Any], algorithm: str) -> str:
+    parts = [
+        {"alg": algorithm, "typ": "JWT"},
+        {"iss": "gateway", "iat": int(time.time()), "exp": int(time.time()) + 60} | content,
+    ]
+    return (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+            for part in parts
+        )
+        + "."
+    )
+
+
+def by_public_key(keys: Keys) -> str:
+    """The old trick: the public key, which anybody has, as the secret of a symmetric signature."""
+    return jwt.api_jws.encode(
+        json.dumps(
+            {"iss": "gateway", "iat": int(time.time()), "exp": int(time.time()) + 60} | CALLER
+        ).encode(),
+        base64.b64encode((keys.directory / "gateway.pem").read_bytes()),
+        algorithm="HS256",
+    )
+
+
+BAD_CALLERS: dict[str, Callable[[Keys], str]] = {
+    "no token": lambda _: "",
+    "no JWT": lambda _: "a.b.c",
+    "alg none": lambda _: unsigned(CALLER, "none"),
+    "signature cut off": lambda _: unsigned(CALLER, "EdDSA"),
+    "symmetric by the public key": by_public_key,
+    "another audience": lambda keys: signed(keys, CALLER | {"aud": "training"}, issuer="gateway"),
+    "no audience": lambda keys: signed(keys, CALLER, issuer="gateway", without="aud"),
+    "expired": lambda keys: signed(keys, CALLER, issuer="gateway", lasts=-1),
+    "never expires": lambda keys: signed(keys, CALLER, issuer="gateway", without="exp"),
+    "not yet": lambda keys: signed(keys, CALLER | {"nbf": int(time.time()) + 60}, issuer="gateway"),
+    "unknown issuer": lambda keys: signed(keys, CALLER, issuer="nobody", by="gateway"),
+    "no issuer": lambda keys: signed(keys, CALLER, issuer="gateway", without="iss"),
+    "issuer that is no text": lambda _: unsigned(CALLER | {"iss": ["gateway"]}, "EdDSA"),
+    "key of another issuer": lambda keys: signed(keys, CALLER, issuer="gateway", by="training"),
+    "a service's own word for a caller": lambda keys: signed(keys, CALLER, issuer="training"),
+    "a question's token": lambda keys: signed(keys, QUESTION, issuer="training"),
+    "a megabyte": lambda keys: signed(keys, CALLER, issuer="gateway") + "x" * 1024 * 1024,
+}
+
+
+@pytest.mark.parametrize("name", BAD_CALLERS)
+def test_a_token_with_one_fault_names_no_caller(keys: Keys, name: str) -> None:
+    verifier = Verifier("shop", keys.directory)
+    assert verifier.caller(signed(keys, CALLER, issuer="gateway")).subject == "tester"
+    with pytest.raises(Unauthenticated):
+        verifier.caller(BAD_CALLERS[name](keys))
+
+
+async def test_a_token_that_was_believed_is_refused_once_it_has_expired(keys: Keys) -> None:
+    verifier, token = (
+        Verifier("shop", keys.directory),
+        signed(keys, CALLER, issuer="gateway", lasts=2),
+    )
+    assert verifier.caller(token).subject == "tester"
+
+    async def refused() -> bool:
+        try:
+            verifier.caller(token)
+        except Unauthenticated:
+            return True
+        return False
+
+    await eventually(refused, seconds=5)
+    assert time.time() >= jwt.decode(token, options={"verify_signature": False})["exp"]
+
+
+BAD_QUESTIONS: dict[
+    str, tuple[dict[str, Any], dict[str, Any]]
+] = {  # what the token says instead, and how it is signed
+    "another audience": ({"aud": "manpower"}, {}),
+    "another method": ({"method": "POST"}, {}),
+    "another path": ({"path": "/internal/jars/2"}, {}),
+    "no method": ({"method": None}, {}),
+    "no path": ({"path": None}, {}),
+    "on behalf of another service": ({"sub": "service:manpower"}, {}),
+    "expired": ({}, {"lasts": -1}),
+    "unknown issuer": ({"sub": "service:nobody"}, {"issuer": "nobody", "by": "training"}),
+    "the gateway itself": ({"sub": "service:gateway"}, {"issuer": "gateway"}),
+    "key of another issuer": ({}, {"by": "gateway"}),
+}
+
+
+@pytest.mark.parametrize("name", BAD_QUESTIONS)
+def test_a_service_is_believed_only_for_the_very_question_that_it_signed(
+    keys: Keys, name: str
+) -> None:
+    content, how = BAD_QUESTIONS[name]
+    verifier = Verifier("shop", keys.directory)
+    assert verifier.asker(signed(keys, QUESTION, issuer="training"), "GET", PATH).purpose == "count"
+    with pytest.raises(Unauthenticated):
+        verifier.asker(signed(keys, QUESTION | content, **(TRAINING | how)), "GET", PATH)
+
+
+# Asking a peer
+
+
+class Answers:
+    """A peer that checks what it is asked as every service does, and then answers as told."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.verifier, self.asked, self.status, self.failing = (
+            Verifier("shop", keys.directory),
+            list[str](),
+            200,
+            0,
+        )
+
+    async def answer(self, request: web.Request) -> web.Response:
+        try:
+            asker = self.verifier.asker(
+                request.headers["authorization"].removeprefix("Bearer "),
+                request.method,
+                request.path,
+            )
+        except Unauthenticated as error:
+            return web.json_response({"code": error.code}, status=error.status)
+        self.asked.append(f"{asker.purpose} for {asker.on_behalf_of}")
+        if self.failing:
+            self.failing -= 1
+            return web.Response(status=503)
+        return web.json_response(
+            {"code": "jar_full", "said": await request.text()}, status=self.status
+        )
+
+
+@pytest.fixture
+async def answers(keys: Keys) -> AsyncIterator[tuple[Answers, str]]:
+    peer, app = Answers(keys), web.Application()
+    app.router.add_route("*", "/{tail:.*}", peer.answer)
+    server = TestServer(app)
+    await server.start_server()
+    yield peer, str(server.make_url(""))
+    await server.close()
+
+
+@pytest.fixture
+async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[Peer]:
+    one = Peer("shop", answers[1], Signer("training", keys.private["training"]))
+    yield one
+    await one.close()
+
+
+async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_given(
+    peer: Peer, answers: tuple[Answers, str]
+) -> None:
+    assert await peer.ask("POST", PATH, purpose="count", on_behalf_of="officer-1", body=[1]) == {
+        "code": "jar_full",
+        "said": "[1]",
+    }
+    assert answers[0].asked == ["count for officer-1"]
+
+
+@pytest.mark.scenario("T16/lookup-retried")
+async def test_a_peer_that_stumbles_is_asked_again_and_one_that_does_not_recover_is_away(
+    peer: Peer, answers: tuple[Answers, str]
+) -> None:
+    answers[0].failing = 2
+    assert (await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1"))[
+        "code"
+    ] == "jar_full"
+    answers[0].failing = 3
+    with pytest.raises(PeerAway):
+        await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
+
+
+async def test_a_refusal_is_not_asked_again_and_tells_who_refused_and_why(
+    peer: Peer, answers: tuple[Answers, str]
+) -> None:
+    answers[0].status = 404
+    with pytest.raises(PeerRefused) as told:
+        await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
+    assert told.value.facts == {"peer": "shop", "peer_status": 404, "peer_code": "jar_full"}
+    assert len(answers[0].asked) == 1
+
+
+async def test_a_peer_that_is_asked_with_a_token_for_another_refuses(
+    keys: Keys, answers: tuple[Answers, str]
+) -> None:
+    lost = Peer("manpower", answers[1], Signer("training", keys.private["training"]))
+    with pytest.raises(PeerRefused) as told:
+        await lost.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
+    assert told.value.facts["peer_status"] == 401
+    await lost.close()
+
+
+async def test_where_nobody_listens_the_peer_is_away(keys: Keys) -> None:
+    nobody = Peer(
+        "shop",
+        f"http://127.0.0.1:{platform_checks.free_ports(1)[0]}",
+        Signer("training", keys.private["training"]),
+    )
+    with pytest.raises(PeerAway):
+        await nobody.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
+    await nobody.close()

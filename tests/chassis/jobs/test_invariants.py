@@ -1,0 +1,287 @@
+"""What must always be true of the stored events is looked for: each invariant is broken here by hand, in MongoDB, and named; what is right is never named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from chassis import telemetry
+from chassis.caller import system
+from chassis.ids import new_id, utc_now
+from chassis.jobs import invariants
+from chassis.jobs.audit_sealer import Sealer
+from chassis.jobs.invariants import INVARIANTS, Invariants
+from chassis.messaging.batch_processor import Batches
+from chassis.messaging.events import Envelope
+from chassis.messaging.inbox import Arrival, Inbox
+from chassis.messaging.kafka import Record
+from chassis.persistence.mongo import Document, Mongo
+from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.unit_of_work import Cause
+from tests.chassis.harness import Asked, Scene, on_asked
+from tests.chassis.sample_service import HANDLERS, Jar, Transaction, fill_jar, make_jar
+from tests.fakes import eventually
+
+
+class Watch:
+    """The shop's stored events, and the job that looks at them turn by turn. Nothing else runs."""
+
+    def __init__(self, db: Mongo) -> None:
+        self.db, self.engine = db, Engine(db, Transaction)
+        self.inbox: Inbox[Transaction] = Inbox(
+            "shop", HANDLERS | {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}}
+        )
+        self.job, self.sequence = Invariants(), 0
+
+    def run(self) -> Runner[Transaction]:
+        return Runner(self.engine, Cause(caller=system("shop"), correlation_id=new_id()))
+
+    async def hear(self, *told: tuple[str, str, dict[str, Any]]) -> None:
+        """Events of these types, keys and bodies arrive in one partition."""
+        arrivals: list[Arrival] = []
+        for name, key, data in told:
+            self.sequence += 1
+            envelope = Envelope(
+                id=new_id(),
+                type=f"outside.{name}.v1",
+                source="bina/outside",
+                key=key,
+                time=utc_now(),
+                sequence=self.sequence,
+            )
+            arrivals.append(
+                self.inbox.arrival(
+                    Record(
+                        "outside.events",
+                        0,
+                        self.sequence,
+                        key.encode(),
+                        json.dumps(data).encode(),
+                        tuple(envelope.headers()),
+                        0,
+                    )
+                )
+            )
+        await Batches(self.engine, self.inbox).take(arrivals)
+
+    async def look(self) -> dict[str, list[str]]:
+        """The ids that one look names, by invariant; the gauges say how many."""
+        with capture_logs() as lines:
+            assert await self.job(self.run()) is False
+        broken = [line for line in lines if line["event"] == "invariant_broken"]
+        assert {name: count for name, count in gauges().items() if count} == {
+            line["invariant"]: line["found"] for line in broken
+        }
+        return {line["invariant"]: sorted(line["ids"]) for line in broken}
+
+    def later(self, **time: float) -> None:
+        self.engine.clock = lambda: utc_now() + timedelta(**time)
+
+
+def gauges() -> dict[str, float]:
+    return {
+        sample.labels["invariant"]: sample.value
+        for metric in telemetry.INVARIANT_BROKEN.collect()
+        for sample in metric.samples
+    }
+
+
+@pytest.fixture
+async def watch(db: Mongo) -> Watch:
+    """Two owners' jars filled three times each, a poison event parked with one behind it, and an early fact."""
+    here = Watch(db)
+    for owner in (new_id(), new_id()):
+        jar = await here.run()(partial(make_jar, Jar(id=new_id(), owner_ref=owner, room="north")))
+        for _ in range(3):
+            await here.run()(partial(fill_jar, jar.id, 1))
+    key, other = new_id(), new_id()
+    poison = [("asked", key, {"owner_ref": key, "what": what}) for what in ("refuse", "behind")]
+    await here.hear(*poison, ("note-told", other, {"owner_ref": other, "text": "early"}))
+    await Sealer("shop", b"key")(here.run())
+    await db.update("audit", {}, {"$set": {"block": 1}}, many=True)
+    await db.update("outbox", {}, {"$set": {"sent": True}}, many=True)
+    assert (await db.count("inbox", {"state": "parked"}), await db.count("early", {})) == (2, 1)
+    return here
+
+
+async def first(watch: Watch, collection: str, **where: Any) -> Document:
+    [found, *_] = await watch.db.find(collection, where, sort=[("_id", 1)])
+    return found
+
+
+async def test_what_is_right_is_named_by_no_invariant_and_the_look_is_dated(watch: Watch) -> None:
+    assert await watch.look() == {}
+    assert gauges().keys() >= {look.__name__ for look in INVARIANTS}
+    [dated] = [
+        sample.value
+        for metric in telemetry.INVARIANTS_CHECKED.collect()
+        for sample in metric.samples
+    ]
+    assert utc_now().timestamp() - dated < 60
+
+
+async def a_row_is_gone(watch: Watch, seq: int) -> str:
+    row = await first(watch, "outbox", type="shop.jar-filled.v1", seq=seq)
+    await watch.db.delete("outbox", {"_id": row["_id"]})
+    return row["key"]
+
+
+async def the_counter_ran_ahead(watch: Watch) -> str:
+    row = await first(watch, "outbox", type="shop.jar-filled.v1", seq=3)
+    await watch.db.update("keys", {"_id": row["key"]}, {"$inc": {"seq": 1}})
+    return row["key"]
+
+
+async def all_rows_are_gone(watch: Watch) -> str:
+    key = await a_row_is_gone(watch, 1)
+    await watch.db.delete("outbox", {"key": key})
+    return key
+
+
+async def a_row_was_never_sent(watch: Watch) -> str:
+    row = await first(watch, "outbox", type="shop.jar-filled.v1")
+    await watch.db.update(
+        "outbox",
+        {"_id": row["_id"]},
+        {"$set": {"sent": False, "at": utc_now() - timedelta(minutes=11)}},
+    )
+    return row["_id"]
+
+
+async def a_letter_is_gone(watch: Watch) -> str:
+    letters = await watch.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
+    await watch.db.delete("inbox", {"_id": letters[1]["_id"]})
+    return letters[0]["order"]
+
+
+async def the_marker_names_another_first(watch: Watch) -> str:
+    letters = await watch.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
+    await watch.db.update("parked", {}, {"$set": {"first": letters[1]["order"]}})
+    return letters[1]["order"]
+
+
+async def the_marker_is_gone(watch: Watch) -> list[str]:
+    await watch.db.delete("parked", {})
+    return sorted(letter["_id"] for letter in await watch.db.find("inbox", {"state": "parked"}))
+
+
+async def a_fact_is_a_day_old(watch: Watch) -> str:
+    await watch.db.update("early", {}, {"$set": {"since": utc_now() - timedelta(hours=25)}})
+    return (await first(watch, "early"))["_id"]
+
+
+async def a_row_is_kept_for_ever(watch: Watch) -> str:
+    id_ = new_id()
+    await watch.db.insert(
+        "inbox", [{"_id": id_, "state": "done", "done_at": utc_now() - timedelta(days=47)}]
+    )
+    return id_
+
+
+async def an_audit_row_is_not_sealed(watch: Watch) -> str:
+    row = await first(watch, "audit")
+    await watch.db.update(
+        "audit",
+        {"_id": row["_id"]},
+        {"$set": {"block": None, "at": utc_now() - timedelta(minutes=2)}},
+    )
+    return row["_id"]
+
+
+BROKEN: list[tuple[str, Callable[[Watch], Awaitable[Any]]]] = [
+    ("keys_count_their_rows", lambda watch: a_row_is_gone(watch, 1)),
+    ("keys_count_their_rows", lambda watch: a_row_is_gone(watch, 2)),
+    ("keys_count_their_rows", lambda watch: a_row_is_gone(watch, 3)),
+    ("keys_count_their_rows", the_counter_ran_ahead),
+    ("keys_count_their_rows", all_rows_are_gone),
+    ("rows_are_sent_in_time", a_row_was_never_sent),
+    ("markers_count_their_letters", a_letter_is_gone),
+    ("markers_count_their_letters", the_marker_names_another_first),
+    ("letters_have_their_marker", the_marker_is_gone),
+    ("facts_are_not_early_for_long", a_fact_is_a_day_old),
+    ("memory_ends", a_row_is_kept_for_ever),
+    ("audit_is_sealed", an_audit_row_is_not_sealed),
+]
+
+
+@pytest.mark.parametrize(("invariant", "breaking"), BROKEN)
+async def test_what_is_broken_by_hand_is_named_in_every_look(
+    watch: Watch, invariant: str, breaking: Callable[[Watch], Awaitable[Any]]
+) -> None:
+    broken = await breaking(watch)
+    for _ in range(2):
+        assert await watch.look() == {invariant: broken if isinstance(broken, list) else [broken]}
+
+
+async def test_a_fact_whose_subject_is_here_is_named_when_it_still_waits_ten_minutes_later(
+    watch: Watch,
+) -> None:
+    fact = await first(watch, "early")
+    await watch.db.insert("aliases", [{"_id": fact["waits_for"], "into": new_id()}])
+    assert await watch.look() == {}
+    watch.later(minutes=9)
+    assert await watch.look() == {}
+    watch.later(minutes=11)
+    assert (await watch.look())["facts_take_effect_when_known"] == [fact["_id"]]
+    await watch.db.delete("early", {})
+    assert await watch.look() == {}
+
+
+async def test_what_waits_behind_a_stopped_key_is_not_late(watch: Watch) -> None:
+    id_ = await a_row_was_never_sent(watch)
+    key = (await first(watch, "outbox", _id=id_))["key"]
+    await watch.db.insert(
+        "parked",
+        [
+            {
+                "_id": f"outbox/{key}",
+                "kind": "outbox",
+                "topic": "shop.events",
+                "key": key,
+                "first": id_,
+                "count": 1,
+            }
+        ],
+    )
+    assert await watch.look() == {}
+
+
+async def test_a_walk_goes_on_page_by_page_and_comes_back_to_what_it_found_until_it_is_mended(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invariants, "PAGE", 1)
+    keys = sorted(key["_id"] for key in await watch.db.find("keys", {}))
+    await watch.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": 1}})
+    looks = [await watch.look() for _ in range(2 * len(keys))]
+    assert looks == [{}] + [{"keys_count_their_rows": [keys[1]]}] * (2 * len(keys) - 1)
+    await watch.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": -1}})
+    assert await watch.look() == {}
+
+
+async def test_a_key_of_many_rows_is_whole_though_only_its_newest_are_looked_at(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invariants, "NEWEST", 2)
+    assert await watch.look() == {}
+    key = await a_row_is_gone(watch, 2)
+    assert await watch.look() == {"keys_count_their_rows": [key]}
+
+
+async def test_a_service_looks_as_soon_as_it_runs_and_its_status_names_what_is_broken(
+    scene: Scene,
+) -> None:
+    life = scene.life
+    row = {"_id": new_id(), "state": "done", "done_at": utc_now() - timedelta(days=47)}
+    await scene.db.insert("inbox", [row])
+    life.jobs["invariants"].wake()
+
+    async def named() -> bool:
+        return (await life.status())["invariants_broken"] == {"memory_ends": 1}
+
+    await eventually(named)

@@ -1,0 +1,322 @@
+"""Relay, consumer, leases and gauges at work: what a refused row stops, what goes back down, who leaves when two are one."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from chassis import telemetry
+from chassis.app.lifespan import Lifetime
+from chassis.app.service import Service
+from chassis.ids import new_id
+from chassis.jobs.runner import Job, JobLoop
+from chassis.messaging import consumer
+from chassis.messaging.inbox import waiting
+from chassis.messaging.kafka import Partition
+from chassis.messaging.outbox_relay import LOOK_SECONDS, Relay
+from chassis.messaging.parked_events import Parked
+from chassis.persistence.lease import Lease
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Engine, Runner
+from tests.chassis.harness import Scene, runner
+from tests.chassis.sample_service import Jar, JarFilled, ShopSettings, Transaction, fill_jar
+from tests.fakes import FakeKafka, Keys, eventually
+
+
+async def jar_of(scene: Scene, owner: str, *marbles: int) -> Jar:
+    """A jar of this owner into which these marbles went, one event each."""
+    jar = await scene.run()(
+        lambda tx: _added(tx, Jar(id=new_id(), owner_ref=owner, room="north", capacity=1_000))
+    )
+    for number in marbles:
+        await scene.run()(partial(fill_jar, jar.id, number))
+    return jar
+
+
+async def _added(tx: Transaction, jar: Jar) -> Jar:
+    return tx.jars.add(jar)
+
+
+async def test_a_row_that_the_broker_refuses_stops_its_key_alone_until_an_operator_lets_it_go_on_in_order(
+    scene: Scene,
+) -> None:
+    stuck, free = new_id(), new_id()
+    scene.fake.refuses = lambda value: stuck.encode() in value
+    await jar_of(scene, stuck, 1, 2)
+    await jar_of(scene, free, 3, 4)
+    topic = scene.life.relay.topic
+
+    async def published() -> list[tuple[str, bytes]]:
+        told = [
+            ((record.key or b"").decode(), dict(record.headers)["ce_sequence"])
+            for record in scene.fake.records(topic)
+        ]
+        return sorted(
+            one for one in told if one[0] in {stuck, free}
+        )  # the audit's anchor is beside them
+
+    await scene.becomes(published, sorted((free, number) for number in (b"1", b"2")), seconds=10)
+    marker = await eventually(lambda: scene.db.find_one("parked", {"_id": f"outbox/{stuck}"}))
+    [first, _] = await scene.db.find("outbox", {"key": stuck, "sent": False}, sort=[("seq", 1)])
+    assert (marker["kind"], marker["key"], marker["first"]) == ("outbox", stuck, first["_id"])
+    await jar_of(scene, free, 5)
+    await scene.becomes(
+        published, sorted((free, number) for number in (b"1", b"2", b"3")), seconds=10
+    )
+    scene.fake.refuses = lambda _: False
+    await Parked(scene.life.inbox).retry(scene.run(), f"outbox/{stuck}")
+    await scene.becomes(
+        published,
+        sorted(
+            [
+                *((free, number) for number in (b"1", b"2", b"3")),
+                *((stuck, number) for number in (b"1", b"2")),
+            ]
+        ),
+        seconds=30,
+    )  # an operator's word is looked for every few seconds
+    assert [
+        dict(record.headers)["ce_sequence"]
+        for record in scene.fake.records(topic)
+        if record.key == stuck.encode()
+    ] == [b"1", b"2"]
+
+
+async def test_the_first_batch_of_a_partition_that_is_lost_on_the_way_is_read_again(
+    scene: Scene,
+) -> None:
+    owner = new_id()
+    async with scene.one_batch():
+        await scene.tell("asked", owner, owner_ref=owner, what="first")
+        await scene.tell("asked", owner, owner_ref=owner, what="second")
+        [member] = scene.fake.members
+        await member.seek(scene.fake.partition(scene.life.inbox.topics[0], owner.encode()), 1)
+    await scene.becomes(lambda: scene.texts(owner), ["first", "second"])
+
+
+async def test_a_batch_that_is_lost_on_the_way_again_and_again_is_read_until_it_comes(
+    scene: Scene,
+) -> None:
+    owner, fake = new_id(), scene.fake
+    fake.losing = [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]  # each time that the next batch shows the gap, what is read again is lost too
+
+    async def left() -> int:
+        return len(fake.losing)
+
+    for what, losses_left in (("one", 4), ("two", 2), ("three", 0)):
+        await scene.tell("asked", owner, owner_ref=owner, what=what)
+        await scene.becomes(left, losses_left)
+    await scene.tell("asked", owner, owner_ref=owner, what="four")
+    await scene.becomes(lambda: scene.texts(owner), ["one", "two", "three", "four"])
+
+
+@pytest.mark.parametrize("hole", ["forgotten before it was read", "in the middle"])
+async def test_what_the_broker_has_lost_is_told_and_what_follows_takes_effect(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, hole: str
+) -> None:
+    monkeypatch.setattr(consumer, "STALL_SECONDS", 0.2)
+    owner = new_id()
+    where = scene.fake.partition(scene.life.inbox.topics[0], owner.encode())
+    await scene.tell("asked", owner, owner_ref=owner, what="one")
+    await scene.becomes(lambda: scene.texts(owner), ["one"])
+    with capture_logs() as lines:
+        async with scene.one_batch():
+            await scene.tell("asked", owner, owner_ref=owner, what="two")
+            await scene.tell("asked", owner, owner_ref=owner, what="three")
+            if hole == "in the middle":
+                del scene.fake.logs[where][1]
+            else:
+                scene.fake.forget(where, 2)
+        await scene.becomes(lambda: scene.texts(owner), ["one", "three"])
+    assert [
+        (line["first"], line["before"]) for line in lines if line["event"] == "records_gone"
+    ] == [(1, 2)]
+
+
+async def test_what_the_broker_has_lost_at_the_end_of_a_partition_is_told_and_not_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(consumer, "LOOK_SECONDS", 0.05)
+    owner = new_id()
+    where = scene.fake.partition(scene.life.inbox.topics[0], owner.encode())
+    await scene.tell("asked", owner, owner_ref=owner, what="one")
+    await scene.becomes(lambda: scene.texts(owner), ["one"])
+
+    async def told() -> list[tuple[str, int | None, int | None]]:
+        return [
+            (line["event"], line.get("first"), line.get("before"))
+            for line in lines
+            if line["event"] in {"records_gone", "consumer_interrupted"}
+        ]
+
+    with capture_logs() as lines:
+        async with scene.one_batch():
+            await scene.tell("asked", owner, owner_ref=owner, what="two")
+            scene.fake.forget(where, 2)
+        await scene.becomes(told, [("records_gone", 1, 2)], seconds=10)
+        await scene.tell("asked", owner, owner_ref=owner, what="three")
+        await scene.becomes(lambda: scene.texts(owner), ["one", "three"])
+    assert await told() == [("records_gone", 1, 2)]
+
+
+# Gauges
+
+
+def shown(gauge: Any) -> float:
+    return sum(sample.value for family in gauge.collect() for sample in family.samples)
+
+
+async def test_what_waits_in_the_outbox_is_shown_and_shown_no_longer_once_it_is_sent(
+    scene: Scene,
+) -> None:
+    scene.fake.away = True
+    await jar_of(scene, new_id(), 1, 2)
+
+    async def waits() -> bool:
+        return (
+            shown(telemetry.OUTBOX_UNSENT) >= 2 and shown(telemetry.OUTBOX_AGE) > 0
+        )  # the audit's anchor may wait too
+
+    async def waits_no_longer() -> bool:
+        return shown(telemetry.OUTBOX_UNSENT) == shown(telemetry.OUTBOX_AGE) == 0
+
+    await eventually(waits, seconds=3 * LOOK_SECONDS + 6)
+    scene.fake.away = False
+    await eventually(waits_no_longer, seconds=3 * LOOK_SECONDS + 6)
+
+
+async def test_parked_and_early_events_are_shown_and_shown_no_longer_once_they_are_settled(
+    scene: Scene,
+) -> None:
+    key, subject = new_id(), new_id()
+    bad = await scene.tell("asked", key, owner_ref=key, what="refuse")
+    await scene.tell("asked", key, owner_ref=key, what="plain")
+    early = await scene.tell("note-told", new_id(), owner_ref=subject, text="early")
+    await scene.becomes(lambda: scene.state(bad), "parked")
+    await scene.becomes(lambda: scene.state(early), "early")
+    await waiting(scene.db)
+    assert [
+        shown(gauge) for gauge in (telemetry.PARKED, telemetry.PARKED_KEYS, telemetry.EARLY)
+    ] == [2, 1, 1]
+    assert shown(telemetry.EARLY_AGE) > 0
+    [marker] = await scene.db.find("parked", {})
+    parked = Parked(scene.life.inbox)
+    await scene.run()(lambda tx: parked.discard(tx, marker["_id"], bad, "tested"))
+    await parked.retry(scene.run(), marker["_id"])
+    await scene.tell("owner-admitted", subject, owner_ref=subject)
+    await scene.becomes(lambda: scene.texts(subject), ["early"])
+    await waiting(scene.db)
+    assert [
+        shown(gauge)
+        for gauge in (telemetry.PARKED, telemetry.PARKED_KEYS, telemetry.EARLY, telemetry.EARLY_AGE)
+    ] == [0, 0, 0, 0]
+
+
+async def test_the_lag_of_a_partition_goes_down_when_it_is_read_and_to_nothing_when_it_is_taken_away(
+    scene: Scene,
+) -> None:
+    topic = scene.life.inbox.topics[0]
+    key = new_id()
+    partition = scene.fake.partition(topic, key.encode())
+    gauge = telemetry.CONSUMER_LAG.labels(*map(str, partition))
+    await scene.tell("asked", key, owner_ref=key, what="read")
+    await scene.becomes(lambda: scene.texts(key), ["read"])
+
+    async def lag(wanted: float) -> bool:
+        return shown(gauge) == wanted
+
+    gauge.set(7)
+    await eventually(lambda: lag(0), seconds=12)  # looked at every five seconds
+    gauge.set(7)
+    other = scene.fake.consumer("shop", [topic])
+    theirs: set[Partition] = set()
+
+    async def taken(partitions: set[Partition]) -> dict[Partition, int | None]:
+        theirs.update(partitions)
+        return dict.fromkeys(partitions)
+
+    async def given_back(partitions: set[Partition]) -> None:
+        theirs.difference_update(partitions)
+
+    await other.start(taken, given_back)
+    assert theirs
+    assert await lag(0)
+    await other.stop()
+
+
+# Who leaves
+
+
+@pytest.fixture
+def lives(
+    tmp_path: Path, mongo_url: str, kafka: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> list[Lifetime]:
+    """Two processes with one replica id, the second the younger."""
+    keys = Keys.make(tmp_path, ("gateway", "shop"))
+    settings = ShopSettings(
+        **keys.settings(
+            "shop", mongo_url=mongo_url, database=database, kafka=kafka, namespace=f"{new_id()}."
+        )
+    )
+    service = Service(
+        name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,)
+    )
+    monkeypatch.setattr("chassis.app.lifespan.IDENTITY_SECONDS", 0.3)
+    made = [Lifetime(service), Lifetime(service)]
+    for life, process in zip(made, ("1", "2"), strict=True):
+        life._identity.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both
+    return made
+
+
+async def test_of_two_processes_with_one_replica_id_the_older_ends_and_says_why(
+    lives: list[Lifetime],
+) -> None:
+    older, younger = lives
+
+    async def fatal() -> bool:
+        return bool(older.fatal)
+
+    async with older.lifespan(None):
+        await older.prepared.wait()
+        await eventually(lambda: older.db.find_one("leases", {"_id": "replica/0", "process": "1"}))
+        async with younger.lifespan(None):
+            await eventually(fatal, seconds=10)
+            assert "replica 0" in older.fatal
+            assert younger.fatal == ""
+            assert (await younger.db.find_one("leases", {"_id": "replica/0"}) or {})[
+                "process"
+            ] == "2"
+
+
+async def test_a_relay_and_a_job_that_end_give_their_leases_back_at_once(db: Mongo) -> None:
+    fake, worked = FakeKafka(), asyncio.Event()
+
+    async def work(_run: Runner[Any]) -> bool:
+        worked.set()
+        return False
+
+    relay = Relay(db, "shop", "a", fake.producer, lease_seconds=600)
+    job = JobLoop(Engine(db, Transaction), Job("long", work, every=600), "shop", "a")
+    tasks = [asyncio.create_task(relay.run()), asyncio.create_task(job.run())]
+    await worked.wait()
+    await eventually(lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/a"}))
+    others = [Lease(db, "relay", "shop/b", 600), Lease(db, "job/long", "shop/b", 600)]
+    assert [await other.take() for other in others] == [False, False]
+    relay.stop()
+    job.stop()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*tasks)
+    assert [await other.take() for other in others] == [True, True]
+    assert await runner(db)(lambda tx: tx.jars.count({})) == 0

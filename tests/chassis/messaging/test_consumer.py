@@ -1,0 +1,52 @@
+"""How what a poll gave is dealt out to lanes: nothing left out or twice, a partition in one hand at a time. Pure, generated."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.messaging import consumer
+from chassis.messaging.kafka import Record
+
+LANES = st.lists(st.integers(0, 2), max_size=400)
+QUEUES = st.dictionaries(
+    st.integers(0, 11),
+    st.lists(
+        st.sampled_from([10, 1_000, consumer.MAX_BYTES // 2, consumer.MAX_BYTES + 1]),
+        min_size=1,
+        max_size=9,
+    ),
+    max_size=12,
+)
+
+
+@given(queues=QUEUES, lanes=LANES, most=st.integers(1, 7))
+def test_lanes_take_everything_once_in_each_partitions_order_and_no_partition_is_in_two_of_them(
+    queues: dict[int, list[int]], lanes: list[int], most: int
+) -> None:
+    told = {
+        number: [
+            Record("t", number, offset, b"k", b"x" * size, (), 0)
+            for offset, size in enumerate(sizes)
+        ]
+        for number, sizes in queues.items()
+    }
+    waiting, taken = (
+        {number: list(records) for number, records in told.items()},
+        dict[int, list[Record]](),
+    )
+    hands: dict[int, dict[int, list[Record]]] = {}
+    for lane in [*lanes, *[0, 1, 2] * sum(map(len, told.values()))]:
+        waiting |= hands.pop(lane, {})
+        before = set(waiting)
+        part, rest = consumer._next_part(waiting, most) if waiting else ([], {})  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - its whole work
+        assert bool(part) == bool(before)
+        assert len(part) <= most
+        assert (
+            len(part) == 1 or sum(len(record.value or b"") for record in part) <= consumer.MAX_BYTES
+        )
+        for record in part:
+            taken.setdefault(record.partition, []).append(record)
+        assert {record.partition for record in part} | set(rest) == before - set(waiting)
+        hands[lane] = rest
+    assert taken == told

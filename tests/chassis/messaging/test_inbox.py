@@ -1,0 +1,169 @@
+"""Events beside the plain path: each test shows one way in which something could be stuck, lost, blamed or overtaken."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+
+import pytest
+
+from chassis.errors import DomainError
+from chassis.ids import new_id
+from chassis.messaging.inbox import FEW
+from chassis.messaging.parked_events import Parked
+from tests.chassis.harness import Scene
+from tests.chassis.sample_service import Note, Transaction
+from tests.fakes import eventually
+
+# Early facts
+
+
+async def test_a_fact_and_its_subject_in_one_batch_meet_whichever_comes_first(scene: Scene) -> None:
+    owner = new_id()
+    async with scene.one_batch():
+        await scene.tell("note-told", scene.beside(owner), owner_ref=owner, text="early")
+        await scene.tell("owner-admitted", owner, owner_ref=owner)
+    await scene.becomes(lambda: scene.texts(owner), ["early"])
+
+
+async def test_an_early_fact_of_one_who_is_merged_into_somebody_known_takes_effect_there(
+    scene: Scene,
+) -> None:
+    old, new = new_id(), new_id()
+    await scene.tell("owner-admitted", new, owner_ref=new)
+    await scene.tell("note-told", new_id(), owner_ref=old, text="early")
+    await scene.becomes(lambda: scene.db.count("early", {}), 1)
+    await scene.tell("owner-merged", new, owner_ref=new, from_ref=old, into_ref=new)
+    await scene.becomes(lambda: scene.texts(new), ["early"])
+
+
+async def test_a_fact_that_misses_its_subject_in_a_transaction_at_the_same_time_meets_it_soon(
+    scene: Scene,
+) -> None:
+    owner = new_id()
+    begun, kept = asyncio.Event(), asyncio.Event()
+
+    async def admit(tx: Transaction) -> None:
+        await tx.notes.seek(owner)
+        begun.set()
+        await kept.wait()
+        tx.notes.add(Note(id=owner, owner_ref=owner))
+
+    admitting = asyncio.create_task(scene.run(60)(admit))
+    await begun.wait()
+    await scene.tell("note-told", new_id(), owner_ref=owner, text="early")
+    await eventually(lambda: scene.db.find_one("early", {"waits_for": owner}))
+    kept.set()
+    await admitting
+    await scene.becomes(lambda: scene.texts(owner), ["early"], seconds=14)
+
+
+async def test_not_known_yet_behind_a_query_that_flushed_others_writes_is_early_and_not_parked(
+    scene: Scene,
+) -> None:
+    one, two, subject = new_id(), new_id(), new_id()
+    async with scene.one_batch():
+        await scene.tell("asked", one, owner_ref=one, what="plain")
+        fact = await scene.tell("asked", one, owner_ref=two, what="query and wait", about=subject)
+    await scene.becomes(lambda: scene.state(fact), "early")
+
+
+async def test_a_poisonous_early_fact_does_not_stop_the_command_that_adds_its_subject(
+    scene: Scene,
+) -> None:
+    await scene.jar(label="taken")
+    subject = new_id()
+    fact = await scene.tell(
+        "asked", new_id(), owner_ref=new_id(), what="jar when noted", about=subject
+    )
+    await scene.becomes(lambda: scene.state(fact), "early")
+
+    async def admit(tx: Transaction) -> Note:
+        return tx.notes.add(Note(id=subject, owner_ref=subject))
+
+    await scene.run(3)(admit)
+    await scene.becomes(lambda: scene.state(fact), "parked", seconds=14)
+
+
+# What stops a partition
+
+
+@pytest.mark.parametrize("what", ["too big", "label taken"])
+async def test_an_event_whose_write_is_refused_at_the_flush_is_parked_and_the_others_flow(
+    scene: Scene, what: str
+) -> None:
+    await scene.jar(label="taken")
+    key, about = new_id(), new_id()
+    async with scene.one_batch():
+        bad = await scene.tell("asked", key, owner_ref=key, what=what, about=about)
+        good = await scene.tell("asked", key + "x", owner_ref=key, what="plain")
+    await scene.becomes(lambda: scene.state(good), "done", seconds=10)
+    await scene.becomes(lambda: scene.state(bad), "parked", seconds=10)
+
+
+async def test_the_event_whose_query_flushed_anothers_refused_write_is_not_blamed(
+    scene: Scene,
+) -> None:
+    await scene.jar(label="taken")
+    key = new_id()
+    beside = scene.beside(key)
+    async with scene.one_batch():
+        bad = await scene.tell("asked", key, owner_ref=key, what="label taken", about=new_id())
+        good = await scene.tell("asked", beside, owner_ref=beside, what="query and note")
+    await scene.becomes(lambda: scene.state(bad), "parked", seconds=10)
+    await scene.becomes(lambda: scene.state(good), "done", seconds=10)
+
+
+async def test_a_header_without_a_value_stops_nothing(scene: Scene) -> None:
+    owner = new_id()
+    event = await scene.tell("asked", owner, null_header=True, owner_ref=owner, what="plain")
+    await scene.becomes(lambda: scene.state(event), "done")
+
+
+async def test_a_letter_that_a_unique_index_refuses_leaves_those_before_it_done(
+    scene: Scene,
+) -> None:
+    key = new_id()
+    letters = [await scene.tell("asked", key, owner_ref=key, what="refuse")]
+    await scene.becomes(lambda: scene.state(letters[0]), "parked", seconds=10)
+    letters += [
+        await scene.tell("asked", key, owner_ref=key, what=what, about=new_id())
+        for what in ("plain", "label taken")
+    ]
+    await scene.becomes(lambda: scene.state(letters[2]), "parked")
+    await scene.jar(label="taken")
+    [marker] = await scene.db.find("parked", {"key": key})
+    parked = Parked(scene.life.inbox)
+    await scene.run()(lambda tx: parked.discard(tx, marker["_id"], letters[0], "tested"))
+    with suppress(DomainError):
+        await parked.retry(scene.run(), marker["_id"])
+    assert [await scene.state(letter) for letter in letters[1:]] == ["done", "parked"]
+
+
+async def test_a_large_batch_sees_parked_keys_early_facts_and_merged_people_as_a_small_one_does(
+    scene: Scene,
+) -> None:
+    parked, early, subject, gone, survivor = (new_id() for _ in range(5))
+    bad = await scene.tell("asked", parked, owner_ref=parked, what="refuse")
+    first = await scene.tell("note-told", early, owner_ref=subject, text="early")
+    await scene.becomes(lambda: scene.state(bad), "parked", seconds=10)
+    await scene.becomes(lambda: scene.state(first), "early", seconds=10)
+    await scene.run()(lambda tx: tx.alias(gone, survivor))
+    async with scene.one_batch():
+        others = [
+            await scene.tell("asked", key, owner_ref=key, what="plain")
+            for key in (new_id() for _ in range(2 * FEW))
+        ]
+        behind = await scene.tell("asked", parked, owner_ref=parked, what="plain")
+        later = await scene.tell("asked", early, owner_ref=early, what="plain")
+        merged = await scene.tell("asked", gone, owner_ref=gone, what="plain")
+    for event, state in [
+        *((other, "done") for other in others),
+        (behind, "parked"),
+        (later, "early"),
+        (merged, "done"),
+    ]:
+        await scene.becomes(partial(scene.state, event), state, seconds=10)
+    assert await scene.texts(survivor) == ["plain"]
+    assert await scene.texts(gone) is None

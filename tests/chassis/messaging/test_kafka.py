@@ -1,0 +1,482 @@
+"""The conformance suite of the Kafka ports: the fake that other tests stand on does what the real producer and consumer do. Not here: what services do with them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Protocol, cast
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from chassis.ids import new_id
+from chassis.messaging.kafka import (
+    Consumer,
+    KafkaConsumer,
+    KafkaProducer,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    RecordRefused,
+    SendFailed,
+    ensure_topic,
+)
+from ops.local import platform_checks
+from tests.fakes import FakeKafka, eventually
+
+PARTITIONS = 3
+TOO_BIG = b"x" * 2 * 1024 * 1024
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Broker(Protocol):
+    """A broker with its ports, and what a test does to it behind their back."""
+
+    def producer(self) -> Producer: ...
+    def lost_producer(self) -> Producer:
+        """A producer whose broker does not answer."""
+        ...
+
+    def consumer(self, group: str, member: str, topic: str) -> Consumer: ...
+    async def topic(self) -> str: ...
+    async def put(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> int: ...
+    async def forget(self, partition: Partition, before: int) -> None:
+        """Delete the records before this offset, as retention does."""
+        ...
+
+    async def committed(self, group: str, partition: Partition) -> int: ...
+
+
+class Fake:
+    def __init__(self) -> None:
+        self.broker, self.away = FakeKafka(partitions=PARTITIONS), FakeKafka(away=True)
+
+    def producer(self) -> Producer:
+        return self.broker.producer()
+
+    def lost_producer(self) -> Producer:
+        return self.away.producer()
+
+    def consumer(self, group: str, member: str, topic: str) -> Consumer:
+        del member  # each of its consumers is a member of its own
+        return self.broker.consumer(group, [topic])
+
+    async def topic(self) -> str:
+        return new_id()
+
+    async def put(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> int:
+        return await self.broker.append(topic, key, value, cast("Any", headers))
+
+    async def forget(self, partition: Partition, before: int) -> None:
+        self.broker.forget(partition, before)
+
+    async def committed(self, group: str, partition: Partition) -> int:
+        return self.broker.committed.get((group, partition), -1)
+
+
+class Real:
+    def __init__(self, bootstrap: str, raw: Any, admin: Any) -> None:
+        self.bootstrap, self.raw, self.admin = bootstrap, raw, admin
+
+    def producer(self) -> Producer:
+        return KafkaProducer(self.bootstrap, "conformance")
+
+    def lost_producer(self) -> Producer:
+        return KafkaProducer(f"127.0.0.1:{platform_checks.free_ports(1)[0]}", "conformance")
+
+    def consumer(self, group: str, member: str, topic: str) -> Consumer:
+        return KafkaConsumer(self.bootstrap, group, f"{group}-{member}", [topic])
+
+    async def topic(self) -> str:
+        topic = new_id()
+        await ensure_topic(self.bootstrap, topic, partitions=PARTITIONS)
+        return topic
+
+    async def put(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> int:
+        return (
+            await self.raw.send_and_wait(
+                topic, value, key=key, headers=list(headers), partition=0 if key is None else None
+            )
+        ).offset
+
+    async def forget(self, partition: Partition, before: int) -> None:
+        await self.admin.delete_records(
+            {TopicPartition(*partition): RecordsToDelete(before_offset=before)}
+        )
+
+    async def committed(self, group: str, partition: Partition) -> int:
+        offsets = await self.admin.list_consumer_group_offsets(
+            group, partitions=[TopicPartition(*partition)]
+        )
+        return offsets[TopicPartition(*partition)].offset
+
+
+@pytest.fixture(params=["fake", "kafka"])
+async def broker(request: pytest.FixtureRequest, kafka: str) -> AsyncIterator[Broker]:
+    if request.param == "fake":
+        yield Fake()
+        return
+    raw, admin = (
+        AIOKafkaProducer(bootstrap_servers=kafka),
+        AIOKafkaAdminClient(bootstrap_servers=kafka),
+    )
+    async with AsyncExitStack() as ends:
+        await raw.start()
+        ends.push_async_callback(raw.stop)
+        await admin.start()
+        ends.push_async_callback(admin.close)
+        yield Real(kafka, raw, admin)
+
+
+# Producers
+
+
+@asynccontextmanager
+async def started(producer: Producer) -> AsyncGenerator[Producer]:
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+def outgoing(key: str, *values: bytes) -> list[Outgoing]:
+    return [(key.encode(), value, [("ce_id", value[:8])]) for value in values]
+
+
+class Reader:
+    """One member of a group, what it was told of partitions, and the positions that its owner keeps."""
+
+    def __init__(self, consumer: Consumer, positions: Mapping[int, int] | None = None) -> None:
+        self.consumer, self.positions = consumer, positions or {}
+        self.told: list[tuple[str, frozenset[int]]] = []
+        self.has: set[Partition] = set()
+
+    async def assigned(self, partitions: set[Partition]) -> Mapping[Partition, int | None]:
+        self.told.append(("assigned", frozenset(partition.number for partition in partitions)))
+        self.has |= partitions
+        return {partition: self.positions.get(partition.number) for partition in partitions}
+
+    async def revoked(self, partitions: set[Partition]) -> None:
+        if partitions:  # a member that had none may be told so, or not
+            self.told.append(("revoked", frozenset(partition.number for partition in partitions)))
+        self.has -= partitions
+
+    async def read(self, count: int, most: int = 100) -> list[Record]:
+        """Exactly so many records, by polls of at most `most`."""
+        found: list[Record] = []
+
+        async def enough() -> bool:
+            polled = await self.consumer.poll(most, 0.2)
+            assert sum(map(len, polled.values())) <= most
+            assert polled.keys() <= self.has
+            found.extend(record for records in polled.values() for record in records)
+            return len(found) >= count
+
+        await eventually(enough)
+        assert len(found) == count
+        assert await self.consumer.poll(most, 0.2) == {}
+        return found
+
+
+@asynccontextmanager
+async def reading(
+    broker: Broker,
+    topic: str,
+    *,
+    group: str = "",
+    member: str = "0",
+    positions: Mapping[int, int] | None = None,
+) -> AsyncGenerator[Reader]:
+    reader = Reader(broker.consumer(group or new_id(), member, topic), positions)
+    await reader.consumer.start(reader.assigned, reader.revoked)
+    try:
+        yield reader
+    finally:
+        await reader.consumer.stop()
+
+
+async def values(broker: Broker, topic: str, count: int) -> list[bytes | None]:
+    async with reading(broker, topic) as reader:
+        return [record.value for record in await reader.read(count)]
+
+
+async def test_records_of_a_key_lie_in_one_partition_in_the_order_in_which_they_were_handed_over(
+    broker: Broker,
+) -> None:
+    topic = await broker.topic()
+    records = [
+        record
+        for number in range(50)
+        for key in "abcdefg"
+        for record in outgoing(key, f"{number}".encode() * 2_000)
+    ]
+    async with started(broker.producer()) as producer:
+        for part in (records[:200], records[200:]):
+            sent = await producer.send_all(topic, part)
+            assert (sorted(sent.acknowledged), sent.failure) == (list(range(len(part))), None)
+    async with reading(broker, topic) as reader:
+        found = await reader.read(len(records))
+    for key in "abcdefg":
+        ours = [record for record in found if record.key == key.encode()]
+        assert len({record.partition for record in ours}) == 1
+        assert [record.value for record in ours] == [
+            value for name, value, _ in records if name == key.encode()
+        ]
+        assert ours[0].headers == (("ce_id", b"00000000"),)
+        assert [record.offset for record in ours] == sorted(record.offset for record in ours)
+
+
+async def beside(broker: Broker, topic: str, key: str) -> tuple[str, str]:
+    """Another key of the same partition and one of another partition, after a record of each of 21 keys."""
+    keys = [key, *(f"{key}{number}" for number in range(20))]
+    for one in keys:
+        await broker.put(topic, one.encode(), b"place")
+    async with reading(broker, topic) as reader:
+        places = {
+            (record.key or b"").decode(): record.partition for record in await reader.read(21)
+        }
+    [same, *_] = [other for other in keys[1:] if places[other] == places[key]]
+    [other, *_] = [other for other in keys[1:] if places[other] != places[key]]
+    return same, other
+
+
+async def test_behind_a_record_that_is_too_big_nothing_of_its_partition_is_sent_and_other_partitions_are(
+    broker: Broker,
+) -> None:
+    topic = await broker.topic()
+    same, other = await beside(broker, topic, "k")
+    batch = [
+        *outgoing("k", b"1"),
+        *outgoing(other, b"2"),
+        *outgoing("k", TOO_BIG),
+        *outgoing(same, b"3"),
+        *outgoing("k", b"4"),
+        *outgoing(other, b"5"),
+    ]
+    async with started(broker.producer()) as producer:
+        sent = await producer.send_all(topic, batch)
+    assert isinstance(sent.failure, RecordRefused)
+    assert sorted(sent.acknowledged) == [0, 1, 5]
+    assert sorted(value or b"" for value in await values(broker, topic, 21 + 3)) == sorted(
+        [b"place"] * 21 + [b"1", b"2", b"5"]
+    )
+
+
+async def test_after_a_refusal_a_producer_is_of_no_more_use_and_a_new_one_goes_on(
+    broker: Broker,
+) -> None:
+    topic = await broker.topic()
+    async with started(broker.producer()) as producer:
+        assert isinstance(
+            (await producer.send_all(topic, outgoing("k", TOO_BIG))).failure, RecordRefused
+        )
+        again = await producer.send_all(
+            topic, outgoing("k", b"1") + outgoing("a", b"1") + outgoing("b", b"1")
+        )
+        assert (again.acknowledged, type(again.failure)) == ([], SendFailed)
+    async with started(broker.producer()) as producer:
+        assert (await producer.send_all(topic, outgoing("k", b"2"))).acknowledged == [0]
+    assert await values(broker, topic, 1) == [b"2"]
+
+
+async def test_a_producer_that_was_stopped_says_that_it_sends_nothing(broker: Broker) -> None:
+    topic = await broker.topic()
+    async with started(broker.producer()) as producer:
+        pass
+    sent = await producer.send_all(topic, outgoing("k", b"1"))
+    assert (sent.acknowledged, type(sent.failure)) == ([], SendFailed)
+
+
+async def test_where_no_broker_answers_a_start_fails_and_the_producer_can_be_stopped(
+    broker: Broker,
+) -> None:
+    producer = broker.lost_producer()
+    with pytest.raises(SendFailed):
+        await producer.start()
+    await producer.stop()
+
+
+# Consumers
+
+
+async def fill(broker: Broker, topic: str, keys: Iterable[str], count: int) -> dict[int, list[int]]:
+    """So many records of each key; the offsets in each partition."""
+    for key in keys:
+        for number in range(count):
+            await broker.put(topic, key.encode(), f"{key}{number}".encode())
+    async with reading(broker, topic) as reader:
+        found = await reader.read(len([*keys]) * count)
+    places: dict[int, list[int]] = {}
+    for record in found:
+        places.setdefault(record.partition, []).append(record.offset)
+    return places
+
+
+async def test_a_member_reads_from_the_positions_that_its_owner_gives_and_from_the_beginning_without(
+    broker: Broker,
+) -> None:
+    topic = await broker.topic()
+    places = await fill(broker, topic, "abcdefgh", 3)
+    assert len(places) > 1
+    first = min(places)
+    async with reading(broker, topic, positions={first: 2}) as reader:
+        found = await reader.read(24 - 2, most=5)
+    assert reader.told[0] == ("assigned", frozenset(range(PARTITIONS)))
+    for number, offsets in places.items():
+        assert [record.offset for record in found if record.partition == number] == (
+            offsets[2:] if number == first else offsets
+        )
+
+
+@pytest.mark.parametrize(("key", "value"), [(b"k", None), (None, b"v"), (b"", b"")])
+async def test_a_record_comes_as_it_was_sent_also_without_key_body_or_a_headers_value(
+    broker: Broker, key: bytes | None, value: bytes | None
+) -> None:
+    topic = await broker.topic()
+    odd: list[tuple[str, bytes | None]] = [
+        ("empty", None),
+        ("twice", b"1"),
+        ("twice", b"2"),
+        ("bytes", b"\xff\x00"),
+    ]
+    await broker.put(topic, key, value, odd)
+    async with reading(broker, topic) as reader:
+        [record] = await reader.read(1)
+    assert (record.topic, record.offset, record.key, record.value, list[Any](record.headers)) == (
+        topic,
+        0,
+        key,
+        value,
+        odd,
+    )
+
+
+async def test_a_seek_reads_again_or_leaps_and_one_in_a_partition_of_others_does_nothing(
+    broker: Broker,
+) -> None:
+    topic = await broker.topic()
+    [(number, offsets)] = (await fill(broker, topic, "a", 5)).items()
+    ours = Partition(topic, number)
+    async with reading(broker, topic) as reader:
+        await reader.read(5)
+        await reader.consumer.seek(ours, offsets[1])
+        assert [record.offset for record in await reader.read(4)] == offsets[1:]
+        await reader.consumer.seek(ours, offsets[4])
+        assert [record.offset for record in await reader.read(1)] == offsets[4:]
+        await reader.consumer.seek(Partition(topic, 99), 0)
+
+
+async def test_what_follows_is_asked_anew_and_reading_goes_on_from_there(broker: Broker) -> None:
+    topic = await broker.topic()
+    [(number, offsets)] = (await fill(broker, topic, "a", 3)).items()
+    ours = Partition(topic, number)
+    async with reading(broker, topic) as reader:
+        await reader.read(3)
+        assert await reader.consumer.following(ours, offsets[1]) == offsets[1]
+        assert [record.offset for record in await reader.read(2)] == offsets[1:]
+        assert await reader.consumer.following(ours, offsets[2] + 1) == offsets[2] + 1
+        await broker.forget(ours, offsets[2])
+        assert await reader.consumer.following(ours, offsets[0]) == offsets[2]
+        assert [record.offset for record in await reader.read(1)] == offsets[2:]
+
+
+async def test_what_retention_has_taken_is_gone_and_reading_begins_at_the_oldest_that_is_left(
+    broker: Broker,
+) -> None:
+    topic = await broker.topic()
+    [(number, offsets)] = (await fill(broker, topic, "a", 5)).items()
+    ours = Partition(topic, number)
+    await broker.forget(ours, offsets[2])
+    for position in ({}, {number: offsets[1]}):
+        async with reading(broker, topic, positions=position) as reader:
+            assert [record.offset for record in await reader.read(3)] == offsets[2:]
+            assert await reader.consumer.beginning(ours) == offsets[2]
+    assert await broker.put(topic, b"a", b"new") == offsets[4] + 1
+
+
+async def test_a_member_knows_where_its_partitions_end_once_it_has_read_them(
+    broker: Broker,
+) -> None:
+    topic = await broker.topic()
+    places = await fill(broker, topic, "abcdef", 2)
+    async with reading(broker, topic) as reader:
+        await reader.read(12, most=3)
+        ends = reader.consumer.ends()
+    assert {number: ends[Partition(topic, number)] for number in places} == {
+        number: offsets[-1] + 1 for number, offsets in places.items()
+    }
+    assert ends.keys() <= {Partition(topic, number) for number in range(PARTITIONS)}
+
+
+async def test_a_commit_tells_the_broker_of_our_partitions_only_and_moves_no_position(
+    broker: Broker,
+) -> None:
+    topic, group = await broker.topic(), new_id()
+    [(number, _)] = (await fill(broker, topic, "a", 3)).items()
+    ours = Partition(topic, number)
+    async with reading(broker, topic, group=group) as reader:
+        await reader.read(3)
+        await reader.consumer.commit({ours: 2, Partition(topic, 99): 7})
+        assert await broker.committed(group, ours) == 2
+        assert await broker.committed(group, Partition(topic, 99)) == -1
+    async with reading(broker, topic, group=group) as reader:
+        assert len(await reader.read(3)) == 3
+
+
+async def test_when_a_second_member_comes_and_goes_each_partition_has_one_owner_and_is_taken_away_before_it_is_given(
+    broker: Broker,
+) -> None:
+    topic, group, everything = await broker.topic(), new_id(), set(range(PARTITIONS))
+
+    def dealt(*readers: Reader) -> Callable[[], Any]:
+        async def probe() -> bool:
+            for reader in readers:
+                await reader.consumer.poll(10, 0.05)
+            shares = [{partition.number for partition in reader.has} for reader in readers]
+            return (
+                all(shares)
+                and sum(map(len, shares)) == PARTITIONS
+                and everything == set[int]().union(*shares)
+            )
+
+        return probe
+
+    async with reading(broker, topic, group=group) as first:
+        await eventually(dealt(first))
+        async with reading(broker, topic, group=group, member="1") as second:
+            await eventually(dealt(first, second))
+            assert first.told[:3] == [
+                ("assigned", everything),
+                ("revoked", everything),
+                ("assigned", frozenset(partition.number for partition in first.has)),
+            ]
+            for key in "abcdefgh":
+                await broker.put(topic, key.encode(), b"")
+            theirs = [await _polled(reader) for reader in (first, second)]
+            assert sum(map(len, theirs)) == 8
+            shared = frozenset(partition.number for partition in first.has)
+        await eventually(dealt(first), seconds=30)
+        assert first.told[3:] == [("revoked", shared), ("assigned", everything)]
+
+
+async def _polled(reader: Reader) -> list[Record]:
+    """All that comes of the partitions of one of two members."""
+    found: list[Record] = []
+
+    async def at_the_end() -> bool:
+        polled = await reader.consumer.poll(10, 0.2)
+        assert polled.keys() <= reader.has
+        found.extend(record for records in polled.values() for record in records)
+        return not polled and bool(found)
+
+    await eventually(at_the_end)
+    return found

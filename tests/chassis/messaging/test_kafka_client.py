@@ -1,0 +1,131 @@
+"""What the real Kafka client does that the fake need not: it fetches ahead, and a member that comes back may listen to other topics. Not here: what both do (test_kafka_ports)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+import psutil
+import pytest
+
+from chassis.ids import new_id
+from chassis.messaging.kafka import (
+    KafkaConsumer,
+    KafkaProducer,
+    Partition,
+    administering,
+    ensure_topic,
+)
+from tests.chassis.messaging.test_kafka import PARTITIONS, Reader, outgoing, started
+from tests.fakes import eventually
+
+
+async def begin(kind: str, kafka: str) -> None:
+    if kind == "administrator":
+        async with administering(kafka):
+            return
+    if kind == "producer":
+        async with started(KafkaProducer(kafka, "conformance")):
+            return
+    reader = Reader(KafkaConsumer(kafka, new_id(), "0", [new_id()]))
+    try:
+        await reader.consumer.start(reader.assigned, reader.revoked)
+    finally:
+        await reader.consumer.stop()
+
+
+def connections(kafka: str) -> int:
+    return len(
+        [
+            one
+            for one in psutil.Process().net_connections()
+            if one.raddr and one.raddr.port == int(kafka.rpartition(":")[2])
+        ]
+    )
+
+
+@pytest.mark.parametrize("kind", ["administrator", "producer", "consumer"])
+async def test_a_start_that_is_cancelled_at_whatever_moment_leaves_no_connection(
+    kafka: str, kind: str
+) -> None:
+    before = connections(kafka)
+    for moment in (0, 1, 2, 3, 4, 6, 9, 13, 20):
+        beginning = asyncio.create_task(begin(kind, kafka))
+        await asyncio.sleep(moment / 1000)  # the moment of the fault
+        beginning.cancel()
+        await asyncio.gather(beginning, return_exceptions=True)
+        gc.collect()  # what is left over warns now
+        await eventually(
+            lambda: asyncio.sleep(0, connections(kafka) <= before)
+        )  # a transport ends in the loop's next turns
+
+
+@pytest.mark.parametrize("kind", ["producer", "consumer"])
+async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, kind: str) -> None:
+    before, topic = connections(kafka), new_id()
+    await ensure_topic(kafka, topic, partitions=PARTITIONS)
+    if kind == "producer":
+        client = KafkaProducer(kafka, "conformance")
+        await client.start()
+    else:
+        reader = Reader(client := KafkaConsumer(kafka, new_id(), "0", [topic]))
+        await client.start(reader.assigned, reader.revoked)
+    ending = asyncio.create_task(client.stop())
+    await asyncio.sleep(0)  # it has begun
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+    await eventually(lambda: asyncio.sleep(0, connections(kafka) <= before))
+
+
+async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what_its_client_had_fetched(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.messaging.kafka.MORE_SECONDS", 5.0)
+    topic = new_id()
+    await ensure_topic(kafka, topic, partitions=PARTITIONS)
+    reader = Reader(KafkaConsumer(kafka, new_id(), "0", [topic]))
+    await reader.consumer.start(reader.assigned, reader.revoked)
+    try:
+        async with started(KafkaProducer(kafka, "conformance")) as producer:
+            await producer.send_all(topic, outgoing("a", b"before"))
+            [before] = await reader.read(1)
+            await producer.send_all(topic, outgoing("a", b"fetched"))
+            await eventually(
+                lambda: asyncio.sleep(
+                    0,
+                    reader.consumer.ends()[Partition(topic, before.partition)] == before.offset + 2,
+                )
+            )
+            await producer.send_all(
+                topic, [*outgoing("b", b"then"), *outgoing("c", b"then"), *outgoing("a", b"then")]
+            )
+            polled = [
+                record.value
+                for records in (await reader.consumer.poll(100, 0)).values()
+                for record in records
+            ]
+            assert {b"fetched", b"then"} <= set(polled)
+    finally:
+        await reader.consumer.stop()
+
+
+async def test_a_member_that_comes_back_and_listens_to_other_topics_is_given_those(
+    kafka: str,
+) -> None:
+    group, first, second = new_id(), new_id(), new_id()
+    for topic in (first, second):
+        await ensure_topic(kafka, topic, partitions=PARTITIONS)
+    for topics in ({first}, {first, second}, {second}):
+        reader = Reader(KafkaConsumer(kafka, group, f"{group}-0", topics))
+
+        async def given(reader: Reader = reader, topics: set[str] = topics) -> bool:
+            await reader.consumer.poll(10, 0.05)
+            return reader.has == {
+                Partition(topic, number) for topic in topics for number in range(PARTITIONS)
+            }
+
+        await reader.consumer.start(reader.assigned, reader.revoked)
+        try:
+            await eventually(given, seconds=40)  # the former member is forgotten after ten
+        finally:
+            await reader.consumer.stop()

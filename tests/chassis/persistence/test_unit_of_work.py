@@ -1,0 +1,282 @@
+"""The unit of work on real MongoDB: savepoints, write skew, retries, batches, leases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, cast
+
+import pytest
+
+from chassis.app import database_setup
+from chassis.app.database_setup import Migration
+from chassis.caller import system
+from chassis.errors import Busy
+from chassis.ids import new_id
+from chassis.messaging.events import Event
+from chassis.persistence.lease import Lease
+from chassis.persistence.mongo import DocumentRefused, Driver, Mongo
+from chassis.persistence.store import Store
+from chassis.persistence.transactions import Engine, KeyedLocks, Runner
+from chassis.persistence.unit_of_work import Cause, TooBigAnEvent
+from tests.chassis.sample_service import Jar, JarFilled, JarFull, Transaction, fill_jar, make_jar
+from tests.fakes import Keys, eventually
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+async def db(
+    request: pytest.FixtureRequest, mongo_url: str, database: str, tmp_path: Path
+) -> AsyncIterator[Mongo]:
+    url = Keys(tmp_path, {"shop": ""}).settings(
+        "shop", mongo_url=mongo_url, database=database, kafka=""
+    )["mongo_url"]
+    one = Mongo(url, database, cast("Driver", request.param))
+    await database_setup.prepare(one, Transaction)
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+def run(db: Mongo) -> Runner[Transaction]:
+    return runner(db)
+
+
+def runner(db: Mongo, seconds: float = 10) -> Runner[Transaction]:
+    return Runner(
+        Engine(db, Transaction), Cause(caller=system("shop"), correlation_id=new_id()), seconds
+    )
+
+
+def jar(**more: object) -> Jar:
+    return replace(Jar(id=new_id(), owner_ref=new_id(), room="north"), **more)  # pyright: ignore[reportArgumentType]
+
+
+async def test_a_rollback_to_a_savepoint_undoes_writes_events_and_audit_rows_since(
+    db: Mongo, run: Runner[Transaction]
+) -> None:
+    kept, lost = jar(), jar()
+
+    async def work(tx: Transaction) -> None:
+        tx.jars.add(kept)
+        before = tx.savepoint()
+        tx.jars.add(lost, [JarFilled(owner_ref=lost.owner_ref, jar_id=lost.id, marbles=1)])
+        tx.jars.save(await tx.jars.get(kept.id), replace(kept, marbles=9))
+        assert tx.rollback(before)
+        assert await tx.jars.seek(lost.id) is None
+        assert (await tx.jars.get(kept.id)).marbles == 0
+
+    await run(work)
+    assert [one["_id"] for one in await db.find("jars", {})] == [kept.id]
+    assert await db.find("outbox", {}) == []
+    assert [row["subject"] for row in await db.find("audit", {})] == [kept.id]
+
+
+async def test_a_rollback_over_a_flush_says_that_only_an_abort_helps(
+    run: Runner[Transaction],
+) -> None:
+    async def work(tx: Transaction) -> bool:
+        before = tx.savepoint()
+        tx.jars.add(jar())
+        await tx.jars.find({"room": "north"})
+        return tx.rollback(before)
+
+    assert await run(work) is False
+
+
+async def test_a_query_sees_what_the_transaction_has_buffered(run: Runner[Transaction]) -> None:
+    async def work(tx: Transaction) -> tuple[int, int, int]:
+        one = tx.jars.add(jar(marbles=1))
+        first = await tx.jars.count({"marbles": 1})
+        two = tx.jars.save(one, replace(one, marbles=2))
+        second = len(await tx.jars.find({"marbles": 2}))
+        tx.jars.remove(two)
+        return first, second, await tx.jars.count({})
+
+    assert await run(work) == (1, 1, 0)
+
+
+async def test_an_insert_and_its_changes_in_one_transaction_are_one_insert(
+    db: Mongo, run: Runner[Transaction]
+) -> None:
+    async def work(tx: Transaction) -> Jar:
+        one = tx.jars.add(jar())
+        one = tx.jars.save(one, replace(one, marbles=1))
+        return tx.jars.save(one, replace(one, marbles=2))
+
+    saved = await run(work)
+    assert (saved.version, (await db.find("jars", {}))[0]["version"]) == (3, 3)
+
+
+async def test_held_documents_stop_write_skew_and_without_hold_it_would_happen(db: Mongo) -> None:
+    async def outcome(*, hold: bool) -> int:
+        switch, target = jar(marbles=1), jar()
+        await runner(db)(lambda tx: _add(tx, switch, target))
+        read, changed = asyncio.Event(), asyncio.Event()
+
+        async def depends(tx: Transaction) -> None:
+            seen = await tx.jars.get(switch.id)
+            read.set()
+            if not changed.is_set():
+                await changed.wait()
+            if seen.marbles != 1:
+                raise JarFull
+            if hold:
+                tx.jars.hold(seen)
+            goal = await tx.jars.get(target.id)
+            tx.jars.save(goal, replace(goal, marbles=goal.marbles + 1))
+
+        async def changes() -> None:
+            await read.wait()
+            await runner(db)(lambda tx: _set(tx, switch.id, 0))
+            changed.set()
+
+        results = await asyncio.gather(runner(db)(depends), changes(), return_exceptions=True)
+        assert isinstance(results[0], JarFull) or not hold
+        return (await db.find("jars", {"_id": target.id}))[0]["marbles"]
+
+    assert await outcome(hold=True) == 0
+    assert await outcome(hold=False) == 1
+
+
+async def _add(tx: Transaction, *jars: Jar) -> None:
+    for one in jars:
+        tx.jars.add(one)
+
+
+async def _set(tx: Transaction, jar_id: str, marbles: int) -> None:
+    before = await tx.jars.get(jar_id)
+    tx.jars.save(before, replace(before, marbles=marbles))
+
+
+async def test_fifty_fillings_at_once_add_up_without_and_with_declared_contention(
+    db: Mongo,
+) -> None:
+    for contended in ([], ["jar"]):
+        one = await runner(db)(lambda tx: make_jar(jar(capacity=1_000), tx))
+        engine: Engine[Transaction] = Engine(db, Transaction)
+        await asyncio.gather(
+            *(
+                Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()), 30)(
+                    lambda tx, one=one: fill_jar(one.id, 1, tx), contended=contended
+                )
+                for _ in range(50)
+            )
+        )
+        [found] = await db.find("jars", {"_id": one.id})
+        assert (found["marbles"], found["version"]) == (50, 51)
+        rows = await db.find("outbox", {"key": one.owner_ref}, sort=[("seq", 1)])
+        assert [row["seq"] for row in rows] == list(range(1, 51))
+
+
+async def test_at_the_deadline_a_conflict_without_end_is_busy(db: Mongo) -> None:
+    one = await runner(db)(lambda tx: make_jar(jar(), tx))
+
+    async def never(tx: Transaction) -> None:
+        before = await tx.jars.get(one.id)
+        await runner(db)(lambda other: _set(other, one.id, 1))
+        tx.jars.save(before, replace(before, marbles=2))
+
+    with pytest.raises(Busy):
+        await runner(db, seconds=0.5)(never)
+
+
+async def test_a_lock_is_fair_and_busy_at_the_deadline() -> None:
+    locks, order = KeyedLocks(), list[int]()
+    loop = asyncio.get_running_loop()
+
+    async def one(number: int) -> None:
+        async with locks.hold(["a", "b"], loop.time() + 5):
+            order.append(number)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(one(number) for number in range(20)))
+    assert order == list(range(20))
+    async with locks.hold(["a"], loop.time() + 5):
+        with pytest.raises(Busy):
+            async with locks.hold(["b", "a"], loop.time() + 0.01):
+                raise AssertionError("never held")
+    async with locks.hold(["a", "b"], loop.time() + 1):
+        pass
+
+
+async def test_an_event_over_256_kib_is_refused_and_nothing_of_its_command_stays(
+    db: Mongo, run: Runner[Transaction]
+) -> None:
+    class Heavy(Event, type="shop.heavy.v1", key="jar_id"):
+        jar_id: str
+        text: str
+
+    async def work(tx: Transaction) -> None:
+        one = jar()
+        tx.jars.add(one, [Heavy(jar_id=one.id, text="x" * 262_144)])
+
+    with pytest.raises(TooBigAnEvent):
+        await run(work)
+    assert await db.find("jars", {}) == []
+
+
+async def test_the_same_fact_has_the_same_event_id_for_ever(
+    db: Mongo, run: Runner[Transaction]
+) -> None:
+    one = jar(id="01a20d00-0000-7000-8000-000000000001")
+    await run(lambda tx: make_jar(one, tx))
+    await run(lambda tx: fill_jar(one.id, 1, tx))
+    [row] = await db.find("outbox", {})
+    assert row["_id"] == "210fc275-c74d-513c-b382-6fe0fb2cf6cd"
+    assert (row["aggregate_id"], row["aggregate_version"]) == (one.id, 2)
+
+
+async def test_a_document_of_the_wrong_shape_is_refused_by_the_collection(db: Mongo) -> None:
+    with pytest.raises(DocumentRefused):
+        await db.insert("jars", [{"_id": "x", "schema": 1, "version": 1, "marbles": "many"}])
+
+
+async def test_a_lease_has_one_holder_and_its_token_grows_with_each_change(db: Mongo) -> None:
+    first, second = Lease(db, "work", "a", 0.3), Lease(db, "work", "b", 30)
+    assert await first.take()
+    assert not await second.take()
+    assert (await first.take(), first.token) == (True, 1)
+    await eventually(second.take)
+    assert (first.held, second.token) == (False, 2)
+    assert not await first.take()
+    await second.release()
+    assert (await first.take(), first.token) == (True, 3)
+
+
+async def test_a_migration_goes_on_behind_its_last_page_after_a_crash_and_runs_once(
+    db: Mongo,
+) -> None:
+    await db.insert("pages", [{"_id": f"{number:02}"} for number in range(10)])
+    crash = True
+
+    async def step(mongo: Mongo, after: str) -> str | None:
+        page = await mongo.find("pages", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=3)
+        if crash and after == "02":
+            raise ConnectionError
+        for row in page:
+            await mongo.update("pages", {"_id": row["_id"]}, {"$inc": {"times": 1}})
+        return page[-1]["_id"] if page else None
+
+    with pytest.raises(ConnectionError):
+        await database_setup.migrate(db, [Migration("pages", step)], "a")
+    crash = False
+    for _ in range(2):
+        await database_setup.migrate(db, [Migration("pages", step)], "a")
+    assert {row["times"] for row in await db.find("pages", {})} == {1}
+
+
+def test_a_kind_with_a_field_that_the_chassis_uses_in_documents_is_refused() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Box:
+        id: str
+        held: int = 0
+        version: int = 0
+
+    with pytest.raises(TypeError, match="held"):
+
+        class Boxes(Store[Box]):  # pyright: ignore[reportUnusedClass]
+            kind = Box
+            collection = "boxes"
+            scope: ClassVar = {"public": ""}

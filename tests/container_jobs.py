@@ -1,0 +1,76 @@
+"""The jobs `backup` and `restore` of docker-compose.yml without Docker: what their image holds, and their command with their environment over directories for volumes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from ops.local.state_dir import ROOT
+
+SERVICES = cast(
+    "dict[str, dict[str, Any]]",
+    yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"],
+)
+DOCKERFILE = ROOT / "deploy/compose/commands.Dockerfile"
+
+
+def image(place: Path) -> Path:
+    """A directory with all that the Dockerfile copies; .dockerignore must let it through."""
+    let_through = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    place.mkdir(parents=True)
+    for line in DOCKERFILE.read_text().splitlines():
+        if line.startswith("COPY "):
+            _, source, target = line.split()
+            assert source in let_through, source
+            if (ROOT / source).is_dir():
+                shutil.copytree(
+                    ROOT / source,
+                    place / target,
+                    ignore=shutil.ignore_patterns("__pycache__", "*.md"),
+                )
+            else:
+                shutil.copy(ROOT / source, place / target)
+    return place
+
+
+def mounted(name: str, root: Path, volumes: Mapping[str, Path]) -> None:
+    """Each volume of the job at its place below `root`, the outer ones first."""
+    pairs = [cast("list[str]", volume.split(":"))[:2] for volume in SERVICES[name]["volumes"]]
+    for volume, target in sorted(pairs, key=lambda pair: pair[1].count("/")):
+        place = root / target.removeprefix("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_symlink():
+            place.symlink_to(volumes[volume])
+
+
+def run(name: str, root: Path, kafka: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The job's own command, in its image, told nothing but what it is told there."""
+    here = SERVICES[name]
+    told = cast("dict[str, str]", here["environment"])
+    env = {
+        variable: str(root / value.removeprefix("/"))
+        if value.startswith("/")
+        else value.replace("kafka:9092", kafka)
+        for variable, value in told.items()
+    }
+    command = [sys.executable, *here["entrypoint"][1:], *arguments]
+    return subprocess.run(
+        command,
+        cwd=root / "app",
+        env={"PATH": os.environ["PATH"], **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )

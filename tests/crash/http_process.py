@@ -1,0 +1,19 @@
+"""The listening shop as a process of its own that answers HTTP: `python -m tests.crash.http_process`, told by SHOP_ variables as every service is."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from chassis.app.factory import create_app
+from chassis.app.server import serve
+from tests.chassis.sample_service import ShopSettings
+from tests.crash.sample_service import shop
+
+
+def app(settings: ShopSettings) -> FastAPI:
+    """Its app."""
+    return create_app(shop(settings))
+
+
+if __name__ == "__main__":
+    serve(app, ShopSettings)

@@ -1,0 +1,189 @@
+"""What was committed, what the topic holds and what took effect, compared as sets and as orders. Not here: the faults."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+from chassis.ids import new_id
+from chassis.messaging.kafka import KafkaConsumer, Partition
+from chassis.persistence.mongo import Mongo
+from tests.crash.sample_service import Heard
+from tests.fakes import eventually
+
+Seqs = dict[str, list[int]]  # of each key, in the order in which they came
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a run has left behind."""
+
+    committed: Seqs
+    published: Seqs
+    effects: Seqs
+
+    @property
+    def events(self) -> int:
+        """How many events were committed."""
+        return sum(map(len, self.committed.values()))
+
+    @property
+    def gaps(self) -> list[str]:
+        """Keys whose committed events are not numbered 1, 2, 3."""
+        return [
+            key for key, seqs in self.committed.items() if seqs != list(range(1, len(seqs) + 1))
+        ]
+
+    @property
+    def unpublished(self) -> list[str]:
+        """What was committed and is not in the topic."""
+        return _more(self.committed, self.published)
+
+    @property
+    def invented(self) -> list[str]:
+        """What is in the topic or took effect and was never committed."""
+        return _more(self.published, self.committed) + _more(self.effects, self.committed)
+
+    @property
+    def lost(self) -> list[str]:
+        """What was committed and took no effect."""
+        return _more(self.committed, self.effects)
+
+    @property
+    def doubled(self) -> list[str]:
+        """What took effect more than once."""
+        return [
+            f"{key}/{seq} x{times}"
+            for key, seqs in self.effects.items()
+            for seq, times in Counter(seqs).items()
+            if times > 1
+        ]
+
+    @property
+    def disordered(self) -> list[str]:
+        """Keys whose events took effect in another order than they were committed in."""
+        return _unordered(self.effects)
+
+    @property
+    def published_out_of_order(self) -> list[str]:
+        """Keys whose events' first occurrences in the topic are not in order."""
+        return _unordered(self.published)
+
+    @property
+    def repeated(self) -> int:
+        """How many records of the topic are duplicates, which it may hold."""
+        return sum(len(seqs) - len(set(seqs)) for seqs in self.published.values())
+
+    @property
+    def broken(self) -> dict[str, list[str]]:
+        """The promises that were broken, with what broke each."""
+        kinds = (
+            "lost",
+            "doubled",
+            "disordered",
+            "unpublished",
+            "invented",
+            "published_out_of_order",
+            "gaps",
+        )
+        return {kind: found for kind in kinds if (found := getattr(self, kind))}
+
+    def figures(self) -> dict[str, int]:
+        """Events, lost, doubled, disordered, and duplicates in the topic."""
+        return {
+            "events": self.events,
+            "lost": len(self.lost),
+            "doubled": len(self.doubled),
+            "disordered": len(self.disordered),
+            "repeated_in_topic": self.repeated,
+        }
+
+
+def _more(one: Mapping[str, list[int]], other: Mapping[str, list[int]]) -> list[str]:
+    return [
+        f"{key}/{seq}"
+        for key, seqs in one.items()
+        for seq in sorted(set(seqs) - set(other.get(key, ())))
+    ]
+
+
+def _unordered(seqs: Mapping[str, list[int]]) -> list[str]:
+    firsts = {key: list(dict.fromkeys(came)) for key, came in seqs.items()}
+    return [
+        key
+        for key, came in firsts.items()
+        if any(before > after for before, after in pairwise(came))
+    ]
+
+
+async def gathered(
+    db: Mongo, kafka: str, topic: str, service: str = "shop", type_name: str = Heard.type
+) -> Evidence:
+    """The evidence about events of this type, once all is sent and the service has read the topic to its last one; AssertionError when it does not come to that."""
+
+    async def sent() -> bool:
+        return not await db.count("outbox", {"sent": False})
+
+    await eventually(sent, seconds=60)
+    published: Seqs = {}
+    at: dict[Partition, int] = {}
+    lasts: dict[str, int] = {}
+    positions: dict[str, int] = {}
+    async with _reading(kafka, topic) as consumer:
+
+        async def read() -> bool:
+            for partition, records in (await consumer.poll(5_000, 0.2)).items():
+                at[partition] = records[-1].offset + 1
+                for record in records:
+                    headers = dict(record.headers)
+                    if headers["ce_type"].decode() == type_name:
+                        published.setdefault((record.key or b"").decode(), []).append(
+                            int(headers["ce_sequence"])
+                        )
+                        lasts[f"{service}/{partition.topic}/{partition.number}"] = record.offset
+            positions.update({row["_id"]: row["next"] for row in await db.find("offsets", {})})
+            ends = {partition: end for partition, end in consumer.ends().items() if end}
+            return (
+                bool(ends)
+                and at == ends
+                and all(positions.get(row, 0) > last for row, last in lasts.items())
+                and await sent()
+            )
+
+        try:
+            await eventually(read, seconds=60)
+        except AssertionError as late:
+            raise AssertionError(
+                f"the service has not read on: it stands at {positions}, its last events at {lasts}"
+            ) from late
+    committed: Seqs = {}
+    for row in await db.find(
+        "outbox", {"type": type_name}, sort=[("key", 1), ("seq", 1)], fields={"key": 1, "seq": 1}
+    ):
+        committed.setdefault(row["key"], []).append(row["seq"])
+    effects = {
+        note["_id"]: [int(text) for text in note["texts"]] for note in await db.find("notes", {})
+    }
+    return Evidence(committed, published, effects)
+
+
+@asynccontextmanager
+async def _reading(kafka: str, topic: str) -> AsyncGenerator[KafkaConsumer]:
+    """The topic from its beginning, as nobody's group."""
+    name = f"evidence-{new_id()}"
+    consumer = KafkaConsumer(kafka, name, name, [topic])
+
+    async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
+        return dict.fromkeys(partitions)
+
+    async def revoked(_: set[Partition]) -> None:
+        return
+
+    try:
+        await consumer.start(assigned, revoked)
+        yield consumer
+    finally:
+        await consumer.stop()

@@ -1,0 +1,390 @@
+"""The stage of the gateway's tests: a small upstream and a whole gateway on real sockets, and callers' tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.access.permissions import Rules
+from gateway.app import create_app
+from gateway.asgi import Door
+from gateway.authn import development_token
+from gateway.authn.dev_issuer import AUDIENCE
+from gateway.authn.revocation_cache import Revocations
+from gateway.routing.table import Group
+from gateway.server_protocol import GuardedProtocol
+from gateway.settings import INTERNAL_PORT_OFFSET, GatewaySettings
+from tests.fakes import Keys, eventually
+
+MIB = 1024 * 1024
+
+ROUTES = """
+[service]
+training = 4
+certification = 4
+marketplace = 4
+manpower = 4
+
+[[training]]
+hosts = ["staff", "partner"]
+paths = ["GET POST /v1/classes", "GET PATCH PUT DELETE /v1/classes/{class_id}", "GET /v1/classes/mine", "GET /v1/nobody"]
+
+[[training]]
+hosts = ["staff"]
+paths = ["POST /v1/uploads", "GET /v1/downloads"]
+body = "32 MiB"
+deadline = 60
+
+[[training]]
+hosts = ["staff"]
+paths = ["GET POST /v1/slow"]
+deadline = 0.3
+
+[[training]]
+hosts = ["staff"]
+paths = ["GET /v1/rare"]
+rate = "3/minute"
+
+[[training]]
+hosts = ["staff"]
+paths = ["GET /v1/stream"]
+streaming = true
+
+[[marketplace]]
+hosts = ["shop"]
+paths = ["GET /v1/products", "POST /v1/payments/notifications"]
+public = true
+headers = ["x-signature"]
+body = "16 KiB"
+
+[[certification]]
+hosts = ["certificate"]
+paths = ["GET /V/{token}", "GET /v1/verifications/{token}"]
+public = true
+"""
+
+_OFFICER = frozenset(
+    {
+        *(f"{method} /v1/classes" for method in ("GET", "POST")),
+        *(f"{method} /v1/classes/{{class_id}}" for method in ("GET", "PATCH", "PUT", "DELETE")),
+        "GET /v1/classes/mine",
+        "POST /v1/uploads",
+        "GET /v1/downloads",
+        "GET /v1/slow",
+        "POST /v1/slow",
+        "GET /v1/rare",
+        "GET /v1/stream",
+    }
+)
+RULES = Rules(
+    {
+        "training": {"training_officer": _OFFICER, "case_officer": frozenset({"GET /v1/classes"})},
+        "certification": {"public": frozenset({"GET /V/{token}", "GET /v1/verifications/{token}"})},
+        "marketplace": {
+            "public": frozenset({"GET /v1/products", "POST /v1/payments/notifications"}),
+            "buyer": frozenset({"GET /v1/products"}),
+        },
+        "manpower": {},
+    }
+)
+
+
+@dataclass
+class Seen:
+    """A request as the service saw it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: int = 0
+
+
+Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass
+class SmallUpstream:
+    """A service on a real socket. It answers what it saw as JSON, unless a test gave the path an answer of its own."""
+
+    seen: list[Seen] = field(default_factory=list[Seen])
+    answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
+    gone: defaultdict[str, asyncio.Event] = field(
+        default_factory=lambda: defaultdict(asyncio.Event)
+    )
+    url: str = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        seen = Seen(
+            scope["method"],
+            scope["raw_path"].decode(),
+            {name.decode(): value.decode() for name, value in scope["headers"]},
+        )
+        self.seen.append(seen)
+        if scope["path"] in self.answers:
+            await self.answers[scope["path"]](scope, receive, send)
+            return
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.gone[scope["path"]].set()
+                return
+            seen.body += len(message.get("body", b""))
+            more = message.get("more_body", False)
+        await answer(send, 200, {"method": seen.method, "path": seen.path, "body": seen.body})
+
+    @property
+    def last(self) -> Seen:
+        """The newest request."""
+        return self.seen[-1]
+
+
+async def answer(
+    send: Send, status: int, content: Any, headers: Mapping[str, str] | None = None
+) -> None:
+    """Send a JSON answer."""
+    body = json.dumps(content).encode()
+    head = {"content-type": "application/json", "content-length": str(len(body))} | dict(
+        headers or {}
+    )
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in head.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def fixed(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer that is always the same."""
+
+    async def always(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(send, status, content, headers)
+
+    return always
+
+
+@asynccontextmanager
+async def served(
+    app: ASGIApp | Door, sockets: list[socket.socket], **options: Any
+) -> AsyncGenerator[None]:
+    """The app on these sockets in this loop."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        **options,
+    )
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets)
+    try:
+        yield
+    finally:
+        for listening in server.servers:
+            listening.close()
+        for task in list(server.server_state.tasks):
+            task.cancel()
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
+        await eventually(lambda: _idle(server))
+
+
+async def _idle(server: uvicorn.Server) -> bool:
+    return not server.server_state.connections and not server.server_state.tasks
+
+
+def free_ports(count: int) -> list[socket.socket]:
+    """Listening sockets at neighbouring free ports."""
+    while True:
+        taken = [listening(0)]
+        base = taken[0].getsockname()[1]
+        try:
+            taken.extend(listening(base + offset) for offset in range(1, count))
+        except (OSError, OverflowError):
+            for one in taken:
+                one.close()
+        else:
+            return taken
+
+
+def free_ports_of_a_gateway() -> list[socket.socket]:
+    """Listening sockets at the four ports of the groups and at the internal one."""
+    while True:
+        ports = free_ports(len(Group))
+        try:
+            return [*ports, listening(ports[0].getsockname()[1] + INTERNAL_PORT_OFFSET)]
+        except (OSError, OverflowError):
+            for one in ports:
+                one.close()
+
+
+def listening(port: int) -> socket.socket:
+    """A listening socket whose connections send at once."""
+    listener = socket.create_server(("127.0.0.1", port))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+@dataclass
+class Stage:
+    """A gateway in front of the small upstream, a client, and tokens."""
+
+    door: Door
+    upstream: SmallUpstream
+    port: int
+    client: aiohttp.ClientSession
+    issuer_key: str
+    keys: Keys
+    routes_file: Path
+
+    def url(self, path: str, group: Group = Group.STAFF) -> str:
+        """The address of a path on a host group."""
+        return f"http://127.0.0.1:{self.port + list(Group).index(group)}{path}"
+
+    def token(
+        self, role: str = "training_officer", subject: str | None = None, **claims: str
+    ) -> str:
+        """A token of the development issuer."""
+        return development_token(self.issuer_key, role, claims or {"facility": "LP-TJP"}, subject)
+
+    def bearer(
+        self, role: str = "training_officer", subject: str | None = None, **claims: str
+    ) -> dict[str, str]:
+        """The header with such a token."""
+        return {"authorization": f"Bearer {self.token(role, subject, **claims)}"}
+
+    @property
+    def withdrawn(self) -> Revocations:
+        """What the gateway holds of revocations."""
+        return self.door.book.withdrawn
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        group: Group = Group.STAFF,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Told:
+        """One request, the answer read to its end."""
+        async with self.client.request(
+            method, self.url(path, group), headers=headers, allow_redirects=False, **more
+        ) as response:
+            body = await response.read()
+            return Told(
+                response.status,
+                {name.lower(): value for name, value in response.headers.items()},
+                body,
+            )
+
+
+@dataclass
+class Told:
+    """An answer as the client got it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def content(self) -> Any:
+        """The JSON in it."""
+        return json.loads(self.body)
+
+
+def new_key() -> str:
+    """A private key in PEM."""
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        .decode()
+    )
+
+
+def settings(
+    keys: Keys, development_pem: str, upstream_url: str, port: int, routes_file: Path, **more: Any
+) -> GatewaySettings:
+    """Settings of a gateway whose servers are out of reach, unless `more` names them."""
+    base: dict[str, Any] = keys.settings(
+        "gateway",
+        mongo_url="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200",
+        database="gateway",
+        kafka="127.0.0.1:9",
+    )
+    base |= dict.fromkeys(
+        ("training_url", "certification_url", "marketplace_url", "manpower_url"), upstream_url
+    )
+    base |= {"port": port, "routes_file": routes_file, "development_key": development_pem}
+    return GatewaySettings(**(base | more))
+
+
+@asynccontextmanager
+async def staged(
+    directory: Path,
+    routes: str = ROUTES,
+    rules: Rules = RULES,
+    *,
+    oidc: str = "",
+    living: bool = False,
+    small: bool = False,
+    **more: Any,
+) -> AsyncGenerator[Stage]:
+    """A whole gateway on sockets; its database side only with `living`; `small`: the upstream stands for it. `oidc`: an issuer whose keys it shows at /keys."""
+    keys, issuer_key, upstream = Keys.make(directory), new_key(), SmallUpstream()
+    routes_file = directory / "routes.toml"
+    routes_file.write_text(routes)
+    [own] = free_ports(1)
+    upstream.url = f"http://127.0.0.1:{own.getsockname()[1]}"
+    ports = free_ports_of_a_gateway()
+    base = ports[0].getsockname()[1]
+    if oidc:
+        more["issuers"] = [
+            {"issuer": oidc, "audience": AUDIENCE, "jwks_uri": f"{upstream.url}/keys"}
+        ]
+    if small:
+        more["own_url"] = upstream.url
+    told = settings(keys, issuer_key, upstream.url, base, routes_file, **more)
+    door = create_app(told, rules)
+    timeout = aiohttp.ClientTimeout(total=30)
+    async with (
+        served(upstream, [own]),
+        aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as client,
+        served(door, ports, http=GuardedProtocol),
+        door.living() if living else _half_alive(door),
+    ):
+        yield Stage(door, upstream, base, client, issuer_key, keys, routes_file)
+
+
+@asynccontextmanager
+async def _half_alive(door: Door) -> AsyncGenerator[None]:
+    door.book.withdrawn.put([], [])
+    try:
+        yield
+    finally:
+        door.upstream.close()
+        await door.internal.state.life.db.close()

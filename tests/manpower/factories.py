@@ -1,0 +1,155 @@
+"""Invented people, offices and work for the tests: builders of aggregates with only what a test does not say itself."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from services.manpower.agencies.rules import Agency, AgencyKind, Status, end_of_day, name_key
+from services.manpower.applications.rules import Application, State
+from services.manpower.candidates.rules import Candidate, Custody, Stay, Told
+from services.manpower.consents.rules import CONSENT_TEXTS, Consent
+from services.manpower.vacancies.rules import (
+    Requirements,
+    Vacancy,
+    VacancySource,
+    VacancyState,
+    WageBand,
+)
+from services.manpower.visibility.rules import Column, Purpose, Share, Visibility
+
+NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+FACILITY = "LP-TJP"
+BELITUNG, BELITUNG_TIMUR = "19.02", "19.06"
+
+
+def agency(**changed: object) -> Agency:
+    values: dict[str, object] = {
+        "id": "dinas-belitung",
+        "kind": AgencyKind.DINAS_TK,
+        "name": "Dinas Contoh Belitung",
+        "regency_codes": frozenset({BELITUNG}),
+        "purpose": "penempatan kerja",
+        "legal_basis": "surat contoh 1",
+        "status": Status.ACTIVE,
+        "registered_by": "user-1",
+    } | changed
+    return Agency(**({"name_key": name_key(str(values["name"]))} | values))  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+
+
+def employer(**changed: object) -> Agency:
+    return agency(
+        **(
+            {
+                "id": "usaha-contoh",
+                "kind": AgencyKind.EMPLOYER_PARTNER,
+                "name": "Usaha Contoh",
+                "nib": "0000000000001",
+            }
+            | changed
+        )
+    )
+
+
+def told(minutes: int = 0, sequence: int = 1) -> Told:
+    return Told(at=NOW + timedelta(minutes=minutes), sequence=sequence)
+
+
+def stay(custody: Custody = Custody.INSIDE, effective_on: date = date(2025, 1, 10)) -> Stay:
+    return Stay(
+        custody=custody,
+        kind="new" if custody is Custody.INSIDE else "free",
+        effective_on=effective_on,
+        told=told(-60),
+    )
+
+
+def share(**changed: object) -> Share:
+    values: dict[str, object] = {
+        "consent_id": "consent-1",
+        "recipient": "dinas-belitung",
+        "purpose": Purpose.DINAS_REGISTRATION,
+        "fields": frozenset({Column.NAME, Column.SKILLS}),
+        "given_at": NOW - timedelta(days=1),
+        "expires_at": NOW + timedelta(days=30),
+    } | changed
+    return Share(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+
+
+def employer_share(**changed: object) -> Share:
+    return share(
+        **(
+            {
+                "consent_id": "consent-2",
+                "recipient": "usaha-contoh",
+                "purpose": Purpose.EMPLOYER_SHARE,
+            }
+            | changed
+        )
+    )
+
+
+def visibility(
+    *shares: Share, facility_id: str = FACILITY, regency_code: str = BELITUNG
+) -> Visibility:
+    return Visibility(facility_id=facility_id, regency_code=regency_code, shares=shares)
+
+
+def candidate(**changed: object) -> Candidate:
+    values: dict[str, object] = {
+        "id": "person-1",
+        "version": 1,
+        "stay": stay(),
+        "visibility": visibility(),
+    } | changed
+    return Candidate(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+
+
+def text_hash(purpose: Purpose) -> str:
+    return next(text.sha256 for text in CONSENT_TEXTS if text.purpose is purpose)
+
+
+def consent(**changed: object) -> Consent:
+    values: dict[str, object] = {
+        "id": "consent-1",
+        "candidate_id": "person-1",
+        "facility_id": FACILITY,
+        "purpose": Purpose.DINAS_REGISTRATION,
+        "recipient": "dinas-belitung",
+        "fields": frozenset({Column.NAME, Column.SKILLS}),
+        "text_version_hash": text_hash(Purpose.DINAS_REGISTRATION),
+        "given_at": NOW,
+        "witness_ref": "user-7",
+        "expires_at": NOW + timedelta(days=365),
+        "recorded_by": "user-8",
+    } | changed
+    return Consent(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+
+
+def vacancy(**changed: object) -> Vacancy:
+    values: dict[str, object] = {
+        "id": "vacancy-1",
+        "version": 1,
+        "employer_id": "usaha-contoh",
+        "position": "Penjahit",
+        "regency_code": BELITUNG,
+        "valid_until": date(2026, 12, 31),
+        "start_month": "2027-01",
+        "wage_band": WageBand(from_idr=3_500_000, to_idr=4_000_000),
+        "requirements": Requirements(units=frozenset({"C.14JHT01.001.1"})),
+        "source": VacancySource.DINAS,
+        "state": VacancyState.OPEN,
+    } | changed
+    values.setdefault("closes_at", end_of_day(values["valid_until"], str(values["regency_code"])))  # pyright: ignore[reportArgumentType]
+    return Vacancy(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+
+
+def application(**changed: object) -> Application:
+    values: dict[str, object] = {
+        "id": "application-1",
+        "version": 1,
+        "candidate_id": "person-1",
+        "vacancy_id": "vacancy-1",
+        "employer_id": "usaha-contoh",
+        "visibility": visibility(employer_share()),
+        "consent_id": "consent-2",
+        "state": State.ACCEPTED,
+    } | changed
+    return Application(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped

@@ -1,0 +1,356 @@
+"""Processes of one service that are driven step by step over ports that fail when told to, and the brokers under them. Not here: what is right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from chassis.app.lifespan import Lifetime
+from chassis.app.service import Service
+from chassis.caller import system
+from chassis.messaging.consumer import EventConsumer
+from chassis.messaging.inbox import EARLY_JOB
+from chassis.messaging.kafka import (
+    Assigned,
+    Consumer,
+    KafkaConsumer,
+    KafkaProducer,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    Revoked,
+    SendFailed,
+    Sent,
+)
+from chassis.messaging.outbox_relay import Relay
+from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import Transaction as UnitOfWork
+from tests.fakes import FakeKafka
+from tests.model.sample_service import BROKEN, HANDLERS, Admitted, Merged, Told, Transaction
+
+SENDING = (
+    "dies before a send",
+    "dies in a send",
+    "dies before the mark",
+    "send fails half-way",
+    "another relay comes first",
+)
+READING = (
+    "dies after a poll",
+    "dies before the commit",
+    "dies after the commit",
+    "batch lost on the way",
+    "rebalance after the poll",
+    "overtaken after the poll",
+)
+TRAPS = (*SENDING, *READING)
+
+
+class Died(BaseException):
+    """The process is gone, whatever it was doing: nothing may catch it."""
+
+
+class Broker(Protocol):
+    """What carries the records."""
+
+    poll_seconds: float
+
+    def producer(self) -> Producer: ...
+    def consumer(self, topic: str, member: str) -> Consumer: ...
+    async def records(self, topic: str) -> list[Record]: ...
+
+
+class InMemory:
+    poll_seconds = 0.0
+
+    def __init__(self) -> None:
+        self.fake = FakeKafka(partitions=3)
+
+    def producer(self) -> Producer:
+        return self.fake.producer()
+
+    def consumer(self, topic: str, member: str) -> Consumer:
+        del member  # each of its consumers is a member of its own
+        return self.fake.consumer("shop", [topic])
+
+    async def records(self, topic: str) -> list[Record]:
+        return self.fake.records(topic)
+
+
+class OnKafka:
+    poll_seconds = 0.2
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    def producer(self) -> Producer:
+        return KafkaProducer(self.bootstrap, "model")
+
+    def consumer(self, topic: str, member: str) -> Consumer:
+        return KafkaConsumer(self.bootstrap, f"{topic}-readers", f"{topic}-{member}", [topic])
+
+    async def records(self, topic: str) -> list[Record]:
+        """All of it, as somebody beside the group sees it."""
+        reader: Any = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
+        )
+        await reader.start()
+        try:
+            numbers = sorted((await reader._client._wait_on_metadata(topic)) or ())  # noqa: SLF001 - no public way without a group
+            places = [TopicPartition(topic, number) for number in numbers]
+            reader.assign(places)
+            ends = await reader.end_offsets(places)
+            found: list[Record] = []
+            async with asyncio.timeout(30):
+                while sum(ends.values()) > len(found):
+                    for records in (await reader.getmany(timeout_ms=200)).values():
+                        found += [
+                            Record(
+                                one.topic,
+                                one.partition,
+                                one.offset,
+                                one.key,
+                                one.value,
+                                tuple(one.headers),
+                                one.timestamp,
+                            )
+                            for one in records
+                        ]
+            return sorted(found, key=lambda record: record.order)
+        finally:
+            await reader.stop()
+
+
+class World:
+    """The service's processes, the traps laid for them, the keys whose facts fail."""
+
+    def __init__(self, db: Mongo, broker: Broker, service: Service[Any]) -> None:
+        self.db, self.broker, self.service = db, broker, service
+        self.broken: set[str] = set()
+        self.traps: list[str] = []
+        self.processes: dict[str, Process] = {}
+        self.fell: list[str] = []
+
+    def falls(self, *traps: str) -> str:
+        """The trap among these that is laid, which is gone then."""
+        trap = next((trap for trap in self.traps if trap in traps), "")
+        if trap:
+            self.traps.remove(trap)
+            self.fell.append(trap)
+        return trap
+
+    async def begin(self, name: str) -> Process:
+        """A process of this name, instead of the one that ran."""
+        if name in self.processes:
+            await self.end(name)
+        process = self.processes[name] = Process(self, name)
+        await process.reader.join()
+        return process
+
+    async def end(self, name: str) -> None:
+        """It is no more."""
+        process = self.processes.pop(name)
+        await process.reader.leave()
+        await process.sender.leave()
+
+    def other(self, name: str) -> Process | None:
+        """Another process, when one runs."""
+        return next((process for other, process in self.processes.items() if other != name), None)
+
+
+class Process(Lifetime):
+    """One process: the service's own wiring, nothing of it running by itself."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world, self.name = world, name
+        super().__init__(world.service)
+        self.engine.parts = {BROKEN: world.broken}
+        self.engine.before_commit.append(self._before)
+        self.engine.after_commit.append(self._after)
+        self.sender = SteppedRelay(
+            self.db, "shop", name, self.new_producer, namespace=world.service.settings.namespace
+        )
+        self.reader = SteppedConsumer(self.engine, self.inbox, "shop", self.new_consumer)
+
+    def new_mongo(self) -> Mongo:
+        """The one client of all processes."""
+        return self.world.db
+
+    def new_producer(self) -> Producer:
+        """A producer that traps lie in front of."""
+        return TrappedProducer(self.world.broker.producer(), self.world, self.name)
+
+    def new_consumer(self) -> Consumer:
+        """A consumer that traps lie in front of."""
+        return TrappedConsumer(
+            self.world.broker.consumer(self.relay.topic, self.name), self.world, self.name
+        )
+
+    async def overdue(self) -> bool:
+        """The job of early facts, once; True when there may be more to do."""
+        return await self.jobs[EARLY_JOB].job.work(self.run)
+
+    @property
+    def run(self) -> Runner[Any]:
+        """Whoever commands."""
+        return Runner(self.engine, Cause(caller=system("model"), correlation_id="model"))
+
+    async def _before(self, tx: UnitOfWork) -> None:
+        if tx.cause.what.startswith("batch:") and self.world.falls("dies before the commit"):
+            raise Died
+
+    def _after(self, tx: UnitOfWork) -> None:
+        self.sender.hand(tx.told)
+        if tx.cause.what.startswith("batch:") and self.world.falls("dies after the commit"):
+            raise Died
+
+
+class SteppedRelay(Relay):
+    """The relay, a page at a time."""
+
+    async def step(self) -> bool:
+        """One sweep, by who holds the lease or believes so; True when there may be more."""
+        if not self._lease.held:
+            self._let_go()
+            if not await self._lease.take():
+                return False
+        await self._look()
+        if not self._handed and not self._named:
+            self.wake()
+        try:
+            return await self.sweep()
+        except SendFailed:
+            self._let_go()
+            await self._drop_producer()
+            return True
+
+    async def mark(self) -> None:
+        """Mark what is acknowledged, as a relay at rest does."""
+        await self._mark()
+
+    async def leave(self) -> None:
+        """Nothing stays open."""
+        await self._drop_producer()
+
+
+class SteppedConsumer(EventConsumer[Any]):
+    """The consumer's loop, a turn at a time."""
+
+    port: Consumer
+
+    async def join(self) -> None:
+        """Join the group."""
+        self.port = self._new_consumer()
+        await self.port.start(self._assigned, self._revoked)
+
+    async def leave(self) -> None:
+        """Leave it."""
+        self._positions.clear()
+        await self.port.stop()
+
+    async def step(self) -> None:
+        """One turn."""
+        await self._turn(self.port)
+
+    async def overtake(self, fetched: Mapping[Partition, list[Record]]) -> None:
+        """A turn with what another member has fetched, whose partitions are ours from now on, though nobody has told it."""
+        await self._assigned(set(fetched))
+        await self._turn(Handed(fetched, self.port))
+
+
+class Handed:
+    """A consumer that gives what somebody else has fetched."""
+
+    def __init__(self, fetched: Mapping[Partition, list[Record]], inner: Consumer) -> None:
+        self.fetched = dict(fetched)
+        self.start, self.stop, self.seek, self.beginning, self.commit, self.ends = (
+            inner.start,
+            inner.stop,
+            inner.seek,
+            inner.beginning,
+            inner.commit,
+            inner.ends,
+        )
+        self.following = inner.following
+
+    async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
+        del max_records, timeout_seconds
+        return self.fetched
+
+
+class TrappedConsumer:
+    """A consumer in front of which traps lie."""
+
+    def __init__(self, inner: Consumer, world: World, name: str) -> None:
+        self.inner, self.world, self.name = inner, world, name
+        self.stop, self.seek, self.beginning, self.commit, self.ends = (
+            inner.stop,
+            inner.seek,
+            inner.beginning,
+            inner.commit,
+            inner.ends,
+        )
+        self.following = inner.following
+
+    async def start(self, assigned: Assigned, revoked: Revoked) -> None:
+        await self.inner.start(assigned, revoked)
+
+    async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
+        del timeout_seconds  # of a step, not of a service at rest
+        fetched = await self.inner.poll(max_records, self.world.broker.poll_seconds)
+        trap = self.world.falls(*READING[3:], READING[0]) if fetched else ""
+        other = self.world.other(self.name)
+        if trap == "dies after a poll":
+            raise Died
+        if trap == "batch lost on the way":
+            return {}
+        if trap == "rebalance after the poll" and isinstance(self.world.broker, InMemory):
+            await self.world.broker.fake.rebalance("shop")
+        if trap == "overtaken after the poll" and other:
+            await other.reader.overtake(fetched)
+            return {partition: records[:1] for partition, records in fetched.items()}
+        return fetched
+
+
+class TrappedProducer:
+    """A producer in front of which traps lie."""
+
+    def __init__(self, inner: Producer, world: World, name: str) -> None:
+        self.inner, self.world, self.name = inner, world, name
+        self.start, self.stop = inner.start, inner.stop
+
+    async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
+        trap = self.world.falls(*SENDING)
+        middle = (len(records) + 1) // 2
+        if trap == "dies before a send":
+            raise Died
+        if trap in {"dies in a send", "send fails half-way"}:
+            sent = await self.inner.send_all(topic, records[:middle])
+            if trap == "dies in a send":
+                raise Died
+            return Sent(sent.acknowledged, sent.failure or SendFailed("trapped"))
+        if trap == "another relay comes first" and (other := self.world.other(self.name)):
+            await self.world.db.update("leases", {"_id": "relay"}, {"$set": {"until": None}})
+            await other.sender.step()
+        sent = await self.inner.send_all(topic, records)
+        if trap == "dies before the mark":
+            raise Died
+        return sent
+
+
+def service_of(settings: Any) -> Service[Any]:
+    """The service of the model."""
+    return Service(
+        name="shop",
+        settings=settings,
+        transaction=Transaction,
+        routers=(),
+        published=(Admitted, Told, Merged),
+        handlers=HANDLERS,
+    )

@@ -1,0 +1,161 @@
+"""What is mended in a restored database, and what is left as it was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from chassis.ids import utc_now
+from chassis.messaging.inbox import MARKER
+from chassis.messaging.kafka import Record
+from chassis.persistence.mongo import Document, Mongo
+from ops.backup import encryption
+from ops.backup.restore_fixups import mend
+from ops.backup.topic_rebuild import sent_is_a_beginning
+from ops.errors import Trouble
+
+
+def order(offset: int, partition: int = 3) -> str:
+    return Record("a.events", partition, offset, None, None, (), 0).order
+
+
+def letter(id_: str, place: str, key: str = "k") -> Document:
+    return {
+        "_id": id_,
+        "state": "parked",
+        "marker": f"a.events/{key}",
+        "order": place,
+        "topic": "a.events",
+        "key": key,
+        "headers": [],
+        "body": b"{}",
+        "type": "t",
+    }
+
+
+@pytest.fixture
+async def restored(mongo_url: str, database: str) -> Mongo:
+    db = Mongo(mongo_url, database, "pymongo")
+    old = utc_now() - timedelta(days=60)
+    await db.insert("offsets", [{"_id": "s/a.events/3", "next": 9_000}])
+    await db.insert(
+        "leases",
+        [
+            {"_id": "relay", "token": 7},
+            {"_id": "replica/0", "token": 3},
+            {"_id": "migration/one", "done": True},
+        ],
+    )
+    nameless = order(8_000)
+    done = [
+        {"_id": "done", "state": "done", "done_at": old},
+        {"_id": order(12), "state": "done", "done_at": old},
+        {"_id": order(13), "state": "discarded", "done_at": old},
+    ]
+    await db.insert(
+        "inbox",
+        [
+            *done,
+            letter("first", order(-4)),
+            letter("second", order(7_000)),
+            letter(nameless, nameless),
+            {"_id": "early", "state": "early"},
+        ],
+    )
+    await db.insert(
+        "early", [{"_id": "early", "order": order(7_500), "waits_for": "x", "marker": "a.events/e"}]
+    )
+    await db.insert(
+        "parked",
+        [
+            {"_id": "a.events/k", "kind": MARKER, "first": order(-4), "count": 3},
+            {"_id": "outbox/k", "kind": "outbox", "first": "event", "count": 1},
+        ],
+    )
+    return db
+
+
+async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them(
+    restored: Mongo,
+) -> None:
+    db, now = restored, utc_now()
+    for _ in range(2):  # an interrupted restore begins again
+        await mend(db, now)
+        assert await db.find("offsets", {}) == []
+        assert [row["_id"] for row in await db.find("leases", {})] == ["migration/one"]
+        inbox = {row["_id"]: row for row in await db.find("inbox", {})}
+        assert (
+            inbox["done"]["done_at"] == now
+        )  # else MongoDB would forget it within a minute, and the rebuilt topic would take effect twice
+        letters = await db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
+        places = [row["order"] for row in letters]
+        assert [row["_id"] for row in letters] == ["first", "second", places[2]]
+        assert sorted(places) == places == [order(-1), order(-2), order(-4)]
+        assert max(places) < order(0)
+        assert inbox.keys() == {
+            "done",
+            "early",
+            "first",
+            "second",
+            places[2],
+        }  # a record without an id will have the places 12 and 13 again
+        assert (await db.find("early", {}))[0]["order"] == order(-3)
+        assert [row["first"] for row in await db.find("parked", {}, sort=[("_id", 1)])] == [
+            places[0],
+            "event",
+        ]
+    await db.close()
+
+
+async def test_nothing_of_a_key_counts_as_sent_behind_what_does_not(
+    mongo_url: str, database: str
+) -> None:
+    db = Mongo(mongo_url, database, "pymongo")
+    marks = {
+        "torn": [True, False, True, False],
+        "whole": [True, True],
+        "waiting": [False, False],
+    }  # a moment between two marks of one relay
+    rows: list[Document] = [
+        {"_id": f"{key}{seq}", "key": key, "seq": seq, "sent": sent}
+        for key, those in marks.items()
+        for seq, sent in enumerate(those, 1)
+    ]
+    await db.insert("outbox", rows)
+    await sent_is_a_beginning(db)
+    assert [row["_id"] for row in await db.find("outbox", {"sent": True}, sort=[("_id", 1)])] == [
+        "torn1",
+        "whole1",
+        "whole2",
+    ]
+    await db.close()
+
+
+def test_a_holders_key_may_have_a_passphrase(tmp_path: Path) -> None:
+    file = tmp_path / "holder"
+    with (
+        patch("sys.stdin.isatty", return_value=True),
+        patch("getpass.getpass", return_value="rahasia"),
+    ):
+        name = encryption.make_pair(file)
+        assert b"ENCRYPTED" in file.read_bytes()
+        assert (
+            encryption.name_of(encryption.private_key(file).public_key())
+            == name
+            == encryption.name_of(encryption.public_key(Path(f"{file}.pub")))
+        )
+    with (
+        patch("getpass.getpass", return_value="salah"),
+        pytest.raises(Trouble, match="frasa sandinya salah"),
+    ):
+        encryption.private_key(file)
+
+
+def test_two_shares_are_the_key_and_one_is_noise() -> None:
+    key = encryption.random_key()
+    one, other = encryption.split(key)
+    assert encryption.join(one, other) == encryption.join(other, one) == key
+    assert key not in (one, other)

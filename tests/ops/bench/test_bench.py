@@ -1,0 +1,44 @@
+"""A bench runs on servers of its own and answers by stable names."""
+
+import asyncio
+import json
+
+import pytest
+
+from chassis.messaging.kafka import ensure_topic
+from ops import bench
+from ops.errors import Trouble
+from ops.local import mongo_users
+
+
+async def _counts(mongo_url: str, kafka: str) -> bench.Result:
+    async with mongo_users.administering(mongo_url) as mongo:
+        await mongo.insert("things", [{"_id": 1}, {"_id": 2}])
+        found = await mongo.count("things", {})
+    await ensure_topic(kafka, "bench", partitions=1)
+    return bench.Result(figures={"documents": found}, ratios={"half": found / 4})
+
+
+def test_a_bench_answers_one_document_with_its_figures_and_the_machine(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert bench.bench("counts", as_json=True, benches={"counts": _counts}) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"bench", "machine", "figures", "ratios"}
+    assert (answer["bench"], answer["figures"], answer["ratios"]) == (
+        "counts",
+        {"documents": 2},
+        {"half": 0.5},
+    )
+    assert answer["machine"]["cores"] >= 1
+
+
+def test_a_bench_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_mongo_url: str, _kafka: str) -> bench.Result:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setenv("BINA_MONGO_URL", "mongodb://127.0.0.1/")
+    monkeypatch.setenv("BINA_KAFKA", "127.0.0.1:9092")
+    with pytest.raises(Trouble, match="tidak selesai"):
+        bench.bench("never", as_json=True, benches={"never": never}, seconds=0.05)

@@ -1,0 +1,219 @@
+"""The benches of the event pipeline, small: they do the work they say, and answer by the names that were promised."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chassis.messaging.kafka import KafkaConsumer, Partition, Record
+from chassis.persistence.mongo import Mongo
+from ops.bench import Result, gateway, growth, latency, pipeline, programs
+from ops.bench.system_under_test import environment, topics
+
+EVENTS = 700
+RATIOS = ("consumer_to_hand", "consumer_to_faststream", "relay_to_hand", "relay_to_raw")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a small run with bad events left behind."""
+
+    db: Mongo
+    kafka: str
+    namespace: str
+    parked: int
+    figures: Mapping[str, float]
+
+
+@pytest.fixture(scope="module")
+async def applied(
+    mongo_url: str, kafka: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Applied]:
+    namespace, database = f"test-{uuid.uuid4().hex[:8]}.", f"test_{uuid.uuid4().hex[:8]}"
+    parked = await topics.fill(kafka, namespace, EVENTS, partitions=2, bad=True)
+    url = environment.url_of(mongo_url, database)
+    env = environment.environment(
+        environment.READING,
+        tmp_path_factory.mktemp("bench"),
+        mongo_url=url,
+        kafka=kafka,
+        driver="motor",
+        namespace=namespace,
+    )
+    figures = await programs.answer(
+        "-m", "ops.bench.system_under_test.measure", str(EVENTS), "--relay", env=env
+    )
+    db = Mongo(url, database, "pymongo")
+    yield Applied(db, kafka, namespace, parked, figures)
+    await db.drop()
+    await db.close()
+
+
+async def test_the_measured_work_is_inbox_state_key_counter_outbox_row_audit_row_and_position(
+    applied: Applied,
+) -> None:
+    good = EVENTS - applied.parked
+    assert good < EVENTS
+    assert await applied.db.count("inbox", {"state": "done"}) == good
+    assert sum(row["completed"] for row in await applied.db.find("progresses", {})) == good
+    assert sum(row["seq"] for row in await applied.db.find("keys", {})) == good
+    assert (
+        await applied.db.count("outbox", {"type": "certification.completion-recorded.v1"}) == good
+    )
+    assert (
+        await applied.db.count(
+            "audit", {"action": {"$in": ["progresses.added", "progresses.changed"]}}
+        )
+        == good
+    )
+    assert sum(row["next"] for row in await applied.db.find("offsets", {})) == EVENTS
+
+
+async def test_every_bad_event_is_parked_for_its_own_reason(applied: Applied) -> None:
+    reasons = {row["reason"] for row in await applied.db.find("inbox", {"state": "parked"})}
+    assert await applied.db.count("inbox", {"state": "parked"}) == applied.parked
+    assert len(reasons) >= 5
+
+
+async def test_the_measured_relay_sends_every_row_in_the_order_of_its_key(applied: Applied) -> None:
+    assert await applied.db.count("outbox", {"sent": False}) == 0
+    records = await _read(
+        applied.kafka, f"{applied.namespace}certification.events", EVENTS - applied.parked
+    )
+    told_by_key: dict[bytes | None, list[int]] = {}
+    for record in records:
+        told_by_key.setdefault(record.key, []).append(int(dict(record.headers)["ce_sequence"]))
+    assert all(sequence == list(range(1, len(sequence) + 1)) for sequence in told_by_key.values())
+    assert applied.figures["events_per_s"] > 0
+    assert applied.figures["rows_per_s"] > 0
+
+
+async def test_the_pipeline_bench_gives_every_ratio_that_was_promised(
+    mongo_url: str, kafka: str
+) -> None:
+    async def reference(program: str, *_: str, env: Mapping[str, str]) -> dict[str, float]:
+        assert (programs.REFERENCE / program).exists()
+        assert (env["BINA_MONGO_URL"], env["BINA_KAFKA"]) == (mongo_url, kafka)
+        return {"events_per_s": 1.0, "rows_per_s": 1.0, "produce_per_s": 1.0, "consume_per_s": 1.0}
+
+    found = await pipeline.measured(mongo_url, kafka, events=120, rounds=1, reference=reference)
+    assert set(found.ratios) == {
+        *RATIOS,
+        *(f"{name}_pymongo" for name in RATIOS),
+        "with_bad_events",
+    }
+    assert all(value > 0 for value in found.ratios.values())
+
+
+async def test_a_reference_program_runs_as_it_is_on_the_servers_it_is_told(
+    mongo_url: str, kafka: str
+) -> None:
+    env = {
+        **os.environ,
+        "BINA_MONGO_URL": mongo_url,
+        "BINA_KAFKA": kafka,
+        "BINA_MONGO_DRIVER": "motor",
+    }
+    assert (await programs.reference("hand_pipeline.py", "100", "200", env=env))["events_per_s"] > 0
+
+
+async def test_the_latency_bench_gives_every_figure_that_was_promised(
+    mongo_url: str, kafka: str
+) -> None:
+    found = await latency.measured(mongo_url, kafka, rounds=1, seconds=0.3, warming=0.1)
+    effects = {
+        f"effect_{rate}_{share}_ms_{driver}"
+        for rate in (50, 200)
+        for share in ("p50", "p99")
+        for driver in ("motor", "pymongo")
+    }
+    assert set(found.figures) == effects | {"command_50_p50_ms", "command_50_p99_ms"}
+    assert all(value > 0 for value in found.figures.values())
+
+
+@pytest.mark.needs("wrk")
+@pytest.mark.needs("nginx")
+async def test_the_gateway_bench_gives_every_ratio_that_was_promised(
+    mongo_url: str, kafka: str
+) -> None:
+    found = await gateway.measured(mongo_url, kafka, rounds=1, seconds=1, fresh=300)
+    assert set(found.ratios) == {"to_fastapi_httpx", "to_nginx", "uncached_to_fastapi_httpx"}
+    assert set(found.figures) == {
+        "gateway_per_s",
+        "uncached_per_s",
+        "fastapi_httpx_per_s",
+        "nginx_per_s",
+        "added_p99_ms",
+    }
+    assert all(value > 0 for value in found.ratios.values())
+
+
+async def test_the_growth_bench_compares_a_full_outbox_with_an_empty_one(
+    mongo_url: str, kafka: str
+) -> None:
+    usual, *_, archive, _ = growth.CASES
+    found = await growth.measured(mongo_url, kafka, events=60, rounds=1, cases=(usual, archive))
+    assert set(found.figures) == {
+        f"{part}_{case}_us" for part in ("consumer", "relay") for case in ("usual", "archive_10x")
+    }
+    assert found.ratios["consumer_usual"] == 1
+
+
+def test_the_table_stands_between_its_marks_and_nothing_else_of_the_document_changes() -> None:
+    figures = {
+        f"{part}_{case.name}_us": 100.0 for part in ("consumer", "relay") for case in growth.CASES
+    }
+    made = growth.table(
+        Result(figures=figures, ratios={name.removesuffix("_us"): 1.0 for name in figures})
+    )
+    document = growth.with_table(f"before\n{growth.BEGIN}old\n{growth.END}\nafter\n", made)
+    assert (document.splitlines()[0], document.splitlines()[-1]) == ("before", "after")
+    assert "old" not in document
+    assert document.count("| 100 (1.00) | 100 (1.00) |") == len(growth.CASES)
+    assert growth.with_table(document, made) == document
+
+
+def test_the_document_of_the_figures_has_the_marks_of_the_table() -> None:
+    text = growth.DOCUMENT.read_text(encoding="utf-8")
+    assert text.count(growth.BEGIN) == text.count(growth.END) == 1
+
+
+def test_a_quantile_is_a_value_that_was_seen() -> None:
+    assert latency.quantile([5.0, 1.0, 3.0], 0.5) == 3.0
+    assert latency.quantile([float(number) for number in range(1, 101)], 0.99) == 99.0
+    assert latency.quantile([7.0], 0.99) == 7.0
+
+
+async def test_a_program_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("raise ModuleNotFoundError('faststream is missing')")
+    with pytest.raises(programs.Trouble, match="faststream is missing"):
+        await programs.answer("broken.py", env={}, cwd=tmp_path)
+
+
+async def _read(kafka: str, topic: str, count: int) -> list[Record]:
+    """So many records of a topic, from its beginning."""
+
+    async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
+        return dict.fromkeys(partitions)
+
+    async def revoked(_: set[Partition]) -> None:
+        return
+
+    consumer, found = (
+        KafkaConsumer(kafka, uuid.uuid4().hex, uuid.uuid4().hex, [topic]),
+        list[Record](),
+    )
+    await consumer.start(assigned, revoked)
+    try:
+        while len(found) < count:
+            found += [
+                record for records in (await consumer.poll(500, 1.0)).values() for record in records
+            ]
+    finally:
+        await consumer.stop()
+    return found

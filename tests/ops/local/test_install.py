@@ -1,0 +1,101 @@
+"""./bina prepares itself once, and says what to do where it cannot."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.local.state_dir import ROOT
+
+FAKE_UV = """#!/bin/sh
+echo "$1 $2" >>"$UV_CALLS"
+case "$1" in
+venv) mkdir -p .venv/bin && printf '#!/bin/sh\\necho ran "$@"\\n' >.venv/bin/python && chmod +x .venv/bin/python ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout without .venv."""
+    place = tmp_path / "checkout"
+    (place / "ops" / "local").mkdir(parents=True)
+    shutil.copy(ROOT / "bina", place)
+    shutil.copy(ROOT / "requirements.lock", place)
+    shutil.copy(ROOT / "ops" / "local" / "install.py", place / "ops" / "local")
+    return place
+
+
+def path_with(tools: Path, *programs: str) -> str:
+    """A PATH that holds only these programs."""
+    tools.mkdir(exist_ok=True)
+    for program in programs:
+        found = shutil.which(program)
+        assert found is not None, program
+        (tools / program).symlink_to(found)
+    return str(tools)
+
+
+def launch(checkout: Path, env: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [checkout / "bina", "status"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+SHELL_TOOLS = ("sh", "dirname", "readlink", "cksum", "tr")
+
+
+def test_calls_at_the_same_time_install_once_and_a_later_call_installs_nothing(
+    checkout: Path, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    env = {
+        "PATH": path_with(tools, *SHELL_TOOLS, "mkdir", "chmod"),
+        "UV_CALLS": str(tmp_path / "calls"),
+    }
+    (tools / "uv").write_text(FAKE_UV)
+    (tools / "uv").chmod(stat.S_IRWXU)
+    (tools / "python3").symlink_to(sys.executable)
+    together = [launch(checkout, env) for _ in range(4)]
+    assert [process.communicate()[0] for process in together] == ["ran -m ops.cli status\n"] * 4
+    assert launch(checkout, env).communicate() == ("ran -m ops.cli status\n", "")
+    assert (tmp_path / "calls").read_text().splitlines() == ["venv --quiet", "pip sync"]
+    (checkout / "requirements.lock").write_text("changed==1\n")
+    launch(checkout, env).communicate()
+    assert (tmp_path / "calls").read_text().splitlines()[2:] == ["pip sync"]
+
+
+def test_without_a_python_that_is_new_enough_it_says_what_to_install(
+    checkout: Path, tmp_path: Path
+) -> None:
+    told = launch(checkout, {"PATH": path_with(tmp_path / "tools", *SHELL_TOOLS)})
+    out, err = told.communicate()
+    assert (told.returncode, out) == (1, "")
+    assert "Python 3.11" in err
+    assert "docker compose up" in err
+
+
+def test_without_a_network_it_says_so_and_leaves_no_mark_of_success(
+    checkout: Path, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    path = path_with(tools, *SHELL_TOOLS)
+    (tools / "python3").symlink_to(sys.executable)
+    nowhere = {
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "PIP_RETRIES": "0",
+        "PIP_CONFIG_FILE": os.devnull,
+    }
+    told = launch(checkout, {"PATH": path, **nowhere})
+    out, err = told.communicate()
+    assert (told.returncode, out) == (1, "")
+    assert "periksa jaringan" in err
+    assert list((checkout / ".venv").glob(".installed-*")) == []

@@ -1,0 +1,25 @@
+"""A rota for tests: three people, two turns. Not here: any test."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from ops.oncall.rules import Firing, Rota, Turn
+
+NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
+ROTA = Rota(
+    people={"satu": "https://satu", "dua": "https://dua", "kepala": "https://kepala"},
+    turns=(
+        Turn(first_day=date(2026, 11, 16), order=("dua", "satu", "kepala")),
+        Turn(first_day=date(2026, 11, 23), order=("satu", "dua", "kepala")),
+    ),
+    patience={"page": timedelta(minutes=15), "ticket": timedelta(days=1)},
+    silence=timedelta(minutes=5),
+    link="https://piket.example",
+)
+PAGE = Firing(
+    key="group",
+    severity="page",
+    alerts={"f1": "training tidak menjawab\ntraining does not answer"},
+    runbooks=frozenset({"docs/runbooks/PartDown.md"}),
+)

@@ -1,0 +1,48 @@
+"""The rota's file is followed: who is on duty changes while it runs, and a file that cannot be used changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from ops.local.state_dir import ROOT
+from ops.oncall import config, run
+from ops.oncall.rules import Rota
+from tests.fakes import eventually
+
+SAMPLE = (ROOT / "deploy/monitoring/rota.toml").read_text()
+
+
+async def test_who_is_on_duty_changes_with_the_file_and_a_file_that_cannot_be_used_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(run, "LOOK_SECONDS", 0.01)
+    (file := tmp_path / "rota.toml").write_text(SAMPLE)
+    adopted: list[Rota] = []
+    life = run.following(file, adopted.append, web.Application())
+    await anext(life)
+
+    async def heard(number: int, refused: int) -> bool:
+        return (len(adopted), caplog.text.count("former one stays")) == (number, refused)
+
+    for refused, broken in enumerate(
+        (
+            "[people",
+            SAMPLE.replace("page = 15", "page = 0"),
+            "link = 1",
+            SAMPLE.replace("[people]", "[persons]"),
+        ),
+        1,
+    ):
+        file.write_text(broken)
+        await eventually(lambda refused=refused: heard(0, refused))
+    file.write_text(SAMPLE.replace("piket-dua@bina.example", "piket-tiga@bina.example"))
+    await eventually(lambda: heard(1, 4))
+    assert adopted[0] == config.rota(file)
+    assert adopted[0].people["piket-dua"] == "mailto:piket-tiga@bina.example"
+    file.unlink()
+    await eventually(lambda: heard(1, 5))
+    with pytest.raises(StopAsyncIteration):
+        await anext(life)

@@ -1,0 +1,163 @@
+"""./bina as a person uses it: the whole system starts, tells how it is, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import jwt
+import pytest
+
+from ops.local import platform_checks
+from ops.local.state_dir import ROOT
+from tests.installation import BINA, Place, eventually
+
+PARTS = ["mongod", "kafka", "training", "certification", "marketplace", "manpower", "gateway"]
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Generator[Place]:
+    here = Place(tmp_path / "bina")
+    yield here
+    here.bina("down")
+    assert here.processes() == []
+
+
+def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(place: Place) -> None:
+    with subprocess.Popen(
+        [BINA, "up"], env=place.env, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        told = ""
+        while "Bina siap" not in told:
+            line = running.stderr.readline()
+            assert line, told
+            told += line
+
+        del place.env["BINA_PORT"]  # what runs is found where it runs
+        status = place.status()
+        assert status["addresses"]["staff"] == f"http://127.0.0.1:{place.port}"
+        assert [part["name"] for part in status["parts"]] == PARTS
+        assert all(
+            part["ready"] and part["version"] and part["address"] for part in status["parts"]
+        )
+        assert {"consumer_lag", "outbox", "parked", "early", "addresses"} <= set(status)
+
+        lines = [json.loads(line) for line in place.bina("logs", "--json").stdout.splitlines()]
+        assert lines
+        assert all({"time", "part", "level", "message"} <= set(line) for line in lines)
+
+        token = place.bina(
+            "token", "--role", "training_officer", "--claim", "facility=LP-TJP"
+        ).stdout.strip()
+        claims = jwt.decode(token, options={"verify_signature": False})
+        assert (claims["role"], claims["claims"]) == ("training_officer", {"facility": ["LP-TJP"]})
+
+        again = place.bina("up")
+        assert (again.returncode, "Bina sudah berjalan" in again.stderr, again.stdout) == (
+            1,
+            True,
+            "",
+        )
+
+        running.send_signal(signal.SIGINT)
+        running.stderr.read()
+        assert running.wait(60) == 0
+    assert place.processes() == []
+
+
+def test_a_part_that_dies_is_started_again_and_a_system_that_was_killed_comes_up_on_its_data(
+    place: Place,
+) -> None:
+    assert place.bina("up", "--detach").returncode == 0
+    before = place.status()
+    victim = next(part for part in before["parts"] if part["name"] == "marketplace")
+    os.kill(victim["pid"], signal.SIGKILL)
+    eventually(
+        lambda: any(
+            part["name"] == "marketplace" and part["ready"] and part["pid"] != victim["pid"]
+            for part in place.status()["parts"]
+        )
+    )
+
+    os.kill(before["pid"], signal.SIGKILL)
+    assert place.bina("up", "--detach").returncode == 0
+    after = place.status()
+    assert all(part["ready"] for part in after["parts"])
+    kept = {part["pid"] for part in before["parts"]} & {part["pid"] for part in after["parts"]}
+    assert kept == set()
+    assert place.bina("down").returncode == 0
+    assert place.processes() == []
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_is_started(place: Place) -> None:
+    with socket.create_server((platform_checks.LOOPBACK, place.port + 4)):
+        refused = place.bina("up")
+    assert refused.returncode == 1
+    assert f"Porta {place.port + 4} untuk training sedang dipakai" in refused.stderr
+    assert f"pid {os.getpid()}" in refused.stderr
+    assert "BINA_TRAINING_PORT" in refused.stderr
+
+
+def test_what_needs_a_running_system_says_how_to_start_one(place: Place) -> None:
+    demo = place.bina("demo")
+    assert (demo.returncode, "jalankan ./bina up" in demo.stderr) == (1, True)
+    status = place.bina("status", "--json")
+    assert (status.returncode, json.loads(status.stdout)["running"]) == (1, False)
+    assert place.bina("down").returncode == 0
+
+
+def test_production_is_refused(place: Place) -> None:
+    place.env["BINA_ENVIRONMENT"] = "production"
+    refused = place.bina("up")
+    assert (refused.returncode, "deploy/" in refused.stderr) == (1, True)
+
+
+def test_an_unknown_bench_lists_the_known_ones(place: Place) -> None:
+    refused = place.bina("bench", "nothing", "--json")
+    assert (refused.returncode, refused.stdout, "yang ada:" in refused.stderr) == (1, "", True)
+
+
+@pytest.mark.parametrize(
+    ("switches", "places"),
+    [
+        (("--crash", "2"), {"tests/crash/test_kills.py"}),
+        (("--soak",), {"tests/crash/test_broker_away.py"}),
+    ],
+)
+def test_long_proofs_run_alone(place: Place, switches: tuple[str, ...], places: set[str]) -> None:
+    place.env["PYTEST_ADDOPTS"] = "--collect-only tests/crash tests/contracts"
+    told = place.bina("test", *switches)
+    assert (told.returncode, _collected(told.stdout)) == (0, places)
+
+
+def test_clusters_are_tested_on_demand_only(place: Place) -> None:
+    place.env["PYTEST_ADDOPTS"] = "--collect-only tests/cluster tests/crash"
+    alone = _collected(place.bina("test", "--cluster").stdout)
+    assert alone
+    assert all(path.startswith("tests/cluster/") for path in alone)
+    others = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"],
+        cwd=ROOT,
+        env=place.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert {path.split("/")[1] for path in _collected(others.stdout)} == {"crash"}
+
+
+def test_no_kill_at_all_is_no_crash_matrix(place: Place) -> None:
+    refused = place.bina("test", "--crash", "0")
+    assert (refused.returncode, "--crash" in refused.stderr) == (2, True)
+
+
+def _collected(told: str) -> set[str]:
+    """The files whose tests pytest lists."""
+    return {line.partition("::")[0] for line in told.splitlines() if "::" in line}
