@@ -16,13 +16,13 @@ CLAIMS = frozenset(
 )
 
 
-class Hand(NamedTuple):
+class Actor(NamedTuple):
     """Who acts, and for whom ("" = for nobody else). Four eyes are two hands of which neither acts for the other, nor both for the same one."""
 
     by: str
     on_behalf_of: str = ""
 
-    def is_one_with(self, other: Hand) -> bool:
+    def conflicts_with(self, other: Actor) -> bool:
         """Whether what needs two persons would be done by one."""
         return not ({*self} & {*other}) <= {""}
 
@@ -39,15 +39,15 @@ class Caller:
     system: bool = False
 
     @property
-    def hand(self) -> Hand:
+    def actor(self) -> Actor:
         """Who acts, and for whom."""
-        return Hand(self.subject, self.on_behalf_of)
+        return Actor(self.subject, self.on_behalf_of)
 
     def claim(self, name: str) -> frozenset[str]:
         """All values of a claim; empty when there is none."""
         return self.claims.get(name, frozenset())
 
-    def one(self, name: str) -> str:
+    def single(self, name: str) -> str:
         """The single value of a claim; Forbidden when there is none or several."""
         values = self.claim(name)
         if len(values) != 1 or EVERYTHING in values:
@@ -71,7 +71,7 @@ def system(service: str) -> Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
+class CallingService:
     """Another service that asks an internal query, for one purpose, on behalf of the subject who asked it."""
 
     service: str

@@ -34,7 +34,7 @@ EVENTS_SENT = Counter("bina_outbox_sent_total", "Outbox rows acknowledged by Kaf
 OUTBOX_UNSENT = Gauge("bina_outbox_unsent_rows", "Outbox rows that wait to be sent")
 OUTBOX_AGE = Gauge("bina_outbox_age_seconds", "Age of the oldest outbox row that waits")
 OUTBOX_STOPPED = Gauge(
-    "bina_outbox_stopped_keys",
+    "bina_outbox_blocked_keys",
     "Keys of which the broker refused a row, so that nothing of them is sent",
 )
 RELAY_FAILURES = Counter(
@@ -43,7 +43,7 @@ RELAY_FAILURES = Counter(
 RELAY_LEADER = Gauge("bina_relay_leader", "1 while this replica sends the outbox")
 EVENTS_APPLIED = Counter("bina_events_applied_total", "Events that took effect", ["type"])
 EVENTS_REPEATED = Counter(
-    "bina_events_repeated_total", "Events dropped because they had taken effect before", ["topic"]
+    "bina_events_duplicate_total", "Events dropped because they had taken effect before", ["topic"]
 )
 EVENTS_IGNORED = Counter(
     "bina_events_ignored_total", "Events of a type that nobody here reads", ["topic"]
@@ -54,8 +54,8 @@ EVENTS_EARLY = Counter(
 )
 PARKED = Gauge("bina_parked_events", "Events that are parked now")
 PARKED_KEYS = Gauge("bina_parked_keys", "Keys that wait behind a parked event")
-EARLY = Gauge("bina_early_facts", "Early facts that wait now")
-EARLY_AGE = Gauge("bina_early_age_seconds", "Age of the oldest early fact")
+EARLY = Gauge("bina_early_events", "Early facts that wait now")
+EARLY_AGE = Gauge("bina_early_events_age_seconds", "Age of the oldest early fact")
 CONSUMER_LAG = Gauge("bina_consumer_lag_events", "Events not yet read", ["topic", "partition"])
 EVENT_DELAY = Histogram(
     "bina_event_delay_seconds",
@@ -69,7 +69,7 @@ BATCH = Histogram(
     buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500),
 )
 BATCHES_AGAIN = Counter(
-    "bina_consumer_batches_again_total", "Batches that ran again after a conflict"
+    "bina_consumer_batch_retries_total", "Batches that ran again after a conflict"
 )
 CONSUMER_PROGRESS = Gauge(
     "bina_consumer_progress_timestamp_seconds", "When the consumer loop last came round"
@@ -81,7 +81,7 @@ AUDIT_UNSEALED_AGE = Gauge(
     "bina_audit_unsealed_age_seconds", "Age of the oldest audit row not yet in a block"
 )
 TOPICS_CUT = Counter(
-    "bina_topics_cut_total",
+    "bina_topic_truncations_total",
     "Times that a partition ended before our position in it, so that it was read from its beginning",
 )
 INVARIANT_BROKEN = Gauge(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from chassis import telemetry
-from chassis.app.server import PREPARE, settle
+from chassis.app.server import PREPARE, tune_gc
 from chassis.persistence import pool_metrics
 from chassis.settings import SettingsInvalid
-from gateway.access.permissions import RULES, Rules
+from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.app import create_app
 from gateway.routing.table import RoutesInvalid
 from gateway.server_protocol import GuardedProtocol
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from gateway.asgi import Door
+    from gateway.asgi import GatewayApp
 
 KEEP_ALIVE_SECONDS = 30
 BACKLOG = 2048
-STALLED_MILLISECONDS = 30_000
+TCP_USER_TIMEOUT_MILLISECONDS = 30_000
 
 
 class Server(uvicorn.Server):
     """Tells the door at the first signal, so that nothing open-ended holds up the end."""
 
-    def __init__(self, config: uvicorn.Config, door: Door) -> None:
+    def __init__(self, config: uvicorn.Config, app: GatewayApp) -> None:
         super().__init__(config)
-        self._door = door
+        self._app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._door.drain()
+        self._app.drain()
         super().handle_exit(sig, frame)
 
 
-def sockets(settings: GatewaySettings) -> list[socket.socket]:
+def open_sockets(settings: GatewaySettings) -> list[socket.socket]:
     """Listening sockets: the host groups' ports in development, one public port in production, and the internal port."""
     ports = (*(settings.ports or (settings.port,)), settings.internal_port)
-    return [_listening(settings.host, port) for port in ports]
+    return [_listen(settings.host, port) for port in ports]
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
     )
@@ -58,18 +58,20 @@ def _listening(host: str, port: int) -> socket.socket:
         socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
     )  # inherited by every connection: head and body leave as two writes, which must not wait for each other
     listener.setsockopt(
-        socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS
+        socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MILLISECONDS
     )  # inherited too: whoever takes nothing of an answer gets no more (slow read)
     return listener
 
 
-def open_many_files() -> None:
+def raise_file_limit() -> None:
     """Take as many file descriptors as the machine lets us have: each connection is one, and the usual thousand is soon held by few clients."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
+def main(
+    role_permissions: RolePermissions = ROLE_PERMISSIONS, *, exporter: SpanExporter | None = None
+) -> None:
     """Serve until a signal comes; with the argument `prepare` only prepare the gateway's database."""
     settings = GatewaySettings.load()
     telemetry.configure("gateway", settings.log_level)
@@ -77,15 +79,15 @@ def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
         "gateway", settings.trace_ratio, exporter or telemetry.otlp(settings.otlp_endpoint)
     )
     pool_metrics.watch()
-    open_many_files()
+    raise_file_limit()
     try:
-        door = create_app(settings, rules)
+        door = create_app(settings, role_permissions)
     except RoutesInvalid as error:
         raise SettingsInvalid(
             f"{settings.routes_file.name} cannot be used:\n  " + "\n  ".join(error.problems)
         ) from None
     if PREPARE in sys.argv[1:]:
-        asyncio.run(door.internal.state.life.only_prepare())
+        asyncio.run(door.internal_api.state.life.only_prepare())
         return
     config = uvicorn.Config(
         door,
@@ -100,8 +102,8 @@ def main(rules: Rules = RULES, *, exporter: SpanExporter | None = None) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    settle()
-    Server(config, door).run(sockets(settings))
+    tune_gc()
+    Server(config, door).run(open_sockets(settings))
 
 
 if __name__ == "__main__":

@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.admin import auditor_api
 from chassis.app import factory, service
-from chassis.http.internal_tokens import Signer
+from chassis.http.internal_tokens import InternalTokenSigner
 from gateway.access.accounts import api as accounts
-from gateway.access.accounts.passkeys import Place
+from gateway.access.accounts.passkeys import RelyingParty
 from gateway.access.cards import api as cards
 from gateway.access.clients import api as clients
-from gateway.access.clients.daily_quota import Calls
+from gateway.access.clients.daily_quota import QuotaCounter
 from gateway.access.explanations import api as explaining
 from gateway.access.grants import api as grants
 from gateway.access.hashing import Passwords
-from gateway.access.issuer_dependencies import OwnSide
+from gateway.access.issuer_dependencies import IssuerDependencies
 from gateway.access.oauth import api as oauth
-from gateway.access.permissions import RULES, Rules
+from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.access.revocations import api as revocations
 from gateway.access.sessions import api as sessions
 from gateway.access.sign_ins import api as signins
 from gateway.access.transaction import Transaction
 from gateway.access.users import api as users
-from gateway.asgi import Door
+from gateway.asgi import GatewayApp
 from gateway.authn import dev_issuer, issuers
-from gateway.authn.directory import Book
-from gateway.authn.revocation_cache import Revocations
-from gateway.authn.tokens import Tokens
+from gateway.authn.directory import CallerDirectory
+from gateway.authn.revocation_cache import RevocationCache
+from gateway.authn.tokens import TokenVerifier
 from gateway.health import Readiness, ServicesHealth
-from gateway.lifespan import GatewayLifetime
+from gateway.lifespan import GatewayRuntime
 from gateway.middleware import (
     access_log,
     audited_reads,
@@ -56,112 +56,124 @@ from gateway.middleware import (
     tracing,
 )
 from gateway.openapi.documents import Documents
-from gateway.routing.reloader import Routes
+from gateway.routing.reloader import RouteReloader
 from gateway.routing.table import Group
 from gateway.upstream.cancellation import OpenStreams
-from gateway.upstream.client import Upstream
+from gateway.upstream.client import UpstreamClient
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from gateway.settings import GatewaySettings
 
-DOCUMENT_SECONDS = 5.0
+DOCUMENT_TIMEOUT_SECONDS = 5.0
 ROUTERS = (
     users.router,
-    users.internal,
+    users.internal_api,
     grants.router,
-    grants.internal,
+    grants.internal_api,
     clients.router,
-    clients.internal,
+    clients.internal_api,
     accounts.router,
     signins.router,
     sessions.router,
     oauth.router,
     explaining.router,
     cards.router,
-    cards.internal,
-    revocations.internal,
-    auditor_api.router("gateway"),
+    cards.internal_api,
+    revocations.internal_api,
+    auditor_api.create_router("gateway"),
 )
 
 
-def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
+def create_app(
+    settings: GatewaySettings, role_permissions: RolePermissions = ROLE_PERMISSIONS
+) -> GatewayApp:
     """The gateway. RoutesInvalid when routes.toml cannot be used."""
-    routes = Routes(settings.routes_file, rules)
-    withdrawn = Revocations()
+    routes = RouteReloader(settings.routes_file, role_permissions)
+    withdrawn = RevocationCache()
     streams = OpenStreams(withdrawn)
-    upstream = Upstream(settings.places, streams)
-    own = issuers.own_issuer(settings)
-    parts = {
-        "own": OwnSide(issuer=own, passwords=Passwords(), place=Place(own.name)) if own else None,
-        "holders": issuers.holders(settings, own) if own else None,
+    upstream = UpstreamClient(settings.upstream_urls, streams)
+    own = issuers.build_builtin_issuer(settings)
+    ports = {
+        "own": IssuerDependencies(
+            issuer=own, password_hasher=Passwords(), relying_party=RelyingParty(own.name)
+        )
+        if own
+        else None,
+        "holders": issuers.build_holder_issuer(settings, own) if own else None,
         "routes": routes,
     }
     internal = factory.create_app(
         service.Service(
-            name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, parts=parts
+            name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, ports=ports
         ),
-        lifetime=GatewayLifetime,
+        lifetime=GatewayRuntime,
     )
-    life: GatewayLifetime = internal.state.life
-    life.withdrawn = withdrawn
-    book = Book(life.engine, withdrawn)
+    life: GatewayRuntime = internal.state.life
+    life.revocation_cache = withdrawn
+    book = CallerDirectory(life.engine, withdrawn)
     readiness = Readiness(life.missing)
-    windows, calls = rate_limit.Windows(time.time, settings.replica), Calls(time.time)
-    development_key = issuers.development_key(settings)
+    windows, calls = rate_limit.RateWindows(time.time, settings.replica), QuotaCounter(time.time)
+    development_key = issuers.load_development_key(settings)
     jwks = [
         *([dev_issuer.public_jwk(development_key)] if development_key else []),
         *(own.jwks if own else []),
     ]
 
     async def document(service: str) -> Mapping[str, Any]:
-        _, content = await upstream.read(service, "/openapi.json", DOCUMENT_SECONDS)
+        _, content = await upstream.get_json(service, "/openapi.json", DOCUMENT_TIMEOUT_SECONDS)
         return content
 
-    public = stacked(
+    public = stack_middlewares(
         upstream,
         partial(
             host_groups.HostGroups,
-            names={name: group for group in Group for name in settings.hosts_of(group)},
+            names={name: group for group in Group for name in settings.hosts_for(group)},
             ports=settings.ports,
             proxies=settings.trusted_proxies,
         ),
         tracing.RequestIds,
-        access_log.Metering,
-        problem_responses.Answers,
-        partial(security_headers.BrowserHeaders, https=settings.environment == "production"),
+        access_log.AccessLog,
+        problem_responses.ProblemResponses,
+        partial(security_headers.SecurityHeaders, https=settings.environment == "production"),
         partial(cors.Cors, origins=settings.cors_origins),
         partial(
-            builtin_endpoints.OwnPages,
+            builtin_endpoints.BuiltInEndpoints,
             documents=Documents(routes, document, time.monotonic),
             jwks=jwks,
-            discovery=own.document() if own else None,
+            discovery=own.discovery_document() if own else None,
             is_ready=readiness,
         ),
-        neutral_responses.NeutralFront,
+        neutral_responses.NeutralResponses,
         partial(routing.Routing, routes=routes),
         body_limit.BodyLimit,
         partial(
             authentication.Authentication,
-            tokens=Tokens(issuers.trusted(settings, own, book.identity_of), withdrawn, time.time),
+            token_verifier=TokenVerifier(
+                issuers.build_trusted_issuers(settings, own, book.resolve_identity),
+                withdrawn,
+                time.time,
+            ),
         ),
         authorisation.Authorisation,
         partial(rate_limit.RateLimit, windows=windows),
-        partial(daily_quota.Quota, calls=calls),
-        partial(audited_reads.Witness, record=book.witness),
-        partial(concurrency_limit.InFlightCap, routes=routes),
-        timeouts.Deadlines,
+        partial(daily_quota.DailyQuota, counter=calls),
+        partial(audited_reads.AuditedReads, record=book.record_audited_read),
+        partial(concurrency_limit.ConcurrencyLimit, routes=routes),
+        timeouts.Timeouts,
         retries.Retries,
-        partial(circuit_breaker.CircuitBreakers, places=settings.places, clock=time.monotonic),
+        partial(
+            circuit_breaker.CircuitBreakers, targets=settings.upstream_urls, clock=time.monotonic
+        ),
         partial(
             internal_tokens.InternalTokens,
-            signer=Signer("gateway", settings.signing_key.get_secret_value()),
-            rules=rules,
+            signer=InternalTokenSigner("gateway", settings.signing_key.get_secret_value()),
+            role_permissions=role_permissions,
             clock=time.monotonic,
         ),
     )
-    life.door = lambda: {
+    life.proxy_status = lambda: {
         "routes": {
             "generation": routes.generation,
             "count": len(routes.table.routes),
@@ -169,26 +181,26 @@ def create_app(settings: GatewaySettings, rules: Rules = RULES) -> Door:
         }
     }
     inside = ServicesHealth(
-        internal, [place for place in settings.places if place != "gateway"], upstream
+        internal, [place for place in settings.upstream_urls if place != "gateway"], upstream
     )
-    return Door(
-        public=public,
-        inside=inside,
-        internal=internal,
+    return GatewayApp(
+        public_app=public,
+        internal_app=inside,
+        internal_api=internal,
         internal_port=settings.internal_port,
-        routes=routes,
+        route_reloader=routes,
         upstream=upstream,
-        streams=streams,
-        book=book,
-        windows=windows,
-        calls=calls,
+        open_streams=streams,
+        caller_directory=book,
+        rate_windows=windows,
+        quota_counter=calls,
         readiness=readiness,
     )
 
 
-def stacked(inner: ASGIApp, *layers: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
+def stack_middlewares(inner: ASGIApp, *middlewares: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
     """The app with these layers around it, the first one outermost."""
     app = inner
-    for layer in reversed(layers):
+    for layer in reversed(middlewares):
         app = layer(app)
     return app

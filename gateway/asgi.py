@@ -19,61 +19,65 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from chassis.persistence.mongo import Mongo
-    from gateway.access.clients.daily_quota import Calls
-    from gateway.authn.directory import Book
+    from gateway.access.clients.daily_quota import QuotaCounter
+    from gateway.authn.directory import CallerDirectory
     from gateway.health import Readiness
-    from gateway.middleware.rate_limit import Windows
-    from gateway.routing.reloader import Routes
+    from gateway.middleware.rate_limit import RateWindows
+    from gateway.routing.reloader import RouteReloader
     from gateway.upstream.cancellation import OpenStreams
-    from gateway.upstream.client import Upstream
+    from gateway.upstream.client import UpstreamClient
 
-LOOK_SECONDS = 2.0
-GENERATION = Gauge("gateway_routes_generation", "How often the table of routes was put in force")
-REFUSED = Gauge("gateway_routes_refused", "1 while the newest routes file cannot be used")
+REFRESH_SECONDS = 2.0
+ROUTE_GENERATION = Gauge(
+    "gateway_routes_generation", "How often the table of routes was put in force"
+)
+ROUTE_RELOAD_FAILED = Gauge(
+    "gateway_route_reload_failed", "1 while the newest routes file cannot be used"
+)
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(kw_only=True, eq=False)
-class Door:
+class GatewayApp:
     """`public` serves every port but the internal one, where `inside` stands before `internal`, the chassis's app of the gateway's own database."""
 
-    public: ASGIApp
-    inside: ASGIApp
-    internal: FastAPI
+    public_app: ASGIApp
+    internal_app: ASGIApp
+    internal_api: FastAPI
     internal_port: int
-    routes: Routes
-    upstream: Upstream
-    streams: OpenStreams
-    book: Book
-    windows: Windows
-    calls: Calls
+    route_reloader: RouteReloader
+    upstream: UpstreamClient
+    open_streams: OpenStreams
+    caller_directory: CallerDirectory
+    rate_windows: RateWindows
+    quota_counter: QuotaCounter
     readiness: Readiness
     _loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._serve_lifespan(receive, send)
         elif scope["type"] == "http":
-            app = self.inside if scope["server"][1] == self.internal_port else self.public
+            app = self.internal_app if scope["server"][1] == self.internal_port else self.public_app
             await app(scope, receive, send)
 
     def drain(self) -> None:
         """Be no longer ready and end open-ended answers; what else is under way goes on. For a signal handler."""
-        self.readiness.draining = True
-        self.internal.state.stopping.set()
+        self.readiness.is_draining = True
+        self.internal_api.state.stopping.set()
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.streams.end_all)
+            self._loop.call_soon_threadsafe(self.open_streams.cancel_all)
 
     @asynccontextmanager
-    async def living(self) -> AsyncGenerator[None]:
+    async def run(self) -> AsyncGenerator[None]:
         """Everything that must run while requests are served."""
         self._loop = asyncio.get_running_loop()
         try:
-            async with self.internal.router.lifespan_context(self.internal):
+            async with self.internal_api.router.lifespan_context(self.internal_api):
                 tasks = [
-                    asyncio.create_task(_kept(work), name=work.__qualname__)
-                    for work in (self._watch_routes, self._watch_revocations, self._share_windows)
+                    asyncio.create_task(_keep_running(work), name=work.__qualname__)
+                    for work in (self._reload_routes, self._refresh_revocations, self._share_counts)
                 ]
                 try:
                     yield
@@ -84,44 +88,44 @@ class Door:
         finally:
             self.upstream.close()
 
-    async def _watch_routes(self) -> None:
+    async def _reload_routes(self) -> None:
         while True:
-            GENERATION.set(self.routes.generation)
-            REFUSED.set(bool(self.routes.problems))
-            await asyncio.sleep(LOOK_SECONDS)
-            self.routes.refresh()
+            ROUTE_GENERATION.set(self.route_reloader.generation)
+            ROUTE_RELOAD_FAILED.set(bool(self.route_reloader.problems))
+            await asyncio.sleep(REFRESH_SECONDS)
+            self.route_reloader.refresh()
 
-    async def _watch_revocations(self) -> None:
-        await self.internal.state.life.prepared.wait()
+    async def _refresh_revocations(self) -> None:
+        await self.internal_api.state.life.prepared.wait()
         while True:
             try:
-                await self.book.refresh()
+                await self.caller_directory.refresh_revocations()
             finally:  # while the database is away the known ones hold, and time goes on
-                self.streams.end_withdrawn(time.time())
-            await asyncio.sleep(LOOK_SECONDS)
+                self.open_streams.cancel_revoked(time.time())
+            await asyncio.sleep(REFRESH_SECONDS)
 
-    async def _share_windows(self) -> None:
-        await self.internal.state.life.prepared.wait()
+    async def _share_counts(self) -> None:
+        await self.internal_api.state.life.prepared.wait()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            db: Mongo = self.internal.state.life.db
-            await self.calls.exchange(db)
+            await asyncio.sleep(REFRESH_SECONDS)
+            db: Mongo = self.internal_api.state.life.db
+            await self.quota_counter.synchronise(db)
             if await db.count("leases", LIVING) > 1:
-                await self.windows.exchange(db)
+                await self.rate_windows.synchronise(db)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with self.living():
+        async with self.run():
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _kept(work: Callable[[], Awaitable[None]]) -> None:
+async def _keep_running(work: Callable[[], Awaitable[None]]) -> None:
     """Keep up work that must not end: after a failure it is logged by kind and begins anew."""
     while True:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - whatever it was, the next look comes
             log.warning("interrupted, begins anew", work=work.__name__, error=type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(REFRESH_SECONDS)

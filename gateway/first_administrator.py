@@ -13,20 +13,20 @@ from chassis.caller import EVERYTHING, system
 from chassis.errors import Conflict
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from gateway.access.accounts import usecases as accounts
 from gateway.access.grants import rules as grants
-from gateway.access.grants.rules import Giver, Terms
-from gateway.access.hashing import code_hash, new_code
+from gateway.access.grants.rules import Grantor, GrantTerms
+from gateway.access.hashing import hash_code, new_code
 from gateway.access.transaction import Transaction
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
-    from gateway.lifespan import GatewayLifetime
+    from gateway.lifespan import GatewayRuntime
 
-LASTS = timedelta(days=5 * 365)
-INSTALLATION = Giver(name="installation", roles=frozenset({"administrator"}))
+GRANT_LIFETIME = timedelta(days=5 * 365)
+INSTALLATION = Grantor(name="installation", roles=frozenset({"administrator"}))
 
 
 class AdministratorElsewhere(Conflict):
@@ -35,39 +35,41 @@ class AdministratorElsewhere(Conflict):
     title = "Sudah ada administrator lain; mintalah kode darinya"
 
 
-async def open_first(login: str, home: str, code: str, tx: Transaction) -> None:
+async def open_first_account(login: str, home: str, code: str, tx: Transaction) -> None:
     """Let this login begin with the code, as administrator of every place; AdministratorElsewhere where somebody else is that."""
     account = await accounts.open_account(login, home, tx)
     everywhere = [
         grant
-        for grant in await tx.grants.administrators(tx.now)
+        for grant in await tx.grants.find_administrators(tx.now)
         if EVERYTHING in grant.claims.get("facility", ())
     ]
     if everywhere and account.id not in {grant.user_id for grant in everywhere}:
         raise AdministratorElsewhere
     if not everywhere:
-        terms = Terms(
+        terms = GrantTerms(
             role="administrator",
             claims={"facility": [EVERYTHING], "lsp": [EVERYTHING]},
             valid_from=tx.now,
-            valid_until=tx.now + LASTS,
+            valid_until=tx.now + GRANT_LIFETIME,
         )
         tx.grants.add(
-            grants.give(terms, id=new_id(), user_id=account.id, home=home, by=INSTALLATION)
+            grants.give(terms, id=new_id(), user_id=account.id, home=home, grantor=INSTALLATION)
         )
-    await accounts.reset_account(account.id, code_hash(code), tx)
+    await accounts.reset_account(account.id, hash_code(code), tx)
 
 
 async def main(settings: GatewaySettings, login: str, home: str) -> str:
     """The code to be handed over."""
-    life: GatewayLifetime = create_app(settings).internal.state.life
+    life: GatewayRuntime = create_app(settings).internal_api.state.life
     code = new_code()
     try:
         await database_setup.prepare(life.db, Transaction)
         await Runner(
             life.engine,
-            Cause(caller=system("gateway"), correlation_id=new_id(), what="first_administrator"),
-        )(partial(open_first, login, home, code))
+            OperationContext(
+                caller=system("gateway"), correlation_id=new_id(), what="first_administrator"
+            ),
+        )(partial(open_first_account, login, home, code))
     finally:
         await life.db.close()
     return code

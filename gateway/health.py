@@ -9,21 +9,21 @@ from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from gateway.problems import ServiceAway
+from gateway.problems import UpstreamUnavailable
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.upstream.client import Upstream
+    from gateway.upstream.client import UpstreamClient
 
-PROBE_SECONDS = 2.0
-REMEMBERED_SECONDS = 1.0
+PROBE_TIMEOUT_SECONDS = 2.0
+CACHE_SECONDS = 1.0
 
 
 class ServicesHealth:
     """Answers /health/services: 200 when all are ready, 503 when one is not, each by name. Everything else goes on to the internal app."""
 
-    def __init__(self, app: ASGIApp, services: Iterable[str], upstream: Upstream) -> None:
+    def __init__(self, app: ASGIApp, services: Iterable[str], upstream: UpstreamClient) -> None:
         self.app, self._services, self._upstream = app, tuple(services), upstream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,7 +31,9 @@ class ServicesHealth:
             await self.app(scope, receive, send)
             return
         found = dict(
-            zip(self._services, await asyncio.gather(*map(self._of, self._services)), strict=True)
+            zip(
+                self._services, await asyncio.gather(*map(self._probe, self._services)), strict=True
+            )
         )
         body = json.dumps(
             {"ready": all(one["ready"] for one in found.values()), "services": found}
@@ -49,10 +51,12 @@ class ServicesHealth:
         )
         await send({"type": "http.response.body", "body": body})
 
-    async def _of(self, service: str) -> dict[str, Any]:
+    async def _probe(self, service: str) -> dict[str, Any]:
         try:
-            status, content = await self._upstream.read(service, "/readyz", PROBE_SECONDS)
-        except ServiceAway:
+            status, content = await self._upstream.get_json(
+                service, "/readyz", PROBE_TIMEOUT_SECONDS
+            )
+        except UpstreamUnavailable:
             return {"ready": False, "missing": ["answer"]}
         return {"ready": status == HTTPStatus.OK, "missing": content.get("missing", [])}
 
@@ -61,14 +65,14 @@ class Readiness:
     """Whether the door is open: nothing missing and not draining. Asked by anybody, so the answer is remembered for a second."""
 
     def __init__(self, missing: Callable[[], Awaitable[list[str]]]) -> None:
-        self._missing = missing
-        self._known = False
-        self._until = 0.0
-        self.draining = False
+        self._read_missing = missing
+        self._is_complete = False
+        self._valid_until = 0.0
+        self.is_draining = False
 
     async def __call__(self) -> bool:
         """Whether to send requests here."""
-        if time.monotonic() >= self._until:
-            self._until = time.monotonic() + REMEMBERED_SECONDS
-            self._known = not await self._missing()
-        return self._known and not self.draining
+        if time.monotonic() >= self._valid_until:
+            self._valid_until = time.monotonic() + CACHE_SECONDS
+            self._is_complete = not await self._read_missing()
+        return self._is_complete and not self.is_draining

@@ -132,15 +132,17 @@ class ServiceBusy(Busy):
     """As many requests are in flight towards the service as it takes."""
 
 
-class ServiceAway(Busy):
+class UpstreamUnavailable(Busy):
     """The service does not answer: no connection, or so many failures that we do not try for a while."""
 
+    code = "service_away"
     title = "Bagian ini sedang tidak tersedia; coba lagi sebentar lagi"
 
 
-class ServiceBroke(DomainError):
+class UpstreamFailed(DomainError):
     """The connection ended before an answer came."""
 
+    code = "service_broke"
     status = 502
     title = "Jawaban terputus; coba lagi"
 
@@ -152,13 +154,14 @@ class DeadlinePassed(DomainError):
     title = "Jawaban terlalu lama; coba lagi"
 
 
-class IdentityAway(Busy):
+class IssuerUnavailable(Busy):
     """Who asks cannot be established now: the issuer's keys or our own database are out of reach."""
 
+    code = "identity_away"
     title = "Pemeriksaan identitas sedang tidak tersedia; coba lagi sebentar lagi"
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client left before the answer was complete; nobody is there to be told."""
 
 
@@ -174,15 +177,16 @@ class Unexpected(DomainError):
     title = "Terjadi kesalahan pada sistem"
 
 
-def body_of(error: DomainError, group: Group | None, request_id: str) -> bytes:
+def render_problem(error: DomainError, group: Group | None, request_id: str) -> bytes:
     """The problem document; on the certificate host, and where the host is unknown, in neutral words."""
     content = errors.problem(error, request_id)
     return json.dumps(
-        content if group not in {Group.CERTIFICATE, None} else neutral(content), ensure_ascii=False
+        content if group not in {Group.CERTIFICATE, None} else neutralise(content),
+        ensure_ascii=False,
     ).encode()
 
 
-def headers_of(error: DomainError) -> list[Header]:
+def problem_headers(error: DomainError) -> list[Header]:
     """The headers that belong to a refusal."""
     headers: list[Header] = [(b"content-type", CONTENT_TYPE), (b"cache-control", b"no-store")]
     if isinstance(error, Unauthenticated):
@@ -194,7 +198,7 @@ def headers_of(error: DomainError) -> list[Header]:
     return headers
 
 
-def neutral(content: dict[str, Any]) -> dict[str, Any]:
+def neutralise(content: dict[str, Any]) -> dict[str, Any]:
     """The same problem without the product's name; only its status where a word of the deny list remains."""
     kept = {
         name: value

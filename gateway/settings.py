@@ -18,7 +18,7 @@ from gateway.upstream.canaries import canary_of
 INTERNAL_PORT_OFFSET = 9
 
 
-def _listed(value: object) -> object:
+def _split_list(value: object) -> object:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip())
         if isinstance(value, str)
@@ -26,9 +26,11 @@ def _listed(value: object) -> object:
     )
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 Networks = Annotated[
-    tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], NoDecode, BeforeValidator(_listed)
+    tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
+    NoDecode,
+    BeforeValidator(_split_list),
 ]
 
 
@@ -75,7 +77,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     drain_seconds: int = Field(10, ge=1, le=300)
 
     @model_validator(mode="after")
-    def _fit_for_its_place(self) -> Self:
+    def _check_environment(self) -> Self:
         problems: list[str] = []
         if self.environment == "production":
             problems += [
@@ -84,7 +86,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
             problems += [
                 f"GATEWAY_{group.upper()}_HOSTS: name the hosts"
                 for group in Group
-                if any(name.endswith("localhost") for name in self.hosts_of(group))
+                if any(name.endswith("localhost") for name in self.hosts_for(group))
             ]
             urls = [
                 url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri) if url
@@ -100,9 +102,9 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
         problems += [
             f"GATEWAY_CANARIES: {service} is no service"
             for service in self.canaries
-            if service not in self.origins
+            if service not in self.service_urls
         ]
-        names = [name for group in Group for name in self.hosts_of(group)]
+        names = [name for group in Group for name in self.hosts_for(group)]
         problems += [
             f"{name} belongs to two host groups"
             for name in sorted({name for name in names if names.count(name) > 1})
@@ -111,7 +113,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
             raise ValueError("; ".join(problems))
         return self
 
-    def hosts_of(self, group: Group) -> tuple[str, ...]:
+    def hosts_for(self, group: Group) -> tuple[str, ...]:
         """The host names of a group; the host of PUBLIC_ORIGIN belongs to the certificate group."""
         names: dict[Group, tuple[str, ...]] = {
             Group.STAFF: self.staff_hosts,
@@ -125,7 +127,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
         return tuple(dict.fromkeys(name.lower() for name in names[group] if name))
 
     @property
-    def origins(self) -> dict[str, str]:
+    def service_urls(self) -> dict[str, str]:
         """Where each service answers, the gateway's own side of users, sessions and grants among them."""
         urls = {
             "training": self.training_url,
@@ -133,13 +135,15 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
             "marketplace": self.marketplace_url,
             "manpower": self.manpower_url,
         }
-        urls["gateway"] = self.own_url or f"http://{_reachable(self.host)}:{self.internal_port}"
+        urls["gateway"] = (
+            self.own_url or f"http://{_reachable_host(self.host)}:{self.internal_port}"
+        )
         return {service: url.rstrip("/") for service, url in urls.items()}
 
     @property
-    def places(self) -> dict[str, str]:
+    def upstream_urls(self) -> dict[str, str]:
         """The services and their canaries, where each answers."""
-        return self.origins | {
+        return self.service_urls | {
             canary_of(service): url.rstrip("/") for service, url in self.canaries.items()
         }
 
@@ -171,7 +175,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
         return self.port + INTERNAL_PORT_OFFSET
 
 
-def _reachable(host: str) -> str:
+def _reachable_host(host: str) -> str:
     """A host name by which this machine reaches what listens there."""
     wildcard = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
     return wildcard.get(host) or (f"[{host}]" if ":" in host else host)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.events import commands
 
 app = typer.Typer(
@@ -44,9 +44,9 @@ def down() -> None:
 def status(*, json: Json = False) -> None:
     """Tunjukkan keadaan setiap bagian."""
     from ops.local import state_dir
-    from ops.local.status import status as run
+    from ops.local.status import print_status as run
 
-    state_dir.follow_runner()
+    state_dir.adopt_runner_variables()
     raise typer.Exit(run(as_json=json))
 
 
@@ -72,7 +72,7 @@ def token(
     ] = None,
 ) -> None:
     """Buat token penerbit bawaan (hanya pengembangan)."""
-    from ops.local.token import token as run
+    from ops.local.token import print_token as run
 
     raise typer.Exit(run(role, claim or []))
 
@@ -82,7 +82,7 @@ def key(
     path: Annotated[
         Path,
         typer.Argument(
-            parser=commands.place,
+            parser=commands.path,
             help="Berkas kunci privat yang dibuat; kunci publiknya di sampingnya (.pub).",
         ),
     ],
@@ -90,7 +90,7 @@ def key(
     json: Json = False,
 ) -> None:
     """Buat sepasang kunci bagi pembaca cadangan atau pemegang kunci."""
-    from ops.backup.create import key as run
+    from ops.backup.create import make_holder_key as run
 
     raise typer.Exit(run(path, as_json=json))
 
@@ -98,49 +98,49 @@ def key(
 @app.command()
 def backup(
     place: Annotated[
-        Path, typer.Argument(parser=commands.place, help="Direktori tempat cadangan diletakkan.")
+        Path, typer.Argument(parser=commands.path, help="Direktori tempat cadangan diletakkan.")
     ],
     *,
     reader: Annotated[
         list[Path],
         typer.Option(
-            parser=commands.place, help="Kunci publik yang dapat membaca data; boleh diulang."
+            parser=commands.path, help="Kunci publik yang dapat membaca data; boleh diulang."
         ),
     ],
     custody: Annotated[
         Path,
         typer.Option(
-            parser=commands.place, help="Direktori untuk berkas kunci, terpisah dari data."
+            parser=commands.path, help="Direktori untuk berkas kunci, terpisah dari data."
         ),
     ],
     holder: Annotated[
         list[Path],
         typer.Option(
-            parser=commands.place, help="Kunci publik pemegang kunci; dua kali, dua orang."
+            parser=commands.path, help="Kunci publik pemegang kunci; dua kali, dua orang."
         ),
     ],
     json: Json = False,
 ) -> None:
     """Cadangkan semua basis data pada satu waktu, terenkripsi, dan kuncinya terpisah."""
-    from ops.backup.create import backup as run
+    from ops.backup.create import make_backup as run
 
     raise typer.Exit(run(place, reader, custody, holder, as_json=json))
 
 
 @app.command()
 def restore(
-    place: Annotated[Path, typer.Argument(parser=commands.place, help="Direktori satu cadangan.")],
+    place: Annotated[Path, typer.Argument(parser=commands.path, help="Direktori satu cadangan.")],
     *,
     reader_key: Annotated[
-        Path, typer.Option(parser=commands.place, help="Kunci privat yang membaca data.")
+        Path, typer.Option(parser=commands.path, help="Kunci privat yang membaca data.")
     ],
     custody: Annotated[
         Path | None,
-        typer.Option(parser=commands.place, help="Berkas kunci yang dibuat bersama cadangan ini."),
+        typer.Option(parser=commands.path, help="Berkas kunci yang dibuat bersama cadangan ini."),
     ] = None,
     holder_key: Annotated[
         list[Path] | None,
-        typer.Option(parser=commands.place, help="Kunci privat seorang pemegang; dua kali."),
+        typer.Option(parser=commands.path, help="Kunci privat seorang pemegang; dua kali."),
     ] = None,
     service: Annotated[
         str | None, typer.Option(help="Ditolak: satu layanan tidak dipulihkan sendiri.")
@@ -175,13 +175,13 @@ def demo(*, json: Json = False) -> None:
     """Perankan seluruh alur pada sistem yang berjalan."""
     from ops.local import state_dir
 
-    if state_dir.runner() is None:
-        raise Trouble(
+    if state_dir.runner_pid() is None:
+        raise OperatorError(
             "Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up"
         )
-    from ops.demo.run import demo as run
+    from ops.demo.run import run_demo as run
 
-    state_dir.follow_runner()
+    state_dir.adopt_runner_variables()
     raise typer.Exit(run(as_json=json))
 
 
@@ -237,20 +237,20 @@ def test(
         *(["--soak"] if soak else []),
     ]
     raise typer.Exit(
-        test_command.scenarios(as_json=json)
+        test_command.run_scenarios(as_json=json)
         if scenarios
-        else test_command.test(quick=quick, containers=containers, alone=alone)
+        else test_command.run_tests(quick=quick, containers=containers, only=alone)
     )
 
 
 @app.command()
-def rota(
+def oncall(
     file: Annotated[
-        Path, typer.Argument(help="Daftar piket, misalnya deploy/monitoring/rota.toml.")
+        Path, typer.Argument(help="Daftar piket, misalnya deploy/monitoring/oncall.toml.")
     ],
     *,
     book: Annotated[Path, typer.Option(help="Tempat menyimpan peringatan yang berjalan.")] = Path(
-        "rota-book.json"
+        "oncall-book.json"
     ),
     port: Annotated[int, typer.Option(help="Porta di 127.0.0.1.")] = 7095,
 ) -> None:
@@ -271,7 +271,7 @@ def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Jso
 @app.command()
 def docs() -> None:
     """Tulis dokumen, aturan dan dasbor yang dibuat dari kode dan data (untuk pengembang)."""
-    from ops.docs.generate import docs as run
+    from ops.docs.generate import write_documents as run
 
     raise typer.Exit(run())
 
@@ -283,7 +283,7 @@ def main() -> None:
     )  # while a broker starts it refuses at first; `up` tells what comes of it
     try:
         app()
-    except Trouble as trouble:
+    except OperatorError as trouble:
         sys.stderr.write(f"{trouble}\n")
         sys.exit(1)
 

@@ -1,7 +1,7 @@
 """The one error that ops shows to a person; what does not belong here: errors of the product."""
 
 
-class Trouble(Exception):
+class OperatorError(Exception):
     """Something a person must put right: one Indonesian and one English sentence, each saying what to do."""
 
     def __init__(self, indonesian: str, english: str) -> None:
@@ -10,7 +10,9 @@ class Trouble(Exception):
         self.english = english
 
 
-WAY_OUT_ID = (
+ALTERNATIVES_ID = (
     "atau pakai server sendiri lewat BINA_MONGO_URL dan BINA_KAFKA, atau `docker compose up`"
 )
-WAY_OUT_EN = "or use servers of your own by BINA_MONGO_URL and BINA_KAFKA, or `docker compose up`"
+ALTERNATIVES_EN = (
+    "or use servers of your own by BINA_MONGO_URL and BINA_KAFKA, or `docker compose up`"
+)

@@ -83,3 +83,55 @@ class FileLayers(Contract):
 def _is_package(graph: "grimp.ImportGraph", module: str) -> bool:
     """An empty noun folder: a package that nothing lies in yet imports nothing."""
     return not graph.find_modules_directly_imported_by(module) and module.count(".") == 2  # noqa: PLR2004 - services.<name>.<noun>
+
+
+class NounOrder(Contract):
+    """The nouns of a container have an order: a noun imports only nouns before it.
+
+    Exhaustive: a noun folder that the order does not name is refused.
+    """
+
+    type_name: ClassVar[str] = "noun_order"
+
+    container: object = fields.StringField()
+    order: object = fields.ListField(subfield=fields.StringField())  # lowest first
+
+    @override
+    def check(self, graph: "grimp.ImportGraph", verbose: bool) -> ContractCheck:
+        container = cast("str", self.container)
+        rank = {noun.strip(): number for number, noun in enumerate(cast("list[str]", self.order))}
+        folders = {
+            module.rpartition(".")[2]
+            for module in graph.find_children(container)
+            if graph.find_children(module)
+        }
+        wrong = [
+            f"{container}.{noun} has no place in the order"
+            for noun in sorted(folders - rank.keys())
+        ]
+        for importer in sorted(graph.find_descendants(container)):
+            noun = _noun(importer, container)
+            for imported in sorted(graph.find_modules_directly_imported_by(importer)):
+                other = _noun(imported, container)
+                if noun in rank and other in rank and rank[other] > rank[noun]:
+                    lines = _lines(graph, importer, imported)
+                    wrong.append(f"{importer} imports {imported} of a later noun, line {lines}")
+        return ContractCheck(kept=not wrong, metadata={"wrong": wrong})
+
+    @override
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        for line in cast("list[str]", check.metadata["wrong"]):
+            output.print_error(line)
+
+
+def _noun(module: str, container: str) -> str:
+    """Return the noun folder of a module inside its container; "" outside of any."""
+    inside = module.removeprefix(f"{container}.")
+    return inside.partition(".")[0] if inside != module else ""
+
+
+def _lines(graph: "grimp.ImportGraph", importer: str, imported: str) -> str:
+    details = graph.get_import_details(importer=importer, imported=imported)
+    return ", ".join(
+        str(number) for number in sorted({detail["line_number"] for detail in details})
+    )

@@ -5,6 +5,6 @@ import sys
 from typing import Any
 
 
-def tell(document: dict[str, Any]) -> None:
+def print_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

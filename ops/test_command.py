@@ -19,19 +19,19 @@ _CHECKS = {
 }
 
 
-def test(*, quick: bool, containers: bool, alone: Sequence[str]) -> int:
+def run_tests(*, quick: bool, containers: bool, only: Sequence[str]) -> int:
     """Run the checks and the tests and tell of each; the exit status is 0 only when all went well. Ends with pytest's closing line.
 
     `alone` names long tests (pytest's options of tests/conftest.py) that run by themselves, without the checks.
     """
     began = time.monotonic()
     failed: list[str] = []
-    if not containers and not alone:
-        failed = _check([name for name in _CHECKS if not (quick and name == "basedpyright")])
-    options = alone or (
-        ["--containers"] if containers else [*_workers(), *(["--quick"] if quick else [])]
+    if not containers and not only:
+        failed = _run_checks([name for name in _CHECKS if not (quick and name == "basedpyright")])
+    options = only or (
+        ["--containers"] if containers else [*_worker_options(), *(["--quick"] if quick else [])]
     )
-    code, closing = _pytest(options, to_stderr=False)
+    code, closing = _run_pytest(options, to_stderr=False)
     if code:
         failed.append("pytest")
     sys.stdout.write(
@@ -40,11 +40,13 @@ def test(*, quick: bool, containers: bool, alone: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def scenarios(*, as_json: bool) -> int:
+def run_scenarios(*, as_json: bool) -> int:
     """Run the tests marked with a scenario and tell which scenarios they prove; the exit status is that of the tests."""
     with tempfile.TemporaryDirectory() as place:
         answer = Path(place) / "scenarios.json"
-        code, closing = _pytest([*_workers(), "--scenarios", str(answer)], to_stderr=as_json)
+        code, closing = _run_pytest(
+            [*_worker_options(), "--scenarios", str(answer)], to_stderr=as_json
+        )
         found: dict[str, list[str]] = (
             json.loads(answer.read_text()) if answer.exists() else {"proved": [], "missing": []}
         )
@@ -57,7 +59,7 @@ def scenarios(*, as_json: bool) -> int:
     return code
 
 
-def _check(names: Sequence[str]) -> list[str]:
+def _run_checks(names: Sequence[str]) -> list[str]:
     """Run the named checks side by side; those that failed, after printing what they said."""
     running = {
         name: subprocess.Popen(
@@ -80,7 +82,7 @@ def _check(names: Sequence[str]) -> list[str]:
     return failed
 
 
-def _workers() -> list[str]:
+def _worker_options() -> list[str]:
     """How pytest shares the work out (tests/schedule.py says by what units): with one worker more than processors, for tests wait a good part of their time."""
     return [
         "-n",
@@ -91,7 +93,7 @@ def _workers() -> list[str]:
     ]
 
 
-def _pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
+def _run_pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
     """Run pytest, its output passed on as it comes; exit status and closing line."""
     out = sys.stderr if to_stderr else sys.stdout
     closing = ""

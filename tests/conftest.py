@@ -213,7 +213,7 @@ def _embedded(part: str) -> str:
     place = Path(os.environ[PLACE])
     address, failed, keeper = (
         place / part,
-        place / f"{part}.{ephemeral_servers.FAILED}",
+        place / f"{part}.{ephemeral_servers.FAILED_SUFFIX}",
         place / f"{part}.keeper",
     )
     with (place / f"{part}.lock").open("w") as guard:
@@ -250,7 +250,7 @@ def _embedded(part: str) -> str:
         while not address.exists():
             if failed.exists():
                 pytest.exit(failed.read_text(), returncode=3)
-            if processes.born(pid) is None or time.monotonic() > deadline:
+            if processes.start_time(pid) is None or time.monotonic() > deadline:
                 pytest.exit(
                     f"{part} did not start:\n{processes.tail(place / f'{part}.log', 20)}",
                     returncode=3,

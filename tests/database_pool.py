@@ -15,7 +15,7 @@ from chassis.persistence.mongo import Document
 from chassis.persistence.unit_of_work import Transaction
 
 
-class InTurn:
+class DatabasePool:
     """Databases at one server for one kind of transaction; each is empty when it is taken."""
 
     def __init__(self, url: str, transaction: type[Transaction]) -> None:
@@ -59,13 +59,13 @@ def databases_of(transaction: type[Transaction]) -> tuple[Callable[..., Any], Ca
     """
 
     @pytest.fixture(scope="session")
-    def databases(mongo_url: str) -> Generator[InTurn]:
-        in_turn = InTurn(mongo_url, transaction)
+    def databases(mongo_url: str) -> Generator[DatabasePool]:
+        in_turn = DatabasePool(mongo_url, transaction)
         yield in_turn
         in_turn.drop()
 
     @pytest.fixture
-    def database(databases: InTurn) -> Generator[str]:
+    def database(databases: DatabasePool) -> Generator[str]:
         with databases.one() as name:
             yield name
 

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from chassis.caller import Caller, Hand
-from chassis.http.internal_tokens import Signer
+from chassis.caller import Actor, Caller
+from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
 from chassis.messaging.kafka import (
     Assigned,
@@ -94,7 +94,7 @@ class Keys:
         }  # fmt: skip
 
 
-class ServiceClient:
+class AsgiClient:
     """An HTTP client of one service's app, in-process. `as_(role, facility="LP-TJP")` gives a client that asks as that caller; by default it may use every route."""
 
     def __init__(
@@ -117,23 +117,23 @@ class ServiceClient:
         subject: str = "",
         permissions: Iterable[str] | None = None,
         **claims: str | Iterable[str],
-    ) -> ServiceClient:
+    ) -> AsgiClient:
         """A client for another caller; claims are single values or lists ("*" = all)."""
         sets = {
             name: frozenset([values] if isinstance(values, str) else values)
             for name, values in claims.items()
         }
         allowed = self.caller.permissions if permissions is None else frozenset(permissions)
-        return ServiceClient(
+        return AsgiClient(
             self.app,
             self.keys,
             self.service,
             Caller(subject=subject or f"user-{role}", role=role, permissions=allowed, claims=sets),
         )
 
-    def by(self, subject: str, on_behalf_of: str = "") -> ServiceClient:
+    def by(self, subject: str, on_behalf_of: str = "") -> AsgiClient:
         """The same role and claims in another hand."""
-        return ServiceClient(
+        return AsgiClient(
             self.app,
             self.keys,
             self.service,
@@ -151,7 +151,9 @@ class ServiceClient:
     ) -> httpx2.Response:
         """One request; `token=""` sends none."""
         token = (
-            Signer("gateway", self.keys.private["gateway"]).for_caller(self.service, self.caller)
+            InternalTokenSigner("gateway", self.keys.private["gateway"]).for_caller(
+                self.service, self.caller
+            )
             if token is None
             else token
         )
@@ -186,21 +188,21 @@ class ServiceClient:
         return await self.request(
             method,
             path,
-            token=Signer(service, self.keys.private[service]).for_service(
+            token=InternalTokenSigner(service, self.keys.private[service]).for_service(
                 self.service, method, path, purpose, on_behalf_of
             ),
             **more,
         )
 
 
-def not_four_eyes(subject: str, principal: str) -> list[Hand]:
+def not_four_eyes(subject: str, principal: str) -> list[Actor]:
     """Who may not be the second where `subject` was the first, for `principal`: those two, and whoever acts for either."""
     return [
-        Hand(subject),
-        Hand(principal),
-        Hand(new_id(), subject),
-        Hand(new_id(), principal),
-        Hand(subject, new_id()),
+        Actor(subject),
+        Actor(principal),
+        Actor(new_id(), subject),
+        Actor(new_id(), principal),
+        Actor(subject, new_id()),
     ]
 
 
@@ -224,7 +226,7 @@ def routes(app: FastAPI) -> list[APIRoute]:
 @asynccontextmanager
 async def running(
     app: FastAPI, keys: Keys, service: str, *, ready_seconds: float = 60
-) -> AsyncGenerator[ServiceClient]:
+) -> AsyncGenerator[AsgiClient]:
     """Run an app's lifespan (relay, consumer, jobs on real servers) on topics of its own and give a client once it is ready."""
     life = app.state.life
     topics = {life.relay.topic, *life.inbox.topics}
@@ -236,7 +238,7 @@ async def running(
                 await life.prepared.wait()
                 if life.consumer:
                     await life.consumer.joined.wait()
-            yield ServiceClient(app, keys, service)
+            yield AsgiClient(app, keys, service)
 
 
 async def eventually(condition: Callable[[], Awaitable[Any]], *, seconds: float = 20) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from ops.errors import OperatorError
 from ops.local import platform_checks, topology
 from ops.local.state_dir import ROOT
 
@@ -17,7 +18,7 @@ BINA = ROOT / "bina"
 READY_SECONDS = 150.0  # far beyond what a quiet machine needs: tests run beside each other
 
 
-class Place:
+class Installation:
     """A system of its own: directory and ports nobody else uses."""
 
     def __init__(self, home: Path) -> None:
@@ -58,11 +59,11 @@ class Place:
 def free_block() -> int:
     """The first of as many free ports in a row as the system takes."""
     for _ in range(50):
-        first = platform_checks.free_ports(1)[0]
+        first = platform_checks.find_free_ports(1)[0]
         try:
             for port in range(first, first + topology.KAFKA_CONTROLLER.offset + 1):
                 platform_checks.require_port(port, "test", "BINA_PORT")
-        except topology.Trouble:
+        except OperatorError:
             continue
         return first
     raise AssertionError("no free ports")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from chassis.messaging.kafka import Access
+from chassis.messaging.kafka import BrokerAccess
 from ops.local import kafka_admin
 
 PAGE = (Path(__file__).parents[1] / "docs/operations.md").read_text()
@@ -39,7 +39,7 @@ def listed() -> Iterator[Row]:
             )
 
 
-async def admit(administrator: Access, password: str) -> None:
+async def admit(administrator: BrokerAccess, password: str) -> None:
     """Make the users of people, as compose does."""
     await kafka_admin.make_people(
         administrator, dict.fromkeys((kafka_admin.OPERATOR, kafka_admin.RESTORER), password)

@@ -35,7 +35,7 @@ _TOLD = {
 }
 
 
-class Sought(BaseModel):
+class AuditQuery(BaseModel):
     """What is searched for; what is not named does not narrow."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
@@ -75,19 +75,19 @@ async def _linked(db: Mongo, person: str, session: Session) -> set[str]:
     return same | {row["_id"] for row in rows}
 
 
-def within(caller: Caller) -> Document:
+def scope_filter(caller: Caller) -> Document:
     """The rows of the caller's facilities; a row of no facility is seen by who sees all."""
     seen = caller.claim("facility")
     return {} if EVERYTHING in seen else {"facility": {"$in": sorted(seen)}}
 
 
 async def search(
-    tx: Transaction, sought: Sought, cursor: str | None, limit: int, purpose: str
+    tx: Transaction, sought: AuditQuery, cursor: str | None, limit: int, purpose: str
 ) -> tuple[list[Document], str | None]:
     """Rows of the caller's facilities, oldest first, behind the row whose id is the cursor; and the next cursor; it is noted, with its purpose."""
     where = {
         "$and": [
-            within(tx.caller),
+            scope_filter(tx.caller),
             await sought.where(tx.db, tx.session),
             {"_id": {"$gt": cursor or ""}},
         ]
@@ -103,7 +103,7 @@ async def search(
     return rows[:limit], rows[limit - 1]["_id"] if len(rows) > limit else None
 
 
-def shown(row: Document) -> Document:
+def redacted(row: Document) -> Document:
     """A row as it is told: who, what, whose, when and why in full; of the rest no text."""
     values: dict[str, list[Any]] = row.get("values", {})
     more = hidden("", {name: value for name, value in row.items() if name not in _TOLD})

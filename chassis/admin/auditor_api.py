@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict
 
-from chassis.admin.audit_export.export import Audit, Reach, export, reach
-from chassis.admin.audit_search import Sought, search, shown, within
+from chassis.admin.audit_export.export import ExportScope, ServiceAudit, find_scope, write_export
+from chassis.admin.audit_search import AuditQuery, redacted, scope_filter, search
 from chassis.caller import EVERYTHING
 from chassis.errors import NotFound, Refused
 from chassis.http import dependencies
@@ -21,7 +21,7 @@ from chassis.ids import utc_now
 from chassis.persistence.unit_of_work import Transaction
 from chassis.settings import Settings
 
-SHORTEST_REASON, LONGEST_REASON = 10, 500
+MIN_REASON_LENGTH, MAX_REASON_LENGTH = 10, 500
 
 
 class ReasonUnfit(Refused):
@@ -44,26 +44,26 @@ class NothingToExport(NotFound):
     title = "Tidak ada jejak audit yang dapat diekspor"
 
 
-class Wanted(Sought):
+class AuditExportQuery(AuditQuery):
     """What is exported; a name that is none of these would give more than was asked for."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
-async def stated_reason(access_reason: Annotated[str | None, Header()] = None) -> str:
+async def read_reason(access_reason: Annotated[str | None, Header()] = None) -> str:
     """Why the caller looks; "" where that is not said. ReasonUnfit when it is said in too few or too many words."""
     reason = (access_reason or "").encode("latin-1", "replace").decode(errors="replace").strip()
-    if access_reason is not None and not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+    if access_reason is not None and not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
         raise ReasonUnfit
     return reason
 
 
 Run = Annotated[RequestRunner[Any], Depends(dependencies.runner)]
-Reason = Annotated[str, Depends(stated_reason)]
+Reason = Annotated[str, Depends(read_reason)]
 
 
 async def search_audit(
-    sought: Annotated[Sought, Query()],
+    query: Annotated[AuditQuery, Query()],
     run: Run,
     reason: Reason,
     limit: dependencies.Limit = 50,
@@ -71,30 +71,30 @@ async def search_audit(
 ) -> dict[str, Any]:
     """Who did what to whose data, on behalf of whom, for what purpose; in the caller's scope, texts hidden unless a reason is given."""
     rows, following = await run(
-        partial(search, sought=sought, cursor=cursor, limit=limit, purpose=reason)
+        partial(search, sought=query, cursor=cursor, limit=limit, purpose=reason)
     )
     return {
         "items": [
-            row | {"values": row.get("values", {})} if reason else shown(row) for row in rows
+            row | {"values": row.get("values", {})} if reason else redacted(row) for row in rows
         ],
         "next_cursor": following,
     }
 
 
 async def export_audit(
-    request: Request, wanted: Annotated[Wanted, Query()], run: Run, reason: Reason
+    request: Request, query: Annotated[AuditExportQuery, Query()], run: Run, reason: Reason
 ) -> StreamingResponse:
     """A ZIP of the rows as the search shows them, with their sealed blocks and what checks them without us."""
-    if wanted.since and wanted.until and wanted.since >= wanted.until:
+    if query.since and query.until and query.since >= query.until:
         raise PeriodEmpty
 
-    async def note_export(tx: Transaction) -> Reach:
-        found = await _reached(wanted, tx)
+    async def note_export(tx: Transaction) -> ExportScope:
+        found = await _resolve_scope(query, tx)
         tx.note(
             "audit.exported",
-            wanted.person or "",
+            query.person or "",
             purpose=reason,
-            sought=wanted.model_dump(exclude_none=True),
+            sought=query.model_dump(exclude_none=True),
             rows=found.rows,
         )
         return found
@@ -106,12 +106,12 @@ async def export_audit(
         dependencies.caller_of(request),
         utc_now(),
     )
-    audit = Audit(
+    audit = ServiceAudit(
         service=service,
         db=request.app.state.engine.db,
         key=bytes.fromhex(settings.audit_key.get_secret_value()),
-        reach=found,
-        hidden=not reason,
+        scope=found,
+        has_hidden_texts=not reason,
     )
     seen = caller.claim("facility")
     head = {
@@ -123,7 +123,7 @@ async def export_audit(
             "on_behalf_of": caller.on_behalf_of,
         },
         "reason": reason,
-        "sought": wanted.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "sought": query.model_dump(mode="json", by_alias=True, exclude_none=True),
         "facilities": "*" if EVERYTHING in seen else sorted(seen),
         "texts": "whole" if reason else "hidden",
     }
@@ -132,24 +132,26 @@ async def export_audit(
         "cache-control": "no-store",
     }
     return StreamingResponse(
-        export([audit], head, _signing_key(settings)), media_type="application/zip", headers=named
+        write_export([audit], head, _load_signing_key(settings)),
+        media_type="application/zip",
+        headers=named,
     )
 
 
-async def _reached(wanted: Wanted, tx: Transaction) -> Reach:
+async def _resolve_scope(query: AuditExportQuery, tx: Transaction) -> ExportScope:
     """How far the caller's rows reach; NothingToExport where the caller has none, or none about that person at any time."""
     caller = tx.caller
     if not caller.claim("facility"):
         raise NothingToExport
-    found = await reach(
-        tx.db, {"$and": [within(caller), await wanted.where(tx.db, tx.session)]}, tx.session
+    found = await find_scope(
+        tx.db, {"$and": [scope_filter(caller), await query.where(tx.db, tx.session)]}, tx.session
     )
-    if wanted.person and not found.rows:
-        ever = wanted.model_copy(update={"actor": None, "since": None, "until": None})
+    if query.person and not found.rows:
+        ever = query.model_copy(update={"actor": None, "since": None, "until": None})
         if (
             await tx.db.find_one(
                 "audit",
-                {"$and": [within(caller), await ever.where(tx.db, tx.session)]},
+                {"$and": [scope_filter(caller), await ever.where(tx.db, tx.session)]},
                 session=tx.session,
             )
             is None
@@ -158,14 +160,14 @@ async def _reached(wanted: Wanted, tx: Transaction) -> Reach:
     return found
 
 
-def _signing_key(settings: Settings) -> Ed25519PrivateKey:
+def _load_signing_key(settings: Settings) -> Ed25519PrivateKey:
     key = load_pem_private_key(settings.signing_key.get_secret_value().encode(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError("an Ed25519 private key is needed")
     return key
 
 
-def router(service: str) -> APIRouter:
+def create_router(service: str) -> APIRouter:
     """The auditors' routes of one service; its name stands in the path, so that the gateway knows whom to ask."""
     made = APIRouter(prefix=f"/v1/operations/{service}")
     answers: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}

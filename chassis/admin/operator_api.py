@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis import telemetry
 from chassis.admin import replay
-from chassis.admin.parked_event_admin import Body, Desk, named, segment
-from chassis.admin.parked_reasons import in_words
-from chassis.admin.replay import Stretch
+from chassis.admin.parked_event_admin import Body, ParkedEventAdmin, named, segment
+from chassis.admin.parked_reasons import explain
+from chassis.admin.replay import ReplayRange
 from chassis.http import dependencies
 from chassis.messaging.kafka import Record
 from chassis.messaging.parked_events import ParkedUnknown
@@ -31,11 +31,11 @@ class Discard(BaseModel):
     """Which letter is given up for ever, and why."""
 
     model_config = ConfigDict(extra="forbid")
-    letter: Name
+    event_id: Name
     reason: str = Field(max_length=500)
 
 
-class Heard(BaseModel):
+class EventStatusQuery(BaseModel):
     """Events of a topic, by id and type, of which a reader tells what it did with them."""
 
     model_config = ConfigDict(extra="forbid")
@@ -45,11 +45,13 @@ class Heard(BaseModel):
 
 async def _desk(
     request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
-) -> Desk:
-    return Desk(request.app.state.life, await dependencies.runner(request, idempotency_key))
+) -> ParkedEventAdmin:
+    return ParkedEventAdmin(
+        request.app.state.life, await dependencies.runner(request, idempotency_key)
+    )
 
 
-At = Annotated[Desk, Depends(_desk)]
+At = Annotated[ParkedEventAdmin, Depends(_desk)]
 
 
 async def parked_sequences(
@@ -86,7 +88,7 @@ async def parked_sequence(
             "since": one.since,
             "time": one.time,
             "body": one.body,
-            **in_words(one.reason),
+            **explain(one.reason),
         }
         for one in letters
     ]
@@ -112,7 +114,7 @@ async def discard_parked(
     return await desk.act(
         sequence,
         version,
-        lambda tx, id_: desk.discard(tx, id_, body.letter, body.reason),
+        lambda tx, id_: desk.discard(tx, id_, body.event_id, body.reason),
         dry_run=dry_run,
     )
 
@@ -169,7 +171,7 @@ async def outbox_rows(desk: At, cursor: str | None = None, limit: dependencies.L
     }
 
 
-async def replay_events(body: Stretch, desk: At) -> Body:
+async def replay_events(body: ReplayRange, desk: At) -> Body:
     """Publish a page of archived events again, with their ids: readers drop what they know. A dry run names them instead; `total` stands on the first page."""
     where = body.where(desk.life.engine.clock())
     total = None if body.cursor else await desk.db.count("outbox", where)
@@ -200,7 +202,7 @@ async def replay_events(body: Stretch, desk: At) -> Body:
     return told | {"published": len(rows)}
 
 
-async def heard_events(body: Heard, desk: At) -> Body:
+async def event_statuses(body: EventStatusQuery, desk: At) -> Body:
     """What this reader did with these events, counted: done, parked, early, discarded; new = would take effect, unread = of no type that is read here."""
     read = [
         id_
@@ -239,7 +241,7 @@ _ROUTES: _Routes = (
     ("GET", "/outbox", outbox_rows),
     ("GET", "/topic", followed_topic),
     ("POST", "/replay", replay_events),
-    ("POST", "/heard", heard_events),
+    ("POST", "/event-status", event_statuses),
 )
 
 

@@ -8,13 +8,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from chassis.admin.parked_reasons import BEHIND, READY, REFUSED, in_words
-from chassis.app.lifespan import Lifetime
+from chassis.admin.parked_reasons import BEHIND, READY, REFUSED, explain
+from chassis.app.lifespan import ServiceRuntime
 from chassis.errors import DomainError, VersionDiffers
 from chassis.messaging import parked_events
-from chassis.messaging.inbox import Round
-from chassis.messaging.outbox_relay import STOPPED
-from chassis.messaging.parked_events import FAILED, Letter, Parked, ParkedUnknown, told
+from chassis.messaging.inbox import InboxTransaction
+from chassis.messaging.outbox_relay import BLOCKED
+from chassis.messaging.parked_events import (
+    FAILED,
+    ParkedEvent,
+    ParkedSequences,
+    ParkedUnknown,
+    retry_failure_reason,
+)
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, Session
 from chassis.persistence.transactions import Runner
@@ -28,10 +34,10 @@ class _Tried(Exception):
     """Undoes what was only tried; its argument is how things would stand."""
 
 
-class Desk(Parked[Any]):
+class ParkedEventAdmin(ParkedSequences[Any]):
     """One operator's request to one service."""
 
-    def __init__(self, life: Lifetime, run: Runner[Any]) -> None:
+    def __init__(self, life: ServiceRuntime, run: Runner[Any]) -> None:
         super().__init__(life.inbox)
         self.life, self.run, self.db, self.service = life, run, life.db, life.service.name
 
@@ -61,17 +67,19 @@ class Desk(Parked[Any]):
                 for name in ("kind", "topic", "key", "count", "version", "since")
             }
             | {"type": (first := failed.get(marker["_id"], marker)).get("type", "")}
-            | in_words(_reason(marker, first))
+            | explain(_reason(marker, first))
             for marker in markers
         ]
 
-    async def opened(self, id_: str, limit: int, tx: Transaction) -> tuple[Document, list[Letter]]:
+    async def opened(
+        self, id_: str, limit: int, tx: Transaction
+    ) -> tuple[Document, list[ParkedEvent]]:
         """A marker with its first letters; of a key that the broker refused, the row that stopped it."""
         marker = await self._marker(tx, id_)
-        letters = await self.letters(tx, id_, limit=limit)
+        letters = await self.events(tx, id_, limit=limit)
         return marker, [
             replace(letter, reason=_reason(marker, marker)) for letter in letters
-        ] if marker["kind"] == STOPPED else letters
+        ] if marker["kind"] == BLOCKED else letters
 
     async def retry_sequence(self, sequence: str, version: int, *, dry_run: bool) -> Body:
         """Handle a sequence in this version again from its first letter, at most RETRIED_AT_ONCE, and tell how it stands then. A dry run does all of it, and undoes it."""
@@ -86,9 +94,9 @@ class Desk(Parked[Any]):
         except FAILED as error:
             if not dry_run:
                 await Runner(self.run.engine, self.run.cause)(
-                    partial(self.failed_again, id_, told(error))
+                    partial(self.failed_again, id_, retry_failure_reason(error))
                 )
-            return await self._afterwards(id_, (0, False)) | in_words(told(error))
+            return await self._afterwards(id_, (0, False)) | explain(retry_failure_reason(error))
         if dry_run or not after["took_effect"] or not after["more"]:
             return after
         rest = await self.retry(
@@ -130,20 +138,20 @@ class Desk(Parked[Any]):
 
     async def _rehearse(self, tx: Transaction, id_: str) -> Did:
         """Handle the first letters in one transaction, which will be undone."""
-        marker, acting, done = await self._marker(tx, id_), Round(self.inbox, tx), 0
+        marker, acting, done = await self._marker(tx, id_), InboxTransaction(self.inbox, tx), 0
         rows = await self._waiting(tx, id_, parked_events.RETRIED_AT_ONCE)
         for row in rows:
             if problem := await acting.attempt(await acting.again(row)):
                 self._say(tx, row, problem if isinstance(problem, str) else "not known yet")
                 break
-            tx.raw(
+            tx.write_raw(
                 "inbox",
                 mongo.replacing({"_id": row["_id"], "state": "done", "done_at": tx.now}),
                 row["_id"],
             )
             done += 1
         left = marker["count"] - done
-        tx.raw(
+        tx.write_raw(
             "parked",
             mongo.replacing(marker | {"count": left, "version": marker["version"] + 1})
             if left
@@ -167,7 +175,7 @@ class Desk(Parked[Any]):
 
 def _reason(marker: Document, row: Document) -> str:
     reason: str = row.get("reason", "") or (READY if marker.get("count") else "")
-    return f"{REFUSED}: {reason}" if marker.get("kind") == STOPPED else reason
+    return f"{REFUSED}: {reason}" if marker.get("kind") == BLOCKED else reason
 
 
 def segment(id_: str) -> str:

@@ -25,7 +25,7 @@ _WORDS = {
 }
 
 
-def in_words(reason: str) -> dict[str, str]:
+def explain(reason: str) -> dict[str, str]:
     """The reason, what failed, and what the person who acts has to do, in Indonesian, then in English; all empty when nothing failed."""
     return {"reason": reason, **(_words(reason) if reason else Words("", "", ""))._asdict()}
 

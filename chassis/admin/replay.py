@@ -34,7 +34,7 @@ class TooLongAgo(Refused):
     field = "from"
 
 
-class Stretch(BaseModel):
+class ReplayRange(BaseModel):
     """The events committed from then until then, of one key or of all; `cursor` goes on with the next page."""
 
     model_config = ConfigDict(extra="forbid")

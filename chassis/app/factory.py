@@ -10,14 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from chassis.app import probes
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.app.middleware import InternalAuthMiddleware, RequestContextMiddleware
 from chassis.app.service import Service
 from chassis.errors import (
     DomainError,
 )
 from chassis.http.dependencies import require_permission
-from chassis.http.internal_tokens import Verifier
+from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.http.problems import (
     on_database_error,
     on_domain_error,
@@ -28,7 +28,7 @@ from chassis.persistence import mongo
 
 
 def create_app(
-    service: Service[Any], *, lifetime: Callable[[Service[Any]], Lifetime] = Lifetime
+    service: Service[Any], *, lifetime: Callable[[Service[Any]], ServiceRuntime] = ServiceRuntime
 ) -> FastAPI:
     """Return the ASGI app of a service; its lifespan runs relay, consumer and jobs."""
     life = lifetime(service)
@@ -44,9 +44,9 @@ def create_app(
     app.state.engine = life.engine
     app.state.service = service
     app.state.stopping = life.stopping
-    app.state.verifier = Verifier(service.name, service.settings.trusted_keys)
-    for name, part in service.parts.items():
-        setattr(app.state, name, part)
+    app.state.verifier = InternalTokenVerifier(service.name, service.settings.trusted_keys)
+    for name, port in service.ports.items():
+        setattr(app.state, name, port)
     for router in service.routers:
         app.include_router(router, dependencies=[Depends(require_permission)])
     app.include_router(probes.router)

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from chassis import telemetry
 from chassis.app import database_setup
-from chassis.jobs.audit_sealer import Sealer
+from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
 from chassis.messaging import kafka
-from chassis.messaging.batch_processor import Overdue
+from chassis.messaging.batch_processor import EarlyEventSweeper
 from chassis.messaging.consumer import EventConsumer
-from chassis.messaging.inbox import EARLY_JOB, Inbox, Round, waiting
+from chassis.messaging.inbox import EARLY_JOB, Inbox, InboxTransaction, pending_counts
 from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
-from chassis.messaging.outbox_relay import REPLICAS, STOPPED, Relay, unsent
+from chassis.messaging.outbox_relay import BLOCKED, REPLICAS, OutboxRelay, unsent
 from chassis.persistence import mongo
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Mongo
-from chassis.persistence.transactions import Engine
+from chassis.persistence.transactions import TransactionManager
 from chassis.persistence.unit_of_work import Transaction
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class _Worker(Protocol):
     def stop(self) -> None: ...
 
 
-class Lifetime:
+class ServiceRuntime:
     """The parts of one process of a service, and when they are ready. `fatal` says why the process must end."""
 
     def __init__(self, service: Service[Any]) -> None:
@@ -44,9 +44,11 @@ class Lifetime:
         self.service, self.fatal = service, ""
         self.prepared, self.stopping = asyncio.Event(), asyncio.Event()
         self.db = self.new_mongo()
-        self.engine: Engine[Any] = Engine(self.db, service.transaction, service.parts)
+        self.engine: TransactionManager[Any] = TransactionManager(
+            self.db, service.transaction, service.ports
+        )
         self.inbox: Inbox[Any] = Inbox(service.name, service.handlers, settings.namespace)
-        self.relay = Relay(
+        self.relay = OutboxRelay(
             self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace
         )
         self.consumer = (
@@ -57,13 +59,13 @@ class Lifetime:
         own = [
             Job(
                 "audit-sealer",
-                Sealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())),
+                AuditSealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())),
                 every=2.0,
             )
         ]
         own += [Job("invariants", Invariants(), every=EVERY_SECONDS)]
         own += (
-            [Job(EARLY_JOB, Overdue(self.engine, self.inbox), every=10.0)]
+            [Job(EARLY_JOB, EarlyEventSweeper(self.engine, self.inbox), every=10.0)]
             if service.handlers
             else []
         )
@@ -71,8 +73,8 @@ class Lifetime:
             job.name: JobLoop(self.engine, job, service.name, settings.replica)
             for job in (*service.jobs, *own)
         }
-        self.engine.before_commit.append(self._settle)
-        self.engine.after_commit.append(self._told)
+        self.engine.before_commit.append(self._before_commit)
+        self.engine.after_commit.append(self._after_commit)
         self._identity = Lease(
             self.db, f"{REPLICAS}{settings.replica}", service.name, 4 * IDENTITY_SECONDS
         )
@@ -100,10 +102,10 @@ class Lifetime:
             app=self.service.name,
         )
 
-    def broker(self) -> kafka.Access:
+    def broker(self) -> kafka.BrokerAccess:
         """Where Kafka is, and who we are there."""
         settings = self.service.settings
-        return kafka.Access(
+        return kafka.BrokerAccess(
             settings.kafka,
             self.service.name,
             settings.kafka_password.get_secret_value(),
@@ -136,7 +138,7 @@ class Lifetime:
     async def only_prepare(self) -> None:
         """Be as the code says, then end: what a job does before the processes of a new version start, so that they find their indexes built."""
         try:
-            await self._there(self.prepare)
+            await self._retry_until_ready(self.prepare)
         finally:
             await self._end()
 
@@ -152,24 +154,24 @@ class Lifetime:
             await self._end()
 
     async def _boot(self) -> None:
-        await self._there(self.prepare)
+        await self._retry_until_ready(self.prepare)
         self._tasks = [
-            asyncio.create_task(self._kept(run), name=name)
+            asyncio.create_task(self._supervise(run), name=name)
             for name, run in (
-                ("stay", self._stay),
+                ("stay", self._hold_replica_lease),
                 *((name, loop.run) for name, loop in self.jobs.items()),
             )
         ]
         self.prepared.set()
         log.info("prepared")
-        await self._there(self.make_topics)
+        await self._retry_until_ready(self.make_topics)
         self._tasks += [
-            asyncio.create_task(self._kept(worker.run), name=type(worker).__name__.lower())
+            asyncio.create_task(self._supervise(worker.run), name=type(worker).__name__.lower())
             for worker in (self.relay, self.consumer)
             if worker
         ]
 
-    async def _there(self, prepare: Callable[[], Awaitable[None]]) -> None:
+    async def _retry_until_ready(self, prepare: Callable[[], Awaitable[None]]) -> None:
         """Come back when it is prepared, however long its server is away."""
         while True:
             try:
@@ -178,7 +180,7 @@ class Lifetime:
                 log.warning("waiting_for_servers", error=type(error).__name__)
                 await asyncio.sleep(0.5)
 
-    async def _kept(self, run: Callable[[], Awaitable[None]]) -> None:
+    async def _supervise(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run a worker; one that fails for a reason nobody expected is logged and starts anew."""
         while not self.stopping.is_set() and not self.fatal:
             try:
@@ -190,7 +192,7 @@ class Lifetime:
                 log.exception("worker_failed")
                 await asyncio.sleep(1)
 
-    async def _stay(self) -> None:
+    async def _hold_replica_lease(self) -> None:
         """Stay while no younger process runs under this replica id: both would be one member of the consumer group, and throw each other out without end."""
         while await self._identity.take():  # noqa: ASYNC110 - it is MongoDB that is asked
             await asyncio.sleep(IDENTITY_SECONDS)
@@ -207,30 +209,30 @@ class Lifetime:
             for task in left:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        for part in self.service.parts.values():
-            if close := getattr(part, "close", None):
+        for port in self.service.ports.values():
+            if close := getattr(port, "close", None):
                 await close()
         await self.db.close()
 
-    async def _settle(self, tx: Transaction) -> None:
+    async def _before_commit(self, tx: Transaction) -> None:
         """Early facts that wait for what this transaction has added take effect in it."""
-        if tx.added and self.consumer:
-            await Round(self.inbox, tx).settle()
-        if unknown := tx.woken - self.jobs.keys():
+        if tx.added_ids and self.consumer:
+            await InboxTransaction(self.inbox, tx).apply_early_events()
+        if unknown := tx.jobs_to_wake - self.jobs.keys():
             raise KeyError(*unknown)
 
-    def _told(self, tx: Transaction) -> None:
-        if rows := tx.told:
+    def _after_commit(self, tx: Transaction) -> None:
+        if rows := tx.outbox_rows:
             self.relay.hand(rows)
-        for name in tx.woken:
+        for name in tx.jobs_to_wake:
             self.jobs[name].wake()
 
     def alive(self) -> bool:
         """Whether every worker runs and the consumer has come round of late."""
         stale = (
             self.consumer
-            and self.consumer.came_round
-            and asyncio.get_running_loop().time() - self.consumer.came_round > STALE_SECONDS
+            and self.consumer.last_progress_at
+            and asyncio.get_running_loop().time() - self.consumer.last_progress_at > STALE_SECONDS
         )
         return not stale and not any(task.done() for task in self._tasks)
 
@@ -244,7 +246,7 @@ class Lifetime:
             missing.append("mongodb")
         if not self.prepared.is_set():
             missing.append("collections")
-        if self.consumer and not self.consumer.joined.is_set():
+        if self.consumer and not self.consumer.assigned.is_set():
             missing.append("kafka")
         return missing
 
@@ -253,7 +255,7 @@ class Lifetime:
         missing = await self.missing()
         if "mongodb" in missing:
             return {"service": self.service.name, "ready": False, "missing": missing}
-        settings, now = self.service.settings, await waiting(self.db)
+        settings, now = self.service.settings, await pending_counts(self.db)
         return {
             "service": self.service.name,
             "ready": not missing,
@@ -267,7 +269,7 @@ class Lifetime:
                 for sample in metric.samples
             ),
             "outbox": await unsent(self.db)
-            | {"stopped_keys": await self.db.count("parked", {"kind": STOPPED})},
+            | {"stopped_keys": await self.db.count("parked", {"kind": BLOCKED})},
             "parked": {"events": now["parked"], "keys": now["parked_keys"]},
             "early": {"waiting": now["early"], "oldest_seconds": now["early_seconds"]},
             "invariants_broken": {

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import telemetry
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.errors import (
     PROBLEM,
     Busy,
@@ -22,7 +22,7 @@ from chassis.errors import (
     problem,
 )
 from chassis.http.dependencies import bearer_token
-from chassis.http.internal_tokens import Verifier
+from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.http.problems import problem_response
 from chassis.ids import new_id
 
@@ -86,7 +86,7 @@ class RequestContextMiddleware:
 class InternalAuthMiddleware:
     """Who asks: the internal token, verified before anything of the body is read, which is counted as it streams in. 503 while the service is not ready yet."""
 
-    def __init__(self, app: ASGIApp, verifier: Verifier, life: Lifetime) -> None:
+    def __init__(self, app: ASGIApp, verifier: InternalTokenVerifier, life: ServiceRuntime) -> None:
         self.app, self.verifier, self.life = app, verifier, life
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

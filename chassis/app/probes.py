@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from starlette.responses import JSONResponse
 
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 
 router = APIRouter(include_in_schema=False)
 
@@ -17,14 +17,14 @@ router = APIRouter(include_in_schema=False)
 @router.get("/livez")
 async def livez(request: Request) -> Response:
     """200 while the process does its work; 503 tells the supervisor to start it anew."""
-    life: Lifetime = request.app.state.life
+    life: ServiceRuntime = request.app.state.life
     return JSONResponse({"alive": life.alive()}, 200 if life.alive() else 503)
 
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
     """200 when the database answers, collections are prepared and topics are joined; the parts that are missing by name."""
-    life: Lifetime = request.app.state.life
+    life: ServiceRuntime = request.app.state.life
     missing = await life.missing()
     return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
@@ -39,5 +39,5 @@ async def metrics(accept: Annotated[str, Header()] = "") -> Response:
 @router.get("/statusz")
 async def statusz(request: Request) -> dict[str, Any]:
     """What `bina status` shows of this service."""
-    life: Lifetime = request.app.state.life
+    life: ServiceRuntime = request.app.state.life
     return await life.status()

@@ -36,7 +36,7 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) or bool(self._app.state.life.fatal)
 
 
-def settle() -> None:
+def tune_gc() -> None:
     """Let the garbage collector look seldom, and at nothing that is there by now: it stays for ever. Else it takes a third of the consumer's time."""
     gc.collect()
     gc.freeze()
@@ -61,7 +61,7 @@ def serve(
     if PREPARE in sys.argv[1:]:
         asyncio.run(app.state.life.only_prepare())
         return
-    settle()
+    tune_gc()
     quiet: dict[str, Any] = {
         "log_config": None,
         "access_log": False,

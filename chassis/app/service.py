@@ -20,7 +20,11 @@ Tx = TypeVar("Tx", bound=Transaction)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Generic[Tx]):
-    """What makes a service: its unit of work, routes, events out and in, leased jobs, changes of stored documents, and ports that use cases reach as `tx.parts`."""
+    """The definition of a service: unit of work, routes, events, jobs, migrations and ports.
+
+    Each port becomes an attribute of the service's transactions, where that class declares it,
+    and of `app.state`.
+    """
 
     name: str
     settings: Settings
@@ -30,5 +34,5 @@ class Service(Generic[Tx]):
     handlers: Handlers = field(default_factory=dict[str, Any])
     jobs: Sequence[Job] = ()
     migrations: Sequence[Migration] = ()
-    parts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    ports: Mapping[str, Any] = field(default_factory=dict[str, Any])
     title: str = ""

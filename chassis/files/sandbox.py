@@ -29,22 +29,24 @@ class FileUnreadable(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """What a child may use: seconds of processor and wall time, MiB of memory, MiB of answer."""
 
     seconds: int = 20
     memory_mib: int = 512
-    answer_mib: int = 64
+    result_mib: int = 64
 
 
-async def call(module: str, function: str, *arguments: Any, limits: Limits | None = None) -> Any:
+async def call(
+    module: str, function: str, *arguments: Any, limits: SandboxLimits | None = None
+) -> Any:
     """What `module.function(*arguments)` gives in a child: JSON values in and out, bytes allowed as arguments. FileUnreadable when it fails or exceeds a limit."""
-    limits = limits or Limits()
+    limits = limits or SandboxLimits()
     question = json.dumps(
         {
             "module": module,
             "function": function,
-            "arguments": [_packed(argument) for argument in arguments],
+            "arguments": [_encode_argument(argument) for argument in arguments],
             "seconds": limits.seconds,
             "memory_mib": limits.memory_mib,
         }
@@ -68,7 +70,7 @@ async def call(module: str, function: str, *arguments: Any, limits: Limits | Non
         if child.returncode is None:
             child.kill()
             await child.wait()
-    if child.returncode != 0 or len(answer) > limits.answer_mib * 1024 * 1024:
+    if child.returncode != 0 or len(answer) > limits.result_mib * 1024 * 1024:
         raise FileUnreadable
     try:
         return json.loads(answer)
@@ -76,7 +78,7 @@ async def call(module: str, function: str, *arguments: Any, limits: Limits | Non
         raise FileUnreadable from None
 
 
-def child() -> None:
+def run_child() -> None:
     """The child's whole life: limits first, then the network is taken away, then the work."""
     question = json.load(sys.stdin)
     memory = question["memory_mib"] * 1024 * 1024
@@ -85,20 +87,20 @@ def child() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    socket.socket = _no_network  # pyright: ignore[reportAttributeAccessIssue]
+    socket.socket = _refuse_network  # pyright: ignore[reportAttributeAccessIssue]
     work = getattr(importlib.import_module(question["module"]), question["function"])
     json.dump(
-        work(*[_unpacked(argument) for argument in question["arguments"]]),
+        work(*[_decode_argument(argument) for argument in question["arguments"]]),
         sys.stdout,
         ensure_ascii=False,
     )
 
 
-def _no_network(*_: object, **__: object) -> NoReturn:
+def _refuse_network(*_: object, **__: object) -> NoReturn:
     raise OSError("no network here")
 
 
-def _packed(argument: Any) -> Any:
+def _encode_argument(argument: Any) -> Any:
     return (
         {"bytes": b64encode(argument).decode()}
         if isinstance(argument, bytes)
@@ -106,5 +108,5 @@ def _packed(argument: Any) -> Any:
     )
 
 
-def _unpacked(argument: dict[str, Any]) -> Any:
+def _decode_argument(argument: dict[str, Any]) -> Any:
     return b64decode(argument["bytes"]) if "bytes" in argument else argument["json"]

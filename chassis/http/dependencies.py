@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Request, Response
 from pydantic import ConfigDict
 
-from chassis.caller import Asker, Caller
+from chassis.caller import Caller, CallingService
 from chassis.errors import (
     Forbidden,
     Malformed,
@@ -18,10 +18,10 @@ from chassis.errors import (
     VersionRequired,
 )
 from chassis.http.idempotency import IdempotencyKey, RequestRunner
-from chassis.http.internal_tokens import Verifier
+from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.persistence.store import Aggregate
-from chassis.persistence.transactions import DEFAULT_SECONDS, Engine
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import DEFAULT_SECONDS, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 
 STRICT = ConfigDict(extra="forbid", strict=False, str_strip_whitespace=True)
 
@@ -33,7 +33,7 @@ async def runner(
     request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
 ) -> RequestRunner[Any]:
     """The runner of this request: its caller, its deadline, its Idempotency-Key."""
-    engine: Engine[Any] = request.app.state.engine
+    engine: TransactionManager[Any] = request.app.state.engine
     caller = caller_of(request)
     key = None
     if request.method == "POST" and idempotency_key:
@@ -46,7 +46,7 @@ async def runner(
         )
     return RequestRunner(
         engine,
-        Cause(caller=caller, correlation_id=request.state.request_id),
+        OperationContext(caller=caller, correlation_id=request.state.request_id),
         seconds=_seconds_left(request),
         key=key,
     )
@@ -88,9 +88,9 @@ IfMatch = Annotated[int | None, Depends(if_match)]
 RequiredIfMatch = Annotated[int, Depends(required_if_match)]
 
 
-def etag(response: Response, aggregate: Aggregate) -> None:
+def set_etag(response: Response, aggregate: Aggregate) -> None:
     """Tell the version that If-Match wants."""
-    response.headers["etag"] = f'"{aggregate.version}"'
+    response.headers["set_etag"] = f'"{aggregate.version}"'
 
 
 async def whole_body(request: Request, *, limit: int) -> bytes:
@@ -101,12 +101,12 @@ async def whole_body(request: Request, *, limit: int) -> bytes:
     return body
 
 
-def asked_by(*services: str, purposes: Sequence[str]) -> Any:
-    """A dependency for an internal query: only these services may ask, only for these purposes. Gives the Asker."""
+def require_service(*services: str, purposes: Sequence[str]) -> Any:
+    """A dependency for an internal query: only these services may ask, only for these purposes. Gives the CallingService."""
 
-    def ask(request: Request) -> Asker:
-        verifier: Verifier = request.app.state.verifier
-        asker = verifier.asker(
+    def ask(request: Request) -> CallingService:
+        verifier: InternalTokenVerifier = request.app.state.verifier
+        asker = verifier.calling_service(
             bearer_token(request.headers.get("authorization", "")), request.method, request.url.path
         )
         if asker.service not in services or asker.purpose not in purposes:

@@ -17,9 +17,10 @@ V = TypeVar("V")
 COLLECTION = "idempotency"
 
 
-class NothingToRepeat(Conflict):
+class StoredResultGone(Conflict):
     """The request took effect before, and the aggregate that it made no longer exists."""
 
+    code = "nothing_to_repeat"
     title = "Permintaan ini sudah dijalankan sebelumnya"
 
 
@@ -71,7 +72,7 @@ class RequestRunner(Runner[Tx], Generic[Tx]):
         Raises Busy at the deadline, KeyReused when the key came with another body.
         """
         self.cause.what = self.cause.what or name_of(use_case)
-        self.cause.alone = False
+        self.cause.without_early_events = False
         command, locks = use_case, list(contended)
         if self.key is not None:
             # a route's second transaction has a row of its own
@@ -84,7 +85,9 @@ class RequestRunner(Runner[Tx], Generic[Tx]):
             result = await command(tx)
             return result if view is None else await view(result, tx)
 
-        return await self.engine.until(command_and_view, self.cause, self.deadline(), locks)
+        return await self.engine.run_with_retries(
+            command_and_view, self.cause, self.deadline(), locks
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,14 @@ class _Idempotent(Generic[Tx]):
                 raise KeyReused
             return await _stored_result(tx, row)
         result = await self.use_case(tx)
-        collection = tx.home_of(result)
+        collection = tx.collection_of(result)
         if collection is None and tx.reads_only:
             return result
         if collection is None and result is not None:
             raise TypeError(
                 f"{self.name}: with an Idempotency-Key a use case returns one aggregate or None"
             )
-        tx.raw(
+        tx.write_raw(
             COLLECTION,
             {
                 "_id": self.row_id,
@@ -129,5 +132,5 @@ async def _stored_result(tx: Transaction, row: Document) -> Any:
     kind = next(store for store in tx.stores() if store.collection == row["collection"])
     stored = await tx.store(kind).seek(row["resource"], scoped=False)
     if stored is None:
-        raise NothingToRepeat
+        raise StoredResultGone
     return stored

@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from chassis.caller import CLAIMS, Asker, Caller
+from chassis.caller import CLAIMS, Caller, CallingService
 from chassis.errors import Unauthenticated
 from chassis.ids import new_id
 
@@ -21,7 +21,7 @@ TOKEN_SECONDS = 60
 REMEMBERED_TOKENS = 10_000
 
 
-class Signer:
+class InternalTokenSigner:
     """Makes internal tokens with the key of one issuer (a service or the gateway)."""
 
     def __init__(self, issuer: str, private_key_pem: str) -> None:
@@ -68,7 +68,7 @@ class Signer:
         )
 
 
-class Verifier:
+class InternalTokenVerifier:
     """Verifies internal tokens for one audience. Fails closed."""
 
     def __init__(self, audience: str, trusted_keys: Path) -> None:
@@ -105,7 +105,7 @@ class Verifier:
             self._callers.popitem(last=False)
         return caller
 
-    def asker(self, token: str, method: str, path: str) -> Asker:
+    def calling_service(self, token: str, method: str, path: str) -> CallingService:
         """The service that asks this very method and path; Unauthenticated otherwise."""
         content = self._verified(token)
         if (
@@ -115,7 +115,7 @@ class Verifier:
             or content["sub"] != f"service:{content['iss']}"
         ):
             raise Unauthenticated
-        return Asker(
+        return CallingService(
             service=content["iss"],
             purpose=str(content.get("purpose", "")),
             on_behalf_of=str(content.get("obo", "")),

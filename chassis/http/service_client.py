@@ -11,25 +11,29 @@ import stamina
 
 from chassis import telemetry
 from chassis.errors import Busy, Refused
-from chassis.http.internal_tokens import Signer
+from chassis.http.internal_tokens import InternalTokenSigner
 
 
-class PeerAway(Busy):
+class ServiceUnavailable(Busy):
     """Another part of the system does not answer now."""
 
+    code = "peer_away"
     title = "Bagian lain dari sistem sedang tidak menjawab; coba lagi sebentar lagi"
 
 
-class PeerRefused(Refused):
+class ServiceRefused(Refused):
     """Another part of the system will not answer this question; `status` and its problem code are facts of the error."""
 
+    code = "peer_refused"
     title = "Bagian lain dari sistem menolak permintaan ini"
 
 
-class Peer:
+class ServiceClient:
     """One other service. Never use it inside a transaction."""
 
-    def __init__(self, name: str, base_url: str, signer: Signer, *, seconds: float = 5.0) -> None:
+    def __init__(
+        self, name: str, base_url: str, signer: InternalTokenSigner, *, seconds: float = 5.0
+    ) -> None:
         self.name, self._base, self._signer, self._seconds = (
             name,
             base_url.rstrip("/"),
@@ -38,10 +42,10 @@ class Peer:
         )
         self._session: aiohttp.ClientSession | None = None
 
-    async def ask(
+    async def request(
         self, method: str, path: str, *, purpose: str, on_behalf_of: str, body: Any = None
     ) -> Any:
-        """The JSON answer; its audit names the subject on whose behalf we ask. PeerAway after three tries or the deadline; PeerRefused for any answer from 400 to 499."""
+        """The JSON answer; its audit names the subject on whose behalf we ask. ServiceUnavailable after three tries or the deadline; ServiceRefused for any answer from 400 to 499."""
         try:
             async for attempt in stamina.retry_context(
                 on=(aiohttp.ClientError, TimeoutError),
@@ -58,7 +62,7 @@ class Peer:
                         body,
                     )
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            raise PeerAway from None
+            raise ServiceUnavailable from None
         raise AssertionError("unreachable")
 
     async def _once(self, method: str, path: str, token: str, body: Any) -> Any:
@@ -80,7 +84,7 @@ class Peer:
                 answer.raise_for_status()
             content: Any = await answer.json(content_type=None)
             if answer.status >= HTTPStatus.BAD_REQUEST:
-                raise PeerRefused(
+                raise ServiceRefused(
                     peer=self.name,
                     peer_status=answer.status,
                     peer_code=cast("dict[str, Any]", content).get("code", "")

@@ -78,7 +78,7 @@ def digest(key: bytes, number: int, previous: str, hashes: Sequence[str]) -> str
     ).hexdigest()
 
 
-class Sealer:
+class AuditSealer:
     """The leased job that seals what waits."""
 
     def __init__(self, service: str, key: bytes) -> None:
@@ -144,7 +144,7 @@ __all__ = [
     "ACTS",
     "INDEXES",
     "UNSEALED",
-    "Sealer",
+    "AuditSealer",
     "anchor_type",
     "canonical",
     "digest",

@@ -14,8 +14,8 @@ from typing import Any
 
 from chassis import telemetry
 from chassis.messaging.batch_processor import known_by_now
-from chassis.messaging.inbox import INBOX_DAYS, MARKER
-from chassis.messaging.outbox_relay import STOPPED, UNSENT
+from chassis.messaging.inbox import HEAD, INBOX_DAYS
+from chassis.messaging.outbox_relay import BLOCKED, UNSENT
 from chassis.persistence.mongo import Document
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OUTBOX, Transaction
@@ -31,7 +31,7 @@ log = telemetry.log(__name__)
 
 
 @dataclass(slots=True)
-class Walk:
+class InvariantScan:
     """Where one invariant's look stands: the last page, and what was found broken since when, by id."""
 
     after: str = ""
@@ -67,10 +67,10 @@ class Walk:
         return rows
 
 
-Look = Callable[[Transaction, Walk], Awaitable[list[Document]]]
+InvariantCheck = Callable[[Transaction, InvariantScan], Awaitable[list[Document]]]
 
 
-async def keys_count_their_rows(tx: Transaction, walk: Walk) -> list[Document]:
+async def key_counters_match_rows(tx: Transaction, walk: InvariantScan) -> list[Document]:
     """A key's counter is the seq of its newest outbox row, and none of its newest rows is missing."""
     keys = [key["_id"] for key in await walk.page(tx, "keys")]
     group = {"_id": None, "rows": {"$sum": 1}, "first": {"$min": "$seq"}, "last": {"$max": "$seq"}}
@@ -105,18 +105,18 @@ def _whole(seq: int, told: list[Document]) -> bool:
     )
 
 
-async def rows_are_sent_in_time(tx: Transaction, _walk: Walk) -> list[Document]:
+async def rows_are_sent_in_time(tx: Transaction, _walk: InvariantScan) -> list[Document]:
     """No outbox row waits for 10 minutes, unless its key is stopped."""
     stopped = [
         marker["key"]
-        for marker in await tx.db.find("parked", {"kind": STOPPED}, session=tx.session)
+        for marker in await tx.db.find("parked", {"kind": BLOCKED}, session=tx.session)
     ]
     return await _some(
         tx, OUTBOX, UNSENT | {"at": {"$lt": tx.now - LATE}, "key": {"$nin": stopped}}
     )
 
 
-async def markers_count_their_letters(tx: Transaction, walk: Walk) -> list[Document]:
+async def parked_heads_match_events(tx: Transaction, walk: InvariantScan) -> list[Document]:
     """The marker of a parked key knows how many letters wait behind it, and the first."""
     markers = await walk.page(tx, "parked", "kind", "count", "first")
     wanted = [
@@ -134,12 +134,12 @@ async def markers_count_their_letters(tx: Transaction, walk: Walk) -> list[Docum
     return [
         marker
         for marker in markers
-        if marker["kind"] == MARKER
+        if marker["kind"] == HEAD
         and letters.get(marker["_id"]) != (marker["count"], marker["first"])
     ]
 
 
-async def letters_have_their_marker(tx: Transaction, walk: Walk) -> list[Document]:
+async def parked_events_have_head(tx: Transaction, walk: InvariantScan) -> list[Document]:
     """A parked letter stands behind a marker: without one, later events of its key would pass it."""
     letters = await walk.page(tx, "inbox", by="marker", where={"state": "parked"})
     markers = await tx.db.find(
@@ -152,24 +152,24 @@ async def letters_have_their_marker(tx: Transaction, walk: Walk) -> list[Documen
     return [letter for letter in letters if letter["marker"] not in there]
 
 
-async def facts_take_effect_when_known(tx: Transaction, walk: Walk) -> list[Document]:
+async def early_events_applied_when_known(tx: Transaction, walk: InvariantScan) -> list[Document]:
     """No early fact waits for something that is here, 10 minutes on."""
     facts = await walk.page(tx, "early", "waits_for")
     there = await known_by_now(tx.db, type(tx), {fact["waits_for"] for fact in facts}, tx.session)
     return [fact for fact in facts if fact["waits_for"] in there]
 
 
-async def facts_are_not_early_for_long(tx: Transaction, _walk: Walk) -> list[Document]:
+async def early_events_are_recent(tx: Transaction, _walk: InvariantScan) -> list[Document]:
     """No early fact waits for a day: what it speaks of should have come."""
     return await _some(tx, "early", {"since": {"$lt": tx.now - EARLY_AT_MOST}})
 
 
-async def memory_ends(tx: Transaction, _walk: Walk) -> list[Document]:
+async def inbox_rows_expire(tx: Transaction, _walk: InvariantScan) -> list[Document]:
     """What is done is forgotten in time, so that the inbox does not grow without end."""
     return await _some(tx, "inbox", {"done_at": {"$lt": tx.now - timedelta(days=INBOX_DAYS + 1)}})
 
 
-async def audit_is_sealed(tx: Transaction, _walk: Walk) -> list[Document]:
+async def audit_is_sealed(tx: Transaction, _walk: InvariantScan) -> list[Document]:
     """No audit row waits for a minute to be sealed."""
     return await _some(tx, "audit", {"block": None, "at": {"$lt": tx.now - UNSEALED_AT_MOST}})
 
@@ -178,18 +178,18 @@ async def _some(tx: Transaction, collection: str, where: Document) -> list[Docum
     return await tx.db.find(collection, where, limit=PAGE, fields={"_id": 1}, session=tx.session)
 
 
-_AT_ONCE: tuple[Look, ...] = (
-    keys_count_their_rows,
+_AT_ONCE: tuple[InvariantCheck, ...] = (
+    key_counters_match_rows,
     rows_are_sent_in_time,
-    markers_count_their_letters,
-    letters_have_their_marker,
-    facts_are_not_early_for_long,
-    memory_ends,
+    parked_heads_match_events,
+    parked_events_have_head,
+    early_events_are_recent,
+    inbox_rows_expire,
     audit_is_sealed,
 )
-INVARIANTS: dict[Look, timedelta] = {
+INVARIANTS: dict[InvariantCheck, timedelta] = {
     **dict.fromkeys(_AT_ONCE, timedelta(0)),
-    facts_take_effect_when_known: LATE,
+    early_events_applied_when_known: LATE,
 }  # how long it may be broken
 
 
@@ -197,7 +197,7 @@ class Invariants:
     """The leased job that looks at all of them."""
 
     def __init__(self) -> None:
-        self._walks = {look: Walk() for look in INVARIANTS}
+        self._walks = {look: InvariantScan() for look in INVARIANTS}
 
     async def __call__(self, run: Runner[Any]) -> bool:
         """One look at each."""
@@ -224,5 +224,7 @@ class Invariants:
         return False
 
 
-async def _looked(look: Look, walk: Walk, tx: Transaction) -> tuple[datetime, list[Document]]:
+async def _looked(
+    look: InvariantCheck, walk: InvariantScan, tx: Transaction
+) -> tuple[datetime, list[Document]]:
     return tx.now, await look(tx, walk)

@@ -13,8 +13,8 @@ from chassis.errors import Busy
 from chassis.ids import new_id
 from chassis.persistence import mongo
 from chassis.persistence.lease import Lease
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 
 log = telemetry.log(__name__)
 
@@ -31,7 +31,9 @@ class Job:
 class JobLoop:
     """Runs one job for ever."""
 
-    def __init__(self, engine: Engine[Any], job: Job, service: str, replica: str) -> None:
+    def __init__(
+        self, engine: TransactionManager[Any], job: Job, service: str, replica: str
+    ) -> None:
         self.engine, self.job, self.service = engine, job, service
         self._lease = Lease(
             engine.db, f"job/{job.name}", f"{service}/{replica}", seconds=max(20.0, job.every * 3)
@@ -65,7 +67,7 @@ class JobLoop:
             if self._lease.held or await self._lease.take():
                 run = Runner(
                     self.engine,
-                    Cause(
+                    OperationContext(
                         caller=system(self.service),
                         correlation_id=new_id(),
                         what=f"job:{self.job.name}",

@@ -13,11 +13,11 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-JOB, EVERY_SECONDS, ROUNDS = "figures", 60.0, 3
+JOB, EVERY_SECONDS, ROUNDS = "metrics", 60.0, 3
 MOST = 1_000  # series of one figure: the largest, which are those that alerts look for
 
 
-class Figure(Collector):
+class ScheduledGauge(Collector):
     """A gauge with one label or none, set as a whole. `every` is how often it is measured, in seconds."""
 
     def __init__(
@@ -34,11 +34,11 @@ class Figure(Collector):
         self._until = 0.0
         registry.register(self)
 
-    def show(self, value: float) -> None:
+    def set(self, value: float) -> None:
         """What was measured."""
-        self.show_each({"": value})
+        self.set_by_label({"": value})
 
-    def show_each(self, values: Mapping[str, float]) -> None:
+    def set_by_label(self, values: Mapping[str, float]) -> None:
         """What was measured, by the label's value; what is not named is shown no more."""
         self._values, self._until = (
             dict(heapq.nlargest(MOST, values.items(), key=lambda item: item[1])),

@@ -14,18 +14,26 @@ from typing import Any, Generic
 
 from chassis import telemetry
 from chassis.ids import new_id, utc_now
-from chassis.messaging.events import NotKnownYet
-from chassis.messaging.inbox import EARLY_JOB, Arrival, Counted, Inbox, Round, Tx, reason_of
+from chassis.messaging.events import SubjectNotKnownYet
+from chassis.messaging.inbox import (
+    EARLY_JOB,
+    BatchOutcome,
+    Inbox,
+    InboxTransaction,
+    ReceivedEvent,
+    Tx,
+    failure_reason,
+)
 from chassis.persistence import mongo
 from chassis.persistence.mongo import TransactionConflict
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import AgainWithout, Cause, Transaction
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext, RetryWithoutEvent, Transaction
 
 MAX_EVENTS, MAX_WRITES, MAX_BYTES, MAX_SECONDS, GROW_AFTER = 500, 5_000, 4 * 1024 * 1024, 1.0, 10
 log = telemetry.log(__name__)
 
 
-class NotOurs(Exception):
+class PartitionLost(Exception):
     """Another member has gone on from here; these events are not ours to apply."""
 
 
@@ -33,53 +41,56 @@ class TooManyWrites(Exception):
     """The batch writes more than one transaction should."""
 
 
-class Batches(Generic[Tx]):
+class BatchProcessor(Generic[Tx]):
     """Takes arrivals until all of them have taken effect, wait as early facts, or are parked."""
 
     def __init__(
-        self, engine: Engine[Tx], inbox: Inbox[Tx], *, max_events: int = MAX_EVENTS
+        self, engine: TransactionManager[Tx], inbox: Inbox[Tx], *, max_events: int = MAX_EVENTS
     ) -> None:
         self.engine, self.inbox = engine, inbox
         self.size = self._max = max_events
-        self.ending, self.came_round = False, 0.0
+        self.ending, self.last_progress_at = False, 0.0
         self._clean = 0
         self._suspects: set[str] = set()
         self._failed: dict[str, str] = {}
 
     @property
-    def goes_well(self) -> bool:
+    def is_full_size(self) -> bool:
         """Whether batches of the full size have met no conflict of late."""
         return self.size == self._max
 
-    async def apply(self, tx: Tx, part: Sequence[Arrival]) -> Counted:
+    async def apply(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
         """What one transaction does with these arrivals."""
-        acting, taken = Round(self.inbox, tx), [arrival for arrival in part if not arrival.ignored]
-        await acting.meet(taken)
+        acting, taken = (
+            InboxTransaction(self.inbox, tx),
+            [arrival for arrival in part if not arrival.ignored],
+        )
+        await acting.load_state(taken)
         await acting.apply(taken)
         return acting.counted
 
-    def done(self, part: Sequence[Arrival], counted: Counted) -> None:
+    def done(self, part: Sequence[ReceivedEvent], counted: BatchOutcome) -> None:
         """These arrivals are committed."""
         del part
         counted.tell()
 
-    async def take(self, arrivals: Sequence[Arrival]) -> None:
-        """Apply these arrivals in order. NotOurs comes through; MongoDB away is waited for."""
+    async def process(self, arrivals: Sequence[ReceivedEvent]) -> None:
+        """Apply these arrivals in order. PartitionLost comes through; MongoDB away is waited for."""
         waiting = [list(arrivals)]
         while waiting and not self.ending:
             part = waiting.pop()
-            self.came_round = began = asyncio.get_running_loop().time()
+            self.last_progress_at = began = asyncio.get_running_loop().time()
             what = f"batch:{type(self).__name__}"
-            cause = Cause(
+            cause = OperationContext(
                 caller=self.inbox.system,
                 correlation_id=new_id(),
                 what=what,
                 failed=self._failed,
-                alone=len(part) == 1 and part[0].id in self._suspects,
+                without_early_events=len(part) == 1 and part[0].id in self._suspects,
             )
             try:
                 with telemetry.span("events.apply", events=len(part)):
-                    counted = await self.engine.once(partial(self._bounded, part=part), cause)
+                    counted = await self.engine.attempt(partial(self._bounded, part=part), cause)
             except (TransactionConflict, TooManyWrites):
                 telemetry.BATCHES_AGAIN.inc()
                 self._shrink()
@@ -89,34 +100,34 @@ class Batches(Generic[Tx]):
                 log.warning("mongodb_away", error=type(error).__name__)
                 waiting.append(part)
                 await asyncio.sleep(1)
-            except NotOurs:
+            except PartitionLost:
                 raise
-            except AgainWithout as error:
+            except RetryWithoutEvent as error:
                 waiting += self._apart(
                     part,
                     error.id,
                     "not known yet"
-                    if isinstance(error.problem, NotKnownYet)
+                    if isinstance(error.problem, SubjectNotKnownYet)
                     else str(error.problem),
                 )
             except Exception as error:  # at the flush: which event it was shows when they are apart
                 log.warning(
                     "batch_failed",
                     events=len(part),
-                    error=reason_of(error),
+                    error=failure_reason(error),
                     exc_info=len(part) == 1,
                 )
-                waiting += self._apart(part, "", reason_of(error))
+                waiting += self._apart(part, "", failure_reason(error))
             else:
                 self._committed(part, counted, asyncio.get_running_loop().time() - began)
 
-    async def _bounded(self, tx: Tx, part: Sequence[Arrival]) -> Counted:
+    async def _bounded(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
         counted = await self.apply(tx, part)
-        if (tx.writes > MAX_WRITES or tx.told_bytes > MAX_BYTES) and len(part) > 1:
+        if (tx.writes > MAX_WRITES or tx.outbox_bytes > MAX_BYTES) and len(part) > 1:
             raise TooManyWrites
         return counted
 
-    def _committed(self, part: list[Arrival], counted: Counted, seconds: float) -> None:
+    def _committed(self, part: list[ReceivedEvent], counted: BatchOutcome, seconds: float) -> None:
         if len(part) == 1:
             self._failed.pop(part[0].id, None)
             self._suspects.discard(part[0].id)
@@ -139,7 +150,7 @@ class Batches(Generic[Tx]):
     def _shrink(self) -> None:
         self.size, self._clean = max(1, self.size // 2), 0
 
-    def _apart(self, part: list[Arrival], id_: str, reason: str) -> list[list[Arrival]]:
+    def _apart(self, part: list[ReceivedEvent], id_: str, reason: str) -> list[list[ReceivedEvent]]:
         """What to try next, the first last: the one that failed between those before and behind it. Alone it is tried twice, then given up with the reason."""
         if len(part) == 1:
             id_ = part[0].id
@@ -155,17 +166,17 @@ class Batches(Generic[Tx]):
         )
 
 
-def _halves(part: list[Arrival]) -> list[list[Arrival]]:
+def _halves(part: list[ReceivedEvent]) -> list[list[ReceivedEvent]]:
     middle = len(part) // 2
     return [piece for piece in (part[middle:], part[:middle]) if piece]
 
 
-class Overdue(Batches[Tx]):
+class EarlyEventSweeper(BatchProcessor[Tx]):
     """The leased job that applies early facts whose subject is there by now: two transactions may have missed each other, or a fact failed beside its subject's own."""
 
     page = 500
 
-    def __init__(self, engine: Engine[Tx], inbox: Inbox[Tx]) -> None:
+    def __init__(self, engine: TransactionManager[Tx], inbox: Inbox[Tx]) -> None:
         super().__init__(engine, inbox)
         self._after = ""
 
@@ -183,18 +194,18 @@ class Overdue(Batches[Tx]):
                 first.setdefault(row["marker"], row)
         self._progress = False
         if first:
-            await self.take([self.inbox.again(row) for row in first.values()])
+            await self.process([self.inbox.again(row) for row in first.values()])
         return self._progress
 
-    async def apply(self, tx: Tx, part: Sequence[Arrival]) -> Counted:
+    async def apply(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
         """Handle these facts, each the first of its key that waits."""
-        acting = Round(self.inbox, tx)
-        await acting.look([arrival.marker for arrival in part])
+        acting = InboxTransaction(self.inbox, tx)
+        await acting.load_early([arrival.marker for arrival in part])
         for arrival in part:
-            await acting.try_first(arrival.marker, arrival.id)
+            await acting.apply_first_early(arrival.marker, arrival.id)
         return acting.counted
 
-    def done(self, part: Sequence[Arrival], counted: Counted) -> None:
+    def done(self, part: Sequence[ReceivedEvent], counted: BatchOutcome) -> None:
         """These took effect, were parked, or go on waiting."""
         super().done(part, counted)
         self._progress = self._progress or bool(counted.applied or counted.parked)
@@ -221,4 +232,4 @@ async def known_by_now(
     }
 
 
-__all__ = ["EARLY_JOB", "Batches", "NotOurs", "Overdue", "known_by_now"]
+__all__ = ["EARLY_JOB", "BatchProcessor", "EarlyEventSweeper", "PartitionLost", "known_by_now"]

@@ -13,15 +13,28 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chassis import telemetry
-from chassis.messaging.batch_processor import MAX_BYTES, MAX_EVENTS, MAX_SECONDS, Batches, NotOurs
-from chassis.messaging.inbox import Arrival, Counted, Inbox, Round, Tx, waiting
+from chassis.messaging.batch_processor import (
+    MAX_BYTES,
+    MAX_EVENTS,
+    MAX_SECONDS,
+    BatchProcessor,
+    PartitionLost,
+)
+from chassis.messaging.inbox import (
+    BatchOutcome,
+    Inbox,
+    InboxTransaction,
+    ReceivedEvent,
+    Tx,
+    pending_counts,
+)
 from chassis.messaging.kafka import Consumer, KafkaUnavailable, Partition, Record
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Query
-from chassis.persistence.transactions import Engine
+from chassis.persistence.transactions import TransactionManager
 
-LANES = 3  # transactions at a time: one keeps this process busy, MongoDB another, the disk a third; a partition is in one of them, so a key is, by whichever topic
-TURN_BATCHES = 2  # of each lane between two polls: a poll gives the backlog of one partition after the other, and a lane without one would stand still; more would be memory
+PARALLEL_TRANSACTIONS = 3  # transactions at a time: one keeps this process busy, MongoDB another, the disk a third; a partition is in one of them, so a key is, by whichever topic
+BATCHES_PER_POLL = 2  # of each lane between two polls: a poll gives the backlog of one partition after the other, and a lane without one would stand still; more would be memory
 LOOK_SECONDS, STALL_SECONDS, IGNORED_EVENTS, IGNORED_SECONDS = 5.0, 60.0, 5_000, 3_600.0
 log = telemetry.log(__name__)
 
@@ -37,12 +50,12 @@ class _Position:
     told: int = -1  # to the broker
 
 
-class EventConsumer(Batches[Tx]):
+class EventConsumer(BatchProcessor[Tx]):
     """Reads the topics of one service's handlers, for ever."""
 
     def __init__(
         self,
-        engine: Engine[Tx],
+        engine: TransactionManager[Tx],
         inbox: Inbox[Tx],
         service: str,
         consumer: Callable[[], Consumer],
@@ -54,7 +67,7 @@ class EventConsumer(Batches[Tx]):
         self._positions: dict[Partition, _Position] = {}
         self._looked = self._idle_at = 0.0
         self._cut: set[Partition] = set()
-        self.joined = asyncio.Event()
+        self.assigned = asyncio.Event()
 
     def stop(self) -> None:
         """End after the batch at hand."""
@@ -63,7 +76,10 @@ class EventConsumer(Batches[Tx]):
     async def run(self) -> None:
         """Consume for ever; ends when cancelled. MongoDB, Kafka or the network away: waits and goes on, parks nothing."""
         while not self.ending:
-            consumer, self.came_round = self._new_consumer(), asyncio.get_running_loop().time()
+            consumer, self.last_progress_at = (
+                self._new_consumer(),
+                asyncio.get_running_loop().time(),
+            )
             try:
                 await consumer.start(self._assigned, self._revoked)
                 while not self.ending:
@@ -71,27 +87,29 @@ class EventConsumer(Batches[Tx]):
             except (KafkaUnavailable, mongo.MongoError, _Stalled) as error:
                 log.warning("consumer_interrupted", error=type(error).__name__)
             finally:
-                self.joined.clear()
+                self.assigned.clear()
                 self._positions.clear()
                 await _stopped(consumer)
             await asyncio.sleep(0 if self.ending else 1)
 
     async def _turn(self, consumer: Consumer) -> None:
         fetched = await consumer.poll(
-            self.size * (LANES * TURN_BATCHES if self.goes_well else 1), MAX_SECONDS
+            self.size * (PARALLEL_TRANSACTIONS * BATCHES_PER_POLL if self.is_full_size else 1),
+            MAX_SECONDS,
         )
-        self.came_round = asyncio.get_running_loop().time()
-        self._idle_at = self._idle_at if fetched else self.came_round
+        self.last_progress_at = asyncio.get_running_loop().time()
+        self._idle_at = self._idle_at if fetched else self.last_progress_at
         telemetry.CONSUMER_PROGRESS.set_to_current_time()
         queues: dict[int, list[Record]] = {}
-        for record in await self._ours(consumer, fetched):
+        for record in await self._contiguous_records(consumer, fetched):
             queues.setdefault(record.partition, []).append(record)
         for outcome in await asyncio.gather(
-            *(self._lane(consumer, queues) for _ in range(LANES)), return_exceptions=True
+            *(self._lane(consumer, queues) for _ in range(PARALLEL_TRANSACTIONS)),
+            return_exceptions=True,
         ):
             if outcome is not None:
                 raise outcome
-        await self._look(consumer)
+        await self._check_progress(consumer)
 
     async def _lane(self, consumer: Consumer, queues: dict[int, list[Record]]) -> None:
         """Take what waits in partitions that no other lane has in hand, in parts of the size that goes well."""
@@ -104,11 +122,11 @@ class EventConsumer(Batches[Tx]):
                 telemetry.EVENTS_IGNORED.labels(topic).inc(times)
             try:
                 if self._worth_storing(part):
-                    await self.take(part)
+                    await self.process(part)
                 else:
                     self._advance(part, stored=False)
-            except NotOurs:
-                await self._back(
+            except PartitionLost:
+                await self._seek_to_stored(
                     consumer, [*records, *(record for left in rest.values() for record in left)]
                 )
             else:
@@ -116,19 +134,22 @@ class EventConsumer(Batches[Tx]):
 
     # A batch
 
-    async def apply(self, tx: Tx, part: Sequence[Arrival]) -> Counted:
+    async def apply(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
         """The effects, and the positions behind them if nobody else has gone on."""
         wanted = _ends(arrival.record for arrival in part)
-        acting, taken = Round(self.inbox, tx), [arrival for arrival in part if not arrival.ignored]
-        found = await acting.meet(
+        acting, taken = (
+            InboxTransaction(self.inbox, tx),
+            [arrival for arrival in part if not arrival.ignored],
+        )
+        found = await acting.load_state(
             taken, {"offsets": Query({"_id": {"$in": [self._row(one) for one in wanted]}})}
         )
         rows = {row["_id"]: row["next"] for row in found["offsets"]}
         for partition, following in wanted.items():
             position, row = self._positions.get(partition), self._row(partition)
             if position is None or rows.get(row) != position.stored:
-                raise NotOurs
-            tx.raw(
+                raise PartitionLost
+            tx.write_raw(
                 "offsets",
                 mongo.replacing({"_id": row, "next": following, "at": tx.now}, upsert=True),
                 row,
@@ -136,12 +157,12 @@ class EventConsumer(Batches[Tx]):
         await acting.apply(taken)
         return acting.counted
 
-    def done(self, part: Sequence[Arrival], counted: Counted) -> None:
+    def done(self, part: Sequence[ReceivedEvent], counted: BatchOutcome) -> None:
         """The position has moved with the effects."""
         super().done(part, counted)
         self._advance(part, stored=True)
 
-    def _advance(self, part: Sequence[Arrival], *, stored: bool) -> None:
+    def _advance(self, part: Sequence[ReceivedEvent], *, stored: bool) -> None:
         now = asyncio.get_running_loop().time()
         for partition, following in _ends(arrival.record for arrival in part).items():
             if position := self._positions.get(partition):
@@ -149,7 +170,7 @@ class EventConsumer(Batches[Tx]):
                 if stored:
                     position.stored, position.stored_at = position.next, now
 
-    def _worth_storing(self, arrivals: Sequence[Arrival]) -> bool:
+    def _worth_storing(self, arrivals: Sequence[ReceivedEvent]) -> bool:
         """Whether there is an event to apply, or so many that nobody reads have gone by, or for so long, that the position should be stored."""
         now = asyncio.get_running_loop().time()
         stands = [
@@ -185,7 +206,7 @@ class EventConsumer(Batches[Tx]):
                 for partition, stored in stands.items()
             }
         )
-        self.joined.set()
+        self.assigned.set()
         return stands
 
     async def _revoked(self, partitions: set[Partition]) -> None:
@@ -196,7 +217,7 @@ class EventConsumer(Batches[Tx]):
     def _row(self, partition: Partition) -> str:
         return f"{self.service}/{partition.topic}/{partition.number}"
 
-    async def _ours(
+    async def _contiguous_records(
         self, consumer: Consumer, fetched: Mapping[Partition, list[Record]]
     ) -> list[Record]:
         """The records that continue where each partition stands. A gap is read again, and told when the broker has nothing to fill it."""
@@ -222,7 +243,7 @@ class EventConsumer(Batches[Tx]):
             ours += continuing
         return ours
 
-    async def _back(self, consumer: Consumer, records: Iterable[Record]) -> None:
+    async def _seek_to_stored(self, consumer: Consumer, records: Iterable[Record]) -> None:
         """Stand again where MongoDB says, for the partitions of these records."""
         partitions = _ends(records).keys() & self._positions.keys()
         for partition, position in (await self._assigned(partitions)).items():
@@ -230,7 +251,7 @@ class EventConsumer(Batches[Tx]):
                 partition, await consumer.beginning(partition) if position is None else position
             )
 
-    async def _anew(self, consumer: Consumer, partition: Partition) -> None:
+    async def _reset_truncated(self, consumer: Consumer, partition: Partition) -> None:
         """Read a topic that ends before our position from its beginning: what comes now would look as if it had been read. What has taken effect is known by its id."""
         position = self._positions[partition]
         log.error(
@@ -243,7 +264,7 @@ class EventConsumer(Batches[Tx]):
         position.next = await consumer.beginning(partition)
         await consumer.seek(partition, position.next)
 
-    async def _look(self, consumer: Consumer) -> None:
+    async def _check_progress(self, consumer: Consumer) -> None:
         """Measure the lag and what waits, tell the broker our positions, and notice a partition that has stopped coming while events wait in it."""
         now = asyncio.get_running_loop().time()
         if now - self._looked < LOOK_SECONDS:
@@ -271,9 +292,9 @@ class EventConsumer(Batches[Tx]):
                     )
                     position.next = end
         for partition in cut & self._cut:  # in two looks: a new leader may not know its end yet
-            await self._anew(consumer, partition)
+            await self._reset_truncated(consumer, partition)
         self._cut = cut - self._cut
-        await waiting(self.engine.db)
+        await pending_counts(self.engine.db)
         if moved := {
             partition: position
             for partition, position in self._positions.items()

@@ -44,7 +44,7 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-class NotKnownYet(Exception):
+class SubjectNotKnownYet(Exception):
     """The event speaks of something that is not here yet; it is kept and applied when `subject` (an id) is added. Raise it before anything is written."""
 
     def __init__(self, subject: str) -> None:
@@ -186,7 +186,7 @@ class Inbound(BaseModel):
         """Where the event came from; the key is as sent, not resolved."""
         return self.__envelope__
 
-    def told_by(self, envelope: Envelope) -> Self:
+    def with_envelope(self, envelope: Envelope) -> Self:
         """The same event, with where it came from."""
         object.__setattr__(self, "__envelope__", envelope)
         return self
@@ -205,7 +205,11 @@ class Inbound(BaseModel):
         survivors = {
             name: into for name in self.aliased if (into := aliases.get(getattr(self, name)))
         }
-        return self.model_copy(update=survivors).told_by(self.__envelope__) if survivors else self
+        return (
+            self.model_copy(update=survivors).with_envelope(self.__envelope__)
+            if survivors
+            else self
+        )
 
     @classmethod
     def read(cls, body: bytes, envelope: Envelope) -> Self:
@@ -229,7 +233,7 @@ class Inbound(BaseModel):
                 }
             )
             raise Unreadable(f"fields that do not fit: {', '.join(fields)}") from None
-        return event.told_by(envelope)
+        return event.with_envelope(envelope)
 
 
 def _object(body: bytes) -> dict[str, Any]:

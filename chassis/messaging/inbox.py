@@ -19,15 +19,27 @@ from chassis import telemetry
 from chassis.caller import system
 from chassis.errors import DomainError
 from chassis.ids import utc_now
-from chassis.messaging.events import MAX_NAME, Envelope, Inbound, NotKnownYet, Unreadable, stem
+from chassis.messaging.events import (
+    MAX_NAME,
+    Envelope,
+    Inbound,
+    SubjectNotKnownYet,
+    Unreadable,
+    stem,
+)
 from chassis.messaging.kafka import Record
 from chassis.persistence import mongo
 from chassis.persistence.mongo import DocumentRefused, DuplicateKey, Index, Mongo, Query
 from chassis.persistence.store import Store
-from chassis.persistence.unit_of_work import AgainWithout, Cause, Savepoint, Transaction
+from chassis.persistence.unit_of_work import (
+    OperationContext,
+    RetryWithoutEvent,
+    Savepoint,
+    Transaction,
+)
 
 Tx = TypeVar("Tx", bound=Transaction)
-Problem = TypeVar("Problem", str, NotKnownYet)
+Problem = TypeVar("Problem", str, SubjectNotKnownYet)
 Handler = Callable[[Any, Any], Awaitable[None]]
 Handlers = Mapping[
     str, Mapping[Any, Handler]
@@ -35,7 +47,7 @@ Handlers = Mapping[
 
 INBOX_DAYS, TRIES = 45, 2
 FEW = 20  # so many values are looked up at once; of more it is asked first whether the collection holds anything
-MARKER, BEHIND, EARLY_JOB = "inbox", "waits behind an earlier event of its key", "early-facts"
+HEAD, BEHIND, EARLY_JOB = "inbox", "waits behind an earlier event of its key", "early-facts"
 INDEXES = {
     "inbox": (
         Index("done_at", expire_seconds=INBOX_DAYS * 86_400),
@@ -48,7 +60,7 @@ INDEXES = {
 log = telemetry.log(__name__)
 
 
-class Arrival(NamedTuple):
+class ReceivedEvent(NamedTuple):
     """A record with what could be read of it. Without an event it has a `reason` (it cannot be read), or nobody here reads its type."""
 
     record: Record
@@ -83,13 +95,13 @@ class Arrival(NamedTuple):
 
 
 @dataclass(slots=True)
-class Counted:
+class BatchOutcome:
     """What one transaction did, counted after its commit."""
 
-    applied: list[Arrival] = field(default_factory=list[Arrival])
-    parked: list[tuple[Arrival, str]] = field(default_factory=list[tuple[Arrival, str]])
-    repeated: list[Arrival] = field(default_factory=list[Arrival])
-    early: list[Arrival] = field(default_factory=list[Arrival])
+    applied: list[ReceivedEvent] = field(default_factory=list[ReceivedEvent])
+    parked: list[tuple[ReceivedEvent, str]] = field(default_factory=list[tuple[ReceivedEvent, str]])
+    repeated: list[ReceivedEvent] = field(default_factory=list[ReceivedEvent])
+    early: list[ReceivedEvent] = field(default_factory=list[ReceivedEvent])
 
     def tell(self) -> None:
         """Move the metrics, and say in the log what was parked for itself."""
@@ -136,7 +148,7 @@ class Inbox(Generic[Tx]):
         }
         self._stems = {(topic, stem(name)) for topic, name in self._kinds}
 
-    def arrival(self, record: Record) -> Arrival:
+    def arrival(self, record: Record) -> ReceivedEvent:
         """What a record is to us."""
         key, type_name, envelope = "", "", None
         try:
@@ -144,11 +156,11 @@ class Inbox(Generic[Tx]):
             type_name = headers.get("ce_type", "")
             kind, handler = self._kinds.get((record.topic, type_name), (None, None))
             if kind is None and type_name and (record.topic, stem(type_name)) not in self._stems:
-                return Arrival(record, "", "", type_name)
+                return ReceivedEvent(record, "", "", type_name)
             key = (record.key or b"").decode()
             envelope = Envelope.of(headers, key)
             event = self._read(kind, record, key, envelope)
-            return Arrival(
+            return ReceivedEvent(
                 record,
                 envelope.id,
                 key,
@@ -164,13 +176,13 @@ class Inbox(Generic[Tx]):
                 "key or headers are not UTF-8",
             )
         except Exception as error:  # noqa: BLE001 - an upcaster may raise anything; the record is parked with the reason
-            reason = reason_of(error)
+            reason = failure_reason(error)
         # of a key that is too long all are parked, each by its place
         id_, key = (
             envelope.id if envelope else record.order,
             key if len(key) <= MAX_NAME else record.order,
         )
-        return Arrival(
+        return ReceivedEvent(
             record, id_, key, type_name, envelope, reason=reason, marker=f"{record.topic}/{key}"
         )
 
@@ -183,7 +195,7 @@ class Inbox(Generic[Tx]):
             raise Unreadable(f"version not known here: {envelope.type}")
         return kind.read(record.value, envelope)
 
-    def again(self, row: mongo.Document) -> Arrival:
+    def again(self, row: mongo.Document) -> ReceivedEvent:
         """The arrival that a parked or early row keeps."""
         topic, partition, offset = row["order"].rsplit("/", 2)
         headers = tuple((name, value) for name, value in row["headers"])
@@ -192,19 +204,19 @@ class Inbox(Generic[Tx]):
         )
 
 
-class Round(Generic[Tx]):
+class InboxTransaction(Generic[Tx]):
     """What one transaction does with events. It remembers itself what it has parked and kept early, because that is not written yet."""
 
     def __init__(self, inbox: Inbox[Tx], tx: Tx) -> None:
-        self.inbox, self.tx, self.counted = inbox, tx, Counted()
+        self.inbox, self.tx, self.counted = inbox, tx, BatchOutcome()
         self._markers: dict[str, mongo.Document | None] = {}
         self._early: dict[str, list[mongo.Document]] = {}  # by marker, in order
         self._known: set[str] = set()
         self._looked: set[str] = set()
         self._seen: set[str] = set()
 
-    async def meet(
-        self, arrivals: Sequence[Arrival], also: Mapping[str, Query] | None = None
+    async def load_state(
+        self, arrivals: Sequence[ReceivedEvent], also: Mapping[str, Query] | None = None
     ) -> dict[str, list[mongo.Document]]:
         """Read in one statement what is known of these arrivals, what a few of them will read, and what is asked `also`; what was found.
 
@@ -240,11 +252,11 @@ class Round(Generic[Tx]):
             row["_id"]: row["seq"] for row in found["keys"]
         }
         for store, ids in reads.items():
-            self.tx.store(store).learn(ids, found[store.collection])
+            self.tx.store(store).remember(ids, found[store.collection])
         if found["parked"]:
             await self._read_markers(markers)
         if found["early"]:
-            await self.look(markers, keys)
+            await self.load_early(markers, keys)
         if found["aliases"]:
             await self.tx.resolve_many(references)
         self._markers = dict.fromkeys(markers) | self._markers
@@ -252,7 +264,7 @@ class Round(Generic[Tx]):
         self.tx.aliases = dict.fromkeys(references) | self.tx.aliases
         return found
 
-    async def apply(self, arrivals: Sequence[Arrival]) -> None:
+    async def apply(self, arrivals: Sequence[ReceivedEvent]) -> None:
         """Apply arrivals that were met, in order. Known ones are dropped; one that fails loses only its own changes and is parked with all that follow of its key."""
         await self._prefetch([arrival.event for arrival in arrivals if arrival.event])
         for arrival in arrivals:
@@ -267,7 +279,7 @@ class Round(Generic[Tx]):
                 self._keep(arrival, waiting[-1]["waits_for"])
             else:
                 problem = await self.attempt(arrival)
-                if isinstance(problem, NotKnownYet):
+                if isinstance(problem, SubjectNotKnownYet):
                     self._keep(arrival, problem.subject)
                 elif problem:
                     self.park(arrival, problem)
@@ -275,15 +287,15 @@ class Round(Generic[Tx]):
                     self._done(
                         arrival, {"_id": arrival.id, "state": "done", "done_at": self.tx.now}
                     )
-            await self.settle()
+            await self.apply_early_events()
 
-    async def attempt(self, arrival: Arrival) -> str | NotKnownYet:
-        """Handle one arrival, once more when it fails; "" when it took effect, else why not, with its changes undone. AgainWithout when only an abort undoes them."""
+    async def attempt(self, arrival: ReceivedEvent) -> str | SubjectNotKnownYet:
+        """Handle one arrival, once more when it fails; "" when it took effect, else why not, with its changes undone. RetryWithoutEvent when only an abort undoes them."""
         tx, event, envelope, problem = self.tx, arrival.event, arrival.envelope, ""
         if event is None or envelope is None or arrival.handler is None or arrival.id in tx.failed:
             return tx.failed.get(arrival.id, arrival.reason)
-        outer, correlation = tx.cause, envelope.correlation_id or envelope.id
-        tx.cause = Cause(
+        outer, correlation = tx.context, envelope.correlation_id or envelope.id
+        tx.context = OperationContext(
             caller=self.inbox.system,
             correlation_id=correlation,
             causation_id=envelope.id,
@@ -298,12 +310,12 @@ class Round(Generic[Tx]):
                         await arrival.handler(event.resolved(tx.aliases), tx)
                 except (mongo.MongoError, DuplicateKey, DocumentRefused):
                     raise  # the server has ended the transaction, and the fault may be that of an earlier event whose write was flushed now
-                except NotKnownYet as unknown:
+                except SubjectNotKnownYet as unknown:
                     return self._undone(arrival, before, unknown)
                 except (
                     Exception
                 ) as error:  # whatever a handler raises is parked with its reason, never swallowed
-                    problem = self._undone(arrival, before, reason_of(error))
+                    problem = self._undone(arrival, before, failure_reason(error))
                     if attempt == TRIES - 1:
                         log.warning(
                             "event_failed",
@@ -316,23 +328,23 @@ class Round(Generic[Tx]):
                     return ""
             return problem
         finally:
-            tx.cause = outer
+            tx.context = outer
 
-    async def again(self, row: mongo.Document) -> Arrival:
+    async def again(self, row: mongo.Document) -> ReceivedEvent:
         """The arrival that a parked or early row keeps, ready to be attempted."""
         arrival = self.inbox.again(row)
         await self._prefetch([arrival.event] if arrival.event else [])
         return arrival
 
-    async def settle(self) -> None:
+    async def apply_early_events(self) -> None:
         """Early facts that wait for what this transaction has added take effect in it, each key's in their order; where that failed before, in a transaction of their own."""
         tx = self.tx
-        while tx.added:
-            added, tx.added = set(tx.added), []
-            if tx.alone:
+        while tx.added_ids:
+            added, tx.added_ids = set(tx.added_ids), []
+            if tx.without_early_events:
                 tx.wake(EARLY_JOB)
                 continue
-            await self.look((), added)
+            await self.load_early((), added)
             markers = [
                 marker
                 for marker, rows in self._early.items()
@@ -340,10 +352,10 @@ class Round(Generic[Tx]):
             ]
             await self._read_markers(markers)
             for marker in markers:
-                while self._early.get(marker) and await self.try_first(marker):
+                while self._early.get(marker) and await self.apply_first_early(marker):
                     pass
 
-    async def try_first(self, marker: str, id_: str = "") -> bool:
+    async def apply_first_early(self, marker: str, id_: str = "") -> bool:
         """Handle the first early fact of a key (when it is still `id_`); False when it goes on waiting, with all behind it."""
         row = next(iter(self._early.get(marker, [])), None)
         if row is None or id_ not in {"", row["_id"]}:
@@ -353,14 +365,16 @@ class Round(Generic[Tx]):
         problem = (
             BEHIND if parked and parked["first"] < row["order"] else await self.attempt(arrival)
         )
-        if isinstance(problem, NotKnownYet):
+        if isinstance(problem, SubjectNotKnownYet):
             for waiting in self._early[marker]:
                 if waiting["waits_for"] != problem.subject:
                     waiting["waits_for"] = problem.subject
-                    self.tx.raw("early", mongo.replacing(waiting, upsert=True), waiting["_id"])
+                    self.tx.write_raw(
+                        "early", mongo.replacing(waiting, upsert=True), waiting["_id"]
+                    )
             return False
         self._early[marker].pop(0)
-        self.tx.raw("early", mongo.deleting(row["_id"]), row["_id"])
+        self.tx.write_raw("early", mongo.deleting(row["_id"]), row["_id"])
         if problem:
             self.park(arrival, problem)
         else:
@@ -372,19 +386,19 @@ class Round(Generic[Tx]):
             )
         return True
 
-    async def look(self, markers: Collection[str], subjects: Collection[str] = ()) -> None:
+    async def load_early(self, markers: Collection[str], subjects: Collection[str] = ()) -> None:
         """Read the early facts of these keys and those that wait for these subjects."""
         wanted = {"marker": markers, "waits_for": set(subjects) - self._looked}
         self._looked.update(subjects)
-        for row in await self.tx.among("early", wanted):
+        for row in await self.tx.find_by_any("early", wanted):
             self._wait(row)
 
-    def park(self, arrival: Arrival, reason: str) -> None:
+    def park(self, arrival: ReceivedEvent, reason: str) -> None:
         """Park it behind its key's marker."""
         tx, order = self.tx, arrival.record.order
         new: mongo.Document = {
             "_id": arrival.marker,
-            "kind": MARKER,
+            "kind": HEAD,
             "topic": arrival.record.topic,
             "key": arrival.key,
             "since": tx.now,
@@ -398,8 +412,8 @@ class Round(Generic[Tx]):
             "count": marker["count"] + 1,
             "version": marker["version"] + 1,
         }
-        tx.raw("parked", mongo.replacing(marker, upsert=True), arrival.marker)
-        tx.raw(
+        tx.write_raw("parked", mongo.replacing(marker, upsert=True), arrival.marker)
+        tx.write_raw(
             "inbox",
             mongo.replacing(
                 {
@@ -415,12 +429,12 @@ class Round(Generic[Tx]):
         )
         self.counted.parked.append((arrival, reason))
 
-    def _keep(self, arrival: Arrival, subject: str) -> None:
+    def _keep(self, arrival: ReceivedEvent, subject: str) -> None:
         """Keep an early fact until its subject is added."""
         row = {"_id": arrival.id, "waits_for": subject, "since": self.tx.now, **arrival.stored}
         self._wait(row)
-        self.tx.raw("early", row)
-        self.tx.raw("inbox", {"_id": arrival.id, "state": "early"})
+        self.tx.write_raw("early", row)
+        self.tx.write_raw("inbox", {"_id": arrival.id, "state": "early"})
         self.tx.wake(
             EARLY_JOB
         )  # another transaction may be adding the subject right now, and neither sees the other
@@ -431,13 +445,13 @@ class Round(Generic[Tx]):
             self._seen.add(row["_id"])
             insort(self._early.setdefault(row["marker"], []), row, key=lambda one: one["order"])
 
-    def _done(self, arrival: Arrival, operation: Any) -> None:
-        self.tx.raw("inbox", operation, arrival.id)
+    def _done(self, arrival: ReceivedEvent, operation: Any) -> None:
+        self.tx.write_raw("inbox", operation, arrival.id)
         self.counted.applied.append(arrival)
 
-    def _undone(self, arrival: Arrival, before: Savepoint, problem: Problem) -> Problem:
+    def _undone(self, arrival: ReceivedEvent, before: Savepoint, problem: Problem) -> Problem:
         if not self.tx.rollback(before):
-            raise AgainWithout(arrival.id, problem)
+            raise RetryWithoutEvent(arrival.id, problem)
         return problem
 
     async def _prefetch(self, events: Sequence[Inbound]) -> None:
@@ -452,7 +466,7 @@ class Round(Generic[Tx]):
         if unread := [marker for marker in markers if marker not in self._markers]:
             self._markers.update(dict.fromkeys(unread))
             self._markers.update(
-                {row["_id"]: row for row in await self.tx.among("parked", {"_id": unread})}
+                {row["_id"]: row for row in await self.tx.find_by_any("parked", {"_id": unread})}
             )
 
 
@@ -481,10 +495,10 @@ def _watched(envelope: Envelope) -> AbstractContextManager[object]:
     return telemetry.span(envelope.type, of=envelope.traceparent, kind=trace.SpanKind.CONSUMER)
 
 
-async def waiting(db: Mongo) -> dict[str, float]:
+async def pending_counts(db: Mongo) -> dict[str, float]:
     """How many events are parked, behind how many keys, how many facts are early and for how many seconds the oldest; the gauges show it too."""
     oldest = await db.find("early", {}, sort=[("since", 1)], limit=1, fields={"since": 1})
-    keys = await db.count("parked", {"kind": MARKER})
+    keys = await db.count("parked", {"kind": HEAD})
     now: dict[str, float] = {
         "parked": await db.count("inbox", {"state": "parked"}) if keys else 0,
         "parked_keys": keys,
@@ -501,7 +515,7 @@ async def waiting(db: Mongo) -> dict[str, float]:
     return now
 
 
-def reason_of(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """Why an event failed, in words that hold nothing of it."""
     if isinstance(error, (DuplicateKey, DocumentRefused)):
         return f"{type(error).__name__}: {error}"

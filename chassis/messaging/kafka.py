@@ -42,7 +42,7 @@ class RecordRefused(SendFailed):
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class BrokerAccess:
     """How a broker is reached: where, as whom (as nobody without a password), and whose word for it is taken (without a CA nothing is encrypted)."""
 
     bootstrap: str
@@ -72,11 +72,11 @@ class Access:
         }
 
 
-Where = str | Access  # only its address: a broker that asks nobody who he is
+Where = str | BrokerAccess  # only its address: a broker that asks nobody who he is
 
 
 def _options(where: Where) -> dict[str, Any]:
-    return (Access(where) if isinstance(where, str) else where).options()
+    return (BrokerAccess(where) if isinstance(where, str) else where).options()
 
 
 class Partition(NamedTuple):

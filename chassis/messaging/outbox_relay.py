@@ -27,7 +27,7 @@ MARK_ROWS, MARK_SECONDS = (
     50,
     0.2,
 )  # acknowledged rows wait for each other so long: one mark costs as much as the commit of a command
-STOPPED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
+BLOCKED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
 UNSENT = {"sent": False}
 REPLICAS = (
     "replica/"  # how the leases are called that the living replicas of a service hold, each its own
@@ -38,7 +38,7 @@ INDEXES = (Index("key", "seq", unique=True), WAITING)
 log = telemetry.log(__name__)
 
 
-class Relay:
+class OutboxRelay:
     """Sends one service's outbox while it holds the lease."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Relay:
                 self._last[key] = seq
                 self._handed.append(row)
         if len(self._handed) > PAGE:
-            self._let_go()
+            self._reset()
         elif keys:
             self.wake(keys)
         self._wake.set()
@@ -105,7 +105,7 @@ class Relay:
         try:
             while not self._ended.is_set():
                 try:
-                    await self._term()
+                    await self._lead()
                 except (mongo.MongoError, SendFailed) as error:
                     telemetry.RELAY_FAILURES.inc()
                     log.warning("relay_interrupted", error=type(error).__name__)
@@ -117,13 +117,13 @@ class Relay:
             if self._lease.held:
                 await self._lease.release()
 
-    def _let_go(self) -> None:
+    def _reset(self) -> None:
         """Have nothing in hand: all that is unsent will be read."""
         self._handed, self._last, self._named, self._after = [], {}, None, ""
 
-    async def _term(self) -> None:
+    async def _lead(self) -> None:
         """One term as holder: sweep at each wake and at least four times a lease, until the lease is lost."""
-        self._let_go()
+        self._reset()
         pause, looked, loop = self._lease.seconds / 4, -1e9, asyncio.get_running_loop()
         try:
             while not self._ended.is_set():
@@ -133,7 +133,7 @@ class Relay:
                     await _first_of(self._ended.wait(), 2 * pause)
                     return
                 if renewed - looked > LOOK_SECONDS:
-                    await self._look()
+                    await self._refresh_gauges()
                     looked = renewed
                     self._listen(
                         wanted=await self.db.count("leases", LIVING) > 1
@@ -142,12 +142,12 @@ class Relay:
                 while not self._ended.is_set() and (left := renewed + pause - loop.time()) > 0:
                     self._wake.clear()
                     if not await self.sweep(renewed + pause) and not self._ended.is_set():
-                        await self._rest(left)
+                        await self._wait(left)
             await self._mark()
         finally:
             self._listen(wanted=False)
 
-    async def _rest(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> None:
         """Wait for a wake so long; mark what is acknowledged when that is due."""
         if 0 < len(self._acknowledged) < MARK_ROWS:
             await _first_of(self._wake.wait(), MARK_SECONDS)
@@ -235,11 +235,11 @@ class Relay:
         if not isinstance(sent.failure, RecordRefused):
             raise sent.failure
         if len(rows) == 1:
-            await self._stop_key(rows[0], str(sent.failure))
+            await self._block_key(rows[0], str(sent.failure))
             return
         for row in rows:
             if not self._lease.held:
-                self._let_go()
+                self._reset()
             elif row["_id"] not in done and row["key"] not in self._stopped:
                 await self._send([row])
 
@@ -258,13 +258,13 @@ class Relay:
             del self._acknowledged[: len(marked)]
         self._marked_at = asyncio.get_running_loop().time()
 
-    async def _stop_key(self, row: Document, reason: str) -> None:
+    async def _block_key(self, row: Document, reason: str) -> None:
         """Let nothing of this key pass a row that the broker refuses, visibly, until an operator lets it go."""
         telemetry.EVENTS_PARKED.labels(self.topic, "refused_by_broker").inc()
         log.warning("outbox_key_stopped", event_id=row["_id"], type=row["type"], error=reason)
         marker = {
-            "_id": f"{STOPPED}/{row['key']}",
-            "kind": STOPPED,
+            "_id": f"{BLOCKED}/{row['key']}",
+            "kind": BLOCKED,
             "topic": self.topic,
             "key": row["key"],
             "first": row["_id"],
@@ -282,9 +282,9 @@ class Relay:
         self._last.pop(row["key"], None)
         self._handed = [other for other in self._handed if other["key"] != row["key"]]
 
-    async def _look(self) -> None:
+    async def _refresh_gauges(self) -> None:
         """What the gauges show, and which keys an operator has stopped or let go."""
-        self._stopped = [row["key"] for row in await self.db.find("parked", {"kind": STOPPED})]
+        self._stopped = [row["key"] for row in await self.db.find("parked", {"kind": BLOCKED})]
         state = await unsent(self.db)
         _show(
             leads=True,

@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any, Generic, cast
 
 from chassis.errors import Duplicate, NotFound, Refused
-from chassis.messaging.events import NotKnownYet
-from chassis.messaging.inbox import Inbox, Round, Tx, reason_of
-from chassis.messaging.outbox_relay import STOPPED
+from chassis.messaging.events import SubjectNotKnownYet
+from chassis.messaging.inbox import Inbox, InboxTransaction, Tx, failure_reason
+from chassis.messaging.outbox_relay import BLOCKED
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, DocumentRefused
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import OUTBOX, AgainWithout
+from chassis.persistence.unit_of_work import OUTBOX, RetryWithoutEvent
 
 Redact = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 RETRIED_AT_ONCE = 200
@@ -44,7 +44,7 @@ class ReasonMissing(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class ParkedEvent:
     """One parked event as an operator sees it: the body is redacted by rule."""
 
     id: str
@@ -67,16 +67,16 @@ def hidden(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-FAILED = (AgainWithout, Duplicate, DocumentRefused)
+FAILED = (RetryWithoutEvent, Duplicate, DocumentRefused)
 
 
-def told(error: BaseException) -> str:
+def retry_failure_reason(error: BaseException) -> str:
     """Why a letter failed, in the words of a parked row."""
-    problem = error.problem if isinstance(error, AgainWithout) else reason_of(error)
+    problem = error.problem if isinstance(error, RetryWithoutEvent) else failure_reason(error)
     return problem if isinstance(problem, str) else "not known yet"
 
 
-class Parked(Generic[Tx]):
+class ParkedSequences(Generic[Tx]):
     """The parked sequences of one service. `id` is the marker's: `topic/key`, or `outbox/key` for a key that the broker refused at the producer."""
 
     def __init__(self, inbox: Inbox[Tx], redact: Redact = hidden) -> None:
@@ -88,10 +88,10 @@ class Parked(Generic[Tx]):
             "parked", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit, session=tx.session
         )
 
-    async def letters(self, tx: Tx, id_: str, *, limit: int = 50) -> list[Letter]:
+    async def events(self, tx: Tx, id_: str, *, limit: int = 50) -> list[ParkedEvent]:
         """The first letters of a sequence, in order."""
         marker = await self._marker(tx, id_)
-        if marker["kind"] == STOPPED:
+        if marker["kind"] == BLOCKED:
             rows = await tx.db.find(OUTBOX, {"_id": marker["first"]}, session=tx.session)
             rows = [
                 row
@@ -112,7 +112,7 @@ class Parked(Generic[Tx]):
                 done += took
                 more = more and done < most
         except FAILED as error:
-            await run(partial(self.failed_again, id_, told(error)))
+            await run(partial(self.failed_again, id_, retry_failure_reason(error)))
         return done
 
     async def discard(self, tx: Tx, id_: str, event_id: str, reason: str) -> None:
@@ -137,11 +137,15 @@ class Parked(Generic[Tx]):
         tx.note("parked.retried", id_)
         row = next(iter(await self._waiting(tx, id_, 1)), None)
         if row is None:  # a key that the broker refused: the relay tries it again
-            tx.raw("parked", mongo.deleting(id_), id_)
+            tx.write_raw("parked", mongo.deleting(id_), id_)
             return False, False
-        if problem := await (acting := Round(self.inbox, tx)).attempt(await acting.again(row)):
-            self._say(tx, row, "not known yet" if isinstance(problem, NotKnownYet) else problem)
-            tx.raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
+        if problem := await (acting := InboxTransaction(self.inbox, tx)).attempt(
+            await acting.again(row)
+        ):
+            self._say(
+                tx, row, "not known yet" if isinstance(problem, SubjectNotKnownYet) else problem
+            )
+            tx.write_raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
             return False, False
         return True, await self._leave(
             tx, marker, {"_id": row["_id"], "state": "done", "done_at": tx.now}
@@ -151,10 +155,10 @@ class Parked(Generic[Tx]):
         """Say of the first letter why it failed."""
         for row in await self._waiting(tx, id_, 1):
             self._say(tx, row, reason)
-            tx.raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
+            tx.write_raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
 
     def _say(self, tx: Tx, row: Document, reason: str) -> None:
-        tx.raw(
+        tx.write_raw(
             "inbox",
             mongo.updating(row["_id"], {"$set": {"reason": reason, "retried_at": tx.now}}),
             row["_id"],
@@ -165,13 +169,13 @@ class Parked(Generic[Tx]):
         left = [
             one for one in await self._waiting(tx, marker["_id"], 2) if one["_id"] != row["_id"]
         ]
-        tx.raw("inbox", mongo.replacing(row), row["_id"])
+        tx.write_raw("inbox", mongo.replacing(row), row["_id"])
         changed = marker | {
             "first": left[0]["order"] if left else "",
             "count": marker["count"] - 1,
             "version": marker["version"] + 1,
         }
-        tx.raw(
+        tx.write_raw(
             "parked",
             mongo.replacing(changed) if left else mongo.deleting(marker["_id"]),
             marker["_id"],
@@ -193,7 +197,7 @@ class Parked(Generic[Tx]):
             raise ParkedUnknown
         return marker
 
-    def _letter(self, row: Document) -> Letter:
+    def _letter(self, row: Document) -> ParkedEvent:
         try:
             body: Any = json.loads(row["body"] or b"")
         except (ValueError, RecursionError):  # nested without end
@@ -209,7 +213,7 @@ class Parked(Generic[Tx]):
             if "at" in row
             else (headers.get("ce_time") or b"").decode(errors="replace")
         )
-        return Letter(
+        return ParkedEvent(
             id=row["_id"],
             type=row["type"],
             topic=row["topic"],

@@ -52,7 +52,7 @@ class StoreTransaction(Protocol):
     db: Mongo
     session: Session
     now: datetime
-    added: list[str]
+    added_ids: list[str]
 
     @property
     def caller(self) -> Caller: ...
@@ -139,7 +139,7 @@ class Store(Generic[A]):
         tx, collection, wanted = self.tx, self.collection, dict.fromkeys(ids)
         if missing := [id_ for id_ in wanted if not tx.knows(collection, id_)]:
             where = {"_id": missing[0] if len(missing) == 1 else {"$in": missing}}
-            self.learn(missing, await tx.db.find(collection, where, session=tx.session))
+            self.remember(missing, await tx.db.find(collection, where, session=tx.session))
         found = {
             id_: aggregate for id_ in wanted if (aggregate := tx.known(collection, id_)) is not None
         }
@@ -149,7 +149,7 @@ class Store(Generic[A]):
             else found
         )
 
-    def learn(self, ids: Iterable[str], documents: Iterable[Document]) -> None:
+    def remember(self, ids: Iterable[str], documents: Iterable[Document]) -> None:
         """Remember what was read about these ids; those without a document are not there."""
         by_id = {document["_id"]: document for document in documents}
         for id_ in ids:
@@ -225,7 +225,7 @@ class Store(Generic[A]):
         added = _versioned(aggregate, 1)
         self.tx.write(self, added, None, events)
         if self.awaited:
-            self.tx.added.append(added.id)
+            self.tx.added_ids.append(added.id)
         return added
 
     def save(self, before: A, after: A, events: Sequence[Event] = ()) -> A:

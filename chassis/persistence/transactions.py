@@ -15,7 +15,12 @@ from chassis.errors import Busy, Duplicate
 from chassis.ids import utc_now
 from chassis.persistence import mongo
 from chassis.persistence.mongo import DocumentRefused, DuplicateKey, Mongo, TransactionConflict
-from chassis.persistence.unit_of_work import OUTBOX, AgainWithout, Cause, Transaction
+from chassis.persistence.unit_of_work import (
+    OUTBOX,
+    OperationContext,
+    RetryWithoutEvent,
+    Transaction,
+)
 
 Tx = TypeVar("Tx", bound=Transaction)
 R = TypeVar("R")
@@ -74,25 +79,28 @@ class KeyedLocks:
 
 
 @dataclass(slots=True)
-class Engine(Generic[Tx]):
+class TransactionManager(Generic[Tx]):
     """What all transactions of one process share: the database, the unit of work's class, the clock, and who is told before and after a commit."""
 
     db: Mongo
     transaction: type[Tx]
-    parts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    ports: Mapping[str, Any] = field(default_factory=dict[str, Any])
     clock: Callable[[], datetime] = utc_now
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     before_commit: list[Callable[[Tx], Awaitable[None]]] = field(default_factory=list)
     after_commit: list[Callable[[Tx], None]] = field(default_factory=list)
 
-    async def once(
-        self, body: Callable[[Tx], Awaitable[R]], cause: Cause, deadline: float | None = None
+    async def attempt(
+        self,
+        body: Callable[[Tx], Awaitable[R]],
+        cause: OperationContext,
+        deadline: float | None = None,
     ) -> R:
         """One try of one transaction, its body ended at the deadline (loop time; the commit is not: it is known or asked for). TransactionConflict: run it again."""
 
         async def work(session: mongo.Session) -> tuple[R, Tx]:
             async with asyncio.timeout_at(deadline):
-                tx = self.transaction(self.db, session, self.clock(), cause, self.parts)
+                tx = self.transaction(self.db, session, self.clock(), cause, self.ports)
                 result = await body(tx)
                 for hook in self.before_commit:
                     await hook(tx)
@@ -113,10 +121,10 @@ class Engine(Generic[Tx]):
             told(tx)
         return result
 
-    async def until(
+    async def run_with_retries(
         self,
         body: Callable[[Tx], Awaitable[R]],
-        cause: Cause,
+        cause: OperationContext,
         deadline: float,
         contended: Iterable[str] = (),
     ) -> R:
@@ -126,7 +134,7 @@ class Engine(Generic[Tx]):
         async with self.locks.hold(contended, deadline):
             while True:
                 try:
-                    return await self.once(body, cause, deadline)
+                    return await self.attempt(body, cause, deadline)
                 except (TransactionConflict, mongo.Unreachable):
                     telemetry.TRANSACTION_RETRIES.inc()
                     tries += 1
@@ -134,14 +142,16 @@ class Engine(Generic[Tx]):
                     if loop.time() + pause >= deadline:
                         raise Busy from None
                     await asyncio.sleep(pause)
-                except (AgainWithout, DuplicateKey, DocumentRefused) as error:
-                    if cause.alone:
+                except (RetryWithoutEvent, DuplicateKey, DocumentRefused) as error:
+                    if cause.without_early_events:
                         raise (
                             Duplicate(collection=error.collection, index=error.index)
                             if isinstance(error, DuplicateKey)
                             else error
                         ) from None
-                    cause.alone = True  # the second try is without the early facts of others
+                    cause.without_early_events = (
+                        True  # the second try is without the early facts of others
+                    )
                 except TimeoutError:
                     raise Busy from None
 
@@ -150,8 +160,8 @@ class Engine(Generic[Tx]):
 class Runner(Generic[Tx]):
     """Runs use cases for one caller: a request, or the service itself."""
 
-    engine: Engine[Tx]
-    cause: Cause
+    engine: TransactionManager[Tx]
+    cause: OperationContext
     seconds: float = DEFAULT_SECONDS
 
     async def __call__(
@@ -162,8 +172,8 @@ class Runner(Generic[Tx]):
         `contended` names the documents that many requests change at once; their locks are taken first.
         """
         self.cause.what = self.cause.what or name_of(use_case)
-        self.cause.alone = False
-        return await self.engine.until(use_case, self.cause, self.deadline(), contended)
+        self.cause.without_early_events = False
+        return await self.engine.run_with_retries(use_case, self.cause, self.deadline(), contended)
 
     def deadline(self) -> float:
         """Return the deadline of a run that begins now, in loop time."""

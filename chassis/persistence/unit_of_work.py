@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, cast, overload
 
 from chassis.caller import Caller
@@ -36,7 +37,7 @@ class Savepoint(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class Cause:
+class OperationContext:
     """On whose word things happen now: a caller's request, or an event. `failed` are events not to be tried again; `alone` leaves early facts for later."""
 
     caller: Caller
@@ -45,14 +46,14 @@ class Cause:
     what: str = ""
     traceparent: str = ""
     failed: Mapping[str, str] = field(default_factory=dict[str, str])
-    alone: bool = False
+    without_early_events: bool = False
 
 
-class TooBigAnEvent(Exception):
+class EventTooLarge(Exception):
     """An event over 256 KiB is refused at commit."""
 
 
-class AgainWithout(Exception):
+class RetryWithoutEvent(Exception):
     """An event failed after something was flushed, which only an abort undoes: run the transaction again without it. `problem` is why."""
 
     def __init__(self, id_: str, problem: str | Exception) -> None:
@@ -66,14 +67,25 @@ class Transaction:
     service: ClassVar[str] = ""
 
     def __init__(
-        self, db: Mongo, session: Session, now: datetime, cause: Cause, parts: Mapping[str, Any]
+        self,
+        db: Mongo,
+        session: Session,
+        now: datetime,
+        context: OperationContext,
+        ports: Mapping[str, Any],
     ) -> None:
-        self.db, self.session, self.now, self.cause, self.parts = db, session, now, cause, parts
-        self.failed, self.alone = cause.failed, cause.alone
+        self.db = db
+        self.session = session
+        self.now = now
+        self.context = context
+        self.failed = context.failed
+        self.without_early_events = context.without_early_events
+        for name in self.port_names() & ports.keys():
+            setattr(self, name, ports[name])
         self.aliases: dict[str, str | None] = {}
         self.seqs: dict[str, int] = {}  # key counters as they were read (0 = there is none)
-        self.woken: set[str] = set()
-        self.added: list[
+        self.jobs_to_wake: set[str] = set()
+        self.added_ids: list[
             str
         ] = []  # ids for which early facts may wait: of what was added, and of what was merged into another
         self._stores: dict[str, Store[Any]] = {}
@@ -83,32 +95,32 @@ class Transaction:
         self._drafts: list[tuple[str, Document]] = []
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
         self._flushes = 0
-        self.told_bytes = 0
+        self.outbox_bytes = 0
 
     # What use cases use
 
     @property
     def caller(self) -> Caller:
         """Who asks."""
-        return self.cause.caller
+        return self.context.caller
 
     @property
     def correlation_id(self) -> str:
         """The id that all consequences of one request share."""
-        return self.cause.correlation_id
+        return self.context.correlation_id
 
     def note(self, action: str, subject_ref: str, **facts: Any) -> None:
         """Write an audit row of its own, e.g. that personal data was read and for what purpose."""
-        id_, cause, caller = new_id(), self.cause, self.cause.caller
+        id_, cause, caller = new_id(), self.context, self.context.caller
         row = {
             "_id": id_, "at": self.now, "action": action, "subject": subject_ref, "actor": caller.subject, "role": caller.role, "on_behalf_of": caller.on_behalf_of,
             "what": cause.what, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id, "block": None, "facility": caller.facility, **facts,
         }  # fmt: skip
-        self.raw("audit", row, id_)
+        self.write_raw("audit", row, id_)
 
     def wake(self, job: str) -> None:
         """Run this job at once after the commit."""
-        self.woken.add(job)
+        self.jobs_to_wake.add(job)
 
     async def resolve(self, reference: str) -> str:
         """The surviving reference of one that may have been merged."""
@@ -123,7 +135,7 @@ class Transaction:
             self.aliases.update(
                 {
                     row["_id"]: row["into"]
-                    for row in await self.among("aliases", {"_id": list(unknown)})
+                    for row in await self.find_by_any("aliases", {"_id": list(unknown)})
                 }
             )
 
@@ -137,14 +149,14 @@ class Transaction:
                 *(row["_id"] for row in stored),
                 *(known for known, meant in self.aliases.items() if meant == from_ref),
             }:
-                self.raw(
+                self.write_raw(
                     "aliases",
                     mongo.replacing({"_id": reference, "into": into, "at": self.now}, upsert=True),
                     reference,
                 )
                 self._remember(self.aliases, reference)
                 self.aliases[reference] = into
-            self.added.append(from_ref)
+            self.added_ids.append(from_ref)
         return into
 
     async def flush(self) -> None:
@@ -154,7 +166,9 @@ class Transaction:
 
     # What the chassis uses
 
-    async def among(self, collection: str, wanted: Mapping[str, Collection[str]]) -> list[Document]:
+    async def find_by_any(
+        self, collection: str, wanted: Mapping[str, Collection[str]]
+    ) -> list[Document]:
         """The documents of a collection of the chassis' own in which one of the fields has one of its values."""
         ways = [{name: {"$in": list(values)}} for name, values in wanted.items() if values]
         if not ways:
@@ -162,6 +176,13 @@ class Transaction:
         return await self.db.find(
             collection, ways[0] if len(ways) == 1 else {"$or": ways}, session=self.session
         )
+
+    @classmethod
+    @cache
+    def port_names(cls) -> frozenset[str]:
+        """Return the names that this class and its bases declare by annotation."""
+        declared = [vars(base).get("__annotations__", {}) for base in cls.__mro__]
+        return frozenset(name for names in declared for name in names)
 
     @classmethod
     def stores(cls) -> list[type[Store[Any]]]:
@@ -180,7 +201,7 @@ class Transaction:
             self._stores[kind.collection] = kind(self)
         return cast("S", self._stores[kind.collection])
 
-    def home_of(self, result: object) -> str | None:
+    def collection_of(self, result: object) -> str | None:
         """The collection where an aggregate is kept that this transaction has in hand."""
         known = next(
             (
@@ -205,7 +226,7 @@ class Transaction:
         )
 
     @property
-    def told(self) -> list[Document]:
+    def outbox_rows(self) -> list[Document]:
         """The outbox rows of its events; they have their key and seq when it is finished."""
         return [row for _, row in self._drafts]
 
@@ -214,7 +235,7 @@ class Transaction:
         """How many documents wait to be written."""
         return sum(map(len, self._pending.values())) + len(self._drafts) + len(self._own)
 
-    def raw(self, collection: str, operation: Any, id_: str = "") -> None:
+    def write_raw(self, collection: str, operation: Any, id_: str = "") -> None:
         """Buffer a write on one of the chassis' own collections: a document to insert, or a bulk operation on `id_`, of which the last counts."""
         where = collection, id_ or operation["_id"]
         self._remember(self._own, where)
@@ -222,7 +243,7 @@ class Transaction:
 
     def savepoint(self) -> Savepoint:
         """Where the buffers stand now."""
-        return Savepoint(len(self._undo), len(self._drafts), len(self.added), self._flushes)
+        return Savepoint(len(self._undo), len(self._drafts), len(self.added_ids), self._flushes)
 
     def rollback(self, to: Savepoint) -> bool:
         """Put the buffers back; False when something was flushed since, so that only an abort undoes it."""
@@ -234,7 +255,7 @@ class Transaction:
                 del mapping[key]
             else:
                 mapping[key] = before
-        del self._drafts[to.drafts :], self.added[to.added :]
+        del self._drafts[to.drafts :], self.added_ids[to.added :]
         return True
 
     async def finish(self) -> None:
@@ -340,10 +361,10 @@ class Transaction:
         facility: str = "",
     ) -> None:
         """Buffer an outbox row, which gets its place in the key's order at the end."""
-        body, cause = event.model_dump_json(exclude_none=True), self.cause
+        body, cause = event.model_dump_json(exclude_none=True), self.context
         if len(body) > MAX_EVENT_BYTES // 4 and len(body.encode()) > MAX_EVENT_BYTES:
-            raise TooBigAnEvent(event.type)
-        self.told_bytes += len(body)
+            raise EventTooLarge(event.type)
+        self.outbox_bytes += len(body)
         id_, version, caller = aggregate.id, aggregate.version, cause.caller
         row = {
             "_id": event_id(collection, id_, version, index), "sent": False, "type": event.type, "at": self.now, "aggregate_id": id_, "aggregate_version": version,
@@ -373,12 +394,12 @@ class Transaction:
             }
         for key, count in counts.items():
             if not self.seqs[key]:
-                self.raw("keys", {"_id": key, "seq": count})
+                self.write_raw("keys", {"_id": key, "seq": count})
         for step in {counts[key] for key in counts if self.seqs[key]}:
             known: Document = {
                 "$in": [key for key in counts if self.seqs[key] and counts[key] == step]
             }
-            self.raw(
+            self.write_raw(
                 "keys", mongo.updating(known, {"$inc": {"seq": step}}, many=True), f"\0{step}"
             )  # no key is called so
         return {key: self.seqs[key] for key in counts}

@@ -18,35 +18,43 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-OWN = "urn:bina:own"  # how our own users are kept; the issuer's address may change, they stay
-HOLDERS = "urn:bina:holders"  # how holders of cards are kept
-HOLDERS_AUDIENCE = (
+BUILTIN_ISSUER = (
+    "urn:bina:own"  # how our own users are kept; the issuer's address may change, they stay
+)
+HOLDER_ISSUER = "urn:bina:holders"  # how holders of cards are kept
+HOLDER_AUDIENCE = (
     "sertifikat"  # on the certificate host nothing names the product, not even within a token
 )
-ACCESS_SECONDS = 300
+ACCESS_TOKEN_SECONDS = 300
 TOKEN_PATH, REVOCATION_PATH = "/v1/oauth/token", "/v1/oauth/revoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnIssuer:
+class BuiltInIssuer:
     """Signs with `key`. `others` are the keys before and after it, published and believed, so that replicas may change over one by one."""
 
     name: str
     audience: str = AUDIENCE
     key: Ed25519PrivateKey
-    others: Sequence[Ed25519PublicKey] = ()
+    other_keys: Sequence[Ed25519PublicKey] = ()
 
     @property
-    def public(self) -> dict[str, Ed25519PublicKey]:
+    def public_keys(self) -> dict[str, Ed25519PublicKey]:
         """All keys to believe, by id."""
-        return {thumbprint(key): key for key in (self.key.public_key(), *self.others)}
+        return {thumbprint(key): key for key in (self.key.public_key(), *self.other_keys)}
 
     @property
     def jwks(self) -> list[dict[str, Any]]:
         """All keys, as they are published."""
-        return [public_jwk(key) for key in self.public.values()]
+        return [public_jwk(key) for key in self.public_keys.values()]
 
-    def token(self, subject: str, now: datetime, seconds: int = ACCESS_SECONDS, **more: Any) -> str:
+    def issue_token(
+        self,
+        subject: str,
+        now: datetime,
+        lifetime_seconds: int = ACCESS_TOKEN_SECONDS,
+        **extra_claims: Any,
+    ) -> str:
         """An access token (RFC 9068)."""
         issued = now.timestamp()
         content = {
@@ -54,9 +62,9 @@ class OwnIssuer:
             "aud": self.audience,
             "sub": subject,
             "iat": issued,
-            "exp": issued + seconds,
+            "exp": issued + lifetime_seconds,
             "jti": new_id(),
-            **more,
+            **extra_claims,
         }
         return jwt.encode(
             content,
@@ -65,10 +73,10 @@ class OwnIssuer:
             headers={"kid": thumbprint(self.key.public_key()), "typ": "at+jwt"},
         )
 
-    def read(self, token: str) -> Mapping[str, Any] | None:
+    def read_token(self, token: str) -> Mapping[str, Any] | None:
         """What a token of ours says; None for any other. An expired one is still ours."""
         try:
-            key = self.public[jwt.get_unverified_header(token)["kid"]]
+            key = self.public_keys[jwt.get_unverified_header(token)["kid"]]
             return jwt.decode(
                 token,
                 key,
@@ -80,7 +88,7 @@ class OwnIssuer:
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, RecursionError):
             return None
 
-    def successor(self, refresh_secret: str) -> str:
+    def next_refresh_secret(self, refresh_secret: str) -> str:
         """The refresh secret after this one: always the same, so that a lost answer can be given again."""
         return hmac.new(
             hashlib.sha256(self.key.private_bytes_raw()).digest(),
@@ -88,7 +96,7 @@ class OwnIssuer:
             hashlib.sha256,
         ).hexdigest()
 
-    def document(self) -> dict[str, Any]:
+    def discovery_document(self) -> dict[str, Any]:
         """The discovery document (RFC 8414, OpenID Connect Discovery 1.0)."""
         return {
             "issuer": self.name,
@@ -109,21 +117,21 @@ class OwnIssuer:
         }
 
 
-def private_key(name: str, pem: str) -> Ed25519PrivateKey:
+def load_private_key(setting: str, pem: str) -> Ed25519PrivateKey:
     """The Ed25519 key in this PEM; TypeError names the setting otherwise."""
     key = load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError(f"{name}: an Ed25519 key in PEM is needed")
+        raise TypeError(f"{setting}: an Ed25519 key in PEM is needed")
     return key
 
 
-def public_key(name: str, pem: str) -> Ed25519PublicKey:
+def load_public_key(setting: str, pem: str) -> Ed25519PublicKey:
     """The public half of the Ed25519 key in this PEM, which may be either half."""
     key = (
-        private_key(name, pem).public_key()
+        load_private_key(setting, pem).public_key()
         if "PRIVATE" in pem
         else load_pem_public_key(pem.encode())
     )
     if not isinstance(key, Ed25519PublicKey):
-        raise TypeError(f"{name}: an Ed25519 key in PEM is needed")
+        raise TypeError(f"{setting}: an Ed25519 key in PEM is needed")
     return key

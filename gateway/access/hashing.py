@@ -10,11 +10,11 @@ from functools import partial
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-AT_ONCE = (
+MAX_PARALLEL_HASHES = (
     2  # each takes 32 MiB and a core for some 80 ms: a flood of sign-ins must not take the machine
 )
-LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # nothing that is read as something else on paper
-CODE_LETTERS = 12  # 59 bits: no salt or slow hash is needed
+CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # nothing that is read as something else on paper
+CODE_LENGTH = 12  # 59 bits: no salt or slow hash is needed
 
 
 class Passwords:
@@ -22,40 +22,40 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
-        self._turn = asyncio.Semaphore(AT_ONCE)
-        self._nobodys = ""
+        self._semaphore = asyncio.Semaphore(MAX_PARALLEL_HASHES)
+        self._decoy_hash = ""
 
-    async def hashed(self, password: str) -> str:
+    async def hash_password(self, password: str) -> str:
         """The hash to keep."""
-        async with self._turn:
+        async with self._semaphore:
             return await asyncio.to_thread(self._hasher.hash, password)
 
-    async def fits(self, password: str, kept: str) -> bool:
+    async def verify_password(self, password: str, stored_hash: str) -> bool:
         """Whether this is the password; with nothing kept False, after the same work."""
-        if not kept:
-            self._nobodys = self._nobodys or await self.hashed(secrets.token_hex())
-        async with self._turn:
+        if not stored_hash:
+            self._decoy_hash = self._decoy_hash or await self.hash_password(secrets.token_hex())
+        async with self._semaphore:
             found = await asyncio.to_thread(
-                partial(self._verified, kept or self._nobodys, password)
+                partial(self._verify, stored_hash or self._decoy_hash, password)
             )
-        return found and bool(kept)
+        return found and bool(stored_hash)
 
-    def _verified(self, kept: str, password: str) -> bool:
+    def _verify(self, stored_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(kept, password)
+            return self._hasher.verify(stored_hash, password)
         except (VerificationError, InvalidHashError):
             return False
 
 
 def new_code() -> str:
     """A code to be printed, in groups of four."""
-    letters = "".join(secrets.choice(LETTERS) for _ in range(CODE_LETTERS))
-    return "-".join(letters[at : at + 4] for at in range(0, CODE_LETTERS, 4))
+    letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+    return "-".join(letters[at : at + 4] for at in range(0, CODE_LENGTH, 4))
 
 
-def code_hash(code: str) -> str:
+def hash_code(code: str) -> str:
     """What is kept of a printed code, however it was typed."""
-    return token_hash("".join(letter for letter in code.upper() if letter in LETTERS))
+    return hash_token("".join(letter for letter in code.upper() if letter in CODE_ALPHABET))
 
 
 def new_token() -> str:
@@ -63,6 +63,6 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def token_hash(token: str) -> str:
+def hash_token(token: str) -> str:
     """What is kept of a random token."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -22,18 +22,23 @@ class Identity:
     token_id: str = ""
     issued_at: float = 0.0
     expires_at: float = 0.0
-    grant: str = ""
-    session: str = ""
+    grant_id: str = ""
+    session_id: str = ""
     on_behalf_of: str = ""
     letter: str = ""
-    place: str = ""
-    forbidden: frozenset[str] = frozenset()
-    quota: int | None = None
+    home_subject: str = ""
+    forbidden_permissions: frozenset[str] = frozenset()
+    calls_per_day: int | None = None
 
     @property
-    def scope(self) -> Hashable:
+    def rights(self) -> Hashable:
         """Role and claims, and what a grant says beside them, to be compared."""
-        return self.role, frozenset(self.claims.items()), self.on_behalf_of, self.forbidden
+        return (
+            self.role,
+            frozenset(self.claims.items()),
+            self.on_behalf_of,
+            self.forbidden_permissions,
+        )
 
 
 ANONYMOUS = Identity(subject="public", role="public")

@@ -10,39 +10,40 @@ from fastapi import Depends, Request
 from chassis.errors import NotFound
 from chassis.http import dependencies
 from chassis.persistence.transactions import Runner
-from gateway.access.accounts.passkeys import Place
-from gateway.access.builtin_issuer import OwnIssuer
+from gateway.access.accounts.passkeys import RelyingParty
+from gateway.access.builtin_issuer import BuiltInIssuer
 from gateway.access.hashing import Passwords
 from gateway.access.transaction import Transaction
 
 
-class NoOwnIssuer(NotFound):
+class NoBuiltInIssuer(NotFound):
     """Sign-in is at another issuer here."""
 
+    code = "no_own_issuer"
     title = "Masuk tidak dilakukan di sini"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnSide:
+class IssuerDependencies:
     """The issuer, the hashing of passwords, and the place of passkeys."""
 
-    issuer: OwnIssuer
-    passwords: Passwords
-    place: Place
+    issuer: BuiltInIssuer
+    password_hasher: Passwords
+    relying_party: RelyingParty
 
 
-def own_side(request: Request) -> OwnSide:
-    """The own side; NoOwnIssuer where there is none."""
-    found: OwnSide | None = request.app.state.own
+def require_issuer(request: Request) -> IssuerDependencies:
+    """The own side; NoBuiltInIssuer where there is none."""
+    found: IssuerDependencies | None = request.app.state.own
     if found is None:
-        raise NoOwnIssuer
+        raise NoBuiltInIssuer
     return found
 
 
-async def once(request: Request) -> Runner[Transaction]:
+async def non_repeatable_run(request: Request) -> Runner[Transaction]:
     """A runner for what answers with a secret: it cannot be given again, so an Idempotency-Key means nothing here."""
     return await dependencies.runner(request, None)
 
 
-Own = Annotated[OwnSide, Depends(own_side)]
-Once = Annotated[Runner[Transaction], Depends(once)]
+IssuerDeps = Annotated[IssuerDependencies, Depends(require_issuer)]
+NonRepeatableRun = Annotated[Runner[Transaction], Depends(non_repeatable_run)]

@@ -12,8 +12,8 @@ from gateway.access.accounts.store import Accounts
 from gateway.access.cards.store import Cards
 from gateway.access.clients.store import Assertions, Clients
 from gateway.access.grants.store import Grants
-from gateway.access.login_throttling.store import AttemptList
-from gateway.access.revocations.store import RevocationList
+from gateway.access.login_throttling.store import LoginAttemptsStore
+from gateway.access.revocations.store import Revocations
 from gateway.access.sessions.store import Sessions
 from gateway.access.sign_ins.store import SignIns
 from gateway.access.users.store import Users
@@ -25,10 +25,10 @@ class Transaction(unit_of_work.Transaction):
     service = "gateway"
     users = StoreOf(Users)
     grants = StoreOf(Grants)
-    revocations = StoreOf(RevocationList)
+    revocations = StoreOf(Revocations)
     accounts = StoreOf(Accounts)
-    signins = StoreOf(SignIns)
-    attempts = StoreOf(AttemptList)
+    sign_ins = StoreOf(SignIns)
+    login_attempts = StoreOf(LoginAttemptsStore)
     sessions = StoreOf(Sessions)
     clients = StoreOf(Clients)
     assertions = StoreOf(Assertions)

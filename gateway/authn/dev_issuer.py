@@ -27,24 +27,24 @@ ISSUER = "urn:bina:development"
 AUDIENCE = "bina"
 
 
-class TokenImpossible(ValueError):
+class TokenNotIssued(ValueError):
     """No such role or claim, or not a place for this issuer; the text says which (English, for the terminal)."""
 
 
-def development_token(
+def issue_development_token(
     private_key_pem: str,
     role: str,
     claims: Mapping[str, str | Iterable[str]],
     subject: str | None = None,
     hours: float = 12,
 ) -> str:
-    """A token of the built-in issuer for this role and these claims, valid for so many hours. TokenImpossible where it must not or cannot be made."""
+    """A token of the built-in issuer for this role and these claims, valid for so many hours. TokenNotIssued where it must not or cannot be made."""
     if os.environ.get("BINA_ENVIRONMENT") == "production":
-        raise TokenImpossible("the built-in issuer makes no tokens in production")
+        raise TokenNotIssued("the built-in issuer makes no tokens in production")
     if role not in ROLES:
-        raise TokenImpossible(f"no role {role!r}; roles are {', '.join(sorted(ROLES))}")
+        raise TokenNotIssued(f"no role {role!r}; roles are {', '.join(sorted(ROLES))}")
     if unknown := sorted(set(claims) - CLAIMS):
-        raise TokenImpossible(
+        raise TokenNotIssued(
             f"no claim {', '.join(unknown)}; claims are {', '.join(sorted(CLAIMS))}"
         )
     scopes = {
@@ -53,7 +53,7 @@ def development_token(
     }
     key = load_pem_private_key(private_key_pem.encode(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise TokenImpossible("the key of the built-in issuer must be Ed25519")
+        raise TokenNotIssued("the key of the built-in issuer must be Ed25519")
     now = int(time.time())
     content = {
         "iss": ISSUER,
@@ -76,7 +76,7 @@ def public_jwk(key: Ed25519PublicKey) -> dict[str, Any]:
     return {
         "kty": "OKP",
         "crv": "Ed25519",
-        "x": _encoded(_raw(key)),
+        "x": _encode(_raw_bytes(key)),
         "kid": thumbprint(key),
         "alg": "EdDSA",
         "use": "sig",
@@ -85,16 +85,16 @@ def public_jwk(key: Ed25519PublicKey) -> dict[str, Any]:
 
 def thumbprint(key: Ed25519PublicKey) -> str:
     """The JWK thumbprint (RFC 7638), which is our key id."""
-    return _encoded(
+    return _encode(
         hashlib.sha256(
-            f'{{"crv":"Ed25519","kty":"OKP","x":"{_encoded(_raw(key))}"}}'.encode()
+            f'{{"crv":"Ed25519","kty":"OKP","x":"{_encode(_raw_bytes(key))}"}}'.encode()
         ).digest()
     )
 
 
-def _raw(key: Ed25519PublicKey) -> bytes:
+def _raw_bytes(key: Ed25519PublicKey) -> bytes:
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def _encoded(content: bytes) -> str:
+def _encode(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")

@@ -10,63 +10,70 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from gateway.access.builtin_issuer import (
-    HOLDERS,
-    HOLDERS_AUDIENCE,
-    OWN,
-    OwnIssuer,
-    private_key,
-    public_key,
+    BUILTIN_ISSUER,
+    HOLDER_AUDIENCE,
+    HOLDER_ISSUER,
+    BuiltInIssuer,
+    load_private_key,
+    load_public_key,
 )
 from gateway.authn import dev_issuer
-from gateway.authn.fetch import fetched
-from gateway.authn.keys import OwnKeys, PublishedKeys
-from gateway.authn.tokens import Issuer
+from gateway.authn.fetch import fetch_json
+from gateway.authn.keys import JwksKeys, StaticKeys
+from gateway.authn.tokens import TrustedIssuer
 
 if TYPE_CHECKING:
     from gateway.access.identity import Identity
     from gateway.settings import GatewaySettings
 
-GrantsOf = Callable[[str, str, str], Awaitable["Identity"]]
+ResolveIdentity = Callable[[str, str, str], Awaitable["Identity"]]
 
 
-def trusted(settings: GatewaySettings, own: OwnIssuer | None, grants_of: GrantsOf) -> list[Issuer]:
+def build_trusted_issuers(
+    settings: GatewaySettings,
+    builtin_issuer: BuiltInIssuer | None,
+    resolve_identity: ResolveIdentity,
+) -> list[TrustedIssuer]:
     """The own and the development issuer where there are any, and every configured one."""
     issuers = [
-        Issuer(
+        TrustedIssuer(
             name=configured.issuer,
             audience=configured.audience,
-            keys=PublishedKeys(configured.issuer, configured.jwks_uri, fetched, time.monotonic),
+            key_source=JwksKeys(configured.issuer, configured.jwks_uri, fetch_json, time.monotonic),
             algorithms=configured.algorithms,
-            grants_of=grants_of if configured.roles_from == "grants" else None,
+            resolve_identity=resolve_identity if configured.roles_from == "grants" else None,
         )
         for configured in settings.issuers
     ]
-    key = development_key(settings)
+    key = load_development_key(settings)
     if key is not None:
         issuers.append(
-            Issuer(
+            TrustedIssuer(
                 name=dev_issuer.ISSUER,
                 audience=dev_issuer.AUDIENCE,
-                keys=OwnKeys({dev_issuer.thumbprint(key): key}),
+                key_source=StaticKeys({dev_issuer.thumbprint(key): key}),
                 algorithms=frozenset({"EdDSA"}),
             )
         )
-    if own is not None:
-        for one, kept_as in ((own, OWN), (holders(settings, own), HOLDERS)):
-            keys = OwnKeys(one.public)
+    if builtin_issuer is not None:
+        for one, kept_as in (
+            (builtin_issuer, BUILTIN_ISSUER),
+            (build_holder_issuer(settings, builtin_issuer), HOLDER_ISSUER),
+        ):
+            keys = StaticKeys(one.public_keys)
             issuers.append(
-                Issuer(
+                TrustedIssuer(
                     name=one.name,
                     audience=one.audience,
-                    keys=keys,
+                    key_source=keys,
                     algorithms=frozenset({"EdDSA"}),
-                    grants_of=_kept_as(kept_as, grants_of),
+                    resolve_identity=_with_issuer_name(kept_as, resolve_identity),
                 )
             )
     return issuers
 
 
-def own_issuer(settings: GatewaySettings) -> OwnIssuer | None:
+def build_builtin_issuer(settings: GatewaySettings) -> BuiltInIssuer | None:
     """The own issuer; None where it has no key."""
     pem = settings.issuer_key.get_secret_value()
     if not pem:
@@ -75,34 +82,37 @@ def own_issuer(settings: GatewaySettings) -> OwnIssuer | None:
         "GATEWAY_ISSUER_NEXT_KEY": settings.issuer_next_key,
         "GATEWAY_ISSUER_PREVIOUS_KEY": settings.issuer_previous_key,
     }
-    return OwnIssuer(
+    return BuiltInIssuer(
         name=settings.issuer_origin,
-        key=private_key("GATEWAY_ISSUER_KEY", pem),
-        others=[
-            public_key(name, secret.get_secret_value())
+        key=load_private_key("GATEWAY_ISSUER_KEY", pem),
+        other_keys=[
+            load_public_key(name, secret.get_secret_value())
             for name, secret in others.items()
             if secret.get_secret_value()
         ],
     )
 
 
-def holders(settings: GatewaySettings, own: OwnIssuer) -> OwnIssuer:
+def build_holder_issuer(settings: GatewaySettings, builtin_issuer: BuiltInIssuer) -> BuiltInIssuer:
     """The own issuer as the certificate host knows it."""
-    return OwnIssuer(
-        name=settings.public_origin, audience=HOLDERS_AUDIENCE, key=own.key, others=own.others
+    return BuiltInIssuer(
+        name=settings.public_origin,
+        audience=HOLDER_AUDIENCE,
+        key=builtin_issuer.key,
+        other_keys=builtin_issuer.other_keys,
     )
 
 
-def _kept_as(name: str, grants_of: GrantsOf) -> GrantsOf:
+def _with_issuer_name(name: str, resolve_identity: ResolveIdentity) -> ResolveIdentity:
     """Our own people are kept under one name, whatever the issuer's address is now."""
 
     async def of_own(_: str, subject: str, chosen_grant: str) -> Identity:
-        return await grants_of(name, subject, chosen_grant)
+        return await resolve_identity(name, subject, chosen_grant)
 
     return of_own
 
 
-def development_key(settings: GatewaySettings) -> Ed25519PublicKey | None:
+def load_development_key(settings: GatewaySettings) -> Ed25519PublicKey | None:
     """The public key of the development issuer; a private key in PEM will do."""
     pem = settings.development_key.get_secret_value().encode()
     if not pem:

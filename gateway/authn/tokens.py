@@ -15,22 +15,22 @@ import jwt
 from chassis.caller import CLAIMS
 from gateway.access.identity import Identity
 from gateway.access.permissions import ROLES
-from gateway.problems import IdentityAway, TokenRefused
+from gateway.problems import IssuerUnavailable, TokenRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from gateway.authn.keys import Clock, Keys
-    from gateway.authn.revocation_cache import Revocations
+    from gateway.authn.keys import Clock, KeySource
+    from gateway.authn.revocation_cache import RevocationCache
 
 ALGORITHMS = frozenset({"EdDSA", "RS256", "ES256"})
-LONGEST_TOKEN = 8_192
-REMEMBERED_SECONDS = 60.0
-MOST_REMEMBERED = 20_000
-EARLY_SECONDS = 5.0
-LONGEST_SECONDS = 86_400  # a token that lived longer than its withdrawal is remembered (gateway/access/revocations) would be believed again
+MAX_TOKEN_LENGTH = 8_192
+CACHE_SECONDS = 60.0
+MAX_CACHED = 20_000
+MAX_EARLY_SECONDS = 5.0
+MAX_TOKEN_SECONDS = 86_400  # a token that lived longer than its withdrawal is remembered (gateway/access/revocations) would be believed again
 _KEY_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_COMPACT_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 _HEADER_MEMBERS = frozenset(
     {"alg", "kid", "typ", "x5t"}
@@ -38,59 +38,61 @@ _HEADER_MEMBERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
+class TrustedIssuer:
     """An issuer that we trust. `grants_of(issuer, subject, chosen grant)` gives role and claims; without it the token's own are believed."""
 
     name: str
     audience: str
-    keys: Keys
+    key_source: KeySource
     algorithms: frozenset[str] = ALGORITHMS
-    grants_of: Callable[[str, str, str], Awaitable[Identity]] | None = None
+    resolve_identity: Callable[[str, str, str], Awaitable[Identity]] | None = None
 
 
-class Tokens:
+class TokenVerifier:
     """Verifies bearer tokens of the trusted issuers. `clock` in epoch seconds.
 
     A clock that was seen to be ahead of ours is taken to be so: what it issued before a withdrawal must not look issued after it.
     What was proved once is remembered by the token's hash until it expires, at most 60 s, and looked up among the revocations each time.
     """
 
-    def __init__(self, issuers: Sequence[Issuer], revocations: Revocations, clock: Clock) -> None:
+    def __init__(
+        self, issuers: Sequence[TrustedIssuer], revocations: RevocationCache, clock: Clock
+    ) -> None:
         self._issuers = {issuer.name: issuer for issuer in issuers}
         self._revocations, self._clock = revocations, clock
-        self._ahead = dict.fromkeys(self._issuers, 0.0)
-        self._remembered: OrderedDict[tuple[bytes, str], tuple[float, Identity]] = OrderedDict()
+        self._clock_skew_seconds = dict.fromkeys(self._issuers, 0.0)
+        self._cache: OrderedDict[tuple[bytes, str], tuple[float, Identity]] = OrderedDict()
 
-    async def identify(self, token: str, chosen_grant: str) -> Identity:
-        """The caller that this token proves; TokenRefused when it proves nobody, IdentityAway when that cannot be known now."""
-        if len(token) > LONGEST_TOKEN:
+    async def verify(self, token: str, chosen_grant: str) -> Identity:
+        """The caller that this token proves; TokenRefused when it proves nobody, IssuerUnavailable when that cannot be known now."""
+        if len(token) > MAX_TOKEN_LENGTH:
             raise TokenRefused
-        if not self._revocations.known:
-            raise IdentityAway
+        if not self._revocations.is_loaded:
+            raise IssuerUnavailable
         known = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest(), chosen_grant
-        remembered = self._remembered.get(known)
+        remembered = self._cache.get(known)
         if remembered is not None and remembered[0] > self._clock():
             identity = remembered[1]
         else:
-            identity = await self._proved(token, chosen_grant)
-            self._remembered[known] = (
-                min(identity.expires_at, self._clock() + REMEMBERED_SECONDS),
+            identity = await self._verify_token(token, chosen_grant)
+            self._cache[known] = (
+                min(identity.expires_at, self._clock() + CACHE_SECONDS),
                 identity,
             )
-            if len(self._remembered) > MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
-        if self._revocations.cover(identity):
+            if len(self._cache) > MAX_CACHED:
+                self._cache.popitem(last=False)
+        if self._revocations.covers(identity):
             raise TokenRefused
         return identity
 
-    async def _proved(self, token: str, chosen_grant: str) -> Identity:
-        if not _COMPACT.fullmatch(token):
+    async def _verify_token(self, token: str, chosen_grant: str) -> Identity:
+        if not _COMPACT_JWT.fullmatch(token):
             raise TokenRefused
-        header, unproved = (_members(part) for part in token.split(".")[:2])
+        header, unproved = (_parse_members(part) for part in token.split(".")[:2])
         issuer = self._issuers.get(str(unproved.get("iss", "")))
-        if issuer is None or not _header_is_plain(header, issuer):
+        if issuer is None or not _is_header_allowed(header, issuer):
             raise TokenRefused
-        key = await issuer.keys.find(header["kid"], header["alg"])
+        key = await issuer.key_source.find(header["kid"], header["alg"])
         if key is None:
             raise TokenRefused
         try:
@@ -110,10 +112,10 @@ class Tokens:
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise TokenRefused from None
         self._check_times(content)
-        ahead = self._ahead[issuer.name] = max(
-            self._ahead[issuer.name], content["iat"] - self._clock()
+        ahead = self._clock_skew_seconds[issuer.name] = max(
+            self._clock_skew_seconds[issuer.name], content["iat"] - self._clock()
         )
-        return await _identity(content, issuer, chosen_grant, ahead)
+        return await _build_identity(content, issuer, chosen_grant, ahead)
 
     def _check_times(self, content: Mapping[str, Any]) -> None:
         now = self._clock()
@@ -122,18 +124,19 @@ class Tokens:
             raise TokenRefused
         expires, issued, begins = times
         if not (
-            now < expires <= issued + LONGEST_SECONDS and max(issued, begins) <= now + EARLY_SECONDS
+            now < expires <= issued + MAX_TOKEN_SECONDS
+            and max(issued, begins) <= now + MAX_EARLY_SECONDS
         ):
             raise TokenRefused
 
 
-def _members(part: str) -> dict[str, Any]:
+def _parse_members(segment: str) -> dict[str, Any]:
     """What a part of a token says, unproved; TokenRefused where two readers could read it differently."""
     try:
         told = json.loads(
-            base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)),
-            object_pairs_hook=_each_once,
-            parse_constant=_refused,
+            base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)),
+            object_pairs_hook=_reject_duplicates,
+            parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
         raise TokenRefused from None
@@ -142,18 +145,18 @@ def _members(part: str) -> dict[str, Any]:
     return cast("dict[str, Any]", told)
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError
     return found
 
 
-def _refused(_: str) -> Any:
+def _reject_constant(_: str) -> Any:
     raise ValueError
 
 
-def _header_is_plain(header: Mapping[str, Any], issuer: Issuer) -> bool:
+def _is_header_allowed(header: Mapping[str, Any], issuer: TrustedIssuer) -> bool:
     """Whether the header names an algorithm we take and a key id of plain letters, and nothing else: no key, address or extension of its own."""
     key_id, algorithm, kind = header.get("kid"), header.get("alg"), header.get("typ", "JWT")
     return (
@@ -167,37 +170,37 @@ def _header_is_plain(header: Mapping[str, Any], issuer: Issuer) -> bool:
     )
 
 
-async def _identity(
-    content: Mapping[str, Any], issuer: Issuer, chosen_grant: str, ahead: float
+async def _build_identity(
+    content: Mapping[str, Any], issuer: TrustedIssuer, chosen_grant: str, clock_skew_seconds: float
 ) -> Identity:
     subject = content["sub"]
     if not subject:
         raise TokenRefused
-    if issuer.grants_of is not None:
-        identity = await issuer.grants_of(issuer.name, subject, chosen_grant)
+    if issuer.resolve_identity is not None:
+        identity = await issuer.resolve_identity(issuer.name, subject, chosen_grant)
     else:
         identity = Identity(
             subject=subject,
-            role=_role(content.get("role")),
-            claims=_claims(content.get("claims", {})),
+            role=_parse_role(content.get("role")),
+            claims=_parse_claims(content.get("claims", {})),
         )
     expires = float(content["exp"])
     return replace(
         identity,
         token_id=str(content.get("jti", "")),
         session=str(content.get("sid", "")),
-        issued_at=float(content["iat"]) - ahead,
+        issued_at=float(content["iat"]) - clock_skew_seconds,
         expires_at=min(expires, identity.expires_at or expires),
     )
 
 
-def _role(role: object) -> str:
+def _parse_role(role: object) -> str:
     if not isinstance(role, str) or role not in ROLES:
         raise TokenRefused
     return role
 
 
-def _claims(claims: object) -> dict[str, frozenset[str]]:
+def _parse_claims(claims: object) -> dict[str, frozenset[str]]:
     if not isinstance(claims, dict):
         raise TokenRefused
     scopes: dict[str, frozenset[str]] = {}

@@ -10,7 +10,7 @@ from prometheus_client import Histogram
 
 from chassis import telemetry
 from gateway import request_context
-from gateway.access.permissions.versions import latest
+from gateway.access.permissions.versions import latest_version
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,7 +26,7 @@ UNROUTED = "unrouted"
 log = structlog.get_logger(__name__)
 
 
-class Metering:
+class AccessLog:
     """Counts and logs each request when it is over."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -34,21 +34,25 @@ class Metering:
         self._series: dict[tuple[str, str, str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.of(scope)
+        crossing = request_context.get_context(scope)
         try:
             await self.app(scope, receive, send)
         finally:
-            seconds = asyncio.get_running_loop().time() - crossing.started
+            seconds = asyncio.get_running_loop().time() - crossing.started_at
             method, template = (
                 (crossing.route.method, crossing.route.template)
                 if crossing.route
                 else ("any", UNROUTED)
             )
-            self._of(crossing.group, method, template, crossing.status).observe(
+            self._get_series(crossing.group, method, template, crossing.status).observe(
                 seconds, telemetry.exemplar()
             )
             whose = (
-                {"role": caller.role, "role_version": latest(caller.role), "grant": caller.grant}
+                {
+                    "role": caller.role,
+                    "role_version": latest_version(caller.role),
+                    "grant": caller.grant_id,
+                }
                 if (caller := crossing.caller)
                 else {"role": ""}
             )
@@ -62,7 +66,7 @@ class Metering:
                 **whose,
             )
 
-    def _of(self, group: str, method: str, template: str, status: int) -> Histogram:
+    def _get_series(self, group: str, method: str, template: str, status: int) -> Histogram:
         key = group, method, template, status
         series = self._series.get(key)
         if series is None:

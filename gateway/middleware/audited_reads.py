@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from gateway.access.identity import Identity
 
-WATCHED = frozenset({"auditor"})
-NAMES = frozenset(
+AUDITED_ROLES = frozenset({"auditor"})
+PERMISSIONS_SHOWING_NAMES = frozenset(
     {
         "GET /v1/participants/{participant_ref}/identity",
         "GET /v1/snapshots/{snapshot_id}/row-errors",  # cells as they came, where they could not be read
@@ -24,11 +24,11 @@ NAMES = frozenset(
         "GET /v1/orders/{order_id}/record",
     }
 )  # everywhere else people are references
-SHORTEST_REASON, LONGEST_REASON = 10, 500
+MIN_REASON_LENGTH, MAX_REASON_LENGTH = 10, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class AuditedRead:
     """What is looked at, and why."""
 
     service: str
@@ -37,26 +37,28 @@ class Look:
     reason: str
 
 
-class Witness:
+class AuditedReads:
     """Writes down with `record` what a watched caller asks; without the record nothing passes."""
 
-    def __init__(self, app: ASGIApp, record: Callable[[Identity, Look], Awaitable[None]]) -> None:
+    def __init__(
+        self, app: ASGIApp, record: Callable[[Identity, AuditedRead], Awaitable[None]]
+    ) -> None:
         self.app, self._record = app, record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.of(scope)
-        if crossing.known.role in WATCHED:
-            route = crossing.routed
+        crossing = request_context.get_context(scope)
+        if crossing.identified_caller.role in AUDITED_ROLES:
+            route = crossing.matched_route
             reason = (
-                (request_context.header(scope, b"access-reason") or b"")
+                (request_context.read_single_header(scope, b"access-reason") or b"")
                 .decode("utf-8", "replace")
-                .strip()[:LONGEST_REASON]
+                .strip()[:MAX_REASON_LENGTH]
             )
-            if route.permission in NAMES and len(reason) < SHORTEST_REASON:
+            if route.permission in PERMISSIONS_SHOWING_NAMES and len(reason) < MIN_REASON_LENGTH:
                 raise ReasonNeeded
             await self._record(
-                crossing.known,
-                Look(
+                crossing.identified_caller,
+                AuditedRead(
                     service=route.service,
                     permission=route.permission,
                     path=scope["path"],

@@ -11,20 +11,20 @@ from gateway.problems import TokenRefused
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.authn.tokens import Tokens
+    from gateway.authn.tokens import TokenVerifier
 
 
-LONGEST_CHOICE = 200  # of a grant's id: what was proved is remembered with it
+MAX_GRANT_ID_LENGTH = 200  # of a grant's id: what was proved is remembered with it
 
 
 class Authentication:
     """Puts the caller into the passage."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
-        self.app, self._tokens = app, tokens
+    def __init__(self, app: ASGIApp, token_verifier: TokenVerifier) -> None:
+        self.app, self._token_verifier = app, token_verifier
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.of(scope)
+        crossing = request_context.get_context(scope)
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         if not given:
             crossing.caller = ANONYMOUS
@@ -32,8 +32,10 @@ class Authentication:
             scheme, _, token = given[0].partition(b" ")
             if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
                 raise TokenRefused
-            chosen = request_context.header(scope, b"acting-grant") or b""
-            if len(chosen) > LONGEST_CHOICE:
+            chosen = request_context.read_single_header(scope, b"acting-grant") or b""
+            if len(chosen) > MAX_GRANT_ID_LENGTH:
                 raise TokenRefused
-            crossing.caller = await self._tokens.identify(token.decode(), chosen.decode("latin-1"))
+            crossing.caller = await self._token_verifier.verify(
+                token.decode(), chosen.decode("latin-1")
+            )
         await self.app(scope, receive, send)

@@ -22,13 +22,13 @@ class Authorisation:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.of(scope)
-        route, caller = crossing.routed, crossing.known
+        crossing = request_context.get_context(scope)
+        route, caller = crossing.matched_route, crossing.identified_caller
         if caller is ANONYMOUS:
-            if not route.public:
+            if not route.is_public:
                 raise TokenRefused
         elif caller.role not in route.roles:
             raise Forbidden
-        elif route.permission in caller.forbidden:
+        elif route.permission in caller.forbidden_permissions:
             raise ActExcluded
         return self.app(scope, receive, send)

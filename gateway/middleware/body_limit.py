@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chassis.errors import Malformed
 from gateway import request_context
-from gateway.problems import BodyTooLarge, ClientGone
+from gateway.problems import BodyTooLarge, ClientDisconnected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -21,13 +21,13 @@ class BodyLimit:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.of(scope)
-        limit = crossing.routed.body_limit
-        crossing.upload_length = _announced(scope)
-        crossing.upload_open = crossing.upload_length != 0
+        crossing = request_context.get_context(scope)
+        limit = crossing.matched_route.body_limit_bytes
+        crossing.upload_length = _read_announced_length(scope)
+        crossing.is_upload_open = crossing.upload_length != 0
         if (crossing.upload_length or 0) > limit:
             raise BodyTooLarge(limit)
-        if not crossing.upload_open:
+        if not crossing.is_upload_open:
             return self.app(scope, receive, send)
         taken = 0
 
@@ -35,19 +35,19 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             if message["type"] == "http.disconnect":
-                if crossing.upload_open:
-                    raise ClientGone
+                if crossing.is_upload_open:
+                    raise ClientDisconnected
                 return message
             taken += len(message.get("body", b""))
             if taken > limit:
                 raise BodyTooLarge(limit)
-            crossing.upload_open = bool(message.get("more_body"))
+            crossing.is_upload_open = bool(message.get("more_body"))
             return message
 
         return self.app(scope, counted, send)
 
 
-def _announced(scope: Scope) -> int | None:
+def _read_announced_length(scope: Scope) -> int | None:
     """The length the client announces; None for a body of unknown length, 0 for no body. Malformed for any coding but chunks.
 
     The server has refused what is not a number.

@@ -25,7 +25,7 @@ DISCOVERY_PATHS = frozenset(
 )
 
 
-class OwnPages:
+class BuiltInEndpoints:
     """Answers those paths and passes everything else on. `jwks` are the built-in issuers' public keys, `discovery` the own one's document; without, there is no such path."""
 
     def __init__(
@@ -41,8 +41,8 @@ class OwnPages:
         self._jwks = json.dumps({"keys": list(jwks)}).encode() if jwks else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.of(scope)
-        answer = await self._answer(scope["raw_path"].decode("latin-1"), crossing.group)
+        crossing = request_context.get_context(scope)
+        answer = await self._find_answer(scope["raw_path"].decode("latin-1"), crossing.group)
         if answer is None:
             await self.app(scope, receive, send)
             return
@@ -58,12 +58,12 @@ class OwnPages:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, path: str, group: Group) -> Answer | None:
+    async def _find_answer(self, path: str, group: Group) -> Answer | None:
         match path:
             case "/openapi.json":
-                return 200, JSON, (await self._documents.of(group)).document
+                return 200, JSON, (await self._documents.for_group(group)).document
             case "/docs":
-                return 200, HTML, (await self._documents.of(group)).page
+                return 200, HTML, (await self._documents.for_group(group)).page
             case "/livez":
                 return 200, JSON, b"{}"
             case "/readyz":

@@ -13,31 +13,37 @@ from typing import TYPE_CHECKING
 from prometheus_client import Gauge
 
 from gateway import request_context
-from gateway.middleware.rate_limit import counted_as
-from gateway.problems import ServiceAway, ServiceBroke
+from gateway.middleware.rate_limit import rate_limit_subject
+from gateway.problems import UpstreamFailed, UpstreamUnavailable
 from gateway.upstream.canaries import canary_of, is_chosen
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from gateway.request_context import Passage
+    from gateway.request_context import RequestContext
 
 WINDOW_SECONDS = 10.0
-LEAST_VOLUME = 20
+MIN_VOLUME = 20
 FAILING_SHARE = 0.5
 OPEN_SECONDS = 5.0
 PROBES = 3
-OPEN = Gauge(
-    "gateway_breaker_open", "1 while the breaker of a service lets only probes through", ["service"]
+OPEN_GAUGE = Gauge(
+    "gateway_circuit_breaker_open",
+    "1 while the breaker of a service lets only probes through",
+    ["service"],
 )
-NO_ANSWER = frozenset({502, 504})  # an error that a service wrote itself says that it answers
+NO_ANSWER_STATUSES = frozenset(
+    {502, 504}
+)  # an error that a service wrote itself says that it answers
 
 
-class BreakerOpen(ServiceAway):
+class CircuitBreakerOpen(UpstreamUnavailable):
     """The service gave no answer too often; it is left alone for a moment."""
 
+    code = "breaker_open"
 
-class Breaker:
+
+class CircuitBreaker:
     """Closed, open or half open. `clock` in seconds, monotonic. `admit` gives a ticket that `record` takes back: what began under another state says nothing."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -45,9 +51,9 @@ class Breaker:
         self._outcomes: deque[tuple[float, bool]] = deque()
         self._failures = 0
         self._opened_at: float | None = None
-        self._ticket = 0
+        self._generation = 0
         self._probes = 0
-        self._passed = 0
+        self._successful_probes = 0
 
     @property
     def is_open(self) -> bool:
@@ -55,106 +61,110 @@ class Breaker:
         return self._opened_at is not None
 
     def admit(self) -> int:
-        """Let a request through; BreakerOpen where it may not."""
+        """Let a request through; CircuitBreakerOpen where it may not."""
         if self._opened_at is not None:
             wait = self._opened_at + OPEN_SECONDS - self._clock()
             if wait > 0 or self._probes >= PROBES:
-                raise BreakerOpen(retry_after=max(1, math.ceil(wait)))
+                raise CircuitBreakerOpen(retry_after=max(1, math.ceil(wait)))
             self._probes += 1
-        return self._ticket
+        return self._generation
 
-    def record(self, ticket: int, *, answered: bool | None) -> None:
+    def record(self, ticket: int, *, has_answered: bool | None) -> None:
         """How an admitted request ended; None when nobody can say (the client left)."""
-        if ticket != self._ticket:
+        if ticket != self._generation:
             return
         if self._opened_at is not None:
-            self._record_probe(answered=answered)
-        elif answered is not None:
-            self._record_outcome(answered=answered)
+            self._record_probe(has_answered=has_answered)
+        elif has_answered is not None:
+            self._record_outcome(has_answered=has_answered)
 
-    def _record_outcome(self, *, answered: bool) -> None:
+    def _record_outcome(self, *, has_answered: bool) -> None:
         now = self._clock()
-        self._outcomes.append((now, answered))
-        self._failures += not answered
+        self._outcomes.append((now, has_answered))
+        self._failures += not has_answered
         while self._outcomes[0][0] < now - WINDOW_SECONDS:
             self._failures -= not self._outcomes.popleft()[1]
-        if len(self._outcomes) >= LEAST_VOLUME and self._failures >= FAILING_SHARE * len(
+        if len(self._outcomes) >= MIN_VOLUME and self._failures >= FAILING_SHARE * len(
             self._outcomes
         ):
-            self._turn(now)
+            self._change_state(now)
 
-    def _record_probe(self, *, answered: bool | None) -> None:
+    def _record_probe(self, *, has_answered: bool | None) -> None:
         self._probes -= 1
-        if answered is False:
-            self._turn(self._clock())
-        elif answered:
-            self._passed += 1
-            if self._passed >= PROBES:
-                self._turn(None)
+        if has_answered is False:
+            self._change_state(self._clock())
+        elif has_answered:
+            self._successful_probes += 1
+            if self._successful_probes >= PROBES:
+                self._change_state(None)
 
-    def _turn(self, opened_at: float | None) -> None:
+    def _change_state(self, opened_at: float | None) -> None:
         self._opened_at = opened_at
-        self._ticket += 1
+        self._generation += 1
         self._outcomes.clear()
-        self._failures = self._probes = self._passed = 0
+        self._failures = self._probes = self._successful_probes = 0
 
 
 class CircuitBreakers:
     """Asks the breaker of the service, or of its canary, before; tells it the outcome after."""
 
-    def __init__(self, app: ASGIApp, places: Iterable[str], clock: Callable[[], float]) -> None:
+    def __init__(self, app: ASGIApp, targets: Iterable[str], clock: Callable[[], float]) -> None:
         self.app = app
-        self.breakers = {place: Breaker(clock) for place in places}
+        self.breakers = {place: CircuitBreaker(clock) for place in targets}
         for place, breaker in self.breakers.items():
-            OPEN.labels(place).set_function(partial(_openness, breaker))
+            OPEN_GAUGE.labels(place).set_function(partial(_open_gauge_value, breaker))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.of(scope)
-        crossing.place, ticket = self._admitted(crossing)
-        breaker = self.breakers[crossing.place]
+        crossing = request_context.get_context(scope)
+        crossing.target, ticket = self._choose_target(crossing)
+        breaker = self.breakers[crossing.target]
         answered: bool | None = None
         try:
             await self.app(
                 scope,
                 receive,
-                partial(_begun, breaker, ticket, send) if crossing.routed.streaming else send,
+                partial(_record_first_byte, breaker, ticket, send)
+                if crossing.matched_route.is_streaming
+                else send,
             )
-            answered = crossing.service_status not in NO_ANSWER
-        except (ServiceAway, ServiceBroke):
+            answered = crossing.service_status not in NO_ANSWER_STATUSES
+        except (UpstreamUnavailable, UpstreamFailed):
             answered = False
             raise
         except asyncio.CancelledError:
-            answered = False if _too_late(crossing) else None
+            answered = False if _is_upstream_timeout(crossing) else None
             raise
         finally:
-            if not (crossing.routed.streaming and crossing.service_status):
-                breaker.record(ticket, answered=answered)
+            if not (crossing.matched_route.is_streaming and crossing.service_status):
+                breaker.record(ticket, has_answered=answered)
 
-    def _admitted(self, crossing: Passage) -> tuple[str, int]:
+    def _choose_target(self, ctx: RequestContext) -> tuple[str, int]:
         """Where the request goes: to the service's canary for those chosen, unless that gives no answer."""
-        route = crossing.routed
-        if route.canary and is_chosen(route, counted_as(crossing)):
+        route = ctx.matched_route
+        if route.canary and is_chosen(route, rate_limit_subject(ctx)):
             canary = canary_of(route.service)
-            with suppress(KeyError, BreakerOpen):
+            with suppress(KeyError, CircuitBreakerOpen):
                 return canary, self.breakers[canary].admit()
         return route.service, self.breakers[route.service].admit()
 
 
-async def _begun(breaker: Breaker, ticket: int, send: Send, message: Message) -> None:
+async def _record_first_byte(
+    breaker: CircuitBreaker, ticket: int, send: Send, message: Message
+) -> None:
     """Tell the breaker of an open-ended answer when it begins: it may flow for hours, and its end says nothing."""
     if message["type"] == "http.response.start":
-        breaker.record(ticket, answered=message["status"] not in NO_ANSWER)
+        breaker.record(ticket, has_answered=message["status"] not in NO_ANSWER_STATUSES)
     await send(message)
 
 
-def _openness(breaker: Breaker) -> float:
+def _open_gauge_value(breaker: CircuitBreaker) -> float:
     return float(breaker.is_open)
 
 
-def _too_late(crossing: Passage) -> bool:
+def _is_upstream_timeout(ctx: RequestContext) -> bool:
     """Whether the deadline ended it and the service, not the client's upload, was what took so long."""
     return (
-        not crossing.service_status
-        and not crossing.upload_open
-        and asyncio.get_running_loop().time() >= crossing.deadline
+        not ctx.service_status
+        and not ctx.is_upload_open
+        and asyncio.get_running_loop().time() >= ctx.deadline
     )

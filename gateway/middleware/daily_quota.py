@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.access.clients.daily_quota import Calls
+    from gateway.access.clients.daily_quota import QuotaCounter
 
 
-class Quota:
+class DailyQuota:
     """Counts the calls of systems; of people there is no such count. Headers as those of the rates."""
 
-    def __init__(self, app: ASGIApp, calls: Calls) -> None:
-        self.app, self._calls = app, calls
+    def __init__(self, app: ASGIApp, counter: QuotaCounter) -> None:
+        self.app, self._counter = app, counter
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.of(scope)
-        quota = crossing.known.quota
+        crossing = request_context.get_context(scope)
+        quota = crossing.identified_caller.calls_per_day
         if quota is not None:
-            left, seconds = self._calls.take(crossing.known.subject, quota)
+            left, seconds = self._counter.count_call(crossing.identified_caller.subject, quota)
             wait = max(1, math.ceil(seconds))
-            crossing.headers += [
+            crossing.response_headers += [
                 (b"ratelimit-policy", f'"day";q={quota};w=86400'.encode()),
                 (b"ratelimit", f'"day";r={max(0, left - 1)};t={wait}'.encode()),
             ]

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chassis.ids import new_id
-from gateway.middleware.problem_responses import refuse
-from gateway.middleware.security_headers import ALWAYS
+from gateway.middleware.problem_responses import send_problem
+from gateway.middleware.security_headers import SECURITY_HEADERS
 from gateway.problems import HostUnknown, VersionUnknown
-from gateway.request_context import Passage, header
+from gateway.request_context import RequestContext, read_single_header
 from gateway.routing.table import Group
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PORT = re.compile(r":[0-9]*\Z")
-_WITH_PORT = re.compile(
+_ADDRESS_WITH_PORT = re.compile(
     r"\[([^\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*"
 )  # as some proxies write an address: a new port each time, which is nobody else
 _VERSIONS = frozenset({"1.1", "1.0"})
@@ -40,24 +40,30 @@ class HostGroups:
         self.app, self._names, self._ports, self._proxies = app, names, ports, proxies
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        group = self._group(scope)
+        group = self._find_group(scope)
         if group is None or scope["http_version"] not in _VERSIONS:
-            return refuse(
-                HostUnknown() if group is None else VersionUnknown(), None, new_id(), ALWAYS, send
+            return send_problem(
+                HostUnknown() if group is None else VersionUnknown(),
+                None,
+                new_id(),
+                SECURITY_HEADERS,
+                send,
             )
-        scope["passage"] = Passage(
-            group=group, started=asyncio.get_running_loop().time(), address=self._address(scope)
+        scope["passage"] = RequestContext(
+            group=group,
+            started_at=asyncio.get_running_loop().time(),
+            address=self._find_client_address(scope),
         )
         return self.app(scope, receive, send)
 
-    def _group(self, scope: Scope) -> Group | None:
-        host = (header(scope, b"host") or b"").decode("latin-1").lower()
+    def _find_group(self, scope: Scope) -> Group | None:
+        host = (read_single_header(scope, b"host") or b"").decode("latin-1").lower()
         name = _PORT.sub("", host)
         if name in self._names:
             return self._names[name]
         return self._ports.get(scope["server"][1]) if name in _LOOPBACK else None
 
-    def _address(self, scope: Scope) -> str:
+    def _find_client_address(self, scope: Scope) -> str:
         """The client's address: the last one in X-Forwarded-For that none of our own proxies has."""
         peer = str(scope["client"][0]) if scope["client"] else ""
         if not self._proxies:
@@ -65,8 +71,8 @@ class HostGroups:
         chain = [
             peer,
             *(
-                _bare(part.strip())
-                for value in reversed(_forwarded(scope))
+                _strip_port(part.strip())
+                for value in reversed(_read_forwarded_for(scope))
                 for part in reversed(value.split(","))
             ),
         ]
@@ -84,12 +90,12 @@ class HostGroups:
         return any(found in network for network in self._proxies)
 
 
-def _bare(address: str) -> str:
-    found = _WITH_PORT.fullmatch(address)
+def _strip_port(address: str) -> str:
+    found = _ADDRESS_WITH_PORT.fullmatch(address)
     return (found[1] or found[2]) if found else address
 
 
-def _forwarded(scope: Scope) -> list[str]:
+def _read_forwarded_for(scope: Scope) -> list[str]:
     return [
         value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
     ]

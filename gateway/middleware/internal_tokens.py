@@ -12,35 +12,48 @@ from gateway import request_context
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from chassis.http.internal_tokens import Signer
+    from chassis.http.internal_tokens import InternalTokenSigner
     from gateway.access.identity import Identity
-    from gateway.access.permissions import Rules
+    from gateway.access.permissions import RolePermissions
 
 REUSED_SECONDS = 20.0
-MOST_KEPT = 20_000
+MAX_CACHED = 20_000
 
 
 class InternalTokens:
     """Signs one token per subject, service and scope and reuses it for 20 s of its 60. `clock` in seconds, monotonic."""
 
     def __init__(
-        self, app: ASGIApp, signer: Signer, rules: Rules, clock: Callable[[], float]
+        self,
+        app: ASGIApp,
+        signer: InternalTokenSigner,
+        role_permissions: RolePermissions,
+        clock: Callable[[], float],
     ) -> None:
-        self.app, self._signer, self._rules, self._clock = app, signer, rules, clock
-        self._kept: OrderedDict[tuple[str, str, Hashable], tuple[float, str]] = OrderedDict()
+        self.app, self._signer, self._role_permissions, self._clock = (
+            app,
+            signer,
+            role_permissions,
+            clock,
+        )
+        self._cache: OrderedDict[tuple[str, str, Hashable], tuple[float, str]] = OrderedDict()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.of(scope)
-        crossing.internal_token = self.token(crossing.known, crossing.routed.service)
+        crossing = request_context.get_context(scope)
+        crossing.internal_token = self.get_token(
+            crossing.identified_caller, crossing.matched_route.service
+        )
         return self.app(scope, receive, send)
 
-    def token(self, caller: Identity, service: str) -> str:
+    def get_token(self, caller: Identity, service: str) -> str:
         """The token that tells this service who asks."""
-        key = caller.subject, service, caller.scope
-        kept = self._kept.get(key)
+        key = caller.subject, service, caller.rights
+        kept = self._cache.get(key)
         if kept is not None and kept[0] > self._clock():
             return kept[1]
-        permissions = self._rules.of_role(caller.role, service) - caller.forbidden
+        permissions = (
+            self._role_permissions.for_role(caller.role, service) - caller.forbidden_permissions
+        )
         signed = self._signer.for_caller(
             service,
             Caller(
@@ -51,8 +64,8 @@ class InternalTokens:
                 on_behalf_of=caller.on_behalf_of,
             ),
         )
-        self._kept[key] = self._clock() + REUSED_SECONDS, signed
-        self._kept.move_to_end(key)
-        if len(self._kept) > MOST_KEPT:
-            self._kept.popitem(last=False)
+        self._cache[key] = self._clock() + REUSED_SECONDS, signed
+        self._cache.move_to_end(key)
+        if len(self._cache) > MAX_CACHED:
+            self._cache.popitem(last=False)
         return signed

@@ -9,7 +9,7 @@ import structlog
 
 from gateway import request_context
 from gateway.neutral import is_neutral
-from gateway.problems import CONTENT_TYPE, ServiceBroke, neutral
+from gateway.problems import CONTENT_TYPE, UpstreamFailed, neutralise
 from gateway.routing.table import Group
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_PROBLEM = 65_536
+MAX_PROBLEM_BYTES = 65_536
 
 log = structlog.get_logger(__name__)
 
 
-class NeutralFront:
+class NeutralResponses:
     """Rewrites the services' problem documents on the certificate host and drops headers that name what must not be named (certification.md 14.1)."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -32,23 +32,25 @@ class NeutralFront:
         return self.app(
             scope,
             receive,
-            _Neutralised(send) if request_context.of(scope).group is Group.CERTIFICATE else send,
+            _NeutralSender(send)
+            if request_context.get_context(scope).group is Group.CERTIFICATE
+            else send,
         )
 
 
-class _Neutralised:
+class _NeutralSender:
     """Holds back the start of a problem until its body is whole and rewritten; lets everything else pass."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._held: Message | None = None
+        self._held_start: Message | None = None
         self._body = bytearray()
 
     async def __call__(self, message: Message) -> None:
         if (
             message["type"] == "http.response.start"
         ):  # a second one where the first try broke off within its problem
-            self._held = None
+            self._held_start = None
             self._body.clear()
             kept = [
                 (name, value)
@@ -66,20 +68,20 @@ class _Neutralised:
                 )
             message["headers"] = kept
             if dict(kept).get(b"content-type", b"").lower().startswith(CONTENT_TYPE):
-                self._held = message
+                self._held_start = message
                 return
-        if self._held is None:
+        if self._held_start is None:
             await self._send(message)
             return
         self._body += message.get("body", b"")
-        if len(self._body) > LARGEST_PROBLEM:
-            raise ServiceBroke
+        if len(self._body) > MAX_PROBLEM_BYTES:
+            raise UpstreamFailed
         if not message.get("more_body"):
-            await self._rewritten(self._held)
+            await self._send_rewritten(self._held_start)
 
-    async def _rewritten(self, start: Message) -> None:
+    async def _send_rewritten(self, start: Message) -> None:
         body = json.dumps(
-            neutral(_members(bytes(self._body), start["status"])), ensure_ascii=False
+            neutralise(_parse_problem(bytes(self._body), start["status"])), ensure_ascii=False
         ).encode()
         start["headers"] = [
             (name, value)
@@ -91,7 +93,7 @@ class _Neutralised:
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _members(body: bytes, status: int) -> dict[str, Any]:
+def _parse_problem(body: bytes, status: int) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except ValueError:

@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], float]
 SWEEP_SECONDS = 60.0
-PAGE = 100
-WORTH_TELLING = 3  # requests in a window: fewer exceed no limit, however many replicas there are
-QUOTAS, INDEXES = "quotas", (Index("key"), Index("ends", expire_seconds=0))
+PAGE_SIZE = 100
+MIN_SHARED_COUNT = 3  # requests in a window: fewer exceed no limit, however many replicas there are
+COLLECTION, INDEXES = "quotas", (Index("key"), Index("ends", expire_seconds=0))
 
 
 class RateLimit:
     """Counts per subject and route in fixed windows."""
 
-    def __init__(self, app: ASGIApp, windows: Windows) -> None:
+    def __init__(self, app: ASGIApp, windows: RateWindows) -> None:
         self.app, self._windows = app, windows
         self._policies: dict[Route, bytes] = {}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.of(scope)
-        route = crossing.routed
-        key = route.rate.key_for(counted_as(crossing), route.permission)
-        count, seconds = self._windows.take(key, route.rate.get_expiry())
+        crossing = request_context.get_context(scope)
+        route = crossing.matched_route
+        key = route.rate.key_for(rate_limit_subject(crossing), route.permission)
+        count, seconds = self._windows.count_request(key, route.rate.get_expiry())
         wait = max(1, math.ceil(seconds))
-        crossing.headers += [
-            (b"ratelimit-policy", self._policy(route)),
+        crossing.response_headers += [
+            (b"ratelimit-policy", self._policy_header(route)),
             (b"ratelimit", f'"route";r={max(0, route.rate.amount - count)};t={wait}'.encode()),
         ]
         if count > route.rate.amount:
             raise RateExceeded(wait)
         return self.app(scope, receive, send)
 
-    def _policy(self, route: Route) -> bytes:
+    def _policy_header(self, route: Route) -> bytes:
         policy = self._policies.get(route)
         if policy is None:
             policy = self._policies[route] = (
@@ -63,13 +63,13 @@ class RateLimit:
 class _Window:
     """Requests of one key counted here and by the other replicas, until it ends (epoch seconds)."""
 
-    ends: float
+    ends_at: float
     count: int = 0
-    elsewhere: int = 0
-    told: int = 0
+    count_elsewhere: int = 0
+    shared_count: int = 0
 
 
-class Windows:
+class RateWindows:
     """The windows of this replica; those that fill up are told to the others, and theirs counted in, every few seconds. `clock` in epoch seconds.
 
     Each replica's window of a key has its own beginning: together they count what came within one window's length, never more. While the database is away each replica counts
@@ -81,25 +81,29 @@ class Windows:
         self._windows: dict[str, _Window] = {}
         self._swept_at = clock()
 
-    async def exchange(self, db: Mongo) -> None:
+    async def synchronise(self, db: Mongo) -> None:
         """Tell the others what has changed here, and learn what they have counted. Keys go by their hash: they name subjects and addresses."""
         now = self._clock()
         changed = [
             (key, window)
             for key, window in self._windows.items()
-            if window.count >= WORTH_TELLING and window.count != window.told and window.ends > now
+            if window.count >= MIN_SHARED_COUNT
+            and window.count != window.shared_count
+            and window.ends_at > now
         ]
-        for first in range(0, len(changed), PAGE):  # requests go on between pages
-            await self._exchange(
+        for first in range(0, len(changed), PAGE_SIZE):  # requests go on between pages
+            await self._synchronise_page(
                 {
                     sha256(key.encode()).hexdigest(): window
-                    for key, window in changed[first : first + PAGE]
+                    for key, window in changed[first : first + PAGE_SIZE]
                 },
                 db,
                 now,
             )
 
-    async def _exchange(self, changed: Mapping[str, _Window], db: Mongo, now: float) -> None:
+    async def _synchronise_page(
+        self, changed: Mapping[str, _Window], db: Mongo, now: float
+    ) -> None:
         told = {hashed: window.count for hashed, window in changed.items()}
         rows = [
             {
@@ -107,49 +111,49 @@ class Windows:
                 "key": hashed,
                 "replica": self._replica,
                 "count": told[hashed],
-                "ends": _utc(window.ends),
+                "ends": _to_utc(window.ends_at),
             }
             for hashed, window in changed.items()
         ]
-        await db.bulk(QUOTAS, [replacing(row, upsert=True) for row in rows])
+        await db.bulk(COLLECTION, [replacing(row, upsert=True) for row in rows])
         elsewhere = Counter[str]()
         for row in await db.find(
-            QUOTAS,
+            COLLECTION,
             {
                 "key": {"$in": list(changed)},
                 "replica": {"$ne": self._replica},
-                "ends": {"$gt": _utc(now)},
+                "ends": {"$gt": _to_utc(now)},
             },
         ):
             elsewhere[row["key"]] += row["count"]
         for hashed, window in changed.items():
-            window.told, window.elsewhere = told[hashed], elsewhere[hashed]
+            window.shared_count, window.count_elsewhere = told[hashed], elsewhere[hashed]
 
-    def take(self, key: str, expiry: float) -> tuple[int, float]:
+    def count_request(self, key: str, expiry: float) -> tuple[int, float]:
         """Count in the key's window, which a first count opens for `expiry` seconds; the count so far, here and elsewhere, and the seconds until it ends."""
         now = self._clock()
         if now - self._swept_at > SWEEP_SECONDS:
             self._windows = {
-                known: window for known, window in self._windows.items() if window.ends > now
+                known: window for known, window in self._windows.items() if window.ends_at > now
             }
             self._swept_at = now
         window = self._windows.get(key)
-        if window is None or window.ends <= now:
+        if window is None or window.ends_at <= now:
             window = self._windows[key] = _Window(now + expiry)
         window.count += 1
-        return window.count + window.elsewhere, window.ends - now
+        return window.count + window.count_elsewhere, window.ends_at - now
 
 
-def counted_as(crossing: request_context.Passage) -> str:
+def rate_limit_subject(ctx: request_context.RequestContext) -> str:
     """Whose request it is, where requests are counted: the caller's, or of the public that of an address."""
     return (
-        f"@{neighbourhood(crossing.address)}"
-        if crossing.known is ANONYMOUS
-        else crossing.known.subject
+        f"@{group_address(ctx.address)}"
+        if ctx.identified_caller is ANONYMOUS
+        else ctx.identified_caller.subject
     )
 
 
-def neighbourhood(address: str) -> str:
+def group_address(address: str) -> str:
     """Whom an address is counted with: one who has one of IPv6 has all 2^64 of its network, and takes another for every request."""
     if ":" not in address:
         return address
@@ -160,5 +164,5 @@ def neighbourhood(address: str) -> str:
     return str(found.ipv4_mapped or ipaddress.IPv6Network((found, 64), strict=False))
 
 
-def _utc(seconds: float) -> datetime:
+def _to_utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)

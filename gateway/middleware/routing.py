@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.routing.reloader import Routes
+    from gateway.routing.reloader import RouteReloader
 
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
 _AMBIGUOUS = re.compile(
@@ -25,11 +25,11 @@ _PLAIN_QUERY = re.compile(rb"[\x21-\x7e]*")
 class Routing:
     """Finds the route in the table in force."""
 
-    def __init__(self, app: ASGIApp, routes: Routes) -> None:
+    def __init__(self, app: ASGIApp, routes: RouteReloader) -> None:
         self.app, self._routes = app, routes
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.of(scope)
+        crossing = request_context.get_context(scope)
         path = scope["raw_path"].decode("latin-1")
         if (
             not _PLAIN_PATH.fullmatch(path)

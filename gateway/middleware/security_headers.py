@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from gateway.request_context import Header
 
-ALWAYS: list[Header] = [
+SECURITY_HEADERS: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
 ]
-_UNLESS_SAID: list[Header] = [
+_DEFAULT_HEADERS: list[Header] = [
     (
         b"content-security-policy",
         b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -30,21 +30,21 @@ _UNLESS_SAID: list[Header] = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 _HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-_UNLISTED: Header = (b"x-robots-tag", b"noindex, nofollow")
+_NOINDEX: Header = (b"x-robots-tag", b"noindex, nofollow")
 
 
-class BrowserHeaders:
+class SecurityHeaders:
     """Adds them to every answer; `https` where the door is reached by TLS only (production). Only the shop may be found by search engines."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
-        always = [*ALWAYS, *([_HSTS] if https else [])]
-        self._always = {
-            group: always if group is Group.SHOP else [*always, _UNLISTED] for group in Group
+        always = [*SECURITY_HEADERS, *([_HSTS] if https else [])]
+        self._headers_by_group = {
+            group: always if group is Group.SHOP else [*always, _NOINDEX] for group in Group
         }
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.of(scope)
-        crossing.headers += self._always[crossing.group]
-        crossing.defaults += _UNLESS_SAID
+        crossing = request_context.get_context(scope)
+        crossing.response_headers += self._headers_by_group[crossing.group]
+        crossing.default_headers += _DEFAULT_HEADERS
         return self.app(scope, receive, send)

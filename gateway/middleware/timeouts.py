@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Deadlines:
+class Timeouts:
     """Ends what takes longer than the route allows."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.of(scope)
-        crossing.deadline = crossing.started + crossing.routed.deadline
+        crossing = request_context.get_context(scope)
+        crossing.deadline = crossing.started_at + crossing.matched_route.deadline_seconds
         try:
             async with asyncio.timeout_at(crossing.deadline) as crossing.timeout:
                 await self.app(scope, receive, send)
         except TimeoutError:
             if crossing.timeout is None or not crossing.timeout.expired():
                 raise
-            raise UploadTooSlow if crossing.upload_open else DeadlinePassed from None
+            raise UploadTooSlow if crossing.is_upload_open else DeadlinePassed from None

@@ -26,11 +26,11 @@ class RequestIds:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.of(scope)
-        given = request_context.header(scope, b"x-request-id")
+        crossing = request_context.get_context(scope)
+        given = request_context.read_single_header(scope, b"x-request-id")
         crossing.request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else new_id()
-        crossing.headers.append((b"x-request-id", crossing.request_id.encode()))
-        outer = request_context.header(scope, b"traceparent")
+        crossing.response_headers.append((b"x-request-id", crossing.request_id.encode()))
+        outer = request_context.read_single_header(scope, b"traceparent")
         given_trace = outer.decode() if outer and _TRACEPARENT.fullmatch(outer) else None
         structlog.contextvars.bind_contextvars(
             request_id=crossing.request_id

@@ -23,10 +23,10 @@ table{border-collapse:collapse;width:100%;margin:.6rem 0}th,td{border-bottom:1px
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'".encode()
-_PLACES = {"path": "alamat", "query": "kueri", "header": "kepala", "cookie": "kuki"}
+_PARAMETER_LOCATIONS = {"path": "alamat", "query": "kueri", "header": "kepala", "cookie": "kuki"}
 
 
-def page(document: Node) -> str:
+def render_page(document: Node) -> str:
     """The HTML page of the document."""
     title = escape(document["info"]["title"])
     schemas = cast("Node", document.get("components", {}).get("schemas", {}))
@@ -34,13 +34,13 @@ def page(document: Node) -> str:
     for path, operations in cast("dict[str, Node]", document["paths"]).items():
         for method, operation in operations.items():
             groups.setdefault(operation["tags"][0], []).append(
-                _operation(method.upper(), path, operation)
+                _render_operation(method.upper(), path, operation)
             )
     sections = "".join(
         f'<h2 id="{escape(name)}">{escape(name)}</h2>{"".join(parts)}'
         for name, parts in sorted(groups.items())
     )
-    kinds = "".join(_schema(name, schema) for name, schema in schemas.items())
+    kinds = "".join(_render_schema(name, schema) for name, schema in schemas.items())
     contents = " · ".join(
         f'<a href="#{escape(name)}">{escape(name)}</a>' for name in sorted(groups)
     )
@@ -55,19 +55,19 @@ def page(document: Node) -> str:
     )
 
 
-def _operation(method: str, path: str, operation: Node) -> str:
+def _render_operation(method: str, path: str, operation: Node) -> str:
     text = escape(operation.get("summary", ""))
     is_open = " <span class=k>terbuka</span>" if operation["security"] == [] else ""
-    return f"<details><summary><b class=m>{method}</b> <code>{escape(path)}</code>{is_open} <span class=d>{text}</span></summary>{''.join(_parts(operation))}</details>"
+    return f"<details><summary><b class=m>{method}</b> <code>{escape(path)}</code>{is_open} <span class=d>{text}</span></summary>{''.join(_render_details(operation))}</details>"
 
 
-def _parts(operation: Node) -> Iterator[str]:
+def _render_details(operation: Node) -> Iterator[str]:
     if description := operation.get("description"):
         yield f"<p>{escape(description)}</p>"
     parameters = cast("list[Node]", operation.get("parameters", []))
     if parameters:
         rows = "".join(
-            f"<tr><td><code>{escape(parameter['name'])}</code><td>{_PLACES[parameter['in']]}<td>{_kind(parameter.get('schema', {}))}"
+            f"<tr><td><code>{escape(parameter['name'])}</code><td>{_PARAMETER_LOCATIONS[parameter['in']]}<td>{_render_type(parameter.get('schema', {}))}"
             f"<td>{'wajib' if parameter.get('required') else ''}<td>{escape(parameter.get('description', ''))}"
             for parameter in parameters
         )
@@ -75,44 +75,44 @@ def _parts(operation: Node) -> Iterator[str]:
     for media, content in cast(
         "dict[str, Node]", operation.get("requestBody", {}).get("content", {})
     ).items():
-        yield f"<p>Isi permintaan (<code>{escape(media)}</code>): {_kind(content.get('schema', {}))}</p>"
+        yield f"<p>Isi permintaan (<code>{escape(media)}</code>): {_render_type(content.get('schema', {}))}</p>"
     for status, answer in cast("dict[str, Node]", operation["responses"]).items():
         if status.startswith("2"):
             kinds = " atau ".join(
-                f"<code>{escape(media)}</code> {_kind(content.get('schema', {}))}"
+                f"<code>{escape(media)}</code> {_render_type(content.get('schema', {}))}"
                 for media, content in answer.get("content", {}).items()
             )
             yield f"<p>Jawaban {escape(status)}: {kinds or 'tanpa isi'}</p>"
 
 
-def _schema(name: str, schema: Node) -> str:
+def _render_schema(name: str, schema: Node) -> str:
     required = set(cast("list[str]", schema.get("required", [])))
     rows = "".join(
-        f"<tr><td><code>{escape(field)}</code><td>{_kind(kind)}<td>{'wajib' if field in required else ''}<td>{escape(str(kind.get('description', '')))}"
+        f"<tr><td><code>{escape(field)}</code><td>{_render_type(kind)}<td>{'wajib' if field in required else ''}<td>{escape(str(kind.get('description', '')))}"
         for field, kind in cast("dict[str, Node]", schema.get("properties", {})).items()
     )
     body = (
         f"<table><tr><th>nama<th>bentuk<th><th>{rows}</table>"
         if rows
-        else f"<p>{_kind(schema)}</p>"
+        else f"<p>{_render_type(schema)}</p>"
     )
     return f'<details id="{escape(name)}"><summary><code>{escape(name)}</code></summary>{body}</details>'
 
 
-def _kind(schema: Node) -> str:
+def _render_type(schema: Node) -> str:
     """A schema in a few words."""
     if reference := schema.get("$ref"):
         name = escape(str(reference).rpartition("/")[2])
         return f'<a href="#{name}">{name}</a>'
     for several in ("anyOf", "oneOf", "allOf"):
         if several in schema:
-            return " | ".join(_kind(one) for one in cast("list[Node]", schema[several]))
+            return " | ".join(_render_type(one) for one in cast("list[Node]", schema[several]))
     if "enum" in schema:
         return " | ".join(
             f"<code>{escape(str(value))}</code>" for value in cast("list[Any]", schema["enum"])
         )
     if schema.get("type") == "array":
-        return f"daftar {_kind(schema.get('items', {}))}"
+        return f"daftar {_render_type(schema.get('items', {}))}"
     return escape(
         f"{schema.get('type', 'apa saja')}{' ' + schema['format'] if 'format' in schema else ''}"
     )

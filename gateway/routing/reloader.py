@@ -11,31 +11,31 @@ from gateway.routing import table as routing_table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gateway.access.permissions import Rules
+    from gateway.access.permissions import RolePermissions
 
 log = structlog.get_logger(__name__)
 
 
-class Routes:
+class RouteReloader:
     """The table in force. `generation` counts the swaps, `problems` says why the newest file was refused."""
 
-    def __init__(self, file: Path, rules: Rules) -> None:
-        self._file, self._rules = file, rules
-        self._seen = self._stamp()
-        self.table = routing_table.read(file.read_text(), self._rules)
+    def __init__(self, file: Path, role_permissions: RolePermissions) -> None:
+        self._file, self._role_permissions = file, role_permissions
+        self._loaded_stamp = self._read_stamp()
+        self.table = routing_table.parse_routes(file.read_text(), self._role_permissions)
         self.generation = 1
         self.problems: tuple[str, ...] = ()
 
     def refresh(self) -> bool:
         """Read the file when it changed; True when its table came into force. A file that cannot be used changes nothing."""
-        stamp = self._stamp()
-        if stamp == self._seen:
+        stamp = self._read_stamp()
+        if stamp == self._loaded_stamp:
             return False
-        self._seen = stamp
+        self._loaded_stamp = stamp
         try:
-            table = routing_table.read(self._file.read_text(), self._rules)
+            table = routing_table.parse_routes(self._file.read_text(), self._role_permissions)
         except (routing_table.RoutesInvalid, OSError, UnicodeDecodeError) as error:
-            return self._keep(
+            return self._reject(
                 error.problems
                 if isinstance(error, routing_table.RoutesInvalid)
                 else (f"cannot be read: {type(error).__name__}",)
@@ -45,14 +45,14 @@ class Routes:
         log.info("routes in force", generation=self.generation, routes=len(table.routes))
         return True
 
-    def _keep(self, problems: tuple[str, ...]) -> bool:
+    def _reject(self, problems: tuple[str, ...]) -> bool:
         self.problems = problems
         log.error(
             "routes refused, the former table stays", generation=self.generation, problems=problems
         )
         return False
 
-    def _stamp(self) -> tuple[int, int, int] | None:
+    def _read_stamp(self) -> tuple[int, int, int] | None:
         try:
             status = self._file.stat()
         except FileNotFoundError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from limits import RateLimitItem, parse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gateway.access.permissions import PUBLIC, Rules
+from gateway.access.permissions import PUBLIC, RolePermissions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ class Group(StrEnum):
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 CERTIFICATE_PATHS = (
     "/V/",
     "/v/",
@@ -71,15 +71,15 @@ class Route:
     service: str
     method: str
     template: str
-    body_limit: int
+    body_limit_bytes: int
     rate: RateLimitItem
-    deadline: float
-    streaming: bool
-    repeatable: bool
-    headers: frozenset[bytes]
+    deadline_seconds: float
+    is_streaming: bool
+    is_idempotent: bool
+    extra_request_headers: frozenset[bytes]
     canary: int
     permission: str
-    public: bool
+    is_public: bool
     roles: frozenset[str]
 
 
@@ -89,23 +89,23 @@ class _Node:
     parameter: _Node | None = None
     routes: dict[str, Route] = field(default_factory=dict[str, Route])
 
-    def find(self, segments: list[str], at: int) -> dict[str, Route] | None:
+    def find(self, segments: list[str], depth: int) -> dict[str, Route] | None:
         """The routes of the path from here on; a literal wins over a parameter."""
-        if at == len(segments):
+        if depth == len(segments):
             return self.routes or None
-        literal = self.literals.get(segments[at])
-        found = literal.find(segments, at + 1) if literal else None
+        literal = self.literals.get(segments[depth])
+        found = literal.find(segments, depth + 1) if literal else None
         if found is None and self.parameter is not None:
-            found = self.parameter.find(segments, at + 1)
+            found = self.parameter.find(segments, depth + 1)
         return found
 
 
-class Table:
+class RouteTable:
     """A checked, immutable set of routes."""
 
-    def __init__(self, routes: list[Route], in_flight: Mapping[str, int]) -> None:
+    def __init__(self, routes: list[Route], concurrency_limits: Mapping[str, int]) -> None:
         self.routes = tuple(routes)
-        self.in_flight = dict(in_flight)
+        self.concurrency_limits = dict(concurrency_limits)
         self._roots = {group: _Node() for group in Group}
         for route in routes:
             node = self._roots[route.group]
@@ -121,12 +121,12 @@ class Table:
         """The routes of this still percent-encoded path by method, or None where the group has no such path: none ends with a slash."""
         return None if path.endswith("/") else self._roots[group].find(path.split("/")[1:], 0)
 
-    def of_group(self, group: Group) -> list[Route]:
+    def for_group(self, group: Group) -> list[Route]:
         """The routes that a host group serves."""
         return [route for route in self.routes if route.group is group]
 
 
-class _Block(BaseModel):
+class _RouteBlock(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     hosts: Annotated[list[str], Field(min_length=1)]
@@ -141,33 +141,33 @@ class _Block(BaseModel):
     canary: Annotated[int, Field(ge=0, le=100)] = 0
 
 
-def read(text: str, rules: Rules) -> Table:
+def parse_routes(text: str, role_permissions: RolePermissions) -> RouteTable:
     """The table that this text describes, with the roles that the rules give each route; RoutesInvalid names all that is wrong."""
     try:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RoutesInvalid([f"not TOML: {error}"]) from None
-    reader = _Reader(rules)
-    table = reader.table(content)
+    reader = _RouteParser(role_permissions)
+    table = reader.parse_table(content)
     if reader.problems:
         raise RoutesInvalid(reader.problems)
     return table
 
 
-class _Reader:
+class _RouteParser:
     """Collects the problems of one file while it reads it."""
 
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
+    def __init__(self, role_permissions: RolePermissions) -> None:
+        self.role_permissions = role_permissions
         self.problems: list[str] = []
 
-    def table(self, content: dict[str, Any]) -> Table:
-        in_flight = self._in_flight(content.pop("service", {}))
+    def parse_table(self, content: dict[str, Any]) -> RouteTable:
+        in_flight = self._parse_concurrency_limits(content.pop("service", {}))
         routes: list[Route] = []
         for service, blocks in content.items():
-            if service not in self.rules.services:
+            if service not in self.role_permissions.by_service:
                 self.problems.append(
-                    f"[[{service}]]: no such service; known are {', '.join(self.rules.services)}"
+                    f"[[{service}]]: no such service; known are {', '.join(self.role_permissions.by_service)}"
                 )
             elif not isinstance(blocks, list):
                 self.problems.append(
@@ -177,17 +177,17 @@ class _Reader:
                 routes += [
                     route
                     for number, block in enumerate(cast("list[object]", blocks), 1)
-                    for route in self._block(service, f"[[{service}]] block {number}", block)
+                    for route in self._parse_block(service, f"[[{service}]] block {number}", block)
                 ]
-        self._ambiguities(routes)
-        return Table(routes, in_flight)
+        self._check_ambiguities(routes)
+        return RouteTable(routes, in_flight)
 
-    def _in_flight(self, caps: object) -> dict[str, int]:
-        known = dict.fromkeys(self.rules.services, 0)
-        if not isinstance(caps, dict):
+    def _parse_concurrency_limits(self, limits: object) -> dict[str, int]:
+        known = dict.fromkeys(self.role_permissions.by_service, 0)
+        if not isinstance(limits, dict):
             self.problems.append("[service]: a table of service = most requests in flight")
             return known
-        for service, cap in cast("dict[str, object]", caps).items():
+        for service, cap in cast("dict[str, object]", limits).items():
             if service not in known:
                 self.problems.append(f"[service] {service}: no such service")
             elif not isinstance(cap, int) or isinstance(cap, bool) or cap < 1:
@@ -197,64 +197,67 @@ class _Reader:
         self.problems += [
             f"[service] {service}: missing"
             for service, cap in known.items()
-            if cap == 0 and service not in caps
+            if cap == 0 and service not in limits
         ]
         return known
 
-    def _block(self, service: str, where: str, content: object) -> Iterator[Route]:
+    def _parse_block(self, service: str, block_name: str, content: object) -> Iterator[Route]:
         try:
-            block = _Block.model_validate(content)
+            block = _RouteBlock.model_validate(content)
         except ValidationError as error:
             self.problems += [
-                f"{where}, {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+                f"{block_name}, {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
                 for problem in error.errors()
             ]
             return
-        body, rate = self._size(where, block.body), self._rate(where, block.rate)
+        body, rate = (
+            self._parse_size(block_name, block.body),
+            self._parse_rate(block_name, block.rate),
+        )
         groups = [Group(host) for host in block.hosts if host in set(Group)]
         self.problems += [
-            f"{where}, hosts: {host} is none of {', '.join(Group)}"
+            f"{block_name}, hosts: {host} is none of {', '.join(Group)}"
             for host in block.hosts
             if host not in set(Group)
         ]
         self.problems += [
-            f"{where}, headers: {name} never passes or is not a lower-case header name"
+            f"{block_name}, headers: {name} never passes or is not a lower-case header name"
             for name in block.headers
-            if not _passable(name)
+            if not _is_passable_header(name)
         ]
         for path in block.paths:
             *methods, template = path.split() or [""]
-            self.problems += self._path_problems(where, path, methods, template, groups)
+            self.problems += self._find_path_problems(block_name, path, methods, template, groups)
             if body is None or rate is None:
                 continue
             for group in groups:
                 for method in methods:
                     permission = f"{method} {template}"
-                    roles = self.rules.roles_for(service, permission)
+                    roles = self.role_permissions.roles_for(service, permission)
                     yield Route(
                         group=group,
                         service=service,
                         method=method,
                         template=template,
-                        body_limit=body,
+                        body_limit_bytes=body,
                         rate=rate,
-                        deadline=block.deadline,
-                        streaming=block.streaming,
-                        repeatable=block.idempotent or method in SAFE_TO_REPEAT,
-                        headers=frozenset(name.encode() for name in block.headers),
+                        deadline_seconds=block.deadline,
+                        is_streaming=block.streaming,
+                        is_idempotent=block.idempotent or method in IDEMPOTENT_METHODS,
+                        extra_request_headers=frozenset(name.encode() for name in block.headers),
                         canary=block.canary,
                         permission=permission,
-                        public=block.public and PUBLIC in roles,
+                        is_public=block.public and PUBLIC in roles,
                         roles=roles,
                     )
 
-    def _path_problems(
-        self, where: str, path: str, methods: list[str], template: str, groups: list[Group]
+    def _find_path_problems(
+        self, block_name: str, path: str, methods: list[str], template: str, groups: list[Group]
     ) -> Iterator[str]:
         if not methods:
-            yield f"{where}: {path!r} names no method"
+            yield f"{block_name}: {path!r} names no method"
         yield from (
-            f"{where}: {path!r}: {method} is none of {', '.join(METHODS)}"
+            f"{block_name}: {path!r}: {method} is none of {', '.join(METHODS)}"
             for method in methods
             if method not in METHODS
         )
@@ -262,17 +265,17 @@ class _Reader:
         if not template.startswith("/") or not all(
             _LITERAL.fullmatch(segment) or _PARAMETER.fullmatch(segment) for segment in segments
         ):
-            yield f"{where}: {path!r}: a segment is a literal or exactly one {{parameter}}"
+            yield f"{block_name}: {path!r}: a segment is a literal or exactly one {{parameter}}"
         if len({segment for segment in segments if segment.startswith("{")}) < sum(
             segment.startswith("{") for segment in segments
         ):
-            yield f"{where}: {path!r} names a parameter twice"
+            yield f"{block_name}: {path!r} names a parameter twice"
         for group in groups:
             allowed = ("/v1/", *CERTIFICATE_PATHS) if group is Group.CERTIFICATE else ("/v1/",)
             if not template.startswith(allowed):
-                yield f"{where}: {path!r}: on {group} a path starts with {' '.join(allowed)}"
+                yield f"{block_name}: {path!r}: on {group} a path starts with {' '.join(allowed)}"
 
-    def _ambiguities(self, routes: list[Route]) -> None:
+    def _check_ambiguities(self, routes: list[Route]) -> None:
         same_shape: dict[tuple[Group, str, str], list[Route]] = defaultdict(list)
         for route in routes:
             same_shape[
@@ -284,19 +287,19 @@ class _Reader:
                     f"{group}: {method} is routed more than once: {', '.join(f'{rival.template} ({rival.service})' for rival in rivals)}"
                 )
 
-    def _size(self, where: str, text: str) -> int | None:
+    def _parse_size(self, block_name: str, text: str) -> int | None:
         number, _, unit = text.partition(" ")
         if not number.isdecimal() or unit not in _UNITS:
-            self.problems.append(f"{where}, body: {text!r} is not a size like '1 MiB'")
+            self.problems.append(f"{block_name}, body: {text!r} is not a size like '1 MiB'")
             return None
         return int(number) * _UNITS[unit]
 
-    def _rate(self, where: str, text: str) -> RateLimitItem | None:
+    def _parse_rate(self, block_name: str, text: str) -> RateLimitItem | None:
         if not _RATE.fullmatch(text):
-            self.problems.append(f"{where}, rate: {text!r} is not a rate like '300/minute'")
+            self.problems.append(f"{block_name}, rate: {text!r} is not a rate like '300/minute'")
             return None
         return parse(text)
 
 
-def _passable(header: str) -> bool:
+def _is_passable_header(header: str) -> bool:
     return bool(_HEADER.fullmatch(header)) and header not in HEADERS_NEVER_PASSED

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from gateway import request_context
-from gateway.problems import ClientGone, ServiceAway, ServiceBroke
+from gateway.problems import ClientDisconnected, UpstreamFailed, UpstreamUnavailable
 from gateway.upstream import headers
-from gateway.upstream.cancellation import Attendant, OpenStreams
+from gateway.upstream.cancellation import OpenStreams, RequestCanceller
 from gateway.upstream.connections import ConnectFailed, Connections, Interrupted
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
-    from gateway.request_context import Passage
+    from gateway.request_context import RequestContext
 
 
-class Upstream:
+class UpstreamClient:
     """Forwards requests to the services at their origins (`http://host:port`)."""
 
     def __init__(self, origins: Mapping[str, str], streams: OpenStreams) -> None:
@@ -39,8 +39,10 @@ class Upstream:
         for kept in self._connections.values():
             kept.close()
 
-    async def read(self, service: str, path: str, seconds: float) -> tuple[int, Mapping[str, Any]]:
-        """The status and JSON object that a service gives for one of its own open paths; ServiceAway when it gives none in time."""
+    async def get_json(
+        self, service: str, path: str, seconds: float
+    ) -> tuple[int, Mapping[str, Any]]:
+        """The status and JSON object that a service gives for one of its own open paths; UpstreamUnavailable when it gives none in time."""
         kept, body = self._connections[service], bytearray()
         try:
             async with asyncio.timeout(seconds):
@@ -53,44 +55,48 @@ class Upstream:
                     kept.give_back(connection)
             content = json.loads(body)
         except (ConnectionError, TimeoutError, ValueError) as error:
-            raise ServiceAway from error
+            raise UpstreamUnavailable from error
         return connection.status, cast("dict[str, Any]", content) if isinstance(
             content, dict
         ) else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.of(scope)
-        with Attendant(crossing, receive, self._streams):
+        crossing = request_context.get_context(scope)
+        with RequestCanceller(crossing, receive, self._streams):
             try:
                 await self._forward(scope, crossing, receive, send)
             except ConnectFailed as error:
-                raise ServiceAway from error
+                raise UpstreamUnavailable from error
             except Interrupted as error:
-                raise ServiceBroke from error
+                raise UpstreamFailed from error
 
-    async def _forward(self, scope: Scope, crossing: Passage, receive: Receive, send: Send) -> None:
-        place, query = crossing.place, scope["query_string"]
+    async def _forward(
+        self, scope: Scope, ctx: RequestContext, receive: Receive, send: Send
+    ) -> None:
+        place, query = ctx.target, scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
-        passed = [self._hosts[place], *headers.to_service(scope, crossing)]
-        kept, crossing.service_status = self._connections[place], 0
+        passed = [self._hosts[place], *headers.select_request_headers(scope, ctx)]
+        kept, ctx.service_status = self._connections[place], 0
         connection = await kept.take()
         try:
-            upload = _chunks(receive) if crossing.upload_length != 0 else None
+            upload = _read_chunks(receive) if ctx.upload_length != 0 else None
             await connection.ask(
-                crossing.routed.method,
+                ctx.matched_route.method,
                 target,
                 passed,
                 upload,
-                chunked=crossing.upload_length is None,
+                chunked=ctx.upload_length is None,
             )
-            crossing.service_status = connection.status
-            if crossing.routed.streaming and crossing.timeout is not None:
-                crossing.timeout.reschedule(None)
+            ctx.service_status = connection.status
+            if ctx.matched_route.is_streaming and ctx.timeout is not None:
+                ctx.timeout.reschedule(None)
             await send(
                 {
                     "type": "http.response.start",
                     "status": connection.status,
-                    "headers": list(headers.to_client(connection.headers, self._origins[place])),
+                    "headers": list(
+                        headers.select_response_headers(connection.headers, self._origins[place])
+                    ),
                 }
             )
             more = True
@@ -102,13 +108,13 @@ class Upstream:
             kept.give_back(connection)
 
 
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
-    """The request's body as it comes. ClientGone."""
+async def _read_chunks(receive: Receive) -> AsyncIterator[bytes]:
+    """The request's body as it comes. ClientDisconnected."""
     more = True
     while more:
         message: Message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientDisconnected
         more = message.get("more_body", False)
         if chunk := message.get("body", b""):
             yield chunk

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
-    from gateway.request_context import Header, Passage
+    from gateway.request_context import Header, RequestContext
 
-TO_SERVICE = frozenset(
+REQUEST_HEADERS = frozenset(
     {
         b"accept",
         b"accept-encoding",
@@ -31,7 +31,7 @@ TO_SERVICE = frozenset(
         b"range",
     }
 )
-TO_CLIENT = frozenset(
+RESPONSE_HEADERS = frozenset(
     {
         b"accept-ranges",
         b"allow",
@@ -56,31 +56,33 @@ TO_CLIENT = frozenset(
 )
 
 
-def to_service(scope: Scope, crossing: Passage) -> list[Header]:
+def select_request_headers(scope: Scope, ctx: RequestContext) -> list[Header]:
     """The request headers that the service gets. Malformed where one is not UTF-8."""
-    extra = crossing.routed.headers
+    extra = ctx.matched_route.extra_request_headers
     passed: list[Header] = [
-        (name, value) for name, value in scope["headers"] if name in TO_SERVICE or name in extra
+        (name, value)
+        for name, value in scope["headers"]
+        if name in REQUEST_HEADERS or name in extra
     ]
     try:
         for _, value in passed:
             value.decode()
     except UnicodeDecodeError:
         raise Malformed from None
-    left = crossing.deadline - asyncio.get_running_loop().time()
+    left = ctx.deadline - asyncio.get_running_loop().time()
     return [
         *passed,
-        (b"authorization", b"Bearer " + crossing.internal_token.encode()),
-        (b"x-request-id", crossing.request_id.encode()),
+        (b"authorization", b"Bearer " + ctx.internal_token.encode()),
+        (b"x-request-id", ctx.request_id.encode()),
         (b"x-request-deadline", b"%d" % round((time.time() + left) * 1000)),
-        *([(b"traceparent", crossing.traceparent.encode())] if crossing.traceparent else []),
+        *([(b"traceparent", ctx.traceparent.encode())] if ctx.traceparent else []),
     ]
 
 
-def to_client(headers: Iterable[Header], origin: str) -> Iterator[Header]:
+def select_response_headers(headers: Iterable[Header], origin: str) -> Iterator[Header]:
     """The response headers that the client gets; an address within the service (`origin`) becomes a path of the door."""
     inner = origin.encode()
     for name, value in headers:
         key = name.lower()
-        if key in TO_CLIENT:
+        if key in RESPONSE_HEADERS:
             yield key, value.removeprefix(inner) if key == b"location" else value

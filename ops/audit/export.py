@@ -13,19 +13,19 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from rich.console import Console
 from rich.progress import Progress
 
-from chassis.admin.audit_export.export import Audit, export, fingerprint, reach
+from chassis.admin.audit_export.export import ServiceAudit, find_scope, fingerprint, write_export
 from chassis.admin.audit_export.verification import verify
-from chassis.admin.audit_search import Sought
+from chassis.admin.audit_search import AuditQuery
 from chassis.ids import utc_now
 from ops.audit import server_actions
-from ops.audit.anchors import audit_key, database, in_archive, in_topics
-from ops.audit.search import chosen, sought
-from ops.errors import Trouble
-from ops.json_output import tell
+from ops.audit.anchors import open_database, read_audit_key, read_from_archive, read_from_topics
+from ops.audit.search import build_query, select_services
+from ops.errors import OperatorError
+from ops.json_output import print_json
 from ops.local import state_dir, topology
 
 
-def export_to(
+def export_audit(
     service: str | None,
     person: str | None,
     actor: str | None,
@@ -36,13 +36,15 @@ def export_to(
     *,
     as_json: bool,
 ) -> int:
-    """Write the ZIP; 0 when the audit that it shows was whole, else 1 (it says what was not). Trouble when the file is there."""
+    """Write the ZIP; 0 when the audit that it shows was whole, else 1 (it says what was not). OperatorError when the file is there."""
     if out.exists():
-        raise Trouble(f"{out} sudah ada: pilih nama lain.", f"{out} exists: choose another name.")
-    wanted, narrowed = chosen(service), sought(person, actor, since, until)
+        raise OperatorError(
+            f"{out} sudah ada: pilih nama lain.", f"{out} exists: choose another name."
+        )
+    wanted, narrowed = select_services(service), build_query(person, actor, since, until)
     key = load_pem_private_key(
         (
-            state_dir.home()
+            state_dir.path()
             / "secrets"
             / topology.GATEWAY.name
             / f"{topology.GATEWAY.name}_signing_key"
@@ -55,22 +57,22 @@ def export_to(
     try:
         draft.touch(0o600)
         with draft.open("wb") as file:
-            audits = asyncio.run(_written(file, wanted, narrowed, reason, key))
+            audits = asyncio.run(_write_export(file, wanted, narrowed, reason, key))
         draft.rename(out)
     finally:
         draft.unlink(missing_ok=True)
-    whole, paper = not any(audit.verified for audit in audits), fingerprint(key.public_key())
+    whole, paper = not any(audit.prior_findings for audit in audits), fingerprint(key.public_key())
     if as_json:
         counted = {
-            audit.service: {"rows": audit.reach.rows, "findings": len(audit.verified or ())}
+            audit.service: {"rows": audit.scope.rows, "findings": len(audit.prior_findings or ())}
             for audit in audits
         }
-        tell({"file": str(out), "whole": whole, "fingerprint": paper, "services": counted})
+        print_json({"file": str(out), "whole": whole, "fingerprint": paper, "services": counted})
     else:
         console = Console(highlight=False, soft_wrap=True)
         for audit in audits:
             console.print(
-                f"{audit.service}: {audit.reach.rows} baris, blok {audit.reach.first}-{audit.reach.last}, {len(audit.verified or ())} temuan"
+                f"{audit.service}: {audit.scope.rows} baris, blok {audit.scope.first}-{audit.scope.last}, {len(audit.prior_findings or ())} temuan"
             )
         console.print(
             f"{out}\nSidik jari kunci penanda tangan, untuk diberikan di atas kertas: {paper}",
@@ -79,46 +81,49 @@ def export_to(
     return 0 if whole else 1
 
 
-async def _written(
-    file: IO[bytes], services: list[str], narrowed: Sought, reason: str, key: Ed25519PrivateKey
-) -> list[Audit]:
+async def _write_export(
+    file: IO[bytes], services: list[str], query: AuditQuery, reason: str, key: Ed25519PrivateKey
+) -> list[ServiceAudit]:
     """The audits that were written, verified first; each part notes it before anything is given."""
     console = Console(stderr=True)
     head: dict[str, Any] = {
         "made_at": utc_now().isoformat(),
         "made_by": "./bina",
         "reason": reason,
-        "sought": narrowed.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "sought": query.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
     async with AsyncExitStack() as opened:
-        audits: list[Audit] = []
+        audits: list[ServiceAudit] = []
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            witnessed = await in_topics(services)
+            witnessed = await read_from_topics(services)
             for service in progress.track(services, description="Memeriksa jejak audit"):
-                db, secret = await opened.enter_async_context(database(service)), audit_key(service)
-                wrong = await verify(
-                    db, secret, await in_archive(db, service) | witnessed[service], utc_now()
+                db, secret = (
+                    await opened.enter_async_context(open_database(service)),
+                    read_audit_key(service),
                 )
-                found = await reach(db, await narrowed.where(db))
-                await server_actions.note(
+                wrong = await verify(
+                    db, secret, await read_from_archive(db, service) | witnessed[service], utc_now()
+                )
+                found = await find_scope(db, await query.where(db))
+                await server_actions.record_action(
                     db,
                     "audit.exported",
-                    narrowed.person or "",
+                    query.person or "",
                     purpose=reason,
-                    sought=narrowed.model_dump(exclude_none=True),
+                    sought=query.model_dump(exclude_none=True),
                     rows=found.rows,
                 )
                 audits.append(
-                    Audit(
+                    ServiceAudit(
                         service=service,
                         db=db,
                         key=secret,
-                        reach=found,
-                        hidden=False,
-                        witnessed=witnessed[service],
-                        verified=wrong,
+                        scope=found,
+                        has_hidden_texts=False,
+                        topic_anchors=witnessed[service],
+                        prior_findings=wrong,
                     )
                 )
-        async for chunk in export(audits, head | {"facilities": "*", "texts": "whole"}, key):
+        async for chunk in write_export(audits, head | {"facilities": "*", "texts": "whole"}, key):
             file.write(chunk)
     return audits

@@ -8,18 +8,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from chassis.admin.audit_export.export import fingerprint
-from ops.errors import Trouble
-from ops.json_output import tell
+from ops.errors import OperatorError
+from ops.json_output import print_json
 from ops.local import state_dir, topology
 
 
-def fingerprints(*, as_json: bool) -> int:
-    """Print them; 0. Trouble where no keys were made yet."""
+def print_fingerprints(*, as_json: bool) -> int:
+    """Print them; 0. OperatorError where no keys were made yet."""
     told: dict[str, str] = {}
-    for part in topology.OURS:
-        file = state_dir.home() / "secrets" / "trusted" / f"{part.name}.pem"
+    for part in topology.PROCESSES:
+        file = state_dir.path() / "secrets" / "trusted" / f"{part.name}.pem"
         if not file.exists():
-            raise Trouble(
+            raise OperatorError(
                 f"Kunci {part.name} belum ada: jalankan ./bina up",
                 f"The key of {part.name} is not there yet: run ./bina up",
             )
@@ -28,7 +28,7 @@ def fingerprints(*, as_json: bool) -> int:
             raise TypeError(f"{file.name}: an Ed25519 public key is needed")
         told[part.name] = fingerprint(key)
     if as_json:
-        tell({"fingerprints": told})
+        print_json({"fingerprints": told})
         return 0
     sys.stdout.writelines(f"{name:<14}{value}\n" for name, value in told.items())
     return 0

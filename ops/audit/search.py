@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from chassis.admin.audit_search import Sought, shown
+from chassis.admin.audit_search import AuditQuery, redacted
 from ops.audit import server_actions
-from ops.audit.anchors import database
-from ops.events.replay import moment
-from ops.json_output import tell
+from ops.audit.anchors import open_database
+from ops.events.replay import parse_moment
+from ops.json_output import print_json
 from ops.local import topology
 from ops.local.operator_client import require_running
 
@@ -30,11 +30,13 @@ def search(
     as_json: bool,
 ) -> int:
     """Show what was found, oldest first; 0. The search itself is noted, with its reason."""
-    wanted = chosen(service)
-    rows = asyncio.run(_found(wanted, sought(person, actor, since, until), reason, limit))
+    wanted = select_services(service)
+    rows = asyncio.run(
+        _search_services(wanted, build_query(person, actor, since, until), reason, limit)
+    )
     told: list[dict[str, Any]] = json.loads(json.dumps(rows[:limit], default=str))
     if as_json:
-        tell({"rows": told, "more": len(rows) > limit})
+        print_json({"rows": told, "more": len(rows) > limit})
         return 0
     table = Table(
         "Waktu (UTC)",
@@ -66,38 +68,42 @@ def search(
     return 0
 
 
-def chosen(service: str | None) -> list[str]:
-    """The part of that name, or all; the system must run, so that what is looked at is noted and sealed. Trouble."""
-    known = [part.name for part in topology.OURS]
-    wanted = [topology.named(service, known)] if service else known
+def select_services(service: str | None) -> list[str]:
+    """The part of that name, or all; the system must run, so that what is looked at is noted and sealed. OperatorError."""
+    known = [part.name for part in topology.PROCESSES]
+    wanted = [topology.require_known(service, known)] if service else known
     require_running()
     return wanted
 
 
-def sought(person: str | None, actor: str | None, since: str | None, until: str | None) -> Sought:
-    """What the options ask for. Trouble when a time is none."""
+def build_query(
+    person: str | None, actor: str | None, since: str | None, until: str | None
+) -> AuditQuery:
+    """What the options ask for. OperatorError when a time is none."""
     times = {
-        name: moment(f"--{name}", text) for name, text in (("from", since), ("to", until)) if text
+        name: parse_moment(f"--{name}", text)
+        for name, text in (("from", since), ("to", until))
+        if text
     }
-    return Sought.model_validate({"person": person, "actor": actor, **times})
+    return AuditQuery.model_validate({"person": person, "actor": actor, **times})
 
 
-async def _found(
-    services: list[str], wanted: Sought, reason: str, limit: int
+async def _search_services(
+    services: list[str], query: AuditQuery, reason: str, limit: int
 ) -> list[dict[str, Any]]:
     """The first rows of all services together, one more than the limit where there are more."""
     rows: list[dict[str, Any]] = []
     for service in services:
-        async with database(service) as db:
+        async with open_database(service) as db:
             found = await db.find(
-                "audit", await wanted.where(db), sort=[("_id", 1)], limit=limit + 1
+                "audit", await query.where(db), sort=[("_id", 1)], limit=limit + 1
             )
-            await server_actions.note(
+            await server_actions.record_action(
                 db,
                 "audit.searched",
-                wanted.person or "",
+                query.person or "",
                 purpose=reason,
-                sought=wanted.model_dump(exclude_none=True),
+                sought=query.model_dump(exclude_none=True),
             )
-        rows += [{"service": service} | shown(row) for row in found]
+        rows += [{"service": service} | redacted(row) for row in found]
     return sorted(rows, key=lambda row: row["_id"])[: limit + 1]

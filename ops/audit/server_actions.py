@@ -9,7 +9,7 @@ from chassis.ids import new_id, utc_now
 from chassis.persistence.mongo import Mongo
 
 
-async def note(db: Mongo, action: str, subject: str, **facts: Any) -> None:
+async def record_action(db: Mongo, action: str, subject: str, **facts: Any) -> None:
     """One row; the service's sealer seals it like any other."""
     row = {
         "_id": new_id(), "at": utc_now(), "action": action, "subject": subject, "actor": f"os:{getpass.getuser()}", "role": "operator", "on_behalf_of": "",

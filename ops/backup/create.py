@@ -23,9 +23,9 @@ from chassis.persistence.mongo import RAW, Mongo, MongoError
 from ops.audit import server_actions
 from ops.backup import encryption, key_custody
 from ops.backup.encryption import Chest
-from ops.backup.manifest import FORMAT, SIGNED_BY, Manifest, Piece, sha256
-from ops.errors import Trouble
-from ops.json_output import tell
+from ops.backup.manifest import FORMAT, SIGNING_KEY, Manifest, Piece, hash_bytes
+from ops.errors import OperatorError
+from ops.json_output import print_json
 from ops.local import mongo_login, mongo_users, platform_checks, secrets, state_dir, topology
 
 PIECE_BYTES = (
@@ -34,15 +34,15 @@ PIECE_BYTES = (
 HISTORY_SECONDS = (
     6 * 3_600
 )  # so long the server is to remember the cluster time, instead of its 300 seconds
-_TOO_OLD, _UNAVAILABLE = 239, 246  # SnapshotTooOld, SnapshotUnavailable
-_COMPRESSION, _PAGE = 3, 1_000
+_SNAPSHOT_TOO_OLD, _SNAPSHOT_UNAVAILABLE = 239, 246  # SnapshotTooOld, SnapshotUnavailable
+_COMPRESSION_LEVEL, _PAGE_SIZE = 3, 1_000
 
 
-def key(path: Path, *, as_json: bool) -> int:
+def make_holder_key(path: Path, *, as_json: bool) -> int:
     """Make a holder's pair of keys; 0."""
     name = encryption.make_pair(path)
     if as_json:
-        tell({"private": str(path), "public": f"{path}.pub", "key": name})
+        print_json({"private": str(path), "public": f"{path}.pub", "key": name})
     else:
         console = Console(highlight=False, soft_wrap=True, markup=False)
         console.print(
@@ -51,33 +51,38 @@ def key(path: Path, *, as_json: bool) -> int:
     return 0
 
 
-def backup(
-    place: Path, readers: Sequence[Path], kept: Path, holders: Sequence[Path], *, as_json: bool
+def make_backup(
+    directory: Path,
+    readers: Sequence[Path],
+    custody_directory: Path,
+    holders: Sequence[Path],
+    *,
+    as_json: bool,
 ) -> int:
     """Make a backup below `place`, and the custody file of the keys in `kept`; 0."""
     who = [encryption.public_key(path) for path in readers]
     two = [(path.name.removesuffix(".pub"), encryption.public_key(path)) for path in holders]
-    if len({encryption.name_of(public) for _, public in two}) != key_custody.HOLDERS:
-        raise Trouble(
+    if len({encryption.name_of(public) for _, public in two}) != key_custody.HOLDER_COUNT:
+        raise OperatorError(
             "Kunci dipegang dua orang: berikan --holder dua kali, dua kunci yang berbeda.",
             "Two people hold the keys: give --holder twice, two different keys.",
         )
-    if kept.resolve().is_relative_to(place.resolve()):
-        raise Trouble(
-            f"{kept} terletak di dalam {place}: kunci disimpan terpisah dari data.",
-            f"{kept} lies in {place}: the keys are kept apart from the data.",
+    if custody_directory.resolve().is_relative_to(directory.resolve()):
+        raise OperatorError(
+            f"{custody_directory} terletak di dalam {directory}: kunci disimpan terpisah dari data.",
+            f"{custody_directory} lies in {directory}: the keys are kept apart from the data.",
         )
-    url = server()
-    platform_checks.require_space(place, 256)
-    for folder in (place, kept):
+    url = find_server_url()
+    platform_checks.require_space(directory, 256)
+    for folder in (directory, custody_directory):
         _require_writable(folder)
-    told = asyncio.run(_made(url, place, who, kept, two))
+    told = asyncio.run(_make_backup(url, directory, who, custody_directory, two))
     if as_json:
-        tell(told)
+        print_json(told)
         return 0
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(
-        f"Cadangan {told['backup']}: {told['documents']} dokumen, {told['bytes'] // platform_checks.MIB} MiB dalam {told['seconds']} detik."
+        f"Cadangan {told['make_backup']}: {told['documents']} dokumen, {told['bytes'] // platform_checks.MIB} MiB dalam {told['seconds']} detik."
     )
     console.print(
         f"Keadaan pukul {told['cluster_time_at']}. Kunci ({told['keys']}) terpisah di {told['custody']}: serahkan kepada kedua pemegangnya."
@@ -91,49 +96,49 @@ def backup(
 
 
 def _require_writable(folder: Path) -> None:
-    """Trouble unless files can be made there: it would else be found only after all was read."""
+    """OperatorError unless files can be made there: it would else be found only after all was read."""
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Trouble(
+        raise OperatorError(
             f"{folder} tidak dapat ditulisi oleh pengguna {os.getuid()}.",
             f"User {os.getuid()} cannot write into {folder}.",
         )
 
 
-def server() -> str:
-    """The administrator's URL of the MongoDB of this installation. Trouble when none is named and none runs here."""
-    state_dir.follow_runner()
-    if url := mongo_login.named():
+def find_server_url() -> str:
+    """The administrator's URL of the MongoDB of this installation. OperatorError when none is named and none runs here."""
+    state_dir.adopt_runner_variables()
+    if url := mongo_login.configured_url():
         return url
-    if state_dir.runner() is None:
-        raise Trouble(
+    if state_dir.runner_pid() is None:
+        raise OperatorError(
             "Bina tidak berjalan: jalankan ./bina up, atau beri BINA_MONGO_URL.",
             "Bina is not running: run ./bina up, or give BINA_MONGO_URL.",
         )
     return mongo_users.administrator_url(
         f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}",
-        secrets.administrator_password(state_dir.home() / "secrets"),
+        secrets.administrator_password(state_dir.path() / "secrets"),
     )
 
 
 @dataclass(slots=True)
-class _Pieces:
+class _PieceWriter:
     """What is written so far."""
 
-    place: Path
+    directory: Path
     id: str
     chest: Chest
-    written: list[Piece] = field(default_factory=list[Piece])
+    pieces: list[Piece] = field(default_factory=list[Piece])
 
     async def write(self, service: str, collection: str, documents: list[bytes]) -> None:
         """One more piece, sealed and hashed in a thread of its own."""
-        self.written.append(
-            await asyncio.to_thread(self._sealed, len(self.written), service, collection, documents)
+        self.pieces.append(
+            await asyncio.to_thread(self._seal, len(self.pieces), service, collection, documents)
         )
 
-    def _sealed(self, number: int, service: str, collection: str, documents: list[bytes]) -> Piece:
-        content = zlib.compress(b"".join(documents), _COMPRESSION)
+    def _seal(self, number: int, service: str, collection: str, documents: list[bytes]) -> Piece:
+        content = zlib.compress(b"".join(documents), _COMPRESSION_LEVEL)
         piece = Piece(
             number=number,
             service=service,
@@ -142,21 +147,21 @@ class _Pieces:
             size=sum(map(len, documents)),
             sha256="",
         )
-        sealed = self.chest.seal(content, number, piece.place(self.id))
-        file = self.place / piece.file
+        sealed = self.chest.seal(content, number, piece.sealing_context(self.id))
+        file = self.directory / piece.file
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as out:
             out.write(sealed)
             out.flush()
             os.fsync(out.fileno())
-        return replace(piece, sha256=sha256(sealed))
+        return replace(piece, sha256=hash_bytes(sealed))
 
 
-async def _made(
+async def _make_backup(
     url: str,
-    place: Path,
+    directory: Path,
     readers: Sequence[X25519PublicKey],
-    kept: Path,
+    custody_directory: Path,
     holders: Sequence[tuple[str, X25519PublicKey]],
 ) -> dict[str, Any]:
     began, loop = utc_now(), asyncio.get_running_loop().time
@@ -165,27 +170,30 @@ async def _made(
         f"bina-{began:%Y%m%dT%H%M%S%f}"[:-3] + "Z",
         encryption.random_key(),
     )
-    draft, file = place / f".{id_}", kept / f"{id_}.keys"
+    draft, file = directory / f".{id_}", custody_directory / f"{id_}.keys"
     draft.mkdir(mode=0o700, parents=True)
-    pieces = _Pieces(draft, id_, Chest(secret))
+    pieces = _PieceWriter(draft, id_, Chest(secret))
     console = Console(stderr=True)
     databases = {
         service.name: Mongo(url, service.name, "pymongo", app="bina-backup")
-        for service in topology.OURS
+        for service in topology.PROCESSES
     }
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            async with mongo_users.administering(url) as admin, _remembering(admin) as extended:
-                time, version = await _read(databases, admin, pieces, progress)
+            async with (
+                mongo_users.open_admin_database(url) as admin,
+                _extend_history(admin) as extended,
+            ):
+                time, version = await _read_databases(databases, admin, pieces, progress)
         issuers = [
             (lsp["_id"], key["name"])
             for lsp in await databases["certification"].find("lsps", {}, fields={"keys.name": 1})
             for key in lsp.get("keys", ())
         ]
-        keys = key_custody.of(
-            state_dir.home(), issuers
+        keys = key_custody.collect_keys(
+            state_dir.path(), issuers
         )  # after the data: a key that it speaks of is there by now
-        key_custody.write(file, id_, began, keys, holders)
+        key_custody.write_custody_file(file, id_, began, keys, holders)
         told = {
             "format": FORMAT,
             "id": id_,
@@ -202,17 +210,17 @@ async def _made(
                 encryption.name_of(public): encryption.seal_for(public, secret, f"backup/{id_}")
                 for public in readers
             },
-            "count": len(pieces.written),
-            "pieces": [asdict(piece) for piece in pieces.written],
+            "count": len(pieces.pieces),
+            "pieces": [asdict(piece) for piece in pieces.pieces],
         }
-        Manifest(told).write(draft, keys[SIGNED_BY])
+        Manifest(told).write(draft, keys[SIGNING_KEY])
         for database in databases.values():
-            await server_actions.note(database, "backup.made", id_)
+            await server_actions.record_action(database, "backup.made", id_)
     except BaseException as error:
         shutil.rmtree(draft)
         file.unlink(missing_ok=True)
         if isinstance(error, MongoError):
-            raise Trouble(
+            raise OperatorError(
                 f"Pencadangan terputus ({type(error).__name__}): tidak ada cadangan yang dibuat. Perbaiki server atau hak penggunanya, lalu ulangi.",
                 f"The backup was interrupted ({type(error).__name__}): none was made. Mend the server or its user's rights, then try again.",
             ) from error
@@ -220,26 +228,28 @@ async def _made(
     finally:
         for database in databases.values():
             await database.close()
-    draft.rename(place / id_)
+    draft.rename(directory / id_)
     return {
-        "backup": str(place / id_),
+        "backup": str(directory / id_),
         "id": id_,
         "custody": str(file),
         "cluster_time_at": told["cluster_time_at"],
-        "pieces": len(pieces.written),
-        "documents": sum(piece.documents for piece in pieces.written),
-        "bytes": sum(path.stat().st_size for path in (place / id_).rglob("*") if path.is_file()),
+        "pieces": len(pieces.pieces),
+        "documents": sum(piece.documents for piece in pieces.pieces),
+        "bytes": sum(
+            path.stat().st_size for path in (directory / id_).rglob("*") if path.is_file()
+        ),
         "keys": len(keys),
         "history_extended": extended,
         "seconds": round(loop() - started, 1),
     }
 
 
-async def _read(
-    databases: dict[str, Mongo], admin: Mongo, pieces: _Pieces, progress: Progress
+async def _read_databases(
+    databases: dict[str, Mongo], admin: Mongo, writer: _PieceWriter, progress: Progress
 ) -> tuple[Any, str]:
-    """Read all collections of all databases at one cluster time; that time, and the server's version. Trouble when the server no longer knows it."""
-    before = {name: await _collections(database) for name, database in databases.items()}
+    """Read all collections of all databases at one cluster time; that time, and the server's version. OperatorError when the server no longer knows it."""
+    before = {name: await _list_collections(database) for name, database in databases.items()}
     total = sum(
         [
             (await database.db.command("count", collection))["n"]
@@ -258,31 +268,33 @@ async def _read(
         for name, database in databases.items():
             async with database.client.start_session(causal_consistency=False) as session:
                 for collection in before[name]:
-                    async for documents in _in_pieces(_as_of(database, collection, time, session)):
-                        await pieces.write(name, collection, documents)
+                    async for documents in _split_into_pieces(
+                        _read_as_of(database, collection, time, session)
+                    ):
+                        await writer.write(name, collection, documents)
                         progress.advance(bar, len(documents))
     except MongoError as error:
-        if getattr(error, "code", 0) in {_TOO_OLD, _UNAVAILABLE}:
-            raise Trouble(
+        if getattr(error, "code", 0) in {_SNAPSHOT_TOO_OLD, _SNAPSHOT_UNAVAILABLE}:
+            raise OperatorError(
                 "MongoDB sudah tidak mengingat keadaan pada waktu cadangan dimulai: tidak ada cadangan yang dibuat. Naikkan minSnapshotHistoryWindowInSeconds, lalu ulangi.",
                 "MongoDB no longer knows the state at which the backup began: no backup was made. Raise minSnapshotHistoryWindowInSeconds, then try again.",
             ) from error
         raise
-    if {name: await _collections(database) for name, database in databases.items()} != before:
-        raise Trouble(
+    if {name: await _list_collections(database) for name, database in databases.items()} != before:
+        raise OperatorError(
             "Koleksi dibuat, diganti nama atau dihapus selama pencadangan: tidak ada cadangan yang dibuat. Ulangi setelah semua layanan siap.",
             "A collection was made, renamed or dropped meanwhile: no backup was made. Try again when all services are ready.",
         )
     return time, str((await admin.client.admin.command("buildInfo"))["version"])
 
 
-async def _as_of(
+async def _read_as_of(
     database: Mongo, collection: str, time: Any, session: Any
 ) -> AsyncIterator[list[bytes]]:
     """All documents of a collection as they were at that cluster time, page by page. By commands: the drivers' own snapshot sessions keep their time to themselves."""
     opening: dict[str, Any] = {
         "find": collection,
-        "batchSize": _PAGE,
+        "batchSize": _PAGE_SIZE,
         "readConcern": {"level": "snapshot", "atClusterTime": time},
     }
     cursor = (await database.db.command(opening, session=session, codec_options=RAW))["cursor"]
@@ -301,7 +313,7 @@ async def _as_of(
         page = cursor["nextBatch"]
 
 
-async def _collections(database: Mongo) -> dict[str, Any]:
+async def _list_collections(database: Mongo) -> dict[str, Any]:
     """The collections with their unique ids: a name alone could by now mean another one."""
     answer = await database.db.command(
         "listCollections", cursor={"batchSize": 10_000}, filter={"type": "collection"}
@@ -313,7 +325,7 @@ async def _collections(database: Mongo) -> dict[str, Any]:
     }
 
 
-async def _in_pieces(pages: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
+async def _split_into_pieces(pages: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
     documents: list[bytes] = []
     size = 0
     async for page in pages:
@@ -328,7 +340,7 @@ async def _in_pieces(pages: AsyncIterator[list[bytes]]) -> AsyncIterator[list[by
 
 
 @asynccontextmanager
-async def _remembering(admin: Mongo) -> AsyncGenerator[bool]:
+async def _extend_history(admin: Mongo) -> AsyncGenerator[bool]:
     """Let the server remember the past for longer while the block lasts; False where it does not let us."""
     name = "minSnapshotHistoryWindowInSeconds"
     try:

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import secret_files
 
 KEY_BYTES, _NONCE_BYTES = 32, 12
@@ -96,9 +96,9 @@ class Chest:
 
 
 def make_pair(path: Path) -> str:
-    """Make a holder's pair, `path` and `path`.pub, under a passphrase where somebody sits at the terminal; the public key's name. Trouble when the file is there."""
+    """Make a holder's pair, `path` and `path`.pub, under a passphrase where somebody sits at the terminal; the public key's name. OperatorError when the file is there."""
     if path.exists():
-        raise Trouble(
+        raise OperatorError(
             f"{path} sudah ada: kunci lama tidak ditimpa, pilih nama lain.",
             f"{path} exists: an old key is not overwritten, choose another name.",
         )
@@ -106,10 +106,10 @@ def make_pair(path: Path) -> str:
     private = X25519PrivateKey.generate()
     kept = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
     path.parent.mkdir(parents=True, exist_ok=True)
-    secret_files.write(
+    secret_files.write_private(
         path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, kept).decode()
     )
-    secret_files.write(
+    secret_files.write_private(
         path.with_name(path.name + ".pub"),
         private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
     )
@@ -117,13 +117,13 @@ def make_pair(path: Path) -> str:
 
 
 def public_key(path: Path) -> X25519PublicKey:
-    """A holder's public key. Trouble when the file holds none."""
+    """A holder's public key. OperatorError when the file holds none."""
     try:
         key = load_pem_public_key(path.read_bytes())
     except (OSError, ValueError):
         key = None
     if not isinstance(key, X25519PublicKey):
-        raise Trouble(
+        raise OperatorError(
             f"{path} bukan kunci publik pemegang: buat dengan ./bina key.",
             f"{path} is no holder's public key: make one by ./bina key.",
         )
@@ -131,7 +131,7 @@ def public_key(path: Path) -> X25519PublicKey:
 
 
 def private_key(path: Path) -> X25519PrivateKey:
-    """A holder's private key; the passphrase is asked for where it has one. Trouble when the file holds none or the passphrase is wrong."""
+    """A holder's private key; the passphrase is asked for where it has one. OperatorError when the file holds none or the passphrase is wrong."""
     try:
         content = path.read_bytes()
         try:
@@ -143,7 +143,7 @@ def private_key(path: Path) -> X25519PrivateKey:
     except (OSError, ValueError):
         key = None
     if not isinstance(key, X25519PrivateKey):
-        raise Trouble(
+        raise OperatorError(
             f"{path} bukan kunci pemegang, atau frasa sandinya salah.",
             f"{path} is no holder's key, or its passphrase is wrong.",
         )
@@ -153,7 +153,7 @@ def private_key(path: Path) -> X25519PrivateKey:
 def _chosen() -> str:
     first = getpass.getpass("Frasa sandi (kosong: tanpa): ")
     if first != getpass.getpass("Sekali lagi: "):
-        raise Trouble(
+        raise OperatorError(
             "Kedua frasa sandi tidak sama: ulangi.", "The two passphrases differ: try again."
         )
     return first

@@ -19,16 +19,16 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from ops.backup import encryption
 from ops.backup.encryption import Chest, NotForUs
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import secret_files, topology
 
-HOLDERS = 2
-_MADE_ANEW = (
+HOLDER_COUNT = 2
+_EXCLUDED_SUFFIXES = (
     "mongo-password",
     "_mongo_url",
     "_kafka_password",
 )  # of this installation's servers: restored ones have their own
-_WORDS = {
+_KEY_TITLES = {
     "master_key": "kunci NIK dan nama",
     "lookup_key": "kunci pencarian NIK",
     "name_key": "kunci nama pada sertifikat",
@@ -46,46 +46,49 @@ def fingerprints(keys: Mapping[str, bytes]) -> dict[str, str]:
     return {name: fingerprint(name, key) for name, key in sorted(keys.items())}
 
 
-def found(place: Path) -> dict[str, bytes]:
+def find_keys(directory: Path) -> dict[str, bytes]:
     """Every key of the installation at `place`, by its path below it."""
-    return {str(path.relative_to(place)): path.read_bytes() for path in sorted(_files(place))}
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(_find_key_files(directory))
+    }
 
 
-def _files(place: Path) -> Iterable[Path]:
-    for service in topology.OURS:
+def _find_key_files(directory: Path) -> Iterable[Path]:
+    for service in topology.PROCESSES:
         for folder in (
-            place / "secrets" / service.name,
-            *(place / service.name / name for name in service.directories),
+            directory / "secrets" / service.name,
+            *(directory / service.name / name for name in service.directories),
         ):
             yield from (
                 path
                 for path in folder.rglob("*")
                 if path.is_file()
                 and not path.name.startswith(".")
-                and not path.name.endswith(_MADE_ANEW)
+                and not path.name.endswith(_EXCLUDED_SUFFIXES)
             )
 
 
-def of(place: Path, issuers: Iterable[tuple[str, str]]) -> dict[str, bytes]:
-    """Every key of the whole installation at `place`. Trouble that lists those that the data needs and that are not there; `issuers` are their keys by LSP and name."""
-    keys = found(place)
+def collect_keys(directory: Path, issuers: Iterable[tuple[str, str]]) -> dict[str, bytes]:
+    """Every key of the whole installation at `place`. OperatorError that lists those that the data needs and that are not there; `issuers` are their keys by LSP and name."""
+    keys = find_keys(directory)
     needed = [
         f"secrets/{service.name}/{service.name}_{name}"
-        for service in topology.OURS
+        for service in topology.PROCESSES
         for name in ("signing_key", "audit_key", *service.keys)
     ]
     needed += [f"certification/keys_dir/{lsp}/{name}.pem" for lsp, name in issuers]
     if gone := [name for name in needed if name not in keys]:
-        listed = "\n".join(f"  tidak ada / missing: {_named(name)}" for name in gone)
-        raise Trouble(
-            f"Di {place} tidak ada {len(gone)} kunci yang diperlukan data ini: cadangan tanpa kunci tidak dapat dipakai, tidak ada yang dibuat. "
+        listed = "\n".join(f"  tidak ada / missing: {_describe_key(name)}" for name in gone)
+        raise OperatorError(
+            f"Di {directory} tidak ada {len(gone)} kunci yang diperlukan data ini: cadangan tanpa kunci tidak dapat dipakai, tidak ada yang dibuat. "
             f"Tunjukkan tempatnya dengan BINA_DIR.\n{listed}",
-            f"{place} lacks {len(gone)} keys that this data needs (listed above): a backup without them is of no use, none was made. Name their place by BINA_DIR.",
+            f"{directory} lacks {len(gone)} keys that this data needs (listed above): a backup without them is of no use, none was made. Name their place by BINA_DIR.",
         )
     return keys
 
 
-def write(
+def write_custody_file(
     path: Path,
     id_: str,
     now: datetime,
@@ -114,21 +117,21 @@ def write(
         "content": b64encode(Chest(key).seal(content, 0, f"custody/{id_}")).decode(),
     }
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secret_files.write(path, json.dumps(told, indent=1))
+    secret_files.write_private(path, json.dumps(told, indent=1))
 
 
-def opened(path: Path, held: Sequence[X25519PrivateKey]) -> dict[str, bytes]:
-    """The keys in a custody file. Trouble that names the holder whose key is missing, or says that the file was changed."""
+def open_custody_file(path: Path, holder_keys: Sequence[X25519PrivateKey]) -> dict[str, bytes]:
+    """The keys in a custody file. OperatorError that names the holder whose key is missing, or says that the file was changed."""
     try:
         told = cast("dict[str, Any]", json.loads(path.read_text()))
-        shares = [_share(told, number, held) for number in range(HOLDERS)]
+        shares = [_open_share(told, number, holder_keys) for number in range(HOLDER_COUNT)]
         gone = [
             f"{holder['name']} (kunci {holder['key']})"
             for holder, share in zip(told["holders"], shares, strict=True)
             if share is None
         ]
         if gone:
-            raise Trouble(
+            raise OperatorError(
                 f"Kunci pemegang {' dan '.join(gone)} belum diberikan: kedua pemegang harus hadir, masing-masing dengan --holder-key.",
                 f"The key of holder {' and '.join(gone)} is missing: both holders are needed, each by --holder-key.",
             )
@@ -136,35 +139,42 @@ def opened(path: Path, held: Sequence[X25519PrivateKey]) -> dict[str, bytes]:
         content = Chest(encryption.join(one, other)).open(
             b64decode(told["content"], validate=True), 0, f"custody/{told['id']}"
         )
-        return {_below(name): b64decode(value) for name, value in json.loads(content).items()}
+        return {
+            _require_relative_path(name): b64decode(value)
+            for name, value in json.loads(content).items()
+        }
     except OSError as error:
-        raise Trouble(
+        raise OperatorError(
             f"Berkas kunci {path} tidak dapat dibaca.",
             f"The custody file {path} cannot be read: {error.strerror}.",
         ) from error
     except (NotForUs, ValueError, KeyError, TypeError) as error:
-        raise Trouble(
+        raise OperatorError(
             f"Berkas kunci {path} rusak, terpotong atau diubah.",
             f"The custody file {path} is damaged, cut short or changed.",
         ) from error
 
 
-def _below(name: str) -> str:
+def _require_relative_path(name: str) -> str:
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(name)
     return name
 
 
-def _share(told: dict[str, Any], number: int, held: Sequence[X25519PrivateKey]) -> bytes | None:
-    holder = told["holders"][number]
-    for private in held:
+def _open_share(
+    document: dict[str, Any], number: int, holder_keys: Sequence[X25519PrivateKey]
+) -> bytes | None:
+    holder = document["holders"][number]
+    for private in holder_keys:
         if encryption.name_of(private.public_key()) == holder["key"]:
-            return encryption.open_with(private, holder["share"], f"custody/{told['id']}/{number}")
+            return encryption.open_with(
+                private, holder["share"], f"custody/{document['id']}/{number}"
+            )
     return None
 
 
-def require(expected: Mapping[str, str], keys: Mapping[str, bytes] | None) -> None:
-    """Trouble that lists every key that the data needs and that is missing or another one. `keys` None = there is no custody file."""
+def require_keys(expected: Mapping[str, str], keys: Mapping[str, bytes] | None) -> None:
+    """OperatorError that lists every key that the data needs and that is missing or another one. `keys` None = there is no custody file."""
     has = fingerprints(keys or {})
     gone = [name for name in expected if name not in has]
     other = [name for name in expected if name in has and has[name] != expected[name]]
@@ -172,29 +182,31 @@ def require(expected: Mapping[str, str], keys: Mapping[str, bytes] | None) -> No
         return
     listed = "\n".join(
         [
-            *(f"  tidak ada / missing: {_named(name)}" for name in gone),
-            *(f"  kunci lain / another key: {_named(name)}" for name in other),
+            *(f"  tidak ada / missing: {_describe_key(name)}" for name in gone),
+            *(f"  kunci lain / another key: {_describe_key(name)}" for name in other),
         ]
     )
-    raise Trouble(
+    raise OperatorError(
         f"{len(gone) + len(other)} dari {len(expected)} kunci yang diperlukan data ini tidak ada. Tanpa kunci itu data tidak terbaca; tidak ada yang dipulihkan:\n{listed}\n"
         "Berikan berkas kunci yang dibuat bersama cadangan ini (--custody).",
         f"{len(gone) + len(other)} of the {len(expected)} keys that this data needs are not here (listed above); nothing is restored. Give the custody file made with this backup.",
     )
 
 
-def _named(name: str) -> str:
-    return next((f"{name} ({words})" for part, words in _WORDS.items() if part in name), name)
+def _describe_key(name: str) -> str:
+    return next((f"{name} ({words})" for part, words in _KEY_TITLES.items() if part in name), name)
 
 
-def put(place: Path, keys: Mapping[str, bytes], aside: Path) -> None:
+def install_keys(directory: Path, keys: Mapping[str, bytes], replaced_directory: Path) -> None:
     """Write the keys below `place`; those that were there are not lost but moved to `aside`."""
-    for path in list(_files(place)):
-        kept = aside / path.relative_to(place)
+    for path in list(_find_key_files(directory)):
+        kept = replaced_directory / path.relative_to(directory)
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.move(path, kept)  # a service's folder may be a volume of its own
     for name, key in keys.items():
-        path = place / name
-        for folder in reversed([parent for parent in path.parents if parent.is_relative_to(place)]):
+        path = directory / name
+        for folder in reversed(
+            [parent for parent in path.parents if parent.is_relative_to(directory)]
+        ):
             folder.mkdir(mode=0o700, exist_ok=True)
-        secret_files.write(path, key.decode())
+        secret_files.write_private(path, key.decode())

@@ -14,31 +14,31 @@ from datetime import datetime
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, Mongo
 
-_AT_ONCE = 1_000
-_NAMELESS = {
+_BATCH_SIZE = 1_000
+_WITHOUT_EVENT_ID = {
     "_id": {"$regex": r"/\d{5}/-?\d{19,20}$"}
 }  # rows of records that had no id: they are called by their place in a topic
 
 
-async def mend(db: Mongo, now: datetime) -> None:
+async def fix_up_database(db: Mongo, now: datetime) -> None:
     """Make one restored database fit for its new place; may run again."""
     await db.delete("offsets", {})
     await db.delete("leases", {"_id": {"$not": {"$regex": "^migration/"}}})
     await db.update("inbox", {"done_at": {"$exists": True}}, {"$set": {"done_at": now}}, many=True)
     await db.delete(
-        "inbox", _NAMELESS | {"state": {"$in": ["done", "discarded"]}}
+        "inbox", _WITHOUT_EVENT_ID | {"state": {"$in": ["done", "discarded"]}}
     )  # another record will have that place
     parked = await db.find("inbox", {"state": "parked"}, fields={"order": 1})
-    nameless = await db.find("inbox", _NAMELESS | {"state": "parked"})
+    nameless = await db.find("inbox", _WITHOUT_EVENT_ID | {"state": "parked"})
     early = await db.find("early", {}, fields={"order": 1})
-    places = _before_all(row["order"] for row in (*parked, *early))
-    await _write(db, "inbox", (mongo.deleting(row["_id"]) for row in nameless))
-    await _write(
+    places = _order_before_start(row["order"] for row in (*parked, *early))
+    await _write_in_batches(db, "inbox", (mongo.deleting(row["_id"]) for row in nameless))
+    await _write_in_batches(
         db,
         "inbox",
         (row | {"_id": places[row["order"]], "order": places[row["order"]]} for row in nameless),
     )
-    await _write(
+    await _write_in_batches(
         db,
         "inbox",
         (
@@ -47,13 +47,13 @@ async def mend(db: Mongo, now: datetime) -> None:
             if row["_id"] != row["order"]
         ),
     )
-    await _write(
+    await _write_in_batches(
         db,
         "early",
         (mongo.updating(row["_id"], {"$set": {"order": places[row["order"]]}}) for row in early),
     )
     markers = await db.find("parked", {"first": {"$in": list(places)}})
-    await _write(
+    await _write_in_batches(
         db,
         "parked",
         (
@@ -63,7 +63,7 @@ async def mend(db: Mongo, now: datetime) -> None:
     )
 
 
-def _before_all(orders: Iterable[str]) -> dict[str, str]:
+def _order_before_start(orders: Iterable[str]) -> dict[str, str]:
     """A place before offset 0 for each, in the same order within a partition: as text, -1 stands before -2, and both before 0."""
     partitions: dict[str, list[str]] = defaultdict(list)
     for order in sorted(set(orders)):
@@ -75,7 +75,9 @@ def _before_all(orders: Iterable[str]) -> dict[str, str]:
     }
 
 
-async def _write(db: Mongo, collection: str, writes: Iterable[mongo.Write | Document]) -> None:
+async def _write_in_batches(
+    db: Mongo, collection: str, writes: Iterable[mongo.Write | Document]
+) -> None:
     listed = list(writes)
-    for first in range(0, len(listed), _AT_ONCE):
-        await db.bulk(collection, listed[first : first + _AT_ONCE])
+    for first in range(0, len(listed), _BATCH_SIZE):
+        await db.bulk(collection, listed[first : first + _BATCH_SIZE])

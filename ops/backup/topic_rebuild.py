@@ -10,19 +10,23 @@ from datetime import datetime, timedelta
 
 from chassis.admin import replay
 from chassis.messaging import kafka, outbox_relay
-from chassis.messaging.kafka import Access, KafkaProducer, SendFailed
+from chassis.messaging.kafka import BrokerAccess, KafkaProducer, SendFailed
 from chassis.persistence.mongo import Mongo
-from ops.errors import Trouble
+from ops.errors import OperatorError
 
 
-async def publish(
-    db: Mongo, service: str, where: Access, until: datetime, told: Callable[[int], None]
+async def rebuild_topic(
+    db: Mongo,
+    service: str,
+    broker_access: BrokerAccess,
+    until: datetime,
+    on_sent: Callable[[int], None],
 ) -> int:
-    """Send what the topic of this service held at that time, in order of key and seq; how many events. Trouble when Kafka does not take it."""
+    """Send what the topic of this service held at that time, in order of key and seq; how many events. OperatorError when Kafka does not take it."""
     topic, since = f"{service}.events", until - timedelta(days=kafka.RETENTION_DAYS)
-    await sent_is_a_beginning(db)
+    await unmark_rows_after_gaps(db)
     cursor, count = None, 0
-    producer = KafkaProducer(where, "bina-restore")
+    producer = KafkaProducer(broker_access, "bina-restore")
     try:
         await producer.start()
         while True:
@@ -34,11 +38,11 @@ async def publish(
             ).failure:
                 raise failure
             count += len(rows)
-            told(len(rows))
+            on_sent(len(rows))
             if cursor is None:
                 return count
     except SendFailed as error:
-        raise Trouble(
+        raise OperatorError(
             f"Kafka tidak menerima peristiwa untuk {topic} ({error}): perbaiki Kafka, lalu ulangi dengan --replace.",
             f"Kafka takes no events for {topic} ({error}): mend it, then try again with --replace.",
         ) from error
@@ -46,7 +50,7 @@ async def publish(
         await producer.stop()
 
 
-async def sent_is_a_beginning(db: Mongo) -> None:
+async def unmark_rows_after_gaps(db: Mongo) -> None:
     """Let nothing of a key count as sent behind what does not: marks are set many at a time, and the moment of a backup may lie between two of them."""
     await db.ensure_collection(
         outbox_relay.OUTBOX, None, outbox_relay.INDEXES, await db.collections()

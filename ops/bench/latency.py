@@ -9,57 +9,63 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops.bench import Result, progress
-from ops.bench.system_under_test.processes import door, pair
+from ops.bench import BenchResult, print_progress
+from ops.bench.system_under_test.processes import start_gateway, start_pair
 
 DRIVERS = ("motor", "pymongo")
 RATES = (50, 200)
-ROUNDS, SECONDS, WARMING_SECONDS = 5, 5.0, 2.0
+ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 5.0, 2.0
 
 
-async def run(mongo_url: str, kafka: str) -> Result:
+async def run(mongo_url: str, kafka: str) -> BenchResult:
     """Five rounds in which the drivers take turns; each figure is the median of what the rounds gave, in milliseconds."""
-    return await measured(mongo_url, kafka)
+    return await measure(mongo_url, kafka)
 
 
-async def measured(
+async def measure(
     mongo_url: str,
     kafka: str,
     *,
     rounds: int = ROUNDS,
     seconds: float = SECONDS,
-    warming: float = WARMING_SECONDS,
-) -> Result:
+    warm_up_seconds: float = WARM_UP_SECONDS,
+) -> BenchResult:
     """The bench at any size. What is not measured does not run: two idle services take a tenth of a core."""
     samples: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as name:
         place = Path(name)
         for number in range(rounds):
             for driver in DRIVERS:
-                async with pair(mongo_url, kafka, place, driver) as services:
-                    await services.effects(RATES[0], warming)
+                async with start_pair(mongo_url, kafka, place, driver) as services:
+                    await services.measure_effects(RATES[0], warm_up_seconds)
                     for rate in RATES:
-                        _note(
+                        _add_percentiles(
                             samples,
                             f"effect_{rate}_%s_ms_{driver}",
-                            await services.effects(rate, seconds),
+                            await services.measure_effects(rate, seconds),
                         )
                     if driver == DRIVERS[0]:
-                        async with door(mongo_url, kafka, place, services.writing) as (
+                        async with start_gateway(mongo_url, kafka, place, services.writing_url) as (
                             address,
                             bearer,
                         ):
-                            await services.commands(address, bearer, RATES[0], warming)
-                            _note(
+                            await services.measure_commands(
+                                address, bearer, RATES[0], warm_up_seconds
+                            )
+                            _add_percentiles(
                                 samples,
                                 f"command_{RATES[0]}_%s_ms",
-                                await services.commands(address, bearer, RATES[0], seconds),
+                                await services.measure_commands(address, bearer, RATES[0], seconds),
                             )
-            progress(f"{number + 1}/{rounds}")
-    return Result(figures={name: statistics.median(values) for name, values in samples.items()})
+            print_progress(f"{number + 1}/{rounds}")
+    return BenchResult(
+        figures={name: statistics.median(values) for name, values in samples.items()}
+    )
 
 
-def _note(samples: dict[str, list[float]], name: str, milliseconds: Sequence[float]) -> None:
+def _add_percentiles(
+    samples: dict[str, list[float]], name: str, milliseconds: Sequence[float]
+) -> None:
     for label, share in (("p50", 0.5), ("p99", 0.99)):
         samples[name % label].append(quantile(milliseconds, share))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ops.demo import assessment, prison, work, workshop
-from ops.demo.context import Step, Story
+from ops.demo.context import DemoContext, DemoStep
 
-STEPS: tuple[tuple[str, str, str, Step], ...] = (
+STEPS: tuple[tuple[str, str, str, DemoStep], ...] = (
     (
         "facility",
         "Administrator mendaftarkan Lapas Tanjungpandan, yang melayani dua kabupaten.",
@@ -40,9 +40,14 @@ STEPS: tuple[tuple[str, str, str, Step], ...] = (
         "enrolment",
         "Ia menjadi peserta; satu kursi terpakai.",
         "training.participant-enrolled.v1",
-        prison.enrol,
+        prison.enrol_participant,
     ),
-    ("attendance", "Ia hadir di setiap sesi.", "training.attendance-recorded.v1", prison.attend),
+    (
+        "attendance",
+        "Ia hadir di setiap sesi.",
+        "training.attendance-recorded.v1",
+        prison.attend_sessions,
+    ),
     (
         "lsp",
         "LSP menyiapkan lisensi, kunci, skema, asesor dan TUK.",
@@ -92,7 +97,7 @@ STEPS: tuple[tuple[str, str, str, Step], ...] = (
         "marketplace.proceeds-split.v1",
         workshop.sell_out,
     ),
-    ("books", "Bendahara melihat buku seimbang.", "", workshop.balance),
+    ("books", "Bendahara melihat buku seimbang.", "", workshop.check_books),
     (
         "dinas",
         "Dengan persetujuannya, Dinas Belitung melihat calon tenaga kerja yang bersertifikat.",
@@ -103,9 +108,9 @@ STEPS: tuple[tuple[str, str, str, Step], ...] = (
         "placement",
         "Ia diterima bekerja; penempatan tampil di lini masanya.",
         "manpower.placement-confirmed.v1",
-        work.place,
+        work.confirm_placement,
     ),
     ("borders", "Petugas Lapas lain tidak menemukan orang ini.", "", prison.refuse_others),
 )
 
-__all__ = ["STEPS", "Story"]
+__all__ = ["STEPS", "DemoContext"]

@@ -6,31 +6,31 @@ import hashlib
 import json
 from datetime import datetime
 
-from ops.demo.context import LSP, OK, SCHEME, UNITS, ZONE, Facts, Story
-from ops.local.gateway_client import Unexpected, eventually
+from ops.demo.context import LSP, OK, SCHEME, UNITS, ZONE, DemoContext, Facts
+from ops.local.gateway_client import UnexpectedAnswer, eventually
 
 
-async def prepare_certification(story: Story) -> Facts:
+async def prepare_certification(context: DemoContext) -> Facts:
     administrator, officer = (
-        story.role("administrator", lsp="*"),
-        story.role("lsp_officer", lsp="*"),
+        context.caller("administrator", lsp="*"),
+        context.caller("lsp_officer", lsp="*"),
     )
-    known = {one["slug"]: one for one in await officer.every("/v1/lsps")}
+    known = {one["slug"]: one for one in await officer.list_all("/v1/lsps")}
     lsp = known.get(LSP) or await administrator.post(
         "/v1/lsps", {"slug": LSP, "name": "LSP Logam Nusantara", "kind": "P3"}
     )
-    story.known["lsp"] = lsp["lsp_id"]
-    mine = story.role("lsp_officer", lsp=lsp["lsp_id"])
+    context.ids["lsp"] = lsp["lsp_id"]
+    mine = context.caller("lsp_officer", lsp=lsp["lsp_id"])
     year = {
-        "valid_from": f"{story.today.year}-01-01",
-        "valid_until": f"{story.today.year + 3}-12-31",
+        "valid_from": f"{context.today.year}-01-01",
+        "valid_until": f"{context.today.year + 3}-12-31",
         "scheme_refs": [SCHEME],
     }
     if not lsp["licences"]:
         await mine.post(f"/v1/lsps/{lsp['lsp_id']}/licences", {"number": "BNSP-LSP-2201-ID"} | year)
     if not lsp["keys"]:
         await mine.post(f"/v1/lsps/{lsp['lsp_id']}/keys")
-    if not await mine.every(f"/v1/schemes?scheme_ref={SCHEME}"):
+    if not await mine.list_all(f"/v1/schemes?scheme_ref={SCHEME}"):
         terms = {
             "title": "Juru las SMAW posisi 1G",
             "packaging": "cluster",
@@ -40,8 +40,8 @@ async def prepare_certification(story: Story) -> Facts:
             "asesi_per_assessor": 100,
         }
         await mine.post("/v1/schemes", {"lsp_id": lsp["lsp_id"], "scheme_ref": SCHEME} | terms)
-    assessors = await mine.every("/v1/assessors")
-    story.known["assessor"] = (
+    assessors = await mine.list_all("/v1/assessors")
+    context.ids["assessor"] = (
         assessors[0]
         if assessors
         else await mine.post(
@@ -50,12 +50,12 @@ async def prepare_certification(story: Story) -> Facts:
                 "lsp_id": lsp["lsp_id"],
                 "name": "Asesor Satu",
                 "met_no": "MET.000.001234 2024",
-                "met_valid_until": f"{story.today.year + 2}-12-31",
+                "met_valid_until": f"{context.today.year + 2}-12-31",
                 "scheme_refs": [SCHEME],
             },
         )
     )["assessor_id"]
-    venues = await mine.every("/v1/venues")
+    venues = await mine.list_all("/v1/venues")
     venue = (
         venues[0]
         if venues
@@ -70,36 +70,36 @@ async def prepare_certification(story: Story) -> Facts:
             },
         )
     )
-    story.known["venue"] = venue["venue_id"]
+    context.ids["venue"] = venue["venue_id"]
     if not any(
-        one["valid_from"] <= story.today.isoformat() <= one["valid_until"]
+        one["valid_from"] <= context.today.isoformat() <= one["valid_until"]
         for one in venue["verifications"]
     ):
         await mine.post(
             f"/v1/venues/{venue['venue_id']}/verifications",
             {
-                "valid_from": story.today.isoformat(),
-                "valid_until": story.today.isoformat(),
+                "valid_from": context.today.isoformat(),
+                "valid_until": context.today.isoformat(),
                 "scheme_refs": [SCHEME],
             },
         )
     return {"lsp": lsp["name"], "did": lsp["did"], "scheme": SCHEME, "units": len(UNITS)}
 
 
-async def open_application(story: Story) -> Facts:
-    officer = story.role("lsp_officer", lsp=story.known["lsp"])
+async def open_application(context: DemoContext) -> Facts:
+    officer = context.caller("lsp_officer", lsp=context.ids["lsp"])
 
     async def opened() -> Facts | None:
-        found = await officer.every(
-            f"/v1/assessment-applications?participant_ref={story.known['person']}"
+        found = await officer.list_all(
+            f"/v1/assessment-applications?participant_ref={context.ids['person']}"
         )
         return found[0] if found else None
 
     application = await eventually("application opened by the completed course", opened)
     path = f"/v1/assessment-applications/{application['application_id']}"
-    story.known |= {"application": application["application_id"], "application_path": path}
-    today = story.today.isoformat()
-    await officer.do(
+    context.ids |= {"application": application["application_id"], "application_path": path}
+    today = context.today.isoformat()
+    await officer.request_expecting(
         "PUT",
         f"{path}/apl-01",
         {
@@ -109,72 +109,72 @@ async def open_application(story: Story) -> Facts:
             "signed_on": today,
         },
     )
-    await officer.do(
+    await officer.request_expecting(
         "PUT",
         f"{path}/apl-02",
         {"units": {unit["code"]: True for unit in UNITS}, "signed_on": today},
     )
-    await officer.do("PUT", f"{path}/name")
-    await officer.do(
+    await officer.request_expecting("PUT", f"{path}/name")
+    await officer.request_expecting(
         "PUT",
         f"{path}/assignment",
         {
-            "assessor_id": story.known["assessor"],
-            "venue_id": story.known["venue"],
+            "assessor_id": context.ids["assessor"],
+            "venue_id": context.ids["venue"],
             "held_on": today,
         },
     )
     return {"application_id": application["application_id"], "scheme": application["scheme_ref"]}
 
 
-async def assess(story: Story) -> Facts:
-    assessor = story.role("assessor", assignment=story.known["assessor"])
-    path = story.known["application_path"]
-    await assessor.do("PUT", f"{path}/declaration", {"conflict": False})
-    await assessor.do(
+async def assess(context: DemoContext) -> Facts:
+    assessor = context.caller("assessor", assignment=context.ids["assessor"])
+    path = context.ids["application_path"]
+    await assessor.request_expecting("PUT", f"{path}/declaration", {"conflict": False})
+    await assessor.request_expecting(
         "PUT", f"{path}/unit-results", {"units": {unit["code"]: "K" for unit in UNITS}}
     )
-    done = await assessor.do("PUT", f"{path}/recommendation", {"competent": True})
+    done = await assessor.request_expecting("PUT", f"{path}/recommendation", {"competent": True})
     return {"units": {unit["code"]: "K" for unit in UNITS}, "state": done["state"]}
 
 
-async def decide_panel(story: Story) -> Facts:
+async def decide_panel(context: DemoContext) -> Facts:
     committee, path = (
-        story.role("committee", lsp=story.known["lsp"]),
-        story.known["application_path"],
+        context.caller("committee", lsp=context.ids["lsp"]),
+        context.ids["application_path"],
     )
     name = await committee.get(f"{path}/name")
-    await committee.do("PUT", f"{path}/name/confirmation", {"name": name["name"]})
-    story.known["name_hash"] = hashlib.sha256(name["name"].encode()).hexdigest()
+    await committee.request_expecting("PUT", f"{path}/name/confirmation", {"name": name["name"]})
+    context.ids["name_hash"] = hashlib.sha256(name["name"].encode()).hexdigest()
     decision = await committee.post(
         "/v1/panel-decisions",
         {
-            "lsp_id": story.known["lsp"],
+            "lsp_id": context.ids["lsp"],
             "minutes_no": f"BA-PLENO/{datetime.now(ZONE):%Y%m%d%H%M%S}",
-            "decided_on": story.today.isoformat(),
+            "decided_on": context.today.isoformat(),
             "members": [
                 {"name": "Anggota Satu"},
                 {"name": "Anggota Dua"},
                 {"name": "Anggota Tiga"},
             ],
-            "decisions": [{"application_id": story.known["application"], "competent": True}],
+            "decisions": [{"application_id": context.ids["application"], "competent": True}],
         },
     )
     [item] = decision["items"]
     if item["reasons"]:
-        raise Unexpected(
+        raise UnexpectedAnswer(
             "the panel's decision was refused", 0, {"title": item["reasons"][0]["message"]}
         )
-    officer = story.role("lsp_officer", lsp=story.known["lsp"])
+    officer = context.caller("lsp_officer", lsp=context.ids["lsp"])
 
     async def issued() -> Facts | None:
         found = await officer.get(f"/v1/certificates/{item['certificate_id']}")
         return found if found["state"] == "issued" else None
 
     certificate = await eventually("certificate signed", issued)
-    story.known["certificate"] = certificate["certificate_id"]
+    context.ids["certificate"] = certificate["certificate_id"]
     token = certificate["check_url"].rpartition("/")[2]
-    story.certificate = {
+    context.certificate = {
         name: certificate[name]
         for name in (
             "certificate_id",
@@ -184,7 +184,7 @@ async def decide_panel(story: Story) -> Facts:
             "digest",
             "check_url",
         )
-    } | {"local_url": f"{story.door.address('certificate')}/V/{token}"}
+    } | {"local_url": f"{context.client.address_of('certificate')}/V/{token}"}
     return {
         "certificate_id": certificate["certificate_id"],
         "valid_until": certificate["valid_until"],
@@ -192,26 +192,30 @@ async def decide_panel(story: Story) -> Facts:
     }
 
 
-async def check_certificate(story: Story) -> Facts:
-    officer = story.role("lsp_officer", lsp=story.known["lsp"])
-    public = story.door.caller(None, "certificate")
-    credential = await officer.get(f"/v1/certificates/{story.known['certificate']}/credential")
+async def check_certificate(context: DemoContext) -> Facts:
+    officer = context.caller("lsp_officer", lsp=context.ids["lsp"])
+    public = context.client.caller(None, "certificate")
+    credential = await officer.get(f"/v1/certificates/{context.ids['certificate']}/credential")
     checked = await public.post("/v1/verifications", credential)
     forged = json.loads(json.dumps(credential))
     forged["credentialSubject"]["achievement"]["name"] = "Juru las kelas satu"
     answer = await public.post("/v1/verifications", forged)
-    story.refused.append({"what": "sertifikat yang diubah satu kata", "answer": answer["status"]})
-    page = await public.ask(
-        "GET", f"/V/{story.certificate['check_url'].rpartition('/')[2]}", accept="application/json"
+    context.refusals.append(
+        {"what": "sertifikat yang diubah satu kata", "answer": answer["status"]}
     )
-    pdf = await officer.ask("GET", f"/v1/certificates/{story.known['certificate']}/pdf")
+    page = await public.request(
+        "GET",
+        f"/V/{context.certificate['check_url'].rpartition('/')[2]}",
+        accept="application/json",
+    )
+    pdf = await officer.request("GET", f"/v1/certificates/{context.ids['certificate']}/pdf")
     if (
         checked["status"] != "valid"
         or answer["status"] != "invalid"
         or page.status != OK
         or not bytes(pdf.body).startswith(b"%PDF")
     ):
-        raise Unexpected(
+        raise UnexpectedAnswer(
             "the certificate's check",
             page.status,
             {"title": f"{checked['status']} / {answer['status']}"},
@@ -220,6 +224,6 @@ async def check_certificate(story: Story) -> Facts:
         "status": checked["status"],
         "checks": checked["checks"],
         "altered": answer["status"],
-        "page": story.certificate["local_url"],
+        "page": context.certificate["local_url"],
         "pdf_bytes": len(pdf.body),
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ops.local.gateway_client import Caller, Door
+from ops.local.gateway_client import GatewayCaller, GatewayClient
 
 ZONE = ZoneInfo("Asia/Jakarta")
 FACILITY, OTHER_FACILITY, REGENCY, DINAS, EMPLOYER = (
@@ -27,7 +27,7 @@ SNAPSHOT = (
     / FACILITY
     / "2026-11-16.csv"
 )
-TAKEN_AT = "2026-11-16T14:00:00+07:00"
+SNAPSHOT_TAKEN_AT = "2026-11-16T14:00:00+07:00"
 SCHEME, LSP = "las-smaw-1g", "lsp-logam-nusantara"
 UNITS = [
     {
@@ -36,41 +36,41 @@ UNITS = [
     },
     {"code": "C.24LAS01.002.1", "title": "Menerapkan keselamatan kerja pengelasan"},
 ]
-GOODS, PRICE, MATERIAL = 7, 100_000, 280_000
+GOODS_COUNT, PRICE_IDR, MATERIAL_COST_IDR = 7, 100_000, 280_000
 OK = 200
 
 
 @dataclass(slots=True)
-class Story:
+class DemoContext:
     """What has happened so far: ids by name, and what the summary shows."""
 
-    door: Door
+    client: GatewayClient
     today: date = field(default_factory=lambda: datetime.now(ZONE).date())
-    known: dict[str, Any] = field(default_factory=dict)
+    ids: dict[str, Any] = field(default_factory=dict)
     certificate: dict[str, Any] = field(default_factory=dict)
     books: dict[str, int] = field(default_factory=dict)
     split: dict[str, int] = field(default_factory=dict)
-    refused: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
 
-    def role(
+    def caller(
         self, name: str, host: str = "staff", subject: str | None = None, **claims: str
-    ) -> Caller:
+    ) -> GatewayCaller:
         """The person in a role; officers of our prison unless told otherwise."""
-        return self.door.caller(name, host, subject, **(claims or {"facility": FACILITY}))
+        return self.client.caller(name, host, subject, **(claims or {"facility": FACILITY}))
 
     @property
-    def anybody(self) -> Caller:
+    def anonymous_buyer(self) -> GatewayCaller:
         """A buyer without an account."""
-        return self.door.caller(None, "shop")
+        return self.client.caller(None, "shop")
 
 
 Facts = dict[str, Any]
-Step = Callable[[Story], Awaitable[Facts]]
+DemoStep = Callable[[DemoContext], Awaitable[Facts]]
 
 
-async def made(caller: Caller, path: str, body: Facts, own_path: str) -> bool:
+async def create_if_missing(caller: GatewayCaller, path: str, body: Facts, own_path: str) -> bool:
     """Make it unless it is there; True when it was made."""
-    if (await caller.ask("GET", own_path)).status == OK:
+    if (await caller.request("GET", own_path)).status == OK:
         return False
     await caller.post(path, body)
     return True

@@ -11,20 +11,20 @@ from typing import Any
 import aiohttp
 from rich.console import Console
 
-from ops.demo import STEPS, Story
+from ops.demo import STEPS, DemoContext
 from ops.local import topology
-from ops.local.gateway_client import Door, Unexpected
+from ops.local.gateway_client import GatewayClient, UnexpectedAnswer
 
 
-def demo(*, as_json: bool) -> int:
+def run_demo(*, as_json: bool) -> int:
     """Play it; 0 only when every step is as it should be."""
     console = Console(stderr=as_json, highlight=False)
-    report = asyncio.run(_play(console))
+    report = asyncio.run(_play_steps(console))
     if as_json:
         json.dump(report, sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
-        _summary(console, report)
+        _print_summary(console, report)
     return (
         0
         if all(step["ok"] for step in report["steps"]) and len(report["steps"]) == len(STEPS)
@@ -32,15 +32,21 @@ def demo(*, as_json: bool) -> int:
     )
 
 
-async def _play(console: Console) -> dict[str, Any]:
+async def _play_steps(console: Console) -> dict[str, Any]:
     steps: list[dict[str, Any]] = []
-    async with Door() as door:
-        story = Story(door)
+    async with GatewayClient() as door:
+        story = DemoContext(door)
         for number, (name, sentence, event, step) in enumerate(STEPS, 1):
             began = time.monotonic()
             try:
                 facts, problem = await step(story), ""
-            except (Unexpected, TimeoutError, aiohttp.ClientError, KeyError, ValueError) as error:
+            except (
+                UnexpectedAnswer,
+                TimeoutError,
+                aiohttp.ClientError,
+                KeyError,
+                ValueError,
+            ) as error:
                 facts, problem = {}, f"{type(error).__name__}: {error}"
             steps.append(
                 {
@@ -55,7 +61,7 @@ async def _play(console: Console) -> dict[str, Any]:
                 f"{mark} {number:2}. {sentence} [dim]{time.monotonic() - began:.1f} dtk[/]"
             )
             console.print(
-                f"      [dim]{problem or _shown(facts)}{f'  →  {event}' if event else ''}[/]",
+                f"      [dim]{problem or _format_facts(facts)}{f'  →  {event}' if event else ''}[/]",
                 markup=True,
             )
             if problem:
@@ -66,23 +72,23 @@ async def _play(console: Console) -> dict[str, Any]:
         "certificate_url": story.certificate.get("local_url", ""),
         "books": story.books,
         "split": story.split,
-        "refused": story.refused,
+        "refused": story.refusals,
     }
 
 
-def _shown(facts: dict[str, Any]) -> str:
+def _format_facts(facts: dict[str, Any]) -> str:
     text = ", ".join(
         f"{name}: {value}" for name, value in facts.items() if value not in (None, [], "")
     )
     return text.replace("[", "\\[")[:400]
 
 
-def _summary(console: Console, report: dict[str, Any]) -> None:
+def _print_summary(console: Console, report: dict[str, Any]) -> None:
     failed = [step for step in report["steps"] if not step["ok"]]
     if failed:
         console.print(f"\n[red]Berhenti pada langkah {failed[0]['name']}.[/] Lihat ./bina logs.")
         return
-    doors = topology.addresses()
+    doors = topology.gateway_addresses()
     console.print(
         f"\nSemua {len(report['steps'])} langkah berhasil. Yang ditolak sebagaimana mestinya:"
     )

@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from ops.demo.context import DINAS, EMPLOYER, FACILITY, OK, REGENCY, UNITS, Facts, Story, made
-from ops.local.gateway_client import Unexpected, eventually
+from ops.demo.context import (
+    DINAS,
+    EMPLOYER,
+    FACILITY,
+    OK,
+    REGENCY,
+    UNITS,
+    DemoContext,
+    Facts,
+    create_if_missing,
+)
+from ops.local.gateway_client import UnexpectedAnswer, eventually
 
 
-async def share_with_dinas(story: Story) -> Facts:
+async def share_with_dinas(context: DemoContext) -> Facts:
     registers, approves = (
-        story.role("administrator", subject=name, facility="*", agency="*")
+        context.caller("administrator", subject=name, facility="*", agency="*")
         for name in ("administrator-1", "administrator-2")
     )
     terms = {
@@ -33,16 +43,18 @@ async def share_with_dinas(story: Story) -> Facts:
             "nib": "1234567890123",
         },
     ):
-        if await made(registers, "/v1/agencies", terms | agency, f"/v1/agencies/{agency['id']}"):
+        if await create_if_missing(
+            registers, "/v1/agencies", terms | agency, f"/v1/agencies/{agency['id']}"
+        ):
             await approves.post(f"/v1/agencies/{agency['id']}/approve")
-    officer = story.role("case_officer")
+    officer = context.caller("case_officer")
 
     async def candidate() -> Facts | None:
-        answer = await officer.ask("GET", f"/v1/candidates/{story.known['person']}")
+        answer = await officer.request("GET", f"/v1/candidates/{context.ids['person']}")
         return answer.body if answer.status == OK and answer.body.get("skills") else None
 
     person = await eventually("certified skill at manpower", candidate)
-    await officer.do(
+    await officer.request_expecting(
         "PATCH",
         f"/v1/candidates/{person['id']}",
         {"regency_code": REGENCY},
@@ -71,7 +83,7 @@ async def share_with_dinas(story: Story) -> Facts:
             "expires_at": later,
         }
         await officer.post("/v1/consents", given)
-    dinas = story.role("dinas_placement", "partner", agency=DINAS, regency=REGENCY)
+    dinas = context.caller("dinas_placement", "partner", agency=DINAS, regency=REGENCY)
 
     async def in_feed() -> Facts | None:
         after = ""
@@ -91,8 +103,8 @@ async def share_with_dinas(story: Story) -> Facts:
 
     item = await eventually("candidate in the feed of the Dinas", in_feed)
     seen = await dinas.get(f"/v1/candidates/{person['id']}")
-    if hashlib.sha256(seen["name"].encode()).hexdigest() != story.known["name_hash"]:
-        raise Unexpected("the name disclosed to the Dinas", 0, {})
+    if hashlib.sha256(seen["name"].encode()).hexdigest() != context.ids["name_hash"]:
+        raise UnexpectedAnswer("the name disclosed to the Dinas", 0, {})
     return {
         "feed_item": item["type"],
         "available_from": seen.get("available_from"),
@@ -101,10 +113,10 @@ async def share_with_dinas(story: Story) -> Facts:
     }
 
 
-async def place(story: Story) -> Facts:
+async def confirm_placement(context: DemoContext) -> Facts:
     employer, officer = (
-        story.role("employer", "partner", employer=EMPLOYER),
-        story.role("case_officer"),
+        context.caller("employer", "partner", employer=EMPLOYER),
+        context.caller("case_officer"),
     )
     wages = {"from_idr": 3_500_000, "to_idr": 4_500_000}
     vacancy = await employer.post(
@@ -114,14 +126,15 @@ async def place(story: Story) -> Facts:
             "kbji_code": "7212",
             "headcount": 1,
             "regency_code": REGENCY,
-            "valid_until": (story.today + timedelta(days=30)).isoformat(),
-            "start_month": f"{story.today:%Y-%m}",
+            "valid_until": (context.today + timedelta(days=30)).isoformat(),
+            "start_month": f"{context.today:%Y-%m}",
             "wage_band": wages,
             "requirements": {"units": [unit["code"] for unit in UNITS]},
         },
     )
     application = await officer.post(
-        "/v1/job-applications", {"candidate_id": story.known["person"], "vacancy_id": vacancy["id"]}
+        "/v1/job-applications",
+        {"candidate_id": context.ids["person"], "vacancy_id": vacancy["id"]},
     )
     path = f"/v1/job-applications/{application['id']}"
     steps = (
@@ -136,14 +149,14 @@ async def place(story: Story) -> Facts:
     body = {
         "application_id": application["id"],
         "kind": "employee",
-        "started_on": story.today.isoformat(),
+        "started_on": context.today.isoformat(),
         "wage_band": wages,
         "permit_number": "SK-ASIMILASI-01/2026",
     }
     placement = await officer.post("/v1/placements", body)
 
     async def on_timeline() -> list[Facts] | None:
-        entries = await officer.every(f"/v1/participants/{story.known['person']}/timeline")
+        entries = await officer.list_all(f"/v1/participants/{context.ids['person']}/timeline")
         return entries if any("placement" in entry["kind"] for entry in entries) else None
 
     entries = await eventually("placement on the person's timeline", on_timeline)

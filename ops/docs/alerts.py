@@ -7,7 +7,7 @@ import textwrap
 
 from ops.local.state_dir import ROOT
 
-RULES, IN_CLUSTER = (
+RULES, PROMETHEUS_RULES = (
     ROOT / "deploy/monitoring/rules",
     ROOT / "deploy/k8s/components/monitoring/rules.yaml",
 )
@@ -23,11 +23,11 @@ _HEAD = (
 )
 
 
-def table(generated: str) -> str:
+def render_table(generated: str) -> str:
     """The lines of docs/monitoring.md; `generated` is the text of the rules that are written from data."""
     found = sorted(
         (one["name"], one["severity"], _LABEL.sub(r"a \1", one["words"]))
-        for text in _files(generated).values()
+        for text in _read_rule_files(generated).values()
         for one in _ALERT.finditer(text)
     )
     rows = [
@@ -37,11 +37,11 @@ def table(generated: str) -> str:
     return "\n".join(["| Alert | Severity | Says |", "|---|---|---|", *rows])
 
 
-def in_cluster(generated: str) -> str:
+def render_prometheus_rules(generated: str) -> str:
     """The rules as one PrometheusRule for each file. Each alert says its namespace: an AlertmanagerConfig is heard on alerts of its own namespace only."""
     told = {
         name: text.replace(_SEVERITY, _SEVERITY.replace("{", f"{{namespace: {NAMESPACE}, "))
-        for name, text in _files(generated).items()
+        for name, text in _read_rule_files(generated).items()
     }
     made = [
         _HEAD.format(name=name) + textwrap.indent(text[text.index("groups:") :], "  ")
@@ -52,7 +52,7 @@ def in_cluster(generated: str) -> str:
     )
 
 
-def _files(generated: str) -> dict[str, str]:
+def _read_rule_files(generated: str) -> dict[str, str]:
     return {
         file.stem: generated if file.name == _GENERATED else file.read_text(encoding="utf-8")
         for file in sorted(RULES.glob("*.yml"))

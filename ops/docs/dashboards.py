@@ -18,15 +18,15 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, GridPos, Variable
 from ops.local.state_dir import ROOT
 
 DASHBOARDS = ROOT / "deploy/monitoring/dashboards"
-SOURCE = DataSourceRef(type_val="prometheus", uid="bina")
-_REGION, _BOTH = 'region=~"$region"', 'region=~"$region",service=~"$service"'
+DATA_SOURCE = DataSourceRef(type_val="prometheus", uid="bina")
+_REGION, _REGION_AND_SERVICE = 'region=~"$region"', 'region=~"$region",service=~"$service"'
 _LEGEND = (
     common.VizLegendOptions()
     .display_mode(LegendDisplayMode.LIST)
     .placement(LegendPlacement.BOTTOM)
     .show_legend(True)  # noqa: FBT003 - the SDK's way
 )
-_COLUMNS, _HEIGHT = 24, 8
+_GRID_COLUMNS, _PANEL_HEIGHT = 24, 8
 _BUSINESS_REFRESH = "5m"
 
 
@@ -35,25 +35,25 @@ class Panel:
     """One panel: curves over time, or (`now`) numbers. `queries` are legends by expression, in which SCOPE stands for what the dashboard's variables choose."""
 
     title: str
-    says: str
+    description: str
     queries: Mapping[str, str]
     unit: str = "short"
     width: int = 12
-    now: bool = False
-    exemplars: bool = False
+    is_instant: bool = False
+    has_exemplars: bool = False
 
 
-def _quantile(share: float, histogram: str, by: str = "") -> str:
+def _quantile_query(share: float, histogram: str, by: str = "") -> str:
     return f"histogram_quantile({share}, sum by ({', '.join(part for part in (by, 'le') if part)}) (rate({histogram}_bucket{{SCOPE}}[5m])))"
 
 
-def _figure(name: str, by: str = "") -> str:
+def _gauge_query(name: str, by: str = "") -> str:
     """What stands, over all regions. Two replicas may show it for a while, one what it saw until it lost the lease: the larger counts, not both."""
     selector = name if "{" in name else f"{name}{{SCOPE}}"
     return f"sum {f'by ({by}) ' if by else ''}(max by ({', '.join(part for part in ('region', by) if part)}) ({selector}))"
 
 
-def _heard(kind: str) -> str:
+def _daily_events_query(kind: str) -> str:
     """How many events of a type took effect in a day, counted where the timeline reads them all."""
     return f'sum(increase(bina_events_applied_total{{service="training",type="{kind}",SCOPE}}[1d]))'
 
@@ -61,10 +61,10 @@ def _heard(kind: str) -> str:
 OVERVIEW = (
     Panel(
         "Bagian yang menjawab",
-        "Dari lima di setiap wilayah; kurang dari itu lihat PartDown",
+        "Dari lima di setiap wilayah; kurang dari itu lihat ProcessDown",
         {'count by (region) (up{job="bina",SCOPE} == 1)': "{{region}}"},
         width=6,
-        now=True,
+        is_instant=True,
     ),
     Panel(
         "Peringatan yang menyala",
@@ -73,7 +73,7 @@ OVERVIEW = (
             'count by (severity) (ALERTS{alertstate="firing",severity!="none"}) or vector(0)': "{{severity}}"
         },
         width=6,
-        now=True,
+        is_instant=True,
     ),
     Panel(
         "Permintaan per detik",
@@ -81,16 +81,16 @@ OVERVIEW = (
         {"sum by (region) (route:gateway_requests:rate5m{SCOPE})": "{{region}}"},
         "reqps",
         width=6,
-        now=True,
+        is_instant=True,
     ),
     Panel(
         "UPT tanpa daftar 36 jam",
         "Di sana tidak diketahui lagi siapa yang ada",
         {
-            "count(max by (region, facility) (training_list_age_seconds{SCOPE}) > 36 * 3600) or vector(0)": ""
+            "count(max by (region, facility) (training_snapshot_age_seconds{SCOPE}) > 36 * 3600) or vector(0)": ""
         },
         width=6,
-        now=True,
+        is_instant=True,
     ),
     Panel(
         "Yang gagal, lambat atau terlambat, enam jam",
@@ -110,11 +110,11 @@ OVERVIEW = (
         "Lama jawaban di pintu",
         "Separuh permintaan dijawab lebih cepat dari p50, 99 dari seratus lebih cepat dari p99",
         {
-            _quantile(0.5, "gateway_request_seconds"): "p50",
-            _quantile(0.99, "gateway_request_seconds"): "p99",
+            _quantile_query(0.5, "gateway_request_seconds"): "p50",
+            _quantile_query(0.99, "gateway_request_seconds"): "p99",
         },
         "s",
-        exemplars=True,
+        has_exemplars=True,
     ),
     Panel(
         "Umur peristiwa saat berlaku, p99",
@@ -161,12 +161,12 @@ PIPELINE = (
     Panel(
         "Peristiwa per kelompok, p50",
         "Satu kelompok satu transaksi, paling banyak 500",
-        {_quantile(0.5, "bina_consumer_batch_events", "service"): "{{service}}"},
+        {_quantile_query(0.5, "bina_consumer_batch_events", "service"): "{{service}}"},
     ),
     Panel(
         "Kelompok yang diulang per detik",
         "Bentrok dengan perintah pada dokumen yang sama; kelompoknya mengecil sendiri",
-        {"sum by (service) (rate(bina_consumer_batches_again_total{SCOPE}[5m]))": "{{service}}"},
+        {"sum by (service) (rate(bina_consumer_batch_retries_total{SCOPE}[5m]))": "{{service}}"},
         "ops",
     ),
     Panel(
@@ -175,13 +175,13 @@ PIPELINE = (
         {
             "max by (service) (bina_parked_events{SCOPE})": "{{service}} peristiwa",
             "max by (service) (bina_parked_keys{SCOPE})": "{{service}} kunci",
-            "max by (service) (bina_outbox_stopped_keys{SCOPE})": "{{service}} ditolak Kafka",
+            "max by (service) (bina_outbox_blocked_keys{SCOPE})": "{{service}} ditolak Kafka",
         },
     ),
     Panel(
         "Menunggu pendahulunya",
         "Fakta tentang sesuatu yang belum dikenal di sini",
-        {"max by (service) (bina_early_facts{SCOPE})": "{{service}}"},
+        {"max by (service) (bina_early_events{SCOPE})": "{{service}}"},
     ),
     Panel(
         "Pengirim yang bertugas",
@@ -191,7 +191,7 @@ PIPELINE = (
     Panel(
         "Sudah berlaku sebelumnya, per detik",
         "Kiriman ulang yang dikenali dan tidak berlaku dua kali",
-        {"sum by (service) (rate(bina_events_repeated_total{SCOPE}[5m]))": "{{service}}"},
+        {"sum by (service) (rate(bina_events_duplicate_total{SCOPE}[5m]))": "{{service}}"},
         "eps",
     ),
 )
@@ -218,10 +218,10 @@ SERVICE = (
         "Rute yang paling lambat, p99",
         "Sepuluh rute; titik pada kurva membuka jejaknya",
         {
-            f"topk(10, {_quantile(0.99, 'bina_http_request_seconds', 'method, route')})": "{{method}} {{route}}"
+            f"topk(10, {_quantile_query(0.99, 'bina_http_request_seconds', 'method, route')})": "{{method}} {{route}}"
         },
         "s",
-        exemplars=True,
+        has_exemplars=True,
     ),
     Panel(
         "Transaksi yang diulang per detik",
@@ -267,31 +267,31 @@ BUSINESS = (
     Panel(
         "Menunggu kursi kelas",
         "Permohonan yang masih dapat menjadi kursi",
-        {_figure("training_waiting_applications"): ""},
+        {_gauge_query("training_waiting_applications"): ""},
         width=6,
-        now=True,
+        is_instant=True,
     ),
     Panel(
         "Sertifikat yang berlaku",
         "Terbit dan tidak dibekukan atau dicabut",
-        {_figure("certification_in_force_certificates"): ""},
+        {_gauge_query("certification_in_force_certificates"): ""},
         width=6,
-        now=True,
+        is_instant=True,
     ),
     Panel(
         "Penempatan kerja",
         "Yang pernah dipastikan",
-        {_figure("manpower_placements"): ""},
+        {_gauge_query("manpower_placements"): ""},
         width=6,
-        now=True,
+        is_instant=True,
     ),
     Panel(
         "PNBP yang belum disetor",
         "Semua Lapas bersama",
-        {_figure('marketplace_owed_rupiah{party="pnbp",SCOPE}'): ""},
+        {_gauge_query('marketplace_owed_rupiah{party="pnbp",SCOPE}'): ""},
         "currencyIDR",
         width=6,
-        now=True,
+        is_instant=True,
     ),
     Panel(
         "Hari menunggu kelas",
@@ -305,38 +305,40 @@ BUSINESS = (
     Panel(
         "Antrean tanda tangan sertifikat",
         "waiting menunggu giliran, stuck tidak dapat ditandatangani",
-        {_figure("certification_queue_certificates", "state"): "{{state}}"},
+        {_gauge_query("certification_queue_certificates", "state"): "{{state}}"},
     ),
     Panel(
         "Sertifikat dan penempatan, per hari",
         "Yang terbit atau dipastikan dalam 24 jam terakhir",
         {
-            _heard("certification.certificate-issued.v1"): "sertifikat",
-            _heard("manpower.placement-confirmed.v1"): "penempatan",
+            _daily_events_query("certification.certificate-issued.v1"): "sertifikat",
+            _daily_events_query("manpower.placement-confirmed.v1"): "penempatan",
         },
     ),
     Panel(
         "Yang masih terutang",
         "pnbp kepada negara, premi kepada yang bekerja; semua orang bersama",
-        {_figure("marketplace_owed_rupiah", "party"): "{{party}}"},
+        {_gauge_query("marketplace_owed_rupiah", "party"): "{{party}}"},
         "currencyIDR",
     ),
     Panel(
         "Umur daftar penghuni",
         "Lebih dari 36 jam: tidak diketahui lagi siapa yang ada",
-        {"topk(20, max by (facility) (training_list_age_seconds{SCOPE}))": "{{facility}}"},
+        {"topk(20, max by (facility) (training_snapshot_age_seconds{SCOPE}))": "{{facility}}"},
         "s",
     ),
     Panel(
         "Kotak masuk yang lewat waktu",
         "Yang seharusnya sudah diselesaikan petugas",
-        {_figure("training_inbox_overdue_items"): "butir"},
+        {_gauge_query("training_overdue_tasks"): "butir"},
     ),
-    Panel("Selisih stok", "Selalu nol", {_figure("marketplace_stock_difference_units"): "unit"}),
+    Panel(
+        "Selisih stok", "Selalu nol", {_gauge_query("marketplace_stock_difference_units"): "unit"}
+    ),
     Panel(
         "Selisih buku",
         "Selalu nol",
-        {_figure("marketplace_books_difference_rupiah", "book"): "{{book}}"},
+        {_gauge_query("marketplace_books_difference_rupiah", "book"): "{{book}}"},
         "currencyIDR",
     ),
     Panel(
@@ -348,18 +350,22 @@ BUSINESS = (
     Panel(
         "Perubahan tanpa nomor di umpan",
         "Yang belum dapat dibaca Dinas dan pemberi kerja",
-        {_figure("manpower_feed_waiting_changes"): ""},
+        {_gauge_query("manpower_feed_waiting_changes"): ""},
     ),
 )
 
 
-def rendered() -> dict[Path, str]:
+def render_dashboards() -> dict[Path, str]:
     """Each dashboard's file with its text."""
     made = (
-        _board("bina-overview", "Bina: wilayah", OVERVIEW, "30s", services=False),
-        _board("bina-pipeline", "Bina: aliran peristiwa", PIPELINE, "30s", services=True),
-        _board("bina-service", "Bina: layanan", SERVICE, "30s", services=True),
-        _board("bina-business", "Bina: hasil", BUSINESS, _BUSINESS_REFRESH, services=False),
+        _build_board("bina-overview", "Bina: wilayah", OVERVIEW, "30s", has_service_variable=False),
+        _build_board(
+            "bina-pipeline", "Bina: aliran peristiwa", PIPELINE, "30s", has_service_variable=True
+        ),
+        _build_board("bina-service", "Bina: layanan", SERVICE, "30s", has_service_variable=True),
+        _build_board(
+            "bina-business", "Bina: hasil", BUSINESS, _BUSINESS_REFRESH, has_service_variable=False
+        ),
     )
     return {
         DASHBOARDS / f"{board.uid}.json": json.dumps(
@@ -370,8 +376,8 @@ def rendered() -> dict[Path, str]:
     }
 
 
-def _board(
-    uid: str, title: str, panels: Iterable[Panel], refresh: str, *, services: bool
+def _build_board(
+    uid: str, title: str, panels: Iterable[Panel], refresh: str, *, has_service_variable: bool
 ) -> Dashboard:
     board = (
         dashboard.Dashboard(title)
@@ -383,51 +389,53 @@ def _board(
         .timezone("browser")
     )
     board = board.with_variable(
-        _variable("region", "Wilayah", 'label_values(up{job="bina"}, region)')
+        _build_variable("region", "Wilayah", 'label_values(up{job="bina"}, region)')
     )
-    if services:
+    if has_service_variable:
         board = board.with_variable(
-            _variable(
+            _build_variable(
                 "service", "Layanan", 'label_values(up{job="bina",region=~"$region"}, service)'
             )
         )
     x = y = height = 0
     for number, panel in enumerate(panels, 1):
-        if x + panel.width > _COLUMNS:
+        if x + panel.width > _GRID_COLUMNS:
             x, y = 0, y + height
-        height = _HEIGHT // 2 if panel.now else _HEIGHT
+        height = _PANEL_HEIGHT // 2 if panel.is_instant else _PANEL_HEIGHT
         board = board.with_panel(
-            _drawn(
+            _build_panel(
                 panel,
                 number,
                 GridPos(h=height, w=panel.width, x=x, y=y),
-                _BOTH if services else _REGION,
+                _REGION_AND_SERVICE if has_service_variable else _REGION,
             )
         )
         x += panel.width
     return board.build()
 
 
-def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
+def _build_variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
     made = (
         dashboard.QueryVariable(name)
         .label(label)
-        .datasource(SOURCE)
+        .datasource(DATA_SOURCE)
         .query(query)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
     )
     return made.multi(True).include_all(True)  # noqa: FBT003 - the SDK's way
 
 
-def _drawn(panel: Panel, number: int, place: GridPos, scope: str) -> stat.Panel | timeseries.Panel:
-    drawn = stat.Panel() if panel.now else timeseries.Panel().legend(_LEGEND)
+def _build_panel(
+    panel: Panel, number: int, position: GridPos, scope: str
+) -> stat.Panel | timeseries.Panel:
+    drawn = stat.Panel() if panel.is_instant else timeseries.Panel().legend(_LEGEND)
     drawn = (
         drawn.id(number)
         .title(panel.title)
-        .description(panel.says)
-        .datasource(SOURCE)
+        .description(panel.description)
+        .datasource(DATA_SOURCE)
         .unit(panel.unit)
-        .grid_pos(place)
+        .grid_pos(position)
     )
     for letter, (expression, legend) in zip("ABC", panel.queries.items(), strict=False):
         asked = (
@@ -435,8 +443,8 @@ def _drawn(panel: Panel, number: int, place: GridPos, scope: str) -> stat.Panel 
             .ref_id(letter)
             .expr(expression.replace("SCOPE", scope))
             .legend_format(legend or "__auto")
-            .datasource(SOURCE)
-            .exemplar(panel.exemplars)
+            .datasource(DATA_SOURCE)
+            .exemplar(panel.has_exemplars)
         )
-        drawn = drawn.with_target(asked.instant() if panel.now else asked.range())
+        drawn = drawn.with_target(asked.instant() if panel.is_instant else asked.range())
     return drawn

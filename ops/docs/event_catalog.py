@@ -10,19 +10,19 @@ from chassis.messaging.events import Event, Inbound, stem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ServiceEvents:
     """What one service publishes and reads."""
 
     service: str
     published: Sequence[type[Event]]
-    reads: Mapping[str, Iterable[type[Inbound]]]
+    consumed: Mapping[str, Iterable[type[Inbound]]]
 
 
-def asyncapi(parts: Sequence[Part]) -> dict[str, Any]:
+def render_asyncapi(services: Sequence[ServiceEvents]) -> dict[str, Any]:
     """The AsyncAPI 3.0 document of all services."""
     events = [
         (part.service, event)
-        for part in parts
+        for part in services
         for event in sorted(part.published, key=lambda event: event.type)
     ]
     channels = {
@@ -34,17 +34,17 @@ def asyncapi(parts: Sequence[Part]) -> dict[str, Any]:
                 for event in sorted(part.published, key=lambda event: event.type)
             },
         }
-        for part in parts
+        for part in services
         if part.published
     }
     operations: dict[str, Any] = {}
-    for part in parts:
+    for part in services:
         if part.published:
             operations[f"{part.service}.send"] = {
                 "action": "send",
                 "channel": {"$ref": f"#/channels/{part.service}.events"},
             }
-        for topic, kinds in sorted(part.reads.items()):
+        for topic, kinds in sorted(part.consumed.items()):
             messages = [
                 {"$ref": f"#/channels/{topic}/messages/{kind.type}"}
                 for kind in sorted(kinds, key=lambda kind: kind.type)
@@ -58,7 +58,7 @@ def asyncapi(parts: Sequence[Part]) -> dict[str, Any]:
         event.type: {
             "name": event.type,
             "title": event.__name__,
-            "summary": _line(event),
+            "summary": _first_doc_line(event),
             "contentType": "application/json",
             "payload": event.model_json_schema(
                 ref_template=f"#/components/messages/{event.type}/payload/$defs/{{model}}"
@@ -76,7 +76,7 @@ def asyncapi(parts: Sequence[Part]) -> dict[str, Any]:
     }
 
 
-def table(parts: Sequence[Part]) -> str:
+def render_table(services: Sequence[ServiceEvents]) -> str:
     """`docs/events.md`: each event, its fields, and who reads which of them."""
     lines = [
         "# Events",
@@ -84,19 +84,19 @@ def table(parts: Sequence[Part]) -> str:
         "Generated from the event classes and the readers' own copies by `./bina docs`; CI fails when it differs. An event type exists only when somebody reads it.",
         "",
     ]
-    for part in parts:
+    for part in services:
         for event in sorted(part.published, key=lambda event: event.type):
             readers = {
                 reader.service: kind
-                for reader in parts
-                for kinds in reader.reads.values()
+                for reader in services
+                for kinds in reader.consumed.values()
                 for kind in kinds
                 if event.type in {kind.type, *kind.upcasts}
             }
             lines += [
                 f"## {event.type}",
                 "",
-                _line(event),
+                _first_doc_line(event),
                 "",
                 f"Key: `{event.key_field}`. Read by: {', '.join(sorted(readers)) or '`audit verify`'}.",
                 "",
@@ -111,18 +111,21 @@ def table(parts: Sequence[Part]) -> str:
                     )
                 )
                 optional = "" if name in schema.get("required", []) else " (optional)"
-                lines.append(f"| `{name}` | {_type(field)}{optional} | {by or '–'} |")
+                lines.append(f"| `{name}` | {_describe_type(field)}{optional} | {by or '–'} |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def unread(parts: Sequence[Part]) -> list[str]:
+def find_unread(services: Sequence[ServiceEvents]) -> list[str]:
     """Types that nobody reads (anchors excepted) and types that somebody reads where nobody publishes them. A version that is only lifted may be gone: the archive has it."""
     published = {
-        (f"{part.service}.events", event.type) for part in parts for event in part.published
+        (f"{part.service}.events", event.type) for part in services for event in part.published
     }
     read = {
-        (topic, kind) for part in parts for topic, kinds in part.reads.items() for kind in kinds
+        (topic, kind)
+        for part in services
+        for topic, kinds in part.consumed.items()
+        for kind in kinds
     }
     heard = {(topic, type_name) for topic, kind in read for type_name in (kind.type, *kind.upcasts)}
     unheard = {
@@ -135,9 +138,11 @@ def unread(parts: Sequence[Part]) -> list[str]:
     )
 
 
-def refusal(type_name: str, golden: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def explain_breaking_changes(
+    type_name: str, golden: Mapping[str, Any], now: Mapping[str, Any]
+) -> str:
     """What to do about a schema that readers of the golden one could not read; "" when they can."""
-    problems = breaking(golden, now)
+    problems = find_breaking_changes(golden, now)
     if not problems:
         return ""
     following = f"{stem(type_name)}.v{int(type_name.rpartition('.v')[2]) + 1}"
@@ -147,37 +152,45 @@ def refusal(type_name: str, golden: Mapping[str, Any], now: Mapping[str, Any]) -
     )
 
 
-def breaking(golden: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def find_breaking_changes(golden: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Why readers of the golden schema could not read what the new one allows, or the new one what was sent before; empty = compatible."""
-    return _differences(
-        _whole(golden, golden.get("$defs", {})), _whole(now, now.get("$defs", {})), ""
+    return _find_differences(
+        _inline_definitions(golden, golden.get("$defs", {})),
+        _inline_definitions(now, now.get("$defs", {})),
+        "",
     )
 
 
-def _whole(schema: Any, definitions: Mapping[str, Any], within: tuple[str, ...] = ()) -> Any:
+def _inline_definitions(
+    schema: Any, definitions: Mapping[str, Any], expanded: tuple[str, ...] = ()
+) -> Any:
     """The schema with each definition where it is used: what it is called and where it stands is nothing to a reader. One that holds itself stays a reference inside."""
     if isinstance(schema, list):
-        return [_whole(one, definitions, within) for one in cast("list[Any]", schema)]
+        return [
+            _inline_definitions(one, definitions, expanded) for one in cast("list[Any]", schema)
+        ]
     if not isinstance(schema, dict):
         return schema
     known = cast("dict[str, Any]", schema)
     if (
         isinstance(reference := known.get("$ref"), str)
-        and (name := reference.rpartition("/")[2]) not in within
+        and (name := reference.rpartition("/")[2]) not in expanded
     ):
-        return _whole(
+        return _inline_definitions(
             definitions[name] | {word: value for word, value in known.items() if word != "$ref"},
             definitions,
-            (*within, name),
+            (*expanded, name),
         )
     return {
-        word: _whole(value, definitions, within) for word, value in known.items() if word != "$defs"
+        word: _inline_definitions(value, definitions, expanded)
+        for word, value in known.items()
+        if word != "$defs"
     }
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> list[str]:
+def _find_differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> list[str]:
     if "properties" in old and "properties" in new:
-        return _fields(old, new, f"{where}." if where else "")
+        return _compare_fields(old, new, f"{path}." if path else "")
     for inner in ("items", "additionalProperties"):
         these, those = old.get(inner), new.get(inner)
         if (
@@ -185,32 +198,42 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> 
             and isinstance(those, dict)
             and "properties" in these
             and "properties" in those
-            and _shape(old, inner) == _shape(new, inner)
+            and _normalise_schema(old, inner) == _normalise_schema(new, inner)
         ):
-            return _differences(cast("dict[str, Any]", these), cast("dict[str, Any]", those), where)
-    if "anyOf" in old and "anyOf" in new and _shape(old, "anyOf") == _shape(new, "anyOf"):
+            return _find_differences(
+                cast("dict[str, Any]", these), cast("dict[str, Any]", those), path
+            )
+    if (
+        "anyOf" in old
+        and "anyOf" in new
+        and _normalise_schema(old, "anyOf") == _normalise_schema(new, "anyOf")
+    ):
         gone, come = (
-            [one for one in these["anyOf"] if _shape(one) not in map(_shape, others["anyOf"])]
+            [
+                one
+                for one in these["anyOf"]
+                if _normalise_schema(one) not in map(_normalise_schema, others["anyOf"])
+            ]
             for these, others in ((old, new), (new, old))
         )
         if len(gone) == len(come) <= 1:
-            return _differences(gone[0], come[0], where) if gone else []
-    if _shape(old) == _shape(new):
+            return _find_differences(gone[0], come[0], path) if gone else []
+    if _normalise_schema(old) == _normalise_schema(new):
         return []
-    if (before := _type(old)) != (after := _type(new)):
-        return [f"field {where} changed from {before} to {after}"]
+    if (before := _describe_type(old)) != (after := _describe_type(new)):
+        return [f"field {path} changed from {before} to {after}"]
     words = [
         word
         for word in sorted(old.keys() | new.keys())
-        if _shape({word: old.get(word)}) != _shape({word: new.get(word)})
+        if _normalise_schema({word: old.get(word)}) != _normalise_schema({word: new.get(word)})
     ]
     return [
-        f"field {where} changed its {word} from {old.get(word, 'none')} to {new.get(word, 'none')}"
+        f"field {path} changed its {word} from {old.get(word, 'none')} to {new.get(word, 'none')}"
         for word in words
     ]
 
 
-def _fields(golden: Mapping[str, Any], now: Mapping[str, Any], path: str) -> list[str]:
+def _compare_fields(golden: Mapping[str, Any], now: Mapping[str, Any], path: str) -> list[str]:
     found: list[str] = []
     old, new = golden["properties"], now["properties"]
     required_then, required_now = set(golden.get("required", [])), set(now.get("required", []))
@@ -219,7 +242,7 @@ def _fields(golden: Mapping[str, Any], now: Mapping[str, Any], path: str) -> lis
         if name not in new:
             found.append(f"field {where} was removed")
             continue
-        if changed := _differences(field, new[name], where):
+        if changed := _find_differences(field, new[name], where):
             found += changed
         elif name in required_then - required_now:
             found.append(f"field {where} became optional")
@@ -232,29 +255,32 @@ def _fields(golden: Mapping[str, Any], now: Mapping[str, Any], path: str) -> lis
     ]
 
 
-def _shape(schema: Any, apart: str = "", *, names: bool = False) -> Any:
+def _normalise_schema(
+    schema: Any, ignored_keyword: str = "", *, has_field_names: bool = False
+) -> Any:
     """What a schema allows, without its words (and without one keyword): the order of choices is none of it."""
     if isinstance(schema, list):
-        return sorted((_shape(one) for one in cast("list[Any]", schema)), key=repr)
+        return sorted((_normalise_schema(one) for one in cast("list[Any]", schema)), key=repr)
     if not isinstance(schema, dict):
         return schema
     known = cast("dict[str, Any]", schema)
     kept = {
         word: value
         for word, value in known.items()
-        if names or word not in {"title", "description", "default", "examples", apart}
+        if has_field_names
+        or word not in {"title", "description", "default", "examples", ignored_keyword}
     }
     return {
         word: value
         if word == "prefixItems"
-        else _shape(value, names=word == "properties" and not names)
+        else _normalise_schema(value, has_field_names=word == "properties" and not has_field_names)
         for word, value in kept.items()
     }
 
 
-def _type(field: Mapping[str, Any]) -> str:
+def _describe_type(field: Mapping[str, Any]) -> str:
     if "anyOf" in field:
-        return " or ".join(_type(one) for one in field["anyOf"])
+        return " or ".join(_describe_type(one) for one in field["anyOf"])
     if "$ref" in field:
         return str(field["$ref"]).rpartition("/")[2]
     if "properties" in field:
@@ -262,11 +288,11 @@ def _type(field: Mapping[str, Any]) -> str:
     if "enum" in field:
         return " / ".join(str(one) for one in field["enum"])
     if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}))}"
+        return f"list of {_describe_type(field.get('items', {}))}"
     if isinstance(values := field.get("additionalProperties"), dict):
-        return f"{_type(cast('dict[str, Any]', values))} by name"
+        return f"{_describe_type(cast('dict[str, Any]', values))} by name"
     return str(field.get("format") or field.get("const") or field.get("type", "any"))
 
 
-def _line(event: type[Event]) -> str:
+def _first_doc_line(event: type[Event]) -> str:
     return (event.__doc__ or "").strip().partition("\n")[0]

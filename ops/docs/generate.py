@@ -13,21 +13,23 @@ from fastapi import FastAPI
 from chassis.app.service import Service
 from chassis.settings import Settings
 from ops.docs import alerts, dashboards, metrics, slos
-from ops.docs.event_catalog import Part, asyncapi, table, unread
+from ops.docs.event_catalog import ServiceEvents, find_unread, render_asyncapi, render_table
 from ops.local import secrets, topology
 from ops.local.state_dir import ROOT
 
 EVENTS, ASYNCAPI = ROOT / "docs" / "events.md", ROOT / "docs" / "asyncapi.json"
 
 
-def apps() -> dict[str, FastAPI]:
+def create_apps() -> dict[str, FastAPI]:
     """Each service's app as it is composed, with throw-away keys and servers that do not exist."""
     made: dict[str, FastAPI] = {}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        secrets.make(place)
+        secrets.make_secrets(place)
         for service in topology.SERVICES:
-            settings_class = _settings_of(importlib.import_module(f"{service.module}.settings"))
+            settings_class = _find_settings_class(
+                importlib.import_module(f"{service.module}.settings")
+            )
             told: dict[str, Any] = dict.fromkeys(service.directories, place) | {
                 name: "http://127.0.0.1:1"
                 for name in settings_class.model_fields
@@ -46,47 +48,48 @@ def apps() -> dict[str, FastAPI]:
     return made
 
 
-def catalogue() -> list[Part]:
+def read_catalogue() -> list[ServiceEvents]:
     """What each service publishes and reads."""
-    found: list[Part] = []
-    for name, app in apps().items():
+    found: list[ServiceEvents] = []
+    for name, app in create_apps().items():
         service: Service[Any] = app.state.service
         found.append(
-            Part(
+            ServiceEvents(
                 service=name,
                 published=tuple(service.published),
-                reads={topic: tuple(kinds) for topic, kinds in service.handlers.items()},
+                consumed={topic: tuple(kinds) for topic, kinds in service.handlers.items()},
             )
         )
     return found
 
 
-def rendered() -> dict[Path, str]:
+def render_documents() -> dict[Path, str]:
     """Each generated document with the text it should have."""
-    known = catalogue()
-    watched = metrics.with_parts(
+    known = read_catalogue()
+    watched = metrics.replace_sections(
         metrics.DOCUMENT.read_text(encoding="utf-8"),
-        metrics=metrics.table(),
-        objectives=slos.table(),
-        alerts=alerts.table(slos.rules()),
+        metrics=metrics.render_table(),
+        objectives=slos.render_table(),
+        alerts=alerts.render_table(slos.render_rules()),
     )
     return {
-        EVENTS: table(known),
-        ASYNCAPI: json.dumps(asyncapi(known), indent=1, ensure_ascii=False, sort_keys=True) + "\n",
-        slos.RULES: slos.rules(),
-        alerts.IN_CLUSTER: alerts.in_cluster(slos.rules()),
+        EVENTS: render_table(known),
+        ASYNCAPI: json.dumps(render_asyncapi(known), indent=1, ensure_ascii=False, sort_keys=True)
+        + "\n",
+        slos.RULES: slos.render_rules(),
+        alerts.PROMETHEUS_RULES: alerts.render_prometheus_rules(slos.render_rules()),
         metrics.DOCUMENT: watched,
-    } | dashboards.rendered()
+    } | dashboards.render_dashboards()
 
 
-def docs() -> int:
+def write_documents() -> int:
     """Write them; the exit status is 1 when an event has no reader or a reader no event."""
-    for file, text in rendered().items():
+    for file, text in render_documents().items():
         file.write_text(text, encoding="utf-8")
-    return 1 if unread(catalogue()) else 0
+    return 1 if find_unread(read_catalogue()) else 0
 
 
-def _settings_of(module: Any) -> type[Settings]:
+def _find_settings_class(module: Any) -> type[Settings]:
     members: list[Any] = list(cast("dict[str, Any]", vars(module)).values())
     return next(
         found

@@ -13,8 +13,8 @@ from prometheus_client.metrics_core import Metric
 from ops.local.state_dir import ROOT
 
 DOCUMENT = ROOT / "docs/monitoring.md"
-_BEGINS, _ENDS = "<!-- written by ./bina docs: {} -->\n", "\n<!-- end -->"
-_FROM = {
+_BEGIN_MARK, _END_MARK = "<!-- written by ./bina docs: {} -->\n", "\n<!-- end -->"
+_SOURCES = {
     "bina": "every part",
     "gateway": "gateway",
     "training": "training",
@@ -22,7 +22,7 @@ _FROM = {
     "marketplace": "marketplace",
     "manpower": "manpower",
 }
-OURS = re.compile(rf"\b(?:{'|'.join(_FROM)})_[a-z0-9_]+\b")
+METRIC_NAME = re.compile(rf"\b(?:{'|'.join(_SOURCES)})_[a-z0-9_]+\b")
 _SAMPLES: dict[str, tuple[str, ...]] = {
     "counter": ("_total",),
     "histogram": ("_bucket", "_count", "_sum"),
@@ -30,13 +30,13 @@ _SAMPLES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricDescription:
     """One metric of ours."""
 
     name: str
     kind: str
     labels: tuple[str, ...]
-    words: str
+    description: str
 
     @property
     def samples(self) -> tuple[str, ...]:
@@ -44,12 +44,12 @@ class Measured:
         return tuple(self.name + end for end in _SAMPLES.get(self.kind, ("",)))
 
     @property
-    def told_by(self) -> str:
+    def source(self) -> str:
         """Who exposes it."""
-        return _FROM[self.name.partition("_")[0]]
+        return _SOURCES[self.name.partition("_")[0]]
 
 
-def declared() -> list[Measured]:
+def list_metrics() -> list[MetricDescription]:
     """Every metric that a part of ours can show, by name."""
     for module in (
         "gateway.app",
@@ -61,36 +61,36 @@ def declared() -> list[Measured]:
     ):
         importlib.import_module(module)
     collectors: Any = REGISTRY._collector_to_names  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it lists no collectors otherwise
-    found: list[Measured] = []
+    found: list[MetricDescription] = []
     for collector in collectors:
         told: list[Metric] = list(collector.collect())
         labels = getattr(collector, "_labelnames", None) or (
             [collector.label] if getattr(collector, "label", "") else []
         )
         found += [
-            Measured(one.name, one.type, tuple(labels), one.documentation)
+            MetricDescription(one.name, one.type, tuple(labels), one.documentation)
             for one in told
-            if one.name.partition("_")[0] in _FROM
+            if one.name.partition("_")[0] in _SOURCES
         ]
     return sorted(found, key=lambda one: one.name)
 
 
-def table() -> str:
+def render_table() -> str:
     """The lines of docs/monitoring.md."""
     rows = [
-        f"| `{one.samples[0].removesuffix('_bucket')}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.words} | {one.told_by} |"
-        for one in declared()
+        f"| `{one.samples[0].removesuffix('_bucket')}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.description} | {one.source} |"
+        for one in list_metrics()
     ]
     return "\n".join(
         ["| Metric | Kind | Labels | Says | Told by |", "|---|---|---|---|---|", *rows]
     )
 
 
-def with_parts(text: str, **parts: str) -> str:
+def replace_sections(text: str, **sections: str) -> str:
     """A document in which each part between its marks is this text. KeyError when it has no such marks."""
-    for name, part in parts.items():
-        before, begins, rest = text.partition(_BEGINS.format(name))
-        _, ends, after = rest.partition(_ENDS)
+    for name, part in sections.items():
+        before, begins, rest = text.partition(_BEGIN_MARK.format(name))
+        _, ends, after = rest.partition(_END_MARK)
         if not begins or not ends:
             raise KeyError(name)
         text = before + begins + part + ends + after

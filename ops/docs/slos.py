@@ -53,7 +53,7 @@ BURNS = (
 )
 
 
-def slos() -> list[Slo]:
+def read_slos() -> list[Slo]:
     """The objectives."""
     return [
         Slo(name=name, **told)
@@ -61,10 +61,10 @@ def slos() -> list[Slo]:
     ]
 
 
-def rules() -> str:
+def render_rules() -> str:
     """The text of rules/slos.yml."""
     lines = ["# Written by ./bina docs from ../slos.toml: change that.", "groups:"]
-    for slo in slos():
+    for slo in read_slos():
         lines += [f"  - name: slo-{slo.name.lower()}", "    rules:"]
         for window in _WINDOWS:
             good, total = (
@@ -79,21 +79,21 @@ def rules() -> str:
                 f"        labels: {{slo: {slo.name}}}",
             ]
         for burn in BURNS:
-            lines += ["", *_alert(slo, burn)]
+            lines += ["", *_render_alert(slo, burn)]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def table() -> str:
+def render_table() -> str:
     """The lines of docs/monitoring.md."""
     rows = [
         f"| {slo.name} | {slo.objective:g} % over {slo.days} days | {slo.says} | {slo.meaning} |"
-        for slo in slos()
+        for slo in read_slos()
     ]
     return "\n".join(["| Objective | Of | Says | For the prison |", "|---|---|---|---|", *rows])
 
 
-def _alert(slo: Slo, burn: Burn) -> list[str]:
+def _render_alert(slo: Slo, burn: Burn) -> list[str]:
     name = f"{slo.name}{burn.suffix}"
     either = [
         " and ".join(

@@ -22,7 +22,7 @@ Sequence = Annotated[
 ]
 
 
-def place(text: str) -> Path:
+def path(text: str) -> Path:
     """A path on the command line, seen from where the caller stands."""
     return Path(os.environ.get("BINA_FROM", ".")) / text
 
@@ -41,7 +41,7 @@ def tail(
     json: Annotated[bool, typer.Option("--json", help="Satu dokumen JSON per baris.")] = False,
 ) -> None:
     """Tunjukkan peristiwa yang lewat; isi yang dapat berupa teks disembunyikan."""
-    from ops.events.tail import tail as run
+    from ops.events.tail import print_events as run
 
     raise typer.Exit(run(service, key, kind, last, follow=follow, as_json=json))
 
@@ -49,7 +49,7 @@ def tail(
 @parked.command("list")
 def parked_list(*, service: Service = None, json: Json = False) -> None:
     """Daftar urutan yang tertahan, sebabnya, dan apa yang harus dilakukan."""
-    from ops.events.parked import listed as run
+    from ops.events.parked import list_sequences as run
 
     raise typer.Exit(run(service, as_json=json))
 
@@ -57,7 +57,7 @@ def parked_list(*, service: Service = None, json: Json = False) -> None:
 @parked.command("show")
 def parked_show(sequence: Sequence, *, service: Service = None, json: Json = False) -> None:
     """Tunjukkan satu urutan; isi yang dapat berupa teks disembunyikan."""
-    from ops.events.parked import show as run
+    from ops.events.parked import show_sequence as run
 
     raise typer.Exit(run(sequence, service, as_json=json))
 
@@ -74,9 +74,9 @@ def parked_retry(
     json: Json = False,
 ) -> None:
     """Ulangi dari peristiwa pertama sampai habis atau gagal lagi."""
-    from ops.events.parked import retry as run
+    from ops.events.parked import retry_sequences as run
 
-    raise typer.Exit(run(sequences or [], service, every=every, dry_run=dry_run, as_json=json))
+    raise typer.Exit(run(sequences or [], service, is_all=every, dry_run=dry_run, as_json=json))
 
 
 @parked.command("discard")
@@ -92,7 +92,7 @@ def parked_discard(
     json: Json = False,
 ) -> None:
     """Buang satu peristiwa untuk selamanya, dengan alasan."""
-    from ops.events.parked import discard as run
+    from ops.events.parked import discard_event as run
 
     raise typer.Exit(run(sequence, service, letter, reason, dry_run=dry_run, as_json=json))
 
@@ -124,7 +124,7 @@ def replay(
 @events.command()
 def lag(*, service: Service = None, json: Json = False) -> None:
     """Tunjukkan seberapa jauh tiap pembaca tertinggal."""
-    from ops.events.lag import lag as run
+    from ops.events.lag import print_lag as run
 
     raise typer.Exit(run(service, as_json=json))
 
@@ -132,7 +132,7 @@ def lag(*, service: Service = None, json: Json = False) -> None:
 @events.command()
 def outbox(*, service: Service = None, json: Json = False) -> None:
     """Tunjukkan yang sudah tercatat tetapi belum terkirim."""
-    from ops.events.lag import outbox as run
+    from ops.events.lag import print_outbox as run
 
     raise typer.Exit(run(service, as_json=json))
 
@@ -171,7 +171,7 @@ def search(
 @audit.command()
 def export(
     *,
-    out: Annotated[Path, typer.Option(parser=place, help="Berkas ZIP yang dibuat.")],
+    out: Annotated[Path, typer.Option(parser=path, help="Berkas ZIP yang dibuat.")],
     reason: Reason,
     since: Since = None,
     until: Until = None,
@@ -181,7 +181,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Buat berkas untuk pemeriksa: baris, blok, jangkar dan alat pemeriksanya, ditandatangani."""
-    from ops.audit.export import export_to as run
+    from ops.audit.export import export_audit as run
 
     raise typer.Exit(run(service, person, actor, since, until, reason, out, as_json=json))
 
@@ -189,7 +189,7 @@ def export(
 @audit.command()
 def fingerprints(*, json: Json = False) -> None:
     """Tunjukkan sidik jari kunci yang menandatangani ekspor tiap bagian, untuk diberikan di atas kertas."""
-    from ops.audit.fingerprints import fingerprints as run
+    from ops.audit.fingerprints import print_fingerprints as run
 
     raise typer.Exit(run(as_json=json))
 

@@ -7,16 +7,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ops.json_output import tell
-from ops.local.operator_client import Operator, operate, services
+from ops.json_output import print_json
+from ops.local.operator_client import Operator, run_as_operator, select_services
 
 
-def lag(service: str | None, *, as_json: bool) -> int:
+def print_lag(service: str | None, *, as_json: bool) -> int:
     """How far each reader is behind, in events; 0."""
-    told = _asked(service, "/lag")
+    told = _request_each(service, "/lag")
     total = sum(one["behind"] for one in told)
     if as_json:
-        tell({"behind": total, "services": told})
+        print_json({"behind": total, "services": told})
         return 0
     shown = Table(
         "Pembaca", "Topik", "Partisi", "Berikutnya", "Tertinggal", box=None, pad_edge=False
@@ -36,12 +36,12 @@ def lag(service: str | None, *, as_json: bool) -> int:
     return 0
 
 
-def outbox(service: str | None, *, as_json: bool) -> int:
+def print_outbox(service: str | None, *, as_json: bool) -> int:
     """What each service has committed and not yet published; 0."""
-    told = _asked(service, "/outbox")
+    told = _request_each(service, "/outbox")
     total = sum(one["unsent"] for one in told)
     if as_json:
-        tell({"unsent": total, "services": told})
+        print_json({"unsent": total, "services": told})
         return 0
     shown = Table(
         "Layanan", "Menunggu", "Tertua (detik)", "Kunci terhenti", box=None, pad_edge=False
@@ -68,8 +68,8 @@ def outbox(service: str | None, *, as_json: bool) -> int:
     return 0
 
 
-def _asked(service: str | None, path: str) -> list[dict[str, Any]]:
+def _request_each(service: str | None, path: str) -> list[dict[str, Any]]:
     async def each(operator: Operator) -> list[dict[str, Any]]:
-        return [await operator.ask(one, "GET", path) for one in services(service)]
+        return [await operator.request(one, "GET", path) for one in select_services(service)]
 
-    return operate(each)
+    return run_as_operator(each)

@@ -12,17 +12,17 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from ops.errors import Trouble
-from ops.json_output import tell
+from ops.errors import OperatorError
+from ops.json_output import print_json
 from ops.local import topology
-from ops.local.operator_client import Operator, operate, services
+from ops.local.operator_client import Operator, run_as_operator, select_services
 
 SETTLE_SECONDS = 60.0
 _STATES = ("done", "parked", "early", "discarded", "new", "unread")
 
 
 @dataclass(slots=True)
-class _Stretch:
+class _ServiceReplay:
     """What one owner's replay is about, and what the readers said of it. `new` keeps, per reader, the pages of which something was new to it."""
 
     service: str
@@ -31,9 +31,11 @@ class _Stretch:
     events: int = 0
     published: int = 0
     readers: dict[str, Counter[str]] = field(default_factory=dict[str, "Counter[str]"])
-    new: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, "list[dict[str, Any]]"])
+    pages_with_new: dict[str, list[dict[str, Any]]] = field(
+        default_factory=dict[str, "list[dict[str, Any]]"]
+    )
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         readers = {
             name: {state: counts[state] for state in _STATES}
             for name, counts in self.readers.items()
@@ -59,8 +61,8 @@ def replay(
 ) -> int:
     """Publish the archive of that time again; 0 when every reader has dealt with what was new to it, else 1. A dry run only counts."""
     body = {
-        "from": moment("--from", since),
-        "to": moment("--to", until) if until else datetime.now(UTC).isoformat(),
+        "from": parse_moment("--from", since),
+        "to": parse_moment("--to", until) if until else datetime.now(UTC).isoformat(),
         "key": key,
     }
     console = Console(stderr=True)
@@ -68,16 +70,18 @@ def replay(
     async def again(operator: Operator) -> list[dict[str, Any]]:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             return [
-                await _replayed(operator, _Stretch(one, body), progress, dry_run=dry_run)
-                for one in services(service)
+                await _replay_service(
+                    operator, _ServiceReplay(one, body), progress, dry_run=dry_run
+                )
+                for one in select_services(service)
             ]
 
-    told = operate(again)
+    told = run_as_operator(again)
     events, published, left = (
         sum(one[name] for one in told) for name in ("events", "published", "left")
     )
     if as_json:
-        tell(
+        print_json(
             {
                 **body,
                 "dry_run": dry_run,
@@ -99,69 +103,71 @@ def replay(
     return 1 if left else 0
 
 
-async def _replayed(
-    operator: Operator, stretch: _Stretch, progress: Progress, *, dry_run: bool
+async def _replay_service(
+    operator: Operator, service_replay: _ServiceReplay, progress: Progress, *, dry_run: bool
 ) -> dict[str, Any]:
     """Ask the readers first, so that what was new to them is known; then publish; then wait until they have dealt with it."""
-    bar = progress.add_task(f"{stretch.service}: menghitung", total=None)
-    async for page in _pages(operator, stretch, dry_run=True):
-        progress.update(bar, total=stretch.events or 1, advance=len(page["events"]))
+    bar = progress.add_task(f"{service_replay.service}: menghitung", total=None)
+    async for page in _read_pages(operator, service_replay, dry_run=True):
+        progress.update(bar, total=service_replay.events or 1, advance=len(page["events"]))
         for reader in topology.SERVICES:
             about = {"topic": page["topic"], "events": page["events"]}
-            counts = Counter(await operator.ask(reader.name, "POST", "/heard", about))
-            stretch.readers[reader.name] = stretch.readers.get(reader.name, Counter()) + counts
+            counts = Counter(await operator.request(reader.name, "POST", "/event-status", about))
+            service_replay.readers[reader.name] = (
+                service_replay.readers.get(reader.name, Counter()) + counts
+            )
             if counts["new"]:
-                stretch.new.setdefault(reader.name, []).append(about)
-    if dry_run or not stretch.events:
-        return stretch.told() | {"left": 0}
-    progress.update(bar, description=f"{stretch.service}: mengirim ulang", completed=0)
-    async for page in _pages(operator, stretch, dry_run=False):
-        stretch.published += page["published"]
+                service_replay.pages_with_new.setdefault(reader.name, []).append(about)
+    if dry_run or not service_replay.events:
+        return service_replay.summary() | {"left": 0}
+    progress.update(bar, description=f"{service_replay.service}: mengirim ulang", completed=0)
+    async for page in _read_pages(operator, service_replay, dry_run=False):
+        service_replay.published += page["published"]
         progress.update(bar, advance=page["published"])
-    progress.update(bar, description=f"{stretch.service}: menunggu pembaca", total=None)
-    return stretch.told() | {"left": await _left(operator, stretch)}
+    progress.update(bar, description=f"{service_replay.service}: menunggu pembaca", total=None)
+    return service_replay.summary() | {"left": await _wait_until_applied(operator, service_replay)}
 
 
-async def _pages(
-    operator: Operator, stretch: _Stretch, *, dry_run: bool
+async def _read_pages(
+    operator: Operator, service_replay: _ServiceReplay, *, dry_run: bool
 ) -> AsyncIterator[dict[str, Any]]:
     cursor: str | None = None
     while True:
-        page = await operator.ask(
-            stretch.service,
+        page = await operator.request(
+            service_replay.service,
             "POST",
             "/replay",
-            stretch.body | {"cursor": cursor, "dry_run": dry_run},
+            service_replay.body | {"cursor": cursor, "dry_run": dry_run},
         )
-        stretch.topic = page["topic"]
-        stretch.events = stretch.events if page["total"] is None else page["total"]
+        service_replay.topic = page["topic"]
+        service_replay.events = service_replay.events if page["total"] is None else page["total"]
         yield page
         cursor = page["next_cursor"]
         if cursor is None:
             return
 
 
-async def _left(operator: Operator, stretch: _Stretch) -> int:
+async def _wait_until_applied(operator: Operator, service_replay: _ServiceReplay) -> int:
     """How many events are still new to a reader after a while."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SETTLE_SECONDS
     while True:
         left = 0
-        for reader, pages in stretch.new.items():
+        for reader, pages in service_replay.pages_with_new.items():
             for about in pages:
-                left += (await operator.ask(reader, "POST", "/heard", about))["new"]
+                left += (await operator.request(reader, "POST", "/event-status", about))["new"]
         if not left or loop.time() > deadline:
             return left
         await asyncio.sleep(0.2)
 
 
-def moment(option: str, text: str) -> str:
-    """The time that an option names, in UTC. Trouble when it is none."""
+def parse_moment(option: str, text: str) -> str:
+    """The time that an option names, in UTC. OperatorError when it is none."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         example = "2026-11-24T10:00+07:00"
-        raise Trouble(
+        raise OperatorError(
             f"{option} {text}: tulis waktu seperti {example}.",
             f"{option} {text}: write a time like {example}.",
         ) from None

@@ -14,10 +14,16 @@ from rich.console import Console
 from chassis.messaging.events import stem
 from chassis.messaging.kafka import Record
 from chassis.messaging.parked_events import hidden
-from ops.events.topic_reader import reading
-from ops.local.operator_client import Operator, operate, plain, require_running, services
+from ops.events.topic_reader import open_topics
+from ops.local.operator_client import (
+    Operator,
+    escape_markup,
+    require_running,
+    run_as_operator,
+    select_services,
+)
 
-_WORDS_OF_OURS = frozenset(
+_SHOWN_HEADERS = frozenset(
     {
         "ce_type",
         "ce_source",
@@ -31,7 +37,7 @@ _WORDS_OF_OURS = frozenset(
 )  # written by code, never by people
 
 
-def tail(
+def print_events(
     service: str | None,
     key: str | None,
     kind: str | None,
@@ -43,45 +49,50 @@ def tail(
     """Print the last records (of one key, of one type), then follow when asked; 0."""
 
     async def topics(operator: Operator) -> list[str]:
-        return [(await operator.ask(one, "GET", "/topic"))["topic"] for one in services(service)]
+        return [
+            (await operator.request(one, "GET", "/topic"))["topic"]
+            for one in select_services(service)
+        ]
 
-    wanted = operate(topics)
+    wanted = run_as_operator(topics)
     try:
-        asyncio.run(_look(wanted, key, kind, count, follow=follow, as_json=as_json))
+        asyncio.run(_read_and_print(wanted, key, kind, count, follow=follow, as_json=as_json))
     except KeyboardInterrupt:
         return 0
     return 0
 
 
-async def _look(
+async def _read_and_print(
     topics: list[str], key: str | None, kind: str | None, count: int, *, follow: bool, as_json: bool
 ) -> None:
     require_running()
     console = Console(highlight=False, soft_wrap=True)
     narrowed = key is not None or kind is not None
-    async with reading(*topics) as opened:
+    async with open_topics(*topics) as opened:
         kept: list[dict[str, Any]] = []
-        async for records in opened.until_now(None if narrowed else count):
-            kept = sorted((*kept, *_matching(records, key, kind)), key=lambda line: line["time"])[
-                -count:
-            ]
-        _print(kept if count else [], console, as_json=as_json)
+        async for records in opened.read_to_end(None if narrowed else count):
+            kept = sorted(
+                (*kept, *_filter_records(records, key, kind)), key=lambda line: line["time"]
+            )[-count:]
+        _print_lines(kept if count else [], console, as_json=as_json)
         while follow:
-            _print(_matching(await opened.following(), key, kind), console, as_json=as_json)
+            _print_lines(
+                _filter_records(await opened.read_next(), key, kind), console, as_json=as_json
+            )
 
 
-def _matching(
+def _filter_records(
     records: Iterable[Record], key: str | None, kind: str | None
 ) -> Iterator[dict[str, Any]]:
     for record in records:
-        line = line_of(record)
+        line = describe_record(record)
         if (key is None or line["key"] == key) and (
             kind is None or kind in {line["type"], stem(line["type"])}
         ):
             yield line
 
 
-def line_of(record: Record) -> dict[str, Any]:
+def describe_record(record: Record) -> dict[str, Any]:
     """A record by stable names; values that could be a text are hidden, in its headers and in its body."""
     headers = {
         name: (value or b"").decode(errors="replace") for name, value in record.headers
@@ -102,14 +113,14 @@ def line_of(record: Record) -> dict[str, Any]:
         "id": headers.get("ce_id", ""),
         "sequence": headers.get("ce_sequence", ""),
         "headers": dict(hidden("", headers))
-        | {name: value for name, value in headers.items() if name in _WORDS_OF_OURS},
+        | {name: value for name, value in headers.items() if name in _SHOWN_HEADERS},
         "body": dict(hidden(headers.get("ce_type", ""), cast("dict[str, Any]", body)))
         if isinstance(body, dict)
         else None,
     }
 
 
-def _print(lines: Iterable[dict[str, Any]], console: Console, *, as_json: bool) -> None:
+def _print_lines(lines: Iterable[dict[str, Any]], console: Console, *, as_json: bool) -> None:
     for line in lines:
         if as_json:
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -120,6 +131,6 @@ def _print(lines: Iterable[dict[str, Any]], console: Console, *, as_json: bool) 
                 else " ".join(f"{name}={value}" for name, value in line["body"].items())
             )
             console.print(
-                f"{line['time'][11:23]} {plain(line['type'] or '(tanpa jenis)')} {plain(line['key'])} #{plain(line['sequence'])} {plain(body)}"
+                f"{line['time'][11:23]} {escape_markup(line['type'] or '(tanpa jenis)')} {escape_markup(line['key'])} #{escape_markup(line['sequence'])} {escape_markup(body)}"
             )
     sys.stdout.flush()

@@ -9,37 +9,37 @@ from typing import Any
 
 from ops.local import secrets, topology
 
-_OTHERS = {"mongo-password"}  # what the service's own settings do not read
+_EXCLUDED_FILES = {"mongo-password"}  # what the service's own settings do not read
 
 
-def objects(place: Path, namespace: str) -> list[dict[str, Any]]:
+def build_secrets(directory: Path, namespace: str) -> list[dict[str, Any]]:
     """`<service>-secrets`, `<service>-mongo-password` and `trusted-keys`, made under `place` and kept there, so that a second call gives the same."""
-    secrets.make(place)
+    secrets.make_secrets(directory)
     found = [
-        _secret(
+        _build_secret(
             "trusted-keys",
             namespace,
-            {file.name: file.read_bytes() for file in sorted((place / "trusted").iterdir())},
+            {file.name: file.read_bytes() for file in sorted((directory / "trusted").iterdir())},
         )
     ]
-    for service in topology.OURS:
+    for service in topology.PROCESSES:
         own = {
             file.name: file.read_bytes()
-            for file in sorted((place / service.name).iterdir())
-            if file.name not in _OTHERS
+            for file in sorted((directory / service.name).iterdir())
+            if file.name not in _EXCLUDED_FILES
         }
-        found.append(_secret(f"{service.name}-secrets", namespace, own))
+        found.append(_build_secret(f"{service.name}-secrets", namespace, own))
         found.append(
-            _secret(
+            _build_secret(
                 f"{service.name}-mongo-password",
                 namespace,
-                {"password": secrets.mongo_password(place, service.name).encode()},
+                {"password": secrets.mongo_password(directory, service.name).encode()},
             )
         )
     return found
 
 
-def _secret(name: str, namespace: str, files: dict[str, bytes]) -> dict[str, Any]:
+def _build_secret(name: str, namespace: str, files: dict[str, bytes]) -> dict[str, Any]:
     data = {file: base64.b64encode(content).decode() for file, content in files.items()}
     return {
         "apiVersion": "v1",
@@ -53,7 +53,7 @@ def _secret(name: str, namespace: str, files: dict[str, bytes]) -> dict[str, Any
 def main() -> None:
     """`python -m ops.local.cluster_secrets NAMESPACE [DIRECTORY]`: for `kubectl apply -f -`; without a directory the secrets are new each time."""
     with tempfile.TemporaryDirectory() as fresh:
-        made = objects(Path(sys.argv[2] if sys.argv[2:] else fresh), sys.argv[1])
+        made = build_secrets(Path(sys.argv[2] if sys.argv[2:] else fresh), sys.argv[1])
     json.dump({"apiVersion": "v1", "kind": "List", "items": made}, sys.stdout)
 
 

@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import kafka_broker, mongod, platform_checks, processes
 
-FAILED = "failed"
+FAILED_SUFFIX = "failed"
 
 
 @asynccontextmanager
@@ -22,7 +22,7 @@ async def running_mongod(data: Path, cache_gb: float = mongod.CACHE_GB) -> Async
     """The administrator's URL of a mongod that lives as long as the block."""
     server = await mongod.start(
         data,
-        platform_checks.free_ports(1)[0],
+        platform_checks.find_free_ports(1)[0],
         secrets.token_hex(16),
         data / "mongod.log",
         cache_gb=cache_gb,
@@ -36,7 +36,7 @@ async def running_mongod(data: Path, cache_gb: float = mongod.CACHE_GB) -> Async
 @asynccontextmanager
 async def running_kafka(data: Path) -> AsyncGenerator[str]:
     """The bootstrap address of a Kafka that lives as long as the block."""
-    port, controller_port = platform_checks.free_ports(2)
+    port, controller_port = platform_checks.find_free_ports(2)
     server = await kafka_broker.start(data, port, controller_port, data / "kafka.log")
     try:
         yield server.bootstrap
@@ -45,32 +45,32 @@ async def running_kafka(data: Path) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def given(address: str) -> AsyncGenerator[str]:
+async def use_existing(address: str) -> AsyncGenerator[str]:
     """A server that runs elsewhere."""
     yield address
 
 
-RUNNING = {"mongod": running_mongod, "kafka": running_kafka}
+SERVERS = {"mongod": running_mongod, "kafka": running_kafka}
 
 
-async def keep(part: str, place: Path, watched: int) -> None:
+async def run_until_ended(server: str, directory: Path, watched_pid: int) -> None:
     """Run the part until the watched process ends or we are told to stop; its address goes to `<place>/<part>`, a reason not to run to `<part>.failed`."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
 
     def watch() -> None:
-        processes.await_end_of(watched)
+        processes.wait_for_end(watched_pid)
         loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=watch, daemon=True).start()
-    data = place / f"{part}.data"
+    data = directory / f"{server}.data"
     try:
-        async with RUNNING[part](data) as address:
-            _write(place / part, address)
+        async with SERVERS[server](data) as address:
+            _write(directory / server, address)
             await ended.wait()
-    except Trouble as trouble:
-        _write(place / f"{part}.{FAILED}", str(trouble))
+    except OperatorError as trouble:
+        _write(directory / f"{server}.{FAILED_SUFFIX}", str(trouble))
     finally:
         shutil.rmtree(data, ignore_errors=True)
 
@@ -84,11 +84,11 @@ def _write(path: Path, text: str) -> None:
 def main() -> None:
     """`python -m ops.local.ephemeral_servers PART PLACE WATCHED_PID`, started by tests/conftest.py."""
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("part", choices=sorted(RUNNING))
+    arguments.add_argument("part", choices=sorted(SERVERS))
     arguments.add_argument("place", type=Path)
     arguments.add_argument("watched", type=int)
     given = arguments.parse_args()
-    asyncio.run(keep(given.part, given.place, given.watched))
+    asyncio.run(run_until_ended(given.part, given.place, given.watched))
 
 
 if __name__ == "__main__":

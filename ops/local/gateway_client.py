@@ -10,23 +10,23 @@ from typing import Any, Self, TypeVar, cast
 
 import aiohttp
 
-from gateway.authn.dev_issuer import development_token
+from gateway.authn.dev_issuer import issue_development_token
 from ops.local import state_dir, topology
 
 R = TypeVar("R")
-PATIENCE_SECONDS = 40.0
-ACCEPTED = (200, 201, 202)
+EVENTUALLY_SECONDS = 40.0
+ACCEPTED_STATUSES = (200, 201, 202)
 
 
-class Unexpected(Exception):
+class UnexpectedAnswer(Exception):
     """An answer that the story does not expect; the problem's own words are shown."""
 
-    def __init__(self, what: str, status: int, answer: Any) -> None:
+    def __init__(self, request: str, status: int, answer: Any) -> None:
         told: Mapping[str, Any] = (
             cast("Mapping[str, Any]", answer) if isinstance(answer, dict) else {}
         )
         super().__init__(
-            f"{what}: {status} {told.get('code', '')} {told.get('title', '')} {told.get('detail', '')}".strip()
+            f"{request}: {status} {told.get('code', '')} {told.get('title', '')} {told.get('detail', '')}".strip()
         )
 
 
@@ -37,14 +37,14 @@ class Answer:
         self.status, self.headers, self.body = status, headers, body
 
 
-class Door:
+class GatewayClient:
     """The gateway's doors on this machine. `None` as role comes in without a token."""
 
     def __init__(self) -> None:
         self._key = (
-            state_dir.home() / "secrets" / topology.GATEWAY.name / "gateway_development_key"
+            state_dir.path() / "secrets" / topology.GATEWAY.name / "gateway_development_key"
         ).read_text(encoding="utf-8")
-        self._addresses = topology.addresses()
+        self._addresses = topology.gateway_addresses()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -57,24 +57,24 @@ class Door:
         if self._session is not None:
             await self._session.close()
 
-    def address(self, host: str) -> str:
+    def address_of(self, host: str) -> str:
         """Where a host group is reached from this machine."""
         return self._addresses[host]
 
     def caller(
         self, role: str | None, host: str = "staff", subject: str | None = None, **claims: str
-    ) -> Caller:
+    ) -> GatewayCaller:
         """A person in this role at that door."""
         token = (
             None
             if role is None
-            else development_token(
+            else issue_development_token(
                 self._key, role, {name: [value] for name, value in claims.items()}, subject=subject
             )
         )
-        return Caller(self, host, token)
+        return GatewayCaller(self, host, token)
 
-    async def send(
+    async def request(
         self, host: str, method: str, path: str, headers: Mapping[str, str], body: Any
     ) -> Answer:
         """One request."""
@@ -98,44 +98,44 @@ class Door:
             return Answer(answer.status, answer.headers, parsed)
 
 
-class Caller:
+class GatewayCaller:
     """One person at one door."""
 
-    def __init__(self, door: Door, host: str, token: str | None) -> None:
-        self._door, self._host = door, host
+    def __init__(self, client: GatewayClient, host: str, token: str | None) -> None:
+        self._client, self._host = client, host
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
-    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """An answer of any status. A POST carries an Idempotency-Key, so that a repeat after a lost answer is safe."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         if method == "POST":
             more.setdefault("idempotency-key", str(uuid.uuid4()))
-        return await self._door.send(self._host, method, path, self._headers | more, body)
+        return await self._client.request(self._host, method, path, self._headers | more, body)
 
-    async def do(
+    async def request_expecting(
         self,
         method: str,
         path: str,
         body: Any = None,
         *,
-        expect: Sequence[int] = ACCEPTED,
+        expect: Sequence[int] = ACCEPTED_STATUSES,
         **headers: str,
     ) -> Any:
         """The body of an expected answer; Unexpected otherwise."""
-        answer = await self.ask(method, path, body, **headers)
+        answer = await self.request(method, path, body, **headers)
         if answer.status not in expect:
-            raise Unexpected(f"{method} {path}", answer.status, answer.body)
+            raise UnexpectedAnswer(f"{method} {path}", answer.status, answer.body)
         return answer.body
 
     async def get(self, path: str) -> Any:
         """GET."""
-        return await self.do("GET", path)
+        return await self.request_expecting("GET", path)
 
     async def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """POST."""
-        return await self.do("POST", path, body, expect=ACCEPTED, **headers)
+        return await self.request_expecting("POST", path, body, expect=ACCEPTED_STATUSES, **headers)
 
-    async def every(self, path: str) -> list[dict[str, Any]]:
+    async def list_all(self, path: str) -> list[dict[str, Any]]:
         """All items of a list, page by page."""
         items: list[dict[str, Any]] = []
         cursor = ""
@@ -149,14 +149,14 @@ class Caller:
                 return items
 
 
-async def eventually(what: str, look: Callable[[], Awaitable[R | None]]) -> R:
+async def eventually(description: str, probe: Callable[[], Awaitable[R | None]]) -> R:
     """The first answer that is there; TimeoutError names what did not come."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE_SECONDS
+    deadline = loop.time() + EVENTUALLY_SECONDS
     while True:
-        found = await look()
+        found = await probe()
         if found:
             return found
         if loop.time() > deadline:
-            raise TimeoutError(what)
+            raise TimeoutError(description)
         await asyncio.sleep(0.2)

@@ -69,7 +69,7 @@ def _with_pip() -> tuple[str, str] | None:
         )
         if made.returncode:
             return (
-                f"{sys.executable} tidak dapat membuat venv (Debian/Ubuntu: apt-get install python3-venv): {_last(made.stdout + made.stderr)}",
+                f"{sys.executable} tidak dapat membuat venv (Debian/Ubuntu: apt-get install python3-venv): {_last_error_line(made.stdout + made.stderr)}",
                 f"{sys.executable} cannot make a venv (Debian/Ubuntu: apt-get install python3-venv)",
             )
     return _run(
@@ -103,11 +103,11 @@ def _run(command: list[str]) -> tuple[str, str] | None:
                 sys.stderr.flush()
     if seen:
         sys.stderr.write("\n")
-    return _explain("".join(lines)) if process.returncode else None
+    return _explain_failure("".join(lines)) if process.returncode else None
 
 
-def _explain(output: str) -> tuple[str, str]:
-    why = _last(output)
+def _explain_failure(output: str) -> tuple[str, str]:
+    why = _last_error_line(output)
     if "DO NOT MATCH THE HASHES" in output or "Hash mismatch" in output:
         return (
             f"paket yang diunduh tidak sama dengan yang dikunci di requirements.lock, jangan dipakai: {why}",
@@ -124,7 +124,7 @@ def _explain(output: str) -> tuple[str, str]:
     )
 
 
-def _last(output: str) -> str:
+def _last_error_line(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")]
     return (errors or lines or ["?"])[-1]

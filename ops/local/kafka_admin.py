@@ -19,7 +19,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from chassis.messaging.kafka import Access, KafkaUnavailable, ensure_topic
+from chassis.messaging.kafka import BrokerAccess, KafkaUnavailable, ensure_topic
 from ops.local import topology
 
 _OPERATIONS, _RESOURCES, _PATTERNS = (
@@ -87,21 +87,23 @@ def settings(
     return _SETTINGS.format(plain=plain, administrator=ADMINISTRATOR, **where)
 
 
-def administrator(password: str, administration: int) -> Access:
+def administrator(password: str, administration: int) -> BrokerAccess:
     """How the administrator reaches a broker on this host."""
-    return Access(f"127.0.0.1:{administration}", ADMINISTRATOR, password, mechanism="PLAIN")
+    return BrokerAccess(f"127.0.0.1:{administration}", ADMINISTRATOR, password, mechanism="PLAIN")
 
 
 def permissions(service: topology.Service) -> list[Permission]:
     """All that the service may do: write its own topic, read those it listens to, be a member of its own group."""
-    reads = [Permission(service.name, "read", "topic", f"{name}.events") for name in service.hears]
-    group = [Permission(service.name, "read", "group", service.name)] if service.hears else []
+    reads = [
+        Permission(service.name, "read", "topic", f"{name}.events") for name in service.consumes
+    ]
+    group = [Permission(service.name, "read", "group", service.name)] if service.consumes else []
     return [Permission(service.name, "write", "topic", f"{service.name}.events"), *reads, *group]
 
 
 def permissions_of_people() -> list[Permission]:
     """All that people may do: look at every topic as a group of nobody's; who restores also makes the topics anew and fills them."""
-    topics, found = [f"{service.name}.events" for service in topology.OURS], list[Permission]()
+    topics, found = [f"{service.name}.events" for service in topology.PROCESSES], list[Permission]()
     for user in (OPERATOR, RESTORER):
         found += [Permission(user, "read", "topic", topic) for topic in topics]
         found.append(
@@ -115,9 +117,9 @@ def permissions_of_people() -> list[Permission]:
 
 
 async def make_users(
-    where: Access,
+    where: BrokerAccess,
     passwords: Mapping[str, str],
-    services: Iterable[topology.Service] = topology.OURS,
+    services: Iterable[topology.Service] = topology.PROCESSES,
 ) -> None:
     """The services' topics, their users with these passwords, and their permissions. Raises KafkaUnavailable."""
     for service in (known := list(services)):
@@ -127,13 +129,13 @@ async def make_users(
     )
 
 
-async def make_people(where: Access, passwords: Mapping[str, str]) -> None:
+async def make_people(where: BrokerAccess, passwords: Mapping[str, str]) -> None:
     """The operator and the restorer with these passwords, and their permissions. Raises KafkaUnavailable."""
     await _admit(where, passwords, permissions_of_people())
 
 
 async def _admit(
-    where: Access, passwords: Mapping[str, str], permissions: Iterable[Permission]
+    where: BrokerAccess, passwords: Mapping[str, str], permissions: Iterable[Permission]
 ) -> None:
     """Make or renew users by name with their SCRAM passwords, and let them do this; what nobody has allowed stays refused."""
     admin: Any = AIOKafkaAdminClient(**where.options())

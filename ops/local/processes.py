@@ -33,11 +33,11 @@ def spawn(
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_leash(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - only a prctl call runs between fork and exec
+            preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - only a prctl call runs between fork and exec
         )
 
 
-def _leash(parent: int) -> Callable[[], None]:
+def _end_with_parent(parent: int) -> Callable[[], None]:
     libc = ctypes.CDLL(None)  # loaded before the fork: loading is not safe after it
 
     def tie() -> None:
@@ -56,36 +56,38 @@ def end(child: "subprocess.Popen[bytes]", grace: float = _GRACE_SECONDS) -> None
 
 def stop(*pids: int, grace: float = _GRACE_SECONDS) -> None:
     """End these processes and everything they started: SIGTERM to all, after `grace` seconds SIGKILL; returns when they are gone."""
-    heads = [process for pid in pids for process in _family(pid)[:1]]
-    rest = [process for pid in pids for process in _family(pid)[1:]]
-    _, alive = _end(heads, grace)
-    _, lingering = _end([process for process in rest if process.is_running()], min(grace, 2.0))
+    heads = [process for pid in pids for process in _process_tree(pid)[:1]]
+    rest = [process for pid in pids for process in _process_tree(pid)[1:]]
+    _, alive = _terminate(heads, grace)
+    _, lingering = _terminate(
+        [process for process in rest if process.is_running()], min(grace, 2.0)
+    )
     for process in [*alive, *lingering]:
-        _send(process, signal.SIGKILL)
+        _send_signal(process, signal.SIGKILL)
     psutil.wait_procs([*alive, *lingering], timeout=5.0)
 
 
-def _end(
+def _terminate(
     processes: list[psutil.Process], grace: float
 ) -> tuple[list[psutil.Process], list[psutil.Process]]:
     for process in processes:
-        _send(process, signal.SIGTERM)
+        _send_signal(process, signal.SIGTERM)
     return psutil.wait_procs(processes, timeout=grace)
 
 
-def end_orphans(head: int, born_at: float) -> None:
+def end_orphans(group_id: int, started_at: float) -> None:
     """Kill what a dead child of ours left behind in its process group."""
-    if born(head) is not None:  # the number is in use again: the group is not ours
+    if start_time(group_id) is not None:  # the number is in use again: the group is not ours
         return
     for process in psutil.process_iter():
         try:
-            if os.getpgid(process.pid) == head and process.create_time() >= born_at:
+            if os.getpgid(process.pid) == group_id and process.create_time() >= started_at:
                 process.kill()
         except (ProcessLookupError, PermissionError, psutil.Error):
             continue
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def _process_tree(pid: int) -> list[psutil.Process]:
     try:
         head = psutil.Process(pid)
         return [head, *head.children(recursive=True)]
@@ -93,14 +95,14 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _send(process: psutil.Process, number: signal.Signals) -> None:
+def _send_signal(process: psutil.Process, number: signal.Signals) -> None:
     try:
         process.send_signal(number)
     except psutil.NoSuchProcess:
         return
 
 
-def born(pid: int) -> float | None:
+def start_time(pid: int) -> float | None:
     """When the process was started (seconds since the epoch), None when there is none: with the pid it names a process for ever."""
     try:
         process = psutil.Process(pid)
@@ -109,10 +111,10 @@ def born(pid: int) -> float | None:
         return None
 
 
-def resident_bytes(pid: int, *, family: bool = True) -> int:
+def resident_bytes(pid: int, *, with_children: bool = True) -> int:
     """Memory of a process, and of all it started unless told otherwise."""
     total = 0
-    for process in _family(pid)[: None if family else 1]:
+    for process in _process_tree(pid)[: None if with_children else 1]:
         try:
             total += process.memory_info().rss
         except psutil.NoSuchProcess:
@@ -128,12 +130,12 @@ def tail(log: Path, lines: int = 5) -> str:
         return ""
 
 
-def await_end_of(pid: int) -> None:
+def wait_for_end(pid: int) -> None:
     """Return when the process, which need not be our child, has ended."""
     try:
         handle = os.pidfd_open(pid)
     except (ProcessLookupError, AttributeError, OSError):
-        while born(pid) is not None:
+        while start_time(pid) is not None:
             time.sleep(0.2)
         return
     try:

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 
-UNFINISHED = "restoring"  # a file that stands in the home while its databases are neither the old nor the restored ones
+UNFINISHED_RESTORE = "restoring"  # a file that stands in the home while its databases are neither the old nor the restored ones
 
 
-def write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write a file whole or not at all, for its owner only."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as out:
@@ -16,25 +16,25 @@ def write(path: Path, text: str) -> None:
     draft.rename(path)
 
 
-def named(variable: str) -> Path | None:
-    """The file that a variable names, as seen from where the command was called. Trouble when it is not there."""
+def file_from_variable(variable: str) -> Path | None:
+    """The file that a variable names, as seen from where the command was called. OperatorError when it is not there."""
     if not (text := os.environ.get(variable)):
         return None
     path = Path(os.environ.get("BINA_FROM", ".")) / text
     if not path.is_file():
-        raise Trouble(
+        raise OperatorError(
             f"{variable}: berkas {path} tidak ada.", f"{variable}: there is no file {path}."
         )
     return path
 
 
-def told(variable: str) -> str:
-    """What stands in the file that a variable names, empty when it names none. Trouble when it cannot be read."""
-    path = named(variable)
+def text_from_variable(variable: str) -> str:
+    """What stands in the file that a variable names, empty when it names none. OperatorError when it cannot be read."""
+    path = file_from_variable(variable)
     try:
         return path.read_text().strip() if path else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise Trouble(
+        raise OperatorError(
             f"{variable}: berkas {path} tidak dapat dibaca.",
             f"{variable}: the file {path} cannot be read.",
         ) from error

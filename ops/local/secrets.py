@@ -14,20 +14,22 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ops.local import secret_files, topology
 
-_ADMIN = "mongo-administrator"
+_ADMINISTRATOR = "mongo-administrator"
 
 
-def make(place: Path, services: tuple[topology.Service, ...] = topology.OURS) -> None:
+def make_secrets(
+    directory: Path, services: tuple[topology.Service, ...] = topology.PROCESSES
+) -> None:
     """Make what is missing under `place`: `<service>/<service>_<secret>` and `trusted/<service>.pem`; what is there stays."""
-    (place / "trusted").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (directory / "trusted").mkdir(mode=0o700, parents=True, exist_ok=True)
     for service in services:
-        own = place / service.name
+        own = directory / service.name
         own.mkdir(mode=0o700, exist_ok=True)
         for name in ("signing_key", *service.signing_keys):
-            _once(own / f"{service.name}_{name}", _ed25519())
+            _write_once(own / f"{service.name}_{name}", _generate_ed25519_pem())
         for name in ("audit_key", *service.keys):
-            _once(own / f"{service.name}_{name}", secrets.token_hex(32))
-        _once(own / "mongo-password", secrets.token_hex(24))
+            _write_once(own / f"{service.name}_{name}", secrets.token_hex(32))
+        _write_once(own / "mongo-password", secrets.token_hex(24))
         signer = load_pem_private_key(
             (own / f"{service.name}_signing_key").read_bytes(), password=None
         )
@@ -36,39 +38,39 @@ def make(place: Path, services: tuple[topology.Service, ...] = topology.OURS) ->
             .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
             .decode()
         )
-        secret_files.write(place / "trusted" / f"{service.name}.pem", public)
+        secret_files.write_private(directory / "trusted" / f"{service.name}.pem", public)
 
 
-def administrator_password(place: Path, name: str = _ADMIN) -> str:
+def administrator_password(directory: Path, name: str = _ADMINISTRATOR) -> str:
     """The password of an administrator or another person, by default of the embedded MongoDB's."""
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _once(place / name, secrets.token_hex(24))
-    return (place / name).read_text()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_once(directory / name, secrets.token_hex(24))
+    return (directory / name).read_text()
 
 
-def mongo_password(place: Path, service: str) -> str:
+def mongo_password(directory: Path, service: str) -> str:
     """The password of this service's MongoDB user."""
-    return (place / service / "mongo-password").read_text()
+    return (directory / service / "mongo-password").read_text()
 
 
-def kafka_password(place: Path, service: str) -> str:
+def kafka_password(directory: Path, service: str) -> str:
     """The password of this service's Kafka user, made when it is not there; only where the broker asks who comes, because the service tells it from then on."""
-    path = place / service / f"{service}_kafka_password"
-    _once(path, secrets.token_hex(24))
+    path = directory / service / f"{service}_kafka_password"
+    _write_once(path, secrets.token_hex(24))
     return path.read_text()
 
 
-def tell_mongo_url(place: Path, service: str, url: str) -> None:
+def write_mongo_url(directory: Path, service: str, url: str) -> None:
     """Leave the service's MongoDB URL where it looks for its secrets; the port in it may differ at each start."""
-    secret_files.write(place / service / f"{service}_mongo_url", url)
+    secret_files.write_private(directory / service / f"{service}_mongo_url", url)
 
 
-def _once(path: Path, value: str) -> None:
+def _write_once(path: Path, value: str) -> None:
     if not path.exists():
-        secret_files.write(path, value)
+        secret_files.write_private(path, value)
 
 
-def _ed25519() -> str:
+def _generate_ed25519_pem() -> str:
     return (
         Ed25519PrivateKey.generate()
         .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -18,65 +18,67 @@ _LEFTOVER_SECONDS = (
 ROOT = Path(__file__).parents[2]
 
 
-def home() -> Path:
+def path() -> Path:
     """The directory of the local system: BINA_DIR, or `.bina` beside the launcher; only its owner may look into it."""
     place = Path(os.environ.get("BINA_DIR") or ROOT / ".bina").resolve()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     return place
 
 
-def log_of(part: str) -> Path:
+def log_path(process: str) -> Path:
     """The log of one part."""
-    return home() / "logs" / f"{part}.log"
+    return path() / "logs" / f"{process}.log"
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class StartedProcess:
     """A process that we once started: the pid alone may by now be somebody else's."""
 
     pid: int
-    born: float
+    started_at: float
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether this very process still runs."""
-        return processes.born(self.pid) == self.born
+        return processes.start_time(self.pid) == self.started_at
 
 
-def _runs() -> Path:
-    place = home() / "run"
+def _run_directory() -> Path:
+    place = path() / "run"
     place.mkdir(exist_ok=True)
     return place
 
 
-def remember(part: str, pid: int) -> None:
+def record_process(process: str, pid: int) -> None:
     """Note who runs the part, so that a later start can end it."""
-    born = processes.born(pid)
+    born = processes.start_time(pid)
     if born is not None:
-        secret_files.write(_runs() / f"{part}.pid", json.dumps({"pid": pid, "born": born}))
+        secret_files.write_private(
+            _run_directory() / f"{process}.pid", json.dumps({"pid": pid, "born": born})
+        )
 
 
 def end_leftovers() -> None:
     """End what an earlier start left behind: it was killed, or its machine was."""
-    found: list[Ran] = []
-    records = sorted(_runs().glob("*.pid"))
+    found: list[StartedProcess] = []
+    records = sorted(_run_directory().glob("*.pid"))
     for record in records:
         try:
             noted = cast("dict[str, Any]", json.loads(record.read_text()))
-            found.append(Ran(int(noted["pid"]), float(noted["born"])))
+            found.append(StartedProcess(int(noted["pid"]), float(noted["born"])))
         except (ValueError, KeyError):  # a disk that was full or a power cut leaves a file empty
             continue
-    processes.stop(*(ran.pid for ran in found if ran.alive()), grace=_LEFTOVER_SECONDS)
+    processes.stop(*(ran.pid for ran in found if ran.is_alive()), grace=_LEFTOVER_SECONDS)
     for ran in found:
-        processes.end_orphans(ran.pid, ran.born)
+        processes.end_orphans(ran.pid, ran.started_at)
     for record in records:
         record.unlink()
 
 
 @contextmanager
-def sole_runner() -> Generator[bool]:
+def claim_runner() -> Generator[bool]:
     """True when we may run the system here, False when another process does; the claim ends with the block or with this process."""
-    with (_runs() / "up.lock").open("a+") as guard:
-        if not _claimed(guard):
+    with (_run_directory() / "up.lock").open("a+") as guard:
+        if not _try_lock(guard):
             yield False
             return
         guard.truncate(0)
@@ -85,7 +87,7 @@ def sole_runner() -> Generator[bool]:
         yield True
 
 
-def _claimed(guard: TextIO) -> bool:
+def _try_lock(guard: TextIO) -> bool:
     for _ in range(5):  # `runner` holds the lock for the moment of its look
         try:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,9 +98,9 @@ def _claimed(guard: TextIO) -> bool:
     return False
 
 
-def runner() -> int | None:
+def runner_pid() -> int | None:
     """The pid of the process that runs the system here."""
-    with (_runs() / "up.lock").open("a+") as guard:
+    with (_run_directory() / "up.lock").open("a+") as guard:
         try:
             fcntl.flock(guard, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -107,12 +109,12 @@ def runner() -> int | None:
         return None
 
 
-def publish(state: dict[str, Any]) -> None:
+def publish_state(state: dict[str, Any]) -> None:
     """Tell the other commands how the system stands."""
-    secret_files.write(_runs() / "up.json", json.dumps(state))
+    secret_files.write_private(_run_directory() / "up.json", json.dumps(state))
 
 
-def told_to_run() -> dict[str, str]:
+def server_variables() -> dict[str, str]:
     """The variables that say where this system's servers and ports are."""
     return {
         name: value
@@ -122,17 +124,17 @@ def told_to_run() -> dict[str, str]:
     }
 
 
-def follow_runner() -> None:
+def adopt_runner_variables() -> None:
     """Take over what the running system was told, so that the other commands find it without being told again."""
-    if runner() is not None:
-        for name in (*told_to_run(), "BINA_MONGO_URL_FILE"):
+    if runner_pid() is not None:
+        for name in (*server_variables(), "BINA_MONGO_URL_FILE"):
             os.environ.pop(name, None)
-        os.environ.update(published().get("told", {}))
+        os.environ.update(read_published_state().get("told", {}))
 
 
-def published() -> dict[str, Any]:
+def read_published_state() -> dict[str, Any]:
     """What the running system last told; empty when it told nothing."""
     try:
-        return cast("dict[str, Any]", json.loads((_runs() / "up.json").read_text()))
+        return cast("dict[str, Any]", json.loads((_run_directory() / "up.json").read_text()))
     except (FileNotFoundError, ValueError):
         return {}

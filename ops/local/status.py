@@ -21,31 +21,37 @@ from ops.local import (
     state_dir,
     topology,
 )
-from ops.local.supervisor import State
+from ops.local.supervisor import ProcessState
 
 _OK = 200
 
 
-def status(*, as_json: bool) -> int:
+def print_status(*, as_json: bool) -> int:
     """Print it; 0 when every part is ready, else 1."""
-    found = asyncio.run(look())
+    found = asyncio.run(read_status())
     if as_json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     else:
-        _show(found)
+        _print_status(found)
     return 0 if all(part["ready"] for part in found["parts"]) else 1
 
 
-async def look() -> dict[str, Any]:
+async def read_status() -> dict[str, Any]:
     """The state of the system by stable names: parts, addresses, consumer_lag (events), outbox, parked, early, invariants_broken."""
-    runner = state_dir.runner()
-    told = {part["name"]: part for part in state_dir.published().get("parts", ())} if runner else {}
+    runner = state_dir.runner_pid()
+    told = (
+        {part["name"]: part for part in state_dir.read_published_state().get("parts", ())}
+        if runner
+        else {}
+    )
     seen = [
         *await asyncio.gather(
-            _mongod(told), _kafka(told), *(_ours(service, told) for service in topology.OURS)
+            _mongod_status(told),
+            _kafka_status(told),
+            *(_service_status(service, told) for service in topology.PROCESSES),
         )
     ]
-    answers = [part["status"] for part in seen if part["status"]]
+    answers = [part["print_status"] for part in seen if part["print_status"]]
 
     def total(group: str, name: str) -> int:
         return sum(answer.get(group, {}).get(name, 0) for answer in answers)
@@ -59,7 +65,7 @@ async def look() -> dict[str, Any]:
         "running": runner is not None,
         "pid": runner,
         "parts": seen,
-        "addresses": topology.addresses(),
+        "addresses": topology.gateway_addresses(),
         "egress_allow": sorted(
             {answer["egress_allow"] for answer in answers if answer.get("egress_allow")}
         ),
@@ -77,79 +83,79 @@ async def look() -> dict[str, Any]:
             if answer.get("invariants_broken")
         },
         "rss_mib": round(
-            sum(part["rss_mib"] for part in seen) + (_own_memory(runner) if runner else 0), 1
+            sum(part["rss_mib"] for part in seen) + (_runner_memory_mib(runner) if runner else 0), 1
         ),
     }
 
 
-async def _ours(service: topology.Service, told: dict[str, Any]) -> dict[str, Any]:
+async def _service_status(service: topology.Service, published: dict[str, Any]) -> dict[str, Any]:
     port = service.probe_port
     (ready, _), (code, answer) = (
         (await asyncio.gather(http_probe.get(port, "/readyz"), http_probe.get(port, "/statusz")))
-        if service.name in told
+        if service.name in published
         else ((0, {}), (0, {}))
     )
-    return _part(
+    return _process_status(
         service.name,
         f"http://{platform_checks.LOOPBACK}:{service.listener.port}",
-        told,
+        published,
         ready=ready == _OK,
         version=_version() if code == _OK else "",
         answer=answer,
     )
 
 
-async def _mongod(told: dict[str, Any]) -> dict[str, Any]:
+async def _mongod_status(published: dict[str, Any]) -> dict[str, Any]:
     own = os.environ.get("BINA_MONGO_URL")
     address = f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}"
     version = ""
-    if own or "mongod" in told:
+    if own or "mongod" in published:
         url = own or mongo_users.administrator_url(
-            address, secrets.administrator_password(state_dir.home() / "secrets")
+            address, secrets.administrator_password(state_dir.path() / "secrets")
         )
         try:
-            async with asyncio.timeout(3), mongo_users.administering(url) as mongo:
+            async with asyncio.timeout(3), mongo_users.open_admin_database(url) as mongo:
                 version = str((await mongo.client.admin.command("buildInfo"))["version"])
         except (mongo_users.MongoError, TimeoutError):
             version = ""
-    return _part(
+    return _process_status(
         "mongod",
-        told.get("mongod", {}).get("address", address),
-        told,
+        published.get("mongod", {}).get("address", address),
+        published,
         ready=bool(version),
         version=version,
     )
 
 
-async def _kafka(told: dict[str, Any]) -> dict[str, Any]:
-    own = kafka_login.address()
+async def _kafka_status(published: dict[str, Any]) -> dict[str, Any]:
+    own = kafka_login.configured_address()
     address = own or f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}"
-    ready = ("kafka" in told or own is not None) and await http_probe.accepts(address)
-    return _part(
+    ready = ("kafka" in published or own is not None) and await http_probe.accepts(address)
+    return _process_status(
         "kafka",
         address,
-        told,
+        published,
         ready=ready,
-        version="" if own or not ready else kafka_jars.ROOTS[0].rpartition(":")[2],
+        version="" if own or not ready else kafka_jars.ROOT_ARTIFACTS[0].rpartition(":")[2],
     )
 
 
-def _part(
+def _process_status(
     name: str,
     address: str,
-    told: dict[str, Any],
+    published: dict[str, Any],
     *,
     ready: bool,
     version: str,
     answer: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    known = told.get(name, {})
+    known = published.get(name, {})
     state = (
-        State.READY.value
+        ProcessState.READY.value
         if ready
-        else State.NOT_READY.value
-        if known.get("state") == State.READY
-        else known.get("state", State.STOPPED.value)
+        else ProcessState.NOT_READY.value
+        if known.get("state") == ProcessState.READY
+        else known.get("state", ProcessState.STOPPED.value)
     )
     return {
         "name": name,
@@ -158,33 +164,33 @@ def _part(
         "address": address,
         "version": version,
         "pid": known.get("pid"),
-        "rss_mib": _memory(known.get("pid")),
+        "rss_mib": _memory_mib(known.get("pid")),
         "advice": known.get("advice", ""),
         "status": answer or {},
     }
 
 
-def _memory(pid: int | None) -> float:
+def _memory_mib(pid: int | None) -> float:
     return round(processes.resident_bytes(pid) / platform_checks.MIB, 1) if pid else 0.0
 
 
-def _own_memory(pid: int) -> float:
-    return processes.resident_bytes(pid, family=False) / platform_checks.MIB
+def _runner_memory_mib(pid: int) -> float:
+    return processes.resident_bytes(pid, with_children=False) / platform_checks.MIB
 
 
 def _version() -> str:
     return str(tomllib.loads((state_dir.ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
-def _show(found: dict[str, Any]) -> None:
+def _print_status(state: dict[str, Any]) -> None:
     console = Console()
-    if not found["running"]:
+    if not state["running"]:
         console.print("Bina tidak berjalan: jalankan ./bina up")
     shown = Table(
         "Bagian", "Keadaan", "Alamat", "Versi", "MiB", "Keterangan", box=None, pad_edge=False
     )
-    for part in found["parts"]:
-        missing = ", ".join(part["status"].get("missing", ()))
+    for part in state["parts"]:
+        missing = ", ".join(part["print_status"].get("missing", ()))
         advice = part["advice"] or (f"menunggu {missing}" if missing else "")
         shown.add_row(
             part["name"],
@@ -195,20 +201,20 @@ def _show(found: dict[str, Any]) -> None:
             advice,
         )
     console.print(shown)
-    if found["running"]:
-        outbox, parked, early = found["outbox"], found["parked"], found["early"]
+    if state["running"]:
+        outbox, parked, early = state["outbox"], state["parked"], state["early"]
         console.print(
-            f"Belum terbaca: {found['consumer_lag']} peristiwa. Belum terkirim: {outbox['unsent']} (tertua {outbox['oldest_seconds']:.0f} detik)."
+            f"Belum terbaca: {state['consumer_lag']} peristiwa. Belum terkirim: {outbox['unsent']} (tertua {outbox['oldest_seconds']:.0f} detik)."
         )
         console.print(
-            f"Diparkir: {parked['events']} peristiwa ({parked['keys']} kunci). Menunggu pendahulu: {early['waiting']}. Memori: {found['rss_mib']:.0f} MiB."
+            f"Diparkir: {parked['events']} peristiwa ({parked['keys']} kunci). Menunggu pendahulu: {early['waiting']}. Memori: {state['rss_mib']:.0f} MiB."
         )
-        for service, broken in found["invariants_broken"].items():
+        for service, broken in state["invariants_broken"].items():
             console.print(
                 f"Perhatian: {service} melanggar {', '.join(broken)}: lihat docs/runbooks/InvariantBroken.md",
                 style="red",
             )
-        for name, address in found["addresses"].items():
+        for name, address in state["addresses"].items():
             console.print(f"{name}: {address}")
-        for allowed in found["egress_allow"]:
+        for allowed in state["egress_allow"]:
             console.print(f"Perhatian: EGRESS_ALLOW={allowed}", style="yellow")

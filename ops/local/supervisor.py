@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import Popen
 from urllib.parse import urlsplit
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import (
     http_probe,
     kafka_broker,
@@ -27,13 +27,13 @@ from ops.local import (
 )
 
 _READY_SECONDS = 60.0
-_LOOK_SECONDS = 0.5
-_ASK_SECONDS = 5.0
-_LONGEST_PAUSE_SECONDS = 30.0
-_LARGEST_LOG = 64 * platform_checks.MIB
+_CHECK_SECONDS = 0.5
+_RECHECK_SECONDS = 5.0
+_MAX_PAUSE_SECONDS = 30.0
+_MAX_LOG_BYTES = 64 * platform_checks.MIB
 
 
-class State(StrEnum):
+class ProcessState(StrEnum):
     """How a part stands; the value is stable in JSON."""
 
     WAITING = "waiting"
@@ -45,14 +45,14 @@ class State(StrEnum):
 
 
 @dataclass(kw_only=True)
-class Part:
+class SupervisedProcess:
     """One line of the table: a part, and how it stands."""
 
     name: str
     address: str
     start: Callable[[], Awaitable["Popen[bytes] | None"]]  # None: runs elsewhere
-    ask: Callable[[], Awaitable[bool]]
-    state: State = State.WAITING
+    probe: Callable[[], Awaitable[bool]]
+    state: ProcessState = ProcessState.WAITING
     advice: str = ""
     process: "Popen[bytes] | None" = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,39 +61,41 @@ class Part:
 class Supervisor:
     """The parts of one local system. `changed` is called after each change of a state."""
 
-    def __init__(self, changed: Callable[[Sequence[Part]], None]) -> None:
-        self._changed = changed
-        self._secrets = state_dir.home() / "secrets"
+    def __init__(self, on_change: Callable[[Sequence[SupervisedProcess]], None]) -> None:
+        self._on_change = on_change
+        self._secrets = state_dir.path() / "secrets"
         self._mongo_url = os.environ.get("BINA_MONGO_URL", "")
-        self._kafka = kafka_login.address() or f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}"
-        self.servers = [self._mongod(), self._broker()]
-        self.ours = [self._service(service) for service in topology.OURS]
-        self.parts = [*self.servers, *self.ours]
+        self._kafka = (
+            kafka_login.configured_address() or f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}"
+        )
+        self.servers = [self._build_mongod(), self._build_broker()]
+        self.services = [self._build_service(service) for service in topology.PROCESSES]
+        self.processes = [*self.servers, *self.services]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start all, keep it running until `stop` is set, end all. Raises Trouble when a part cannot start for a reason a person must mend."""
-        self._say()
-        for service in topology.OURS:
-            for port in topology.ports_of(service):
+        """Start all, keep it running until `stop` is set, end all. Raises OperatorError when a part cannot start for a reason a person must mend."""
+        self._report()
+        for service in topology.PROCESSES:
+            for port in topology.listening_ports(service):
                 platform_checks.require_port(port, service.name, service.listener.variable)
             for directory in service.directories:
-                (state_dir.home() / service.name / directory).mkdir(
+                (state_dir.path() / service.name / directory).mkdir(
                     mode=0o700, parents=True, exist_ok=True
                 )
-        secrets.make(self._secrets)
+        secrets.make_secrets(self._secrets)
         keepers: list[list[asyncio.Task[None]]] = [[], []]
         stopping = asyncio.create_task(stop.wait())
         try:
-            keepers[1] = [asyncio.create_task(self._keep(part)) for part in self.servers]
-            await self._first(
+            keepers[1] = [asyncio.create_task(self._supervise(part)) for part in self.servers]
+            await self._wait_for_first(
                 stopping,
                 keepers[1],
                 asyncio.gather(*(part.started.wait() for part in self.servers)),
             )
             if not stopping.done():
                 await self._make_users()
-                keepers[0] = [asyncio.create_task(self._keep(part)) for part in self.ours]
-                await self._first(stopping, [*keepers[0], *keepers[1]])
+                keepers[0] = [asyncio.create_task(self._supervise(part)) for part in self.services]
+                await self._wait_for_first(stopping, [*keepers[0], *keepers[1]])
         finally:
             stopping.cancel()
             for wave in keepers:  # ours first: they still have something to say to the servers
@@ -101,18 +103,18 @@ class Supervisor:
                     task.cancel()
                 await asyncio.gather(*wave, return_exceptions=True)
 
-    def kill(self) -> None:
+    def kill_all(self) -> None:
         """End everything at once: the second Ctrl-C."""
-        for part in self.parts:
+        for part in self.processes:
             if part.process is not None and part.process.poll() is None:
                 os.killpg(part.process.pid, signal.SIGKILL)
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether every part is."""
-        return all(part.state is State.READY for part in self.parts)
+        return all(part.state is ProcessState.READY for part in self.processes)
 
-    async def _first(
+    async def _wait_for_first(
         self,
         stopping: "asyncio.Task[bool]",
         keepers: Sequence["asyncio.Task[None]"],
@@ -131,89 +133,91 @@ class Supervisor:
             if keeper.done():
                 keeper.result()
 
-    async def _keep(self, part: Part) -> None:
+    async def _supervise(self, supervised: SupervisedProcess) -> None:
         """Start a part, watch it, and start it again when it dies."""
         pause = 1.0
         while True:
-            self._say(part, State.STARTING)
+            self._report(supervised, ProcessState.STARTING)
             try:
-                part.process = await part.start()
-            except Trouble as trouble:
-                if not part.started.is_set():
+                supervised.process = await supervised.start()
+            except OperatorError as trouble:
+                if not supervised.started.is_set():
                     raise
-                self._say(part, State.FAILED, trouble.indonesian)
+                self._report(supervised, ProcessState.FAILED, trouble.indonesian)
             else:
                 try:
-                    if part.process:
-                        state_dir.remember(part.name, part.process.pid)
+                    if supervised.process:
+                        state_dir.record_process(supervised.name, supervised.process.pid)
                     born = time.monotonic()
-                    await self._watch(part)
+                    await self._watch(supervised)
                     pause = (
                         1.0
-                        if time.monotonic() - born > _LONGEST_PAUSE_SECONDS
-                        else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                        if time.monotonic() - born > _MAX_PAUSE_SECONDS
+                        else min(pause * 2, _MAX_PAUSE_SECONDS)
                     )
                 finally:
-                    if part.process:
-                        await asyncio.to_thread(processes.end, part.process)
-                        self._say(part, State.STOPPED)
-                code = part.process.returncode if part.process else 0
-                self._say(
-                    part,
-                    State.FAILED,
-                    f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik; baca: ./bina logs {part.name}",
+                    if supervised.process:
+                        await asyncio.to_thread(processes.end, supervised.process)
+                        self._report(supervised, ProcessState.STOPPED)
+                code = supervised.process.returncode if supervised.process else 0
+                self._report(
+                    supervised,
+                    ProcessState.FAILED,
+                    f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik; baca: ./bina logs {supervised.name}",
                 )
             await asyncio.sleep(pause)
 
-    async def _watch(self, part: Part) -> None:
+    async def _watch(self, supervised: SupervisedProcess) -> None:
         """Return when the part's process has ended; meanwhile tell whether it is ready."""
         deadline = time.monotonic() + _READY_SECONDS
         asked = 0.0
-        while part.process is None or part.process.poll() is None:
+        while supervised.process is None or supervised.process.poll() is None:
             now = time.monotonic()
             if now - asked >= (
-                _ASK_SECONDS
-                if part.started.is_set() and part.state is State.READY
-                else _LOOK_SECONDS / 2
+                _RECHECK_SECONDS
+                if supervised.started.is_set() and supervised.state is ProcessState.READY
+                else _CHECK_SECONDS / 2
             ):
                 asked = now
-                if await part.ask():
-                    part.started.set()
-                    self._say(part, State.READY)
-                elif part.state is State.READY:
-                    self._say(
-                        part, State.NOT_READY, f"tidak menjawab siap; baca: ./bina logs {part.name}"
+                if await supervised.probe():
+                    supervised.started.set()
+                    self._report(supervised, ProcessState.READY)
+                elif supervised.state is ProcessState.READY:
+                    self._report(
+                        supervised,
+                        ProcessState.NOT_READY,
+                        f"tidak menjawab siap; baca: ./bina logs {supervised.name}",
                     )
-                elif part.state is State.STARTING and now > deadline:
-                    self._say(
-                        part,
-                        State.NOT_READY,
-                        f"belum siap setelah {_READY_SECONDS:.0f} detik; baca: ./bina logs {part.name}",
+                elif supervised.state is ProcessState.STARTING and now > deadline:
+                    self._report(
+                        supervised,
+                        ProcessState.NOT_READY,
+                        f"belum siap setelah {_READY_SECONDS:.0f} detik; baca: ./bina logs {supervised.name}",
                     )
-                _trim(state_dir.log_of(part.name))
+                _rotate_log(state_dir.log_path(supervised.name))
             await asyncio.sleep(
-                _LOOK_SECONDS / 2 if part.state is not State.READY else _LOOK_SECONDS
+                _CHECK_SECONDS / 2 if supervised.state is not ProcessState.READY else _CHECK_SECONDS
             )
 
     async def _make_users(self) -> None:
-        for service in topology.OURS:
+        for service in topology.PROCESSES:
             password = secrets.mongo_password(self._secrets, service.name)
-            secrets.tell_mongo_url(
+            secrets.write_mongo_url(
                 self._secrets,
                 service.name,
                 await mongo_users.make_user(self._mongo_url, service.name, password),
             )
 
-    def _mongod(self) -> Part:
+    def _build_mongod(self) -> SupervisedProcess:
         async def start() -> "Popen[bytes] | None":
             if os.environ.get("BINA_MONGO_URL"):
                 return None
             password = secrets.administrator_password(self._secrets)
             running = await mongod.start(
-                state_dir.home() / "mongod",
+                state_dir.path() / "mongod",
                 topology.MONGOD.port,
                 password,
-                state_dir.log_of("mongod"),
+                state_dir.log_path("mongod"),
                 variable=topology.MONGOD.variable,
             )
             self._mongo_url = running.url
@@ -226,21 +230,21 @@ class Supervisor:
             urlsplit(self._mongo_url).netloc.rpartition("@")[2]
             or f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}"
         )
-        return Part(name="mongod", address=address, start=start, ask=ask)
+        return SupervisedProcess(name="mongod", address=address, start=start, probe=ask)
 
-    def _broker(self) -> Part:
+    def _build_broker(self) -> SupervisedProcess:
         async def start() -> "Popen[bytes] | None":
-            if kafka_login.address():
+            if kafka_login.configured_address():
                 return None
             running = await kafka_broker.start(
-                state_dir.home() / "kafka",
+                state_dir.path() / "kafka",
                 topology.KAFKA.port,
                 topology.KAFKA_CONTROLLER.port,
-                state_dir.log_of("kafka"),
+                state_dir.log_path("kafka"),
                 variable=topology.KAFKA.variable,
-                progress=lambda done, total: self._say(
+                progress=lambda done, total: self._report(
                     part,
-                    State.STARTING,
+                    ProcessState.STARTING,
                     f"mengunduh Kafka, sekali saja: {done * 10 // total * 10}% dari {total} berkas",
                 ),
             )
@@ -249,17 +253,17 @@ class Supervisor:
         async def ask() -> bool:
             return await http_probe.accepts(self._kafka)
 
-        part = Part(name="kafka", address=self._kafka, start=start, ask=ask)
+        part = SupervisedProcess(name="kafka", address=self._kafka, start=start, probe=ask)
         return part
 
-    def _service(self, service: topology.Service) -> Part:
+    def _build_service(self, service: topology.Service) -> SupervisedProcess:
         async def start() -> "Popen[bytes]":
             env = {
                 name: value for name, value in os.environ.items() if name != "BINA_MONGO_URL"
-            } | topology.settings_of(service, state_dir.home(), self._kafka)
+            } | topology.build_environment(service, state_dir.path(), self._kafka)
             return processes.spawn(
                 [sys.executable, "-m", service.module],
-                state_dir.log_of(service.name),
+                state_dir.log_path(service.name),
                 env=env,
                 cwd=state_dir.ROOT,
             )
@@ -267,23 +271,28 @@ class Supervisor:
         async def ask() -> bool:
             return (await http_probe.get(service.probe_port, "/readyz"))[0] == 200  # noqa: PLR2004 - the status says it
 
-        return Part(
+        return SupervisedProcess(
             name=service.name,
             address=f"http://{platform_checks.LOOPBACK}:{service.listener.port}",
             start=start,
-            ask=ask,
+            probe=ask,
         )
 
-    def _say(self, part: Part | None = None, state: State | None = None, advice: str = "") -> None:
-        if part is not None and state is not None:
-            if (part.state, part.advice) == (state, advice):
+    def _report(
+        self,
+        supervised: SupervisedProcess | None = None,
+        state: ProcessState | None = None,
+        advice: str = "",
+    ) -> None:
+        if supervised is not None and state is not None:
+            if (supervised.state, supervised.advice) == (state, advice):
                 return
-            part.state, part.advice = state, advice
-        self._changed(self.parts)
+            supervised.state, supervised.advice = state, advice
+        self._on_change(self.processes)
 
 
-def _trim(log: Path) -> None:
+def _rotate_log(log: Path) -> None:
     """Keep a log and one before it; whoever writes it appends, so it may be cut while it is written."""
-    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+    if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
         log.with_suffix(".log.1").write_bytes(log.read_bytes())
         os.truncate(log, 0)

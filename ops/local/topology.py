@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import platform_checks
 
 BASE_PORT = 7080
@@ -25,12 +25,13 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port in force. Raises Trouble when it is no port number."""
+        """The port in force. Raises OperatorError when it is no port number."""
         own = os.environ.get(self.variable)
         return (
-            _number(self.variable, own)
+            _parse_port(self.variable, own)
             if own
-            else _number("BINA_PORT", os.environ.get("BINA_PORT") or str(BASE_PORT)) + self.offset
+            else _parse_port("BINA_PORT", os.environ.get("BINA_PORT") or str(BASE_PORT))
+            + self.offset
         )
 
 
@@ -46,8 +47,8 @@ class Service:
     ] = ()  # 32 random bytes each, as hex text, beside the audit key that all have
     signing_keys: tuple[str, ...] = ()  # Ed25519 beside the one that signs its calls to the others
     directories: tuple[str, ...] = ()  # kept between starts, for its owner only
-    hears: tuple[str, ...] = ()  # whose events it reads
-    probes: int = 0  # where it tells how it is, counted from its port
+    consumes: tuple[str, ...] = ()  # whose events it reads
+    probe_offset: int = 0  # where it tells how it is, counted from its port
 
     @property
     def prefix(self) -> str:
@@ -57,7 +58,7 @@ class Service:
     @property
     def probe_port(self) -> int:
         """The port of /readyz, /statusz and /metrics."""
-        return self.listener.port + self.probes
+        return self.listener.port + self.probe_offset
 
 
 HOST_GROUPS = (
@@ -76,7 +77,7 @@ SERVICES = (
         module="services.training",
         listener=Listener(name="training", offset=4),
         keys=("master_key", "lookup_key"),
-        hears=("training", "certification", "manpower"),
+        consumes=("training", "certification", "manpower"),
     ),
     Service(
         name="certification",
@@ -84,21 +85,21 @@ SERVICES = (
         listener=Listener(name="certification", offset=5),
         keys=("name_key",),
         directories=("keys_dir",),
-        hears=("training",),
+        consumes=("training",),
     ),
     Service(
         name="marketplace",
         module="services.marketplace",
         listener=Listener(name="marketplace", offset=6),
         keys=("sandbox_key",),
-        hears=("training",),
+        consumes=("training",),
     ),
     Service(
         name="manpower",
         module="services.manpower",
         listener=Listener(name="manpower", offset=7),
         keys=("cursor_key",),
-        hears=("training", "certification", "marketplace"),
+        consumes=("training", "certification", "marketplace"),
     ),
 )
 GATEWAY = Service(
@@ -106,12 +107,12 @@ GATEWAY = Service(
     module="gateway",
     listener=Listener(name="gateway", offset=0),
     signing_keys=("development_key", "issuer_key"),
-    probes=9,
+    probe_offset=9,
 )
-OURS = (*SERVICES, GATEWAY)
+PROCESSES = (*SERVICES, GATEWAY)
 
 
-def addresses() -> dict[str, str]:
+def gateway_addresses() -> dict[str, str]:
     """The doors of the gateway by host group."""
     return {
         group: f"http://{platform_checks.LOOPBACK}:{GATEWAY.listener.port + offset}"
@@ -119,7 +120,7 @@ def addresses() -> dict[str, str]:
     }
 
 
-def ports_of(service: Service) -> tuple[int, ...]:
+def listening_ports(service: Service) -> tuple[int, ...]:
     """Every port that the service listens on."""
     first = service.listener.port
     return (
@@ -129,9 +130,9 @@ def ports_of(service: Service) -> tuple[int, ...]:
     )
 
 
-def settings_of(service: Service, place: Path, kafka: str) -> dict[str, str]:
+def build_environment(service: Service, directory: Path, kafka: str) -> dict[str, str]:
     """The environment that this service adds to ours, its files lying under `place`; secrets are files, so that no process list shows them."""
-    secrets = place / "secrets"
+    secrets = directory / "secrets"
     told = {
         "BINA_ENVIRONMENT": "development",
         "BINA_KAFKA": kafka,
@@ -141,30 +142,30 @@ def settings_of(service: Service, place: Path, kafka: str) -> dict[str, str]:
     }
     told |= {
         f"{service.prefix}_{peer.prefix}_URL": f"http://{platform_checks.LOOPBACK}:{peer.probe_port}"
-        for peer in OURS
+        for peer in PROCESSES
         if peer is not service
     }
     return told | {
-        f"{service.prefix}_{name.upper()}": str(place / service.name / name)
+        f"{service.prefix}_{name.upper()}": str(directory / service.name / name)
         for name in service.directories
     }
 
 
-def named(name: str, known: Iterable[str]) -> str:
-    """The name, when it is one of the known. Raises Trouble that lists them."""
-    names = sorted(known)
+def require_known(name: str, known_names: Iterable[str]) -> str:
+    """The name, when it is one of the known. Raises OperatorError that lists them."""
+    names = sorted(known_names)
     if name not in names:
-        raise Trouble(
+        raise OperatorError(
             f"Tidak ada bagian {name!r}; yang ada: {', '.join(names)}.",
             f"There is no part {name!r}; there are: {', '.join(names)}.",
         )
     return name
 
 
-def _number(variable: str, value: str) -> int:
+def _parse_port(variable: str, value: str) -> int:
     if value.isdecimal() and 1024 <= int(value) <= 65000:  # noqa: PLR2004 - unprivileged, with room for the offsets
         return int(value)
-    raise Trouble(
+    raise OperatorError(
         f"{variable}={value!r} bukan nomor porta: pilih antara 1024 dan 65000.",
         f"{variable}={value!r} is no port number: choose one from 1024 to 65000.",
     )

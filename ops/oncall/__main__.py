@@ -1,10 +1,10 @@
-"""`python -m ops.oncall ROTA.toml BOOK.json HOST PORT`: the rota as compose starts it; `./bina rota` does the same."""
+"""`python -m ops.oncall ROTA.toml BOOK.json HOST PORT`: the oncall as compose starts it; `./bina oncall` does the same."""
 
 import logging
 import sys
 from pathlib import Path
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.oncall.run import serve
 
 _ARGUMENTS = 5
@@ -15,5 +15,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
-    except Trouble as trouble:
+    except OperatorError as trouble:
         sys.exit(str(trouble))

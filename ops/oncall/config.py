@@ -1,4 +1,4 @@
-"""What comes from outside, read: the rota's own file, and what Alertmanager posts. Not here: what follows from it."""
+"""What comes from outside, read: the oncall's own file, and what Alertmanager posts. Not here: what follows from it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from ops.errors import Trouble
-from ops.oncall.rules import Firing, Rota, Turn
+from ops.errors import OperatorError
+from ops.oncall.rules import Firing, OnCallSchedule, OnCallTurn
 
 SEVERITIES = ("ticket", "page")  # the worse one last
 
 
-def rota(file: Path) -> Rota:
-    """The rota of a file; Trouble names what is wrong in it."""
+def read_schedule(file: Path) -> OnCallSchedule:
+    """The oncall of a file; OperatorError names what is wrong in it."""
     content = tomllib.loads(file.read_text(encoding="utf-8"))
     people: dict[str, str] = content["people"]
     turns = tuple(
-        Turn(first_day=turn["from"], order=tuple(turn["order"])) for turn in content["turn"]
+        OnCallTurn(first_day=turn["from"], order=tuple(turn["order"])) for turn in content["turn"]
     )
     wrong = [
         f"{name}: {address}"
@@ -44,25 +44,25 @@ def rota(file: Path) -> Rota:
     ):
         wrong.append("turn")
     if wrong:
-        raise Trouble(
+        raise OperatorError(
             f"{file}: isi ini tidak dapat dipakai: {', '.join(wrong)}",
             f"{file}: this cannot be used: {', '.join(wrong)}",
         )
-    return Rota(
+    return OnCallSchedule(
         people=people,
         turns=turns,
-        patience={
+        escalate_after={
             severity: timedelta(minutes=content["escalate_minutes"][severity])
             for severity in SEVERITIES
         },
-        silence=timedelta(minutes=content["watchdog_minutes"]),
+        watchdog_timeout=timedelta(minutes=content["watchdog_minutes"]),
         link=content["link"].rstrip("/"),
         mail_server=content.get("mail_server", ""),
         mail_from=content.get("mail_from", ""),
     )
 
 
-def firing(posted: Mapping[str, Any]) -> Firing:
+def parse_firing(posted: Mapping[str, Any]) -> Firing:
     """A group of Alertmanager's webhook (version 4). KeyError, TypeError or ValueError when it is none.
 
     A rule that is not ours may have no words and another severity; it is told all the same, and wakes somebody.
@@ -80,7 +80,7 @@ def firing(posted: Mapping[str, Any]) -> Firing:
         key=str(posted["groupKey"]),
         severity=SEVERITIES[max(severities, default=0)],
         alerts={
-            str(one["fingerprint"]): _words(one["labels"], one.get("annotations") or {})
+            str(one["fingerprint"]): _describe_alert(one["labels"], one.get("annotations") or {})
             for one in alerts
         },
         runbooks=frozenset(
@@ -91,8 +91,8 @@ def firing(posted: Mapping[str, Any]) -> Firing:
     )
 
 
-def _words(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    """What is told of one alert, its region first: one rota may serve several."""
+def _describe_alert(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+    """What is told of one alert, its region first: one oncall may serve several."""
     words = (
         "\n".join(
             said for name in ("summary", "meaning", "summary_en") if (said := annotations.get(name))

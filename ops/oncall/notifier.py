@@ -9,35 +9,37 @@ from typing import Protocol
 
 import aiohttp
 
-from ops.oncall.rules import Rota
+from ops.oncall.rules import OnCallSchedule
 
-SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
-class NotReached(Exception):
+class NotDelivered(Exception):
     """The notice could not be handed over."""
 
 
 class Notifier(Protocol):
-    """The port: hands a notice over, or raises NotReached."""
+    """The port: hands a notice over, or raises NotDelivered."""
 
     async def send(self, address: str, subject: str, text: str) -> None: ...
 
 
-class Reaching:
-    """`mailto:` by the rota's mail server, `http(s):` by a POST of {subject, text}."""
+class MailOrHttpNotifier:
+    """`mailto:` by the oncall's mail server, `http(s):` by a POST of {subject, text}."""
 
-    def __init__(self, rota: Rota) -> None:
-        self.rota = rota
+    def __init__(self, schedule: OnCallSchedule) -> None:
+        self.schedule = schedule
 
     async def send(self, address: str, subject: str, text: str) -> None:
-        """Hand it over; NotReached."""
+        """Hand it over; NotDelivered."""
         try:
             if address.startswith("mailto:"):
-                await asyncio.to_thread(self._mail, address.removeprefix("mailto:"), subject, text)
+                await asyncio.to_thread(
+                    self._send_mail, address.removeprefix("mailto:"), subject, text
+                )
                 return
             async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as http,
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)) as http,
                 http.post(address, json={"subject": subject, "text": text}) as answer,
             ):
                 answer.raise_for_status()
@@ -48,12 +50,12 @@ class Reaching:
             TimeoutError,
             ValueError,
         ) as error:  # ValueError: an address or a subject that cannot be sent
-            raise NotReached(type(error).__name__) from None
+            raise NotDelivered(type(error).__name__) from None
 
-    def _mail(self, to: str, subject: str, text: str) -> None:
+    def _send_mail(self, to: str, subject: str, text: str) -> None:
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self.rota.mail_from, to, subject
+        message["From"], message["To"], message["Subject"] = self.schedule.mail_from, to, subject
         message.set_content(text)
-        host, _, port = self.rota.mail_server.partition(":")
-        with smtplib.SMTP(host, int(port or 25), timeout=SECONDS) as server:
+        host, _, port = self.schedule.mail_server.partition(":")
+        with smtplib.SMTP(host, int(port or 25), timeout=TIMEOUT_SECONDS) as server:
             server.send_message(message)

@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta, timezone
 
 WIB = timezone(timedelta(hours=7), "WIB")
 WATCHDOG_SILENT = "WatchdogSilent"
-AGAIN = timedelta(minutes=1)  # after a round in which nobody could be reached
-ATTEMPTS = 60  # that are remembered of one incident
+RETRY_AFTER = timedelta(minutes=1)  # after a round in which nobody could be reached
+MAX_ATTEMPTS_KEPT = 60  # that are remembered of one incident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class OnCallTurn:
     """From this day on (in Jakarta) these are told, in this order."""
 
     first_day: date
@@ -21,18 +21,18 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rota:
+class OnCallSchedule:
     """Who is told and when, as data. `people` are addresses by name; `patience` is how long one of a severity has to answer."""
 
     people: Mapping[str, str]
-    turns: tuple[Turn, ...]
-    patience: Mapping[str, timedelta]
-    silence: timedelta
+    turns: tuple[OnCallTurn, ...]
+    escalate_after: Mapping[str, timedelta]
+    watchdog_timeout: timedelta
     link: str
     mail_server: str = ""
     mail_from: str = ""
 
-    def order(self, now: datetime) -> tuple[str, ...]:
+    def people_on_call(self, now: datetime) -> tuple[str, ...]:
         """Who is on duty now, the first to be told first."""
         today = now.astimezone(WIB).date()
         return max(
@@ -42,7 +42,7 @@ class Rota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class NotificationAttempt:
     """One attempt to tell somebody; `reached` says that the notice was handed over."""
 
     person: str
@@ -60,7 +60,7 @@ class Incident:
     since: datetime
     alerts: Mapping[str, str]
     runbooks: frozenset[str]
-    told: tuple[Told, ...] = ()
+    told: tuple[NotificationAttempt, ...] = ()
     taken_by: str = ""
     over: bool = False
     closing: tuple[str, ...] = field(default=())  # who is still to hear that it is over
@@ -76,9 +76,11 @@ class Firing:
     runbooks: frozenset[str]
 
 
-def after(known: Incident | None, firing: Firing, now: datetime, new_id: str) -> Incident | None:
+def apply_firing(
+    current: Incident | None, firing: Firing, now: datetime, new_id: str
+) -> Incident | None:
     """The incident after this news. Something new in it opens it again, also when somebody had taken it; nothing left ends it."""
-    if known is None or known.over:
+    if current is None or current.over:
         return (
             Incident(
                 id=new_id,
@@ -89,40 +91,40 @@ def after(known: Incident | None, firing: Firing, now: datetime, new_id: str) ->
                 runbooks=firing.runbooks,
             )
             if firing.alerts
-            else known
+            else current
         )
     if not firing.alerts:
         return replace(
-            known,
+            current,
             over=True,
             alerts={},
-            closing=tuple(dict.fromkeys(one.person for one in known.told if one.reached)),
+            closing=tuple(dict.fromkeys(one.person for one in current.told if one.reached)),
         )
-    if firing.alerts.keys() <= known.alerts.keys():
-        return replace(known, alerts=firing.alerts)
+    if firing.alerts.keys() <= current.alerts.keys():
+        return replace(current, alerts=firing.alerts)
     return replace(
-        known,
+        current,
         alerts=firing.alerts,
         severity=firing.severity,
-        runbooks=known.runbooks | firing.runbooks,
+        runbooks=current.runbooks | firing.runbooks,
         told=(),
         taken_by="",
     )
 
 
-def taken(incident: Incident, by: str) -> Incident:
+def acknowledge(incident: Incident, by: str) -> Incident:
     """Somebody has it: nobody else is told. The first who says so stays."""
     return incident if incident.taken_by else replace(incident, taken_by=by)
 
 
-def next_to_tell(incident: Incident, rota: Rota, now: datetime) -> str | None:
+def choose_person(incident: Incident, schedule: OnCallSchedule, now: datetime) -> str | None:
     """Whom to tell now: at once the first, after the patience of this severity the next, round and round; at once the next where somebody could not be reached.
 
     After a round in which nobody could be reached it waits a minute.
     """
     if incident.taken_by or incident.over:
         return None
-    order = rota.order(now)
+    order = schedule.people_on_call(now)
     if not incident.told:
         return order[0]
     last = incident.told[-1]
@@ -130,27 +132,31 @@ def next_to_tell(incident: Incident, rota: Rota, now: datetime) -> str | None:
         incident.told
     ) >= len(order)
     if now - last.at < (
-        rota.patience[incident.severity] if last.reached else AGAIN if nobody else timedelta(0)
+        schedule.escalate_after[incident.severity]
+        if last.reached
+        else RETRY_AFTER
+        if nobody
+        else timedelta(0)
     ):
         return None
     return order[(order.index(last.person) + 1) % len(order)] if last.person in order else order[0]
 
 
-def attempted(now: Incident, of: Incident, told: Told) -> Incident:
+def record_attempt(current: Incident, notified: Incident, attempt: NotificationAttempt) -> Incident:
     """Somebody was told `of` an incident, or could not be; `now` is what became of it meanwhile. What he was not told of counts as told to nobody."""
-    if now.id != of.id or not now.alerts.keys() <= of.alerts.keys():
-        return now
-    return replace(now, told=(*now.told, told)[-ATTEMPTS:])
+    if current.id != notified.id or not current.alerts.keys() <= notified.alerts.keys():
+        return current
+    return replace(current, told=(*current.told, attempt)[-MAX_ATTEMPTS_KEPT:])
 
 
-def is_silent(heard: datetime, rota: Rota, now: datetime) -> bool:
+def is_watchdog_silent(last_heard_at: datetime, schedule: OnCallSchedule, now: datetime) -> bool:
     """Whether nothing was heard of the watch for too long."""
-    return now - heard > rota.silence
+    return now - last_heard_at > schedule.watchdog_timeout
 
 
-def silence(heard: datetime) -> Firing:
+def watchdog_firing(last_heard_at: datetime) -> Firing:
     """The incident that the watch itself has fallen silent."""
-    words = f"Pengawasan diam sejak {heard.astimezone(WIB):%H:%M} WIB: Prometheus atau Alertmanager tidak bekerja\nThe watch is silent: Prometheus or Alertmanager does not work"
+    words = f"Pengawasan diam sejak {last_heard_at.astimezone(WIB):%H:%M} WIB: Prometheus atau Alertmanager tidak bekerja\nThe watch is silent: Prometheus or Alertmanager does not work"
     return Firing(
         key=WATCHDOG_SILENT,
         severity="page",
@@ -159,7 +165,7 @@ def silence(heard: datetime) -> Firing:
     )
 
 
-def notice(incident: Incident, rota: Rota) -> tuple[str, str]:
+def write_notice(incident: Incident, schedule: OnCallSchedule) -> tuple[str, str]:
     """Subject and text for a person."""
     if incident.over:
         return (
@@ -168,7 +174,7 @@ def notice(incident: Incident, rota: Rota) -> tuple[str, str]:
         )
     words: Sequence[str] = [*sorted(incident.alerts.values()), "", *sorted(incident.runbooks)]
     subject = f"[Bina {incident.severity}] {words[0].partition(chr(10))[0]}"
-    answer = f"Saya tangani / I have it: {rota.link}/notices/{incident.id}"
+    answer = f"Saya tangani / I have it: {schedule.link}/notices/{incident.id}"
     return subject, "\n".join(
         [*words, "", f"Sejak / since {incident.since.astimezone(WIB):%Y-%m-%d %H:%M} WIB", answer]
     )

@@ -1,4 +1,4 @@
-"""Starting the rota: its file read, and read again when it has changed, its book opened, its port served until a signal comes. Not here: what it does."""
+"""Starting the oncall: its file read, and read again when it has changed, its book opened, its port served until a signal comes. Not here: what it does."""
 
 from __future__ import annotations
 
@@ -11,54 +11,60 @@ from pathlib import Path
 
 from aiohttp import web
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.oncall import config
-from ops.oncall.incident_store import Book
-from ops.oncall.notifier import Reaching
-from ops.oncall.rules import Rota
-from ops.oncall.server import Doors, Duty
+from ops.oncall.incident_store import IncidentStore
+from ops.oncall.notifier import MailOrHttpNotifier
+from ops.oncall.rules import OnCallSchedule
+from ops.oncall.server import IncidentNotifier, OnCallApi
 
-LOOK_SECONDS = 10.0
-log = logging.getLogger("bina.rota")
+RELOAD_SECONDS = 10.0
+log = logging.getLogger("bina.oncall")
 
 
-def serve(rota_file: Path, book_file: Path, host: str, port: int) -> None:
-    """Serve until a signal comes; Trouble when the rota's file cannot be used."""
-    duty = Duty(rota := config.rota(rota_file), Book(book_file), reaching := Reaching(rota))
+def serve(schedule_file: Path, incident_file: Path, host: str, port: int) -> None:
+    """Serve until a signal comes; OperatorError when the oncall's file cannot be used."""
+    duty = IncidentNotifier(
+        oncall := config.read_schedule(schedule_file),
+        IncidentStore(incident_file),
+        reaching := MailOrHttpNotifier(oncall),
+    )
 
-    def adopt(changed: Rota) -> None:
-        duty.rota = reaching.rota = changed
+    def adopt(changed: OnCallSchedule) -> None:
+        duty.schedule = reaching.schedule = changed
 
-    app = Doors(duty).application()
-    app.cleanup_ctx.append(partial(following, rota_file, adopt))
+    app = OnCallApi(duty).create_application()
+    app.cleanup_ctx.append(partial(follow_file, schedule_file, adopt))
     # no log of requests: the address of a notice is what lets somebody answer it
     web.run_app(app, host=host, port=port, print=None, access_log=None)
 
 
-async def following(
-    file: Path, adopt: Callable[[Rota], None], _app: web.Application
+async def follow_file(
+    file: Path, adopt: Callable[[OnCallSchedule], None], _app: web.Application
 ) -> AsyncGenerator[None]:
     """While it lasts, a changed file is in force within seconds, as where a store of secrets renews it; one that cannot be used changes nothing."""
-    task = asyncio.create_task(_follow(file, _content(file), adopt))
+    task = asyncio.create_task(_reload_on_change(file, _read_content(file), adopt))
     yield
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
 
 
-async def _follow(file: Path, known: bytes, adopt: Callable[[Rota], None]) -> None:
+async def _reload_on_change(
+    file: Path, last_content: bytes, adopt: Callable[[OnCallSchedule], None]
+) -> None:
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        if (now := _content(file)) != known:
-            known = now
+        await asyncio.sleep(RELOAD_SECONDS)
+        if (now := _read_content(file)) != last_content:
+            last_content = now
             try:
-                adopt(config.rota(file))
-                log.info("the rota has changed")
-            except (Trouble, OSError, ValueError, LookupError, TypeError, AttributeError):
-                log.exception("the changed rota cannot be used; the former one stays in force")
+                adopt(config.read_schedule(file))
+                log.info("the oncall has changed")
+            except (OperatorError, OSError, ValueError, LookupError, TypeError, AttributeError):
+                log.exception("the changed oncall cannot be used; the former one stays in force")
 
 
-def _content(file: Path) -> bytes:
+def _read_content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError:

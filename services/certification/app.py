@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from chassis.admin import auditor_api, operator_api
 from chassis.app import factory, service
 from chassis.http import internal_tokens
-from chassis.http.service_client import Peer
+from chassis.http.service_client import ServiceClient
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
 from services.certification import events
@@ -32,21 +32,23 @@ from services.certification.schemes.api import router as schemes
 from services.certification.settings import CertificationSettings
 from services.certification.statuslists.api import public as status_lists
 from services.certification.statuslists.jobs import publish_lists
-from services.certification.statuslists.pool import PlacePool
+from services.certification.statuslists.pool import SlotPool
 from services.certification.transaction import Transaction
-from services.certification.vault import Vault
+from services.certification.vault import FieldCipher
 from services.certification.venues.api import router as venues
 from services.certification.verifications.api import public as verifications
 
 
 def create_app(settings: CertificationSettings, keys: Signer | None = None) -> FastAPI:
     """The service as these settings say. `keys` is the port to the issuers' private keys, by default their files."""
-    vault = Vault(bytes.fromhex(settings.name_key.get_secret_value()))
+    cipher = FieldCipher(bytes.fromhex(settings.name_key.get_secret_value()))
     signer = keys or FileSigner(settings.keys_dir)
-    training = Peer(
+    training = ServiceClient(
         "training",
         settings.training_url,
-        internal_tokens.Signer("certification", settings.signing_key.get_secret_value()),
+        internal_tokens.InternalTokenSigner(
+            "certification", settings.signing_key.get_secret_value()
+        ),
     )
     return factory.create_app(
         service.Service(
@@ -65,7 +67,7 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
                 status_lists,
                 verifications,
                 operator_api.router("certification"),
-                auditor_api.router("certification"),
+                auditor_api.create_router("certification"),
             ),
             published=(
                 events.ApplicationOpened,
@@ -82,7 +84,7 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
                 }
             },
             jobs=(
-                Job("sign-certificates", partial(sign_reserved, signer, vault), every=5.0),
+                Job("sign-certificates", partial(sign_reserved, signer, cipher), every=5.0),
                 Job(
                     "publish-status-lists",
                     partial(publish_lists, signer, settings.tick),
@@ -90,11 +92,11 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
                 ),
                 Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
-            parts={
-                "vault": vault,
+            ports={
+                "cipher": cipher,
                 "signer": signer,
                 "training": training,
-                "places": PlacePool(),
+                "places": SlotPool(),
                 "origin": settings.public_origin,
             },
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from chassis.ids import new_id
-from chassis.messaging.events import Inbound, NotKnownYet, Reference
+from chassis.messaging.events import Inbound, Reference, SubjectNotKnownYet
 from services.certification.applications.usecases import open_application
 from services.certification.origins.rules import Origin
 from services.certification.origins.usecases import merge_person
@@ -38,9 +38,9 @@ async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
     """One application per enrolment; a scheme that nobody published yet is waited for."""
     if event.scheme_ref is None:
         return
-    scheme = await tx.schemes.newest(event.scheme_ref)
+    scheme = await tx.schemes.find_newest(event.scheme_ref)
     if scheme is None:
-        raise NotKnownYet(edition_id(event.scheme_ref, 1))
+        raise SubjectNotKnownYet(edition_id(event.scheme_ref, 1))
     origin = Origin(
         id=new_id(),
         lsp_id=scheme.lsp_id,

@@ -42,16 +42,16 @@ class RulesBroken(Refused):
     def __init__(self, reasons: Iterable[Reason]) -> None:
         self.reasons = tuple(dict.fromkeys(reasons))
         super().__init__(
-            "; ".join(reason.value for reason in self.reasons), reasons=told(self.reasons)
+            "; ".join(reason.value for reason in self.reasons), reasons=describe(self.reasons)
         )
 
 
-def told(reasons: Iterable[Reason]) -> list[dict[str, str]]:
+def describe(reasons: Iterable[Reason]) -> list[dict[str, str]]:
     """The reasons as a reader of the API gets them."""
     return [{"code": reason.name, "message": reason.value} for reason in reasons]
 
 
-def require_none(reasons: Iterable[Reason]) -> None:
+def require_no_reasons(reasons: Iterable[Reason]) -> None:
     """RulesBroken when there is any reason."""
     if found := list(reasons):
         raise RulesBroken(found)

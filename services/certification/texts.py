@@ -20,7 +20,7 @@ MONTHS = (
 )
 
 
-def day(value: date) -> str:
+def format_date(value: date) -> str:
     """A date as people write it: 24 November 2026."""
     return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
 

@@ -16,29 +16,31 @@ from services.certification.certificates.store import Certificates, Papers
 from services.certification.lsps.store import Lsps
 from services.certification.origins.store import Origins
 from services.certification.panels.store import PanelDecisions
-from services.certification.schedules.store import Days
+from services.certification.schedules.store import BookingDays
 from services.certification.schemes.store import Schemes
-from services.certification.statuslists.store import Epochs, Marks, Publications
+from services.certification.statuslists.store import Epochs, Publications, RaisedBits
+from services.certification.vault import FieldCipher
 from services.certification.venues.store import Venues
 
 
 class Transaction(unit_of_work.Transaction):
     """The stores of certification."""
 
+    cipher: FieldCipher
     service = "certification"
 
     lsps = StoreOf(Lsps)
     schemes = StoreOf(Schemes)
     assessors = StoreOf(Assessors)
     venues = StoreOf(Venues)
-    days = StoreOf(Days)
+    booking_days = StoreOf(BookingDays)
     origins = StoreOf(Origins)
     applications = StoreOf(Applications)
     panel_decisions = StoreOf(PanelDecisions)
     certificates = StoreOf(Certificates)
     papers = StoreOf(Papers)
     epochs = StoreOf(Epochs)
-    marks = StoreOf(Marks)
+    raised_bits = StoreOf(RaisedBits)
     publications = StoreOf(Publications)
 
 

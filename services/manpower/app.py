@@ -8,20 +8,25 @@ from fastapi import FastAPI
 
 from chassis.admin import auditor_api, operator_api
 from chassis.app import factory, service
-from chassis.http.internal_tokens import Signer
-from chassis.http.service_client import Peer
+from chassis.http.internal_tokens import InternalTokenSigner
+from chassis.http.service_client import ServiceClient
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
 from services.manpower.agencies import api as agencies
 from services.manpower.applications import api as applications
 from services.manpower.candidates import api as candidates
 from services.manpower.consents import api as consents
-from services.manpower.consents.usecases import EXPIRY, end_run_out
+from services.manpower.consents.usecases import EXPIRY_JOB, end_expired_consents
 from services.manpower.consumers import api as consumers
 from services.manpower.events import PlacementConfirmed
 from services.manpower.feed import api as feed
-from services.manpower.feed.usecases import FORGETTING, NUMBERING, forget_old, number_changes
-from services.manpower.grants.jobs import GRANTING, make_so
+from services.manpower.feed.usecases import (
+    NUMBERING_JOB,
+    RETENTION_JOB,
+    drop_old_entries,
+    number_changes,
+)
+from services.manpower.grants.jobs import GRANTING_JOB, apply_grant_orders
 from services.manpower.inbound import HANDLERS
 from services.manpower.metrics.jobs import measure
 from services.manpower.placements import api as placements
@@ -33,8 +38,8 @@ from services.manpower.vacancies import api as vacancies
 
 def create_app(settings: ManpowerSettings) -> FastAPI:
     """The service on these settings."""
-    signer = Signer("manpower", settings.signing_key.get_secret_value())
-    gateway = Peer("gateway", settings.gateway_url, signer)
+    signer = InternalTokenSigner("manpower", settings.signing_key.get_secret_value())
+    gateway = ServiceClient("gateway", settings.gateway_url, signer)
     return factory.create_app(
         service.Service(
             name="manpower",
@@ -52,19 +57,19 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 placements.router,
                 production.router,
                 operator_api.router("manpower"),
-                auditor_api.router("manpower"),
+                auditor_api.create_router("manpower"),
             ),
             published=(PlacementConfirmed,),
             handlers=HANDLERS,
             jobs=(
-                Job(NUMBERING, number_changes, every=2.0),
-                Job(FORGETTING, forget_old, every=3600.0),
-                Job(EXPIRY, end_run_out, every=15.0),
-                Job(GRANTING, partial(make_so, gateway), every=2.0),
+                Job(NUMBERING_JOB, number_changes, every=2.0),
+                Job(RETENTION_JOB, drop_old_entries, every=3600.0),
+                Job(EXPIRY_JOB, end_expired_consents, every=15.0),
+                Job(GRANTING_JOB, partial(apply_grant_orders, gateway), every=2.0),
                 Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
-            parts={
-                "training": Peer("training", settings.training_url, signer),
+            ports={
+                "training": ServiceClient("training", settings.training_url, signer),
                 "gateway": gateway,
                 "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value()),
             },

@@ -12,12 +12,12 @@ from services.manpower.candidates import usecases as candidates
 from services.manpower.candidates.rules import (
     RELEASE_KINDS,
     Attention,
-    CertificateTold,
+    CertificateContent,
     Course,
     Custody,
     Movement,
+    SourceOrder,
     Standing,
-    Told,
     Unit,
     WorkMonth,
 )
@@ -26,7 +26,7 @@ from services.manpower.production.rules import REPORT_ZONE
 from services.manpower.transaction import Transaction
 
 
-class UnitRead(BaseModel):
+class UnitCopy(BaseModel):
     """A unit of competence in others' events."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -85,7 +85,7 @@ class CourseCompleted(Inbound, type="training.course-completed.v1"):
     participant_ref: Reference
     enrolment_id: str
     title: str
-    units: list[UnitRead]
+    units: list[UnitCopy]
     lesson_hours: int
     completed_on: date
 
@@ -97,7 +97,7 @@ class CertificateIssued(Inbound, type="certification.certificate-issued.v1"):
     certificate_id: str
     scheme_id: str
     scheme_title: str
-    units: list[UnitRead]
+    units: list[UnitCopy]
     valid_from: date
     valid_until: date
 
@@ -143,8 +143,8 @@ class ProceedsSplit(Inbound, type="marketplace.proceeds-split.v1"):
 
 async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -> None:
     """Somebody is inside."""
-    await candidates.move(
-        _movement(
+    await candidates.record_movement(
+        _to_movement(
             event, event.facility_id, Custody.INSIDE, event.kind, admitted_at=event.meta.time
         ),
         tx,
@@ -153,16 +153,22 @@ async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -
 
 async def on_participant_transferred(event: ParticipantTransferred, tx: Transaction) -> None:
     """Somebody is inside, elsewhere."""
-    await candidates.move(_movement(event, event.to_facility_id, Custody.INSIDE, "transfer"), tx)
+    await candidates.record_movement(
+        _to_movement(event, event.to_facility_id, Custody.INSIDE, "transfer"), tx
+    )
 
 
 async def on_participant_released(event: ParticipantReleased, tx: Transaction) -> None:
     """Somebody is free, or gone; a kind that nobody here knows changes nothing but asks an officer to look."""
     custody = RELEASE_KINDS.get(event.kind)
     if custody is None:
-        await candidates.ask_attention(event.participant_ref, Attention.RELEASE_KIND_UNKNOWN, tx)
+        await candidates.request_attention(
+            event.participant_ref, Attention.RELEASE_KIND_UNKNOWN, tx
+        )
     else:
-        await candidates.move(_movement(event, event.facility_id, custody, event.kind), tx)
+        await candidates.record_movement(
+            _to_movement(event, event.facility_id, custody, event.kind), tx
+        )
 
 
 async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> None:
@@ -173,7 +179,7 @@ async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> No
 async def on_release_planned(event: ReleasePlanned, tx: Transaction) -> None:
     """An expected month of release."""
     await candidates.plan_release(
-        event.participant_ref, event.expected_on, event.kind or "", _told(event), tx
+        event.participant_ref, event.expected_on, event.kind or "", _source_order(event), tx
     )
 
 
@@ -182,43 +188,43 @@ async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
     course = Course(
         enrolment_id=event.enrolment_id,
         title=event.title,
-        units=_units(event.units),
+        units=_copy_units(event.units),
         lesson_hours=event.lesson_hours,
         completed_on=event.completed_on,
     )
-    await candidates.complete_course(event.participant_ref, course, tx)
+    await candidates.record_course(event.participant_ref, course, tx)
 
 
 async def on_certificate_issued(event: CertificateIssued, tx: Transaction) -> None:
     """A skill was proved."""
-    content = CertificateTold(
+    content = CertificateContent(
         scheme_id=event.scheme_id,
         scheme_title=event.scheme_title,
-        units=_units(event.units),
-        valid_from=_begin_of(event.valid_from),
-        valid_until=_begin_of(event.valid_until),
+        units=_copy_units(event.units),
+        valid_from=_start_of_day(event.valid_from),
+        valid_until=_start_of_day(event.valid_until),
     )
-    await candidates.certify(event.participant_ref, event.certificate_id, content, tx)
+    await candidates.record_certificate(event.participant_ref, event.certificate_id, content, tx)
 
 
 async def on_certificate_revoked(event: CertificateRevoked, tx: Transaction) -> None:
     """A skill is not proved any more."""
-    await candidates.set_standing(
-        event.participant_ref, event.certificate_id, Standing.REVOKED, _told(event), tx
+    await candidates.record_standing(
+        event.participant_ref, event.certificate_id, Standing.REVOKED, _source_order(event), tx
     )
 
 
 async def on_certificate_suspended(event: CertificateSuspended, tx: Transaction) -> None:
     """A skill is not proved for now."""
-    await candidates.set_standing(
-        event.participant_ref, event.certificate_id, Standing.SUSPENDED, _told(event), tx
+    await candidates.record_standing(
+        event.participant_ref, event.certificate_id, Standing.SUSPENDED, _source_order(event), tx
     )
 
 
 async def on_certificate_reinstated(event: CertificateReinstated, tx: Transaction) -> None:
     """A skill is proved again."""
-    await candidates.set_standing(
-        event.participant_ref, event.certificate_id, Standing.ISSUED, _told(event), tx
+    await candidates.record_standing(
+        event.participant_ref, event.certificate_id, Standing.ISSUED, _source_order(event), tx
     )
 
 
@@ -229,9 +235,9 @@ async def on_work_logged(event: WorkLogged, tx: Transaction) -> None:
         month=event.month,
         unit_kind=event.unit_kind,
         units_total=event.units_total,
-        told=_told(event),
+        told=_source_order(event),
     )
-    await candidates.log_work(event.participant_ref, entry, tx)
+    await candidates.record_work(event.participant_ref, entry, tx)
 
 
 async def on_proceeds_split(event: ProceedsSplit, tx: Transaction) -> None:
@@ -265,7 +271,7 @@ HANDLERS: Handlers = {
 }
 
 
-def _movement(
+def _to_movement(
     event: ParticipantAdmitted | ParticipantTransferred | ParticipantReleased,
     facility_id: str,
     custody: Custody,
@@ -274,7 +280,7 @@ def _movement(
     admitted_at: datetime | None = None,
 ) -> Movement:
     as_of = event.as_of.astimezone(UTC)
-    told = Told(
+    told = SourceOrder(
         at=as_of.replace(microsecond=as_of.microsecond // 1000 * 1000), sequence=event.meta.sequence
     )
     return Movement(
@@ -283,18 +289,18 @@ def _movement(
         custody=custody,
         kind=kind,
         effective_on=event.effective_on,
-        told=told,
+        source_order=told,
         admitted_at=admitted_at,
     )
 
 
-def _told(event: Inbound) -> Told:
-    return Told(at=event.meta.time, sequence=event.meta.sequence)
+def _source_order(event: Inbound) -> SourceOrder:
+    return SourceOrder(at=event.meta.time, sequence=event.meta.sequence)
 
 
-def _begin_of(day: date) -> datetime:
+def _start_of_day(day: date) -> datetime:
     return datetime.combine(day, time.min, REPORT_ZONE).astimezone(UTC)
 
 
-def _units(units: list[UnitRead]) -> tuple[Unit, ...]:
+def _copy_units(units: list[UnitCopy]) -> tuple[Unit, ...]:
     return tuple(Unit(code=unit.code, title=unit.title) for unit in units)

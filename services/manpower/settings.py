@@ -19,7 +19,7 @@ class ManpowerSettings(Settings, prefix="MANPOWER_"):
 
     @field_validator("cursor_key")
     @classmethod
-    def _is_a_key(cls, key: SecretStr) -> SecretStr:
+    def _require_key_length(cls, key: SecretStr) -> SecretStr:
         try:
             long_enough = len(bytes.fromhex(key.get_secret_value())) == 32  # noqa: PLR2004 - bytes of an HMAC-SHA-256 key
         except ValueError:

@@ -16,7 +16,7 @@ from services.manpower.candidates.store import Candidates
 from services.manpower.consents.store import Consents
 from services.manpower.consumers.store import Consumers
 from services.manpower.feed.store import FeedChanges, FeedEntries, FeedHeads
-from services.manpower.grants.store import Orders
+from services.manpower.grants.store import GrantOrders
 from services.manpower.placements.store import Placements
 from services.manpower.production.store import Production
 from services.manpower.vacancies.store import Vacancies, VacancySlots
@@ -38,7 +38,7 @@ class Transaction(unit_of_work.Transaction):
     feed_entries = StoreOf(FeedEntries)
     feed_heads = StoreOf(FeedHeads)
     production = StoreOf(Production)
-    grant_orders = StoreOf(Orders)
+    grant_orders = StoreOf(GrantOrders)
 
 
 Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

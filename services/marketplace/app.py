@@ -16,13 +16,13 @@ from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
 from services.marketplace.events import ProceedsSplit, WorkLogged
 from services.marketplace.ledger import api as ledger
-from services.marketplace.metrics.jobs import AUDIT_SECONDS, Audit
+from services.marketplace.metrics.jobs import CHECK_INTERVAL_SECONDS, StockAndBooksCheck
 from services.marketplace.orders import api as orders
 from services.marketplace.payment_simulator import api as sandbox
-from services.marketplace.payment_simulator.usecases import SandboxGateway
+from services.marketplace.payment_simulator.usecases import PaymentSimulator
 from services.marketplace.payments import api as payments
 from services.marketplace.payments import payment_process
-from services.marketplace.payments.provider import PaymentGateway
+from services.marketplace.payments.provider import PaymentProvider
 from services.marketplace.policies import api as policies
 from services.marketplace.products import api as products
 from services.marketplace.settings import MarketplaceSettings
@@ -49,13 +49,13 @@ NOUNS = (
 
 def create_app(settings: MarketplaceSettings) -> FastAPI:
     """The ASGI app of marketplace."""
-    gateway_for = _sandbox(settings) if settings.provider == "sandbox" else None
+    gateway_for = _create_provider_factory(settings) if settings.provider == "sandbox" else None
     routers = [
         *(noun.router for noun in NOUNS),
         operator_api.router("marketplace"),
-        auditor_api.router("marketplace"),
+        auditor_api.create_router("marketplace"),
     ]
-    jobs = [Job(scheduled_gauges.JOB, Audit(), every=AUDIT_SECONDS)]
+    jobs = [Job(scheduled_gauges.JOB, StockAndBooksCheck(), every=CHECK_INTERVAL_SECONDS)]
     if gateway_for is not None:
         routers.append(sandbox.router)
         jobs += [
@@ -86,7 +86,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
                 }
             },
             jobs=jobs,
-            parts={
+            ports={
                 "payment_gateway": gateway_for,
                 "reservation_ttl": settings.reservation_ttl,
                 "payment_grace": settings.payment_grace,
@@ -95,10 +95,12 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
     )
 
 
-def _sandbox(settings: MarketplaceSettings) -> payment_process.GatewayFor:
+def _create_provider_factory(
+    settings: MarketplaceSettings,
+) -> payment_process.PaymentProviderFactory:
     key = settings.sandbox_key.get_secret_value()
 
-    def gateway_for(run: Runner[Transaction]) -> PaymentGateway:
-        return SandboxGateway(key, run)
+    def gateway_for(run: Runner[Transaction]) -> PaymentProvider:
+        return PaymentSimulator(key, run)
 
     return gateway_for

@@ -61,7 +61,7 @@ class ParticipantMerged(Inbound, type="training.participant-merged.v1"):
 
 async def on_work_eligibility_decided(event: WorkEligibilityDecided, tx: Transaction) -> None:
     """The latest decision counts."""
-    await usecases.decide(
+    await usecases.record_decision(
         event.participant_ref,
         event.facility_id,
         event.decided_on,
@@ -73,27 +73,27 @@ async def on_work_eligibility_decided(event: WorkEligibilityDecided, tx: Transac
 
 async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -> None:
     """They are here."""
-    await usecases.be_at(event.participant_ref, event.facility_id, tx)
+    await usecases.record_presence(event.participant_ref, event.facility_id, tx)
 
 
 async def on_participant_returned(event: ParticipantReturned, tx: Transaction) -> None:
     """They are here again."""
-    await usecases.be_at(event.participant_ref, event.facility_id, tx)
+    await usecases.record_presence(event.participant_ref, event.facility_id, tx)
 
 
 async def on_participant_absent(event: ParticipantAbsent, tx: Transaction) -> None:
     """No new place while they are away."""
-    await usecases.be_away(event.participant_ref, tx)
+    await usecases.record_absence(event.participant_ref, tx)
 
 
 async def on_participant_released(event: ParticipantReleased, tx: Transaction) -> None:
     """Their places end."""
-    await usecases.leave(event.participant_ref, tx)
+    await usecases.record_release(event.participant_ref, tx)
 
 
 async def on_participant_transferred(event: ParticipantTransferred, tx: Transaction) -> None:
     """Their places end; the new facility decides anew."""
-    await usecases.move(event.participant_ref, event.to_facility_id, tx)
+    await usecases.record_transfer(event.participant_ref, event.to_facility_id, tx)
 
 
 async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> None:

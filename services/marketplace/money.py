@@ -16,7 +16,7 @@ Idr = Annotated[int, Field(strict=True, ge=0, le=999_999_999_999)]
 Bps = NewType("Bps", int)
 """Basis points: 1/10,000."""
 
-WHOLE = Bps(10_000)
+WHOLE_BPS = Bps(10_000)
 
 
 def total(amounts: Iterable[int]) -> Rupiah:

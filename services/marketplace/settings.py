@@ -21,7 +21,7 @@ class MarketplaceSettings(Settings, prefix="MARKETPLACE_"):
     payment_grace_seconds: int = Field(120, ge=0, le=3_600)
 
     @model_validator(mode="after")
-    def _sandbox_is_for_development(self) -> Self:
+    def _check_payment_simulator(self) -> Self:
         if self.provider == "sandbox" and self.environment == "production":
             message = "the sandbox gateway refuses to run in production"
             raise ValueError(message)

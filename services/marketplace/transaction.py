@@ -12,11 +12,11 @@ from chassis.http.idempotency import RequestRunner
 from chassis.persistence import unit_of_work
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import StoreOf
-from services.marketplace.batches.store import Batches, NumbersOfBatches, WorkLogs, WorkMonths
+from services.marketplace.batches.store import Batches, BatchNumberCounters, WorkLogs, WorkMonths
 from services.marketplace.carts.store import Carts
 from services.marketplace.ledger.store import Journals
 from services.marketplace.orders.store import Orders
-from services.marketplace.payment_simulator.store import SandboxCharges
+from services.marketplace.payment_simulator.store import SimulatedCharges
 from services.marketplace.payments.store import PaymentEvents
 from services.marketplace.policies.store import Policies, PolicyScopes
 from services.marketplace.products.store import Products
@@ -35,7 +35,7 @@ class Transaction(unit_of_work.Transaction):
     workers = StoreOf(Workers)
     assignments = StoreOf(Assignments)
     batches = StoreOf(Batches)
-    batch_numbers = StoreOf(NumbersOfBatches)
+    batch_numbers = StoreOf(BatchNumberCounters)
     work_logs = StoreOf(WorkLogs)
     work_months = StoreOf(WorkMonths)
     products = StoreOf(Products)
@@ -45,7 +45,7 @@ class Transaction(unit_of_work.Transaction):
     carts = StoreOf(Carts)
     orders = StoreOf(Orders)
     payment_events = StoreOf(PaymentEvents)
-    sandbox_charges = StoreOf(SandboxCharges)
+    simulated_charges = StoreOf(SimulatedCharges)
     policies = StoreOf(Policies)
     policy_scopes = StoreOf(PolicyScopes)
     journals = StoreOf(Journals)
@@ -55,6 +55,6 @@ class Transaction(unit_of_work.Transaction):
 Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
 
 
-def plainly(run: Runner[Transaction]) -> Runner[Transaction]:
+def without_idempotency_key(run: Runner[Transaction]) -> Runner[Transaction]:
     """The same runner for a further transaction of one request: its Idempotency-Key belongs to the one that has the effect."""
     return replace(run, key=None)

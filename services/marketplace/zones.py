@@ -8,19 +8,19 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator
 
-_ZONES = frozenset(
+_KNOWN_ZONES = frozenset(
     available_timezones()
 )  # a walk over all of tzdata: milliseconds, by which a document that is read could be told from none
 
 
-def _known(name: str) -> str:
-    if name not in _ZONES:
+def _require_known_zone(name: str) -> str:
+    if name not in _KNOWN_ZONES:
         message = "zona waktu tidak dikenal, contoh: Asia/Jakarta"
         raise ValueError(message)
     return name
 
 
-Zone = Annotated[str, AfterValidator(_known)]
+Zone = Annotated[str, AfterValidator(_require_known_zone)]
 """An IANA zone name such as Asia/Jakarta (WIB)."""
 
 

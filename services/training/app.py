@@ -16,22 +16,22 @@ from services.training.enrolments import api as enrolments
 from services.training.facilities import api as facilities
 from services.training.identities import api as identities
 from services.training.mappings import api as mappings
-from services.training.mappings.rules import load
+from services.training.mappings.rules import load_mappings
 from services.training.merges import api as merges
-from services.training.merges.usecases import merge_same_numbers
+from services.training.merges.usecases import merge_same_niks
 from services.training.metrics.jobs import measure
 from services.training.participants import api as participants
 from services.training.programmes import api as programmes
 from services.training.sessions import api as sessions
 from services.training.settings import TrainingSettings
 from services.training.snapshots import api as snapshots
-from services.training.snapshots.usecases import APPLY, apply_next
+from services.training.snapshots.usecases import APPLY_JOB, apply_next
 from services.training.suitability import api as suitability
 from services.training.tasks import api as inbox_items
 from services.training.timeline import api as timeline
 from services.training.tpp import api as tpp
 from services.training.transaction import Transaction
-from services.training.vault import Vault
+from services.training.vault import FieldCipher
 
 ROUTERS = tuple(
     part.router
@@ -55,14 +55,16 @@ ROUTERS = tuple(
     )
 )
 HANDLERS = {
-    "training.events": dict.fromkeys(inbound.OWN, inbound.on_participant_event)
+    "training.events": dict.fromkeys(inbound.TRAINING_EVENTS, inbound.on_participant_event)
     | {
         inbound.ParticipantMerged: inbound.on_participant_merged,
         inbound.ClassOpened: inbound.on_class_event,
         inbound.SessionHeld: inbound.on_class_event,
     },
-    "certification.events": dict.fromkeys(inbound.OF_CERTIFICATION, inbound.on_participant_event),
-    "manpower.events": dict.fromkeys(inbound.OF_MANPOWER, inbound.on_participant_event),
+    "certification.events": dict.fromkeys(
+        inbound.CERTIFICATION_EVENTS, inbound.on_participant_event
+    ),
+    "manpower.events": dict.fromkeys(inbound.MANPOWER_EVENTS, inbound.on_participant_event),
 }
 
 
@@ -80,19 +82,23 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             title="Bina: pelatihan",
             settings=settings,
             transaction=Transaction,
-            routers=(*ROUTERS, operator_api.router("training"), auditor_api.router("training")),
+            routers=(
+                *ROUTERS,
+                operator_api.router("training"),
+                auditor_api.create_router("training"),
+            ),
             published=events.PUBLISHED,
             handlers=HANDLERS,
             jobs=(
-                Job(APPLY, apply_next, every=5.0),
-                Job("merge-same-numbers", merge_same_numbers, every=600.0),
+                Job(APPLY_JOB, apply_next, every=5.0),
+                Job("merge-same-numbers", merge_same_niks, every=600.0),
                 Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
-            parts={
-                "vault": Vault(
+            ports={
+                "cipher": FieldCipher(
                     [bytes.fromhex(key) for key in masters], [bytes.fromhex(key) for key in lookups]
                 ),
-                "mappings": load(settings.mappings),
+                "file_mappings": load_mappings(settings.mappings),
             },
         )
     )

@@ -8,108 +8,108 @@ from datetime import date, datetime
 from chassis.messaging.events import Inbound, Reference, stem
 from services.training.timeline import rules
 from services.training.timeline.rules import Entry
-from services.training.timeline.usecases import record
+from services.training.timeline.usecases import record_entry
 from services.training.transaction import Transaction
 
 
-class AboutParticipant(Inbound):
+class ParticipantEvent(Inbound):
     """An event in the life of a participant."""
 
     participant_ref: Reference
 
 
-class Moved(AboutParticipant):
+class MovementEvent(ParticipantEvent):
     """A movement in custody; it happened when its snapshot was taken."""
 
     as_of: datetime
 
 
-class ParticipantAdmitted(Moved, type="training.participant-admitted.v1"):
+class ParticipantAdmitted(MovementEvent, type="training.participant-admitted.v1"):
     facility_id: str
     kind: str
     effective_on: date
 
 
-class ParticipantTransferred(Moved, type="training.participant-transferred.v1"):
+class ParticipantTransferred(MovementEvent, type="training.participant-transferred.v1"):
     from_facility_id: str
     to_facility_id: str
     effective_on: date
 
 
-class ParticipantReleased(Moved, type="training.participant-released.v1"):
+class ParticipantReleased(MovementEvent, type="training.participant-released.v1"):
     facility_id: str
     kind: str
     effective_on: date
 
 
-class ParticipantAbsent(Moved, type="training.participant-absent.v1"):
+class ParticipantAbsent(MovementEvent, type="training.participant-absent.v1"):
     facility_id: str
     kind: str
     effective_on: date
 
 
-class ParticipantReturned(Moved, type="training.participant-returned.v1"):
+class ParticipantReturned(MovementEvent, type="training.participant-returned.v1"):
     facility_id: str
     kind: str
     effective_on: date
 
 
-class ParticipantDetailsChanged(Moved, type="training.participant-details-changed.v1"):
+class ParticipantDetailsChanged(MovementEvent, type="training.participant-details-changed.v1"):
     facility_id: str
     fields: list[str]
 
 
-class ParticipantMerged(Moved, type="training.participant-merged.v1"):
+class ParticipantMerged(MovementEvent, type="training.participant-merged.v1"):
     from_ref: str
     into_ref: str
 
 
-class ReleasePlanned(AboutParticipant, type="training.release-planned.v1"):
+class ReleasePlanned(ParticipantEvent, type="training.release-planned.v1"):
     facility_id: str
     expected_on: date
 
 
-class ApplicationSubmitted(AboutParticipant, type="training.application-submitted.v1"):
+class ApplicationSubmitted(ParticipantEvent, type="training.application-submitted.v1"):
     application_id: str
     class_id: str
 
 
-class ApplicationApproved(AboutParticipant, type="training.application-approved.v1"):
+class ApplicationApproved(ParticipantEvent, type="training.application-approved.v1"):
     application_id: str
     class_id: str
 
 
-class ParticipantEnrolled(AboutParticipant, type="training.participant-enrolled.v1"):
+class ParticipantEnrolled(ParticipantEvent, type="training.participant-enrolled.v1"):
     enrolment_id: str
     class_id: str
     facility_id: str
 
 
-class ParticipantWithdrawn(AboutParticipant, type="training.participant-withdrawn.v1"):
+class ParticipantWithdrawn(ParticipantEvent, type="training.participant-withdrawn.v1"):
     enrolment_id: str
     class_id: str
     reason: str
     attended_minutes: int
 
 
-class EnrolmentSuspended(AboutParticipant, type="training.enrolment-suspended.v1"):
+class EnrolmentSuspended(ParticipantEvent, type="training.enrolment-suspended.v1"):
     enrolment_id: str
     class_id: str
 
 
-class EnrolmentResumed(AboutParticipant, type="training.enrolment-resumed.v1"):
+class EnrolmentResumed(ParticipantEvent, type="training.enrolment-resumed.v1"):
     enrolment_id: str
     class_id: str
 
 
-class AttendanceRecorded(AboutParticipant, type="training.attendance-recorded.v1"):
+class AttendanceRecorded(ParticipantEvent, type="training.attendance-recorded.v1"):
     enrolment_id: str
     session_id: str
     reason: str
     minutes: int
 
 
-class CourseCompleted(AboutParticipant, type="training.course-completed.v1"):
+class CourseCompleted(ParticipantEvent, type="training.course-completed.v1"):
     enrolment_id: str
     class_id: str
     title: str
@@ -117,25 +117,25 @@ class CourseCompleted(AboutParticipant, type="training.course-completed.v1"):
     completed_on: date
 
 
-class WorkEligibilityDecided(AboutParticipant, type="training.work-eligibility-decided.v1"):
+class WorkEligibilityDecided(ParticipantEvent, type="training.work-eligibility-decided.v1"):
     eligible: bool
     decided_on: date
     valid_until: date | None = None
 
 
-class CompetencyAssessed(AboutParticipant, type="certification.competency-assessed.v1"):
+class CompetencyAssessed(ParticipantEvent, type="certification.competency-assessed.v1"):
     application_id: str
     scheme_id: str
     assessed_on: date
 
 
-class AssessmentOpened(AboutParticipant, type="certification.application-opened.v1"):
+class AssessmentOpened(ParticipantEvent, type="certification.application-opened.v1"):
     application_id: str
     scheme_id: str
     opened_on: date
 
 
-class CertificateIssued(AboutParticipant, type="certification.certificate-issued.v1"):
+class CertificateIssued(ParticipantEvent, type="certification.certificate-issued.v1"):
     certificate_id: str
     scheme_id: str
     scheme_title: str
@@ -143,47 +143,47 @@ class CertificateIssued(AboutParticipant, type="certification.certificate-issued
     valid_until: date | datetime
 
 
-class CertificateRevoked(AboutParticipant, type="certification.certificate-revoked.v1"):
+class CertificateRevoked(ParticipantEvent, type="certification.certificate-revoked.v1"):
     certificate_id: str
     scheme_id: str
 
 
-class CertificateSuspended(AboutParticipant, type="certification.certificate-suspended.v1"):
+class CertificateSuspended(ParticipantEvent, type="certification.certificate-suspended.v1"):
     certificate_id: str
     scheme_id: str
 
 
-class CertificateReinstated(AboutParticipant, type="certification.certificate-reinstated.v1"):
+class CertificateReinstated(ParticipantEvent, type="certification.certificate-reinstated.v1"):
     certificate_id: str
     scheme_id: str
 
 
-class PlacementConfirmed(AboutParticipant, type="manpower.placement-confirmed.v1"):
+class PlacementConfirmed(ParticipantEvent, type="manpower.placement-confirmed.v1"):
     placement_id: str
     kind: str
     started_on: date
 
 
-class AboutClass(Inbound):
+class ClassEvent(Inbound):
     """An event in the life of a class."""
 
     class_id: str
 
 
-class ClassOpened(AboutClass, type="training.class-opened.v1"):
+class ClassOpened(ClassEvent, type="training.class-opened.v1"):
     title: str
     starts_on: date
     ends_on: date
     seats_total: int
 
 
-class SessionHeld(AboutClass, type="training.session-held.v1"):
+class SessionHeld(ClassEvent, type="training.session-held.v1"):
     session_id: str
     held_on: date
     minutes: int
 
 
-OWN: tuple[type[Inbound], ...] = (
+TRAINING_EVENTS: tuple[type[Inbound], ...] = (
     ParticipantAdmitted,
     ParticipantTransferred,
     ParticipantReleased,
@@ -201,7 +201,7 @@ OWN: tuple[type[Inbound], ...] = (
     CourseCompleted,
     WorkEligibilityDecided,
 )
-OF_CERTIFICATION: tuple[type[Inbound], ...] = (
+CERTIFICATION_EVENTS: tuple[type[Inbound], ...] = (
     AssessmentOpened,
     CompetencyAssessed,
     CertificateIssued,
@@ -209,36 +209,36 @@ OF_CERTIFICATION: tuple[type[Inbound], ...] = (
     CertificateSuspended,
     CertificateReinstated,
 )
-OF_MANPOWER: tuple[type[Inbound], ...] = (PlacementConfirmed,)
+MANPOWER_EVENTS: tuple[type[Inbound], ...] = (PlacementConfirmed,)
 
 
-async def on_participant_event(event: AboutParticipant, tx: Transaction) -> None:
+async def on_participant_event(event: ParticipantEvent, tx: Transaction) -> None:
     """An entry in the participant's timeline; a movement stands where its snapshot was taken, everything else where it was told."""
-    occurred_at = event.as_of if isinstance(event, Moved) else event.meta.time
-    await record(_entry(event, event.participant_ref, occurred_at), tx)
+    occurred_at = event.as_of if isinstance(event, MovementEvent) else event.meta.time
+    await record_entry(_build_entry(event, event.participant_ref, occurred_at), tx)
 
 
 async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> None:
     """Told under both keys, shown once: under the survivor's."""
     if event.meta.key == event.into_ref:
-        await record(_entry(event, event.participant_ref, event.as_of), tx)
+        await record_entry(_build_entry(event, event.participant_ref, event.as_of), tx)
 
 
-async def on_class_event(event: AboutClass, tx: Transaction) -> None:
+async def on_class_event(event: ClassEvent, tx: Transaction) -> None:
     """An entry in the class's timeline."""
-    await record(_entry(event, event.class_id, event.meta.time), tx)
+    await record_entry(_build_entry(event, event.class_id, event.meta.time), tx)
 
 
-def _entry(event: Inbound, subject_ref: str, occurred_at: datetime) -> Entry:
+def _build_entry(event: Inbound, subject_ref: str, occurred_at: datetime) -> Entry:
     meta = event.meta
     return Entry(
         id=meta.id,
         subject_ref=subject_ref,
         kind=stem(meta.type),
-        facts=_facts(event),
+        facts=_read_facts(event),
         occurred_at=occurred_at,
         recorded_at=meta.time,
-        order=rules.order(occurred_at, meta.sequence),
+        order=rules.sort_key(occurred_at, meta.sequence),
         source=meta.source,
         actor_role=meta.actor_role,
         actor_ref=meta.actor_ref,
@@ -246,7 +246,7 @@ def _entry(event: Inbound, subject_ref: str, occurred_at: datetime) -> Entry:
     )
 
 
-def _facts(event: Inbound) -> dict[str, str]:
+def _read_facts(event: Inbound) -> dict[str, str]:
     """What is shown: the event's own fields as text, lists as JSON."""
     shown = event.model_dump(mode="json", exclude_none=True, exclude={"participant_ref", "as_of"})
     return {

@@ -12,7 +12,7 @@ from chassis.settings import Settings
 KEY_BYTES = 32
 
 
-def _key(secret: SecretStr) -> SecretStr:
+def _validate_key(secret: SecretStr) -> SecretStr:
     try:
         right = len(bytes.fromhex(secret.get_secret_value())) == KEY_BYTES
     except ValueError:
@@ -22,15 +22,15 @@ def _key(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Key = Annotated[SecretStr, AfterValidator(_key)]
+HexKey = Annotated[SecretStr, AfterValidator(_validate_key)]
 
 
 class TrainingSettings(Settings, prefix="TRAINING_"):
     """`master_key` wraps the data keys of identities, `lookup_key` makes the lookup values of NIKs; the former ones are still accepted while keys are changed."""
 
-    master_key: Key
-    former_master_key: Key | None = None
-    lookup_key: Key
-    former_lookup_key: Key | None = None
+    master_key: HexKey
+    former_master_key: HexKey | None = None
+    lookup_key: HexKey
+    former_lookup_key: HexKey | None = None
     mappings: Path = Path(__file__).parent / "snapshots" / "mappings.toml"
     names_per_day: Annotated[int, Field(ge=1)] = 2_000

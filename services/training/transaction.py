@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends
@@ -16,6 +17,7 @@ from services.training.classes.store import Classes, Seats
 from services.training.enrolments.store import Enrolments
 from services.training.facilities.store import Facilities
 from services.training.identities.store import Identities, NameQuotas
+from services.training.mappings.rules import FileMapping
 from services.training.mappings.store import MappedValues, StoredMappings
 from services.training.merges.store import MergeCandidates
 from services.training.participants.store import Movements, Participants
@@ -23,14 +25,17 @@ from services.training.programmes.store import Programmes
 from services.training.sessions.store import Sessions
 from services.training.snapshot_rows.store import RowErrors
 from services.training.snapshots.store import Chunks, Rosters, Snapshots
-from services.training.tasks.store import InboxItems
+from services.training.tasks.store import Tasks
 from services.training.timeline.store import Timeline
 from services.training.tpp.store import Decisions, TppStandings
+from services.training.vault import FieldCipher
 
 
 class Transaction(unit_of_work.Transaction):
     """Everything that training keeps."""
 
+    cipher: FieldCipher
+    file_mappings: Mapping[str, FileMapping]
     service = "training"
 
     facilities = StoreOf(Facilities)
@@ -56,7 +61,7 @@ class Transaction(unit_of_work.Transaction):
     enrolments = StoreOf(Enrolments)
     attendance = StoreOf(Attendances)
     timeline = StoreOf(Timeline)
-    inbox_items = StoreOf(InboxItems)
+    tasks = StoreOf(Tasks)
 
 
 Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]

@@ -24,7 +24,7 @@ class KeyUnknown(LookupError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
+class EncryptedField:
     """An encrypted text; all parts are base64."""
 
     key_id: str
@@ -33,7 +33,7 @@ class Sealed:
     ciphertext: str
 
 
-class Vault:
+class FieldCipher:
     """Seals, opens and looks up. The first key of each list makes new values, the others are still accepted."""
 
     def __init__(self, master_keys: Sequence[bytes], lookup_keys: Sequence[bytes]) -> None:
@@ -41,19 +41,19 @@ class Vault:
         self._lookups = {_key_id(key): key for key in lookup_keys}
         self._master, self.lookup_key = _key_id(master_keys[0]), _key_id(lookup_keys[0])
 
-    def seal(self, text: str, owner: str) -> Sealed:
+    def encrypt(self, text: str, owner: str) -> EncryptedField:
         """The text under a fresh data key, bound to `owner`."""
         data_key, nonce = AESGCM.generate_key(KEY_BYTES * 8), os.urandom(_NONCE_BYTES)
         ciphertext = AESGCM(data_key).encrypt(nonce, text.encode(), owner.encode())
         wrapped = aes_key_wrap(self._masters[self._master], data_key)
-        return Sealed(
+        return EncryptedField(
             key_id=self._master,
             wrapped_key=_text(wrapped),
             nonce=_text(nonce),
             ciphertext=_text(ciphertext),
         )
 
-    def open(self, sealed: Sealed, owner: str) -> str:
+    def decrypt(self, sealed: EncryptedField, owner: str) -> str:
         """The text; KeyUnknown, or cryptography's InvalidTag when it belongs to somebody else."""
         if sealed.key_id not in self._masters:
             raise KeyUnknown(sealed.key_id)

@@ -9,12 +9,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.certification.certificates.rules import begins_on, ends_after
+from services.certification.certificates.rules import end_of_validity, start_of_validity
 from services.certification.credentials import did, document, multibase, proof
 from services.certification.lsps.rules import Licence
 from services.certification.statuslists import bits
-from services.certification.statuslists.rules import ListReading
-from services.certification.verifications.rules import Status, Stored, TrustedIssuer
+from services.certification.statuslists.rules import FetchedList
+from services.certification.verifications.rules import Status, StoredCertificate, TrustedIssuer
 
 Json = dict[str, Any]
 ORIGIN = "https://sertifikat.example"
@@ -22,11 +22,11 @@ NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
 DAY = date(2026, 11, 24)
 REVOCATION, SUSPENSION = "r7Qe", "s9Xk"
 
-CERTIFIED = document.Certified(
+CERTIFIED = document.CertificateContent(
     id="0f0e7e6a-58c4-4d2e-9c3b-6a1f0f5f2d11",
     subject_id="c1b7f0de-3a7d-4a43-8f52-1d4f0c1b2a33",
     origin=ORIGIN,
-    issuer=did.did(ORIGIN, "konstruksi-nusantara"),
+    issuer=did.build_did(ORIGIN, "konstruksi-nusantara"),
     issuer_name="LSP Konstruksi Nusantara",
     name="Muhammad Syahrul Ramadhan",
     scheme_ref="instalasi-listrik-sederhana",
@@ -44,8 +44,8 @@ CERTIFIED = document.Certified(
             code="F.432111.002.02", title="Mengukur tahanan isolasi", framework="SKKNI 2019-103"
         ),
     ),
-    valid_from=begins_on(DAY),
-    valid_until=ends_after(DAY, 36),
+    valid_from=start_of_validity(DAY),
+    valid_until=end_of_validity(DAY, 36),
     revocation=document.StatusSlot(list_id=REVOCATION, index=4711),
     suspension=document.StatusSlot(list_id=SUSPENSION, index=815),
 )
@@ -65,12 +65,15 @@ class Issuer:
 
     @property
     def did(self) -> str:
-        return did.did(ORIGIN, self.slug)
+        return did.build_did(ORIGIN, self.slug)
 
     def document(self) -> Json:
-        return did.document(
+        return did.build_document(
             self.did,
-            [(name, multibase.multikey(key.public_key())) for name, key in self.keys.items()],
+            [
+                (name, multibase.encode_multikey(key.public_key()))
+                for name, key in self.keys.items()
+            ],
         )
 
     def trusted(self, *, ours: bool = False) -> TrustedIssuer:
@@ -80,7 +83,9 @@ class Issuer:
             valid_until=date(2028, 12, 31),
             scheme_refs=frozenset({CERTIFIED.scheme_ref}),
         )
-        return TrustedIssuer(did=self.did, document=self.document(), licences=(licence,), ours=ours)
+        return TrustedIssuer(
+            did=self.did, document=self.document(), licences=(licence,), is_ours=ours
+        )
 
     def sign(
         self,
@@ -90,13 +95,15 @@ class Issuer:
         method: str = "",
         created: str = "2026-11-23T17:00:00Z",
     ) -> Json:
-        configuration = proof.config(unsigned, created, method or f"{self.did}#{key}")
-        return proof.secured(
-            unsigned, configuration, self.keys[key].sign(proof.message(unsigned, configuration))
+        configuration = proof.build_configuration(unsigned, created, method or f"{self.did}#{key}")
+        return proof.attach_proof(
+            unsigned,
+            configuration,
+            self.keys[key].sign(proof.build_signing_input(unsigned, configuration)),
         )
 
     def certificate(self, **changed: Any) -> Json:
-        return self.sign(document.certificate(replace(CERTIFIED, issuer=self.did, **changed)))
+        return self.sign(document.build_certificate(replace(CERTIFIED, issuer=self.did, **changed)))
 
     def status_list(
         self,
@@ -110,11 +117,11 @@ class Issuer:
     ) -> Json:
         given: dict[str, Any] = {
             "issuer": self.did,
-            "encoded": bits.encoded(raised),
+            "encoded": bits.encode(raised),
             "valid_until": tick + timedelta(hours=24),
         } | changed
         return self.sign(
-            document.status_list(
+            document.build_status_list(
                 url=document.list_url(ORIGIN, list_id), purpose=purpose, valid_from=tick, **given
             ),
             key,
@@ -122,17 +129,17 @@ class Issuer:
 
     def lists(
         self, revoked: tuple[int, ...] = (), suspended: tuple[int, ...] = ()
-    ) -> dict[str, ListReading]:
+    ) -> dict[str, FetchedList]:
         return {
-            document.list_url(ORIGIN, REVOCATION): ListReading(
+            document.list_url(ORIGIN, REVOCATION): FetchedList(
                 document=self.status_list(REVOCATION, "revocation", revoked)
             ),
-            document.list_url(ORIGIN, SUSPENSION): ListReading(
+            document.list_url(ORIGIN, SUSPENSION): FetchedList(
                 document=self.status_list(SUSPENSION, "suspension", suspended)
             ),
         }
 
 
-def stored(credential: Mapping[str, Any], status: Status = Status.VALID) -> Stored:
+def stored(credential: Mapping[str, Any], status: Status = Status.VALID) -> StoredCertificate:
     """Our record of this credential."""
-    return Stored(digest=proof.digest(dict(credential)), status=status)
+    return StoredCertificate(digest=proof.digest(dict(credential)), status=status)

@@ -17,18 +17,18 @@ import httpx2
 from aiohttp import web
 
 from chassis.caller import system
-from chassis.http.internal_tokens import Verifier
+from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.messaging.kafka import KafkaConsumer, KafkaProducer, Partition, Record
 from chassis.persistence.mongo import Mongo
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from services.certification.app import create_app
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.settings import CertificationSettings
 from services.certification.transaction import Transaction
-from tests.fakes import Keys, ServiceClient, eventually, running, send
+from tests.fakes import AsgiClient, Keys, eventually, running, send
 
 Json = dict[str, Any]
 R = TypeVar("R")
@@ -50,10 +50,10 @@ class Training:
         self.names: dict[str, str] = {}
         self.asked: list[tuple[str, list[str]]] = []
         self.url = ""
-        self._verifier = Verifier("training", keys.directory)
+        self._verifier = InternalTokenVerifier("training", keys.directory)
 
     async def answer(self, request: web.Request) -> web.Response:
-        asker = self._verifier.asker(
+        asker = self._verifier.calling_service(
             request.headers["authorization"].removeprefix("Bearer "), request.method, request.path
         )
         refs: list[str] = (await request.json())["refs"]
@@ -127,7 +127,7 @@ class Ground:
 class Stage:
     """One running service."""
 
-    client: ServiceClient
+    client: AsgiClient
     keys: Keys
     settings: CertificationSettings
     training: Training
@@ -157,11 +157,11 @@ class Stage:
         await producer.stop()
 
     @property
-    def engine(self) -> Engine[Transaction]:
+    def engine(self) -> TransactionManager[Transaction]:
         return self.client.app.state.engine
 
     @property
-    def anybody(self) -> ServiceClient:
+    def anybody(self) -> AsgiClient:
         """Somebody who holds a paper."""
         return self.client.as_("public", subject="public")
 
@@ -222,7 +222,9 @@ class Stage:
 
     @property
     def runner(self) -> Runner[Transaction]:
-        return Runner(self.engine, Cause(caller=system("certification"), correlation_id=new_id()))
+        return Runner(
+            self.engine, OperationContext(caller=system("certification"), correlation_id=new_id())
+        )
 
     async def stored(self, collection: str, **where: Any) -> list[Json]:
         """Documents as they are kept."""
@@ -275,14 +277,14 @@ class Lsp:
         return lsp
 
     @property
-    def officer(self) -> ServiceClient:
+    def officer(self) -> AsgiClient:
         return self.stage.client.as_("lsp_officer", subject=f"officer-{self.id}", lsp=self.id)
 
     @property
-    def committee(self) -> ServiceClient:
+    def committee(self) -> AsgiClient:
         return self.stage.client.as_("committee", subject=f"committee-{self.id}", lsp=self.id)
 
-    def assessing(self, assessor: Json | None = None) -> ServiceClient:
+    def assessing(self, assessor: Json | None = None) -> AsgiClient:
         found = assessor or self.assessor
         return self.stage.client.as_(
             "assessor", subject=f"user-{found['assessor_id']}", assignment=found["assessor_id"]

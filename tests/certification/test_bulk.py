@@ -14,20 +14,20 @@ from chassis.ids import new_id
 from chassis.persistence.mongo import updating
 from services.certification.applications.rules import (
     Application,
+    ApplicationState,
     Assignment,
     PrintedName,
     Recommendation,
     Result,
-    State,
 )
-from services.certification.applications.usecases import name_place
+from services.certification.applications.usecases import name_context
 from services.certification.certificates import paper
 from services.certification.certificates.jobs import sign_reserved
 from services.certification.credentials import proof
 from services.certification.metrics.jobs import measure
 from services.certification.origins.rules import Origin
 from services.certification.transaction import Transaction
-from services.certification.vault import Vault
+from services.certification.vault import FieldCipher
 from tests.certification.factories import CERTIFIED, Issuer
 from tests.certification.harness import UNITS, Json, Lsp, Stage, done, today
 from tests.fakes import eventually
@@ -55,7 +55,7 @@ async def many_recommended(stage: Stage, lsp: Lsp, count: int) -> list[str]:
                     instructor_refs=frozenset(),
                 )
             )
-            sealed = tx.parts["vault"].seal("Siti Aminah", name_place(id_))
+            sealed = tx.cipher.encrypt("Siti Aminah", name_context(id_))
             tx.applications.add(
                 Application(
                     id=id_,
@@ -64,7 +64,7 @@ async def many_recommended(stage: Stage, lsp: Lsp, count: int) -> list[str]:
                     scheme_ref=lsp.scheme_ref,
                     scheme_id=f"{lsp.scheme_ref}:1",
                     opened_on=today(),
-                    state=State.RECOMMENDED,
+                    state=ApplicationState.RECOMMENDED,
                     name=PrintedName(
                         sealed=sealed,
                         fetched_by="one",
@@ -113,7 +113,7 @@ async def test_a_thousand_certificates_from_sittings_sent_three_times_with_sever
 
     async def sign() -> None:
         while await sign_reserved(
-            stage.client.app.state.signer, stage.client.app.state.vault, stage.runner
+            stage.client.app.state.signer, stage.client.app.state.cipher, stage.runner
         ):
             pass
 
@@ -205,10 +205,10 @@ def test_a_paper_takes_less_than_20_ms_of_a_processor() -> None:
 def test_two_hundred_certificates_are_signed_and_sealed_in_less_than_a_second_of_a_processor() -> (
     None
 ):
-    issuer, vault = Issuer(), Vault(bytes(32))
+    issuer, vault = Issuer(), FieldCipher(bytes(32))
     began = time.process_time()
     for number in range(200):
         credential = issuer.certificate(subject_id=f"c1b7f0de-3a7d-4a43-8f52-{number:012}")
         proof.digest(credential)
-        vault.seal(json.dumps(credential), "here")
+        vault.encrypt(json.dumps(credential), "here")
     assert time.process_time() - began < 1

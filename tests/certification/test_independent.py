@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.certification.certificates.rules import begins_on, ends_after
+from services.certification.certificates.rules import end_of_validity, start_of_validity
 from services.certification.credentials import document
 from services.certification.statuslists import bits
 from tests.certification.factories import ORIGIN, REVOCATION, SUSPENSION, Issuer
@@ -21,7 +21,10 @@ PLACE = Path(__file__).with_name("independent")
 NOW = datetime.now(UTC).replace(microsecond=0)
 YESTERDAY = (NOW - timedelta(days=1)).date()
 OURS, OTHER = Issuer(), Issuer(slug="teknik-mandiri")
-DATES: Json = {"valid_from": begins_on(YESTERDAY), "valid_until": ends_after(YESTERDAY, 36)}
+DATES: Json = {
+    "valid_from": start_of_validity(YESTERDAY),
+    "valid_until": end_of_validity(YESTERDAY, 36),
+}
 CREDENTIAL = OURS.certificate(**DATES)
 
 
@@ -75,9 +78,7 @@ def list_of(issuer: Issuer, *, forged: bool = False) -> Json:
     }
     signed = issuer.sign(unsigned, "status-2026")
     if forged:
-        signed["credentialSubject"] = signed["credentialSubject"] | {
-            "encodedList": bits.encoded(())
-        }
+        signed["credentialSubject"] = signed["credentialSubject"] | {"encodedList": bits.encode(())}
     return {document.list_url(ORIGIN, REVOCATION): signed}
 
 

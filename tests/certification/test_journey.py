@@ -10,7 +10,7 @@ import pytest
 import zxingcpp
 
 from chassis.ids import new_id
-from services.certification.certificates.rules import ends_after
+from services.certification.certificates.rules import end_of_validity
 from services.certification.credentials import proof
 from tests.certification.harness import UNITS, Lsp, Stage, done, today
 from tests.fakes import eventually
@@ -29,7 +29,7 @@ async def test_a_completed_course_becomes_a_certificate_that_anybody_can_check(
         == "Muhammad Syahrul Ramadhan"
     )
     assert credential["validFrom"] == credential["awardedDate"] == f"{today()}T00:00:00+07:00"
-    assert credential["validUntil"] == ends_after(today(), 36).isoformat()
+    assert credential["validUntil"] == end_of_validity(today(), 36).isoformat()
     assert proof.digest(credential) == certificate["digest"]
     assert [member["cryptosuite"] for member in credential["proof"]] == ["eddsa-jcs-2022"]
     assert ("print-certificate", [person]) in stage.training.asked
@@ -54,7 +54,7 @@ async def test_a_completed_course_becomes_a_certificate_that_anybody_can_check(
         "scheme_title": "Pemasangan Instalasi Listrik Sederhana",
         "units": UNITS,
         "valid_from": str(today()),
-        "valid_until": ends_after(today(), 36).date().isoformat(),
+        "valid_until": end_of_validity(today(), 36).date().isoformat(),
         "digest": certificate["digest"],
     }
     about_the_person = [event for event in stage.heard if event["key"] == person]

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from services.certification.certificates.rules import begins_on, ends_after
+from services.certification.certificates.rules import end_of_validity, start_of_validity
 from services.certification.names import neutral, rules
 
 
@@ -21,7 +21,7 @@ from services.certification.names import neutral, rules
     ],
 )
 def test_a_name_is_signed_in_nfc_with_single_spaces(given: str, signed: str) -> None:
-    assert rules.signable(given) == signed
+    assert rules.clean_name(given) == signed
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_is_no_name_or_cannot_be_seen_is_not_signed_and_not_told(
     given: str, reason: str
 ) -> None:
     with pytest.raises(rules.NameUnfit) as refused:
-        rules.signable(given)
+        rules.clean_name(given)
     assert refused.value.facts == {"reason": reason}
     assert not given.strip() or given.strip() not in refused.value.detail.split()
 
@@ -75,7 +75,7 @@ def test_what_is_no_name_or_cannot_be_seen_is_not_signed_and_not_told(
 def test_words_that_tell_where_somebody_was_are_found_and_trade_words_are_not(
     text: str, found: list[str]
 ) -> None:
-    assert neutral.denied(text) == found
+    assert neutral.find_denied_words(text) == found
 
 
 @pytest.mark.parametrize(
@@ -89,5 +89,5 @@ def test_words_that_tell_where_somebody_was_are_found_and_trade_words_are_not(
     ],
 )
 def test_validity_is_calendar_arithmetic_in_one_zone(day: date, months: int, end: str) -> None:
-    assert begins_on(day).isoformat() == f"{day}T00:00:00+07:00"
-    assert ends_after(day, months).isoformat() == f"{end}T00:00:00+07:00"
+    assert start_of_validity(day).isoformat() == f"{day}T00:00:00+07:00"
+    assert end_of_validity(day, months).isoformat() == f"{end}T00:00:00+07:00"

@@ -14,7 +14,7 @@ import pytest
 from chassis.caller import Caller
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from services.certification.applications import usecases as applications
 from services.certification.lsps import usecases as lsps
 from services.certification.lsps.rules import Licence
@@ -44,7 +44,7 @@ async def overtaken(
 
     caller = Caller(subject="somebody", role="committee", claims={"lsp": frozenset({lsp.id})})
     deciding = asyncio.create_task(
-        Runner(lsp.stage.engine, Cause(caller=caller, correlation_id=new_id()))(slowly)
+        Runner(lsp.stage.engine, OperationContext(caller=caller, correlation_id=new_id()))(slowly)
     )
     await read.wait()
     await lsp.stage.as_service(partial(change, lsp))

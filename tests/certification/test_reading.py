@@ -43,17 +43,17 @@ BAD = {
 def test_what_is_no_plain_json_object_is_malformed_within_50_ms(name: str) -> None:
     began = time.process_time()
     with pytest.raises(reading.DocumentMalformed) as refused:
-        reading.document(BAD[name])
+        reading.parse_document(BAD[name])
     assert time.process_time() - began < 0.05
     assert (refused.value.status, refused.value.code) == (400, "malformed")
 
 
 def test_a_certificate_and_the_widest_allowed_values_are_read() -> None:
     credential = Issuer().certificate()
-    assert reading.document(json.dumps(credential).encode()) == credential
-    assert reading.document(b'{"a": 9007199254740992, "b": -1.5}') == {"a": 2**53, "b": -1.5}
-    assert reading.document(b'{"a":' * 19 + b"[]" + b"}" * 19)
+    assert reading.parse_document(json.dumps(credential).encode()) == credential
+    assert reading.parse_document(b'{"a": 9007199254740992, "b": -1.5}') == {"a": 2**53, "b": -1.5}
+    assert reading.parse_document(b'{"a":' * 19 + b"[]" + b"}" * 19)
 
 
 def test_brackets_inside_texts_do_not_count_as_depth() -> None:
-    assert reading.document(json.dumps({"a": "[{" * 50 + '\\"[[['}).encode())
+    assert reading.parse_document(json.dumps({"a": "[{" * 50 + '\\"[[['}).encode())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.certification.certificates.rules import Cause
+from services.certification.certificates.rules import RevocationCause
 from services.certification.statuslists import bits
 from tests.certification.harness import Json, Lsp, Stage, done, refused
 from tests.fakes import eventually
@@ -23,7 +23,7 @@ async def listed_bit(stage: Stage, credential: Json, purpose: str) -> bool | Non
     if answer.status_code != 200:
         return None
     return bits.is_raised(
-        bits.decoded(answer.json()["credentialSubject"]["encodedList"]),
+        bits.decode(answer.json()["credentialSubject"]["encodedList"]),
         int(entry["statusListIndex"]),
     )
 
@@ -91,7 +91,7 @@ async def test_a_revocation_cannot_be_undone_and_its_reason_is_never_public(
 
 @pytest.mark.scenario("C4/revocation")
 async def test_the_list_of_reasons_is_closed_and_knows_no_conviction(lsp: Lsp) -> None:
-    assert set(Cause) == {
+    assert set(RevocationCause) == {
         "data_error",
         "replaced",
         "assessment_irregularity",

@@ -15,7 +15,7 @@ from hypothesis import given, settings, strategies
 
 from services.certification.credentials import document, multibase, proof
 from services.certification.statuslists import bits
-from services.certification.statuslists.rules import ListReading
+from services.certification.statuslists.rules import FetchedList
 from services.certification.verifications.rules import STEPS, Check, Status, verify
 from tests.certification.factories import (
     CERTIFIED,
@@ -37,7 +37,7 @@ REVOCATIONS, SUSPENSIONS = (
 
 
 def said(
-    credential: Json, *, ours: bool = False, lists: dict[str, ListReading] | None = None
+    credential: Json, *, ours: bool = False, lists: dict[str, FetchedList] | None = None
 ) -> Status:
     """What an issuer's own or another verifier says of it now."""
     return verify(
@@ -89,7 +89,9 @@ TAMPERED: dict[str, Callable[[Json], object]] = {
     "jcs proof removed": lambda c: c.pop("proof"),
     "proof empty": lambda c: c.update(proof=[]),
     "jcs proof replaced": lambda c: c["proof"][0].update(cryptosuite="eddsa-rdfc-2022"),
-    "signature of nothing": lambda c: c["proof"][0].update(proofValue=multibase.base58(bytes(64))),
+    "signature of nothing": lambda c: c["proof"][0].update(
+        proofValue=multibase.encode_base58(bytes(64))
+    ),
 }
 
 
@@ -225,7 +227,7 @@ def test_another_shape_is_refused_by_the_schema_within_50_ms_even_when_it_is_sig
     def canonicalised(*_: object) -> bool:
         pytest.fail("it was canonicalised")
 
-    monkeypatch.setattr(proof, "holds", canonicalised)
+    monkeypatch.setattr(proof, "is_valid", canonicalised)
     began = time.process_time()
     result = verify(signed, ISSUER.trusted(), ISSUER.lists(), stored(CREDENTIAL), NOW)
     assert time.process_time() - began < 0.05
@@ -252,7 +254,7 @@ def test_an_issuer_that_nobody_listed_is_unknown_and_nothing_else_is_looked_at()
 
 @pytest.mark.scenario("C11/rules")
 def test_a_certificate_that_another_did_or_another_key_signed_in_our_name_is_invalid() -> None:
-    ours = document.certificate(CERTIFIED)
+    ours = document.build_certificate(CERTIFIED)
     stranger = Issuer(keys=dict(ISSUER.keys) | {"key-2026": OTHER.keys["key-2026"]})
     assert said(OTHER.sign(ours)) is Status.INVALID
     assert said(stranger.sign(ours)) is Status.INVALID
@@ -289,7 +291,7 @@ def test_a_did_document_that_is_missing_or_somebody_elses_lets_nobody_say(
     issuer = ISSUER.trusted()
     result = verify(
         CREDENTIAL,
-        type(issuer)(did=issuer.did, document=found, licences=issuer.licences, ours=False),
+        type(issuer)(did=issuer.did, document=found, licences=issuer.licences, is_ours=False),
         ISSUER.lists(),
         None,
         NOW,
@@ -305,7 +307,7 @@ def test_a_key_taken_out_of_assertion_method_makes_its_certificates_invalid_what
     assert (
         verify(
             CREDENTIAL,
-            type(issuer)(did=issuer.did, document=found, licences=issuer.licences, ours=False),
+            type(issuer)(did=issuer.did, document=found, licences=issuer.licences, is_ours=False),
             ISSUER.lists(),
             None,
             NOW,
@@ -327,12 +329,12 @@ def test_it_holds_from_its_first_second_until_just_before_its_last(
     moment: Any, expected: Status
 ) -> None:
     lists = {
-        REVOCATIONS: ListReading(
+        REVOCATIONS: FetchedList(
             document=ISSUER.status_list(
                 REVOCATION, "revocation", tick=moment - timedelta(minutes=1)
             )
         ),
-        SUSPENSIONS: ListReading(
+        SUSPENSIONS: FetchedList(
             document=ISSUER.status_list(
                 SUSPENSION, "suspension", tick=moment - timedelta(minutes=1)
             )
@@ -359,12 +361,12 @@ def test_a_revocation_that_can_be_read_is_told_though_the_other_list_cannot() ->
 
 def gzipped(data: bytes) -> str:
     """An encoded list of these bytes."""
-    return multibase.base64url(gzip.compress(data))
+    return multibase.encode_base64url(gzip.compress(data))
 
 
 def forged_bits() -> Json:
     found = ISSUER.status_list(REVOCATION, "revocation", (4711,))
-    found["credentialSubject"]["encodedList"] = bits.encoded(())
+    found["credentialSubject"]["encodedList"] = bits.encode(())
     return found
 
 
@@ -396,7 +398,7 @@ LIST_ATTACKS: dict[str, Callable[[], Json | None]] = {
     "cut off": lambda: ISSUER.status_list(
         REVOCATION,
         "revocation",
-        encoded=multibase.base64url(multibase.unbase64url(bits.encoded(()))[:-9]),
+        encoded=multibase.encode_base64url(multibase.decode_base64url(bits.encode(()))[:-9]),
     ),
 }
 
@@ -407,7 +409,7 @@ def test_a_list_that_is_not_as_it_must_be_lets_nobody_say_valid(attack: str) -> 
     result = verify(
         CREDENTIAL,
         ISSUER.trusted(),
-        ISSUER.lists() | {REVOCATIONS: ListReading(document=LIST_ATTACKS[attack]())},
+        ISSUER.lists() | {REVOCATIONS: FetchedList(document=LIST_ATTACKS[attack]())},
         None,
         NOW,
     )
@@ -416,7 +418,7 @@ def test_a_list_that_is_not_as_it_must_be_lets_nobody_say_valid(attack: str) -> 
 
 @pytest.mark.scenario("C6/lists")
 def test_an_older_list_than_one_seen_before_is_a_replay() -> None:
-    older = ListReading(
+    older = FetchedList(
         document=ISSUER.status_list(REVOCATION, "revocation"),
         newest_seen=NOW - timedelta(minutes=1),
     )
@@ -427,7 +429,7 @@ def test_an_older_list_than_one_seen_before_is_a_replay() -> None:
 def test_an_index_outside_the_list_and_a_list_on_another_host_let_nobody_say_valid() -> None:
     outside = ISSUER.certificate(revocation=document.StatusSlot(list_id=REVOCATION, index=131_072))
     assert said(outside) is Status.INDETERMINATE
-    elsewhere = document.certificate(CERTIFIED)
+    elsewhere = document.build_certificate(CERTIFIED)
     elsewhere["credentialStatus"][0].update(
         statusListCredential="https://other.example/l/r7Qe", id="https://other.example/l/r7Qe#4711"
     )

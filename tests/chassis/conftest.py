@@ -12,7 +12,7 @@ from chassis.app import database_setup
 from chassis.app.factory import create_app
 from chassis.app.service import Service
 from chassis.persistence.mongo import Mongo
-from tests.chassis.harness import Asked, Scene, in_memory, on_asked
+from tests.chassis.harness import Asked, Harness, in_memory, on_asked
 from tests.chassis.sample_service import HANDLERS, JarFilled, ShopSettings, Transaction, router
 from tests.database_pool import databases_of
 from tests.fakes import FakeKafka, Keys, running
@@ -21,7 +21,9 @@ databases, database = databases_of(Transaction)
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> AsyncIterator[Scene]:
+async def scene(
+    tmp_path: Path, mongo_url: str, kafka: str, database: str
+) -> AsyncIterator[Harness]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings("shop", mongo_url=mongo_url, database=database, kafka=kafka)
@@ -39,7 +41,7 @@ async def scene(tmp_path: Path, mongo_url: str, kafka: str, database: str) -> As
     )
     app = create_app(service, lifetime=in_memory(fake))
     async with running(app, keys, "shop") as client:
-        yield Scene(app.state.life, fake, client)
+        yield Harness(app.state.life, fake, client)
 
 
 @pytest.fixture

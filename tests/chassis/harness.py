@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.caller import system
 from chassis.ids import new_id, utc_now
-from chassis.messaging.events import Envelope, Inbound, NotKnownYet, Reference
+from chassis.messaging.events import Envelope, Inbound, Reference, SubjectNotKnownYet
 from chassis.persistence.mongo import Mongo
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from tests.chassis.sample_service import Jar, JarFull, Note, Transaction
-from tests.fakes import FakeKafka, ServiceClient, eventually
+from tests.fakes import AsgiClient, FakeKafka, eventually
 
 
 class Asked(Inbound, type="outside.asked.v1"):
@@ -39,10 +39,10 @@ async def on_asked(event: Asked, tx: Transaction) -> None:
         await remember(event, tx)
     elif event.what == "query and wait":
         await tx.notes.find({"owner_ref": event.owner_ref})
-        raise NotKnownYet(event.about)
+        raise SubjectNotKnownYet(event.about)
     elif event.what == "jar when noted":
         if await tx.notes.seek(event.about) is None:
-            raise NotKnownYet(event.about)
+            raise SubjectNotKnownYet(event.about)
         tx.jars.add(Jar(id=new_id(), owner_ref=event.owner_ref, room="north", label="taken"))
     else:
         await remember(event, tx)
@@ -56,10 +56,10 @@ async def remember(event: Asked, tx: Transaction) -> None:
         tx.notes.save(note, replace(note, texts=(*note.texts, event.what)))
 
 
-def in_memory(fake: FakeKafka) -> type[Lifetime]:
+def in_memory(fake: FakeKafka) -> type[ServiceRuntime]:
     """The life of a service whose broker this is."""
 
-    class InMemory(Lifetime):
+    class InMemory(ServiceRuntime):
         def new_producer(self) -> Any:
             return fake.producer()
 
@@ -69,15 +69,17 @@ def in_memory(fake: FakeKafka) -> type[Lifetime]:
     return InMemory
 
 
-class Scene:
+class Harness:
     """The shop with a fake Kafka whose records come when the test says."""
 
-    def __init__(self, life: Lifetime, fake: FakeKafka, client: ServiceClient) -> None:
+    def __init__(self, life: ServiceRuntime, fake: FakeKafka, client: AsgiClient) -> None:
         self.life, self.fake, self.client, self.db, self.sequence = life, fake, client, life.db, 0
 
     def run(self, seconds: float = 10) -> Runner[Transaction]:
         return Runner(
-            self.life.engine, Cause(caller=system("operator"), correlation_id=new_id()), seconds
+            self.life.engine,
+            OperationContext(caller=system("operator"), correlation_id=new_id()),
+            seconds,
         )
 
     async def tell(
@@ -156,8 +158,8 @@ async def added(tx: Transaction, jar: Jar) -> Jar:
 
 def runner(db: Mongo, seconds: float = 10, **more: Any) -> Runner[Any]:
     return Runner(
-        Engine(db, more.pop("transaction", Transaction)),
-        Cause(caller=system("shop"), correlation_id=new_id()),
+        TransactionManager(db, more.pop("transaction", Transaction)),
+        OperationContext(caller=system("shop"), correlation_id=new_id()),
         seconds,
         **more,
     )

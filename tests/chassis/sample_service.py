@@ -14,7 +14,7 @@ from chassis.app import factory, service
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.http import dependencies, paging
 from chassis.http.idempotency import RequestRunner
-from chassis.messaging.events import Event, Inbound, NotKnownYet, Reference
+from chassis.messaging.events import Event, Inbound, Reference, SubjectNotKnownYet
 from chassis.persistence.store import Index, Page, Store
 from chassis.persistence.unit_of_work import StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
@@ -137,7 +137,7 @@ class OwnerMerged(Inbound, type="outside.owner-merged.v1"):
 async def on_note_told(event: NoteTold, tx: Transaction) -> None:
     note = await tx.notes.seek(event.owner_ref)
     if note is None:
-        raise NotKnownYet(event.owner_ref)
+        raise SubjectNotKnownYet(event.owner_ref)
     if event.text.startswith("poison"):
         tx.notes.save(note, replace(note, texts=(*note.texts, "half done")))
         raise JarFull
@@ -236,7 +236,7 @@ async def get_jar(jar_id: str, run: Run, response: Response) -> JarBody:
         return await tx.jars.get(jar_id)
 
     jar = await run(read)
-    dependencies.etag(response, jar)
+    dependencies.set_etag(response, jar)
     return JarBody.of(jar)
 
 
@@ -252,7 +252,8 @@ async def post_filling(
 
 
 @router.get(
-    "/internal/jars/{jar_id}", dependencies=[dependencies.asked_by("training", purposes=["count"])]
+    "/internal/jars/{jar_id}",
+    dependencies=[dependencies.require_service("training", purposes=["count"])],
 )
 async def internal_jar(jar_id: str, run: Run) -> JarBody:
     async def read(tx: Transaction) -> Jar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis.ids import new_id
-from tests.chassis.harness import Scene
+from tests.chassis.harness import Harness
 from tests.fakes import eventually
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -19,7 +19,7 @@ def of_trace(spans: InMemorySpanExporter) -> list[str]:
     ]
 
 
-async def told(scene: Scene) -> str:
+async def told(scene: Harness) -> str:
     """The traceparent of the first record on the shop's own topic."""
     topic = f"{scene.life.service.settings.namespace}shop.events"
 
@@ -31,7 +31,7 @@ async def told(scene: Scene) -> str:
 
 
 async def test_one_trace_leads_from_a_request_through_outbox_and_kafka_to_the_effect(
-    scene: Scene, spans: InMemorySpanExporter
+    scene: Harness, spans: InMemorySpanExporter
 ) -> None:
     jar = await scene.jar()
     answer = await scene.client.as_("keeper", facility="*").post(
@@ -49,7 +49,7 @@ async def test_one_trace_leads_from_a_request_through_outbox_and_kafka_to_the_ef
 
 
 async def test_an_event_of_a_trace_that_nobody_asked_for_makes_no_span(
-    scene: Scene, spans: InMemorySpanExporter
+    scene: Harness, spans: InMemorySpanExporter
 ) -> None:
     owner = new_id()
     await scene.tell(
@@ -60,7 +60,7 @@ async def test_an_event_of_a_trace_that_nobody_asked_for_makes_no_span(
 
 
 async def test_a_span_says_nothing_of_what_an_exception_says(
-    scene: Scene, spans: InMemorySpanExporter
+    scene: Harness, spans: InMemorySpanExporter
 ) -> None:
     owner, secret = new_id(), "Zubaidah binti Fulan"
     event = await scene.tell(

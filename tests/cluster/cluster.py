@@ -22,7 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from chassis.messaging.kafka import KafkaUnavailable, Record, ensure_topic
 from chassis.persistence.mongo import Mongo, MongoError
 from ops.local import kafka_broker, mongod, platform_checks, processes
-from ops.local.mongo_users import ADMINISTRATOR, REPLICA_SET, administering
+from ops.local.mongo_users import ADMINISTRATOR, REPLICA_SET, open_admin_database
 from tests.fakes import eventually
 
 MEMBERS = 3
@@ -50,9 +50,9 @@ class Cluster:
 
     place: Path
     password: str = field(default_factory=lambda: secrets.token_hex(16))
-    mongo_ports: list[int] = field(default_factory=lambda: platform_checks.free_ports(MEMBERS))
+    mongo_ports: list[int] = field(default_factory=lambda: platform_checks.find_free_ports(MEMBERS))
     broker_ports: list[list[int]] = field(
-        default_factory=lambda: [platform_checks.free_ports(4) for _ in range(MEMBERS)]
+        default_factory=lambda: [platform_checks.find_free_ports(4) for _ in range(MEMBERS)]
     )  # direct, proxied, proxy, controller
     mongods: list[subprocess.Popen[bytes]] = field(default_factory=list)
     brokers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Cluster:
         async with asyncio.timeout(START_SECONDS):
             await self._initiate()
             await eventually(self._takes_topics, seconds=START_SECONDS)
-            await self.in_sync(kafka_broker.READINESS)
+            await self.in_sync(kafka_broker.READINESS_TOPIC)
 
     def end(self) -> None:
         """End all at once: nobody needs what they hold."""
@@ -135,7 +135,7 @@ class Cluster:
         return mongod.launch(
             self.place / f"mongod-{at}",
             self.mongo_ports[at],
-            mongod.key_file(self.place),
+            mongod.ensure_key_file(self.place),
             self.place / f"mongod-{at}.log",
         )
 
@@ -240,7 +240,7 @@ class Cluster:
 
     async def _takes_topics(self) -> bool:
         try:
-            await ensure_topic(self.kafka, kafka_broker.READINESS, partitions=MEMBERS)
+            await ensure_topic(self.kafka, kafka_broker.READINESS_TOPIC, partitions=MEMBERS)
         except KafkaUnavailable:
             return False
         return True
@@ -251,7 +251,7 @@ class Cluster:
             {"_id": at, "host": f"{HERE}:{port}"} for at, port in enumerate(self.mongo_ports)
         ]
         direct = f"mongodb://{HERE}:{self.mongo_ports[0]}/?directConnection=true"
-        async with administering(direct) as nobody:
+        async with open_admin_database(direct) as nobody:
             await nobody.client.admin.command(
                 "replSetInitiate", {"_id": REPLICA_SET, "members": members}
             )
@@ -278,7 +278,7 @@ class Cluster:
         ):
             with suppress(MongoError):
                 async with (
-                    administering(self.direct_mongo_url(port)) as member,
+                    open_admin_database(self.direct_mongo_url(port)) as member,
                     asyncio.timeout(10),
                 ):
                     return {

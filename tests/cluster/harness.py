@@ -19,7 +19,7 @@ import httpx2
 import psutil
 from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
 
-from chassis.http.internal_tokens import Signer
+from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
 from chassis.messaging.kafka import ensure_topic
 from chassis.persistence.mongo import Document, Mongo, MongoError
@@ -49,7 +49,7 @@ class Process:
     replica: str
     env: Mapping[str, str]
     log: Path
-    port: int = field(default_factory=lambda: platform_checks.free_ports(1)[0])
+    port: int = field(default_factory=lambda: platform_checks.find_free_ports(1)[0])
     child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -195,7 +195,7 @@ class Stage:
         """Clients of both shops, as long as the block."""
         async with Load(
             [process.port for process in self.shops],
-            Signer("gateway", self.keys.private["gateway"]),
+            InternalTokenSigner("gateway", self.keys.private["gateway"]),
             self.owners,
         ).going_on() as load:
             yield load

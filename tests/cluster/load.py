@@ -11,7 +11,7 @@ from typing import Self
 import httpx2
 
 from chassis.caller import Caller
-from chassis.http.internal_tokens import Signer
+from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
 
 PAUSE_SECONDS = 0.1  # of a lane, between two commands
@@ -29,7 +29,9 @@ CALLER = Caller(
 class Load:
     """Lanes of clients, each with one command at a time; two lanes ask different replicas about one owner."""
 
-    def __init__(self, ports: Sequence[int], signer: Signer, owners: Sequence[str]) -> None:
+    def __init__(
+        self, ports: Sequence[int], signer: InternalTokenSigner, owners: Sequence[str]
+    ) -> None:
         self.answered: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
         self.longest_gap = self.longest_wait = 0.0

@@ -20,7 +20,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 
 from chassis.app.factory import create_app
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.app.server import serve
 from chassis.app.service import Service
 from chassis.messaging.events import Inbound, Reference
@@ -136,7 +136,7 @@ class TrappedConsumer:
         return found
 
 
-class Member(Lifetime):
+class Member(ServiceRuntime):
     """The service's life with trapped ports."""
 
     def new_mongo(self) -> Mongo:

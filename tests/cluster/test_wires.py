@@ -35,7 +35,7 @@ async def wired(
     cluster: Cluster, tmp_path: Path
 ) -> AsyncIterator[tuple[Stage, Proxy, list[Proxy]]]:
     """Two shops and two readers behind proxies: MongoDB's, and the brokers'."""
-    port = platform_checks.free_ports(1)[0]
+    port = platform_checks.find_free_ports(1)[0]
     ways = {port: cluster.mongo_ports[await cluster.primary()]} | cluster.proxies
     behind = {"mongo_url": cluster.direct_mongo_url(port), "kafka": cluster.kafka_behind_proxies}
     async with (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.messaging.events import Event
-from ops.docs.generate import catalogue
+from ops.docs.generate import read_catalogue
 
 GOLDEN = Path(__file__).parent / "golden"
 _FORMATS = {"date": "2026-11-24", "date-time": "2026-11-24T03:00:00Z"}
@@ -16,7 +16,7 @@ _FORMATS = {"date": "2026-11-24", "date-time": "2026-11-24T03:00:00Z"}
 
 def published() -> dict[str, type[Event]]:
     """Every event that a service publishes, by type."""
-    return {event.type: event for part in catalogue() for event in part.published}
+    return {event.type: event for part in read_catalogue() for event in part.published}
 
 
 def sample(

@@ -13,22 +13,22 @@ from pydantic import ValidationError
 
 from chassis.ids import utc_now
 from chassis.messaging.events import Aliased, Envelope, Inbound
-from ops.docs.event_catalog import refusal, unread
-from ops.docs.generate import catalogue, rendered
+from ops.docs.event_catalog import explain_breaking_changes, find_unread
+from ops.docs.generate import read_catalogue, render_documents
 from ops.local.state_dir import ROOT
 from tests.contracts.golden import GOLDEN, published, sample, variants
 
 FORBIDDEN = ("name", "nik", "register_no", "offence", "sentence", "birth_date", "perkara")
-PARTS = catalogue()
+PARTS = read_catalogue()
 READERS = [
     (part.service, kind, type_name)
     for part in PARTS
-    for kinds in part.reads.values()
+    for kinds in part.consumed.values()
     for kind in kinds
     for type_name in (kind.type, *kind.upcasts)
 ]
 PUBLISHED = published()
-RENDERED = rendered()
+RENDERED = render_documents()
 
 
 def golden(type_name: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def golden(type_name: str) -> dict[str, Any]:
 
 
 def test_every_event_has_a_reader_and_every_reader_an_event() -> None:
-    assert unread(PARTS) == []
+    assert find_unread(PARTS) == []
 
 
 def test_the_main_job_has_at_least_twenty_types() -> None:
@@ -48,7 +48,7 @@ def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_na
     assert (GOLDEN / f"{type_name}.json").exists(), (
         f"{type_name}: write its golden sample with `python -m tests.contracts.golden` and commit it"
     )
-    refused = refusal(
+    refused = explain_breaking_changes(
         type_name, golden(type_name)["schema"], PUBLISHED[type_name].model_json_schema()
     )
     assert not refused, refused

@@ -15,7 +15,12 @@ from chassis.messaging.events import Envelope, Event, Inbound, Reference
 from chassis.messaging.inbox import Inbox
 from chassis.messaging.kafka import Record
 from chassis.persistence.unit_of_work import Transaction
-from ops.docs.event_catalog import Part, breaking, refusal, unread
+from ops.docs.event_catalog import (
+    ServiceEvents,
+    explain_breaking_changes,
+    find_breaking_changes,
+    find_unread,
+)
 from tests.contracts.golden import GOLDEN, sample
 
 
@@ -117,7 +122,7 @@ def schema(**changed: Any) -> dict[str, Any]:
 def test_a_breaking_change_is_refused_in_a_sentence_that_says_what_to_do(
     changed: dict[str, Any], problem: str
 ) -> None:
-    told = refusal("training.course-completed.v1", schema(), schema(**changed))
+    told = explain_breaking_changes("training.course-completed.v1", schema(), schema(**changed))
     assert told.startswith(f"training.course-completed.v1: {problem}. ")
     assert "publish training.course-completed.v2 with an upcaster at each reader" in told
 
@@ -134,13 +139,20 @@ def test_a_breaking_change_is_refused_in_a_sentence_that_says_what_to_do(
     ],
 )
 def test_what_changes_nothing_for_a_reader_is_not_refused(changed: dict[str, Any]) -> None:
-    assert refusal("training.course-completed.v1", schema(), schema(**changed)) == ""
+    assert (
+        explain_breaking_changes("training.course-completed.v1", schema(), schema(**changed)) == ""
+    )
 
 
 def test_an_added_optional_field_and_a_better_description_break_nothing() -> None:
-    assert refusal("training.course-completed.v1", schema(), schema(new=(str | None, None))) == ""
+    assert (
+        explain_breaking_changes(
+            "training.course-completed.v1", schema(), schema(new=(str | None, None))
+        )
+        == ""
+    )
     described = schema() | {"description": "Better words."}
-    assert breaking(schema(), described) == []
+    assert find_breaking_changes(schema(), described) == []
 
 
 class CourseCompletedV2(Event, type="training.course-completed.v2", key="participant_ref"):
@@ -211,24 +223,35 @@ class AuditSealed(Event, type="training.audit-sealed.v1", key="ref"):
 def test_a_type_that_nobody_reads_and_one_that_is_read_where_nobody_publishes_it_are_named() -> (
     None
 ):
-    training = Part(service="training", published=(CourseCompletedV2, AuditSealed), reads={})
-    reader = Part(service="reader", published=(), reads={"training.events": (CourseHeard,)})
+    training = ServiceEvents(
+        service="training", published=(CourseCompletedV2, AuditSealed), consumed={}
+    )
+    reader = ServiceEvents(
+        service="reader", published=(), consumed={"training.events": (CourseHeard,)}
+    )
     assert (
-        unread((training, reader)) == []
+        find_unread((training, reader)) == []
     )  # its v1, which is only lifted, lies in the archive: nobody needs to publish it any more
-    assert unread(
-        (Part(service="training", published=(CourseCompletedV2, CourseGraded), reads={}), reader)
+    assert find_unread(
+        (
+            ServiceEvents(
+                service="training", published=(CourseCompletedV2, CourseGraded), consumed={}
+            ),
+            reader,
+        )
     ) == ["training.course-graded.v1"]
-    elsewhere = Part(service="reader", published=(), reads={"certification.events": (CourseHeard,)})
-    assert unread((training, elsewhere)) == ["training.course-completed.v2"]
-    assert unread((Part(service="training", published=(), reads={}), reader)) == [
+    elsewhere = ServiceEvents(
+        service="reader", published=(), consumed={"certification.events": (CourseHeard,)}
+    )
+    assert find_unread((training, elsewhere)) == ["training.course-completed.v2"]
+    assert find_unread((ServiceEvents(service="training", published=(), consumed={}), reader)) == [
         "training.course-completed.v2"
     ]
 
 
 def test_a_reader_of_v2_takes_it_and_lifts_the_golden_v1() -> None:
     v1 = json.loads((GOLDEN / "training.course-completed.v1.json").read_text(encoding="utf-8"))
-    assert breaking(v1["schema"], CourseCompletedV2.model_json_schema()), (
+    assert find_breaking_changes(v1["schema"], CourseCompletedV2.model_json_schema()), (
         "without a breaking change there is no need of a v2"
     )
     old, none = heard("training.course-completed.v1", v1["sample"])

@@ -18,7 +18,7 @@ from typing import Any
 
 from chassis import telemetry
 from chassis.app.factory import create_app
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.caller import system
 from chassis.errors import Busy
@@ -34,10 +34,10 @@ from chassis.messaging.kafka import (
     Record,
     Sent,
 )
-from chassis.messaging.outbox_relay import Relay
+from chassis.messaging.outbox_relay import OutboxRelay
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from tests.chassis.sample_service import Jar, ShopSettings, Transaction, fill_jar
 from tests.crash.sample_service import shop
 
@@ -99,7 +99,7 @@ def _is_batch(body: Callable[[Any], Awaitable[Any]]) -> bool:
     )
 
 
-class KillingRelay(Relay):
+class KillingRelay(OutboxRelay):
     """The relay, with a kill point when it has rows in hand, which it has read or was handed."""
 
     trigger: Trigger
@@ -164,7 +164,7 @@ class KillingConsumer:
         self.trigger.passed("position")
 
 
-class Victim(Lifetime):
+class Victim(ServiceRuntime):
     """The service's life with wrapped ports, and a lease that another replica can soon take."""
 
     trigger: Trigger
@@ -243,7 +243,9 @@ class Load:
             return await fill_jar(owner, 1, tx)
 
         return await Runner(
-            self.life.engine, Cause(caller=system("load"), correlation_id=new_id()), seconds=2
+            self.life.engine,
+            OperationContext(caller=system("load"), correlation_id=new_id()),
+            seconds=2,
         )(work)
 
 

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from chassis.caller import Caller
-from chassis.http.internal_tokens import Signer
+from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
 from chassis.messaging.kafka import ensure_topic
 from chassis.persistence.mongo import Mongo
@@ -59,7 +59,7 @@ class Kafka:
     """A broker of this test's own, which goes and comes back on its data."""
 
     def __init__(self, place: Path) -> None:
-        self.place, (self.port, self.controller) = place, platform_checks.free_ports(2)
+        self.place, (self.port, self.controller) = place, platform_checks.find_free_ports(2)
         self.server: kafka_broker.Broker | None = None
 
     @property
@@ -93,7 +93,7 @@ class Shop:
 
     def __init__(self, port: int, pid: int, keys: Keys, db: Mongo) -> None:
         self.pid, self.db, self.jars = pid, db, list[str]()
-        self._signer = Signer("gateway", keys.private["gateway"])
+        self._signer = InternalTokenSigner("gateway", keys.private["gateway"])
         self._caller = Caller(
             subject="load",
             role="load",
@@ -149,7 +149,7 @@ class Shop:
 
 @asynccontextmanager
 async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncGenerator[Shop]:
-    keys, (port,) = Keys.make(place, ("gateway", "shop")), platform_checks.free_ports(1)
+    keys, (port,) = Keys.make(place, ("gateway", "shop")), platform_checks.find_free_ports(1)
     settings = keys.settings(
         "shop", mongo_url=mongo_url, database=database, kafka=kafka, port=port, log_level="error"
     )

@@ -8,13 +8,13 @@ from chassis.ids import new_id
 from ops.local import kafka_broker, platform_checks, processes
 from tests.chassis.harness import added, runner
 from tests.chassis.sample_service import Jar, ShopSettings, create_app
-from tests.fakes import Keys, ServiceClient, eventually
+from tests.fakes import AsgiClient, Keys, eventually
 
 
 async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_them_when_kafka_comes(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
-    port, controller = platform_checks.free_ports(2)
+    port, controller = platform_checks.find_free_ports(2)
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings(
@@ -27,7 +27,7 @@ async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_th
     app = create_app(settings)
     life, jar = app.state.life, Jar(id=new_id(), owner_ref=new_id(), room="north")
     async with app.router.lifespan_context(app):
-        client = ServiceClient(app, keys, "shop")
+        client = AsgiClient(app, keys, "shop")
         await life.prepared.wait()
         await runner(life.db)(lambda tx: added(tx, jar))
         filled = await client.as_("keeper", facility="*").post(

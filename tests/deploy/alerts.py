@@ -38,7 +38,7 @@ def rules() -> dict[str, dict[str, Any]]:
 @cache
 def declared() -> set[str]:
     """Every name under which Prometheus can keep what a part of ours shows."""
-    return {name for metric in metrics.declared() for name in (metric.name, *metric.samples)}
+    return {name for metric in metrics.list_metrics() for name in (metric.name, *metric.samples)}
 
 
 def unknown_in(expression: str) -> set[str]:
@@ -46,7 +46,7 @@ def unknown_in(expression: str) -> set[str]:
     recorded = {rule["record"] for rule in everything() if "record" in rule}
     plain = RECORDED.sub("", expression)
     return (set(RECORDED.findall(expression)) - recorded) | (
-        set(metrics.OURS.findall(plain)) - declared()
+        set(metrics.METRIC_NAME.findall(plain)) - declared()
     )
 
 
@@ -57,7 +57,7 @@ _BY = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 _MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"[^"]*"')
 
 
-def shown(metric: metrics.Measured) -> set[str]:
+def shown(metric: metrics.MetricDescription) -> set[str]:
     """The labels under which Prometheus keeps it: what the gateway says of another service comes under another name than the scrape's own."""
     return {
         "exported_service" if label == "service" else label for label in metric.labels
@@ -76,7 +76,7 @@ def labels_of(name: str) -> frozenset[str]:
         return frozenset(label for labels in made for label in labels)
     measured = {
         sample: shown(metric) | ({"le"} if sample.endswith("_bucket") else set[str]())
-        for metric in metrics.declared()
+        for metric in metrics.list_metrics()
         for sample in (metric.name, *metric.samples)
     }
     return frozenset(
@@ -106,7 +106,7 @@ def wrong_labels(expression: str, legend: str = "") -> set[str]:
         asked |= labels_of(name)
     for name in {
         *RECORDED.findall(expression),
-        *metrics.OURS.findall(RECORDED.sub("", expression)),
+        *metrics.METRIC_NAME.findall(RECORDED.sub("", expression)),
         *re.findall(r"\bprocess_\w+|\bup\b", expression),
     }:
         asked |= labels_of(name)

@@ -16,9 +16,9 @@ from ops.local.state_dir import ROOT
 
 K8S = ROOT / "deploy/k8s"
 OVERLAYS = ("dev", "region", "national")
-OURS = {service.name: service for service in topology.OURS}
+OURS = {service.name: service for service in topology.PROCESSES}
 WORKLOADS = ("Deployment", "Job")
-WATCHED, WATCHING = ("region", "national"), {"rota"}
+WATCHED, WATCHING = ("region", "national"), {"oncall"}
 Object = dict[str, Any]
 
 

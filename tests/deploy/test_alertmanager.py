@@ -1,4 +1,4 @@
-"""Alerts are delivered: every severity goes somewhere, what follows from something else is not told, and all of it ends at the rota."""
+"""Alerts are delivered: every severity goes somewhere, what follows from something else is not told, and all of it ends at the oncall."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def test_alertmanager_takes_its_configuration() -> None:
 
 @pytest.mark.needs("amtool")
 @pytest.mark.parametrize("alert", rules())
-def test_an_alert_goes_to_the_rota_and_the_watchdog_to_its_own_door(alert: str) -> None:
+def test_an_alert_goes_to_the_oncall_and_the_watchdog_to_its_own_door(alert: str) -> None:
     labels = [
         f"alertname={alert}",
         f"severity={rules()[alert]['labels']['severity']}",
         "service=training",
     ]
     assert amtool("config", "routes", "test", f"--config.file={FILE}", *labels).strip() == (
-        "watchdog" if alert == "Watchdog" else "rota"
+        "watchdog" if alert == "Watchdog" else "oncall"
     )
 
 
-def test_every_severity_has_its_route_and_every_receiver_is_a_door_of_the_rota() -> None:
+def test_every_severity_has_its_route_and_every_receiver_is_a_door_of_the_oncall() -> None:
     severities = {
         rule["labels"]["severity"] for alert, rule in rules().items() if alert != "Watchdog"
     }
@@ -56,7 +56,10 @@ def test_every_severity_has_its_route_and_every_receiver_is_a_door_of_the_rota()
         receiver["name"]: [hook["url"] for hook in receiver["webhook_configs"]]
         for receiver in CONFIG["receivers"]
     }
-    assert urls == {"rota": ["http://rota:7095/alerts"], "watchdog": ["http://rota:7095/watchdog"]}
+    assert urls == {
+        "oncall": ["http://oncall:7095/alerts"],
+        "watchdog": ["http://oncall:7095/watchdog"],
+    }
 
 
 def test_what_follows_from_a_part_that_is_down_is_not_told_and_the_watchdog_is_told_on_and_on() -> (
@@ -65,7 +68,7 @@ def test_what_follows_from_a_part_that_is_down_is_not_told_and_the_watchdog_is_t
     [down] = [
         rule
         for rule in CONFIG["inhibit_rules"]
-        if rule["source_matchers"] == ['alertname="PartDown"']
+        if rule["source_matchers"] == ['alertname="ProcessDown"']
     ]
     assert down["equal"] == ["region", "service"], (
         "what is down in one region makes nothing late in another"
@@ -76,10 +79,10 @@ def test_what_follows_from_a_part_that_is_down_is_not_told_and_the_watchdog_is_t
         if route["matchers"] == ['alertname="Watchdog"']
     ]
     assert watchdog["repeat_interval"] == "1m"
-    assert rules()["PartDown"]["labels"]["severity"] == "page"
+    assert rules()["ProcessDown"]["labels"]["severity"] == "page"
 
 
-def test_compose_runs_alertmanager_and_the_rota_and_prometheus_knows_of_them() -> None:
+def test_compose_runs_alertmanager_and_the_oncall_and_prometheus_knows_of_them() -> None:
     told: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
     assert told["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == [
         "alertmanager:9093"
@@ -88,12 +91,12 @@ def test_compose_runs_alertmanager_and_the_rota_and_prometheus_knows_of_them() -
         "./deploy/monitoring/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro"
         in COMPOSE["alertmanager"]["volumes"]
     )
-    assert COMPOSE["rota"]["entrypoint"] == ["python", "-m", "ops.oncall"]
-    assert COMPOSE["rota"]["command"][-1] == "7095"
-    assert "depends_on" not in COMPOSE["rota"]
+    assert COMPOSE["oncall"]["entrypoint"] == ["python", "-m", "ops.oncall"]
+    assert COMPOSE["oncall"]["command"][-1] == "7095"
+    assert "depends_on" not in COMPOSE["oncall"]
 
 
-def test_the_rotas_image_holds_every_module_of_ours_that_the_rota_imports() -> None:
+def test_the_oncall_image_holds_every_module_of_ours_that_the_oncall_imports() -> None:
     copied = " ".join(
         line
         for line in (ROOT / "deploy/compose/Dockerfile").read_text().splitlines()

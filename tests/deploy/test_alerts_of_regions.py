@@ -129,7 +129,7 @@ def test_each_alert_is_tried_in_two_regions() -> None:
 
 
 def test_who_is_asked_whether_it_hears_hears_training_and_who_must_be_there_is_every_part() -> None:
-    assert all("training" in service.hears for service in topology.SERVICES)
-    assert set(re.findall(r'"service", "(\w+)"', rules()["PartDown"]["expr"])) == {
-        service.name for service in topology.OURS
+    assert all("training" in service.consumes for service in topology.SERVICES)
+    assert set(re.findall(r'"service", "(\w+)"', rules()["ProcessDown"]["expr"])) == {
+        service.name for service in topology.PROCESSES
     } | {"bina"}

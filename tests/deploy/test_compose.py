@@ -22,12 +22,12 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
 DOCKERFILES = {
     service.name: ROOT / service.module.replace(".", "/") / "Dockerfile"
-    for service in topology.OURS
+    for service in topology.PROCESSES
 }
 SERVERS, JOBS = ("mongo", "kafka"), ("secrets", "mongo-users", "kafka-users", "whole")
 BY_HAND = ("backup", "restore")
-LASTING = (*SERVERS, *(service.name for service in topology.OURS))
-WATCHERS = ("prometheus", "alertmanager", "rota", "grafana")
+LASTING = (*SERVERS, *(service.name for service in topology.PROCESSES))
+WATCHERS = ("prometheus", "alertmanager", "oncall", "grafana")
 CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_admin.OPERATOR, *BY_HAND)
 PORTS = {
     "port": container_setup.KAFKA_PORT,
@@ -82,7 +82,7 @@ def test_a_job_ends_and_has_no_capability_but_to_hand_files_to_their_owners(name
     assert here["network_mode"] in {"none", "service:mongo", "service:kafka"}
 
 
-@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 def test_a_part_of_ours_is_told_what_up_tells_it(service: topology.Service) -> None:
     here = SERVICES[service.name]
     told = cast("dict[str, str]", here["environment"])
@@ -101,7 +101,7 @@ def test_a_part_of_ours_is_told_what_up_tells_it(service: topology.Service) -> N
         if "-secrets" in volume and not volume.startswith(service.name)
     ] == []
     assert (
-        f"http://127.0.0.1:{service.listener.offset + topology.BASE_PORT + service.probes}/readyz"
+        f"http://127.0.0.1:{service.listener.offset + topology.BASE_PORT + service.probe_offset}/readyz"
         in here["healthcheck"]["test"][-1]
     )
     assert {
@@ -111,7 +111,7 @@ def test_a_part_of_ours_is_told_what_up_tells_it(service: topology.Service) -> N
     } == {"mongo-users", "kafka-users", "whole"}
 
 
-@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 def test_a_part_tells_its_spans_to_a_collector_that_the_host_names_and_to_none_without(
     service: topology.Service,
 ) -> None:
@@ -121,9 +121,11 @@ def test_a_part_tells_its_spans_to_a_collector_that_the_host_names_and_to_none_w
     )
 
 
-def test_only_the_gateway_the_dashboards_and_the_rota_are_reached_and_only_from_this_host() -> None:
+def test_only_the_gateway_the_dashboards_and_the_oncall_are_reached_and_only_from_this_host() -> (
+    None
+):
     published = {name: here["ports"] for name, here in SERVICES.items() if "ports" in here}
-    assert set(published) == {"gateway", "grafana", "prometheus", "rota"}
+    assert set(published) == {"gateway", "grafana", "prometheus", "oncall"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
@@ -135,15 +137,15 @@ def test_every_network_is_for_one_need_and_only_those_that_publish_have_a_way_ou
     assert open_ones == {"door", "dashboards"}
     assert {name for name in LASTING if networks(name) & open_ones} == {"gateway"}
     assert (networks("mongo"), networks("kafka")) == ({"mongo"}, {"kafka"})
-    assert {service.name: networks(service.name) - {"door"} for service in topology.OURS} == {
-        service.name: {"calls", "kafka", "metrics", "mongo"} for service in topology.OURS
+    assert {service.name: networks(service.name) - {"door"} for service in topology.PROCESSES} == {
+        service.name: {"calls", "kafka", "metrics", "mongo"} for service in topology.PROCESSES
     }
     assert "metrics" in networks("prometheus")
     assert not networks("prometheus") & {"calls", "kafka", "mongo", "door"}
     assert [name for name in WATCHERS if "alerts" in networks(name)] == [
         "prometheus",
         "alertmanager",
-        "rota",
+        "oncall",
     ]
     assert networks("alertmanager") == {"alerts"}
     assert {name for name in SERVICES if not networks(name)} == set(JOBS)
@@ -213,7 +215,7 @@ def test_a_job_of_people_is_started_by_hand_finds_each_key_where_custody_looks_a
     assert not here.keys() & {"cap_add", "ports", "network_mode"}
     assert networks(name) == {"backup": {"mongo"}, "restore": {"mongo", "kafka"}}[name]
     volumes = {target: volume for volume, target in (one.split(":")[:2] for one in here["volumes"])}
-    for service in topology.OURS:
+    for service in topology.PROCESSES:
         assert volumes.pop(f"/bina/secrets/{service.name}") == f"{service.name}-secrets"
         for directory in service.directories:
             of_service = {
@@ -288,7 +290,7 @@ def test_the_image_of_backup_and_restore_holds_all_that_they_import_and_locks_it
 def test_the_job_makes_a_password_for_each_person_and_what_kafkas_tools_need_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container_setup, "PLACE", tmp_path)
+    monkeypatch.setattr(container_setup, "SECRETS_DIRECTORY", tmp_path)
     owners = dict[str, int]()
 
     def owned(path: Path, uid: int, _gid: int) -> None:
@@ -373,7 +375,7 @@ def imported_ops_modules(module: str) -> set[str]:
     return {name for name in names if (ROOT / (name.replace(".", "/") + ".py")).exists()}
 
 
-def test_the_jobs_of_preparation_and_the_rota_have_every_module_that_they_import() -> None:
+def test_the_jobs_of_preparation_and_the_oncall_have_every_module_that_they_import() -> None:
     copied = {
         path.removesuffix(".py").replace("/", ".")
         for line in (ROOT / "deploy/compose/Dockerfile").read_text().splitlines()
@@ -392,7 +394,7 @@ def test_the_jobs_of_preparation_and_the_rota_have_every_module_that_they_import
         assert {name for name in imported if not name.startswith("ops.oncall")} <= needed
 
 
-@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 def test_an_image_holds_its_own_folder_and_what_all_stand_on_and_runs_as_nobody_special(
     service: topology.Service,
 ) -> None:
@@ -425,7 +427,7 @@ def test_all_images_are_the_same_up_to_the_packages_so_that_a_host_keeps_one_cop
 def test_prometheus_asks_every_part_where_it_tells_its_metrics() -> None:
     config: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
     expected = {
-        f"{service.name}:{topology.BASE_PORT + service.listener.offset + service.probes}"
-        for service in topology.OURS
+        f"{service.name}:{topology.BASE_PORT + service.listener.offset + service.probe_offset}"
+        for service in topology.PROCESSES
     }
     assert set(config["scrape_configs"][0]["static_configs"][0]["targets"]) == expected

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ops.demo.run import demo
+from ops.demo.run import run_demo
 from ops.local import platform_checks, secret_files, topology
 from ops.local.state_dir import ROOT
 from tests.installation import eventually, free_block
@@ -23,10 +23,10 @@ UPGRADE = ("up", "--build", "--detach", "--remove-orphans")  # as docs/operation
 HEALTHY = {
     "mongo",
     "kafka",
-    *(service.name for service in topology.OURS),
+    *(service.name for service in topology.PROCESSES),
     "prometheus",
     "alertmanager",
-    "rota",
+    "oncall",
 }
 ON_DUTY = "bina-test-on-duty"
 DIRECTORIES = ("data", "custody", "people")  # of the host, for backup and restore
@@ -46,9 +46,9 @@ class Stack:
 
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_block()
-        rota = home / "rota.toml"  # everybody is reached where ON_DUTY listens
-        rota.write_text(
-            (ROOT / "deploy/monitoring/rota.toml")
+        oncall = home / "oncall.toml"  # everybody is reached where ON_DUTY listens
+        oncall.write_text(
+            (ROOT / "deploy/monitoring/oncall.toml")
             .read_text()
             .replace('"mailto:', f'"http://{ON_DUTY}:8080/')
             .replace("@bina.example", "")
@@ -56,8 +56,8 @@ class Stack:
         ports = {
             "BINA_PORTS": f"{self.port}-{self.port + 3}",
             "PROMETHEUS_PORT": str(self.port + 9),
-            "ROTA_PORT": str(self.port + 10),
-            "ROTA_FILE": str(rota),
+            "ONCALL_PORT": str(self.port + 10),
+            "ONCALL_FILE": str(oncall),
         }
         self.env = os.environ | ports | {"BINA_DIR": str(home), "BINA_PORT": str(self.port)}
 
@@ -95,10 +95,10 @@ class Stack:
         secret = self.compose("exec", "gateway", "cat", "/secrets/gateway_development_key")
         place = self.home / "secrets" / "gateway"
         place.mkdir(parents=True, exist_ok=True)
-        secret_files.write(place / "gateway_development_key", secret)
+        secret_files.write_private(place / "gateway_development_key", secret)
         for name in ("BINA_DIR", "BINA_PORT"):
             monkeypatch.setenv(name, self.env[name])
-        assert demo(as_json=True) == 0
+        assert run_demo(as_json=True) == 0
         return json.loads(capsys.readouterr().out)
 
     def by_hand(self, job: str, *arguments: str) -> bool:
@@ -151,7 +151,7 @@ class Stack:
         [made] = (self.home / "data").iterdir()
         self.compose("down", "--volumes", "--timeout", "10")
         self.up()
-        self.compose("stop", *(service.name for service in topology.OURS))
+        self.compose("stop", *(service.name for service in topology.PROCESSES))
         keys = (
             f"--custody=/custody/{made.name}.keys",
             "--reader-key=/people/reader",
@@ -203,7 +203,9 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
     before = stack.story(monkeypatch, capsys)
 
     eventually(
-        lambda: stack.targets() == dict.fromkeys((service.name for service in topology.OURS), "up")
+        lambda: (
+            stack.targets() == dict.fromkeys((service.name for service in topology.PROCESSES), "up")
+        )
     )
     eventually(lambda: "Watchdog" in stack.alertmanager("query"))  # Prometheus tells Alertmanager
     stack.docker(
@@ -223,12 +225,12 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
     words = (
         "--annotation=summary=Ini uji",
         "--annotation=summary_en=This is a test",
-        "--annotation=runbook=docs/runbooks/PartDown.md",
+        "--annotation=runbook=docs/runbooks/ProcessDown.md",
     )
-    stack.alertmanager("add", "alertname=PartDown", "severity=page", "service=kafka", *words)
+    stack.alertmanager("add", "alertname=ProcessDown", "severity=page", "service=kafka", *words)
     eventually(
         lambda: "Ini uji" in stack.docker("logs", ON_DUTY)
-    )  # Alertmanager tells the rota, and the rota whoever is on duty
+    )  # Alertmanager tells the oncall, and the oncall whoever is on duty
     stack.docker("rm", "--force", ON_DUTY)
 
     stack.compose("down")  # the containers go, the volumes stay

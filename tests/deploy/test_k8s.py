@@ -233,7 +233,7 @@ def test_ports_and_probes_are_those_where_the_part_answers(overlay: str) -> None
         ports = {port["name"]: port["containerPort"] for port in one["ports"]}
         public, probed = (
             topology.BASE_PORT + service.listener.offset,
-            topology.BASE_PORT + service.listener.offset + service.probes,
+            topology.BASE_PORT + service.listener.offset + service.probe_offset,
         )
         assert ports == (
             {"http": public} if public == probed else {"http": public, "internal": probed}
@@ -310,7 +310,7 @@ def test_a_part_scales_on_its_processors_and_on_what_it_has_not_yet_read_to_no_m
             "each apply would undo what the scaler has done"
         )
         metrics = {metric["type"]: metric for metric in spec["metrics"]}
-        told_lag = bool(service.hears and of(overlay, "PodMonitor"))
+        told_lag = bool(service.consumes and of(overlay, "PodMonitor"))
         assert metrics.keys() == ({"Resource", "External"} if told_lag else {"Resource"}), (
             "a metric that nobody tells keeps the scaler from scaling down"
         )

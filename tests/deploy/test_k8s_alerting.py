@@ -1,4 +1,4 @@
-"""In a cluster an alert reaches a person as in compose: Alertmanager is told the same, the rota runs there, who is on duty comes from the store of secrets."""
+"""In a cluster an alert reaches a person as in compose: Alertmanager is told the same, the oncall runs there, who is on duty comes from the store of secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import yaml
 
 from ops.local import platform_checks, processes
 from ops.local.state_dir import ROOT
-from ops.oncall import config as rota_file
+from ops.oncall import config as oncall_file
 from tests.deploy.alerts import rules
 from tests.deploy.k8s import WATCHED, Object, app, container, files, named, of
 from tests.deploy.test_alertmanager import COMPOSE, CONFIG, amtool
@@ -99,12 +99,12 @@ def namespace(overlay: str) -> str:
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_alertmanager_is_told_in_a_cluster_what_it_is_told_in_compose_but_for_the_rotas_address(
+def test_alertmanager_is_told_in_a_cluster_what_it_is_told_in_compose_but_for_the_oncall_address(
     overlay: str,
 ) -> None:
     told = json.loads(
         json.dumps(in_alertmanagers_words(overlay)).replace(
-            f"http://rota.{namespace(overlay)}.svc:7095", "http://rota:7095"
+            f"http://oncall.{namespace(overlay)}.svc:7095", "http://oncall:7095"
         )
     )
     assert told == CONFIG
@@ -112,7 +112,7 @@ def test_alertmanager_is_told_in_a_cluster_what_it_is_told_in_compose_but_for_th
 
 @pytest.mark.needs("amtool")
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_every_alert_of_the_cluster_goes_to_the_rota_by_the_file_that_the_operator_makes(
+def test_every_alert_of_the_cluster_goes_to_the_oncall_by_the_file_that_the_operator_makes(
     overlay: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "alertmanager.yml"
@@ -137,14 +137,14 @@ def test_every_alert_of_the_cluster_goes_to_the_rota_by_the_file_that_the_operat
             }.items()
         ]
         told = amtool("config", "routes", "test", f"--config.file={file}", *labels).strip()
-        assert told == ("watchdog" if rule["alert"] == "Watchdog" else "rota")
+        assert told == ("watchdog" if rule["alert"] == "Watchdog" else "oncall")
     assert (
         amtool(
             "config",
             "routes",
             "test",
             f"--config.file={file}",
-            "alertname=PartDown",
+            "alertname=ProcessDown",
             "severity=page",
             "namespace=another",
         ).strip()
@@ -153,10 +153,10 @@ def test_every_alert_of_the_cluster_goes_to_the_rota_by_the_file_that_the_operat
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_the_rota_runs_as_in_compose_alone_with_a_book_that_outlives_it(overlay: str) -> None:
-    rota, compose = named(overlay, "Deployment", "rota"), COMPOSE["rota"]
-    pod, one = rota["spec"]["template"]["spec"], container(rota)
-    assert (rota["spec"]["replicas"], rota["spec"]["strategy"]) == (1, {"type": "Recreate"})
+def test_the_oncall_runs_as_in_compose_alone_with_a_book_that_outlives_it(overlay: str) -> None:
+    oncall, compose = named(overlay, "Deployment", "oncall"), COMPOSE["oncall"]
+    pod, one = oncall["spec"]["template"]["spec"], container(oncall)
+    assert (oncall["spec"]["replicas"], oncall["spec"]["strategy"]) == (1, {"type": "Recreate"})
     assert (one["command"], one["args"]) == (compose["entrypoint"], compose["command"])
     claims = {
         volume["name"]: volume["persistentVolumeClaim"]["claimName"]
@@ -174,41 +174,41 @@ def test_the_rota_runs_as_in_compose_alone_with_a_book_that_outlives_it(overlay:
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_who_is_on_duty_comes_from_the_store_of_secrets_and_lies_where_the_rota_reads_it(
+def test_who_is_on_duty_comes_from_the_store_of_secrets_and_lies_where_the_oncall_reads_it(
     overlay: str,
 ) -> None:
-    rota = named(overlay, "Deployment", "rota")
-    [secret] = files(rota)
+    oncall = named(overlay, "Deployment", "oncall")
+    [secret] = files(oncall)
     [outside] = [
         one for one in of(overlay, "ExternalSecret") if one["spec"]["target"]["name"] == secret
     ]
-    assert [one["extract"]["key"] for one in outside["spec"]["dataFrom"]] == ["bina/rota"]
+    assert [one["extract"]["key"] for one in outside["spec"]["dataFrom"]] == ["bina/oncall"]
     [mounted] = [
-        mount["mountPath"] for mount in container(rota)["volumeMounts"] if mount.get("readOnly")
+        mount["mountPath"] for mount in container(oncall)["volumeMounts"] if mount.get("readOnly")
     ]
-    assert container(rota)["args"][0] == f"{mounted}/rota.toml"
+    assert container(oncall)["args"][0] == f"{mounted}/oncall.toml"
     assert not [one for one in of(overlay, "ConfigMap") if "mailto:" in yaml.safe_dump(one)]
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_alertmanager_and_people_reach_the_rota_people_its_notices_alone_and_it_reaches_them(
+def test_alertmanager_and_people_reach_the_oncall_people_its_notices_alone_and_it_reaches_them(
     overlay: str,
 ) -> None:
-    rota, service, policy = (
-        named(overlay, "Deployment", "rota"),
-        named(overlay, "Service", "rota")["spec"],
-        named(overlay, "NetworkPolicy", "rota")["spec"],
+    oncall, service, policy = (
+        named(overlay, "Deployment", "oncall"),
+        named(overlay, "Service", "oncall")["spec"],
+        named(overlay, "NetworkPolicy", "oncall")["spec"],
     )
-    labels = rota["spec"]["template"]["metadata"]["labels"]
+    labels = oncall["spec"]["template"]["metadata"]["labels"]
     assert service["selector"] == policy["podSelector"]["matchLabels"] == labels
-    assert app(rota) == "rota"
+    assert app(oncall) == "oncall"
     [port] = service["ports"]
     for hook in (
         hook
         for one in named(overlay, "AlertmanagerConfig", "bina")["spec"]["receivers"]
         for hook in one["webhookConfigs"]
     ):
-        assert hook["url"].startswith(f"http://rota.{namespace(overlay)}.svc:{port['port']}/")
+        assert hook["url"].startswith(f"http://oncall.{namespace(overlay)}.svc:{port['port']}/")
     [coming] = policy["ingress"]
     assert {
         peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
@@ -217,13 +217,13 @@ def test_alertmanager_and_people_reach_the_rota_people_its_notices_alone_and_it_
     assert [one["port"] for one in coming["ports"]] == [port["port"]]
     [going] = policy["egress"]
     assert {one["port"] for one in going["ports"]} == {25, 443, 587}
-    [rule] = named(overlay, "Ingress", "rota")["spec"]["rules"]
+    [rule] = named(overlay, "Ingress", "oncall")["spec"]["rules"]
     assert {(one["path"], one["pathType"]) for one in rule["http"]["paths"]} == {
         ("/notices", "Prefix"),
         ("/readyz", "Exact"),
     }
     assert all(
-        one["backend"]["service"] == {"name": "rota", "port": {"name": port["name"]}}
+        one["backend"]["service"] == {"name": "oncall", "port": {"name": port["name"]}}
         for one in rule["http"]["paths"]
     )
 
@@ -240,27 +240,29 @@ def on_duty() -> Iterator[OnDuty]:
 def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and_when_nobody_answers_the_next(
     on_duty: OnDuty, tmp_path: Path
 ) -> None:
-    alertmanager, rota = (
-        f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.free_ports(2)
+    alertmanager, oncall = (
+        f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.find_free_ports(2)
     )
-    config = yaml.safe_dump(as_the_operator_makes_it("region")).replace("rota.bina.svc:7095", rota)
+    config = yaml.safe_dump(as_the_operator_makes_it("region")).replace(
+        "oncall.bina.svc:7095", oncall
+    )
     (tmp_path / "alertmanager.yml").write_text(
         re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", config)
     )
     duty = (
-        (ROOT / "deploy/monitoring/rota.toml")
+        (ROOT / "deploy/monitoring/oncall.toml")
         .read_text()
-        .replace("http://127.0.0.1:7095", f"http://{rota}")
+        .replace("http://127.0.0.1:7095", f"http://{oncall}")
         .replace("page = 15", "page = 0.02")
     )
-    (tmp_path / "rota.toml").write_text(
+    (tmp_path / "oncall.toml").write_text(
         re.sub(
             r'"mailto:([\w-]+)@bina.example"', rf'"http://127.0.0.1:{on_duty.server_port}/\1"', duty
         )
     )
     command, host, port = (
-        container(named("region", "Deployment", "rota"))["command"],
-        *rota.split(":"),
+        container(named("region", "Deployment", "oncall"))["command"],
+        *oncall.split(":"),
     )
     binary = shutil.which("prometheus-alertmanager")
     assert binary
@@ -269,12 +271,12 @@ def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and
             [
                 sys.executable,
                 *command[1:],
-                str(tmp_path / "rota.toml"),
+                str(tmp_path / "oncall.toml"),
                 str(tmp_path / "book.json"),
                 host,
                 port,
             ],
-            tmp_path / "rota.log",
+            tmp_path / "oncall.log",
             cwd=ROOT,
         ),
         processes.spawn(
@@ -295,7 +297,7 @@ def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and
                 and _posted(alertmanager, "bina", "training")
             )
         )
-        order = rota_file.rota(tmp_path / "rota.toml").turns[-1].order
+        order = oncall_file.read_schedule(tmp_path / "oncall.toml").turns[-1].order
         eventually(lambda: [person for person, _ in on_duty.heard[:2]] == list(order[:2]))
         assert all("jabar: training tidak menjawab" in text for _, text in on_duty.heard)
         link = on_duty.heard[-1][1].rpartition(": ")[2]
@@ -310,13 +312,13 @@ def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and
 
 def _posted(alertmanager: str, space: str, service: str) -> bool:
     """Post an alert as Prometheus of the cluster would; whether it was taken."""
-    rule = rules()["PartDown"]
+    rule = rules()["ProcessDown"]
     annotations: dict[str, Any] = {
         name: text.replace("{{ $labels.service }}", service)
         for name, text in rule["annotations"].items()
     }
     labels = {
-        "alertname": "PartDown",
+        "alertname": "ProcessDown",
         "namespace": space,
         "region": "jabar",
         "service": service,

@@ -48,7 +48,7 @@ def test_a_part_is_told_what_its_settings_read_and_nothing_else_and_everything_t
     assert given.keys() - known.keys() == {f"{service.prefix}_SECRETS_DIR"}
     made = {
         one["metadata"]["name"]: one["data"].keys()
-        for one in cluster_secrets.objects(_place(), "bina")
+        for one in cluster_secrets.build_secrets(_place(), "bina")
     }
     in_files = {
         (path or key).upper()
@@ -77,7 +77,7 @@ def test_the_settings_of_a_part_take_what_it_is_told(
 ) -> None:
     """As the pod would load them, its mounted files standing in a directory here."""
     deployment, service = named(overlay, "Deployment", name), OURS[name]
-    cluster_secrets.objects(tmp_path, "bina")
+    cluster_secrets.build_secrets(tmp_path, "bina")
     (tmp_path / name / f"{name}_mongo_url").write_text(f"mongodb://{name}:secret@mongo/{name}")
     (tmp_path / name / f"{name}_kafka_password").write_text("secret")
     (tmp_path / "ca.crt").write_text("")
@@ -125,7 +125,7 @@ def test_every_secret_that_is_mounted_comes_from_somewhere(overlay: str) -> None
     }
     from_outside = {one["spec"]["target"]["name"] for one in of(overlay, "ExternalSecret")}
     made = (
-        {one["metadata"]["name"] for one in cluster_secrets.objects(_place(), "bina")}
+        {one["metadata"]["name"] for one in cluster_secrets.build_secrets(_place(), "bina")}
         if overlay == "dev"
         else from_outside
     )
@@ -190,12 +190,12 @@ def test_every_key_that_compose_mounts_has_its_slot_at_the_same_place_and_no_oth
 def test_each_file_of_a_secret_of_compose_is_one_in_the_cluster(name: str, tmp_path: Path) -> None:
     made = {
         one["metadata"]["name"]: one["data"].keys()
-        for one in cluster_secrets.objects(tmp_path / "cluster", "bina")
+        for one in cluster_secrets.build_secrets(tmp_path / "cluster", "bina")
     }
     host = tmp_path / "host"
-    secrets.make(host)
+    secrets.make_secrets(host)
     secrets.kafka_password(host, name)
-    secrets.tell_mongo_url(host, name, "mongodb://")
+    secrets.write_mongo_url(host, name, "mongodb://")
     in_compose = {file.name for file in (host / name).iterdir()} - {
         "mongo-password"
     }  # for the one who makes the user
@@ -302,7 +302,11 @@ def calls() -> set[Flow]:
         for peer, service in OURS.items():
             if f"{peer}_url" in settings_class(name).model_fields:
                 found.add(
-                    (name, peer, topology.BASE_PORT + service.listener.offset + service.probes)
+                    (
+                        name,
+                        peer,
+                        topology.BASE_PORT + service.listener.offset + service.probe_offset,
+                    )
                 )
     return found
 
@@ -332,7 +336,7 @@ def test_every_part_reaches_its_servers_and_is_reached_by_whom_it_serves(overlay
             for here, there, port in going
             if here == name and there not in OURS and port != 443
         } == expected
-        metrics = topology.BASE_PORT + service.listener.offset + service.probes
+        metrics = topology.BASE_PORT + service.listener.offset + service.probe_offset
         watched = {(who, port) for who, here, port in coming if here == name and who not in OURS}
         assert watched == {("namespace monitoring", metrics)} | (
             {("namespace ingress-nginx", topology.BASE_PORT)} if name == "gateway" else set()

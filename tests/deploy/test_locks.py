@@ -64,6 +64,6 @@ def test_what_pyproject_asks_for_is_in_the_lock() -> None:
 def test_every_jar_of_kafka_is_pinned_by_checksum() -> None:
     locked = tomllib.loads(kafka_jars.LOCK.read_text())["dependencies"]
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar["sha256"]) for jar in locked)
-    assert {root.removesuffix("!") for root in kafka_jars.ROOTS} <= {
+    assert {root.removesuffix("!") for root in kafka_jars.ROOT_ARTIFACTS} <= {
         f"{jar['groupId']}:{jar['artifactId']}:{jar['version']}" for jar in locked
     }

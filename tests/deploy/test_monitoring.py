@@ -54,28 +54,30 @@ def test_every_metric_stands_in_the_document_and_the_document_names_no_other() -
     listed = {
         line.split("|")[1].strip(" `") for line in table.splitlines() if line.startswith("| `")
     }
-    assert listed == {metric.samples[0].removesuffix("_bucket") for metric in metrics.declared()}
+    assert listed == {
+        metric.samples[0].removesuffix("_bucket") for metric in metrics.list_metrics()
+    }
 
 
 def test_every_label_has_its_line_that_says_why_it_is_bounded_and_no_other_is_listed() -> None:
     table = DOCUMENT.partition("### Labels")[2].partition("### Metrics")[0]
     rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
     listed = [label for row in rows for label in re.findall(r"`(\w+)`", row[1])]
-    used = {label for metric in metrics.declared() for label in metric.labels}
+    used = {label for metric in metrics.list_metrics() for label in metric.labels}
     assert sorted(listed) == sorted(used)
     assert all(row[3].strip() for row in rows)
     assert [label for label in used if label in TAKEN or PERSONAL.search(label)] == []
 
 
-@pytest.mark.parametrize("metric", metrics.declared(), ids=lambda metric: metric.name)
-def test_a_metric_is_named_by_owner_noun_and_unit(metric: metrics.Measured) -> None:
+@pytest.mark.parametrize("metric", metrics.list_metrics(), ids=lambda metric: metric.name)
+def test_a_metric_is_named_by_owner_noun_and_unit(metric: metrics.MetricDescription) -> None:
     name = metric.samples[0].removesuffix("_bucket")
     assert re.fullmatch(rf"[a-z]+(?:_[a-z]+)*_(?:{UNITS})", name)
-    assert metric.words
+    assert metric.description
     assert (metric.kind == "counter") == name.endswith("_total")
 
 
-@pytest.mark.parametrize("slo", slos.slos(), ids=lambda slo: slo.name)
+@pytest.mark.parametrize("slo", slos.read_slos(), ids=lambda slo: slo.name)
 def test_an_objective_is_a_share_of_what_is_asked_for_and_says_what_it_means(slo: slos.Slo) -> None:
     assert re.fullmatch(r"[A-Z][a-z]+", slo.name)
     assert 90 <= slo.objective < 100
@@ -91,7 +93,7 @@ def test_a_window_that_burns_its_budget_as_planned_burns_it_in_just_the_days_of_
 ):
     fast, slow = slos.BURNS
     assert [factor for *_, factor in (*fast.pairs, *slow.pairs)] == [14.4, 6, 3, 1]
-    assert [slo.budget for slo in slos.slos()] == ["0.005", "0.01", "0.01"]
+    assert [slo.budget for slo in slos.read_slos()] == ["0.005", "0.01", "0.01"]
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
@@ -100,7 +102,9 @@ def test_a_dashboard_is_one_by_grafanas_own_schema(board: Path) -> None:
     assert json.loads(json.dumps(Dashboard.from_json(content), cls=JSONEncoder)) == content
     assert content["uid"] == board.stem
     assert len({panel["id"] for panel in content["panels"]}) == len(content["panels"])
-    assert {panel["datasource"]["uid"] for panel in content["panels"]} == {dashboards.SOURCE.uid}
+    assert {panel["datasource"]["uid"] for panel in content["panels"]} == {
+        dashboards.DATA_SOURCE.uid
+    }
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
@@ -173,7 +177,7 @@ def test_a_panel_has_a_title_a_unit_and_words_in_indonesian_that_are_its_own(boa
         }, panel["title"]
         assert all(re.fullmatch(r"[A-Z]", target["refId"]) for target in panel["targets"])
         assert {target["datasource"]["uid"] for target in panel["targets"]} == {
-            dashboards.SOURCE.uid
+            dashboards.DATA_SOURCE.uid
         }
 
 
@@ -200,7 +204,7 @@ def unit_of(expression: str) -> str:
 def test_what_two_replicas_may_show_at_once_is_counted_once(board: Path) -> None:
     names = {
         metric.name
-        for metric in metrics.declared()
+        for metric in metrics.list_metrics()
         if metric.kind == "gauge" and not metric.name.startswith(("bina_", "gateway_"))
     }
     figures = [
@@ -247,7 +251,10 @@ def test_the_four_dashboards_are_there_and_grafana_finds_them_and_their_source()
     ]
     assert provider["options"]["path"] == "/var/lib/grafana/dashboards"
     [source] = yaml.safe_load((ROOT / "deploy/compose/grafana.yml").read_text())["datasources"]
-    assert (source["uid"], source["type"]) == (dashboards.SOURCE.uid, dashboards.SOURCE.type_val)
+    assert (source["uid"], source["type"]) == (
+        dashboards.DATA_SOURCE.uid,
+        dashboards.DATA_SOURCE.type_val,
+    )
     assert (
         "./deploy/compose/grafana-dashboards.yml:/etc/grafana/provisioning/dashboards/bina.yml:ro"
         in grafana["volumes"]

@@ -58,7 +58,9 @@ def test_readers_of_a_service_are_those_that_listen_to_it() -> None:
         service: set(readers.split(", ")) for service, readers in table("events of | are read by")
     }
     assert told == {
-        service.name: {reader.name for reader in topology.OURS if service.name in reader.hears}
+        service.name: {
+            reader.name for reader in topology.PROCESSES if service.name in reader.consumes
+        }
         for service in topology.SERVICES
     }
 

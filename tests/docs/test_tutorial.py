@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ops.local.state_dir import ROOT
-from tests.installation import Place
+from tests.installation import Installation
 
 TUTORIAL = ROOT / "docs/tutorial.md"
 FIRST_PORT = 7080  # the port of the gateway on the page
@@ -58,7 +58,7 @@ def _matching(token: str) -> str:
 class Shell:
     """A bash that keeps its variables between commands, as the reader's does."""
 
-    def __init__(self, installation: Place) -> None:
+    def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._bash = subprocess.Popen(
             ["bash"],  # noqa: S607 - found in PATH
@@ -100,7 +100,7 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
     """A shell for an installation of its own, which the page itself starts and stops."""
-    installation = Place(tmp_path / "bina")
+    installation = Installation(tmp_path / "bina")
     shell = Shell(installation)
     yield shell
     shell.close()

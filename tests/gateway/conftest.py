@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access.permissions import RULES
+from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.access.transaction import Transaction
 from tests.database_pool import databases_of
 from tests.fakes import Keys, eventually
@@ -42,7 +42,12 @@ async def place(
         "mongo_url"
     ]
     async with staged(
-        tmp_path, FILE.read_text(), RULES, living=True, mongo_url=url, issuer_key=new_key()
+        tmp_path,
+        FILE.read_text(),
+        ROLE_PERMISSIONS,
+        living=True,
+        mongo_url=url,
+        issuer_key=new_key(),
     ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         yield Installation(stage)

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.access.permissions import Rules
+from gateway.access.permissions import RolePermissions
 from gateway.app import create_app
-from gateway.asgi import Door
-from gateway.authn import development_token
+from gateway.asgi import GatewayApp
+from gateway.authn import issue_development_token
 from gateway.authn.dev_issuer import AUDIENCE
-from gateway.authn.revocation_cache import Revocations
+from gateway.authn.revocation_cache import RevocationCache
 from gateway.routing.table import Group
 from gateway.server_protocol import GuardedProtocol
 from gateway.settings import INTERNAL_PORT_OFFSET, GatewaySettings
@@ -89,7 +89,7 @@ _OFFICER = frozenset(
         "GET /v1/stream",
     }
 )
-RULES = Rules(
+RULES = RolePermissions(
     {
         "training": {"training_officer": _OFFICER, "case_officer": frozenset({"GET /v1/classes"})},
         "certification": {"public": frozenset({"GET /V/{token}", "GET /v1/verifications/{token}"})},
@@ -183,7 +183,7 @@ def fixed(status: int, content: Any, headers: Mapping[str, str] | None = None) -
 
 @asynccontextmanager
 async def served(
-    app: ASGIApp | Door, sockets: list[socket.socket], **options: Any
+    app: ASGIApp | GatewayApp, sockets: list[socket.socket], **options: Any
 ) -> AsyncGenerator[None]:
     """The app on these sockets in this loop."""
     config = uvicorn.Config(
@@ -253,7 +253,7 @@ def listening(port: int) -> socket.socket:
 class Stage:
     """A gateway in front of the small upstream, a client, and tokens."""
 
-    door: Door
+    door: GatewayApp
     upstream: SmallUpstream
     port: int
     client: aiohttp.ClientSession
@@ -269,7 +269,9 @@ class Stage:
         self, role: str = "training_officer", subject: str | None = None, **claims: str
     ) -> str:
         """A token of the development issuer."""
-        return development_token(self.issuer_key, role, claims or {"facility": "LP-TJP"}, subject)
+        return issue_development_token(
+            self.issuer_key, role, claims or {"facility": "LP-TJP"}, subject
+        )
 
     def bearer(
         self, role: str = "training_officer", subject: str | None = None, **claims: str
@@ -278,9 +280,9 @@ class Stage:
         return {"authorization": f"Bearer {self.token(role, subject, **claims)}"}
 
     @property
-    def withdrawn(self) -> Revocations:
+    def withdrawn(self) -> RevocationCache:
         """What the gateway holds of revocations."""
-        return self.door.book.withdrawn
+        return self.door.caller_directory.revocation_cache
 
     async def ask(
         self,
@@ -347,7 +349,7 @@ def settings(
 async def staged(
     directory: Path,
     routes: str = ROUTES,
-    rules: Rules = RULES,
+    rules: RolePermissions = RULES,
     *,
     oidc: str = "",
     living: bool = False,
@@ -375,16 +377,16 @@ async def staged(
         served(upstream, [own]),
         aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as client,
         served(door, ports, http=GuardedProtocol),
-        door.living() if living else _half_alive(door),
+        door.run() if living else _half_alive(door),
     ):
         yield Stage(door, upstream, base, client, issuer_key, keys, routes_file)
 
 
 @asynccontextmanager
-async def _half_alive(door: Door) -> AsyncGenerator[None]:
-    door.book.withdrawn.put([], [])
+async def _half_alive(door: GatewayApp) -> AsyncGenerator[None]:
+    door.caller_directory.revocation_cache.replace_all([], [])
     try:
         yield
     finally:
         door.upstream.close()
-        await door.internal.state.life.db.close()
+        await door.internal_api.state.life.db.close()

@@ -29,7 +29,7 @@ class Installation(Office):
     @property
     def db(self) -> Mongo:
         """The gateway's own database."""
-        return self.stage.door.internal.state.life.db
+        return self.stage.door.internal_api.state.life.db
 
     async def post(
         self, path: str, body: Any, *, method: str = "POST", headers: dict[str, str] | None = None

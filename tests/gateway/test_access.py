@@ -12,25 +12,25 @@ from uuid import UUID
 
 import pytest
 
-from chassis.http.internal_tokens import Verifier
+from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.persistence.mongo import Mongo
-from gateway.access.builtin_issuer import HOLDERS, OWN
+from gateway.access.builtin_issuer import BUILTIN_ISSUER, HOLDER_ISSUER
 from gateway.access.grants import rules
 from gateway.access.grants.rules import (
-    GIVEN_BY,
-    Giver,
+    ROLES_BY_GRANTOR,
     Grant,
+    GrantKind,
+    Grantor,
+    GrantTerms,
     GrantToSelf,
-    Kind,
     LetterNeeded,
     NothingToDelegate,
     NotOfKanwil,
     PeriodTooLong,
     ScopeTooWide,
-    Terms,
 )
-from gateway.access.permissions import RULES
-from gateway.access.permissions.four_eyes import SECOND
+from gateway.access.permissions import ROLE_PERMISSIONS
+from gateway.access.permissions.four_eyes import SECOND_PERSON_PERMISSIONS
 from gateway.routing import table
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import Told, staged
@@ -100,7 +100,7 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
         "mongo_url"
     ]
     async with staged(
-        tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url
+        tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
     ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         yield Office(stage)
@@ -108,7 +108,7 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
 
 def caller_of(office: Office, service: str = "training") -> Any:
     """Whom the service was told of last."""
-    return Verifier(service, office.stage.keys.directory).caller(
+    return InternalTokenVerifier(service, office.stage.keys.directory).caller(
         office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
 
@@ -231,7 +231,7 @@ async def test_what_administrators_change_is_audited_with_who_did_it(office: Off
     user_id = await office.person("siti")
     await office.assigned(user_id, "training_officer")
     await office.admin("POST", f"users/{user_id}/disable")
-    db: Mongo = office.stage.door.internal.state.life.db
+    db: Mongo = office.stage.door.internal_api.state.life.db
     rows = [
         (row["action"], row["actor"], row["role"])
         for row in await db.find("audit", {})
@@ -290,7 +290,7 @@ async def test_whoever_names_another_places_person_first_neither_holds_them_nor_
         "allowed"
     ] is False, "of LP-TJP's grant nothing is told there"
     assert (await office.admin("GET", f"users/{user_id}")).content["disabled_at"] is None
-    await office.stage.door.book.refresh()
+    await office.stage.door.caller_directory.refresh_revocations()
     assert (await office.stage.ask("GET", "/v1/classes", headers=headers)).status == 200, (
         "none of it reached what the rightful place gave"
     )
@@ -321,13 +321,13 @@ async def test_each_place_takes_back_what_it_gave_at_once_and_only_that(office: 
         await office.admin("POST", f"grants/{grants['LP-TJP']}/end", facility="LP-PKP")
     ).status == 404
     await office.admin("POST", f"grants/{grants['LP-PKP']}/end", facility="LP-PKP")
-    await office.stage.door.book.refresh()
+    await office.stage.door.caller_directory.refresh_revocations()
     assert [
         (await office.stage.ask("GET", "/v1/classes", headers=headers)).status
         for headers in acting.values()
     ] == [200, 401]
     await office.admin("POST", f"users/{user_id}/disable")
-    await office.stage.door.book.refresh()
+    await office.stage.door.caller_directory.refresh_revocations()
     assert (await office.stage.ask("GET", "/v1/classes", headers=acting["LP-TJP"])).status == 401
     fresh = office.bearer("budi", jti="t-9") | {"acting-grant": grants["LP-TJP"]}
     assert (await office.stage.ask("GET", "/v1/classes", headers=fresh)).content[
@@ -351,12 +351,12 @@ async def test_one_officer_of_the_kanwil_is_the_second_at_several_places_and_lea
     headers = office.bearer("pak-kanwil", issued=time.time() - 1) | {"acting-grant": lent}
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     await office.admin("POST", f"grants/{kanwil}/end")
-    await office.stage.door.book.refresh()
+    await office.stage.door.caller_directory.refresh_revocations()
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
 
 
 async def test_our_own_logins_and_systems_are_not_registered_by_naming_them(office: Office) -> None:
-    for issuer in (OWN, HOLDERS):
+    for issuer in (BUILTIN_ISSUER, HOLDER_ISSUER):
         told = await office.admin(
             "PUT",
             "users",
@@ -445,7 +445,7 @@ async def test_a_deputy_of_somebody_who_is_disabled_acts_no_more_until_they_are_
     headers = office.bearer("kasi", issued=time.time() - 1)
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     await office.admin("POST", f"users/{head}/disable")
-    await office.stage.door.book.refresh()
+    await office.stage.door.caller_directory.refresh_revocations()
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
     assert (
         await office.stage.ask(
@@ -493,22 +493,24 @@ async def test_an_officer_of_the_kanwil_lends_the_second_pair_of_eyes_and_nothin
     headers = office.bearer("pak-kanwil") | {"acting-grant": grant_id}
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     assert (await office.stage.ask("GET", "/v1/tpp-decisions/d-1", headers=headers)).status == 200
-    for path in ("/v1/inbox-items/i-1/resolution", "/v1/split-policies/p-1/retirement"):
+    for path in ("/v1/training-tasks/i-1/resolution", "/v1/split-policies/p-1/retirement"):
         assert (await office.stage.ask("POST", path, headers=headers, json={})).content[
             "code"
         ] == "act_excluded"
 
 
 def test_what_a_second_may_be_lent_is_routed() -> None:
-    routed = {route.permission for route in table.read(FILE.read_text(), RULES).routes}
-    assert routed >= SECOND
+    routed = {
+        route.permission for route in table.parse_routes(FILE.read_text(), ROLE_PERMISSIONS).routes
+    }
+    assert routed >= SECOND_PERSON_PERMISSIONS
 
 
 # The rules alone
 
-GIVER = Giver(
+GIVER = Grantor(
     name="u-9",
-    roles=GIVEN_BY["administrator"],
+    roles=ROLES_BY_GRANTOR["administrator"],
     claims={"facility": frozenset({"LP-TJP", "LP-PKP"})},
 )
 
@@ -523,18 +525,18 @@ def given(
         "valid_until": TODAY + timedelta(days=days),
     }
     return rules.give(
-        Terms(**(told | more)),
+        GrantTerms(**(told | more)),
         id="g-1",
         user_id="u-1",
         home="LP-TJP",
-        by=GIVER,
-        held=held,
-        officials=officials,
+        grantor=GIVER,
+        held_grants=held,
+        official_grants=officials,
     )
 
 
 def test_a_deputy_of_an_administrator_gives_nothing_to_the_one_they_act_for() -> None:
-    terms = Terms(
+    terms = GrantTerms(
         role="head",
         claims={"facility": ["LP-TJP"]},
         valid_from=TODAY,
@@ -547,7 +549,7 @@ def test_a_deputy_of_an_administrator_gives_nothing_to_the_one_they_act_for() ->
                 id="g-1",
                 user_id=receiver,
                 home="LP-TJP",
-                by=replace(GIVER, on_behalf_of="u-8"),
+                grantor=replace(GIVER, on_behalf_of="u-8"),
             )
 
 
@@ -564,7 +566,7 @@ def test_an_auditor_is_bound_to_a_letter_a_scope_and_a_year_at_most() -> None:
     with pytest.raises(PeriodTooLong):
         given(role="auditor", letter="ST-4", days=367)
     with pytest.raises(PeriodTooLong):
-        given(kind=Kind.PLT, role="auditor", letter="W.7", days=185)
+        given(kind=GrantKind.PLT, role="auditor", letter="W.7", days=185)
 
 
 @pytest.mark.parametrize(
@@ -580,9 +582,17 @@ def test_an_auditor_is_bound_to_a_letter_a_scope_and_a_year_at_most() -> None:
 def test_a_deputys_rows_are_never_more_than_the_officials(claims: dict[str, list[str]]) -> None:
     official = given()
     with pytest.raises((NothingToDelegate, ScopeTooWide, LetterNeeded)):
-        given(kind=Kind.PLH, letter="W.7", on_behalf_of="u-2", claims=claims, officials=[official])
+        given(
+            kind=GrantKind.PLH,
+            letter="W.7",
+            on_behalf_of="u-2",
+            claims=claims,
+            officials=[official],
+        )
     assert (
-        given(kind=Kind.PLH, letter="W.7", on_behalf_of="u-2", officials=[official]).on_behalf_of
+        given(
+            kind=GrantKind.PLH, letter="W.7", on_behalf_of="u-2", officials=[official]
+        ).on_behalf_of
         == "u-2"
     )
 
@@ -590,12 +600,12 @@ def test_a_deputys_rows_are_never_more_than_the_officials(claims: dict[str, list
 def test_a_deputy_does_not_appoint_a_deputy_and_a_former_officer_of_the_kanwil_is_no_second() -> (
     None
 ):
-    deputy = given(kind=Kind.PLH, letter="W.7", on_behalf_of="u-2", officials=[given()])
+    deputy = given(kind=GrantKind.PLH, letter="W.7", on_behalf_of="u-2", officials=[given()])
     with pytest.raises(NothingToDelegate):
-        given(kind=Kind.PLH, letter="W.8", on_behalf_of="u-1", officials=[deputy])
+        given(kind=GrantKind.PLH, letter="W.8", on_behalf_of="u-1", officials=[deputy])
     former = rules.end(given(role="kanwil"), now=TODAY)
     with pytest.raises(NotOfKanwil):
-        given(kind=Kind.SECOND, letter="W.9", held=[former])
+        given(kind=GrantKind.SECOND, letter="W.9", held=[former])
 
 
 def test_a_deputy_has_no_more_than_the_official_has_now_and_no_longer() -> None:
@@ -605,27 +615,30 @@ def test_a_deputy_has_no_more_than_the_official_has_now_and_no_longer() -> None:
     ]
     official = given(days=10, excluded=acts[:1])
     deputy = given(
-        kind=Kind.PLH,
+        kind=GrantKind.PLH,
         letter="W.7",
         on_behalf_of="u-2",
         officials=[official],
         excluded=acts[1:],
         days=30,
     )
-    [held] = rules.lasting([deputy], {"u-2": [official]}, TODAY)
+    [held] = rules.limit_to_officials([deputy], {"u-2": [official]}, TODAY)
     assert (held.valid_until, held.excluded) == (official.valid_until, tuple(acts))
-    assert rules.lasting([deputy], {"u-2": [official]}, official.valid_until) == []
+    assert rules.limit_to_officials([deputy], {"u-2": [official]}, official.valid_until) == []
     wider = replace(official, excluded=())
-    assert rules.lasting([deputy], {"u-2": [official, wider]}, TODAY)[0].excluded == (acts[1],), (
-        "the official may act under either"
-    )
+    assert rules.limit_to_officials([deputy], {"u-2": [official, wider]}, TODAY)[0].excluded == (
+        acts[1],
+    ), "the official may act under either"
 
 
 def test_a_second_leaves_with_their_place_at_the_kanwil() -> None:
     kanwil = given(role="kanwil", days=10)
-    second = given(kind=Kind.SECOND, letter="W.9", held=[kanwil], days=30)
-    assert [one.valid_until for one in rules.lasting([second, kanwil], {}, TODAY)] == [
+    second = given(kind=GrantKind.SECOND, letter="W.9", held=[kanwil], days=30)
+    assert [one.valid_until for one in rules.limit_to_officials([second, kanwil], {}, TODAY)] == [
         kanwil.valid_until
     ] * 2
-    assert rules.lasting([second, kanwil], {}, kanwil.valid_until) == [kanwil]
-    assert rules.lasting([second, rules.end(kanwil, now=TODAY)], {}, TODAY)[0].role == "kanwil"
+    assert rules.limit_to_officials([second, kanwil], {}, kanwil.valid_until) == [kanwil]
+    assert (
+        rules.limit_to_officials([second, rules.end(kanwil, now=TODAY)], {}, TODAY)[0].role
+        == "kanwil"
+    )

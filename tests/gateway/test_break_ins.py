@@ -15,13 +15,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.access.accounts.rules import SignInRefused
-from gateway.access.login_throttling.rules import FREE
+from gateway.access.login_throttling.rules import FREE_ATTEMPTS
 from gateway.access.sessions import rules as sessions
-from gateway.access.sessions.rules import MOST_SPENT
+from gateway.access.sessions.rules import MAX_SPENT
 from gateway.access.sign_ins import rules as signins
 from gateway.access.sign_ins import usecases
 from gateway.authn.dev_issuer import public_jwk
-from gateway.middleware.rate_limit import neighbourhood
+from gateway.middleware.rate_limit import group_address
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
 from tests.gateway.harness import Told
@@ -67,12 +67,12 @@ async def test_a_password_that_changes_while_it_is_judged_begins_nothing(
         id="s-1",
         user_id=siti.user_id,
         home="LP-TJP",
-        door="d",
+        attempts_id="d",
         challenge="c",
         code_challenge="x",
         now=NOW,
     )
-    runner: Any = place.stage.door.book._runner()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the moment between two transactions has no other handle
+    runner: Any = place.stage.door.caller_directory._runner()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the moment between two transactions has no other handle
 
     async def begun(judged: str) -> str:
         return (await runner(partial(usecases.begin, fresh, judged))).id
@@ -98,11 +98,11 @@ async def test_a_sign_in_is_no_token_and_its_code_no_session(place: Installation
 
 async def test_of_many_who_show_one_printed_code_at_once_one_comes_in(place: Installation) -> None:
     siti = await place.enrolled()
-    begun = [await siti.begin() for _ in range(FREE - 1)]
+    begun = [await siti.begin() for _ in range(FREE_ATTEMPTS - 1)]
     answers = await asyncio.gather(
         *(siti.prove(one, code={"code": siti.codes[0]}) for one in begun)
     )
-    assert statuses(answers) == {200: 1, 401: FREE - 2}
+    assert statuses(answers) == {200: 1, 401: FREE_ATTEMPTS - 2}
 
 
 async def test_of_many_who_redeem_one_code_at_once_no_two_keep_a_session(
@@ -352,7 +352,7 @@ async def test_while_guessing_waits_the_database_is_asked_the_same_for_a_login_t
     siti, nobody = await place.enrolled(), Person(place, "nobody", "", [], "")
     asked: list[list[tuple[str, str]]] = []
     for person in (siti, nobody):
-        for _ in range(FREE):
+        for _ in range(FREE_ATTEMPTS):
             await person.begin("wrong")
         commands.seen.clear()
         assert (await person.begin("wrong")).status == 429
@@ -369,15 +369,15 @@ async def test_while_guessing_waits_the_database_is_asked_the_same_for_a_login_t
 
 def test_a_session_remembers_no_more_spent_tokens_than_a_day_of_work_makes() -> None:
     session = sessions.start(id="s", user_id="u", home="", amr=("pwd",), refresh="r0", now=NOW)
-    for number in range(MOST_SPENT + 10):
+    for number in range(MAX_SPENT + 10):
         session = sessions.refresh(
             session,
             presented=session.refresh,
-            following=f"r{number + 1}",
+            next_refresh=f"r{number + 1}",
             repeat="",
             now=NOW + timedelta(seconds=number),
         )
-    assert len(session.spent) == MOST_SPENT
+    assert len(session.spent) == MAX_SPENT
 
 
 @pytest.mark.parametrize(
@@ -392,4 +392,4 @@ def test_a_session_remembers_no_more_spent_tokens_than_a_day_of_work_makes() -> 
     ],
 )
 def test_whoever_has_a_network_of_addresses_is_counted_once(address: str, counted: str) -> None:
-    assert neighbourhood(address) == counted
+    assert group_address(address) == counted

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.middleware.circuit_breaker import LEAST_VOLUME
+from gateway.middleware.circuit_breaker import MIN_VOLUME
 from gateway.routing.table import Group
 from tests.fakes import Keys
 from tests.gateway.harness import (
@@ -65,10 +65,10 @@ async def test_a_share_of_the_subjects_comes_to_the_next_version_and_always_the_
         assert 15 <= len(first) <= 45
         assert await tried_by(stage) == first
         stage.routes_file.write_text(HALF.replace("canary = 50", "canary = 80"))
-        assert stage.door.routes.refresh()
+        assert stage.door.route_reloader.refresh()
         assert first < await tried_by(stage), "who was there stays there"
         stage.routes_file.write_text(HALF.replace("canary = 50", "canary = 0"))
-        assert stage.door.routes.refresh()
+        assert stage.door.route_reloader.refresh()
         assert await tried_by(stage) == set()
 
 
@@ -92,12 +92,10 @@ async def test_while_the_next_version_gives_no_answer_its_subjects_are_served_li
             for subject in SUBJECTS
         ]
         assert Counter(told.status for told in asked) == {
-            503: LEAST_VOLUME,
-            200: len(SUBJECTS) - LEAST_VOLUME,
+            503: MIN_VOLUME,
+            200: len(SUBJECTS) - MIN_VOLUME,
         }
-        assert [told.status for told in asked[LEAST_VOLUME:]] == [200] * (
-            len(SUBJECTS) - LEAST_VOLUME
-        )
+        assert [told.status for told in asked[MIN_VOLUME:]] == [200] * (len(SUBJECTS) - MIN_VOLUME)
 
 
 def test_a_next_version_of_no_service_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import jwt
 import pytest
 
-from chassis.http.internal_tokens import Verifier
-from gateway.access.permissions import RULES, Rules
+from chassis.http.internal_tokens import InternalTokenVerifier
+from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.neutral import is_neutral
 from gateway.routing.table import Group
 from tests.fakes import Keys, eventually
@@ -25,10 +25,10 @@ PAPERS = """
 hosts = ["certificate"]
 paths = ["GET /v1/papers"]
 """
-OWN = Rules(
-    dict(RULES.services)
+OWN = RolePermissions(
+    dict(ROLE_PERMISSIONS.by_service)
     | {
-        "certification": dict(RULES.services["certification"])
+        "certification": dict(ROLE_PERMISSIONS.by_service["certification"])
         | {"holder": frozenset({"GET /v1/papers"})}
     }
 )
@@ -88,7 +88,7 @@ async def test_a_holder_comes_in_with_card_and_pin_for_the_own_papers_and_nothin
     assert told.status == 200
     token = told.content["access_token"]
     assert (await desk.holder("GET", "/v1/papers", token=token)).status == 200
-    caller = Verifier("certification", desk.stage.keys.directory).caller(
+    caller = InternalTokenVerifier("certification", desk.stage.keys.directory).caller(
         desk.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
     assert (caller.role, caller.claims) == ("holder", {"own": frozenset({"p-1"})})

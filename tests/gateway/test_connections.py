@@ -311,7 +311,7 @@ async def test_a_connection_that_the_service_has_ended_or_that_was_idle_too_long
 
 async def test_a_service_that_is_not_there_is_told_apart_from_one_that_breaks_off() -> None:
     with pytest.raises(ConnectFailed):
-        await Connections(platform_checks.LOOPBACK, platform_checks.free_ports(1)[0]).take()
+        await Connections(platform_checks.LOOPBACK, platform_checks.find_free_ports(1)[0]).take()
 
 
 async def _so(value: bool) -> bool:  # noqa: FBT001 - what `eventually` asks

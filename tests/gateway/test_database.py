@@ -15,35 +15,35 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.http.internal_tokens import Verifier
+from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.ids import new_id
 from chassis.persistence.mongo import Mongo
 from gateway.access.grants import rules
 from gateway.access.grants.rules import (
-    GIVEN_BY,
-    MANPOWER,
+    MANPOWER_GRANTOR,
+    ROLES_BY_GRANTOR,
     ClaimUnknown,
-    Giver,
     Grant,
     GrantChoiceNeeded,
     GrantEnded,
+    Grantor,
+    GrantTerms,
     NoGrant,
     PeriodEmpty,
     RoleNotGivable,
-    Terms,
 )
-from gateway.access.permissions import Rules
+from gateway.access.permissions import RolePermissions
 from gateway.authn.dev_issuer import AUDIENCE, public_jwk
-from tests.fakes import Keys, ServiceClient, eventually
+from tests.fakes import AsgiClient, Keys, eventually
 from tests.gateway.harness import RULES, Stage, fixed, staged
 
 OIDC = "https://id.example/realms/region"
 TODAY = datetime.now(UTC)
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
-DINAS = Rules(
-    dict(RULES.services)
+DINAS = RolePermissions(
+    dict(RULES.by_service)
     | {
-        "training": dict(RULES.services["training"])
+        "training": dict(RULES.by_service["training"])
         | {"dinas_placement": frozenset({"GET /v1/classes"})}
     }
 )
@@ -58,7 +58,7 @@ class Region:
         jwk = public_jwk(self.key.public_key())
         self.kid = jwk["kid"]
         stage.upstream.answers["/keys"] = fixed(200, {"keys": [jwk]})
-        self._inside = ServiceClient(stage.door.internal, stage.keys, "gateway")
+        self._inside = AsgiClient(stage.door.internal_api, stage.keys, "gateway")
 
     def bearer(
         self, external: str, *, jti: str = "t-1", issued: float | None = None
@@ -130,7 +130,7 @@ async def region(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
 
 async def known(stage: Stage) -> bool:
     """Whether the revocations were read once."""
-    return stage.withdrawn.known
+    return stage.withdrawn.is_loaded
 
 
 async def test_the_door_is_ready_while_kafka_is_away(region: Region) -> None:
@@ -143,7 +143,7 @@ async def test_the_door_is_ready_while_kafka_is_away(region: Region) -> None:
 async def test_the_door_is_not_ready_before_it_knows_whose_trust_was_withdrawn(
     region: Region,
 ) -> None:
-    life = region.stage.door.internal.state.life
+    life = region.stage.door.internal_api.state.life
     assert await life.missing() == []
     life.withdrawn.known = False  # as before the first look, which comes again within two seconds
     assert (
@@ -159,7 +159,7 @@ async def test_a_person_of_an_oidc_issuer_acts_under_the_grant_and_not_under_wha
     assert (await region.grant(user_id, regency=["19.02", "19.06"])).status_code == 200
     told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
     assert told.status == 200
-    caller = Verifier("training", region.stage.keys.directory).caller(
+    caller = InternalTokenVerifier("training", region.stage.keys.directory).caller(
         region.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
     assert (caller.subject, caller.role, caller.claims) == (
@@ -239,7 +239,7 @@ async def test_a_revoked_token_is_refused_by_every_replica_also_after_a_new_star
             "/internal/revocations", {"kind": "token", "target": "t-9"}, method="POST"
         )
     ).status_code == 204
-    url = region.stage.door.internal.state.service.settings.mongo_url.get_secret_value()
+    url = region.stage.door.internal_api.state.service.settings.mongo_url.get_secret_value()
     (tmp_path / "second").mkdir()
     async with staged(
         tmp_path / "second", rules=DINAS, oidc=OIDC, living=True, mongo_url=url
@@ -292,7 +292,7 @@ async def test_an_answer_that_was_lost_makes_no_second_user_and_no_second_grant(
     assert await region.user("siti") == user_id
     first, again = [await region.grant(user_id, reference="agency-7.siti") for _ in range(2)]
     assert (first.status_code, first.json()) == (200, again.json())
-    db: Mongo = region.stage.door.internal.state.life.db
+    db: Mongo = region.stage.door.internal_api.state.life.db
     assert len(await db.find("grants", {})) == len(await db.find("users", {})) == 1
     assert (
         len(
@@ -320,7 +320,7 @@ async def test_a_grant_told_anew_says_what_was_told_last_and_nobody_goes_on_unde
     assert (
         await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti", jti="t-2"))
     ).status == 200
-    caller = Verifier("training", region.stage.keys.directory).caller(
+    caller = InternalTokenVerifier("training", region.stage.keys.directory).caller(
         region.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
     assert caller.claims == {"regency": frozenset({"19.02"})}
@@ -333,7 +333,7 @@ async def test_who_was_given_what_is_audited_without_the_issuers_name_for_the_pe
     region: Region,
 ) -> None:
     await region.grant(await region.user("siti-the-secret"))
-    db: Mongo = region.stage.door.internal.state.life.db
+    db: Mongo = region.stage.door.internal_api.state.life.db
     rows = await db.find("audit", {})
     assert {"users.added", "grants.added"} <= {row["action"] for row in rows}
     assert all(
@@ -355,16 +355,16 @@ async def test_an_oidc_caller_is_503_while_the_database_is_away(tmp_path: Path) 
 # The rules alone
 
 
-ADMINISTRATOR = Giver(
+ADMINISTRATOR = Grantor(
     name="u-9",
-    roles=GIVEN_BY["administrator"],
+    roles=ROLES_BY_GRANTOR["administrator"],
     claims={"facility": frozenset({"LP-TJP", "LP-PKP"})},
 )
 
 
 def granted(
     *,
-    by: Giver = MANPOWER,
+    by: Grantor = MANPOWER_GRANTOR,
     user_id: str = "u-1",
     held: Sequence[Grant] = (),
     officials: Sequence[Grant] = (),
@@ -377,13 +377,13 @@ def granted(
         "valid_until": NOW + timedelta(days=1),
     }
     return rules.give(
-        Terms(**(told | more)),
+        GrantTerms(**(told | more)),
         id="g-1",
         user_id=user_id,
         home="LP-TJP",
-        by=by,
-        held=held,
-        officials=officials,
+        grantor=by,
+        held_grants=held,
+        official_grants=officials,
     )
 
 
@@ -409,10 +409,10 @@ def test_a_grant_that_makes_no_sense_is_refused(
 
 def test_a_grant_is_in_force_from_its_first_moment_until_before_its_last() -> None:
     grant = granted()
-    assert rules.acting([grant], "", NOW) is grant
+    assert rules.choose_acting_grant([grant], "", NOW) is grant
     for moment in (NOW - timedelta(seconds=1), NOW + timedelta(days=1)):
         with pytest.raises(NoGrant):
-            rules.acting([grant], "", moment)
+            rules.choose_acting_grant([grant], "", moment)
 
 
 def test_a_grant_is_ended_once() -> None:
@@ -420,13 +420,13 @@ def test_a_grant_is_ended_once() -> None:
     with pytest.raises(GrantEnded):
         rules.end(ended, now=NOW)
     with pytest.raises(NoGrant):
-        rules.acting([ended], "", NOW)
+        rules.choose_acting_grant([ended], "", NOW)
 
 
 def test_several_grants_need_a_choice_and_a_choice_finds_only_the_callers_own() -> None:
     grants = [granted(), replace(granted(role="dinas_kukm", claims={}), id="g-2")]
     with pytest.raises(GrantChoiceNeeded):
-        rules.acting(grants, "", NOW)
-    assert rules.acting(grants, "g-2", NOW).role == "dinas_kukm"
+        rules.choose_acting_grant(grants, "", NOW)
+    assert rules.choose_acting_grant(grants, "g-2", NOW).role == "dinas_kukm"
     with pytest.raises(NoGrant):
-        rules.acting(grants, "g-3", NOW)
+        rules.choose_acting_grant(grants, "g-3", NOW)

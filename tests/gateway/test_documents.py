@@ -69,7 +69,7 @@ async def test_a_hosts_document_holds_its_own_routes_and_only_the_schemas_they_n
 ) -> None:
     document = await documented(stage, Group.STAFF)
     assert set(document["paths"]) == {
-        route.template for route in stage.door.routes.table.of_group(Group.STAFF)
+        route.template for route in stage.door.route_reloader.table.for_group(Group.STAFF)
     }
     assert "/internal/identities" not in json.dumps(document)
     assert {"training.ClassBody", "training.Place"} <= set(document["components"]["schemas"])
@@ -99,7 +99,7 @@ async def test_a_document_is_asked_for_once_and_made_anew_when_the_routes_change
     stage.routes_file.write_text(
         stage.routes_file.read_text().replace('"GET /v1/nobody"', '"GET /v1/another"')
     )
-    assert stage.door.routes.refresh()
+    assert stage.door.route_reloader.refresh()
     assert "/v1/another" in (await documented(stage, Group.STAFF))["paths"]
 
 
@@ -110,7 +110,7 @@ async def test_the_page_shows_every_route_escapes_what_services_wrote_and_loads_
     told = await stage.ask("GET", "/docs")
     page = told.body.decode()
     assert told.headers["content-type"] == "text/html; charset=utf-8"
-    for route in stage.door.routes.table.of_group(Group.STAFF):
+    for route in stage.door.route_reloader.table.for_group(Group.STAFF):
         assert route.template in page
     assert "<b>of</b>" not in page
     assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)

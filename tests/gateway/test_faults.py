@@ -15,15 +15,16 @@ from prometheus_client import REGISTRY
 
 from gateway.middleware import circuit_breaker, retries
 from gateway.middleware.circuit_breaker import (
-    LEAST_VOLUME,
+    MIN_VOLUME,
     OPEN_SECONDS,
     PROBES,
     WINDOW_SECONDS,
-    Breaker,
-    BreakerOpen,
+    CircuitBreaker,
+    CircuitBreakerOpen,
     CircuitBreakers,
 )
-from gateway.request_context import Passage
+from gateway.problems import UpstreamUnavailable
+from gateway.request_context import RequestContext
 from gateway.routing import table
 from gateway.routing.table import Group
 from tests.fakes import eventually
@@ -123,7 +124,10 @@ async def test_what_must_not_be_repeated_is_never_tried_again(tmp_path: Path, me
 async def test_a_body_too_large_to_keep_is_not_tried_again(tmp_path: Path) -> None:
     async with breaking(1) as (url, read), before(url, tmp_path) as stage:
         told = await stage.ask(
-            "PUT", "/v1/classes/a", headers=stage.bearer(), data=b"x" * (retries.MOST_REPLAYED + 1)
+            "PUT",
+            "/v1/classes/a",
+            headers=stage.bearer(),
+            data=b"x" * (retries.MAX_REPLAYED_BYTES + 1),
         )
         assert told.status == 502
         assert len(read) == 1
@@ -141,7 +145,7 @@ async def test_a_problem_that_breaks_off_leaves_nothing_in_the_answer_of_the_nex
 async def test_three_tries_are_all(tmp_path: Path) -> None:
     async with breaking(9) as (url, read), before(url, tmp_path) as stage:
         assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 502
-        assert len(read) == retries.MOST_TRIES
+        assert len(read) == retries.MAX_ATTEMPTS
 
 
 async def test_retries_stop_when_too_many_are_under_way() -> None:
@@ -150,7 +154,7 @@ async def test_retries_stop_when_too_many_are_under_way() -> None:
     async def away(_scope: Any, _receive: Any, _send: Any) -> None:
         nonlocal tries
         tries += 1
-        raise retries.ServiceAway
+        raise UpstreamUnavailable
 
     async def pause(_seconds: float) -> None:
         await release.wait()
@@ -165,20 +169,22 @@ async def test_retries_stop_when_too_many_are_under_way() -> None:
         return tries == 10
 
     await eventually(all_asked)
-    assert await eventually(refused) == 10 - retries.BUDGET_FLOOR
+    assert await eventually(refused) == 10 - retries.MIN_BUDGET
     release.set()
     await asyncio.gather(*asked, return_exceptions=True)
-    assert tries == 10 + 2 * retries.BUDGET_FLOOR
+    assert tries == 10 + 2 * retries.MIN_BUDGET
 
 
 def repeatable_scope(path: str = "/v1/classes") -> dict[str, Any]:
     """The scope of a GET with a route."""
-    found = table.read(ROUTES, RULES).match(Group.STAFF, path)
+    found = table.parse_routes(ROUTES, RULES).match(Group.STAFF, path)
     assert found
     return {
         "type": "http",
         "headers": [],
-        "passage": Passage(group=Group.STAFF, started=0.0, address="", route=found["GET"]),
+        "passage": RequestContext(
+            group=Group.STAFF, started_at=0.0, address="", route=found["GET"]
+        ),
     }
 
 
@@ -198,24 +204,24 @@ class Clock:
         return self.now
 
 
-def opened(clock: Clock) -> Breaker:
-    breaker = Breaker(clock)
-    for _ in range(LEAST_VOLUME):
-        breaker.record(breaker.admit(), answered=False)
+def opened(clock: Clock) -> CircuitBreaker:
+    breaker = CircuitBreaker(clock)
+    for _ in range(MIN_VOLUME):
+        breaker.record(breaker.admit(), has_answered=False)
     return breaker
 
 
 def test_a_breaker_opens_only_with_volume_and_share() -> None:
     clock = Clock()
-    breaker = Breaker(clock)
-    for number in range(LEAST_VOLUME - 1):
-        breaker.record(breaker.admit(), answered=number % 2 == 0)
+    breaker = CircuitBreaker(clock)
+    for number in range(MIN_VOLUME - 1):
+        breaker.record(breaker.admit(), has_answered=number % 2 == 0)
     assert not breaker.is_open
-    breaker.record(breaker.admit(), answered=False)
+    breaker.record(breaker.admit(), has_answered=False)
     assert breaker.is_open
-    mostly_well = Breaker(clock)
+    mostly_well = CircuitBreaker(clock)
     for number in range(200):
-        mostly_well.record(mostly_well.admit(), answered=number % 3 != 0)
+        mostly_well.record(mostly_well.admit(), has_answered=number % 3 != 0)
     assert not mostly_well.is_open
 
 
@@ -224,18 +230,20 @@ def test_an_open_breaker_is_told_of() -> None:
 
     breakers = CircuitBreakers(nothing, ["gauged"], Clock()).breakers
     for told in (0, 1):
-        assert REGISTRY.get_sample_value("gateway_breaker_open", {"service": "gauged"}) == told
-        for _ in range(LEAST_VOLUME * (1 - told)):
-            breakers["gauged"].record(breakers["gauged"].admit(), answered=False)
+        assert (
+            REGISTRY.get_sample_value("gateway_circuit_breaker_open", {"service": "gauged"}) == told
+        )
+        for _ in range(MIN_VOLUME * (1 - told)):
+            breakers["gauged"].record(breakers["gauged"].admit(), has_answered=False)
 
 
 def test_failures_of_an_earlier_window_do_not_open_a_breaker() -> None:
     clock = Clock()
-    breaker = Breaker(clock)
-    for _ in range(LEAST_VOLUME - 1):
-        breaker.record(breaker.admit(), answered=False)
+    breaker = CircuitBreaker(clock)
+    for _ in range(MIN_VOLUME - 1):
+        breaker.record(breaker.admit(), has_answered=False)
     clock.now += WINDOW_SECONDS + 1
-    breaker.record(breaker.admit(), answered=False)
+    breaker.record(breaker.admit(), has_answered=False)
     assert not breaker.is_open
 
 
@@ -244,15 +252,15 @@ def test_an_open_breaker_refuses_until_its_time_then_lets_a_few_probes_through_a
 ):
     clock = Clock()
     breaker = opened(clock)
-    with pytest.raises(BreakerOpen) as refused:
+    with pytest.raises(CircuitBreakerOpen) as refused:
         breaker.admit()
     assert refused.value.retry_after == OPEN_SECONDS
     clock.now += OPEN_SECONDS
     tickets = [breaker.admit() for _ in range(PROBES)]
-    with pytest.raises(BreakerOpen):
+    with pytest.raises(CircuitBreakerOpen):
         breaker.admit()
     for ticket in tickets:
-        breaker.record(ticket, answered=True)
+        breaker.record(ticket, has_answered=True)
     assert not breaker.is_open
 
 
@@ -260,8 +268,8 @@ def test_a_probe_without_an_answer_opens_it_again() -> None:
     clock = Clock()
     breaker = opened(clock)
     clock.now += OPEN_SECONDS
-    breaker.record(breaker.admit(), answered=False)
-    with pytest.raises(BreakerOpen):
+    breaker.record(breaker.admit(), has_answered=False)
+    with pytest.raises(CircuitBreakerOpen):
         breaker.admit()
 
 
@@ -270,19 +278,19 @@ def test_a_probe_whose_client_left_gives_its_place_back() -> None:
     breaker = opened(clock)
     clock.now += OPEN_SECONDS
     for _ in range(PROBES + 1):
-        breaker.record(breaker.admit(), answered=None)
+        breaker.record(breaker.admit(), has_answered=None)
     assert breaker.is_open
 
 
 def test_what_began_before_the_breaker_opened_says_nothing_about_a_probe() -> None:
     clock = Clock()
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     early = breaker.admit()
-    for _ in range(LEAST_VOLUME):
-        breaker.record(breaker.admit(), answered=False)
+    for _ in range(MIN_VOLUME):
+        breaker.record(breaker.admit(), has_answered=False)
     clock.now += OPEN_SECONDS
     for _ in range(PROBES):
-        breaker.record(early, answered=True)
+        breaker.record(early, has_answered=True)
     assert breaker.is_open
 
 
@@ -290,18 +298,18 @@ async def test_after_many_failures_the_service_is_left_alone_and_other_services_
     tmp_path: Path,
 ) -> None:
     async with breaking(1_000) as (url, read), before(url, tmp_path) as stage:
-        for _ in range(LEAST_VOLUME):
+        for _ in range(MIN_VOLUME):
             await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=b"")
         reached = len(read)
         told = await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=b"")
         assert (told.status, told.content["code"]) == (503, "breaker_open")
-        assert len(read) == reached == LEAST_VOLUME
+        assert len(read) == reached == MIN_VOLUME
         assert (await stage.ask("GET", "/v1/products", group=Group.SHOP)).status == 200
 
 
 async def test_errors_that_a_service_wrote_itself_do_not_open_its_breaker(stage: Stage) -> None:
     stage.upstream.answers["/v1/classes"] = fixed(500, {})
-    for _ in range(circuit_breaker.LEAST_VOLUME * 2):
+    for _ in range(circuit_breaker.MIN_VOLUME * 2):
         assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 500
 
 

@@ -12,21 +12,21 @@ import pytest
 from fastapi import FastAPI
 
 from chassis.caller import system
-from chassis.http.internal_tokens import Signer, Verifier
-from chassis.http.service_client import Peer, PeerAway
+from chassis.http.internal_tokens import InternalTokenSigner, InternalTokenVerifier
+from chassis.http.service_client import ServiceClient, ServiceUnavailable
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from gateway.settings import INTERNAL_PORT_OFFSET
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
 from services.manpower.grants import rules
-from services.manpower.grants.jobs import make_so
-from services.manpower.grants.rules import Order, State
-from services.manpower.grants.usecases import settle
-from tests.fakes import Keys, ServiceClient, eventually
+from services.manpower.grants.jobs import apply_grant_orders
+from services.manpower.grants.rules import GrantOrder, GrantOrderState
+from services.manpower.grants.usecases import reconcile_orders
+from tests.fakes import AsgiClient, Keys, eventually
 from tests.gateway.harness import new_key, staged
-from tests.gateway.test_access import FILE, RULES, Office
+from tests.gateway.test_access import FILE, ROLE_PERMISSIONS, Office
 from tests.gateway.test_database import OIDC, known
 from tests.gateway.test_services import app_of
 from tests.manpower.factories import agency
@@ -41,11 +41,11 @@ class Partnership:
 
     office: Office
     manpower: FastAPI
-    gateway: Peer
+    gateway: ServiceClient
 
-    def hand(self, subject: str = "admin-1") -> ServiceClient:
+    def hand(self, subject: str = "admin-1") -> AsgiClient:
         """An administrator at manpower."""
-        return ServiceClient(self.manpower, self.office.stage.keys, "manpower").as_(
+        return AsgiClient(self.manpower, self.office.stage.keys, "manpower").as_(
             "administrator", subject=subject, facility="*"
         )
 
@@ -53,13 +53,15 @@ class Partnership:
         """A runner as jobs get it."""
         return Runner(
             self.manpower.state.engine,
-            Cause(caller=system("manpower"), correlation_id=new_id(), what="job:granting"),
+            OperationContext(
+                caller=system("manpower"), correlation_id=new_id(), what="job:granting"
+            ),
             seconds=30,
         )
 
-    async def turn(self, gateway: Peer | None = None) -> None:
+    async def turn(self, gateway: ServiceClient | None = None) -> None:
         """The job, once."""
-        await make_so(gateway or self.gateway, self.run())
+        await apply_grant_orders(gateway or self.gateway, self.run())
 
     async def active(self, credential: str) -> str:
         """A consumer of the Dinas with this credential, approved by a second person."""
@@ -123,7 +125,7 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
     async with staged(
         tmp_path,
         FILE.read_text(),
-        RULES,
+        ROLE_PERMISSIONS,
         oidc=OIDC,
         living=True,
         mongo_url=url,
@@ -139,7 +141,9 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
         await life.prepare()
         life.prepared.set()
         inside = f"http://127.0.0.1:{stage.port + INTERNAL_PORT_OFFSET}"
-        gateway = Peer("gateway", inside, Signer("manpower", keys.private["manpower"]))
+        gateway = ServiceClient(
+            "gateway", inside, InternalTokenSigner("manpower", keys.private["manpower"])
+        )
         yield Partnership(Office(stage), manpower, gateway)
         await gateway.close()
         await life.db.drop()
@@ -157,7 +161,9 @@ async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_whe
         assert await partnership.states() == ["held"], "told again, nothing changes"
     assert await partnership.comes_in("t-2") == 200
     token = partnership.office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
-    caller = Verifier("manpower", partnership.office.stage.keys.directory).caller(token)
+    caller = InternalTokenVerifier("manpower", partnership.office.stage.keys.directory).caller(
+        token
+    )
     assert (caller.role, caller.claims) == (
         "dinas_placement",
         {"agency": frozenset({"dinas-belitung"}), "regency": frozenset({"19.02"})},
@@ -184,13 +190,13 @@ async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_fo
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
-    nowhere = Peer(
+    nowhere = ServiceClient(
         "gateway",
         "http://127.0.0.1:9",
-        Signer("manpower", partnership.office.stage.keys.private["manpower"]),
+        InternalTokenSigner("manpower", partnership.office.stage.keys.private["manpower"]),
         seconds=0.2,
     )
-    with pytest.raises(PeerAway):
+    with pytest.raises(ServiceUnavailable):
         await partnership.turn(nowhere)
     assert await partnership.states() == ["wanted"]
     assert (
@@ -198,7 +204,7 @@ async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_fo
             f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
         )
     ).status_code == 200
-    with pytest.raises(PeerAway):
+    with pytest.raises(ServiceUnavailable):
         await partnership.turn(nowhere)
     assert await partnership.states() == ["unwanted"]
     await partnership.turn()
@@ -214,13 +220,15 @@ async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_mea
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
-    class Crashing(Peer):
+    class Crashing(ServiceClient):
         async def ask(self, method: str, path: str, **told: Any) -> Any:
-            await partnership.gateway.ask(method, path, **told)
+            await partnership.gateway.request(method, path, **told)
             raise ConnectionAbortedError
 
     crashing = Crashing(
-        "gateway", "", Signer("manpower", partnership.office.stage.keys.private["manpower"])
+        "gateway",
+        "",
+        InternalTokenSigner("manpower", partnership.office.stage.keys.private["manpower"]),
     )
     with pytest.raises(ConnectionAbortedError):
         await partnership.turn(crashing)
@@ -239,17 +247,21 @@ async def test_a_suspension_while_the_gateway_answers_is_told_afterwards(
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
-    class Slow(Peer):
+    class Slow(ServiceClient):
         async def ask(self, method: str, path: str, **told: Any) -> Any:
-            answer = await partnership.gateway.ask(method, path, **told)
+            answer = await partnership.gateway.request(method, path, **told)
             await partnership.hand().post(
                 f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
             )
-            await partnership.run()(settle)
+            await partnership.run()(reconcile_orders)
             return answer
 
     await partnership.turn(
-        Slow("gateway", "", Signer("manpower", partnership.office.stage.keys.private["manpower"]))
+        Slow(
+            "gateway",
+            "",
+            InternalTokenSigner("manpower", partnership.office.stage.keys.private["manpower"]),
+        )
     )
     assert (await partnership.comes_in("t-1"), await partnership.states()) == (200, ["unwanted"])
     await partnership.turn()
@@ -266,8 +278,8 @@ async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_fo
         {"credential_ref": "nobody", "role": "dinas_placement", "refusal": "user_unknown"}
     ]
     db = partnership.manpower.state.life.db
-    await db.update("grant_orders", {}, {"$set": {"refused_at": NOW - rules.AGAIN}})
-    await partnership.run()(settle)
+    await db.update("grant_orders", {}, {"$set": {"refused_at": NOW - rules.RETRY_REFUSED_AFTER}})
+    await partnership.run()(reconcile_orders)
     assert await partnership.states() == ["wanted"]
     assert (
         await partnership.hand().post(f"/v1/consumers/{consumer}/close", json={"reason": "keliru"})
@@ -277,7 +289,7 @@ async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_fo
 
 
 def test_a_grant_that_is_over_is_wanted_no_longer_and_one_to_come_is() -> None:
-    order = Order(
+    order = GrantOrder(
         id="o-1",
         consumer_id="c",
         agency_id="a",
@@ -287,16 +299,19 @@ def test_a_grant_that_is_over_is_wanted_no_longer_and_one_to_come_is() -> None:
         valid_from=NOW,
         valid_until=NOW,
     )
-    held = rules.told(order, "", NOW)
+    held = rules.record_answer(order, "", NOW)
     assert (
         held.state,
-        rules.unwanted(held).state,
-        rules.told(rules.unwanted(held), "", NOW).state,
-    ) == (State.HELD, State.UNWANTED, State.GONE)
-    refused = rules.told(order, "user_unknown", NOW)
-    assert rules.again(refused, NOW) == refused
-    assert rules.again(refused, NOW + rules.AGAIN).state is State.WANTED
-    assert rules.unwanted(refused).state is State.GONE
+        rules.withdraw(held).state,
+        rules.record_answer(rules.withdraw(held), "", NOW).state,
+    ) == (GrantOrderState.HELD, GrantOrderState.UNWANTED, GrantOrderState.GONE)
+    refused = rules.record_answer(order, "user_unknown", NOW)
+    assert rules.retry_refused(refused, NOW) == refused
+    assert (
+        rules.retry_refused(refused, NOW + rules.RETRY_REFUSED_AFTER).state
+        is GrantOrderState.WANTED
+    )
+    assert rules.withdraw(refused).state is GrantOrderState.GONE
 
 
 def test_only_an_active_consumer_of_an_active_agency_is_to_have_its_grants() -> None:
@@ -319,13 +334,20 @@ def test_only_an_active_consumer_of_an_active_agency_is_to_have_its_grants() -> 
         **told,
     )
     assert sorted(
-        order.user_id for order in rules.wanted([known], {"dinas-belitung": agency()}, NOW).values()
+        order.user_id
+        for order in rules.derive_wanted_orders([known], {"dinas-belitung": agency()}, NOW).values()
     ) == ["u-1", "u-2"]
     for status in (Status.PENDING, Status.SUSPENDED, Status.CLOSED):
         assert (
-            rules.wanted([replace(known, status=status)], {"dinas-belitung": agency()}, NOW) == {}
+            rules.derive_wanted_orders(
+                [replace(known, status=status)], {"dinas-belitung": agency()}, NOW
+            )
+            == {}
         )
-        assert rules.wanted([known], {"dinas-belitung": agency(status=status)}, NOW) == {}
+        assert (
+            rules.derive_wanted_orders([known], {"dinas-belitung": agency(status=status)}, NOW)
+            == {}
+        )
 
 
 async def test_a_consumers_grant_that_runs_out_is_taken_back(partnership: Partnership) -> None:

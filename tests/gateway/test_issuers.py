@@ -17,16 +17,16 @@ from gateway.access.identity import Identity
 from gateway.authn.dev_issuer import AUDIENCE
 from gateway.authn.keys import (
     FRESH_SECONDS,
-    PATIENCE_SECONDS,
-    PAUSE_SECONDS,
+    NEGATIVE_CACHE_SECONDS,
+    REFRESH_WAIT_SECONDS,
+    RETRY_SECONDS,
     STALE_SECONDS,
-    UNKNOWN_SECONDS,
+    JwksKeys,
     KeysUnavailable,
-    OwnKeys,
-    PublishedKeys,
+    StaticKeys,
 )
-from gateway.authn.tokens import EARLY_SECONDS, Issuer, Tokens
-from gateway.problems import IdentityAway, TokenRefused
+from gateway.authn.tokens import MAX_EARLY_SECONDS, TokenVerifier, TrustedIssuer
+from gateway.problems import IssuerUnavailable, TokenRefused
 from tests.fakes import eventually
 from tests.gateway.harness import staged
 from tests.gateway.test_identity import OIDC, Clock, nothing_revoked, signed
@@ -91,22 +91,22 @@ async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm
             subject="u-1",
             role="dinas_placement",
             claims={"regency": frozenset({"19.02"})},
-            grant="g-1",
+            grant_id="g-1",
         )
 
-    tokens = Tokens(
+    tokens = TokenVerifier(
         [
-            Issuer(
+            TrustedIssuer(
                 name=OIDC,
                 audience=AUDIENCE,
-                keys=PublishedKeys(OIDC, "", publisher.fetch, clock),
-                grants_of=grants_of,
+                key_source=JwksKeys(OIDC, "", publisher.fetch, clock),
+                resolve_identity=grants_of,
             )
         ],
         nothing_revoked(),
         clock,
     )
-    identity = await tokens.identify(
+    identity = await tokens.verify(
         signed(key, clock, algorithm=algorithm, kid="2026", issuer=OIDC, role="administrator"),
         "g-1",
     )
@@ -133,20 +133,20 @@ async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audie
     async def grants_of(issuer: str, external: str, _: str) -> Identity:
         return Identity(subject=f"{issuer}/{external}", role="kanwil")
 
-    tokens = Tokens(
+    tokens = TokenVerifier(
         [
-            Issuer(
+            TrustedIssuer(
                 name=OIDC,
                 audience=AUDIENCE,
-                keys=PublishedKeys(OIDC, f"{OIDC}/keys", staff.fetch, clock),
+                key_source=JwksKeys(OIDC, f"{OIDC}/keys", staff.fetch, clock),
                 algorithms=frozenset({"EdDSA"}),
-                grants_of=grants_of,
+                resolve_identity=grants_of,
             ),
-            Issuer(
+            TrustedIssuer(
                 name=partner_name,
                 audience="bina-partner",
-                keys=PublishedKeys(partner_name, f"{partner_name}/keys", partner.fetch, clock),
-                grants_of=grants_of,
+                key_source=JwksKeys(partner_name, f"{partner_name}/keys", partner.fetch, clock),
+                resolve_identity=grants_of,
             ),
         ],
         nothing_revoked(),
@@ -156,8 +156,8 @@ async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audie
     of_partner = signed(
         partner_key, clock, algorithm="ES256", issuer=partner_name, aud="bina-partner"
     )
-    assert (await tokens.identify(of_staff, "")).subject == f"{OIDC}/officer"
-    assert (await tokens.identify(of_partner, "")).subject == f"{partner_name}/officer"
+    assert (await tokens.verify(of_staff, "")).subject == f"{OIDC}/officer"
+    assert (await tokens.verify(of_partner, "")).subject == f"{partner_name}/officer"
     for bad in (
         signed(staff_key, clock, issuer=partner_name, aud="bina-partner"),
         signed(partner_key, clock, algorithm="ES256", issuer=OIDC),
@@ -165,10 +165,10 @@ async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audie
         signed(partner_key, clock, algorithm="ES256", issuer=partner_name),
     ):
         with pytest.raises(TokenRefused):
-            await tokens.identify(bad, "")
+            await tokens.verify(bad, "")
     staff.away = True
     assert (
-        await tokens.identify(
+        await tokens.verify(
             signed(
                 partner_key,
                 clock,
@@ -185,18 +185,18 @@ async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audie
 async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() -> None:
     clock, publisher = Clock(), Publisher()
     publisher.issuer = "https://other.example"
-    with pytest.raises(IdentityAway):
-        await PublishedKeys(OIDC, "", publisher.fetch, clock).find("2026", "EdDSA")
+    with pytest.raises(IssuerUnavailable):
+        await JwksKeys(OIDC, "", publisher.fetch, clock).find("2026", "EdDSA")
 
 
 async def test_a_rotated_key_is_found_at_once_and_the_old_one_until_it_is_withdrawn() -> None:
     clock, publisher = Clock(), Publisher()
     old, new = Ed25519PrivateKey.generate().public_key(), Ed25519PrivateKey.generate().public_key()
-    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     publisher.keys = [jwk_of(old, "2026")]
     assert await keys.find("2026", "EdDSA")
     publisher.keys = [jwk_of(old, "2026"), jwk_of(new, "2027")]
-    clock.now += PAUSE_SECONDS
+    clock.now += RETRY_SECONDS
     assert await keys.find("2027", "EdDSA")
     assert await keys.find("2026", "EdDSA")
     publisher.keys = [jwk_of(new, "2027")]
@@ -207,23 +207,23 @@ async def test_a_rotated_key_is_found_at_once_and_the_old_one_until_it_is_withdr
 async def test_known_keys_serve_through_an_outage_of_the_issuer_for_a_day() -> None:
     clock, publisher = Clock(), Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
-    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     assert await keys.find("2026", "EdDSA")
     publisher.away = True
     clock.now += STALE_SECONDS
     assert await keys.find("2026", "EdDSA")
     clock.now += 1
-    with pytest.raises(IdentityAway):
+    with pytest.raises(IssuerUnavailable):
         await keys.find("2026", "EdDSA")
     publisher.away = False
-    clock.now += PAUSE_SECONDS
+    clock.now += RETRY_SECONDS
     assert await keys.find("2026", "EdDSA")
 
 
 async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() -> None:
     clock, publisher = Clock(), Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
-    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     assert await keys.find("2026", "EdDSA")
     publisher.gate.clear()
     clock.now += FRESH_SECONDS + 1
@@ -231,7 +231,7 @@ async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() -> None
     async with asyncio.timeout(5):
         assert all(await asyncio.gather(*(keys.find("2026", "EdDSA") for _ in range(20))))
         assert await keys.find("2026", "EdDSA")
-    assert time.monotonic() - began < 2 * PATIENCE_SECONDS
+    assert time.monotonic() - began < 2 * REFRESH_WAIT_SECONDS
     assert len(publisher.asked) == 2
     publisher.gate.set()
 
@@ -240,7 +240,7 @@ async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
     clock, publisher = Clock(), Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     publisher.gate.clear()
-    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     waiting = [asyncio.create_task(keys.find("2026", "EdDSA")) for _ in range(50)]
     await eventually(publisher.was_asked)
     publisher.gate.set()
@@ -251,14 +251,14 @@ async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
 async def test_unknown_key_ids_are_remembered_and_cannot_make_us_ask_again_and_again() -> None:
     clock, publisher = Clock(), Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
-    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     for number in range(100):
         assert await keys.find(f"made-up-{number}", "EdDSA") is None
     assert len(publisher.asked) == 1
-    clock.now += PAUSE_SECONDS
+    clock.now += RETRY_SECONDS
     assert await keys.find("made-up-0", "EdDSA") is None
     assert len(publisher.asked) == 1
-    clock.now += UNKNOWN_SECONDS
+    clock.now += NEGATIVE_CACHE_SECONDS
     assert await keys.find("made-up-0", "EdDSA") is None
     assert len(publisher.asked) == 2
 
@@ -273,7 +273,7 @@ async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
         jwk_of(small, "small"),
         {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"},
     ]
-    keys = PublishedKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
+    keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     assert await keys.find("rsa", "RS256")
     for kid, algorithm in (
         ("rsa", "ES256"),
@@ -287,23 +287,27 @@ async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
 
 async def test_a_withdrawal_covers_what_an_issuer_whose_clock_is_ahead_had_issued_before() -> None:
     clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), nothing_revoked()
-    tokens = Tokens(
-        [Issuer(name=OIDC, audience=AUDIENCE, keys=OwnKeys({"k": key.public_key()}))],
+    tokens = TokenVerifier(
+        [
+            TrustedIssuer(
+                name=OIDC, audience=AUDIENCE, key_source=StaticKeys({"k": key.public_key()})
+            )
+        ],
         withdrawn,
         clock,
     )
     seen, unseen = (
-        signed(key, clock, issuer=OIDC, iat=clock.now + EARLY_SECONDS, jti=jti)
+        signed(key, clock, issuer=OIDC, iat=clock.now + MAX_EARLY_SECONDS, jti=jti)
         for jti in ("t-1", "t-2")
     )
-    assert (await tokens.identify(seen, "")).subject == "officer"
-    withdrawn.put([], [("officer", clock.now)])
-    clock.now += EARLY_SECONDS
+    assert (await tokens.verify(seen, "")).subject == "officer"
+    withdrawn.replace_all([], [("officer", clock.now)])
+    clock.now += MAX_EARLY_SECONDS
     for token in (seen, unseen):
         with pytest.raises(TokenRefused):
-            await tokens.identify(token, "")
+            await tokens.verify(token, "")
     assert (
-        await tokens.identify(signed(key, clock, issuer=OIDC, iat=clock.now + EARLY_SECONDS), "")
+        await tokens.verify(signed(key, clock, issuer=OIDC, iat=clock.now + MAX_EARLY_SECONDS), "")
     ).subject == "officer"
 
 

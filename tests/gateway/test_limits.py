@@ -14,7 +14,7 @@ from limits import parse
 from prometheus_client import REGISTRY
 
 from chassis.persistence.mongo import Mongo
-from gateway.middleware.rate_limit import INDEXES, QUOTAS, SWEEP_SECONDS, Windows
+from gateway.middleware.rate_limit import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
 from gateway.routing.table import Group
 from tests.fakes import eventually
 from tests.gateway.harness import MIB, ROUTES, Stage, answer, staged
@@ -88,14 +88,14 @@ async def test_a_subject_over_its_rate_is_429_and_others_are_not(stage: Stage) -
 
 def test_the_next_window_begins_when_the_clock_says_so_and_old_windows_are_forgotten() -> None:
     now = [1_000.0]
-    windows = Windows(lambda: now[0])
-    assert [windows.take("a", 60) for _ in range(2)] == [(1, 60), (2, 60)]
+    windows = RateWindows(lambda: now[0])
+    assert [windows.count_request("a", 60) for _ in range(2)] == [(1, 60), (2, 60)]
     now[0] += 59
-    assert windows.take("a", 60) == (3, 1)
+    assert windows.count_request("a", 60) == (3, 1)
     now[0] += 1
-    assert windows.take("a", 60) == (1, 60)
+    assert windows.count_request("a", 60) == (1, 60)
     now[0] += SWEEP_SECONDS + 1
-    windows.take("b", 60)
+    windows.count_request("b", 60)
     assert list(windows._windows) == ["b"]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what it keeps is seen nowhere else
 
 
@@ -104,37 +104,37 @@ async def test_replicas_count_together_within_seconds_and_each_alone_while_the_d
 ) -> None:
     now, rate = [1_000.0], parse("10/minute")
     db = Mongo(mongo_url, database)
-    await db.ensure_collection(QUOTAS, None, INDEXES, await db.collections())
-    here, there = (Windows(lambda: now[0], replica) for replica in ("0", "1"))
+    await db.ensure_collection(COLLECTION, None, INDEXES, await db.collections())
+    here, there = (RateWindows(lambda: now[0], replica) for replica in ("0", "1"))
     for _ in range(6):
-        here.take(rate.key_for("one"), 60)
+        here.count_request(rate.key_for("one"), 60)
     now[0] += 10  # its window there begins later
     for _ in range(3):
-        assert there.take(rate.key_for("one"), 60)[0] <= 3
-    there.take(rate.key_for("other"), 60)
-    await here.exchange(db)
-    await there.exchange(db)
-    assert there.take(rate.key_for("one"), 60)[0] == 10
-    assert there.take(rate.key_for("other"), 60)[0] == 2, "others are not counted with it"
-    await there.exchange(db)
-    assert here.take(rate.key_for("one"), 60)[0] == 7, (
+        assert there.count_request(rate.key_for("one"), 60)[0] <= 3
+    there.count_request(rate.key_for("other"), 60)
+    await here.synchronise(db)
+    await there.synchronise(db)
+    assert there.count_request(rate.key_for("one"), 60)[0] == 10
+    assert there.count_request(rate.key_for("other"), 60)[0] == 2, "others are not counted with it"
+    await there.synchronise(db)
+    assert here.count_request(rate.key_for("one"), 60)[0] == 7, (
         "what it learns is as old as its last exchange"
     )
-    await here.exchange(db)
-    assert here.take(rate.key_for("one"), 60)[0] == 12
-    rows = await db.find(QUOTAS, {})
+    await here.synchronise(db)
+    assert here.count_request(rate.key_for("one"), 60)[0] == 12
+    rows = await db.find(COLLECTION, {})
     assert len(rows) == 2
     assert "one" not in str(rows), "subjects and addresses are not stored"
     now[0] += 55  # the window here is over, that there is not
     for count in (1, 2, 3):
-        assert here.take(rate.key_for("one"), 60)[0] == count
-    await here.exchange(db)
-    assert here.take(rate.key_for("one"), 60)[0] == 8
+        assert here.count_request(rate.key_for("one"), 60)[0] == count
+    await here.synchronise(db)
+    assert here.count_request(rate.key_for("one"), 60)[0] == 8
     await db.drop()
     await db.close()
     with pytest.raises(Exception, match="close"):
-        await here.exchange(db)
-    assert here.take(rate.key_for("one"), 60)[0] == 9
+        await here.synchronise(db)
+    assert here.count_request(rate.key_for("one"), 60)[0] == 9
 
 
 async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphore]:
@@ -182,7 +182,7 @@ async def test_one_caller_with_many_long_requests_holds_a_quarter_of_a_service_a
     stage.routes_file.write_text(
         stage.routes_file.read_text().replace("training = 4", "training = 36")
     )
-    assert stage.door.routes.refresh()
+    assert stage.door.route_reloader.refresh()
     release, arrived = await held(stage, "/v1/classes")
     one, other = stage.bearer(subject="one"), stage.bearer(subject="other")
     waiting = [asyncio.create_task(stage.ask("GET", "/v1/classes", headers=one)) for _ in range(9)]
@@ -261,7 +261,7 @@ async def test_an_open_ended_answer_may_flow_beyond_the_deadline(stage: Stage) -
     file.write_text(
         file.read_text().replace("streaming = true", "streaming = true\ndeadline = 0.2")
     )
-    assert stage.door.routes.refresh()
+    assert stage.door.route_reloader.refresh()
 
     async def flow(_scope: Any, _receive: Any, send: Any) -> None:
         await send(

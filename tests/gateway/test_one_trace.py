@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import telemetry
-from gateway.access.permissions import RULES
+from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.routing import table as routing_table
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
@@ -42,7 +42,7 @@ async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_eff
     [own] = free_ports(1)
     table = Path(routing_table.__file__).with_name("routes.toml").read_text()
     async with staged(
-        tmp_path, table, RULES, training_url=f"http://127.0.0.1:{own.getsockname()[1]}"
+        tmp_path, table, ROLE_PERMISSIONS, training_url=f"http://127.0.0.1:{own.getsockname()[1]}"
     ) as stage:
         told = stage.keys.settings(
             "training",

@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import first_administrator
-from gateway.access.clients.assertions import TYPE
-from gateway.access.permissions import RULES
+from gateway.access.clients.assertions import ASSERTION_TYPE
+from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.routing.table import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.authenticator import encoded
@@ -103,7 +103,9 @@ async def test_without_a_key_there_is_no_own_issuer(
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    async with staged(tmp_path, FILE.read_text(), RULES, living=True, mongo_url=url) as stage:
+    async with staged(
+        tmp_path, FILE.read_text(), ROLE_PERMISSIONS, living=True, mongo_url=url
+    ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         assert (
             await stage.ask("POST", "/v1/oauth/token", data="grant_type=password", headers=FORM)
@@ -208,7 +210,7 @@ async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_onc
         return await place.form(
             "token",
             grant_type="client_credentials",
-            client_assertion_type=TYPE,
+            client_assertion_type=ASSERTION_TYPE,
             client_assertion=one,
             **more,
         )
@@ -275,7 +277,7 @@ async def test_manpowers_systems_prove_themselves_by_what_it_tells_and_nothing_e
 async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_nobody_else_does(
     place: Installation,
 ) -> None:
-    told = place.stage.door.internal.state.service.settings
+    told = place.stage.door.internal_api.state.service.settings
     lost = await first_administrator.main(told, "admin.satu", "LP-TJP")
     code = await first_administrator.main(told, "admin.satu", "LP-TJP")
     form = {"login": "admin.satu", "code": code, "password": PASSWORD}
@@ -307,7 +309,7 @@ async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refuse
         staged(
             tmp_path / "before",
             FILE.read_text(),
-            RULES,
+            ROLE_PERMISSIONS,
             issuer_key=old,
             issuer_next_key=new,
             **told,
@@ -315,7 +317,7 @@ async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refuse
         staged(
             tmp_path / "after",
             FILE.read_text(),
-            RULES,
+            ROLE_PERMISSIONS,
             issuer_key=new,
             issuer_previous_key=old,
             **told,

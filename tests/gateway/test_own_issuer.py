@@ -12,15 +12,20 @@ import pytest
 
 from gateway.access.identity import Identity
 from gateway.access.login_throttling.rules import (
-    FORGOTTEN,
-    FREE,
-    LONGEST,
-    Attempts,
+    FREE_ATTEMPTS,
+    MAX_WAIT,
+    RETENTION,
+    LoginAttempts,
     TooManyAttempts,
-    counted,
+    count_attempt,
 )
 from gateway.access.sessions import rules as sessions
-from gateway.access.sessions.rules import IDLE, LASTS, STOLEN, RefreshRefused
+from gateway.access.sessions.rules import (
+    IDLE_TIMEOUT,
+    LIFETIME,
+    REFRESH_TOKEN_REUSED,
+    RefreshRefused,
+)
 from tests.fakes import eventually
 from tests.gateway.authenticator import RegisteredPC, SecurityKey
 from tests.gateway.harness import Told
@@ -219,12 +224,12 @@ async def test_guessing_is_slowed_alike_for_known_and_unknown_logins_and_keeps_n
 ) -> None:
     siti, nobody = await place.enrolled(), Person(place, "nobody", "", [], "")
     for person in (siti, nobody):
-        answers = [await person.begin("wrong") for _ in range(FREE + 1)]
-        assert [one.status for one in answers] == [401] * FREE + [429]
+        answers = [await person.begin("wrong") for _ in range(FREE_ATTEMPTS + 1)]
+        assert [one.status for one in answers] == [401] * FREE_ATTEMPTS + [429]
         assert int(answers[-1].headers["retry-after"]) >= 1
         assert answers[-1].content["code"] == "too_many_attempts"
     await place.db.update(
-        "attempts", {}, {"$set": {"next_at": datetime.now(UTC) + LONGEST}}, many=True
+        "attempts", {}, {"$set": {"next_at": datetime.now(UTC) + MAX_WAIT}}, many=True
     )
     assert (await siti.begin()).status == 429, (
         "a stranger's place waits, even with the right password"
@@ -235,24 +240,24 @@ async def test_guessing_is_slowed_alike_for_known_and_unknown_logins_and_keeps_n
 
 async def test_many_guesses_at_once_are_no_way_around(place: Installation) -> None:
     siti = await place.enrolled()
-    answers = await asyncio.gather(*(siti.begin("wrong") for _ in range(FREE * 3)))
-    assert sum(one.status == 401 for one in answers) <= FREE
+    answers = await asyncio.gather(*(siti.begin("wrong") for _ in range(FREE_ATTEMPTS * 3)))
+    assert sum(one.status == 401 for one in answers) <= FREE_ATTEMPTS
 
 
 def test_the_wait_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_a_day() -> None:
-    known: Attempts | None = None
+    known: LoginAttempts | None = None
     now, waits = NOW, list[float]()
     for _ in range(30):
-        known = counted(known, id="d", now=now)
+        known = count_attempt(known, id="d", now=now)
         waits.append((known.next_at - now).total_seconds())
         with (
             pytest.raises(TooManyAttempts) if known.next_at > now else pytest.raises(AssertionError)
         ):
-            assert counted(known, id="d", now=now) is None
+            assert count_attempt(known, id="d", now=now) is None
         now = known.next_at
-    assert waits[: FREE + 3] == [0] * (FREE - 1) + [5, 10, 20, 40]
-    assert max(waits) == waits[-1] == LONGEST.total_seconds()
-    assert counted(known, id="d", now=now + FORGOTTEN).failures == 1
+    assert waits[: FREE_ATTEMPTS + 3] == [0] * (FREE_ATTEMPTS - 1) + [5, 10, 20, 40]
+    assert max(waits) == waits[-1] == MAX_WAIT.total_seconds()
+    assert count_attempt(known, id="d", now=now + RETENTION).failures == 1
 
 
 # Sessions
@@ -274,7 +279,7 @@ async def test_a_refresh_token_changes_with_each_use_and_one_used_twice_ends_the
         for row in await place.db.find("audit", {"action": "sessions.changed"})
         if "ended_why" in row["changed"]
     ]
-    assert [row["values"]["ended_why"][1] for row in rows] == [STOLEN]
+    assert [row["values"]["ended_why"][1] for row in rows] == [REFRESH_TOKEN_REUSED]
 
 
 async def test_a_refresh_whose_answer_was_lost_is_given_again_under_its_idempotency_key(
@@ -339,9 +344,9 @@ async def test_signing_out_everywhere_covers_also_what_a_replica_signed_whose_cl
     sid = jwt.decode(siti.access, options={"verify_signature": False})["sid"]
     assert (await place.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
     await eventually(lambda: refused(siti))
-    assert place.stage.withdrawn.cover(
+    assert place.stage.withdrawn.covers(
         Identity(
-            subject=siti.user_id, role="training_officer", session=sid, issued_at=time.time() + 3
+            subject=siti.user_id, role="training_officer", session_id=sid, issued_at=time.time() + 3
         )
     )
 
@@ -404,17 +409,19 @@ async def test_nothing_that_could_let_somebody_in_is_kept_readable_or_audited(
 
 def test_a_session_ends_by_itself_after_two_idle_hours_and_after_twelve() -> None:
     begun = sessions.start(id="s", user_id="u", home="", amr=("pwd",), refresh="a", now=NOW)
-    for moment in (NOW + IDLE, NOW + LASTS):
+    for moment in (NOW + IDLE_TIMEOUT, NOW + LIFETIME):
         with pytest.raises(RefreshRefused):
-            sessions.refresh(begun, presented="a", following="b", repeat="", now=moment)
+            sessions.refresh(begun, presented="a", next_refresh="b", repeat="", now=moment)
     late = begun
     for hour in range(1, 12):
         late = sessions.refresh(
             late,
             presented=late.refresh,
-            following=f"r{hour}",
+            next_refresh=f"r{hour}",
             repeat="",
             now=NOW + timedelta(hours=hour),
         )
     with pytest.raises(RefreshRefused):
-        sessions.refresh(late, presented=late.refresh, following="z", repeat="", now=NOW + LASTS)
+        sessions.refresh(
+            late, presented=late.refresh, next_refresh="z", repeat="", now=NOW + LIFETIME
+        )

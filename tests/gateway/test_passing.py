@@ -1,6 +1,6 @@
 """What goes through the door, and how it looks on the other side."""
 
-from chassis.http.internal_tokens import Verifier
+from chassis.http.internal_tokens import InternalTokenVerifier
 from gateway.routing.table import Group
 from tests.gateway.harness import Stage, fixed
 
@@ -14,7 +14,7 @@ async def test_a_permitted_request_reaches_its_service_with_a_token_that_names_t
     assert told.status == 200
     assert told.content == {"method": "GET", "path": "/v1/classes/abc", "body": 0}
     token = stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
-    caller = Verifier("training", stage.keys.directory).caller(token)
+    caller = InternalTokenVerifier("training", stage.keys.directory).caller(token)
     assert caller.role == "training_officer"
     assert caller.claims == {"facility": frozenset({"LP-TJP"})}
     assert "GET /v1/classes/{class_id}" in caller.permissions
@@ -23,7 +23,7 @@ async def test_a_permitted_request_reaches_its_service_with_a_token_that_names_t
 async def test_a_public_route_is_served_to_anybody_as_the_public(stage: Stage) -> None:
     told = await stage.ask("GET", "/v1/products", group=Group.SHOP)
     assert told.status == 200
-    caller = Verifier("marketplace", stage.keys.directory).caller(
+    caller = InternalTokenVerifier("marketplace", stage.keys.directory).caller(
         stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
     assert (caller.subject, caller.role, caller.claims) == ("public", "public", {})

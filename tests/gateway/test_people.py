@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 
 from chassis.persistence.mongo import Mongo
-from gateway.access.permissions import RULES
+from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.access.permissions.access import OWN_SIGN_IN
-from gateway.middleware.audited_reads import NAMES, WATCHED
+from gateway.middleware.audited_reads import AUDITED_ROLES, PERMISSIONS_SHOWING_NAMES
 from gateway.routing.table import Route
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import staged
@@ -42,7 +42,13 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
         "mongo_url"
     ]
     async with staged(
-        tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, small=True, mongo_url=url
+        tmp_path,
+        FILE.read_text(),
+        ROLE_PERMISSIONS,
+        oidc=OIDC,
+        living=True,
+        small=True,
+        mongo_url=url,
     ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         yield Office(stage)
@@ -50,7 +56,9 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
 
 def reached(role: str) -> set[str]:
     """What the role alone may ask, beside its own sign-in."""
-    mine = {route.permission for route in TABLE.routes if role in route.roles and not route.public}
+    mine = {
+        route.permission for route in TABLE.routes if role in route.roles and not route.is_public
+    }
     return mine - OWN_SIGN_IN
 
 
@@ -90,17 +98,17 @@ def test_an_auditor_changes_nothing_but_their_own_sign_in() -> None:
 def test_names_are_where_the_witness_looks_for_them(tmp_path: Path) -> None:
     """Every answer that an auditor may read, by what its service says of it."""
     found: set[str] = set()
-    for service in RULES.services:
+    for service in ROLE_PERMISSIONS.by_service:
         document = app_of(service, tmp_path).openapi()
         for route in TABLE.routes:
-            if route.service == service and WATCHED & route.roles and not route.public:
+            if route.service == service and AUDITED_ROLES & route.roles and not route.is_public:
                 content = (
                     document["paths"][route.template][route.method.lower()]["responses"]
                     .get("200", {})
                     .get("content", {})
                 )
                 found |= {route.permission} if PERSONAL & set(members(content, document)) else set()
-    assert found == NAMES
+    assert found == PERMISSIONS_SHOWING_NAMES
 
 
 def members(
@@ -123,7 +131,7 @@ def members(
 
 
 async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> None:
-    mine: list[Route] = [route for route in TABLE.routes if WATCHED & route.roles]
+    mine: list[Route] = [route for route in TABLE.routes if AUDITED_ROLES & route.roles]
     for route in mine:
         told = await office.stage.ask(
             route.method,
@@ -132,7 +140,7 @@ async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> N
             headers=office.stage.bearer("auditor") | REASON,
         )
         assert told.status == 200, route.permission
-    db: Mongo = office.stage.door.internal.state.life.db
+    db: Mongo = office.stage.door.internal_api.state.life.db
     rows = await db.find("audit", {"action": "access.looked"})
     assert Counter(row["permission"] for row in rows) == Counter(route.permission for route in mine)
 
@@ -158,7 +166,7 @@ async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_wi
         )
     ).status == 200
     assert "access-reason" not in office.stage.upstream.last.headers
-    db: Mongo = office.stage.door.internal.state.life.db
+    db: Mongo = office.stage.door.internal_api.state.life.db
     [row] = await db.find("audit", {"action": "access.looked"})
     assert (row["actor"], row["role"], row["reason"], row["path"]) == (
         user_id,
@@ -172,7 +180,7 @@ async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_wi
 
 
 async def test_nobody_looks_unseen_while_the_record_cannot_be_written(tmp_path: Path) -> None:
-    async with staged(tmp_path, FILE.read_text(), RULES, small=True) as stage:
+    async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS, small=True) as stage:
         told = await stage.ask("GET", "/v1/classes", headers=stage.bearer("auditor"))
         assert (told.status, told.content["code"]) == (503, "identity_away")
         assert stage.upstream.seen == []
@@ -185,7 +193,7 @@ async def test_an_auditor_acts_under_a_letter_of_assignment(
         "mongo_url"
     ]
     async with staged(
-        tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url
+        tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
     ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         office = Office(stage)
@@ -195,7 +203,7 @@ async def test_an_auditor_acts_under_a_letter_of_assignment(
         assert (
             await stage.ask("GET", "/v1/classes", headers=office.bearer("pak-irjen"))
         ).status == 200
-        db: Mongo = stage.door.internal.state.life.db
+        db: Mongo = stage.door.internal_api.state.life.db
         [row] = await db.find("audit", {"action": "access.looked"})
         assert (row["actor"], row["letter"], row["permission"]) == (
             user_id,

@@ -18,9 +18,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from gateway.authn import development_token
+from gateway.authn import issue_development_token
 from gateway.routing import table
-from gateway.server_protocol import LARGEST_HEAD_BYTES, GuardedProtocol
+from gateway.server_protocol import MAX_HEAD_BYTES, GuardedProtocol
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import (
     MIB,
@@ -36,7 +36,7 @@ from tests.gateway.harness import (
 
 START = "from gateway.__main__ import main; from tests.gateway.harness import RULES; main(RULES)"
 SIZE = 100 * MIB
-ROUTE_COUNT = len(table.read(ROUTES, RULES).routes)
+ROUTE_COUNT = len(table.parse_routes(ROUTES, RULES).routes)
 
 
 @dataclass
@@ -112,7 +112,7 @@ async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenera
             sys.executable, "-c", START, env=told, stdout=asyncio.subprocess.DEVNULL
         )
         bearer = {
-            "authorization": f"Bearer {development_token(told['GATEWAY_DEVELOPMENT_KEY'], 'training_officer', {'facility': 'LP-TJP'})}"
+            "authorization": f"Bearer {issue_development_token(told['GATEWAY_DEVELOPMENT_KEY'], 'training_officer', {'facility': 'LP-TJP'})}"
         }
         found = Running(process, port, client, bearer, upstream)
         try:
@@ -312,8 +312,8 @@ async def test_a_request_head_beyond_the_limit_closes_the_connection_however_it_
     stage: Stage,
 ) -> None:
     for head in (
-        f"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\nx: {'x' * LARGEST_HEAD_BYTES}\r\n\r\n",
-        "GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\nx: " + "x" * LARGEST_HEAD_BYTES * 2,
+        f"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\nx: {'x' * MAX_HEAD_BYTES}\r\n\r\n",
+        "GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\nx: " + "x" * MAX_HEAD_BYTES * 2,
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
         writer.write(head.encode())
@@ -352,7 +352,9 @@ async def test_a_later_head_that_does_not_come_in_time_closes_its_connection_too
 
 async def test_a_second_request_on_a_connection_has_its_own_time_and_limit(stage: Stage) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-    head = f"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx: {'x' * (LARGEST_HEAD_BYTES // 2)}\r\n"
+    head = (
+        f"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx: {'x' * (MAX_HEAD_BYTES // 2)}\r\n"
+    )
     writer.write(f"{head}\r\n".encode())
     assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
     writer.write(f"{head}connection: close\r\n\r\n".encode())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.access.clients.daily_quota import CALLS, Calls, calls_today
+from gateway.access.clients.daily_quota import COLLECTION, QuotaCounter, read_calls_today
 from gateway.access.clients.rules import CALLS_PER_DAY
 from tests.fakes import eventually
 from tests.gateway.harness import Told
@@ -59,7 +59,11 @@ async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(
         return await place.stage.ask("GET", path, headers=system)
 
     own = await call("/v1/me/quota")
-    assert (own.status, own.content["calls_per_day"], own.content["calls_today"]) == (200, 3, 0)
+    assert (own.status, own.content["calls_per_day"], own.content["read_calls_today"]) == (
+        200,
+        3,
+        0,
+    )
     answers = [await call() for _ in range(3)]
     assert [one.status for one in answers] == [200, 200, 429]
     assert [one.headers["ratelimit"].partition(";t=")[0] for one in answers] == [
@@ -77,15 +81,17 @@ async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(
     assert (told.status, told.headers["ratelimit"].split(";")[0]) == (200, '"route"')
 
     async def summed() -> bool:
-        return (await place.admin("GET", "clients/sistem-dinas")).content["calls_today"] == 3
+        return (await place.admin("GET", "clients/sistem-dinas")).content["read_calls_today"] == 3
 
     await eventually(summed)
     assert [
-        one["calls_today"] for one in (await place.admin("GET", "clients")).content["items"]
+        one["read_calls_today"] for one in (await place.admin("GET", "clients")).content["items"]
     ] == [3]
     await place.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 100})
     more = await token_of(place, secret)
-    assert (await place.stage.ask("GET", "/v1/me/quota", headers=more)).content["calls_today"] == 3
+    assert (await place.stage.ask("GET", "/v1/me/quota", headers=more)).content[
+        "read_calls_today"
+    ] == 3
     assert user_id not in str(answers[2].content)
 
 
@@ -131,22 +137,22 @@ async def test_a_systems_calls_are_summed_over_replicas_and_new_starts_and_begin
     place: Installation,
 ) -> None:
     clock = Clock()
-    one, other = Calls(clock), Calls(clock)
+    one, other = QuotaCounter(clock), QuotaCounter(clock)
     for replica in (one, other, one):
-        replica.take("u-1", 10)
+        replica.count_call("u-1", 10)
     for replica in (one, other, one):
-        await replica.exchange(place.db)
-    assert await calls_today(["u-1", "u-2"], NOON, place.db) == {"u-1": 3}
-    assert other.take("u-1", 10)[0] == 7
-    await other.exchange(place.db)
-    new = Calls(clock)
-    new.take("u-1", 10)
-    await new.exchange(place.db)
-    assert new.take("u-1", 10) == (5, 12 * 3_600.0)
+        await replica.synchronise(place.db)
+    assert await read_calls_today(["u-1", "u-2"], NOON, place.db) == {"u-1": 3}
+    assert other.count_call("u-1", 10)[0] == 7
+    await other.synchronise(place.db)
+    new = QuotaCounter(clock)
+    new.count_call("u-1", 10)
+    await new.synchronise(place.db)
+    assert new.count_call("u-1", 10) == (5, 12 * 3_600.0)
     clock.now += 12 * 3_600
-    assert new.take("u-1", 10) == (10, 24 * 3_600.0)
-    await new.exchange(place.db)
-    assert sorted(row["_id"] for row in await place.db.find(CALLS, {})) == [
+    assert new.count_call("u-1", 10) == (10, 24 * 3_600.0)
+    await new.synchronise(place.db)
+    assert sorted(row["_id"] for row in await place.db.find(COLLECTION, {})) == [
         "u-1/2026-11-26",
         "u-1/2026-11-27",
     ]
@@ -154,5 +160,5 @@ async def test_a_systems_calls_are_summed_over_replicas_and_new_starts_and_begin
 
 @pytest.mark.parametrize("quota", [0, 1])
 def test_what_is_refused_does_not_count(quota: int) -> None:
-    calls = Calls(Clock())
-    assert [calls.take("u-1", quota)[0] for _ in range(3)] == [quota, *([0] * 2)]
+    calls = QuotaCounter(Clock())
+    assert [calls.count_call("u-1", quota)[0] for _ in range(3)] == [quota, *([0] * 2)]

@@ -13,7 +13,7 @@ import pytest
 
 import gateway.__main__ as started
 from gateway.routing.table import Group
-from gateway.server_protocol import MOST_AHEAD, GuardedProtocol
+from gateway.server_protocol import MAX_PIPELINED_REQUESTS, GuardedProtocol
 from tests.fakes import Keys
 from tests.gateway.harness import MIB, Stage, new_key, settings
 from tests.gateway.test_hosts import raw
@@ -74,7 +74,7 @@ async def test_whoever_asks_further_ahead_than_we_keep_is_cut_off(stage: Stage) 
     async with asyncio.timeout(10):
         told = await all_of(reader)
     writer.close()
-    assert told.count(b"HTTP/1.1 200 ") <= 2 * MOST_AHEAD
+    assert told.count(b"HTTP/1.1 200 ") <= 2 * MAX_PIPELINED_REQUESTS
 
 
 async def test_a_client_that_leaves_while_it_has_asked_ahead_ends_what_is_under_way(
@@ -146,7 +146,7 @@ def test_as_many_connections_are_held_as_the_machine_allows() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, before[1]), before[1]))
-        started.open_many_files()
+        started.raise_file_limit()
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
@@ -155,7 +155,7 @@ def test_as_many_connections_are_held_as_the_machine_allows() -> None:
 async def test_whoever_takes_nothing_of_an_answer_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(started, "STALLED_MILLISECONDS", 500)
+    monkeypatch.setattr(started, "TCP_USER_TIMEOUT_MILLISECONDS", 500)
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Exception | None] = loop.create_future()
 
@@ -179,7 +179,7 @@ async def test_whoever_takes_nothing_of_an_answer_is_cut_off(
         host="127.0.0.1",
     )
     monkeypatch.setattr(type(told), "ports", {0: Group.STAFF})
-    [listening, *others] = started.sockets(told)
+    [listening, *others] = started.open_sockets(told)
     server = await loop.create_server(Generous, sock=listening)
     with socket.create_connection(listening.getsockname()[:2]):
         async with asyncio.timeout(20):

@@ -119,7 +119,7 @@ MISTAKES = {
 def test_a_mistake_in_the_file_is_named(name: str) -> None:
     text, expected = MISTAKES[name]
     with pytest.raises(RoutesInvalid) as refused:
-        routing_table.read(text, RULES)
+        routing_table.parse_routes(text, RULES)
     assert expected in "\n".join(refused.value.problems)
 
 
@@ -129,7 +129,7 @@ def test_every_mistake_is_named_at_once() -> None:
         + '[[training]]\nhosts = ["office"]\npaths = ["FETCH /v1/a"]\nbody = "x"\nrate = "y"\n[[payroll]]\nhosts = ["staff"]\npaths = ["GET /v1/b"]'
     )
     with pytest.raises(RoutesInvalid) as refused:
-        routing_table.read(text, RULES)
+        routing_table.parse_routes(text, RULES)
     assert len(refused.value.problems) == 5
 
 
@@ -138,7 +138,7 @@ def test_a_literal_wins_over_a_parameter_and_falls_back_where_it_leads_nowhere()
         SERVICE
         + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a/{id}", "GET /v1/a/mine", "GET /v1/a/{id}/b", "GET /v1/a/mine/c"]'
     )
-    table = routing_table.read(text, RULES)
+    table = routing_table.parse_routes(text, RULES)
 
     def found(path: str) -> str | None:
         methods = table.match(Group.STAFF, path)
@@ -159,31 +159,31 @@ def test_a_literal_wins_over_a_parameter_and_falls_back_where_it_leads_nowhere()
 
 @given(st.text(alphabet="abc/{}%.", max_size=40))
 def test_no_path_matches_a_template_of_another_length(path: str) -> None:
-    table = routing_table.read(ROUTES, RULES)
+    table = routing_table.parse_routes(ROUTES, RULES)
     for route in (table.match(Group.STAFF, path) or {}).values():
         assert route.template.count("/") == path.count("/")
 
 
 def test_a_route_that_nobody_lists_is_nobodys_and_public_needs_both_places() -> None:
-    table = routing_table.read(
+    table = routing_table.parse_routes(
         ROUTES + '\n[[marketplace]]\nhosts = ["shop"]\npaths = ["GET /v1/secret"]\npublic = true',
         RULES,
     )
     by_template = {route.template: route for route in table.routes}
     assert by_template["/v1/nobody"].roles == frozenset()
-    assert not by_template["/v1/secret"].public
-    assert by_template["/v1/products"].public
+    assert not by_template["/v1/secret"].is_public
+    assert by_template["/v1/products"].is_public
 
 
 async def test_a_broken_file_changes_nothing_and_its_mistakes_are_shown(stage: Stage) -> None:
-    before = stage.door.routes.table
+    before = stage.door.route_reloader.table
     for broken in ('paths = ["", "GET /rare"]', 'paths = ["GET /rare"]'):
         stage.routes_file.write_text(ROUTES.replace('paths = ["GET /v1/rare"]', broken))
-        assert not stage.door.routes.refresh()
-        assert stage.door.routes.table is before
-        assert any("/rare" in problem for problem in stage.door.routes.problems)
+        assert not stage.door.route_reloader.refresh()
+        assert stage.door.route_reloader.table is before
+        assert any("/rare" in problem for problem in stage.door.route_reloader.problems)
     assert (await stage.ask("GET", "/v1/rare", headers=stage.bearer())).status == 200
-    status = stage.door.internal.state.life.door()
+    status = stage.door.internal_api.state.life.door()
     assert (status["routes"]["generation"], len(status["routes"]["problems"])) == (1, 1)
 
 
@@ -193,17 +193,17 @@ async def test_a_good_file_comes_into_force_whole_while_requests_flow(stage: Sta
             'paths = ["GET /v1/rare"]', 'paths = ["DELETE /v1/rare"]'
         )
     )
-    assert stage.door.routes.refresh()
-    assert not stage.door.routes.refresh()
-    assert stage.door.routes.generation == 2
+    assert stage.door.route_reloader.refresh()
+    assert not stage.door.route_reloader.refresh()
+    assert stage.door.route_reloader.generation == 2
     assert (await stage.ask("GET", "/v1/new", headers=stage.bearer())).status == 403
     assert (await stage.ask("GET", "/v1/rare", headers=stage.bearer())).status == 405
 
 
 async def test_a_file_that_is_gone_for_a_moment_changes_nothing(stage: Stage) -> None:
     stage.routes_file.unlink()
-    assert not stage.door.routes.refresh()
+    assert not stage.door.route_reloader.refresh()
     assert (await stage.ask("GET", "/v1/rare", headers=stage.bearer())).status == 200
     stage.routes_file.write_text(ROUTES)
-    assert stage.door.routes.refresh()
-    assert stage.door.routes.problems == ()
+    assert stage.door.route_reloader.refresh()
+    assert stage.door.route_reloader.problems == ()

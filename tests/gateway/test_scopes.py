@@ -23,9 +23,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis.caller import CLAIMS
-from gateway.access.grants.rules import PARTNERS
-from gateway.access.permissions import PUBLIC, RULES
-from tests.fakes import Keys, ServiceClient
+from gateway.access.grants.rules import PARTNER_ROLES
+from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS
+from tests.fakes import AsgiClient, Keys
 from tests.gateway.commands import Commands
 from tests.gateway.test_services import TABLE, app_of
 
@@ -102,14 +102,14 @@ def instance(kind: type[Any]) -> Any:
     )
 
 
-@pytest.fixture(params=sorted(RULES.services))
+@pytest.fixture(params=sorted(ROLE_PERMISSIONS.by_service))
 async def service(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     mongo_url: str,
     database: str,
     commands: Commands,
-) -> AsyncGenerator[ServiceClient]:
+) -> AsyncGenerator[AsgiClient]:
     """Each service on a real MongoDB, with its collections prepared and one document in each that can be made so; Kafka is away."""
     del commands  # they are listened to from its first client on
     keys = Keys.make(tmp_path)
@@ -124,7 +124,7 @@ async def service(
         )
     try:
         with capture_logs():  # a document of seeds makes some services stumble for insiders; that is not the question here
-            yield ServiceClient(app, keys, request.param)
+            yield AsgiClient(app, keys, request.param)
     finally:
         await life.db.close()
 
@@ -134,10 +134,10 @@ def routes_of(service: str) -> list[tuple[str, str, str]]:
     found = {
         route.permission: route
         for route in TABLE.routes
-        if route.service == service and not route.public
+        if route.service == service and not route.is_public
     }
     asking = {
-        permission: route.roles & PARTNERS
+        permission: route.roles & PARTNER_ROLES
         if route.template.startswith(SHARED)
         else route.roles - {PUBLIC}
         for permission, route in found.items()
@@ -170,7 +170,7 @@ def told_of(answer: httpx2.Response) -> tuple[Any, ...]:
     )
 
 
-def asked_from_outside(service: ServiceClient) -> Iterator[tuple[str, str, str, ServiceClient]]:
+def asked_from_outside(service: AsgiClient) -> Iterator[tuple[str, str, str, AsgiClient]]:
     """Each route that names a row, each role that may ask it, and somebody of that role from another place."""
     for method, template, role in routes_of(service.service):
         if "{" in template:
@@ -179,7 +179,7 @@ def asked_from_outside(service: ServiceClient) -> Iterator[tuple[str, str, str, 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
 async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_every_route(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     differing: list[str] = []
     seen = 0
@@ -200,7 +200,7 @@ async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
 async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_rows_that_do_not_exist(
-    service: ServiceClient, commands: Commands
+    service: AsgiClient, commands: Commands
 ) -> None:
     """What takes time is the database: as many commands of the same kind, in the same order, is the cause of equal times; docs/access.md gives the times."""
     differing: list[str] = []
@@ -218,7 +218,7 @@ async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_ro
     assert asked > 0, "the database is asked at all, or nothing is proved"
 
 
-@pytest.mark.parametrize("name", sorted(RULES.services))
+@pytest.mark.parametrize("name", sorted(ROLE_PERMISSIONS.by_service))
 def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +244,7 @@ def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
-async def test_without_a_scope_every_list_is_empty(service: ServiceClient) -> None:
+async def test_without_a_scope_every_list_is_empty(service: AsgiClient) -> None:
     shown: list[str] = []
     for method, template, role in routes_of(service.service):
         if method == "GET" and "{" not in template:

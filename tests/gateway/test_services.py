@@ -14,11 +14,11 @@ from fastapi.routing import APIRoute
 
 from chassis.app.middleware import OPEN_PATHS
 from chassis.settings import Settings
-from gateway.access.permissions import RULES
+from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.app import create_app
 from gateway.neutral import is_neutral
 from gateway.openapi import documents
-from gateway.openapi.reference_page import page
+from gateway.openapi.reference_page import render_page
 from gateway.routing import table
 from gateway.routing.table import Group
 from tests.fakes import Keys
@@ -26,7 +26,7 @@ from tests.fakes import routes as routes_of
 from tests.gateway.harness import new_key, settings
 
 FILE = Path(table.__file__).with_name("routes.toml")
-TABLE = table.read(FILE.read_text(), RULES)
+TABLE = table.parse_routes(FILE.read_text(), ROLE_PERMISSIONS)
 KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")
 
 
@@ -34,7 +34,9 @@ def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
     """The service's app, its servers out of reach unless `more` names them."""
     keys = more.pop("keys", None) or Keys.make(directory)
     if service == "gateway":
-        return create_app(settings(keys, new_key(), "http://127.0.0.1:9", 0, FILE, **more)).internal
+        return create_app(
+            settings(keys, new_key(), "http://127.0.0.1:9", 0, FILE, **more)
+        ).internal_api
     told: dict[str, Any] = (
         keys.settings(
             service, mongo_url="mongodb://127.0.0.1:9/", database=service, kafka="127.0.0.1:9"
@@ -43,7 +45,7 @@ def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
     )
     told |= (
         dict.fromkeys(KEYS_OF_32_BYTES, "22" * 32)
-        | {f"{peer}_url": "http://127.0.0.1:9" for peer in RULES.services}
+        | {f"{peer}_url": "http://127.0.0.1:9" for peer in ROLE_PERMISSIONS.by_service}
         | {"keys_dir": directory}
     )
     found = vars(importlib.import_module(f"services.{service}.settings")).values()
@@ -55,7 +57,7 @@ def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
     return importlib.import_module(f"services.{service}.app").create_app(kind(**told))
 
 
-@pytest.fixture(params=sorted(RULES.services))
+@pytest.fixture(params=sorted(ROLE_PERMISSIONS.by_service))
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, FastAPI]:
     """Each service's name and app."""
     return request.param, app_of(request.param, tmp_path)
@@ -86,7 +88,9 @@ def test_every_route_of_a_service_goes_through_the_door_by_a_rule(
 ) -> None:
     name, app = service
     ruled = {
-        permission for permissions in RULES.services[name].values() for permission in permissions
+        permission
+        for permissions in ROLE_PERMISSIONS.by_service[name].values()
+        for permission in permissions
     }
     routed = {route.permission for route in TABLE.routes if route.service == name}
     assert sorted(public_api(app) - (ruled & routed)) == []
@@ -99,14 +103,14 @@ def test_every_route_of_a_service_goes_through_the_door_by_a_rule(
 def test_each_hosts_document_and_page_are_made_of_what_the_services_really_say(
     group: Group, tmp_path: Path
 ) -> None:
-    own = {service: app_of(service, tmp_path).openapi() for service in RULES.services}
-    document = documents.shown(group, TABLE.of_group(group), own)
+    own = {service: app_of(service, tmp_path).openapi() for service in ROLE_PERMISSIONS.by_service}
+    document = documents.build_document(group, TABLE.for_group(group), own)
     operations = {
         f"{method.upper()} {path}"
         for path, methods in document["paths"].items()
         for method in methods
     }
-    assert operations == {route.permission for route in TABLE.of_group(group)}
+    assert operations == {route.permission for route in TABLE.for_group(group)}
     assert set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document))) <= set(
         document["components"]["schemas"]
     )
@@ -117,7 +121,7 @@ def test_each_hosts_document_and_page_are_made_of_what_the_services_really_say(
         if "200" in operation["responses"] or "201" in operation["responses"]
     ]
     assert len(described) > len(operations) / 2
-    html = page(document)
+    html = render_page(document)
     assert all(path in html for path in document["paths"])
     if group is Group.CERTIFICATE:
         assert is_neutral(json.dumps(document, ensure_ascii=False))

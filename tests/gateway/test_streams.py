@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from gateway.middleware import circuit_breaker
-from gateway.middleware.circuit_breaker import OPEN_SECONDS, PROBES, Breaker
+from gateway.middleware.circuit_breaker import OPEN_SECONDS, PROBES, CircuitBreaker
 from tests.fakes import eventually
 from tests.gateway.harness import Stage, answer
 from tests.gateway.test_faults import Clock, nothing, opened, repeatable_scope
@@ -45,15 +45,15 @@ async def streaming(stage: Stage) -> AsyncGenerator[aiohttp.ClientResponse]:
 
 async def test_a_stream_ends_when_its_caller_is_revoked_and_others_flow_on(stage: Stage) -> None:
     async with streaming(stage) as response:
-        stage.withdrawn.put([], [("somebody else", 2e9)])
-        stage.door.streams.end_withdrawn(time.time())
-        assert len(stage.door.streams.open) == 1
-        stage.withdrawn.put([], [("officer", 2e9)])
-        stage.door.streams.end_withdrawn(time.time())
+        stage.withdrawn.replace_all([], [("somebody else", 2e9)])
+        stage.door.open_streams.cancel_revoked(time.time())
+        assert len(stage.door.open_streams.cancellers) == 1
+        stage.withdrawn.replace_all([], [("officer", 2e9)])
+        stage.door.open_streams.cancel_revoked(time.time())
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
     await stage.upstream.gone["/v1/stream"].wait()
-    assert not stage.door.streams.open
+    assert not stage.door.open_streams.cancellers
 
 
 async def test_draining_ends_streams_and_lets_the_rest_finish(stage: Stage) -> None:
@@ -68,7 +68,7 @@ async def test_draining_ends_streams_and_lets_the_rest_finish(stage: Stage) -> N
     asking = asyncio.create_task(stage.ask("GET", "/v1/classes", headers=stage.bearer()))
     await arrived.wait()
     async with streaming(stage) as response:
-        stage.door.streams.end_all()
+        stage.door.open_streams.cancel_all()
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
         told = await stage.ask("GET", "/v1/stream", headers=stage.bearer())
@@ -97,5 +97,5 @@ async def test_answers_that_flow_for_hours_do_not_hold_up_the_probes_of_others()
     assert not layer.breakers["training"].is_open
 
 
-async def _closed(breaker: Breaker) -> bool:
+async def _closed(breaker: CircuitBreaker) -> bool:
     return not breaker.is_open

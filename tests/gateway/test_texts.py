@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.access.permissions import RULES
-from tests.fakes import Keys, ServiceClient
+from gateway.access.permissions import ROLE_PERMISSIONS
+from tests.fakes import AsgiClient, Keys
 from tests.gateway.harness import new_key
 from tests.gateway.test_services import app_of
 
@@ -33,13 +33,13 @@ def texts_of(schema: dict[str, Any], body: dict[str, Any]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", sorted(RULES.services))
+@pytest.mark.parametrize("name", sorted(ROLE_PERMISSIONS.by_service))
 async def test_half_a_character_is_refused_with_its_field_at_every_route(
     name: str, tmp_path: Path
 ) -> None:
     keys = Keys.make(tmp_path)
     more = {"issuer_key": new_key()} if name == "gateway" else dict[str, str]()
-    service = ServiceClient(app_of(name, tmp_path, keys=keys, **more), keys, name)
+    service = AsgiClient(app_of(name, tmp_path, keys=keys, **more), keys, name)
     service.app.state.life.prepared.set()  # of a database that nobody asks: a body is looked at before
     schema = service.app.openapi()
     asked: list[str] = []

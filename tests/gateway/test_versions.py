@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.access.permissions import PUBLIC, ROLES, RULES, Rules, versions
+from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES, RolePermissions, versions
 from gateway.routing.table import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import staged
@@ -19,14 +19,14 @@ from tests.gateway.test_database import OIDC, known
 TODAY = datetime.now(UTC)
 
 
-def rules(**roles: frozenset[str]) -> Rules:
+def rules(**roles: frozenset[str]) -> RolePermissions:
     """Rules of one service."""
-    return Rules({"training": roles})
+    return RolePermissions({"training": roles})
 
 
 @pytest.mark.scenario("T19/gateway")
 def test_no_permission_changes_without_a_new_version_of_its_role() -> None:
-    assert versions.problems() == [], (
+    assert versions.find_problems() == [], (
         "python -m gateway.access.permissions.versions writes what is missing"
     )
 
@@ -36,31 +36,31 @@ def test_a_change_without_an_entry_is_named_and_written_as_the_next_version(tmp_
         rules(head=frozenset({"GET /v1/a", "POST /v1/a"})),
         rules(head=frozenset({"GET /v1/a", "GET /v1/b"})),
     )
-    assert versions.problems(tmp_path, first) == [
+    assert versions.find_problems(tmp_path, first) == [
         "head: its permissions changed without a new version: training: GET /v1/a, training: POST /v1/a"
     ]
     assert versions.write_missing(tmp_path, date(2026, 1, 1), first) == ["head"]
-    versions.history.cache_clear()
-    assert versions.problems(tmp_path, first) == []
-    assert versions.problems(tmp_path, second) == [
+    versions.read_history.cache_clear()
+    assert versions.find_problems(tmp_path, first) == []
+    assert versions.find_problems(tmp_path, second) == [
         "head: its permissions changed without a new version: training: GET /v1/b, training: POST /v1/a"
     ]
     assert versions.write_missing(tmp_path, date(2026, 3, 1), second) == ["head"]
-    versions.history.cache_clear()
-    told = versions.history(tmp_path)["head"]
+    versions.read_history.cache_clear()
+    told = versions.read_history(tmp_path)["head"]
     assert [(one.number, one.since) for one in told] == [
         (1, date(2026, 1, 1)),
         (2, date(2026, 3, 1)),
     ]
-    assert versions.difference(told, 1, 2) == (
+    assert versions.compare_versions(told, 1, 2) == (
         frozenset({"training: GET /v1/b"}),
         frozenset({"training: POST /v1/a"}),
     )
-    assert versions.on(told, date(2025, 12, 31)) is None
+    assert versions.version_on(told, date(2025, 12, 31)) is None
     days = (date(2026, 1, 1), date(2026, 2, 28), date(2026, 3, 1))
-    in_force = [versions.on(told, day) for day in days]
+    in_force = [versions.version_on(told, day) for day in days]
     assert [version and version.number for version in in_force] == [1, 1, 2]
-    versions.history.cache_clear()
+    versions.read_history.cache_clear()
 
 
 def test_a_history_that_goes_backwards_or_is_of_nobody_is_named(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_history_that_goes_backwards_or_is_of_nobody_is_named(tmp_path: Path) 
     (tmp_path / "head.toml").write_text(
         entry.format(1, "2026-02-01") + entry.format(3, "2026-01-01")
     )
-    assert versions.problems(tmp_path, rules()) == [
+    assert versions.find_problems(tmp_path, rules()) == [
         "boss: no such role",
         "head: the versions are not numbered 1, 2, 3",
         "head: a version begins before the one before it",
@@ -83,7 +83,7 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
         "mongo_url"
     ]
     async with staged(
-        tmp_path, FILE.read_text(), RULES, oidc=OIDC, living=True, mongo_url=url
+        tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
     ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         yield Office(stage)
@@ -94,8 +94,8 @@ async def test_administrators_read_what_a_role_may_and_what_changed(office: Offi
     assert {one["role"] for one in listed} == ROLES | {PUBLIC}
     head = (await office.admin("GET", "roles/head")).content
     assert (head["version"], set(head["permissions"])) == (
-        versions.latest("head"),
-        versions.now_of("head"),
+        versions.latest_version("head"),
+        versions.current_permissions("head"),
     )
     before = (await office.admin("GET", "roles/head?at=2020-01-01")).content
     assert (before["title"], before["version"], before["since"], before["permissions"]) == (

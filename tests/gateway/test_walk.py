@@ -8,20 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access.permissions import PUBLIC, ROLES, RULES
-from gateway.middleware.audited_reads import WATCHED
+from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES
+from gateway.middleware.audited_reads import AUDITED_ROLES
 from gateway.middleware.authorisation import Authorisation
 from gateway.routing import table
 from gateway.routing.table import Group, Route
 from tests.gateway.harness import Stage, staged
 
 FILE = Path(table.__file__).with_name("routes.toml")
-TABLE = table.read(FILE.read_text(), RULES)
+TABLE = table.parse_routes(FILE.read_text(), ROLE_PERMISSIONS)
 PLACE = {route.permission: route for route in TABLE.routes}
 
 
 def test_every_service_routes_something() -> None:
-    assert Counter(route.service for route in TABLE.routes).keys() == RULES.services.keys()
+    assert (
+        Counter(route.service for route in TABLE.routes).keys()
+        == ROLE_PERMISSIONS.by_service.keys()
+    )
 
 
 @pytest.mark.scenario("T19/gateway")
@@ -34,13 +37,13 @@ def test_every_routed_method_and_template_has_at_least_one_role() -> None:
 def test_every_permission_is_for_a_known_role_and_a_routed_method_and_template() -> None:
     unknown = [
         f"{service}: {role}"
-        for service, rules in RULES.services.items()
+        for service, rules in ROLE_PERMISSIONS.by_service.items()
         for role in rules
         if role not in ROLES | {PUBLIC}
     ]
     unrouted = [
         f"{service}: {role}: {permission}"
-        for service, rules in RULES.services.items()
+        for service, rules in ROLE_PERMISSIONS.by_service.items()
         for role, permissions in rules.items()
         for permission in permissions
         if permission not in PLACE or PLACE[permission].service != service
@@ -50,9 +53,11 @@ def test_every_permission_is_for_a_known_role_and_a_routed_method_and_template()
 
 @pytest.mark.scenario("T19/gateway")
 def test_a_route_is_public_in_both_places_or_in_none() -> None:
-    declared = {route.permission for route in TABLE.routes if route.public}
+    declared = {route.permission for route in TABLE.routes if route.is_public}
     listed = {
-        permission for rules in RULES.services.values() for permission in rules.get(PUBLIC, ())
+        permission
+        for rules in ROLE_PERMISSIONS.by_service.values()
+        for permission in rules.get(PUBLIC, ())
     }
     assert declared == listed
 
@@ -61,14 +66,14 @@ def test_the_certificate_host_serves_only_certification_and_only_what_is_public_
     None
 ):
     own = {"POST /v1/holder/sign-in", "POST /v1/holder/sign-out"}
-    routed = TABLE.of_group(Group.CERTIFICATE)
+    routed = TABLE.for_group(Group.CERTIFICATE)
     assert [
         route.permission
         for route in routed
         if route.service != "certification" and route.permission not in own
     ] == []
     assert [
-        route.permission for route in routed if not (route.public or route.roles <= {"holder"})
+        route.permission for route in routed if not (route.is_public or route.roles <= {"holder"})
     ] == []
 
 
@@ -84,10 +89,10 @@ def filled(route: Route) -> str:
 async def test_every_route_refuses_the_anonymous_with_401_and_every_other_role_with_403(
     tmp_path: Path,
 ) -> None:
-    async with staged(tmp_path, FILE.read_text(), RULES) as stage:
+    async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS) as stage:
         tokens = {role: stage.bearer(role) for role in sorted(ROLES)}
         for route in TABLE.routes:
-            if not route.public:
+            if not route.is_public:
                 assert (
                     await stage.ask(route.method, filled(route), group=route.group)
                 ).status == 401, route.permission
@@ -104,14 +109,14 @@ async def test_every_route_refuses_the_anonymous_with_401_and_every_other_role_w
 async def test_every_role_reaches_every_route_it_may_use_at_the_right_service(
     tmp_path: Path,
 ) -> None:
-    async with staged(tmp_path, FILE.read_text(), RULES, small=True) as stage:
+    async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS, small=True) as stage:
         for route in TABLE.routes:
-            for role in sorted(route.roles - {PUBLIC} - WATCHED):
+            for role in sorted(route.roles - {PUBLIC} - AUDITED_ROLES):
                 told = await stage.ask(
                     route.method, filled(route), group=route.group, headers=stage.bearer(role)
                 )
                 assert told.status == 200, (route.permission, role)
-            if route.public:
+            if route.is_public:
                 assert (
                     await stage.ask(route.method, filled(route), group=route.group)
                 ).status == 200, route.permission
@@ -137,7 +142,7 @@ def test_the_authorisation_stands_in_the_chain_before_anything_that_reaches_a_se
     async def chain() -> list[str]:
         async with staged(tmp_path) as stage:
             found: list[str] = []
-            layer: object = stage.door.public
+            layer: object = stage.door.public_app
             while layer is not None:
                 found.append(type(layer).__name__)
                 layer = getattr(layer, "app", None)

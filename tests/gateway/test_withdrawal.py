@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.access.permissions import RULES
+from gateway.access.permissions import ROLE_PERMISSIONS
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import Stage, new_key, staged
 from tests.gateway.installation import Installation, Person
@@ -79,8 +79,8 @@ async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenera
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     async with (
-        staged(tmp_path / "one", FILE.read_text(), RULES, **told) as one,
-        staged(tmp_path / "two", FILE.read_text(), RULES, **told) as two,
+        staged(tmp_path / "one", FILE.read_text(), ROLE_PERMISSIONS, **told) as one,
+        staged(tmp_path / "two", FILE.read_text(), ROLE_PERMISSIONS, **told) as two,
     ):
         for stage in (one, two):
             await eventually(lambda stage=stage: known(stage), seconds=30)
@@ -129,13 +129,13 @@ async def test_a_stream_ends_with_the_token_that_opened_it(replicas: list[Replic
     flowing = asyncio.create_task(
         replicas[0].stream_of({"authorization": f"Bearer {person.access}"})
     )
-    streams = replicas[0].stage.door.streams
+    streams = replicas[0].stage.door.open_streams
     [open_one] = await eventually(lambda: _open(replicas[0]))
-    streams.end_withdrawn(open_one.crossing.known.expires_at - 1)
-    assert streams.open
-    streams.end_withdrawn(open_one.crossing.known.expires_at)
+    streams.cancel_revoked(open_one.ctx.known.expires_at - 1)
+    assert streams.cancellers
+    streams.cancel_revoked(open_one.ctx.known.expires_at)
     await flowing
 
 
 async def _open(replica: Replica) -> list[Any]:
-    return [one for one in replica.stage.door.streams.open if one.crossing.status]
+    return [one for one in replica.stage.door.open_streams.cancellers if one.ctx.status]

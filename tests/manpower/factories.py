@@ -3,8 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 
 from services.manpower.agencies.rules import Agency, AgencyKind, Status, end_of_day, name_key
-from services.manpower.applications.rules import Application, State
-from services.manpower.candidates.rules import Candidate, Custody, Stay, Told
+from services.manpower.applications.rules import Application, ApplicationState
+from services.manpower.candidates.rules import Candidate, Custody, SourceOrder, Stay
 from services.manpower.consents.rules import CONSENT_TEXTS, Consent
 from services.manpower.vacancies.rules import (
     Requirements,
@@ -13,7 +13,7 @@ from services.manpower.vacancies.rules import (
     VacancyState,
     WageBand,
 )
-from services.manpower.visibility.rules import Column, Purpose, Share, Visibility
+from services.manpower.visibility.rules import Column, ConsentShare, Purpose, Visibility
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 FACILITY = "LP-TJP"
@@ -48,8 +48,8 @@ def employer(**changed: object) -> Agency:
     )
 
 
-def told(minutes: int = 0, sequence: int = 1) -> Told:
-    return Told(at=NOW + timedelta(minutes=minutes), sequence=sequence)
+def told(minutes: int = 0, sequence: int = 1) -> SourceOrder:
+    return SourceOrder(at=NOW + timedelta(minutes=minutes), sequence=sequence)
 
 
 def stay(custody: Custody = Custody.INSIDE, effective_on: date = date(2025, 1, 10)) -> Stay:
@@ -61,7 +61,7 @@ def stay(custody: Custody = Custody.INSIDE, effective_on: date = date(2025, 1, 1
     )
 
 
-def share(**changed: object) -> Share:
+def share(**changed: object) -> ConsentShare:
     values: dict[str, object] = {
         "consent_id": "consent-1",
         "recipient": "dinas-belitung",
@@ -70,10 +70,10 @@ def share(**changed: object) -> Share:
         "given_at": NOW - timedelta(days=1),
         "expires_at": NOW + timedelta(days=30),
     } | changed
-    return Share(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+    return ConsentShare(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
 
 
-def employer_share(**changed: object) -> Share:
+def employer_share(**changed: object) -> ConsentShare:
     return share(
         **(
             {
@@ -87,7 +87,7 @@ def employer_share(**changed: object) -> Share:
 
 
 def visibility(
-    *shares: Share, facility_id: str = FACILITY, regency_code: str = BELITUNG
+    *shares: ConsentShare, facility_id: str = FACILITY, regency_code: str = BELITUNG
 ) -> Visibility:
     return Visibility(facility_id=facility_id, regency_code=regency_code, shares=shares)
 
@@ -150,6 +150,6 @@ def application(**changed: object) -> Application:
         "employer_id": "usaha-contoh",
         "visibility": visibility(employer_share()),
         "consent_id": "consent-2",
-        "state": State.ACCEPTED,
+        "state": ApplicationState.ACCEPTED,
     } | changed
     return Application(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped

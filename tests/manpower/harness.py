@@ -16,16 +16,16 @@ from aiohttp import web
 
 from chassis.caller import system
 from chassis.errors import Unauthenticated
-from chassis.http.internal_tokens import Verifier
+from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.messaging.kafka import KafkaProducer
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from services.manpower.feed.usecases import number_changes
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Purpose
-from tests.fakes import ServiceClient, eventually, send
+from tests.fakes import AsgiClient, eventually, send
 from tests.manpower.factories import text_hash
 
 CURSOR_KEY = "22" * 32
@@ -39,7 +39,7 @@ class Training:
     """Stands in for training's identity query: verifies the token as training does, and keeps what it was asked."""
 
     def __init__(self, keys: Path) -> None:
-        self._verifier = Verifier("training", keys)
+        self._verifier = InternalTokenVerifier("training", keys)
         self.asked: list[tuple[str, list[str]]] = []
         self.url = ""
         self.away = False
@@ -64,7 +64,7 @@ class Training:
         if self.away:
             return web.json_response({"code": "busy"}, status=503)
         try:
-            asker = self._verifier.asker(
+            asker = self._verifier.calling_service(
                 request.headers.get("authorization", "").removeprefix("Bearer "),
                 "POST",
                 "/internal/identities",
@@ -92,7 +92,7 @@ class Training:
 class Service:
     """The running service with what stands around it."""
 
-    client: ServiceClient
+    client: AsgiClient
     producer: KafkaProducer
     namespace: str
     training: Training
@@ -120,17 +120,17 @@ class Region:
         return f"usaha-{self.tag}"
 
     @property
-    def engine(self) -> Engine[Transaction]:
+    def engine(self) -> TransactionManager[Transaction]:
         return self.service.client.app.state.engine
 
     # Callers
 
-    def officer(self, role: str = "case_officer", facility: str | None = None) -> ServiceClient:
+    def officer(self, role: str = "case_officer", facility: str | None = None) -> AsgiClient:
         return self.service.client.as_(
             role, subject=f"{role}-{self.tag}", facility=facility or self.facility
         )
 
-    def administrator(self, subject: str = "administrator-1") -> ServiceClient:
+    def administrator(self, subject: str = "administrator-1") -> AsgiClient:
         return self.service.client.as_("administrator", subject=subject)
 
     def dinas(
@@ -140,7 +140,7 @@ class Region:
         agency: str | None = None,
         regency: str | None = None,
         subject: str = "",
-    ) -> ServiceClient:
+    ) -> AsgiClient:
         return self.service.client.as_(
             role,
             subject=subject or f"{role}-{self.tag}",
@@ -148,7 +148,7 @@ class Region:
             regency=regency or self.regency,
         )
 
-    def employer(self, employer: str | None = None) -> ServiceClient:
+    def employer(self, employer: str | None = None) -> AsgiClient:
         return self.service.client.as_("employer", employer=employer or self.employer_id)
 
     # The world outside
@@ -401,7 +401,9 @@ class Region:
         return await self.runner()(use_case)
 
     def runner(self) -> Runner[Transaction]:
-        return Runner(self.engine, Cause(caller=system("manpower"), correlation_id=new_id()))
+        return Runner(
+            self.engine, OperationContext(caller=system("manpower"), correlation_id=new_id())
+        )
 
     async def numbered(self) -> None:
         """Wait until every committed change stands in the feed's log."""
@@ -412,7 +414,7 @@ class Region:
         return await self.db.count("feed_changes", {}) == 0
 
     async def feed(
-        self, client: ServiceClient, after: str | None = None, limit: int = 500
+        self, client: AsgiClient, after: str | None = None, limit: int = 500
     ) -> tuple[list[Json], str]:
         """All items behind a cursor, and the cursor behind them."""
         await self.numbered()

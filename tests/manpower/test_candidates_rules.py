@@ -12,13 +12,13 @@ from services.manpower.candidates.rules import (
     Attention,
     Candidate,
     CandidateGone,
-    CertificateTold,
+    CertificateContent,
     Course,
     Custody,
     Horizon,
     Movement,
+    SourceOrder,
     Standing,
-    Told,
     Unit,
     WorkMonth,
 )
@@ -26,7 +26,7 @@ from tests.manpower import factories
 
 Fact = tuple[str, int]
 START = datetime(2026, 1, 1, tzinfo=UTC)
-CONTENT = CertificateTold(
+CONTENT = CertificateContent(
     scheme_id="scheme-1",
     scheme_title="Menjahit",
     units=(Unit(code="U-1", title="Satu"),),
@@ -36,8 +36,8 @@ CONTENT = CertificateTold(
 TODAY = date(2026, 11, 24)
 
 
-def at(minute: int) -> Told:
-    return Told(at=START + timedelta(minutes=minute), sequence=minute)
+def at(minute: int) -> SourceOrder:
+    return SourceOrder(at=START + timedelta(minutes=minute), sequence=minute)
 
 
 def movement(
@@ -55,7 +55,7 @@ def movement(
         custody=custody,
         kind="new",
         effective_on=date(2026, 1, 1),
-        told=told,
+        source_order=told,
         admitted_at=told.at if admission else None,
     )
 
@@ -82,7 +82,7 @@ def tell(candidate: Candidate, fact: Fact) -> Candidate:
     match kind:
         case "moved":
             custody = (Custody.INSIDE, Custody.RELEASED, Custody.INSIDE, Custody.ENDED)[number % 4]
-            return rules.moved(
+            return rules.record_movement(
                 candidate,
                 movement(
                     number,
@@ -92,21 +92,23 @@ def tell(candidate: Candidate, fact: Fact) -> Candidate:
                 ),
             )
         case "planned":
-            return rules.planned(candidate, date(2027, number % 12 + 1, 15), "free", at(number))
+            return rules.plan_release(
+                candidate, date(2027, number % 12 + 1, 15), "free", at(number)
+            )
         case "certified":
-            return rules.certified(candidate, f"certificate-{number % 2}", CONTENT)
+            return rules.record_certificate(candidate, f"certificate-{number % 2}", CONTENT)
         case "stands":
-            return rules.certificate_stands(
+            return rules.record_standing(
                 candidate, f"certificate-{number % 2}", tuple(Standing)[number % 3], at(number)
             )
         case "completed":
-            return rules.completed(candidate, course(number % 3))
+            return rules.record_course(candidate, course(number % 3))
         case _:
-            return rules.worked(candidate, work(number, number * 10))
+            return rules.record_work(candidate, work(number, number * 10))
 
 
 def told(facts: list[Fact]) -> Candidate:
-    candidate = rules.moved(None, movement(-1, admission=True))
+    candidate = rules.record_movement(None, movement(-1, admission=True))
     for fact in facts:
         candidate = tell(candidate, fact)
     return candidate
@@ -135,7 +137,7 @@ def test_a_merge_gives_the_same_candidate_whichever_of_the_two_knew_a_fact(
     facts: list[Fact], cut: int, late: list[Fact]
 ) -> None:
     one, other = told(facts[:cut]), replace(told(facts[cut:]), id="person-2")
-    merged = rules.merged(one, other, "person-1")
+    merged = rules.merge(one, other, "person-1")
     for fact in late:
         merged = tell(merged, fact)
     assert merged == told(facts + late)
@@ -143,7 +145,7 @@ def test_a_merge_gives_the_same_candidate_whichever_of_the_two_knew_a_fact(
 
 def test_a_merge_into_somebody_unknown_keeps_what_was_known_under_the_surviving_ref() -> None:
     gone = replace(told([("certified", 1)]), version=7)
-    merged = rules.merged(None, gone, "person-2")
+    merged = rules.merge(None, gone, "person-2")
     assert (merged.id, merged.version, merged.skills) == ("person-2", 0, gone.skills)
 
 
@@ -153,24 +155,26 @@ def test_after_a_merge_the_survivors_total_counts_however_late_the_former_ones_c
 ) -> None:
     known = {ref: factories.candidate(id=ref) for ref in ("person-1", "person-2")}
     for ref, minute, units in order[:2]:
-        known[ref] = rules.worked(known[ref], work(minute, units))
-    survivor = rules.merged(known["person-2"], known["person-1"], "person-2")
+        known[ref] = rules.record_work(known[ref], work(minute, units))
+    survivor = rules.merge(known["person-2"], known["person-1"], "person-2")
     for _, minute, units in order[2:]:
-        survivor = rules.worked(survivor, work(minute, units))
-    assert [each.units_total for each in rules.experience(survivor)] == [42]
+        survivor = rules.record_work(survivor, work(minute, units))
+    assert [each.units_total for each in rules.sum_experience(survivor)] == [42]
 
 
 @pytest.mark.scenario("P13/movements")
 def test_a_transfer_told_before_the_admission_makes_the_candidate_and_stands() -> None:
-    transferred = rules.moved(None, movement(2, facility="LP-PKP"))
-    both = rules.moved(transferred, movement(1, facility="LP-TJP", admission=True))
+    transferred = rules.record_movement(None, movement(2, facility="LP-PKP"))
+    both = rules.record_movement(transferred, movement(1, facility="LP-TJP", admission=True))
     assert both.visibility.facility_id == "LP-PKP"
     assert both.stay == transferred.stay
 
 
 def test_a_release_told_late_by_the_former_facility_does_not_undo_a_newer_admission() -> None:
-    inside = rules.moved(None, movement(5, facility="LP-PKP", admission=True))
-    assert rules.moved(inside, movement(3, Custody.RELEASED)).stay.custody is Custody.INSIDE
+    inside = rules.record_movement(None, movement(5, facility="LP-PKP", admission=True))
+    assert (
+        rules.record_movement(inside, movement(3, Custody.RELEASED)).stay.custody is Custody.INSIDE
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +193,9 @@ def test_the_horizon_counts_calendar_months_to_the_month_of_release(
     today: date, bucket: Horizon
 ) -> None:
     assert (
-        rules.horizon(rules.planned(factories.candidate(), date(2027, 6, 17), "free", at(1)), today)
+        rules.release_horizon(
+            rules.plan_release(factories.candidate(), date(2027, 6, 17), "free", at(1)), today
+        )
         is bucket
     )
 
@@ -204,11 +210,11 @@ def test_two_release_days_of_one_month_look_the_same_on_every_day(
     first: int, second: int, today: date
 ) -> None:
     one, other = (
-        rules.planned(factories.candidate(), date(2027, 6, day), "free", at(1))
+        rules.plan_release(factories.candidate(), date(2027, 6, day), "free", at(1))
         for day in (first, second)
     )
     assert one == other
-    assert rules.horizon(one, today) is rules.horizon(other, today)
+    assert rules.release_horizon(one, today) is rules.release_horizon(other, today)
 
 
 def test_without_a_plan_the_horizon_is_unknown_and_after_the_release_it_says_so() -> None:
@@ -216,46 +222,55 @@ def test_without_a_plan_the_horizon_is_unknown_and_after_the_release_it_says_so(
         factories.candidate(),
         factories.candidate(stay=factories.stay(Custody.RELEASED, date(2026, 11, 2))),
     )
-    assert (rules.horizon(inside, TODAY), rules.available_from(inside)) == (Horizon.UNKNOWN, None)
-    assert (rules.horizon(released, TODAY), rules.available_from(released)) == (
+    assert (rules.release_horizon(inside, TODAY), rules.available_from(inside)) == (
+        Horizon.UNKNOWN,
+        None,
+    )
+    assert (rules.release_horizon(released, TODAY), rules.available_from(released)) == (
         Horizon.RELEASED,
         "2026-11",
     )
 
 
 def test_the_plan_of_a_former_stay_does_not_count_after_a_readmission() -> None:
-    before = rules.planned(
-        rules.moved(None, movement(1, admission=True)), date(2026, 6, 1), "free", at(1)
+    before = rules.plan_release(
+        rules.record_movement(None, movement(1, admission=True)), date(2026, 6, 1), "free", at(1)
     )
-    again = rules.moved(
-        rules.moved(before, movement(5, Custody.RELEASED)), movement(9, admission=True)
+    again = rules.record_movement(
+        rules.record_movement(before, movement(5, Custody.RELEASED)), movement(9, admission=True)
     )
     assert rules.available_from(before) == "2026-06"
     assert rules.available_from(again) is None
-    assert rules.available_from(rules.planned(again, date(2030, 2, 3), "free", at(9))) == "2030-02"
+    assert (
+        rules.available_from(rules.plan_release(again, date(2030, 2, 3), "free", at(9)))
+        == "2030-02"
+    )
 
 
 def test_a_transfer_keeps_the_plan() -> None:
-    planned = rules.planned(
-        rules.moved(None, movement(1, admission=True)), date(2027, 6, 1), "free", at(2)
+    planned = rules.plan_release(
+        rules.record_movement(None, movement(1, admission=True)), date(2027, 6, 1), "free", at(2)
     )
-    assert rules.available_from(rules.moved(planned, movement(5, facility="LP-PKP"))) == "2027-06"
+    assert (
+        rules.available_from(rules.record_movement(planned, movement(5, facility="LP-PKP")))
+        == "2027-06"
+    )
 
 
 @pytest.mark.scenario("P17/certificate")
 def test_a_suspended_certificate_proves_nothing_until_it_is_reinstated_and_a_revoked_one_never_again() -> (
     None
 ):
-    issued = rules.certified(factories.candidate(), "certificate-1", CONTENT)
-    suspended = rules.certificate_stands(issued, "certificate-1", Standing.SUSPENDED, at(1))
-    reinstated = rules.certificate_stands(suspended, "certificate-1", Standing.ISSUED, at(2))
-    revoked = rules.certificate_stands(reinstated, "certificate-1", Standing.REVOKED, at(3))
+    issued = rules.record_certificate(factories.candidate(), "certificate-1", CONTENT)
+    suspended = rules.record_standing(issued, "certificate-1", Standing.SUSPENDED, at(1))
+    reinstated = rules.record_standing(suspended, "certificate-1", Standing.ISSUED, at(2))
+    revoked = rules.record_standing(reinstated, "certificate-1", Standing.REVOKED, at(3))
     assert [
         rules.held_units(each, factories.NOW) for each in (issued, suspended, reinstated, revoked)
     ] == [{"U-1"}, set(), {"U-1"}, set()]
     assert (
         rules.held_units(
-            rules.certificate_stands(revoked, "certificate-1", Standing.ISSUED, at(9)),
+            rules.record_standing(revoked, "certificate-1", Standing.ISSUED, at(9)),
             factories.NOW,
         )
         == set()
@@ -263,11 +278,10 @@ def test_a_suspended_certificate_proves_nothing_until_it_is_reinstated_and_a_rev
 
 
 def test_a_certificate_revoked_before_its_issue_is_told_proves_nothing() -> None:
-    revoked = rules.certificate_stands(
-        factories.candidate(), "certificate-1", Standing.REVOKED, at(3)
-    )
+    revoked = rules.record_standing(factories.candidate(), "certificate-1", Standing.REVOKED, at(3))
     assert (
-        rules.held_units(rules.certified(revoked, "certificate-1", CONTENT), factories.NOW) == set()
+        rules.held_units(rules.record_certificate(revoked, "certificate-1", CONTENT), factories.NOW)
+        == set()
     )
 
 
@@ -278,13 +292,13 @@ def test_a_certificate_revoked_before_its_issue_is_told_proves_nothing() -> None
 def test_a_certificate_proves_its_units_from_its_first_to_its_last_instant(
     seconds: int, *, holds: bool
 ) -> None:
-    certified = rules.certified(factories.candidate(), "certificate-1", CONTENT)
+    certified = rules.record_certificate(factories.candidate(), "certificate-1", CONTENT)
     assert bool(rules.held_units(certified, START + timedelta(seconds=seconds))) is holds
 
 
 def test_the_total_of_a_month_told_last_replaces_the_former_one() -> None:
-    worked = rules.worked(rules.worked(factories.candidate(), work(1, 30)), work(2, 28))
-    assert rules.experience(rules.worked(worked, work(1, 30)))[0].units_total == 28
+    worked = rules.record_work(rules.record_work(factories.candidate(), work(1, 30)), work(2, 28))
+    assert rules.sum_experience(rules.record_work(worked, work(1, 30)))[0].units_total == 28
 
 
 def test_experience_adds_months_and_keeps_workshops_apart() -> None:
@@ -295,9 +309,10 @@ def test_experience_adds_months_and_keeps_workshops_apart() -> None:
         work(3, 0, month="2026-03"),
         work(4, 5, workshop="w-2"),
     ):
-        candidate = rules.worked(candidate, entry)
+        candidate = rules.record_work(candidate, entry)
     assert [
-        (each.workshop_id, each.units_total, each.months) for each in rules.experience(candidate)
+        (each.workshop_id, each.units_total, each.months)
+        for each in rules.sum_experience(candidate)
     ] == [("w-1", 50, 2), ("w-2", 5, 1)]
 
 
@@ -307,6 +322,6 @@ def test_after_death_or_escape_nothing_new_may_begin() -> None:
 
 
 def test_a_task_for_an_officer_stays_until_it_is_looked_at() -> None:
-    asked = rules.wants_attention(factories.candidate(), Attention.RELEASE_KIND_UNKNOWN)
+    asked = rules.request_attention(factories.candidate(), Attention.RELEASE_KIND_UNKNOWN)
     assert asked.attention == {Attention.RELEASE_KIND_UNKNOWN}
-    assert rules.attended(asked, Attention.RELEASE_KIND_UNKNOWN).attention == set()
+    assert rules.clear_attention(asked, Attention.RELEASE_KIND_UNKNOWN).attention == set()

@@ -114,17 +114,17 @@ def test_the_recipient_is_looked_up_by_the_regency_on_the_ktp() -> None:
     person = factories.candidate(
         visibility=factories.visibility(regency_code=factories.BELITUNG_TIMUR)
     )
-    assert rules.topic_of(Purpose.DINAS_REGISTRATION, person) == (
+    assert rules.find_route_key(Purpose.DINAS_REGISTRATION, person) == (
         factories.BELITUNG_TIMUR,
         Topic.PLACEMENT,
     )
     with pytest.raises(ResidenceMissing):
-        rules.topic_of(
+        rules.find_route_key(
             Purpose.DINAS_REGISTRATION,
             factories.candidate(visibility=factories.visibility(regency_code="")),
         )
     with pytest.raises(RecipientRefused):
-        rules.topic_of(Purpose.EMPLOYER_SHARE, person)
+        rules.find_route_key(Purpose.EMPLOYER_SHARE, person)
 
 
 def test_after_a_move_the_consents_of_offices_that_do_not_answer_there_are_homeless() -> None:
@@ -134,9 +134,9 @@ def test_after_a_move_the_consents_of_offices_that_do_not_answer_there_are_homel
         )
     )
     offices: list[Agency] = [factories.agency(), factories.employer()]
-    assert rules.homeless_shares(moved, offices) == {"consent-1"}
+    assert rules.find_shares_outside_regency(moved, offices) == {"consent-1"}
     assert (
-        rules.homeless_shares(
+        rules.find_shares_outside_regency(
             factories.candidate(visibility=factories.visibility(factories.share())), offices
         )
         == set()

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from services.manpower.feed import rules
 from services.manpower.feed.rules import (
     TOMBSTONES,
-    Change,
     ChangeType,
-    Entry,
+    FeedChange,
     FeedCursorInvalid,
     FeedCursorTooOld,
-    Head,
-    Item,
+    FeedEntry,
+    FeedHead,
+    FeedItem,
     Subject,
 )
 from tests.manpower import factories
@@ -23,8 +23,8 @@ from tests.manpower import factories
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 
 
-def change(number: int, ref: str = "person-1", version: int = 1, skew: int = 0) -> Change:
-    return Change(
+def change(number: int, ref: str = "person-1", version: int = 1, skew: int = 0) -> FeedChange:
+    return FeedChange(
         id=f"change-{number:03}",
         type=ChangeType.CANDIDATE_CHANGED,
         occurred_at=factories.NOW + timedelta(milliseconds=skew),
@@ -44,11 +44,11 @@ def test_every_change_gets_the_next_number_once_and_a_subjects_changes_stay_in_t
     last: int, told: list[tuple[str, int]]
 ) -> None:
     versions: dict[str, int] = {}
-    changes: list[Change] = []
+    changes: list[FeedChange] = []
     for number, (ref, skew) in enumerate(told):
         versions[ref] = versions.get(ref, 0) + 1
         changes.append(change(number, ref, versions[ref], skew))
-    head, entries = rules.number(Head(id="feed", last=last), changes)
+    head, entries = rules.number_changes(FeedHead(id="feed", last=last), changes)
     assert [entry.seq for entry in entries] == list(range(last + 1, last + 1 + len(changes)))
     assert sorted(entry.id for entry in entries) == sorted(each.id for each in changes)
     assert head.last == last + len(changes)
@@ -60,7 +60,7 @@ def test_every_change_gets_the_next_number_once_and_a_subjects_changes_stay_in_t
 
 @for_all(position=st.integers(0, 2**63 - 1))
 def test_a_cursor_gives_back_its_position(position: int) -> None:
-    assert rules.open_cursor(rules.seal(position, KEY), KEY) == position
+    assert rules.verify_cursor(rules.sign_cursor(position, KEY), KEY) == position
 
 
 @for_all(
@@ -69,40 +69,49 @@ def test_a_cursor_gives_back_its_position(position: int) -> None:
 def test_a_cursor_that_was_changed_in_one_letter_is_refused(
     position: int, at: int, letter: str
 ) -> None:
-    sealed = rules.seal(position, KEY)
+    sealed = rules.sign_cursor(position, KEY)
     changed = sealed[:at] + letter + sealed[at + 1 :]
     if changed != sealed:
         with pytest.raises(FeedCursorInvalid):
-            rules.open_cursor(changed, KEY)
+            rules.verify_cursor(changed, KEY)
 
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "0", "not a cursor", "é" * 32, "A" * 32, "A" * 33, "=" * 8, rules.seal(7, OTHER_KEY)],
+    [
+        "",
+        "0",
+        "not a cursor",
+        "é" * 32,
+        "A" * 32,
+        "A" * 33,
+        "=" * 8,
+        rules.sign_cursor(7, OTHER_KEY),
+    ],
 )
 def test_a_cursor_that_we_did_not_sign_is_refused(cursor: str) -> None:
     with pytest.raises(FeedCursorInvalid):
-        rules.open_cursor(cursor, KEY)
+        rules.verify_cursor(cursor, KEY)
 
 
 def test_a_cursor_before_what_was_dropped_or_beyond_the_log_is_too_old_and_one_at_the_edge_is_not() -> (
     None
 ):
-    _, entries = rules.number(Head(id="feed"), [change(1), change(2, version=2)])
-    head = rules.forget(Head(id="feed", last=5), entries)
+    _, entries = rules.number_changes(FeedHead(id="feed"), [change(1), change(2, version=2)])
+    head = rules.drop_entries(FeedHead(id="feed", last=5), entries)
     assert head.dropped == 2
-    rules.require_kept(2, head)
+    rules.require_retained(2, head)
     for lost in (1, 6):
         with pytest.raises(FeedCursorTooOld):
-            rules.require_kept(lost, head)
+            rules.require_retained(lost, head)
 
 
 def test_dropping_nothing_forgets_nothing() -> None:
-    assert rules.forget(Head(id="feed", last=5, dropped=3), []).dropped == 3
+    assert rules.drop_entries(FeedHead(id="feed", last=5, dropped=3), []).dropped == 3
 
 
 def test_what_left_the_scope_is_told_as_withdrawn() -> None:
-    entry: Entry = rules.number(Head(id="feed"), [change(1)])[1][0]
-    assert Item(entry, visible=True).type is ChangeType.CANDIDATE_CHANGED
-    assert Item(entry, visible=False).type is ChangeType.CANDIDATE_WITHDRAWN
+    entry: FeedEntry = rules.number_changes(FeedHead(id="feed"), [change(1)])[1][0]
+    assert FeedItem(entry, visible=True).type is ChangeType.CANDIDATE_CHANGED
+    assert FeedItem(entry, visible=False).type is ChangeType.CANDIDATE_WITHDRAWN
     assert TOMBSTONES.keys() == set(Subject)

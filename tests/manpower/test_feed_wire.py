@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id, utc_now
-from chassis.persistence.transactions import Engine, Runner
-from services.manpower.consents.usecases import end_run_out
+from chassis.persistence.transactions import Runner, TransactionManager
+from services.manpower.consents.usecases import end_expired_consents
 from services.manpower.feed import rules
-from services.manpower.feed.usecases import RETENTION, forget_old, number_changes
-from tests.fakes import ServiceClient
+from services.manpower.feed.usecases import RETENTION, drop_old_entries, number_changes
+from tests.fakes import AsgiClient
 from tests.manpower.harness import CURSOR_KEY, Json, Region, done, refused
 
 KEY = bytes.fromhex(CURSOR_KEY)
@@ -70,7 +70,7 @@ async def test_twenty_concurrent_writers_and_a_slow_reader_skip_and_reorder_noth
     assert await region.db.count("feed_changes", {}) == 0
 
 
-async def read_slowly(region: Region, client: ServiceClient, cursor: str, count: int) -> list[Json]:
+async def read_slowly(region: Region, client: AsgiClient, cursor: str, count: int) -> list[Json]:
     """Read three items at a time, always from the cursor given last, until there are so many."""
     items: list[Json] = []
     while len(items) < count:
@@ -96,7 +96,7 @@ async def test_a_numbering_that_dies_before_its_commit_numbers_nothing_and_the_n
         raise Killed
 
     engine = region.engine
-    dying = Engine(engine.db, engine.transaction, engine.parts, before_commit=[die])
+    dying = TransactionManager(engine.db, engine.transaction, engine.ports, before_commit=[die])
     for _ in range(3):
         event_id = await region.tell_certified(ref, new_id())
         await region.handled(event_id)
@@ -161,7 +161,7 @@ async def test_a_cursor_older_than_the_retention_is_410_and_the_snapshot_leads_b
     refs = await shared(region, 3)
     await region.numbered()
     region.travel(utc_now() + RETENTION + timedelta(minutes=1))
-    while await forget_old(region.runner()):
+    while await drop_old_entries(region.runner()):
         pass
     region.restore()
     problem = await refused(dinas.get(f"/v1/feed?after={old}"), 410, "feed_cursor_too_old")
@@ -247,9 +247,9 @@ async def shared_after(region: Region, moment: Any) -> list[str]:
     "cursor",
     [
         "x",
-        rules.seal(1, b"o" * 32),
-        rules.seal(1, KEY)[:-1] + "A",
-        rules.seal_place(rules.Place(1), KEY),
+        rules.sign_cursor(1, b"o" * 32),
+        rules.sign_cursor(1, KEY)[:-1] + "A",
+        rules.sign_snapshot_cursor(rules.SnapshotCursor(1), KEY),
     ],
 )
 async def test_a_cursor_that_we_did_not_sign_for_the_feed_is_400(
@@ -263,7 +263,7 @@ async def test_a_cursor_that_we_did_not_sign_for_the_feed_is_400(
 @pytest.mark.scenario("P7/too-old")
 async def test_a_cursor_beyond_the_log_is_410_because_its_log_was_lost(region: Region) -> None:
     await refused(
-        region.dinas().get("/v1/feed", params={"after": rules.seal(10**9, KEY)}),
+        region.dinas().get("/v1/feed", params={"after": rules.sign_cursor(10**9, KEY)}),
         410,
         "feed_cursor_too_old",
     )
@@ -279,7 +279,7 @@ async def test_a_consent_that_runs_out_is_told_as_withdrawn_by_the_job_and_shows
     cursor = (await region.feed(dinas))[1]
     region.travel(utc_now() + timedelta(days=2))
     assert (await done(dinas.get("/v1/snapshot")))["items"] == []
-    assert not await end_run_out(region.runner())
+    assert not await end_expired_consents(region.runner())
     items, _ = await region.feed(dinas, cursor)
     assert told(items) == [("candidate.withdrawn", ref)]
     assert (await region.db.find_one("consents", {"candidate_id": ref}))["ending"] == "expired"

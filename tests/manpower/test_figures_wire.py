@@ -6,8 +6,8 @@ from prometheus_client import REGISTRY
 
 from chassis.caller import system
 from chassis.ids import new_id
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from services.manpower.metrics.jobs import measure
 from services.manpower.transaction import Transaction
 from tests.manpower.harness import Json, Region, made
@@ -21,8 +21,8 @@ TERMS: Json = {
 
 
 async def test_placements_and_changes_without_a_number_are_counted(region: Region) -> None:
-    engine: Engine[Transaction] = region.service.client.app.state.engine
-    run = Runner(engine, Cause(caller=system("manpower"), correlation_id=new_id()))
+    engine: TransactionManager[Transaction] = region.service.client.app.state.engine
+    run = Runner(engine, OperationContext(caller=system("manpower"), correlation_id=new_id()))
     await measure(run)
     before = shown("manpower_placements")
     ref = await region.admitted()

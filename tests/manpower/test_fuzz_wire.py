@@ -15,7 +15,7 @@ from hypothesis import given as for_all
 from hypothesis.errors import Unsatisfiable
 
 from chassis.errors import PROBLEM
-from tests.fakes import ServiceClient
+from tests.fakes import AsgiClient
 from tests.manpower.harness import Region
 
 EXAMPLES = 3
@@ -27,7 +27,7 @@ EXAMPLES = 3
 async def test_no_request_however_odd_ends_in_a_500(region: Region) -> None:
     app = region.service.client.app
     schema: Any = schemathesis.openapi.from_dict(app.openapi())
-    callers: list[ServiceClient] = [
+    callers: list[AsgiClient] = [
         region.officer(),
         region.dinas(),
         region.employer(),

@@ -13,19 +13,23 @@ import pytest
 from chassis.caller import Caller
 from chassis.errors import DomainError
 from chassis.ids import new_id, utc_now
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from services.manpower.agencies import usecases as agencies
 from services.manpower.agencies.rules import AgencyNotActive, Status, Topic
 from services.manpower.applications import usecases as applications
-from services.manpower.applications.rules import ApplicationStepRefused, ConsentMissing, State
+from services.manpower.applications.rules import (
+    ApplicationState,
+    ApplicationStepRefused,
+    ConsentMissing,
+)
 from services.manpower.candidates import usecases as candidates
 from services.manpower.candidates.rules import (
     CandidateGone,
-    CertificateTold,
+    CertificateContent,
     Custody,
     Movement,
-    Told,
+    SourceOrder,
     Unit,
 )
 from services.manpower.consents import usecases as consents
@@ -33,7 +37,7 @@ from services.manpower.consents.usecases import ConsentForm
 from services.manpower.consumers import usecases as consumers
 from services.manpower.consumers.rules import Consumer, ConsumerKind
 from services.manpower.placements import usecases as placements
-from services.manpower.placements.rules import PlacementKind, Terms
+from services.manpower.placements.rules import PlacementKind, PlacementTerms
 from services.manpower.transaction import Transaction
 from services.manpower.vacancies import usecases as vacancies
 from services.manpower.vacancies.rules import Closing, VacancyNotOpen
@@ -42,7 +46,7 @@ from tests.manpower import factories
 from tests.manpower.harness import UNIT, Region
 
 UseCase = Callable[[Transaction], Awaitable[Any]]
-TERMS = Terms(
+TERMS = PlacementTerms(
     kind=PlacementKind.EMPLOYEE, started_on=utc_now().date(), permit_number="izin-contoh-9"
 )
 
@@ -101,7 +105,7 @@ class Scene:
         )
 
     def routes(self) -> UseCase:
-        return partial(agencies.direct_topic, "19.02", Topic.TRAINING, self.region.dinas_id)
+        return partial(agencies.assign_route, "19.02", Topic.TRAINING, self.region.dinas_id)
 
     def asks_for_consumer(self) -> UseCase:
         consumer = Consumer(
@@ -119,33 +123,39 @@ class Scene:
         return partial(applications.draft_application, self.ref, self.vacancy)
 
     def submits(self) -> UseCase:
-        return partial(applications.advance_application, self.application, State.SUBMITTED, "")
+        return partial(
+            applications.advance_application, self.application, ApplicationState.SUBMITTED, ""
+        )
 
     def places(self) -> UseCase:
-        return partial(placements.place, self.application, TERMS)
+        return partial(placements.place_application, self.application, TERMS)
 
     def places_alone(self) -> UseCase:
-        return partial(placements.place_alone, self.ref, TERMS)
+        return partial(placements.place_by_own_effort, self.ref, TERMS)
 
     # What happens meanwhile
 
     def dinas_suspended(self) -> UseCase:
-        return partial(agencies.move_agency, self.region.dinas_id, Status.SUSPENDED, "coba")
+        return partial(
+            agencies.change_agency_status, self.region.dinas_id, Status.SUSPENDED, "coba"
+        )
 
     def employer_suspended(self) -> UseCase:
-        return partial(agencies.move_agency, self.region.employer_id, Status.SUSPENDED, "coba")
+        return partial(
+            agencies.change_agency_status, self.region.employer_id, Status.SUSPENDED, "coba"
+        )
 
     def dies(self) -> UseCase:
-        told = Told(at=utc_now(), sequence=10_000)
+        told = SourceOrder(at=utc_now(), sequence=10_000)
         return partial(
-            candidates.move,
+            candidates.record_movement,
             Movement(
                 candidate_id=self.ref,
                 facility_id=self.region.facility,
                 custody=Custody.ENDED,
                 kind="death",
                 effective_on=utc_now().date(),
-                told=told,
+                source_order=told,
             ),
         )
 
@@ -156,7 +166,7 @@ class Scene:
         return partial(vacancies.close_vacancy, self.vacancy, Closing.WITHDRAWN)
 
     def slot_taken(self) -> UseCase:
-        return partial(placements.place, self.other, TERMS)
+        return partial(placements.place_application, self.other, TERMS)
 
 
 RACES: list[
@@ -204,16 +214,18 @@ async def test_a_skill_gained_while_an_application_is_sent_leaves_no_flag_on_it(
     ref, vacancy = await region.admitted(), await region.vacancy(units=(UNIT,))
     await region.consents(ref, "employer_share", fields=("name",))
     application = await region.applies(ref, vacancy, until="CONSENTED")
-    content = CertificateTold(
+    content = CertificateContent(
         scheme_id="skema-jahit",
         scheme_title="Menjahit",
         units=(Unit(code=UNIT, title="Menjahit"),),
         valid_from=utc_now() - timedelta(days=1),
         valid_until=utc_now() + timedelta(days=1),
     )
-    submits = partial(applications.advance_application, application, State.SUBMITTED, "")
-    sent = await interrupted(region, submits, partial(candidates.certify, ref, new_id(), content))
-    assert (sent.state, sent.flags) == (State.SUBMITTED, frozenset())
+    submits = partial(applications.advance_application, application, ApplicationState.SUBMITTED, "")
+    sent = await interrupted(
+        region, submits, partial(candidates.record_certificate, ref, new_id(), content)
+    )
+    assert (sent.state, sent.flags) == (ApplicationState.SUBMITTED, frozenset())
 
 
 async def interrupted(region: Region, asked: UseCase, meanwhile: UseCase) -> Any:
@@ -226,10 +238,10 @@ async def interrupted(region: Region, asked: UseCase, meanwhile: UseCase) -> Any
             await region.as_service(meanwhile)
 
     here = region.engine
-    engine = Engine(
+    engine = TransactionManager(
         here.db,
         here.transaction,
-        here.parts,
+        here.ports,
         before_commit=[interrupt, *here.before_commit],
         after_commit=here.after_commit,
     )
@@ -237,6 +249,6 @@ async def interrupted(region: Region, asked: UseCase, meanwhile: UseCase) -> Any
         subject="user-9", role="case_officer", claims={"facility": frozenset({region.facility})}
     )
     try:
-        return await Runner(engine, Cause(caller=caller, correlation_id=new_id()))(asked)
+        return await Runner(engine, OperationContext(caller=caller, correlation_id=new_id()))(asked)
     finally:
         assert times == [1]

@@ -38,18 +38,18 @@ class SlotsMachine(RuleBasedStateMachine):
     def take(self) -> None:
         if self.granted == self.capacity:
             with pytest.raises(SlotsFull):
-                rules.take(self.slots)
+                rules.take_slot(self.slots)
             return
-        self.slots = rules.take(self.slots)
+        self.slots = rules.take_slot(self.slots)
         self.granted += 1
 
     @rule(headcount=st.integers(-1, 6))
     def resize(self, headcount: int) -> None:
         if headcount <= self.granted:
             with pytest.raises(HeadcountRefused):
-                rules.resize(self.slots, headcount)
+                rules.resize_slots(self.slots, headcount)
             return
-        self.slots = rules.resize(self.slots, headcount)
+        self.slots = rules.resize_slots(self.slots, headcount)
         self.capacity = headcount
 
     @invariant()

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from chassis.caller import Caller
 from services.manpower.visibility import rules
-from services.manpower.visibility.rules import COLUMNS, OUTSIDE, Column, Purpose, Reader
+from services.manpower.visibility.rules import (
+    COLUMNS_BY_PURPOSE,
+    OUTSIDE_ROLES,
+    Column,
+    Purpose,
+    Reader,
+)
 from tests.manpower import factories
 
 
@@ -84,8 +90,8 @@ def test_a_row_shows_exactly_while_a_consent_for_this_recipient_and_purpose_is_i
 
 def test_at_the_instant_of_expiry_the_consent_is_over() -> None:
     share = factories.share()
-    assert share.valid(share.expires_at - timedelta(milliseconds=1))
-    assert not share.valid(share.expires_at)
+    assert share.is_in_force(share.expires_at - timedelta(milliseconds=1))
+    assert not share.is_in_force(share.expires_at)
 
 
 @pytest.mark.scenario("P5/columns")
@@ -93,12 +99,12 @@ def test_at_the_instant_of_expiry_the_consent_is_over() -> None:
 def test_the_columns_shown_are_in_the_consent_and_in_the_purpose(
     purpose: Purpose, fields: frozenset[Column]
 ) -> None:
-    shown = rules.columns(factories.share(purpose=purpose, fields=fields))
-    assert shown == fields & COLUMNS[purpose]
+    shown = rules.visible_columns(factories.share(purpose=purpose, fields=fields))
+    assert shown == fields & COLUMNS_BY_PURPOSE[purpose]
 
 
 def test_every_outside_role_reads_for_a_purpose_of_its_own() -> None:
-    assert len({role.purpose for role in OUTSIDE.values()}) == len(OUTSIDE)
+    assert len({role.purpose for role in OUTSIDE_ROLES.values()}) == len(OUTSIDE_ROLES)
 
 
 def test_a_change_is_told_only_to_those_with_a_consent_in_force() -> None:
@@ -106,11 +112,11 @@ def test_a_change_is_told_only_to_those_with_a_consent_in_force() -> None:
         consent_id="consent-3", recipient="dinas-lain", expires_at=factories.NOW
     )
     row = factories.visibility(factories.share(), ended, factories.employer_share())
-    assert rules.audiences(row, factories.NOW) == {
+    assert rules.current_audiences(row, factories.NOW) == {
         "dinas-belitung/dinas_registration/19.02",
         "usaha-contoh/employer_share",
     }
-    assert rules.audience_names(row) - rules.audiences(row, factories.NOW) == {
+    assert rules.all_audiences(row) - rules.current_audiences(row, factories.NOW) == {
         "dinas-lain/dinas_registration/19.02"
     }
 
@@ -132,6 +138,6 @@ def test_a_reader_is_told_of_exactly_the_rows_it_may_see(
             regencies=readers,
         ),
     )
-    assert bool(rules.audiences(row, factories.NOW) & set(reader.audiences)) is (
+    assert bool(rules.current_audiences(row, factories.NOW) & set(reader.audiences)) is (
         rules.share_for(row, reader, factories.NOW) is not None
     )

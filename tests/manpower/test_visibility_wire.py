@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 
 from chassis.ids import new_id, utc_now
 from services.manpower.transaction import Transaction
-from services.manpower.visibility.rules import Column, Purpose, Reader, Share, Visibility, share_for
-from services.manpower.visibility.store import readable
-from tests.fakes import ServiceClient, not_four_eyes, routes
+from services.manpower.visibility.rules import (
+    Column,
+    ConsentShare,
+    Purpose,
+    Reader,
+    Visibility,
+    share_for,
+)
+from services.manpower.visibility.store import reader_filter
+from tests.fakes import AsgiClient, not_four_eyes, routes
 from tests.manpower.harness import NAME, Region, done, made, refused, without_ids
 
 ALL = ("name", "regency", "skills", "experience", "availability")
@@ -398,7 +405,7 @@ async def test_the_query_and_the_rule_agree_on_who_sees_a_row(region: Region) ->
     recipients, regencies = st.sampled_from(["a", "b"]), st.sampled_from(["19.02", "19.06", ""])
     moments = st.integers(-2, 2).map(lambda minutes: now + timedelta(minutes=minutes))
     shares = st.builds(
-        Share,
+        ConsentShare,
         consent_id=st.just("c"),
         recipient=recipients,
         purpose=st.sampled_from(Purpose),
@@ -438,7 +445,7 @@ async def test_the_query_and_the_rule_agree_on_who_sees_a_row(region: Region) ->
         ]
         await region.db.insert("rows_under_test", documents)
         found = await region.db.find(
-            "rows_under_test", {"$and": [{"_id": {"$in": names}}, readable(reader, now)]}
+            "rows_under_test", {"$and": [{"_id": {"$in": names}}, reader_filter(reader, now)]}
         )
         expected = {
             name
@@ -517,7 +524,7 @@ async def test_every_read_of_another_facilitys_person_answers_404(region: Region
         "permit_number": "izin-1",
     }
     placement = (await made(region.officer().post("/v1/placements", json=body)))["id"]
-    strangers: list[ServiceClient] = [
+    strangers: list[AsgiClient] = [
         region.officer(facility="LP-LAIN"),
         region.dinas(),
         region.employer("usaha-lain"),

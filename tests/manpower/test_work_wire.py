@@ -10,9 +10,9 @@ from functools import partial
 import pytest
 
 from chassis.ids import new_id, utc_now
-from chassis.persistence.transactions import Engine, Runner
+from chassis.persistence.transactions import Runner, TransactionManager
 from services.manpower.placements import usecases
-from services.manpower.placements.rules import PlacementKind, Terms
+from services.manpower.placements.rules import PlacementKind, PlacementTerms
 from tests.fakes import eventually
 from tests.manpower.harness import NAME, UNIT, Json, Region, done, made, refused
 
@@ -125,19 +125,19 @@ async def test_placements_in_two_processes_cannot_take_one_slot_twice(region: Re
     """Two engines share no in-process lock: only the transaction stands between them."""
     vacancy = await region.vacancy(1)
     applications = [(await applicant(region, vacancy, "ACCEPTED"))[1] for _ in range(4)]
-    terms = Terms(
+    terms = PlacementTerms(
         kind=PlacementKind.EMPLOYEE, started_on=utc_now().date(), permit_number="izin-contoh-9"
     )
     here = region.engine
     runners = [
-        Runner(Engine(here.db, here.transaction, here.parts), region.runner().cause)
+        Runner(TransactionManager(here.db, here.transaction, here.ports), region.runner().cause)
         for _ in applications
     ]
     for runner in runners:
         runner.engine.after_commit = here.after_commit
     outcomes = await asyncio.gather(
         *(
-            runner(partial(usecases.place, application, terms))
+            runner(partial(usecases.place_application, application, terms))
             for runner, application in zip(runners, applications, strict=True)
         ),
         return_exceptions=True,

@@ -11,14 +11,14 @@ import pytest
 from chassis.persistence.mongo import Mongo
 from services.marketplace.app import create_app
 from services.marketplace.settings import MarketplaceSettings
-from tests.fakes import Keys, ServiceClient, running
+from tests.fakes import AsgiClient, Keys, running
 from tests.marketplace.harness import KEY, Lapas
 
 
 @pytest.fixture(scope="module")
 async def service(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
-) -> AsyncIterator[ServiceClient]:
+) -> AsyncIterator[AsgiClient]:
     """The running service."""
     keys = Keys.make(tmp_path_factory.mktemp("keys"))
     driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
@@ -41,7 +41,7 @@ async def service(
 
 
 @pytest.fixture
-async def lapas(service: ServiceClient) -> Lapas:
+async def lapas(service: AsgiClient) -> Lapas:
     """A Lapas of this test's own, with a workshop, a product and a policy."""
     place = Lapas(service)
     await place.open_workshop()

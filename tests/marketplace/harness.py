@@ -14,12 +14,12 @@ import httpx2
 
 from chassis.caller import system
 from chassis.ids import new_id
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from services.marketplace.payments import midtrans
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers import usecases as workers
-from tests.fakes import ServiceClient
+from tests.fakes import AsgiClient
 
 KEY = "SB-Mid-server-TESTKEY"
 R = TypeVar("R")
@@ -30,26 +30,26 @@ Json = dict[str, Any]
 class Lapas:
     """One Lapas in the service under test."""
 
-    client: ServiceClient
+    client: AsgiClient
     facility: str = field(default_factory=lambda: f"LP-{new_id()[-12:]}")
     workshop: Json = field(default_factory=dict[str, Any])
     sku: str = ""
     product: Json = field(default_factory=dict[str, Any])
     people: list[str] = field(default_factory=list[str])
 
-    def as_(self, role: str, subject: str = "") -> ServiceClient:
+    def as_(self, role: str, subject: str = "") -> AsgiClient:
         """An officer of this Lapas."""
         return self.client.as_(
             role, subject=subject or f"{role}-{self.facility}", facility=self.facility
         )
 
     @property
-    def public(self) -> ServiceClient:
+    def public(self) -> AsgiClient:
         """Anybody."""
         return self.client.as_("public", subject="public")
 
     @property
-    def engine(self) -> Engine[Transaction]:
+    def engine(self) -> TransactionManager[Transaction]:
         """The engine of the service."""
         return self.client.app.state.engine
 
@@ -61,7 +61,7 @@ class Lapas:
     async def as_service(self, use_case: Callable[[Transaction], Awaitable[R]]) -> R:
         """Run a use case as the service itself, as an event or job does."""
         return await Runner(
-            self.engine, Cause(caller=system("marketplace"), correlation_id=new_id())
+            self.engine, OperationContext(caller=system("marketplace"), correlation_id=new_id())
         )(use_case)
 
     async def overtaken(
@@ -145,7 +145,7 @@ class Lapas:
         self.people = [f"ref-{new_id()}" for _ in units]
         for person in self.people:
             await self.as_service(
-                lambda tx, person=person: workers.decide(
+                lambda tx, person=person: workers.record_decision(
                     person, self.facility, today - timedelta(days=9), None, tx, eligible=True
                 )
             )
@@ -239,7 +239,9 @@ class Lapas:
         } | changed
         body.setdefault(
             "signature_key",
-            midtrans.signature(body["order_id"], body["status_code"], body["gross_amount"], KEY),
+            midtrans.compute_signature(
+                body["order_id"], body["status_code"], body["gross_amount"], KEY
+            ),
         )
         return await self.public.post(
             "/v1/payments/notifications/sandbox",

@@ -10,11 +10,11 @@ import pytest
 
 from chassis import telemetry
 from gateway.access.permissions.marketplace import PERMISSIONS
-from tests.fakes import ServiceClient, not_four_eyes, routes
+from tests.fakes import AsgiClient, not_four_eyes, routes
 from tests.marketplace.harness import Json, Lapas, done, made, together
 
 
-def addresses(service: ServiceClient) -> list[tuple[str, str]]:
+def addresses(service: AsgiClient) -> list[tuple[str, str]]:
     return [
         (method, route.path)
         for route in routes(service.app)
@@ -24,7 +24,7 @@ def addresses(service: ServiceClient) -> list[tuple[str, str]]:
 
 
 async def test_every_route_without_a_token_is_401_and_without_permission_403(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     nobody = service.as_("auditor", permissions=())
     asked = [
@@ -39,7 +39,7 @@ async def test_every_route_without_a_token_is_401_and_without_permission_403(
 
 
 def test_every_route_belongs_to_a_role_and_every_permission_to_a_route(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     served = {
         f"{method} {path}"

@@ -11,10 +11,10 @@ import pytest
 from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
-from services.marketplace.payment_simulator.usecases import SandboxGateway
+from chassis.persistence.unit_of_work import OperationContext
+from services.marketplace.payment_simulator.usecases import PaymentSimulator
 from services.marketplace.payments import payment_process
-from services.marketplace.payments.rules import GatewayUnreachable
+from services.marketplace.payments.rules import PaymentProviderUnreachable
 from services.marketplace.transaction import Transaction
 from tests.marketplace.harness import Json, Lapas, done, together
 
@@ -36,7 +36,7 @@ def put_forward(lapas: Lapas, by: timedelta) -> None:
 async def sweep(lapas: Lapas) -> None:
     """One turn of the expiry job."""
     run: Runner[Transaction] = Runner(
-        lapas.engine, Cause(caller=system("marketplace"), correlation_id=new_id())
+        lapas.engine, OperationContext(caller=system("marketplace"), correlation_id=new_id())
     )
     await payment_process.close_overdue(lapas.client.app.state.payment_gateway, run)
 
@@ -206,11 +206,11 @@ async def test_nothing_expires_while_the_gateway_is_away_and_checkout_still_plac
 
     async def away(_gateway: object, *_: object) -> None:
         await asyncio.sleep(0)
-        raise GatewayUnreachable
+        raise PaymentProviderUnreachable
 
     with monkeypatch.context() as outage:
-        outage.setattr(SandboxGateway, "fetch_status", away)
-        outage.setattr(SandboxGateway, "charge", away)
+        outage.setattr(PaymentSimulator, "fetch_status", away)
+        outage.setattr(PaymentSimulator, "charge", away)
         waiting = await later.order(1)
         assert (waiting["state"], waiting["payment"]) == ("placed", None)
         put_forward(later, PAST_CHARGE)
@@ -218,7 +218,7 @@ async def test_nothing_expires_while_the_gateway_is_away_and_checkout_still_plac
         assert await later.state(order) == "awaiting_payment"
     put_forward(later, timedelta(minutes=1))
     run: Runner[Transaction] = Runner(
-        later.engine, Cause(caller=system("marketplace"), correlation_id=new_id())
+        later.engine, OperationContext(caller=system("marketplace"), correlation_id=new_id())
     )
     await payment_process.open_charges(
         later.client.app.state.payment_gateway, timedelta(minutes=2), run

@@ -9,9 +9,9 @@ from chassis.caller import system
 from chassis.ids import new_id
 from chassis.persistence.mongo import updating
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from services.marketplace.metrics import jobs
-from services.marketplace.metrics.jobs import Audit
+from services.marketplace.metrics.jobs import StockAndBooksCheck
 from tests.marketplace.harness import Lapas
 
 
@@ -21,8 +21,10 @@ def shown(name: str, **labels: str) -> float | None:
 
 async def audited(lapas: Lapas) -> None:
     audit, run = (
-        Audit(),
-        Runner(lapas.engine, Cause(caller=system("marketplace"), correlation_id=new_id())),
+        StockAndBooksCheck(),
+        Runner(
+            lapas.engine, OperationContext(caller=system("marketplace"), correlation_id=new_id())
+        ),
     )
     while await audit(run):
         pass
@@ -31,7 +33,7 @@ async def audited(lapas: Lapas) -> None:
 async def test_stock_that_was_changed_without_a_movement_is_found_whatever_page_it_is_on(
     lapas: Lapas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "PAGE", 1)
+    monkeypatch.setattr(jobs, "PAGE_SIZE", 1)
     await lapas.produce(7, 280_000, 3)
     await lapas.paid_order(2)
     await audited(lapas)

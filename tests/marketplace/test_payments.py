@@ -223,8 +223,8 @@ async def test_the_books_balance_whatever_happened_and_stored_journals_are_never
 async def test_while_the_gateway_cannot_be_asked_a_settlement_is_answered_503_and_comes_again(
     lapas: Lapas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from services.marketplace.payment_simulator.usecases import SandboxGateway  # noqa: PLC0415 - only here
-    from services.marketplace.payments.rules import GatewayUnreachable  # noqa: PLC0415 - only here
+    from services.marketplace.payment_simulator.usecases import PaymentSimulator  # noqa: PLC0415 - only here
+    from services.marketplace.payments.rules import PaymentProviderUnreachable  # noqa: PLC0415 - only here
 
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
@@ -232,10 +232,10 @@ async def test_while_the_gateway_cannot_be_asked_a_settlement_is_answered_503_an
 
     async def away(_gateway: object, _order_ref: str) -> None:
         await asyncio.sleep(0)
-        raise GatewayUnreachable
+        raise PaymentProviderUnreachable
 
     with monkeypatch.context() as outage:
-        outage.setattr(SandboxGateway, "fetch_status", away)
+        outage.setattr(PaymentSimulator, "fetch_status", away)
         answer = await lapas.notify(order)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert await lapas.state(order) == "awaiting_payment"

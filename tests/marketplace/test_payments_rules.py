@@ -12,7 +12,7 @@ from services.marketplace.money import Rupiah
 from services.marketplace.payment_simulator import rules as sandbox
 from services.marketplace.payment_simulator.rules import Command
 from services.marketplace.payments import midtrans, rules
-from services.marketplace.payments.rules import Observation, PaymentEvent, Status
+from services.marketplace.payments.rules import Observation, PaymentEvent, PaymentStatus
 from services.marketplace.settings import MarketplaceSettings
 
 KEY = "SB-Mid-server-TESTKEY"
@@ -35,7 +35,7 @@ def notice(**changed: str) -> bytes:
     } | changed
     return json.dumps(
         {
-            "signature_key": midtrans.signature(
+            "signature_key": midtrans.compute_signature(
                 body["order_id"], body["status_code"], body["gross_amount"], KEY
             )
         }
@@ -44,12 +44,14 @@ def notice(**changed: str) -> bytes:
 
 
 def heard(body: bytes) -> Observation:
-    return midtrans.observation(
-        midtrans.verified(midtrans.read(body), KEY), provider="sandbox", body=body
+    return midtrans.to_observation(
+        midtrans.verify_signature(midtrans.parse_notification(body), KEY),
+        provider="sandbox",
+        body=body,
     )
 
 
-def event(status: Status, txn: str = "t-1") -> PaymentEvent:
+def event(status: PaymentStatus, txn: str = "t-1") -> PaymentEvent:
     said = Observation(
         provider="sandbox",
         txn_id=txn,
@@ -61,18 +63,18 @@ def event(status: Status, txn: str = "t-1") -> PaymentEvent:
         occurred_at=NOW,
         raw_hash="",
     )
-    return rules.accepted(said, order_id="o", facility_id="LP-TJP", amount_idr=Rupiah(1), now=NOW)
+    return rules.accept(said, order_id="o", facility_id="LP-TJP", amount_idr=Rupiah(1), now=NOW)
 
 
 def test_the_signature_is_the_published_vector() -> None:
-    assert midtrans.signature("qris-01", "200", "5539.00", KEY) == VECTOR
+    assert midtrans.compute_signature("qris-01", "200", "5539.00", KEY) == VECTOR
 
 
 def test_a_settlement_says_what_was_paid_for_which_order() -> None:
     said = heard(notice())
     assert (said.order_ref, said.status, said.amount_idr, said.occurred_at) == (
         "qris-01",
-        Status.SETTLED,
+        PaymentStatus.SETTLED,
         5_539,
         NOW,
     )
@@ -115,22 +117,22 @@ def test_what_is_no_notification_is_malformed(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("changed", "status"),
     [
-        ({"transaction_status": "capture"}, Status.SETTLED),
-        ({"transaction_status": "capture", "fraud_status": "challenge"}, Status.AUTHORIZED),
-        ({"transaction_status": "settlement", "fraud_status": "deny"}, Status.DENIED),
-        ({"transaction_status": "authorize"}, Status.AUTHORIZED),
-        ({"transaction_status": "pending", "status_code": "201"}, Status.PENDING),
-        ({"transaction_status": "deny", "status_code": "202"}, Status.DENIED),
-        ({"transaction_status": "expire", "status_code": "407"}, Status.EXPIRED),
-        ({"transaction_status": "cancel"}, Status.CANCELLED),
-        ({"transaction_status": "failure"}, Status.FAILED),
-        ({"transaction_status": "refund"}, Status.REFUNDED),
-        ({"transaction_status": "partial_refund"}, Status.PARTIAL_REFUND),
-        ({"transaction_status": "chargeback"}, Status.CHARGEBACK),
-        ({"transaction_status": "partial_chargeback"}, Status.PARTIAL_CHARGEBACK),
+        ({"transaction_status": "capture"}, PaymentStatus.SETTLED),
+        ({"transaction_status": "capture", "fraud_status": "challenge"}, PaymentStatus.AUTHORIZED),
+        ({"transaction_status": "settlement", "fraud_status": "deny"}, PaymentStatus.DENIED),
+        ({"transaction_status": "authorize"}, PaymentStatus.AUTHORIZED),
+        ({"transaction_status": "pending", "status_code": "201"}, PaymentStatus.PENDING),
+        ({"transaction_status": "deny", "status_code": "202"}, PaymentStatus.DENIED),
+        ({"transaction_status": "expire", "status_code": "407"}, PaymentStatus.EXPIRED),
+        ({"transaction_status": "cancel"}, PaymentStatus.CANCELLED),
+        ({"transaction_status": "failure"}, PaymentStatus.FAILED),
+        ({"transaction_status": "refund"}, PaymentStatus.REFUNDED),
+        ({"transaction_status": "partial_refund"}, PaymentStatus.PARTIAL_REFUND),
+        ({"transaction_status": "chargeback"}, PaymentStatus.CHARGEBACK),
+        ({"transaction_status": "partial_chargeback"}, PaymentStatus.PARTIAL_CHARGEBACK),
     ],
 )
-def test_every_status_has_our_own_word(changed: dict[str, str], status: Status) -> None:
+def test_every_status_has_our_own_word(changed: dict[str, str], status: PaymentStatus) -> None:
     assert heard(notice(**changed)).status is status
 
 
@@ -139,44 +141,50 @@ def test_every_status_has_our_own_word(changed: dict[str, str], status: Status) 
     ["5539.50", "5539", "5539.0", "-1.00", "5539.00 ", "٥.00", "", "1e3.00", "9999999999999.00"],
 )
 def test_an_amount_that_is_not_whole_rupiah_is_no_amount(amount: str) -> None:
-    assert midtrans.whole_rupiah(amount) is None
+    assert midtrans.parse_rupiah(amount) is None
 
 
 def test_an_amount_of_whole_rupiah_is_read_exactly() -> None:
-    assert midtrans.whole_rupiah("55390.00") == 55_390
+    assert midtrans.parse_rupiah("55390.00") == 55_390
 
 
 @pytest.mark.parametrize(
     ("seen", "stands"),
     [
-        ([], Status.PENDING),
-        ([Status.SETTLED, Status.PENDING], Status.SETTLED),
-        ([Status.EXPIRED, Status.SETTLED], Status.SETTLED),
-        ([Status.SETTLED, Status.EXPIRED], Status.SETTLED),
-        ([Status.SETTLED, Status.DENIED], Status.REVERSED),
-        ([Status.DENIED], Status.DENIED),
-        ([Status.SETTLED, Status.CHARGEBACK, Status.SETTLED], Status.CHARGEBACK),
-        ([Status.SETTLED, Status.PARTIAL_REFUND], Status.PARTIAL_REFUND),
-        ([Status.SETTLED, Status.CHARGEBACK, Status.DENIED], Status.CHARGEBACK),
+        ([], PaymentStatus.PENDING),
+        ([PaymentStatus.SETTLED, PaymentStatus.PENDING], PaymentStatus.SETTLED),
+        ([PaymentStatus.EXPIRED, PaymentStatus.SETTLED], PaymentStatus.SETTLED),
+        ([PaymentStatus.SETTLED, PaymentStatus.EXPIRED], PaymentStatus.SETTLED),
+        ([PaymentStatus.SETTLED, PaymentStatus.DENIED], PaymentStatus.REVERSED),
+        ([PaymentStatus.DENIED], PaymentStatus.DENIED),
+        (
+            [PaymentStatus.SETTLED, PaymentStatus.CHARGEBACK, PaymentStatus.SETTLED],
+            PaymentStatus.CHARGEBACK,
+        ),
+        ([PaymentStatus.SETTLED, PaymentStatus.PARTIAL_REFUND], PaymentStatus.PARTIAL_REFUND),
+        (
+            [PaymentStatus.SETTLED, PaymentStatus.CHARGEBACK, PaymentStatus.DENIED],
+            PaymentStatus.CHARGEBACK,
+        ),
     ],
 )
 def test_a_lower_rank_never_overwrites_a_higher_one_but_a_denial_after_settlement_reverses(
-    seen: list[Status], stands: Status
+    seen: list[PaymentStatus], stands: PaymentStatus
 ) -> None:
-    assert rules.fold([event(status) for status in seen]) is stands
+    assert rules.derive_status([event(status) for status in seen]) is stands
 
 
 @pytest.mark.scenario("INV-8/fold")
-@given(st.lists(st.sampled_from(Status), min_size=1, max_size=4, unique=True), st.data())
+@given(st.lists(st.sampled_from(PaymentStatus), min_size=1, max_size=4, unique=True), st.data())
 def test_any_order_and_number_of_the_same_notifications_stands_the_same_and_never_moves_back(
-    seen: list[Status], data: st.DataObject
+    seen: list[PaymentStatus], data: st.DataObject
 ) -> None:
-    order = list(Status)
-    end = rules.fold([event(status) for status in seen])
+    order = list(PaymentStatus)
+    end = rules.derive_status([event(status) for status in seen])
     for arrival in itertools.permutations(seen):
         repeated = [status for status in arrival for _ in range(data.draw(st.integers(1, 3)))]
         stands = [
-            rules.fold([event(status) for status in repeated[: place + 1]])
+            rules.derive_status([event(status) for status in repeated[: place + 1]])
             for place in range(len(repeated))
         ]
         assert stands[-1] is end
@@ -184,12 +192,12 @@ def test_any_order_and_number_of_the_same_notifications_stands_the_same_and_neve
 
 
 def test_the_sandbox_sends_what_the_handler_believes() -> None:
-    charge = sandbox.opened("o-1", Rupiah(100_000), NOW)
-    paid = sandbox.obeyed(charge, Command.PAY, NOW)
-    [body] = sandbox.notices(paid, Command.PAY, KEY, NOW)
+    charge = sandbox.open_charge("o-1", Rupiah(100_000), NOW)
+    paid = sandbox.execute(charge, Command.PAY, NOW)
+    [body] = sandbox.build_notifications(paid, Command.PAY, KEY, NOW)
     said = heard(body)
     assert (said.status, said.amount_idr, said.merchant, said.order_ref) == (
-        Status.SETTLED,
+        PaymentStatus.SETTLED,
         100_000,
         sandbox.MERCHANT,
         "o-1",
@@ -197,11 +205,11 @@ def test_the_sandbox_sends_what_the_handler_believes() -> None:
 
 
 def test_a_sandbox_charge_expires_by_itself_and_is_then_not_payable() -> None:
-    charge = sandbox.opened("o-1", Rupiah(100_000), NOW)
+    charge = sandbox.open_charge("o-1", Rupiah(100_000), NOW)
     later = charge.expires_at
-    assert sandbox.standing(charge, later) == "expire"
+    assert sandbox.current_status(charge, later) == "expire"
     with pytest.raises(rules.ChargeRefused):
-        sandbox.obeyed(charge, Command.PAY, later)
+        sandbox.execute(charge, Command.PAY, later)
 
 
 def base(tmp_path: object, **more: object) -> dict[str, object]:

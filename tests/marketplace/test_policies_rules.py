@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from services.marketplace.money import Bps
 from services.marketplace.policies import rules
 from services.marketplace.policies.rules import (
@@ -53,7 +53,7 @@ def policy(
 
 def active(made: SplitPolicy, scope: PolicyScope = SCOPE) -> tuple[SplitPolicy, PolicyScope]:
     approved, after = rules.approve(
-        rules.propose(made, Hand("bendahara")), scope, Hand("kalapas"), NOW
+        rules.propose(made, Actor("bendahara")), scope, Actor("kalapas"), NOW
     )
     return rules.activate(approved), after
 
@@ -61,7 +61,7 @@ def active(made: SplitPolicy, scope: PolicyScope = SCOPE) -> tuple[SplitPolicy, 
 @pytest.mark.scenario("M13/rules")
 def test_shares_of_10_500_bps_are_refused() -> None:
     with pytest.raises(rules.PolicyBpsSum) as refused:
-        rules.propose(policy(shares=(5000, 2000, 3500)), Hand("bendahara"))
+        rules.propose(policy(shares=(5000, 2000, 3500)), Actor("bendahara"))
     assert refused.value.facts == {"bps": 10_500}
 
 
@@ -70,10 +70,10 @@ def test_shares_of_10_500_bps_are_refused() -> None:
     "approver", [*not_four_eyes("bendahara", "kasubbag"), *not_four_eyes("pengusul", "kasi")]
 )
 def test_neither_who_drafted_nor_who_proposed_nor_anybody_for_them_may_approve(
-    approver: Hand,
+    approver: Actor,
 ) -> None:
     with pytest.raises(rules.PolicyOwnApproval):
-        rules.approve(rules.propose(policy(), Hand("pengusul", "kasi")), SCOPE, approver, NOW)
+        rules.approve(rules.propose(policy(), Actor("pengusul", "kasi")), SCOPE, approver, NOW)
 
 
 @pytest.mark.scenario("M13/rules")
@@ -106,7 +106,7 @@ def test_a_change_ends_the_old_version_and_begins_the_new_one_the_day_after() ->
     ended, scope = rules.retire(first, scope, date(2026, 11, 15), TODAY)
     second, _ = active(policy("p2", (3500, 5000, 1500), first=TODAY), scope)
     chosen = [
-        rules.in_effect([ended, second], workshop_id="w", product_class="c", day=day).id
+        rules.select_policy([ended, second], workshop_id="w", product_class="c", day=day).id
         for day in (date(2026, 11, 15), TODAY)
     ]
     assert chosen == ["p1", "p2"]
@@ -122,7 +122,7 @@ def test_a_policy_is_not_ended_in_the_past(last: date) -> None:
 @pytest.mark.parametrize("broken", [{"legal_basis": "  "}, {"document_hash": ""}])
 def test_a_policy_without_legal_basis_is_refused(broken: dict[str, str]) -> None:
     with pytest.raises(rules.PolicyLegalBasisMissing):
-        rules.propose(replace(policy(), **broken), Hand("bendahara"))  # pyright: ignore[reportArgumentType]  # one field of the table
+        rules.propose(replace(policy(), **broken), Actor("bendahara"))  # pyright: ignore[reportArgumentType]  # one field of the table
 
 
 def test_a_party_is_named_once() -> None:
@@ -138,11 +138,11 @@ def test_a_period_that_ends_before_it_begins_is_refused() -> None:
 
 def test_states_follow_one_another() -> None:
     drafted = policy()
-    proposed = rules.propose(drafted, Hand("bendahara"))
-    approved, scope = rules.approve(proposed, SCOPE, Hand("kalapas"), NOW)
+    proposed = rules.propose(drafted, Actor("bendahara"))
+    approved, scope = rules.approve(proposed, SCOPE, Actor("kalapas"), NOW)
     for refused in (
-        lambda: rules.propose(proposed, Hand("bendahara")),
-        lambda: rules.approve(drafted, SCOPE, Hand("kalapas"), NOW),
+        lambda: rules.propose(proposed, Actor("bendahara")),
+        lambda: rules.approve(drafted, SCOPE, Actor("kalapas"), NOW),
         lambda: rules.activate(proposed),
         lambda: rules.retire(approved, scope, TODAY, TODAY),
     ):
@@ -157,7 +157,7 @@ def test_the_most_specific_active_policy_counts() -> None:
     both, _ = active(replace(policy("both"), workshop_id="w1", product_class="mebel"))
 
     def chosen(workshop: str, product_class: str) -> str:
-        return rules.in_effect(
+        return rules.select_policy(
             [house, kind, shop, both], workshop_id=workshop, product_class=product_class, day=TODAY
         ).id
 
@@ -171,8 +171,8 @@ def test_the_most_specific_active_policy_counts() -> None:
 
 def test_what_is_only_approved_or_not_yet_begun_does_not_count() -> None:
     approved, _ = rules.approve(
-        rules.propose(policy(), Hand("bendahara")), SCOPE, Hand("kalapas"), NOW
+        rules.propose(policy(), Actor("bendahara")), SCOPE, Actor("kalapas"), NOW
     )
     later, _ = active(policy("p2", first=date(2026, 12, 1)))
     with pytest.raises(rules.NoPolicyInEffect):
-        rules.in_effect([approved, later], workshop_id="w", product_class="c", day=TODAY)
+        rules.select_policy([approved, later], workshop_id="w", product_class="c", day=TODAY)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from services.marketplace.ledger import rules as ledger
 from services.marketplace.ledger.rules import Book, Journal, Leg, credit, debit
 from services.marketplace.money import Bps, Rupiah
-from services.marketplace.policies.rules import Party, PolicyId, Share, ShareBase, Terms
+from services.marketplace.policies.rules import Party, PolicyId, PolicyTerms, Share, ShareBase
 from services.marketplace.proceeds import rules as proceeds
-from services.marketplace.proceeds.rules import Made
+from services.marketplace.proceeds.rules import BatchContribution
 
 PRESETS = [
     (5000, 1500, 3500),
@@ -25,11 +25,11 @@ PRESETS = [
 
 def terms(
     shares: tuple[int, int, int] = (5000, 1500, 3500), base: ShareBase = ShareBase.NET_OF_COST
-) -> Terms:
+) -> PolicyTerms:
     parts = tuple(
         Share(party=party, bps=Bps(bps)) for party, bps in zip(Party, shares, strict=True)
     )
-    return Terms(
+    return PolicyTerms(
         policy_id=PolicyId("p1"),
         policy_version=1,
         base=base,
@@ -38,8 +38,8 @@ def terms(
     )
 
 
-def made(qty: int, batch: str = "b1", **work: int) -> Made:
-    return Made(batch_id=batch, qty=qty, work=work)
+def made(qty: int, batch: str = "b1", **work: int) -> BatchContribution:
+    return BatchContribution(batch_id=batch, qty=qty, units_by_participant=work)
 
 
 def journal(*legs: Leg, key: str = "sale:o1:1", book: Book = Book.LAPAS) -> Journal:
@@ -56,7 +56,7 @@ def journal(*legs: Leg, key: str = "sale:o1:1", book: Book = Book.LAPAS) -> Jour
     )
 
 
-def sale(paid: int, cost: int, of: Terms, *parts: Made) -> list[Journal]:
+def sale(paid: int, cost: int, of: PolicyTerms, *parts: BatchContribution) -> list[Journal]:
     division = proceeds.divide(Rupiah(paid), Rupiah(cost), of, parts)
     journals = [journal(*proceeds.sale_legs(Rupiah(paid), division))]
     if division.shortfall:
@@ -74,7 +74,7 @@ def test_100_000_with_cost_40_000_is_booked_as_the_house_example() -> None:
         credit("utang_pnbp", 9_000),
         credit("dana_modal_produksi", 21_000),
     )
-    assert proceeds.parties_of([booked]) == {
+    assert proceeds.sum_by_party([booked]) == {
         "biaya_produksi": 40_000,
         "premi": 30_000,
         "pnbp": 9_000,
@@ -101,7 +101,7 @@ def test_a_sale_below_cost_gives_no_shares_and_the_capital_fund_bears_the_shortf
         debit("dana_modal_produksi", 10_000),
         credit("biaya_produksi", 10_000),
     )
-    assert proceeds.parties_of(journals) == {
+    assert proceeds.sum_by_party(journals) == {
         "biaya_produksi": 40_000,
         "premi": 0,
         "pnbp": 0,
@@ -115,7 +115,7 @@ def test_a_sale_at_cost_gives_no_shares_and_no_shortfall() -> None:
 
 
 def test_premi_of_a_line_from_two_batches_goes_to_those_who_made_each() -> None:
-    assert proceeds.premi_of(Rupiah(30_000), [made(2, "b1", a=1), made(1, "b2", a=1, b=1)]) == {
+    assert proceeds.divide_premi(Rupiah(30_000), [made(2, "b1", a=1), made(1, "b2", a=1, b=1)]) == {
         "a": 25_000,
         "b": 5_000,
     }
@@ -136,17 +136,17 @@ def test_a_premi_pool_is_given_out_whole_by_work_units(
     pool: int, batches: list[tuple[int, list[int]]]
 ) -> None:
     parts = [
-        Made(
+        BatchContribution(
             batch_id=f"b{index}",
             qty=qty,
-            work={f"p{person}": units for person, units in enumerate(work)},
+            units_by_participant={f"p{person}": units for person, units in enumerate(work)},
         )
         for index, (qty, work) in enumerate(batches)
     ]
-    owed = proceeds.premi_of(Rupiah(pool), parts)
+    owed = proceeds.divide_premi(Rupiah(pool), parts)
     assert sum(owed.values()) == pool
     assert all(amount > 0 for amount in owed.values())
-    assert all(any(part.work.get(person) for part in parts) for person in owed)
+    assert all(any(part.units_by_participant.get(person) for part in parts) for person in owed)
 
 
 @pytest.mark.scenario("INV-4/rules")
@@ -164,11 +164,15 @@ def test_every_sale_is_booked_whole_and_balanced(
         paid,
         cost,
         terms(shares, base),
-        Made(batch_id="b1", qty=1, work={f"p{person}": units for person, units in enumerate(work)}),
+        BatchContribution(
+            batch_id="b1",
+            qty=1,
+            units_by_participant={f"p{person}": units for person, units in enumerate(work)},
+        ),
     )
     for booked in journals:
-        ledger.check(booked)
-    held = proceeds.parties_of(journals)
+        ledger.check_journal(booked)
+    held = proceeds.sum_by_party(journals)
     assert sum(held.values()) == paid
     assert min(held["premi"], held["pnbp"], held["biaya_produksi"]) >= 0
     assert held["biaya_produksi"] == (cost if base is ShareBase.NET_OF_COST else 0)
@@ -195,7 +199,7 @@ def test_every_sale_is_booked_whole_and_balanced(
                 credit("utang_pnbp", 1),
                 credit("titipan_ongkir", 1),
             ),
-            ledger.JournalLegsTangled,
+            ledger.JournalManyToMany,
         ),
         ((debit("kas", 1), credit("utang_pnbp", 1)), ledger.AccountUnknown),
         ((debit("piutang_gateway", 1), credit("utang_premi:", 1)), ledger.AccountUnknown),
@@ -206,23 +210,25 @@ def test_a_journal_that_is_not_double_entry_in_one_book_is_refused(
     legs: tuple[Leg, ...], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        ledger.check(journal(*legs))
+        ledger.check_journal(journal(*legs))
 
 
 def test_the_books_never_mix() -> None:
     with pytest.raises(ledger.AccountUnknown):
-        ledger.check(journal(debit("kas_trust", 1), credit("utang_pnbp", 1), book=Book.WBP_TRUST))
+        ledger.check_journal(
+            journal(debit("kas_trust", 1), credit("utang_pnbp", 1), book=Book.WBP_TRUST)
+        )
 
 
 def test_a_reversal_has_the_same_legs_on_the_other_side_and_clears_every_party() -> None:
     [booked] = sale(100_001, 33_333, terms(), made(1, a=2, b=1))
-    undone = ledger.reversing(
+    undone = ledger.reverse(
         booked,
         key="reversal:sale:o1:1",
         effective_on=date(2026, 11, 3),
         posted_at=booked.posted_at,
         actor="system",
     )
-    ledger.check(undone)
+    ledger.check_journal(undone)
     assert undone.reverses == booked.id
-    assert set(proceeds.parties_of([booked, undone]).values()) == {0}
+    assert set(proceeds.sum_by_party([booked, undone]).values()) == {0}

@@ -11,9 +11,9 @@ from services.marketplace.batches import rules as batches
 from services.marketplace.batches.rules import (
     Batch,
     BatchId,
-    BatchNumbers,
+    BatchNumberCounter,
     BatchState,
-    Weight,
+    PremiWeight,
     WorkLog,
     WorkLogId,
 )
@@ -174,7 +174,7 @@ def test_a_closed_workshop_gives_no_place() -> None:
 
 
 def test_the_later_decision_counts_whatever_comes_last() -> None:
-    newest = workers.decided(
+    newest = workers.record_decision(
         None,
         participant_ref="p1",
         facility_id="LP-TJP",
@@ -182,7 +182,7 @@ def test_the_later_decision_counts_whatever_comes_last() -> None:
         decided_on=date(2026, 11, 9),
         valid_until=None,
     )
-    older = workers.decided(
+    older = workers.record_decision(
         newest,
         participant_ref="p1",
         facility_id="LP-TJP",
@@ -191,7 +191,7 @@ def test_the_later_decision_counts_whatever_comes_last() -> None:
         valid_until=None,
     )
     assert older == newest
-    assert workers.decided(
+    assert workers.record_decision(
         older,
         participant_ref="p1",
         facility_id="LP-TJP",
@@ -277,8 +277,8 @@ def test_completion_freezes_unit_cost_and_premi_weights() -> None:
         now=NOW,
     )
     assert done.weights == (
-        Weight(participant_ref="p1", units=6),
-        Weight(participant_ref="p2", units=1),
+        PremiWeight(participant_ref="p1", units=6),
+        PremiWeight(participant_ref="p2", units=1),
     )
     assert [(portion.qty, portion.unit_cost_idr) for portion in done.portions] == [(7, 40_000)]
     assert (done.state, done.completed_at) == (BatchState.COMPLETED, NOW)
@@ -298,26 +298,26 @@ def test_a_batch_completes_only_with_work_with_good_units_and_with_reasons_for_r
 
 @given(st.integers(0, 10**12), st.integers(1, 10**5))
 def test_unit_costs_give_back_exactly_what_the_batch_cost(cost: int, qty: int) -> None:
-    parts = batches.unit_costs(Rupiah(cost), qty)
+    parts = batches.divide_into_unit_costs(Rupiah(cost), qty)
     assert sum(count * unit for count, unit in parts) == cost
     assert sum(count for count, _ in parts) == qty
     assert max(unit for _, unit in parts) - min(unit for _, unit in parts) <= 1
 
 
 def test_batch_numbers_count_per_workshop_in_the_local_year() -> None:
-    first, numbers = batches.number(
+    first, numbers = batches.assign_number(
         WORKSHOP,
-        BatchNumbers(id="w1", facility_id="LP-TJP"),
+        BatchNumberCounter(id="w1", facility_id="LP-TJP"),
         datetime(2026, 12, 31, 20, tzinfo=UTC),
     )
-    second, _ = batches.number(WORKSHOP, numbers, NOW)
+    second, _ = batches.assign_number(WORKSHOP, numbers, NOW)
     assert (first, second) == ("KAYU-2027-0001", "KAYU-2026-0002")
 
 
 def test_whoever_was_merged_shares_under_the_surviving_reference() -> None:
     weights = [
-        Weight(participant_ref="old", units=2),
-        Weight(participant_ref="new", units=1),
-        Weight(participant_ref="p", units=4),
+        PremiWeight(participant_ref="old", units=2),
+        PremiWeight(participant_ref="new", units=1),
+        PremiWeight(participant_ref="p", units=4),
     ]
-    assert batches.merged_weights(weights, {"old": "new"}) == {"new": 3, "p": 4}
+    assert batches.sum_weights_by_survivor(weights, {"old": "new"}) == {"new": 3, "p": 4}

@@ -11,9 +11,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from services.marketplace.money import Rupiah
 from services.marketplace.stock import rules
 from services.marketplace.stock.rules import (
-    Cause,
-    Held,
+    HeldStock,
     Movement,
+    MovementCause,
     Portion,
     Reservation,
     ReservationState,
@@ -42,8 +42,8 @@ def portion(batch: str, qty: int, cost: int, day: int = 0) -> Portion:
     )
 
 
-def cause(reference: str) -> Cause:
-    return Cause(reference=reference, actor="officer", at=START)
+def cause(reference: str) -> MovementCause:
+    return MovementCause(reference=reference, actor="officer", at=START)
 
 
 def test_the_oldest_batch_is_sold_first_and_its_cost_goes_with_it() -> None:
@@ -75,7 +75,7 @@ def test_what_is_released_stands_again_before_newer_batches() -> None:
 
 def test_two_lines_of_one_sku_share_what_was_reserved_for_both() -> None:
     portions = (portion("b1", 4, 40_000), portion("b2", 2, 45_000, day=1))
-    first, second = rules.share_out(portions, [3, 3])
+    first, second = rules.distribute_portions(portions, [3, 3])
     assert [part.qty for part in first] == [3]
     assert [(part.batch_id, part.qty) for part in second] == [("b1", 1), ("b2", 2)]
 
@@ -110,8 +110,8 @@ class StockLife(RuleBasedStateMachine):
         self.movements: list[Movement] = []
         self.received: list[Portion] = []
         self.shipped: list[Portion] = []
-        self.active: dict[str, Held] = {}
-        self.allocated: dict[str, Held] = {}
+        self.active: dict[str, HeldStock] = {}
+        self.allocated: dict[str, HeldStock] = {}
         self.orders = 0
 
     reservations = Bundle("reservations")

@@ -148,14 +148,14 @@ async def test_a_release_or_transfer_ends_the_places_and_an_absence_keeps_them(
     lapas: Lapas,
 ) -> None:
     gone, moved, away = await lapas.employ(1, 1, 1)
-    await lapas.as_service(lambda tx: workers.leave(gone, tx))
-    await lapas.as_service(lambda tx: workers.move(moved, "LP-ELSEWHERE", tx))
-    await lapas.as_service(lambda tx: workers.be_away(away, tx))
+    await lapas.as_service(lambda tx: workers.record_release(gone, tx))
+    await lapas.as_service(lambda tx: workers.record_transfer(moved, "LP-ELSEWHERE", tx))
+    await lapas.as_service(lambda tx: workers.record_absence(away, tx))
     reasons = {one["participant_ref"]: one["ended_because"] for one in await places(lapas)}
     assert reasons == {gone: "released", moved: "transferred", away: None}
     assert (await place(lapas, gone)).json()["code"] == "worker_not_present"
     assert (await place(lapas, moved)).json()["code"] == "worker_unknown"
-    await lapas.as_service(lambda tx: workers.be_at(gone, lapas.facility, tx))
+    await lapas.as_service(lambda tx: workers.record_presence(gone, lapas.facility, tx))
     assert (await place(lapas, gone)).status_code == 201
 
 
@@ -166,7 +166,7 @@ async def test_a_decision_that_says_no_and_a_new_place_at_once_never_leave_a_liv
 
     async def told(person: str, decided_on: date, *, eligible: bool) -> None:
         await lapas.as_service(
-            lambda tx: workers.decide(
+            lambda tx: workers.record_decision(
                 person, lapas.facility, decided_on, None, tx, eligible=eligible
             )
         )
@@ -357,7 +357,7 @@ async def test_whatever_a_rule_depends_on_may_change_meanwhile_and_the_rule_then
     await done(officer.post(f"{path}/quality-check"))
     newcomer = f"ref-{new_id()}"
     await lapas.as_service(
-        lambda tx: workers.decide(
+        lambda tx: workers.record_decision(
             newcomer, lapas.facility, today - timedelta(days=2), None, tx, eligible=True
         )
     )
@@ -374,7 +374,9 @@ async def test_whatever_a_rule_depends_on_may_change_meanwhile_and_the_rule_then
                 tx,
             ),
             lambda: lapas.as_service(
-                lambda tx: workers.decide(newcomer, lapas.facility, today, None, tx, eligible=False)
+                lambda tx: workers.record_decision(
+                    newcomer, lapas.facility, today, None, tx, eligible=False
+                )
             ),
         )
     [place_of_person] = await lapas.stored("work_assignments", participant_ref=person)

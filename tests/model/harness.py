@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.caller import system
 from chassis.messaging.consumer import EventConsumer
@@ -26,10 +26,10 @@ from chassis.messaging.kafka import (
     SendFailed,
     Sent,
 )
-from chassis.messaging.outbox_relay import Relay
+from chassis.messaging.outbox_relay import OutboxRelay
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from tests.fakes import FakeKafka
 from tests.model.sample_service import BROKEN, HANDLERS, Admitted, Merged, Told, Transaction
@@ -127,7 +127,7 @@ class OnKafka:
             await reader.stop()
 
 
-class World:
+class Harness:
     """The service's processes, the traps laid for them, the keys whose facts fail."""
 
     def __init__(self, db: Mongo, broker: Broker, service: Service[Any]) -> None:
@@ -164,13 +164,13 @@ class World:
         return next((process for other, process in self.processes.items() if other != name), None)
 
 
-class Process(Lifetime):
+class Process(ServiceRuntime):
     """One process: the service's own wiring, nothing of it running by itself."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: Harness, name: str) -> None:
         self.world, self.name = world, name
         super().__init__(world.service)
-        self.engine.parts = {BROKEN: world.broken}
+        self.engine.ports = {BROKEN: world.broken}
         self.engine.before_commit.append(self._before)
         self.engine.after_commit.append(self._after)
         self.sender = SteppedRelay(
@@ -199,34 +199,34 @@ class Process(Lifetime):
     @property
     def run(self) -> Runner[Any]:
         """Whoever commands."""
-        return Runner(self.engine, Cause(caller=system("model"), correlation_id="model"))
+        return Runner(self.engine, OperationContext(caller=system("model"), correlation_id="model"))
 
     async def _before(self, tx: UnitOfWork) -> None:
-        if tx.cause.what.startswith("batch:") and self.world.falls("dies before the commit"):
+        if tx.context.what.startswith("batch:") and self.world.falls("dies before the commit"):
             raise Died
 
     def _after(self, tx: UnitOfWork) -> None:
-        self.sender.hand(tx.told)
-        if tx.cause.what.startswith("batch:") and self.world.falls("dies after the commit"):
+        self.sender.hand(tx.outbox_rows)
+        if tx.context.what.startswith("batch:") and self.world.falls("dies after the commit"):
             raise Died
 
 
-class SteppedRelay(Relay):
+class SteppedRelay(OutboxRelay):
     """The relay, a page at a time."""
 
     async def step(self) -> bool:
         """One sweep, by who holds the lease or believes so; True when there may be more."""
         if not self._lease.held:
-            self._let_go()
+            self._reset()
             if not await self._lease.take():
                 return False
-        await self._look()
+        await self._refresh_gauges()
         if not self._handed and not self._named:
             self.wake()
         try:
             return await self.sweep()
         except SendFailed:
-            self._let_go()
+            self._reset()
             await self._drop_producer()
             return True
 
@@ -287,7 +287,7 @@ class Handed:
 class TrappedConsumer:
     """A consumer in front of which traps lie."""
 
-    def __init__(self, inner: Consumer, world: World, name: str) -> None:
+    def __init__(self, inner: Consumer, world: Harness, name: str) -> None:
         self.inner, self.world, self.name = inner, world, name
         self.stop, self.seek, self.beginning, self.commit, self.ends = (
             inner.stop,
@@ -321,7 +321,7 @@ class TrappedConsumer:
 class TrappedProducer:
     """A producer in front of which traps lie."""
 
-    def __init__(self, inner: Producer, world: World, name: str) -> None:
+    def __init__(self, inner: Producer, world: Harness, name: str) -> None:
         self.inner, self.world, self.name = inner, world, name
         self.start, self.stop = inner.start, inner.stop
 

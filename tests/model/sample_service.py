@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
-from chassis.messaging.events import Event, Inbound, NotKnownYet, Reference
+from chassis.messaging.events import Event, Inbound, Reference, SubjectNotKnownYet
 from chassis.persistence.store import Store
 from chassis.persistence.unit_of_work import StoreOf
 from tests.chassis.sample_service import Jar, JarFull, Note
@@ -32,6 +32,7 @@ class Traces(Store[Trace]):
 
 
 class Transaction(ShopTransaction):
+    broken: set[str]
     traces = StoreOf(Traces)
 
 
@@ -118,12 +119,12 @@ async def on_admitted(event: AdmittedHeard, tx: Transaction) -> None:
 async def on_told(event: ToldHeard, tx: Transaction) -> None:
     note = await tx.notes.seek(event.subject)
     if note is None:
-        raise NotKnownYet(event.subject)
+        raise SubjectNotKnownYet(event.subject)
     tx.notes.save(
         note, replace(note, texts=(*note.texts, f"{event.meta.key}/{event.meta.sequence}"))
     )
     await _trace(event, tx)
-    if event.meta.key in tx.parts[BROKEN]:
+    if event.meta.key in tx.broken:
         raise JarFull
 
 

@@ -26,11 +26,11 @@ from chassis.app import database_setup
 from chassis.ids import new_id
 from chassis.messaging.kafka import Record, ensure_topic
 from chassis.messaging.outbox_relay import record
-from chassis.messaging.parked_events import Parked
+from chassis.messaging.parked_events import ParkedSequences
 from chassis.persistence.mongo import Document, Mongo
 from tests.chassis.sample_service import JarFull, ShopSettings
 from tests.fakes import Keys
-from tests.model.harness import TRAPS, Broker, Died, InMemory, OnKafka, Process, World, service_of
+from tests.model.harness import TRAPS, Broker, Died, Harness, InMemory, OnKafka, Process, service_of
 from tests.model.sample_service import Admitted, Fact, Merged, Told, Transaction, commit
 
 R = TypeVar("R")
@@ -47,7 +47,7 @@ names = st.sampled_from(("A", "B"))
 class Model(RuleBasedStateMachine):
     """What was committed, discarded, admitted and merged; everything else is the product's."""
 
-    begin: Callable[[], Coroutine[Any, Any, World]]
+    begin: Callable[[], Coroutine[Any, Any, Harness]]
     loop: asyncio.Runner
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Model(RuleBasedStateMachine):
         self.known: set[str] = set()
         self.into: dict[str, str] = {}
         self.positions: dict[str, int] = {}
-        self.world: World = self.loop.run(self.begin())
+        self.world: Harness = self.loop.run(self.begin())
 
     def do(self, work: Coroutine[Any, Any, R]) -> R | None:
         """What this gives; None when its process died of it, and runs anew."""
@@ -239,7 +239,7 @@ class Model(RuleBasedStateMachine):
 
     async def _retry(self, process: Process) -> None:
         for marker in await self.world.db.find("parked", {}, sort=[("_id", 1)]):
-            await Parked(process.inbox).retry(process.run, marker["_id"])
+            await ParkedSequences(process.inbox).retry(process.run, marker["_id"])
 
     async def _discard(self, process: Process, place: int) -> None:
         letters = await self.world.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
@@ -247,7 +247,7 @@ class Model(RuleBasedStateMachine):
             return
         letter = letters[place % len(letters)]
         await process.run(
-            lambda tx: Parked(process.inbox).discard(
+            lambda tx: ParkedSequences(process.inbox).discard(
                 tx, letter["marker"], letter["_id"], "modelled"
             )
         )
@@ -422,11 +422,11 @@ def play(
     )
     db = Mongo(base.mongo_url.get_secret_value(), database, "pymongo")
 
-    async def fresh() -> World:
+    async def fresh() -> Harness:
         for name in await db.collections():
             await db.delete(name, {})
         broker, namespace = await new_broker()
-        return World(db, broker, service_of(base.model_copy(update={"namespace": namespace})))
+        return Harness(db, broker, service_of(base.model_copy(update={"namespace": namespace})))
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as loop:
         loop.run(database_setup.prepare(db, Transaction))

@@ -14,7 +14,7 @@ import pytest
 
 from ops.local import platform_checks
 from ops.local.state_dir import ROOT
-from tests.installation import BINA, Place, eventually
+from tests.installation import BINA, Installation, eventually
 
 PARTS = ["mongod", "kafka", "training", "certification", "marketplace", "manpower", "gateway"]
 
@@ -22,14 +22,16 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Generator[Place]:
-    here = Place(tmp_path / "bina")
+def place(tmp_path: Path) -> Generator[Installation]:
+    here = Installation(tmp_path / "bina")
     yield here
     here.bina("down")
     assert here.processes() == []
 
 
-def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(place: Place) -> None:
+def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(
+    place: Installation,
+) -> None:
     with subprocess.Popen(
         [BINA, "up"], env=place.env, stderr=subprocess.PIPE, text=True
     ) as running:
@@ -73,7 +75,7 @@ def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(place: P
 
 
 def test_a_part_that_dies_is_started_again_and_a_system_that_was_killed_comes_up_on_its_data(
-    place: Place,
+    place: Installation,
 ) -> None:
     assert place.bina("up", "--detach").returncode == 0
     before = place.status()
@@ -96,7 +98,7 @@ def test_a_part_that_dies_is_started_again_and_a_system_that_was_killed_comes_up
     assert place.processes() == []
 
 
-def test_a_port_that_is_taken_is_named_and_nothing_is_started(place: Place) -> None:
+def test_a_port_that_is_taken_is_named_and_nothing_is_started(place: Installation) -> None:
     with socket.create_server((platform_checks.LOOPBACK, place.port + 4)):
         refused = place.bina("up")
     assert refused.returncode == 1
@@ -105,7 +107,7 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_started(place: Place) -> N
     assert "BINA_TRAINING_PORT" in refused.stderr
 
 
-def test_what_needs_a_running_system_says_how_to_start_one(place: Place) -> None:
+def test_what_needs_a_running_system_says_how_to_start_one(place: Installation) -> None:
     demo = place.bina("demo")
     assert (demo.returncode, "jalankan ./bina up" in demo.stderr) == (1, True)
     status = place.bina("status", "--json")
@@ -113,13 +115,13 @@ def test_what_needs_a_running_system_says_how_to_start_one(place: Place) -> None
     assert place.bina("down").returncode == 0
 
 
-def test_production_is_refused(place: Place) -> None:
+def test_production_is_refused(place: Installation) -> None:
     place.env["BINA_ENVIRONMENT"] = "production"
     refused = place.bina("up")
     assert (refused.returncode, "deploy/" in refused.stderr) == (1, True)
 
 
-def test_an_unknown_bench_lists_the_known_ones(place: Place) -> None:
+def test_an_unknown_bench_lists_the_known_ones(place: Installation) -> None:
     refused = place.bina("bench", "nothing", "--json")
     assert (refused.returncode, refused.stdout, "yang ada:" in refused.stderr) == (1, "", True)
 
@@ -131,13 +133,15 @@ def test_an_unknown_bench_lists_the_known_ones(place: Place) -> None:
         (("--soak",), {"tests/crash/test_broker_away.py"}),
     ],
 )
-def test_long_proofs_run_alone(place: Place, switches: tuple[str, ...], places: set[str]) -> None:
+def test_long_proofs_run_alone(
+    place: Installation, switches: tuple[str, ...], places: set[str]
+) -> None:
     place.env["PYTEST_ADDOPTS"] = "--collect-only tests/crash tests/contracts"
     told = place.bina("test", *switches)
     assert (told.returncode, _collected(told.stdout)) == (0, places)
 
 
-def test_clusters_are_tested_on_demand_only(place: Place) -> None:
+def test_clusters_are_tested_on_demand_only(place: Installation) -> None:
     place.env["PYTEST_ADDOPTS"] = "--collect-only tests/cluster tests/crash"
     alone = _collected(place.bina("test", "--cluster").stdout)
     assert alone
@@ -153,7 +157,7 @@ def test_clusters_are_tested_on_demand_only(place: Place) -> None:
     assert {path.split("/")[1] for path in _collected(others.stdout)} == {"crash"}
 
 
-def test_no_kill_at_all_is_no_crash_matrix(place: Place) -> None:
+def test_no_kill_at_all_is_no_crash_matrix(place: Installation) -> None:
     refused = place.bina("test", "--crash", "0")
     assert (refused.returncode, "--crash" in refused.stderr) == (2, True)
 

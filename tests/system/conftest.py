@@ -6,13 +6,13 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.installation import Place
+from tests.installation import Installation
 
 
 @pytest.fixture(scope="package")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Generator[Place]:
+def system(tmp_path_factory: pytest.TempPathFactory) -> Generator[Installation]:
     """A system that is up."""
-    here = Place(tmp_path_factory.mktemp("system") / "bina")
+    here = Installation(tmp_path_factory.mktemp("system") / "bina")
     up = here.bina("up", "--detach")
     assert up.returncode == 0, up.stderr
     yield here

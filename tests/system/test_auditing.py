@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from ops.local import platform_checks
-from ops.local.topology import OURS
-from tests.installation import Place, eventually
+from ops.local.topology import PROCESSES
+from tests.installation import Installation, eventually
 from tests.system.test_operating import Operator
 
 pytestmark = [pytest.mark.timeout(400)]
@@ -25,7 +25,7 @@ LOOKS = 6
 
 
 @pytest.fixture(scope="module")
-def operator(system: Place) -> Operator:
+def operator(system: Installation) -> Operator:
     """An operator whose looks at parked events stand sealed in training's audit."""
     operator = Operator(system)
     for done in range(0, LOOKS, 2):  # two to a block
@@ -201,14 +201,14 @@ def test_a_search_goes_over_every_part_and_by_actor_and_time(operator: Operator)
     ) == {"rows": [], "more": False}
     every = operator.bina("audit", "search", "--reason", "uji", "--limit", "10000")["rows"]
     assert {row["service"] for row in every} == {
-        service.name for service in OURS
+        service.name for service in PROCESSES
     }  # each has noted the searches themselves
     assert operator.bina("audit", "search", "--reason", "uji", "--limit", "1")["more"] is True
     assert operator.said("audit", "search", "--actor", actor, "--reason", "uji")[0] == 0
 
 
 def test_an_auditor_searches_through_the_gateway_and_nobody_else(operator: Operator) -> None:
-    for service in OURS:
+    for service in PROCESSES:
         path = f"/v1/operations/{service.name}/audit"
         assert operator.ask("auditor", "GET", path, facility="*")[0] == 200
         assert operator.ask("operator", "GET", path)[0] == 403
@@ -231,7 +231,7 @@ def test_an_auditor_takes_an_export_of_every_part_through_the_gateway_that_verif
     operator: Operator, tmp_path: Path
 ) -> None:
     paper = operator.bina("audit", "fingerprints")["fingerprints"]
-    for service in OURS:
+    for service in PROCESSES:
         status, content = taken(
             operator, "auditor", service.name, {"access-reason": "surat tugas 12/2026"}
         )
@@ -243,7 +243,7 @@ def test_an_auditor_takes_an_export_of_every_part_through_the_gateway_that_verif
         service.name: operator.bina(
             "audit", "search", "--service", service.name, "--reason", "uji", "--limit", "5000"
         )["rows"]
-        for service in OURS
+        for service in PROCESSES
     }
     for rows in told.values():
         assert [

@@ -20,12 +20,12 @@ import pytest
 
 from chassis.ids import utc_now
 from ops.backup import encryption, key_custody
-from ops.demo import Story, prison
+from ops.demo import DemoContext, prison
 from ops.demo.context import FACILITY, SNAPSHOT, UNITS
 from ops.local import mongo_users, platform_checks, secrets
-from ops.local.gateway_client import Door
-from ops.local.topology import MONGOD, OURS
-from tests.installation import Place, eventually
+from ops.local.gateway_client import GatewayClient
+from ops.local.topology import MONGOD, PROCESSES
+from tests.installation import Installation, eventually
 from tests.system.test_operating import Operator
 
 pytestmark = [pytest.mark.timeout(400)]
@@ -35,7 +35,7 @@ READERS = {"certification": 1, "marketplace": 1, "manpower": 2}
 class Sealed(Operator):
     """The place, its operator, and where its backups and keys lie."""
 
-    def __init__(self, place: Place, shelf: Path) -> None:
+    def __init__(self, place: Installation, shelf: Path) -> None:
         super().__init__(place)
         self.shelf = shelf
 
@@ -109,8 +109,8 @@ def upload(day: str) -> None:
     """A day's file of the prison, until it is applied."""
 
     async def told() -> None:
-        async with Door() as door:
-            story = Story(door)
+        async with GatewayClient() as door:
+            story = DemoContext(door)
             if day == "2026-11-16":
                 await prison.open_facility(story)
             with (
@@ -134,7 +134,7 @@ class Commands(threading.Thread):
         asyncio.run(self._ask())
 
     async def _ask(self) -> None:
-        async with Door() as door:
+        async with GatewayClient() as door:
             while not self.enough.is_set():
                 title = f"Pelatihan {len(self.titles)}"
                 officer = door.caller(
@@ -150,7 +150,7 @@ class Commands(threading.Thread):
 def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
     """A system that is backed up while its Kafka is silent, one reader asleep and commands go on; then it is gone."""
     shelf = tmp_path_factory.mktemp("shelf")
-    old = Sealed(Place(tmp_path_factory.mktemp("lost") / "bina"), shelf)
+    old = Sealed(Installation(tmp_path_factory.mktemp("lost") / "bina"), shelf)
     up = old.system.bina("up", "--detach")
     assert up.returncode == 0, up.stderr
     pids = {part["name"]: part["pid"] for part in old.system.status()["parts"]}
@@ -163,7 +163,7 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
                 lambda: (
                     not any(
                         client[service.name]["outbox"].count_documents({"sent": False})
-                        for service in OURS
+                        for service in PROCESSES
                     )
                 )
             )
@@ -194,7 +194,7 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
             process.resume()
         old.system.bina("down")
     return Disaster(
-        old, made, unsent, unread, len(commands.titles), key_custody.found(old.system.home)
+        old, made, unsent, unread, len(commands.titles), key_custody.find_keys(old.system.home)
     )
 
 
@@ -202,7 +202,7 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
 def restored(disaster: Disaster, tmp_path_factory: pytest.TempPathFactory) -> Generator[Sealed]:
     """Another place, with everything put back, running."""
     shutil.rmtree(disaster.old.system.home / "mongod")
-    new = Sealed(Place(tmp_path_factory.mktemp("found") / "bina"), disaster.old.shelf)
+    new = Sealed(Installation(tmp_path_factory.mktemp("found") / "bina"), disaster.old.shelf)
     told = new.bina(*new.opening(disaster.made))
     assert told["documents"] == disaster.made["documents"]
     assert told["published"] > 300
@@ -219,7 +219,7 @@ def told_by(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str, 
     """Every archived event by id."""
     return {
         row["_id"]: row
-        for service in OURS
+        for service in PROCESSES
         for row in client[service.name]["outbox"].find({}, {"type": 1, "key": 1, "seq": 1, "at": 1})
     }
 
@@ -316,13 +316,13 @@ def test_the_audit_fits_its_seals_and_says_that_it_was_backed_up_and_restored(
                     {"action": "backup.restored", "block": {"$ne": None}}
                 )
                 == 1
-                for service in OURS
+                for service in PROCESSES
             )
         )
     report = restored.bina("audit", "verify")
     assert report["whole"], report
     assert all(one["blocks"] and one["anchors"] for one in report["services"])
-    assert key_custody.found(restored.system.home) == disaster.keys
+    assert key_custody.find_keys(restored.system.home) == disaster.keys
 
 
 def test_new_commands_work_and_their_events_take_effect(restored: Sealed) -> None:
@@ -349,7 +349,7 @@ def copied(disaster: Disaster, tmp_path: Path) -> Path:
 
 def refused(disaster: Disaster, tmp_path: Path, **other: Path | None) -> str:
     """What is said of a backup that is refused; and nothing was touched."""
-    target = Sealed(Place(tmp_path / "untouched"), disaster.old.shelf)
+    target = Sealed(Installation(tmp_path / "untouched"), disaster.old.shelf)
     words = target.refused(*disaster.old.opening(disaster.made, **other))
     assert not target.system.home.exists()
     return words
@@ -418,14 +418,14 @@ def test_a_drill_without_the_keys_fails_and_says_which_are_missing(
     ]
     keys = disaster.keys | {"secrets/training/training_lookup_key": b"00" * 32}
     keys.pop("secrets/certification/certification_name_key")
-    key_custody.write(stale, "stale", utc_now(), keys, holders)
+    key_custody.write_custody_file(stale, "stale", utc_now(), keys, holders)
     words = refused(disaster, tmp_path, custody=stale)
     assert "tidak ada / missing: secrets/certification/certification_name_key" in words
     assert "kunci lain / another key: secrets/training/training_lookup_key" in words
 
 
 def test_one_service_alone_is_not_restored(disaster: Disaster, tmp_path: Path) -> None:
-    target = Sealed(Place(tmp_path / "untouched"), disaster.old.shelf)
+    target = Sealed(Installation(tmp_path / "untouched"), disaster.old.shelf)
     assert "tidak dipulihkan ke masa lalu" in target.refused(
         *disaster.old.opening(disaster.made), "--service", "training"
     )
@@ -443,7 +443,7 @@ def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) ->
 
 
 def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:
-    here = Place(tmp_path / "half")
+    here = Installation(tmp_path / "half")
     here.home.mkdir()
     (here.home / "restoring").write_text("bina-x")
     up = here.bina("up", "--detach")

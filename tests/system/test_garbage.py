@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 
 from chassis.persistence.mongo import Mongo
 from ops.local import topology
-from tests.fakes import Keys, ServiceClient, running
+from tests.fakes import AsgiClient, Keys, running
 
 CLAIMS = ("facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own")
 SERVICES = {service.name: service for service in topology.SERVICES}
@@ -34,7 +34,7 @@ async def service(
     tmp_path_factory: pytest.TempPathFactory,
     mongo_url: str,
     kafka: str,
-) -> AsyncIterator[ServiceClient]:
+) -> AsyncIterator[AsgiClient]:
     """One service on real servers, and a caller who may use every route and sees everything."""
     part = SERVICES[request.param]
     place = tmp_path_factory.mktemp(part.name)
@@ -99,7 +99,7 @@ def drawn(operation: Any, each: int) -> list[Any]:
 
 
 async def test_no_garbage_gets_an_answer_of_500_or_one_that_is_no_problem(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     schema: Any = schemathesis.openapi.from_dict(service.app.openapi())
     operations = [found.ok() for found in schema.get_all_operations()]

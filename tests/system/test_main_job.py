@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from ops.local import topology
-from tests.installation import Place, eventually
+from tests.installation import Installation, eventually
 
 pytestmark = [pytest.mark.timeout(400)]
 STEPS = 20
 
 
-def played(system: Place) -> dict[str, Any]:
+def played(system: Installation) -> dict[str, Any]:
     run = system.bina("demo", "--json")
     report = json.loads(run.stdout)
     assert [step["name"] for step in report["steps"] if not step["ok"]] == [], report["steps"][-1]
@@ -25,7 +25,7 @@ def played(system: Place) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def report(system: Place) -> dict[str, Any]:
+def report(system: Installation) -> dict[str, Any]:
     return played(system)
 
 
@@ -63,7 +63,9 @@ def test_each_border_refuses_one_thing(report: dict[str, Any]) -> None:
     assert refused["sertifikat yang diubah satu kata"] == "invalid"
 
 
-def test_it_can_be_played_again_on_the_same_data(system: Place, report: dict[str, Any]) -> None:
+def test_it_can_be_played_again_on_the_same_data(
+    system: Installation, report: dict[str, Any]
+) -> None:
     again = played(system)
     assert again["certificate"]["certificate_id"] != report["certificate"]["certificate_id"]
     eventually(
@@ -73,7 +75,7 @@ def test_it_can_be_played_again_on_the_same_data(system: Place, report: dict[str
 
 
 def test_the_public_page_of_the_certificate_names_no_prison(
-    system: Place, report: dict[str, Any]
+    system: Installation, report: dict[str, Any]
 ) -> None:
     with urllib.request.urlopen(report["certificate_url"]) as answer:  # noqa: S310 - our own address
         page, headers = answer.read().decode(), str(answer.headers)
@@ -82,7 +84,7 @@ def test_the_public_page_of_the_certificate_names_no_prison(
     assert re.search(words, page + headers, re.IGNORECASE) is None
 
 
-def test_nothing_of_the_file_stands_in_a_log(system: Place, report: dict[str, Any]) -> None:
+def test_nothing_of_the_file_stands_in_a_log(system: Installation, report: dict[str, Any]) -> None:
     logs = system.bina("logs", "--json").stdout
     assert "PERKARARAHASIA" not in logs
     assert re.search(r"\b99\d{14}\b", logs) is None
@@ -90,7 +92,7 @@ def test_nothing_of_the_file_stands_in_a_log(system: Place, report: dict[str, An
         json.loads(line)
 
 
-def test_every_host_group_shows_its_own_document_and_page(system: Place) -> None:
+def test_every_host_group_shows_its_own_document_and_page(system: Installation) -> None:
     base = system.port
     titles: set[str] = set()
     for offset, group in enumerate(topology.HOST_GROUPS):

@@ -25,7 +25,7 @@ from chassis.messaging.events import Envelope
 from ops import cli
 from ops.local import mongo_users, platform_checks, secrets
 from ops.local.topology import KAFKA, MONGOD, SERVICES
-from tests.installation import Place, eventually
+from tests.installation import Installation, eventually
 
 pytestmark = [pytest.mark.timeout(400)]
 TOPIC = "training.events"
@@ -34,7 +34,7 @@ TOPIC = "training.events"
 class Operator:
     """Commands, and requests as any role, at one system."""
 
-    def __init__(self, system: Place) -> None:
+    def __init__(self, system: Installation) -> None:
         self.system = system
         self._tokens: dict[str, str] = {}
 
@@ -144,13 +144,13 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def operator(system: Place) -> Iterator[Operator]:
+def operator(system: Installation) -> Iterator[Operator]:
     yield Operator(system)
     assert system.status()["parked"]["events"] == 0
 
 
 @pytest.fixture
-def training_database(system: Place) -> Iterator[Any]:
+def training_database(system: Installation) -> Iterator[Any]:
     """Training's database in the running system."""
     address = f"{platform_checks.LOOPBACK}:{system.port + MONGOD.offset}"
     with pymongo.MongoClient[dict[str, Any]](
@@ -214,7 +214,7 @@ def test_a_poison_event_is_found_understood_given_up_with_a_reason_and_its_key_f
         "salah isi",
         "--dry-run",
     )
-    assert (would["letter"], would["count"], would["dry_run"]) == (poison["id"], 1, True)
+    assert (would["event_id"], would["count"], would["dry_run"]) == (poison["id"], 1, True)
     assert operator.waiting(key)["manpower"]["count"] == 2
     assert (
         operator.bina(

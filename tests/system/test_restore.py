@@ -19,7 +19,7 @@ from bson import Binary, Decimal128, Int64, ObjectId
 
 from chassis.ids import utc_now
 from chassis.messaging import kafka
-from chassis.messaging.kafka import Access
+from chassis.messaging.kafka import BrokerAccess
 from ops.backup import encryption, key_custody, restore
 from ops.local import (
     ephemeral_servers,
@@ -30,9 +30,9 @@ from ops.local import (
     secret_files,
     secrets,
 )
-from ops.local.topology import OURS
+from ops.local.topology import PROCESSES
 from tests import kafka_operator
-from tests.installation import Place
+from tests.installation import Installation
 from tests.system.test_backup import Sealed
 
 pytestmark = [pytest.mark.timeout(200)]
@@ -53,7 +53,7 @@ class Servers:
     """A MongoDB whose failures can be ordered, and a Kafka: how its administrator reaches it, and what tells the commands how they do."""
 
     url: str
-    administrator: Access
+    administrator: BrokerAccess
     login: Mapping[str, str]
 
     def client(self) -> pymongo.MongoClient[dict[str, Any]]:
@@ -99,7 +99,7 @@ class Servers:
 
 
 def _names() -> list[str]:
-    return [service.name for service in OURS]
+    return [service.name for service in PROCESSES]
 
 
 @contextmanager
@@ -112,10 +112,10 @@ def serving(place: Path) -> Generator[Servers]:
             stack.enter_async_context(ephemeral_servers.running_mongod(place / "mongod"))
         )
         asking, administrator = runner.run(
-            kafka_broker.start_asking(place / "kafka", "secret", place / "kafka.log")
+            kafka_broker.start_authenticated(place / "kafka", "secret", place / "kafka.log")
         )
         stack.callback(processes.end, asking.process)
-        secret_files.write(place / "password", "of the operator")
+        secret_files.write_private(place / "password", "of the operator")
         runner.run(kafka_operator.admit(administrator, "of the operator"))
         yield Servers(
             url,
@@ -136,7 +136,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
 
 
 @dataclass(frozen=True)
-class Installation:
+class FilledInstallation:
     """An installation at these servers, its operator, and what lay in its databases when it was backed up."""
 
     operator: Sealed
@@ -150,22 +150,22 @@ class Installation:
 
 
 def at(here: Servers, place: Path, shelf: Path) -> Sealed:
-    operator = Sealed(Place(place), shelf)
+    operator = Sealed(Installation(place), shelf)
     operator.system.env |= {"BINA_MONGO_URL": here.url, **here.login}
     return operator
 
 
 @pytest.fixture(scope="module")
-def installation(here: Servers, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def installation(here: Servers, tmp_path_factory: pytest.TempPathFactory) -> FilledInstallation:
     shelf = tmp_path_factory.mktemp("shelf")
     operator = at(here, tmp_path_factory.mktemp("lost") / "bina", shelf)
     home = operator.system.home
-    secrets.make(home / "secrets")
+    secrets.make_secrets(home / "secrets")
     (home / ISSUER).parent.mkdir(parents=True)
-    secret_files.write(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
+    secret_files.write_private(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
     filled(here)
     told = here.everything()
-    return Installation(operator, here, told, operator.backup())
+    return FilledInstallation(operator, here, told, operator.backup())
 
 
 def filled(here: Servers) -> None:
@@ -231,7 +231,7 @@ def kept(databases: Databases) -> Databases:
 
 
 def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
-    installation: Installation, tmp_path: Path
+    installation: FilledInstallation, tmp_path: Path
 ) -> None:
     installation.servers.emptied()
     target = installation.target(tmp_path / "new")
@@ -249,10 +249,10 @@ def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
             == now[name]["inbox"][0]["order"]
             < f"{name}.events/00003/{0:020d}"
         )
-    assert key_custody.found(target.system.home) == key_custody.found(
+    assert key_custody.find_keys(target.system.home) == key_custody.find_keys(
         installation.operator.system.home
     )
-    assert ISSUER in key_custody.found(target.system.home)
+    assert ISSUER in key_custody.find_keys(target.system.home)
 
 
 # A backup that is not whole
@@ -260,7 +260,7 @@ def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_told_when_the_memory_stays_short(
-    installation: Installation,
+    installation: FilledInstallation,
     tmp_path: Path,
     allowed: bool,  # noqa: FBT001
 ) -> None:
@@ -293,7 +293,7 @@ def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_to
 
 
 def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(
-    installation: Installation, tmp_path: Path
+    installation: FilledInstallation, tmp_path: Path
 ) -> None:
     operator = Sealed(installation.operator.system, tmp_path)
     before = audits(installation.servers)
@@ -306,7 +306,7 @@ def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(
 
 
 def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(
-    installation: Installation, tmp_path: Path
+    installation: FilledInstallation, tmp_path: Path
 ) -> None:
     operator = Sealed(installation.operator.system, tmp_path)
     with installation.servers.failing(
@@ -326,7 +326,7 @@ def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(
     ],
 )
 def test_an_installation_without_a_key_that_its_data_needs_is_not_backed_up_and_told_which(
-    installation: Installation, tmp_path: Path, gone: str
+    installation: FilledInstallation, tmp_path: Path, gone: str
 ) -> None:
     operator = at(installation.servers, tmp_path / "bina", tmp_path / "shelf")
     shutil.copytree(installation.operator.system.home, operator.system.home)
@@ -359,7 +359,7 @@ def remembered(here: Servers) -> int:
 
 @pytest.mark.parametrize("command", ["dropDatabase", "insert", "update"])
 def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_repeated(
-    installation: Installation, tmp_path: Path, command: str
+    installation: FilledInstallation, tmp_path: Path, command: str
 ) -> None:
     filled(installation.servers)
     target, arguments = (
@@ -370,23 +370,25 @@ def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_
         kafka.ensure_topic(installation.servers.administrator, "training.events", partitions=3)
     )
     (target.system.home / LOOKUP_KEY).parent.mkdir(parents=True)
-    secret_files.write(target.system.home / LOOKUP_KEY, "11" * 32)
+    secret_files.write_private(target.system.home / LOOKUP_KEY, "11" * 32)
     with installation.servers.failing("bina-restore", command, after=2, closeConnection=True):
         words = target.refused(*arguments, "--replace")
     assert "Pemulihan terputus" in words
     assert "ulangi dengan --replace" in words
-    assert key_custody.found(target.system.home) == {LOOKUP_KEY: b"11" * 32}, "the keys come last"
+    assert key_custody.find_keys(target.system.home) == {LOOKUP_KEY: b"11" * 32}, (
+        "the keys come last"
+    )
     code, _, said = target.said("up", "--detach")
     assert (code, "Pemulihan di sini terputus" in said) == (1, True)
     assert "tidak kosong" in target.refused(*arguments)
     target.bina(*arguments, "--replace")
     assert kept(installation.servers.everything()) == kept(installation.told)
-    assert key_custody.found(target.system.home) == key_custody.found(
+    assert key_custody.find_keys(target.system.home) == key_custody.find_keys(
         installation.operator.system.home
     )
     assert not (target.system.home / "restoring").exists()
     [aside] = target.system.home.glob("replaced-*")
-    assert key_custody.found(aside) == {LOOKUP_KEY: b"11" * 32}
+    assert key_custody.find_keys(aside) == {LOOKUP_KEY: b"11" * 32}
     assert asyncio.run(partitions(installation.servers.administrator)) == dict.fromkeys(
         _names(), 12
     )  # the old topics are gone with what they knew
@@ -402,19 +404,19 @@ def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_
     ],
 )
 def test_a_restore_without_one_key_says_which_and_touches_nothing(
-    installation: Installation, tmp_path: Path, gone: str, said: str
+    installation: FilledInstallation, tmp_path: Path, gone: str, said: str
 ) -> None:
     before, target, file = (
         installation.servers.everything(),
         installation.target(tmp_path / "bina"),
         tmp_path / "less.keys",
     )
-    keys = key_custody.found(installation.operator.system.home)
+    keys = key_custody.find_keys(installation.operator.system.home)
     holders = [
         (name, encryption.public_key(Path(f"{installation.operator.key(name)}.pub")))
         for name in ("head", "clerk")
     ]
-    key_custody.write(
+    key_custody.write_custody_file(
         file, "less", utc_now(), {name: key for name, key in keys.items() if name != gone}, holders
     )
     words = target.refused(
@@ -427,7 +429,7 @@ def test_a_restore_without_one_key_says_which_and_touches_nothing(
 
 @pytest.mark.parametrize("there", ["database", "topic", "key"])
 def test_a_place_that_holds_one_thing_is_not_empty(
-    installation: Installation, tmp_path: Path, there: str
+    installation: FilledInstallation, tmp_path: Path, there: str
 ) -> None:
     here, target = installation.servers, installation.target(tmp_path / "bina")
     here.emptied()
@@ -438,7 +440,7 @@ def test_a_place_that_holds_one_thing_is_not_empty(
         asyncio.run(kafka.ensure_topic(here.administrator, "manpower.events"))
     else:
         (target.system.home / ISSUER).parent.mkdir(parents=True)
-        secret_files.write(target.system.home / ISSUER, "another")
+        secret_files.write_private(target.system.home / ISSUER, "another")
     before = here.everything()
     words = target.refused(*installation.operator.opening(installation.made))
     named = {
@@ -451,7 +453,7 @@ def test_a_place_that_holds_one_thing_is_not_empty(
 
 
 def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
-    installation: Installation, tmp_path: Path
+    installation: FilledInstallation, tmp_path: Path
 ) -> None:
     filled(installation.servers)
     keeping = kafka_broker._SETTINGS + "delete.topic.enable=false\n"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
@@ -461,7 +463,9 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
             async with ephemeral_servers.running_kafka(tmp_path / "kafka") as bootstrap:
                 await kafka.ensure_topic(bootstrap, "training.events")
                 target = at(
-                    Servers(installation.servers.url, Access(bootstrap), {"BINA_KAFKA": bootstrap}),
+                    Servers(
+                        installation.servers.url, BrokerAccess(bootstrap), {"BINA_KAFKA": bootstrap}
+                    ),
                     tmp_path / "bina",
                     installation.operator.shelf,
                 )
@@ -470,7 +474,7 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
                 )
 
     before = installation.servers.everything()
-    with patch.object(restore, "DELETING_SECONDS", 1.0):
+    with patch.object(restore, "TOPIC_DELETION_SECONDS", 1.0):
         assert "Kafka tidak menghapus topik training.events" in asyncio.run(tried())
     assert installation.servers.everything() == before
 
@@ -483,7 +487,7 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
     ],
 )
 def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(
-    installation: Installation, tmp_path: Path, without: Sequence[str], said: str
+    installation: FilledInstallation, tmp_path: Path, without: Sequence[str], said: str
 ) -> None:
     before, target = installation.servers.everything(), installation.target(tmp_path / "bina")
     for name in without:
@@ -494,7 +498,7 @@ def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(
 
 
 def test_servers_where_services_run_are_left_alone(
-    installation: Installation, tmp_path: Path
+    installation: FilledInstallation, tmp_path: Path
 ) -> None:
     filled(installation.servers)
     target, arguments = (
@@ -512,7 +516,7 @@ def test_servers_where_services_run_are_left_alone(
         assert leases.count_documents({}) == 0
 
 
-async def partitions(where: Access) -> dict[str, int]:
+async def partitions(where: BrokerAccess) -> dict[str, int]:
     async with kafka.administering(where) as admin:
         return {
             told["topic"].removesuffix(".events"): len(told["partitions"])

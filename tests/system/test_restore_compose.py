@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from pymongo.errors import OperationFailure
 
 from ops.local import container_setup, secret_files
-from ops.local.topology import OURS
+from ops.local.topology import PROCESSES
 from tests import container_jobs
-from tests.installation import Place
+from tests.installation import Installation
 from tests.system.test_backup import Sealed
 from tests.system.test_restore import Servers, filled, kept, serving
 
 pytestmark = [pytest.mark.timeout(200)]
-NAMES = {service.name for service in OURS}
+NAMES = {service.name for service in PROCESSES}
 
 
 def nobody(*_: object) -> None:
@@ -74,7 +74,7 @@ class Composed:
 def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Composed]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as another_disk:
         place = tmp_path / "secrets"
-        monkeypatch.setattr(container_setup, "PLACE", place)
+        monkeypatch.setattr(container_setup, "SECRETS_DIRECTORY", place)
         monkeypatch.setattr(container_setup.os, "chown", nobody)
         volumes = {
             volume: place / path.removeprefix("/secrets/")
@@ -85,8 +85,8 @@ def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         for one in volumes.values():
             one.mkdir(parents=True)
         address = urlsplit(here.url)
-        secret_files.write(place / "mongo" / "mongo-administrator", address.password or "")
-        secret_files.write(place / "restorer" / "kafka_password", "of the operator")
+        secret_files.write_private(place / "mongo" / "mongo-administrator", address.password or "")
+        secret_files.write_private(place / "restorer" / "kafka_password", "of the operator")
         container_setup.make_secrets()
         member = address.netloc.rpartition("@")[2]
         asyncio.run(container_setup.make_mongo_users(member, member))
@@ -96,7 +96,7 @@ def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def issued(composed: Composed, key: str) -> None:
     path = composed.volumes["issuer-keys"] / "lsp-1" / "assertion-2026.pem"
     path.parent.mkdir(exist_ok=True)
-    secret_files.write(path, key)
+    secret_files.write_private(path, key)
 
 
 def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_of_another_machine(
@@ -107,7 +107,7 @@ def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_
     told, keys, operator = (
         composed.servers.everything(),
         composed.keys(),
-        Sealed(Place(tmp_path / "bina"), tmp_path),
+        Sealed(Installation(tmp_path / "bina"), tmp_path),
     )
     backup = composed.run(*operator.backing_up())
     assert backup.returncode == 0, backup.stderr
@@ -131,15 +131,15 @@ def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_
     fresh = composed.keys()
     command = [*operator.opening(made), "--replace"]
     assert "tidak kosong" in composed.run(*command[:-1]).stderr
-    container_setup.require_whole()
+    container_setup.require_finished_restore()
 
     with composed.servers.failing("bina-restore", "insert", after=2, closeConnection=True):
         assert "Pemulihan terputus" in composed.run(*command).stderr
     with pytest.raises(SystemExit, match="docker compose run --rm restore"):
-        container_setup.require_whole()
+        container_setup.require_finished_restore()
     restored = composed.run(*command)
     assert restored.returncode == 0, restored.stderr
-    container_setup.require_whole()
+    container_setup.require_finished_restore()
     assert kept(composed.servers.everything()) == kept(told)
     assert composed.keys() == keys
     assert servers_own.keys() == {name for name in keys if "kafka" in name or "mongo" in name}
@@ -147,7 +147,7 @@ def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_
     assert {path.read_text() for path in aside.rglob("*") if path.is_file()} == set(
         fresh.values()
     ) - set(servers_own.values())
-    for service in OURS:
+    for service in PROCESSES:
         public = load_pem_private_key(
             (
                 composed.volumes[f"{service.name}-secrets"] / f"{service.name}_signing_key"
@@ -184,7 +184,7 @@ def test_who_makes_backups_in_compose_changes_nothing(composed: Composed) -> Non
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
     composed: Composed, tmp_path: Path
 ) -> None:
-    operator = Sealed(Place(tmp_path / "bina"), tmp_path)
+    operator = Sealed(Installation(tmp_path / "bina"), tmp_path)
     command = operator.backing_up()
     (tmp_path / "keys").touch()
     refused = composed.run(*command)

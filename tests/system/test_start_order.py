@@ -14,7 +14,7 @@ import pytest
 
 from chassis.ids import new_id
 from ops.demo import prison
-from ops.demo.context import Story
+from ops.demo.context import DemoContext
 from ops.local import (
     http_probe,
     kafka_broker,
@@ -25,7 +25,7 @@ from ops.local import (
     secrets,
     topology,
 )
-from ops.local.gateway_client import Door
+from ops.local.gateway_client import GatewayClient
 from ops.local.state_dir import ROOT
 from tests.fakes import eventually
 from tests.installation import free_block
@@ -50,15 +50,15 @@ class Ground:
 
     async def install(self) -> None:
         """Secrets and users, as an installation has them that was shut down."""
-        secrets.make(self.home / "secrets")
+        secrets.make_secrets(self.home / "secrets")
         await self.start("mongod")
-        for service in topology.OURS:
+        for service in topology.PROCESSES:
             url = await mongo_users.make_user(
                 self.administrator,
                 service.name,
                 secrets.mongo_password(self.home / "secrets", service.name),
             )
-            secrets.tell_mongo_url(self.home / "secrets", service.name, url)
+            secrets.write_mongo_url(self.home / "secrets", service.name, url)
             for name in service.directories:
                 (self.home / service.name / name).mkdir(parents=True)
         await self.stop("mongod")
@@ -77,8 +77,8 @@ class Ground:
                     )
                 ).process
             case _:
-                [service] = [one for one in topology.OURS if one.name == part]
-                env = os.environ | topology.settings_of(
+                [service] = [one for one in topology.PROCESSES if one.name == part]
+                env = os.environ | topology.build_environment(
                     service, self.home, f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}"
                 )
                 self.running[part] = processes.spawn(
@@ -93,7 +93,8 @@ class Ground:
 
         async def so() -> bool:
             answers = [
-                (await http_probe.get(service.probe_port, "/readyz")) for service in topology.OURS
+                (await http_probe.get(service.probe_port, "/readyz"))
+                for service in topology.PROCESSES
             ]
             return all(
                 (status == 200) is ready and (not missing or missing in answer.get("missing", ()))
@@ -127,21 +128,21 @@ async def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenera
     try:
         yield here
     finally:
-        for parts_of in ([service.name for service in topology.OURS], ["mongod", "kafka"]):
+        for parts_of in ([service.name for service in topology.PROCESSES], ["mongod", "kafka"]):
             await asyncio.gather(*(here.stop(part) for part in parts_of if part in here.running))
 
 
 @pytest.mark.timeout(300)
 async def test_any_part_may_start_first_stop_and_come_back(ground: Ground) -> None:
     await ground.install()
-    for service in reversed(topology.OURS):
+    for service in reversed(topology.PROCESSES):
         await ground.start(service.name)
     await ground.until(ready=False, missing="mongodb")
     await ground.start("kafka")
     await ground.start("mongod")
     await ground.until(ready=True)
-    async with Door() as door:
-        story = Story(door)
+    async with GatewayClient() as door:
+        story = DemoContext(door)
         await prison.open_facility(story)
         assert (await prison.import_snapshot(story))["admitted"] == ADMITTED
         for reader in ("marketplace", "manpower"):

@@ -1,4 +1,4 @@
-"""The watch of a running system, with a real Prometheus, a real Alertmanager and the rota: a killed service is told to whoever is on duty, and so is its return."""
+"""The watch of a running system, with a real Prometheus, a real Alertmanager and the oncall: a killed service is told to whoever is on duty, and so is its return."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ops.docs import dashboards, metrics
 from ops.local import platform_checks, processes, topology
 from ops.local.state_dir import ROOT
 from tests.deploy.alerts import MONITORING, RECORDED, everything, rules, shown
-from tests.installation import Place, eventually
+from tests.installation import Installation, eventually
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.needs("prometheus", "prometheus-alertmanager")]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -62,17 +62,17 @@ class OnDuty(ThreadingHTTPServer):
 
 
 class Watch:
-    """Prometheus, Alertmanager and the rota on one running system, on configurations of ours that differ in addresses and in how long anything waits."""
+    """Prometheus, Alertmanager and the oncall on one running system, on configurations of ours that differ in addresses and in how long anything waits."""
 
-    def __init__(self, system: Place, place: Path, on_duty: OnDuty) -> None:
+    def __init__(self, system: Installation, place: Path, on_duty: OnDuty) -> None:
         self.system, self.place, self.on_duty = system, place, on_duty
-        self.prometheus, self.alertmanager, self.rota = (
-            f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.free_ports(3)
+        self.prometheus, self.alertmanager, self.oncall = (
+            f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.find_free_ports(3)
         )
 
     def port(self, part: topology.Service) -> int:
         """Where a part tells its metrics."""
-        return self.system.port + part.listener.offset + part.probes
+        return self.system.port + part.listener.offset + part.probe_offset
 
     def configure(self) -> None:
         """Write all three configurations."""
@@ -91,7 +91,7 @@ class Watch:
                 "targets": [f"{platform_checks.LOOPBACK}:{self.port(part)}"],
                 "labels": {"service": part.name, "region": "uji"},
             }
-            for part in topology.OURS
+            for part in topology.PROCESSES
         ]
         (self.place / "prometheus.yml").write_text(yaml.safe_dump(told))
         (self.place / "rules").mkdir()
@@ -99,16 +99,16 @@ class Watch:
             (self.place / "rules" / file.name).write_text(
                 re.sub(r"for: \d+[mh]$", "for: 1s", file.read_text(), flags=re.MULTILINE)
             )
-        routes = (MONITORING / "alertmanager.yml").read_text().replace("rota:7095", self.rota)
+        routes = (MONITORING / "alertmanager.yml").read_text().replace("oncall:7095", self.oncall)
         (self.place / "alertmanager.yml").write_text(
             re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", routes)
         )
         people = (
-            (MONITORING / "rota.toml")
+            (MONITORING / "oncall.toml")
             .read_text()
-            .replace("http://127.0.0.1:7095", f"http://{self.rota}")
+            .replace("http://127.0.0.1:7095", f"http://{self.oncall}")
         )
-        (self.place / "rota.toml").write_text(
+        (self.place / "oncall.toml").write_text(
             re.sub(
                 r'"mailto:([\w-]+)@bina.example"',
                 rf'"http://127.0.0.1:{self.on_duty.server_port}/\1"',
@@ -118,13 +118,13 @@ class Watch:
 
     def commands(self) -> dict[str, list[str]]:
         """What runs."""
-        here, (host, _, port) = self.place, self.rota.partition(":")
+        here, (host, _, port) = self.place, self.oncall.partition(":")
         return {
-            "rota": [
+            "oncall": [
                 sys.executable,
                 "-m",
                 "ops.oncall",
-                str(here / "rota.toml"),
+                str(here / "oncall.toml"),
                 str(here / "book.json"),
                 host,
                 port,
@@ -171,7 +171,7 @@ def _found(tool: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def watch(system: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+def watch(system: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     """A watch that sees every part."""
     with OnDuty() as on_duty:
         threading.Thread(target=on_duty.serve_forever, daemon=True).start()
@@ -182,7 +182,9 @@ def watch(system: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
             for name, command in here.commands().items()
         ]
         try:
-            eventually(lambda: _answers(lambda: len(here.found("up == 1")) == len(topology.OURS)))
+            eventually(
+                lambda: _answers(lambda: len(here.found("up == 1")) == len(topology.PROCESSES))
+            )
             yield here
         finally:
             for child in reversed(running):
@@ -201,7 +203,7 @@ def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks
     watch: Watch,
 ) -> None:
     shown: set[str] = set()
-    for part in topology.OURS:
+    for part in topology.PROCESSES:
         with urllib.request.urlopen(
             f"http://{platform_checks.LOOPBACK}:{watch.port(part)}/metrics"
         ) as answer:
@@ -218,8 +220,8 @@ def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks
             "process",
         }
         shown |= names
-    declared = metrics.declared()
-    assert {name for name in shown if metrics.OURS.fullmatch(name)} == {
+    declared = metrics.list_metrics()
+    assert {name for name in shown if metrics.METRIC_NAME.fullmatch(name)} == {
         metric.name for metric in declared
     }
     expressions = [rule["expr"] for rule in everything()]
@@ -236,7 +238,7 @@ def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks
         name
         for expression in expressions
         for name in re.findall(
-            rf"{metrics.OURS.pattern}|\bprocess_\w+", RECORDED.sub("", expression)
+            rf"{metrics.METRIC_NAME.pattern}|\bprocess_\w+", RECORDED.sub("", expression)
         )
     }
     assert {
@@ -254,13 +256,13 @@ def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_
                 assert asked(f"http://{watch.prometheus}/api/v1/format_query", query=expression)
                 watch.found(expression)  # raises where types do not fit
     assert asked(f"http://{watch.prometheus}/api/v1/label/region/values") == ["uji"]
-    by_sample = {sample: metric for metric in metrics.declared() for sample in metric.samples}
+    by_sample = {sample: metric for metric in metrics.list_metrics() for sample in metric.samples}
     kept: dict[str, set[str]] = {}
     for series in asked(
         f"http://{watch.prometheus}/api/v1/series",
         **{
             "match[]": '{__name__=~"('
-            + "|".join(("bina", *(part.name for part in topology.OURS)))
+            + "|".join(("bina", *(part.name for part in topology.PROCESSES)))
             + ')_.+"}'
         },
     ):
@@ -280,11 +282,11 @@ def test_connections_and_figures_of_a_running_system_are_measured(watch: Watch) 
     eventually(
         lambda: (
             {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")}
-            == {part.name for part in topology.OURS}
+            == {part.name for part in topology.PROCESSES}
         )
     )
     wanted = {
-        "training_inbox_overdue_items",
+        "training_overdue_tasks",
         "certification_queue_certificates",
         "marketplace_books_difference_rupiah",
         "manpower_placements",
@@ -322,7 +324,7 @@ def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
 
 
 def test_a_killed_service_is_told_to_whoever_is_on_duty_and_so_is_its_return(watch: Watch) -> None:
-    assert not watch.firing("PartDown")
+    assert not watch.firing("ProcessDown")
     eventually(lambda: watch.firing("Watchdog"))
     killed = set[int]()
 
@@ -335,13 +337,13 @@ def test_a_killed_service_is_told_to_whoever_is_on_duty_and_so_is_its_return(wat
             with contextlib.suppress(ProcessLookupError):
                 os.kill(ran, signal.SIGKILL)
         return watch.told(
-            f"{KILLED} tidak menjawab\n{rules()['PartDown']['annotations']['meaning']}\n{KILLED} does not answer"
+            f"{KILLED} tidak menjawab\n{rules()['ProcessDown']['annotations']['meaning']}\n{KILLED} does not answer"
         )
 
     eventually(heard_of)
     first = next(person for person, text in watch.on_duty.heard if KILLED in text)
     assert first.startswith("piket-")
-    eventually(lambda: not watch.firing("PartDown"))
+    eventually(lambda: not watch.firing("ProcessDown"))
     eventually(lambda: watch.told("Sudah selesai"))
     assert not watch.told("Pengawasan diam")
     eventually(lambda: all(part["ready"] for part in watch.system.status()["parts"]))

@@ -10,7 +10,7 @@ import pytest
 
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
-from tests.fakes import Keys, ServiceClient, running
+from tests.fakes import AsgiClient, Keys, running
 from tests.training import factories
 
 MASTER, LOOKUP = "0a" * 32, "0b" * 32
@@ -39,7 +39,7 @@ def settings(keys: Keys, mongo_url: str, kafka: str) -> TrainingSettings:
 
 
 @pytest.fixture(scope="module")
-async def service(settings: TrainingSettings, keys: Keys) -> AsyncIterator[ServiceClient]:
+async def service(settings: TrainingSettings, keys: Keys) -> AsyncIterator[AsgiClient]:
     app = create_app(settings)
     async with running(app, keys, "training") as client:
         yield client

@@ -13,11 +13,11 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from chassis.ids import new_id
 from chassis.persistence.mongo import Mongo
-from services.training.mappings.rules import load
-from tests.fakes import ServiceClient, eventually
+from services.training.mappings.rules import load_mappings
+from tests.fakes import AsgiClient, eventually
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 HEADINGS: tuple[str, ...] = (
@@ -55,7 +55,7 @@ USUAL = {
 }
 
 
-def database(client: ServiceClient) -> Mongo:
+def database(client: AsgiClient) -> Mongo:
     """The service's database."""
     return client.app.state.life.db
 
@@ -69,19 +69,19 @@ async def dropped(app: FastAPI) -> None:
     await cleaner.close()
 
 
-def administrator(client: ServiceClient) -> ServiceClient:
+def administrator(client: AsgiClient) -> AsgiClient:
     """Who sees every facility."""
     return client.as_("administrator", facility="*")
 
 
 def officer(
-    client: ServiceClient, facility_id: str, role: str = "training_officer", subject: str = ""
-) -> ServiceClient:
+    client: AsgiClient, facility_id: str, role: str = "training_officer", subject: str = ""
+) -> AsgiClient:
     """An officer of one facility."""
     return client.as_(role, subject=subject, facility=facility_id)
 
 
-async def facility(client: ServiceClient, facility_id: str, **settings: Any) -> str:
+async def facility(client: AsgiClient, facility_id: str, **settings: Any) -> str:
     """A facility; `mapping` names its table, by default that of Lapas Tanjungpandan."""
     body = {
         "facility_id": facility_id,
@@ -96,9 +96,9 @@ async def facility(client: ServiceClient, facility_id: str, **settings: Any) -> 
     return facility_id
 
 
-async def sample_facilities(client: ServiceClient) -> None:
+async def sample_facilities(client: AsgiClient) -> None:
     """The six facilities of the sample, each with its own mapping."""
-    for code, mapping in load(SNAPSHOTS / "mappings.toml").items():
+    for code, mapping in load_mappings(SNAPSHOTS / "mappings.toml").items():
         await facility(client, code, mapping=mapping.facility_id)
 
 
@@ -122,11 +122,11 @@ def rows(facility_id: str, people: Mapping[str, Mapping[str, str]], number: str 
     return text.getvalue().encode("utf-8-sig")
 
 
-UPLOADER = Hand("uploader")
+UPLOADER = Actor("uploader")
 
 
 async def upload(
-    client: ServiceClient, facility_id: str, data: bytes, taken_at: str, *, by: Hand = UPLOADER
+    client: AsgiClient, facility_id: str, data: bytes, taken_at: str, *, by: Actor = UPLOADER
 ) -> dict[str, Any]:
     """Bring a file and wait until it is applied or set aside; the snapshot."""
     registry = officer(client, facility_id, "registry_operator").by(*by)
@@ -139,7 +139,7 @@ async def upload(
     return answer.json()
 
 
-async def applied(client: ServiceClient, snapshot_id: str) -> dict[str, Any]:
+async def applied(client: AsgiClient, snapshot_id: str) -> dict[str, Any]:
     """The snapshot once it is applied."""
 
     async def done() -> dict[str, Any] | None:
@@ -149,7 +149,7 @@ async def applied(client: ServiceClient, snapshot_id: str) -> dict[str, Any]:
     return await eventually(done, seconds=60)
 
 
-async def everything(client: ServiceClient, path: str, **params: Any) -> list[dict[str, Any]]:
+async def everything(client: AsgiClient, path: str, **params: Any) -> list[dict[str, Any]]:
     """All items of a list, page by page."""
     items: list[dict[str, Any]] = []
     cursor: str | None = None
@@ -169,10 +169,10 @@ async def everything(client: ServiceClient, path: str, **params: Any) -> list[di
 class Place:
     """A facility of its own with people in it, and its officer."""
 
-    client: ServiceClient
+    client: AsgiClient
     facility_id: str
     refs: dict[str, str]
-    officer: ServiceClient
+    officer: AsgiClient
     taken_at: datetime
     people: dict[str, dict[str, str]]
 
@@ -194,7 +194,7 @@ class Place:
         return snapshot
 
 
-async def references(client: ServiceClient, facility_id: str) -> dict[str, str]:
+async def references(client: AsgiClient, facility_id: str) -> dict[str, str]:
     """{source_ref: participant_ref} of a facility."""
     return {
         person["source_ref"]: person["participant_ref"]
@@ -203,7 +203,7 @@ async def references(client: ServiceClient, facility_id: str) -> dict[str, str]:
 
 
 async def place(
-    client: ServiceClient, people: Iterable[str] | Mapping[str, Mapping[str, str]], **settings: Any
+    client: AsgiClient, people: Iterable[str] | Mapping[str, Mapping[str, str]], **settings: Any
 ) -> Place:
     """A facility nobody else uses, holding these people as of ten days ago."""
     facility_id = f"UJI-{new_id()[-12:].upper()}"
@@ -226,7 +226,7 @@ async def place(
     )
 
 
-async def programme(client: ServiceClient, **said: Any) -> str:
+async def programme(client: AsgiClient, **said: Any) -> str:
     """A programme that asks for nothing but presence, unless told otherwise."""
     body = {
         "title": "Pengolahan Hasil Laut",
@@ -303,12 +303,12 @@ async def marked(where: Place, session_id: str, **marks: str | dict[str, Any]) -
     return await where.officer.post(f"/v1/sessions/{session_id}/attendance", json={"marks": body})
 
 
-async def events_of(client: ServiceClient, key: str) -> list[dict[str, Any]]:
+async def events_of(client: AsgiClient, key: str) -> list[dict[str, Any]]:
     """The archived events of a key in order: type, body, and who."""
     return await database(client).find("outbox", {"key": key}, sort=[("seq", 1)])
 
 
-async def types_of(client: ServiceClient, key: str) -> list[str]:
+async def types_of(client: AsgiClient, key: str) -> list[str]:
     """The types of a key's events in order, without service and version."""
     return [
         row["type"].removeprefix("training.").removesuffix(".v1")

@@ -25,7 +25,7 @@ _counted = 0
 
 def _dies(point: str) -> None:
     """Let the third step of the import be the last thing this process does."""
-    step, after = usecases.apply_step, usecases.apply_next
+    step, after = usecases.apply_next_chunk, usecases.apply_next
 
     async def written(tx: Transaction) -> bool:
         done = await step(tx)
@@ -41,7 +41,7 @@ def _dies(point: str) -> None:
         return done
 
     if point == "written":
-        usecases.apply_step = written
+        usecases.apply_next_chunk = written
     else:
         composition.apply_next = committed
 

@@ -11,8 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.training.identities import rules as identities
-from services.training.identities.rules import Identity, Number
-from services.training.mappings.rules import Mapping
+from services.training.identities.rules import EncryptedNik, Identity
+from services.training.mappings.rules import FileMapping
 from services.training.merges import rules as merges
 from services.training.participants import rules as custody
 from services.training.participants.rules import (
@@ -20,11 +20,17 @@ from services.training.participants.rules import (
     Movement,
     MovementKind,
     Participant,
-    Sighting,
+    SnapshotContext,
 )
-from services.training.snapshot_rows.rules import Effect, Listed, RowError, difference, read_row
+from services.training.snapshot_rows.rules import (
+    Effect,
+    ListedRow,
+    RowError,
+    compute_change,
+    read_row,
+)
 from services.training.snapshots import reader, rules
-from services.training.vault import Vault
+from services.training.vault import FieldCipher
 
 ZONE = ZoneInfo("Asia/Jakarta")
 
@@ -57,8 +63,8 @@ def told(movement: Movement) -> Any:
 class World:
     """All facilities at once."""
 
-    mappings: dict[str, Mapping]
-    vault: Vault
+    mappings: dict[str, FileMapping]
+    vault: FieldCipher
     people: dict[str, Participant] = made(default_factory=dict)
     identities: dict[str, Identity] = made(default_factory=dict)
     by_source: dict[str, str] = made(default_factory=dict)
@@ -75,24 +81,24 @@ class World:
             return report
         self.checksums.add((facility_id, checksum))
         mapping = self.mappings[facility_id]
-        at = Sighting(
+        at = SnapshotContext(
             snapshot_id=checksum,
             facility_id=facility_id,
             as_of=taken_at,
-            on=taken_at.astimezone(ZONE).date(),
+            taken_on=taken_at.astimezone(ZONE).date(),
         )
         try:
             sheets = reader.read(data, mapping.layout)
         except reader.NotASnapshot:
             sheets = None
         read = [
-            read_row(raw, mapping, at.on)
+            read_row(raw, mapping, at.taken_on)
             for raw in (sheets["rows"] if sheets and not sheets["missing"] else [])
         ]
         rows = [row for row, _ in read]
         last = self.rosters.get(facility_id, rules.Roster(id=facility_id))
-        refused = rules.guard(
-            sheets, rows, facility_id, taken_at, last, limit_percent=10, full=True
+        refused = rules.find_failed_guard(
+            sheets, rows, facility_id, taken_at, last, limit_percent=10, is_full_list=True
         )
         if refused is not None:
             report.outcome, report.reason = "quarantined", refused
@@ -112,7 +118,7 @@ class World:
         self._missing(listed, at, report)
         return report
 
-    def _stopped(self, row: Listed, errors: list[RowError], report: Report) -> None:
+    def _stopped(self, row: ListedRow, errors: list[RowError], report: Report) -> None:
         for error in errors:
             if error.effect is Effect.ROW:
                 item: dict[str, Any] = {
@@ -128,14 +134,19 @@ class World:
                 )
 
     def _row(
-        self, row: Listed, listed: frozenset[str], mapping: Mapping, at: Sighting, report: Report
+        self,
+        row: ListedRow,
+        listed: frozenset[str],
+        mapping: FileMapping,
+        at: SnapshotContext,
+        report: Report,
     ) -> None:
         ref = self.by_source.get(row.source_ref)
         person = self.people[ref] if ref else None
         if row.merged_into:
             if person and person.state is not custody.Custody.MERGED:
                 old, kept, movement = merges.merge(
-                    person, self.people[self.by_source[row.merged_into]], at.as_of, at.on
+                    person, self.people[self.by_source[row.merged_into]], at.as_of, at.taken_on
                 )
                 self.people |= {old.id: old, kept.id: kept}
                 self._moved(movement.kind, row.source_ref, row.merged_into, report)
@@ -145,21 +156,21 @@ class World:
         if (
             person
             and row.admission_date
-            and custody.superseded(
+            and custody.is_superseded(
                 person, row.source_ref, row.admission_date, listed, at.facility_id
             )
         ):
             return
         identity = self.identities.get(person.id) if person else None
         number = self._number(row, identity)
-        change = difference(row, person, identity, number, row.source_ref, at, mapping)
+        change = compute_change(row, person, identity, number, row.source_ref, at, mapping)
         self.by_source[row.source_ref] = change.participant.id
         self.people[change.participant.id], self.identities[change.identity.id] = (
             change.participant,
             change.identity,
         )
         report.row_errors += change.errors
-        report.counts["release_planned"] += change.planned is not None
+        report.counts["release_planned"] += change.planned_release_on is not None
         for movement in change.movements:
             report.counts["readmitted"] += movement.readmission
             if movement.kind is MovementKind.RELEASED:
@@ -173,17 +184,19 @@ class World:
         if number and change.identity.nik_lookup == number.lookup:
             self._same_number(row.source_ref, change.identity.id, number, report)
 
-    def _number(self, row: Listed, identity: Identity | None) -> Number | None:
-        if not row.nik or (identity and identities.knows(identity, self.vault.lookups(row.nik))):
+    def _number(self, row: ListedRow, identity: Identity | None) -> EncryptedNik | None:
+        if not row.nik or (
+            identity and identities.is_stored_nik(identity, self.vault.lookups(row.nik))
+        ):
             return None
-        return Number(
-            sealed=self.vault.seal(row.nik, row.source_ref),
+        return EncryptedNik(
+            sealed=self.vault.encrypt(row.nik, row.source_ref),
             lookup=self.vault.lookup(row.nik),
             lookup_key=self.vault.lookup_key,
             last4=row.nik[-4:],
         )
 
-    def _same_number(self, ref: str, own: str, number: Number, report: Report) -> None:
+    def _same_number(self, ref: str, own: str, number: EncryptedNik, report: Report) -> None:
         for other in sorted(self.identities.values(), key=lambda one: one.id):
             if (
                 other.nik_lookup == number.lookup
@@ -196,14 +209,14 @@ class World:
                     report,
                 )
 
-    def _missing(self, listed: frozenset[str], at: Sighting, report: Report) -> None:
+    def _missing(self, listed: frozenset[str], at: SnapshotContext, report: Report) -> None:
         for person in list(self.people.values()):
             if person.state is custody.Custody.MERGED or listed & {
                 person.source_ref,
                 *person.other_refs,
             }:
                 continue
-            outcome = custody.miss(person, at)
+            outcome = custody.record_missing(person, at)
             self.people[person.id] = outcome.after
             if outcome.after != person and not outcome.movements:
                 report.counts["still_missing"] += 1

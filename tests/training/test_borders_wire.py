@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from chassis import telemetry
 from chassis.errors import PROBLEM
 from chassis.ids import new_id
-from tests.fakes import ServiceClient, routes
+from tests.fakes import AsgiClient, routes
 from tests.training import factories
 from tests.training.factories import Place
 
@@ -57,13 +57,13 @@ BODIES: dict[str, dict[str, Any]] = {
         "passed": True,
         "assessor_ref": "x",
     },
-    "POST /v1/inbox-items/{item_id}/resolution": {"resolution": "selesai"},
+    "POST /v1/training-tasks/{item_id}/resolution": {"resolution": "selesai"},
 }
 OF_EVERYBODY = ("programme_id",)  # what can be taught is no secret of one facility
 
 
 @pytest.fixture(scope="module")
-async def known(service: ServiceClient) -> tuple[Place, dict[str, str]]:
+async def known(service: AsgiClient) -> tuple[Place, dict[str, str]]:
     """A place with one of everything, by the name of its path parameter."""
     p, q = new_id(), new_id()
     place = await factories.place(service, [p, q])
@@ -85,7 +85,7 @@ async def known(service: ServiceClient) -> tuple[Place, dict[str, str]]:
     }
     decision = await place.officer.post("/v1/tpp-decisions", json=hearing)
     await place.list_again(**{q: {"Ket. Keluar": "XYZ"}})
-    (item,) = await factories.everything(place.officer, "/v1/inbox-items")
+    (item,) = await factories.everything(place.officer, "/v1/training-tasks")
     snapshots = await factories.everything(
         place.officer, f"/v1/facilities/{place.facility_id}/snapshots"
     )
@@ -103,7 +103,7 @@ async def known(service: ServiceClient) -> tuple[Place, dict[str, str]]:
     }
 
 
-def own_routes(client: ServiceClient) -> list[tuple[str, str]]:
+def own_routes(client: AsgiClient) -> list[tuple[str, str]]:
     """Every route of training's own, without those that the chassis gives to operators of any service."""
     found = [
         (method, route.path)
@@ -117,7 +117,7 @@ def own_routes(client: ServiceClient) -> list[tuple[str, str]]:
     ]
 
 
-def of_one_facility(client: ServiceClient) -> list[tuple[str, str]]:
+def of_one_facility(client: AsgiClient) -> list[tuple[str, str]]:
     """Every route that speaks of something a facility owns."""
     return [
         (method, path)
@@ -126,9 +126,7 @@ def of_one_facility(client: ServiceClient) -> list[tuple[str, str]]:
     ]
 
 
-async def ask(
-    client: ServiceClient, method: str, path: str, ids: dict[str, str], **more: Any
-) -> Any:
+async def ask(client: AsgiClient, method: str, path: str, ids: dict[str, str], **more: Any) -> Any:
     params = {"taken_at": "2026-11-16T14:00:00+07:00", "purpose": "class-list"}
     return await client.request(
         method,
@@ -142,7 +140,7 @@ async def ask(
 
 @pytest.mark.scenario("T19/training")
 async def test_every_route_of_a_facility_answers_another_ones_officer_as_if_nothing_were_there(
-    service: ServiceClient, known: tuple[Place, dict[str, str]]
+    service: AsgiClient, known: tuple[Place, dict[str, str]]
 ) -> None:
     _, ids = known
     stranger = factories.officer(service, "UPT-LAIN")
@@ -161,7 +159,7 @@ async def test_every_route_of_a_facility_answers_another_ones_officer_as_if_noth
 
 @pytest.mark.scenario("T19/training")
 async def test_every_route_wants_a_token_and_its_own_permission(
-    service: ServiceClient, known: tuple[Place, dict[str, str]]
+    service: AsgiClient, known: tuple[Place, dict[str, str]]
 ) -> None:
     place, ids = known
     everything = service.caller.permissions
@@ -190,7 +188,7 @@ EXAMPLES = 3
     "ignore:Do not use the `random` module inside strategies"
 )  # the service's own jitter, in the other thread
 async def test_no_request_however_odd_ends_in_a_500(
-    service: ServiceClient, known: tuple[Place, dict[str, str]]
+    service: AsgiClient, known: tuple[Place, dict[str, str]]
 ) -> None:
     place, ids = known
     cases = await asyncio.to_thread(_drawn, schemathesis.openapi.from_dict(service.app.openapi()))
@@ -253,7 +251,7 @@ def _drawn(schema: Any) -> list[Any]:
 
 @pytest.mark.scenario("T27/traces")
 async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(
-    service: ServiceClient, monkeypatch: pytest.MonkeyPatch
+    service: AsgiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spans = InMemorySpanExporter()
     provider = TracerProvider()
@@ -285,7 +283,7 @@ async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(
 
 
 async def test_lists_are_paged_by_cursor_without_gaps_and_a_forged_cursor_is_refused(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     place = await factories.place(service, [new_id() for _ in range(7)])
     seen: list[str] = []
@@ -310,13 +308,13 @@ async def test_lists_are_paged_by_cursor_without_gaps_and_a_forged_cursor_is_ref
 
 @pytest.mark.scenario("T17/inbox")
 async def test_an_item_settled_the_same_way_twice_is_settled_and_another_way_is_a_conflict(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p = new_id()
     place = await factories.place(service, [p])
     await place.list_again(**{p: {"Ket. Keluar": "XYZ"}})
-    (item,) = await factories.everything(place.officer, "/v1/inbox-items")
-    name = f"/v1/inbox-items/{item['item_id']}"
+    (item,) = await factories.everything(place.officer, "/v1/training-tasks")
+    name = f"/v1/training-tasks/{item['item_id']}"
     assert (await place.officer.post(f"{name}/acknowledgement")).json()["state"] == "ACKNOWLEDGED"
     first = await place.officer.post(
         f"{name}/resolution", json={"resolution": "istilah_dipetakan", "reason": "bebas murni"}

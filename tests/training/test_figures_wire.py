@@ -12,11 +12,11 @@ from chassis.caller import system
 from chassis.ids import new_id
 from chassis.persistence.mongo import updating
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from services.training.facilities.rules import Facility, FacilityKind
 from services.training.metrics import rules
 from services.training.metrics.jobs import measure
-from tests.fakes import ServiceClient
+from tests.fakes import AsgiClient
 from tests.training import factories
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
@@ -33,9 +33,12 @@ def shown(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, labels)
 
 
-async def measured(service: ServiceClient) -> None:
+async def measured(service: AsgiClient) -> None:
     await measure(
-        Runner(service.app.state.engine, Cause(caller=system("training"), correlation_id=new_id()))
+        Runner(
+            service.app.state.engine,
+            OperationContext(caller=system("training"), correlation_id=new_id()),
+        )
     )
 
 
@@ -43,8 +46,8 @@ def test_a_facility_that_is_live_and_has_sent_no_list_counts_from_its_first_day_
     None
 ):
     later = replace(FACILITY, id="LP-NANTI", live_from=date(2026, 12, 1))
-    assert rules.list_ages([FACILITY, later], {}, NOW) == {"LP-UJI": 35 * 3_600}
-    assert rules.list_ages([FACILITY], {"LP-UJI": NOW - timedelta(hours=2)}, NOW) == {
+    assert rules.measure_snapshot_ages([FACILITY, later], {}, NOW) == {"LP-UJI": 35 * 3_600}
+    assert rules.measure_snapshot_ages([FACILITY], {"LP-UJI": NOW - timedelta(hours=2)}, NOW) == {
         "LP-UJI": 7_200
     }
 
@@ -55,11 +58,13 @@ def test_a_facility_that_is_live_and_has_sent_no_list_counts_from_its_first_day_
 def test_waiting_is_told_as_the_median_and_what_nine_of_ten_stay_below(
     days: list[int], told: dict[str, float]
 ) -> None:
-    assert rules.waiting_days([NOW - timedelta(days=number) for number in days], NOW) == told
+    assert (
+        rules.measure_waiting_days([NOW - timedelta(days=number) for number in days], NOW) == told
+    )
 
 
 async def test_the_age_of_a_list_is_that_of_the_facilitys_last_sign_of_life(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     place = await factories.place(service, [new_id()])
     await factories.database(service).bulk(
@@ -71,25 +76,25 @@ async def test_the_age_of_a_list_is_that_of_the_facilitys_last_sign_of_life(
         ],
     )
     await measured(service)
-    assert shown("training_list_age_seconds", facility=place.facility_id) == pytest.approx(
+    assert shown("training_snapshot_age_seconds", facility=place.facility_id) == pytest.approx(
         40 * 3_600, abs=60
     )
     await place.list_again()
     await measured(service)
-    assert shown("training_list_age_seconds", facility=place.facility_id) == pytest.approx(
+    assert shown("training_snapshot_age_seconds", facility=place.facility_id) == pytest.approx(
         0, abs=60
     )
 
 
 async def test_who_waits_for_a_seat_and_what_the_staff_has_not_settled_in_time_is_counted(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     refs = [new_id(), new_id()]
     place = await factories.place(service, refs)
     await measured(service)
     waiting, overdue = (
         shown("training_waiting_applications") or 0,
-        shown("training_inbox_overdue_items") or 0,
+        shown("training_overdue_tasks") or 0,
     )
     class_id = await factories.open_class(place)
     for ref in place.refs.values():
@@ -119,4 +124,4 @@ async def test_who_waits_for_a_seat_and_what_the_staff_has_not_settled_in_time_i
     await measured(service)
     assert shown("training_waiting_applications") == waiting + 2
     assert shown("training_waiting_days", share="0.9") == pytest.approx(400, abs=1)
-    assert shown("training_inbox_overdue_items") == overdue + 1
+    assert shown("training_overdue_tasks") == overdue + 1

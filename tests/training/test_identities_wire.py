@@ -15,8 +15,8 @@ from chassis.ids import new_id, utc_now
 from services.training.app import create_app
 from services.training.merges import usecases as merges
 from services.training.settings import TrainingSettings
-from services.training.vault import KeyUnknown, Sealed, Vault
-from tests.fakes import Keys, ServiceClient, running
+from services.training.vault import EncryptedField, FieldCipher, KeyUnknown
+from tests.fakes import AsgiClient, Keys, running
 from tests.training import factories
 from tests.training.conftest import LOOKUP, MASTER
 from tests.training.test_snapshots_wire import by_itself
@@ -24,7 +24,7 @@ from tests.training.test_snapshots_wire import by_itself
 NIK = "9903014503900042"
 
 
-async def stored(client: ServiceClient, ref: str) -> dict[str, Any]:
+async def stored(client: AsgiClient, ref: str) -> dict[str, Any]:
     found = await factories.database(client).find_one("identities", {"_id": ref})
     assert found
     return found
@@ -37,19 +37,19 @@ def some_nik() -> str:
 
 @pytest.mark.scenario("T27/lookup")
 async def test_a_number_lies_encrypted_for_its_owner_alone_and_is_found_by_its_keyed_value(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p, nik = new_id(), some_nik()
     place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
     identity = await stored(service, place.refs[p])
     assert nik not in json.dumps(identity, default=str)
-    vault = Vault([bytes.fromhex(MASTER)], [bytes.fromhex(LOOKUP)])
-    sealed = Sealed(**identity["nik"])
-    assert vault.open(sealed, place.refs[p]) == nik
+    vault = FieldCipher([bytes.fromhex(MASTER)], [bytes.fromhex(LOOKUP)])
+    sealed = EncryptedField(**identity["nik"])
+    assert vault.decrypt(sealed, place.refs[p]) == nik
     with pytest.raises(InvalidTag):
-        vault.open(sealed, "somebody else")
+        vault.decrypt(sealed, "somebody else")
     with pytest.raises(KeyUnknown):
-        Vault([b"x" * 32], [b"y" * 32]).open(sealed, place.refs[p])
+        FieldCipher([b"x" * 32], [b"y" * 32]).decrypt(sealed, place.refs[p])
     assert identity["nik_lookup"] == vault.lookup(nik)
     question = {"nik": nik, "birth_date": "1990-03-05"}
     found = await service.asked_by(
@@ -111,14 +111,14 @@ async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
             assert found.json() == {"participant_ref": place.refs[ref]}
         await place.list_again(**{twin: {"NIK": nik, "JK": "P", "Tgl Lahir": "06/03/1990"}})
         (proposal,) = await factories.everything(
-            place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL"
+            place.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
         )
         assert proposal["facts"]["other_ref"] == place.refs[old]
     await factories.dropped(app)
 
 
 async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p = new_id()
     place = await factories.place(service, [p])
@@ -164,7 +164,7 @@ async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
     assert (too_many.status_code, too_many.json()["field"]) == (422, "refs")
 
 
-async def test_a_purpose_is_told_only_so_many_names_a_day(service: ServiceClient) -> None:
+async def test_a_purpose_is_told_only_so_many_names_a_day(service: AsgiClient) -> None:
     p = new_id()
     place = await factories.place(service, [p])
     day = f"manpower/refer-candidate/{utc_now().date()}"
@@ -193,7 +193,7 @@ async def test_a_purpose_is_told_only_so_many_names_a_day(service: ServiceClient
 
 
 async def test_an_officer_sees_a_name_only_with_a_purpose_and_a_masked_number(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p, nik = new_id(), some_nik()
     place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
@@ -225,7 +225,7 @@ async def test_an_officer_sees_a_name_only_with_a_purpose_and_a_masked_number(
 )
 @pytest.mark.scenario("T27/lookup")
 async def test_a_number_is_refused_warned_about_or_missing_and_the_person_is_admitted_all_the_same(
-    service: ServiceClient, nik: str, reason: str | None, status: str, effect: str | None
+    service: AsgiClient, nik: str, reason: str | None, status: str, effect: str | None
 ) -> None:
     p = new_id()
     place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
@@ -243,7 +243,7 @@ async def test_a_number_is_refused_warned_about_or_missing_and_the_person_is_adm
 
 
 async def test_records_with_one_number_and_birth_date_become_one_after_the_days_imports(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p, again, nik = new_id(), new_id(), some_nik()
     place = await factories.place(
@@ -256,8 +256,10 @@ async def test_records_with_one_number_and_birth_date_become_one_after_the_days_
     await place.list_again(**{again: {"NIK": nik, "JK": "P", "Tanggal Masuk": received}})
     database = factories.database(service)
     assert await database.count("merge_candidates", {"facility_id": place.facility_id}) == 1
-    assert not await factories.everything(place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL")
-    while await merges.merge_same_numbers(by_itself(service)):
+    assert not await factories.everything(
+        place.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
+    )
+    while await merges.merge_same_niks(by_itself(service)):
         pass
     survivor = (await place.officer.get(f"/v1/participants/{place.refs[again]}")).json()
     assert (survivor["participant_ref"], survivor["state"], len(survivor["stays"])) == (

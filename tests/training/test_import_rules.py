@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from services.training.mappings.rules import load
-from services.training.participants.rules import DETAILS
-from services.training.snapshots.reader import squeeze
-from services.training.vault import Vault
+from services.training.mappings.rules import load_mappings
+from services.training.participants.rules import DETAIL_FIELDS
+from services.training.snapshots.reader import collapse_spaces
+from services.training.vault import FieldCipher
 from tests.training.replay import Report, World
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -28,7 +28,8 @@ class Replay:
 
     def __init__(self) -> None:
         self.world = World(
-            mappings=load(SNAPSHOTS / "mappings.toml"), vault=Vault([b"m" * 32], [b"l" * 32])
+            mappings=load_mappings(SNAPSHOTS / "mappings.toml"),
+            vault=FieldCipher([b"m" * 32], [b"l" * 32]),
         )
         self.reports: list[Report] = []
         self.custody: dict[int, dict[str, Counter[str]]] = {}
@@ -151,7 +152,7 @@ def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
     for ref, wanted in EXPECTED["final"].items():
         person = world.people[world.by_source[ref]]
         identity = world.identities[person.id]
-        details = {name: getattr(person, name) for name in DETAILS} | {
+        details = {name: getattr(person, name) for name in DETAIL_FIELDS} | {
             "birth_date": identity.birth_date,
             "sex": identity.sex,
         }
@@ -161,8 +162,8 @@ def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
             "stays": len(person.stays),
             "nik_status": str(identity.nik_status),
             "fields": {name: str(value) if value else None for name, value in details.items()},
-            "name_check": checked(squeeze(identity.name).casefold()),
-            "register_no_check": checked(squeeze(identity.register_no)),
+            "name_check": checked(collapse_spaces(identity.name).casefold()),
+            "register_no_check": checked(collapse_spaces(identity.register_no)),
             "nik_last4": identity.nik_last4,
             "absence_kind": person.absence if person.state == "absent" else "",
             "missing_snapshots": person.missing_snapshots,

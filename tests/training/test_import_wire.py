@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from services.training.snapshots.reader import squeeze
-from services.training.vault import Sealed, Vault
-from tests.fakes import ServiceClient
+from services.training.snapshots.reader import collapse_spaces
+from services.training.vault import EncryptedField, FieldCipher
+from tests.fakes import AsgiClient
 from tests.training import factories
 from tests.training.test_import_rules import EXPECTED, FILES, SNAPSHOTS, TITLES, checked
 
@@ -22,13 +22,13 @@ _SIXTEEN = re.compile(r"(?=[0-9]{16})")
 class Imported:
     """The service after all 41 files, and what it said of each."""
 
-    client: ServiceClient
+    client: AsgiClient
     answers: list[dict[str, Any]]
     sources: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-async def imported(service: ServiceClient) -> Imported:
+async def imported(service: AsgiClient) -> Imported:
     await factories.sample_facilities(service)
     answers = [
         await factories.upload(
@@ -145,8 +145,8 @@ async def test_the_stored_people_are_exactly_the_expected_ones(imported: Importe
         }
         assert details == wanted["fields"], ref
         assert (
-            checked(squeeze(identity["name"]).casefold()),
-            checked(squeeze(identity["register_no"])),
+            checked(collapse_spaces(identity["name"]).casefold()),
+            checked(collapse_spaces(identity["register_no"])),
         ) == (wanted["name_check"], wanted["register_no_check"]), ref
         assert (identity["nik_status"], identity["nik_last4"] or None) == (
             wanted["nik_status"],
@@ -188,11 +188,11 @@ async def test_no_name_and_no_number_lies_outside_the_identities_and_no_offence_
     imported: Imported,
 ) -> None:
     database = factories.database(imported.client)
-    vault: Vault = imported.client.app.state.vault
+    vault: FieldCipher = imported.client.app.state.cipher
     identities = await database.find("identities", {})
     names = {identity["name"].casefold() for identity in identities}
     numbers = {
-        vault.open(Sealed(**identity["nik"]), identity["_id"])
+        vault.decrypt(EncryptedField(**identity["nik"]), identity["_id"])
         for identity in identities
         if identity["nik"]
     }

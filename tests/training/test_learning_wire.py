@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from tests.fakes import ServiceClient, not_four_eyes
+from tests.fakes import AsgiClient, not_four_eyes
 from tests.training import factories
 from tests.training.factories import Place
 
@@ -20,7 +20,7 @@ BY_WISH = {"tpp_required": False, "application_required": True}
 
 
 @pytest.fixture(scope="module")
-async def crowd(service: ServiceClient) -> Place:
+async def crowd(service: AsgiClient) -> Place:
     """A facility with twenty people; every test has classes of its own."""
     return await factories.place(service, [new_id() for _ in range(20)])
 
@@ -187,7 +187,7 @@ async def test_two_forms_at_once_for_one_class_give_one_wish(crowd: Place) -> No
 
 @pytest.mark.scenario("T24")
 async def test_one_hearing_decides_nine_and_reports_the_one_who_withdrew(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     place = await factories.place(service, [new_id() for _ in range(10)])
     class_id = await factories.open_class(
@@ -215,7 +215,7 @@ async def test_one_hearing_decides_nine_and_reports_the_one_who_withdrew(
     ]
     assert decided["not_applied"] == [place.refs[gone]]
     (item,) = await factories.everything(
-        place.officer, "/v1/inbox-items", kind="DECISION_NOT_APPLIED"
+        place.officer, "/v1/training-tasks", kind="DECISION_NOT_APPLIED"
     )
     assert item["participant_ref"] == place.refs[gone]
     deferred = list(place.people)[1]
@@ -238,7 +238,7 @@ async def test_one_hearing_decides_nine_and_reports_the_one_who_withdrew(
 
 @pytest.mark.scenario("T24")
 async def test_where_the_head_must_approve_a_decision_counts_only_from_then_on(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p = new_id()
     place = await factories.place(service, [p], head_approval_required=True)
@@ -347,7 +347,7 @@ async def test_marks_from_paper_and_device_make_one_record_each_and_a_contradict
     assert not [
         item
         for item in await factories.everything(
-            crowd.officer, "/v1/inbox-items", kind="MARK_CONFLICT"
+            crowd.officer, "/v1/training-tasks", kind="MARK_CONFLICT"
         )
         if item["facts"]["session_id"] == session_id
     ]
@@ -357,7 +357,7 @@ async def test_marks_from_paper_and_device_make_one_record_each_and_a_contradict
     (item,) = [
         item
         for item in await factories.everything(
-            crowd.officer, "/v1/inbox-items", kind="MARK_CONFLICT"
+            crowd.officer, "/v1/training-tasks", kind="MARK_CONFLICT"
         )
         if item["facts"]["session_id"] == session_id
     ]

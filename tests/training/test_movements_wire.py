@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from tests.fakes import ServiceClient
+from tests.fakes import AsgiClient
 from tests.training import factories
 from tests.training.factories import Place
 
@@ -38,7 +38,7 @@ async def attendance_of(place: Place, *sessions: str) -> dict[str, tuple[str, st
 
 @pytest.mark.scenario("T1")
 async def test_a_permanent_release_ends_everything_of_that_person_and_nothing_of_others(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p, q = new_id(), new_id()
     place = await factories.place(service, [p, q])
@@ -114,7 +114,7 @@ async def test_a_permanent_release_ends_everything_of_that_person_and_nothing_of
 
 @pytest.mark.scenario("T3")
 async def test_hospital_rests_the_enrolment_cancelled_sessions_stay_so_and_outside_work_is_no_absence_outside(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p = new_id()
     place = await factories.place(service, [p])
@@ -182,7 +182,7 @@ async def test_hospital_rests_the_enrolment_cancelled_sessions_stay_so_and_outsi
     ("policy", "state", "seats"), [("END", "ENDED", 0), ("SUSPEND", "AUTO_SUSPENDED", 1)]
 )
 async def test_a_transfer_ends_or_rests_enrolments_as_the_facility_left_has_it(
-    service: ServiceClient, policy: str, state: str, seats: int
+    service: AsgiClient, policy: str, state: str, seats: int
 ) -> None:
     p = new_id()
     left = await factories.place(service, [p], transfer_policy=policy)
@@ -212,7 +212,7 @@ async def test_a_transfer_ends_or_rests_enrolments_as_the_facility_left_has_it(
 
 @pytest.mark.scenario("T6")
 async def test_a_merge_leaves_one_enrolment_one_seat_one_mark_and_an_alias_for_ever(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     old, kept = new_id(), new_id()
     place = await factories.place(service, [kept, old], live_from=None)
@@ -283,14 +283,14 @@ async def test_a_merge_leaves_one_enrolment_one_seat_one_mark_and_an_alias_for_e
 
 @pytest.mark.scenario("T6")
 async def test_an_officers_merge_moves_items_and_answers_the_proposal(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     one, other = new_id(), new_id()
     nik = "9901010503900017"
     place = await factories.place(service, {one: {"NIK": nik}})
     await place.list_again(**{other: {"NIK": nik, "Tgl Lahir": "06/03/1990"}})
     (proposal,) = await factories.everything(
-        place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL"
+        place.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
     )
     assert (
         proposal["participant_ref"],
@@ -301,20 +301,22 @@ async def test_an_officers_merge_moves_items_and_answers_the_proposal(
         f"/v1/participants/{place.refs[other]}/merge", json={"into_ref": place.refs[one]}
     )
     assert (merged.status_code, merged.json()["participant_ref"]) == (200, place.refs[one])
-    (settled,) = await factories.everything(place.officer, "/v1/inbox-items", kind="MERGE_PROPOSAL")
+    (settled,) = await factories.everything(
+        place.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
+    )
     assert (settled["state"], settled["resolution"]) == ("RESOLVED", "merged")
     both_listed = await place.list_again(**{other: {"Kamar": "H1"}})
     assert both_listed["counts"] == {}
 
 
 async def test_a_changed_release_date_that_blocks_a_live_enrolment_is_shown_to_the_officer_and_removes_nobody(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p = new_id()
     place = await factories.place(service, [p])
     enrolment_id = await factories.enrolled(place, await factories.open_class(place), p)
     await place.list_again(**{p: {"Ekspirasi": f"{factories.today():%d/%m/%Y}", "2/3": ""}})
-    (item,) = await factories.everything(place.officer, "/v1/inbox-items", kind="NEW_BLOCK")
+    (item,) = await factories.everything(place.officer, "/v1/training-tasks", kind="NEW_BLOCK")
     assert (
         item["facts"]["code"],
         item["role"],
@@ -323,7 +325,7 @@ async def test_a_changed_release_date_that_blocks_a_live_enrolment_is_shown_to_t
 
 
 async def test_two_facilities_that_list_one_person_ask_once_and_the_question_closes_when_one_stops(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p = new_id()
     here, there = (
@@ -332,14 +334,18 @@ async def test_two_facilities_that_list_one_person_ask_once_and_the_question_clo
     )
     await there.list_again(**{p: {"Kamar": "Z1"}})
     await there.list_again(**{p: {"Kamar": "Z2"}})
-    (item,) = await factories.everything(there.officer, "/v1/inbox-items", kind="CUSTODY_CONFLICT")
+    (item,) = await factories.everything(
+        there.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT"
+    )
     assert (item["state"], item["facts"]) == ("OPEN", {"source_ref": p, "also": here.facility_id})
     assert (
-        len(await factories.everything(here.officer, "/v1/inbox-items", kind="CUSTODY_CONFLICT"))
+        len(await factories.everything(here.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT"))
         == 1
     )
     await there.list_again(**{p: None})
-    (item,) = await factories.everything(there.officer, "/v1/inbox-items", kind="CUSTODY_CONFLICT")
+    (item,) = await factories.everything(
+        there.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT"
+    )
     assert (
         item["state"],
         (await here.officer.get(f"/v1/participants/{here.refs[p]}")).json()["facility_id"],
@@ -348,7 +354,7 @@ async def test_two_facilities_that_list_one_person_ask_once_and_the_question_clo
 
 @pytest.mark.scenario("T32")
 async def test_two_officers_with_one_version_of_a_class_give_one_change_and_one_refusal(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     place = await factories.place(service, [new_id()])
     class_id = await factories.open_class(place, instructor_refs=["i-1"])

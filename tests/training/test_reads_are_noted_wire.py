@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.ids import new_id
 from services.training.app import create_app
-from tests.fakes import ServiceClient, routes
+from tests.fakes import AsgiClient, routes
 from tests.training import factories
 
 OF_NOBODY = {  # answers without any person
@@ -14,12 +14,12 @@ OF_NOBODY = {  # answers without any person
 }  # fmt: skip
 OTHERWISE_PROVED = {  # notes of their own: identities and timelines; TPP and the officers' inbox need a story of their own
     "/v1/participants/{participant_ref}/identity", "/v1/participants/{participant_ref}/timeline", "/v1/tpp-decisions", "/v1/tpp-decisions/{decision_id}",
-    "/v1/inbox-items", "/v1/inbox-items/{item_id}", "/v1/class-applications/{application_id}",
+    "/v1/training-tasks", "/v1/training-tasks/{item_id}", "/v1/class-applications/{application_id}",
 }  # fmt: skip
 
 
 async def test_every_read_about_a_person_leaves_a_row_that_names_the_person_and_the_reader(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p = new_id()
     place = await factories.place(service, [p])

@@ -11,29 +11,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.training.attendance import rules as attendance
-from services.training.attendance.rules import Attendance, Mark, MarkState, Reason
+from services.training.attendance.rules import Attendance, AttendanceMark, MarkState, Reason
 from services.training.classes import rules as classes
 from services.training.classes.rules import ClassFull, ClassSeats, SeatsBelowTaken
-from services.training.completion.rules import Missing, completion
+from services.training.completion.rules import MissingRequirement, measure_progress
 from services.training.enrolments import rules as enrolments
 from services.training.enrolments.rules import (
     AlreadyCompleted,
     AlreadyEnded,
-    Cause,
     EndReason,
     Enrolment,
     EnrolmentState,
     PartResult,
     Suspension,
+    SuspensionCause,
 )
-from services.training.identities.rules import NikProblem, NikWarning, examine
+from services.training.identities.rules import NikProblem, NikWarning, check_nik
 from services.training.merges import rules as merges
 from services.training.participants import rules as custody
-from services.training.participants.rules import Custody, Facts, MovementKind, Participant, Sighting
+from services.training.participants.rules import (
+    Custody,
+    CustodyFacts,
+    MovementKind,
+    Participant,
+    SnapshotContext,
+)
 from services.training.programmes.rules import CompletionRule, Excused
 from services.training.sessions.rules import Session, SessionState
 from services.training.tpp import rules as tpp
-from services.training.tpp.rules import Decision, Result, Scope, Standings, Verdict
+from services.training.tpp.rules import Decision, DecisionResult, Scope, Standings, Verdict
 
 DAY = date(2026, 11, 16)
 NOW = datetime(2026, 11, 16, 7, tzinfo=UTC)
@@ -53,11 +59,11 @@ def test_seats_never_exceed_their_number_nor_fall_below_none(total: int, steps: 
         try:
             match step:
                 case "take":
-                    seats = classes.take(seats)
+                    seats = classes.take_seats(seats)
                 case "bulk":
-                    seats = classes.take(seats, 3)
+                    seats = classes.take_seats(seats, 3)
                 case "back" if seats.taken:
-                    seats = classes.give_back(seats)
+                    seats = classes.return_seat(seats)
                 case "more":
                     seats = classes.resize(seats, seats.total + 1)
                 case "less":
@@ -95,23 +101,27 @@ def enrolment(**said: object) -> Enrolment:
     return replace(usual, **said)  # pyright: ignore[reportArgumentType]  # a test names any field
 
 
-CAUSES = st.sampled_from([(verb, cause) for verb in ("suspend", "resume") for cause in Cause])
+CAUSES = st.sampled_from(
+    [(verb, cause) for verb in ("suspend", "resume") for cause in SuspensionCause]
+)
 
 
 @given(steps=st.lists(CAUSES, max_size=30))
 def test_an_automatic_suspension_lasts_until_its_last_cause_is_gone_and_is_told_once(
-    steps: list[tuple[str, Cause]],
+    steps: list[tuple[str, SuspensionCause]],
 ) -> None:
     found = enrolment()
     open_causes: set[str] = set()
     told: list[str] = []
     for verb, cause in steps:
-        found, events = (enrolments.suspended if verb == "suspend" else enrolments.resumed)(
+        found, events = (enrolments.suspend if verb == "suspend" else enrolments.resume)(
             found, cause
         )
         (open_causes.add if verb == "suspend" else open_causes.discard)(cause.value)
         told += [type(event).__name__ for event in events]
-        assert (enrolments.state(found, DAY) is EnrolmentState.AUTO_SUSPENDED) == bool(open_causes)
+        assert (enrolments.compute_state(found, DAY) is EnrolmentState.AUTO_SUSPENDED) == bool(
+            open_causes
+        )
     assert all(one != other for one, other in itertools.pairwise(told))
     assert (told[-1:] == ["EnrolmentSuspended"]) == bool(open_causes)
 
@@ -119,43 +129,44 @@ def test_an_automatic_suspension_lasts_until_its_last_cause_is_gone_and_is_told_
 @pytest.mark.scenario("T3")
 def test_back_from_hospital_a_planned_rest_still_running_takes_over_until_its_last_day() -> None:
     monday, thursday, friday = DAY, DAY + timedelta(days=3), DAY + timedelta(days=4)
-    planned = enrolments.planned(
+    planned = enrolments.plan_suspension(
         enrolment(), Suspension(since=DAY + timedelta(days=2), until=friday, reason="panen")
     )
-    away, _ = enrolments.suspended(planned, Cause.ABSENCE)
-    back, _ = enrolments.resumed(away, Cause.ABSENCE)
-    assert enrolments.state(away, monday) is EnrolmentState.AUTO_SUSPENDED
-    assert enrolments.state(back, thursday) is EnrolmentState.SUSPENDED
-    assert enrolments.state(back, friday) is EnrolmentState.SUSPENDED
-    assert enrolments.state(back, friday + timedelta(days=1)) is EnrolmentState.ACTIVE
+    away, _ = enrolments.suspend(planned, SuspensionCause.ABSENCE)
+    back, _ = enrolments.resume(away, SuspensionCause.ABSENCE)
+    assert enrolments.compute_state(away, monday) is EnrolmentState.AUTO_SUSPENDED
+    assert enrolments.compute_state(back, thursday) is EnrolmentState.SUSPENDED
+    assert enrolments.compute_state(back, friday) is EnrolmentState.SUSPENDED
+    assert enrolments.compute_state(back, friday + timedelta(days=1)) is EnrolmentState.ACTIVE
 
 
 def test_an_enrolment_that_starts_later_is_pending_until_its_day() -> None:
     later = enrolment(starts_on=DAY + timedelta(days=1))
-    assert enrolments.state(later, DAY) is EnrolmentState.PENDING
-    assert enrolments.state(later, DAY + timedelta(days=1)) is EnrolmentState.ACTIVE
+    assert enrolments.compute_state(later, DAY) is EnrolmentState.PENDING
+    assert enrolments.compute_state(later, DAY + timedelta(days=1)) is EnrolmentState.ACTIVE
 
 
 def test_an_end_is_final_and_a_completion_too() -> None:
-    ended, _ = enrolments.ended(enrolment(), EndReason.HEALTH, DAY, 0)
+    ended, _ = enrolments.end(enrolment(), EndReason.HEALTH, DAY, 0)
     with pytest.raises(AlreadyEnded):
-        enrolments.ended(ended, EndReason.RELEASED, DAY, 0)
+        enrolments.end(ended, EndReason.RELEASED, DAY, 0)
     with pytest.raises(AlreadyCompleted):
-        enrolments.ended(enrolment(live=False, completed_on=DAY), EndReason.RELEASED, DAY, 0)
+        enrolments.end(enrolment(live=False, completed_on=DAY), EndReason.RELEASED, DAY, 0)
     assert (
-        enrolments.state(enrolment(live=False, completed_on=DAY), DAY) is EnrolmentState.COMPLETED
+        enrolments.compute_state(enrolment(live=False, completed_on=DAY), DAY)
+        is EnrolmentState.COMPLETED
     )
 
 
 @pytest.mark.scenario("T28")
 def test_after_a_release_only_facts_that_predate_it_complete_a_course() -> None:
-    released, _ = enrolments.ended(enrolment(), EndReason.RELEASED, DAY, 0)
-    enrolments.completable(released, DAY)
+    released, _ = enrolments.end(enrolment(), EndReason.RELEASED, DAY, 0)
+    enrolments.reasons_against_completion(released, DAY)
     with pytest.raises(AlreadyEnded):
-        enrolments.completable(released, DAY + timedelta(days=1))
-    withdrawn, _ = enrolments.ended(enrolment(), EndReason.HEALTH, DAY, 0)
+        enrolments.reasons_against_completion(released, DAY + timedelta(days=1))
+    withdrawn, _ = enrolments.end(enrolment(), EndReason.HEALTH, DAY, 0)
     with pytest.raises(AlreadyEnded):
-        enrolments.completable(withdrawn, DAY)
+        enrolments.reasons_against_completion(withdrawn, DAY)
 
 
 # Attendance
@@ -176,7 +187,7 @@ def session(
 
 
 def record(number: int = 1, reason: Reason | None = None, minutes: int = 0) -> Attendance:
-    waiting = attendance.expected("e", "p", session(number), resting=False)
+    waiting = attendance.expect("e", "p", session(number), is_suspended=False)
     return (
         waiting
         if reason is None
@@ -185,7 +196,7 @@ def record(number: int = 1, reason: Reason | None = None, minutes: int = 0) -> A
 
 
 MARKS = st.builds(
-    Mark,
+    AttendanceMark,
     reason=st.sampled_from([Reason.ATTENDED, Reason.SICK, Reason.ATTENDED_PART, Reason.REST]),
     minutes=st.integers(1, 99),
     client_id=st.sampled_from(["a", "b", ""]),
@@ -193,24 +204,26 @@ MARKS = st.builds(
 
 
 @given(marks=st.lists(MARKS, min_size=1, max_size=8))
-def test_the_first_mark_stands_whatever_comes_later_and_is_told_once(marks: list[Mark]) -> None:
+def test_the_first_mark_stands_whatever_comes_later_and_is_told_once(
+    marks: list[AttendanceMark],
+) -> None:
     found, told = record(), 0
     for mark in marks:
-        found, events, _ = attendance.marked(found, session(), mark, NOW, "u")
+        found, events, _ = attendance.record_mark(found, session(), mark, NOW, "u")
         told += len(events)
     assert (found.reason, told) == (marks[0].reason, 1)
     assert len(found.history) == 1
 
 
 def test_a_mark_sent_again_by_its_device_is_no_contradiction_but_another_one_is() -> None:
-    first, _, _ = attendance.marked(
-        record(), session(), Mark(reason=Reason.SICK, client_id="a"), NOW, "u"
+    first, _, _ = attendance.record_mark(
+        record(), session(), AttendanceMark(reason=Reason.SICK, client_id="a"), NOW, "u"
     )
-    assert not attendance.marked(
-        first, session(), Mark(reason=Reason.SICK, client_id="a"), NOW, "u"
+    assert not attendance.record_mark(
+        first, session(), AttendanceMark(reason=Reason.SICK, client_id="a"), NOW, "u"
     )[2]
-    assert attendance.marked(
-        first, session(), Mark(reason=Reason.ATTENDED, client_id="b"), NOW, "u"
+    assert attendance.record_mark(
+        first, session(), AttendanceMark(reason=Reason.ATTENDED, client_id="b"), NOW, "u"
     )[2]
 
 
@@ -219,22 +232,40 @@ def test_a_mark_sent_again_by_its_device_is_no_contradiction_but_another_one_is(
 def test_of_two_marks_for_one_session_the_attended_one_wins_and_both_stay_in_the_history(
     first: bool,  # noqa: FBT001 - which side attended
 ) -> None:
-    attended, _, _ = attendance.marked(record(), session(), Mark(reason=Reason.ATTENDED), NOW, "u")
-    sick, _, _ = attendance.marked(record(), session(), Mark(reason=Reason.SICK), NOW, "u")
-    joined = attendance.joined(*((attended, sick) if first else (sick, attended)), NOW)
+    attended, _, _ = attendance.record_mark(
+        record(), session(), AttendanceMark(reason=Reason.ATTENDED), NOW, "u"
+    )
+    sick, _, _ = attendance.record_mark(
+        record(), session(), AttendanceMark(reason=Reason.SICK), NOW, "u"
+    )
+    joined = attendance.merge_records(*((attended, sick) if first else (sick, attended)), NOW)
     assert (joined.reason, joined.minutes) == (Reason.ATTENDED, 100)
     assert {change.now for change in joined.history} >= {"ATTENDED", "SICK"}
 
 
 def test_a_day_after_the_window_a_mark_cannot_be_changed() -> None:
-    marked, _, _ = attendance.marked(record(), session(), Mark(reason=Reason.SICK), NOW, "u")
-    changed = attendance.remarked(
-        marked, session(), Mark(reason=Reason.ATTENDED), NOW, DAY + timedelta(days=7), 7, "u"
+    marked, _, _ = attendance.record_mark(
+        record(), session(), AttendanceMark(reason=Reason.SICK), NOW, "u"
+    )
+    changed = attendance.correct_mark(
+        marked,
+        session(),
+        AttendanceMark(reason=Reason.ATTENDED),
+        NOW,
+        DAY + timedelta(days=7),
+        7,
+        "u",
     )
     assert (changed.reason, len(changed.history)) == (Reason.ATTENDED, 2)
     with pytest.raises(attendance.EditWindowClosed):
-        attendance.remarked(
-            marked, session(), Mark(reason=Reason.ATTENDED), NOW, DAY + timedelta(days=8), 7, "u"
+        attendance.correct_mark(
+            marked,
+            session(),
+            AttendanceMark(reason=Reason.ATTENDED),
+            NOW,
+            DAY + timedelta(days=8),
+            7,
+            "u",
         )
 
 
@@ -249,9 +280,9 @@ def test_7999_of_10000_fails_and_8000_passes(minutes: int, complete: bool) -> No
         "s1": record(1, Reason.ATTENDED, 7_920),
         "s2": record(2, Reason.ATTENDED_PART, minutes),
     }
-    found = completion(CompletionRule(), sessions, marks, (), confirmed=False)
+    found = measure_progress(CompletionRule(), sessions, marks, (), confirmed=False)
     assert (found.attended_minutes, found.held_minutes) == (7_920 + minutes, 10_000)
-    assert (Missing.ATTENDANCE_BELOW_MINIMUM not in found.missing) == complete
+    assert (MissingRequirement.ATTENDANCE_BELOW_MINIMUM not in found.missing) == complete
 
 
 @pytest.mark.scenario("T28")
@@ -261,7 +292,7 @@ def test_a_cancelled_session_stands_on_neither_side() -> None:
         session(2, state=SessionState.CANCELLED),
         session(3, state=SessionState.PLANNED),
     ]
-    found = completion(
+    found = measure_progress(
         CompletionRule(), sessions, {"s1": record(1, Reason.ATTENDED, 100)}, (), confirmed=False
     )
     assert (found.held_minutes, found.attended_minutes, found.missing) == (100, 100, ())
@@ -275,7 +306,7 @@ def test_an_excused_absence_counts_as_the_rule_says(
     excused: Excused, held: int, attended: int
 ) -> None:
     marks = {"s1": record(1, Reason.ATTENDED, 100), "s2": record(2, Reason.SICK)}
-    found = completion(
+    found = measure_progress(
         CompletionRule(excused=excused), [session(1), session(2)], marks, (), confirmed=False
     )
     assert (found.held_minutes, found.attended_minutes) == (held, attended)
@@ -286,11 +317,11 @@ def test_a_failed_part_is_not_yet_and_its_second_attempt_completes() -> None:
     rule = CompletionRule(required_parts=("praktik",))
     held, marks = [session(1)], {"s1": record(1, Reason.ATTENDED, 100)}
     failed = PartResult(part="praktik", attempt=1, passed=False, score=40, assessor_ref="i", at=NOW)
-    assert completion(rule, held, marks, (failed,), confirmed=False).missing == (
-        Missing.PART_NOT_PASSED,
+    assert measure_progress(rule, held, marks, (failed,), confirmed=False).missing == (
+        MissingRequirement.PART_NOT_PASSED,
     )
     assert (
-        completion(
+        measure_progress(
             rule, held, marks, (failed, replace(failed, attempt=2, passed=True)), confirmed=False
         ).missing
         == ()
@@ -320,7 +351,7 @@ def test_a_failed_part_is_not_yet_and_its_second_attempt_completes() -> None:
 def test_a_nik_is_refused_or_warned_about_as_its_structure_says(
     digits: str, birth_date: date | None, sex: str, verdict: object
 ) -> None:
-    assert examine(digits, birth_date, sex) == verdict
+    assert check_nik(digits, birth_date, sex) == verdict
 
 
 # Decisions
@@ -336,7 +367,7 @@ def decided(
     head_needed: bool = False,
     number: str = "1",
 ) -> Decision:
-    result = Result(participant_ref="p", verdict=verdict, reason="x")
+    result = DecisionResult(participant_ref="p", verdict=verdict, reason="x")
     return Decision(
         id=f"d{number}",
         facility_id="f",
@@ -354,8 +385,8 @@ def decided(
 def objection(*decisions: Decision) -> str:
     standings = Standings(id="p", facility_id="f")
     for one in decisions:
-        standings = tpp.stood(standings, one, one.results[0])
-    return tpp.objection(
+        standings = tpp.add_verdict(standings, one, one.results[0])
+    return tpp.find_objection(
         standings, facility_id="f", programme_id="g", branch="vocational", class_id="c", today=DAY
     )
 
@@ -394,44 +425,52 @@ def test_hearings_recorded_in_any_order_give_the_latest_ones_word(order: list[in
 # Custody
 
 
-def sighted(facility_id: str, day: int, hour: int) -> Sighting:
-    return Sighting(
+def sighted(facility_id: str, day: int, hour: int) -> SnapshotContext:
+    return SnapshotContext(
         snapshot_id=f"{facility_id}{day}{hour}",
         facility_id=facility_id,
         as_of=datetime(2026, 11, day, hour, tzinfo=UTC),
-        on=date(2026, 11, day),
+        taken_on=date(2026, 11, day),
     )
 
 
-IN_A = Facts(admission_date=date(2026, 1, 5), expected_release=date(2030, 1, 1))
-IN_B = Facts(admission_date=date(2026, 11, 17), expected_release=date(2030, 1, 1))
-OUT_OF_B = Facts(admission_date=date(2026, 11, 17), release="free", release_date=date(2026, 11, 19))
+IN_A = CustodyFacts(admission_date=date(2026, 1, 5), expected_release=date(2030, 1, 1))
+IN_B = CustodyFacts(admission_date=date(2026, 11, 17), expected_release=date(2030, 1, 1))
+OUT_OF_B = CustodyFacts(
+    admission_date=date(2026, 11, 17), release="free", release_date=date(2026, 11, 19)
+)
 
 
-def told(steps: list[tuple[Sighting, Facts | None]]) -> tuple[Participant, list[MovementKind]]:
+def told(
+    steps: list[tuple[SnapshotContext, CustodyFacts | None]],
+) -> tuple[Participant, list[MovementKind]]:
     """The person after these rows (None = not listed) and the movements others hear of."""
     person: Participant | None = None
     kinds: list[MovementKind] = []
     for at, facts in steps:
         if facts is not None:
-            outcome = custody.sight(person, "p", "ref", facts, (), at)
+            outcome = custody.apply_row(person, "p", "ref", facts, (), at)
         elif person is not None:
-            outcome = custody.miss(person, at)
+            outcome = custody.record_missing(person, at)
         else:
             continue
         person = outcome.after
-        kinds += [movement.kind for movement in outcome.movements if custody.announced(movement)]
+        kinds += [
+            movement.kind
+            for movement in outcome.movements
+            if custody.build_movement_events(movement)
+        ]
     assert person is not None
     return person, kinds
 
 
-A_LISTS: list[tuple[Sighting, Facts | None]] = [
+A_LISTS: list[tuple[SnapshotContext, CustodyFacts | None]] = [
     (sighted("A", 16, 7), IN_A),
     (sighted("A", 17, 7), IN_A),
     (sighted("A", 18, 7), None),
     (sighted("A", 19, 7), None),
 ]
-B_LISTS: list[tuple[Sighting, Facts | None]] = [
+B_LISTS: list[tuple[SnapshotContext, CustodyFacts | None]] = [
     (sighted("B", 16, 8), None),
     (sighted("B", 17, 8), IN_B),
     (sighted("B", 18, 8), IN_B),
@@ -462,12 +501,12 @@ def test_a_release_by_the_new_facility_converges_too(picks: list[int]) -> None:
 
 def test_the_same_row_again_changes_nothing() -> None:
     person, _ = told([A_LISTS[0]])
-    again = custody.sight(person, "p", "ref", IN_A, (), A_LISTS[1][0])
-    assert (again.after, again.movements, again.planned) == (person, (), None)
+    again = custody.apply_row(person, "p", "ref", IN_A, (), A_LISTS[1][0])
+    assert (again.after, again.movements, again.planned_release_on) == (person, (), None)
 
 
 def test_first_seen_already_released_is_admitted_and_released_and_nothing_stays_open() -> None:
-    outcome = custody.sight(
+    outcome = custody.apply_row(
         None,
         "p",
         "ref",
@@ -485,17 +524,17 @@ def test_first_seen_already_released_is_admitted_and_released_and_nothing_stays_
 def test_a_release_that_is_withdrawn_is_asked_about_and_never_undone_by_itself() -> None:
     released = replace(IN_A, release="free", release_date=date(2026, 11, 16))
     person, _ = told([A_LISTS[0], (sighted("A", 16, 8), released)])
-    withdrawn = custody.sight(person, "p", "ref", IN_A, (), sighted("A", 17, 7))
+    withdrawn = custody.apply_row(person, "p", "ref", IN_A, (), sighted("A", 17, 7))
     assert (withdrawn.after, withdrawn.doubts) == (person, (custody.Doubt.RELEASE_WITHDRAWN,))
 
 
 def test_one_kind_of_absence_becoming_another_is_a_return_and_a_new_absence_with_ids_of_their_own() -> (
     None
 ):
-    away = custody.sight(
+    away = custody.apply_row(
         told([A_LISTS[0]])[0], "p", "ref", replace(IN_A, absence="court"), (), sighted("A", 17, 7)
     )
-    moved = custody.sight(
+    moved = custody.apply_row(
         away.after, "p", "ref", replace(IN_A, absence="hospital"), (), sighted("A", 18, 7)
     )
     assert [(movement.kind, movement.code) for movement in moved.movements] == [
@@ -508,4 +547,8 @@ def test_one_kind_of_absence_becoming_another_is_a_return_and_a_new_absence_with
 def test_the_survivor_of_an_automatic_merge_does_not_depend_on_the_order() -> None:
     older, _ = told([A_LISTS[0]])
     younger = replace(told([(sighted("A", 16, 7), IN_B)])[0], id="q", source_ref="ref2")
-    assert merges.survivor(older, younger) == merges.survivor(younger, older) == (younger, older)
+    assert (
+        merges.choose_survivor(older, younger)
+        == merges.choose_survivor(younger, older)
+        == (younger, older)
+    )

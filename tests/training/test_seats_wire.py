@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from tests.fakes import ServiceClient
+from tests.fakes import AsgiClient
 from tests.training import factories
 from tests.training.factories import Place
 
 
 @pytest.fixture(scope="module")
-async def crowd(service: ServiceClient) -> Place:
+async def crowd(service: AsgiClient) -> Place:
     """A facility with sixty people; every test has classes of its own."""
     return await factories.place(service, [new_id() for _ in range(60)])
 
@@ -134,7 +134,7 @@ async def test_a_quota_is_never_set_below_the_seats_taken(crowd: Place) -> None:
 
 @pytest.mark.scenario("T23/first-codes")
 async def test_an_enrolment_racing_a_release_never_leaves_a_released_person_in_a_seat(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     refs = [new_id() for _ in range(6)]
     place = await factories.place(service, refs)
@@ -233,7 +233,7 @@ async def test_enrolling_again_in_a_programme_while_completing_it_gives_one_of_t
     ],
 )
 async def test_each_reason_is_the_same_in_the_report_and_at_the_enrolment(
-    service: ServiceClient, said: dict[str, str], code: str
+    service: AsgiClient, said: dict[str, str], code: str
 ) -> None:
     p = new_id()
     place = await factories.place(service, {p: said})
@@ -254,7 +254,7 @@ async def test_each_reason_is_the_same_in_the_report_and_at_the_enrolment(
 
 @pytest.mark.scenario("T23/first-codes")
 async def test_a_warning_needs_a_text_which_is_kept_and_a_report_gone_stale_is_judged_anew(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     p = new_id()
     place = await factories.place(service, {p: {"Ekspirasi": "", "2/3": ""}})

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from chassis.caller import Hand, system
+from chassis.caller import Actor, system
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from services.training.snapshots import usecases
 from services.training.transaction import Transaction
-from tests.fakes import ServiceClient, eventually, not_four_eyes
+from tests.fakes import AsgiClient, eventually, not_four_eyes
 from tests.training import factories
 from tests.training.factories import Place
 
@@ -23,7 +23,11 @@ TEN = [f"R-{number}" for number in range(10)]
 
 
 async def bring(
-    place: Place, people: dict[str, dict[str, str]], *, days: int = 1, by: Hand = factories.UPLOADER
+    place: Place,
+    people: dict[str, dict[str, str]],
+    *,
+    days: int = 1,
+    by: Actor = factories.UPLOADER,
 ) -> dict[str, Any]:
     return await factories.upload(
         place.client,
@@ -41,7 +45,7 @@ async def state_of(place: Place, source_ref: str) -> dict[str, Any]:
 
 @pytest.mark.scenario("T25/wire")
 async def test_the_same_bytes_twice_change_nothing_and_are_told_as_a_repeat(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     place = await factories.place(service, TEN)
     data, later = (
@@ -67,7 +71,7 @@ async def test_the_same_bytes_twice_change_nothing_and_are_told_as_a_repeat(
 
 
 async def test_two_uploads_of_the_same_bytes_at_once_are_one_snapshot(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     facility_id = await factories.facility(service, f"UJI-{new_id()[-12:].upper()}")
     registry = factories.officer(service, facility_id, "registry_operator")
@@ -87,11 +91,11 @@ async def test_two_uploads_of_the_same_bytes_at_once_are_one_snapshot(
 
 @pytest.mark.scenario("T25/release")
 async def test_a_quarantine_is_lifted_by_a_second_person_with_a_reason_only(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     place = await factories.place(service, [f"{new_id()}" for _ in range(10)])
     fewer = dict(list(place.people.items())[:6])
-    held = await bring(place, fewer, by=Hand("uploader", "kasi"))
+    held = await bring(place, fewer, by=Actor("uploader", "kasi"))
     assert (held["state"], held["reason"]) == ("QUARANTINED", "ROW_COUNT_DOWN")
     assert (
         await factories.database(service).count(
@@ -110,7 +114,7 @@ async def test_a_quarantine_is_lifted_by_a_second_person_with_a_reason_only(
     assert (await second.post(name, json={"reason": "bebas massal"})).status_code == 200
     done = await factories.applied(second, held["snapshot_id"])
     assert done["counts"] == {"missing": 4}
-    items = await factories.everything(second, "/v1/inbox-items", kind="QUARANTINE")
+    items = await factories.everything(second, "/v1/training-tasks", kind="QUARANTINE")
     assert [item["state"] for item in items] == ["RESOLVED"]
     assert (await second.post(name, json={"reason": "sekali lagi"})).json()[
         "code"
@@ -123,7 +127,7 @@ async def test_a_quarantine_is_lifted_by_a_second_person_with_a_reason_only(
     [({"Kode UPT": "LAIN"}, "FACILITY_MISMATCH"), ({"ID WBP": "sama"}, "SOURCE_REF_DUPLICATE")],
 )
 async def test_a_wrong_file_is_never_released(
-    service: ServiceClient, change: dict[str, str], reason: str
+    service: AsgiClient, change: dict[str, str], reason: str
 ) -> None:
     place = await factories.place(service, [new_id() for _ in range(3)])
     held = await bring(place, {ref: said | change for ref, said in place.people.items()})
@@ -143,7 +147,7 @@ async def test_a_wrong_file_is_never_released(
 
 @pytest.mark.scenario("T37")
 async def test_another_blocks_people_are_quarantined_as_a_full_list_and_added_as_a_partial_one(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     place = await factories.place(service, [new_id() for _ in range(10)])
     others: dict[str, dict[str, str]] = {new_id(): {} for _ in range(10)}
@@ -171,7 +175,7 @@ async def test_another_blocks_people_are_quarantined_as_a_full_list_and_added_as
 
 @pytest.mark.scenario("T25/resume")
 async def test_an_import_that_is_killed_goes_on_where_it_was_and_moves_everybody_once(
-    service: ServiceClient, monkeypatch: pytest.MonkeyPatch
+    service: AsgiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usecases, "ROWS_PER_CHUNK", 5)
     await _job(service, stop=True)
@@ -187,16 +191,16 @@ async def test_an_import_that_is_killed_goes_on_where_it_was_and_moves_everybody
     database = factories.database(service)
     engine = service.app.state.engine
     for _ in range(2):
-        await by_itself(service)(usecases.apply_step)
+        await by_itself(service)(usecases.apply_next_chunk)
     assert await database.count("movements", {"facility_id": place_id}) == 10
 
     async def killed(tx: Transaction) -> None:
-        await usecases.apply_step(tx)
+        await usecases.apply_next_chunk(tx)
         await tx.flush()
         raise _Killed
 
     with pytest.raises(_Killed):
-        await engine.once(killed, Cause(caller=system("training"), correlation_id="x"))
+        await engine.once(killed, OperationContext(caller=system("training"), correlation_id="x"))
     assert await database.count("movements", {"facility_id": place_id}) == 10
     await _job(service, stop=False)
     done = await factories.applied(registry, answer.json()["snapshot_id"])
@@ -214,16 +218,18 @@ class _Killed(Exception):
     pass
 
 
-def by_itself(service: ServiceClient) -> Runner[Transaction]:
-    return Runner(service.app.state.engine, Cause(caller=system("training"), correlation_id="test"))
+def by_itself(service: AsgiClient) -> Runner[Transaction]:
+    return Runner(
+        service.app.state.engine, OperationContext(caller=system("training"), correlation_id="test")
+    )
 
 
-async def _job(service: ServiceClient, *, stop: bool) -> None:
+async def _job(service: AsgiClient, *, stop: bool) -> None:
     """Keep the import job from working, or let it work again: the lease is held by another replica meanwhile."""
     database = factories.database(service)
-    lease = {"_id": f"job/{usecases.APPLY}"}
+    lease = {"_id": f"job/{usecases.APPLY_JOB}"}
     if stop:
-        loop = service.app.state.life.jobs[usecases.APPLY]
+        loop = service.app.state.life.jobs[usecases.APPLY_JOB]
         await eventually(lambda: _free(loop))
         loop._lease._until = 0.0  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as after a pause longer than the lease
         await database.update(
@@ -234,7 +240,7 @@ async def _job(service: ServiceClient, *, stop: bool) -> None:
         )
     else:
         await database.update("leases", lease, [{"$set": {"holder": "", "until": "$$NOW"}}])
-        service.app.state.life.jobs[usecases.APPLY].wake()
+        service.app.state.life.jobs[usecases.APPLY_JOB].wake()
 
 
 async def _free(loop: Any) -> bool:
@@ -242,7 +248,7 @@ async def _free(loop: Any) -> bool:
 
 
 async def test_a_row_that_cannot_be_applied_is_reported_and_takes_no_other_with_it(
-    service: ServiceClient, monkeypatch: pytest.MonkeyPatch
+    service: AsgiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = await factories.place(service, [new_id() for _ in range(6)])
     broken = list(place.people)[3]
@@ -265,7 +271,7 @@ async def test_a_row_that_cannot_be_applied_is_reported_and_takes_no_other_with_
 
 @pytest.mark.scenario("T2/rerun")
 async def test_an_unknown_release_changes_nothing_until_its_word_is_mapped_and_the_row_run_again(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     ref, other = new_id(), new_id()
     place = await factories.place(service, [ref, other])
@@ -276,7 +282,7 @@ async def test_an_unknown_release_changes_nothing_until_its_word_is_mapped_and_t
     assert done["counts"] == {}
     assert await factories.types_of(service, place.refs[ref]) == before
     registry = factories.officer(service, place.facility_id, "registry_operator")
-    (item,) = await factories.everything(registry, "/v1/inbox-items", kind="ROW_STOPPED")
+    (item,) = await factories.everything(registry, "/v1/training-tasks", kind="ROW_STOPPED")
     assert (item["facts"]["raw"], item["facts"]["field"], item["facts"]["source_ref"]) == (
         "XYZ",
         "release",
@@ -297,7 +303,7 @@ async def test_an_unknown_release_changes_nothing_until_its_word_is_mapped_and_t
     assert (await state_of(place, ref))["state"] == "released"
     ended = (await place.officer.get(f"/v1/enrolments/{enrolment_id}")).json()
     assert (ended["state"], ended["end_reason"]) == ("ENDED", "RELEASED")
-    assert (await factories.everything(registry, "/v1/inbox-items", kind="ROW_STOPPED"))[0][
+    assert (await factories.everything(registry, "/v1/training-tasks", kind="ROW_STOPPED"))[0][
         "state"
     ] == "RESOLVED"
     repeated = await registry.post(f"/v1/snapshots/{done['snapshot_id']}/stopped-rows")
@@ -305,7 +311,7 @@ async def test_an_unknown_release_changes_nothing_until_its_word_is_mapped_and_t
 
 
 async def test_an_older_snapshots_stopped_rows_are_not_tried_once_a_newer_list_decides(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     place = await factories.place(service, [new_id(), new_id()])
     first = await place.list_again(**{next(iter(place.people)): {"Keberadaan": "Dititip"}})
@@ -317,7 +323,7 @@ async def test_an_older_snapshots_stopped_rows_are_not_tried_once_a_newer_list_d
 
 @pytest.mark.scenario("T38/source-reference")
 async def test_another_register_under_the_same_source_reference_is_a_change_of_details(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     ref = new_id()
     place = await factories.place(service, {ref: {"Gol": "A.III", "No. Reg": "A.III 7/2026"}})
@@ -341,7 +347,7 @@ async def test_another_register_under_the_same_source_reference_is_a_change_of_d
     ],
 )
 async def test_a_malformed_upload_names_the_field(
-    service: ServiceClient, params: dict[str, str], status: int, field: str
+    service: AsgiClient, params: dict[str, str], status: int, field: str
 ) -> None:
     place = await factories.place(service, [new_id()])
     registry = factories.officer(service, place.facility_id, "registry_operator")
@@ -362,7 +368,7 @@ async def test_a_malformed_upload_names_the_field(
     ],
 )
 async def test_a_broken_file_is_set_aside_with_a_reason_and_changes_nothing(
-    service: ServiceClient, data: bytes, reason: str
+    service: AsgiClient, data: bytes, reason: str
 ) -> None:
     place = await factories.place(service, [new_id()])
     held = await factories.upload(
@@ -372,7 +378,7 @@ async def test_a_broken_file_is_set_aside_with_a_reason_and_changes_nothing(
     assert held["message"]
 
 
-async def test_nobody_brings_or_sees_the_files_of_another_facility(service: ServiceClient) -> None:
+async def test_nobody_brings_or_sees_the_files_of_another_facility(service: AsgiClient) -> None:
     place, other = (
         await factories.place(service, [new_id()]),
         await factories.place(service, [new_id()]),
@@ -395,7 +401,7 @@ async def test_nobody_brings_or_sees_the_files_of_another_facility(service: Serv
 
 
 async def test_a_facility_without_a_mapping_is_told_so_before_anything_is_read(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     facility_id = await factories.facility(
         service, f"UJI-{new_id()[-12:].upper()}", mapping="TIDAK-ADA"
@@ -408,7 +414,7 @@ async def test_a_facility_without_a_mapping_is_told_so_before_anything_is_read(
     assert (answer.status_code, answer.json()["code"]) == (422, "mapping_unknown")
 
 
-async def test_a_facility_nobody_foresaw_goes_live_by_data_alone(service: ServiceClient) -> None:
+async def test_a_facility_nobody_foresaw_goes_live_by_data_alone(service: AsgiClient) -> None:
     facility_id = await factories.facility(
         service, f"UJI-{new_id()[-12:].upper()}", mapping="TIDAK-ADA"
     )
@@ -457,7 +463,7 @@ async def test_a_facility_nobody_foresaw_goes_live_by_data_alone(service: Servic
 
 
 async def test_an_upload_with_an_idempotency_key_is_answered_the_same_again(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     facility_id = await factories.facility(service, f"UJI-{new_id()[-12:].upper()}")
     registry = factories.officer(service, facility_id, "registry_operator")
@@ -476,7 +482,7 @@ async def test_an_upload_with_an_idempotency_key_is_answered_the_same_again(
 
 @pytest.mark.scenario("T26/effects")
 async def test_missing_without_evidence_rests_the_enrolment_asks_at_the_third_list_and_is_settled_by_the_next_sight(
-    service: ServiceClient,
+    service: AsgiClient,
 ) -> None:
     ref = new_id()
     place = await factories.place(service, [ref, *[new_id() for _ in range(10)]])
@@ -484,7 +490,7 @@ async def test_missing_without_evidence_rests_the_enrolment_asks_at_the_third_li
     row = dict(place.people[ref])
 
     async def now() -> tuple[str, str, list[str]]:
-        items = await factories.everything(place.officer, "/v1/inbox-items", kind="MISSING")
+        items = await factories.everything(place.officer, "/v1/training-tasks", kind="MISSING")
         return (
             (await state_of(place, ref))["state"],
             (await place.officer.get(f"/v1/enrolments/{enrolment_id}")).json()["state"],

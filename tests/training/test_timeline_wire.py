@@ -15,7 +15,7 @@ from chassis.messaging.events import Envelope
 from chassis.messaging.kafka import KafkaProducer
 from services.training.settings import TrainingSettings
 from tests import fakes
-from tests.fakes import ServiceClient, eventually
+from tests.fakes import AsgiClient, eventually
 from tests.training import factories
 from tests.training.factories import Place
 
@@ -72,7 +72,7 @@ async def kinds(place: Place, ref: str, *, until: int) -> list[str]:
 
 @pytest.mark.scenario("T35/timeline")
 async def test_a_scripted_life_gives_one_ordered_timeline(
-    service: ServiceClient, producer: KafkaProducer, settings: TrainingSettings
+    service: AsgiClient, producer: KafkaProducer, settings: TrainingSettings
 ) -> None:
     p, double = new_id(), new_id()
     place = await factories.place(service, [p, double])
@@ -154,7 +154,7 @@ async def test_a_scripted_life_gives_one_ordered_timeline(
 
 @pytest.mark.scenario("T35/timeline")
 async def test_late_and_repeated_events_stand_where_they_belong_once(
-    service: ServiceClient, producer: KafkaProducer, settings: TrainingSettings
+    service: AsgiClient, producer: KafkaProducer, settings: TrainingSettings
 ) -> None:
     p = new_id()
     place = await factories.place(service, [p])
@@ -177,7 +177,7 @@ async def test_late_and_repeated_events_stand_where_they_belong_once(
 
 
 @pytest.mark.scenario("T35/rebuild")
-async def test_built_anew_from_the_archive_it_is_the_same(service: ServiceClient) -> None:
+async def test_built_anew_from_the_archive_it_is_the_same(service: AsgiClient) -> None:
     p = new_id()
     place = await factories.place(service, [p])
     ref = place.refs[p]
@@ -205,7 +205,7 @@ async def test_built_anew_from_the_archive_it_is_the_same(service: ServiceClient
     assert await timeline(place, ref) == entries
 
 
-async def test_another_prisons_officer_reads_no_timeline(service: ServiceClient) -> None:
+async def test_another_prisons_officer_reads_no_timeline(service: AsgiClient) -> None:
     place = await factories.place(service, [new_id()])
     stranger = factories.officer(service, "UPT-LAIN")
     assert (

@@ -10,7 +10,7 @@ from typing import Any
 from chassis.jobs.audit_sealer import anchor_type
 from chassis.persistence.mongo import Mongo
 
-_PAGE = 2_000
+_PAGE_SIZE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class Anchor:
     rows: int
 
 
-def told(body: str | bytes) -> tuple[int, Anchor]:
+def parse_anchor(body: str | bytes) -> tuple[int, Anchor]:
     """The block's number and its anchor, from the body of an anchor event."""
     one: dict[str, Any] = json.loads(body)
     return one["block"], Anchor(one["digest"], one["rows"])
 
 
-async def archived(
+async def read_archived_anchors(
     db: Mongo, service: str, first: int, last: int
 ) -> AsyncIterator[dict[int, Anchor]]:
     """The anchors of these blocks, page by page, in order: less than a witness, who can alter a block can alter it."""
@@ -41,14 +41,14 @@ async def archived(
         "outbox",
         where | {"seq": {"$gt": after}},
         sort=[("seq", 1)],
-        limit=_PAGE,
+        limit=_PAGE_SIZE,
         fields={"body": 1, "seq": 1},
     ):
-        yield dict(told(row["body"]) for row in page)
+        yield dict(parse_anchor(row["body"]) for row in page)
         after = page[-1]["seq"]
 
 
-async def newest(db: Mongo, service: str) -> tuple[int, Anchor] | None:
+async def read_newest_anchor(db: Mongo, service: str) -> tuple[int, Anchor] | None:
     """The last block that was anchored, None before the first."""
     rows = await db.find(
         "outbox",
@@ -57,4 +57,4 @@ async def newest(db: Mongo, service: str) -> tuple[int, Anchor] | None:
         limit=1,
         fields={"body": 1},
     )
-    return told(rows[0]["body"]) if rows else None
+    return parse_anchor(rows[0]["body"]) if rows else None

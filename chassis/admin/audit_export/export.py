@@ -29,24 +29,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chassis.admin.audit_export import statement, verify
-from chassis.admin.audit_export.anchors import Anchor, archived, newest
+from chassis.admin.audit_export.anchors import Anchor, read_archived_anchors, read_newest_anchor
 from chassis.admin.audit_export.verification import (
     SEALED,
     Finding,
-    blocks,
-    cut_off,
-    of_block,
-    of_rows,
+    check_block,
+    check_rows,
+    read_blocks,
+    report_missing_block,
 )
-from chassis.admin.audit_search import shown
+from chassis.admin.audit_search import redacted
 from chassis.jobs.audit_sealer import UNSEALED, canonical
 from chassis.persistence.mongo import Document, Mongo, Session
 
-_ROWS = 500  # and what is left of a block: read, hashed and written at a time
+_ROWS_PER_GROUP = 500  # and what is left of a block: read, hashed and written at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class ExportScope:
     """How far the rows reach that an export gives: how many, in which blocks; and how many more wait to be sealed."""
 
     where: Document
@@ -57,19 +57,19 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
+class ServiceAudit:
     """The audit of one part as an export reads it: its rows, `hidden` or with all texts, its key, and what is known of it from elsewhere (None: nothing was looked at)."""
 
     service: str
     db: Mongo
     key: bytes
-    reach: Reach
-    hidden: bool
-    witnessed: Mapping[int, Anchor] = field(default_factory=dict[int, Anchor])
-    verified: Sequence[Finding] | None = None
+    scope: ExportScope
+    has_hidden_texts: bool
+    topic_anchors: Mapping[int, Anchor] = field(default_factory=dict[int, Anchor])
+    prior_findings: Sequence[Finding] | None = None
 
 
-async def reach(db: Mongo, where: Document, session: Session = None) -> Reach:
+async def find_scope(db: Mongo, where: Document, session: Session = None) -> ExportScope:
     """How far the rows reach that match and are sealed. They do not change any more: what is read later is the same."""
     sealed: Document = {"$and": [where, SEALED]}
     grouped = {
@@ -84,74 +84,76 @@ async def reach(db: Mongo, where: Document, session: Session = None) -> Reach:
         {"first": 1, "last": 0, "rows": 0}
     ]
     waiting = await db.count("audit", {"$and": [where, UNSEALED]}, session=session)
-    return Reach(
+    return ExportScope(
         where=sealed, rows=found["rows"], first=found["first"], last=found["last"], unsealed=waiting
     )
 
 
-async def export(
-    audits: Sequence[Audit], head: Document, key: Ed25519PrivateKey
+async def write_export(
+    audits: Sequence[ServiceAudit], head: Document, key: Ed25519PrivateKey
 ) -> AsyncGenerator[bytes]:
     """The ZIP, as it comes into being; `head` are the facts of its manifest."""
     out = _Chunks()
     with zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive:
-        zipped, counted = _Zip(archive), dict[str, Any]()
+        zipped, counted = _HashingZip(archive), dict[str, Any]()
         for audit in audits:
-            part = _Part(audit, zipped)
-            async with aclosing(part.written()) as pages:
+            part = _ServiceFiles(audit, zipped)
+            async with aclosing(part.write()) as pages:
                 async for _ in pages:
-                    yield out.taken()
-            counted[audit.service] = part.counted
-        zipped.add("verify.py", inspect.getsource(verify).splitlines())
-        zipped.add("README.txt", statement.README.splitlines())
+                    yield out.take()
+            counted[audit.service] = part.counts
+        zipped.add_file("verify.py", inspect.getsource(verify).splitlines())
+        zipped.add_file("README.txt", statement.README.splitlines())
         told = {
             "format": 2,
             **head,
-            "proves": statement.proves(hidden=any(audit.hidden for audit in audits)),
-            "does_not_prove": statement.does_not_prove(
-                verified=all(audit.verified is not None for audit in audits)
+            "proves": statement.proved_statements(
+                has_hidden_texts=any(audit.has_hidden_texts for audit in audits)
+            ),
+            "does_not_prove": statement.unproved_statements(
+                is_verified=all(audit.prior_findings is not None for audit in audits)
             ),
             "services": counted,
-            "public_key": raw(key.public_key()).hex(),
+            "public_key": raw_public_key(key.public_key()).hex(),
             "files": zipped.files,
         }
         content = json.dumps(told, indent=1, ensure_ascii=False, default=str).encode()
         archive.writestr("manifest.json", content)
         archive.writestr("manifest.sig", key.sign(content).hex())
-    yield out.taken()
+    yield out.take()
 
 
-def raw(key: Ed25519PublicKey) -> bytes:
+def raw_public_key(key: Ed25519PublicKey) -> bytes:
     """The 32 bytes of a public key."""
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:
     """What an inspector is given on paper."""
-    return hashlib.sha256(raw(key)).hexdigest()
+    return hashlib.sha256(raw_public_key(key)).hexdigest()
 
 
 class _Chunks:
     """A file that is taken away as it is written; none that could be sought in, so that the ZIP is one that flows."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def write(self, data: bytes) -> int:
-        self._held += data
+        self._buffer += data
         return len(data)
 
     def flush(self) -> None:
         return
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         """What was written since the last time."""
-        held = bytes(self._held)
-        self._held.clear()
+        held = bytes(self._buffer)
+        self._buffer.clear()
         return held
 
 
-class _Zip:
+class _HashingZip:
     """A ZIP whose files are hashed as they are written."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -159,7 +161,7 @@ class _Zip:
         self.files: dict[str, str] = {}
 
     @contextmanager
-    def file(self, name: str) -> Generator[Callable[[Iterable[str]], None]]:
+    def open_file(self, name: str) -> Generator[Callable[[Iterable[str]], None]]:
         """A text file: a function that writes lines of it."""
         hashed = hashlib.sha256()
         with self._archive.open(name, "w", force_zip64=True) as out:
@@ -172,54 +174,56 @@ class _Zip:
             yield write
         self.files[name] = hashed.hexdigest()
 
-    def add(self, name: str, lines: Iterable[str]) -> None:
+    def add_file(self, name: str, lines: Iterable[str]) -> None:
         """A whole text file."""
-        with self.file(name) as write:
+        with self.open_file(name) as write:
             write(lines)
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class _ExportedRow:
     """A row as it is given: its line, and whether that is the very form that was sealed."""
 
     line: str
-    whole: bool
+    is_whole: bool
 
 
-class _Part:
+class _ServiceFiles:
     """The files of one part, and what was counted and found while they were written."""
 
-    def __init__(self, audit: Audit, zipped: _Zip) -> None:
+    def __init__(self, audit: ServiceAudit, zipped: _HashingZip) -> None:
         self._audit, self._zipped = audit, zipped
-        self._found: list[Finding] = list(audit.verified or ())
-        self._rows = self._whole = self._blocks = self._anchors = 0
-        self._before: Document | None = None
-        self._head: Document | None = None
+        self._findings: list[Finding] = list(audit.prior_findings or ())
+        self._row_count = self._whole_row_count = self._block_count = self._anchor_count = 0
+        self._previous_block: Document | None = None
+        self._last_seal: Document | None = None
 
-    async def written(self) -> AsyncGenerator[None]:
+    async def write(self) -> AsyncGenerator[None]:
         """Write the three files, page by page. Rows and blocks are read twice rather than kept: what is sealed stays as it is."""
-        reach, service = self._audit.reach, self._audit.service
-        anchored = await newest(
+        reach, service = self._audit.scope, self._audit.service
+        anchored = await read_newest_anchor(
             self._audit.db, service
         )  # first: whatever is anchored by then is sealed afterwards
         sealed = await self._audit.db.find(
             "seals", {}, sort=[("_id", -1)], limit=1, fields={"digest": 1}
         )
-        with self._zipped.file(f"{service}/rows.jsonl") as write:
-            async for group, rows in self._groups():
+        with self._zipped.open_file(f"{service}/rows.jsonl") as write:
+            async for group, rows in self._read_block_groups():
                 await asyncio.to_thread(self._write_rows, write, group, rows)
                 yield
-        with self._zipped.file(f"{service}/blocks.jsonl") as write:
-            async for group, rows in self._groups():
+        with self._zipped.open_file(f"{service}/blocks.jsonl") as write:
+            async for group, rows in self._read_block_groups():
                 await asyncio.to_thread(self._write_blocks, write, group, rows)
                 yield
-        with self._zipped.file(f"{service}/anchors.jsonl") as write:
+        with self._zipped.open_file(f"{service}/anchors.jsonl") as write:
             left = {
                 number: anchor
-                for number, anchor in self._audit.witnessed.items()
+                for number, anchor in self._audit.topic_anchors.items()
                 if reach.first <= number <= reach.last
             }
-            async for page in archived(self._audit.db, service, reach.first, reach.last):
+            async for page in read_archived_anchors(
+                self._audit.db, service, reach.first, reach.last
+            ):
                 self._write_anchors(
                     write, page | {number: left[number] for number in page.keys() & left}, left
                 )
@@ -227,49 +231,53 @@ class _Part:
                 yield
             self._write_anchors(write, left, left)
         if anchored and anchored[0] > (sealed[0]["_id"] if sealed else 0):
-            self._found.append(cut_off(*anchored))
-        if self._blocks and self._before and self._before["_id"] < reach.last:
-            self._found.append(Finding(reach.last, "", "block missing"))
-        if missed := reach.rows - self._rows:
-            self._found.append(
+            self._findings.append(report_missing_block(*anchored))
+        if self._block_count and self._previous_block and self._previous_block["_id"] < reach.last:
+            self._findings.append(Finding(reach.last, "", "block missing"))
+        if missed := reach.rows - self._row_count:
+            self._findings.append(
                 Finding(None, "", f"{missed} rows added or moved: their blocks do not know them")
             )
-        self._head = {"block": sealed[0]["_id"], "digest": sealed[0]["digest"]} if sealed else None
+        self._last_seal = (
+            {"block": sealed[0]["_id"], "digest": sealed[0]["digest"]} if sealed else None
+        )
 
     @property
-    def counted(self) -> Document:
+    def counts(self) -> Document:
         """What the manifest says of this part."""
-        reach = self._audit.reach
+        reach = self._audit.scope
         return {
-            "rows": self._rows,
-            "rows_whole": self._whole,
+            "rows": self._row_count,
+            "rows_whole": self._whole_row_count,
             "unsealed": reach.unsealed,
-            "blocks": self._blocks,
-            "first_block": reach.first if self._blocks else None,
-            "last_block": reach.last if self._blocks else None,
-            "anchors": self._anchors,
-            "head": self._head,
-            "checked": "given rows" if self._audit.verified is None else "all rows",
-            "findings": [asdict(one) for one in dict.fromkeys(self._found)],
+            "blocks": self._block_count,
+            "first_block": reach.first if self._block_count else None,
+            "last_block": reach.last if self._block_count else None,
+            "anchors": self._anchor_count,
+            "head": self._last_seal,
+            "checked": "given rows" if self._audit.prior_findings is None else "all rows",
+            "findings": [asdict(one) for one in dict.fromkeys(self._findings)],
         }
 
-    async def _groups(self) -> AsyncIterator[tuple[list[Document], dict[str, Document]]]:
+    async def _read_block_groups(self) -> AsyncIterator[tuple[list[Document], dict[str, Document]]]:
         """The blocks in order, some at a time, with the rows of them that are given."""
         group: list[Document] = []
-        async for block in blocks(self._audit.db, self._audit.reach.first, self._audit.reach.last):
+        async for block in read_blocks(
+            self._audit.db, self._audit.scope.first, self._audit.scope.last
+        ):
             group.append(block)
-            if sum(len(one["rows"]) for one in group) >= _ROWS:
-                yield group, await self._given(group)
+            if sum(len(one["rows"]) for one in group) >= _ROWS_PER_GROUP:
+                yield group, await self._read_rows(group)
                 group = []
         if group:
-            yield group, await self._given(group)
+            yield group, await self._read_rows(group)
 
-    async def _given(self, group: list[Document]) -> dict[str, Document]:
+    async def _read_rows(self, group: list[Document]) -> dict[str, Document]:
         ids = [id_ for block in group for id_ in block["rows"]]
         return {
             row["_id"]: row
             for row in await self._audit.db.find(
-                "audit", {"$and": [self._audit.reach.where, {"_id": {"$in": ids}}]}
+                "audit", {"$and": [self._audit.scope.where, {"_id": {"$in": ids}}]}
             )
         }
 
@@ -280,10 +288,10 @@ class _Part:
         rows: Mapping[str, Document],
     ) -> None:
         for block in group:
-            given = [self._line(rows[id_]) for id_ in block["rows"] if id_ in rows]
+            given = [self._export_row(rows[id_]) for id_ in block["rows"] if id_ in rows]
             write(one.line for one in given)
-            self._rows += len(given)
-            self._whole += sum(one.whole for one in given)
+            self._row_count += len(given)
+            self._whole_row_count += sum(one.is_whole for one in given)
 
     def _write_blocks(
         self,
@@ -292,16 +300,16 @@ class _Part:
         rows: Mapping[str, Document],
     ) -> None:
         for block in group:
-            before = self._before or {
-                "_id": self._audit.reach.first - 1,
+            before = self._previous_block or {
+                "_id": self._audit.scope.first - 1,
                 "digest": block["previous"],
             }
-            self._found += [
-                *of_block(block, before, self._audit.key),
-                *of_rows(block, {id_: rows[id_] for id_ in block["rows"] if id_ in rows}),
+            self._findings += [
+                *check_block(block, before, self._audit.key),
+                *check_rows(block, {id_: rows[id_] for id_ in block["rows"] if id_ in rows}),
             ]
             listed = [
-                self._listed(id_, hash_, rows.get(id_))
+                self._list_row(id_, hash_, rows.get(id_))
                 for id_, hash_ in zip(block["rows"], block["hashes"], strict=False)
             ]
             told = {
@@ -311,33 +319,33 @@ class _Part:
                 "count": len(block["rows"]),
             }
             write([json.dumps(told | {"rows": listed if any(row for row, *_ in listed) else []})])
-            self._blocks += 1
-            self._before = block
+            self._block_count += 1
+            self._previous_block = block
 
-    def _listed(self, id_: str, hash_: str, row: Document | None) -> list[str | bool | None]:
+    def _list_row(self, id_: str, hash_: str, row: Document | None) -> list[str | bool | None]:
         """A row in its block: id, seal, hash of its line, whether that is the hash that was sealed; of one that is not given the seal only."""
         seal = hmac.new(self._audit.key, f"row\n{hash_}".encode(), hashlib.sha256).hexdigest()
         if row is None:
             return [None, seal, None, False]
-        given = self._line(row)
+        given = self._export_row(row)
         return [
             id_,
             seal,
-            hash_ if given.whole else hashlib.sha256(given.line.encode()).hexdigest(),
-            given.whole,
+            hash_ if given.is_whole else hashlib.sha256(given.line.encode()).hexdigest(),
+            given.is_whole,
         ]
 
-    def _line(self, row: Document) -> _Given:
+    def _export_row(self, row: Document) -> _ExportedRow:
         whole = canonical(row)
-        if not self._audit.hidden:
-            return _Given(whole, whole=True)
-        told = shown(row)
+        if not self._audit.has_hidden_texts:
+            return _ExportedRow(whole, is_whole=True)
+        told = redacted(row)
         line = canonical(
             told
             if told["values"]
             else {name: value for name, value in told.items() if name != "values"}
         )
-        return _Given(line, whole=line == whole)
+        return _ExportedRow(line, is_whole=line == whole)
 
     def _write_anchors(
         self,
@@ -355,4 +363,4 @@ class _Part:
             )
             for number, anchor in sorted(anchors.items())
         )
-        self._anchors += len(anchors)
+        self._anchor_count += len(anchors)

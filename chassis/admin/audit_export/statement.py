@@ -16,41 +16,43 @@ _UNCHANGED = (
     "Tidak ada yang diubah dalam berkas ini sejak ditandatangani.",
     "Nothing in this file was changed since it was signed.",
 )
-_PLACED = (
+_CHAINED = (
     "Setiap baris punya tempat dalam rantai blok tersegel, tanpa celah dari blok pertama sampai terakhir di sini.",
     "Each row has its place in the chain of sealed blocks, without a gap from the first block here to the last.",
 )
-_WHOLE = (
+_WHOLE_ROWS = (
     "Baris utuh: SHA-256 barisnya adalah yang disegel.",
     "A whole row: the SHA-256 of its line is the one that was sealed.",
 )
-_HIDDEN = (
+_HIDDEN_TEXTS = (
     "Baris dengan teks tersembunyi: sidiknya tidak dapat dihitung dari berkas ini. Sistem mencocokkannya dengan segel saat ekspor, dan menandatangani hasilnya (findings).",
     "A row with hidden texts: its hash cannot be computed from this file. The system compared it with its seal at the export, and signed what came out (findings).",
 )
-_OTHERS = (
+_OTHER_ROWS = (
     "Bahwa tidak ada baris lain: baris di luar yang dicari hanya terhitung per blok, dan yang belum tersegel (unsealed) tidak ikut.",
     "That there are no other rows: those outside of what was sought are only counted in their blocks, those not yet sealed (unsealed) are left out.",
 )
-_KEY = (
+_SEAL_KEY = (
     "Bahwa baris benar saat ditulis, atau tidak diganti oleh pemegang kunci segel: mintalah ./bina audit verify dijalankan di hadapan Anda, dan cocokkan head.",
     "That rows were right when written, or not replaced by who holds the key of the seals: have ./bina audit verify run before your eyes, and compare head.",
 )
-_UNREAD = (
+_UNCHECKED_ROWS = (
     "Hanya baris yang diberikan dan bloknya yang diperiksa saat ekspor; baris lain, dan jangkar di Kafka, diperiksa oleh ./bina audit verify.",
     "Only the rows given and their blocks were checked at the export; other rows, and the anchors in Kafka, are checked by ./bina audit verify.",
 )
 
 
-def proves(*, hidden: bool) -> list[str]:
+def proved_statements(*, has_hidden_texts: bool) -> list[str]:
     """What the file proves, some of its rows perhaps with hidden texts."""
-    return _both((_UNCHANGED, _PLACED, _WHOLE, *([_HIDDEN] if hidden else [])))
+    return _join_languages(
+        (_UNCHANGED, _CHAINED, _WHOLE_ROWS, *([_HIDDEN_TEXTS] if has_hidden_texts else []))
+    )
 
 
-def does_not_prove(*, verified: bool) -> list[str]:
+def unproved_statements(*, is_verified: bool) -> list[str]:
     """What the file does not prove, all of the audit perhaps verified before."""
-    return _both((_OTHERS, _KEY, *([] if verified else [_UNREAD])))
+    return _join_languages((_OTHER_ROWS, _SEAL_KEY, *([] if is_verified else [_UNCHECKED_ROWS])))
 
 
-def _both(sentences: Sequence[tuple[str, str]]) -> list[str]:
+def _join_languages(sentences: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{indonesian} / {english}" for indonesian, english in sentences]

@@ -13,7 +13,7 @@ from chassis.persistence.mongo import Document, Mongo
 
 LATE_SECONDS = 5
 SEALED: Document = {"block": {"$ne": None}}
-_BLOCKS, _ROWS = 20, 5_000  # read at a time
+_BLOCKS_PER_PAGE, _ROWS_PER_PAGE = 20, 5_000  # read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ async def verify(
     found: list[Finding] = []
     before: Document | None = None
     listed = 0
-    async for block in blocks(db):
-        found += of_block(block, before or {"_id": 0, "digest": ""}, key)
+    async for block in read_blocks(db):
+        found += check_block(block, before or {"_id": 0, "digest": ""}, key)
         if (anchor := anchors.get(block["_id"])) and anchor.digest != block["digest"]:
             found.append(Finding(block["_id"], "", "block differs from its anchor"))
         rows = {row["_id"]: row for row in await db.find("audit", {"_id": {"$in": block["rows"]}})}
@@ -41,22 +41,22 @@ async def verify(
         found += [
             Finding(block["_id"], id_, "row removed") for id_ in block["rows"] if id_ not in rows
         ]
-        found += of_rows(block, rows)
+        found += check_rows(block, rows)
         before = block
     found += [
-        cut_off(number, anchor)
+        report_missing_block(number, anchor)
         for number, anchor in sorted(anchors.items())
         if number > (before["_id"] if before else 0)
     ]
     if await db.count("audit", SEALED) > listed:
-        found += [finding async for finding in _added(db)]
+        found += [finding async for finding in _find_added_rows(db)]
     late = await db.find(
         "audit", UNSEALED | {"at": {"$lt": now - timedelta(seconds=LATE_SECONDS)}}, limit=100
     )
     return found + [Finding(None, row["_id"], "row not sealed") for row in late]
 
 
-def of_block(block: Document, before: Document, key: bytes) -> Iterator[Finding]:
+def check_block(block: Document, before: Document, key: bytes) -> Iterator[Finding]:
     """What is wrong with a block and its place behind the one before it."""
     number = block["_id"]
     if number != before["_id"] + 1:
@@ -67,7 +67,7 @@ def of_block(block: Document, before: Document, key: bytes) -> Iterator[Finding]
         yield Finding(number, "", "block altered: its digest does not fit")
 
 
-def of_rows(block: Document, rows: Mapping[str, Document]) -> Iterator[Finding]:
+def check_rows(block: Document, rows: Mapping[str, Document]) -> Iterator[Finding]:
     """What is wrong with these rows, by id, of a block."""
     number, ids = block["_id"], block["rows"]
     yield from (
@@ -87,32 +87,34 @@ def of_rows(block: Document, rows: Mapping[str, Document]) -> Iterator[Finding]:
     )  # an `_id` is ordered by time
 
 
-def cut_off(number: int, anchor: Anchor) -> Finding:
+def report_missing_block(number: int, anchor: Anchor) -> Finding:
     """A block of which nothing is left but what was told of it."""
     return Finding(
         number, "", f"block cut off with its {anchor.rows} rows: only its anchor is left"
     )
 
 
-async def blocks(db: Mongo, first: int = 1, last: int = sys.maxsize) -> AsyncIterator[Document]:
+async def read_blocks(
+    db: Mongo, first: int = 1, last: int = sys.maxsize
+) -> AsyncIterator[Document]:
     """The blocks from one number to another, in order."""
     after = first - 1
     while page := await db.find(
-        "seals", {"_id": {"$gt": after, "$lte": last}}, sort=[("_id", 1)], limit=_BLOCKS
+        "seals", {"_id": {"$gt": after, "$lte": last}}, sort=[("_id", 1)], limit=_BLOCKS_PER_PAGE
     ):
         for block in page:
             yield block
         after = page[-1]["_id"]
 
 
-async def _added(db: Mongo) -> AsyncIterator[Finding]:
+async def _find_added_rows(db: Mongo) -> AsyncIterator[Finding]:
     """Rows that name a block which knows nothing of them."""
     last = ""
     while page := await db.find(
         "audit",
         SEALED | {"_id": {"$gt": last}},
         sort=[("_id", 1)],
-        limit=_ROWS,
+        limit=_ROWS_PER_PAGE,
         fields={"block": 1},
     ):
         known = {

@@ -18,7 +18,7 @@ D = -121665 * pow(121666, -1, P) % P
 Point = tuple[int, int, int, int]
 
 
-def added(one: Point, other: Point) -> Point:
+def add_points(one: Point, other: Point) -> Point:
     """The sum of two points of edwards25519, in extended coordinates (RFC 8032, 5.1.4)."""
     a, b = (
         (one[1] - one[0]) * (other[1] - other[0]) % P,
@@ -29,17 +29,17 @@ def added(one: Point, other: Point) -> Point:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def times(number: int, point: Point) -> Point:
+def multiply_point(factor: int, point: Point) -> Point:
     """A multiple of a point."""
     result: Point = (0, 1, 1, 0)
-    while number:
-        if number & 1:
-            result = added(result, point)
-        point, number = added(point, point), number >> 1
+    while factor:
+        if factor & 1:
+            result = add_points(result, point)
+        point, factor = add_points(point, point), factor >> 1
     return result
 
 
-def unpacked(data: bytes) -> Point:
+def decode_point(data: bytes) -> Point:
     """A point from its 32 bytes; ValueError when they are none."""
     value = int.from_bytes(data, "little")
     y, sign = value & ((1 << 255) - 1), value >> 255
@@ -53,12 +53,12 @@ def unpacked(data: bytes) -> Point:
     return x, y, 1, x * y % P
 
 
-def signed(public: bytes, message: bytes, signature: bytes) -> bool:
+def has_valid_signature(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether this Ed25519 signature is of that key (RFC 8032, 5.1.7)."""
     try:
         key, commitment, s = (
-            unpacked(public),
-            unpacked(signature[:32]),
+            decode_point(public),
+            decode_point(signature[:32]),
             int.from_bytes(signature[32:], "little"),
         )
     except ValueError:
@@ -70,8 +70,8 @@ def signed(public: bytes, message: bytes, signature: bytes) -> bool:
     )
     y = 4 * pow(5, -1, P) % P
     left, right = (
-        times(s, unpacked(y.to_bytes(32, "little"))),
-        added(commitment, times(challenge, key)),
+        multiply_point(s, decode_point(y.to_bytes(32, "little"))),
+        add_points(commitment, multiply_point(challenge, key)),
     )
     return not (
         (left[0] * right[2] - right[0] * left[2]) % P
@@ -79,14 +79,14 @@ def signed(public: bytes, message: bytes, signature: bytes) -> bool:
     )
 
 
-def lines(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+def read_lines(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
     """The lines of a file, none when it is missing."""
     if name in archive.namelist():
         with archive.open(name) as file:
             yield from (line for line in (one.rstrip(b"\n") for one in file) if line)
 
 
-def sha256(archive: zipfile.ZipFile, name: str) -> str:
+def hash_file(archive: zipfile.ZipFile, name: str) -> str:
     """The hash of a file."""
     hashed = hashlib.sha256()
     with archive.open(name) as file:
@@ -95,26 +95,29 @@ def sha256(archive: zipfile.ZipFile, name: str) -> str:
     return hashed.hexdigest()
 
 
-def files(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> Iterator[str]:
+def check_files(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> Iterator[str]:
     """Files that are missing, changed, twice there or not of the export."""
     there = set(archive.namelist()) - {"manifest.json", "manifest.sig"}
-    for name, expected in manifest["files"].items():
+    for name, expected in manifest["check_files"].items():
         if name not in there:
             yield f"{name}: berkas tidak ada / file missing"
-        elif sha256(archive, name) != expected:
+        elif hash_file(archive, name) != expected:
             yield f"{name}: berkas diubah / file changed"
     yield from (
         f"{name}: berkas asing / file not of this export"
-        for name in sorted(there - manifest["files"].keys())
+        for name in sorted(there - manifest["check_files"].keys())
     )
     if len(archive.namelist()) > len(set(archive.namelist())):
         yield "ada berkas yang rangkap / a file is there twice"
 
 
-def chain(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) -> Iterator[str]:
+def check_chain(
+    archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]
+) -> Iterator[str]:
     """Blocks that do not follow each other, or differ from their anchors."""
     anchors = {
-        told["block"]: told for told in map(json.loads, lines(archive, f"{service}/anchors.jsonl"))
+        told["block"]: told
+        for told in map(json.loads, read_lines(archive, f"{service}/anchors.jsonl"))
     }
     for before, block in zip([None, *blocks], blocks, strict=False):
         number = block["block"]
@@ -122,19 +125,21 @@ def chain(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) 
             number != before["block"] + 1 or block["previous"] != before["digest"]
         ):
             yield f"{service}: blok {number} tidak menyambung / block {number} does not follow the one before"
-        if number in anchors and (anchors[number]["digest"], anchors[number]["rows"]) != (
+        if number in anchors and (anchors[number]["digest"], anchors[number]["check_rows"]) != (
             block["digest"],
             block["count"],
         ):
             yield f"{service}: blok {number} berbeda dari jangkarnya / block {number} differs from its anchor"
 
 
-def rows(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) -> Iterator[str]:
+def check_rows(
+    archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]
+) -> Iterator[str]:
     """Rows that were altered, removed, reordered or added."""
-    expected = {id_: hash_ for block in blocks for id_, _, hash_, _ in block["rows"] if id_}
+    expected = {id_: hash_ for block in blocks for id_, _, hash_, _ in block["check_rows"] if id_}
     found: list[str] = []
     seen = set[str]()
-    for line in lines(archive, f"{service}/rows.jsonl"):
+    for line in read_lines(archive, f"{service}/rows.jsonl"):
         try:
             id_ = str(cast("dict[str, Any]", json.loads(line))["_id"])
         except (ValueError, KeyError, TypeError):
@@ -158,18 +163,18 @@ def rows(archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]) -
     )
 
 
-def told(service: str, manifest: dict[str, Any]) -> str:
+def summarise_service(service: str, manifest: dict[str, Any]) -> str:
     """What a part of the export holds, in one line."""
     part = manifest["services"][service]
     number, whole, span = (
-        part["rows"],
+        part["check_rows"],
         part["rows_whole"],
         f"blok/blocks {part['first_block']}-{part['last_block']}",
     )
     return f"{service}: {number} baris, {whole} utuh, {number - whole} dengan teks disembunyikan / {number} rows, {whole} whole, {number - whole} with hidden texts; {span}"
 
 
-def findings(archive: zipfile.ZipFile, fingerprint: str) -> Iterator[str]:
+def check_export(archive: zipfile.ZipFile, fingerprint: str) -> Iterator[str]:
     """Everything that is wrong with an export."""
     content = archive.read("manifest.json")
     manifest = cast("dict[str, Any]", json.loads(content))
@@ -177,28 +182,30 @@ def findings(archive: zipfile.ZipFile, fingerprint: str) -> Iterator[str]:
     print(f"kunci penanda tangan / signing key: {hashlib.sha256(public).hexdigest()}")
     if fingerprint and hashlib.sha256(public).hexdigest() != fingerprint:
         yield "ditandatangani kunci lain / signed by another key"
-    if not signed(public, content, bytes.fromhex(archive.read("manifest.sig").decode())):
+    if not has_valid_signature(
+        public, content, bytes.fromhex(archive.read("manifest.sig").decode())
+    ):
         yield "manifest.json: tanda tangan tidak cocok / signature does not fit"
-    yield from files(archive, manifest)
+    yield from check_files(archive, manifest)
     for service in manifest["services"]:
         blocks = [
             cast("dict[str, Any]", json.loads(line))
-            for line in lines(archive, f"{service}/blocks.jsonl")
+            for line in read_lines(archive, f"{service}/blocks.jsonl")
         ]
-        yield from chain(archive, service, blocks)
-        yield from rows(archive, service, blocks)
+        yield from check_chain(archive, service, blocks)
+        yield from check_rows(archive, service, blocks)
         yield from (
             f"{service}: saat ekspor / when exported: {found}"
-            for found in manifest["services"][service]["findings"]
+            for found in manifest["services"][service]["check_export"]
         )
-        print(told(service, manifest))
+        print(summarise_service(service, manifest))
 
 
 def main(arguments: list[str]) -> int:
     """Print the findings; 0 when there are none."""
     try:
         with zipfile.ZipFile(arguments[0]) as archive:
-            found = list(findings(archive, arguments[1] if len(arguments) > 1 else ""))
+            found = list(check_export(archive, arguments[1] if len(arguments) > 1 else ""))
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         found = [
             f"rusak atau tidak lengkap / damaged or incomplete: {type(error).__name__} {error}"

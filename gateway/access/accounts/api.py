@@ -15,8 +15,8 @@ from chassis.http import dependencies
 from chassis.ids import new_id, utc_now
 from gateway.access.accounts import devices, rules, usecases
 from gateway.access.accounts.rules import Account, Device
-from gateway.access.hashing import code_hash, new_code, new_token, token_hash
-from gateway.access.issuer_dependencies import Once, Own, OwnSide
+from gateway.access.hashing import hash_code, hash_token, new_code, new_token
+from gateway.access.issuer_dependencies import IssuerDependencies, IssuerDeps, NonRepeatableRun
 from gateway.access.transaction import Run
 
 router = APIRouter()
@@ -134,110 +134,120 @@ class CodesBody(BaseModel):
 
 
 @router.put("/v1/access/accounts")
-async def open_account(body: AccountForm, _: Own, run: Run) -> AccountBody:
+async def open_account(body: AccountForm, _: IssuerDeps, run: Run) -> AccountBody:
     """Open an account at our own issuer; asked again, the answer is the same. It is of use after a reset."""
     return AccountBody.of(await run(partial(usecases.open_account, body.login, body.home)))
 
 
 @router.post("/v1/access/users/{user_id}/reset")
-async def reset_account(user_id: str, _: Own, run: Once) -> ResetBody:
+async def reset_account(user_id: str, _: IssuerDeps, run: NonRepeatableRun) -> ResetBody:
     """Make a code with which its holder begins anew. Password, keys and sessions so far are worth nothing from now on."""
     code = new_code()
-    account = await run(partial(usecases.reset_account, user_id, code_hash(code)))
+    account = await run(partial(usecases.reset_account, user_id, hash_code(code)))
     return ResetBody(code=code, valid_until=account.reset_until or utc_now())
 
 
 @router.post("/v1/enrolment", status_code=201)
-async def enrol(body: EnrolmentForm, own: Own, run: Once) -> Enrolled:
+async def enrol(body: EnrolmentForm, deps: IssuerDeps, run: NonRepeatableRun) -> Enrolled:
     """Take an account into use with the code of its reset."""
     rules.check_password(body.password, body.login)
-    codes, familiar = [new_code() for _ in range(rules.CODES)], new_token()
-    password = await own.passwords.hashed(body.password)
+    codes, familiar = [new_code() for _ in range(rules.CODE_COUNT)], new_token()
+    password = await deps.password_hasher.hash_password(body.password)
     await run(
         partial(
             usecases.enrol,
             body.login,
-            code_hash(body.code),
+            hash_code(body.code),
             password,
-            [code_hash(code) for code in codes],
-            token_hash(familiar),
+            [hash_code(code) for code in codes],
+            hash_token(familiar),
         )
     )
     return Enrolled(codes=codes, familiar=familiar)
 
 
 @router.get("/v1/me/factors")
-async def show_factors(_: Own, run: Run) -> FactorsBody:
+async def show_factors(_: IssuerDeps, run: Run) -> FactorsBody:
     """Our second factors."""
-    return _factors(await run(usecases.own_account))
+    return _factors_body(await run(usecases.get_own_account))
 
 
 @router.put("/v1/me/password", status_code=204)
-async def change_password(body: NewPasswordForm, own: Own, run: Once) -> None:
+async def change_password(body: NewPasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> None:
     """Choose another password; everybody signed in as us signs in anew."""
-    login = await _proved(body.password, own, run)
+    login = await _verify_own_password(body.password, deps, run)
     rules.check_password(body.new, login)
-    await run(partial(usecases.change_password, await own.passwords.hashed(body.new)))
+    await run(partial(usecases.change_password, await deps.password_hasher.hash_password(body.new)))
 
 
 @router.put("/v1/me/codes")
-async def renew_codes(body: PasswordForm, own: Own, run: Once) -> CodesBody:
+async def renew_codes(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> CodesBody:
     """Print other codes; those so far are worth nothing from now on."""
-    await _proved(body.password, own, run)
-    codes = [new_code() for _ in range(rules.CODES)]
-    await run(partial(usecases.renew_codes, [code_hash(code) for code in codes]))
+    await _verify_own_password(body.password, deps, run)
+    codes = [new_code() for _ in range(rules.CODE_COUNT)]
+    await run(partial(usecases.renew_codes, [hash_code(code) for code in codes]))
     return CodesBody(codes=codes)
 
 
 @router.post("/v1/me/passkeys/options")
-async def begin_passkey(body: PasswordForm, own: Own, run: Once) -> dict[str, Any]:
+async def begin_passkey(
+    body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun
+) -> dict[str, Any]:
     """What a browser needs to make a passkey, or to take in a security key (WebAuthn)."""
-    login = await _proved(body.password, own, run)
+    login = await _verify_own_password(body.password, deps, run)
     challenge = bytes_to_base64url(generate_challenge())
     account = await run(partial(usecases.begin_passkey, challenge))
-    return own.place.creation(account.id, login, challenge, account.passkeys)
+    return deps.relying_party.registration_options(account.id, login, challenge, account.passkeys)
 
 
 @router.post("/v1/me/passkeys", status_code=201)
-async def add_passkey(body: PasskeyForm, own: Own, run: Once) -> FactorsBody:
+async def add_passkey(body: PasskeyForm, deps: IssuerDeps, run: NonRepeatableRun) -> FactorsBody:
     """Keep the passkey that the browser made."""
-    challenge = await run(usecases.expected_challenge)
-    passkey = own.place.made(body.credential, challenge, body.label, utc_now())
-    return _factors(await run(partial(usecases.add_passkey, passkey, challenge)))
+    challenge = await run(usecases.get_expected_challenge)
+    passkey = deps.relying_party.verify_registration(
+        body.credential, challenge, body.label, utc_now()
+    )
+    return _factors_body(await run(partial(usecases.add_passkey, passkey, challenge)))
 
 
 @router.post("/v1/me/devices", status_code=201)
-async def add_device(body: DeviceForm, own: Own, run: Once) -> FactorBody:
+async def add_device(body: DeviceForm, deps: IssuerDeps, run: NonRepeatableRun) -> FactorBody:
     """Register the PC that asks."""
-    await _proved(body.password, own, run)
-    key, pin, id_ = devices.kept(body.public_key), await own.passwords.hashed(body.pin), new_id()
+    await _verify_own_password(body.password, deps, run)
+    key, pin, id_ = (
+        devices.serialise_key(body.public_key),
+        await deps.password_hasher.hash_password(body.pin),
+        new_id(),
+    )
     device = Device(id=id_, public_key=key, pin=pin, label=body.label, added_at=utc_now())
     await run(partial(usecases.add_device, device))
-    return _factor(device)
+    return _factor_body(device)
 
 
 @router.delete("/v1/me/factors/{factor_id}", status_code=204)
-async def remove_factor(factor_id: str, _: Own, run: Run) -> None:
+async def remove_factor(factor_id: str, _: IssuerDeps, run: Run) -> None:
     """Forget a passkey or a PC."""
     await run(partial(usecases.remove_factor, factor_id))
 
 
-async def _proved(password: str, own: OwnSide, run: Once) -> str:
+async def _verify_own_password(
+    password: str, deps: IssuerDependencies, run: NonRepeatableRun
+) -> str:
     """The caller's login, once this is seen to be their password."""
-    user, account = await run(usecases.try_own_password)
-    if not await own.passwords.fits(password, account.password):
+    user, account = await run(usecases.count_own_password_try)
+    if not await deps.password_hasher.verify_password(password, account.password):
         raise PasswordDiffers
-    await run(usecases.own_password_was_right)
+    await run(usecases.accept_own_password)
     return user.external
 
 
-def _factors(account: Account) -> FactorsBody:
+def _factors_body(account: Account) -> FactorsBody:
     return FactorsBody(
-        passkeys=[_factor(one) for one in account.passkeys],
-        devices=[_factor(one) for one in account.devices],
+        passkeys=[_factor_body(one) for one in account.passkeys],
+        devices=[_factor_body(one) for one in account.devices],
         codes_left=len(account.codes),
     )
 
 
-def _factor(one: rules.Passkey | Device) -> FactorBody:
-    return FactorBody(id=one.id, label=one.label, added_at=one.added_at)
+def _factor_body(factor: rules.Passkey | Device) -> FactorBody:
+    return FactorBody(id=factor.id, label=factor.label, added_at=factor.added_at)

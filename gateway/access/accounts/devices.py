@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from chassis.errors import Refused
-from gateway.authn.keys import fits, read
+from gateway.authn.keys import parse_jwk, supports_algorithm
 
-HALF = 32
+SIGNATURE_HALF_BYTES = 32
 
 
 class DeviceKeyRefused(Refused):
@@ -24,23 +24,24 @@ class DeviceKeyRefused(Refused):
     field = "public_key"
 
 
-def kept(jwk: dict[str, Any]) -> str:
+def serialise_key(jwk: dict[str, Any]) -> str:
     """The public key as it is kept; DeviceKeyRefused where it is another kind of key, or a private one."""
     public = {name: jwk.get(name) for name in ("kty", "crv", "x", "y")}
-    if "d" in jwk or _key(public) is None:
+    if "d" in jwk or _parse_key(public) is None:
         raise DeviceKeyRefused
     return json.dumps(public)
 
 
-def signed(public_key: str, message: str, signature: str) -> bool:
+def has_signed(public_key: str, message: str, signature: str) -> bool:
     """Whether that key signed this message: the signature in base64url, r and s side by side as WebCrypto gives it (IEEE P1363)."""
     try:
         raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-        key = _key(json.loads(public_key))
-        if len(raw) != 2 * HALF or key is None:
+        key = _parse_key(json.loads(public_key))
+        if len(raw) != 2 * SIGNATURE_HALF_BYTES or key is None:
             return False
         der = encode_dss_signature(
-            int.from_bytes(raw[:HALF], "big"), int.from_bytes(raw[HALF:], "big")
+            int.from_bytes(raw[:SIGNATURE_HALF_BYTES], "big"),
+            int.from_bytes(raw[SIGNATURE_HALF_BYTES:], "big"),
         )
         key.verify(der, message.encode(), ECDSA(SHA256()))
     except (InvalidSignature, ValueError):
@@ -48,6 +49,10 @@ def signed(public_key: str, message: str, signature: str) -> bool:
     return True
 
 
-def _key(jwk: dict[str, Any]) -> EllipticCurvePublicKey | None:
-    key = read(jwk)
-    return key if isinstance(key, EllipticCurvePublicKey) and fits(key, "ES256") else None
+def _parse_key(jwk: dict[str, Any]) -> EllipticCurvePublicKey | None:
+    key = parse_jwk(jwk)
+    return (
+        key
+        if isinstance(key, EllipticCurvePublicKey) and supports_algorithm(key, "ES256")
+        else None
+    )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Options = dict[str, Any]
-_WRONG = (WebAuthnException, ValueError, KeyError, TypeError)
+_INVALID_RESPONSE = (WebAuthnException, ValueError, KeyError, TypeError)
 
 
 class PasskeyRefused(Refused):
@@ -38,40 +38,42 @@ class PasskeyRefused(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RelyingParty:
     """Where the ceremonies take place: the origin of the issuer, e.g. https://staff.example."""
 
     origin: str
 
     @property
-    def host(self) -> str:
+    def id(self) -> str:
         """The relying party's id."""
         return urlsplit(self.origin).hostname or ""
 
-    def creation(
-        self, user_id: str, login: str, challenge: str, known: Sequence[Passkey]
+    def registration_options(
+        self, user_id: str, login: str, challenge: str, registered: Sequence[Passkey]
     ) -> Options:
         """What the browser is told to make a passkey."""
         made = generate_registration_options(
-            rp_id=self.host,
+            rp_id=self.id,
             rp_name="Bina",
             user_id=user_id.encode(),
             user_name=login,
             challenge=base64url_to_bytes(challenge),
-            exclude_credentials=_described(known),
+            exclude_credentials=_build_descriptors(registered),
         )
         return json.loads(options_to_json(made))
 
-    def made(self, credential: Options, challenge: str, label: str, now: datetime) -> Passkey:
+    def verify_registration(
+        self, credential: Options, challenge: str, label: str, now: datetime
+    ) -> Passkey:
         """The passkey that the browser made; PasskeyRefused where it is not what was asked for."""
         try:
             found = verify_registration_response(
                 credential=credential,
                 expected_challenge=base64url_to_bytes(challenge),
-                expected_rp_id=self.host,
+                expected_rp_id=self.id,
                 expected_origin=self.origin,
             )
-        except _WRONG:
+        except _INVALID_RESPONSE:
             raise PasskeyRefused from None
         return Passkey(
             id=bytes_to_base64url(found.credential_id),
@@ -81,30 +83,34 @@ class Place:
             added_at=now,
         )
 
-    def request(self, challenge: str, known: Sequence[Passkey]) -> Options:
+    def authentication_options(self, challenge: str, registered: Sequence[Passkey]) -> Options:
         """What the browser is told to prove a passkey."""
         asked = generate_authentication_options(
-            rp_id=self.host,
+            rp_id=self.id,
             challenge=base64url_to_bytes(challenge),
-            allow_credentials=_described(known),
+            allow_credentials=_build_descriptors(registered),
         )
         return json.loads(options_to_json(asked))
 
-    def proved(self, passkey: Passkey, credential: Options, challenge: str) -> Passkey:
+    def verify_authentication(
+        self, passkey: Passkey, credential: Options, challenge: str
+    ) -> Passkey:
         """The passkey with its counter moved on; SignInRefused where it proves nothing, or is a copy that fell behind."""
         try:
             found = verify_authentication_response(
                 credential=credential,
                 expected_challenge=base64url_to_bytes(challenge),
-                expected_rp_id=self.host,
+                expected_rp_id=self.id,
                 expected_origin=self.origin,
                 credential_public_key=base64url_to_bytes(passkey.public_key),
                 credential_current_sign_count=passkey.sign_count,
             )
-        except _WRONG:
+        except _INVALID_RESPONSE:
             raise SignInRefused from None
         return replace(passkey, sign_count=found.new_sign_count)
 
 
-def _described(known: Sequence[Passkey]) -> list[PublicKeyCredentialDescriptor]:
-    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(passkey.id)) for passkey in known]
+def _build_descriptors(passkeys: Sequence[Passkey]) -> list[PublicKeyCredentialDescriptor]:
+    return [
+        PublicKeyCredentialDescriptor(id=base64url_to_bytes(passkey.id)) for passkey in passkeys
+    ]

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from chassis.errors import Conflict, NotFound, Refused, Unauthenticated
 
-CODES = 10
-RESET_KEPT = timedelta(hours=72)
-CEREMONY_KEPT = timedelta(minutes=5)
-SHORTEST_PASSWORD = 12
-FEWEST_LETTERS = 5
-MOST_FACTORS = 10
-MOST_FAMILIAR = 10
+CODE_COUNT = 10
+RESET_LIFETIME = timedelta(hours=72)
+CEREMONY_LIFETIME = timedelta(minutes=5)
+MIN_PASSWORD_LENGTH = 12
+MIN_DISTINCT_CHARACTERS = 5
+MAX_FACTORS = 10
+MAX_FAMILIAR = 10
 
 
 class AccountUnknown(NotFound):
@@ -98,14 +98,14 @@ class Account:
             + ["code"] * bool(self.codes)
         )
 
-    def passkey(self, id_: str) -> Passkey:
+    def get_passkey(self, id_: str) -> Passkey:
         """A passkey; SignInRefused where it is none of this account."""
         for passkey in self.passkeys:
             if passkey.id == id_:
                 return passkey
         raise SignInRefused
 
-    def device(self, id_: str) -> Device | None:
+    def find_device(self, id_: str) -> Device | None:
         """A registered PC, if it is one of this account."""
         return next((device for device in self.devices if device.id == id_), None)
 
@@ -113,8 +113,8 @@ class Account:
 def check_password(password: str, login: str) -> None:
     """PasswordWeak unless it is long and varied enough (NIST SP 800-63B: length, no rules of composition)."""
     if (
-        len(password) < SHORTEST_PASSWORD
-        or len(set(password)) < FEWEST_LETTERS
+        len(password) < MIN_PASSWORD_LENGTH
+        or len(set(password)) < MIN_DISTINCT_CHARACTERS
         or login.lower() in password.lower()
     ):
         raise PasswordWeak
@@ -127,7 +127,7 @@ def reset(account: Account, code: str, now: datetime) -> Account:
         version=account.version,
         home=account.home,
         reset=code,
-        reset_until=now + RESET_KEPT,
+        reset_until=now + RESET_LIFETIME,
     )
 
 
@@ -166,16 +166,16 @@ def spend_code(account: Account, code: str) -> Account:
     return replace(account, codes=tuple(one for one in account.codes if one != code))
 
 
-def make_familiar(account: Account, familiar: str) -> Account:
+def add_familiar(account: Account, familiar: str) -> Account:
     """Remember a place where the account signed in; the oldest is forgotten."""
-    return replace(account, familiar=(*account.familiar, familiar)[-MOST_FAMILIAR:])
+    return replace(account, familiar=(*account.familiar, familiar)[-MAX_FAMILIAR:])
 
 
 def begin_ceremony(account: Account, challenge: str, now: datetime) -> Account:
     """A passkey may be added with this challenge, for five minutes."""
-    if len(account.passkeys) >= MOST_FACTORS:
+    if len(account.passkeys) >= MAX_FACTORS:
         raise FactorLimit
-    return replace(account, ceremony=challenge, ceremony_until=now + CEREMONY_KEPT)
+    return replace(account, ceremony=challenge, ceremony_until=now + CEREMONY_LIFETIME)
 
 
 def add_passkey(account: Account, passkey: Passkey) -> Account:
@@ -183,16 +183,17 @@ def add_passkey(account: Account, passkey: Passkey) -> Account:
     return replace(account, passkeys=(*account.passkeys, passkey), ceremony="", ceremony_until=None)
 
 
-def used_passkey(account: Account, used: Passkey) -> Account:
+def update_passkey(account: Account, passkey: Passkey) -> Account:
     """The passkey's counter moved on."""
     return replace(
-        account, passkeys=tuple(used if one.id == used.id else one for one in account.passkeys)
+        account,
+        passkeys=tuple(passkey if one.id == passkey.id else one for one in account.passkeys),
     )
 
 
 def add_device(account: Account, device: Device) -> Account:
     """The account with one registered PC more."""
-    if len(account.devices) >= MOST_FACTORS:
+    if len(account.devices) >= MAX_FACTORS:
         raise FactorLimit
     return replace(account, devices=(*account.devices, device))
 

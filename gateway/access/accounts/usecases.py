@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.access.accounts import rules
 from gateway.access.accounts.rules import Account, AccountUnknown, Device, Passkey, SignInRefused
-from gateway.access.builtin_issuer import OWN
+from gateway.access.builtin_issuer import BUILTIN_ISSUER
 from gateway.access.login_throttling import usecases as attempts
 from gateway.access.sessions import usecases as sessions
 from gateway.access.transaction import Transaction
@@ -15,7 +15,7 @@ from gateway.access.users.rules import User
 
 async def open_account(login: str, home: str, tx: Transaction) -> Account:
     """The account of this login, opened now if there was none; asked again it gives the same one."""
-    user = await users.register_user(OWN, login, home, tx)
+    user = await users.register_user(BUILTIN_ISSUER, login, home, tx)
     known = await tx.accounts.seek(user.id)
     return tx.accounts.add(Account(id=user.id, home=home)) if known is None else known
 
@@ -23,7 +23,7 @@ async def open_account(login: str, home: str, tx: Transaction) -> Account:
 async def reset_account(user_id: str, code: str, tx: Transaction) -> Account:
     """Let the account begin anew with this code, printed and handed over; whoever is signed in is signed out."""
     before = await tx.accounts.get(user_id)
-    await sessions.end_all(user_id, "reset", tx)
+    await sessions.end_all_sessions(user_id, "reset", tx)
     return tx.accounts.save(before, rules.reset(before, code, tx.now))
 
 
@@ -31,7 +31,7 @@ async def enrol(
     login: str, code: str, password: str, codes: Sequence[str], familiar: str, tx: Transaction
 ) -> Account:
     """Take the account into use; SignInRefused unless the code of the reset is right."""
-    _, before = await find(login, tx)
+    _, before = await find_account(login, tx)
     after = rules.enrol(
         before, code=code, password=password, codes=codes, familiar=familiar, now=tx.now
     )
@@ -40,52 +40,52 @@ async def enrol(
     return tx.accounts.save(before, after)
 
 
-async def find(login: str, tx: Transaction) -> tuple[User | None, Account | None]:
+async def find_account(login: str, tx: Transaction) -> tuple[User | None, Account | None]:
     """The user and the account of a login; no account where the user is disabled. The same reads whether or not there is any."""
-    user = await tx.users.called(OWN, login)
+    user = await tx.users.find_by_external(BUILTIN_ISSUER, login)
     account = await tx.accounts.seek(login if user is None else user.id, scoped=False)
     return user, None if user is None or user.disabled_at else account
 
 
-async def own_account(tx: Transaction) -> Account:
+async def get_own_account(tx: Transaction) -> Account:
     """The caller's account."""
     return await tx.accounts.get(tx.caller.subject, scoped=False)
 
 
-async def try_own_password(tx: Transaction) -> tuple[User, Account]:
+async def count_own_password_try(tx: Transaction) -> tuple[User, Account]:
     """The caller's account, a guess at its password counted."""
-    account = await own_account(tx)
-    await attempts.count_attempt(_door(account), tx)
+    account = await get_own_account(tx)
+    await attempts.count_attempt(_attempts_id(account), tx)
     return await tx.users.get(account.id, scoped=False), account
 
 
-async def own_password_was_right(tx: Transaction) -> None:
+async def accept_own_password(tx: Transaction) -> None:
     """Forget the guesses."""
-    await attempts.forget_attempts(_door(await own_account(tx)), tx)
+    await attempts.forget_attempts(_attempts_id(await get_own_account(tx)), tx)
 
 
 async def change_password(password: str, tx: Transaction) -> Account:
     """Another password, already judged; every session ends, so that none goes on under the old one."""
-    before = await own_account(tx)
-    await sessions.end_all(before.id, "password changed", tx)
+    before = await get_own_account(tx)
+    await sessions.end_all_sessions(before.id, "password changed", tx)
     return tx.accounts.save(before, replace(before, password=password))
 
 
 async def renew_codes(codes: Sequence[str], tx: Transaction) -> Account:
     """Other printed codes; the old ones are worth nothing."""
-    before = await own_account(tx)
+    before = await get_own_account(tx)
     return tx.accounts.save(before, replace(before, codes=tuple(codes)))
 
 
 async def begin_passkey(challenge: str, tx: Transaction) -> Account:
     """Expect a new passkey."""
-    before = await own_account(tx)
+    before = await get_own_account(tx)
     return tx.accounts.save(before, rules.begin_ceremony(before, challenge, tx.now))
 
 
-async def expected_challenge(tx: Transaction) -> str:
+async def get_expected_challenge(tx: Transaction) -> str:
     """The challenge of the ceremony under way; AccountUnknown where there is none."""
-    account = await own_account(tx)
+    account = await get_own_account(tx)
     if not account.ceremony or account.ceremony_until is None or account.ceremony_until <= tx.now:
         raise AccountUnknown
     return account.ceremony
@@ -93,23 +93,23 @@ async def expected_challenge(tx: Transaction) -> str:
 
 async def add_passkey(passkey: Passkey, challenge: str, tx: Transaction) -> Account:
     """Keep the new passkey; AccountUnknown where the ceremony is over."""
-    if await expected_challenge(tx) != challenge:
+    if await get_expected_challenge(tx) != challenge:
         raise AccountUnknown
-    before = await own_account(tx)
+    before = await get_own_account(tx)
     return tx.accounts.save(before, rules.add_passkey(before, passkey))
 
 
 async def add_device(device: Device, tx: Transaction) -> Account:
     """Register a PC."""
-    before = await own_account(tx)
+    before = await get_own_account(tx)
     return tx.accounts.save(before, rules.add_device(before, device))
 
 
 async def remove_factor(id_: str, tx: Transaction) -> Account:
     """Forget a passkey or a PC."""
-    before = await own_account(tx)
+    before = await get_own_account(tx)
     return tx.accounts.save(before, rules.remove_factor(before, id_))
 
 
-def _door(account: Account) -> str:
+def _attempts_id(account: Account) -> str:
     return f"own/{account.id}"

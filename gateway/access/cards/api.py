@@ -9,22 +9,23 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from chassis.caller import Asker
+from chassis.caller import CallingService
 from chassis.http import dependencies
 from chassis.ids import utc_now
-from gateway.access.builtin_issuer import OwnIssuer
+from gateway.access.builtin_issuer import BuiltInIssuer
 from gateway.access.cards import usecases
-from gateway.access.cards.rules import PIN_FIGURES, CardRefused
-from gateway.access.hashing import code_hash, new_code
-from gateway.access.issuer_dependencies import Once, Own
+from gateway.access.cards.rules import PIN_DIGITS, CardRefused
+from gateway.access.hashing import hash_code, new_code
+from gateway.access.issuer_dependencies import IssuerDeps, NonRepeatableRun
 from gateway.access.transaction import Run
 
 router = APIRouter()
-internal = APIRouter()
+internal_api = APIRouter()
 
-HOLDER_SECONDS = 900
-ServiceGives = Annotated[
-    Asker, dependencies.asked_by("certification", "training", purposes=("give-card",))
+HOLDER_TOKEN_SECONDS = 900
+CardIssuingService = Annotated[
+    CallingService,
+    dependencies.require_service("certification", "training", purposes=("give-card",)),
 ]
 Code = Annotated[str, Field(max_length=60)]
 
@@ -73,50 +74,60 @@ class HolderIn(BaseModel):
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - a kind, no secret
-    expires_in: int = HOLDER_SECONDS
+    expires_in: int = HOLDER_TOKEN_SECONDS
 
 
-@internal.put("/internal/cards/{reference}")
+@internal_api.put("/internal/cards/{reference}")
 async def put_card(
-    reference: str, body: CardForm, asker: ServiceGives, own: Own, run: Once
+    reference: str,
+    body: CardForm,
+    calling_service: CardIssuingService,
+    deps: IssuerDeps,
+    run: NonRepeatableRun,
 ) -> CardMade:
     """Give a card; told again, another one, and the one before is worth nothing."""
-    card, pin = new_code(), _new_pin()
+    card, pin = new_code(), _generate_pin()
     await run(
         partial(
             usecases.put_card,
             reference,
-            asker.service,
+            calling_service.service,
             body.own,
             body.home,
-            code_hash(card),
-            await own.passwords.hashed(pin),
+            hash_code(card),
+            await deps.password_hasher.hash_password(pin),
         )
     )
     return CardMade(card=card, pin=pin)
 
 
 @router.post("/v1/access/cards/pin")
-async def renew_pin(body: ShownCard, own: Own, run: Once) -> PinMade:
+async def renew_pin(body: ShownCard, deps: IssuerDeps, run: NonRepeatableRun) -> PinMade:
     """Give the card that lies on the table another PIN; its holder sits opposite."""
-    pin = _new_pin()
-    await run(partial(usecases.renew_pin, code_hash(body.card), await own.passwords.hashed(pin)))
+    pin = _generate_pin()
+    await run(
+        partial(
+            usecases.renew_pin, hash_code(body.card), await deps.password_hasher.hash_password(pin)
+        )
+    )
     return PinMade(pin=pin)
 
 
 @router.post("/v1/holder/sign-in")
-async def sign_in(body: HolderForm, request: Request, own: Own, run: Once) -> HolderIn:
+async def sign_in(
+    body: HolderForm, request: Request, deps: IssuerDeps, run: NonRepeatableRun
+) -> HolderIn:
     """Masuk dengan kartu dan PIN."""
-    holders: OwnIssuer = request.app.state.holders
+    holders: BuiltInIssuer = request.app.state.holders
     try:
-        card = await run(partial(usecases.try_pin, code_hash(body.card)))
+        card = await run(partial(usecases.try_pin, hash_code(body.card)))
     except CardRefused:
-        await own.passwords.fits(body.pin, "")
+        await deps.password_hasher.verify_password(body.pin, "")
         raise
-    if not await own.passwords.fits(body.pin, card.pin):
+    if not await deps.password_hasher.verify_password(body.pin, card.pin):
         raise CardRefused
-    await run(partial(usecases.pin_was_right, card.id, card.pin))
-    return HolderIn(access_token=holders.token(card.id, utc_now(), HOLDER_SECONDS))
+    await run(partial(usecases.accept_pin, card.id, card.pin))
+    return HolderIn(access_token=holders.issue_token(card.id, utc_now(), HOLDER_TOKEN_SECONDS))
 
 
 @router.post("/v1/holder/sign-out", status_code=204)
@@ -125,5 +136,5 @@ async def sign_out(run: Run) -> None:
     await run(usecases.sign_out)
 
 
-def _new_pin() -> str:
-    return "".join(secrets.choice("0123456789") for _ in range(PIN_FIGURES))
+def _generate_pin() -> str:
+    return "".join(secrets.choice("0123456789") for _ in range(PIN_DIGITS))

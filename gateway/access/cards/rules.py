@@ -7,8 +7,8 @@ from datetime import datetime
 
 from chassis.errors import NotFound, Unauthenticated
 
-MOST_TRIES = 5
-PIN_FIGURES = 6
+MAX_TRIES = 5
+PIN_DIGITS = 6
 
 
 class CardUnknown(NotFound):
@@ -37,19 +37,19 @@ class Card:
     locked_at: datetime | None = None
 
 
-def tried(card: Card | None, now: datetime) -> Card:
+def count_try(card: Card | None, now: datetime) -> Card:
     """One more try, held to be wrong until it is right; the fifth wrong one locks."""
     if card is None or card.locked_at is not None:
         raise CardRefused
     failures = card.failures + 1
-    return replace(card, failures=failures, locked_at=now if failures >= MOST_TRIES else None)
+    return replace(card, failures=failures, locked_at=now if failures >= MAX_TRIES else None)
 
 
-def right(card: Card) -> Card:
+def accept_pin(card: Card) -> Card:
     """The PIN was right."""
     return replace(card, failures=0, locked_at=None)
 
 
-def new_pin(card: Card, pin: str) -> Card:
+def replace_pin(card: Card, pin: str) -> Card:
     """Another PIN, handed over in person; the card is no longer locked."""
     return replace(card, pin=pin, failures=0, locked_at=None)

@@ -17,6 +17,6 @@ class Cards(Store[Card]):
     indexes = (Index("code", unique=True),)
     secret = frozenset({"code", "pin", "own"})
 
-    async def shown(self, code: str) -> Card | None:
+    async def find_by_code(self, code: str) -> Card | None:
         """The card with this code (hash)."""
         return await self.first({"code": code}, scoped=False)

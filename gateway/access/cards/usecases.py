@@ -12,11 +12,17 @@ from gateway.access.transaction import Transaction
 
 
 async def put_card(
-    reference: str, by: str, own: Sequence[str], home: str, code: str, pin: str, tx: Transaction
+    reference: str,
+    issuing_service: str,
+    own: Sequence[str],
+    home: str,
+    code: str,
+    pin: str,
+    tx: Transaction,
 ) -> Card:
     """Give a card for these papers; the one given before under this reference is worth nothing any more."""
     fresh = Card(
-        id=named_id("card", by, reference),
+        id=named_id("card", issuing_service, reference),
         home=home,
         own=tuple(sorted(set(own))),
         code=code,
@@ -31,28 +37,28 @@ async def put_card(
 
 async def renew_pin(code: str, pin: str, tx: Transaction) -> Card:
     """Another PIN for the card that lies on the table; what was signed in with it ends."""
-    known = await tx.cards.shown(code)
+    known = await tx.cards.find_by_code(code)
     if known is None:
         raise CardUnknown
     await revocations.revoke_subject(known.id, tx)
-    return tx.cards.save(known, rules.new_pin(known, pin))
+    return tx.cards.save(known, rules.replace_pin(known, pin))
 
 
 async def try_pin(code: str, tx: Transaction) -> Card:
     """The card, a try at its PIN counted; CardRefused where there is nothing to try."""
-    known = await tx.cards.shown(code)
-    fresh = rules.tried(known, tx.now)
+    known = await tx.cards.find_by_code(code)
+    fresh = rules.count_try(known, tx.now)
     if known is None:
         raise CardRefused
     return tx.cards.save(known, fresh)
 
 
-async def pin_was_right(card_id: str, pin: str, tx: Transaction) -> Card:
+async def accept_pin(card_id: str, pin: str, tx: Transaction) -> Card:
     """Forget the tries; CardRefused where the PIN changed meanwhile."""
     card = await tx.cards.get(card_id, scoped=False)
     if card.pin != pin:
         raise CardRefused
-    return tx.cards.save(card, rules.right(card))
+    return tx.cards.save(card, rules.accept_pin(card))
 
 
 async def sign_out(tx: Transaction) -> None:
@@ -60,7 +66,7 @@ async def sign_out(tx: Transaction) -> None:
     await revocations.revoke_subject(tx.caller.subject, tx)
 
 
-async def holder_of(card_id: str, tx: Transaction) -> Identity:
+async def resolve_holder(card_id: str, tx: Transaction) -> Identity:
     """The holder whom a token of ours names; CardRefused where the card is no more."""
     card = await tx.cards.seek(card_id)
     if card is None:

@@ -13,28 +13,30 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from chassis.ids import utc_now
 from chassis.persistence.mongo import Mongo
-from chassis.persistence.transactions import Engine
+from chassis.persistence.transactions import TransactionManager
 from gateway.access.clients import assertions, usecases
-from gateway.access.clients.daily_quota import calls_today, day_of
+from gateway.access.clients.daily_quota import quota_day, read_calls_today
 from gateway.access.clients.rules import Client
-from gateway.access.hashing import new_token, token_hash
-from gateway.access.issuer_dependencies import Once, Own
+from gateway.access.hashing import hash_token, new_token
+from gateway.access.issuer_dependencies import IssuerDeps, NonRepeatableRun
 from gateway.access.transaction import Run, Transaction
 
 router = APIRouter()
-internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
+internal_api = APIRouter(
+    dependencies=[dependencies.require_service("manpower", purposes=("manage-access",))]
+)
 
 ClientId = Annotated[str, Field(min_length=3, max_length=100, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-def database(request: Request) -> Mongo:
+def get_database(request: Request) -> Mongo:
     """The gateway's own database, for counts beside its transactions."""
-    engine: Engine[Transaction] = request.app.state.engine
+    engine: TransactionManager[Transaction] = request.app.state.engine
     return engine.db
 
 
-Database = Annotated[Mongo, Depends(database)]
+Database = Annotated[Mongo, Depends(get_database)]
 
 
 class Slot(StrEnum):
@@ -127,10 +129,10 @@ class SecretBody(BaseModel):
     client_secret: str
 
 
-@internal.put("/internal/clients/{client_id}")
+@internal_api.put("/internal/clients/{client_id}")
 async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> ClientKnown:
     """Let the system of this id prove itself by these, and no others; told again, nothing changes."""
-    keys = {slot.value: assertions.kept(jwk) for slot, jwk in body.keys.items()}
+    keys = {slot.value: assertions.serialise_key(jwk) for slot, jwk in body.keys.items()}
     client = await run(
         partial(
             usecases.put_client,
@@ -144,10 +146,10 @@ async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> 
 
 @router.put("/v1/access/clients/{client_id}")
 async def register_client(
-    client_id: ClientId, body: ClientForm, _: Own, db: Database, run: Run
+    client_id: ClientId, body: ClientForm, _: IssuerDeps, db: Database, run: Run
 ) -> ClientBody:
     """Register a system; asked again, the answer is the same."""
-    return await _shown(
+    return await _client_body(
         await run(partial(usecases.register_client, client_id, body.home, body.label)), db
     )
 
@@ -158,7 +160,7 @@ async def list_clients(
 ) -> paging.PageBody[ClientBody]:
     """Systems of the administrator's places."""
     page = await run(partial(usecases.list_clients, cursor, limit))
-    counted = await calls_today([client.user_id for client in page.items], utc_now(), db)
+    counted = await read_calls_today([client.user_id for client in page.items], utc_now(), db)
     return paging.PageBody(
         items=[ClientBody.of(client, counted[client.user_id]) for client in page.items],
         next_cursor=page.next_cursor,
@@ -168,53 +170,58 @@ async def list_clients(
 @router.get("/v1/access/clients/{client_id}")
 async def show_client(client_id: str, db: Database, run: Run) -> ClientBody:
     """One system."""
-    return await _shown(await run(partial(usecases.show_client, client_id)), db)
+    return await _client_body(await run(partial(usecases.show_client, client_id)), db)
 
 
 @router.put("/v1/access/clients/{client_id}/secrets/{slot}")
-async def put_secret(client_id: str, slot: Slot, run: Once) -> SecretBody:
+async def put_secret(client_id: str, slot: Slot, run: NonRepeatableRun) -> SecretBody:
     """Make a secret for this slot; that of the other slot stays good."""
     secret = new_token()
-    await run(partial(usecases.put_secret, client_id, slot.value, token_hash(secret)))
+    await run(partial(usecases.put_secret, client_id, slot.value, hash_token(secret)))
     return SecretBody(client_secret=secret)
 
 
 @router.put("/v1/access/clients/{client_id}/keys/{slot}")
 async def put_key(client_id: str, slot: Slot, body: KeyForm, db: Database, run: Run) -> ClientBody:
     """Take a public key into this slot; that of the other slot stays good."""
-    return await _shown(
-        await run(partial(usecases.put_key, client_id, slot.value, assertions.kept(body.jwk))), db
+    return await _client_body(
+        await run(
+            partial(usecases.put_key, client_id, slot.value, assertions.serialise_key(body.jwk))
+        ),
+        db,
     )
 
 
 @router.put("/v1/access/clients/{client_id}/quota")
 async def set_quota(client_id: str, body: QuotaForm, db: Database, run: Run) -> ClientBody:
     """Let the system call so often a day; 0 lets it call no more. Effective within a minute."""
-    return await _shown(await run(partial(usecases.set_quota, client_id, body.calls_per_day)), db)
+    return await _client_body(
+        await run(partial(usecases.set_quota, client_id, body.calls_per_day)), db
+    )
 
 
 @router.get("/v1/me/quota")
 async def own_quota(run: Run) -> QuotaBody:
     """How often this system may call a day, and did today; 404 for people, who have no such quota."""
-    calls_per_day, today = await run(usecases.own_quota)
+    calls_per_day, today = await run(usecases.get_own_quota)
     return QuotaBody(
-        calls_per_day=calls_per_day, calls_today=today, day_ends_at=day_of(utc_now())[1]
+        calls_per_day=calls_per_day, calls_today=today, day_ends_at=quota_day(utc_now())[1]
     )
 
 
 @router.delete("/v1/access/clients/{client_id}/slots/{slot}")
 async def empty_slot(client_id: str, slot: Slot, db: Database, run: Run) -> ClientBody:
     """Neither secret nor key of this slot is good any more."""
-    return await _shown(await run(partial(usecases.empty_slot, client_id, slot.value)), db)
+    return await _client_body(await run(partial(usecases.empty_slot, client_id, slot.value)), db)
 
 
 @router.post("/v1/access/clients/{client_id}/disable")
 async def disable_client(client_id: str, db: Database, run: Run) -> ClientBody:
     """The system proves nothing any more; effective within seconds, also for streams."""
-    return await _shown(await run(partial(usecases.disable_client, client_id)), db)
+    return await _client_body(await run(partial(usecases.disable_client, client_id)), db)
 
 
-async def _shown(client: Client, db: Mongo) -> ClientBody:
+async def _client_body(client: Client, db: Mongo) -> ClientBody:
     return ClientBody.of(
-        client, (await calls_today([client.user_id], utc_now(), db))[client.user_id]
+        client, (await read_calls_today([client.user_id], utc_now(), db))[client.user_id]
     )

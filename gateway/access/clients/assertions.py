@@ -10,12 +10,12 @@ import jwt
 
 from chassis.errors import Refused
 from gateway.access.clients.rules import ASSERTION_SECONDS, Client, ClientRefused
-from gateway.access.hashing import token_hash
-from gateway.authn.keys import PublicKey, fits, read
+from gateway.access.hashing import hash_token
+from gateway.authn.keys import PublicKey, parse_jwk, supports_algorithm
 
-TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("EdDSA", "ES256", "RS256")
-LONGEST = 8_192
+MAX_ASSERTION_LENGTH = 8_192
 _UNREADABLE = (jwt.InvalidTokenError, ValueError, TypeError, RecursionError)
 
 
@@ -26,30 +26,30 @@ class KeyRefused(Refused):
     field = "jwk"
 
 
-def kept(jwk: Mapping[str, Any]) -> str:
+def serialise_key(jwk: Mapping[str, Any]) -> str:
     """The public key as it is kept; KeyRefused for a private or symmetric one, and for kinds that we do not take."""
-    key = None if "d" in jwk or "k" in jwk else read(jwk)
-    if key is None or not any(fits(key, algorithm) for algorithm in ALGORITHMS):
+    key = None if "d" in jwk or "k" in jwk else parse_jwk(jwk)
+    if key is None or not any(supports_algorithm(key, algorithm) for algorithm in ALGORITHMS):
         raise KeyRefused
     return json.dumps(dict(jwk), sort_keys=True)
 
 
-def claimed(assertion: str) -> str:
+def read_claimed_client(assertion: str) -> str:
     """Whom the assertion says it is of, unproved; "" where it cannot be read."""
     try:
         return (
             str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", ""))
-            if len(assertion) <= LONGEST
+            if len(assertion) <= MAX_ASSERTION_LENGTH
             else ""
         )
     except _UNREADABLE:
         return ""
 
 
-def proved(client: Client, assertion: str, audiences: Collection[str], now: float) -> str:
+def verify_assertion(client: Client, assertion: str, audiences: Collection[str], now: float) -> str:
     """The id of the use of this assertion; ClientRefused unless it is of this client, for us, signed by one of its keys and short-lived."""
     for kept_key in client.keys.values():
-        content = _content(assertion, read(json.loads(kept_key)), client.id, audiences)
+        content = _decode(assertion, parse_jwk(json.loads(kept_key)), client.id, audiences)
         if content is not None:
             expires, name = content.get("exp"), content.get("jti")
             if (
@@ -58,16 +58,16 @@ def proved(client: Client, assertion: str, audiences: Collection[str], now: floa
                 and isinstance(name, str)
                 and name
             ):
-                return token_hash(f"{client.id}\x1f{name}")
+                return hash_token(f"{client.id}\x1f{name}")
     raise ClientRefused
 
 
-def _content(
+def _decode(
     assertion: str, key: PublicKey | None, client_id: str, audiences: Collection[str]
 ) -> Mapping[str, Any] | None:
     try:
         algorithm = jwt.get_unverified_header(assertion).get("alg", "")
-        if key is None or algorithm not in ALGORITHMS or not fits(key, algorithm):
+        if key is None or algorithm not in ALGORITHMS or not supports_algorithm(key, algorithm):
             return None
         options: Any = {
             "require": ["exp", "jti", "aud", "iss", "sub"],

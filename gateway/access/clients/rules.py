@@ -51,35 +51,37 @@ class Assertion:
     kept_until: datetime
 
 
-def with_quota(client: Client, calls_per_day: int) -> Client:
+def set_quota(client: Client, calls_per_day: int) -> Client:
     """The client with another quota."""
     return replace(client, calls_per_day=calls_per_day)
 
 
-def with_secret(client: Client, slot: str, hashed: str) -> Client:
+def put_secret(client: Client, slot: str, hashed: str) -> Client:
     """The client with another secret in this slot."""
     return replace(client, secrets=client.secrets | {slot: hashed})
 
 
-def with_key(client: Client, slot: str, jwk: str) -> Client:
+def put_key(client: Client, slot: str, jwk: str) -> Client:
     """The client with another key in this slot."""
     return replace(client, keys=client.keys | {slot: jwk})
 
 
-def without(client: Client, slot: str) -> Client:
+def empty_slot(client: Client, slot: str) -> Client:
     """The client without the secret and the key of this slot; told again, nothing changes."""
-    return replace(client, secrets=_without(client.secrets, slot), keys=_without(client.keys, slot))
+    return replace(
+        client, secrets=_without_slot(client.secrets, slot), keys=_without_slot(client.keys, slot)
+    )
 
 
-def proves(client: Client, hashed: str) -> bool:
+def has_secret(client: Client, hashed: str) -> bool:
     """Whether this is one of its secrets."""
     return any(hmac.compare_digest(kept, hashed) for kept in client.secrets.values())
 
 
-def used(id_: str, now: datetime) -> Assertion:
+def mark_used(id_: str, now: datetime) -> Assertion:
     """An assertion that may not come again."""
     return Assertion(id=id_, kept_until=now + timedelta(seconds=2 * ASSERTION_SECONDS))
 
 
-def _without(slots: Mapping[str, str], slot: str) -> dict[str, str]:
+def _without_slot(slots: Mapping[str, str], slot: str) -> dict[str, str]:
     return {name: value for name, value in slots.items() if name != slot}

@@ -18,11 +18,11 @@ class Clients(Store[Client]):
     schema = 2
     secret = frozenset({"secrets"})
 
-    async def of_user(self, user_id: str) -> Client | None:
+    async def find_by_user(self, user_id: str) -> Client | None:
         """The client that is this user, whoever asks."""
         return await self.first({"user_id": user_id}, scoped=False)
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[Client]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Client]:
         """Clients in the order of their ids."""
         return await self.page({}, cursor=cursor, limit=limit)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chassis.persistence.store import Page
-from gateway.access.builtin_issuer import OWN
+from gateway.access.builtin_issuer import BUILTIN_ISSUER
 from gateway.access.clients import rules
-from gateway.access.clients.daily_quota import calls_today
+from gateway.access.clients.daily_quota import read_calls_today
 from gateway.access.clients.rules import Client, ClientRefused, ClientUnknown
 from gateway.access.revocations import usecases as revocations
 from gateway.access.transaction import Transaction
@@ -16,7 +16,7 @@ from gateway.access.users.rules import User
 
 async def register_client(client_id: str, home: str, label: str, tx: Transaction) -> Client:
     """The client of this id, registered now if there was none; asked again it gives the same one."""
-    user = await users.register_user(OWN, _external(client_id), home, tx)
+    user = await users.register_user(BUILTIN_ISSUER, _external_name(client_id), home, tx)
     known = await tx.clients.seek(client_id)
     return (
         tx.clients.add(Client(id=client_id, user_id=user.id, home=home, label=label))
@@ -36,7 +36,7 @@ async def put_client(
 
 async def list_clients(cursor: str | None, limit: int, tx: Transaction) -> Page[Client]:
     """A page of clients."""
-    return await tx.clients.listed(cursor, limit)
+    return await tx.clients.list_page(cursor, limit)
 
 
 async def show_client(client_id: str, tx: Transaction) -> Client:
@@ -47,26 +47,26 @@ async def show_client(client_id: str, tx: Transaction) -> Client:
 async def set_quota(client_id: str, calls_per_day: int, tx: Transaction) -> Client:
     """Let the client call so often a day; within a minute at every replica."""
     before = await tx.clients.get(client_id)
-    after = rules.with_quota(before, calls_per_day)
+    after = rules.set_quota(before, calls_per_day)
     return before if after == before else tx.clients.save(before, after)
 
 
-async def quota_of(user: User, tx: Transaction) -> int | None:
+async def get_quota(user: User, tx: Transaction) -> int | None:
     """How often a user may call a day; None where the user is no system of ours."""
     client = (
-        await tx.clients.of_user(user.id)
-        if user.issuer == OWN and user.external.startswith(_external(""))
+        await tx.clients.find_by_user(user.id)
+        if user.issuer == BUILTIN_ISSUER and user.external.startswith(_external_name(""))
         else None
     )
     return None if client is None else client.calls_per_day
 
 
-async def own_quota(tx: Transaction) -> tuple[int, int]:
+async def get_own_quota(tx: Transaction) -> tuple[int, int]:
     """The caller's calls a day and those of today; ClientUnknown where the caller is no system."""
-    client = await tx.clients.of_user(tx.caller.subject)
+    client = await tx.clients.find_by_user(tx.caller.subject)
     if client is None:
         raise ClientUnknown
-    return client.calls_per_day, (await calls_today([client.user_id], tx.now, tx.db))[
+    return client.calls_per_day, (await read_calls_today([client.user_id], tx.now, tx.db))[
         client.user_id
     ]
 
@@ -74,19 +74,19 @@ async def own_quota(tx: Transaction) -> tuple[int, int]:
 async def put_secret(client_id: str, slot: str, hashed: str, tx: Transaction) -> Client:
     """Another secret in this slot; the other slot's stays good."""
     before = await tx.clients.get(client_id)
-    return tx.clients.save(before, rules.with_secret(before, slot, hashed))
+    return tx.clients.save(before, rules.put_secret(before, slot, hashed))
 
 
 async def put_key(client_id: str, slot: str, jwk: str, tx: Transaction) -> Client:
     """Another key in this slot; the other slot's stays good."""
     before = await tx.clients.get(client_id)
-    return tx.clients.save(before, rules.with_key(before, slot, jwk))
+    return tx.clients.save(before, rules.put_key(before, slot, jwk))
 
 
 async def empty_slot(client_id: str, slot: str, tx: Transaction) -> Client:
     """Neither secret nor key of this slot is good any more."""
     before = await tx.clients.get(client_id)
-    return tx.clients.save(before, rules.without(before, slot))
+    return tx.clients.save(before, rules.empty_slot(before, slot))
 
 
 async def disable_client(client_id: str, tx: Transaction) -> Client:
@@ -100,7 +100,7 @@ async def disable_client(client_id: str, tx: Transaction) -> Client:
     )
 
 
-async def known_client(client_id: str, tx: Transaction) -> Client:
+async def get_active_client(client_id: str, tx: Transaction) -> Client:
     """A client that may still prove itself; ClientRefused otherwise."""
     client = await tx.clients.seek(client_id, scoped=False)
     user = None if client is None else await tx.users.seek(client.user_id, scoped=False)
@@ -118,8 +118,8 @@ async def use_assertion(use: str, tx: Transaction) -> None:
     """Use up an assertion; ClientRefused where it was used before."""
     if await tx.assertions.seek(use, scoped=False) is not None:
         raise ClientRefused
-    tx.assertions.add(rules.used(use, tx.now), scoped=False)
+    tx.assertions.add(rules.mark_used(use, tx.now), scoped=False)
 
 
-def _external(client_id: str) -> str:
+def _external_name(client_id: str) -> str:
     return f"client/{client_id}"

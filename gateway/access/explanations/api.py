@@ -13,12 +13,12 @@ from chassis.errors import NotFound, Refused
 from chassis.http import dependencies
 from chassis.ids import utc_now
 from gateway.access.explanations import rules, usecases
-from gateway.access.explanations.rules import Question, Step
-from gateway.access.issuer_dependencies import Once
+from gateway.access.explanations.rules import AccessQuestion, ExplanationStep
+from gateway.access.issuer_dependencies import NonRepeatableRun
 from gateway.access.permissions import PUBLIC, ROLES, versions
 from gateway.access.permissions.roles import TITLES
-from gateway.access.permissions.versions import Version
-from gateway.routing.reloader import Routes
+from gateway.access.permissions.versions import RoleVersion
+from gateway.routing.reloader import RouteReloader
 from gateway.routing.table import Group
 
 router = APIRouter()
@@ -69,10 +69,10 @@ class ExplanationBody(BaseModel):
     steps: list[StepBody]
 
     @classmethod
-    def of(cls, steps: list[Step]) -> ExplanationBody:
+    def of(cls, steps: list[ExplanationStep]) -> ExplanationBody:
         """What is shown."""
         told = [
-            StepBody(asks=step.asks, passes=step.passes, words=step.words, english=step.english)
+            StepBody(asks=step.question, passes=step.passes, words=step.words, english=step.english)
             for step in steps
         ]
         return cls(allowed=all(step.passes for step in steps), steps=told)
@@ -103,7 +103,7 @@ class ChangesBody(BaseModel):
 
 
 @router.post("/v1/access/explain")
-async def explain(body: QuestionForm, request: Request, run: Once) -> ExplanationBody:
+async def explain(body: QuestionForm, request: Request, run: NonRepeatableRun) -> ExplanationBody:
     """Why somebody may or may not, in words: route, grant, role and its version, letter, rows."""
     if bool(body.user_id) == bool(body.role):
         raise SubjectNeeded
@@ -111,18 +111,18 @@ async def explain(body: QuestionForm, request: Request, run: Once) -> Explanatio
         raise RoleUnknown
     at = (body.at or utc_now()).astimezone(UTC)
     user, given, lasting = (
-        await run(partial(usecases.user_with_grants, body.user_id, at))
+        await run(partial(usecases.get_user_with_grants, body.user_id, at))
         if body.user_id
         else (None, None, ())
     )
-    routes: Routes = request.app.state.routes
-    question = Question(
+    routes: RouteReloader = request.app.state.routes
+    question = AccessQuestion(
         method=body.method,
         path=body.path,
         grants=given,
-        lasting=lasting,
-        chosen=body.acting_grant,
-        disabled=user is not None and user.disabled_at is not None,
+        effective_grants=lasting,
+        chosen_grant=body.acting_grant,
+        is_disabled=user is not None and user.disabled_at is not None,
         role=body.role,
         claims=body.claims,
         resource=body.resource,
@@ -130,7 +130,9 @@ async def explain(body: QuestionForm, request: Request, run: Once) -> Explanatio
     )
     return ExplanationBody.of(
         rules.explain(
-            question, routes.table.match(body.host, body.path.partition("?")[0]), versions.history()
+            question,
+            routes.table.match(body.host, body.path.partition("?")[0]),
+            versions.read_history(),
         )
     )
 
@@ -140,7 +142,7 @@ async def list_roles() -> RolesBody:
     """All roles with their versions in force and what they may."""
     return RolesBody(
         items=[
-            _role(role, versions.history().get(role, ()), date.max)
+            _role_body(role, versions.read_history().get(role, ()), date.max)
             for role in (*sorted(ROLES), PUBLIC)
         ]
     )
@@ -149,7 +151,7 @@ async def list_roles() -> RolesBody:
 @router.get("/v1/access/roles/{role}")
 async def show_role(role: str, at: date | None = None) -> RoleBody:
     """What a role could do at a date; today unless told."""
-    return _role(role, _versions(role), at or date.max)
+    return _role_body(role, _get_versions(role), at or date.max)
 
 
 @router.get("/v1/access/roles/{role}/changes")
@@ -157,27 +159,27 @@ async def show_changes(
     role: str, older: Annotated[int, Query(ge=0)], newer: Annotated[int, Query(ge=0)]
 ) -> ChangesBody:
     """What a role gained and lost from one version to another; 0 is before the first."""
-    known = _versions(role)
+    known = _get_versions(role)
     if max(older, newer) > len(known):
         raise RoleUnknown
-    adds, removes = versions.difference(known, older, newer)
+    adds, removes = versions.compare_versions(known, older, newer)
     return ChangesBody(role=role, adds=sorted(adds), removes=sorted(removes))
 
 
-def _versions(role: str) -> tuple[Version, ...]:
-    known = versions.history().get(role)
+def _get_versions(role: str) -> tuple[RoleVersion, ...]:
+    known = versions.read_history().get(role)
     if known is None:
         raise RoleUnknown
     return known
 
 
-def _role(role: str, known: tuple[Version, ...], day: date) -> RoleBody:
-    version = versions.on(known, day)
+def _role_body(role: str, versions_of_role: tuple[RoleVersion, ...], day: date) -> RoleBody:
+    version = versions.version_on(versions_of_role, day)
     number = version.number if version else 0
     return RoleBody(
         role=role,
         title=TITLES.get(role, "siapa pun"),
         version=number,
         since=version.since if version else None,
-        permissions=sorted(versions.at_version(known, number)),
+        permissions=sorted(versions.permissions_at(versions_of_role, number)),
     )

@@ -7,40 +7,45 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.caller import EVERYTHING
-from gateway.access.grants.rules import Grant, Kind
+from gateway.access.grants.rules import Grant, GrantKind
 from gateway.access.permissions.roles import TITLES
-from gateway.access.permissions.versions import Version, at_version, now_of, on
+from gateway.access.permissions.versions import (
+    RoleVersion,
+    current_permissions,
+    permissions_at,
+    version_on,
+)
 from gateway.routing.table import Route
 
-MOST_TOLD = 5
-_KINDS = {
-    Kind.OWN: "tugas sendiri",
-    Kind.PLH: "pelaksana harian",
-    Kind.PLT: "pelaksana tugas",
-    Kind.SECOND: "pemeriksa kedua dari Kanwil",
+MAX_LISTED_GRANTS = 5
+_KIND_TITLES = {
+    GrantKind.OWN: "tugas sendiri",
+    GrantKind.PLH: "pelaksana harian",
+    GrantKind.PLT: "pelaksana tugas",
+    GrantKind.SECOND: "pemeriksa kedua dari Kanwil",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ExplanationStep:
     """One decision: what was asked, how it came out, why (Indonesian for officers, English for engineers)."""
 
-    asks: str
+    question: str
     passes: bool
     words: str
     english: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class AccessQuestion:
     """Whose access to what: a user with grants (and what of them is `lasting` at that moment), or a role with claims; `resource` are the claims of one row; at which moment."""
 
     method: str
     path: str
     grants: Sequence[Grant] | None
-    lasting: Sequence[Grant]
-    chosen: str
-    disabled: bool
+    effective_grants: Sequence[Grant]
+    chosen_grant: str
+    is_disabled: bool
     role: str
     claims: Mapping[str, Sequence[str]]
     resource: Mapping[str, str]
@@ -48,18 +53,20 @@ class Question:
 
 
 def explain(
-    question: Question, routes: Mapping[str, Route] | None, history: Mapping[str, Sequence[Version]]
-) -> list[Step]:
+    question: AccessQuestion,
+    routes: Mapping[str, Route] | None,
+    history: Mapping[str, Sequence[RoleVersion]],
+) -> list[ExplanationStep]:
     """The decisions in the order of the door; the last one is that which decides."""
-    steps = [_route(question, routes)]
+    steps = [_explain_route(question, routes)]
     if not steps[0].passes or routes is None:
         return steps
     route = routes[question.method]
-    if route.public:
+    if route.is_public:
         return [
             *steps,
-            Step(
-                asks="public",
+            ExplanationStep(
+                question="public",
                 passes=True,
                 words="Terbuka untuk siapa pun.",
                 english="Open to anybody.",
@@ -67,23 +74,23 @@ def explain(
         ]
     role, claims, forbidden = question.role, question.claims, frozenset[str]()
     if question.grants is not None:
-        steps.append(_user(question))
-        grant = _grant(question, steps) if steps[-1].passes else None
+        steps.append(_explain_user(question))
+        grant = _explain_grant(question, steps) if steps[-1].passes else None
         if grant is None:
             return steps
-        role, claims, forbidden = grant.role, grant.claims, grant.forbidden
-    steps.append(_permission(role, route, history.get(role, ()), question.at))
+        role, claims, forbidden = grant.role, grant.claims, grant.forbidden_permissions
+    steps.append(_explain_permission(role, route, history.get(role, ()), question.at))
     if steps[-1].passes:
-        steps.append(_letter(route, forbidden))
+        steps.append(_explain_letter(route, forbidden))
     if steps[-1].passes:
-        steps += _rows(claims, question.resource)
+        steps += _explain_rows(claims, question.resource)
     return steps
 
 
-def _route(question: Question, routes: Mapping[str, Route] | None) -> Step:
+def _explain_route(question: AccessQuestion, routes: Mapping[str, Route] | None) -> ExplanationStep:
     if routes is None:
-        return Step(
-            asks="route",
+        return ExplanationStep(
+            question="route",
             passes=False,
             words="Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host).",
             english="This host has no such path (404).",
@@ -91,67 +98,74 @@ def _route(question: Question, routes: Mapping[str, Route] | None) -> Step:
     route = routes.get(question.method)
     if route is None:
         allowed = ", ".join(sorted(routes))
-        return Step(
-            asks="route",
+        return ExplanationStep(
+            question="route",
             passes=False,
             words=f"Alamat ini hanya menerima {allowed} (405).",
             english=f"The path takes {allowed} only (405).",
         )
-    return Step(
-        asks="route",
+    return ExplanationStep(
+        question="route",
         passes=True,
         words=f"{route.permission}, dijawab oleh {route.service}.",
         english=f"{route.permission}, answered by {route.service}.",
     )
 
 
-def _user(question: Question) -> Step:
-    if question.disabled:
-        return Step(
-            asks="user",
+def _explain_user(question: AccessQuestion) -> ExplanationStep:
+    if question.is_disabled:
+        return ExplanationStep(
+            question="user",
             passes=False,
             words="Pengguna dinonaktifkan (403).",
             english="The user is disabled (403).",
         )
-    return Step(asks="user", passes=True, words="Pengguna aktif.", english="The user is active.")
+    return ExplanationStep(
+        question="user", passes=True, words="Pengguna aktif.", english="The user is active."
+    )
 
 
-def _grant(question: Question, steps: list[Step]) -> Grant | None:
+def _explain_grant(question: AccessQuestion, steps: list[ExplanationStep]) -> Grant | None:
     """The grant acted under, its step added."""
     held = [
         one
-        for one in question.lasting
-        if one.in_force(question.at) and question.chosen in {"", one.id}
+        for one in question.effective_grants
+        if one.is_in_force(question.at) and question.chosen_grant in {"", one.id}
     ]
     if len(held) == 1:
         grant = held[0]
         until = grant.valid_until.date().isoformat()
         steps.append(
-            Step(
-                asks="grant",
+            ExplanationStep(
+                question="grant",
                 passes=True,
-                words=f"Penugasan {grant.id}: {_told(grant)}.",
+                words=f"Penugasan {grant.id}: {_describe_grant(grant)}.",
                 english=f"Grant {grant.id}: {grant.role} ({grant.kind}), until {until}.",
             )
         )
         return grant
     if held:
-        listed = "; ".join(f"{one.id} = {_told(one)}" for one in held)
+        listed = "; ".join(f"{one.id} = {_describe_grant(one)}" for one in held)
         words = f"Beberapa penugasan berlaku; pilih satu dengan kepala permintaan acting-grant (403): {listed}."
         steps.append(
-            Step(
-                asks="grant",
+            ExplanationStep(
+                question="grant",
                 passes=False,
                 words=words,
                 english="Several grants are in force; the header acting-grant must choose one (403).",
             )
         )
         return None
-    known = [one for one in question.grants or () if question.chosen in {"", one.id}][-MOST_TOLD:]
-    reasons = "".join(f" {one.id} = {_told(one)}: {_why_not(one, question.at)}." for one in known)
+    known = [one for one in question.grants or () if question.chosen_grant in {"", one.id}][
+        -MAX_LISTED_GRANTS:
+    ]
+    reasons = "".join(
+        f" {one.id} = {_describe_grant(one)}: {_explain_not_in_force(one, question.at)}."
+        for one in known
+    )
     steps.append(
-        Step(
-            asks="grant",
+        ExplanationStep(
+            question="grant",
             passes=False,
             words=f"Tidak ada penugasan yang berlaku pada saat itu (403).{reasons}",
             english="No grant was in force then (403).",
@@ -160,13 +174,13 @@ def _grant(question: Question, steps: list[Step]) -> Grant | None:
     return None
 
 
-def _told(grant: Grant) -> str:
+def _describe_grant(grant: Grant) -> str:
     """A grant in an administrator's words."""
     letter = f", surat {grant.letter}" if grant.letter else ""
-    return f"{TITLES[grant.role]} ({grant.role}) sebagai {_KINDS[grant.kind]}{letter}, sampai {grant.valid_until.date().isoformat()}"
+    return f"{TITLES[grant.role]} ({grant.role}) sebagai {_KIND_TITLES[grant.kind]}{letter}, sampai {grant.valid_until.date().isoformat()}"
 
 
-def _why_not(grant: Grant, at: datetime) -> str:
+def _explain_not_in_force(grant: Grant, at: datetime) -> str:
     if grant.ended_at is not None:
         return f"diakhiri {grant.ended_at.date().isoformat()}"
     if at < grant.valid_from:
@@ -175,54 +189,62 @@ def _why_not(grant: Grant, at: datetime) -> str:
         return "masa berlakunya habis"
     return (
         "pejabat yang digantikan tidak lagi memegang peran itu"
-        if grant.kind is Kind.PLH
+        if grant.kind is GrantKind.PLH
         else "tidak lagi bertugas di Kanwil"
     )
 
 
-def _permission(role: str, route: Route, versions: Sequence[Version], at: datetime) -> Step:
-    version = on(versions, at.date())
+def _explain_permission(
+    role: str, route: Route, versions: Sequence[RoleVersion], at: datetime
+) -> ExplanationStep:
+    version = version_on(versions, at.date())
     wanted = f"{route.service}: {route.permission}"
     number = version.number if version else 0
-    held = now_of(role) if versions and version == versions[-1] else at_version(versions, number)
+    held = (
+        current_permissions(role)
+        if versions and version == versions[-1]
+        else permissions_at(versions, number)
+    )
     if wanted in held:
-        return Step(
-            asks="permission",
+        return ExplanationStep(
+            question="permission",
             passes=True,
             words=f"Peran {TITLES[role]} ({role}), versi {number}, boleh {route.permission}.",
             english=f"Role {role} version {number} may {route.permission}.",
         )
     may = ", ".join(sorted(route.roles)) or "-"
     words = f"Peran {TITLES[role]} ({role}), versi {number}, tidak boleh {route.permission} (403); yang boleh sekarang: {may}."
-    return Step(
-        asks="permission",
+    return ExplanationStep(
+        question="permission",
         passes=False,
         words=words,
         english=f"Role {role} version {number} may not (403); who may now: {may}.",
     )
 
 
-def _letter(route: Route, forbidden: frozenset[str]) -> Step:
+def _explain_letter(route: Route, forbidden: frozenset[str]) -> ExplanationStep:
     if route.permission in forbidden:
-        return Step(
-            asks="letter",
+        return ExplanationStep(
+            question="letter",
             passes=False,
             words="Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari tugas pemeriksa kedua (403).",
             english="The letter, or the part of a second person, excludes this act (403).",
         )
-    return Step(
-        asks="letter",
+    return ExplanationStep(
+        question="letter",
         passes=True,
         words="Tidak dikecualikan oleh surat penugasan.",
         english="Not excluded by any letter.",
     )
 
 
-def _rows(claims: Mapping[str, Sequence[str]], resource: Mapping[str, str]) -> list[Step]:
+def _explain_rows(
+    claims: Mapping[str, Sequence[str]], resource: Mapping[str, str]
+) -> list[ExplanationStep]:
     if not any(claims.values()):
         return [
-            Step(
-                asks="rows",
+            ExplanationStep(
+                question="rows",
                 passes=False,
                 words="Tanpa cakupan: tidak melihat baris apa pun (404).",
                 english="No scope: no row is seen (404).",
@@ -231,26 +253,28 @@ def _rows(claims: Mapping[str, Sequence[str]], resource: Mapping[str, str]) -> l
     if not resource:
         told = "; ".join(f"{name}: {', '.join(values)}" for name, values in sorted(claims.items()))
         return [
-            Step(
-                asks="rows",
+            ExplanationStep(
+                question="rows",
                 passes=True,
                 words=f"Melihat baris dengan {told}.",
                 english=f"Sees rows with {told}.",
             )
         ]
-    return [_row(name, value, claims.get(name, ())) for name, value in sorted(resource.items())]
+    return [
+        _explain_row(name, value, claims.get(name, ())) for name, value in sorted(resource.items())
+    ]
 
 
-def _row(name: str, value: str, held: Sequence[str]) -> Step:
-    if value in held or EVERYTHING in held:
-        return Step(
-            asks="rows",
+def _explain_row(name: str, value: str, values: Sequence[str]) -> ExplanationStep:
+    if value in values or EVERYTHING in values:
+        return ExplanationStep(
+            question="rows",
             passes=True,
             words=f"Cakupan {name} memuat {value}.",
             english=f"The scope {name} covers {value}.",
         )
-    return Step(
-        asks="rows",
+    return ExplanationStep(
+        question="rows",
         passes=False,
         words=f"{value} di luar cakupan {name} (404, sama seperti tidak ada).",
         english=f"{value} is outside {name} (404, as if unknown).",

@@ -10,14 +10,14 @@ from gateway.access.users import usecases as users
 from gateway.access.users.rules import User
 
 
-async def user_with_grants(
+async def get_user_with_grants(
     user_id: str, at: datetime, tx: Transaction
 ) -> tuple[User, Sequence[Grant], Sequence[Grant]]:
     """A user of the administrator's place, all that was ever granted to them there, and what of it lasts at that moment; noted, because it is looked into."""
     user = await users.show_user(user_id, tx)
     tx.note("access.explained", user.id)
-    given = await tx.grants.of_user(user.id)
-    lasting = await grants.lasting_of(given, at, tx)
+    given = await tx.grants.find_by_user(user.id)
+    lasting = await grants.read_effective_grants(given, at, tx)
     return (
         user,
         [one for one in given if one.home in user.homes],

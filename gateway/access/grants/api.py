@@ -11,11 +11,13 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis.http import dependencies, paging
 from gateway.access.grants import usecases
-from gateway.access.grants.rules import Grant, Kind, Terms
+from gateway.access.grants.rules import Grant, GrantKind, GrantTerms
 from gateway.access.transaction import Run
 
 router = APIRouter()
-internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
+internal_api = APIRouter(
+    dependencies=[dependencies.require_service("manpower", purposes=("manage-access",))]
+)
 
 Scopes = dict[str, Annotated[list[str], Field(max_length=100)]]
 Reference = Annotated[str, Field(min_length=1, max_length=200)]
@@ -32,9 +34,9 @@ class GrantForm(BaseModel):
     valid_from: AwareDatetime
     valid_until: AwareDatetime
 
-    def terms(self) -> Terms:
+    def terms(self) -> GrantTerms:
         """The terms of the grant."""
-        return Terms(
+        return GrantTerms(
             role=self.role,
             claims=self.claims,
             valid_from=self.valid_from,
@@ -45,14 +47,14 @@ class GrantForm(BaseModel):
 class AssignmentForm(GrantForm):
     """A grant that an administrator gives: an own role, or one held for somebody by letter. `excluded` are acts ("METHOD /template") that the holder may not do."""
 
-    kind: Kind = Kind.OWN
+    kind: GrantKind = GrantKind.OWN
     letter: Annotated[str, Field(max_length=100)] = ""
     on_behalf_of: Annotated[str, Field(max_length=100)] = ""
     excluded: Annotated[list[str], Field(max_length=100)] = []
 
-    def terms(self) -> Terms:
+    def terms(self) -> GrantTerms:
         """The terms of the grant."""
-        return Terms(
+        return GrantTerms(
             role=self.role,
             claims=self.claims,
             valid_from=self.valid_from,
@@ -81,7 +83,7 @@ class GrantBody(BaseModel):
     valid_until: datetime
     given_by: str
     ended_at: datetime | None
-    kind: Kind
+    kind: GrantKind
     letter: str
     on_behalf_of: str
     excluded: tuple[str, ...]
@@ -95,7 +97,7 @@ class GrantBody(BaseModel):
         )
 
 
-@internal.put("/internal/grants/{reference}")
+@internal_api.put("/internal/grants/{reference}")
 async def put_grant(reference: Reference, body: GrantForm, run: Run) -> GrantPut:
     """Let the grant of this reference say this; told again, nothing changes."""
     return GrantPut(
@@ -103,7 +105,7 @@ async def put_grant(reference: Reference, body: GrantForm, run: Run) -> GrantPut
     )
 
 
-@internal.delete("/internal/grants/{reference}", status_code=204)
+@internal_api.delete("/internal/grants/{reference}", status_code=204)
 async def withdraw_grant(reference: Reference, run: Run) -> None:
     """Let it hold no longer; effective within seconds, also for streams. Told again, nothing changes."""
     await run(partial(usecases.withdraw_grant, reference))

@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chassis.caller import CLAIMS, EVERYTHING, Hand
+from chassis.caller import CLAIMS, EVERYTHING, Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from gateway.access.permissions import ROLES, RULES
-from gateway.access.permissions.four_eyes import beyond_second
+from gateway.access.permissions import ROLE_PERMISSIONS, ROLES
+from gateway.access.permissions.four_eyes import exclude_second_person
 
-PARTNERS = frozenset({"dinas_placement", "dinas_training", "dinas_kukm", "employer"})
-GIVEN_BY = {
-    "manpower": PARTNERS | {"bapas", "kanwil"},
-    "administrator": ROLES - PARTNERS - {"buyer", "holder"},
+PARTNER_ROLES = frozenset({"dinas_placement", "dinas_training", "dinas_kukm", "employer"})
+ROLES_BY_GRANTOR = {
+    "manpower": PARTNER_ROLES | {"bapas", "kanwil"},
+    "administrator": ROLES - PARTNER_ROLES - {"buyer", "holder"},
 }
-EVERYWHERE = frozenset(
+UNSCOPED_ROLES = frozenset(
     {"operator"}
 )  # no claim narrows it: given only by who looks after every place
-LONGEST_DELEGATION = timedelta(
+MAX_DELEGATION = timedelta(
     days=184
 )  # an acting officer: three months, once more three (Surat Edaran Kepala BKN 1/SE/I/2021)
-LONGEST_ASSIGNMENT = timedelta(days=366)
+MAX_ASSIGNMENT = timedelta(days=366)
 
 
 class GrantUnknown(NotFound):
@@ -127,7 +127,7 @@ class GrantChoiceNeeded(Forbidden):
     field = "acting-grant"
 
 
-class Kind(StrEnum):
+class GrantKind(StrEnum):
     """In what capacity somebody holds a role."""
 
     OWN = "own"
@@ -139,7 +139,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Giver:
+class Grantor:
     """Who gives, and for whom: `name` for the record, the roles that are theirs to give, and the rows they see themselves (None: all)."""
 
     name: str
@@ -148,18 +148,18 @@ class Giver:
     claims: Mapping[str, frozenset[str]] | None = None
 
 
-MANPOWER = Giver(name="manpower", roles=GIVEN_BY["manpower"])
+MANPOWER_GRANTOR = Grantor(name="manpower", roles=ROLES_BY_GRANTOR["manpower"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class GrantTerms:
     """What a grant says. `excluded` are permissions ("METHOD /template") that the role has and this holder has not."""
 
     role: str
     claims: Mapping[str, Sequence[str]]
     valid_from: datetime
     valid_until: datetime
-    kind: Kind = Kind.OWN
+    kind: GrantKind = GrantKind.OWN
     letter: str = ""
     on_behalf_of: str = ""
     excluded: Sequence[str] = ()
@@ -179,71 +179,74 @@ class Grant:
     valid_until: datetime
     given_by: str
     ended_at: datetime | None = None
-    kind: Kind = Kind.OWN
+    kind: GrantKind = GrantKind.OWN
     letter: str = ""
     on_behalf_of: str = ""
     excluded: tuple[str, ...] = ()
 
-    def in_force(self, now: datetime) -> bool:
+    def is_in_force(self, now: datetime) -> bool:
         """Whether it holds at this moment."""
         return self.ended_at is None and self.valid_from <= now < self.valid_until
 
     @property
-    def forbidden(self) -> frozenset[str]:
+    def forbidden_permissions(self) -> frozenset[str]:
         """What of the role this holder may not do."""
         everything = frozenset[str]().union(
-            *(RULES.of_role(self.role, service) for service in RULES.services)
+            *(
+                ROLE_PERMISSIONS.for_role(self.role, service)
+                for service in ROLE_PERMISSIONS.by_service
+            )
         )
         return frozenset(self.excluded) | (
-            beyond_second(everything) if self.kind is Kind.SECOND else frozenset[str]()
+            exclude_second_person(everything) if self.kind is GrantKind.SECOND else frozenset[str]()
         )
 
 
 def give(
-    terms: Terms,
+    terms: GrantTerms,
     *,
     id: str,
     user_id: str,
     home: str,
-    by: Giver,
-    held: Sequence[Grant] = (),
-    officials: Sequence[Grant] = (),
+    grantor: Grantor,
+    held_grants: Sequence[Grant] = (),
+    official_grants: Sequence[Grant] = (),
 ) -> Grant:
     """A grant on these terms. `held` are the receiver's own grants, `officials` those of the official on whose behalf they will act."""
-    if terms.role not in ROLES & by.roles:
+    if terms.role not in ROLES & grantor.roles:
         raise RoleNotGivable
-    if Hand(by.name, by.on_behalf_of).is_one_with(Hand(user_id)):
+    if Actor(grantor.name, grantor.on_behalf_of).conflicts_with(Actor(user_id)):
         raise GrantToSelf
-    _check_scope(terms, by)
+    _check_scope(terms, grantor)
     if terms.valid_until <= terms.valid_from:
         raise PeriodEmpty
-    _check_capacity(terms, user_id, held, officials)
+    _check_capacity(terms, user_id, held_grants, official_grants)
     return Grant(
         id=id,
         user_id=user_id,
         home=home,
         role=terms.role,
-        claims=_sorted(terms.claims),
-        valid_from=_to_the_millisecond(terms.valid_from),
-        valid_until=_to_the_millisecond(terms.valid_until),
-        given_by=by.name,
+        claims=_sort_claims(terms.claims),
+        valid_from=_truncate_to_milliseconds(terms.valid_from),
+        valid_until=_truncate_to_milliseconds(terms.valid_until),
+        given_by=grantor.name,
         kind=terms.kind,
         letter=terms.letter,
         on_behalf_of=terms.on_behalf_of
-        or (f"office:{terms.role}" if terms.kind is Kind.PLT else ""),
+        or (f"office:{terms.role}" if terms.kind is GrantKind.PLT else ""),
         excluded=tuple(sorted(set(terms.excluded))),
     )
 
 
-def put(known: Grant | None, wanted: Grant) -> Grant | None:
+def reconcile(stored: Grant | None, requested: Grant) -> Grant | None:
     """What is to be stored so that `wanted` holds under its reference; None when it does already."""
-    if known is None:
-        return wanted
-    if (known.user_id, known.given_by) != (wanted.user_id, wanted.given_by):
+    if stored is None:
+        return requested
+    if (stored.user_id, stored.given_by) != (requested.user_id, requested.given_by):
         raise GrantDiffers
-    if known.ended_at is not None:
+    if stored.ended_at is not None:
         raise GrantEnded
-    return None if replace(wanted, version=known.version) == known else wanted
+    return None if replace(requested, version=stored.version) == stored else requested
 
 
 def end(grant: Grant, *, now: datetime) -> Grant:
@@ -253,9 +256,9 @@ def end(grant: Grant, *, now: datetime) -> Grant:
     return replace(grant, ended_at=now)
 
 
-def acting(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
+def choose_acting_grant(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
     """The grant that the caller acts under: the chosen one, or the only one in force."""
-    in_force = [grant for grant in grants if grant.in_force(now)]
+    in_force = [grant for grant in grants if grant.is_in_force(now)]
     if chosen:
         in_force = [grant for grant in in_force if grant.id == chosen]
     if not in_force:
@@ -267,26 +270,26 @@ def acting(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
     return in_force[0]
 
 
-def lasting(
+def limit_to_officials(
     grants: Sequence[Grant], officials: Mapping[str, Sequence[Grant]], now: datetime
 ) -> list[Grant]:
     """Those grants as they hold now: a deputy for the time of an absence has what their official has and leaves with them, a second leaves with their place at the Kanwil."""
     found: list[Grant] = []
     for grant in grants:
         match grant.kind:
-            case Kind.PLH:
-                offices = _offices(
+            case GrantKind.PLH:
+                offices = _find_matching_offices(
                     officials.get(grant.on_behalf_of, ()), grant.role, grant.claims, now
                 )
-            case Kind.SECOND:
-                offices = [one for one in grants if one.role == "kanwil" and one.in_force(now)]
+            case GrantKind.SECOND:
+                offices = [one for one in grants if one.role == "kanwil" and one.is_in_force(now)]
             case _:
                 offices = [grant]
         if offices:
             until = min(grant.valid_until, max(office.valid_until for office in offices))
             also = (
                 frozenset[str].intersection(*(frozenset(office.excluded) for office in offices))
-                if grant.kind is Kind.PLH
+                if grant.kind is GrantKind.PLH
                 else ()
             )
             found.append(
@@ -295,70 +298,72 @@ def lasting(
     return found
 
 
-def covers(
-    held: Mapping[str, Sequence[str] | frozenset[str]], wanted: Mapping[str, Sequence[str]]
+def covers_claims(
+    held_claims: Mapping[str, Sequence[str] | frozenset[str]],
+    wanted_claims: Mapping[str, Sequence[str]],
 ) -> bool:
     """Whether the rows of `wanted` are among those of `held`; what names no row is not narrower but wider, and never covered."""
     return all(
-        EVERYTHING in held.get(name, ()) or set(values) <= set(held.get(name, ()))
-        for name, values in wanted.items()
-    ) and set(held) <= set(wanted)
+        EVERYTHING in held_claims.get(name, ()) or set(values) <= set(held_claims.get(name, ()))
+        for name, values in wanted_claims.items()
+    ) and set(held_claims) <= set(wanted_claims)
 
 
-def _offices(
+def _find_matching_offices(
     grants: Sequence[Grant], role: str, claims: Mapping[str, Sequence[str]], now: datetime
 ) -> list[Grant]:
     return [
         one
         for one in grants
         if one.role == role
-        and one.kind is Kind.OWN
-        and one.in_force(now)
-        and covers(one.claims, claims)
+        and one.kind is GrantKind.OWN
+        and one.is_in_force(now)
+        and covers_claims(one.claims, claims)
     ]
 
 
-def _check_scope(terms: Terms, by: Giver) -> None:
+def _check_scope(terms: GrantTerms, grantor: Grantor) -> None:
     if set(terms.claims) - CLAIMS:
         raise ClaimUnknown
-    if by.claims is not None and any(
-        EVERYTHING not in by.claims.get(name, ()) and set(values) - set(by.claims.get(name, ()))
+    if grantor.claims is not None and any(
+        EVERYTHING not in grantor.claims.get(name, ())
+        and set(values) - set(grantor.claims.get(name, ()))
         for name, values in terms.claims.items()
     ):
         raise ScopeTooWide
 
 
 def _check_capacity(
-    terms: Terms, user_id: str, held: Sequence[Grant], officials: Sequence[Grant]
+    terms: GrantTerms, user_id: str, held_grants: Sequence[Grant], official_grants: Sequence[Grant]
 ) -> None:
     lasts = terms.valid_until - terms.valid_from
-    if terms.kind is not Kind.OWN or terms.role == "auditor":
+    if terms.kind is not GrantKind.OWN or terms.role == "auditor":
         if not terms.letter or not any(terms.claims.values()):
             raise LetterNeeded
-        if lasts > (LONGEST_ASSIGNMENT if terms.kind is Kind.OWN else LONGEST_DELEGATION):
+        if lasts > (MAX_ASSIGNMENT if terms.kind is GrantKind.OWN else MAX_DELEGATION):
             raise PeriodTooLong
-    if terms.kind is Kind.PLH:
+    if terms.kind is GrantKind.PLH:
         if (
-            not _offices(officials, terms.role, terms.claims, terms.valid_from)
+            not _find_matching_offices(official_grants, terms.role, terms.claims, terms.valid_from)
             or terms.on_behalf_of == user_id
         ):
             raise NothingToDelegate
     elif terms.on_behalf_of:
         raise NothingToDelegate
-    if terms.kind is Kind.SECOND and not any(
-        one.role == "kanwil" and one.in_force(terms.valid_from) for one in held
+    if terms.kind is GrantKind.SECOND and not any(
+        one.role == "kanwil" and one.is_in_force(terms.valid_from) for one in held_grants
     ):
         raise NotOfKanwil
     if set(terms.excluded) - frozenset[str]().union(
-        *(RULES.of_role(terms.role, service) for service in RULES.services)
+        *(ROLE_PERMISSIONS.for_role(terms.role, service) for service in ROLE_PERMISSIONS.by_service)
     ):
         raise ActUnknown
 
 
-def _to_the_millisecond(moment: datetime) -> datetime:
+def _truncate_to_milliseconds(moment: datetime) -> datetime:
     """As it is stored, so that what is told again is seen to be the same."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _sorted(claims: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+def _sort_claims(claims: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(set(values))) for name, values in sorted(claims.items())}

@@ -6,18 +6,18 @@ from datetime import datetime
 from chassis.caller import EVERYTHING, Caller
 from chassis.ids import named_id, new_id
 from chassis.persistence.store import Page
-from gateway.access.builtin_issuer import OWN
+from gateway.access.builtin_issuer import BUILTIN_ISSUER
 from gateway.access.clients import usecases as clients
 from gateway.access.grants import rules
 from gateway.access.grants.rules import (
-    EVERYWHERE,
-    GIVEN_BY,
-    MANPOWER,
-    Giver,
+    MANPOWER_GRANTOR,
+    ROLES_BY_GRANTOR,
+    UNSCOPED_ROLES,
     Grant,
-    Kind,
+    GrantKind,
+    Grantor,
+    GrantTerms,
     NoGrant,
-    Terms,
 )
 from gateway.access.identity import Identity
 from gateway.access.revocations import usecases as revocations
@@ -26,16 +26,18 @@ from gateway.access.users import usecases as users
 from gateway.access.users.rules import User
 
 
-async def give_grant(user_id: str, terms: Terms, tx: Transaction) -> Grant:
+async def give_grant(user_id: str, terms: GrantTerms, tx: Transaction) -> Grant:
     """Give a user of the administrator's place a role with row scopes for a time."""
-    return tx.grants.add(await _granted(new_id(), user_id, terms, _administrator(tx.caller), tx))
+    return tx.grants.add(
+        await _build_grant(new_id(), user_id, terms, _administrator_grantor(tx.caller), tx)
+    )
 
 
-async def put_grant(reference: str, user_id: str, terms: Terms, tx: Transaction) -> Grant:
+async def put_grant(reference: str, user_id: str, terms: GrantTerms, tx: Transaction) -> Grant:
     """Let manpower's grant of this reference say this; told again, nothing changes."""
-    wanted = await _granted(_of_manpower(reference), user_id, terms, MANPOWER, tx)
+    wanted = await _build_grant(_manpower_grant_id(reference), user_id, terms, MANPOWER_GRANTOR, tx)
     known = await tx.grants.seek(wanted.id)
-    stored = rules.put(known, wanted)
+    stored = rules.reconcile(known, wanted)
     if stored is None or known is None:
         return tx.grants.add(wanted) if known is None else known
     await revocations.revoke_subject(user_id, tx)
@@ -44,14 +46,14 @@ async def put_grant(reference: str, user_id: str, terms: Terms, tx: Transaction)
 
 async def withdraw_grant(reference: str, tx: Transaction) -> None:
     """Let manpower's grant of this reference hold no longer; told again, nothing changes."""
-    known = await tx.grants.get(_of_manpower(reference))
+    known = await tx.grants.get(_manpower_grant_id(reference))
     if known.ended_at is None:
-        await _ended(known, tx)
+        await _end_grant(known, tx)
 
 
 async def end_grant(grant_id: str, tx: Transaction) -> Grant:
     """End a grant of the administrator's place, whoever gave it."""
-    return await _ended(await tx.grants.get(grant_id), tx)
+    return await _end_grant(await tx.grants.get(grant_id), tx)
 
 
 async def show_grant(grant_id: str, tx: Transaction) -> Grant:
@@ -61,105 +63,117 @@ async def show_grant(grant_id: str, tx: Transaction) -> Grant:
 
 async def list_grants(user_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Grant]:
     """A page of grants."""
-    return await tx.grants.listed(user_id, cursor, limit)
+    return await tx.grants.list_page(user_id, cursor, limit)
 
 
-async def identity_of(issuer: str, external: str, chosen_grant: str, tx: Transaction) -> Identity:
+async def resolve_identity(
+    issuer: str, external: str, chosen_grant: str, tx: Transaction
+) -> Identity:
     """The caller whom the issuer vouches for (our own one by our id), under the grant they act in; NoGrant or GrantChoiceNeeded where there is none or several."""
     user = (
-        await tx.users.seek(external) if issuer == OWN else await tx.users.called(issuer, external)
+        await tx.users.seek(external)
+        if issuer == BUILTIN_ISSUER
+        else await tx.users.find_by_external(issuer, external)
     )
     if user is None or user.disabled_at is not None:
         raise NoGrant
-    grant = rules.acting(
-        await lasting_of(await _usable(user, tx), tx.now, tx), chosen_grant, tx.now
+    grant = rules.choose_acting_grant(
+        await read_effective_grants(await _read_usable_grants(user, tx), tx.now, tx),
+        chosen_grant,
+        tx.now,
     )
     return Identity(
         subject=user.id,
         role=grant.role,
         claims={name: frozenset(values) for name, values in grant.claims.items()},
         expires_at=grant.valid_until.timestamp(),
-        grant=grant.id,
+        grant_id=grant.id,
         on_behalf_of=grant.on_behalf_of,
         letter=grant.letter,
-        place=users.acting_for(user.id, grant.home),
-        forbidden=grant.forbidden,
-        quota=await clients.quota_of(user, tx),
+        home_subject=users.home_subject(user.id, grant.home),
+        forbidden_permissions=grant.forbidden_permissions,
+        calls_per_day=await clients.get_quota(user, tx),
     )
 
 
-async def lasting_of(held: Sequence[Grant], moment: datetime, tx: Transaction) -> list[Grant]:
+async def read_effective_grants(
+    grants: Sequence[Grant], moment: datetime, tx: Transaction
+) -> list[Grant]:
     """A user's grants as they hold at that moment, those who act for somebody among them only while that official does."""
     officials = {
-        grant.on_behalf_of: await _usable(await tx.users.seek(grant.on_behalf_of, scoped=False), tx)
-        for grant in held
-        if grant.kind is Kind.PLH
+        grant.on_behalf_of: await _read_usable_grants(
+            await tx.users.seek(grant.on_behalf_of, scoped=False), tx
+        )
+        for grant in grants
+        if grant.kind is GrantKind.PLH
     }
-    return rules.lasting(held, officials, moment)
+    return rules.limit_to_officials(grants, officials, moment)
 
 
-async def _usable(user: User | None, tx: Transaction) -> list[Grant]:
+async def _read_usable_grants(user: User | None, tx: Transaction) -> list[Grant]:
     """The grants of a user who is not disabled, those of places where they are left out."""
     return (
         []
         if user is None or user.disabled_at is not None
         else [
             grant
-            for grant in await tx.grants.of_user(user.id)
+            for grant in await tx.grants.find_by_user(user.id)
             if grant.home not in user.disabled_in
         ]
     )
 
 
-async def _granted(id_: str, user_id: str, terms: Terms, by: Giver, tx: Transaction) -> Grant:
+async def _build_grant(
+    id_: str, user_id: str, terms: GrantTerms, grantor: Grantor, tx: Transaction
+) -> Grant:
     user = await tx.users.get(user_id)
     tx.users.hold(user)
-    held = await tx.grants.of_user(user.id)
-    officials = await tx.grants.of_user(terms.on_behalf_of) if terms.on_behalf_of else []
+    held = await tx.grants.find_by_user(user.id)
+    officials = await tx.grants.find_by_user(terms.on_behalf_of) if terms.on_behalf_of else []
     for grant in (*held, *officials):
         tx.grants.hold(grant)
     return rules.give(
         terms,
         id=id_,
         user_id=user.id,
-        home=_home(user, terms, tx.caller),
-        by=by,
-        held=held,
-        officials=officials,
+        home=_choose_home(user, terms, tx.caller),
+        grantor=grantor,
+        held_grants=held,
+        official_grants=officials,
     )
 
 
-async def _ended(before: Grant, tx: Transaction) -> Grant:
+async def _end_grant(before: Grant, tx: Transaction) -> Grant:
     """The grant ended, and with it the trust in every token that the user and their deputies hold now: it may be remembered under the grant."""
     ended = tx.grants.save(before, rules.end(before, now=tx.now))
     resting = [
-        one for one in await tx.grants.of_user(ended.user_id) if one.kind is Kind.SECOND
+        one for one in await tx.grants.find_by_user(ended.user_id) if one.kind is GrantKind.SECOND
     ]  # on what they are at the Kanwil, wherever they are the second
     for user_id, home in {
         (one.user_id, one.home)
-        for one in (ended, *resting, *await tx.grants.of_deputies(ended.user_id))
+        for one in (ended, *resting, *await tx.grants.find_by_official(ended.user_id))
     }:
-        await users.distrust(await tx.users.get(user_id, scoped=False), (home,), tx)
+        await users.revoke_trust(await tx.users.get(user_id, scoped=False), (home,), tx)
     return ended
 
 
-def _home(user: User, terms: Terms, caller: Caller) -> str:
+def _choose_home(user: User, terms: GrantTerms, caller: Caller) -> str:
     """The place that looks after a grant: one of the user's that the giver looks after, before others one that the grant is for; manpower's is nobody's where it may be."""
-    places = users.places_of(user, caller)
+    places = users.administered_homes(user, caller)
     if caller.system and "" in places:
         return ""
     return next((home for home in places if home in terms.claims.get("facility", ())), places[0])
 
 
-def _of_manpower(reference: str) -> str:
+def _manpower_grant_id(reference: str) -> str:
     return named_id("grant", "manpower", reference)
 
 
-def _administrator(caller: Caller) -> Giver:
+def _administrator_grantor(caller: Caller) -> Grantor:
     everywhere = EVERYTHING in caller.claim("facility")
-    return Giver(
+    return Grantor(
         name=caller.subject,
         on_behalf_of=caller.on_behalf_of,
-        roles=GIVEN_BY["administrator"] - (frozenset() if everywhere else EVERYWHERE),
+        roles=ROLES_BY_GRANTOR["administrator"] - (frozenset() if everywhere else UNSCOPED_ROLES),
         claims=caller.claims,
     )

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from chassis.errors import Busy, NotFound
 
-FREE = 5
-FIRST = timedelta(seconds=5)
-LONGEST = timedelta(minutes=15)
-FORGOTTEN = timedelta(hours=24)
+FREE_ATTEMPTS = 5
+FIRST_WAIT = timedelta(seconds=5)
+MAX_WAIT = timedelta(minutes=15)
+RETENTION = timedelta(hours=24)
 
 
 class AttemptsUnknown(NotFound):
@@ -29,7 +29,7 @@ class TooManyAttempts(Busy):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempts:
+class LoginAttempts:
     """Failures in a row at one door; the next try is taken from `next_at` on."""
 
     id: str
@@ -39,18 +39,22 @@ class Attempts:
     kept_until: datetime
 
 
-def counted(known: Attempts | None, *, id: str, now: datetime) -> Attempts:
+def count_attempt(stored: LoginAttempts | None, *, id: str, now: datetime) -> LoginAttempts:
     """One more try, held to be a failure until it succeeds; TooManyAttempts before its time."""
-    if known is None or known.kept_until <= now:
-        known = Attempts(
+    if stored is None or stored.kept_until <= now:
+        stored = LoginAttempts(
             id=id,
-            version=0 if known is None else known.version,
+            version=0 if stored is None else stored.version,
             failures=0,
             next_at=now,
             kept_until=now,
         )
-    if now < known.next_at:
-        raise TooManyAttempts(retry_after=math.ceil((known.next_at - now).total_seconds()))
-    failures = known.failures + 1
-    wait = timedelta() if failures < FREE else min(FIRST * 2 ** min(failures - FREE, 20), LONGEST)
-    return replace(known, failures=failures, next_at=now + wait, kept_until=now + FORGOTTEN)
+    if now < stored.next_at:
+        raise TooManyAttempts(retry_after=math.ceil((stored.next_at - now).total_seconds()))
+    failures = stored.failures + 1
+    wait = (
+        timedelta()
+        if failures < FREE_ATTEMPTS
+        else min(FIRST_WAIT * 2 ** min(failures - FREE_ATTEMPTS, 20), MAX_WAIT)
+    )
+    return replace(stored, failures=failures, next_at=now + wait, kept_until=now + RETENTION)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from chassis.persistence.store import Index, Store
-from gateway.access.login_throttling.rules import Attempts, AttemptsUnknown
+from gateway.access.login_throttling.rules import AttemptsUnknown, LoginAttempts
 
 
-class AttemptList(Store[Attempts]):
+class LoginAttemptsStore(Store[LoginAttempts]):
     """Attempts by the door they were made at. No claim shows them to anybody."""
 
-    kind = Attempts
+    kind = LoginAttempts
     collection = "attempts"
     unknown = AttemptsUnknown
     scope: ClassVar[Mapping[str, str]] = {}

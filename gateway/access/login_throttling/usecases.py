@@ -4,18 +4,18 @@ from gateway.access.login_throttling import rules
 from gateway.access.transaction import Transaction
 
 
-async def count_attempt(door: str, tx: Transaction) -> None:
+async def count_attempt(attempts_id: str, tx: Transaction) -> None:
     """Count a try before it is judged, so that many at once are no way around; TooManyAttempts before its time."""
-    known = await tx.attempts.seek(door, scoped=False)
-    fresh = rules.counted(known, id=door, now=tx.now)
+    known = await tx.login_attempts.seek(attempts_id, scoped=False)
+    fresh = rules.count_attempt(known, id=attempts_id, now=tx.now)
     if known is None:
-        tx.attempts.add(fresh, scoped=False)
+        tx.login_attempts.add(fresh, scoped=False)
     else:
-        tx.attempts.save(known, fresh)
+        tx.login_attempts.save(known, fresh)
 
 
-async def forget_attempts(door: str, tx: Transaction) -> None:
+async def forget_attempts(attempts_id: str, tx: Transaction) -> None:
     """The try was right."""
-    known = await tx.attempts.seek(door, scoped=False)
+    known = await tx.login_attempts.seek(attempts_id, scoped=False)
     if known is not None:
-        tx.attempts.remove(known)
+        tx.login_attempts.remove(known)

@@ -12,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 
 from chassis.errors import Duplicate
 from chassis.ids import new_id, utc_now
-from gateway.access.builtin_issuer import ACCESS_SECONDS, OwnIssuer
+from gateway.access.builtin_issuer import ACCESS_TOKEN_SECONDS, BuiltInIssuer
 from gateway.access.clients import assertions
 from gateway.access.clients import usecases as clients
-from gateway.access.clients.rules import Client, ClientRefused, proves
-from gateway.access.hashing import new_token, token_hash
-from gateway.access.issuer_dependencies import Once, Own, OwnSide
+from gateway.access.clients.rules import Client, ClientRefused, has_secret
+from gateway.access.hashing import hash_token, new_token
+from gateway.access.issuer_dependencies import IssuerDependencies, IssuerDeps, NonRepeatableRun
 from gateway.access.revocations import usecases as revocations
 from gateway.access.sessions import usecases as sessions
 from gateway.access.sessions.rules import RefreshRefused, Session
@@ -26,7 +26,7 @@ from gateway.access.sign_ins.rules import CodeRefused
 
 router = APIRouter()
 
-MOST_PARAMETERS = 20
+MAX_PARAMETERS = 20
 NO_STORE = {"cache-control": "no-store"}
 
 
@@ -38,13 +38,13 @@ class OAuthError(Exception):
         self.error, self.description, self.status = error, description, status
 
 
-async def parameters(request: Request) -> Mapping[str, str]:
+async def read_form(request: Request) -> Mapping[str, str]:
     """The form of the request; OAuthError where a parameter comes twice."""
     try:
         pairs = parse_qsl(
             (await request.body()).decode("ascii"),
             keep_blank_values=True,
-            max_num_fields=MOST_PARAMETERS,
+            max_num_fields=MAX_PARAMETERS,
         )
     except ValueError:
         raise OAuthError(
@@ -56,7 +56,9 @@ async def parameters(request: Request) -> Mapping[str, str]:
     return found
 
 
-def in_its_words(route: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+def with_oauth_errors(
+    route: Callable[..., Awaitable[Response]],
+) -> Callable[..., Awaitable[Response]]:
     """The route with its refusals written as the standard wants them."""
 
     @wraps(route)
@@ -92,24 +94,28 @@ def in_its_words(route: Callable[..., Awaitable[Response]]) -> Callable[..., Awa
 
 
 @router.post("/v1/oauth/token")
-@in_its_words
+@with_oauth_errors
 async def token(
     request: Request,
-    own: Own,
-    run: Once,
+    deps: IssuerDeps,
+    run: NonRepeatableRun,
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
 ) -> Response:
     """Tokens for an authorization code, a refresh token, or a client's own credentials (application/x-www-form-urlencoded)."""
-    told = await parameters(request)
+    told = await read_form(request)
     match told.get("grant_type"):
         case "authorization_code":
-            return await _by_code(told, own.issuer, run)
+            return await _exchange_code(told, deps.issuer, run)
         case "refresh_token":
-            return await _by_refresh(told, own.issuer, run, idempotency_key)
+            return await _refresh_tokens(told, deps.issuer, run, idempotency_key)
         case "client_credentials":
-            client = await _client(told, own, run)
-            return _answer(
-                {"access_token": own.issuer.token(client.user_id, utc_now(), client_id=client.id)}
+            client = await _authenticate_client(told, deps, run)
+            return _token_response(
+                {
+                    "access_token": deps.issuer.issue_token(
+                        client.user_id, utc_now(), client_id=client.id
+                    )
+                }
             )
         case None:
             raise OAuthError("invalid_request", "grant_type wajib diisi / grant_type is missing")
@@ -120,16 +126,16 @@ async def token(
 
 
 @router.post("/v1/oauth/revoke")
-@in_its_words
-async def revoke(request: Request, own: Own, run: Once) -> Response:
+@with_oauth_errors
+async def revoke(request: Request, deps: IssuerDeps, run: NonRepeatableRun) -> Response:
     """Sign out: the session of this refresh or access token ends, effective within seconds. A token that is none is no error (RFC 7009, 2.2)."""
-    given = (await parameters(request)).get("token", "")
+    given = (await read_form(request)).get("token", "")
     if not given:
         raise OAuthError("invalid_request", "token wajib diisi / token is missing")
-    content = own.issuer.read(given)
+    content = deps.issuer.read_token(given)
     if content is None:
         session_id, _, secret = given.partition(".")
-        await run(partial(sessions.end_by_refresh_token, session_id, token_hash(secret)))
+        await run(partial(sessions.end_by_refresh_token, session_id, hash_token(secret)))
     elif "sid" in content:
         await run(partial(sessions.end_by_access_token, str(content["sid"])))
     else:
@@ -137,81 +143,90 @@ async def revoke(request: Request, own: Own, run: Once) -> Response:
     return Response(status_code=200, headers=NO_STORE)
 
 
-async def _by_code(told: Mapping[str, str], issuer: OwnIssuer, run: Once) -> Response:
-    sign_in, _, secret = _needed(told, "code").partition(".")
+async def _exchange_code(
+    form: Mapping[str, str], issuer: BuiltInIssuer, run: NonRepeatableRun
+) -> Response:
+    sign_in, _, secret = _require_field(form, "code").partition(".")
     refresh = new_token()
     session = await run(
         partial(
             signins.redeem,
             sign_in,
-            token_hash(secret),
-            _needed(told, "code_verifier"),
+            hash_token(secret),
+            _require_field(form, "code_verifier"),
             new_id(),
-            token_hash(refresh),
+            hash_token(refresh),
         )
     )
-    return _of_session(session, refresh, issuer)
+    return _session_response(session, refresh, issuer)
 
 
-async def _by_refresh(told: Mapping[str, str], issuer: OwnIssuer, run: Once, key: str) -> Response:
-    session_id, _, secret = _needed(told, "refresh_token").partition(".")
-    following = issuer.successor(secret)
+async def _refresh_tokens(
+    form: Mapping[str, str], issuer: BuiltInIssuer, run: NonRepeatableRun, key: str
+) -> Response:
+    session_id, _, secret = _require_field(form, "refresh_token").partition(".")
+    following = issuer.next_refresh_secret(secret)
     session = await run(
         partial(
             sessions.refresh_session,
             session_id,
-            token_hash(secret),
-            token_hash(following),
-            token_hash(key) if key else "",
+            hash_token(secret),
+            hash_token(following),
+            hash_token(key) if key else "",
         )
     )
-    return _of_session(session, following, issuer)
+    return _session_response(session, following, issuer)
 
 
-def _of_session(session: Session, refresh: str, issuer: OwnIssuer) -> Response:
+def _session_response(session: Session, refresh: str, issuer: BuiltInIssuer) -> Response:
     if session.ended_at is not None:
         raise RefreshRefused
-    access = issuer.token(
+    access = issuer.issue_token(
         session.user_id,
         utc_now(),
         sid=session.id,
         auth_time=int(session.started_at.timestamp()),
         amr=list(session.amr),
     )
-    return _answer({"access_token": access, "refresh_token": f"{session.id}.{refresh}"})
+    return _token_response({"access_token": access, "refresh_token": f"{session.id}.{refresh}"})
 
 
-async def _client(told: Mapping[str, str], own: OwnSide, run: Once) -> Client:
+async def _authenticate_client(
+    form: Mapping[str, str], deps: IssuerDependencies, run: NonRepeatableRun
+) -> Client:
     """The client that proves itself by the body: `client_secret`, or `client_assertion` (RFC 7523)."""
-    assertion = told.get("client_assertion")
+    assertion = form.get("client_assertion")
     if assertion is not None:
-        if told.get("client_assertion_type") != assertions.TYPE or "client_secret" in told:
+        if (
+            form.get("client_assertion_type") != assertions.ASSERTION_TYPE
+            or "client_secret" in form
+        ):
             raise OAuthError("invalid_request", "satu cara pembuktian saja / one way of proof only")
-        claimed = assertions.claimed(assertion)
-        if told.get("client_id", claimed) != claimed:
+        claimed = assertions.read_claimed_client(assertion)
+        if form.get("client_id", claimed) != claimed:
             raise ClientRefused
-        client = await run(partial(clients.known_client, claimed))
-        audiences = {own.issuer.name, own.issuer.document()["token_endpoint"]}
+        client = await run(partial(clients.get_active_client, claimed))
+        audiences = {deps.issuer.name, deps.issuer.discovery_document()["token_endpoint"]}
         await run(
             partial(
                 clients.use_assertion,
-                assertions.proved(client, assertion, audiences, utc_now().timestamp()),
+                assertions.verify_assertion(client, assertion, audiences, utc_now().timestamp()),
             )
         )
         return client
-    client = await run(partial(clients.known_client, _needed(told, "client_id")))
-    if not proves(client, token_hash(_needed(told, "client_secret"))):
+    client = await run(partial(clients.get_active_client, _require_field(form, "client_id")))
+    if not has_secret(client, hash_token(_require_field(form, "client_secret"))):
         raise ClientRefused
     return client
 
 
-def _answer(content: dict[str, Any]) -> Response:
+def _token_response(content: dict[str, Any]) -> Response:
     return JSONResponse(
-        content | {"token_type": "Bearer", "expires_in": ACCESS_SECONDS}, 200, NO_STORE
+        content | {"token_type": "Bearer", "expires_in": ACCESS_TOKEN_SECONDS}, 200, NO_STORE
     )
 
 
-def _needed(told: Mapping[str, str], name: str) -> str:
-    if not told.get(name):
+def _require_field(form: Mapping[str, str], name: str) -> str:
+    if not form.get(name):
         raise OAuthError("invalid_request", f"{name} wajib diisi / {name} is missing")
-    return told[name]
+    return form[name]

@@ -25,26 +25,26 @@ from gateway.access.permissions import (
 from gateway.access.permissions.roles import PUBLIC, ROLES
 
 
-class Rules:
+class RolePermissions:
     """The roles of every service, asked by role or by route. Fails closed: what nobody wrote down is nobody's."""
 
-    def __init__(self, services: Mapping[str, Mapping[str, frozenset[str]]]) -> None:
-        self.services = services
+    def __init__(self, by_service: Mapping[str, Mapping[str, frozenset[str]]]) -> None:
+        self.by_service = by_service
 
-    def of_role(self, role: str, service: str) -> frozenset[str]:
+    def for_role(self, role: str, service: str) -> frozenset[str]:
         """What the role may ask of one service, the public's part included."""
-        rules = self.services[service]
+        rules = self.by_service[service]
         granted = rules.get(role, frozenset()) if role in ROLES else frozenset[str]()
         return granted | rules.get(PUBLIC, frozenset())
 
     def roles_for(self, service: str, permission: str) -> frozenset[str]:
         """The roles that may use the route, `public` among them where anybody may."""
         return frozenset(
-            role for role in (*ROLES, PUBLIC) if permission in self.of_role(role, service)
+            role for role in (*ROLES, PUBLIC) if permission in self.for_role(role, service)
         )
 
 
-_OF_SERVICES = {
+_OWN_PERMISSIONS = {
     "training": training.PERMISSIONS,
     "certification": certification.PERMISSIONS,
     "marketplace": marketplace.PERMISSIONS,
@@ -53,18 +53,18 @@ _OF_SERVICES = {
 }
 
 
-def _together(*rules: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+def _merge(*permissions: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     return {
-        role: frozenset[str]().union(*(one.get(role, frozenset()) for one in rules))
-        for role in {role for one in rules for role in one}
+        role: frozenset[str]().union(*(one.get(role, frozenset()) for one in permissions))
+        for role in {role for one in permissions for role in one}
     }
 
 
-RULES = Rules(
+ROLE_PERMISSIONS = RolePermissions(
     {
-        service: _together(own, {} if service == "gateway" else operations.permissions(service))
-        for service, own in _OF_SERVICES.items()
+        service: _merge(own, {} if service == "gateway" else operations.permissions(service))
+        for service, own in _OWN_PERMISSIONS.items()
     }
 )
 
-__all__ = ["PUBLIC", "ROLES", "RULES", "Rules"]
+__all__ = ["PUBLIC", "ROLES", "ROLE_PERMISSIONS", "RolePermissions"]

@@ -1,6 +1,6 @@
 """What each role may ask of the gateway itself: everybody of their own sign-in, administrators of others' access. Users and grants are scoped by `facility`, the user's home."""
 
-from gateway.access.permissions.operations import audit
+from gateway.access.permissions.operations import audit_permissions
 from gateway.access.permissions.roles import ROLES
 
 _USER = "/v1/access/users/{user_id}"
@@ -56,16 +56,17 @@ OWN_SIGN_IN = frozenset(
 RENEW_PIN = frozenset(
     {"POST /v1/access/cards/pin"}
 )  # in person: at the prison before release, at Bapas or the Dinas afterwards
-_MORE = {
+_ADDITIONAL = {
     "administrator": READ_ACCESS | CHANGE_ACCESS,
-    "auditor": READ_ACCESS | audit("gateway"),
+    "auditor": READ_ACCESS | audit_permissions("gateway"),
     "case_officer": RENEW_PIN,
     "bapas": RENEW_PIN,
     "dinas_placement": RENEW_PIN,
 }
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    role: OWN_SIGN_IN | _MORE.get(role, frozenset()) for role in sorted(ROLES - {"buyer", "holder"})
+    role: OWN_SIGN_IN | _ADDITIONAL.get(role, frozenset())
+    for role in sorted(ROLES - {"buyer", "holder"})
 } | {
     "holder": frozenset({"POST /v1/holder/sign-out"}),
     "public": frozenset(

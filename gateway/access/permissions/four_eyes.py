@@ -3,7 +3,7 @@
 The services refuse the same person twice; here stands only which acts a second may be lent.
 """
 
-SECOND = frozenset(
+SECOND_PERSON_PERMISSIONS = frozenset(
     {
         "POST /v1/tpp-decisions/{decision_id}/head-approval",
         "POST /v1/snapshots/{snapshot_id}/release",
@@ -14,10 +14,10 @@ SECOND = frozenset(
 )
 
 
-def beyond_second(permissions: frozenset[str]) -> frozenset[str]:
+def exclude_second_person(permissions: frozenset[str]) -> frozenset[str]:
     """Of a role's permissions those that a second person is not lent."""
     return frozenset(
         permission
         for permission in permissions
-        if permission not in SECOND and not permission.startswith("GET ")
+        if permission not in SECOND_PERSON_PERMISSIONS and not permission.startswith("GET ")
     )

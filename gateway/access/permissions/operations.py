@@ -5,8 +5,8 @@ _CHANGES = (
     "parked/{sequence}/retry",
     "parked/{sequence}/discard",
     "replay",
-    "heard",
-)  # heard counts only, but names up to 500 events in its body
+    "event-status",
+)  # event-status counts only, but names up to 500 events in its body
 
 
 def permissions(service: str) -> dict[str, frozenset[str]]:
@@ -16,11 +16,11 @@ def permissions(service: str) -> dict[str, frozenset[str]]:
         "operator": reads
         | {f"POST /v1/operations/{service}/{path}" for path in _CHANGES}
         | {f"GET /v1/operations/{service}/topic"},
-        "auditor": reads | audit(service),
+        "auditor": reads | audit_permissions(service),
     }
 
 
-def audit(service: str) -> frozenset[str]:
+def audit_permissions(service: str) -> frozenset[str]:
     """What an auditor may ask of the audit of one part, the gateway among them."""
     return frozenset(
         {f"GET /v1/operations/{service}/audit", f"GET /v1/operations/{service}/audit/export"}

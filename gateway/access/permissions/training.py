@@ -39,10 +39,10 @@ _COURSES = frozenset(
 )
 _INBOX = frozenset(
     {
-        "GET /v1/inbox-items",
-        "GET /v1/inbox-items/{item_id}",
-        "POST /v1/inbox-items/{item_id}/acknowledgement",
-        "POST /v1/inbox-items/{item_id}/resolution",
+        "GET /v1/training-tasks",
+        "GET /v1/training-tasks/{item_id}",
+        "POST /v1/training-tasks/{item_id}/acknowledgement",
+        "POST /v1/training-tasks/{item_id}/resolution",
     }
 )
 _APPLICATIONS = frozenset(

@@ -14,13 +14,13 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from gateway.access.permissions import PUBLIC, ROLES, RULES, Rules
+from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES, RolePermissions
 
-PLACE = Path(__file__).with_name("history")
+HISTORY_DIRECTORY = Path(__file__).with_name("history")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class RoleVersion:
     """A version of a role, in force from the day `since` (UTC) on: what it gained and lost ("service: METHOD /template")."""
 
     number: int
@@ -29,11 +29,13 @@ class Version:
     removes: frozenset[str]
 
 
-def now_of(role: str, rules: Rules = RULES) -> frozenset[str]:
+def current_permissions(
+    role: str, role_permissions: RolePermissions = ROLE_PERMISSIONS
+) -> frozenset[str]:
     """What the code lets the role do, without what anybody may."""
     lists = (
         (service, permissions.get(role, frozenset()))
-        for service, permissions in rules.services.items()
+        for service, permissions in role_permissions.by_service.items()
     )
     return frozenset(
         f"{service}: {permission}" for service, permissions in lists for permission in permissions
@@ -41,18 +43,18 @@ def now_of(role: str, rules: Rules = RULES) -> frozenset[str]:
 
 
 @cache
-def history(place: Path = PLACE) -> dict[str, tuple[Version, ...]]:
+def read_history(directory: Path = HISTORY_DIRECTORY) -> dict[str, tuple[RoleVersion, ...]]:
     """The versions of every role that has any, the oldest first."""
-    return {file.stem: tuple(_read(file)) for file in sorted(place.glob("*.toml"))}
+    return {file.stem: tuple(_read_versions(file)) for file in sorted(directory.glob("*.toml"))}
 
 
-def latest(role: str) -> int:
+def latest_version(role: str) -> int:
     """The number of the role's version in force; 0 where it has none."""
-    versions = history().get(role, ())
+    versions = read_history().get(role, ())
     return versions[-1].number if versions else 0
 
 
-def at_version(versions: Sequence[Version], number: int) -> frozenset[str]:
+def permissions_at(versions: Sequence[RoleVersion], number: int) -> frozenset[str]:
     """What the role could do in that version; nothing before its first."""
     held = frozenset[str]()
     for version in versions:
@@ -61,62 +63,71 @@ def at_version(versions: Sequence[Version], number: int) -> frozenset[str]:
     return held
 
 
-def on(versions: Sequence[Version], day: date) -> Version | None:
+def version_on(versions: Sequence[RoleVersion], day: date) -> RoleVersion | None:
     """The version in force on that day; None before the first."""
     return next((version for version in reversed(versions) if version.since <= day), None)
 
 
-def difference(
-    versions: Sequence[Version], older: int, newer: int
+def compare_versions(
+    versions: Sequence[RoleVersion], older: int, newer: int
 ) -> tuple[frozenset[str], frozenset[str]]:
     """What was gained and what was lost from one version to another."""
-    before, after = at_version(versions, older), at_version(versions, newer)
+    before, after = permissions_at(versions, older), permissions_at(versions, newer)
     return after - before, before - after
 
 
-def problems(place: Path = PLACE, rules: Rules = RULES) -> list[str]:
+def find_problems(
+    directory: Path = HISTORY_DIRECTORY, role_permissions: RolePermissions = ROLE_PERMISSIONS
+) -> list[str]:
     """Where history and code do not agree, in words."""
-    found = history(place)
+    found = read_history(directory)
     return [
         *(f"{role}: no such role" for role in sorted(found.keys() - ROLES - {PUBLIC})),
-        *_gaps(found),
-        *_untold(found, rules),
+        *_find_gaps(found),
+        *_find_unrecorded(found, role_permissions),
     ]
 
 
-def _gaps(found: dict[str, tuple[Version, ...]]) -> Iterator[str]:
-    for role, versions in found.items():
+def _find_gaps(history: dict[str, tuple[RoleVersion, ...]]) -> Iterator[str]:
+    for role, versions in history.items():
         if [version.number for version in versions] != list(range(1, len(versions) + 1)):
             yield f"{role}: the versions are not numbered 1, 2, 3"
         if any(later.since < earlier.since for earlier, later in pairwise(versions)):
             yield f"{role}: a version begins before the one before it"
 
 
-def _untold(found: dict[str, tuple[Version, ...]], rules: Rules) -> Iterator[str]:
+def _find_unrecorded(
+    history: dict[str, tuple[RoleVersion, ...]], role_permissions: RolePermissions
+) -> Iterator[str]:
     for role in (*sorted(ROLES), PUBLIC):
-        versions = found.get(role, ())
-        told = at_version(versions, len(versions))
-        if told != now_of(role, rules):
-            yield f"{role}: its permissions changed without a new version: {', '.join(sorted(told ^ now_of(role, rules)))}"
+        versions = history.get(role, ())
+        told = permissions_at(versions, len(versions))
+        if told != current_permissions(role, role_permissions):
+            yield f"{role}: its permissions changed without a new version: {', '.join(sorted(told ^ current_permissions(role, role_permissions)))}"
 
 
-def write_missing(place: Path, today: date, rules: Rules = RULES) -> list[str]:
+def write_missing(
+    directory: Path, today: date, role_permissions: RolePermissions = ROLE_PERMISSIONS
+) -> list[str]:
     """Write the entries that are missing; the roles that got one."""
     changed: list[str] = []
     for role in (*sorted(ROLES), PUBLIC):
-        file = place / f"{role}.toml"
-        versions = tuple(_read(file)) if file.exists() else ()
-        before, after = at_version(versions, len(versions)), now_of(role, rules)
+        file = directory / f"{role}.toml"
+        versions = tuple(_read_versions(file)) if file.exists() else ()
+        before, after = (
+            permissions_at(versions, len(versions)),
+            current_permissions(role, role_permissions),
+        )
         if before != after:
-            entry = _entry(len(versions) + 1, today, after - before, before - after)
+            entry = _render_entry(len(versions) + 1, today, after - before, before - after)
             file.write_text((file.read_text() + "\n" if file.exists() else "") + entry)
             changed.append(role)
     return changed
 
 
-def _read(file: Path) -> Iterable[Version]:
+def _read_versions(file: Path) -> Iterable[RoleVersion]:
     for entry in tomllib.loads(file.read_text())["version"]:
-        yield Version(
+        yield RoleVersion(
             number=entry["number"],
             since=entry["since"],
             adds=frozenset(entry["adds"]),
@@ -124,11 +135,11 @@ def _read(file: Path) -> Iterable[Version]:
         )
 
 
-def _entry(number: int, since: date, adds: frozenset[str], removes: frozenset[str]) -> str:
-    return f"[[version]]\nnumber = {number}\nsince = {since.isoformat()}\nadds = {_listed(adds)}\nremoves = {_listed(removes)}\n"
+def _render_entry(number: int, since: date, adds: frozenset[str], removes: frozenset[str]) -> str:
+    return f"[[version]]\nnumber = {number}\nsince = {since.isoformat()}\nadds = {_render_list(adds)}\nremoves = {_render_list(removes)}\n"
 
 
-def _listed(permissions: frozenset[str]) -> str:
+def _render_list(permissions: frozenset[str]) -> str:
     return (
         "["
         + "".join(f'\n    "{permission}",' for permission in sorted(permissions))
@@ -138,5 +149,5 @@ def _listed(permissions: frozenset[str]) -> str:
 
 if __name__ == "__main__":
     sys.stdout.write(
-        "".join(f"{role}\n" for role in write_missing(PLACE, datetime.now(UTC).date()))
+        "".join(f"{role}\n" for role in write_missing(HISTORY_DIRECTORY, datetime.now(UTC).date()))
     )

@@ -8,10 +8,12 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies
 from gateway.access.revocations import usecases
-from gateway.access.revocations.rules import Kind
+from gateway.access.revocations.rules import RevocationKind
 from gateway.access.transaction import Run
 
-internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
+internal_api = APIRouter(
+    dependencies=[dependencies.require_service("manpower", purposes=("manage-access",))]
+)
 
 
 class RevocationBody(BaseModel):
@@ -19,16 +21,16 @@ class RevocationBody(BaseModel):
 
     model_config = dependencies.STRICT
 
-    kind: Kind
+    kind: RevocationKind
     target: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-@internal.post("/internal/revocations", status_code=204)
+@internal_api.post("/internal/revocations", status_code=204)
 async def withdraw_trust(body: RevocationBody, run: Run) -> None:
     """Revoke; effective within seconds, also for streams."""
     use_cases = {
-        Kind.TOKEN: usecases.revoke_token,
-        Kind.SUBJECT: usecases.revoke_subject,
-        Kind.SESSION: usecases.revoke_session,
+        RevocationKind.TOKEN: usecases.revoke_token,
+        RevocationKind.SUBJECT: usecases.revoke_subject,
+        RevocationKind.SESSION: usecases.revoke_session,
     }
     await run(partial(use_cases[body.kind], body.target))

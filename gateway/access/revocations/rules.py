@@ -8,14 +8,14 @@ from enum import StrEnum
 
 from chassis.errors import NotFound
 
-KEPT = timedelta(days=2)  # no token that we accept lives longer
+RETENTION = timedelta(days=2)  # no token that we accept lives longer
 
 
 class RevocationUnknown(NotFound):
     """No such revocation."""
 
 
-class Kind(StrEnum):
+class RevocationKind(StrEnum):
     """What is revoked."""
 
     TOKEN = "token"  # noqa: S105 - a kind, no secret
@@ -29,14 +29,14 @@ class Revocation:
 
     id: str
     version: int = 0
-    kind: Kind
+    kind: RevocationKind
     target: str
     at: datetime
     kept_until: datetime
 
 
-def revoke(kind: Kind, target: str, now: datetime) -> Revocation:
+def revoke(kind: RevocationKind, target: str, now: datetime) -> Revocation:
     """The withdrawal of trust, from now on."""
     return Revocation(
-        id=f"{kind}/{target}", kind=kind, target=target, at=now, kept_until=now + KEPT
+        id=f"{kind}/{target}", kind=kind, target=target, at=now, kept_until=now + RETENTION
     )

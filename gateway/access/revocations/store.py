@@ -8,7 +8,7 @@ from chassis.persistence.store import Index, Store
 from gateway.access.revocations.rules import Revocation, RevocationUnknown
 
 
-class RevocationList(Store[Revocation]):
+class Revocations(Store[Revocation]):
     """Revocations by what they revoke. No claim shows them to anybody: the gateway itself reads them."""
 
     kind = Revocation
@@ -17,6 +17,6 @@ class RevocationList(Store[Revocation]):
     scope: ClassVar[Mapping[str, str]] = {}
     indexes = (Index("kept_until", expire_seconds=0),)
 
-    async def in_force(self, now: datetime) -> list[Revocation]:
+    async def find_in_force(self, now: datetime) -> list[Revocation]:
         """All that still concern a token."""
         return await self.find({"kept_until": {"$gt": now}})

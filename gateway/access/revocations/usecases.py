@@ -1,31 +1,31 @@
 """What happens to revocations."""
 
 from gateway.access.revocations import rules
-from gateway.access.revocations.rules import Kind, Revocation
+from gateway.access.revocations.rules import Revocation, RevocationKind
 from gateway.access.transaction import Transaction
 
 
 async def revoke_token(token_id: str, tx: Transaction) -> Revocation:
     """Trust this token no more."""
-    return await _revoke(Kind.TOKEN, token_id, tx)
+    return await _revoke(RevocationKind.TOKEN, token_id, tx)
 
 
 async def revoke_subject(subject: str, tx: Transaction) -> Revocation:
     """Trust no token of the subject that was issued until now."""
-    return await _revoke(Kind.SUBJECT, subject, tx)
+    return await _revoke(RevocationKind.SUBJECT, subject, tx)
 
 
 async def revoke_session(session_id: str, tx: Transaction) -> Revocation:
     """Trust no token of this session."""
-    return await _revoke(Kind.SESSION, session_id, tx)
+    return await _revoke(RevocationKind.SESSION, session_id, tx)
 
 
-async def in_force(tx: Transaction) -> list[Revocation]:
+async def list_in_force(tx: Transaction) -> list[Revocation]:
     """What is revoked now."""
-    return await tx.revocations.in_force(tx.now)
+    return await tx.revocations.find_in_force(tx.now)
 
 
-async def _revoke(kind: Kind, target: str, tx: Transaction) -> Revocation:
+async def _revoke(kind: RevocationKind, target: str, tx: Transaction) -> Revocation:
     fresh = rules.revoke(kind, target, tx.now)
     known = await tx.revocations.seek(fresh.id, scoped=False)
     return (

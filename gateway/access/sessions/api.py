@@ -46,7 +46,7 @@ class SessionsBody(BaseModel):
 async def own_sessions(run: Run) -> SessionsBody:
     """Where we are signed in."""
     return SessionsBody(
-        items=[SessionBody.of(session) for session in await run(usecases.own_sessions)]
+        items=[SessionBody.of(session) for session in await run(usecases.list_own_sessions)]
     )
 
 
@@ -67,7 +67,8 @@ async def sessions_of(user_id: str, run: Run) -> SessionsBody:
     """Where a user is signed in."""
     return SessionsBody(
         items=[
-            SessionBody.of(session) for session in await run(partial(usecases.sessions_of, user_id))
+            SessionBody.of(session)
+            for session in await run(partial(usecases.list_sessions, user_id))
         ]
     )
 

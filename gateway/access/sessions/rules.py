@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 
 from chassis.errors import NotFound
 
-LASTS = timedelta(hours=12)
-IDLE = timedelta(hours=2)
-KEPT = timedelta(days=90)
-REPEATED = timedelta(minutes=1)
-MOST_SPENT = (
+LIFETIME = timedelta(hours=12)
+IDLE_TIMEOUT = timedelta(hours=2)
+RETENTION = timedelta(days=90)
+REPEAT_WINDOW = timedelta(minutes=1)
+MAX_SPENT = (
     500  # a page that refreshes every two minutes for as long as a session lasts does with fewer
 )
-STOLEN = "refresh token used twice"
+REFRESH_TOKEN_REUSED = "refresh token used twice"  # noqa: S105 - a reason, no secret
 
 
 class SessionUnknown(NotFound):
@@ -46,9 +46,9 @@ class Session:
     ended_at: datetime | None = None
     ended_why: str = ""
 
-    def under_way(self, now: datetime) -> bool:
+    def is_active(self, now: datetime) -> bool:
         """Whether it still goes on."""
-        return self.ended_at is None and now < min(self.expires_at, self.used_at + IDLE)
+        return self.ended_at is None and now < min(self.expires_at, self.used_at + IDLE_TIMEOUT)
 
 
 def start(
@@ -63,25 +63,25 @@ def start(
         refresh=refresh,
         started_at=now,
         used_at=now,
-        expires_at=now + LASTS,
-        kept_until=now + KEPT,
+        expires_at=now + LIFETIME,
+        kept_until=now + RETENTION,
     )
 
 
 def refresh(
-    session: Session, *, presented: str, following: str, repeat: str, now: datetime
+    session: Session, *, presented: str, next_refresh: str, repeat: str, now: datetime
 ) -> Session:
     """The session with the next refresh token; ended, where this one was used before; RefreshRefused where it is none.
 
     The last one again with the same Idempotency-Key within a minute is the same request, whose answer was lost: nothing changes.
     """
-    if not session.under_way(now):
+    if not session.is_active(now):
         raise RefreshRefused
     if presented == session.refresh:
         return replace(
             session,
-            refresh=following,
-            spent=(*session.spent, presented)[-MOST_SPENT:],
+            refresh=next_refresh,
+            spent=(*session.spent, presented)[-MAX_SPENT:],
             repeat=repeat,
             used_at=now,
         )
@@ -91,12 +91,12 @@ def refresh(
         presented == session.spent[-1]
         and repeat
         and repeat == session.repeat
-        and now < session.used_at + REPEATED
+        and now < session.used_at + REPEAT_WINDOW
     ):
         return session
-    return end(session, STOLEN, now)
+    return end(session, REFRESH_TOKEN_REUSED, now)
 
 
-def end(session: Session, why: str, now: datetime) -> Session:
+def end(session: Session, reason: str, now: datetime) -> Session:
     """The session ended now."""
-    return replace(session, ended_at=now, ended_why=why)
+    return replace(session, ended_at=now, ended_why=reason)

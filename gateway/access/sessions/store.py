@@ -18,11 +18,11 @@ class Sessions(Store[Session]):
     indexes = (Index("user_id", "started_at"), Index("kept_until", expire_seconds=0))
     secret = frozenset({"refresh", "spent", "repeat"})
 
-    async def under_way(self, user_id: str, now: datetime) -> list[Session]:
+    async def find_active(self, user_id: str, now: datetime) -> list[Session]:
         """Those of a user that still go on, whoever asks."""
         found = await self.find(
             {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}},
             sort=[("started_at", 1)],
             scoped=False,
         )
-        return [session for session in found if session.under_way(now)]
+        return [session for session in found if session.is_active(now)]

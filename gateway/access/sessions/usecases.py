@@ -13,7 +13,7 @@ async def start_session(session: Session, tx: Transaction) -> Session:
 
 
 async def refresh_session(
-    session_id: str, presented: str, following: str, repeat: str, tx: Transaction
+    session_id: str, presented: str, next_refresh: str, repeat: str, tx: Transaction
 ) -> Session:
     """Let the session go on with its next refresh token. Where the token was used before it comes back ended; RefreshRefused where it is none."""
     before = await tx.sessions.seek(session_id, scoped=False)
@@ -21,19 +21,19 @@ async def refresh_session(
     if before is None or user is None or user.disabled_at is not None:
         raise RefreshRefused
     after = rules.refresh(
-        before, presented=presented, following=following, repeat=repeat, now=tx.now
+        before, presented=presented, next_refresh=next_refresh, repeat=repeat, now=tx.now
     )
     if after is before:
         return before
     if after.ended_at is not None:
-        return await _ended(before, after.ended_why, tx)
+        return await _end_session(before, after.ended_why, tx)
     return tx.sessions.save(before, after)
 
 
-async def end_session(session_id: str, why: str, tx: Transaction) -> Session:
+async def end_session(session_id: str, reason: str, tx: Transaction) -> Session:
     """End a session for a reason of ours; it comes back ended."""
     session = await tx.sessions.get(session_id, scoped=False)
-    return session if session.ended_at is not None else await _ended(session, why, tx)
+    return session if session.ended_at is not None else await _end_session(session, reason, tx)
 
 
 async def end_by_refresh_token(session_id: str, presented: str, tx: Transaction) -> None:
@@ -44,19 +44,19 @@ async def end_by_refresh_token(session_id: str, presented: str, tx: Transaction)
         and presented in {session.refresh, *session.spent}
         and session.ended_at is None
     ):
-        await _ended(session, "signed out", tx)
+        await _end_session(session, "signed out", tx)
 
 
 async def end_by_access_token(session_id: str, tx: Transaction) -> None:
     """Sign out, told by an access token of the session."""
     session = await tx.sessions.seek(session_id, scoped=False)
     if session is not None and session.ended_at is None:
-        await _ended(session, "signed out", tx)
+        await _end_session(session, "signed out", tx)
 
 
-async def own_sessions(tx: Transaction) -> list[Session]:
+async def list_own_sessions(tx: Transaction) -> list[Session]:
     """The caller's sessions that go on."""
-    return await tx.sessions.under_way(tx.caller.subject, tx.now)
+    return await tx.sessions.find_active(tx.caller.subject, tx.now)
 
 
 async def end_own_session(session_id: str, tx: Transaction) -> None:
@@ -65,41 +65,41 @@ async def end_own_session(session_id: str, tx: Transaction) -> None:
     if session is None or session.user_id != tx.caller.subject:
         raise SessionUnknown
     if session.ended_at is None:
-        await _ended(session, "signed out", tx)
+        await _end_session(session, "signed out", tx)
 
 
 async def end_own_sessions(tx: Transaction) -> None:
     """Sign the caller out everywhere."""
-    await end_all(tx.caller.subject, "signed out everywhere", tx)
+    await end_all_sessions(tx.caller.subject, "signed out everywhere", tx)
 
 
-async def sessions_of(user_id: str, tx: Transaction) -> list[Session]:
+async def list_sessions(user_id: str, tx: Transaction) -> list[Session]:
     """A user's sessions that go on, as the administrators of their home see them."""
     await tx.users.get(user_id)
-    return await tx.sessions.under_way(user_id, tx.now)
+    return await tx.sessions.find_active(user_id, tx.now)
 
 
 async def sign_out_user(user_id: str, tx: Transaction) -> None:
     """Sign a user out everywhere in the caller's places, whichever issuer let them in."""
     user = await tx.users.get(user_id)
-    places = users.places_of(user, tx.caller)
+    places = users.administered_homes(user, tx.caller)
     if set(user.homes) <= set(places):
-        await end_all(user_id, "signed out by an administrator", tx)
+        await end_all_sessions(user_id, "signed out by an administrator", tx)
     else:  # no session is ours: another issuer let them in
-        await users.distrust(user, places, tx)
+        await users.revoke_trust(user, places, tx)
 
 
-async def end_all(user_id: str, why: str, tx: Transaction) -> None:
+async def end_all_sessions(user_id: str, reason: str, tx: Transaction) -> None:
     """End all sessions of a user, every sign-in under way, and the trust in every token they hold."""
-    for signin in await tx.signins.of_user(user_id):
-        tx.signins.remove(signin)
-    for session in await tx.sessions.under_way(user_id, tx.now):
-        await _ended(
-            session, why, tx
+    for signin in await tx.sign_ins.find_by_user(user_id):
+        tx.sign_ins.remove(signin)
+    for session in await tx.sessions.find_active(user_id, tx.now):
+        await _end_session(
+            session, reason, tx
         )  # by its id, too: the clock of the replica that signed its newest token may be ahead of ours
     await revocations.revoke_subject(user_id, tx)
 
 
-async def _ended(before: Session, why: str, tx: Transaction) -> Session:
+async def _end_session(before: Session, reason: str, tx: Transaction) -> Session:
     await revocations.revoke_session(before.id, tx)
-    return tx.sessions.save(before, rules.end(before, why, tx.now))
+    return tx.sessions.save(before, rules.end(before, reason, tx.now))

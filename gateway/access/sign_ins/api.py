@@ -14,14 +14,14 @@ from chassis.http import dependencies
 from chassis.ids import new_id, utc_now
 from gateway.access.accounts import devices
 from gateway.access.accounts.rules import SignInRefused
-from gateway.access.hashing import code_hash, new_token, token_hash
-from gateway.access.issuer_dependencies import Once, Own
+from gateway.access.hashing import hash_code, hash_token, new_token
+from gateway.access.issuer_dependencies import IssuerDeps, NonRepeatableRun
 from gateway.access.sign_ins import rules, usecases
 from gateway.access.transaction import Transaction
 
 router = APIRouter()
 
-CODE_SECONDS = int(rules.TO_REDEEM.total_seconds())
+CODE_SECONDS = int(rules.REDEEM_WINDOW.total_seconds())
 
 
 class PasswordForm(BaseModel):
@@ -80,10 +80,12 @@ class Passed(BaseModel):
 
 
 @router.post("/v1/sign-in", status_code=201)
-async def begin(body: PasswordForm, own: Own, run: Once) -> Begun:
+async def begin(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> Begun:
     """Begin with the password. Wrong, unknown and disabled are one answer, after the same work."""
-    account, door = await run(partial(usecases.try_password, body.login, body.familiar))
-    right = await own.passwords.fits(body.password, account.password if account else "")
+    account, door = await run(partial(usecases.count_password_try, body.login, body.familiar))
+    right = await deps.password_hasher.verify_password(
+        body.password, account.password if account else ""
+    )
     if account is None or not right:
         raise SignInRefused
     challenge = bytes_to_base64url(generate_challenge())
@@ -91,7 +93,7 @@ async def begin(body: PasswordForm, own: Own, run: Once) -> Begun:
         id=new_id(),
         user_id=account.id,
         home=account.home,
-        door=door,
+        attempts_id=door,
         challenge=challenge,
         code_challenge=body.code_challenge,
         now=utc_now(),
@@ -101,48 +103,60 @@ async def begin(body: PasswordForm, own: Own, run: Once) -> Begun:
         sign_in=signin.id,
         factors=account.factors,
         challenge=challenge,
-        passkey=own.place.request(challenge, account.passkeys) if account.passkeys else None,
-        expires_in=int(rules.LASTS.total_seconds()),
+        passkey=deps.relying_party.authentication_options(challenge, account.passkeys)
+        if account.passkeys
+        else None,
+        expires_in=int(rules.LIFETIME.total_seconds()),
     )
 
 
 @router.post("/v1/sign-in/{sign_in}/code")
-async def prove_by_code(sign_in: str, body: CodeForm, _: Own, run: Once) -> Passed:
+async def prove_by_code(
+    sign_in: str, body: CodeForm, _: IssuerDeps, run: NonRepeatableRun
+) -> Passed:
     """Prove it by a printed code, which is spent."""
-    await run(partial(usecases.try_factor, sign_in))
-    return await _passed(
-        sign_in, run, partial(usecases.pass_with_code, sign_in, code_hash(body.code))
+    await run(partial(usecases.count_factor_try, sign_in))
+    return await _complete_sign_in(
+        sign_in, run, partial(usecases.pass_with_code, sign_in, hash_code(body.code))
     )
 
 
 @router.post("/v1/sign-in/{sign_in}/passkey")
-async def prove_by_passkey(sign_in: str, body: PasskeyForm, own: Own, run: Once) -> Passed:
+async def prove_by_passkey(
+    sign_in: str, body: PasskeyForm, deps: IssuerDeps, run: NonRepeatableRun
+) -> Passed:
     """Prove it by a passkey or security key."""
-    signin, account = await run(partial(usecases.try_factor, sign_in))
-    used = own.place.proved(
-        account.passkey(str(body.credential.get("id", ""))), body.credential, signin.challenge
+    signin, account = await run(partial(usecases.count_factor_try, sign_in))
+    used = deps.relying_party.verify_authentication(
+        account.get_passkey(str(body.credential.get("id", ""))), body.credential, signin.challenge
     )
-    return await _passed(sign_in, run, partial(usecases.pass_with_passkey, sign_in, used))
+    return await _complete_sign_in(sign_in, run, partial(usecases.pass_with_passkey, sign_in, used))
 
 
 @router.post("/v1/sign-in/{sign_in}/device")
-async def prove_by_device(sign_in: str, body: DeviceForm, own: Own, run: Once) -> Passed:
+async def prove_by_device(
+    sign_in: str, body: DeviceForm, deps: IssuerDeps, run: NonRepeatableRun
+) -> Passed:
     """Prove it by a registered PC and its PIN."""
-    signin, account = await run(partial(usecases.try_factor, sign_in))
-    device = account.device(body.device)
-    pin_fits = await own.passwords.fits(body.pin, device.pin if device else "")
+    signin, account = await run(partial(usecases.count_factor_try, sign_in))
+    device = account.find_device(body.device)
+    pin_fits = await deps.password_hasher.verify_password(body.pin, device.pin if device else "")
     if (
         device is None
         or not pin_fits
-        or not devices.signed(device.public_key, signin.challenge, body.signature)
+        or not devices.has_signed(device.public_key, signin.challenge, body.signature)
     ):
         raise SignInRefused
-    return await _passed(sign_in, run, partial(usecases.pass_with_device, sign_in, device.id))
+    return await _complete_sign_in(
+        sign_in, run, partial(usecases.pass_with_device, sign_in, device.id)
+    )
 
 
-async def _passed(
-    sign_in: str, run: Once, use_case: Callable[[str, str, Transaction], Awaitable[None]]
+async def _complete_sign_in(
+    sign_in: str,
+    run: NonRepeatableRun,
+    use_case: Callable[[str, str, Transaction], Awaitable[None]],
 ) -> Passed:
     secret, familiar = new_token(), new_token()
-    await run(partial(use_case, token_hash(secret), token_hash(familiar)))
+    await run(partial(use_case, hash_token(secret), hash_token(familiar)))
     return Passed(code=f"{sign_in}.{secret}", familiar=familiar)

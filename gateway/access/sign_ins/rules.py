@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from chassis.errors import NotFound
 from gateway.access.accounts.rules import SignInRefused
 
-LASTS = timedelta(minutes=5)
-TO_REDEEM = timedelta(seconds=60)
-MOST_TRIES = 3
+LIFETIME = timedelta(minutes=5)
+REDEEM_WINDOW = timedelta(seconds=60)
+MAX_TRIES = 3
 
 
 class SignInUnknown(NotFound):
@@ -47,7 +47,7 @@ def begin(
     id: str,
     user_id: str,
     home: str,
-    door: str,
+    attempts_id: str,
     challenge: str,
     code_challenge: str,
     now: datetime,
@@ -57,21 +57,21 @@ def begin(
         id=id,
         user_id=user_id,
         home=home,
-        door=door,
+        door=attempts_id,
         challenge=challenge,
         code_challenge=code_challenge,
-        expires_at=now + LASTS,
+        expires_at=now + LIFETIME,
     )
 
 
-def tried(signin: SignIn | None, now: datetime) -> SignIn:
+def count_try(signin: SignIn | None, now: datetime) -> SignIn:
     """One more try at the second factor; SignInRefused where there are none left."""
-    if signin is None or signin.expires_at <= now or signin.code or signin.tries >= MOST_TRIES:
+    if signin is None or signin.expires_at <= now or signin.code or signin.tries >= MAX_TRIES:
         raise SignInRefused
     return replace(signin, tries=signin.tries + 1)
 
 
-def passed(signin: SignIn, *, method: str, code: str, now: datetime) -> SignIn:
+def accept_factor(signin: SignIn, *, method: str, code: str, now: datetime) -> SignIn:
     """The second factor was right."""
     if signin.code:
         raise SignInRefused
@@ -89,6 +89,6 @@ def redeem(
     challenge = (
         base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     )
-    if now > signin.passed_at + TO_REDEEM or challenge != signin.code_challenge:
+    if now > signin.passed_at + REDEEM_WINDOW or challenge != signin.code_challenge:
         raise CodeRefused
     return replace(signin, session=session)

@@ -17,6 +17,6 @@ class SignIns(Store[SignIn]):
     indexes = (Index("expires_at", expire_seconds=0), Index("user_id"))
     audited = False
 
-    async def of_user(self, user_id: str) -> list[SignIn]:
+    async def find_by_user(self, user_id: str) -> list[SignIn]:
         """Those of a user."""
         return await self.find({"user_id": user_id}, scoped=False)

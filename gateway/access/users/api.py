@@ -15,7 +15,9 @@ from gateway.access.users import usecases
 from gateway.access.users.rules import User
 
 router = APIRouter()
-internal = APIRouter(dependencies=[dependencies.asked_by("manpower", purposes=("manage-access",))])
+internal_api = APIRouter(
+    dependencies=[dependencies.require_service("manpower", purposes=("manage-access",))]
+)
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -64,10 +66,10 @@ class UserBody(BaseModel):
         )
 
 
-@internal.put("/internal/users")
+@internal_api.put("/internal/users")
 async def register_partner_user(body: UserKey, run: Run) -> UserKnown:
     """Register a user; asked again, the answer is the same."""
-    user = await run(partial(usecases.register_vouched_user, body.issuer, body.external, ""))
+    user = await run(partial(usecases.register_external_user, body.issuer, body.external, ""))
     return UserKnown(user_id=user.id)
 
 
@@ -75,7 +77,7 @@ async def register_partner_user(body: UserKey, run: Run) -> UserKnown:
 async def register_user(body: UserAtHome, run: Run) -> UserBody:
     """Register a user whom another issuer vouches for; asked again, the answer is the same, and so it is where another place registered them before."""
     return UserBody.of(
-        await run(partial(usecases.register_vouched_user, body.issuer, body.external, body.home))
+        await run(partial(usecases.register_external_user, body.issuer, body.external, body.home))
     )
 
 

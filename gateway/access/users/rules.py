@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import named_id, new_id
-from gateway.access.builtin_issuer import HOLDERS, OWN
+from gateway.access.builtin_issuer import BUILTIN_ISSUER, HOLDER_ISSUER
 
 
 class UserUnknown(NotFound):
@@ -51,22 +51,22 @@ class User:
         return (self.home,) if isinstance(self.home, str) else self.home
 
 
-def id_of(issuer: str, external: str) -> str:
+def derive_user_id(issuer: str, external: str) -> str:
     """The id of a user; whom another issuer vouches for has the same whenever they are registered, so that it tells no place whether another was there before."""
-    return new_id() if issuer == OWN else named_id("user", issuer, external)
+    return new_id() if issuer == BUILTIN_ISSUER else named_id("user", issuer, external)
 
 
 def check_issuer(issuer: str) -> None:
     """IssuerOurs unless it is another's word that a user is known by."""
-    if issuer in {OWN, HOLDERS}:
+    if issuer in {BUILTIN_ISSUER, HOLDER_ISSUER}:
         raise IssuerOurs
 
 
-def known_at(user: User, home: str) -> User:
+def add_home(user: User, home: str) -> User:
     """The user who was registered before, looked after by this place as well; UserElsewhere for one of our own, who has one place."""
     if home in user.homes:
         return user
-    if user.issuer == OWN:
+    if user.issuer == BUILTIN_ISSUER:
         raise UserElsewhere
     before = {} if user.disabled_at is None else dict.fromkeys(user.homes, user.disabled_at)
     return replace(
@@ -74,9 +74,9 @@ def known_at(user: User, home: str) -> User:
     )
 
 
-def seen_at(user: User, places: Collection[str]) -> User:
+def restrict_view(user: User, administered_homes: Collection[str]) -> User:
     """The user as the administrators of these places see them: of other places nothing is told."""
-    homes = tuple(home for home in user.homes if home in places)
+    homes = tuple(home for home in user.homes if home in administered_homes)
     moments = [user.disabled_in.get(home) for home in homes]
     disabled = (
         max((moment for moment in moments if moment is not None), default=None)
@@ -91,18 +91,20 @@ def seen_at(user: User, places: Collection[str]) -> User:
     )
 
 
-def disable(user: User, places: Collection[str], now: datetime) -> User:
+def disable(user: User, administered_homes: Collection[str], now: datetime) -> User:
     """Nobody acts as this user any more, for these of their places. Once is enough: a second time changes nothing."""
     if user.disabled_at is not None:
         return user
-    if set(user.homes) <= set(places):
+    if set(user.homes) <= set(administered_homes):
         return replace(user, disabled_at=now)
     return replace(
-        user, disabled_in={home: now for home in user.homes if home in places} | user.disabled_in
+        user,
+        disabled_in={home: now for home in user.homes if home in administered_homes}
+        | user.disabled_in,
     )
 
 
-def enable(user: User, places: Collection[str]) -> User:
+def enable(user: User, administered_homes: Collection[str]) -> User:
     """The user may act again for these of their places, under the grants then in force."""
     still = (
         user.disabled_in
@@ -112,5 +114,7 @@ def enable(user: User, places: Collection[str]) -> User:
     return replace(
         user,
         disabled_at=None,
-        disabled_in={home: moment for home, moment in still.items() if home not in places},
+        disabled_in={
+            home: moment for home, moment in still.items() if home not in administered_homes
+        },
     )

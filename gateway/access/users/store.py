@@ -18,10 +18,10 @@ class Users(Store[User]):
     schema = 3
     secret = frozenset({"external"})
 
-    async def called(self, issuer: str, external: str) -> User | None:
+    async def find_by_external(self, issuer: str, external: str) -> User | None:
         """The user whom this issuer calls so, whoever asks."""
         return await self.first({"issuer": issuer, "external": external}, scoped=False)
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[User]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[User]:
         """Users by id."""
         return await self.page({}, cursor=cursor, limit=limit)

@@ -10,71 +10,76 @@ from gateway.access.users.rules import User, UserUnknown
 
 async def register_user(issuer: str, external: str, home: str, tx: Transaction) -> User:
     """The user whom this issuer calls so, registered now if they were not, looked after by this place; asked again it gives the same one."""
-    known = await tx.users.called(issuer, external)
+    known = await tx.users.find_by_external(issuer, external)
     if known is None:
         return tx.users.add(
-            User(id=rules.id_of(issuer, external), issuer=issuer, external=external, home=home)
+            User(
+                id=rules.derive_user_id(issuer, external),
+                issuer=issuer,
+                external=external,
+                home=home,
+            )
         )
     if not tx.caller.sees("facility", home):
         raise UserUnknown
-    after = rules.known_at(known, home)
+    after = rules.add_home(known, home)
     return known if after is known else tx.users.save(known, after)
 
 
-async def register_vouched_user(issuer: str, external: str, home: str, tx: Transaction) -> User:
+async def register_external_user(issuer: str, external: str, home: str, tx: Transaction) -> User:
     """The user whom another issuer vouches for, as their place sees them."""
     rules.check_issuer(issuer)
-    return _seen(await register_user(issuer, external, home, tx), tx)
+    return _restrict_view(await register_user(issuer, external, home, tx), tx)
 
 
 async def list_users(cursor: str | None, limit: int, tx: Transaction) -> Page[User]:
     """A page of users."""
-    page = await tx.users.listed(cursor, limit)
-    return Page([_seen(user, tx) for user in page.items], page.next_cursor)
+    page = await tx.users.list_page(cursor, limit)
+    return Page([_restrict_view(user, tx) for user in page.items], page.next_cursor)
 
 
 async def show_user(user_id: str, tx: Transaction) -> User:
     """A user."""
-    return _seen(await tx.users.get(user_id), tx)
+    return _restrict_view(await tx.users.get(user_id), tx)
 
 
 async def disable_user(user_id: str, tx: Transaction) -> User:
     """Let nobody act as this user for the caller's places, from now on and with what they hold."""
     before = await tx.users.get(user_id)
-    after = rules.disable(before, places_of(before, tx.caller), tx.now)
-    await distrust(before, places_of(before, tx.caller), tx)
-    for deputy in await tx.grants.of_deputies(
+    after = rules.disable(before, administered_homes(before, tx.caller), tx.now)
+    await revoke_trust(before, administered_homes(before, tx.caller), tx)
+    for deputy in await tx.grants.find_by_official(
         before.id
     ):  # who acts for somebody acts no longer than they
-        await distrust(await tx.users.get(deputy.user_id, scoped=False), (deputy.home,), tx)
-    return _seen(before if after == before else tx.users.save(before, after), tx)
+        await revoke_trust(await tx.users.get(deputy.user_id, scoped=False), (deputy.home,), tx)
+    return _restrict_view(before if after == before else tx.users.save(before, after), tx)
 
 
 async def enable_user(user_id: str, tx: Transaction) -> User:
     """Let the user act again for the caller's places."""
     before = await tx.users.get(user_id)
-    after = rules.enable(before, places_of(before, tx.caller))
-    return _seen(before if after == before else tx.users.save(before, after), tx)
+    after = rules.enable(before, administered_homes(before, tx.caller))
+    return _restrict_view(before if after == before else tx.users.save(before, after), tx)
 
 
-async def distrust(user: User, places: tuple[str, ...], tx: Transaction) -> None:
+async def revoke_trust(user: User, homes: tuple[str, ...], tx: Transaction) -> None:
     """Trust no token that the user holds now where they act for these of their places; other places' trust is theirs to withdraw."""
-    if set(user.homes) <= set(places):
+    if set(user.homes) <= set(homes):
         await revocations.revoke_subject(user.id, tx)
         return
-    for home in places:
-        await revocations.revoke_subject(acting_for(user.id, home), tx)
+    for home in homes:
+        await revocations.revoke_subject(home_subject(user.id, home), tx)
 
 
-def acting_for(user_id: str, home: str) -> str:
+def home_subject(user_id: str, home: str) -> str:
     """What is revoked where a user is to act no more for one of several places."""
     return f"{user_id}@{home}"
 
 
-def places_of(user: User, caller: Caller) -> tuple[str, ...]:
+def administered_homes(user: User, caller: Caller) -> tuple[str, ...]:
     """Those of the user's places that the caller looks after."""
     return tuple(home for home in user.homes if caller.sees("facility", home))
 
 
-def _seen(user: User, tx: Transaction) -> User:
-    return rules.seen_at(user, places_of(user, tx.caller))
+def _restrict_view(user: User, tx: Transaction) -> User:
+    return rules.restrict_view(user, administered_homes(user, tx.caller))

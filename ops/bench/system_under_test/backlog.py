@@ -20,19 +20,19 @@ class Backlog:
 
     mongo_url: str
     kafka: str
-    place: Path
+    directory: Path
     namespace: str
     events: int
 
-    async def applied(
+    async def run_consumer(
         self, driver: str, *, relay: bool = False, archive: int = 0
     ) -> dict[str, float]:
         """`events_per_s` of applying them all, with `relay` also `rows_per_s` of sending what came of it, `archive` sent rows being in the outbox already."""
         database = f"bench_{uuid.uuid4().hex[:8]}"
-        url = environment.url_of(self.mongo_url, database)
-        env = environment.environment(
+        url = environment.database_url(self.mongo_url, database)
+        env = environment.build_environment(
             environment.READING,
-            self.place,
+            self.directory,
             mongo_url=url,
             kafka=self.kafka,
             driver=driver,
@@ -40,19 +40,19 @@ class Backlog:
         )
         more = [f"--archive={archive}", *(["--relay"] if relay else [])]
         try:
-            return await programs.answer(
+            return await programs.run_program(
                 "-m", "ops.bench.system_under_test.measure", str(self.events), *more, env=env
             )
         finally:
-            async with mongo_users.administering(self.mongo_url) as mongo:
+            async with mongo_users.open_admin_database(self.mongo_url) as mongo:
                 await mongo.client.drop_database(database)
 
 
 @asynccontextmanager
-async def backlog(
+async def filled_backlog(
     mongo_url: str,
     kafka: str,
-    place: Path,
+    directory: Path,
     events: int,
     *,
     partitions: int = topics.PARTITIONS,
@@ -63,9 +63,13 @@ async def backlog(
     await topics.fill(kafka, namespace, events, partitions=partitions, bad=bad)
     try:
         yield Backlog(
-            mongo_url=mongo_url, kafka=kafka, place=place, namespace=namespace, events=events
+            mongo_url=mongo_url,
+            kafka=kafka,
+            directory=directory,
+            namespace=namespace,
+            events=events,
         )
     finally:
-        await programs.dropped(
+        await programs.drop_topics(
             *(namespace + topic for topic in topics.TOPICS), env={**os.environ, "BINA_KAFKA": kafka}
         )

@@ -11,10 +11,10 @@ from chassis.caller import Caller
 from chassis.errors import Refused
 from chassis.messaging.events import Event, Inbound, Reference
 from chassis.persistence.store import Store
-from chassis.persistence.unit_of_work import Cause, StoreOf
+from chassis.persistence.unit_of_work import OperationContext, StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 
-REFUSED, BROKEN = (
+REFUSED_NOTE, BROKEN_NOTE = (
     "refused",
     "broken",
 )  # how the note of an event begins that the handler refuses, or breaks at
@@ -47,7 +47,7 @@ class CompletionRecorded(Event, type="certification.completion-recorded.v1", key
     note: str
 
 
-class CompletionTold(Inbound, type="training.course-completed.v1"):
+class CourseCompletedCopy(Inbound, type="training.course-completed.v1"):
     """The reading service's copy."""
 
     participant_ref: Reference
@@ -75,12 +75,14 @@ class Transaction(UnitOfWork):
 
     progresses = StoreOf(Progresses)
 
-    def __init__(self, db: Any, session: Any, now: datetime, cause: Cause, parts: Any) -> None:
+    def __init__(
+        self, db: Any, session: Any, now: datetime, cause: OperationContext, parts: Any
+    ) -> None:
         super().__init__(db, session, now, cause, parts)
         self.took_effect: list[str] = []
 
 
-def advanced(before: Progress | None, participant_ref: str) -> Progress:
+def advance(before: Progress | None, participant_ref: str) -> Progress:
     """The state after one more completion."""
     return (
         replace(before, completed=before.completed + 1)
@@ -92,21 +94,21 @@ def advanced(before: Progress | None, participant_ref: str) -> Progress:
 async def complete(event: CourseCompleted, tx: Transaction) -> Progress:
     """The command: state, key counter, one outbox row."""
     before = await tx.progresses.seek(event.participant_ref)
-    after = advanced(before, event.participant_ref)
+    after = advance(before, event.participant_ref)
     tx.took_effect.append(tx.correlation_id)
     return (
         tx.progresses.save(before, after, [event]) if before else tx.progresses.add(after, [event])
     )
 
 
-async def on_completion_told(event: CompletionTold, tx: Transaction) -> None:
+async def on_course_completed(event: CourseCompletedCopy, tx: Transaction) -> None:
     """The effect: state, key counter, one outbox row; the inbox row and the position are the chassis'."""
-    if event.note.startswith(REFUSED):
+    if event.note.startswith(REFUSED_NOTE):
         raise NoteRefused
-    if event.note.startswith(BROKEN):
-        raise RuntimeError(BROKEN)
+    if event.note.startswith(BROKEN_NOTE):
+        raise RuntimeError(BROKEN_NOTE)
     before = await tx.progresses.seek(event.participant_ref)
-    after = advanced(before, event.participant_ref)
+    after = advance(before, event.participant_ref)
     recorded = CompletionRecorded(
         participant_ref=event.participant_ref,
         class_id=event.class_id,
@@ -120,8 +122,8 @@ async def on_completion_told(event: CompletionTold, tx: Transaction) -> None:
         tx.progresses.add(after, [recorded])
 
 
-HANDLERS = {"training.events": {CompletionTold: on_completion_told}}
-EVERYBODY = Caller(
+HANDLERS = {"training.events": {CourseCompletedCopy: on_course_completed}}
+BENCH_CALLER = Caller(
     subject="bench",
     role="operator",
     permissions=frozenset({"POST /v1/completions", "POST /v1/bursts", "GET /v1/effects"}),

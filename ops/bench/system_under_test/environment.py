@@ -11,12 +11,12 @@ from ops.local import secrets, topology
 WRITING, READING = (
     service for service in topology.SERVICES if service.name in {"training", "certification"}
 )
-OURS = (WRITING, READING, topology.GATEWAY)
+BENCH_PROCESSES = (WRITING, READING, topology.GATEWAY)
 
 
-def url_of(administrator: str, database: str) -> str:
+def database_url(administrator_url: str, database: str) -> str:
     """The administrator's URL with this database as the one that is meant."""
-    split = urlsplit(administrator)
+    split = urlsplit(administrator_url)
     options = [option for option in split.query.split("&") if option]
     if "@" in split.netloc and not any(
         option.lower().startswith("authsource=") for option in options
@@ -25,9 +25,9 @@ def url_of(administrator: str, database: str) -> str:
     return urlunsplit((split.scheme, split.netloc, f"/{database}", "&".join(options), ""))
 
 
-def environment(
+def build_environment(
     service: topology.Service,
-    place: Path,
+    directory: Path,
     *,
     mongo_url: str,
     kafka: str,
@@ -36,8 +36,8 @@ def environment(
     port: int = 0,
 ) -> dict[str, str]:
     """The whole environment of one process; secrets are made under `place` at the first call."""
-    secrets.make(place / "secrets", OURS)
-    told = topology.settings_of(service, place, kafka) | {
+    secrets.make_secrets(directory / "secrets", BENCH_PROCESSES)
+    told = topology.build_environment(service, directory, kafka) | {
         f"{service.prefix}_MONGO_URL": mongo_url,
         f"{service.prefix}_NAMESPACE": namespace,
         f"{service.prefix}_PORT": str(port),

@@ -19,22 +19,27 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client import Counter
 
 from chassis import telemetry
-from chassis.app.lifespan import Lifetime
-from chassis.app.server import settle
+from chassis.app.lifespan import ServiceRuntime
+from chassis.app.server import tune_gc
 from chassis.ids import event_id, utc_now
 from chassis.messaging import kafka
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Document
 from ops.bench.system_under_test.domain import CompletionRecorded
-from ops.bench.system_under_test.service import KEYS, ReadingSettings, command, reading_service
+from ops.bench.system_under_test.service import (
+    KEYS,
+    ReadingSettings,
+    build_reading_service,
+    make_command,
+)
 
-OTHER = "1"
+OTHER_REPLICA = "1"
 LEASE_SECONDS = 3_600.0
-LOOK_SECONDS = 0.02
-PAGE = 5_000
+POLL_SECONDS = 0.02
+PAGE_SIZE = 5_000
 
 
-class Discarding(SpanExporter):
+class DiscardingExporter(SpanExporter):
     """Takes the sampled spans and lets them go: making them is measured, sending them is another process' work."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -42,12 +47,12 @@ class Discarding(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-class _Timed:
+class _TimedConsumer:
     """A consumer that remembers when its first records came."""
 
     def __init__(self, inner: kafka.Consumer) -> None:
         self._inner = inner
-        self.began = 0.0
+        self.started_at = 0.0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -57,12 +62,12 @@ class _Timed:
     ) -> dict[kafka.Partition, list[kafka.Record]]:
         """What has come."""
         found = await self._inner.poll(max_records, timeout_seconds)
-        if found and not self.began:
-            self.began = time.perf_counter()
+        if found and not self.started_at:
+            self.started_at = time.perf_counter()
         return found
 
 
-class _Connected:
+class _StartedProducer:
     """A producer that was started before."""
 
     def __init__(self, inner: kafka.Producer) -> None:
@@ -75,48 +80,50 @@ class _Connected:
         """It is."""
 
 
-class _Life(Lifetime):
+class _BenchRuntime(ServiceRuntime):
     """A life whose consumer is timed and whose producer is connected when the clock starts, as in the reference programs."""
 
-    timed: _Timed
+    timed_consumer: _TimedConsumer
     producer: kafka.Producer
 
     def new_consumer(self) -> kafka.Consumer:
         """The real one, timed."""
-        self.timed = _Timed(super().new_consumer())
-        return cast("kafka.Consumer", self.timed)
+        self.timed_consumer = _TimedConsumer(super().new_consumer())
+        return cast("kafka.Consumer", self.timed_consumer)
 
-    async def connect(self) -> None:
+    async def start_producer(self) -> None:
         """Start the producer."""
         self.producer = super().new_producer()
         await self.producer.start()
 
     def new_producer(self) -> kafka.Producer:
         """The real one, started."""
-        return cast("kafka.Producer", _Connected(self.producer))
+        return cast("kafka.Producer", _StartedProducer(self.producer))
 
 
-async def consumed(settings: ReadingSettings, events: int) -> float:
+async def measure_consumer(settings: ReadingSettings, events: int) -> float:
     """Events per second, from the first that came to the commit of the last. Relay and sealer are another replica's meanwhile."""
-    life = _Life(reading_service(settings))
+    life = _BenchRuntime(build_reading_service(settings))
     for name in ("relay", "job/audit-sealer"):
-        await Lease(life.db, name, f"{life.service.name}/{OTHER}", LEASE_SECONDS).take()
-    before = _settled()
+        await Lease(life.db, name, f"{life.service.name}/{OTHER_REPLICA}", LEASE_SECONDS).take()
+    before = _count_settled()
     async with life.lifespan(None):
         await life.prepared.wait()
-        await _until(lambda: _settled() - before == events)
-        return events / (time.perf_counter() - life.timed.began)
+        await _wait_until(lambda: _count_settled() - before == events)
+        return events / (time.perf_counter() - life.timed_consumer.started_at)
 
 
-async def relayed(settings: ReadingSettings) -> float:
+async def measure_relay(settings: ReadingSettings) -> float:
     """Rows per second, from the first look at the outbox to the mark of the last row, by the replica that has the lease."""
-    life = _Life(reading_service(settings.model_copy(update={"replica": OTHER})))
+    life = _BenchRuntime(
+        build_reading_service(settings.model_copy(update={"replica": OTHER_REPLICA}))
+    )
     rows = await life.db.count("outbox", {"sent": False})
-    await life.connect()
-    before = _total(telemetry.EVENTS_SENT)
+    await life.start_producer()
+    before = _counter_total(telemetry.EVENTS_SENT)
     began = time.perf_counter()
     running = asyncio.create_task(life.relay.run())
-    await _until(lambda: _total(telemetry.EVENTS_SENT) - before == rows)
+    await _wait_until(lambda: _counter_total(telemetry.EVENTS_SENT) - before == rows)
     took = time.perf_counter() - began
     life.relay.stop()
     await running
@@ -124,18 +131,19 @@ async def relayed(settings: ReadingSettings) -> float:
     return rows / took
 
 
-async def archived(settings: ReadingSettings, rows: int) -> None:
+async def fill_archive(settings: ReadingSettings, rows: int) -> None:
     """Put so many sent rows into the outbox, and advance the key counters, as months of work would have; and onto the disk, where months ago is."""
-    life = Lifetime(reading_service(settings))
+    life = ServiceRuntime(build_reading_service(settings))
     await life.prepare()
-    for first in range(0, rows, PAGE):
+    for first in range(0, rows, PAGE_SIZE):
         await life.db.insert(
-            "outbox", [_row(number) for number in range(first, min(first + PAGE, rows))]
+            "outbox",
+            [_archive_row(number) for number in range(first, min(first + PAGE_SIZE, rows))],
         )
     await life.db.insert(
         "keys",
         [
-            {"_id": command(number).key, "seq": len(range(number, rows, KEYS))}
+            {"_id": make_command(number).key, "seq": len(range(number, rows, KEYS))}
             for number in range(min(KEYS, rows))
         ],
     )
@@ -143,8 +151,8 @@ async def archived(settings: ReadingSettings, rows: int) -> None:
     await life.db.close()
 
 
-def _row(number: int) -> Document:
-    event = command(number)
+def _archive_row(number: int) -> Document:
+    event = make_command(number)
     aggregate = f"archive-{number}"
     return {
         "_id": event_id("archive", aggregate, 1, 0),
@@ -154,11 +162,11 @@ def _row(number: int) -> Document:
     }  # fmt: skip
 
 
-def _settled() -> float:
-    return _total(telemetry.EVENTS_APPLIED) + _total(telemetry.EVENTS_PARKED)
+def _count_settled() -> float:
+    return _counter_total(telemetry.EVENTS_APPLIED) + _counter_total(telemetry.EVENTS_PARKED)
 
 
-def _total(counter: Counter) -> float:
+def _counter_total(counter: Counter) -> float:
     return sum(
         sample.value
         for metric in counter.collect()
@@ -167,22 +175,22 @@ def _total(counter: Counter) -> float:
     )
 
 
-async def _until(done: Callable[[], bool]) -> None:
+async def _wait_until(done: Callable[[], bool]) -> None:
     while not done():  # noqa: ASYNC110 - what is counted wakes nobody
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def main(arguments: argparse.Namespace) -> dict[str, float]:
     """What was asked for."""
     settings = ReadingSettings.load()
     telemetry.configure("certification", settings.log_level, stream=sys.stderr)
-    telemetry.trace_to("certification", settings.trace_ratio, Discarding())
+    telemetry.trace_to("certification", settings.trace_ratio, DiscardingExporter())
     if arguments.archive:
-        await archived(settings, arguments.archive)
-    settle()
-    figures = {"events_per_s": await consumed(settings, arguments.events)}
+        await fill_archive(settings, arguments.archive)
+    tune_gc()
+    figures = {"events_per_s": await measure_consumer(settings, arguments.events)}
     if arguments.relay:
-        figures["rows_per_s"] = await relayed(settings)
+        figures["rows_per_s"] = await measure_relay(settings)
     return figures
 
 

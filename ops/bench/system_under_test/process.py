@@ -6,12 +6,12 @@ import sys
 
 from chassis.app.server import serve
 from gateway.__main__ import main as serve_gateway
-from gateway.access.permissions import Rules
+from gateway.access.permissions import RolePermissions
 from ops.bench.system_under_test import service
-from ops.bench.system_under_test.measure import Discarding
+from ops.bench.system_under_test.measure import DiscardingExporter
 
 ROLE = "training_officer"
-RULES = Rules(
+ROLE_PERMISSIONS = RolePermissions(
     {
         "training": {ROLE: frozenset({"POST /v1/completions", "GET /v1/items"})},
         "certification": {},
@@ -35,8 +35,16 @@ rate = "100000/minute"
 if __name__ == "__main__":
     match sys.argv[1]:
         case "writing":
-            serve(service.writing, service.WritingSettings, exporter=lambda _: Discarding())
+            serve(
+                service.create_writing_app,
+                service.WritingSettings,
+                exporter=lambda _: DiscardingExporter(),
+            )
         case "reading":
-            serve(service.reading, service.ReadingSettings, exporter=lambda _: Discarding())
+            serve(
+                service.create_reading_app,
+                service.ReadingSettings,
+                exporter=lambda _: DiscardingExporter(),
+            )
         case _:
-            serve_gateway(RULES, exporter=Discarding())
+            serve_gateway(ROLE_PERMISSIONS, exporter=DiscardingExporter())

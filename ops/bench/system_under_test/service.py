@@ -15,11 +15,11 @@ from chassis.app import factory, service
 from chassis.http import dependencies
 from chassis.http.idempotency import RequestRunner
 from chassis.ids import new_id
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from chassis.settings import Settings
 from ops.bench.system_under_test.domain import (
-    EVERYBODY,
+    BENCH_CALLER,
     HANDLERS,
     CompletionRecorded,
     CourseCompleted,
@@ -40,20 +40,20 @@ class ReadingSettings(Settings, prefix="CERTIFICATION_"):
     """Nothing of its own."""
 
 
-class Clock:
+class CommitClock:
     """When what took effect was committed: {correlation id: ns of CLOCK_MONOTONIC, which all processes of a machine share}."""
 
     def __init__(self) -> None:
-        self._moments: dict[str, int] = {}
+        self._commit_times: dict[str, int] = {}
 
-    def told(self, tx: Transaction) -> None:
+    def record_commit(self, tx: Transaction) -> None:
         """Called after each commit."""
         now = time.monotonic_ns()
-        self._moments.update(dict.fromkeys(tx.took_effect, now))
+        self._commit_times.update(dict.fromkeys(tx.took_effect, now))
 
-    def taken(self) -> dict[str, int]:
+    def take(self) -> dict[str, int]:
         """What it has seen since it was last asked."""
-        moments, self._moments = self._moments, {}
+        moments, self._commit_times = self._commit_times, {}
         return moments
 
 
@@ -93,27 +93,29 @@ async def post_completion(body: Completion, run: Run) -> ProgressBody:
 @commands.post("/v1/bursts")
 async def post_burst(body: Burst, request: Request) -> dict[str, int]:
     """Run commands at a steady rate, however long each takes; when each was committed."""
-    engine: Engine[Transaction] = request.app.state.engine
+    engine: TransactionManager[Transaction] = request.app.state.engine
     loop = asyncio.get_running_loop()
     began, running = loop.time(), list[asyncio.Task[object]]()
-    clock: Clock = request.app.state.clock
-    clock.taken()
+    clock: CommitClock = request.app.state.clock
+    clock.take()
     for number in range(int(body.per_second * body.seconds)):
         await asyncio.sleep(max(0.0, began + number / body.per_second - loop.time()))
-        run = Runner(engine, Cause(caller=EVERYBODY, correlation_id=new_id()))
-        running.append(asyncio.create_task(run(partial(complete, command(body.first + number)))))
+        run = Runner(engine, OperationContext(caller=BENCH_CALLER, correlation_id=new_id()))
+        running.append(
+            asyncio.create_task(run(partial(complete, make_command(body.first + number))))
+        )
     await asyncio.gather(*running)
-    return clock.taken()
+    return clock.take()
 
 
 @effects.get("/v1/effects")
 async def get_effects(request: Request) -> dict[str, int]:
     """What took effect since the last call, and when it was committed."""
-    clock: Clock = request.app.state.clock
-    return clock.taken()
+    clock: CommitClock = request.app.state.clock
+    return clock.take()
 
 
-def command(number: int) -> CourseCompleted:
+def make_command(number: int) -> CourseCompleted:
     """The command of that number: 512 bytes of body, one of KEYS keys."""
     return CourseCompleted(
         participant_ref=f"p-{number % KEYS:08d}",
@@ -123,26 +125,26 @@ def command(number: int) -> CourseCompleted:
     )
 
 
-def writing(settings: WritingSettings) -> FastAPI:
+def create_writing_app(settings: WritingSettings) -> FastAPI:
     """The service that takes commands."""
-    return _watched(
+    return _create_app(
         service.Service(
             name="training",
             settings=settings,
             transaction=Transaction,
             routers=(commands,),
             published=(CourseCompleted,),
-            parts={"clock": Clock()},
+            ports={"clock": CommitClock()},
         )
     )
 
 
-def reading(settings: ReadingSettings) -> FastAPI:
+def create_reading_app(settings: ReadingSettings) -> FastAPI:
     """The service that reads the other's events."""
-    return _watched(reading_service(settings))
+    return _create_app(build_reading_service(settings))
 
 
-def reading_service(settings: ReadingSettings) -> service.Service[Transaction]:
+def build_reading_service(settings: ReadingSettings) -> service.Service[Transaction]:
     """What the reading service is made of."""
     return service.Service(
         name="certification",
@@ -151,12 +153,12 @@ def reading_service(settings: ReadingSettings) -> service.Service[Transaction]:
         routers=(effects,),
         published=(CompletionRecorded,),
         handlers=HANDLERS,
-        parts={"clock": Clock()},
+        ports={"clock": CommitClock()},
     )
 
 
-def _watched(service: service.Service[Transaction]) -> FastAPI:
+def _create_app(service: service.Service[Transaction]) -> FastAPI:
     app = factory.create_app(service)
-    engine: Engine[Any] = app.state.engine
-    engine.after_commit.append(service.parts["clock"].told)
+    engine: TransactionManager[Any] = app.state.engine
+    engine.after_commit.append(service.ports["clock"].told)
     return app

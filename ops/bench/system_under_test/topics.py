@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from chassis.messaging.kafka import PARTITIONS, KafkaProducer, ensure_topic
 from ops.bench.reference.common_events import event
-from ops.bench.system_under_test.domain import BROKEN, REFUSED
+from ops.bench.system_under_test.domain import BROKEN_NOTE, REFUSED_NOTE
 
-Sent = tuple[bytes, bytes, list[tuple[str, bytes]]]
+OutgoingRecord = tuple[bytes, bytes, list[tuple[str, bytes]]]
 TOPICS = ("training.events", "certification.events")
-BAD_EVERY = (
+BAD_EVENT_INTERVAL = (
     101  # a prime that does not divide the number of keys: bad events meet a key of their own each
 )
-PAGE = 5_000
+PAGE_SIZE = 5_000
 
 
 async def fill(
@@ -27,11 +27,13 @@ async def fill(
     spoilt: set[bytes] = set()
     parked = 0
     try:
-        for first in range(0, events, PAGE):
-            page = [(number, *event(number)) for number in range(first, min(first + PAGE, events))]
-            sending: list[Sent] = []
+        for first in range(0, events, PAGE_SIZE):
+            page = [
+                (number, *event(number)) for number in range(first, min(first + PAGE_SIZE, events))
+            ]
+            sending: list[OutgoingRecord] = []
             for number, key, body, headers in page:
-                is_bad = bad and number % BAD_EVERY == BAD_EVERY - 1
+                is_bad = bad and number % BAD_EVENT_INTERVAL == BAD_EVENT_INTERVAL - 1
                 parked += (
                     is_bad or key in spoilt
                 )  # what follows a bad event of its key waits behind it
@@ -42,17 +44,17 @@ async def fill(
                     for name, value in headers
                 ]
                 sending.append(
-                    _spoilt(number // BAD_EVERY, key, body, traced)
+                    _spoil(number // BAD_EVENT_INTERVAL, key, body, traced)
                     if is_bad
                     else (key, body, traced)
                 )
-            await _sent(producer, namespace + TOPICS[0], sending)
+            await _send(producer, namespace + TOPICS[0], sending)
     finally:
         await producer.stop()
     return parked
 
 
-async def _sent(producer: KafkaProducer, topic: str, sending: Iterable[Sent]) -> None:
+async def _send(producer: KafkaProducer, topic: str, sending: Iterable[OutgoingRecord]) -> None:
     if failure := (await producer.send_all(topic, list(sending))).failure:
         raise failure
 
@@ -62,7 +64,9 @@ def _traceparent(number: int) -> bytes:
     return b"00-%032x-%016x-%02x" % (number + 1, number + 1, number % 10 == 0)
 
 
-def _spoilt(kind: int, key: bytes, body: bytes, headers: list[tuple[str, bytes]]) -> Sent:
+def _spoil(
+    number: int, key: bytes, body: bytes, headers: list[tuple[str, bytes]]
+) -> OutgoingRecord:
     """One of five ways to be bad, in turn: not JSON, a field missing, a version from the future, refused by the handler, breaking the handler."""
     changes = {
         0: (body[:-1], headers),
@@ -74,7 +78,7 @@ def _spoilt(kind: int, key: bytes, body: bytes, headers: list[tuple[str, bytes]]
                 for name, value in headers
             ],
         ),
-        3: (body.replace(b'"xxx', b'"' + REFUSED.encode()), headers),
-        4: (body.replace(b'"xxx', b'"' + BROKEN.encode()), headers),
+        3: (body.replace(b'"xxx', b'"' + REFUSED_NOTE.encode()), headers),
+        4: (body.replace(b'"xxx', b'"' + BROKEN_NOTE.encode()), headers),
     }
-    return (key, *changes[kind % len(changes)])
+    return (key, *changes[number % len(changes)])

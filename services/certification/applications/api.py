@@ -11,15 +11,15 @@ from pydantic import BaseModel, Field
 
 from chassis.errors import Conflict
 from chassis.http import dependencies, paging
-from chassis.http.service_client import Peer
+from chassis.http.service_client import ServiceClient
 from services.certification.applications import usecases
 from services.certification.applications.rules import (
     Application,
+    ApplicationForm,
+    ApplicationState,
     Evidence,
-    Form,
     Result,
     SelfAssessment,
-    State,
 )
 from services.certification.transaction import Run
 
@@ -110,7 +110,7 @@ class ApplicationBody(BaseModel):
     scheme_ref: str
     edition_id: str | None
     opened_on: date
-    state: State
+    state: ApplicationState
     apl_01: bool
     apl_02: bool
     name: Literal["missing", "fetched", "confirmed"]
@@ -157,7 +157,7 @@ class ApplicationView(ApplicationBody):
     units: list[UnitBody]
 
     @classmethod
-    def of_view(cls, view: usecases.View) -> ApplicationBody:
+    def of_view(cls, view: usecases.ApplicationDetails) -> ApplicationBody:
         """The body of one application."""
         own = view.application.self_assessment
         units = [
@@ -179,7 +179,7 @@ class ApplicationView(ApplicationBody):
 @router.get("/v1/assessment-applications", summary="Daftar permohonan")
 async def list_applications(
     run: Run,
-    state: State | None = None,
+    state: ApplicationState | None = None,
     participant_ref: str | None = None,
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
@@ -199,14 +199,14 @@ async def list_applications(
 async def show_application(application_id: str, run: Run, response: Response) -> ApplicationBody:
     """One application with its units."""
     view = await run(partial(usecases.view, application_id))
-    dependencies.etag(response, view.application)
+    dependencies.set_etag(response, view.application)
     return ApplicationView.of_view(view)
 
 
 @router.put("/v1/assessment-applications/{application_id}/apl-01", summary="Isi FR.APL.01")
 async def submit_form(application_id: str, body: FormBody, run: Run) -> ApplicationBody:
     """The application form with its evidence."""
-    form = Form(
+    form = ApplicationForm(
         evidence=tuple(
             Evidence(kind=one.kind, description=one.description) for one in body.evidence
         ),
@@ -236,7 +236,10 @@ async def assign(application_id: str, body: AssignmentBody, run: Run) -> Applica
     """Assessor, venue and day, when no rule is against it; otherwise every rule that is, by its code."""
     work = partial(usecases.assign, application_id, body.assessor_id, body.venue_id, body.held_on)
     return ApplicationBody.of(
-        await run(work, contended=usecases.contended(body.assessor_id, body.venue_id, body.held_on))
+        await run(
+            work,
+            contended=usecases.contended_documents(body.assessor_id, body.venue_id, body.held_on),
+        )
     )
 
 
@@ -271,9 +274,9 @@ async def recommend(application_id: str, body: RecommendationBody, run: Run) -> 
 async def fetch_name(application_id: str, request: Request, run: Run) -> ApplicationBody:
     """Ask the register for the name as on the identity card and keep it sealed; somebody else confirms it."""
     participant_ref = await run(partial(usecases.person_behind, application_id))
-    training: Peer = request.app.state.training
+    training: ServiceClient = request.app.state.training
     asked_for = run.cause.caller.subject
-    answer = await training.ask(
+    answer = await training.request(
         "POST",
         "/internal/identities",
         purpose="print-certificate",
@@ -281,7 +284,7 @@ async def fetch_name(application_id: str, request: Request, run: Run) -> Applica
         body={"refs": [participant_ref]},
     )
     if not answer["items"]:
-        await run(partial(usecases.note_unknown, application_id))
+        await run(partial(usecases.note_name_unavailable, application_id))
         raise PersonUnknown
     return ApplicationBody.of(
         await run(partial(usecases.propose_name, application_id, answer["items"][0]["name"]))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.certification.events import ApplicationOpened, CompetencyAssessed, UnitResult
 from services.certification.origins.rules import Origin
-from services.certification.reasons import Reason, RulesBroken, require_none
+from services.certification.reasons import Reason, RulesBroken, require_no_reasons
 from services.certification.schemes.rules import Scheme
 
 
@@ -45,7 +45,7 @@ class NameNotFetched(Conflict):
     title = "Nama belum diminta"
 
 
-class State(StrEnum):
+class ApplicationState(StrEnum):
     """How far an application has come."""
 
     OPEN = "open"
@@ -71,7 +71,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class ApplicationForm:
     """FR.APL.01: the application itself, with its evidence, signed by the candidate on that day."""
 
     evidence: tuple[Evidence, ...]
@@ -131,8 +131,8 @@ class Application:
     scheme_ref: str
     scheme_id: str | None = None
     opened_on: date
-    state: State = State.OPEN
-    form: Form | None = None
+    state: ApplicationState = ApplicationState.OPEN
+    form: ApplicationForm | None = None
     self_assessment: SelfAssessment | None = None
     name: PrintedName | None = None
     assessor_id: str | None = None
@@ -143,7 +143,7 @@ class Application:
     panel_decision_id: str | None = None
 
 
-def open_for(
+def open_application(
     application_id: str, origin: Origin, scheme: Scheme, on: date
 ) -> tuple[Application, list[ApplicationOpened]]:
     """The application that a completed course opens."""
@@ -165,23 +165,23 @@ def open_for(
     ]
 
 
-def submit(application: Application, form: Form) -> Application:
+def submit_form(application: Application, form: ApplicationForm) -> Application:
     """FR.APL.01 as it is now; it may change until the assignment."""
-    _require(application, State.OPEN)
+    _require_state(application, ApplicationState.OPEN)
     return replace(application, form=form)
 
 
-def assess_oneself(
+def submit_self_assessment(
     application: Application, assessment: SelfAssessment, newest: Scheme
 ) -> Application:
     """FR.APL.02 as it is now, for units of the newest edition."""
-    _require(application, State.OPEN)
+    _require_state(application, ApplicationState.OPEN)
     if not assessment.units.keys() <= {unit.code for unit in newest.terms.units}:
         raise UnitsDiffer
     return replace(application, self_assessment=assessment)
 
 
-def completeness(application: Application, scheme: Scheme) -> list[Reason]:
+def reasons_against_assignment(application: Application, scheme: Scheme) -> list[Reason]:
     """APPLICATION_INCOMPLETE unless FR.APL.01 has evidence and FR.APL.02 answers for every unit."""
     complete = (
         application.form is not None
@@ -196,13 +196,13 @@ def assign(
     application: Application, scheme: Scheme, assignment: Assignment, reasons: list[Reason]
 ) -> Application:
     """The assignment, unless there is any reason against it; the scheme's edition is frozen here."""
-    _require(application, State.OPEN, State.ASSIGNED)
+    _require_state(application, ApplicationState.OPEN, ApplicationState.ASSIGNED)
     if assignment.assessor_id in application.conflicted:
         reasons = [*reasons, Reason.ASSESSOR_CONFLICT]
-    require_none([*completeness(application, scheme), *reasons])
+    require_no_reasons([*reasons_against_assignment(application, scheme), *reasons])
     return replace(
         application,
-        state=State.ASSIGNED,
+        state=ApplicationState.ASSIGNED,
         scheme_id=scheme.id,
         assignment=assignment,
         assessor_id=assignment.assessor_id,
@@ -210,16 +210,16 @@ def assign(
     )
 
 
-def declare(application: Application, *, conflict: bool) -> Application:
+def declare_conflict(application: Application, *, has_conflict: bool) -> Application:
     """The assessor's word on conflicts of interest; with a conflict the assignment falls, and this assessor cannot be assigned again."""
-    _require(application, State.ASSIGNED)
-    assignment = _assignment(application)
-    if not conflict:
+    _require_state(application, ApplicationState.ASSIGNED)
+    assignment = _require_assignment(application)
+    if not has_conflict:
         return replace(application, assignment=replace(assignment, conflict_free=True))
     conflicted = application.conflicted | {assignment.assessor_id}
     return replace(
         application,
-        state=State.OPEN,
+        state=ApplicationState.OPEN,
         scheme_id=None,
         assignment=None,
         assessor_id=None,
@@ -228,12 +228,12 @@ def declare(application: Application, *, conflict: bool) -> Application:
     )
 
 
-def record(
+def record_results(
     application: Application, scheme: Scheme, results: Mapping[str, Result], today: date
 ) -> Application:
     """Results of units as the assessor found them; the same ones again change nothing."""
-    _require(application, State.ASSIGNED)
-    assignment = _assignment(application)
+    _require_state(application, ApplicationState.ASSIGNED)
+    assignment = _require_assignment(application)
     if not assignment.conflict_free:
         raise RulesBroken([Reason.ASSESSOR_CONFLICT])
     if today < assignment.held_on:
@@ -249,19 +249,19 @@ def recommend(
     origin: Origin,
     *,
     competent: bool,
-    by: Hand,
+    by: Actor,
     now: datetime,
 ) -> tuple[Application, list[CompetencyAssessed]]:
     """The assessor's recommendation, once every unit has a result; for 'kompeten' all of them must be K."""
-    _require(application, State.ASSIGNED)
+    _require_state(application, ApplicationState.ASSIGNED)
     codes = [unit.code for unit in scheme.terms.units]
     if application.results.keys() != set(codes):
         raise ResultsMissing
     if competent:
-        require_none(unit_reasons(application, scheme))
+        require_no_reasons(reasons_against_competence(application, scheme))
     done = replace(
         application,
-        state=State.RECOMMENDED,
+        state=ApplicationState.RECOMMENDED,
         recommendation=Recommendation(
             competent=competent, by=by.by, at=now, on_behalf_of=by.on_behalf_of
         ),
@@ -272,12 +272,12 @@ def recommend(
         application_id=application.id,
         scheme_id=application.scheme_ref,
         units=units,
-        assessed_on=_assignment(application).held_on,
+        assessed_on=_require_assignment(application).held_on,
     )
     return done, [event]
 
 
-def unit_reasons(application: Application, scheme: Scheme) -> list[Reason]:
+def reasons_against_competence(application: Application, scheme: Scheme) -> list[Reason]:
     """UNIT_NOT_COMPETENT unless every unit is K: a partial K is no certificate of the scheme (R11)."""
     return (
         []
@@ -286,9 +286,11 @@ def unit_reasons(application: Application, scheme: Scheme) -> list[Reason]:
     )
 
 
-def propose_name(application: Application, sealed: str, by: Hand, now: datetime) -> Application:
+def propose_name(application: Application, sealed: str, by: Actor, now: datetime) -> Application:
     """The name as training holds it, sealed and not confirmed yet."""
-    _require(application, State.OPEN, State.ASSIGNED, State.RECOMMENDED)
+    _require_state(
+        application, ApplicationState.OPEN, ApplicationState.ASSIGNED, ApplicationState.RECOMMENDED
+    )
     return replace(
         application,
         name=PrintedName(
@@ -297,33 +299,35 @@ def propose_name(application: Application, sealed: str, by: Hand, now: datetime)
     )
 
 
-def confirm_name(application: Application, by: Hand, now: datetime) -> Application:
+def confirm_name(application: Application, by: Actor, now: datetime) -> Application:
     """A second person has read the name and found it right."""
-    _require(application, State.OPEN, State.ASSIGNED, State.RECOMMENDED)
+    _require_state(
+        application, ApplicationState.OPEN, ApplicationState.ASSIGNED, ApplicationState.RECOMMENDED
+    )
     if application.name is None:
         raise NameNotFetched
-    if by.is_one_with(Hand(application.name.fetched_by, application.name.fetched_for)):
+    if by.conflicts_with(Actor(application.name.fetched_by, application.name.fetched_for)):
         raise NameOwnConfirmation
     return replace(
         application, name=replace(application.name, confirmed_by=by.by, confirmed_at=now)
     )
 
 
-def decided(application: Application, panel_decision_id: str, *, competent: bool) -> Application:
+def decide(application: Application, panel_decision_id: str, *, competent: bool) -> Application:
     """The application after the panel's decision, whose rules `panels` knows."""
     return replace(
         application,
-        state=State.COMPETENT if competent else State.NOT_YET_COMPETENT,
+        state=ApplicationState.COMPETENT if competent else ApplicationState.NOT_YET_COMPETENT,
         panel_decision_id=panel_decision_id,
     )
 
 
-def _require(application: Application, *states: State) -> None:
+def _require_state(application: Application, *states: ApplicationState) -> None:
     if application.state not in states:
         raise ApplicationStateDiffers(state=application.state.value)
 
 
-def _assignment(application: Application) -> Assignment:
+def _require_assignment(application: Application) -> Assignment:
     if application.assignment is None:
         raise ApplicationStateDiffers(state=application.state.value)
     return application.assignment

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chassis.persistence.store import Index, Page, Store
-from services.certification.applications.rules import Application, ApplicationUnknown, State
+from services.certification.applications.rules import (
+    Application,
+    ApplicationState,
+    ApplicationUnknown,
+)
 
 
 class Applications(Store[Application]):
@@ -17,8 +21,12 @@ class Applications(Store[Application]):
     indexes = (Index("origin_ref", unique=True), Index("lsp_id", "state"), Index("assessor_id"))
     secret = frozenset({"name"})
 
-    async def listed(
-        self, state: State | None, origin_refs: Iterable[str] | None, cursor: str | None, limit: int
+    async def list_page(
+        self,
+        state: ApplicationState | None,
+        origin_refs: Iterable[str] | None,
+        cursor: str | None,
+        limit: int,
     ) -> Page[Application]:
         """The caller's applications, of one state or of some origins if so asked."""
         where = ({"state": state} if state else {}) | (

@@ -12,23 +12,23 @@ from chassis.persistence.store import Page
 from services.certification.applications import rules
 from services.certification.applications.rules import (
     Application,
+    ApplicationForm,
+    ApplicationState,
     ApplicationStateDiffers,
     Assignment,
-    Form,
     Result,
     SelfAssessment,
-    State,
 )
 from services.certification.assessors import rules as assessors
 from services.certification.certificates.rules import WESTERN_INDONESIA
-from services.certification.lsps.rules import licence_reasons
-from services.certification.names.rules import signable
+from services.certification.lsps.rules import reasons_against_certification
+from services.certification.names.rules import clean_name
 from services.certification.origins.rules import Origin
 from services.certification.schedules import rules as schedules
 from services.certification.schedules.rules import Booking
 from services.certification.schemes.rules import Scheme, SchemeUnknown
 from services.certification.transaction import Transaction
-from services.certification.vault import Vault
+from services.certification.vault import FieldCipher
 from services.certification.venues import rules as venues
 
 
@@ -38,7 +38,7 @@ class NameDiffers(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ApplicationDetails:
     """An application with what the caller may see of where it comes from, and the edition it is, or would be, assessed by."""
 
     application: Application
@@ -48,28 +48,28 @@ class View:
 
 async def open_application(origin: Origin, scheme: Scheme, tx: Transaction) -> None:
     """A completed course opens one application, however often it is told."""
-    if await tx.origins.of_enrolment(origin.enrolment_id) is not None:
+    if await tx.origins.find_by_enrolment(origin.enrolment_id) is not None:
         return
     tx.origins.add(origin)
-    application, events = rules.open_for(
+    application, events = rules.open_application(
         new_id(), origin, scheme, tx.now.astimezone(WESTERN_INDONESIA).date()
     )
     tx.applications.add(application, events)
 
 
-async def view(application_id: str, tx: Transaction) -> View:
+async def view(application_id: str, tx: Transaction) -> ApplicationDetails:
     """One of the caller's applications."""
     application = await tx.applications.get(application_id)
     tx.note("applications.read", application.id, person=application.origin_ref)
-    return View(
+    return ApplicationDetails(
         application=application,
         origin=await tx.origins.seek(application.origin_ref),
-        scheme=await _edition(application, tx),
+        scheme=await _read_edition(application, tx),
     )
 
 
 async def listed(
-    state: State | None,
+    state: ApplicationState | None,
     participant_ref: str | None,
     cursor: str | None,
     limit: int,
@@ -79,9 +79,12 @@ async def listed(
     origins = (
         None
         if participant_ref is None
-        else [origin.id for origin in await tx.origins.of_person(await tx.resolve(participant_ref))]
+        else [
+            origin.id
+            for origin in await tx.origins.list_by_participant(await tx.resolve(participant_ref))
+        ]
     )
-    page = await tx.applications.listed(state, origins, cursor, limit)
+    page = await tx.applications.list_page(state, origins, cursor, limit)
     tx.note(
         "applications.listed",
         "",
@@ -90,10 +93,10 @@ async def listed(
     return page
 
 
-async def submit_form(application_id: str, form: Form, tx: Transaction) -> Application:
+async def submit_form(application_id: str, form: ApplicationForm, tx: Transaction) -> Application:
     """FR.APL.01."""
     before = await tx.applications.get(application_id)
-    return tx.applications.save(before, rules.submit(before, form))
+    return tx.applications.save(before, rules.submit_form(before, form))
 
 
 async def submit_self_assessment(
@@ -102,7 +105,7 @@ async def submit_self_assessment(
     """FR.APL.02."""
     before = await tx.applications.get(application_id)
     return tx.applications.save(
-        before, rules.assess_oneself(before, assessment, await _edition(before, tx))
+        before, rules.submit_self_assessment(before, assessment, await _read_edition(before, tx))
     )
 
 
@@ -116,20 +119,26 @@ async def assign(
         await tx.assessors.get(assessor_id),
         await tx.venues.get(venue_id),
     )
-    scheme = await tx.schemes.newest(before.scheme_ref)
+    scheme = await tx.schemes.find_newest(before.scheme_ref)
     if scheme is None or {assessor.lsp_id, venue.lsp_id} != {lsp.id}:
         raise ApplicationStateDiffers(state=before.state.value)
     origin = await tx.origins.get(before.origin_ref)
     booking = Booking(application_id=before.id, venue_id=venue.id, scheme_ref=scheme.ref)
-    await _free(before, tx)
-    assessor_day = await tx.days.of(schedules.of_assessor(assessor.met_no, held_on))
-    venue_day = await tx.days.of(schedules.of_venue(venue.id, held_on))
+    await _release_days(before, tx)
+    assessor_day = await tx.booking_days.get_or_empty(
+        schedules.assessor_day_id(assessor.met_no, held_on)
+    )
+    venue_day = await tx.booking_days.get_or_empty(schedules.venue_day_id(venue.id, held_on))
     reasons = [
-        *assessors.reasons(assessor, scheme.ref, held_on, origin.instructor_refs),
-        *venues.reasons(venue, scheme.ref, held_on),
-        *schedules.assessor_reasons(assessor_day, booking, scheme.terms.asesi_per_assessor),
-        *schedules.venue_reasons(venue_day, booking, venue.places_per_day),
-        *licence_reasons(lsp, scheme.ref, held_on),
+        *assessors.reasons_against_assessment(
+            assessor, scheme.ref, held_on, origin.instructor_refs
+        ),
+        *venues.reasons_against_use(venue, scheme.ref, held_on),
+        *schedules.reasons_against_booking_assessor(
+            assessor_day, booking, scheme.terms.asesi_per_assessor
+        ),
+        *schedules.reasons_against_booking_venue(venue_day, booking, venue.places_per_day),
+        *reasons_against_certification(lsp, scheme.ref, held_on),
     ]
     assignment = Assignment(
         assessor_id=assessor.id,
@@ -143,16 +152,16 @@ async def assign(
     tx.assessors.hold(assessor)
     tx.venues.hold(venue)
     for day in (assessor_day, venue_day):
-        tx.days.keep(day, schedules.booked(day, booking))
+        tx.booking_days.put(day, schedules.book(day, booking))
     return tx.applications.save(before, after)
 
 
 async def declare(application_id: str, conflict: bool, tx: Transaction) -> Application:  # noqa: FBT001 - a use case takes its values one by one
     """The assessor's word on conflicts of interest."""
     before = await tx.applications.get(application_id)
-    after = rules.declare(before, conflict=conflict)
+    after = rules.declare_conflict(before, has_conflict=conflict)
     if conflict:
-        await _free(before, tx)
+        await _release_days(before, tx)
     return tx.applications.save(before, after)
 
 
@@ -161,8 +170,11 @@ async def record_results(
 ) -> Application:
     """Results of units; an upload that is repeated changes nothing."""
     before = await tx.applications.get(application_id)
-    after = rules.record(
-        before, await _edition(before, tx), results, tx.now.astimezone(WESTERN_INDONESIA).date()
+    after = rules.record_results(
+        before,
+        await _read_edition(before, tx),
+        results,
+        tx.now.astimezone(WESTERN_INDONESIA).date(),
     )
     return before if after == before else tx.applications.save(before, after)
 
@@ -173,10 +185,10 @@ async def recommend(application_id: str, competent: bool, tx: Transaction) -> Ap
     origin = await tx.origins.get(before.origin_ref, scoped=False)
     after, events = rules.recommend(
         before,
-        await _edition(before, tx),
+        await _read_edition(before, tx),
         origin,
         competent=competent,
-        by=tx.caller.hand,
+        by=tx.caller.actor,
         now=tx.now,
     )
     return tx.applications.save(before, after, events)
@@ -195,7 +207,7 @@ async def person_behind(application_id: str, tx: Transaction) -> str:
     return origin.participant_ref
 
 
-async def note_unknown(application_id: str, tx: Transaction) -> None:
+async def note_name_unavailable(application_id: str, tx: Transaction) -> None:
     """Training knows nobody behind this application; that is noted, for whoever asks why no name was printed."""
     application = await tx.applications.get(application_id)
     origin = await tx.origins.get(application.origin_ref)
@@ -210,8 +222,8 @@ async def note_unknown(application_id: str, tx: Transaction) -> None:
 async def propose_name(application_id: str, name: str, tx: Transaction) -> Application:
     """The name that training holds, sealed; a second person confirms it. NameUnfit when it cannot be signed."""
     before = await tx.applications.get(application_id)
-    sealed = _vault(tx).seal(signable(name), name_place(before.id))
-    return tx.applications.save(before, rules.propose_name(before, sealed, tx.caller.hand, tx.now))
+    sealed = _vault(tx).encrypt(clean_name(name), name_context(before.id))
+    return tx.applications.save(before, rules.propose_name(before, sealed, tx.caller.actor, tx.now))
 
 
 async def read_name(application_id: str, tx: Transaction) -> tuple[Application, str]:
@@ -220,34 +232,34 @@ async def read_name(application_id: str, tx: Transaction) -> tuple[Application, 
     if application.name is None:
         raise rules.NameNotFetched
     tx.note("name.read", application.origin_ref, purpose="confirm-name", application=application.id)
-    return application, _vault(tx).open(application.name.sealed, name_place(application.id))
+    return application, _vault(tx).decrypt(application.name.sealed, name_context(application.id))
 
 
 async def confirm_name(application_id: str, name: str, tx: Transaction) -> Application:
     """A second person says that this very name is right."""
     before = await tx.applications.get(application_id)
-    after = rules.confirm_name(before, tx.caller.hand, tx.now)
-    if before.name is None or _vault(tx).open(
-        before.name.sealed, name_place(before.id)
-    ) != signable(name):
+    after = rules.confirm_name(before, tx.caller.actor, tx.now)
+    if before.name is None or _vault(tx).decrypt(
+        before.name.sealed, name_context(before.id)
+    ) != clean_name(name):
         raise NameDiffers
     return tx.applications.save(before, after)
 
 
-def name_place(application_id: str) -> str:
+def name_context(application_id: str) -> str:
     """Where the sealed name of an application belongs."""
     return f"application/{application_id}/name"
 
 
-def contended(assessor_id: str, venue_id: str, held_on: date) -> list[str]:
+def contended_documents(assessor_id: str, venue_id: str, held_on: date) -> list[str]:
     """What assignments of one day write at once."""
     return [f"assessor/{assessor_id}", f"venue/{venue_id}/{held_on}"]
 
 
-async def _edition(application: Application, tx: Transaction) -> Scheme:
+async def _read_edition(application: Application, tx: Transaction) -> Scheme:
     """The frozen edition, or the newest while none is frozen; unscoped, for who sees the application may see its units."""
     scheme = (
-        await tx.schemes.newest(application.scheme_ref)
+        await tx.schemes.find_newest(application.scheme_ref)
         if application.scheme_id is None
         else await tx.schemes.get(application.scheme_id, scoped=False)
     )
@@ -256,16 +268,16 @@ async def _edition(application: Application, tx: Transaction) -> Scheme:
     return scheme
 
 
-async def _free(application: Application, tx: Transaction) -> None:
+async def _release_days(application: Application, tx: Transaction) -> None:
     """Give back the days of the assignment that falls."""
     if (assignment := application.assignment) is not None:
         for day_id in (
-            schedules.of_assessor(assignment.met_no, assignment.held_on),
-            schedules.of_venue(assignment.venue_id, assignment.held_on),
+            schedules.assessor_day_id(assignment.met_no, assignment.held_on),
+            schedules.venue_day_id(assignment.venue_id, assignment.held_on),
         ):
-            day = await tx.days.of(day_id)
-            tx.days.keep(day, schedules.freed(day, application.id))
+            day = await tx.booking_days.get_or_empty(day_id)
+            tx.booking_days.put(day, schedules.release(day, application.id))
 
 
-def _vault(tx: Transaction) -> Vault:
-    return tx.parts["vault"]
+def _vault(tx: Transaction) -> FieldCipher:
+    return tx.cipher

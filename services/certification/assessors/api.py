@@ -94,7 +94,7 @@ async def list_assessors(
 async def show_assessor(assessor_id: str, run: Run, response: Response) -> AssessorBody:
     """One assessor."""
     assessor = await run(partial(usecases.assessor, assessor_id))
-    dependencies.etag(response, assessor)
+    dependencies.set_etag(response, assessor)
     return AssessorBody.of(assessor)
 
 
@@ -110,5 +110,5 @@ async def change_assessor(
     assessor = await run(
         partial(usecases.change_assessor, assessor_id, body.model_dump(exclude_none=True), version)
     )
-    dependencies.etag(response, assessor)
+    dependencies.set_etag(response, assessor)
     return AssessorBody.of(assessor)

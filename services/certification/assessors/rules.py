@@ -32,7 +32,7 @@ class Assessor:
     instructor_refs: frozenset[str] = frozenset()
 
 
-def reasons(
+def reasons_against_assessment(
     assessor: Assessor, scheme_ref: str, on: date, trained_by: frozenset[str]
 ) -> list[Reason]:
     """Why this assessor may not assess on that day a candidate whom these instructors trained."""

@@ -13,10 +13,10 @@ class Assessors(Store[Assessor]):
     scope = {"lsp": "lsp_id", "assignment": "_id"}
     indexes = (Index("lsp_id", "met_no", unique=True),)
 
-    async def of_lsp_by_met(self, lsp_id: str, met_no: str) -> Assessor | None:
+    async def find_by_met_no(self, lsp_id: str, met_no: str) -> Assessor | None:
         """The assessor of this MET number at this LSP."""
         return await self.first({"lsp_id": lsp_id, "met_no": met_no})
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[Assessor]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Assessor]:
         """The caller's assessors."""
         return await self.page({}, cursor=cursor, limit=limit)

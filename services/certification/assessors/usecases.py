@@ -14,7 +14,7 @@ from services.certification.transaction import Transaction
 async def record_assessor(assessor: Assessor, tx: Transaction) -> Assessor:
     """An assessor of one of the caller's LSPs."""
     await tx.lsps.get(assessor.lsp_id)
-    if await tx.assessors.of_lsp_by_met(assessor.lsp_id, assessor.met_no) is not None:
+    if await tx.assessors.find_by_met_no(assessor.lsp_id, assessor.met_no) is not None:
         raise AssessorKnown
     return tx.assessors.add(assessor)
 
@@ -34,4 +34,4 @@ async def assessor(assessor_id: str, tx: Transaction) -> Assessor:
 
 async def assessors(cursor: str | None, limit: int, tx: Transaction) -> Page[Assessor]:
     """The caller's assessors."""
-    return await tx.assessors.listed(cursor, limit)
+    return await tx.assessors.list_page(cursor, limit)

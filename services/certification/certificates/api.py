@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from chassis.http import dependencies, paging
 from services.certification.certificates import paper, rules, usecases
-from services.certification.certificates.rules import Cause, Certificate, State
+from services.certification.certificates.rules import Certificate, CertificateState, RevocationCause
 from services.certification.transaction import Run
 
 router = APIRouter(tags=["Sertifikat"])
@@ -23,16 +23,16 @@ class CauseBody(BaseModel):
     """Why: one of the closed list; it is never public."""
 
     model_config = dependencies.STRICT
-    cause: Cause
+    cause: RevocationCause
 
 
 class ChangeBody(BaseModel):
     """One change of state: what, when, by whom, why."""
 
-    state: State
+    state: CertificateState
     at: datetime
     by: str
-    cause: Cause
+    cause: RevocationCause
 
 
 class CertificateBody(BaseModel):
@@ -45,7 +45,7 @@ class CertificateBody(BaseModel):
     scheme_ref: str
     edition_id: str
     scheme_title: str
-    state: State
+    state: CertificateState
     failure: str | None
     valid_from: datetime
     valid_until: datetime
@@ -80,7 +80,7 @@ class CertificateBody(BaseModel):
 @router.get("/v1/certificates", summary="Daftar sertifikat")
 async def list_certificates(
     run: Run,
-    state: State | None = None,
+    state: CertificateState | None = None,
     application_id: str | None = None,
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
@@ -96,7 +96,7 @@ async def list_certificates(
 async def show_certificate(certificate_id: str, run: Run, response: Response) -> CertificateBody:
     """One certificate."""
     certificate = await run(partial(usecases.certificate, certificate_id))
-    dependencies.etag(response, certificate)
+    dependencies.set_etag(response, certificate)
     return CertificateBody.of(certificate)
 
 

@@ -102,8 +102,8 @@ def _front(canvas: Canvas, paper: Paper) -> None:
     for row, text in enumerate(
         (
             texts.PAPER_VALID.format(
-                start=texts.day(paper.valid_from.astimezone(_ZONE).date()),
-                end=texts.day(paper.valid_until.astimezone(_ZONE).date()),
+                start=texts.format_date(paper.valid_from.astimezone(_ZONE).date()),
+                end=texts.format_date(paper.valid_until.astimezone(_ZONE).date()),
             ),
             texts.PAPER_ONLY_UNITS,
             f"{texts.PAPER_CODE} {_grouped(paper.token)}",

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound
 from services.certification.applications.rules import Application
-from services.certification.credentials.document import Certified, StatusSlot, Unit
+from services.certification.credentials.document import CertificateContent, StatusSlot, Unit
 from services.certification.events import (
     CertificateIssued,
     CertificateReinstated,
@@ -20,7 +20,7 @@ from services.certification.events import (
     CertificateSuspended,
     UnitTitle,
 )
-from services.certification.lsps.rules import KeyPurpose, Lsp, newest_key
+from services.certification.lsps.rules import KeyPurpose, Lsp, newest_key_name
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
 
@@ -35,7 +35,7 @@ class CertificateStateDiffers(Conflict):
     title = "Keadaan sertifikat tidak memungkinkan langkah ini"
 
 
-class State(StrEnum):
+class CertificateState(StrEnum):
     """What has become of a certificate."""
 
     RESERVED = "reserved"
@@ -44,7 +44,7 @@ class State(StrEnum):
     REVOKED = "revoked"
 
 
-class Cause(StrEnum):
+class RevocationCause(StrEnum):
     """The closed list of reasons (certification 12.12). None of them is a conviction or a suspicion, and none is ever public."""
 
     DATA_ERROR = "data_error"
@@ -57,17 +57,17 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class CertificateChange:
     """One change of state: who, when, why."""
 
-    state: State
+    state: CertificateState
     at: datetime
     by: str
-    cause: Cause
+    cause: RevocationCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StatusListSlots:
     """A certificate's places in the two lists of an epoch."""
 
     epoch_id: str
@@ -88,7 +88,7 @@ class Certificate:
     scheme_id: str
     token: str
     subject_id: str
-    place: Place
+    place: StatusListSlots
     issuer: str
     issuer_name: str
     origin_url: str
@@ -98,12 +98,12 @@ class Certificate:
     valid_from: datetime
     valid_until: datetime
     sealed_name: str
-    state: State = State.RESERVED
+    state: CertificateState = CertificateState.RESERVED
     failure: str | None = None
     digest: str | None = None
     sealed_credential: str | None = None
     issued_at: datetime | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[CertificateChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,21 +127,21 @@ class Identifiers:
     token: str
 
 
-def begins_on(day: date) -> datetime:
+def start_of_validity(day: date) -> datetime:
     """The moment from which a certificate decided on that day holds: 00:00 in Asia/Jakarta, for every facility."""
     return datetime(day.year, day.month, day.day, tzinfo=WESTERN_INDONESIA)
 
 
-def ends_after(day: date, months: int) -> datetime:
+def end_of_validity(day: date, months: int) -> datetime:
     """The first moment at which it no longer holds, by the calendar: 29 February + 36 months is 28 February."""
     years, month = divmod(day.month - 1 + months, 12)
     year, month = day.year + years, month + 1
-    return begins_on(date(year, month, min(day.day, calendar.monthrange(year, month)[1])))
+    return start_of_validity(date(year, month, min(day.day, calendar.monthrange(year, month)[1])))
 
 
 def reserve(
     identifiers: Identifiers,
-    place: Place,
+    place: StatusListSlots,
     application: Application,
     scheme: Scheme,
     lsp: Lsp,
@@ -150,7 +150,7 @@ def reserve(
     decided_on: date,
 ) -> Certificate:
     """All that will be signed, fixed before it is: signing it again gives the same bytes."""
-    key = newest_key(lsp, KeyPurpose.KEY)
+    key = newest_key_name(lsp, KeyPurpose.KEY)
     if key is None or application.name is None:
         raise RulesBroken([Reason.ISSUER_KEY_MISSING if key is None else Reason.NAME_NOT_CONFIRMED])
     return Certificate(
@@ -169,15 +169,15 @@ def reserve(
         key_name=key,
         scheme_ref=scheme.ref,
         scheme_title=scheme.terms.title,
-        valid_from=begins_on(decided_on),
-        valid_until=ends_after(decided_on, scheme.terms.validity_months),
+        valid_from=start_of_validity(decided_on),
+        valid_until=end_of_validity(decided_on, scheme.terms.validity_months),
         sealed_name=application.name.sealed,
     )
 
 
-def certified(certificate: Certificate, scheme: Scheme, name: str) -> Certified:
+def build_content(certificate: Certificate, scheme: Scheme, name: str) -> CertificateContent:
     """What the certificate says, for the document that is signed."""
-    return Certified(
+    return CertificateContent(
         id=certificate.id,
         subject_id=certificate.subject_id,
         origin=certificate.origin_url,
@@ -210,11 +210,11 @@ def issue(
     now: datetime,
 ) -> tuple[Certificate, list[CertificateIssued]]:
     """The signed certificate. One that was issued before stays as it is: signing may have been resumed."""
-    if certificate.state is not State.RESERVED:
+    if certificate.state is not CertificateState.RESERVED:
         return certificate, []
     done = replace(
         certificate,
-        state=State.ISSUED,
+        state=CertificateState.ISSUED,
         failure=None,
         digest=digest,
         sealed_credential=sealed_credential,
@@ -233,23 +233,23 @@ def issue(
     return done, [event]
 
 
-def not_signed(certificate: Certificate, failure: str) -> Certificate:
+def record_signing_failure(certificate: Certificate, failure: str) -> Certificate:
     """It could not be signed for this reason (a code); others go on, and it waits until somebody has it tried again."""
     return replace(certificate, failure=failure)
 
 
-def try_again(certificate: Certificate) -> Certificate:
+def retry_signing(certificate: Certificate) -> Certificate:
     """Let it be signed again."""
-    _require(certificate, State.RESERVED)
+    _require_state(certificate, CertificateState.RESERVED)
     return replace(certificate, failure=None)
 
 
 def suspend(
-    certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime
+    certificate: Certificate, participant_ref: str, cause: RevocationCause, by: str, now: datetime
 ) -> tuple[Certificate, list[CertificateSuspended]]:
     """It does not hold for a while."""
-    _require(certificate, State.ISSUED)
-    return _changed(certificate, State.SUSPENDED, cause, by, now), [
+    _require_state(certificate, CertificateState.ISSUED)
+    return _change_state(certificate, CertificateState.SUSPENDED, cause, by, now), [
         CertificateSuspended(
             participant_ref=participant_ref,
             certificate_id=certificate.id,
@@ -259,11 +259,11 @@ def suspend(
 
 
 def reinstate(
-    certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime
+    certificate: Certificate, participant_ref: str, cause: RevocationCause, by: str, now: datetime
 ) -> tuple[Certificate, list[CertificateReinstated]]:
     """It holds again."""
-    _require(certificate, State.SUSPENDED)
-    return _changed(certificate, State.ISSUED, cause, by, now), [
+    _require_state(certificate, CertificateState.SUSPENDED)
+    return _change_state(certificate, CertificateState.ISSUED, cause, by, now), [
         CertificateReinstated(
             participant_ref=participant_ref,
             certificate_id=certificate.id,
@@ -273,13 +273,13 @@ def reinstate(
 
 
 def revoke(
-    certificate: Certificate, participant_ref: str, cause: Cause, by: str, now: datetime
+    certificate: Certificate, participant_ref: str, cause: RevocationCause, by: str, now: datetime
 ) -> tuple[Certificate, list[CertificateRevoked]]:
     """It holds no more, for ever. The second time changes nothing."""
-    if certificate.state is State.REVOKED:
+    if certificate.state is CertificateState.REVOKED:
         return certificate, []
-    _require(certificate, State.ISSUED, State.SUSPENDED)
-    return _changed(certificate, State.REVOKED, cause, by, now), [
+    _require_state(certificate, CertificateState.ISSUED, CertificateState.SUSPENDED)
+    return _change_state(certificate, CertificateState.REVOKED, cause, by, now), [
         CertificateRevoked(
             participant_ref=participant_ref,
             certificate_id=certificate.id,
@@ -293,16 +293,20 @@ def check_url(certificate: Certificate) -> str:
     return f"{certificate.origin_url}/V/{certificate.token}".upper()
 
 
-def _changed(
-    certificate: Certificate, state: State, cause: Cause, by: str, now: datetime
+def _change_state(
+    certificate: Certificate,
+    state: CertificateState,
+    cause: RevocationCause,
+    by: str,
+    now: datetime,
 ) -> Certificate:
     return replace(
         certificate,
         state=state,
-        changes=(*certificate.changes, Change(state=state, at=now, by=by, cause=cause)),
+        changes=(*certificate.changes, CertificateChange(state=state, at=now, by=by, cause=cause)),
     )
 
 
-def _require(certificate: Certificate, *states: State) -> None:
+def _require_state(certificate: Certificate, *states: CertificateState) -> None:
     if certificate.state not in states:
         raise CertificateStateDiffers(state=certificate.state.value)

@@ -15,29 +15,29 @@ from chassis.persistence.store import Page
 from services.certification.certificates import rules
 from services.certification.certificates.rules import (
     ArchivedPaper,
-    Cause,
     Certificate,
+    CertificateState,
     CertificateStateDiffers,
     Identifiers,
-    State,
+    RevocationCause,
 )
 from services.certification.schemes.rules import Scheme
-from services.certification.statuslists.rules import mark, mark_id
+from services.certification.statuslists.rules import raise_bit, raised_bit_id
 from services.certification.transaction import Transaction
-from services.certification.vault import Vault
+from services.certification.vault import FieldCipher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToSign:
+class SigningRequest:
     """A reserved certificate with what it takes to sign it; `public` is None when the LSP no longer lists the key."""
 
     certificate: Certificate
     scheme: Scheme
-    public: str | None
+    public_key: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class SigningResult:
     """How signing came out: a digest with the sealed document, or a failure's code."""
 
     certificate_id: str
@@ -46,32 +46,32 @@ class Signed:
     failure: str = ""
 
 
-def identifiers() -> Identifiers:
+def new_identifiers() -> Identifiers:
     """Random ones: UUIDs of version 4, for a time in them would tell batches apart; 60 bits in base32 for the check address."""
     token = base64.b32encode(secrets.token_bytes(8)).decode()[:12]
     return Identifiers(id=str(uuid.uuid4()), subject_id=str(uuid.uuid4()), token=token)
 
 
-def credential_place(certificate_id: str) -> str:
+def credential_context(certificate_id: str) -> str:
     """Where a sealed credential belongs."""
     return f"certificate/{certificate_id}/credential"
 
 
-def paper_place(certificate_id: str) -> str:
+def paper_context(certificate_id: str) -> str:
     """Where a sealed paper belongs."""
     return f"certificate/{certificate_id}/paper"
 
 
-async def to_be_signed(most: int, tx: Transaction) -> list[ToSign]:
+async def read_signing_requests(most: int, tx: Transaction) -> list[SigningRequest]:
     """Reserved certificates with their schemes and keys."""
-    certificates = await tx.certificates.to_be_signed(most)
+    certificates = await tx.certificates.list_awaiting_signature(most)
     schemes = await tx.schemes.many(one.scheme_id for one in certificates)
     lsps = await tx.lsps.many(one.lsp_id for one in certificates)
     return [
-        ToSign(
+        SigningRequest(
             certificate=one,
             scheme=schemes[one.scheme_id],
-            public=next(
+            public_key=next(
                 (key.public for key in lsps[one.lsp_id].keys if key.name == one.key_name), None
             ),
         )
@@ -79,17 +79,17 @@ async def to_be_signed(most: int, tx: Transaction) -> list[ToSign]:
     ]
 
 
-async def issue_signed(signed: Sequence[Signed], tx: Transaction) -> None:
+async def issue_signed(signed: Sequence[SigningResult], tx: Transaction) -> None:
     """The second transaction: what was signed is issued, what could not be waits with its reason."""
     certificates = await tx.certificates.many(one.certificate_id for one in signed)
     origins = await tx.origins.many(one.origin_ref for one in certificates.values())
     schemes = await tx.schemes.many(one.scheme_id for one in certificates.values())
     for one in signed:
         before = certificates[one.certificate_id]
-        if before.state is not State.RESERVED:
+        if before.state is not CertificateState.RESERVED:
             continue
         if one.failure:
-            tx.certificates.save(before, rules.not_signed(before, one.failure))
+            tx.certificates.save(before, rules.record_signing_failure(before, one.failure))
             continue
         participant_ref = origins[before.origin_ref].participant_ref
         after, events = rules.issue(
@@ -107,38 +107,38 @@ async def sign_again(certificate_id: str, tx: Transaction) -> Certificate:
     """Have one that could not be signed tried again."""
     before = await tx.certificates.get(certificate_id)
     tx.wake("sign-certificates")
-    return tx.certificates.save(before, rules.try_again(before))
+    return tx.certificates.save(before, rules.retry_signing(before))
 
 
-async def suspend(certificate_id: str, cause: Cause, tx: Transaction) -> Certificate:
+async def suspend(certificate_id: str, cause: RevocationCause, tx: Transaction) -> Certificate:
     """At once in our own verification, in the list at the next tick."""
     before = await tx.certificates.get(certificate_id)
     after, events = rules.suspend(
-        before, await _person(before, tx), cause, tx.caller.subject, tx.now
+        before, await _read_participant_ref(before, tx), cause, tx.caller.subject, tx.now
     )
-    tx.marks.add(mark(before.lsp_id, before.place.suspension))
+    tx.raised_bits.add(raise_bit(before.lsp_id, before.place.suspension))
     return tx.certificates.save(before, after, events)
 
 
-async def reinstate(certificate_id: str, cause: Cause, tx: Transaction) -> Certificate:
+async def reinstate(certificate_id: str, cause: RevocationCause, tx: Transaction) -> Certificate:
     """It holds again, at once here and in the list at the next tick."""
     before = await tx.certificates.get(certificate_id)
     after, events = rules.reinstate(
-        before, await _person(before, tx), cause, tx.caller.subject, tx.now
+        before, await _read_participant_ref(before, tx), cause, tx.caller.subject, tx.now
     )
-    tx.marks.remove(await tx.marks.get(mark_id(before.place.suspension)))
+    tx.raised_bits.remove(await tx.raised_bits.get(raised_bit_id(before.place.suspension)))
     return tx.certificates.save(before, after, events)
 
 
-async def revoke(certificate_id: str, cause: Cause, tx: Transaction) -> Certificate:
+async def revoke(certificate_id: str, cause: RevocationCause, tx: Transaction) -> Certificate:
     """For ever. The second time changes nothing."""
     before = await tx.certificates.get(certificate_id)
     after, events = rules.revoke(
-        before, await _person(before, tx), cause, tx.caller.subject, tx.now
+        before, await _read_participant_ref(before, tx), cause, tx.caller.subject, tx.now
     )
     if not events:
         return before
-    tx.marks.add(mark(before.lsp_id, before.place.revocation))
+    tx.raised_bits.add(raise_bit(before.lsp_id, before.place.revocation))
     return tx.certificates.save(before, after, events)
 
 
@@ -150,10 +150,14 @@ async def certificate(certificate_id: str, tx: Transaction) -> Certificate:
 
 
 async def listed(
-    state: State | None, application_id: str | None, cursor: str | None, limit: int, tx: Transaction
+    state: CertificateState | None,
+    application_id: str | None,
+    cursor: str | None,
+    limit: int,
+    tx: Transaction,
 ) -> Page[Certificate]:
     """The caller's certificates."""
-    page = await tx.certificates.listed(state, application_id, cursor, limit)
+    page = await tx.certificates.list_page(state, application_id, cursor, limit)
     tx.note("certificates.listed", "", refs=sorted({found.origin_ref for found in page.items}))
     return page
 
@@ -162,7 +166,7 @@ async def credential(certificate_id: str, tx: Transaction) -> tuple[Certificate,
     """The signed document, for an officer; the reading is noted, for the name is in it."""
     found = await tx.certificates.get(certificate_id)
     tx.note("credential.read", found.origin_ref, purpose="hand-out", certificate=found.id)
-    return found, opened(found, tx)
+    return found, decrypt_credential(found, tx)
 
 
 async def archived_paper(certificate_id: str, tx: Transaction) -> bytes | None:
@@ -173,7 +177,7 @@ async def archived_paper(certificate_id: str, tx: Transaction) -> bytes | None:
     return (
         None
         if paper is None
-        else base64.b64decode(_vault(tx).open(paper.sealed, paper_place(found.id)))
+        else base64.b64decode(_vault(tx).decrypt(paper.sealed, paper_context(found.id)))
     )
 
 
@@ -182,7 +186,7 @@ async def archive_paper(certificate_id: str, layout: int, pdf: bytes, tx: Transa
     if (before := await archived_paper(certificate_id, tx)) is not None:
         return before
     found = await tx.certificates.get(certificate_id)
-    sealed = _vault(tx).seal(base64.b64encode(pdf).decode(), paper_place(found.id))
+    sealed = _vault(tx).encrypt(base64.b64encode(pdf).decode(), paper_context(found.id))
     tx.papers.add(
         ArchivedPaper(
             id=found.id,
@@ -195,18 +199,18 @@ async def archive_paper(certificate_id: str, layout: int, pdf: bytes, tx: Transa
     return pdf
 
 
-def opened(certificate: Certificate, tx: Transaction) -> dict[str, Any]:
+def decrypt_credential(certificate: Certificate, tx: Transaction) -> dict[str, Any]:
     """The signed document of an issued certificate."""
     if certificate.sealed_credential is None:
         raise CertificateStateDiffers(state=certificate.state.value)
     return json.loads(
-        _vault(tx).open(certificate.sealed_credential, credential_place(certificate.id))
+        _vault(tx).decrypt(certificate.sealed_credential, credential_context(certificate.id))
     )
 
 
-async def _person(certificate: Certificate, tx: Transaction) -> str:
+async def _read_participant_ref(certificate: Certificate, tx: Transaction) -> str:
     return (await tx.origins.get(certificate.origin_ref)).participant_ref
 
 
-def _vault(tx: Transaction) -> Vault:
-    return tx.parts["vault"]
+def _vault(tx: Transaction) -> FieldCipher:
+    return tx.cipher

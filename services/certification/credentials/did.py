@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 Json = dict[str, Any]
 
 
-def did(origin: str, slug: str) -> str:
+def build_did(origin: str, slug: str) -> str:
     """The did:web of the issuer whose document is at `<origin>/i/<slug>/did.json`; a port becomes %3A."""
     return f"did:web:{quote(urlsplit(origin).netloc, safe='.-')}:i:{slug}"
 
@@ -19,7 +19,7 @@ def host_of(issuer: str) -> str:
     return unquote(issuer.split(":")[2]) if issuer.startswith("did:web:") else ""
 
 
-def document(issuer: str, keys: Sequence[tuple[str, str]]) -> Json:
+def build_document(issuer: str, keys: Sequence[tuple[str, str]]) -> Json:
     """The DID document; `keys` are (name such as `key-2026`, Multikey), all of them in assertionMethod."""
     return {
         "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],

@@ -30,7 +30,7 @@ class StatusSlot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certified:
+class CertificateContent:
     """All that a certificate says. `id` and `subject_id` are random UUIDs; dates are aware."""
 
     id: str
@@ -61,17 +61,17 @@ def scheme_url(origin: str, scheme_ref: str, edition: int) -> str:
     return f"{origin}/s/{scheme_ref}/{edition}"
 
 
-def local(moment: datetime) -> str:
+def format_local(moment: datetime) -> str:
     """An XSD dateTime in the one zone of all certificates (+07:00)."""
     return moment.astimezone(WESTERN_INDONESIA).isoformat(timespec="seconds")
 
 
-def utc(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     """An XSD dateTime in UTC with `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def certificate(about: Certified) -> Json:
+def build_certificate(about: CertificateContent) -> Json:
     """The unsigned credential of a certificate, exactly the shape that `shape.Credential` lets in."""
     page = scheme_url(about.origin, about.scheme_ref, about.edition)
     return {
@@ -80,9 +80,9 @@ def certificate(about: Certified) -> Json:
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
         "name": f"Sertifikat Kompetensi: {about.scheme_title}",
         "issuer": {"id": about.issuer, "type": ["Profile"], "name": about.issuer_name},
-        "awardedDate": local(about.valid_from),
-        "validFrom": local(about.valid_from),
-        "validUntil": local(about.valid_until),
+        "awardedDate": format_local(about.valid_from),
+        "validFrom": format_local(about.valid_from),
+        "validUntil": format_local(about.valid_until),
         "credentialSubject": {
             "id": f"urn:uuid:{about.subject_id}",
             "type": ["AchievementSubject"],
@@ -114,13 +114,13 @@ def certificate(about: Certified) -> Json:
             },
         },
         "credentialStatus": [
-            _status(about.origin, "revocation", about.revocation),
-            _status(about.origin, "suspension", about.suspension),
+            _build_status_entry(about.origin, "revocation", about.revocation),
+            _build_status_entry(about.origin, "suspension", about.suspension),
         ],
     }
 
 
-def _status(origin: str, purpose: str, slot: StatusSlot) -> Json:
+def _build_status_entry(origin: str, purpose: str, slot: StatusSlot) -> Json:
     url = list_url(origin, slot.list_id)
     return {
         "id": f"{url}#{slot.index}",
@@ -131,7 +131,7 @@ def _status(origin: str, purpose: str, slot: StatusSlot) -> Json:
     }
 
 
-def status_list(
+def build_status_list(
     *,
     url: str,
     issuer: str,
@@ -146,8 +146,8 @@ def status_list(
         "id": url,
         "type": ["VerifiableCredential", "BitstringStatusListCredential"],
         "issuer": issuer,
-        "validFrom": utc(valid_from),
-        "validUntil": utc(valid_until),
+        "validFrom": format_utc(valid_from),
+        "validUntil": format_utc(valid_until),
         "credentialSubject": {
             "id": f"{url}#list",
             "type": "BitstringStatusList",

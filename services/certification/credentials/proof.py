@@ -14,12 +14,12 @@ CRYPTOSUITE = "eddsa-jcs-2022"
 Json = dict[str, Any]
 
 
-def unsigned(document: Json) -> Json:
+def without_proof(document: Json) -> Json:
     """The document without its proofs: what every member of a proof set signs."""
     return {name: value for name, value in document.items() if name != "proof"}
 
 
-def config(document: Json, created: str, method: str) -> Json:
+def build_configuration(document: Json, created: str, method: str) -> Json:
     """The proof that will be, without its value. `created` is an XSD dateTime, `method` a DID URL."""
     return {
         "type": "DataIntegrityProof",
@@ -31,32 +31,32 @@ def config(document: Json, created: str, method: str) -> Json:
     }
 
 
-def message(document: Json, configuration: Json) -> bytes:
+def build_signing_input(document: Json, configuration: Json) -> bytes:
     """The 64 bytes to be signed: SHA-256 of the canonical proof configuration, then of the canonical document."""
     return (
         hashlib.sha256(rfc8785.dumps(configuration)).digest()
-        + hashlib.sha256(rfc8785.dumps(unsigned(document))).digest()
+        + hashlib.sha256(rfc8785.dumps(without_proof(document))).digest()
     )
 
 
-def secured(document: Json, configuration: Json, signature: bytes) -> Json:
+def attach_proof(document: Json, configuration: Json, signature: bytes) -> Json:
     """The document with its one proof; `proof` is always an array."""
-    return unsigned(document) | {
-        "proof": [configuration | {"proofValue": multibase.base58(signature)}]
+    return without_proof(document) | {
+        "proof": [configuration | {"proofValue": multibase.encode_base58(signature)}]
     }
 
 
-def holds(document: Json, proof: Json, public_key: str) -> bool:
+def is_valid(document: Json, proof: Json, public_key: str) -> bool:
     """Whether this member of the document's proofs was made by that Multikey. NotMultibase when the key is none."""
-    key = multibase.public_key(public_key)
+    key = multibase.decode_multikey(public_key)
     context, claimed = document.get("@context"), proof.get("@context")
     if not isinstance(context, list) or context != claimed:
         return False
     try:
-        signature = multibase.unbase58(proof["proofValue"])
+        signature = multibase.decode_base58(proof["proofValue"])
         key.verify(
             signature,
-            message(
+            build_signing_input(
                 document, {name: value for name, value in proof.items() if name != "proofValue"}
             ),
         )
@@ -67,4 +67,4 @@ def holds(document: Json, proof: Json, public_key: str) -> bool:
 
 def digest(document: Json) -> str:
     """SHA-256 (hex) of the canonical document without proofs, so that a stripped second proof changes nothing."""
-    return hashlib.sha256(rfc8785.dumps(unsigned(document))).hexdigest()
+    return hashlib.sha256(rfc8785.dumps(without_proof(document))).hexdigest()

@@ -23,7 +23,7 @@ CREDENTIALS_V2 = "https://www.w3.org/ns/credentials/v2"
 OPEN_BADGES = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
 CONTEXT = (CREDENTIALS_V2, OPEN_BADGES)
 LIST_CONTEXT = (CREDENTIALS_V2,)
-MOST_UNITS = 100
+MAX_UNITS = 100
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _DID = r"did:web:[a-z0-9.%A-Z-]{1,200}:i:[a-z0-9-]{1,60}"
@@ -41,7 +41,7 @@ def _exactly(*values: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _is_a_moment(text: str) -> str:
+def _check_moment(text: str) -> str:
     datetime.fromisoformat(text)
     return text
 
@@ -53,7 +53,7 @@ def _matching(pattern: str) -> Any:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Urn = Annotated[str, _matching(f"urn:uuid:{_UUID}")]
 Did = Annotated[str, _matching(_DID)]
-Moment = Annotated[str, _matching(_MOMENT), AfterValidator(_is_a_moment)]
+Moment = Annotated[str, _matching(_MOMENT), AfterValidator(_check_moment)]
 SchemePage = Annotated[str, _matching(_HOST + r"/s/[a-z0-9-]{1,60}/[1-9][0-9]{0,4}")]
 ListUrl = Annotated[str, _matching(_LIST)]
 Index = Annotated[str, _matching("0|[1-9][0-9]{0,8}")]
@@ -114,7 +114,7 @@ class _Achievement(_Closed):
     name: Text
     description: Text
     criteria: _Criteria
-    alignment: Annotated[list[_Alignment], Field(min_length=1, max_length=MOST_UNITS)]
+    alignment: Annotated[list[_Alignment], Field(min_length=1, max_length=MAX_UNITS)]
 
 
 class _Subject(_Closed):
@@ -132,7 +132,7 @@ class _StatusEntry(_Closed):
     status_list_credential: ListUrl = Field(alias="statusListCredential")
 
     @model_validator(mode="after")
-    def _names_its_place(self) -> Self:
+    def _check_entry_id(self) -> Self:
         if self.id != f"{self.status_list_credential}#{self.status_list_index}":
             raise ValueError("the id is not <list>#<index>")
         return self
@@ -158,7 +158,7 @@ class Credential(_Closed):
     proof: Proofs
 
     @model_validator(mode="after")
-    def _has_both_statuses_and_one_jcs_proof(self) -> Self:
+    def _check_statuses_and_proofs(self) -> Self:
         if [entry.status_purpose for entry in self.credential_status] != [
             "revocation",
             "suspension",
@@ -192,17 +192,17 @@ class StatusList(_Closed):
     proof: Proofs
 
 
-def credential(document: dict[str, Any]) -> Credential | None:
+def parse_credential(document: dict[str, Any]) -> Credential | None:
     """The credential in this document, or None when any member is missing, added or of another shape."""
-    return _shaped(Credential, document)
+    return _parse(Credential, document)
 
 
-def status_list(document: dict[str, Any]) -> StatusList | None:
+def parse_status_list(document: dict[str, Any]) -> StatusList | None:
     """The status list in this document, or None when any member is missing, added or of another shape."""
-    return _shaped(StatusList, document)
+    return _parse(StatusList, document)
 
 
-def _shaped(shape: type[Shape], document: dict[str, Any]) -> Shape | None:
+def _parse(shape: type[Shape], document: dict[str, Any]) -> Shape | None:
     try:
         return shape.model_validate(document)
     except ValidationError:

@@ -15,10 +15,10 @@ from chassis.http import dependencies, paging
 from chassis.ids import utc_now
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.lsps import rules, usecases
-from services.certification.lsps.rules import KeyPurpose, Kind, Licence, Lsp
+from services.certification.lsps.rules import KeyPurpose, Licence, Lsp, LspKind
 from services.certification.lsps.signer import Signer
 from services.certification.transaction import Run
-from services.certification.verifications.page import UNINDEXED
+from services.certification.verifications.page import UNINDEXED_HEADERS
 
 router = APIRouter(tags=["LSP"])
 public = APIRouter(tags=["Penerbit"])
@@ -39,7 +39,7 @@ class NewLsp(BaseModel):
         ),
     ]
     name: Name
-    kind: Kind
+    kind: LspKind
 
 
 class LicenceBody(BaseModel):
@@ -67,7 +67,7 @@ class LspBody(BaseModel):
     version: int
     slug: str
     name: str
-    kind: Kind
+    kind: LspKind
     did: str
     licences: list[LicenceBody]
     keys: list[KeyBody]
@@ -125,7 +125,7 @@ async def list_lsps(
 async def show_lsp(lsp_id: str, run: Run, response: Response) -> LspBody:
     """One LSP."""
     lsp = await run(partial(usecases.lsp, lsp_id))
-    dependencies.etag(response, lsp)
+    dependencies.set_etag(response, lsp)
     return LspBody.of(lsp)
 
 
@@ -155,9 +155,9 @@ async def create_keys(lsp_id: str, request: Request, run: Run) -> LspBody:
 @public.get("/i/{slug}/did.json", summary="Dokumen DID penerbit")
 async def did_document(slug: str, run: Run) -> Response:
     """The issuer's DID document (did:web)."""
-    document = rules.did_document(await run(partial(usecases.issuer, slug)))
+    document = rules.build_did_document(await run(partial(usecases.issuer, slug)))
     return JSONResponse(
         document,
-        headers={**UNINDEXED, "cache-control": "public, max-age=300"},
+        headers={**UNINDEXED_HEADERS, "cache-control": "public, max-age=300"},
         media_type="application/did+json",
     )

@@ -15,7 +15,7 @@ from services.certification.names import neutral
 from services.certification.reasons import Reason
 
 LspId = NewType("LspId", str)
-LONGEST_CHECK_URL = 44  # a QR of version 3, level Q holds 47 letters of HTTPS://HOST/V/<12> (certification section 7)
+MAX_CHECK_URL_LENGTH = 44  # a QR of version 3, level Q holds 47 letters of HTTPS://HOST/V/<12> (certification section 7)
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -47,7 +47,7 @@ class KeyExists(Conflict):
     title = "Kunci dengan nama ini sudah ada"
 
 
-class Kind(StrEnum):
+class LspKind(StrEnum):
     """Whom an LSP certifies: its own people, its network, or a whole sector."""
 
     P1 = "P1"
@@ -89,33 +89,38 @@ class Lsp:
     version: int = 0
     slug: str
     name: str
-    kind: Kind
+    kind: LspKind
     origin: str
     did: str
     licences: tuple[Licence, ...] = ()
     keys: tuple[IssuerKey, ...] = ()
 
 
-def register(lsp_id: str, *, slug: str, name: str, kind: Kind, origin: str) -> Lsp:
+def register(lsp_id: str, *, slug: str, name: str, kind: LspKind, origin: str) -> Lsp:
     """A new LSP, if nothing that its certificates will show tells where their holders were."""
     if not _SLUG.fullmatch(slug):
         raise SlugInvalid
-    neutral.require(slug, "slug")
-    neutral.require(name, "name")
+    neutral.require_neutral(slug, "slug")
+    neutral.require_neutral(name, "name")
     parts = urlsplit(origin)
     if (
         parts.scheme != "https"
         or origin != f"https://{parts.netloc}"
-        or len(f"{origin}/V/") + 12 > LONGEST_CHECK_URL
+        or len(f"{origin}/V/") + 12 > MAX_CHECK_URL_LENGTH
     ):
         raise OriginUnfit("Harus https://HOST dan cukup pendek untuk kode QR.")
-    neutral.require(origin, "origin")
+    neutral.require_neutral(origin, "origin")
     return Lsp(
-        id=lsp_id, slug=slug, name=name.strip(), kind=kind, origin=origin, did=did.did(origin, slug)
+        id=lsp_id,
+        slug=slug,
+        name=name.strip(),
+        kind=kind,
+        origin=origin,
+        did=did.build_did(origin, slug),
     )
 
 
-def licensed(lsp: Lsp, licence: Licence) -> Lsp:
+def add_licence(lsp: Lsp, licence: Licence) -> Lsp:
     """The LSP with one more licence; former ones stay, for certificates of their time hang on them."""
     if licence.valid_until < licence.valid_from:
         raise LicencePeriodInvalid
@@ -125,7 +130,7 @@ def licensed(lsp: Lsp, licence: Licence) -> Lsp:
     )
 
 
-def licence_reasons(lsp: Lsp, scheme_ref: str, on: date) -> list[Reason]:
+def reasons_against_certification(lsp: Lsp, scheme_ref: str, on: date) -> list[Reason]:
     """Why the LSP may not certify this scheme on that day; empty when it may."""
     valid = [licence for licence in lsp.licences if licence.valid_from <= on <= licence.valid_until]
     if not valid:
@@ -142,7 +147,7 @@ def key_name(purpose: KeyPurpose, year: int) -> str:
     return f"{purpose}-{year}"
 
 
-def with_key(lsp: Lsp, name: str, public: str, now: datetime) -> Lsp:
+def add_key(lsp: Lsp, name: str, public: str, now: datetime) -> Lsp:
     """The LSP with this public key. The same key again changes nothing; another one under the same name is KeyExists."""
     for known in lsp.keys:
         if known.name == name:
@@ -152,11 +157,11 @@ def with_key(lsp: Lsp, name: str, public: str, now: datetime) -> Lsp:
     return replace(lsp, keys=(*lsp.keys, IssuerKey(name=name, public=public, added_at=now)))
 
 
-def newest_key(lsp: Lsp, purpose: KeyPurpose) -> str | None:
+def newest_key_name(lsp: Lsp, purpose: KeyPurpose) -> str | None:
     """The name of the key that signs now for this purpose, None when there is none yet."""
     return max((key.name for key in lsp.keys if key.name.startswith(f"{purpose}-")), default=None)
 
 
-def did_document(lsp: Lsp) -> dict[str, object]:
+def build_did_document(lsp: Lsp) -> dict[str, object]:
     """The LSP's DID document."""
-    return did.document(lsp.did, [(key.name, key.public) for key in lsp.keys])
+    return did.build_document(lsp.did, [(key.name, key.public) for key in lsp.keys])

@@ -65,7 +65,7 @@ class FileSigner:
                 os.fsync(file.fileno())
                 with contextlib.suppress(FileExistsError):
                     os.link(file.name, self._file(lsp_id, key_name))
-        return multibase.multikey(self._load(lsp_id, key_name).public_key())
+        return multibase.encode_multikey(self._load(lsp_id, key_name).public_key())
 
     def _load(self, lsp_id: str, key_name: str) -> Ed25519PrivateKey:
         try:

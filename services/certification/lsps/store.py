@@ -13,14 +13,14 @@ class Lsps(Store[Lsp]):
     scope = {"lsp": "_id"}
     indexes = (Index("slug", unique=True), Index("did", unique=True))
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[Lsp]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Lsp]:
         """The caller's LSPs."""
         return await self.page({}, cursor=cursor, limit=limit)
 
-    async def by_slug(self, slug: str) -> Lsp | None:
+    async def find_by_slug(self, slug: str) -> Lsp | None:
         """The LSP of this public name; unscoped, for DID documents are public and names are unique through all."""
         return await self.first({"slug": slug}, scoped=False)
 
-    async def by_did(self, did: str) -> Lsp | None:
+    async def find_by_did(self, did: str) -> Lsp | None:
         """The listed issuer of this DID; unscoped, for anybody may verify."""
         return await self.first({"did": did}, scoped=False)

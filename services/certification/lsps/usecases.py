@@ -5,14 +5,14 @@ from __future__ import annotations
 from chassis.ids import new_id
 from chassis.persistence.store import Page
 from services.certification.lsps import rules
-from services.certification.lsps.rules import Kind, Licence, Lsp, LspUnknown, SlugTaken
+from services.certification.lsps.rules import Licence, Lsp, LspKind, LspUnknown, SlugTaken
 from services.certification.transaction import Transaction
 
 
-async def register_lsp(slug: str, name: str, kind: Kind, origin: str, tx: Transaction) -> Lsp:
+async def register_lsp(slug: str, name: str, kind: LspKind, origin: str, tx: Transaction) -> Lsp:
     """A new issuer."""
     lsp = rules.register(new_id(), slug=slug, name=name, kind=kind, origin=origin)
-    if await tx.lsps.by_slug(slug) is not None:
+    if await tx.lsps.find_by_slug(slug) is not None:
         raise SlugTaken
     return tx.lsps.add(lsp)
 
@@ -20,7 +20,7 @@ async def register_lsp(slug: str, name: str, kind: Kind, origin: str, tx: Transa
 async def license_lsp(lsp_id: str, licence: Licence, tx: Transaction) -> Lsp:
     """One more licence, or a corrected one of the same number."""
     before = await tx.lsps.get(lsp_id)
-    return tx.lsps.save(before, rules.licensed(before, licence))
+    return tx.lsps.save(before, rules.add_licence(before, licence))
 
 
 async def add_keys(lsp_id: str, keys: list[tuple[str, str]], tx: Transaction) -> Lsp:
@@ -28,7 +28,7 @@ async def add_keys(lsp_id: str, keys: list[tuple[str, str]], tx: Transaction) ->
     before = await tx.lsps.get(lsp_id)
     after = before
     for name, public in keys:
-        after = rules.with_key(after, name, public, tx.now)
+        after = rules.add_key(after, name, public, tx.now)
     return before if after == before else tx.lsps.save(before, after)
 
 
@@ -39,12 +39,12 @@ async def lsp(lsp_id: str, tx: Transaction) -> Lsp:
 
 async def lsps(cursor: str | None, limit: int, tx: Transaction) -> Page[Lsp]:
     """The caller's LSPs."""
-    return await tx.lsps.listed(cursor, limit)
+    return await tx.lsps.list_page(cursor, limit)
 
 
 async def issuer(slug: str, tx: Transaction) -> Lsp:
     """The issuer of this public name, for anybody."""
-    found = await tx.lsps.by_slug(slug)
+    found = await tx.lsps.find_by_slug(slug)
     if found is None:
         raise LspUnknown
     return found

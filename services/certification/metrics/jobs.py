@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from chassis.jobs.scheduled_gauges import Figure
+from chassis.jobs.scheduled_gauges import ScheduledGauge
 from chassis.persistence.transactions import Runner
 from services.certification.transaction import Transaction
 
-QUEUE = Figure(
+QUEUE = ScheduledGauge(
     "certification_queue_certificates",
     "Reserved certificates that wait to be signed, or are stuck because they cannot be",
     "state",
 )
-IN_FORCE = Figure(
+IN_FORCE = ScheduledGauge(
     "certification_in_force_certificates",
     "Certificates that are issued and neither suspended nor revoked",
 )
-LISTS_LATE = Figure(
+STATUS_LIST_AGE = ScheduledGauge(
     "certification_status_list_age_seconds",
     "Since the tick of the status list that was published longest ago",
 )
@@ -23,12 +23,12 @@ LISTS_LATE = Figure(
 
 async def measure(run: Runner[Transaction]) -> bool:
     """One round."""
-    await run(_measured)
+    await run(_measure)
     return False
 
 
-async def _measured(tx: Transaction) -> None:
-    ticks = (await tx.publications.ticks()).values()
-    QUEUE.show_each(await tx.certificates.queued())
-    IN_FORCE.show(await tx.certificates.in_force())
-    LISTS_LATE.show((tx.now - min(ticks)).total_seconds() if ticks else 0)
+async def _measure(tx: Transaction) -> None:
+    ticks = (await tx.publications.read_ticks()).values()
+    QUEUE.set_by_label(await tx.certificates.count_by_queue_state())
+    IN_FORCE.set(await tx.certificates.count_in_force())
+    STATUS_LIST_AGE.set((tx.now - min(ticks)).total_seconds() if ticks else 0)

@@ -11,7 +11,7 @@ import unicodedata
 
 from chassis.errors import Refused
 
-DENIED = (
+DENIED_WORDS = (
     "lapas",
     "rutan",
     "lpka",
@@ -52,16 +52,16 @@ class WordDenied(Refused):
     title = "Teks ini memuat kata yang tidak boleh tampil di luar"
 
 
-def denied(text: str) -> list[str]:
+def find_denied_words(text: str) -> list[str]:
     """The denied words in this text, whole words only, after ordinary trade phrases are taken out."""
     words = " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
     words = f" {_TRADE.sub('', words)} "
-    return [word for word in DENIED if f" {word} " in words]
+    return [word for word in DENIED_WORDS if f" {word} " in words]
 
 
-def require(text: str, field: str) -> str:
+def require_neutral(text: str, field: str) -> str:
     """The text itself, or WordDenied with the words that are in the way."""
-    if found := denied(text):
+    if found := find_denied_words(text):
         raise WordDenied(
             "Sertifikat dibaca pemberi kerja; gunakan nama yang netral.", field=field, words=found
         )

@@ -7,7 +7,7 @@ import unicodedata
 
 from chassis.errors import Refused
 
-LONGEST = 120
+MAX_NAME_LENGTH = 120
 _PLACEHOLDERS = frozenset({"undefined", "null", "none", "nan", "nil", "n/a", "na", "-", "--", "."})
 _SPACES = re.compile(r" {2,}")
 
@@ -20,7 +20,7 @@ class NameUnfit(Refused):
     field = "name"
 
 
-def signable(name: str) -> str:
+def clean_name(name: str) -> str:
     """The name in NFC with single spaces, or NameUnfit.
 
     Control, bidi and zero-width characters are refused: canonicalisers disagree on them and a reader cannot see them. So are letters that are not
@@ -35,8 +35,8 @@ def signable(name: str) -> str:
     clean = _SPACES.sub(
         " ", "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in normal)
     ).strip()
-    if len(clean) > LONGEST:
-        raise NameUnfit(f"Nama lebih panjang dari {LONGEST} huruf.", reason="too_long")
+    if len(clean) > MAX_NAME_LENGTH:
+        raise NameUnfit(f"Nama lebih panjang dari {MAX_NAME_LENGTH} huruf.", reason="too_long")
     if any(
         letter.isalpha()
         and not unicodedata.name(letter, "").startswith(("LATIN", "MODIFIER LETTER"))

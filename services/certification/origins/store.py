@@ -14,10 +14,10 @@ class Origins(Store[Origin]):
     scope = {"lsp": "lsp_id"}
     indexes = (Index("enrolment_id", unique=True), Index("participant_ref"))
 
-    async def of_enrolment(self, enrolment_id: str) -> Origin | None:
+    async def find_by_enrolment(self, enrolment_id: str) -> Origin | None:
         """The origin that this enrolment's completion made."""
         return await self.first({"enrolment_id": enrolment_id})
 
-    async def of_person(self, participant_ref: str) -> list[Origin]:
+    async def list_by_participant(self, participant_ref: str) -> list[Origin]:
         """All origins of a person."""
         return await self.find({"participant_ref": participant_ref})

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from services.certification.lsps import usecases as lsps
 from services.certification.panels import usecases
-from services.certification.panels.rules import Item, Member, PanelDecision
-from services.certification.statuslists.pool import PlacePool
+from services.certification.panels.rules import Member, PanelDecision, PanelItem
+from services.certification.statuslists.pool import SlotPool
 from services.certification.transaction import Run
 
 router = APIRouter(tags=["Pleno"])
@@ -65,7 +65,7 @@ class ItemBody(BaseModel):
     certificate_id: str | None
 
     @classmethod
-    def of(cls, item: Item) -> ItemBody:
+    def of(cls, item: PanelItem) -> ItemBody:
         """The body of one item."""
         return cls(
             application_id=item.application_id,
@@ -106,7 +106,7 @@ class PanelDecisionBody(BaseModel):
 @router.post("/v1/panel-decisions", status_code=201, summary="Catat keputusan pleno")
 async def decide(body: NewPanelDecision, request: Request, run: Run) -> PanelDecisionBody:
     """The panel decides; certificates are reserved at once and signed right after. Applications that a rule is against are listed with its codes."""
-    pool: PlacePool = request.app.state.places
+    pool: SlotPool = request.app.state.places
     beforehand = replace(run, key=None)
     await beforehand(partial(lsps.lsp, body.lsp_id))
     places = await pool.take(beforehand, body.lsp_id, sum(one.competent for one in body.decisions))

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from chassis.errors import NotFound, Refused
 from services.certification.applications import rules as applications
-from services.certification.applications.rules import Application, State
-from services.certification.lsps.rules import KeyPurpose, Lsp, licence_reasons, newest_key
+from services.certification.applications.rules import Application, ApplicationState
+from services.certification.lsps.rules import (
+    KeyPurpose,
+    Lsp,
+    newest_key_name,
+    reasons_against_certification,
+)
 from services.certification.reasons import Reason
 from services.certification.schemes.rules import Scheme
 
@@ -42,7 +47,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class PanelItem:
     """What was decided of one application, or why it could not be."""
 
     application_id: str
@@ -62,7 +67,7 @@ class PanelDecision:
     decided_on: date
     members: tuple[Member, ...]
     entered_by: str
-    items: tuple[Item, ...]
+    items: tuple[PanelItem, ...]
 
 
 def check_sitting(
@@ -71,13 +76,13 @@ def check_sitting(
     """That the sitting itself is in order."""
     if decided_on > today:
         raise DecidedOnInvalid
-    if len({_plain(member.name) for member in members}) != len(members):
+    if len({_fold_name(member.name) for member in members}) != len(members):
         raise MembersInvalid
     if len(set(application_ids)) != len(application_ids):
         raise ApplicationTwice
 
 
-def reasons(
+def reasons_against_decision(
     application: Application,
     scheme: Scheme | None,
     lsp: Lsp,
@@ -85,11 +90,11 @@ def reasons(
     *,
     competent: bool,
     decided_on: date,
-    decider: Hand,
+    decider: Actor,
 ) -> list[Reason]:
     """Why the panel may not decide this; empty when it may. `decider` enters the decision."""
     assignment, recommendation = application.assignment, application.recommendation
-    if application.state in {State.COMPETENT, State.NOT_YET_COMPETENT}:
+    if application.state in {ApplicationState.COMPETENT, ApplicationState.NOT_YET_COMPETENT}:
         return [Reason.ALREADY_DECIDED]
     if (
         scheme is None
@@ -101,20 +106,23 @@ def reasons(
     found: list[Reason] = []
     involved = any(
         member.assessor_id == assignment.assessor_id
-        or _plain(member.name) == _plain(assignment.assessor_name)
+        or _fold_name(member.name) == _fold_name(assignment.assessor_name)
         for member in members
     )
-    if involved or decider.is_one_with(Hand(recommendation.by, recommendation.on_behalf_of)):
+    if involved or decider.conflicts_with(Actor(recommendation.by, recommendation.on_behalf_of)):
         found.append(Reason.PANEL_NOT_INDEPENDENT)
     if competent:
-        found += applications.unit_reasons(application, scheme)
-        found += licence_reasons(lsp, application.scheme_ref, decided_on)
+        found += applications.reasons_against_competence(application, scheme)
+        found += reasons_against_certification(lsp, application.scheme_ref, decided_on)
         if application.name is None or application.name.confirmed_by is None:
             found.append(Reason.NAME_NOT_CONFIRMED)
-        if newest_key(lsp, KeyPurpose.KEY) is None or newest_key(lsp, KeyPurpose.STATUS) is None:
+        if (
+            newest_key_name(lsp, KeyPurpose.KEY) is None
+            or newest_key_name(lsp, KeyPurpose.STATUS) is None
+        ):
             found.append(Reason.ISSUER_KEY_MISSING)
     return found
 
 
-def _plain(name: str) -> str:
+def _fold_name(name: str) -> str:
     return " ".join(name.casefold().split())

@@ -13,6 +13,6 @@ class PanelDecisions(Store[PanelDecision]):
     scope = {"lsp": "lsp_id"}
     indexes = (Index("lsp_id", ("decided_on", -1)),)
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[PanelDecision]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[PanelDecision]:
         """The caller's panel decisions, latest first."""
         return await self.page({}, sort=("decided_on", -1), cursor=cursor, limit=limit)

@@ -9,10 +9,10 @@ from chassis.ids import new_id
 from chassis.persistence.store import Page
 from services.certification.applications import rules as applications
 from services.certification.certificates import rules as certificates
-from services.certification.certificates.rules import Place
-from services.certification.certificates.usecases import identifiers
+from services.certification.certificates.rules import StatusListSlots
+from services.certification.certificates.usecases import new_identifiers
 from services.certification.panels import rules
-from services.certification.panels.rules import Item, Member, PanelDecision
+from services.certification.panels.rules import Member, PanelDecision, PanelItem
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.transaction import Transaction
 
@@ -23,7 +23,7 @@ async def decide(
     decided_on: date,
     members: tuple[Member, ...],
     wanted: Sequence[tuple[str, bool]],
-    places: Sequence[Place],
+    places: Sequence[StatusListSlots],
     tx: Transaction,
 ) -> PanelDecision:
     """One sitting. An application that a rule is against is reported with its codes and does not stop the others; RulesBroken when none is left.
@@ -37,12 +37,12 @@ async def decide(
     )
     known = await tx.applications.many(ids)
     schemes = await tx.schemes.many(one.scheme_id for one in known.values() if one.scheme_id)
-    decision_id, free, items = new_id(), list(places), list[Item]()
+    decision_id, free, items = new_id(), list(places), list[PanelItem]()
     for application_id, competent in wanted:
         before = known.get(application_id)
         if before is None or before.lsp_id != lsp_id:
             items.append(
-                Item(
+                PanelItem(
                     application_id=application_id,
                     competent=competent,
                     reasons=(Reason.APPLICATION_UNKNOWN,),
@@ -50,23 +50,23 @@ async def decide(
             )
             continue
         scheme = schemes.get(before.scheme_id or "")
-        reasons = rules.reasons(
+        reasons = rules.reasons_against_decision(
             before,
             scheme,
             lsp,
             members,
             competent=competent,
             decided_on=decided_on,
-            decider=tx.caller.hand,
+            decider=tx.caller.actor,
         )
         certificate_id = None
         if not reasons:
             tx.applications.save(
-                before, applications.decided(before, decision_id, competent=competent)
+                before, applications.decide(before, decision_id, competent=competent)
             )
         if not reasons and competent and scheme is not None:
             reserved = certificates.reserve(
-                identifiers(),
+                new_identifiers(),
                 free.pop(),
                 before,
                 scheme,
@@ -76,7 +76,7 @@ async def decide(
             )
             certificate_id = tx.certificates.add(reserved).id
         items.append(
-            Item(
+            PanelItem(
                 application_id=application_id,
                 competent=competent,
                 reasons=tuple(reasons),
@@ -107,4 +107,4 @@ async def panel_decision(panel_decision_id: str, tx: Transaction) -> PanelDecisi
 
 async def panel_decisions(cursor: str | None, limit: int, tx: Transaction) -> Page[PanelDecision]:
     """The caller's panel decisions, latest first."""
-    return await tx.panel_decisions.listed(cursor, limit)
+    return await tx.panel_decisions.list_page(cursor, limit)

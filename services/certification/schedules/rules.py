@@ -18,7 +18,7 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
+class BookingDay:
     """One day of an assessor (through all LSPs) or of a venue: the counter that assignments share."""
 
     id: str
@@ -26,17 +26,19 @@ class Day:
     bookings: tuple[Booking, ...] = ()
 
 
-def of_assessor(met_no: str, on: date) -> str:
+def assessor_day_id(met_no: str, on: date) -> str:
     """The id of an assessor's day: by the MET number, so that a clash is seen across LSPs."""
     return f"assessor/{met_no}/{on.isoformat()}"
 
 
-def of_venue(venue_id: str, on: date) -> str:
+def venue_day_id(venue_id: str, on: date) -> str:
     """The id of a venue's day."""
     return f"venue/{venue_id}/{on.isoformat()}"
 
 
-def assessor_reasons(day: Day, booking: Booking, most_asesi: int) -> list[Reason]:
+def reasons_against_booking_assessor(
+    day: BookingDay, booking: Booking, most_asesi: int
+) -> list[Reason]:
     """Why the assessor cannot take this one too: somewhere else that day, or more candidates of the scheme than it allows."""
     others = [known for known in day.bookings if known.application_id != booking.application_id]
     if any(known.venue_id != booking.venue_id for known in others):
@@ -48,7 +50,7 @@ def assessor_reasons(day: Day, booking: Booking, most_asesi: int) -> list[Reason
     )
 
 
-def venue_reasons(day: Day, booking: Booking, places: int) -> list[Reason]:
+def reasons_against_booking_venue(day: BookingDay, booking: Booking, places: int) -> list[Reason]:
     """Why the venue cannot take this one too."""
     return (
         [Reason.SCHEDULE_CLASH]
@@ -57,15 +59,15 @@ def venue_reasons(day: Day, booking: Booking, places: int) -> list[Reason]:
     )
 
 
-def booked(day: Day, booking: Booking) -> Day:
+def book(day: BookingDay, booking: Booking) -> BookingDay:
     """The day with this booking; a second one of the same application takes the place of the first."""
     return replace(
-        freed(day, booking.application_id),
-        bookings=(*freed(day, booking.application_id).bookings, booking),
+        release(day, booking.application_id),
+        bookings=(*release(day, booking.application_id).bookings, booking),
     )
 
 
-def freed(day: Day, application_id: str) -> Day:
+def release(day: BookingDay, application_id: str) -> BookingDay:
     """The day without this application's booking."""
     return replace(
         day,

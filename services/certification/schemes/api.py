@@ -49,7 +49,7 @@ class NewScheme(BaseModel):
     validity_months: Annotated[int, Field(ge=1, le=120)] = 36
     asesi_per_assessor: Annotated[int, Field(ge=1, le=100)] = 10
 
-    def terms(self) -> Terms:
+    def to_terms(self) -> Terms:
         """What the edition says."""
         return Terms(
             title=self.title,
@@ -112,7 +112,7 @@ class SchemeBody(BaseModel):
 async def publish_scheme(body: NewScheme, run: Run) -> SchemeBody:
     """The next edition of a scheme. Published editions never change; completed courses that waited for the scheme get their applications."""
     return SchemeBody.of(
-        await run(partial(usecases.publish_scheme, body.lsp_id, body.scheme_ref, body.terms()))
+        await run(partial(usecases.publish_scheme, body.lsp_id, body.scheme_ref, body.to_terms()))
     )
 
 

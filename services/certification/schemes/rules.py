@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from chassis.errors import NotFound, Refused
 from services.certification.credentials.document import Unit
-from services.certification.credentials.shape import MOST_UNITS
+from services.certification.credentials.shape import MAX_UNITS
 from services.certification.names import neutral
 
 _REF = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -82,14 +82,14 @@ def publish(lsp_id: str, ref: str, newest: Scheme | None, terms: Terms, now: dat
         raise SchemeRefInvalid
     if newest is not None and newest.lsp_id != lsp_id:
         raise SchemeOfAnotherLsp
-    neutral.require(ref, "scheme_ref")
+    neutral.require_neutral(ref, "scheme_ref")
     for text, field in (
         (terms.title, "title"),
         (terms.description, "description"),
         (terms.criteria, "criteria"),
         *((unit.title, "units") for unit in terms.units),
     ):
-        neutral.require(text, field)
+        neutral.require_neutral(text, field)
     _check_units(terms)
     edition = 1 if newest is None else newest.edition + 1
     return Scheme(
@@ -104,19 +104,19 @@ def publish(lsp_id: str, ref: str, newest: Scheme | None, terms: Terms, now: dat
 
 def _check_units(terms: Terms) -> None:
     codes = [unit.code for unit in terms.units]
-    if not 0 < len(codes) <= MOST_UNITS or len(set(codes)) != len(codes):
-        raise UnitsInvalid(f"Perlu 1 sampai {MOST_UNITS} unit dengan kode yang berbeda.")
+    if not 0 < len(codes) <= MAX_UNITS or len(set(codes)) != len(codes):
+        raise UnitsInvalid(f"Perlu 1 sampai {MAX_UNITS} unit dengan kode yang berbeda.")
     if terms.code_patterns:
         odd = [
             code
             for code in codes
-            if not any(fits(code, pattern) for pattern in terms.code_patterns)
+            if not any(has_pattern(code, pattern) for pattern in terms.code_patterns)
         ]
         if odd:
             raise UnitsInvalid(f"Kode tidak sesuai pola: {', '.join(odd)}")
 
 
-def fits(code: str, pattern: str) -> bool:
+def has_pattern(code: str, pattern: str) -> bool:
     """Whether a unit code has the form of the pattern, such as `X.000000.000.00` (Permenakertrans 8/2012)."""
     return len(code) == len(pattern) and all(
         ("A" <= letter <= "Z")

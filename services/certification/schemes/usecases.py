@@ -11,7 +11,9 @@ from services.certification.transaction import Transaction
 async def publish_scheme(lsp_id: str, ref: str, terms: Terms, tx: Transaction) -> Scheme:
     """The next edition, for ever as it is."""
     await tx.lsps.get(lsp_id)
-    return tx.schemes.add(rules.publish(lsp_id, ref, await tx.schemes.newest(ref), terms, tx.now))
+    return tx.schemes.add(
+        rules.publish(lsp_id, ref, await tx.schemes.find_newest(ref), terms, tx.now)
+    )
 
 
 async def scheme(edition_id: str, tx: Transaction) -> Scheme:
@@ -21,7 +23,7 @@ async def scheme(edition_id: str, tx: Transaction) -> Scheme:
 
 async def schemes(ref: str | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Scheme]:
     """Editions of the caller's schemes."""
-    return await tx.schemes.listed(ref, cursor, limit)
+    return await tx.schemes.list_page(ref, cursor, limit)
 
 
 async def public_edition(ref: str, edition: int, tx: Transaction) -> tuple[Scheme, str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from services.certification.statuslists import usecases
 from services.certification.transaction import Run
-from services.certification.verifications.page import UNINDEXED
+from services.certification.verifications.page import UNINDEXED_HEADERS
 
 public = APIRouter(tags=["Daftar status"])
 
@@ -19,6 +19,6 @@ async def show_list(list_id: str, run: Run) -> Response:
     publication = await run(partial(usecases.published, list_id))
     return Response(
         publication.content,
-        headers={**UNINDEXED, "cache-control": "public, max-age=60"},
+        headers={**UNINDEXED_HEADERS, "cache-control": "public, max-age=60"},
         media_type="application/vc",
     )

@@ -9,35 +9,30 @@ from collections.abc import Iterable
 from services.certification.credentials import multibase
 
 ENTRIES = 131_072
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 
 
 class BitsUnreadable(ValueError):
     """The text is not a compressed list, is too short for herd privacy, or unpacks to over 16 MiB."""
 
 
-def encoded(raised: Iterable[int], size: int = ENTRIES) -> str:
+def encode(raised: Iterable[int], size: int = ENTRIES) -> str:
     """The list of `size` bits in which these are 1. The same bits give the same text."""
     data = bytearray(size // 8)
     for index in raised:
         data[index // 8] |= 0x80 >> index % 8
-    return multibase.base64url(gzip.compress(bytes(data), compresslevel=9, mtime=0))
+    return multibase.encode_base64url(gzip.compress(bytes(data), compresslevel=9, mtime=0))
 
 
-def decoded(text: str) -> bytes:
+def decode(text: str) -> bytes:
     """The bytes of a list; unpacked piece by piece so that a gzip bomb ends at the limit."""
     try:
-        packed = multibase.unbase64url(text)
+        packed = multibase.decode_base64url(text)
         unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        data = unpacker.decompress(packed, MOST_BYTES + 1)
+        data = unpacker.decompress(packed, MAX_BYTES + 1)
     except (multibase.NotMultibase, zlib.error):
         raise BitsUnreadable from None
-    if (
-        len(data) > MOST_BYTES
-        or not unpacker.eof
-        or unpacker.unused_data
-        or len(data) * 8 < ENTRIES
-    ):
+    if len(data) > MAX_BYTES or not unpacker.eof or unpacker.unused_data or len(data) * 8 < ENTRIES:
         raise BitsUnreadable
     return data
 

@@ -20,21 +20,23 @@ log = structlog.get_logger(__name__)
 
 async def publish_lists(signer: Signer, every: timedelta, run: Runner[Transaction]) -> bool:
     """Publish every list whose tick has come, changed or not."""
-    tick = rules.tick(run.engine.clock(), every)
+    tick = rules.last_tick(run.engine.clock(), every)
     publications: list[Publication] = []
-    for due in await run(partial(usecases.due_lists, tick)):
-        unsigned = document.status_list(
+    for due in await run(partial(usecases.read_due_lists, tick)):
+        unsigned = document.build_status_list(
             url=due.url,
             issuer=due.issuer,
             purpose=due.purpose,
-            encoded=bits.encoded(due.raised),
+            encoded=bits.encode(due.raised_indexes),
             valid_from=tick,
             valid_until=tick + rules.VALID_FOR,
         )
-        configuration = proof.config(unsigned, document.utc(tick), f"{due.issuer}#{due.key_name}")
+        configuration = proof.build_configuration(
+            unsigned, document.format_utc(tick), f"{due.issuer}#{due.key_name}"
+        )
         try:
             signature = await signer.sign(
-                due.lsp_id, due.key_name, proof.message(unsigned, configuration)
+                due.lsp_id, due.key_name, proof.build_signing_input(unsigned, configuration)
             )
         except KeyMissing:
             log.warning("status_list_not_signed", lsp_id=due.lsp_id, key=due.key_name)
@@ -44,7 +46,7 @@ async def publish_lists(signer: Signer, every: timedelta, run: Runner[Transactio
                 id=due.list_id,
                 lsp_id=due.lsp_id,
                 tick=tick,
-                content=json.dumps(proof.secured(unsigned, configuration, signature)),
+                content=json.dumps(proof.attach_proof(unsigned, configuration, signature)),
             )
         )
     if publications:

@@ -12,18 +12,18 @@ _ROUNDS = 6
 KEY_BYTES = 32
 
 
-def permuted(value: int, size: int, key: bytes) -> int:
+def permute(value: int, size: int, key: bytes) -> int:
     """Where `value` (0 <= value < size) lies under this key; distinct values lie at distinct places."""
     if not 0 <= value < size:
         raise ValueError("the value is outside the range")
     half = ((size - 1).bit_length() + 1) // 2
     while True:
-        value = _encrypted(value, half, key)
+        value = _encrypt(value, half, key)
         if value < size:
             return value
 
 
-def _encrypted(value: int, half: int, key: bytes) -> int:
+def _encrypt(value: int, half: int, key: bytes) -> int:
     mask = (1 << half) - 1
     left, right = value >> half, value & mask
     for number in range(_ROUNDS):

@@ -15,15 +15,15 @@ from services.certification.credentials.document import StatusSlot
 from services.certification.statuslists import bits
 
 VALID_FOR = timedelta(hours=24)
-EPOCH_ENDS_AT = bits.ENTRIES // 2
-BLOCK = 100
+EPOCH_CAPACITY = bits.ENTRIES // 2
+LEASE_SIZE = 100
 
 
 class ListUnknown(NotFound):
     title = "Daftar status tidak ditemukan"
 
 
-class Purpose(StrEnum):
+class StatusPurpose(StrEnum):
     """What a raised bit means."""
 
     REVOCATION = "revocation"
@@ -52,7 +52,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class RaisedBit:
     """A raised bit."""
 
     id: str
@@ -75,7 +75,7 @@ class Publication:
 
 def has_room(epoch: Epoch, count: int) -> bool:
     """Whether so many places may still be leased before the next epoch is opened."""
-    return epoch.leased + count <= EPOCH_ENDS_AT
+    return epoch.leased + count <= EPOCH_CAPACITY
 
 
 def lease(epoch: Epoch, count: int) -> tuple[Epoch, range]:
@@ -83,24 +83,24 @@ def lease(epoch: Epoch, count: int) -> tuple[Epoch, range]:
     return replace(epoch, leased=epoch.leased + count), range(epoch.leased, epoch.leased + count)
 
 
-def mark(lsp_id: str, slot: StatusSlot) -> Mark:
+def raise_bit(lsp_id: str, slot: StatusSlot) -> RaisedBit:
     """The raised bit of a certificate's place."""
-    return Mark(id=mark_id(slot), lsp_id=lsp_id, list_id=slot.list_id, index=slot.index)
+    return RaisedBit(id=raised_bit_id(slot), lsp_id=lsp_id, list_id=slot.list_id, index=slot.index)
 
 
-def mark_id(slot: StatusSlot) -> str:
+def raised_bit_id(slot: StatusSlot) -> str:
     """The id of the bit at this place."""
     return f"{slot.list_id}/{slot.index}"
 
 
-def tick(now: datetime, every: timedelta) -> datetime:
+def last_tick(now: datetime, every: timedelta) -> datetime:
     """The last tick at or before now; ticks are the same for all issuers and do not follow anybody's day."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     return start + (now - start) // every * every
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListReading:
+class FetchedList:
     """A list as it was found: the document (None = unobtainable) and the newest validFrom ever accepted from its URL."""
 
     document: dict[str, Any] | None
@@ -122,8 +122,8 @@ class AcceptedList:
             return None
 
 
-def accept(
-    reading: ListReading | None,
+def accept_list(
+    reading: FetchedList | None,
     *,
     url: str,
     purpose: str,
@@ -138,7 +138,7 @@ def accept(
     """
     if reading is None or reading.document is None or urlsplit(url).netloc != did.host_of(issuer):
         return None
-    shaped = shape.status_list(reading.document)
+    shaped = shape.parse_status_list(reading.document)
     if (
         shaped is None
         or shaped.id != url
@@ -162,10 +162,10 @@ def accept(
     ):
         return None
     try:
-        if not proof.holds(reading.document, member, keys[method]):
+        if not proof.is_valid(reading.document, member, keys[method]):
             return None
         return AcceptedList(
-            data=bits.decoded(shaped.credential_subject.encoded_list), valid_from=valid_from
+            data=bits.decode(shaped.credential_subject.encoded_list), valid_from=valid_from
         )
     except (bits.BitsUnreadable, multibase.NotMultibase):
         return None

@@ -13,7 +13,7 @@ from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.certification.transaction import Run
 from services.certification.venues import usecases
-from services.certification.venues.rules import Kind, Venue
+from services.certification.venues.rules import Venue, VenueKind
 
 router = APIRouter(tags=["TUK"])
 Refs = Annotated[
@@ -28,7 +28,7 @@ class NewVenue(BaseModel):
     model_config = dependencies.STRICT
     lsp_id: str
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    kind: Kind
+    kind: VenueKind
     places_per_day: Annotated[int, Field(ge=1, le=500, description="Banyaknya asesi per hari")] = 20
     scheme_refs: Refs
 
@@ -49,7 +49,7 @@ class VenueBody(BaseModel):
     version: int
     lsp_id: str
     name: str
-    kind: Kind
+    kind: VenueKind
     places_per_day: int
     scheme_refs: list[str]
     verifications: list[VerificationBody]
@@ -99,7 +99,7 @@ async def list_venues(
 async def show_venue(venue_id: str, run: Run, response: Response) -> VenueBody:
     """One venue."""
     venue = await run(partial(usecases.venue, venue_id))
-    dependencies.etag(response, venue)
+    dependencies.set_etag(response, venue)
     return VenueBody.of(venue)
 
 

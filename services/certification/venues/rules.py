@@ -19,7 +19,7 @@ class VerificationPeriodInvalid(Refused):
     field = "valid_until"
 
 
-class Kind(StrEnum):
+class VenueKind(StrEnum):
     """TUK tempat kerja, sewaktu, mandiri."""
 
     WORKPLACE = "workplace"
@@ -45,16 +45,16 @@ class Venue:
     version: int = 0
     lsp_id: str
     name: str
-    kind: Kind
+    kind: VenueKind
     places_per_day: int
     scheme_refs: frozenset[str]
     verifications: tuple[Verification, ...] = ()
 
 
-def verified(venue: Venue, verification: Verification) -> Venue:
+def add_verification(venue: Venue, verification: Verification) -> Venue:
     """The venue with one more verification: of one day, except for a standing venue."""
     if verification.valid_until < verification.valid_from or (
-        venue.kind is not Kind.STANDING and verification.valid_until != verification.valid_from
+        venue.kind is not VenueKind.STANDING and verification.valid_until != verification.valid_from
     ):
         raise VerificationPeriodInvalid(
             "TUK sewaktu dan TUK tempat kerja diverifikasi untuk setiap hari pemakaian."
@@ -62,7 +62,7 @@ def verified(venue: Venue, verification: Verification) -> Venue:
     return replace(venue, verifications=(*venue.verifications, verification))
 
 
-def reasons(venue: Venue, scheme_ref: str, on: date) -> list[Reason]:
+def reasons_against_use(venue: Venue, scheme_ref: str, on: date) -> list[Reason]:
     """Why this venue may not be used for the scheme on that day."""
     found: list[Reason] = []
     if scheme_ref not in venue.scheme_refs:

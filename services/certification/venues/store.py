@@ -13,6 +13,6 @@ class Venues(Store[Venue]):
     scope = {"lsp": "lsp_id"}
     indexes = (Index("lsp_id"),)
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[Venue]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Venue]:
         """The caller's venues."""
         return await self.page({}, cursor=cursor, limit=limit)

@@ -27,7 +27,7 @@ async def verify_venue(
         scheme_refs=scheme_refs,
         verified_by=tx.caller.subject,
     )
-    return tx.venues.save(before, rules.verified(before, verification))
+    return tx.venues.save(before, rules.add_verification(before, verification))
 
 
 async def venue(venue_id: str, tx: Transaction) -> Venue:
@@ -37,4 +37,4 @@ async def venue(venue_id: str, tx: Transaction) -> Venue:
 
 async def venues(cursor: str | None, limit: int, tx: Transaction) -> Page[Venue]:
     """The caller's venues."""
-    return await tx.venues.listed(cursor, limit)
+    return await tx.venues.list_page(cursor, limit)

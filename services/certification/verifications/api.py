@@ -18,13 +18,13 @@ from services.certification.schemes.rules import SchemeUnknown
 from services.certification.schemes.usecases import public_edition
 from services.certification.transaction import Run
 from services.certification.verifications import page, usecases
-from services.certification.verifications.rules import Check, Status, VerifyResult
+from services.certification.verifications.rules import Check, Status, VerificationResult
 
 public = APIRouter(tags=["Pemeriksaan"])
 _TOKEN = re.compile(r"[A-Z2-7]{12}")
 _EDITION = re.compile(r"[1-9][0-9]{0,4}")
-_LOOKS_LIKE = str.maketrans("01", "OI")
-_DOCUMENT: dict[str, Any] = {
+_LOOKALIKES = str.maketrans("01", "OI")
+_OPENAPI_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -56,7 +56,7 @@ class VerifyResultBody(BaseModel):
     name: str | None
 
     @classmethod
-    def of(cls, result: VerifyResult) -> VerifyResultBody:
+    def of(cls, result: VerificationResult) -> VerifyResultBody:
         """The body of a result."""
         return cls(
             status=result.status,
@@ -71,11 +71,13 @@ class VerifyResultBody(BaseModel):
         )
 
 
-@public.post("/v1/verifications", summary="Periksa dokumen sertifikat", openapi_extra=_DOCUMENT)
+@public.post("/v1/verifications", summary="Periksa dokumen sertifikat", openapi_extra=_OPENAPI_BODY)
 async def verify_document(request: Request, response: Response, run: Run) -> VerifyResultBody:
     """Whether this document holds. Well-formed JSON is always answered with 200; what it says of itself is believed only as far as it is proved."""
-    response.headers.update({**page.UNINDEXED, "cache-control": "no-store"})
-    document = reading.document(await dependencies.whole_body(request, limit=reading.MOST_BYTES))
+    response.headers.update({**page.UNINDEXED_HEADERS, "cache-control": "no-store"})
+    document = reading.parse_document(
+        await dependencies.whole_body(request, limit=reading.MAX_BYTES)
+    )
     return VerifyResultBody.of(await run(partial(usecases.verify_document, document)))
 
 
@@ -83,28 +85,29 @@ async def verify_document(request: Request, response: Response, run: Run) -> Ver
 async def check(token: str, request: Request, run: Run) -> Response:
     """The page behind the QR; JSON for those who ask for it. An unknown code is 404."""
     as_json = _wants_json(request)
-    code = _normal(token)
+    code = _normalise_token(token)
     if code is None:
-        return _unknown(as_json=as_json)
+        return _unknown_response(as_json=as_json)
     try:
         checked = await run(partial(usecases.check_token, code))
     except CertificateUnknown:
-        return _unknown(as_json=as_json)
+        return _unknown_response(as_json=as_json)
     if as_json:
         return JSONResponse(
-            VerifyResultBody.of(checked.result).model_dump(mode="json"), headers=dict(page.HEADERS)
+            VerifyResultBody.of(checked.result).model_dump(mode="json"),
+            headers=dict(page.PAGE_HEADERS),
         )
-    return HTMLResponse(page.answer(checked.result), headers=dict(page.HEADERS))
+    return HTMLResponse(page.render_result(checked.result), headers=dict(page.PAGE_HEADERS))
 
 
 @public.get("/v/{token}", summary="Alamat huruf kecil", response_class=Response)
 async def check_in_lower_case(token: str) -> Response:
     """Browsers keep the case of paths, people do not."""
-    code = _normal(token)
+    code = _normalise_token(token)
     return (
-        _unknown(as_json=False)
+        _unknown_response(as_json=False)
         if code is None
-        else RedirectResponse(f"/V/{code}", 308, headers=dict(page.HEADERS))
+        else RedirectResponse(f"/V/{code}", 308, headers=dict(page.PAGE_HEADERS))
     )
 
 
@@ -116,7 +119,7 @@ async def show_scheme(scheme: str, version: str, request: Request, run: Run) -> 
             partial(public_edition, scheme, int(version) if _EDITION.fullmatch(version) else 0)
         )
     except SchemeUnknown:
-        return HTMLResponse(page.unknown_scheme(), 404, headers=dict(page.HEADERS))
+        return HTMLResponse(page.render_unknown_scheme(), 404, headers=dict(page.PAGE_HEADERS))
     if _wants_json(request):
         units = [
             UnitBody(code=unit.code, title=unit.title).model_dump() for unit in found.terms.units
@@ -130,14 +133,14 @@ async def show_scheme(scheme: str, version: str, request: Request, run: Run) -> 
                 "criteria": found.terms.criteria,
                 "units": units,
             },
-            headers=dict(page.HEADERS),
+            headers=dict(page.PAGE_HEADERS),
         )
-    return HTMLResponse(page.scheme(found, issuer), headers=dict(page.HEADERS))
+    return HTMLResponse(page.render_scheme(found, issuer), headers=dict(page.PAGE_HEADERS))
 
 
-def _normal(token: str) -> str | None:
+def _normalise_token(token: str) -> str | None:
     """The code as we gave it out: upper case, no dashes, O and I where somebody typed 0 and 1."""
-    code = token.upper().replace("-", "").translate(_LOOKS_LIKE)
+    code = token.upper().replace("-", "").translate(_LOOKALIKES)
     return code if _TOKEN.fullmatch(code) else None
 
 
@@ -146,11 +149,11 @@ def _wants_json(request: Request) -> bool:
     return "json" in accepted and "text/html" not in accepted
 
 
-def _unknown(*, as_json: bool) -> Response:
+def _unknown_response(*, as_json: bool) -> Response:
     if as_json:
         return JSONResponse(
             {"status": 404, "code": "certificate_unknown", "title": CertificateUnknown.title},
             404,
-            headers=dict(page.HEADERS),
+            headers=dict(page.PAGE_HEADERS),
         )
-    return HTMLResponse(page.unknown_token(), 404, headers=dict(page.HEADERS))
+    return HTMLResponse(page.render_unknown_token(), 404, headers=dict(page.PAGE_HEADERS))

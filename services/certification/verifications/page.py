@@ -11,7 +11,7 @@ from html import escape
 from services.certification import texts
 from services.certification.certificates.rules import WESTERN_INDONESIA
 from services.certification.schemes.rules import Scheme
-from services.certification.verifications.rules import Status, VerifyResult
+from services.certification.verifications.rules import Status, VerificationResult
 
 _STYLE = """body{margin:0;background:#f4f5f7;color:#1c2430;font:17px/1.5 system-ui,sans-serif}
 main{max-width:42rem;margin:0 auto;padding:1.5rem 1rem 3rem}
@@ -25,27 +25,35 @@ dt{color:#4a5568;font-size:.85rem;margin-top:.6rem}dt:first-child{margin-top:0}
 dd{margin:0;overflow-wrap:anywhere}
 ul{margin:0;padding-left:1.1rem}code{font-size:.9em}"""
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_NO = frozenset({Status.INVALID, Status.REVOKED, Status.REPLACED, Status.UNKNOWN_ISSUER})
+_NEGATIVE_STATUSES = frozenset(
+    {Status.INVALID, Status.REVOKED, Status.REPLACED, Status.UNKNOWN_ISSUER}
+)
 
-UNINDEXED: Mapping[str, str] = {
+UNINDEXED_HEADERS: Mapping[str, str] = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-robots-tag": "noindex, nofollow",
 }
-HEADERS: Mapping[str, str] = {
-    **UNINDEXED,
+PAGE_HEADERS: Mapping[str, str] = {
+    **UNINDEXED_HEADERS,
     "cache-control": "no-store",
     "content-security-policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "vary": "accept",
 }
 
 
-def answer(result: VerifyResult) -> str:
+def render_result(result: VerificationResult) -> str:
     """The page of one verification."""
     word, sentence, english = texts.STATUS_WORDS[result.status.value]
-    kind = "valid" if result.status is Status.VALID else "no" if result.status in _NO else "wait"
+    kind = (
+        "valid"
+        if result.status is Status.VALID
+        else "no"
+        if result.status in _NEGATIVE_STATUSES
+        else "wait"
+    )
     moment = (
-        f"<br><small>{escape(texts.CHECK_AS_OF.format(moment=_clock(result.status_as_of)))}</small>"
+        f"<br><small>{escape(texts.CHECK_AS_OF.format(moment=_format_moment(result.status_as_of)))}</small>"
         if result.status_as_of
         else ""
     )
@@ -61,24 +69,24 @@ def answer(result: VerifyResult) -> str:
                 texts.CHECK_PERIOD,
                 escape(
                     texts.CHECK_PERIOD_VALUE.format(
-                        start=_day(result.valid_from), end=_day(result.valid_until)
+                        start=_format_day(result.valid_from), end=_format_day(result.valid_until)
                     )
                 ),
             )
         )
-    rows.append((texts.CHECK_UNITS, _units(result.units)))
+    rows.append((texts.CHECK_UNITS, _render_units(result.units)))
     compare = f"<p>{escape(texts.CHECK_COMPARE)}</p>" if result.name else ""
-    return _document(texts.CHECK_TITLE, head + _facts(rows) + compare)
+    return _render_document(texts.CHECK_TITLE, head + _render_facts(rows) + compare)
 
 
-def unknown_token() -> str:
+def render_unknown_token() -> str:
     """The page of a code that nobody gave out."""
-    return _refusal(
+    return _render_refusal(
         texts.CHECK_TITLE, texts.UNKNOWN_TITLE, texts.UNKNOWN_TEXT, texts.UNKNOWN_ENGLISH
     )
 
 
-def scheme(found: Scheme, issuer_name: str) -> str:
+def render_scheme(found: Scheme, issuer_name: str) -> str:
     """The page of one edition of a scheme: where credentials point to."""
     terms = found.terms
     rows = [
@@ -89,14 +97,14 @@ def scheme(found: Scheme, issuer_name: str) -> str:
         (texts.CHECK_ISSUER, escape(issuer_name)),
         ("", escape(terms.description)),
         ("", escape(terms.criteria)),
-        (texts.CHECK_UNITS, _units((unit.code, unit.title) for unit in terms.units)),
+        (texts.CHECK_UNITS, _render_units((unit.code, unit.title) for unit in terms.units)),
     ]
-    return _document(texts.SCHEME_TITLE, _facts(rows))
+    return _render_document(texts.SCHEME_TITLE, _render_facts(rows))
 
 
-def unknown_scheme() -> str:
+def render_unknown_scheme() -> str:
     """The page of a scheme that nobody published."""
-    return _refusal(
+    return _render_refusal(
         texts.SCHEME_TITLE,
         texts.SCHEME_UNKNOWN,
         texts.SCHEME_UNKNOWN_TEXT,
@@ -104,14 +112,14 @@ def unknown_scheme() -> str:
     )
 
 
-def _refusal(title: str, word: str, sentence: str, english: str) -> str:
-    return _document(
+def _render_refusal(title: str, word: str, sentence: str, english: str) -> str:
+    return _render_document(
         title,
         f'<div class="answer no" role="status"><strong>{escape(word)}</strong>{escape(sentence)}<br><small lang="en">{escape(english)}</small></div>',
     )
 
 
-def _document(title: str, body: str) -> str:
+def _render_document(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="id"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="robots" content="noindex,nofollow"><meta name="referrer" content="no-referrer"><link rel="icon" href="data:,"><title>{escape(title)}</title>'
@@ -119,7 +127,7 @@ def _document(title: str, body: str) -> str:
     )
 
 
-def _facts(rows: Iterable[tuple[str, str]]) -> str:
+def _render_facts(rows: Iterable[tuple[str, str]]) -> str:
     """A list of facts; `rows` hold HTML on the right side."""
     listed = "".join(
         (f"<dt>{escape(name)}</dt>" if name else "") + f"<dd>{value}</dd>"
@@ -129,17 +137,17 @@ def _facts(rows: Iterable[tuple[str, str]]) -> str:
     return f"<dl>{listed}</dl>" if listed else ""
 
 
-def _units(units: Iterable[tuple[str, str]]) -> str:
+def _render_units(units: Iterable[tuple[str, str]]) -> str:
     items = "".join(
         f"<li><code>{escape(code)}</code> {escape(title)}</li>" for code, title in units
     )
     return f"<ul>{items}</ul>" if items else ""
 
 
-def _day(moment: datetime) -> str:
-    return texts.day(moment.astimezone(WESTERN_INDONESIA).date())
+def _format_day(moment: datetime) -> str:
+    return texts.format_date(moment.astimezone(WESTERN_INDONESIA).date())
 
 
-def _clock(moment: datetime) -> str:
+def _format_moment(moment: datetime) -> str:
     local = moment.astimezone(WESTERN_INDONESIA)
-    return f"{texts.day(local.date())} {local:%H.%M}"
+    return f"{texts.format_date(local.date())} {local:%H.%M}"

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from services.certification.credentials import did, multibase, proof, shape
 from services.certification.lsps.rules import Licence
-from services.certification.statuslists.rules import ListReading, accept
+from services.certification.statuslists.rules import FetchedList, accept_list
 
 WESTERN_INDONESIA = timezone(timedelta(hours=7))
 Json = dict[str, Any]
@@ -53,11 +53,11 @@ class TrustedIssuer:
     did: str
     document: Json | None
     licences: tuple[Licence, ...]
-    ours: bool
+    is_ours: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredCertificate:
     """What our store knows of a certificate: the digest of what was signed, and what became of it (`valid` while nothing did)."""
 
     digest: str
@@ -65,7 +65,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyResult:
+class VerificationResult:
     """The answer. What the certificate says is there only when its proof holds; the name never after withdrawal."""
 
     status: Status
@@ -87,63 +87,63 @@ class _Findings:
     statuses: list[Status] = field(default_factory=list[Status])
     as_of: datetime | None = None
 
-    def passed(self, step: str) -> None:
+    def pass_step(self, step: str) -> None:
         self.checks[step] = Check.PASSED
 
-    def found(self, step: str, check: Check, status: Status) -> None:
+    def fail_step(self, step: str, check: Check, status: Status) -> None:
         self.checks[step] = check
         self.statuses.append(status)
 
-    def result(self) -> VerifyResult:
+    def to_result(self) -> VerificationResult:
         first = next((status for status in Status if status in self.statuses), Status.VALID)
-        return VerifyResult(status=first, checks=self.checks, status_as_of=self.as_of)
+        return VerificationResult(status=first, checks=self.checks, status_as_of=self.as_of)
 
 
 def verify(
     document: Json,
     issuer: TrustedIssuer | None,
-    lists: Mapping[str, ListReading],
-    stored: Stored | None,
+    lists: Mapping[str, FetchedList],
+    stored: StoredCertificate | None,
     now: datetime,
-) -> VerifyResult:
+) -> VerificationResult:
     """What can be said of this document at `now`. `lists` are the readings by URL, `stored` is our record of its id."""
     findings = _Findings()
     if issuer is None or _claimed_issuer(document) != issuer.did:
-        findings.found("trust", Check.FAILED, Status.UNKNOWN_ISSUER)
-        return findings.result()
-    findings.passed("trust")
-    shaped = shape.credential(document)
+        findings.fail_step("trust", Check.FAILED, Status.UNKNOWN_ISSUER)
+        return findings.to_result()
+    findings.pass_step("trust")
+    shaped = shape.parse_credential(document)
     if shaped is None:
-        findings.found("schema", Check.FAILED, Status.INVALID)
-        return findings.result()
-    findings.passed("schema")
+        findings.fail_step("schema", Check.FAILED, Status.INVALID)
+        return findings.to_result()
+    findings.pass_step("schema")
     keys = did.assertion_keys(issuer.document, issuer.did)
     if not _proof_holds(document, shaped, keys, findings):
-        return findings.result()
+        return findings.to_result()
     _check_issuer(shaped, issuer, findings)
     _check_dates(shaped, now, findings)
     _check_lists(shaped, issuer, keys or {}, lists, now, findings)
-    if issuer.ours:
+    if issuer.is_ours:
         _check_store(document, stored, now, findings)
-    return _with_content(findings.result(), shaped)
+    return _add_content(findings.to_result(), shaped)
 
 
-def claimed(document: Json) -> tuple[str, str, tuple[str, ...]]:
+def read_claims(document: Json) -> tuple[str, str, tuple[str, ...]]:
     """The issuer, the id and the list URLs that a document of any shape names; empty where it names none."""
     entries: object = document.get("credentialStatus")
     urls = (
-        [_text(entry, "statusListCredential") for entry in cast("list[object]", entries)[:2]]
+        [_read_text(entry, "statusListCredential") for entry in cast("list[object]", entries)[:2]]
         if isinstance(entries, list)
         else []
     )
-    return _claimed_issuer(document), _text(document, "id"), tuple(url for url in urls if url)
+    return _claimed_issuer(document), _read_text(document, "id"), tuple(url for url in urls if url)
 
 
 def _claimed_issuer(document: Json) -> str:
-    return _text(document.get("issuer"), "id")
+    return _read_text(document.get("issuer"), "id")
 
 
-def _text(value: object, member: str) -> str:
+def _read_text(value: object, member: str) -> str:
     found = cast("Json", value).get(member) if isinstance(value, dict) else None
     return found if isinstance(found, str) else ""
 
@@ -152,22 +152,22 @@ def _proof_holds(
     document: Json, shaped: shape.Credential, keys: Mapping[str, str] | None, findings: _Findings
 ) -> bool:
     if keys is None:
-        findings.found("proof", Check.UNKNOWN, Status.INDETERMINATE)
+        findings.fail_step("proof", Check.UNKNOWN, Status.INDETERMINATE)
         return False
     method = shaped.proof[0].verification_method
     try:
         holds = (
             method in keys
             and "#key-" in method
-            and proof.holds(document, document["proof"][0], keys[method])
+            and proof.is_valid(document, document["proof"][0], keys[method])
         )
     except multibase.NotMultibase:
-        findings.found("proof", Check.UNKNOWN, Status.INDETERMINATE)
+        findings.fail_step("proof", Check.UNKNOWN, Status.INDETERMINATE)
         return False
     if not holds:
-        findings.found("proof", Check.FAILED, Status.INVALID)
+        findings.fail_step("proof", Check.FAILED, Status.INVALID)
         return False
-    findings.passed("proof")
+    findings.pass_step("proof")
     return True
 
 
@@ -180,9 +180,9 @@ def _check_issuer(shaped: shape.Credential, issuer: TrustedIssuer, findings: _Fi
         for licence in issuer.licences
     )
     if covered and shaped.proof[0].verification_method.partition("#")[0] == issuer.did:
-        findings.passed("issuer")
+        findings.pass_step("issuer")
     else:
-        findings.found("issuer", Check.FAILED, Status.INVALID)
+        findings.fail_step("issuer", Check.FAILED, Status.INVALID)
 
 
 def _check_dates(shaped: shape.Credential, now: datetime, findings: _Findings) -> None:
@@ -191,29 +191,29 @@ def _check_dates(shaped: shape.Credential, now: datetime, findings: _Findings) -
         datetime.fromisoformat(shaped.valid_until),
     )
     if valid_until <= valid_from:
-        findings.found("dates", Check.FAILED, Status.INVALID)
+        findings.fail_step("dates", Check.FAILED, Status.INVALID)
     elif now >= valid_until:
-        findings.found("dates", Check.FAILED, Status.EXPIRED)
+        findings.fail_step("dates", Check.FAILED, Status.EXPIRED)
     elif now < valid_from:
-        findings.found("dates", Check.FAILED, Status.NOT_YET_VALID)
+        findings.fail_step("dates", Check.FAILED, Status.NOT_YET_VALID)
     else:
-        findings.passed("dates")
+        findings.pass_step("dates")
 
 
-_RAISED = {"revocation": Status.REVOKED, "suspension": Status.SUSPENDED}
+_STATUS_BY_PURPOSE = {"revocation": Status.REVOKED, "suspension": Status.SUSPENDED}
 
 
 def _check_lists(
     shaped: shape.Credential,
     issuer: TrustedIssuer,
     keys: Mapping[str, str],
-    lists: Mapping[str, ListReading],
+    lists: Mapping[str, FetchedList],
     now: datetime,
     findings: _Findings,
 ) -> None:
     for entry in shaped.credential_status:
         url = entry.status_list_credential
-        found = accept(
+        found = accept_list(
             lists.get(url),
             url=url,
             purpose=entry.status_purpose,
@@ -225,23 +225,25 @@ def _check_lists(
         if found:
             findings.as_of = min(findings.as_of or found.valid_from, found.valid_from)
         if raised:
-            findings.found("status", Check.FAILED, _RAISED[entry.status_purpose])
+            findings.fail_step("status", Check.FAILED, _STATUS_BY_PURPOSE[entry.status_purpose])
         elif raised is None:
-            findings.found(
+            findings.fail_step(
                 "status",
                 Check.FAILED if findings.checks["status"] is Check.FAILED else Check.UNKNOWN,
                 Status.INDETERMINATE,
             )
     if findings.checks["status"] is Check.SKIPPED:
-        findings.passed("status")
+        findings.pass_step("status")
 
 
-def _check_store(document: Json, stored: Stored | None, now: datetime, findings: _Findings) -> None:
+def _check_store(
+    document: Json, stored: StoredCertificate | None, now: datetime, findings: _Findings
+) -> None:
     """Our own record: an unknown id or another digest under our key is a forgery; what the store says of the status wins over the lists."""
     if stored is None or stored.digest != proof.digest(document):
-        findings.found("digest", Check.FAILED, Status.INVALID)
+        findings.fail_step("digest", Check.FAILED, Status.INVALID)
         return
-    findings.passed("digest")
+    findings.pass_step("digest")
     findings.statuses = [
         status
         for status in findings.statuses
@@ -249,12 +251,12 @@ def _check_store(document: Json, stored: Stored | None, now: datetime, findings:
     ]
     findings.as_of = now
     if stored.status is Status.VALID:
-        findings.passed("status")
+        findings.pass_step("status")
     else:
-        findings.found("status", Check.FAILED, stored.status)
+        findings.fail_step("status", Check.FAILED, stored.status)
 
 
-def _with_content(result: VerifyResult, shaped: shape.Credential) -> VerifyResult:
+def _add_content(result: VerificationResult, shaped: shape.Credential) -> VerificationResult:
     if result.status is Status.INVALID:
         return result
     achievement = shaped.credential_subject.achievement

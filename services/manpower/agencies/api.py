@@ -18,7 +18,7 @@ from services.manpower.agencies.rules import (
     Status,
     Topic,
 )
-from services.manpower.consumers.usecases import admitted
+from services.manpower.consumers.usecases import with_access_check
 from services.manpower.transaction import Run, Transaction
 
 router = APIRouter(tags=["agencies"])
@@ -42,7 +42,7 @@ class AgencyForm(BaseModel):
     purpose: Text
     legal_basis: Text
 
-    def agency(self) -> Agency:
+    def to_agency(self) -> Agency:
         """The agency in this form."""
         return Agency(
             **self.model_dump(exclude={"name"}),
@@ -97,8 +97,8 @@ class RouteBody(BaseModel):
 @router.post("/v1/agencies", status_code=201)
 async def register_agency(form: AgencyForm, run: Run, response: Response) -> AgencyBody:
     """Register an agency or employer; it waits for a second person."""
-    agency = await run(admitted(partial(usecases.register_agency, form.agency())))
-    dependencies.etag(response, agency)
+    agency = await run(with_access_check(partial(usecases.register_agency, form.to_agency())))
+    dependencies.set_etag(response, agency)
     return AgencyBody.model_validate(agency)
 
 
@@ -112,13 +112,13 @@ async def list_agencies(
     """Agencies that the caller may see."""
 
     async def page(tx: Transaction) -> paging.PageBody[AgencyBody]:
-        found = await tx.agencies.page_of_kind(kind, cursor, limit)
+        found = await tx.agencies.list_page(kind, cursor, limit)
         return paging.PageBody(
             items=[AgencyBody.model_validate(agency) for agency in found.items],
             next_cursor=found.next_cursor,
         )
 
-    return await run(admitted(page))
+    return await run(with_access_check(page))
 
 
 @router.get("/v1/agencies/{agency_id}")
@@ -128,8 +128,8 @@ async def show_agency(agency_id: str, run: Run, response: Response) -> AgencyBod
     async def one(tx: Transaction) -> Agency:
         return await tx.agencies.get(agency_id)
 
-    agency = await run(admitted(one))
-    dependencies.etag(response, agency)
+    agency = await run(with_access_check(one))
+    dependencies.set_etag(response, agency)
     return AgencyBody.model_validate(agency)
 
 
@@ -138,7 +138,7 @@ async def approve_agency(
     agency_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> AgencyBody:
     """Approve it: somebody else than who registered it."""
-    return await _move(agency_id, Status.ACTIVE, "", run, response, if_match)
+    return await _change_status(agency_id, Status.ACTIVE, "", run, response, if_match)
 
 
 @router.post("/v1/agencies/{agency_id}/suspend")
@@ -146,7 +146,7 @@ async def suspend_agency(
     agency_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> AgencyBody:
     """Suspend it: its readers read nothing from now on, and lose nothing."""
-    return await _move(agency_id, Status.SUSPENDED, body.reason, run, response, if_match)
+    return await _change_status(agency_id, Status.SUSPENDED, body.reason, run, response, if_match)
 
 
 @router.post("/v1/agencies/{agency_id}/resume")
@@ -154,7 +154,7 @@ async def resume_agency(
     agency_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> AgencyBody:
     """End a suspension."""
-    return await _move(agency_id, Status.ACTIVE, "", run, response, if_match)
+    return await _change_status(agency_id, Status.ACTIVE, "", run, response, if_match)
 
 
 @router.post("/v1/agencies/{agency_id}/close")
@@ -162,7 +162,7 @@ async def close_agency(
     agency_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
 ) -> AgencyBody:
     """Close it for good."""
-    return await _move(agency_id, Status.CLOSED, body.reason, run, response, if_match)
+    return await _change_status(agency_id, Status.CLOSED, body.reason, run, response, if_match)
 
 
 @router.get("/v1/agency-routes")
@@ -192,16 +192,18 @@ async def direct_topic(
     """Say who answers for a topic in a regency; who answered before is kept."""
     return RouteBody.model_validate(
         await run(
-            partial(usecases.direct_topic, regency_code, topic, form.agency_id, if_match=if_match)
+            partial(usecases.assign_route, regency_code, topic, form.agency_id, if_match=if_match)
         )
     )
 
 
-async def _move(
+async def _change_status(
     agency_id: str, to: Status, reason: str, run: Run, response: Response, if_match: int | None
 ) -> AgencyBody:
     agency = await run(
-        admitted(partial(usecases.move_agency, agency_id, to, reason, if_match=if_match))
+        with_access_check(
+            partial(usecases.change_agency_status, agency_id, to, reason, if_match=if_match)
+        )
     )
-    dependencies.etag(response, agency)
+    dependencies.set_etag(response, agency)
     return AgencyBody.model_validate(agency)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower import texts
 
@@ -22,21 +22,23 @@ RegencyCode = Annotated[str, StringConstraints(pattern=r"^\d{2}\.\d{2}$")]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,59}$")]
 
 
-def _milliseconds(moment: datetime) -> datetime:
+def _truncate_to_milliseconds(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
     except OverflowError:
         raise ValueError from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_milliseconds)]
+Moment = Annotated[AwareDatetime, AfterValidator(_truncate_to_milliseconds)]
 """A moment in UTC, cut to the millisecond that is kept."""
 
 LastDay = Annotated[date, Field(le=date(2199, 12, 31))]
 """A day with a day after it."""
 
-_CENTRAL = frozenset({"51", "52", "53", "63", "64", "65", "71", "72", "73", "74", "75", "76"})
-_EASTERN = frozenset({"81", "82", "91", "92", "93", "94", "95", "96", "97"})
+_CENTRAL_PROVINCES = frozenset(
+    {"51", "52", "53", "63", "64", "65", "71", "72", "73", "74", "75", "76"}
+)
+_EASTERN_PROVINCES = frozenset({"81", "82", "91", "92", "93", "94", "95", "96", "97"})
 
 
 class AgencyUnknown(NotFound):
@@ -82,9 +84,10 @@ class RouteMissing(Refused):
     title = texts.ROUTE_MISSING
 
 
-class SameEyes(Forbidden):
+class ApprovedByRequester(Forbidden):
     """Who asked may not approve (four eyes)."""
 
+    code = "same_eyes"
     title = texts.SAME_EYES
 
 
@@ -123,7 +126,7 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
-MOVES: Mapping[Status, frozenset[Status]] = {
+STATUS_TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.ACTIVE, Status.CLOSED}),
     Status.ACTIVE: frozenset({Status.SUSPENDED, Status.CLOSED}),
     Status.SUSPENDED: frozenset({Status.ACTIVE, Status.CLOSED}),
@@ -193,7 +196,7 @@ def name_key(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def register(agency: Agency, actor: Hand, now: datetime) -> Agency:
+def register(agency: Agency, actor: Actor, now: datetime) -> Agency:
     """A new agency, waiting for a second person. NibMissing for an employer without one."""
     if agency.kind is AgencyKind.EMPLOYER_PARTNER and not agency.nib:
         raise NibMissing
@@ -207,16 +210,18 @@ def register(agency: Agency, actor: Hand, now: datetime) -> Agency:
     )
 
 
-def move(agency: Agency, to: Status, actor: Hand, now: datetime, reason: str = "") -> Agency:
-    """The agency at its next status. SameEyes when its registrar approves it; AgencyMoveRefused when the table has no such step."""
-    if to not in MOVES[agency.status]:
+def change_status(
+    agency: Agency, to: Status, actor: Actor, now: datetime, reason: str = ""
+) -> Agency:
+    """The agency at its next status. ApprovedByRequester when its registrar approves it; AgencyMoveRefused when the table has no such step."""
+    if to not in STATUS_TRANSITIONS[agency.status]:
         raise AgencyMoveRefused(status_now=agency.status.value)
     if (
         agency.status is Status.PENDING
         and to is Status.ACTIVE
-        and actor.is_one_with(Hand(agency.registered_by, agency.registered_for))
+        and actor.conflicts_with(Actor(agency.registered_by, agency.registered_for))
     ):
-        raise SameEyes
+        raise ApprovedByRequester
     return replace(
         agency,
         status=to,
@@ -224,9 +229,9 @@ def move(agency: Agency, to: Status, actor: Hand, now: datetime, reason: str = "
     )
 
 
-def require_hand(agency: Agency, *, outside: bool) -> None:
+def require_agency_authority(agency: Agency, *, is_outside: bool) -> None:
     """NotYourAgency when a hand from outside touches anything but an employer."""
-    if outside and agency.kind is not AgencyKind.EMPLOYER_PARTNER:
+    if is_outside and agency.kind is not AgencyKind.EMPLOYER_PARTNER:
         raise NotYourAgency
 
 
@@ -241,7 +246,7 @@ def route_id(regency_code: str, topic: Topic) -> str:
     return f"{regency_code}:{topic.value}"
 
 
-def direct(
+def assign_route(
     former: AgencyRoute | None, regency_code: str, topic: Topic, agency: Agency, now: datetime
 ) -> AgencyRoute:
     """The row that sends this topic of this regency to the agency; who answered before is kept."""
@@ -269,9 +274,9 @@ def zone_of(regency_code: str) -> ZoneInfo:
     province = regency_code[:2]
     return ZoneInfo(
         "Asia/Makassar"
-        if province in _CENTRAL
+        if province in _CENTRAL_PROVINCES
         else "Asia/Jayapura"
-        if province in _EASTERN
+        if province in _EASTERN_PROVINCES
         else "Asia/Jakarta"
     )
 

@@ -25,7 +25,7 @@ class Agencies(OfficeRows[Agency]):
     secret = frozenset({"contacts"})
     schema = 2
 
-    async def named(self, kind: AgencyKind, name_key: str, nib: str | None) -> Agency | None:
+    async def find_by_name(self, kind: AgencyKind, name_key: str, nib: str | None) -> Agency | None:
         """The agency that has this name or business number, whoever asks: names are unique over all scopes."""
         same: list[dict[str, Any]] = [
             {"kind": kind.value, "name_key": name_key},
@@ -33,7 +33,7 @@ class Agencies(OfficeRows[Agency]):
         ]
         return await self.first({"$or": same}, scoped=False)
 
-    async def page_of_kind(
+    async def list_page(
         self, kind: AgencyKind | None, cursor: str | None, limit: int
     ) -> Page[Agency]:
         """Agencies by id."""
@@ -41,9 +41,9 @@ class Agencies(OfficeRows[Agency]):
             {} if kind is None else {"kind": kind.value}, cursor=cursor, limit=limit
         )
 
-    def of_reader(self, reader: Reader) -> Filter | None:
+    def filter_for_reader(self, reader: Reader) -> Filter | None:
         own: dict[str, Any] = {"_id": {"$in": sorted(reader.recipients)}}
-        if not _verifies(reader):
+        if not _verifies_employers(reader):
             return own
         employers = {
             "kind": AgencyKind.EMPLOYER_PARTNER.value,
@@ -51,11 +51,11 @@ class Agencies(OfficeRows[Agency]):
         }
         return {"$or": [own, employers]}
 
-    def shows(self, aggregate: Agency, reader: Reader) -> bool:
+    def is_shown_to(self, aggregate: Agency, reader: Reader) -> bool:
         employer_here = aggregate.kind is AgencyKind.EMPLOYER_PARTNER and bool(
             aggregate.regency_codes & (reader.regencies or frozenset())
         )
-        return aggregate.id in reader.recipients or (_verifies(reader) and employer_here)
+        return aggregate.id in reader.recipients or (_verifies_employers(reader) and employer_here)
 
 
 class AgencyRoutes(OfficeRows[AgencyRoute]):
@@ -66,10 +66,10 @@ class AgencyRoutes(OfficeRows[AgencyRoute]):
     unknown = rules.AgencyUnknown
     indexes = (Index("regency_code", "topic", unique=True),)
 
-    async def to(self, regency_code: str, topic: Topic) -> AgencyRoute | None:
+    async def find_route(self, regency_code: str, topic: Topic) -> AgencyRoute | None:
         """Who answers for this topic in this regency."""
         return await self.seek(rules.route_id(regency_code, topic), scoped=False)
 
 
-def _verifies(reader: Reader) -> bool:
+def _verifies_employers(reader: Reader) -> bool:
     return reader.purpose is Purpose.DINAS_REGISTRATION

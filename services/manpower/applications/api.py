@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from chassis.caller import Caller
 from chassis.http import dependencies, paging
 from services.manpower.applications import usecases
-from services.manpower.applications.rules import Application, Flag, Side, State
-from services.manpower.consumers.usecases import admitted
+from services.manpower.applications.rules import Application, ApplicationState, Flag, Side
+from services.manpower.consumers.usecases import with_access_check
 from services.manpower.transaction import Run, Transaction
 from services.manpower.visibility.rules import is_outside
 
@@ -36,7 +36,7 @@ class StepForm(BaseModel):
 
     model_config = dependencies.STRICT
 
-    to: State
+    to: ApplicationState
     reason: Annotated[str, Field(max_length=64)] = ""
 
 
@@ -44,7 +44,7 @@ class StepBody(BaseModel):
     """A step that was taken. Who took it is told to officers only."""
 
     at: datetime
-    to: State
+    to: ApplicationState
     side: Side
     reason: str
     actor: str | None = None
@@ -58,7 +58,7 @@ class ApplicationBody(BaseModel):
     candidate_id: str
     vacancy_id: str
     employer_id: str
-    state: State
+    state: ApplicationState
     history: list[StepBody]
     consent_id: str | None = None
     flags: list[Flag] | None = None
@@ -76,7 +76,7 @@ class ApplicationBody(BaseModel):
                 **({} if outside else {"actor": step.actor}),
             )
             for step in application.history
-            if not (outside and step.to in {State.DRAFT, State.CONSENTED})
+            if not (outside and step.to in {ApplicationState.DRAFT, ApplicationState.CONSENTED})
         ]
         inside = (
             {}
@@ -101,7 +101,7 @@ async def draft_application(
 ) -> ApplicationBody:
     """Begin an application for a candidate."""
     application = await run(partial(usecases.draft_application, form.candidate_id, form.vacancy_id))
-    dependencies.etag(response, application)
+    dependencies.set_etag(response, application)
     return ApplicationBody.of(application, caller)
 
 
@@ -117,7 +117,7 @@ async def list_applications(
     """Applications that the caller may see."""
 
     async def page(tx: Transaction) -> paging.PageBody[ApplicationBody]:
-        found = await tx.applications.page_of(
+        found = await tx.applications.list_page(
             vacancy_id,
             None if candidate_id is None else await tx.resolve(candidate_id),
             cursor,
@@ -133,7 +133,7 @@ async def list_applications(
             next_cursor=found.next_cursor,
         )
 
-    return await run(admitted(page))
+    return await run(with_access_check(page))
 
 
 @router.get("/v1/job-applications/{application_id}", response_model_exclude_unset=True)
@@ -147,8 +147,8 @@ async def show_application(
         tx.note("applications.read", application.candidate_id)
         return application
 
-    application = await run(admitted(one))
-    dependencies.etag(response, application)
+    application = await run(with_access_check(one))
+    dependencies.set_etag(response, application)
     return ApplicationBody.of(application, caller)
 
 
@@ -163,7 +163,7 @@ async def advance_application(
 ) -> ApplicationBody:
     """Take the next step of the table."""
     application = await run(
-        admitted(
+        with_access_check(
             partial(
                 usecases.advance_application,
                 application_id,
@@ -173,5 +173,5 @@ async def advance_application(
             )
         )
     )
-    dependencies.etag(response, application)
+    dependencies.set_etag(response, application)
     return ApplicationBody.of(application, caller)

@@ -49,7 +49,7 @@ class ReasonMissing(Refused):
     field = "reason"
 
 
-class State(StrEnum):
+class ApplicationState(StrEnum):
     """Where an application stands."""
 
     DRAFT = "DRAFT"
@@ -65,18 +65,18 @@ class State(StrEnum):
     VACANCY_CLOSED = "VACANCY_CLOSED"
 
 
-LIVE = frozenset(
+LIVE_STATES = frozenset(
     {
-        State.DRAFT,
-        State.CONSENTED,
-        State.SUBMITTED,
-        State.SELECTED_FOR_INTERVIEW,
-        State.INTERVIEW_BOOKED,
-        State.OFFERED,
-        State.ACCEPTED,
+        ApplicationState.DRAFT,
+        ApplicationState.CONSENTED,
+        ApplicationState.SUBMITTED,
+        ApplicationState.SELECTED_FOR_INTERVIEW,
+        ApplicationState.INTERVIEW_BOOKED,
+        ApplicationState.OFFERED,
+        ApplicationState.ACCEPTED,
     }
 )
-SENT = frozenset(State) - {State.DRAFT, State.CONSENTED}
+SENT_STATES = frozenset(ApplicationState) - {ApplicationState.DRAFT, ApplicationState.CONSENTED}
 """What an employer may know of: the application was sent."""
 
 
@@ -89,7 +89,7 @@ class Side(StrEnum):
     RULE = "rule"
 
 
-class Reason(StrEnum):
+class UnsuccessfulReason(StrEnum):
     """Why an application was unsuccessful: a closed list without custody reasons."""
 
     SKILLS = "skills"
@@ -101,7 +101,7 @@ class Reason(StrEnum):
     DECLINED_BY_CANDIDATE = "declined_by_candidate"
 
 
-class Withdrawal(StrEnum):
+class WithdrawalReason(StrEnum):
     """Why an application was withdrawn."""
 
     CANDIDATE = "candidate"
@@ -115,32 +115,36 @@ class Flag(StrEnum):
     SKILL_LOST = "skill_lost"
 
 
-_INSIDE = frozenset({Side.OFFICER})
-_ANY_HAND = frozenset({Side.OFFICER, Side.DINAS, Side.EMPLOYER})
-_RULE = frozenset({Side.RULE})
-_BEFORE_OFFER = (State.SUBMITTED, State.SELECTED_FOR_INTERVIEW, State.INTERVIEW_BOOKED)
+_OFFICER_ONLY = frozenset({Side.OFFICER})
+_ANY_PARTY = frozenset({Side.OFFICER, Side.DINAS, Side.EMPLOYER})
+_RULE_ONLY = frozenset({Side.RULE})
+_BEFORE_OFFER = (
+    ApplicationState.SUBMITTED,
+    ApplicationState.SELECTED_FOR_INTERVIEW,
+    ApplicationState.INTERVIEW_BOOKED,
+)
 
-STEPS: dict[tuple[State, State], frozenset[Side]] = {
-    (State.DRAFT, State.CONSENTED): _INSIDE,
-    (State.CONSENTED, State.SUBMITTED): _INSIDE,
-    (State.SUBMITTED, State.SELECTED_FOR_INTERVIEW): _ANY_HAND,
-    (State.SELECTED_FOR_INTERVIEW, State.INTERVIEW_BOOKED): _ANY_HAND,
-    (State.INTERVIEW_BOOKED, State.OFFERED): _ANY_HAND,
-    (State.OFFERED, State.ACCEPTED): _ANY_HAND,
-    (State.ACCEPTED, State.PLACED): _RULE,
-    **{(state, State.UNSUCCESSFUL): _ANY_HAND for state in _BEFORE_OFFER},
-    **{(state, State.WITHDRAWN): _INSIDE | _RULE for state in LIVE},
-    **{(state, State.VACANCY_CLOSED): _RULE for state in LIVE},
+TRANSITIONS: dict[tuple[ApplicationState, ApplicationState], frozenset[Side]] = {
+    (ApplicationState.DRAFT, ApplicationState.CONSENTED): _OFFICER_ONLY,
+    (ApplicationState.CONSENTED, ApplicationState.SUBMITTED): _OFFICER_ONLY,
+    (ApplicationState.SUBMITTED, ApplicationState.SELECTED_FOR_INTERVIEW): _ANY_PARTY,
+    (ApplicationState.SELECTED_FOR_INTERVIEW, ApplicationState.INTERVIEW_BOOKED): _ANY_PARTY,
+    (ApplicationState.INTERVIEW_BOOKED, ApplicationState.OFFERED): _ANY_PARTY,
+    (ApplicationState.OFFERED, ApplicationState.ACCEPTED): _ANY_PARTY,
+    (ApplicationState.ACCEPTED, ApplicationState.PLACED): _RULE_ONLY,
+    **{(state, ApplicationState.UNSUCCESSFUL): _ANY_PARTY for state in _BEFORE_OFFER},
+    **{(state, ApplicationState.WITHDRAWN): _OFFICER_ONLY | _RULE_ONLY for state in LIVE_STATES},
+    **{(state, ApplicationState.VACANCY_CLOSED): _RULE_ONLY for state in LIVE_STATES},
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ApplicationStep:
     """One step, as it is kept for ever."""
 
     at: datetime
-    before: State | None
-    to: State
+    before: ApplicationState | None
+    to: ApplicationState
     actor: str
     side: Side
     reason: str = ""
@@ -157,10 +161,10 @@ class Application:
     employer_id: str
     visibility: Visibility
     consent_id: str | None = None
-    state: State = State.DRAFT
+    state: ApplicationState = ApplicationState.DRAFT
     live: bool = True
     flags: frozenset[Flag] = frozenset()
-    history: tuple[Step, ...] = ()
+    history: tuple[ApplicationStep, ...] = ()
 
 
 def draft(
@@ -182,54 +186,73 @@ def draft(
         vacancy_id=vacancy.id,
         employer_id=vacancy.employer_id,
         visibility=candidate.visibility,
-        history=(Step(at=now, before=None, to=State.DRAFT, actor=actor, side=Side.OFFICER),),
+        history=(
+            ApplicationStep(
+                at=now, before=None, to=ApplicationState.DRAFT, actor=actor, side=Side.OFFICER
+            ),
+        ),
     )
 
 
-def step(
-    application: Application, to: State, side: Side, actor: str, now: datetime, reason: str = ""
+def take_step(
+    application: Application,
+    to: ApplicationState,
+    side: Side,
+    actor: str,
+    now: datetime,
+    reason: str = "",
 ) -> Application:
     """The application at its next state. ApplicationStepRefused when the table has no such step, NotYourStep when it is another side's."""
-    sides = STEPS.get((application.state, to))
+    sides = TRANSITIONS.get((application.state, to))
     if sides is None:
         raise ApplicationStepRefused(state_now=application.state.value)
     if side not in sides:
         raise NotYourStep
-    if to is State.UNSUCCESSFUL and reason not in set(Reason):
-        raise ReasonMissing(allowed=[each.value for each in Reason])
-    taken = Step(at=now, before=application.state, to=to, actor=actor, side=side, reason=reason)
-    return replace(application, state=to, live=to in LIVE, history=(*application.history, taken))
+    if to is ApplicationState.UNSUCCESSFUL and reason not in set(UnsuccessfulReason):
+        raise ReasonMissing(allowed=[each.value for each in UnsuccessfulReason])
+    taken = ApplicationStep(
+        at=now, before=application.state, to=to, actor=actor, side=side, reason=reason
+    )
+    return replace(
+        application, state=to, live=to in LIVE_STATES, history=(*application.history, taken)
+    )
 
 
-def consent(application: Application, actor: str, now: datetime) -> Application:
+def attach_consent(application: Application, actor: str, now: datetime) -> Application:
     """The application tied to the consent for its employer that is in force now; ConsentMissing when there is none."""
-    share = employer_share(application, now)
+    share = find_employer_consent_id(application, now)
     if share is None:
         raise ConsentMissing
-    return replace(step(application, State.CONSENTED, Side.OFFICER, actor, now), consent_id=share)
+    return replace(
+        take_step(application, ApplicationState.CONSENTED, Side.OFFICER, actor, now),
+        consent_id=share,
+    )
 
 
 def submit(application: Application, vacancy: Vacancy, actor: str, now: datetime) -> Application:
     """The application sent to the employer: its consent must still be in force and the vacancy still open."""
-    if application.consent_id is None or employer_share(application, now) != application.consent_id:
+    if (
+        application.consent_id is None
+        or find_employer_consent_id(application, now) != application.consent_id
+    ):
         raise ConsentMissing
     require_open(vacancy, now)
-    return step(application, State.SUBMITTED, Side.OFFICER, actor, now)
+    return take_step(application, ApplicationState.SUBMITTED, Side.OFFICER, actor, now)
 
 
-def employer_share(application: Application, now: datetime) -> str | None:
+def find_employer_consent_id(application: Application, now: datetime) -> str | None:
     """The consent in force now that lets this application's employer know of the candidate."""
     for share in application.visibility.shares:
         if (
             share.purpose is Purpose.EMPLOYER_SHARE
             and share.recipient == application.employer_id
-            and share.valid(now)
+            and share.is_in_force(now)
         ):
             return share.consent_id
     return None
 
 
-def flagged(
+def update_skill_flag(
     application: Application, held: frozenset[str], required: frozenset[str]
 ) -> Application:
     """The live application, flagged while a unit that the vacancy requires is not held."""
@@ -238,17 +261,19 @@ def flagged(
     return application if flags == application.flags else replace(application, flags=flags)
 
 
-def seen_by(application: Application) -> Visibility:
+def outside_visibility(application: Application) -> Visibility:
     """Who outside sees it: nobody before it is sent, and of the employers only its own."""
     own = (
         share
         for share in application.visibility.shares
         if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == application.employer_id
     )
-    return replace(application.visibility, shares=tuple(own) if application.state in SENT else ())
+    return replace(
+        application.visibility, shares=tuple(own) if application.state in SENT_STATES else ()
+    )
 
 
-def doubled(applications: Iterable[Application]) -> list[Application]:
+def find_duplicates(applications: Iterable[Application]) -> list[Application]:
     """Of one person's live applications, those to a vacancy to which an older one is live (after a merge)."""
     live = sorted(
         (each for each in applications if each.live),

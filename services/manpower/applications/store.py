@@ -8,7 +8,7 @@ from typing import Any
 from chassis.persistence.mongo import Filter
 from chassis.persistence.store import Index, Page
 from services.manpower.applications import rules
-from services.manpower.applications.rules import SENT, Application
+from services.manpower.applications.rules import SENT_STATES, Application
 from services.manpower.visibility import rules as visibility
 from services.manpower.visibility.rules import Purpose
 from services.manpower.visibility.store import PersonRows
@@ -36,7 +36,7 @@ class Applications(PersonRows[Application]):
         reader = visibility.reader_of(self.tx.caller)
         if narrowed is None or reader is None:
             return narrowed
-        sent: dict[str, Any] = {"state": {"$in": sorted(SENT)}}
+        sent: dict[str, Any] = {"state": {"$in": sorted(SENT_STATES)}}
         return (
             dict(narrowed)
             | sent
@@ -53,14 +53,14 @@ class Applications(PersonRows[Application]):
             return False
         reader = visibility.reader_of(self.tx.caller)
         return reader is None or (
-            aggregate.state in SENT
+            aggregate.state in SENT_STATES
             and (
                 reader.purpose is not Purpose.EMPLOYER_SHARE
                 or aggregate.employer_id in reader.recipients
             )
         )
 
-    async def page_of(
+    async def list_page(
         self, vacancy_id: str | None, candidate_id: str | None, cursor: str | None, limit: int
     ) -> Page[Application]:
         """Applications that the caller may see, of one vacancy or candidate or all."""
@@ -71,13 +71,13 @@ class Applications(PersonRows[Application]):
             limit=limit,
         )
 
-    async def all_of(self, candidate_ids: Iterable[str]) -> list[Application]:
+    async def list_by_candidates(self, candidate_ids: Iterable[str]) -> list[Application]:
         """Every application of these people, when their records follow them or a rule looks for a second one: no scope applies."""
         return await self.find(
             {"candidate_id": {"$in": sorted(candidate_ids)}}, sort=[("_id", 1)], scoped=False
         )
 
-    async def live_for(self, vacancy_id: str) -> list[Application]:
+    async def list_live_by_vacancy(self, vacancy_id: str) -> list[Application]:
         """All live applications to a vacancy: those of other facilities close with it too, so no scope applies."""
         return await self.find(
             {"vacancy_id": vacancy_id, "live": True}, sort=[("_id", 1)], scoped=False

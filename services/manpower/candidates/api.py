@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.http import dependencies, paging
-from chassis.http.service_client import Peer
+from chassis.http.service_client import ServiceClient
 from services.manpower.agencies.rules import RegencyCode
 from services.manpower.candidates import usecases
 from services.manpower.candidates.rules import (
@@ -23,27 +23,27 @@ from services.manpower.candidates.rules import (
     Skill,
     Standing,
     available_from,
-    experience,
-    horizon,
+    release_horizon,
+    sum_experience,
 )
-from services.manpower.consumers.usecases import admitted
+from services.manpower.consumers.usecases import with_access_check
 from services.manpower.transaction import Run, Transaction
 from services.manpower.visibility.rules import (
     Column,
+    ConsentShare,
     Purpose,
-    Share,
-    columns,
     is_outside,
     reader_of,
     share_for,
+    visible_columns,
 )
 
 router = APIRouter(tags=["candidates"])
 
-ZONE = ZoneInfo("Asia/Jakarta")
+REGION_ZONE = ZoneInfo("Asia/Jakarta")
 """The months that people read are those of the region (WIB)."""
 
-ASKED_FOR = {
+IDENTITY_PURPOSES = {
     Purpose.DINAS_REGISTRATION: "refer-candidate",
     Purpose.TRAINING_NOMINATION: "nominate-candidate",
     Purpose.EMPLOYER_SHARE: "refer-candidate",
@@ -53,17 +53,17 @@ ASKED_FOR = {
 """What training is told when a name is asked for."""
 
 
-class Named(BaseModel):
+class IdentityItem(BaseModel):
     """What is read of training's answer: no birth date, no sex."""
 
     participant_ref: str
     name: str
 
 
-class NamedAnswer(BaseModel):
+class IdentityAnswer(BaseModel):
     """Training's answer."""
 
-    items: list[Named]
+    items: list[IdentityItem]
 
 
 class UnitBody(BaseModel):
@@ -133,9 +133,11 @@ class CandidateBody(BaseModel):
             id=candidate.id,
             version=candidate.version,
             regency_code=candidate.visibility.regency_code or None,
-            skills=[_skill(skill) for skill in candidate.skills if skill.content is not None],
-            courses=_courses(candidate),
-            experience=_experience(candidate),
+            skills=[
+                _skill_for_officer(skill) for skill in candidate.skills if skill.content is not None
+            ],
+            courses=_course_bodies(candidate),
+            experience=_experience_bodies(candidate),
             available_from=available_from(candidate),
             facility_id=candidate.visibility.facility_id,
             custody=candidate.stay.custody,
@@ -144,23 +146,23 @@ class CandidateBody(BaseModel):
             else candidate.plan.kind or None
             if candidate.plan
             else None,
-            horizon=horizon(candidate, now.astimezone(ZONE).date()),
+            horizon=release_horizon(candidate, now.astimezone(REGION_ZONE).date()),
             attention=sorted(candidate.attention),
         )
 
     @classmethod
     def for_reader(
-        cls, candidate: Candidate, share: Share, now: datetime, name: str | None = None
+        cls, candidate: Candidate, share: ConsentShare, now: datetime, name: str | None = None
     ) -> CandidateBody:
         """The columns of this consent and no others."""
-        shown = columns(share)
+        shown = visible_columns(share)
         values: dict[Column, object] = {
             Column.REGENCY: candidate.visibility.regency_code or None,
             Column.SKILLS: [
-                _skill_outside(skill) for skill in candidate.skills if skill.holds(now)
+                _skill_for_reader(skill) for skill in candidate.skills if skill.is_valid(now)
             ],
-            Column.COURSES: _courses(candidate),
-            Column.EXPERIENCE: _experience(candidate),
+            Column.COURSES: _course_bodies(candidate),
+            Column.EXPERIENCE: _experience_bodies(candidate),
             Column.AVAILABILITY: available_from(candidate),
         }
         fields = {_FIELDS[column]: value for column, value in values.items() if column in shown}
@@ -205,16 +207,16 @@ async def list_candidates(
 
     async def page(tx: Transaction) -> paging.PageBody[CandidateBody]:
         outside = is_outside(tx.caller)
-        found = await tx.candidates.in_sight(
-            wanting_attention=attention and not outside, cursor=cursor, limit=limit
+        found = await tx.candidates.list_page(
+            has_attention=attention and not outside, cursor=cursor, limit=limit
         )
         tx.note("candidates.listed", "", refs=[candidate.id for candidate in found.items])
         return paging.PageBody(
-            items=[_listed(candidate, tx) for candidate in found.items],
+            items=[_list_item(candidate, tx) for candidate in found.items],
             next_cursor=found.next_cursor,
         )
 
-    return await run(admitted(page))
+    return await run(with_access_check(page))
 
 
 @router.get("/v1/candidates/{candidate_id}", response_model_exclude_unset=True)
@@ -223,14 +225,14 @@ async def show_candidate(
 ) -> CandidateBody:
     """One candidate. For an outside reader whose consent holds the name, it is fetched now and the disclosure is written down."""
 
-    async def look(tx: Transaction) -> tuple[Candidate, Share | None]:
+    async def look(tx: Transaction) -> tuple[Candidate, ConsentShare | None]:
         candidate = await usecases.show_candidate(candidate_id, tx)
-        return candidate, _share(candidate, tx)
+        return candidate, _caller_share(candidate, tx)
 
     async def tell(name: str | None, tx: Transaction) -> CandidateBody:
         candidate = await usecases.show_candidate(candidate_id, tx)
-        dependencies.etag(response, candidate)
-        share = _share(candidate, tx)
+        dependencies.set_etag(response, candidate)
+        share = _caller_share(candidate, tx)
         if share is None:
             tx.note("candidates.read", candidate.id)
             return CandidateBody.for_officer(candidate, tx.now)
@@ -241,17 +243,17 @@ async def show_candidate(
             purpose=share.purpose.value,
             recipient=share.recipient,
             consent=share.consent_id,
-            fields=sorted(columns(share)),
+            fields=sorted(visible_columns(share)),
         )
         return body
 
-    candidate, share = await run(admitted(look))
+    candidate, share = await run(with_access_check(look))
     name = None
-    if share is not None and Column.NAME in columns(share):
-        name = await _name_of(
+    if share is not None and Column.NAME in visible_columns(share):
+        name = await _fetch_name(
             request.app.state.training, candidate.id, share.purpose, run.cause.caller.subject
         )
-    return await run(admitted(partial(tell, name)))
+    return await run(with_access_check(partial(tell, name)))
 
 
 @router.patch("/v1/candidates/{candidate_id}", response_model_exclude_unset=True)
@@ -268,19 +270,21 @@ async def amend_candidate(
         candidate = await usecases.amend_candidate(
             candidate_id, form.regency_code, form.attended, tx, if_match=if_match
         )
-        dependencies.etag(response, candidate)
+        dependencies.set_etag(response, candidate)
         return CandidateBody.for_officer(candidate, tx.now)
 
     return await run(amend)
 
 
-async def _name_of(training: Peer, ref: str, purpose: Purpose, asked_for: str) -> str:
-    answer = NamedAnswer.model_validate(
-        await training.ask(
+async def _fetch_name(
+    training: ServiceClient, ref: str, purpose: Purpose, on_behalf_of: str
+) -> str:
+    answer = IdentityAnswer.model_validate(
+        await training.request(
             "POST",
             "/internal/identities",
-            purpose=ASKED_FOR[purpose],
-            on_behalf_of=asked_for,
+            purpose=IDENTITY_PURPOSES[purpose],
+            on_behalf_of=on_behalf_of,
             body={"refs": [ref]},
         ),
     )
@@ -290,13 +294,13 @@ async def _name_of(training: Peer, ref: str, purpose: Purpose, asked_for: str) -
     return name
 
 
-def _share(candidate: Candidate, tx: Transaction) -> Share | None:
+def _caller_share(candidate: Candidate, tx: Transaction) -> ConsentShare | None:
     reader = reader_of(tx.caller)
     return None if reader is None else share_for(candidate.visibility, reader, tx.now)
 
 
-def _listed(candidate: Candidate, tx: Transaction) -> CandidateBody:
-    share = _share(candidate, tx)
+def _list_item(candidate: Candidate, tx: Transaction) -> CandidateBody:
+    share = _caller_share(candidate, tx)
     return (
         CandidateBody.for_officer(candidate, tx.now)
         if share is None
@@ -304,13 +308,13 @@ def _listed(candidate: Candidate, tx: Transaction) -> CandidateBody:
     )
 
 
-def _skill(skill: Skill) -> SkillBody:
-    return _skill_outside(skill).model_copy(
+def _skill_for_officer(skill: Skill) -> SkillBody:
+    return _skill_for_reader(skill).model_copy(
         update={"certificate_id": skill.certificate_id, "standing": skill.standing}
     )
 
 
-def _skill_outside(skill: Skill) -> SkillBody:
+def _skill_for_reader(skill: Skill) -> SkillBody:
     content = skill.content
     if content is None:
         raise AssertionError("only certificates whose content is told are shown")
@@ -319,13 +323,13 @@ def _skill_outside(skill: Skill) -> SkillBody:
         scheme_id=content.scheme_id,
         scheme_title=content.scheme_title,
         units=units,
-        valid_until=content.valid_until.astimezone(ZONE).date(),
+        valid_until=content.valid_until.astimezone(REGION_ZONE).date(),
     )
 
 
-def _courses(candidate: Candidate) -> list[CourseBody]:
+def _course_bodies(candidate: Candidate) -> list[CourseBody]:
     return [CourseBody.model_validate(course) for course in candidate.courses]
 
 
-def _experience(candidate: Candidate) -> list[ExperienceBody]:
-    return [ExperienceBody.model_validate(each) for each in experience(candidate)]
+def _experience_bodies(candidate: Candidate) -> list[ExperienceBody]:
+    return [ExperienceBody.model_validate(each) for each in sum_experience(candidate)]

@@ -13,7 +13,7 @@ from enum import StrEnum
 from chassis.errors import NotFound, Refused
 from services.manpower import texts
 from services.manpower.agencies.rules import RegencyCode
-from services.manpower.visibility.rules import Share, Visibility
+from services.manpower.visibility.rules import ConsentShare, Visibility
 
 
 class CandidateUnknown(NotFound):
@@ -71,7 +71,7 @@ class Attention(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Told:
+class SourceOrder:
     """When a fact was told: by the source's clock, then by its place in the person's order."""
 
     at: datetime
@@ -87,7 +87,7 @@ class Movement:
     custody: Custody
     kind: str
     effective_on: date
-    told: Told
+    source_order: SourceOrder
     admitted_at: datetime | None = None
 
 
@@ -98,7 +98,7 @@ class Stay:
     custody: Custody
     kind: str
     effective_on: date
-    told: Told
+    told: SourceOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class ReleasePlan:
 
     month: str
     kind: str
-    told: Told
+    told: SourceOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateTold:
+class CertificateContent:
     """What a certificate says, as certification tells it; it holds from `valid_from` to just before `valid_until`."""
 
     scheme_id: str
@@ -134,11 +134,11 @@ class Skill:
     """A certificate held. Its content and its standing may arrive in any order; `content` is None until it is told."""
 
     certificate_id: str
-    content: CertificateTold | None = None
+    content: CertificateContent | None = None
     standing: Standing = Standing.ISSUED
-    standing_told: Told | None = None
+    standing_told: SourceOrder | None = None
 
-    def holds(self, now: datetime) -> bool:
+    def is_valid(self, now: datetime) -> bool:
         """Whether it counts at this instant: told, neither suspended nor revoked, and within its validity."""
         return (
             self.standing is Standing.ISSUED
@@ -166,7 +166,7 @@ class WorkMonth:
     month: str
     unit_kind: str
     units_total: int
-    told: Told
+    told: SourceOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,13 +189,13 @@ class Candidate:
 # Movements
 
 
-def moved(candidate: Candidate | None, movement: Movement) -> Candidate:
+def record_movement(candidate: Candidate | None, movement: Movement) -> Candidate:
     """The candidate after a movement. One told before the last is ignored, so that any order gives one state; the first makes the candidate."""
     stay = Stay(
         custody=movement.custody,
         kind=movement.kind,
         effective_on=movement.effective_on,
-        told=movement.told,
+        told=movement.source_order,
     )
     if candidate is None:
         return Candidate(
@@ -204,8 +204,8 @@ def moved(candidate: Candidate | None, movement: Movement) -> Candidate:
             admitted_at=movement.admitted_at,
             visibility=Visibility(facility_id=movement.facility_id),
         )
-    admitted_at = _later(candidate.admitted_at, movement.admitted_at)
-    if movement.told <= candidate.stay.told:
+    admitted_at = _latest(candidate.admitted_at, movement.admitted_at)
+    if movement.source_order <= candidate.stay.told:
         return (
             candidate
             if admitted_at == candidate.admitted_at
@@ -219,14 +219,14 @@ def moved(candidate: Candidate | None, movement: Movement) -> Candidate:
     )
 
 
-def wants_attention(candidate: Candidate, what: Attention) -> Candidate:
+def request_attention(candidate: Candidate, attention: Attention) -> Candidate:
     """The candidate with a task for an officer."""
-    return replace(candidate, attention=candidate.attention | {what})
+    return replace(candidate, attention=candidate.attention | {attention})
 
 
-def attended(candidate: Candidate, what: Attention) -> Candidate:
+def clear_attention(candidate: Candidate, attention: Attention) -> Candidate:
     """The candidate after an officer looked at it."""
-    return replace(candidate, attention=candidate.attention - {what})
+    return replace(candidate, attention=candidate.attention - {attention})
 
 
 def require_present(candidate: Candidate) -> None:
@@ -235,14 +235,18 @@ def require_present(candidate: Candidate) -> None:
         raise CandidateGone
 
 
-def planned(candidate: Candidate, expected_on: date, kind: str, told: Told) -> Candidate:
+def plan_release(
+    candidate: Candidate, expected_on: date, kind: str, source_order: SourceOrder
+) -> Candidate:
     """The candidate with its expected month of release; the day is dropped here. The plan told last counts."""
-    if candidate.plan is not None and told <= candidate.plan.told:
+    if candidate.plan is not None and source_order <= candidate.plan.told:
         return candidate
-    return replace(candidate, plan=ReleasePlan(month=f"{expected_on:%Y-%m}", kind=kind, told=told))
+    return replace(
+        candidate, plan=ReleasePlan(month=f"{expected_on:%Y-%m}", kind=kind, told=source_order)
+    )
 
 
-def resides(candidate: Candidate, regency_code: RegencyCode) -> Candidate:
+def record_residence(candidate: Candidate, regency_code: RegencyCode) -> Candidate:
     """The candidate with the regency on the KTP (the address, not the prefix of the NIK)."""
     return replace(candidate, visibility=replace(candidate.visibility, regency_code=regency_code))
 
@@ -260,7 +264,7 @@ def available_from(candidate: Candidate) -> str | None:
     return plan.month if plan is not None and counts else None
 
 
-def horizon(candidate: Candidate, today: date) -> Horizon:
+def release_horizon(candidate: Candidate, today: date) -> Horizon:
     """The bucket of months until release, counted in calendar months: it flips on the first of a month for everybody."""
     if candidate.stay.custody is Custody.RELEASED:
         return Horizon.RELEASED
@@ -280,23 +284,25 @@ def horizon(candidate: Candidate, today: date) -> Horizon:
 # Skills and experience
 
 
-def certified(candidate: Candidate, certificate_id: str, content: CertificateTold) -> Candidate:
+def record_certificate(
+    candidate: Candidate, certificate_id: str, content: CertificateContent
+) -> Candidate:
     """The candidate with what a certificate says; its standing, if told before, stays."""
-    skill = _skill(candidate, certificate_id)
-    return _with_skill(candidate, replace(skill, content=skill.content or content))
+    skill = _find_skill(candidate, certificate_id)
+    return _replace_skill(candidate, replace(skill, content=skill.content or content))
 
 
-def certificate_stands(
-    candidate: Candidate, certificate_id: str, standing: Standing, told: Told
+def record_standing(
+    candidate: Candidate, certificate_id: str, standing: Standing, source_order: SourceOrder
 ) -> Candidate:
     """The candidate with a certificate's new standing: revoked is final, else the one told last counts."""
-    skill = _skill(candidate, certificate_id)
-    if skill.standing_told is not None and (standing is Standing.REVOKED, told) <= (
+    skill = _find_skill(candidate, certificate_id)
+    if skill.standing_told is not None and (standing is Standing.REVOKED, source_order) <= (
         skill.standing is Standing.REVOKED,
         skill.standing_told,
     ):
         return candidate
-    return _with_skill(candidate, replace(skill, standing=standing, standing_told=told))
+    return _replace_skill(candidate, replace(skill, standing=standing, standing_told=source_order))
 
 
 def held_units(candidate: Candidate, now: datetime) -> frozenset[str]:
@@ -304,12 +310,12 @@ def held_units(candidate: Candidate, now: datetime) -> frozenset[str]:
     return frozenset(
         unit.code
         for skill in candidate.skills
-        if skill.content is not None and skill.holds(now)
+        if skill.content is not None and skill.is_valid(now)
         for unit in skill.content.units
     )
 
 
-def completed(candidate: Candidate, course: Course) -> Candidate:
+def record_course(candidate: Candidate, course: Course) -> Candidate:
     """The candidate with a completed course; the same enrolment counts once."""
     if any(known.enrolment_id == course.enrolment_id for known in candidate.courses):
         return candidate
@@ -319,7 +325,7 @@ def completed(candidate: Candidate, course: Course) -> Candidate:
     )
 
 
-def worked(candidate: Candidate, entry: WorkMonth) -> Candidate:
+def record_work(candidate: Candidate, entry: WorkMonth) -> Candidate:
     """The candidate with a month's total in a workshop; the total told last replaces the former one."""
     others = tuple(each for each in candidate.work if _work_key(each) != _work_key(entry))
     former = next((each for each in candidate.work if _work_key(each) == _work_key(entry)), None)
@@ -338,7 +344,7 @@ class Experience:
     months: int
 
 
-def experience(candidate: Candidate) -> list[Experience]:
+def sum_experience(candidate: Candidate) -> list[Experience]:
     """What the person worked, per workshop and unit kind, in order."""
     keys = sorted({(each.workshop_id, each.unit_kind) for each in candidate.work})
     return [
@@ -359,7 +365,7 @@ def experience(candidate: Candidate) -> list[Experience]:
     ]
 
 
-def outward(candidate: Candidate) -> tuple[object, ...]:
+def outside_view(candidate: Candidate) -> tuple[object, ...]:
     """What an outside reader could see differ; a transfer inside or an officer's task is no part of it."""
     return (
         candidate.skills,
@@ -373,7 +379,7 @@ def outward(candidate: Candidate) -> tuple[object, ...]:
 # Consents and merge
 
 
-def shared(candidate: Candidate, share: Share) -> Candidate:
+def add_share(candidate: Candidate, share: ConsentShare) -> Candidate:
     """The candidate with one more consent in force."""
     shares = tuple(
         sorted(
@@ -391,7 +397,7 @@ def shared(candidate: Candidate, share: Share) -> Candidate:
     return replace(candidate, engaged=True, visibility=replace(candidate.visibility, shares=shares))
 
 
-def unshared(candidate: Candidate, consent_ids: Iterable[str]) -> Candidate:
+def remove_shares(candidate: Candidate, consent_ids: Iterable[str]) -> Candidate:
     """The candidate without these consents."""
     gone = frozenset(consent_ids)
     return replace(
@@ -405,60 +411,66 @@ def unshared(candidate: Candidate, consent_ids: Iterable[str]) -> Candidate:
     )
 
 
-def engage(candidate: Candidate) -> Candidate:
+def mark_engaged(candidate: Candidate) -> Candidate:
     """The candidate with something that must follow its movements."""
     return replace(candidate, engaged=True)
 
 
-def merged(into: Candidate | None, gone: Candidate, into_id: str) -> Candidate:
+def merge(into_candidate: Candidate | None, from_candidate: Candidate, into_id: str) -> Candidate:
     """The surviving candidate with all that was known of the other one: the same result whatever came before or after the merge."""
-    if into is None:
-        return replace(gone, id=into_id, version=0)
-    later = gone if gone.stay.told > into.stay.told else into
+    if into_candidate is None:
+        return replace(from_candidate, id=into_id, version=0)
+    later = (
+        from_candidate if from_candidate.stay.told > into_candidate.stay.told else into_candidate
+    )
     survivor = replace(
-        into,
+        into_candidate,
         stay=later.stay,
-        admitted_at=_later(into.admitted_at, gone.admitted_at),
+        admitted_at=_latest(into_candidate.admitted_at, from_candidate.admitted_at),
         visibility=Visibility(
             facility_id=later.visibility.facility_id,
-            regency_code=into.visibility.regency_code or gone.visibility.regency_code,
-            shares=into.visibility.shares,
+            regency_code=into_candidate.visibility.regency_code
+            or from_candidate.visibility.regency_code,
+            shares=into_candidate.visibility.shares,
         ),
-        attention=into.attention | gone.attention,
-        engaged=into.engaged or gone.engaged,
+        attention=into_candidate.attention | from_candidate.attention,
+        engaged=into_candidate.engaged or from_candidate.engaged,
     )
-    if gone.plan is not None:
+    if from_candidate.plan is not None:
         survivor = replace(
-            survivor, plan=max(filter(None, (into.plan, gone.plan)), key=lambda plan: plan.told)
+            survivor,
+            plan=max(
+                filter(None, (into_candidate.plan, from_candidate.plan)), key=lambda plan: plan.told
+            ),
         )
-    for skill in gone.skills:
+    for skill in from_candidate.skills:
         if skill.content is not None:
-            survivor = certified(survivor, skill.certificate_id, skill.content)
+            survivor = record_certificate(survivor, skill.certificate_id, skill.content)
         if skill.standing_told is not None:
-            survivor = certificate_stands(
+            survivor = record_standing(
                 survivor, skill.certificate_id, skill.standing, skill.standing_told
             )
-    for course in gone.courses:
-        survivor = completed(survivor, course)
-    for entry in gone.work:
-        survivor = worked(survivor, entry)
-    for share in gone.visibility.shares:
-        survivor = shared(survivor, share)
+    for course in from_candidate.courses:
+        survivor = record_course(survivor, course)
+    for entry in from_candidate.work:
+        survivor = record_work(survivor, entry)
+    for share in from_candidate.visibility.shares:
+        survivor = add_share(survivor, share)
     return survivor
 
 
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((each for each in (one, other) if each is not None), default=None)
+def _latest(first: datetime | None, second: datetime | None) -> datetime | None:
+    return max((each for each in (first, second) if each is not None), default=None)
 
 
-def _skill(candidate: Candidate, certificate_id: str) -> Skill:
+def _find_skill(candidate: Candidate, certificate_id: str) -> Skill:
     return next(
         (each for each in candidate.skills if each.certificate_id == certificate_id),
         Skill(certificate_id=certificate_id),
     )
 
 
-def _with_skill(candidate: Candidate, skill: Skill) -> Candidate:
+def _replace_skill(candidate: Candidate, skill: Skill) -> Candidate:
     others = (each for each in candidate.skills if each.certificate_id != skill.certificate_id)
     skills = tuple(sorted((*others, skill), key=lambda each: each.certificate_id))
     return candidate if skills == candidate.skills else replace(candidate, skills=skills)

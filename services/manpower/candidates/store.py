@@ -21,12 +21,12 @@ class Candidates(PersonRows[Candidate]):
     )
     awaited = True
 
-    async def in_sight(
-        self, *, wanting_attention: bool, cursor: str | None, limit: int
+    async def list_page(
+        self, *, has_attention: bool, cursor: str | None, limit: int
     ) -> Page[Candidate]:
         """The candidates that the caller may see, by id."""
         return await self.page(
-            {"attention.0": {"$exists": True}} if wanting_attention else {},
+            {"attention.0": {"$exists": True}} if has_attention else {},
             cursor=cursor,
             limit=limit,
         )

@@ -6,89 +6,99 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
-from chassis.messaging.events import NotKnownYet
+from chassis.messaging.events import SubjectNotKnownYet
 from services.manpower.applications import usecases as applications
-from services.manpower.applications.rules import Withdrawal, doubled
+from services.manpower.applications.rules import WithdrawalReason, find_duplicates
 from services.manpower.candidates import rules
 from services.manpower.candidates.rules import (
     Attention,
     Candidate,
-    CertificateTold,
+    CertificateContent,
     Course,
     Custody,
     Movement,
+    SourceOrder,
     Standing,
-    Told,
     WorkMonth,
 )
 from services.manpower.consents import usecases as consents
 from services.manpower.consents.rules import Ending
 from services.manpower.feed.rules import ChangeType, Subject
-from services.manpower.feed.usecases import tell
+from services.manpower.feed.usecases import record_change
 from services.manpower.transaction import Transaction
-from services.manpower.visibility.rules import audience_names
-from services.manpower.visibility.usecases import keep
+from services.manpower.visibility.rules import all_audiences
+from services.manpower.visibility.usecases import save_candidate
 
 
-async def move(movement: Movement, tx: Transaction) -> None:
+async def record_movement(movement: Movement, tx: Transaction) -> None:
     """A movement; the first about a person makes the candidate. After death or escape all consents end and all applications are withdrawn."""
     before = await tx.candidates.seek(movement.candidate_id)
-    after = rules.moved(before, movement)
+    after = rules.record_movement(before, movement)
     if before is None:
         tx.candidates.add(after)
         return
-    saved = await keep(before, after, tx)
+    saved = await save_candidate(before, after, tx)
     if (
         saved.engaged
         and saved.stay.custody is Custody.ENDED
         and before.stay.custody is not Custody.ENDED
     ):
-        await consents.end_all(saved, Ending.PERSON_GONE, tx)
-        await applications.withdraw_all(
-            await tx.applications.all_of([saved.id]), Withdrawal.CANDIDATE, tx
+        await consents.end_all_consents(saved, Ending.PERSON_GONE, tx)
+        await applications.withdraw_live(
+            await tx.applications.list_by_candidates([saved.id]), WithdrawalReason.CANDIDATE, tx
         )
 
 
-async def ask_attention(candidate_id: str, what: Attention, tx: Transaction) -> None:
+async def request_attention(candidate_id: str, attention: Attention, tx: Transaction) -> None:
     """A task for an officer about this candidate."""
-    await _change(candidate_id, lambda candidate: rules.wants_attention(candidate, what), tx)
+    await apply_rule(
+        candidate_id, lambda candidate: rules.request_attention(candidate, attention), tx
+    )
 
 
 async def plan_release(
-    candidate_id: str, expected_on: date, kind: str, told: Told, tx: Transaction
+    candidate_id: str, expected_on: date, kind: str, source_order: SourceOrder, tx: Transaction
 ) -> None:
     """The expected release; only its month is kept."""
-    await _change(
-        candidate_id, lambda candidate: rules.planned(candidate, expected_on, kind, told), tx
+    await apply_rule(
+        candidate_id,
+        lambda candidate: rules.plan_release(candidate, expected_on, kind, source_order),
+        tx,
     )
 
 
-async def complete_course(candidate_id: str, course: Course, tx: Transaction) -> None:
+async def record_course(candidate_id: str, course: Course, tx: Transaction) -> None:
     """A course was completed."""
-    await _change(candidate_id, lambda candidate: rules.completed(candidate, course), tx)
+    await apply_rule(candidate_id, lambda candidate: rules.record_course(candidate, course), tx)
 
 
-async def log_work(candidate_id: str, entry: WorkMonth, tx: Transaction) -> None:
+async def record_work(candidate_id: str, entry: WorkMonth, tx: Transaction) -> None:
     """A month's total in a workshop."""
-    await _change(candidate_id, lambda candidate: rules.worked(candidate, entry), tx)
+    await apply_rule(candidate_id, lambda candidate: rules.record_work(candidate, entry), tx)
 
 
-async def certify(
-    candidate_id: str, certificate_id: str, content: CertificateTold, tx: Transaction
+async def record_certificate(
+    candidate_id: str, certificate_id: str, content: CertificateContent, tx: Transaction
 ) -> None:
     """A certificate was issued."""
-    await _change(
-        candidate_id, lambda candidate: rules.certified(candidate, certificate_id, content), tx
+    await apply_rule(
+        candidate_id,
+        lambda candidate: rules.record_certificate(candidate, certificate_id, content),
+        tx,
     )
 
 
-async def set_standing(
-    candidate_id: str, certificate_id: str, standing: Standing, told: Told, tx: Transaction
+async def record_standing(
+    candidate_id: str,
+    certificate_id: str,
+    standing: Standing,
+    source_order: SourceOrder,
+    tx: Transaction,
 ) -> None:
     """A certificate was suspended, reinstated or revoked."""
-    await _change(
+    await apply_rule(
         candidate_id,
-        lambda candidate: rules.certificate_stands(candidate, certificate_id, standing, told),
+        lambda candidate: rules.record_standing(candidate, certificate_id, standing, source_order),
         tx,
     )
 
@@ -106,7 +116,7 @@ async def amend_candidate(
     if regency_code is not None:
         candidate = await consents.record_residence(candidate, regency_code, tx)
     for what in attended:
-        candidate = await keep(candidate, rules.attended(candidate, what), tx)
+        candidate = await save_candidate(candidate, rules.clear_attention(candidate, what), tx)
     return candidate
 
 
@@ -125,55 +135,57 @@ async def merge(from_ref: str, into_ref: str, tx: Transaction) -> None:
     if gone is None:
         return
     into = await tx.candidates.seek(into_ref)
-    papers = await tx.consents.all_of(from_ref) + await tx.consents.all_of(into_ref)
-    survivor = await consents.end_doubled(rules.merged(into, gone, into_ref), papers, tx)
-    cases = await tx.applications.all_of([from_ref, into_ref])
-    await applications.withdraw_all(doubled(cases), Withdrawal.MERGED, tx)
+    papers = await tx.consents.list_by_candidate(from_ref) + await tx.consents.list_by_candidate(
+        into_ref
+    )
+    survivor = await consents.end_superseded(rules.merge(into, gone, into_ref), papers, tx)
+    cases = await tx.applications.list_by_candidates([from_ref, into_ref])
+    await applications.withdraw_live(find_duplicates(cases), WithdrawalReason.MERGED, tx)
     await tx.flush()
     tx.candidates.remove(gone)
-    tell(
+    record_change(
         ChangeType.CANDIDATE_WITHDRAWN,
         Subject.CANDIDATE,
         from_ref,
         gone.version + 1,
-        audience_names(gone.visibility),
+        all_audiences(gone.visibility),
         tx,
     )
     await _rekey(from_ref, survivor, tx)
     if into is not None:
-        await keep(into, survivor, tx)
+        await save_candidate(into, survivor, tx)
         return
     added = tx.candidates.add(survivor)
-    tell(
+    record_change(
         ChangeType.CANDIDATE_SHARED,
         Subject.CANDIDATE,
         added.id,
         added.version,
-        audience_names(added.visibility),
+        all_audiences(added.visibility),
         tx,
     )
 
 
 async def _rekey(from_ref: str, survivor: Candidate, tx: Transaction) -> None:
-    for consent in await tx.consents.all_of(from_ref):
+    for consent in await tx.consents.list_by_candidate(from_ref):
         tx.consents.save(
             consent,
             replace(consent, candidate_id=survivor.id, facility_id=survivor.visibility.facility_id),
         )
-    for application in await tx.applications.all_of([from_ref]):
-        applications.rekeyed(application, survivor, tx)
-    for placement in await tx.placements.all_of(from_ref):
+    for application in await tx.applications.list_by_candidates([from_ref]):
+        applications.rekey_application(application, survivor, tx)
+    for placement in await tx.placements.list_by_candidate(from_ref):
         tx.placements.save(
             placement, replace(placement, candidate_id=survivor.id, visibility=survivor.visibility)
         )
 
 
-async def _change(
+async def apply_rule(
     candidate_id: str, rule: Callable[[Candidate], Candidate], tx: Transaction
 ) -> None:
     before = await tx.candidates.seek(candidate_id)
     if before is None:
-        raise NotKnownYet(candidate_id)
-    saved = await keep(before, rule(before), tx)
+        raise SubjectNotKnownYet(candidate_id)
+    saved = await save_candidate(before, rule(before), tx)
     if saved.engaged and saved.skills != before.skills:
         await applications.flag_lost_skills(saved, tx)

@@ -34,7 +34,7 @@ class ConsentRequest(BaseModel):
     witness_ref: Annotated[str, Field(min_length=1, max_length=64)]
     expires_at: Moment
 
-    def form(self) -> ConsentForm:
+    def to_form(self) -> ConsentForm:
         """The use case's values."""
         return ConsentForm(**self.model_dump())
 
@@ -91,7 +91,7 @@ async def list_texts() -> ConsentTextsBody:
 @router.post("/v1/consents", status_code=201)
 async def give_consent(body: ConsentRequest, run: Run, response: Response) -> ConsentBody:
     """Record a consent: from now on its recipient sees its fields, until it ends."""
-    return _answer(await run(partial(usecases.give_consent, body.form())), response)
+    return _answer(await run(partial(usecases.give_consent, body.to_form())), response)
 
 
 @router.get("/v1/consents")
@@ -104,7 +104,7 @@ async def list_consents(
     """Consents of the facility's people."""
 
     async def page(tx: Transaction) -> paging.PageBody[ConsentBody]:
-        found = await tx.consents.page_of(
+        found = await tx.consents.list_page(
             None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
         )
         tx.note(
@@ -137,5 +137,5 @@ async def withdraw_consent(consent_id: str, run: Run, response: Response) -> Con
 
 
 def _answer(consent: Consent, response: Response) -> ConsentBody:
-    dependencies.etag(response, consent)
+    dependencies.set_etag(response, consent)
     return ConsentBody.model_validate(consent)

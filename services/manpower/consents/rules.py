@@ -18,7 +18,13 @@ from services.manpower.agencies.rules import (
     require_active,
 )
 from services.manpower.candidates.rules import Candidate, require_present
-from services.manpower.visibility.rules import BY_REGENCY, COLUMNS, Column, Purpose, Share
+from services.manpower.visibility.rules import (
+    COLUMNS_BY_PURPOSE,
+    PURPOSES_BY_REGENCY,
+    Column,
+    ConsentShare,
+    Purpose,
+)
 
 
 class ConsentUnknown(NotFound):
@@ -139,9 +145,9 @@ class Consent:
     live: bool = True
 
     @property
-    def share(self) -> Share:
+    def share(self) -> ConsentShare:
         """How it stands on the rows it opens."""
-        return Share(
+        return ConsentShare(
             consent_id=self.id,
             recipient=self.recipient,
             purpose=self.purpose,
@@ -151,7 +157,7 @@ class Consent:
         )
 
 
-def topic_of(purpose: Purpose, candidate: Candidate) -> tuple[str, Topic]:
+def find_route_key(purpose: Purpose, candidate: Candidate) -> tuple[str, Topic]:
     """The routing table's row that names the recipient where the form names none. RecipientRefused where the table cannot know it."""
     if purpose not in TOPIC_OF_PURPOSE:
         raise RecipientRefused(texts.RECIPIENT_MUST_BE_NAMED)
@@ -166,10 +172,10 @@ def give(consent: Consent, candidate: Candidate, recipient: Agency, now: datetim
     require_active(recipient)
     if recipient.kind not in RECIPIENT_KINDS[consent.purpose]:
         raise RecipientRefused
-    if consent.purpose in BY_REGENCY:
+    if consent.purpose in PURPOSES_BY_REGENCY:
         _require_served(candidate, recipient)
-    if not consent.fields or not consent.fields <= COLUMNS[consent.purpose]:
-        raise ConsentFieldsRefused(allowed=sorted(COLUMNS[consent.purpose]))
+    if not consent.fields or not consent.fields <= COLUMNS_BY_PURPOSE[consent.purpose]:
+        raise ConsentFieldsRefused(allowed=sorted(COLUMNS_BY_PURPOSE[consent.purpose]))
     if consent.text_version_hash not in {
         text.sha256 for text in CONSENT_TEXTS if text.purpose is consent.purpose
     }:
@@ -177,7 +183,7 @@ def give(consent: Consent, candidate: Candidate, recipient: Agency, now: datetim
     if not consent.given_at <= now < consent.expires_at:
         raise ConsentPeriodRefused
     if any(
-        share.valid(now)
+        share.is_in_force(now)
         and (share.recipient, share.purpose) == (consent.recipient, consent.purpose)
         for share in candidate.visibility.shares
     ):
@@ -192,13 +198,15 @@ def end(consent: Consent, ending: Ending, now: datetime) -> Consent:
     return replace(consent, ended_at=now, ending=ending, live=False)
 
 
-def homeless_shares(candidate: Candidate, recipients: Iterable[Agency]) -> frozenset[str]:
+def find_shares_outside_regency(
+    candidate: Candidate, recipients: Iterable[Agency]
+) -> frozenset[str]:
     """The consents whose office does not answer for the candidate's regency (any more)."""
     regencies = {agency.id: agency.regency_codes for agency in recipients}
     return frozenset(
         share.consent_id
         for share in candidate.visibility.shares
-        if share.purpose in BY_REGENCY
+        if share.purpose in PURPOSES_BY_REGENCY
         and candidate.visibility.regency_code not in regencies.get(share.recipient, frozenset())
     )
 
@@ -210,7 +218,7 @@ def _require_served(candidate: Candidate, recipient: Agency) -> None:
         raise RegencyNotServed
 
 
-def doubled(consents: Iterable[Consent]) -> list[Consent]:
+def find_superseded(consents: Iterable[Consent]) -> list[Consent]:
     """Of a person's live consents, those that a later one for the same purpose and recipient makes superfluous (after a merge)."""
     live = sorted(
         (each for each in consents if each.live),

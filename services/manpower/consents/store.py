@@ -24,7 +24,7 @@ class Consents(Store[Consent]):
         Index("expires_at", where={"live": True}),
     )
 
-    async def page_of(
+    async def list_page(
         self, candidate_id: str | None, cursor: str | None, limit: int
     ) -> Page[Consent]:
         """Consents in the caller's scope, of one person or all."""
@@ -34,17 +34,17 @@ class Consents(Store[Consent]):
             limit=limit,
         )
 
-    async def all_of(self, candidate_id: str) -> list[Consent]:
+    async def list_by_candidate(self, candidate_id: str) -> list[Consent]:
         """Every consent of a person, when the person's records follow it: no scope applies."""
         return await self.find(
             {"candidate_id": candidate_id}, sort=[("given_at", 1), ("_id", 1)], scoped=False
         )
 
-    async def live_of(self, consent_ids: Iterable[str]) -> list[Consent]:
+    async def list_live(self, consent_ids: Iterable[str]) -> list[Consent]:
         """Those of these consents that have not ended, whoever asks: they end by rule."""
         return await self.find({"_id": {"$in": sorted(consent_ids)}, "live": True}, scoped=False)
 
-    async def run_out(self, now: datetime, limit: int) -> list[Consent]:
+    async def list_expired(self, now: datetime, limit: int) -> list[Consent]:
         """Consents whose time is over and that have not ended."""
         return await self.find(
             {"live": True, "expires_at": {"$lte": now}}, sort=[("expires_at", 1)], limit=limit

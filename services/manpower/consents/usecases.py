@@ -10,17 +10,17 @@ from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from services.manpower.agencies import usecases as agencies
 from services.manpower.applications import usecases as applications
-from services.manpower.applications.rules import Withdrawal
+from services.manpower.applications.rules import WithdrawalReason
 from services.manpower.candidates import rules as candidates
 from services.manpower.candidates.rules import Candidate
 from services.manpower.consents import rules
 from services.manpower.consents.rules import Consent, ConsentEnded, Ending, RecipientRefused
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Column, Purpose
-from services.manpower.visibility.usecases import keep
+from services.manpower.visibility.usecases import save_candidate
 
-EXPIRY = "consent-expiry"
-_BATCH = 100
+EXPIRY_JOB = "consent-expiry"
+_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,8 @@ class ConsentForm:
 async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
     """The consent recorded, and the candidate open to its recipient from this commit on."""
     candidate = await tx.candidates.get(await tx.resolve(form.candidate_id))
-    recipient_id = form.recipient or await agencies.agency_for(
-        *rules.topic_of(form.purpose, candidate), tx
+    recipient_id = form.recipient or await agencies.find_responsible_agency_id(
+        *rules.find_route_key(form.purpose, candidate), tx
     )
     recipient = await tx.agencies.seek(recipient_id, scoped=False)
     if recipient is None:
@@ -70,7 +70,7 @@ async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
         candidate = await end_consents(candidate, dict.fromkeys(run_out, Ending.EXPIRED), tx)
         await tx.flush()
     given = tx.consents.add(consent)
-    await keep(candidate, candidates.shared(candidate, given.share), tx)
+    await save_candidate(candidate, candidates.add_share(candidate, given.share), tx)
     return given
 
 
@@ -90,52 +90,54 @@ async def end_consents(
     """These consents of one candidate ended, what they opened closed, and the applications that stood on them withdrawn."""
     if not endings:
         return candidate
-    for consent in await tx.consents.live_of(endings):
+    for consent in await tx.consents.list_live(endings):
         tx.consents.save(consent, rules.end(consent, endings[consent.id], tx.now))
-    after = await keep(candidate, candidates.unshared(candidate, endings), tx)
-    await applications.withdraw_standing_on(after.id, endings, Withdrawal.CONSENT_ENDED, tx)
+    after = await save_candidate(candidate, candidates.remove_shares(candidate, endings), tx)
+    await applications.withdraw_by_consents(after.id, endings, WithdrawalReason.CONSENT_ENDED, tx)
     return after
 
 
-async def end_run_out(run: Runner[Transaction]) -> bool:
+async def end_expired_consents(run: Runner[Transaction]) -> bool:
     """The job that ends consents whose time is over, so that their readers are told; no read waits for it."""
-    return await run(_end_some)
+    return await run(_end_expired_batch)
 
 
-async def end_all(candidate: Candidate, ending: Ending, tx: Transaction) -> Candidate:
+async def end_all_consents(candidate: Candidate, ending: Ending, tx: Transaction) -> Candidate:
     """Every consent of the candidate ended."""
     return await end_consents(
         candidate, {share.consent_id: ending for share in candidate.visibility.shares}, tx
     )
 
 
-async def end_doubled(
+async def end_superseded(
     candidate: Candidate, consents: Iterable[Consent], tx: Transaction
 ) -> Candidate:
     """The candidate, not stored yet, without the consents that a merge made superfluous; those end."""
-    superfluous = rules.doubled(consents)
+    superfluous = rules.find_superseded(consents)
     for consent in superfluous:
         tx.consents.save(consent, rules.end(consent, Ending.MERGED, tx.now))
-    return candidates.unshared(candidate, [consent.id for consent in superfluous])
+    return candidates.remove_shares(candidate, [consent.id for consent in superfluous])
 
 
 async def record_residence(candidate: Candidate, regency_code: str, tx: Transaction) -> Candidate:
     """The candidate with the regency on the KTP. Consents for offices that do not answer there end."""
-    moved = candidates.resides(candidate, regency_code)
+    moved = candidates.record_residence(candidate, regency_code)
     offices = await tx.agencies.many(
         [share.recipient for share in moved.visibility.shares], scoped=False
     )
     stayed = await end_consents(
         candidate,
-        dict.fromkeys(rules.homeless_shares(moved, offices.values()), Ending.MOVED_AWAY),
+        dict.fromkeys(
+            rules.find_shares_outside_regency(moved, offices.values()), Ending.MOVED_AWAY
+        ),
         tx,
     )
-    return await keep(stayed, candidates.resides(stayed, regency_code), tx)
+    return await save_candidate(stayed, candidates.record_residence(stayed, regency_code), tx)
 
 
-async def _end_some(tx: Transaction) -> bool:
-    run_out = await tx.consents.run_out(tx.now, _BATCH)
+async def _end_expired_batch(tx: Transaction) -> bool:
+    run_out = await tx.consents.list_expired(tx.now, _BATCH_SIZE)
     for consent in run_out:
         candidate = await tx.candidates.get(consent.candidate_id)
         await end_consents(candidate, {consent.id: Ending.EXPIRED}, tx)
-    return len(run_out) == _BATCH
+    return len(run_out) == _BATCH_SIZE

@@ -44,7 +44,7 @@ class ConsumerForm(BaseModel):
     legal_basis: Text
     grants: Annotated[list[GrantBody], Field(min_length=1, max_length=20)]
 
-    def consumer(self) -> Consumer:
+    def to_consumer(self) -> Consumer:
         """The consumer in this form."""
         grants = tuple(Grant(**each.model_dump()) for each in self.grants)
         return Consumer(
@@ -102,7 +102,7 @@ class ConsumerShown(ConsumerBody):
 @router.post("/v1/consumers", status_code=201)
 async def request_consumer(form: ConsumerForm, run: Run, response: Response) -> ConsumerBody:
     """Ask for a consumer of an agency; it waits for a second person."""
-    return _answer(await run(partial(usecases.request_consumer, form.consumer())), response)
+    return _answer(await run(partial(usecases.request_consumer, form.to_consumer())), response)
 
 
 @router.get("/v1/consumers")
@@ -115,7 +115,7 @@ async def list_consumers(
     """Consumers."""
 
     async def page(tx: Transaction) -> paging.PageBody[ConsumerBody]:
-        found = await tx.consumers.page_of_agency(agency_id, cursor, limit)
+        found = await tx.consumers.list_page(agency_id, cursor, limit)
         return paging.PageBody(
             items=[ConsumerBody.model_validate(consumer) for consumer in found.items],
             next_cursor=found.next_cursor,
@@ -132,7 +132,7 @@ async def show_consumer(consumer_id: str, run: Run, response: Response) -> Consu
         consumer = await tx.consumers.get(consumer_id)
         refused = [
             RefusedBody(credential_ref=order.user_id, role=order.role, refusal=order.refusal)
-            for order in await tx.grant_orders.refused(consumer_id)
+            for order in await tx.grant_orders.list_refused(consumer_id)
         ]
         return ConsumerShown(**_answer(consumer, response).model_dump(), refused=refused)
 
@@ -146,7 +146,9 @@ async def approve_consumer(
     """Approve it: somebody else than who asked for it."""
     return _answer(
         await run(
-            partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)
+            partial(
+                usecases.change_consumer_status, consumer_id, Status.ACTIVE, "", if_match=if_match
+            )
         ),
         response,
     )
@@ -160,7 +162,7 @@ async def suspend_consumer(
     return _answer(
         await run(
             partial(
-                usecases.move_consumer,
+                usecases.change_consumer_status,
                 consumer_id,
                 Status.SUSPENDED,
                 body.reason,
@@ -178,7 +180,9 @@ async def resume_consumer(
     """End a suspension; it goes on from its cursor."""
     return _answer(
         await run(
-            partial(usecases.move_consumer, consumer_id, Status.ACTIVE, "", if_match=if_match)
+            partial(
+                usecases.change_consumer_status, consumer_id, Status.ACTIVE, "", if_match=if_match
+            )
         ),
         response,
     )
@@ -192,7 +196,11 @@ async def close_consumer(
     return _answer(
         await run(
             partial(
-                usecases.move_consumer, consumer_id, Status.CLOSED, body.reason, if_match=if_match
+                usecases.change_consumer_status,
+                consumer_id,
+                Status.CLOSED,
+                body.reason,
+                if_match=if_match,
             )
         ),
         response,
@@ -217,5 +225,5 @@ async def attach_credential(
 
 
 def _answer(consumer: Consumer, response: Response) -> ConsumerBody:
-    dependencies.etag(response, consumer)
+    dependencies.set_etag(response, consumer)
     return ConsumerBody.model_validate(consumer)

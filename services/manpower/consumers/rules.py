@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower import texts
 from services.manpower.agencies.rules import (
-    MOVES,
+    STATUS_TRANSITIONS,
     Agency,
     AgencyKind,
-    SameEyes,
+    ApprovedByRequester,
     Status,
     StatusChange,
     require_active,
 )
-from services.manpower.visibility.rules import OUTSIDE
+from services.manpower.visibility.rules import OUTSIDE_ROLES
 
 
 class ConsumerUnknown(NotFound):
@@ -64,7 +64,7 @@ class Grant:
     valid_from: datetime
     valid_until: datetime
 
-    def in_force(self, now: datetime) -> bool:
+    def is_in_force(self, now: datetime) -> bool:
         """Whether it counts at this instant."""
         return self.valid_from <= now < self.valid_until
 
@@ -88,7 +88,7 @@ class Consumer:
     history: tuple[StatusChange, ...] = ()
 
 
-ROLES_OF_KIND = {
+ROLES_BY_AGENCY_KIND = {
     AgencyKind.DINAS_TK: frozenset({"dinas_placement", "dinas_training", "dinas_kukm"}),
     AgencyKind.DINAS_KUKM: frozenset({"dinas_kukm"}),
     AgencyKind.BPVP_BLK: frozenset({"dinas_training"}),
@@ -98,7 +98,7 @@ ROLES_OF_KIND = {
 }
 
 
-def request(consumer: Consumer, agency: Agency, actor: Hand, now: datetime) -> Consumer:
+def request(consumer: Consumer, agency: Agency, actor: Actor, now: datetime) -> Consumer:
     """A new consumer of an active agency, waiting for a second person. GrantRefused when a grant exceeds its agency."""
     require_active(agency)
     _check_grants(consumer.grants, agency, now)
@@ -112,16 +112,18 @@ def request(consumer: Consumer, agency: Agency, actor: Hand, now: datetime) -> C
     )
 
 
-def move(consumer: Consumer, to: Status, actor: Hand, now: datetime, reason: str = "") -> Consumer:
-    """The consumer at its next status. SameEyes when its requester approves it; ConsumerMoveRefused when the table has no such step."""
-    if to not in MOVES[consumer.status]:
+def change_status(
+    consumer: Consumer, to: Status, actor: Actor, now: datetime, reason: str = ""
+) -> Consumer:
+    """The consumer at its next status. ApprovedByRequester when its requester approves it; ConsumerMoveRefused when the table has no such step."""
+    if to not in STATUS_TRANSITIONS[consumer.status]:
         raise ConsumerMoveRefused(status_now=consumer.status.value)
     if (
         consumer.status is Status.PENDING
         and to is Status.ACTIVE
-        and actor.is_one_with(Hand(consumer.requested_by, consumer.requested_for))
+        and actor.conflicts_with(Actor(consumer.requested_by, consumer.requested_for))
     ):
-        raise SameEyes
+        raise ApprovedByRequester
     return replace(
         consumer,
         status=to,
@@ -134,17 +136,21 @@ def attach_credential(consumer: Consumer, credential_ref: str) -> Consumer:
     return replace(consumer, credential_refs=consumer.credential_refs | {credential_ref})
 
 
-def require_reading(for_whom: Iterable[Consumer | Agency]) -> None:
+def require_not_suspended(readers: Iterable[Consumer | Agency]) -> None:
     """ConsumerSuspended when any of those for whom the caller reads is not active."""
-    if any(each.status is not Status.ACTIVE for each in for_whom):
+    if any(each.status is not Status.ACTIVE for each in readers):
         raise ConsumerSuspended
 
 
 def _check_grants(grants: Iterable[Grant], agency: Agency, now: datetime) -> None:
     for grant in grants:
-        if grant.role not in ROLES_OF_KIND[agency.kind]:
+        if grant.role not in ROLES_BY_AGENCY_KIND[agency.kind]:
             raise GrantRefused(texts.GRANT_ROLE, role=grant.role)
-        if grant.role in OUTSIDE and OUTSIDE[grant.role].by_regency and not grant.regency_codes:
+        if (
+            grant.role in OUTSIDE_ROLES
+            and OUTSIDE_ROLES[grant.role].is_bound_to_regency
+            and not grant.regency_codes
+        ):
             raise GrantRefused(texts.GRANT_WITHOUT_REGENCY)
         if not grant.regency_codes <= agency.regency_codes:
             raise GrantRefused(texts.GRANT_REGENCY)

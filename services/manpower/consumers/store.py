@@ -18,7 +18,7 @@ class Consumers(OfficeRows[Consumer]):
     indexes = (Index("agency_id"), Index("credential_refs"))
     schema = 2
 
-    async def page_of_agency(
+    async def list_page(
         self, agency_id: str | None, cursor: str | None, limit: int
     ) -> Page[Consumer]:
         """Consumers, of one agency or all."""
@@ -26,10 +26,10 @@ class Consumers(OfficeRows[Consumer]):
             {} if agency_id is None else {"agency_id": agency_id}, cursor=cursor, limit=limit
         )
 
-    async def active(self) -> list[Consumer]:
+    async def list_active(self) -> list[Consumer]:
         """All that are active, whoever asks."""
         return await self.find({"status": Status.ACTIVE}, scoped=False)
 
-    async def of_credential(self, subject: str) -> list[Consumer]:
+    async def list_by_credential(self, subject: str) -> list[Consumer]:
         """The consumers to whom a caller's credential belongs: asked for the caller's own admission, so no scope applies."""
         return await self.find({"credential_refs": subject}, scoped=False)

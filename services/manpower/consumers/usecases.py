@@ -18,15 +18,17 @@ async def request_consumer(consumer: Consumer, tx: Transaction) -> Consumer:
     """A new consumer, pending; its grants must fit its agency."""
     agency = await tx.agencies.get(consumer.agency_id)
     tx.agencies.hold(agency)
-    return tx.consumers.add(rules.request(consumer, agency, tx.caller.hand, tx.now))
+    return tx.consumers.add(rules.request(consumer, agency, tx.caller.actor, tx.now))
 
 
-async def move_consumer(
+async def change_consumer_status(
     consumer_id: str, to: Status, reason: str, tx: Transaction, *, if_match: int | None = None
 ) -> Consumer:
     """The consumer at its next status. Suspended, it reads nothing from its next request on, and loses nothing either."""
     before = await tx.consumers.get(consumer_id, if_match=if_match)
-    return tx.consumers.save(before, rules.move(before, to, tx.caller.hand, tx.now, reason))
+    return tx.consumers.save(
+        before, rules.change_status(before, to, tx.caller.actor, tx.now, reason)
+    )
 
 
 async def attach_credential(
@@ -37,7 +39,7 @@ async def attach_credential(
     return tx.consumers.save(before, rules.attach_credential(before, credential_ref))
 
 
-def admitted(
+def with_access_check(
     use_case: Callable[[Transaction], Awaitable[R]],
 ) -> Callable[[Transaction], Awaitable[R]]:
     """The use case behind the kill switch: an outside caller must belong to no agency and no consumer that is not active."""
@@ -45,8 +47,8 @@ def admitted(
     async def behind_the_switch(tx: Transaction) -> R:
         reader = reader_of(tx.caller)
         if reader is not None:
-            rules.require_reading(await tx.consumers.of_credential(tx.caller.subject))
-            rules.require_reading(
+            rules.require_not_suspended(await tx.consumers.list_by_credential(tx.caller.subject))
+            rules.require_not_suspended(
                 (await tx.agencies.many(reader.recipients, scoped=False)).values()
             )
         return await use_case(tx)

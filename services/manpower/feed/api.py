@@ -14,15 +14,15 @@ from chassis.errors import Malformed
 from chassis.http import dependencies
 from services.manpower import texts
 from services.manpower.agencies.rules import Moment
-from services.manpower.consumers.usecases import admitted
+from services.manpower.consumers.usecases import with_access_check
 from services.manpower.feed import rules, usecases
-from services.manpower.feed.rules import MAX_WAIT_SECONDS, ChangeType, Item, Subject
-from services.manpower.feed.usecases import Reading
+from services.manpower.feed.rules import MAX_WAIT_SECONDS, ChangeType, FeedItem, Subject
+from services.manpower.feed.usecases import FeedPage
 from services.manpower.transaction import Run
 
 router = APIRouter(tags=["feed"])
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 HREFS = {
     Subject.CANDIDATE: "/v1/candidates/",
@@ -57,7 +57,7 @@ class FeedItemBody(BaseModel):
     version: int
 
     @classmethod
-    def of(cls, item: Item) -> FeedItemBody:
+    def of(cls, item: FeedItem) -> FeedItemBody:
         """The body of an item."""
         entry = item.entry
         return cls(
@@ -110,16 +110,16 @@ async def read_feed(
     if after is not None and from_time is not None:
         raise FromTimeOrCursor
     key: bytes = request.app.state.cursor_key
-    position = None if after is None else rules.open_cursor(after, key)
+    position = None if after is None else rules.verify_cursor(after, key)
     if from_time is not None:
-        position = await run(admitted(partial(usecases.position_at, from_time)))
-    reading = await run(admitted(partial(usecases.read_feed, position, limit)))
+        position = await run(with_access_check(partial(usecases.find_position, from_time)))
+    reading = await run(with_access_check(partial(usecases.read_feed, position, limit)))
     deadline = asyncio.get_running_loop().time() + wait
-    while not reading.items and await _more(run, request, reading, deadline):
-        reading = await run(admitted(partial(usecases.read_feed, reading.position, limit)))
+    while not reading.items and await _wait_for_more(run, request, reading, deadline):
+        reading = await run(with_access_check(partial(usecases.read_feed, reading.position, limit)))
     return FeedBody(
         items=[FeedItemBody.of(item) for item in reading.items],
-        next_cursor=rules.seal(reading.position, key),
+        next_cursor=rules.sign_cursor(reading.position, key),
         has_more=reading.has_more,
     )
 
@@ -130,8 +130,8 @@ async def read_snapshot(
 ) -> SnapshotBody:
     """Everything the reader may see now, thin; it ends with the cursor by which the feed goes on without a gap."""
     key: bytes = request.app.state.cursor_key
-    place = None if cursor is None else rules.open_place(cursor, key)
-    read = await run(admitted(partial(usecases.read_snapshot, place, limit)))
+    place = None if cursor is None else rules.verify_snapshot_cursor(cursor, key)
+    read = await run(with_access_check(partial(usecases.read_snapshot, place, limit)))
     return SnapshotBody(
         items=[
             SnapshotItemBody(
@@ -141,21 +141,23 @@ async def read_snapshot(
             )
             for subject, ref, version in read.rows
         ],
-        next_cursor=None if read.following is None else rules.seal_place(read.following, key),
-        feed_cursor=rules.seal(read.position, key) if read.following is None else None,
+        next_cursor=None
+        if read.next_cursor is None
+        else rules.sign_snapshot_cursor(read.next_cursor, key),
+        feed_cursor=rules.sign_cursor(read.position, key) if read.next_cursor is None else None,
     )
 
 
-async def _more(run: Run, request: Request, reading: Reading, deadline: float) -> bool:
+async def _wait_for_more(run: Run, request: Request, reading: FeedPage, deadline: float) -> bool:
     """Whether the log has grown before the deadline (loop time); False at once when the process is told to end."""
     loop = asyncio.get_running_loop()
     stopping: asyncio.Event = request.app.state.stopping
     while (left := deadline - loop.time()) > 0:
         try:
-            async with asyncio.timeout(min(_LOOK_SECONDS, left)):
+            async with asyncio.timeout(min(_POLL_SECONDS, left)):
                 await stopping.wait()
         except TimeoutError:
-            if await run(usecases.last_number) > reading.position:
+            if await run(usecases.read_last_number) > reading.position:
                 return True
         else:
             return False

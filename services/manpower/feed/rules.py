@@ -20,7 +20,10 @@ from services.manpower import texts
 
 RETENTION = timedelta(days=180)
 MAX_WAIT_SECONDS = 25
-_FEED, _SNAPSHOT = b"bina/manpower/feed-cursor/1\x00", b"bina/manpower/snapshot-cursor/1\x00"
+_FEED_LABEL, _SNAPSHOT_LABEL = (
+    b"bina/manpower/feed-cursor/1\x00",
+    b"bina/manpower/snapshot-cursor/1\x00",
+)
 _POSITION_BYTES, _MAC_BYTES = 8, 16
 
 
@@ -66,7 +69,7 @@ TOMBSTONES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FeedChange:
     """A committed change that waits for its number. `audiences` = who may be told, as it was at that moment."""
 
     id: str
@@ -80,7 +83,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FeedEntry:
     """A row of the feed log: a change with its number."""
 
     id: str
@@ -95,7 +98,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class FeedHead:
     """Where the log stands: `last` was given last, up to `dropped` nothing is kept any more."""
 
     id: str
@@ -105,25 +108,25 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SnapshotCursor:
     """Where a snapshot stands: the feed's position when it began, the kind being listed, and its last id so far."""
 
     position: int
     subject: Subject = Subject.CANDIDATE
-    last: str = ""
+    last_id: str = ""
 
-    def following_kind(self) -> Place | None:
+    def next_subject(self) -> SnapshotCursor | None:
         """The beginning of the next kind; None after the last."""
         kinds = list(Subject)
         here = kinds.index(self.subject)
-        return Place(self.position, kinds[here + 1]) if here + 1 < len(kinds) else None
+        return SnapshotCursor(self.position, kinds[here + 1]) if here + 1 < len(kinds) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class FeedItem:
     """What a reader gets: a log row, or its tombstone when the subject is out of the reader's scope by now."""
 
-    entry: Entry
+    entry: FeedEntry
     visible: bool
 
     @property
@@ -132,11 +135,13 @@ class Item:
         return self.entry.type if self.visible else TOMBSTONES[self.entry.subject]
 
 
-def number(head: Head, changes: Iterable[Change]) -> tuple[Head, list[Entry]]:
+def number_changes(
+    head: FeedHead, changes: Iterable[FeedChange]
+) -> tuple[FeedHead, list[FeedEntry]]:
     """Number these committed changes on from the head. Changes of one subject keep the order of its versions whatever the clocks said."""
-    ordered = _in_order(changes)
+    ordered = _sort_changes(changes)
     entries = [
-        Entry(
+        FeedEntry(
             id=change.id,
             seq=seq,
             type=change.type,
@@ -151,48 +156,49 @@ def number(head: Head, changes: Iterable[Change]) -> tuple[Head, list[Entry]]:
     return replace(head, last=head.last + len(entries)), entries
 
 
-def forget(head: Head, dropped: Sequence[Entry]) -> Head:
+def drop_entries(head: FeedHead, dropped: Sequence[FeedEntry]) -> FeedHead:
     """The head after the oldest rows were dropped."""
     return replace(head, dropped=max((head.dropped, *(entry.seq for entry in dropped))))
 
 
-def require_kept(position: int, head: Head) -> None:
+def require_retained(position: int, head: FeedHead) -> None:
     """FeedCursorTooOld when rows after this position are no longer kept, or the position is of a log that was lost."""
     if not head.dropped <= position <= head.last:
         raise FeedCursorTooOld
 
 
-def seal(position: int, key: bytes) -> str:
+def sign_cursor(position: int, key: bytes) -> str:
     """The opaque signed cursor of a position."""
-    return _sealed(position.to_bytes(_POSITION_BYTES), _FEED, key)
+    return _sign(position.to_bytes(_POSITION_BYTES), _FEED_LABEL, key)
 
 
-def open_cursor(cursor: str, key: bytes) -> int:
+def verify_cursor(cursor: str, key: bytes) -> int:
     """The position in a cursor; FeedCursorInvalid unless this key signed it."""
-    return int.from_bytes(_opened(cursor, _FEED, key))
+    return int.from_bytes(_verify(cursor, _FEED_LABEL, key))
 
 
-def seal_place(place: Place, key: bytes) -> str:
+def sign_snapshot_cursor(snapshot_cursor: SnapshotCursor, key: bytes) -> str:
     """The opaque signed cursor of a snapshot's place."""
-    return _sealed(
-        place.position.to_bytes(_POSITION_BYTES) + f"{place.subject.value}/{place.last}".encode(),
-        _SNAPSHOT,
+    return _sign(
+        snapshot_cursor.position.to_bytes(_POSITION_BYTES)
+        + f"{snapshot_cursor.subject.value}/{snapshot_cursor.last_id}".encode(),
+        _SNAPSHOT_LABEL,
         key,
     )
 
 
-def open_place(cursor: str, key: bytes) -> Place:
+def verify_snapshot_cursor(cursor: str, key: bytes) -> SnapshotCursor:
     """The place in a snapshot's cursor; FeedCursorInvalid unless this key signed it."""
-    plain = _opened(cursor, _SNAPSHOT, key)
+    plain = _verify(cursor, _SNAPSHOT_LABEL, key)
     subject, _, last = plain[_POSITION_BYTES:].decode().partition("/")
-    return Place(int.from_bytes(plain[:_POSITION_BYTES]), Subject(subject), last)
+    return SnapshotCursor(int.from_bytes(plain[:_POSITION_BYTES]), Subject(subject), last)
 
 
-def _sealed(plain: bytes, label: bytes, key: bytes) -> str:
+def _sign(plain: bytes, label: bytes, key: bytes) -> str:
     return base64.urlsafe_b64encode(_mac(plain, label, key) + plain).decode().rstrip("=")
 
 
-def _opened(cursor: str, label: bytes, key: bytes) -> bytes:
+def _verify(cursor: str, label: bytes, key: bytes) -> bytes:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except ValueError:
@@ -207,9 +213,9 @@ def _mac(plain: bytes, label: bytes, key: bytes) -> bytes:
     return hmac.new(key, label + plain, hashlib.sha256).digest()[:_MAC_BYTES]
 
 
-def _in_order(changes: Iterable[Change]) -> list[Change]:
+def _sort_changes(changes: Iterable[FeedChange]) -> list[FeedChange]:
     by_time = sorted(changes, key=lambda change: (change.occurred_at, change.id))
-    waiting: dict[tuple[Subject, str], list[Change]] = defaultdict(list)
+    waiting: dict[tuple[Subject, str], list[FeedChange]] = defaultdict(list)
     for change in by_time:
         waiting[change.subject, change.subject_ref].append(change)
     for own in waiting.values():

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from chassis.persistence.mongo import Filter
 from chassis.persistence.store import Index, Store
-from services.manpower.feed.rules import Change, Entry, Head
+from services.manpower.feed.rules import FeedChange, FeedEntry, FeedHead
 from services.manpower.visibility import rules as visibility
 
 
-class FeedChanges(Store[Change]):
+class FeedChanges(Store[FeedChange]):
     """Changes as they were committed, in no order. Anybody's command may add one; nobody but the numbering job reads them."""
 
-    kind = Change
+    kind = FeedChange
     collection = "feed_changes"
     scope = {"public": ""}
     indexes = (Index("occurred_at", "_id"), Index("subject_ref"))
@@ -23,11 +23,11 @@ class FeedChanges(Store[Change]):
         """Callers read none."""
         return None
 
-    async def number(self) -> int:
+    async def count_waiting(self) -> int:
         """How many wait for their number, for figures."""
         return await self.count({})
 
-    async def waiting(self, limit: int) -> list[Change]:
+    async def list_waiting(self, limit: int) -> list[FeedChange]:
         """The oldest changes without a number, with all others of the same subjects, so that none overtakes another."""
         oldest = await self.find({}, sort=[("occurred_at", 1), ("_id", 1)], limit=limit)
         return (
@@ -39,10 +39,10 @@ class FeedChanges(Store[Change]):
         )
 
 
-class FeedEntries(Store[Entry]):
+class FeedEntries(Store[FeedEntry]):
     """The log. An outside reader's audiences are part of every query; officers have no part in it."""
 
-    kind = Entry
+    kind = FeedEntry
     collection = "feed_entries"
     scope = {"public": ""}
     indexes = (
@@ -58,20 +58,20 @@ class FeedEntries(Store[Entry]):
         reader = visibility.reader_of(self.tx.caller)
         return None if reader is None else {"audiences": {"$in": list(reader.audiences)}}
 
-    def admits(self, aggregate: Entry) -> bool:
+    def admits(self, aggregate: FeedEntry) -> bool:
         """The same for one row."""
         reader = visibility.reader_of(self.tx.caller)
         return reader is not None and bool(aggregate.audiences & set(reader.audiences))
 
-    async def after(self, position: int, limit: int) -> list[Entry]:
+    async def list_after(self, position: int, limit: int) -> list[FeedEntry]:
         """The rows behind a position, in order."""
         return await self.find({"seq": {"$gt": position}}, sort=[("seq", 1)], limit=limit)
 
-    async def first_since(self, moment: datetime) -> Entry | None:
+    async def find_first_since(self, moment: datetime) -> FeedEntry | None:
         """The first row in the log's order that tells of something since this moment."""
         return await self.first({"occurred_at": {"$gte": moment}}, sort=[("seq", 1)])
 
-    async def kept_until(self, moment: datetime, limit: int) -> list[Entry]:
+    async def list_before(self, moment: datetime, limit: int) -> list[FeedEntry]:
         """The first rows of the log that tell of something before this moment."""
         oldest = await self.find({}, sort=[("seq", 1)], limit=limit)
         newer = next(
@@ -81,14 +81,14 @@ class FeedEntries(Store[Entry]):
         return oldest[:newer]
 
 
-class FeedHeads(Store[Head]):
+class FeedHeads(Store[FeedHead]):
     """One document: where the log stands. Written by the leased jobs alone."""
 
-    kind = Head
+    kind = FeedHead
     collection = "feed_heads"
     scope = {"public": ""}
     audited = False
 
-    async def current(self) -> Head | None:
+    async def seek_current(self) -> FeedHead | None:
         """The head; None before the first row."""
         return await self.seek("feed")

@@ -14,16 +14,18 @@ from chassis.errors import NotFound
 from chassis.ids import named_id
 from services.manpower.agencies.rules import Agency, Status, StatusChange
 from services.manpower.consumers.rules import Consumer
-from services.manpower.visibility.rules import OUTSIDE
+from services.manpower.visibility.rules import OUTSIDE_ROLES
 
-AGAIN = timedelta(minutes=10)
+RETRY_REFUSED_AFTER = timedelta(minutes=10)
 
 
-class OrderUnknown(NotFound):
+class GrantOrderUnknown(NotFound):
     """No such order."""
 
+    code = "order_unknown"
 
-class State(StrEnum):
+
+class GrantOrderState(StrEnum):
     """How far the gateway was told."""
 
     WANTED = "wanted"
@@ -33,12 +35,12 @@ class State(StrEnum):
     GONE = "gone"
 
 
-DUE = frozenset({State.WANTED, State.UNWANTED})
-LIVE = DUE | {State.HELD, State.REFUSED}
+DUE_STATES = frozenset({GrantOrderState.WANTED, GrantOrderState.UNWANTED})
+LIVE_STATES = DUE_STATES | {GrantOrderState.HELD, GrantOrderState.REFUSED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class GrantOrder:
     """One grant as the gateway is to hold it for the user `user_id` of its own; `id` is the reference by which it knows the grant."""
 
     id: str
@@ -50,30 +52,30 @@ class Order:
     claims: dict[str, tuple[str, ...]]
     valid_from: datetime
     valid_until: datetime
-    state: State = State.WANTED
+    state: GrantOrderState = GrantOrderState.WANTED
     refusal: str = ""
     refused_at: datetime | None = None
 
 
-def wanted(
+def derive_wanted_orders(
     consumers: Iterable[Consumer], agencies: Mapping[str, Agency], now: datetime
-) -> dict[str, Order]:
+) -> dict[str, GrantOrder]:
     """All orders that should stand now, by reference. After each suspension they are others: the gateway takes back no grant that has ended."""
-    found: dict[str, Order] = {}
+    found: dict[str, GrantOrder] = {}
     for consumer in consumers:
         agency = agencies.get(consumer.agency_id)
         if agency is None or not agency.is_active or consumer.status is not Status.ACTIVE:
             continue
-        turn = f"{_activations(consumer.history)}.{_activations(agency.history)}"
+        turn = f"{_count_activations(consumer.history)}.{_count_activations(agency.history)}"
         for number, grant in enumerate(consumer.grants):
             for credential in sorted(consumer.credential_refs) if now < grant.valid_until else ():
-                outside = OUTSIDE.get(grant.role)
+                outside = OUTSIDE_ROLES.get(grant.role)
                 claims: dict[str, tuple[str, ...]] = {
                     outside.recipient_claim if outside else "agency": (agency.id,)
                 }
-                if outside and outside.by_regency:
+                if outside and outside.is_bound_to_regency:
                     claims["regency"] = tuple(sorted(grant.regency_codes))
-                order = Order(
+                order = GrantOrder(
                     id=named_id("grant", consumer.id, str(number), turn, credential),
                     consumer_id=consumer.id,
                     agency_id=agency.id,
@@ -87,28 +89,37 @@ def wanted(
     return found
 
 
-def unwanted(order: Order) -> Order:
+def withdraw(order: GrantOrder) -> GrantOrder:
     """The order taken back; what the gateway refused it need not be told."""
-    return replace(order, state=State.GONE if order.state is State.REFUSED else State.UNWANTED)
-
-
-def told(order: Order, refusal: str, now: datetime) -> Order:
-    """The order after the gateway answered, with the code of its refusal or ""."""
-    if order.state is State.UNWANTED:
-        return replace(order, state=State.GONE)
     return replace(
         order,
-        state=State.REFUSED if refusal else State.HELD,
+        state=GrantOrderState.GONE
+        if order.state is GrantOrderState.REFUSED
+        else GrantOrderState.UNWANTED,
+    )
+
+
+def record_answer(order: GrantOrder, refusal: str, now: datetime) -> GrantOrder:
+    """The order after the gateway answered, with the code of its refusal or ""."""
+    if order.state is GrantOrderState.UNWANTED:
+        return replace(order, state=GrantOrderState.GONE)
+    return replace(
+        order,
+        state=GrantOrderState.REFUSED if refusal else GrantOrderState.HELD,
         refusal=refusal,
         refused_at=now if refusal else None,
     )
 
 
-def again(order: Order, now: datetime) -> Order:
+def retry_refused(order: GrantOrder, now: datetime) -> GrantOrder:
     """A refused order asked for once more after a while: the user may have come to be."""
-    due = order.refused_at is not None and now >= order.refused_at + AGAIN
-    return replace(order, state=State.WANTED) if order.state is State.REFUSED and due else order
+    due = order.refused_at is not None and now >= order.refused_at + RETRY_REFUSED_AFTER
+    return (
+        replace(order, state=GrantOrderState.WANTED)
+        if order.state is GrantOrderState.REFUSED and due
+        else order
+    )
 
 
-def _activations(history: Iterable[StatusChange]) -> int:
+def _count_activations(history: Iterable[StatusChange]) -> int:
     return sum(change.to is Status.ACTIVE for change in history)

@@ -7,30 +7,33 @@ from typing import ClassVar
 
 from chassis.persistence.store import Index, Store
 from services.manpower.grants import rules
-from services.manpower.grants.rules import Order
+from services.manpower.grants.rules import GrantOrder
 
 
-class Orders(Store[Order]):
+class GrantOrders(Store[GrantOrder]):
     """Orders by the gateway's reference."""
 
-    kind = Order
+    kind = GrantOrder
     collection = "grant_orders"
-    unknown = rules.OrderUnknown
+    unknown = rules.GrantOrderUnknown
     scope: ClassVar[Mapping[str, str]] = {"agency": "agency_id"}
     indexes = (Index("state"), Index("consumer_id"))
 
-    async def live(self) -> list[Order]:
+    async def list_live(self) -> list[GrantOrder]:
         """Those that the gateway may hold, or is to."""
-        return await self.find({"state": {"$in": sorted(rules.LIVE)}}, scoped=False)
+        return await self.find({"state": {"$in": sorted(rules.LIVE_STATES)}}, scoped=False)
 
-    async def refused(self, consumer_id: str) -> list[Order]:
+    async def list_refused(self, consumer_id: str) -> list[GrantOrder]:
         """Those of a consumer that the gateway refused."""
         return await self.find(
-            {"consumer_id": consumer_id, "state": rules.State.REFUSED}, scoped=False
+            {"consumer_id": consumer_id, "state": rules.GrantOrderState.REFUSED}, scoped=False
         )
 
-    async def due(self, limit: int) -> list[Order]:
+    async def list_due(self, limit: int) -> list[GrantOrder]:
         """Those of which the gateway is to be told."""
         return await self.find(
-            {"state": {"$in": sorted(rules.DUE)}}, sort=[("_id", 1)], limit=limit, scoped=False
+            {"state": {"$in": sorted(rules.DUE_STATES)}},
+            sort=[("_id", 1)],
+            limit=limit,
+            scoped=False,
         )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from chassis.jobs.scheduled_gauges import Figure
+from chassis.jobs.scheduled_gauges import ScheduledGauge
 from chassis.persistence.transactions import Runner
 from services.manpower.transaction import Transaction
 
-PLACEMENTS = Figure("manpower_placements", "Placements that were ever confirmed")
-UNNUMBERED = Figure(
+PLACEMENTS = ScheduledGauge("manpower_placements", "Placements that were ever confirmed")
+UNNUMBERED_CHANGES = ScheduledGauge(
     "manpower_feed_waiting_changes", "Committed changes that have no number in the feed yet"
 )
 
 
 async def measure(run: Runner[Transaction]) -> bool:
     """One round."""
-    await run(_measured)
+    await run(_measure_counts)
     return False
 
 
-async def _measured(tx: Transaction) -> None:
-    PLACEMENTS.show(await tx.placements.number())
-    UNNUMBERED.show(await tx.feed_changes.number())
+async def _measure_counts(tx: Transaction) -> None:
+    PLACEMENTS.set(await tx.placements.count_all())
+    UNNUMBERED_CHANGES.set(await tx.feed_changes.count_waiting())

@@ -12,9 +12,14 @@ from pydantic import BaseModel, Field, model_validator
 from chassis.caller import Caller
 from chassis.http import dependencies, paging
 from services.manpower import texts
-from services.manpower.consumers.usecases import admitted
+from services.manpower.consumers.usecases import with_access_check
 from services.manpower.placements import usecases
-from services.manpower.placements.rules import Placement, PlacementKind, PlacementSource, Terms
+from services.manpower.placements.rules import (
+    Placement,
+    PlacementKind,
+    PlacementSource,
+    PlacementTerms,
+)
 from services.manpower.transaction import Run, Transaction
 from services.manpower.vacancies.api import WageBandBody
 from services.manpower.visibility.rules import is_outside
@@ -37,17 +42,17 @@ class PlacementForm(BaseModel):
     permit_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
     @model_validator(mode="after")
-    def _one_source(self) -> PlacementForm:
+    def _require_one_source(self) -> PlacementForm:
         if (self.application_id is None) == (self.candidate_id is None):
             raise ValueError(texts.PLACEMENT_SOURCE)
         return self
 
-    def terms(self) -> Terms:
+    def to_terms(self) -> PlacementTerms:
         """What was agreed."""
-        return Terms(
+        return PlacementTerms(
             kind=self.kind,
             started_on=self.started_on,
-            wage_band=self.wage_band.band() if self.wage_band else None,
+            wage_band=self.wage_band.to_wage_band() if self.wage_band else None,
             permit_number=self.permit_number,
         )
 
@@ -104,11 +109,11 @@ async def confirm_placement(
 ) -> PlacementBody:
     """Confirm that a candidate has work. All placements of a process go one by one: they are few, and the last slot is contended."""
     if form.application_id is not None:
-        use_case = partial(usecases.place, form.application_id, form.terms())
+        use_case = partial(usecases.place_application, form.application_id, form.to_terms())
     else:
-        use_case = partial(usecases.place_alone, form.candidate_id or "", form.terms())
-    placement = await run(admitted(use_case), contended=["placements"])
-    dependencies.etag(response, placement)
+        use_case = partial(usecases.place_by_own_effort, form.candidate_id or "", form.to_terms())
+    placement = await run(with_access_check(use_case), contended=["placements"])
+    dependencies.set_etag(response, placement)
     return PlacementBody.of(placement, caller)
 
 
@@ -123,7 +128,7 @@ async def list_placements(
     """Placements that the caller may see."""
 
     async def page(tx: Transaction) -> paging.PageBody[PlacementBody]:
-        found = await tx.placements.page_of(
+        found = await tx.placements.list_page(
             None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
         )
         tx.note("placements.listed", "", refs=[placement.candidate_id for placement in found.items])
@@ -132,7 +137,7 @@ async def list_placements(
             next_cursor=found.next_cursor,
         )
 
-    return await run(admitted(page))
+    return await run(with_access_check(page))
 
 
 @router.get("/v1/placements/{placement_id}", response_model_exclude_unset=True)
@@ -146,6 +151,6 @@ async def show_placement(
         tx.note("placements.read", placement.candidate_id)
         return placement
 
-    placement = await run(admitted(one))
-    dependencies.etag(response, placement)
+    placement = await run(with_access_check(one))
+    dependencies.set_etag(response, placement)
     return PlacementBody.of(placement, caller)

@@ -11,10 +11,10 @@ from services.manpower import texts
 from services.manpower.applications import rules as applications
 from services.manpower.applications.rules import (
     Application,
+    ApplicationState,
     ConsentMissing,
     Side,
-    State,
-    employer_share,
+    find_employer_consent_id,
 )
 from services.manpower.candidates.rules import Candidate, Custody, require_present
 from services.manpower.events import PlacementConfirmed
@@ -58,7 +58,7 @@ class PlacementSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class PlacementTerms:
     """What was agreed. `permit_number` is the recorded permit to work outside before release."""
 
     kind: PlacementKind
@@ -75,7 +75,7 @@ class Placement:
     version: int = 0
     candidate_id: str
     visibility: Visibility
-    terms: Terms
+    terms: PlacementTerms
     source: PlacementSource
     employer_id: str | None = None
     vacancy_id: str | None = None
@@ -85,7 +85,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class PlacementFacts:
     """All that a placement is decided on. `others` are the vacancy's other live applications."""
 
     application: Application
@@ -96,59 +96,70 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
+class PlacementOutcome:
     """All that one placement changes."""
 
     placement: Placement
     application: Application
     slots: Slots
     vacancy: Vacancy
-    closed: tuple[tuple[Application, Application], ...]
+    closed_applications: tuple[tuple[Application, Application], ...]
     events: list[PlacementConfirmed]
 
 
-def place(placement_id: str, case: Case, terms: Terms, actor: str, now: datetime) -> Filled:
+def place_application(
+    placement_id: str, facts: PlacementFacts, terms: PlacementTerms, actor: str, now: datetime
+) -> PlacementOutcome:
     """The accepted application placed on one of the slots. SlotsFull, ConsentMissing, NotFreeToWork or a refused step say why not.
 
     With the last slot the vacancy closes and its other live applications become VACANCY_CLOSED.
     """
-    require_free(case.candidate, terms)
-    if employer_share(case.application, now) is None:
+    require_free_to_work(facts.candidate, terms)
+    if find_employer_consent_id(facts.application, now) is None:
         raise ConsentMissing
-    placed = applications.step(case.application, State.PLACED, Side.RULE, actor, now)
-    slots = vacancies.take(case.slots)
-    full = slots.left == 0 and case.vacancy.state is VacancyState.OPEN
+    placed = applications.take_step(
+        facts.application, ApplicationState.PLACED, Side.RULE, actor, now
+    )
+    slots = vacancies.take_slot(facts.slots)
+    full = slots.left == 0 and facts.vacancy.state is VacancyState.OPEN
     placement = Placement(
         id=placement_id,
-        candidate_id=case.candidate.id,
-        visibility=case.candidate.visibility,
+        candidate_id=facts.candidate.id,
+        visibility=facts.candidate.visibility,
         terms=terms,
         source=PlacementSource.APPLICATION,
         employer_id=placed.employer_id,
-        vacancy_id=case.vacancy.id,
+        vacancy_id=facts.vacancy.id,
         application_id=placed.id,
         confirmed_at=now,
         confirmed_by=actor,
     )
-    return Filled(
+    return PlacementOutcome(
         placement=placement,
         application=placed,
         slots=slots,
-        vacancy=vacancies.close(case.vacancy, Closing.FILLED, actor, now) if full else case.vacancy,
-        closed=tuple(
-            (other, applications.step(other, State.VACANCY_CLOSED, Side.RULE, actor, now))
-            for other in case.others
+        vacancy=vacancies.close(facts.vacancy, Closing.FILLED, actor, now)
+        if full
+        else facts.vacancy,
+        closed_applications=tuple(
+            (
+                other,
+                applications.take_step(
+                    other, ApplicationState.VACANCY_CLOSED, Side.RULE, actor, now
+                ),
+            )
+            for other in facts.others
             if full and other.live and other.id != placed.id
         ),
-        events=[confirmed(placement)],
+        events=[build_confirmation(placement)],
     )
 
 
-def found_alone(
-    placement_id: str, candidate: Candidate, terms: Terms, actor: str, now: datetime
+def place_by_own_effort(
+    placement_id: str, candidate: Candidate, terms: PlacementTerms, actor: str, now: datetime
 ) -> tuple[Placement, list[PlacementConfirmed]]:
     """Work that the person found by own effort, without an application here."""
-    require_free(candidate, terms)
+    require_free_to_work(candidate, terms)
     placement = Placement(
         id=placement_id,
         candidate_id=candidate.id,
@@ -158,10 +169,10 @@ def found_alone(
         confirmed_at=now,
         confirmed_by=actor,
     )
-    return placement, [confirmed(placement)]
+    return placement, [build_confirmation(placement)]
 
 
-def require_free(candidate: Candidate, terms: Terms) -> None:
+def require_free_to_work(candidate: Candidate, terms: PlacementTerms) -> None:
     """NotFreeToWork unless the person is released, or holds a permit; StartRefused when the start lies before the release."""
     require_present(candidate)
     if candidate.stay.custody is Custody.RELEASED:
@@ -171,7 +182,7 @@ def require_free(candidate: Candidate, terms: Terms) -> None:
         raise NotFreeToWork
 
 
-def confirmed(placement: Placement) -> PlacementConfirmed:
+def build_confirmation(placement: Placement) -> PlacementConfirmed:
     """What is told of it: no employer, no wage, no name."""
     return PlacementConfirmed(
         participant_ref=placement.candidate_id,
@@ -181,7 +192,7 @@ def confirmed(placement: Placement) -> PlacementConfirmed:
     )
 
 
-def seen_by(placement: Placement) -> Visibility:
+def outside_visibility(placement: Placement) -> Visibility:
     """Who outside sees it; of the employers only its own."""
     own = (
         share

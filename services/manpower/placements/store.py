@@ -42,11 +42,11 @@ class Placements(PersonRows[Placement]):
             or aggregate.employer_id in reader.recipients
         )
 
-    async def number(self) -> int:
+    async def count_all(self) -> int:
         """How many there are, for figures."""
         return await self.count({"_id": {"$gt": ""}})
 
-    async def page_of(
+    async def list_page(
         self, candidate_id: str | None, cursor: str | None, limit: int
     ) -> Page[Placement]:
         """Placements that the caller may see."""
@@ -56,6 +56,6 @@ class Placements(PersonRows[Placement]):
             limit=limit,
         )
 
-    async def all_of(self, candidate_id: str) -> list[Placement]:
+    async def list_by_candidate(self, candidate_id: str) -> list[Placement]:
         """Every placement of a person, when the person's records follow it: no scope applies."""
         return await self.find({"candidate_id": candidate_id}, sort=[("_id", 1)], scoped=False)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from chassis.http import dependencies, paging
-from services.manpower.consumers.usecases import admitted
+from services.manpower.consumers.usecases import with_access_check
 from services.manpower.production import usecases
 from services.manpower.transaction import Run
 
@@ -37,7 +37,7 @@ async def list_production(
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ProductionBody]:
     """The production of the caller's facilities, or of those its agency works with."""
-    found = await run(admitted(partial(usecases.list_production, month, cursor, limit)))
+    found = await run(with_access_check(partial(usecases.list_production, month, cursor, limit)))
     return paging.PageBody(
         items=[ProductionBody.model_validate(row) for row in found.items],
         next_cursor=found.next_cursor,

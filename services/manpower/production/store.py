@@ -17,7 +17,7 @@ class Production(Store[MonthlyProduction]):
     indexes = (Index("month", "_id"), Index("facility_id", "month"))
     audited = False
 
-    async def page_of_month(
+    async def list_page(
         self, month: str | None, cursor: str | None, limit: int
     ) -> Page[MonthlyProduction]:
         """Rows of the caller's facilities, of one month or all."""
@@ -25,7 +25,7 @@ class Production(Store[MonthlyProduction]):
             {} if month is None else {"month": month}, cursor=cursor, limit=limit
         )
 
-    async def page_for_office(
+    async def list_page_by_facilities(
         self, facility_ids: Iterable[str], month: str | None, cursor: str | None, limit: int
     ) -> Page[MonthlyProduction]:
         """Rows of the facilities that an office works with: its agency's record says which, not a claim, so no scope applies."""

@@ -40,6 +40,6 @@ async def list_production(
 ) -> Page[MonthlyProduction]:
     """The rows of the caller's facilities; for an office those of the facilities that its agency works with."""
     if tx.caller.role != "dinas_kukm":
-        return await tx.production.page_of_month(month, cursor, limit)
-    agency = await tx.agencies.get(tx.caller.one("agency"))
-    return await tx.production.page_for_office(agency.facility_ids, month, cursor, limit)
+        return await tx.production.list_page(month, cursor, limit)
+    agency = await tx.agencies.get(tx.caller.single("agency"))
+    return await tx.production.list_page_by_facilities(agency.facility_ids, month, cursor, limit)

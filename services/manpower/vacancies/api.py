@@ -13,7 +13,7 @@ from chassis.caller import Caller
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.manpower.agencies.rules import AgencyId, LastDay, RegencyCode, end_of_day
-from services.manpower.consumers.usecases import admitted
+from services.manpower.consumers.usecases import with_access_check
 from services.manpower.transaction import Run, Transaction
 from services.manpower.vacancies import usecases
 from services.manpower.vacancies.rules import (
@@ -43,7 +43,7 @@ class WageBandBody(BaseModel):
     from_idr: Rupiah
     to_idr: Rupiah
 
-    def band(self) -> WageBand:
+    def to_wage_band(self) -> WageBand:
         """The wage band in this body."""
         return WageBand(from_idr=self.from_idr, to_idr=self.to_idr)
 
@@ -74,7 +74,7 @@ class VacancyForm(BaseModel):
     wage_band: WageBandBody
     requirements: RequirementsBody = RequirementsBody()
 
-    def vacancy(self, caller: Caller) -> Vacancy:
+    def to_vacancy(self, caller: Caller) -> Vacancy:
         """The vacancy in this form, as this caller posts it."""
         source = (
             VacancySource.EMPLOYER
@@ -86,9 +86,9 @@ class VacancyForm(BaseModel):
         return Vacancy(
             **self.model_dump(exclude={"headcount", "employer_id", "wage_band", "requirements"}),
             id=new_id(),
-            employer_id=self.employer_id or caller.one("employer"),
+            employer_id=self.employer_id or caller.single("employer"),
             closes_at=end_of_day(self.valid_until, self.regency_code),
-            wage_band=self.wage_band.band(),
+            wage_band=self.wage_band.to_wage_band(),
             requirements=Requirements(**self.requirements.model_dump()),
             source=source,
         )
@@ -140,7 +140,7 @@ class VacancyWithSlots(VacancyBody):
     slots_left: int
 
     @classmethod
-    def beside(cls, vacancy: Vacancy, slots: Slots) -> VacancyWithSlots:
+    def of(cls, vacancy: Vacancy, slots: Slots) -> VacancyWithSlots:
         """The body of a vacancy with its slots."""
         return cls(
             **VacancyBody.model_validate(vacancy).model_dump(),
@@ -155,9 +155,9 @@ async def post_vacancy(
 ) -> VacancyBody:
     """Post a vacancy of an approved employer."""
     vacancy = await run(
-        admitted(partial(usecases.post_vacancy, form.vacancy(caller), form.headcount))
+        with_access_check(partial(usecases.post_vacancy, form.to_vacancy(caller), form.headcount))
     )
-    dependencies.etag(response, vacancy)
+    dependencies.set_etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
@@ -171,22 +171,22 @@ async def list_vacancies(
     """Vacancies that the caller may see."""
 
     async def page(tx: Transaction) -> paging.PageBody[VacancyWithSlots]:
-        found = await tx.vacancies.page_in(state, cursor, limit)
+        found = await tx.vacancies.list_page(state, cursor, limit)
         slots = await tx.vacancy_slots.many(vacancy.id for vacancy in found.items)
         return paging.PageBody(
-            items=[VacancyWithSlots.beside(vacancy, slots[vacancy.id]) for vacancy in found.items],
+            items=[VacancyWithSlots.of(vacancy, slots[vacancy.id]) for vacancy in found.items],
             next_cursor=found.next_cursor,
         )
 
-    return await run(admitted(page))
+    return await run(with_access_check(page))
 
 
 @router.get("/v1/vacancies/{vacancy_id}")
 async def show_vacancy(vacancy_id: str, run: Run, response: Response) -> VacancyWithSlots:
     """One vacancy."""
-    vacancy, slots = await run(admitted(partial(usecases.show_vacancy, vacancy_id)))
-    dependencies.etag(response, vacancy)
-    return VacancyWithSlots.beside(vacancy, slots)
+    vacancy, slots = await run(with_access_check(partial(usecases.show_vacancy, vacancy_id)))
+    dependencies.set_etag(response, vacancy)
+    return VacancyWithSlots.of(vacancy, slots)
 
 
 @router.patch("/v1/vacancies/{vacancy_id}")
@@ -198,9 +198,9 @@ async def amend_vacancy(
     if_match: dependencies.RequiredIfMatch,
 ) -> VacancyBody:
     """Change its terms; applications and history stay."""
-    band = None if form.wage_band is None else form.wage_band.band()
+    band = None if form.wage_band is None else form.wage_band.to_wage_band()
     vacancy = await run(
-        admitted(
+        with_access_check(
             partial(
                 usecases.amend_vacancy,
                 vacancy_id,
@@ -212,7 +212,7 @@ async def amend_vacancy(
             )
         )
     )
-    dependencies.etag(response, vacancy)
+    dependencies.set_etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
@@ -222,8 +222,10 @@ async def close_vacancy(
 ) -> VacancyBody:
     """Close it, and every live application to it."""
     vacancy = await run(
-        admitted(partial(usecases.close_vacancy, vacancy_id, form.reason, if_match=if_match)),
+        with_access_check(
+            partial(usecases.close_vacancy, vacancy_id, form.reason, if_match=if_match)
+        ),
         contended=["placements"],
     )
-    dependencies.etag(response, vacancy)
+    dependencies.set_etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)

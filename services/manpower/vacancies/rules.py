@@ -72,7 +72,7 @@ class VacancyState(StrEnum):
     CLOSED = "closed"
 
 
-MOVES: Mapping[VacancyState, frozenset[VacancyState]] = {
+STATE_TRANSITIONS: Mapping[VacancyState, frozenset[VacancyState]] = {
     VacancyState.OPEN: frozenset({VacancyState.CLOSED}),
     VacancyState.CLOSED: frozenset(),
 }
@@ -166,7 +166,7 @@ def post(vacancy: Vacancy, employer: Agency, actor: str, now: datetime) -> Vacan
     if employer.kind is not AgencyKind.EMPLOYER_PARTNER:
         raise EmployerRefused
     require_active(employer)
-    _check(vacancy, now)
+    _check_terms(vacancy, now)
     return replace(
         vacancy,
         closes_at=end_of_day(vacancy.valid_until, vacancy.regency_code),
@@ -192,13 +192,13 @@ def amend(
         wage_band=wage_band or vacancy.wage_band,
         start_month=start_month or vacancy.start_month,
     )
-    _check(changed, now)
+    _check_terms(changed, now)
     return replace(changed, closes_at=end_of_day(changed.valid_until, changed.regency_code))
 
 
 def close(vacancy: Vacancy, reason: Closing, actor: str, now: datetime) -> Vacancy:
     """The vacancy closed; VacancyMoveRefused when it was."""
-    if VacancyState.CLOSED not in MOVES[vacancy.state]:
+    if VacancyState.CLOSED not in STATE_TRANSITIONS[vacancy.state]:
         raise VacancyMoveRefused
     return replace(
         vacancy,
@@ -223,21 +223,21 @@ def open_slots(vacancy_id: str, headcount: int) -> Slots:
     return Slots(id=vacancy_id, capacity=headcount)
 
 
-def take(slots: Slots) -> Slots:
+def take_slot(slots: Slots) -> Slots:
     """One slot less; SlotsFull when none is left."""
     if slots.left < 1:
         raise SlotsFull
     return replace(slots, taken=slots.taken + 1)
 
 
-def resize(slots: Slots, headcount: int) -> Slots:
+def resize_slots(slots: Slots, headcount: int) -> Slots:
     """The slots with another capacity, which must leave one free: filling the last one is a placement's work. HeadcountRefused otherwise."""
     if headcount <= slots.taken:
         raise HeadcountRefused(taken=slots.taken)
     return replace(slots, capacity=headcount)
 
 
-def _check(vacancy: Vacancy, now: datetime) -> None:
+def _check_terms(vacancy: Vacancy, now: datetime) -> None:
     if not 0 <= vacancy.wage_band.from_idr <= vacancy.wage_band.to_idr:
         raise WageBandRefused
     if now >= end_of_day(vacancy.valid_until, vacancy.regency_code):

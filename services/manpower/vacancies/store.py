@@ -18,7 +18,7 @@ class Vacancies(OfficeRows[Vacancy]):
     unknown = rules.VacancyUnknown
     indexes = (Index("employer_id", "_id"), Index("regency_code", "state", "_id"))
 
-    async def page_in(
+    async def list_page(
         self, state: VacancyState | None, cursor: str | None, limit: int
     ) -> Page[Vacancy]:
         """Vacancies that the caller may see."""
@@ -26,7 +26,7 @@ class Vacancies(OfficeRows[Vacancy]):
             {} if state is None else {"state": state.value}, cursor=cursor, limit=limit
         )
 
-    def of_reader(self, reader: Reader) -> Filter | None:
+    def filter_for_reader(self, reader: Reader) -> Filter | None:
         if reader.purpose is Purpose.EMPLOYER_SHARE:
             return {"employer_id": {"$in": sorted(reader.recipients)}}
         return (
@@ -35,7 +35,7 @@ class Vacancies(OfficeRows[Vacancy]):
             else {"regency_code": {"$in": sorted(reader.regencies)}}
         )
 
-    def shows(self, aggregate: Vacancy, reader: Reader) -> bool:
+    def is_shown_to(self, aggregate: Vacancy, reader: Reader) -> bool:
         if reader.purpose is Purpose.EMPLOYER_SHARE:
             return aggregate.employer_id in reader.recipients
         return reader.regencies is not None and aggregate.regency_code in reader.regencies

@@ -42,7 +42,7 @@ async def amend_vacancy(
     )
     if headcount is not None:
         slots = await tx.vacancy_slots.get(vacancy_id)
-        tx.vacancy_slots.save(slots, rules.resize(slots, headcount))
+        tx.vacancy_slots.save(slots, rules.resize_slots(slots, headcount))
     return tx.vacancies.save(before, after)
 
 

@@ -41,21 +41,23 @@ class OutsideRole:
 
     purpose: Purpose
     recipient_claim: str
-    by_regency: bool
+    is_bound_to_regency: bool
 
 
-OUTSIDE: Mapping[str, OutsideRole] = {
-    "dinas_placement": OutsideRole(Purpose.DINAS_REGISTRATION, "agency", by_regency=True),
-    "dinas_training": OutsideRole(Purpose.TRAINING_NOMINATION, "agency", by_regency=True),
-    "dinas_kukm": OutsideRole(Purpose.TKM_APPLICATION, "agency", by_regency=True),
-    "bapas": OutsideRole(Purpose.FOLLOW_UP_CONTACT, "agency", by_regency=False),
-    "employer": OutsideRole(Purpose.EMPLOYER_SHARE, "employer", by_regency=False),
+OUTSIDE_ROLES: Mapping[str, OutsideRole] = {
+    "dinas_placement": OutsideRole(Purpose.DINAS_REGISTRATION, "agency", is_bound_to_regency=True),
+    "dinas_training": OutsideRole(Purpose.TRAINING_NOMINATION, "agency", is_bound_to_regency=True),
+    "dinas_kukm": OutsideRole(Purpose.TKM_APPLICATION, "agency", is_bound_to_regency=True),
+    "bapas": OutsideRole(Purpose.FOLLOW_UP_CONTACT, "agency", is_bound_to_regency=False),
+    "employer": OutsideRole(Purpose.EMPLOYER_SHARE, "employer", is_bound_to_regency=False),
 }
 
-BY_REGENCY = frozenset(role.purpose for role in OUTSIDE.values() if role.by_regency)
+PURPOSES_BY_REGENCY = frozenset(
+    role.purpose for role in OUTSIDE_ROLES.values() if role.is_bound_to_regency
+)
 """Purposes for which an office answers only for the people of its regencies."""
 
-COLUMNS: Mapping[Purpose, frozenset[Column]] = {
+COLUMNS_BY_PURPOSE: Mapping[Purpose, frozenset[Column]] = {
     Purpose.DINAS_REGISTRATION: frozenset(
         {Column.NAME, Column.REGENCY, Column.SKILLS, Column.EXPERIENCE, Column.AVAILABILITY}
     ),
@@ -68,7 +70,7 @@ COLUMNS: Mapping[Purpose, frozenset[Column]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class ConsentShare:
     """A consent as it stands on the rows it opens."""
 
     consent_id: str
@@ -78,7 +80,7 @@ class Share:
     given_at: datetime
     expires_at: datetime
 
-    def valid(self, now: datetime) -> bool:
+    def is_in_force(self, now: datetime) -> bool:
         """Whether it is in force at this instant."""
         return self.given_at <= now < self.expires_at
 
@@ -89,7 +91,7 @@ class Visibility:
 
     facility_id: str
     regency_code: str = ""
-    shares: tuple[Share, ...] = ()
+    shares: tuple[ConsentShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ class Reader:
         """The feed audiences it belongs to."""
         return tuple(
             sorted(
-                audience_of(recipient, self.purpose, regency)
+                audience_name(recipient, self.purpose, regency)
                 for recipient in self.recipients
                 for regency in self.regencies or ("",)
             )
@@ -114,16 +116,16 @@ class Reader:
 
 def is_outside(caller: Caller) -> bool:
     """Whether the caller's role belongs to an office or an employer."""
-    return caller.role in OUTSIDE
+    return caller.role in OUTSIDE_ROLES
 
 
 def reader_of(caller: Caller) -> Reader | None:
     """The outside reader that these claims make; None (nothing is seen) when a claim is missing, empty or for everything."""
-    role = OUTSIDE.get(caller.role)
+    role = OUTSIDE_ROLES.get(caller.role)
     if role is None:
         return None
     recipients = caller.claim(role.recipient_claim)
-    regencies = caller.claim("regency") if role.by_regency else None
+    regencies = caller.claim("regency") if role.is_bound_to_regency else None
     if (
         not recipients
         or EVERYTHING in recipients
@@ -133,7 +135,7 @@ def reader_of(caller: Caller) -> Reader | None:
     return Reader(recipients=recipients, purpose=role.purpose, regencies=regencies)
 
 
-def share_for(visibility: Visibility, reader: Reader, now: datetime) -> Share | None:
+def share_for(visibility: Visibility, reader: Reader, now: datetime) -> ConsentShare | None:
     """The consent by which this reader sees the row now; None = it does not."""
     if reader.regencies is not None and visibility.regency_code not in reader.regencies:
         return None
@@ -143,32 +145,36 @@ def share_for(visibility: Visibility, reader: Reader, now: datetime) -> Share | 
             for share in visibility.shares
             if share.recipient in reader.recipients
             and share.purpose is reader.purpose
-            and share.valid(now)
+            and share.is_in_force(now)
         ),
         None,
     )
 
 
-def columns(share: Share) -> frozenset[Column]:
+def visible_columns(share: ConsentShare) -> frozenset[Column]:
     """What this consent lets its reader see: never more than the purpose's own columns."""
-    return share.fields & COLUMNS[share.purpose]
+    return share.fields & COLUMNS_BY_PURPOSE[share.purpose]
 
 
-def audience_of(recipient: str, purpose: Purpose, regency_code: str) -> str:
+def audience_name(recipient: str, purpose: Purpose, regency_code: str) -> str:
     """The name of those who read for this recipient and purpose, and of this regency where the purpose is bound to one."""
-    return f"{recipient}/{purpose.value}" + (f"/{regency_code}" if purpose in BY_REGENCY else "")
+    return f"{recipient}/{purpose.value}" + (
+        f"/{regency_code}" if purpose in PURPOSES_BY_REGENCY else ""
+    )
 
 
-def audience_names(visibility: Visibility) -> frozenset[str]:
+def all_audiences(visibility: Visibility) -> frozenset[str]:
     """Those for whom a row was opened, by consents in force or not."""
     return frozenset(
-        audience_of(share.recipient, share.purpose, visibility.regency_code)
+        audience_name(share.recipient, share.purpose, visibility.regency_code)
         for share in visibility.shares
     )
 
 
-def audiences(visibility: Visibility, now: datetime) -> frozenset[str]:
+def current_audiences(visibility: Visibility, now: datetime) -> frozenset[str]:
     """Who may be told of a change now."""
-    return audience_names(
-        replace(visibility, shares=tuple(share for share in visibility.shares if share.valid(now)))
+    return all_audiences(
+        replace(
+            visibility, shares=tuple(share for share in visibility.shares if share.is_in_force(now))
+        )
     )

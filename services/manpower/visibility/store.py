@@ -10,7 +10,7 @@ from chassis.persistence.store import Aggregate, Store
 from services.manpower.visibility import rules
 from services.manpower.visibility.rules import Reader, Visibility
 
-INSIDE = frozenset({"administrator", "auditor", "case_officer", "head", "training_officer"})
+INSIDE_ROLES = frozenset({"administrator", "auditor", "case_officer", "head", "training_officer"})
 """Roles of the prison and of this system that may know of offices, employers and vacancies; `kanwil` reads aggregates only."""
 
 
@@ -35,7 +35,7 @@ class PersonRows(Store[P]):
         "regency": "visibility.regency_code",
     }
 
-    async def following(self, last: str, limit: int) -> list[P]:
+    async def list_after(self, last: str, limit: int) -> list[P]:
         """The rows that the caller may see with an id beyond `last`, by id."""
         return await self.find({"_id": {"$gt": last}}, sort=[("_id", 1)], limit=limit)
 
@@ -45,7 +45,7 @@ class PersonRows(Store[P]):
         if not rules.is_outside(caller):
             return {} if caller.claim("facility") else None
         reader = rules.reader_of(caller)
-        return None if reader is None else readable(reader, self.tx.now)
+        return None if reader is None else reader_filter(reader, self.tx.now)
 
     def admits(self, aggregate: P) -> bool:
         """The same for one row."""
@@ -67,31 +67,31 @@ class OfficeRows(Store[A]):
     def narrowing(self) -> Filter | None:
         """The filter of the caller's role; None = nothing is seen."""
         caller = self.tx.caller
-        if caller.role in INSIDE:
+        if caller.role in INSIDE_ROLES:
             return {}
         reader = rules.reader_of(caller)
-        return None if reader is None else self.of_reader(reader)
+        return None if reader is None else self.filter_for_reader(reader)
 
     def admits(self, aggregate: A) -> bool:
         """The same for one row."""
         caller = self.tx.caller
-        if caller.role in INSIDE:
+        if caller.role in INSIDE_ROLES:
             return True
         reader = rules.reader_of(caller)
-        return reader is not None and self.shows(aggregate, reader)
+        return reader is not None and self.is_shown_to(aggregate, reader)
 
-    def of_reader(self, reader: Reader) -> Filter | None:
+    def filter_for_reader(self, reader: Reader) -> Filter | None:
         """What an outside reader sees of these rows: nothing, unless the store says more."""
         del reader
         return None
 
-    def shows(self, aggregate: A, reader: Reader) -> bool:
+    def is_shown_to(self, aggregate: A, reader: Reader) -> bool:
         """The same for one row."""
         del aggregate, reader
         return False
 
 
-def readable(reader: Reader, now: datetime) -> dict[str, Any]:
+def reader_filter(reader: Reader, now: datetime) -> dict[str, Any]:
     """The filter for rows that this outside reader sees at this instant."""
     valid = {
         "recipient": {"$in": sorted(reader.recipients)},

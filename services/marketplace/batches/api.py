@@ -15,7 +15,7 @@ from services.marketplace.batches import usecases
 from services.marketplace.batches.rules import Batch, BatchId, WorkLog, WorkLogId
 from services.marketplace.money import Idr, Rupiah
 from services.marketplace.stock.rules import home_location, stock_id
-from services.marketplace.transaction import Run, Transaction, plainly
+from services.marketplace.transaction import Run, Transaction, without_idempotency_key
 from services.marketplace.workshops.rules import WorkshopId
 
 router = APIRouter(prefix="/v1", tags=["Produksi"])
@@ -196,7 +196,7 @@ async def list_batches(
     """The batches of the caller's Lapas."""
 
     async def read(tx: Transaction) -> paging.PageBody[BatchBody]:
-        page = await tx.batches.listed(workshop_id, cursor, limit)
+        page = await tx.batches.list_page(workshop_id, cursor, limit)
         return paging.PageBody(
             items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor
         )
@@ -207,8 +207,8 @@ async def list_batches(
 @router.get("/batches/{batch_id}")
 async def read_batch(batch_id: str, run: Run, response: Response) -> BatchBody:
     """One batch with its internal provenance."""
-    batch = await run(partial(_read, batch_id))
-    dependencies.etag(response, batch)
+    batch = await run(partial(_read_batch, batch_id))
+    dependencies.set_etag(response, batch)
     return BatchBody.of(batch)
 
 
@@ -226,7 +226,7 @@ async def set_costs(
     return BatchBody.of(
         await run(
             partial(
-                usecases.cost,
+                usecases.set_costs,
                 BatchId(batch_id),
                 Rupiah(body.material_cost_idr),
                 Rupiah(body.other_cost_idr),
@@ -239,7 +239,9 @@ async def set_costs(
 @router.post("/batches/{batch_id}/quality-check")
 async def check_quality(batch_id: str, run: Run, if_match: dependencies.IfMatch) -> BatchBody:
     """Production is over; the goods are looked at."""
-    return BatchBody.of(await run(partial(usecases.check_quality, BatchId(batch_id), if_match)))
+    return BatchBody.of(
+        await run(partial(usecases.start_quality_check, BatchId(batch_id), if_match))
+    )
 
 
 @router.post("/batches/{batch_id}/completion")
@@ -247,7 +249,7 @@ async def complete_batch(
     batch_id: str, body: CompletionIn, run: Run, if_match: dependencies.IfMatch
 ) -> BatchBody:
     """Complete a batch: unit costs and premi weights are frozen, the good units are received into stock."""
-    batch = await plainly(run)(partial(_read, batch_id))
+    batch = await without_idempotency_key(run)(partial(_read_batch, batch_id))
     command = partial(
         usecases.complete,
         BatchId(batch_id),
@@ -296,7 +298,7 @@ async def list_work_logs(
     """The work logs of a batch."""
 
     async def read(tx: Transaction) -> paging.PageBody[WorkLogBody]:
-        page = await tx.work_logs.listed(batch_id, cursor, limit)
+        page = await tx.work_logs.list_page(batch_id, cursor, limit)
         tx.note(
             "work_logs.listed", batch_id, refs=sorted({log.participant_ref for log in page.items})
         )
@@ -319,5 +321,5 @@ async def correct_work_log(
     )
 
 
-async def _read(batch_id: str, tx: Transaction) -> Batch:
+async def _read_batch(batch_id: str, tx: Transaction) -> Batch:
     return await tx.batches.get(batch_id)

@@ -18,7 +18,7 @@ from services.marketplace.zones import local_day, month_of
 
 BatchId = NewType("BatchId", str)
 WorkLogId = NewType("WorkLogId", str)
-EDIT_WINDOW = timedelta(days=7)
+CORRECTION_WINDOW = timedelta(days=7)
 
 
 class BatchUnknown(NotFound):
@@ -73,11 +73,11 @@ class BatchState(StrEnum):
     REJECTED = "rejected"
 
 
-OPEN = frozenset({BatchState.IN_PROGRESS, BatchState.QUALITY_CHECK})
+OPEN_STATES = frozenset({BatchState.IN_PROGRESS, BatchState.QUALITY_CHECK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
+class PremiWeight:
     """A participant's work units in a batch, frozen at completion: the measure of their premi."""
 
     participant_ref: str
@@ -102,7 +102,7 @@ class Batch:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     portions: tuple[Portion, ...] = ()
-    weights: tuple[Weight, ...] = ()
+    weights: tuple[PremiWeight, ...] = ()
     state: BatchState = BatchState.PLANNED
     version: int = 0
 
@@ -113,7 +113,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchNumbers:
+class BatchNumberCounter:
     """The last batch number of one workshop; its id is the workshop's."""
 
     id: str
@@ -123,7 +123,7 @@ class BatchNumbers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class WorkLogCorrection:
     """A correction of a work log: what stood before, and why it was changed."""
 
     was_units: int
@@ -145,7 +145,7 @@ class WorkLog:
     worked_on: date
     recorded_by: str
     recorded_at: datetime
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[WorkLogCorrection, ...] = ()
     version: int = 0
 
 
@@ -163,7 +163,9 @@ class WorkMonth:
     version: int = 0
 
 
-def number(workshop: Workshop, numbers: BatchNumbers, now: datetime) -> tuple[str, BatchNumbers]:
+def assign_number(
+    workshop: Workshop, numbers: BatchNumberCounter, now: datetime
+) -> tuple[str, BatchNumberCounter]:
     """The next batch number of a workshop, such as KAYU-2026-0007."""
     after = replace(numbers, last=numbers.last + 1)
     return f"{workshop.code}-{local_day(now, workshop.zone).year}-{after.last:04d}", after
@@ -171,19 +173,19 @@ def number(workshop: Workshop, numbers: BatchNumbers, now: datetime) -> tuple[st
 
 def start(batch: Batch, now: datetime) -> Batch:
     """Production begins."""
-    _must_be(batch, {BatchState.PLANNED})
+    _require_state(batch, {BatchState.PLANNED})
     return replace(batch, state=BatchState.IN_PROGRESS, started_at=now)
 
 
-def cost(batch: Batch, material_cost_idr: Rupiah, other_cost_idr: Rupiah) -> Batch:
+def set_costs(batch: Batch, material_cost_idr: Rupiah, other_cost_idr: Rupiah) -> Batch:
     """Set what the batch costs; frozen at completion."""
-    _must_be(batch, {BatchState.PLANNED, *OPEN})
+    _require_state(batch, {BatchState.PLANNED, *OPEN_STATES})
     return replace(batch, material_cost_idr=material_cost_idr, other_cost_idr=other_cost_idr)
 
 
-def check_quality(batch: Batch) -> Batch:
+def start_quality_check(batch: Batch) -> Batch:
     """Production is over; the goods are looked at."""
-    _must_be(batch, {BatchState.IN_PROGRESS})
+    _require_state(batch, {BatchState.IN_PROGRESS})
     return replace(batch, state=BatchState.QUALITY_CHECK)
 
 
@@ -197,8 +199,8 @@ def complete(
     now: datetime,
 ) -> Batch:
     """Freeze the batch: its good units with their cost to the rupiah, and everybody's work units."""
-    _must_be(batch, {BatchState.QUALITY_CHECK})
-    units = units_by_participant(logs)
+    _require_state(batch, {BatchState.QUALITY_CHECK})
+    units = sum_units_by_participant(logs)
     if not units:
         raise BatchWithoutWork
     if qty_good == 0:
@@ -207,7 +209,7 @@ def complete(
         raise RejectReasonMissing
     portions = tuple(
         Portion(batch_id=batch.id, received_at=now, unit_cost_idr=unit_cost, qty=qty)
-        for qty, unit_cost in unit_costs(batch.cost_idr, qty_good)
+        for qty, unit_cost in divide_into_unit_costs(batch.cost_idr, qty_good)
     )
     return replace(
         batch,
@@ -218,14 +220,14 @@ def complete(
         reject_reason=reject_reason,
         portions=portions,
         weights=tuple(
-            Weight(participant_ref=person, units=units[person]) for person in sorted(units)
+            PremiWeight(participant_ref=person, units=units[person]) for person in sorted(units)
         ),
     )
 
 
 def reject(batch: Batch, *, qty_reject: int, reason: str, now: datetime) -> Batch:
     """Nothing of it can be sold."""
-    _must_be(batch, {BatchState.QUALITY_CHECK})
+    _require_state(batch, {BatchState.QUALITY_CHECK})
     if not reason.strip():
         raise RejectReasonMissing
     return replace(
@@ -237,7 +239,7 @@ def reject(batch: Batch, *, qty_reject: int, reason: str, now: datetime) -> Batc
     )
 
 
-def unit_costs(cost_idr: Rupiah, qty: int) -> list[tuple[int, Rupiah]]:
+def divide_into_unit_costs(cost_idr: Rupiah, qty: int) -> list[tuple[int, Rupiah]]:
     """Quantities and whole unit costs that give exactly the cost: the rupiah left over make some units cost one more."""
     low, dearer = divmod(cost_idr, qty)
     return [
@@ -245,7 +247,7 @@ def unit_costs(cost_idr: Rupiah, qty: int) -> list[tuple[int, Rupiah]]:
     ]
 
 
-def units_by_participant(logs: Iterable[WorkLog]) -> dict[str, int]:
+def sum_units_by_participant(logs: Iterable[WorkLog]) -> dict[str, int]:
     """The sum of work units of each participant; zero units count for nothing."""
     units: dict[str, int] = {}
     for log in logs:
@@ -258,16 +260,16 @@ def log_work(
     batch: Batch,
     workshop: Workshop,
     worker: Worker,
-    places: Sequence[Assignment],
+    assignments: Sequence[Assignment],
     now: datetime,
 ) -> WorkLog:
     """Record work: on a day when the participant had a place in the workshop and the decision stood, in a batch that is open."""
-    _must_be(batch, OPEN)
+    _require_state(batch, OPEN_STATES)
     first = local_day(batch.started_at, workshop.zone) if batch.started_at else log.worked_on
     if not first <= log.worked_on <= local_day(now, workshop.zone):
         raise WorkDateInvalid
     if not any(
-        place.workshop_id == workshop.id and place.covers(log.worked_on) for place in places
+        place.workshop_id == workshop.id and place.covers(log.worked_on) for place in assignments
     ):
         raise NotAssigned
     if worker.valid_until is not None and log.worked_on > worker.valid_until:
@@ -279,14 +281,14 @@ def correct(
     log: WorkLog, batch: Batch, *, units: int, reason: str, by: str, now: datetime
 ) -> WorkLog:
     """Correct the units within seven days while the batch is open; old value and reason are kept."""
-    if batch.state not in OPEN or now - log.recorded_at > EDIT_WINDOW:
+    if batch.state not in OPEN_STATES or now - log.recorded_at > CORRECTION_WINDOW:
         raise WorkLogLocked
     return replace(
         log,
         work_units=units,
         edits=(
             *log.edits,
-            Edit(was_units=log.work_units, reason=reason, edited_by=by, edited_at=now),
+            WorkLogCorrection(was_units=log.work_units, reason=reason, edited_by=by, edited_at=now),
         ),
     )
 
@@ -296,7 +298,7 @@ def month_id(participant_ref: str, workshop_id: str, month: str) -> str:
     return f"{participant_ref}/{workshop_id}/{month}"
 
 
-def month_for(log: WorkLog, workshop: Workshop) -> WorkMonth:
+def create_month(log: WorkLog, workshop: Workshop) -> WorkMonth:
     """The still empty month that a log counts in."""
     month = month_of(log.worked_on)
     return WorkMonth(
@@ -309,7 +311,7 @@ def month_for(log: WorkLog, workshop: Workshop) -> WorkMonth:
     )
 
 
-def empty_month(month: WorkMonth, participant_ref: str) -> WorkMonth:
+def create_month_of_survivor(month: WorkMonth, participant_ref: str) -> WorkMonth:
     """The same month of another participant, still empty."""
     return replace(
         month,
@@ -320,12 +322,12 @@ def empty_month(month: WorkMonth, participant_ref: str) -> WorkMonth:
     )
 
 
-def of_survivor(log: WorkLog, participant_ref: str) -> WorkLog:
+def rekey_work_log(log: WorkLog, participant_ref: str) -> WorkLog:
     """The log under the surviving reference of a merge."""
     return replace(log, participant_ref=participant_ref)
 
 
-def count(month: WorkMonth, units: int) -> tuple[WorkMonth, list[WorkLogged]]:
+def add_units(month: WorkMonth, units: int) -> tuple[WorkMonth, list[WorkLogged]]:
     """Add units (or take away, after a correction), and tell the whole month."""
     after = replace(month, units=month.units + units)
     told = WorkLogged(
@@ -338,7 +340,9 @@ def count(month: WorkMonth, units: int) -> tuple[WorkMonth, list[WorkLogged]]:
     return after, [told]
 
 
-def merged_weights(weights: Iterable[Weight], survivors: Mapping[str, str]) -> dict[str, int]:
+def sum_weights_by_survivor(
+    weights: Iterable[PremiWeight], survivors: Mapping[str, str]
+) -> dict[str, int]:
     """Weights by surviving participant: whoever was merged since shares under the surviving reference."""
     units: dict[str, int] = {}
     for weight in weights:
@@ -347,6 +351,6 @@ def merged_weights(weights: Iterable[Weight], survivors: Mapping[str, str]) -> d
     return units
 
 
-def _must_be(batch: Batch, states: Iterable[BatchState]) -> None:
+def _require_state(batch: Batch, states: Iterable[BatchState]) -> None:
     if batch.state not in states:
         raise BatchStateDiffers(state=batch.state)

@@ -6,7 +6,7 @@ from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
 from services.marketplace.batches.rules import (
     Batch,
-    BatchNumbers,
+    BatchNumberCounter,
     BatchState,
     BatchUnknown,
     WorkLog,
@@ -26,13 +26,15 @@ class Batches(Store[Batch]):
         Index("facility_id"),
     )
 
-    async def listed(self, workshop_id: str | None, cursor: str | None, limit: int) -> Page[Batch]:
+    async def list_page(
+        self, workshop_id: str | None, cursor: str | None, limit: int
+    ) -> Page[Batch]:
         """The batches that the caller sees, of one workshop or all."""
         return await self.page(
             {"workshop_id": workshop_id} if workshop_id else {}, cursor=cursor, limit=limit
         )
 
-    async def latest_of(self, skus: list[str], limit: int) -> list[Batch]:
+    async def list_latest_completed(self, skus: list[str], limit: int) -> list[Batch]:
         """The last completed batches of these SKUs, for anybody: public provenance shows their numbers and months."""
         return await self.find(
             {"sku": {"$in": skus}, "state": BatchState.COMPLETED},
@@ -42,8 +44,8 @@ class Batches(Store[Batch]):
         )
 
 
-class NumbersOfBatches(Store[BatchNumbers]):
-    kind = BatchNumbers
+class BatchNumberCounters(Store[BatchNumberCounter]):
+    kind = BatchNumberCounter
     collection = "batch_numbers"
     scope = {"facility": "facility_id"}
 
@@ -56,15 +58,15 @@ class WorkLogs(Store[WorkLog]):
     scope = {"facility": "facility_id"}
     indexes = (Index("batch_id"), Index("participant_ref"))
 
-    async def of_batch(self, batch_id: str) -> list[WorkLog]:
+    async def list_by_batch(self, batch_id: str) -> list[WorkLog]:
         """All work that went into a batch."""
         return await self.find({"batch_id": batch_id})
 
-    async def of_participant(self, participant_ref: str) -> list[WorkLog]:
+    async def list_by_participant(self, participant_ref: str) -> list[WorkLog]:
         """All work of a participant."""
         return await self.find({"participant_ref": participant_ref})
 
-    async def listed(self, batch_id: str, cursor: str | None, limit: int) -> Page[WorkLog]:
+    async def list_page(self, batch_id: str, cursor: str | None, limit: int) -> Page[WorkLog]:
         """The work logs of a batch that the caller sees."""
         return await self.page({"batch_id": batch_id}, cursor=cursor, limit=limit)
 
@@ -76,6 +78,6 @@ class WorkMonths(Store[WorkMonth]):
     scope = {"facility": "facility_id"}
     indexes = (Index("participant_ref"),)
 
-    async def of_participant(self, participant_ref: str) -> list[WorkMonth]:
+    async def list_by_participant(self, participant_ref: str) -> list[WorkMonth]:
         """All months in which a participant worked."""
         return await self.find({"participant_ref": participant_ref})

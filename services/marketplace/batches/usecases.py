@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 from services.marketplace.batches import rules
-from services.marketplace.batches.rules import Batch, BatchId, BatchNumbers, WorkLog, WorkLogId
+from services.marketplace.batches.rules import (
+    Batch,
+    BatchId,
+    BatchNumberCounter,
+    WorkLog,
+    WorkLogId,
+)
 from services.marketplace.money import Rupiah
 from services.marketplace.products.rules import SkuUnknown
 from services.marketplace.stock.rules import home_location
@@ -26,12 +32,12 @@ async def plan(
     """Plan a batch of a SKU that the workshop makes, under the workshop's next number."""
     workshop = await tx.workshops.get(workshop_id)
     require_open(workshop)
-    product = (await tx.products.by_sku([sku]))[sku]
+    product = (await tx.products.get_by_sku([sku]))[sku]
     if product.workshop_id != workshop.id:
         raise SkuUnknown(sku=sku)
     known = await tx.batch_numbers.seek(workshop.id)
-    before = known or BatchNumbers(id=workshop.id, facility_id=workshop.facility_id)
-    number, after = rules.number(workshop, before, tx.now)
+    before = known or BatchNumberCounter(id=workshop.id, facility_id=workshop.facility_id)
+    number, after = rules.assign_number(workshop, before, tx.now)
     if known:
         tx.batch_numbers.save(known, after)
     else:
@@ -56,7 +62,7 @@ async def start(batch_id: BatchId, if_match: int | None, tx: Transaction) -> Bat
     return tx.batches.save(before, rules.start(before, tx.now))
 
 
-async def cost(
+async def set_costs(
     batch_id: BatchId,
     material_cost_idr: Rupiah,
     other_cost_idr: Rupiah,
@@ -65,13 +71,13 @@ async def cost(
 ) -> Batch:
     """Set what the batch costs."""
     before = await tx.batches.get(batch_id, if_match=if_match)
-    return tx.batches.save(before, rules.cost(before, material_cost_idr, other_cost_idr))
+    return tx.batches.save(before, rules.set_costs(before, material_cost_idr, other_cost_idr))
 
 
-async def check_quality(batch_id: BatchId, if_match: int | None, tx: Transaction) -> Batch:
+async def start_quality_check(batch_id: BatchId, if_match: int | None, tx: Transaction) -> Batch:
     """Production is over; the goods are looked at."""
     before = await tx.batches.get(batch_id, if_match=if_match)
-    return tx.batches.save(before, rules.check_quality(before))
+    return tx.batches.save(before, rules.start_quality_check(before))
 
 
 async def complete(
@@ -84,7 +90,7 @@ async def complete(
 ) -> Batch:
     """Freeze costs and premi weights, and receive the good units at the Lapas store."""
     before = await tx.batches.get(batch_id, if_match=if_match)
-    logs = await tx.work_logs.of_batch(batch_id)
+    logs = await tx.work_logs.list_by_batch(batch_id)
     after = rules.complete(
         before,
         logs,
@@ -124,7 +130,7 @@ async def log_work(
     worker = await tx.workers.get(
         person, scoped=False
     )  # past work is recorded also when the participant has moved on
-    places = await tx.assignments.of_participant(person)
+    places = await tx.assignments.list_by_participant(person)
     log = WorkLog(
         id=log_id,
         batch_id=batch.id,
@@ -141,7 +147,7 @@ async def log_work(
     tx.workers.hold(worker)
     for place in places:
         tx.assignments.hold(place)
-    await _count(logged, workshop, work_units, tx)
+    await _add_to_month(logged, workshop, work_units, tx)
     return tx.work_logs.add(logged)
 
 
@@ -156,14 +162,14 @@ async def correct_log(
         before, batch, units=work_units, reason=reason, by=tx.caller.subject, now=tx.now
     )
     tx.batches.hold(batch)
-    await _count(after, workshop, after.work_units - before.work_units, tx)
+    await _add_to_month(after, workshop, after.work_units - before.work_units, tx)
     return tx.work_logs.save(before, after)
 
 
-async def _count(log: WorkLog, workshop: Workshop, units: int, tx: Transaction) -> None:
-    month = rules.month_for(log, workshop)
+async def _add_to_month(log: WorkLog, workshop: Workshop, units: int, tx: Transaction) -> None:
+    month = rules.create_month(log, workshop)
     known = await tx.work_months.seek(month.id)
-    after, told = rules.count(known or month, units)
+    after, told = rules.add_units(known or month, units)
     if known:
         tx.work_months.save(known, after, told)
     else:

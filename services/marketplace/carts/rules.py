@@ -12,7 +12,7 @@ from services.marketplace.money import Rupiah
 from services.marketplace.products.rules import Product, require_published
 
 CartId = NewType("CartId", str)
-LIFETIME = timedelta(days=30)
+CART_LIFETIME = timedelta(days=30)
 
 
 class CartUnknown(NotFound):
@@ -56,10 +56,13 @@ class Cart:
 
 
 def fill(
-    cart: Cart, wanted: Sequence[tuple[str, int]], products: Mapping[str, Product], now: datetime
+    cart: Cart,
+    quantities: Sequence[tuple[str, int]],
+    products: Mapping[str, Product],
+    now: datetime,
 ) -> Cart:
     """Put exactly these (sku, quantity) lines into the cart, at the prices of now."""
-    if not wanted:
+    if not quantities:
         raise CartEmpty
     for product in products.values():
         require_published(product)
@@ -68,9 +71,11 @@ def fill(
         raise CartOfSeveralSellers
     lines = tuple(
         CartLine(sku=sku, qty=qty, price_idr=products[sku].variant(sku).price_idr)
-        for sku, qty in wanted
+        for sku, qty in quantities
     )
-    return replace(cart, facility_id=next(iter(sellers)), lines=lines, expires_at=now + LIFETIME)
+    return replace(
+        cart, facility_id=next(iter(sellers)), lines=lines, expires_at=now + CART_LIFETIME
+    )
 
 
 def require_current(cart: Cart, products: Mapping[str, Product], now: datetime) -> None:
@@ -84,7 +89,7 @@ def require_current(cart: Cart, products: Mapping[str, Product], now: datetime) 
             raise PriceChanged(sku=line.sku, price_idr=product.variant(line.sku).price_idr)
 
 
-def wanted(cart: Cart) -> dict[str, int]:
+def quantities_by_sku(cart: Cart) -> dict[str, int]:
     """Quantity by SKU: lines of one SKU are summed first, in sorted order."""
     sums: dict[str, int] = {}
     for line in cart.lines:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from services.marketplace.carts import rules
-from services.marketplace.carts.rules import LIFETIME, Cart, CartId
+from services.marketplace.carts.rules import CART_LIFETIME, Cart, CartId
 from services.marketplace.transaction import Transaction
 
 
-async def open_cart(cart_id: CartId, wanted: list[tuple[str, int]], tx: Transaction) -> Cart:
+async def open_cart(cart_id: CartId, quantities: list[tuple[str, int]], tx: Transaction) -> Cart:
     """Open a cart with these (sku, quantity) lines."""
-    products = await tx.products.by_sku(sku for sku, _ in wanted)
-    empty = Cart(id=cart_id, facility_id="", lines=(), expires_at=tx.now + LIFETIME)
-    return tx.carts.add(rules.fill(empty, wanted, products, tx.now))
+    products = await tx.products.get_by_sku(sku for sku, _ in quantities)
+    empty = Cart(id=cart_id, facility_id="", lines=(), expires_at=tx.now + CART_LIFETIME)
+    return tx.carts.add(rules.fill(empty, quantities, products, tx.now))
 
 
 async def fill(
-    cart_id: CartId, wanted: list[tuple[str, int]], if_match: int | None, tx: Transaction
+    cart_id: CartId, quantities: list[tuple[str, int]], if_match: int | None, tx: Transaction
 ) -> Cart:
     """Replace the lines of a cart; prices are those of now."""
     before = await tx.carts.get(cart_id, if_match=if_match)
-    products = await tx.products.by_sku(sku for sku, _ in wanted)
-    return tx.carts.save(before, rules.fill(before, wanted, products, tx.now))
+    products = await tx.products.get_by_sku(sku for sku, _ in quantities)
+    return tx.carts.save(before, rules.fill(before, quantities, products, tx.now))

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from chassis.http import dependencies, paging
 from services.marketplace.ledger.rules import Book, Journal, Side
-from services.marketplace.ledger.store import Sum
+from services.marketplace.ledger.store import AccountSum
 from services.marketplace.transaction import Run, Transaction
 
 router = APIRouter(prefix="/v1/ledger", tags=["Buku besar"])
@@ -67,7 +67,7 @@ class BookBody(BaseModel):
     accounts: list[AccountBody]
 
     @classmethod
-    def of(cls, book: Book, sums: list[Sum]) -> Self:
+    def of(cls, book: Book, sums: list[AccountSum]) -> Self:
         """The body of a book."""
         amounts = {
             (row["account"], row["side"]): row["amount_idr"] for row in sums if row["book"] == book
@@ -103,7 +103,7 @@ async def list_journals(
     """The journals of the caller's Lapas, of one source (an order) or all."""
 
     async def read(tx: Transaction) -> paging.PageBody[JournalBody]:
-        page = await tx.journals.listed(source, cursor, limit)
+        page = await tx.journals.list_page(source, cursor, limit)
         return paging.PageBody(
             items=[JournalBody.of(journal) for journal in page.items], next_cursor=page.next_cursor
         )
@@ -115,8 +115,8 @@ async def list_journals(
 async def read_trial_balance(run: Run) -> TrialBalanceBody:
     """The sums of all journals that the caller sees, book by book."""
 
-    async def read(tx: Transaction) -> list[Sum]:
-        return await tx.journals.sums()
+    async def read(tx: Transaction) -> list[AccountSum]:
+        return await tx.journals.sum_by_account()
 
     sums = await run(read)
     books = [BookBody.of(book, sums) for book in Book]

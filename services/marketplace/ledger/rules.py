@@ -19,8 +19,10 @@ class JournalUnbalanced(Refused):
     title = "Jurnal tidak seimbang"
 
 
-class JournalLegsTangled(Refused):
+class JournalManyToMany(Refused):
     title = "Jurnal harus punya tepat satu baris di salah satu sisi"
+
+    code = "journal_legs_tangled"
 
 
 class AccountUnknown(Refused):
@@ -40,31 +42,31 @@ class Side(StrEnum):
     CREDIT = "credit"
 
 
-PIUTANG_GATEWAY = "piutang_gateway"
-PIUTANG_PEMBELI = "piutang_pembeli"
-BIAYA_PRODUKSI = "biaya_produksi"
-UTANG_PNBP = "utang_pnbp"
-DANA_MODAL = "dana_modal_produksi"
+PROVIDER_RECEIVABLE = "piutang_gateway"
+BUYER_RECEIVABLE = "piutang_pembeli"
+PRODUCTION_COST = "biaya_produksi"
+PNBP_PAYABLE = "utang_pnbp"
+CAPITAL_FUND = "dana_modal_produksi"
 
-CHART: Mapping[Book, frozenset[str]] = {
+CHART_OF_ACCOUNTS: Mapping[Book, frozenset[str]] = {
     Book.LAPAS: frozenset(
         {
             *(
                 "kas_titipan",
-                PIUTANG_GATEWAY,
-                PIUTANG_PEMBELI,
+                PROVIDER_RECEIVABLE,
+                BUYER_RECEIVABLE,
                 "piutang_premi:*",
                 "piutang_pnbp",
                 "selisih_kas",
-                UTANG_PNBP,
+                PNBP_PAYABLE,
                 "utang_premi:*",
                 "utang_refund:*",
             ),
             *(
                 "utang_pembiayaan:*",
                 "titipan_ongkir",
-                DANA_MODAL,
-                BIAYA_PRODUKSI,
+                CAPITAL_FUND,
+                PRODUCTION_COST,
                 "beban_gateway",
                 "antar_buku:*",
             ),
@@ -99,12 +101,12 @@ CHART: Mapping[Book, frozenset[str]] = {
 """The accounts of each book; `name:*` is one account per subject."""
 
 
-def utang_premi(participant_ref: str) -> str:
+def premi_payable(participant_ref: str) -> str:
     """What is owed to one participant."""
     return f"utang_premi:{participant_ref}"
 
 
-def utang_refund(order_id: str) -> str:
+def refund_payable(order_id: str) -> str:
     """Money received that fits no order, or must go back."""
     return f"utang_refund:{order_id}"
 
@@ -150,21 +152,23 @@ def side_total(legs: Iterable[Leg], side: Side) -> Rupiah:
     return total(leg.amount_idr for leg in legs if leg.side is side)
 
 
-def check(journal: Journal) -> None:
+def check_journal(journal: Journal) -> None:
     """Refuse a journal that is not balanced, tangled (many to many), or outside its book."""
     debits, credits_ = side_total(journal.legs, Side.DEBIT), side_total(journal.legs, Side.CREDIT)
     if any(leg.amount_idr <= 0 for leg in journal.legs) or debits != credits_ or debits == 0:
         raise JournalUnbalanced(debit=debits, credit=credits_)
     sides = [leg.side for leg in journal.legs]
     if 1 not in {sides.count(Side.DEBIT), sides.count(Side.CREDIT)}:
-        raise JournalLegsTangled
+        raise JournalManyToMany
     for leg in journal.legs:
         head, colon, subject = leg.account.partition(":")
-        if (f"{head}:*" if colon else head) not in CHART[journal.book] or (colon and not subject):
+        if (f"{head}:*" if colon else head) not in CHART_OF_ACCOUNTS[journal.book] or (
+            colon and not subject
+        ):
             raise AccountUnknown(account=leg.account, book=journal.book)
 
 
-def reversing(
+def reverse(
     journal: Journal, *, key: str, effective_on: date, posted_at: datetime, actor: str
 ) -> Journal:
     """The journal that undoes another: the same legs on the other side, dated today."""

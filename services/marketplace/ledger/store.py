@@ -9,7 +9,7 @@ from chassis.persistence.store import Page, Store
 from services.marketplace.ledger.rules import Journal, JournalUnknown
 
 
-class Sum(TypedDict):
+class AccountSum(TypedDict):
     """The sum of one side of one kind of account in one book."""
 
     book: str
@@ -28,19 +28,19 @@ class Journals(Store[Journal]):
     indexes = (Index("source"), Index("legs.account"), Index("facility_id", "effective_on"))
     audited = False
 
-    async def of_source(self, source: str) -> list[Journal]:
+    async def list_by_source(self, source: str) -> list[Journal]:
         """All journals of an order, for anybody: its token shows how it was divided."""
         return await self.find({"source": source}, scoped=False)
 
-    async def with_account(self, account: str) -> list[Journal]:
+    async def list_by_account(self, account: str) -> list[Journal]:
         """All journals that touch an account."""
         return await self.find({"legs.account": account})
 
-    async def listed(self, source: str | None, cursor: str | None, limit: int) -> Page[Journal]:
+    async def list_page(self, source: str | None, cursor: str | None, limit: int) -> Page[Journal]:
         """The journals that the caller sees, of one source or all."""
         return await self.page({"source": source} if source else {}, cursor=cursor, limit=limit)
 
-    async def sums(self) -> list[Sum]:
+    async def sum_by_account(self) -> list[AccountSum]:
         """The sums of all journals that the caller sees; accounts of subjects are summed under their common name."""
         where = self._narrowed({}, scoped=True)
         if where is None:
@@ -56,7 +56,7 @@ class Journals(Store[Journal]):
             session=self.tx.session,
         )
         return [
-            Sum(
+            AccountSum(
                 book=row["_id"]["book"],
                 account=row["_id"]["account"],
                 side=row["_id"]["side"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.marketplace.ledger import rules
-from services.marketplace.ledger.rules import Book, Journal, Leg, Side, credit, debit, utang_premi
+from services.marketplace.ledger.rules import Book, Journal, Leg, Side, credit, debit, premi_payable
 from services.marketplace.transaction import Transaction
 from services.marketplace.zones import local_day
 
@@ -30,19 +30,19 @@ async def post_journal(
         actor=tx.caller.subject,
         policy_id=policy_id,
     )
-    rules.check(journal)
+    rules.check_journal(journal)
     return tx.journals.add(journal, scoped=False)
 
 
-async def reverse_all(source: str, *, zone: str, tx: Transaction) -> list[Journal]:
+async def reverse_journals(source: str, *, zone: str, tx: Transaction) -> list[Journal]:
     """Undo all journals of a source that are not undone yet; those that were."""
-    journals = await tx.journals.of_source(source)
+    journals = await tx.journals.list_by_source(source)
     undone = {journal.reverses for journal in journals}
     standing = [
         journal for journal in journals if not journal.reverses and journal.id not in undone
     ]
     for journal in standing:
-        undoing = rules.reversing(
+        undoing = rules.reverse(
             journal,
             key=f"reversal:{journal.id}",
             effective_on=local_day(tx.now, zone),
@@ -53,11 +53,11 @@ async def reverse_all(source: str, *, zone: str, tx: Transaction) -> list[Journa
     return standing
 
 
-async def move_premi(from_ref: str, into_ref: str, cause: str, tx: Transaction) -> None:
+async def move_premi(from_ref: str, into_ref: str, event_id: str, tx: Transaction) -> None:
     """Move what is owed to a merged participant to the surviving one, Lapas by Lapas; a repeat finds nothing left to move."""
-    account = utang_premi(from_ref)
+    account = premi_payable(from_ref)
     owed: dict[str, int] = {}
-    for journal in await tx.journals.with_account(account):
+    for journal in await tx.journals.list_by_account(account):
         for leg in journal.legs:
             if leg.account == account:
                 owed[journal.facility_id] = owed.get(journal.facility_id, 0) + (
@@ -65,10 +65,10 @@ async def move_premi(from_ref: str, into_ref: str, cause: str, tx: Transaction) 
                 )
     for facility_id, amount in sorted(owed.items()):
         if amount > 0:
-            legs = (debit(account, amount), credit(utang_premi(into_ref), amount))
-            zone = await tx.workshops.zone_of(facility_id)
+            legs = (debit(account, amount), credit(premi_payable(into_ref), amount))
+            zone = await tx.workshops.get_zone(facility_id)
             await post_journal(
-                f"merge:{facility_id}:{cause}",
+                f"merge:{facility_id}:{event_id}",
                 legs,
                 facility_id=facility_id,
                 zone=zone,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from services.marketplace.ledger.rules import UTANG_PNBP, Book, Side
+from services.marketplace.ledger.rules import PNBP_PAYABLE, Book, Side
 
-Amount = tuple[str, str, str, int]  # book, account, side, rupiah
+AccountTotal = tuple[str, str, str, int]  # book, account, side, rupiah
 
 
-def differences(sums: Iterable[Amount]) -> Mapping[str, int]:
+def book_differences(sums: Iterable[AccountTotal]) -> Mapping[str, int]:
     """By book, how many rupiah its two sides differ by; 0 = it balances."""
     gaps = dict.fromkeys((str(book) for book in Book), 0)
     for book, _, side, amount_idr in sums:
@@ -17,9 +17,9 @@ def differences(sums: Iterable[Amount]) -> Mapping[str, int]:
     return {book: abs(gap) for book, gap in gaps.items()}
 
 
-def owed(sums: Iterable[Amount]) -> Mapping[str, int]:
+def amounts_owed(sums: Iterable[AccountTotal]) -> Mapping[str, int]:
     """What the Lapas together still owe, in rupiah: to the State as PNBP, and to all participants together as premi."""
-    named = {UTANG_PNBP: "pnbp", "utang_premi": "premi"}
+    named = {PNBP_PAYABLE: "pnbp", "utang_premi": "premi"}
     open_ = dict.fromkeys(named.values(), 0)
     for book, account, side, amount_idr in sums:
         if book == Book.LAPAS and account in named:

@@ -14,15 +14,22 @@ from pydantic import BaseModel, Field
 from chassis.errors import Refused
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
-from services.marketplace.carts.rules import Cart, CartId, wanted
+from services.marketplace.carts.rules import Cart, CartId, quantities_by_sku
 from services.marketplace.orders import usecases
-from services.marketplace.orders.rules import Contact, Line, Order, OrderId, State, Step
+from services.marketplace.orders.rules import (
+    Contact,
+    Order,
+    OrderId,
+    OrderLine,
+    OrderState,
+    OrderStep,
+)
 from services.marketplace.payments import payment_process
-from services.marketplace.payments.api import Gateway
-from services.marketplace.payments.rules import GatewayUnreachable
+from services.marketplace.payments.api import CurrentPaymentProvider
+from services.marketplace.payments.rules import PaymentProviderUnreachable
 from services.marketplace.stock.rules import home_location, stock_id
 from services.marketplace.texts import text
-from services.marketplace.transaction import Run, Transaction, plainly
+from services.marketplace.transaction import Run, Transaction, without_idempotency_key
 
 router = APIRouter(prefix="/v1", tags=["Pesanan"])
 
@@ -72,7 +79,7 @@ class OrderLineBody(BaseModel):
     total_idr: int
 
     @classmethod
-    def of(cls, line: Line) -> Self:
+    def of(cls, line: OrderLine) -> Self:
         """The body of a line, as its buyer sees it."""
         return cls(
             number=line.number,
@@ -145,7 +152,7 @@ class OfficerOrderBody(OrderBody):
     frozen_lines: list[OfficerLineBody]
 
     @classmethod
-    def full(cls, order: Order) -> Self:
+    def for_officer(cls, order: Order) -> Self:
         """The body of an order for its officers."""
         contact = ContactIn(
             name=order.contact.name,
@@ -157,7 +164,7 @@ class OfficerOrderBody(OrderBody):
             order,
             facility_id=order.facility_id,
             contact=contact,
-            frozen_lines=[_frozen(line) for line in order.lines],
+            frozen_lines=[_officer_line(line) for line in order.lines],
         )
 
 
@@ -180,7 +187,7 @@ class SplitBody(BaseModel):
 
 @router.post("/checkout", status_code=201)
 async def check_out(
-    body: CheckoutIn, request: Request, run: Run, from_gateway: Gateway
+    body: CheckoutIn, request: Request, run: Run, payment_provider: CurrentPaymentProvider
 ) -> PlacedBody:
     """Place an order: goods are reserved, everything is frozen, a charge is opened. "Stok habis" when fewer are left than wanted."""
     if not body.contact.phone and not body.contact.email:
@@ -193,19 +200,22 @@ async def check_out(
         address=body.contact.address,
     )
     command = partial(
-        usecases.place,
+        usecases.place_order,
         CartId(body.cart_id),
         OrderId(new_id()),
         secrets.token_urlsafe(16),
         contact,
         ttl,
     )
-    order = await run(command, contended=await plainly(run)(partial(_contended, body.cart_id)))
+    order = await run(
+        command,
+        contended=await without_idempotency_key(run)(partial(_contended_stock, body.cart_id)),
+    )
     try:
         order = await payment_process.open_charge(
-            order, request.app.state.payment_grace, from_gateway, run
+            order, request.app.state.payment_grace, payment_provider, run
         )
-    except GatewayUnreachable:
+    except PaymentProviderUnreachable:
         return PlacedBody.of(
             order, token=order.token
         )  # the job opens it as soon as the gateway answers
@@ -214,15 +224,18 @@ async def check_out(
 
 @router.get("/orders")
 async def list_orders(
-    run: Run, state: State | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
+    run: Run,
+    state: OrderState | None = None,
+    cursor: str | None = None,
+    limit: dependencies.Limit = 50,
 ) -> paging.PageBody[OfficerOrderBody]:
     """The orders of the caller's Lapas; the read of buyers' contacts is noted."""
 
     async def read(tx: Transaction) -> paging.PageBody[OfficerOrderBody]:
-        page = await tx.orders.listed(state, cursor, limit)
+        page = await tx.orders.list_page(state, cursor, limit)
         tx.note("orders.read", "", refs=[order.id for order in page.items])
         return paging.PageBody(
-            items=[OfficerOrderBody.full(order) for order in page.items],
+            items=[OfficerOrderBody.for_officer(order) for order in page.items],
             next_cursor=page.next_cursor,
         )
 
@@ -234,7 +247,7 @@ async def read_order(order_id: str, token: Token, run: Run) -> OrderBody:
     """One order, for whoever holds its token."""
 
     async def read(tx: Transaction) -> Order:
-        return await tx.orders.by_token(order_id, token)
+        return await tx.orders.get_by_token(order_id, token)
 
     return OrderBody.of(await run(read))
 
@@ -249,14 +262,14 @@ async def read_order_record(order_id: str, run: Run, response: Response) -> Offi
         return order
 
     order = await run(read)
-    dependencies.etag(response, order)
-    return OfficerOrderBody.full(order)
+    dependencies.set_etag(response, order)
+    return OfficerOrderBody.for_officer(order)
 
 
 @router.get("/orders/{order_id}/split")
 async def read_split(order_id: str, token: Token, run: Run) -> SplitBody:
     """How the money of one order was divided, for whoever holds its token."""
-    order, shares = await run(partial(usecases.split, order_id, token))
+    order, shares = await run(partial(usecases.read_split, order_id, token))
     terms = {line.terms.policy_id: line.terms for line in order.lines}
     return SplitBody(
         order_id=order.id,
@@ -285,39 +298,48 @@ async def advance_order(
         return await tx.orders.get(order_id)
 
     contended = (
-        payment_process.stock_keys(await plainly(run)(read)) if body.step == Step.SHIP else []
+        payment_process.contended_stock(await without_idempotency_key(run)(read))
+        if body.step == OrderStep.SHIP
+        else []
     )
-    return OfficerOrderBody.full(
+    return OfficerOrderBody.for_officer(
         await run(
-            partial(usecases.advance, OrderId(order_id), Step(body.step), if_match),
+            partial(usecases.advance, OrderId(order_id), OrderStep(body.step), if_match),
             contended=contended,
         )
     )
 
 
 @router.post("/orders/{order_id}/cancellation")
-async def cancel_order(order_id: str, token: Token, run: Run, from_gateway: Gateway) -> OrderBody:
+async def cancel_order(
+    order_id: str, token: Token, run: Run, payment_provider: CurrentPaymentProvider
+) -> OrderBody:
     """Cancel an unpaid order, for whoever holds its token. If the gateway says that it is paid, it is paid."""
 
     async def read(tx: Transaction) -> Order:
-        return await tx.orders.by_token(order_id, token)
+        return await tx.orders.get_by_token(order_id, token)
 
-    plain = plainly(run)
+    plain = without_idempotency_key(run)
     return OrderBody.of(
-        await payment_process.close_unpaid(await plain(read), Step.CANCEL, from_gateway, plain)
+        await payment_process.close_unpaid(
+            await plain(read), OrderStep.CANCEL, payment_provider, plain
+        )
     )
 
 
-async def _contended(cart_id: str, tx: Transaction) -> list[str]:
+async def _contended_stock(cart_id: str, tx: Transaction) -> list[str]:
     cart: Cart | None = await tx.carts.seek(cart_id)
     return (
-        [f"stock/{stock_id(sku, home_location(cart.facility_id))}" for sku in wanted(cart)]
+        [
+            f"stock/{stock_id(sku, home_location(cart.facility_id))}"
+            for sku in quantities_by_sku(cart)
+        ]
         if cart
         else []
     )
 
 
-def _frozen(line: Line) -> OfficerLineBody:
+def _officer_line(line: OrderLine) -> OfficerLineBody:
     shares: Mapping[str, int] = {share.party: share.bps for share in line.terms.shares}
     return OfficerLineBody(
         number=line.number,

@@ -12,9 +12,9 @@ from chassis.errors import Conflict, NotFound
 from services.marketplace.events import ProceedsSplit
 from services.marketplace.money import Rupiah, total
 from services.marketplace.payments.rules import Charge
-from services.marketplace.policies.rules import Terms
+from services.marketplace.policies.rules import PolicyTerms
 from services.marketplace.proceeds.rules import Division
-from services.marketplace.stock.rules import Held, Portion, share_out, stock_id
+from services.marketplace.stock.rules import HeldStock, Portion, distribute_portions, stock_id
 
 OrderId = NewType("OrderId", str)
 
@@ -65,7 +65,7 @@ class NotDividedYet(NotFound):
     title = "Hasil penjualan pesanan ini belum dibagi karena belum dibayar"
 
 
-class State(StrEnum):
+class OrderState(StrEnum):
     PLACED = "placed"
     AWAITING_PAYMENT = "awaiting_payment"
     PAID = "paid"
@@ -78,7 +78,7 @@ class State(StrEnum):
     PAYMENT_REVERSED = "payment_reversed"
 
 
-class Step(StrEnum):
+class OrderStep(StrEnum):
     REQUEST_PAYMENT = "request_payment"
     PAY = "pay"
     EXPIRE = "expire"
@@ -90,40 +90,40 @@ class Step(StrEnum):
     REVERSE = "reverse"
 
 
-TABLE: Mapping[tuple[State, Step], State] = {
-    (State.PLACED, Step.REQUEST_PAYMENT): State.AWAITING_PAYMENT,
-    (State.PLACED, Step.EXPIRE): State.EXPIRED,
-    (State.PLACED, Step.CANCEL): State.CANCELLED,
-    (State.AWAITING_PAYMENT, Step.PAY): State.PAID,
-    (State.AWAITING_PAYMENT, Step.EXPIRE): State.EXPIRED,
-    (State.AWAITING_PAYMENT, Step.CANCEL): State.CANCELLED,
-    (State.EXPIRED, Step.PAY): State.PAID,
-    (State.PAID, Step.PACK): State.PACKED,
-    (State.PACKED, Step.SHIP): State.SHIPPED,
-    (State.SHIPPED, Step.DELIVER): State.DELIVERED,
-    (State.DELIVERED, Step.COMPLETE): State.COMPLETED,
-    (State.PAID, Step.REVERSE): State.PAYMENT_REVERSED,
-    (State.PACKED, Step.REVERSE): State.PAYMENT_REVERSED,
+TRANSITIONS: Mapping[tuple[OrderState, OrderStep], OrderState] = {
+    (OrderState.PLACED, OrderStep.REQUEST_PAYMENT): OrderState.AWAITING_PAYMENT,
+    (OrderState.PLACED, OrderStep.EXPIRE): OrderState.EXPIRED,
+    (OrderState.PLACED, OrderStep.CANCEL): OrderState.CANCELLED,
+    (OrderState.AWAITING_PAYMENT, OrderStep.PAY): OrderState.PAID,
+    (OrderState.AWAITING_PAYMENT, OrderStep.EXPIRE): OrderState.EXPIRED,
+    (OrderState.AWAITING_PAYMENT, OrderStep.CANCEL): OrderState.CANCELLED,
+    (OrderState.EXPIRED, OrderStep.PAY): OrderState.PAID,
+    (OrderState.PAID, OrderStep.PACK): OrderState.PACKED,
+    (OrderState.PACKED, OrderStep.SHIP): OrderState.SHIPPED,
+    (OrderState.SHIPPED, OrderStep.DELIVER): OrderState.DELIVERED,
+    (OrderState.DELIVERED, OrderStep.COMPLETE): OrderState.COMPLETED,
+    (OrderState.PAID, OrderStep.REVERSE): OrderState.PAYMENT_REVERSED,
+    (OrderState.PACKED, OrderStep.REVERSE): OrderState.PAYMENT_REVERSED,
 }
 """Every step an order may take. What is not here raises the error of its step."""
 
-REFUSAL: Mapping[Step, type[OrderTransitionRefused]] = {
-    Step.REQUEST_PAYMENT: OrderNotPayable,
-    Step.PAY: OrderNotPayable,
-    Step.EXPIRE: OrderNotExpirable,
-    Step.CANCEL: OrderNotCancellable,
-    Step.PACK: OrderNotPackable,
-    Step.SHIP: OrderNotShippable,
-    Step.DELIVER: OrderNotDeliverable,
-    Step.COMPLETE: OrderNotCompletable,
-    Step.REVERSE: OrderNotReversible,
+REFUSAL_BY_STEP: Mapping[OrderStep, type[OrderTransitionRefused]] = {
+    OrderStep.REQUEST_PAYMENT: OrderNotPayable,
+    OrderStep.PAY: OrderNotPayable,
+    OrderStep.EXPIRE: OrderNotExpirable,
+    OrderStep.CANCEL: OrderNotCancellable,
+    OrderStep.PACK: OrderNotPackable,
+    OrderStep.SHIP: OrderNotShippable,
+    OrderStep.DELIVER: OrderNotDeliverable,
+    OrderStep.COMPLETE: OrderNotCompletable,
+    OrderStep.REVERSE: OrderNotReversible,
 }
 
-UNPAID = frozenset({State.PLACED, State.AWAITING_PAYMENT})
-HELD_GOODS = frozenset({State.PAID, State.PACKED})
+UNPAID_STATES = frozenset({OrderState.PLACED, OrderState.AWAITING_PAYMENT})
+PAID_UNSHIPPED_STATES = frozenset({OrderState.PAID, OrderState.PACKED})
 """Paid for and still in the house."""
 
-GONE_GOODS = frozenset({State.SHIPPED, State.DELIVERED, State.COMPLETED})
+SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED, OrderState.COMPLETED})
 """Paid for and out of the house."""
 
 
@@ -138,7 +138,7 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class OrderLine:
     """What was bought, frozen: price, the batches and cost it comes from, the terms its proceeds are shared by."""
 
     number: int
@@ -150,7 +150,7 @@ class Line:
     qty: int
     unit_price_idr: Rupiah
     portions: tuple[Portion, ...]
-    terms: Terms
+    terms: PolicyTerms
 
     @property
     def total_idr(self) -> Rupiah:
@@ -169,12 +169,12 @@ class Order:
     buyer_ref: str
     token: str
     contact: Contact
-    lines: tuple[Line, ...]
+    lines: tuple[OrderLine, ...]
     placed_at: datetime
     expires_at: datetime
     charge: Charge | None = None
     paid_at: datetime | None = None
-    state: State = State.PLACED
+    state: OrderState = OrderState.PLACED
     version: int = 0
 
     @property
@@ -188,47 +188,53 @@ class Order:
         return f"{self.id}-1"
 
 
-def filled(lines: Sequence[Line], held: Mapping[str, Sequence[Portion]]) -> tuple[Line, ...]:
+def assign_portions(
+    lines: Sequence[OrderLine], portions_by_sku: Mapping[str, Sequence[Portion]]
+) -> tuple[OrderLine, ...]:
     """The lines with their goods: `held` has the portions of each SKU, which the lines of that SKU share in their order."""
     portions: dict[int, tuple[Portion, ...]] = {}
-    for sku, parts in held.items():
+    for sku, parts in portions_by_sku.items():
         places = [place for place, line in enumerate(lines) if line.sku == sku]
         portions.update(
-            zip(places, share_out(parts, [lines[place].qty for place in places]), strict=True)
+            zip(
+                places,
+                distribute_portions(parts, [lines[place].qty for place in places]),
+                strict=True,
+            )
         )
     return tuple(replace(line, portions=portions[place]) for place, line in enumerate(lines))
 
 
-def with_goods(order: Order, held: Mapping[str, Sequence[Portion]]) -> Order:
+def replace_goods(order: Order, portions_by_sku: Mapping[str, Sequence[Portion]]) -> Order:
     """A late-paid order with the goods it gets now: price and terms stay, batches and cost are those of the goods."""
-    return replace(order, lines=filled(order.lines, held))
+    return replace(order, lines=assign_portions(order.lines, portions_by_sku))
 
 
-def goods(order: Order) -> tuple[Held, ...]:
+def goods_by_stock(order: Order) -> tuple[HeldStock, ...]:
     """What the order holds of each stock, in the order of their ids."""
     parts: dict[str, list[Portion]] = {}
     for line in order.lines:
         parts.setdefault(stock_id(line.sku, order.location), []).extend(line.portions)
-    return tuple(Held(stock_id=key, portions=tuple(parts[key])) for key in sorted(parts))
+    return tuple(HeldStock(stock_id=key, portions=tuple(parts[key])) for key in sorted(parts))
 
 
-def order_of(order_ref: str) -> OrderId:
+def order_id_from_ref(order_ref: str) -> OrderId:
     """The order that a payment reference speaks of."""
     return OrderId(order_ref.rpartition("-")[0])
 
 
-def step(order: Order, taken: Step) -> Order:
+def take_step(order: Order, step: OrderStep) -> Order:
     """The order after one step of the table; the step's own error when its state does not know it."""
-    after = TABLE.get((order.state, taken))
+    after = TRANSITIONS.get((order.state, step))
     if after is None:
-        raise REFUSAL[taken](state=order.state)
+        raise REFUSAL_BY_STEP[step](state=order.state)
     return replace(order, state=after)
 
 
 def request_payment(order: Order, charge: Charge, grace: timedelta) -> Order:
     """A charge was opened: the goods stay reserved until it expires, and a little longer, because news of a settlement travels."""
     return replace(
-        step(order, Step.REQUEST_PAYMENT),
+        take_step(order, OrderStep.REQUEST_PAYMENT),
         charge=charge,
         expires_at=max(order.expires_at, charge.expires_at + grace),
     )
@@ -238,15 +244,19 @@ def pay(
     order: Order, divisions: Sequence[Division], now: datetime
 ) -> tuple[Order, list[ProceedsSplit]]:
     """The money came in and was divided, one division per line. An order whose charge we had not yet written down is paid all the same."""
-    payable = replace(order, state=State.AWAITING_PAYMENT) if order.state is State.PLACED else order
-    return replace(step(payable, Step.PAY), paid_at=now), _splits(order, divisions)
+    payable = (
+        replace(order, state=OrderState.AWAITING_PAYMENT)
+        if order.state is OrderState.PLACED
+        else order
+    )
+    return replace(take_step(payable, OrderStep.PAY), paid_at=now), _split_events(order, divisions)
 
 
-def _splits(order: Order, divisions: Sequence[Division]) -> list[ProceedsSplit]:
+def _split_events(order: Order, divisions: Sequence[Division]) -> list[ProceedsSplit]:
     sums: dict[tuple[str, str], dict[str, int]] = {}
     for line, division in zip(order.lines, divisions, strict=True):
         sum_ = sums.setdefault((line.workshop_id, line.product_class), {})
-        for party, amount in division.parties.items():
+        for party, amount in division.amounts_by_party.items():
             sum_[party] = sum_.get(party, 0) + amount
     return [
         ProceedsSplit(

@@ -5,51 +5,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.marketplace.batches.rules import merged_weights
+from services.marketplace.batches.rules import sum_weights_by_survivor
 from services.marketplace.carts import rules as carts
 from services.marketplace.carts.rules import CartId
 from services.marketplace.ledger.rules import (
-    PIUTANG_GATEWAY,
-    PIUTANG_PEMBELI,
+    BUYER_RECEIVABLE,
+    PROVIDER_RECEIVABLE,
     Journal,
     credit,
     debit,
-    utang_refund,
+    refund_payable,
 )
-from services.marketplace.ledger.usecases import post_journal, reverse_all
+from services.marketplace.ledger.usecases import post_journal, reverse_journals
 from services.marketplace.orders import rules
 from services.marketplace.orders.rules import (
-    HELD_GOODS,
-    UNPAID,
+    PAID_UNSHIPPED_STATES,
+    UNPAID_STATES,
     Contact,
-    Line,
     NotDividedYet,
     Order,
     OrderId,
-    State,
-    Step,
+    OrderLine,
+    OrderState,
+    OrderStep,
 )
 from services.marketplace.payments.rules import Charge
-from services.marketplace.policies.rules import in_effect
+from services.marketplace.policies.rules import select_policy
 from services.marketplace.proceeds import rules as proceeds
-from services.marketplace.proceeds.rules import Division, Made
+from services.marketplace.proceeds.rules import BatchContribution, Division
 from services.marketplace.stock import usecases as stock
 from services.marketplace.stock.rules import (
-    Held,
+    HeldStock,
     ReservationState,
     cost_of,
     home_location,
     stock_id,
 )
 from services.marketplace.tasks.rules import TaskKind
-from services.marketplace.tasks.usecases import raise_once
+from services.marketplace.tasks.usecases import raise_task_once
 from services.marketplace.transaction import Transaction
 from services.marketplace.zones import local_day
 
-_RESOLUTION = {Step.EXPIRE: ReservationState.EXPIRED, Step.CANCEL: ReservationState.RELEASED}
+_RESERVATION_STATE_BY_STEP = {
+    OrderStep.EXPIRE: ReservationState.EXPIRED,
+    OrderStep.CANCEL: ReservationState.RELEASED,
+}
 
 
-async def place(
+async def place_order(
     cart_id: CartId,
     order_id: OrderId,
     token: str,
@@ -62,21 +65,21 @@ async def place(
     Prices and policies are read, not held: an order placed at the moment of their change stands before it, and no command reads orders to change them.
     """
     cart = await tx.carts.get(cart_id)
-    products = await tx.products.by_sku(line.sku for line in cart.lines)
+    products = await tx.products.get_by_sku(line.sku for line in cart.lines)
     carts.require_current(cart, products, tx.now)
-    policies = await tx.policies.that_counted(cart.facility_id)
+    policies = await tx.policies.list_ever_active(cart.facility_id)
     zone, location = next(iter(products.values())).zone, home_location(cart.facility_id)
-    lines: list[Line] = []
+    lines: list[OrderLine] = []
     for number, line in enumerate(cart.lines, start=1):
         product = products[line.sku]
-        policy = in_effect(
+        policy = select_policy(
             policies,
             workshop_id=product.workshop_id,
             product_class=product.product_class,
             day=local_day(tx.now, zone),
         )
         lines.append(
-            Line(
+            OrderLine(
                 number=number,
                 sku=line.sku,
                 product_id=product.id,
@@ -89,7 +92,9 @@ async def place(
                 terms=policy.terms,
             )
         )
-    quantities = {stock_id(sku, location): qty for sku, qty in carts.wanted(cart).items()}
+    quantities = {
+        stock_id(sku, location): qty for sku, qty in carts.quantities_by_sku(cart).items()
+    }
     reservation = await stock.reserve(order_id, cart.facility_id, quantities, tx.now + ttl, tx)
     order = Order(
         id=order_id,
@@ -99,7 +104,7 @@ async def place(
         buyer_ref="" if tx.caller.role == "public" else tx.caller.subject,
         token=token,
         contact=contact,
-        lines=rules.filled(lines, _by_sku(reservation.goods)),
+        lines=rules.assign_portions(lines, _portions_by_sku(reservation.goods)),
         placed_at=tx.now,
         expires_at=reservation.expires_at,
     )
@@ -107,57 +112,57 @@ async def place(
     return tx.orders.add(order, scoped=False)
 
 
-async def request_payment(
+async def record_charge(
     order_id: OrderId, charge: Charge, grace: timedelta, tx: Transaction
 ) -> Order:
     """Write down the charge that was opened for an order; one that got it before is left as it is."""
     before = await tx.orders.get(order_id, scoped=False)
-    if before.state is not State.PLACED:
+    if before.state is not OrderState.PLACED:
         return before
     after = rules.request_payment(before, charge, grace)
-    await stock.extend(order_id, after.expires_at, tx)
+    await stock.extend_reservation(order_id, after.expires_at, tx)
     return tx.orders.save(before, after)
 
 
-async def settle(order: Order, tx: Transaction) -> Order:
+async def record_payment(order: Order, tx: Transaction) -> Order:
     """The money of an order came in: goods, journals and events follow. Too late and without goods, or after a cancellation, it is owed back."""
     reservation = await tx.reservations.get(order.id, scoped=False)
     payable = order
-    if order.state in UNPAID:
-        await stock.consume(reservation, tx)
+    if order.state in UNPAID_STATES:
+        await stock.consume_reservation(reservation, tx)
     else:
         quantities = {held.stock_id: held.qty for held in reservation.goods}
         late = (
             await stock.allocate_late(order.id, quantities, tx)
-            if order.state is State.EXPIRED
+            if order.state is OrderState.EXPIRED
             else None
         )
         if late is None:
-            return await _owe_back(order, tx)
-        payable = rules.with_goods(order, _by_sku(late))
-    divisions = [await _divide(line, tx) for line in payable.lines]
+            return await _post_refund_owed(order, tx)
+        payable = rules.replace_goods(order, _portions_by_sku(late))
+    divisions = [await _divide_line(line, tx) for line in payable.lines]
     paid, events = rules.pay(payable, divisions, tx.now)
     for line, division in zip(paid.lines, divisions, strict=True):
-        await _book(paid, line, division, tx)
+        await _post_sale(paid, line, division, tx)
     return tx.orders.save(order, paid, events)
 
 
-async def close(order: Order, how: Step, tx: Transaction) -> Order:
+async def close_unpaid_order(order: Order, step: OrderStep, tx: Transaction) -> Order:
     """An unpaid order expires or is cancelled: its goods are for others."""
-    after = rules.step(order, how)
-    await stock.give_back(order.id, _RESOLUTION[how], tx)
+    after = rules.take_step(order, step)
+    await stock.release_reservation(order.id, _RESERVATION_STATE_BY_STEP[step], tx)
     return tx.orders.save(order, after)
 
 
-async def reverse(order: Order, tx: Transaction) -> Order:
+async def reverse_payment(order: Order, tx: Transaction) -> Order:
     """The gateway took a paid order's money back: every journal is undone. Goods still here are for others; for goods that have left, the buyer owes what the gateway owed."""
-    undone = await reverse_all(order.id, zone=order.zone, tx=tx)
-    if order.state in HELD_GOODS:
-        await stock.unallocate(order.id, rules.goods(order), tx)
-        return tx.orders.save(order, rules.step(order, Step.REVERSE))
+    undone = await reverse_journals(order.id, zone=order.zone, tx=tx)
+    if order.state in PAID_UNSHIPPED_STATES:
+        await stock.unallocate(order.id, rules.goods_by_stock(order), tx)
+        return tx.orders.save(order, rules.take_step(order, OrderStep.REVERSE))
     for journal in undone:
-        await _owed_by_buyer(journal, order, tx)
-    await raise_once(
+        await _post_buyer_debt(journal, order, tx)
+    await raise_task_once(
         TaskKind.REVERSED_AFTER_SHIPPING,
         order.id,
         facility_id=order.facility_id,
@@ -168,25 +173,27 @@ async def reverse(order: Order, tx: Transaction) -> Order:
     return order
 
 
-async def advance(order_id: OrderId, taken: Step, if_match: int | None, tx: Transaction) -> Order:
+async def advance(
+    order_id: OrderId, step: OrderStep, if_match: int | None, tx: Transaction
+) -> Order:
     """An officer packs, ships, hands over or completes an order; its goods leave the stock when it ships."""
     before = await tx.orders.get(order_id, if_match=if_match)
-    after = rules.step(before, taken)
-    if taken is Step.SHIP:
-        await stock.ship(order_id, rules.goods(before), tx)
+    after = rules.take_step(before, step)
+    if step is OrderStep.SHIP:
+        await stock.ship(order_id, rules.goods_by_stock(before), tx)
     return tx.orders.save(before, after)
 
 
-async def split(order_id: str, token: str, tx: Transaction) -> tuple[Order, dict[str, int]]:
+async def read_split(order_id: str, token: str, tx: Transaction) -> tuple[Order, dict[str, int]]:
     """How an order was divided, by the books; only for whoever holds its token."""
-    order = await tx.orders.by_token(order_id, token)
-    journals = await tx.journals.of_source(order.id)
+    order = await tx.orders.get_by_token(order_id, token)
+    journals = await tx.journals.list_by_source(order.id)
     if order.paid_at is None:
         raise NotDividedYet
-    return order, dict(proceeds.parties_of(journals))
+    return order, dict(proceeds.sum_by_party(journals))
 
 
-async def _divide(line: Line, tx: Transaction) -> Division:
+async def _divide_line(line: OrderLine, tx: Transaction) -> Division:
     batches = await tx.batches.many((portion.batch_id for portion in line.portions), scoped=False)
     people = {weight.participant_ref for batch in batches.values() for weight in batch.weights}
     await tx.resolve_many(people)
@@ -195,13 +202,17 @@ async def _divide(line: Line, tx: Transaction) -> Division:
     for portion in line.portions:
         pieces[portion.batch_id] = pieces.get(portion.batch_id, 0) + portion.qty
     made = [
-        Made(batch_id=batch_id, qty=qty, work=merged_weights(batches[batch_id].weights, survivors))
+        BatchContribution(
+            batch_id=batch_id,
+            qty=qty,
+            units_by_participant=sum_weights_by_survivor(batches[batch_id].weights, survivors),
+        )
         for batch_id, qty in pieces.items()
     ]
     return proceeds.divide(line.total_idr, cost_of(line.portions), line.terms, made)
 
 
-async def _book(order: Order, line: Line, division: Division, tx: Transaction) -> None:
+async def _post_sale(order: Order, line: OrderLine, division: Division, tx: Transaction) -> None:
     of, policy = f"{order.id}:{line.number}", line.terms.policy_id
     legs = proceeds.sale_legs(line.total_idr, division)
     await post_journal(
@@ -226,8 +237,11 @@ async def _book(order: Order, line: Line, division: Division, tx: Transaction) -
         )
 
 
-async def _owe_back(order: Order, tx: Transaction) -> Order:
-    legs = debit(PIUTANG_GATEWAY, order.total_idr), credit(utang_refund(order.id), order.total_idr)
+async def _post_refund_owed(order: Order, tx: Transaction) -> Order:
+    legs = (
+        debit(PROVIDER_RECEIVABLE, order.total_idr),
+        credit(refund_payable(order.id), order.total_idr),
+    )
     await post_journal(
         f"received:{order.id}",
         legs,
@@ -237,7 +251,7 @@ async def _owe_back(order: Order, tx: Transaction) -> Order:
         tx=tx,
     )
     facts = {"state": order.state.value, "amount_idr": str(order.total_idr)}
-    await raise_once(
+    await raise_task_once(
         TaskKind.RECEIVED_LATE,
         order.id,
         facility_id=order.facility_id,
@@ -248,9 +262,9 @@ async def _owe_back(order: Order, tx: Transaction) -> Order:
     return order
 
 
-async def _owed_by_buyer(journal: Journal, order: Order, tx: Transaction) -> None:
+async def _post_buyer_debt(journal: Journal, order: Order, tx: Transaction) -> None:
     legs = tuple(
-        debit(PIUTANG_PEMBELI, leg.amount_idr) if leg.account == PIUTANG_GATEWAY else leg
+        debit(BUYER_RECEIVABLE, leg.amount_idr) if leg.account == PROVIDER_RECEIVABLE else leg
         for leg in journal.legs
     )
     key = f"receivable:{journal.id}"
@@ -265,5 +279,5 @@ async def _owed_by_buyer(journal: Journal, order: Order, tx: Transaction) -> Non
     )
 
 
-def _by_sku(held: Sequence[Held]) -> dict[str, tuple[rules.Portion, ...]]:
+def _portions_by_sku(held: Sequence[HeldStock]) -> dict[str, tuple[rules.Portion, ...]]:
     return {part.stock_id.partition("@")[0]: part.portions for part in held}

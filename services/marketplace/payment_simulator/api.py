@@ -7,10 +7,10 @@ from pydantic import BaseModel
 
 from chassis.errors import DomainError, NotFound
 from services.marketplace.payment_simulator.rules import Command
-from services.marketplace.payment_simulator.usecases import SandboxGateway
+from services.marketplace.payment_simulator.usecases import PaymentSimulator
 from services.marketplace.payments import payment_process
-from services.marketplace.payments.api import Gateway
-from services.marketplace.transaction import Run, plainly
+from services.marketplace.payments.api import CurrentPaymentProvider
+from services.marketplace.transaction import Run, without_idempotency_key
 
 router = APIRouter(prefix="/v1/payments/sandbox", tags=["Pembayaran percobaan"])
 
@@ -25,21 +25,21 @@ class ObeyedBody(BaseModel):
 
 @router.post("/{order_ref}/{command}")
 async def command_sandbox(
-    order_ref: str, command: Command, run: Run, from_gateway: Gateway
+    order_ref: str, command: Command, run: Run, payment_provider: CurrentPaymentProvider
 ) -> ObeyedBody:
     """Make the sandbox do something with a charge: pay, duplicate, wrong_signature, wrong_amount, pay_unheard, pay_late, deny, claim_refund."""
-    if not isinstance(from_gateway, SandboxGateway):
+    if not isinstance(payment_provider, PaymentSimulator):
         raise NotFound
     answers: list[int] = []
     problems: list[str] = []
-    for notice in await from_gateway.obey(order_ref, command):
+    for notice in await payment_provider.execute(order_ref, command):
         try:
-            await payment_process.hear(
-                from_gateway.provider,
+            await payment_process.process_notification(
+                payment_provider.name,
                 {"content-type": "application/json"},
                 notice,
-                from_gateway,
-                plainly(run),
+                payment_provider,
+                without_idempotency_key(run),
             )
         except DomainError as error:
             answers.append(error.status)

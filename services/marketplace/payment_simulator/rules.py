@@ -17,10 +17,11 @@ from services.marketplace.payments.rules import ChargeRefused
 
 PROVIDER, MERCHANT = "sandbox", "G-SANDBOX"
 CHARGE_LIFETIME = timedelta(minutes=15)
-_LOCAL = ZoneInfo("Asia/Jakarta")
+_PROVIDER_ZONE = ZoneInfo("Asia/Jakarta")
 
 
-class SandboxChargeUnknown(NotFound):
+class SimulatedChargeUnknown(NotFound):
+    code = "sandbox_charge_unknown"
     title = "Tagihan percobaan tidak ditemukan"
 
 
@@ -31,14 +32,14 @@ class Command(StrEnum):
     DUPLICATE = "duplicate"
     WRONG_SIGNATURE = "wrong_signature"
     WRONG_AMOUNT = "wrong_amount"
-    PAY_UNHEARD = "pay_unheard"
+    PAY_WITHOUT_NOTICE = "pay_unheard"
     PAY_LATE = "pay_late"
     DENY = "deny"
     CLAIM_REFUND = "claim_refund"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxCharge:
+class SimulatedCharge:
     """A charge at the sandbox; its id is our order_ref."""
 
     id: str
@@ -59,7 +60,7 @@ class SandboxCharge:
         return f"SANDBOX.QRIS.{self.id}.{self.amount_idr}"
 
 
-_CODES: Mapping[str, str] = {
+_STATUS_CODES: Mapping[str, str] = {
     "pending": "201",
     "settlement": "200",
     "expire": "407",
@@ -69,9 +70,9 @@ _CODES: Mapping[str, str] = {
 }
 
 
-def opened(order_ref: str, amount_idr: Rupiah, now: datetime) -> SandboxCharge:
+def open_charge(order_ref: str, amount_idr: Rupiah, now: datetime) -> SimulatedCharge:
     """A new charge."""
-    return SandboxCharge(
+    return SimulatedCharge(
         id=order_ref,
         amount_idr=amount_idr,
         transaction_status="pending",
@@ -80,7 +81,7 @@ def opened(order_ref: str, amount_idr: Rupiah, now: datetime) -> SandboxCharge:
     )
 
 
-def standing(charge: SandboxCharge, now: datetime) -> str:
+def current_status(charge: SimulatedCharge, now: datetime) -> str:
     """Its status now: a pending charge expires by itself."""
     return (
         "expire"
@@ -89,19 +90,19 @@ def standing(charge: SandboxCharge, now: datetime) -> str:
     )
 
 
-def cancelled(charge: SandboxCharge, now: datetime) -> SandboxCharge:
+def cancel(charge: SimulatedCharge, now: datetime) -> SimulatedCharge:
     """Cancel what is pending; everything else stays as it is."""
     return (
         replace(charge, transaction_status="cancel")
-        if standing(charge, now) == "pending"
+        if current_status(charge, now) == "pending"
         else charge
     )
 
 
-def obeyed(charge: SandboxCharge, command: Command, now: datetime) -> SandboxCharge:
+def execute(charge: SimulatedCharge, command: Command, now: datetime) -> SimulatedCharge:
     """What the command does to the charge itself."""
-    status = standing(charge, now)
-    if command in {Command.PAY, Command.PAY_UNHEARD}:
+    status = current_status(charge, now)
+    if command in {Command.PAY, Command.PAY_WITHOUT_NOTICE}:
         if status not in {"pending", "settlement"}:
             raise ChargeRefused(transaction_status=status)
         return replace(charge, transaction_status="settlement")
@@ -112,33 +113,37 @@ def obeyed(charge: SandboxCharge, command: Command, now: datetime) -> SandboxCha
     return charge
 
 
-def notices(charge: SandboxCharge, command: Command, key: str, now: datetime) -> list[bytes]:
+def build_notifications(
+    charge: SimulatedCharge, command: Command, key: str, now: datetime
+) -> list[bytes]:
     """The notifications that the sandbox then sends, in their order."""
-    status = standing(charge, now)
-    if command is Command.PAY_UNHEARD:
+    status = current_status(charge, now)
+    if command is Command.PAY_WITHOUT_NOTICE:
         return []
     if command is Command.DUPLICATE:
-        return [notice(charge, status, key)] * 2
+        return [build_notification(charge, status, key)] * 2
     if command is Command.WRONG_SIGNATURE:
-        return [notice(charge, "settlement", f"not {key}")]
+        return [build_notification(charge, "settlement", f"not {key}")]
     if command is Command.WRONG_AMOUNT:
         return [
-            notice(replace(charge, amount_idr=Rupiah(charge.amount_idr // 10)), "settlement", key)
+            build_notification(
+                replace(charge, amount_idr=Rupiah(charge.amount_idr // 10)), "settlement", key
+            )
         ]
     if command is Command.CLAIM_REFUND:
-        return [notice(charge, "refund", key)]
-    return [notice(charge, status, key)]
+        return [build_notification(charge, "refund", key)]
+    return [build_notification(charge, status, key)]
 
 
-def notice(charge: SandboxCharge, status: str, key: str) -> bytes:
+def build_notification(charge: SimulatedCharge, status: str, key: str) -> bytes:
     """One signed notification in the shape of Midtrans."""
-    code, amount = _CODES[status], f"{charge.amount_idr}.00"
+    code, amount = _STATUS_CODES[status], f"{charge.amount_idr}.00"
     body = {
-        "transaction_time": f"{charge.opened_at.astimezone(_LOCAL):%Y-%m-%d %H:%M:%S}",
+        "transaction_time": f"{charge.opened_at.astimezone(_PROVIDER_ZONE):%Y-%m-%d %H:%M:%S}",
         "transaction_status": status,
         "transaction_id": charge.txn_id,
         "status_code": code,
-        "signature_key": midtrans.signature(charge.id, code, amount, key),
+        "signature_key": midtrans.compute_signature(charge.id, code, amount, key),
         "payment_type": "qris",
         "order_id": charge.id,
         "merchant_id": MERCHANT,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from chassis.persistence.store import Store
-from services.marketplace.payment_simulator.rules import SandboxCharge, SandboxChargeUnknown
+from services.marketplace.payment_simulator.rules import SimulatedCharge, SimulatedChargeUnknown
 
 
-class SandboxCharges(Store[SandboxCharge]):
-    kind = SandboxCharge
+class SimulatedCharges(Store[SimulatedCharge]):
+    kind = SimulatedCharge
     collection = "sandbox_charges"
-    unknown = SandboxChargeUnknown
+    unknown = SimulatedChargeUnknown
     scope = {"public": ""}
     audited = False

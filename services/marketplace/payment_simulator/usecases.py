@@ -8,16 +8,21 @@ from functools import partial
 from chassis.persistence.transactions import Runner
 from services.marketplace.money import Rupiah
 from services.marketplace.payment_simulator import rules
-from services.marketplace.payment_simulator.rules import MERCHANT, PROVIDER, Command, SandboxCharge
+from services.marketplace.payment_simulator.rules import (
+    MERCHANT,
+    PROVIDER,
+    Command,
+    SimulatedCharge,
+)
 from services.marketplace.payments import midtrans
 from services.marketplace.payments.rules import Charge, Observation
 from services.marketplace.transaction import Transaction
 
 
-class SandboxGateway:
-    """A PaymentGateway. `run` is how it reaches its charges."""
+class PaymentSimulator:
+    """A PaymentProvider. `run` is how it reaches its charges."""
 
-    provider = PROVIDER
+    name = PROVIDER
     merchant = MERCHANT
 
     def __init__(self, key: str, run: Runner[Transaction]) -> None:
@@ -38,13 +43,15 @@ class SandboxGateway:
     def verify(self, headers: Mapping[str, str], body: bytes) -> Observation:
         """What a notification says, if its signature is ours."""
         del headers  # Midtrans signs in the body
-        return midtrans.observation(
-            midtrans.verified(midtrans.read(body), self._key), provider=PROVIDER, body=body
+        return midtrans.to_observation(
+            midtrans.verify_signature(midtrans.parse_notification(body), self._key),
+            provider=PROVIDER,
+            body=body,
         )
 
     async def fetch_status(self, order_ref: str) -> Observation | None:
         """What the sandbox says of a charge when asked."""
-        body = await self._run(partial(status, order_ref, self._key))
+        body = await self._run(partial(read_status, order_ref, self._key))
         return None if body is None else self.verify({}, body)
 
     async def cancel(self, order_ref: str) -> Observation | None:
@@ -52,33 +59,39 @@ class SandboxGateway:
         await self._run(partial(cancel, order_ref))
         return await self.fetch_status(order_ref)
 
-    async def obey(self, order_ref: str, command: Command) -> list[bytes]:
+    async def execute(self, order_ref: str, command: Command) -> list[bytes]:
         """Do what a tester wants; the notifications that are sent then."""
-        return await self._run(partial(obey, order_ref, command, self._key))
+        return await self._run(partial(execute_command, order_ref, command, self._key))
 
 
-async def open_charge(order_ref: str, amount_idr: Rupiah, tx: Transaction) -> SandboxCharge:
+async def open_charge(order_ref: str, amount_idr: Rupiah, tx: Transaction) -> SimulatedCharge:
     """Open a charge once."""
-    known = await tx.sandbox_charges.seek(order_ref)
-    return known or tx.sandbox_charges.add(rules.opened(order_ref, amount_idr, tx.now))
+    known = await tx.simulated_charges.seek(order_ref)
+    return known or tx.simulated_charges.add(rules.open_charge(order_ref, amount_idr, tx.now))
 
 
-async def status(order_ref: str, key: str, tx: Transaction) -> bytes | None:
+async def read_status(order_ref: str, key: str, tx: Transaction) -> bytes | None:
     """The signed status of a charge."""
-    charge = await tx.sandbox_charges.seek(order_ref)
-    return None if charge is None else rules.notice(charge, rules.standing(charge, tx.now), key)
+    charge = await tx.simulated_charges.seek(order_ref)
+    return (
+        None
+        if charge is None
+        else rules.build_notification(charge, rules.current_status(charge, tx.now), key)
+    )
 
 
 async def cancel(order_ref: str, tx: Transaction) -> None:
     """Cancel a charge that is pending."""
-    charge = await tx.sandbox_charges.seek(order_ref)
-    if charge is not None and (after := rules.cancelled(charge, tx.now)) != charge:
-        tx.sandbox_charges.save(charge, after)
+    charge = await tx.simulated_charges.seek(order_ref)
+    if charge is not None and (after := rules.cancel(charge, tx.now)) != charge:
+        tx.simulated_charges.save(charge, after)
 
 
-async def obey(order_ref: str, command: Command, key: str, tx: Transaction) -> list[bytes]:
+async def execute_command(
+    order_ref: str, command: Command, key: str, tx: Transaction
+) -> list[bytes]:
     """Do what a tester wants with a charge."""
-    charge = await tx.sandbox_charges.get(order_ref)
-    after = rules.obeyed(charge, command, tx.now)
-    kept = tx.sandbox_charges.save(charge, after) if after != charge else charge
-    return rules.notices(kept, command, key, tx.now)
+    charge = await tx.simulated_charges.get(order_ref)
+    after = rules.execute(charge, command, tx.now)
+    kept = tx.simulated_charges.save(charge, after) if after != charge else charge
+    return rules.build_notifications(kept, command, key, tx.now)

@@ -10,24 +10,24 @@ from pydantic import BaseModel
 
 from chassis.http import dependencies, paging
 from services.marketplace.payments import payment_process
-from services.marketplace.payments.provider import PaymentGateway
+from services.marketplace.payments.provider import PaymentProvider
 from services.marketplace.payments.rules import PaymentEvent, PaymentsClosed
-from services.marketplace.transaction import Run, Transaction, plainly
+from services.marketplace.transaction import Run, Transaction, without_idempotency_key
 
 router = APIRouter(prefix="/v1/payments", tags=["Pembayaran"])
 
-MAX_NOTIFICATION = 64 * 1024
+MAX_NOTIFICATION_BYTES = 64 * 1024
 
 
-def gateway(request: Request, run: Run) -> PaymentGateway:
+def require_payment_provider(request: Request, run: Run) -> PaymentProvider:
     """The payment gateway of this installation; PaymentsClosed when it has none."""
-    gateway_for: payment_process.GatewayFor | None = request.app.state.payment_gateway
+    gateway_for: payment_process.PaymentProviderFactory | None = request.app.state.payment_gateway
     if gateway_for is None:
         raise PaymentsClosed
-    return gateway_for(plainly(run))
+    return gateway_for(without_idempotency_key(run))
 
 
-Gateway = Annotated[PaymentGateway, Depends(gateway)]
+CurrentPaymentProvider = Annotated[PaymentProvider, Depends(require_payment_provider)]
 
 
 class HeardBody(BaseModel):
@@ -61,11 +61,13 @@ class PaymentEventBody(BaseModel):
 
 @router.post("/notifications/{provider}")
 async def hear_notification(
-    provider: str, request: Request, run: Run, from_gateway: Gateway
+    provider: str, request: Request, run: Run, payment_provider: CurrentPaymentProvider
 ) -> HeardBody:
     """A notification of a payment gateway: 200 applied, repeated or put before an officer; 400 not believed; 404 unknown; 503 come again."""
-    body = await dependencies.whole_body(request, limit=MAX_NOTIFICATION)
-    await payment_process.hear(provider, request.headers, body, from_gateway, plainly(run))
+    body = await dependencies.whole_body(request, limit=MAX_NOTIFICATION_BYTES)
+    await payment_process.process_notification(
+        provider, request.headers, body, payment_provider, without_idempotency_key(run)
+    )
     return HeardBody()
 
 
@@ -76,7 +78,7 @@ async def list_payment_events(
     """What was observed of an order's payment."""
 
     async def read(tx: Transaction) -> paging.PageBody[PaymentEventBody]:
-        page = await tx.payment_events.listed(order_id, cursor, limit)
+        page = await tx.payment_events.list_page(order_id, cursor, limit)
         return paging.PageBody(
             items=[PaymentEventBody.of(event) for event in page.items], next_cursor=page.next_cursor
         )

@@ -20,15 +20,15 @@ from services.marketplace.payments.rules import (
     NotificationForged,
     NotificationMalformed,
     Observation,
-    Status,
+    PaymentStatus,
 )
 
 SUCCESS_CODE = "200"
 _WHOLE_RUPIAH = re.compile(r"(?a:\d+)\.00")
-_LOCAL = ZoneInfo("Asia/Jakarta")
+_PROVIDER_ZONE = ZoneInfo("Asia/Jakarta")
 
 
-class Notice(BaseModel):
+class MidtransNotification(BaseModel):
     """The fields that we read of a notification or status answer; others are ignored. Strings stay exactly as received."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
@@ -59,54 +59,56 @@ class Notice(BaseModel):
     signature_key: str
 
 
-_STATUS = {
-    "authorize": Status.AUTHORIZED,
-    "settlement": Status.SETTLED,
-    "pending": Status.PENDING,
-    "deny": Status.DENIED,
-    "cancel": Status.CANCELLED,
-    "expire": Status.EXPIRED,
-    "failure": Status.FAILED,
-    "refund": Status.REFUNDED,
-    "partial_refund": Status.PARTIAL_REFUND,
-    "chargeback": Status.CHARGEBACK,
-    "partial_chargeback": Status.PARTIAL_CHARGEBACK,
+_PAYMENT_STATUSES = {
+    "authorize": PaymentStatus.AUTHORIZED,
+    "settlement": PaymentStatus.SETTLED,
+    "pending": PaymentStatus.PENDING,
+    "deny": PaymentStatus.DENIED,
+    "cancel": PaymentStatus.CANCELLED,
+    "expire": PaymentStatus.EXPIRED,
+    "failure": PaymentStatus.FAILED,
+    "refund": PaymentStatus.REFUNDED,
+    "partial_refund": PaymentStatus.PARTIAL_REFUND,
+    "chargeback": PaymentStatus.CHARGEBACK,
+    "partial_chargeback": PaymentStatus.PARTIAL_CHARGEBACK,
 }
 
 
-def signature(order_id: str, status_code: str, gross_amount: str, server_key: str) -> str:
+def compute_signature(order_id: str, status_code: str, gross_amount: str, server_key: str) -> str:
     """SHA-512 of the four strings as they stand, in lower-case hex."""
     return hashlib.sha512(f"{order_id}{status_code}{gross_amount}{server_key}".encode()).hexdigest()
 
 
-def read(body: bytes) -> Notice:
+def parse_notification(body: bytes) -> MidtransNotification:
     """The notice in these bytes; NotificationMalformed otherwise."""
     try:
-        return Notice.model_validate_json(body)
+        return MidtransNotification.model_validate_json(body)
     except ValidationError:
         raise NotificationMalformed from None
 
 
-def verified(notice: Notice, server_key: str) -> Notice:
+def verify_signature(notice: MidtransNotification, server_key: str) -> MidtransNotification:
     """The notice, if its signature is the provider's (compared in constant time); NotificationForged otherwise."""
-    expected = signature(notice.order_id, notice.status_code, notice.gross_amount, server_key)
+    expected = compute_signature(
+        notice.order_id, notice.status_code, notice.gross_amount, server_key
+    )
     if not hmac.compare_digest(expected.encode(), notice.signature_key.encode()):
         raise NotificationForged
     return notice
 
 
-def observation(notice: Notice, *, provider: str, body: bytes) -> Observation:
+def to_observation(notice: MidtransNotification, *, provider: str, body: bytes) -> Observation:
     """What a verified notice says, in our words. NotificationContradictory when it claims success under another status code than 200."""
     try:
-        occurred_at = datetime.fromisoformat(notice.transaction_time).replace(tzinfo=_LOCAL)
+        occurred_at = datetime.fromisoformat(notice.transaction_time).replace(tzinfo=_PROVIDER_ZONE)
     except ValueError:
         raise NotificationMalformed from None
     return Observation(
         provider=provider,
         txn_id=notice.transaction_id,
         order_ref=notice.order_id,
-        status=_status(notice),
-        amount_idr=whole_rupiah(notice.gross_amount),
+        status=_payment_status(notice),
+        amount_idr=parse_rupiah(notice.gross_amount),
         currency=notice.currency,
         merchant=notice.merchant_id,
         occurred_at=occurred_at,
@@ -115,7 +117,7 @@ def observation(notice: Notice, *, provider: str, body: bytes) -> Observation:
     )
 
 
-def whole_rupiah(amount: str) -> Rupiah | None:
+def parse_rupiah(amount: str) -> Rupiah | None:
     """The amount of a string such as `5539.00`; None when it is not whole rupiah in that form."""
     return (
         Rupiah(int(amount.partition(".")[0]))
@@ -124,11 +126,11 @@ def whole_rupiah(amount: str) -> Rupiah | None:
     )
 
 
-def _status(notice: Notice) -> Status:
+def _payment_status(notice: MidtransNotification) -> PaymentStatus:
     if notice.transaction_status not in {"settlement", "capture"}:
-        return _STATUS[notice.transaction_status]
+        return _PAYMENT_STATUSES[notice.transaction_status]
     if notice.status_code != SUCCESS_CODE:
         raise NotificationContradictory
     if notice.fraud_status in {None, "accept"}:
-        return Status.SETTLED
-    return Status.AUTHORIZED if notice.fraud_status == "challenge" else Status.DENIED
+        return PaymentStatus.SETTLED
+    return PaymentStatus.AUTHORIZED if notice.fraud_status == "challenge" else PaymentStatus.DENIED

@@ -9,14 +9,14 @@ from services.marketplace.money import Rupiah
 from services.marketplace.payments.rules import Charge, Observation
 
 
-class PaymentGateway(Protocol):
+class PaymentProvider(Protocol):
     """One provider. `order_ref` is ours; it names one attempt to pay one order and is never used for another.
 
-    Everything but `verify` may raise GatewayUnreachable, and is called outside transactions.
+    Everything but `verify` may raise PaymentProviderUnreachable, and is called outside transactions.
     """
 
     @property
-    def provider(self) -> str:
+    def name(self) -> str:
         """The provider's name in paths and events."""
         ...
 

@@ -35,9 +35,10 @@ class PaymentUnknown(NotFound):
     title = "Pembayaran tidak ditemukan"
 
 
-class GatewayUnreachable(Busy):
+class PaymentProviderUnreachable(Busy):
     """The gateway does not answer: ask again later."""
 
+    code = "gateway_unreachable"
     title = "Penyedia pembayaran sedang tidak dapat dihubungi"
 
 
@@ -53,7 +54,7 @@ class ChargeRefused(Conflict):
     title = "Penyedia pembayaran menolak permintaan"
 
 
-class Status(StrEnum):
+class PaymentStatus(StrEnum):
     """What a gateway says of a charge, in our words."""
 
     PENDING = "pending"
@@ -70,15 +71,19 @@ class Status(StrEnum):
     CHARGEBACK = "chargeback"
 
 
-CLOSING = frozenset({Status.EXPIRED, Status.CANCELLED, Status.DENIED, Status.FAILED})
-TAKEN_BACK = frozenset({Status.REVERSED, Status.CHARGEBACK})
-BY_HAND = frozenset({Status.PARTIAL_REFUND, Status.PARTIAL_CHARGEBACK, Status.REFUNDED})
+CLOSING_STATUSES = frozenset(
+    {PaymentStatus.EXPIRED, PaymentStatus.CANCELLED, PaymentStatus.DENIED, PaymentStatus.FAILED}
+)
+REVERSAL_STATUSES = frozenset({PaymentStatus.REVERSED, PaymentStatus.CHARGEBACK})
+MANUAL_STATUSES = frozenset(
+    {PaymentStatus.PARTIAL_REFUND, PaymentStatus.PARTIAL_CHARGEBACK, PaymentStatus.REFUNDED}
+)
 """Money that moved at the gateway without us: a person decides what follows."""
 
-UNCONFIRMED = frozenset({Status.PENDING, Status.AUTHORIZED})
+UNCONFIRMED_STATUSES = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED})
 """Statuses that move neither money nor stock: a signed notification suffices. All others are confirmed by asking the gateway."""
 
-_RANK = {status: rank for rank, status in enumerate(Status)}
+_RANK = {status: rank for rank, status in enumerate(PaymentStatus)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +93,7 @@ class Observation:
     provider: str
     txn_id: str
     order_ref: str
-    status: Status
+    status: PaymentStatus
     amount_idr: Rupiah | None
     currency: str
     merchant: str
@@ -112,7 +117,7 @@ class PaymentEvent:
     provider: str
     txn_id: str
     order_ref: str
-    status: Status
+    status: PaymentStatus
     refund_key: str
     amount_idr: Rupiah
     occurred_at: datetime
@@ -133,12 +138,16 @@ class Charge:
     expires_at: datetime
 
 
-def is_ours(said: Observation, amount_idr: Rupiah, merchant: str) -> bool:
+def is_expected_payment(observation: Observation, amount_idr: Rupiah, merchant: str) -> bool:
     """Whether it speaks of exactly this sum, in rupiah, paid to us."""
-    return (said.amount_idr, said.currency, said.merchant) == (amount_idr, "IDR", merchant)
+    return (observation.amount_idr, observation.currency, observation.merchant) == (
+        amount_idr,
+        "IDR",
+        merchant,
+    )
 
 
-def accepted(
+def accept(
     observation: Observation, *, order_id: str, facility_id: str, amount_idr: Rupiah, now: datetime
 ) -> PaymentEvent:
     """The event that an observation becomes once its amount is known to be right."""
@@ -158,15 +167,15 @@ def accepted(
     )
 
 
-def fold(events: Iterable[PaymentEvent]) -> Status:
+def derive_status(events: Iterable[PaymentEvent]) -> PaymentStatus:
     """Where a payment stands, whatever the order and number of its events: the highest rank counts, in the order of Status.
 
     A denial of a settled transaction is its reversal (documented by Midtrans for Permata VA, Mandiri Bill and Indomaret).
     """
-    seen: dict[str, set[Status]] = {}
+    seen: dict[str, set[PaymentStatus]] = {}
     for event in events:
         seen.setdefault(event.txn_id, set()).add(event.status)
     standing = {status for statuses in seen.values() for status in statuses}
-    if any({Status.SETTLED, Status.DENIED} <= statuses for statuses in seen.values()):
-        standing.add(Status.REVERSED)
-    return max(standing, key=_RANK.__getitem__, default=Status.PENDING)
+    if any({PaymentStatus.SETTLED, PaymentStatus.DENIED} <= statuses for statuses in seen.values()):
+        standing.add(PaymentStatus.REVERSED)
+    return max(standing, key=_RANK.__getitem__, default=PaymentStatus.PENDING)

@@ -15,10 +15,10 @@ class PaymentEvents(Store[PaymentEvent]):
     scope = {"facility": "facility_id"}
     indexes = (Index("order_id"),)
 
-    async def of_order(self, order_id: str) -> list[PaymentEvent]:
+    async def list_by_order(self, order_id: str) -> list[PaymentEvent]:
         """All that was observed of an order's payment; unscoped, because a notification comes from nobody of a facility."""
         return await self.find({"order_id": order_id}, scoped=False)
 
-    async def listed(self, order_id: str, cursor: str | None, limit: int) -> Page[PaymentEvent]:
+    async def list_page(self, order_id: str, cursor: str | None, limit: int) -> Page[PaymentEvent]:
         """The payment events of an order that the caller sees."""
         return await self.page({"order_id": order_id}, cursor=cursor, limit=limit)

@@ -133,7 +133,7 @@ async def list_policies(
     """The policies of the caller's Lapas."""
 
     async def read(tx: Transaction) -> paging.PageBody[PolicyBody]:
-        page = await tx.policies.listed(state, cursor, limit)
+        page = await tx.policies.list_page(state, cursor, limit)
         return paging.PageBody(
             items=[PolicyBody.of(policy) for policy in page.items], next_cursor=page.next_cursor
         )
@@ -149,7 +149,7 @@ async def read_policy(policy_id: str, run: Run, response: Response) -> PolicyBod
         return await tx.policies.get(policy_id)
 
     policy = await run(read)
-    dependencies.etag(response, policy)
+    dependencies.set_etag(response, policy)
     return PolicyBody.of(policy)
 
 

@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from services.marketplace.money import WHOLE, Bps, total
+from services.marketplace.money import WHOLE_BPS, Bps, total
 from services.marketplace.zones import Zone
 
 PolicyId = NewType("PolicyId", str)
@@ -86,7 +86,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class PolicyTerms:
     """What an order line keeps of the policy it was placed under, for ever."""
 
     policy_id: PolicyId
@@ -123,9 +123,9 @@ class SplitPolicy:
     version: int = 0
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> PolicyTerms:
         """What an order line freezes."""
-        return Terms(
+        return PolicyTerms(
             policy_id=self.id,
             policy_version=self.policy_version,
             base=self.base,
@@ -134,7 +134,7 @@ class SplitPolicy:
         )
 
     @property
-    def narrowness(self) -> int:
+    def specificity(self) -> int:
         """How specific the scope is: workshop before product class before the facility."""
         return 2 * (self.workshop_id is not None) + (self.product_class is not None)
 
@@ -147,7 +147,7 @@ class Period:
     first: date
     last: date | None
 
-    def meets(self, other: Period) -> bool:
+    def overlaps(self, other: Period) -> bool:
         """Whether the two have a day in common."""
         return (self.last is None or other.first <= self.last) and (
             other.last is None or self.first <= other.last
@@ -172,7 +172,7 @@ def scope_id(facility_id: str, workshop_id: str | None, product_class: str | Non
 
 def check_content(policy: SplitPolicy) -> None:
     """Refuse shares that are not the whole, a party named twice, a missing legal basis, or an empty period."""
-    if total(share.bps for share in policy.shares) != WHOLE:
+    if total(share.bps for share in policy.shares) != WHOLE_BPS:
         raise PolicyBpsSum(bps=total(share.bps for share in policy.shares))
     if len({share.party for share in policy.shares}) != len(policy.shares):
         raise PolicyPartyTwice
@@ -182,36 +182,36 @@ def check_content(policy: SplitPolicy) -> None:
         raise PolicyPeriodInvalid
 
 
-def propose(policy: SplitPolicy, by: Hand) -> SplitPolicy:
+def propose(policy: SplitPolicy, actor: Actor) -> SplitPolicy:
     """Put a draft forward under one's own name."""
-    _must_be(policy, PolicyState.DRAFT)
+    _require_state(policy, PolicyState.DRAFT)
     check_content(policy)
     return replace(
-        policy, state=PolicyState.PROPOSED, proposed_by=by.by, proposed_for=by.on_behalf_of
+        policy, state=PolicyState.PROPOSED, proposed_by=actor.by, proposed_for=actor.on_behalf_of
     )
 
 
 def approve(
-    policy: SplitPolicy, scope: PolicyScope, by: Hand, now: datetime
+    policy: SplitPolicy, scope: PolicyScope, actor: Actor, now: datetime
 ) -> tuple[SplitPolicy, PolicyScope]:
     """The second signature: never the proposer's or for the proposer, never over another approved period of the same scope."""
-    _must_be(policy, PolicyState.PROPOSED)
-    if by.is_one_with(Hand(policy.proposed_by, policy.proposed_for)) or by.is_one_with(
-        Hand(policy.drafted_by, policy.drafted_for)
+    _require_state(policy, PolicyState.PROPOSED)
+    if actor.conflicts_with(Actor(policy.proposed_by, policy.proposed_for)) or actor.conflicts_with(
+        Actor(policy.drafted_by, policy.drafted_for)
     ):
         raise PolicyOwnApproval
     check_content(policy)
     period = Period(policy_id=policy.id, first=policy.effective_from, last=policy.effective_to)
-    if met := next((other for other in scope.periods if period.meets(other)), None):
+    if met := next((other for other in scope.periods if period.overlaps(other)), None):
         raise PolicyOverlaps(policy_id=met.policy_id)
-    return replace(policy, state=PolicyState.APPROVED, approved_by=by.by, approved_at=now), replace(
-        scope, periods=(*scope.periods, period)
-    )
+    return replace(
+        policy, state=PolicyState.APPROVED, approved_by=actor.by, approved_at=now
+    ), replace(scope, periods=(*scope.periods, period))
 
 
 def activate(policy: SplitPolicy) -> SplitPolicy:
     """Let an approved policy count from its first day on."""
-    _must_be(policy, PolicyState.APPROVED)
+    _require_state(policy, PolicyState.APPROVED)
     return replace(policy, state=PolicyState.ACTIVE)
 
 
@@ -219,7 +219,7 @@ def retire(
     policy: SplitPolicy, scope: PolicyScope, last_day: date, today: date
 ) -> tuple[SplitPolicy, PolicyScope]:
     """Set the last day of an active policy: yesterday at the earliest, its own end at the latest. Orders placed under it keep it."""
-    _must_be(policy, PolicyState.ACTIVE)
+    _require_state(policy, PolicyState.ACTIVE)
     latest = policy.effective_to or last_day
     if not max(policy.effective_from, today - timedelta(days=1)) <= last_day <= latest:
         raise PolicyPeriodInvalid
@@ -232,17 +232,17 @@ def retire(
     )
 
 
-def in_effect(
+def select_policy(
     policies: Iterable[SplitPolicy], *, workshop_id: str, product_class: str, day: date
 ) -> SplitPolicy:
     """The most specific policy that counts for this workshop and product class on this day; NoPolicyInEffect when there is none."""
     fitting = [policy for policy in policies if _covers(policy, workshop_id, product_class, day)]
     if not fitting:
         raise NoPolicyInEffect
-    return max(fitting, key=lambda policy: policy.narrowness)
+    return max(fitting, key=lambda policy: policy.specificity)
 
 
-def weights(shares: Sequence[Share]) -> list[tuple[str, int]]:
+def share_weights(shares: Sequence[Share]) -> list[tuple[str, int]]:
     """The shares as weights for `allocate`, in the policy's order."""
     return [(share.party, share.bps) for share in shares]
 
@@ -257,6 +257,6 @@ def _covers(policy: SplitPolicy, workshop_id: str, product_class: str, day: date
     )
 
 
-def _must_be(policy: SplitPolicy, state: PolicyState) -> None:
+def _require_state(policy: SplitPolicy, state: PolicyState) -> None:
     if policy.state is not state:
         raise PolicyStateDiffers(state=policy.state)

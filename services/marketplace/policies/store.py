@@ -15,7 +15,7 @@ class Policies(Store[SplitPolicy]):
     indexes = (Index("facility_id", "workshop_id", "product_class", "policy_version", unique=True),)
     schema = 2
 
-    async def that_counted(self, facility_id: str) -> list[SplitPolicy]:
+    async def list_ever_active(self, facility_id: str) -> list[SplitPolicy]:
         """All policies of a facility that count or have counted, for anybody: a buyer's order is placed under one."""
         return await self.find(
             {
@@ -25,7 +25,7 @@ class Policies(Store[SplitPolicy]):
             scoped=False,
         )
 
-    async def listed(
+    async def list_page(
         self, state: PolicyState | None, cursor: str | None, limit: int
     ) -> Page[SplitPolicy]:
         """The policies that the caller sees, in one state or all."""

@@ -29,14 +29,14 @@ async def draft(policy: SplitPolicy, tx: Transaction) -> SplitPolicy:
 async def propose(policy_id: PolicyId, if_match: int | None, tx: Transaction) -> SplitPolicy:
     """Put a draft forward."""
     before = await tx.policies.get(policy_id, if_match=if_match)
-    return tx.policies.save(before, rules.propose(before, tx.caller.hand))
+    return tx.policies.save(before, rules.propose(before, tx.caller.actor))
 
 
 async def approve(policy_id: PolicyId, if_match: int | None, tx: Transaction) -> SplitPolicy:
     """Sign what another has proposed."""
     before = await tx.policies.get(policy_id, if_match=if_match)
-    scope = await tx.policy_scopes.get(_scope(before))
-    after, scope_after = rules.approve(before, scope, tx.caller.hand, tx.now)
+    scope = await tx.policy_scopes.get(_policy_scope_id(before))
+    after, scope_after = rules.approve(before, scope, tx.caller.actor, tx.now)
     tx.policy_scopes.save(scope, scope_after)
     return tx.policies.save(before, after)
 
@@ -52,11 +52,11 @@ async def retire(
 ) -> SplitPolicy:
     """Set the last day of a policy."""
     before = await tx.policies.get(policy_id, if_match=if_match)
-    scope = await tx.policy_scopes.get(_scope(before))
+    scope = await tx.policy_scopes.get(_policy_scope_id(before))
     after, scope_after = rules.retire(before, scope, last_day, local_day(tx.now, before.zone))
     tx.policy_scopes.save(scope, scope_after)
     return tx.policies.save(before, after)
 
 
-def _scope(policy: SplitPolicy) -> str:
+def _policy_scope_id(policy: SplitPolicy) -> str:
     return scope_id(policy.facility_id, policy.workshop_id, policy.product_class)

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from services.marketplace.ledger import rules as ledger
 from services.marketplace.ledger.rules import Journal, Leg, Side, credit, debit
 from services.marketplace.money import Rupiah, allocate, total
-from services.marketplace.policies.rules import Party, ShareBase, Terms, weights
+from services.marketplace.policies.rules import Party, PolicyTerms, ShareBase, share_weights
 
 PREMI, PNBP, MODAL, COST = "premi", "pnbp", "modal", "biaya_produksi"
 PARTIES = (COST, PREMI, PNBP, MODAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class BatchContribution:
     """The part of a line that comes from one batch, and the work units of those who made that batch."""
 
     batch_id: str
     qty: int
-    work: Mapping[str, int]
+    units_by_participant: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Division:
     shortfall: Rupiah
 
     @property
-    def parties(self) -> dict[str, Rupiah]:
+    def amounts_by_party(self) -> dict[str, Rupiah]:
         """The sum of each party's part; no person is named. The capital fund bears a shortfall."""
         return {
             COST: Rupiah(self.cost + self.shortfall),
@@ -44,7 +44,9 @@ class Division:
         }
 
 
-def divide(paid: Rupiah, cost: Rupiah, terms: Terms, made: Sequence[Made]) -> Division:
+def divide(
+    paid: Rupiah, cost: Rupiah, terms: PolicyTerms, contributions: Sequence[BatchContribution]
+) -> Division:
     """Divide what was paid for a line.
 
     Net of cost: the cost comes back first and the shares are of the rest; when nothing is left they are 0 and the capital fund bears the shortfall.
@@ -52,22 +54,24 @@ def divide(paid: Rupiah, cost: Rupiah, terms: Terms, made: Sequence[Made]) -> Di
     """
     net = terms.base is ShareBase.NET_OF_COST
     recovered = Rupiah(min(cost, paid)) if net else Rupiah(0)
-    shares = allocate(paid - recovered, weights(terms.shares))
+    shares = allocate(paid - recovered, share_weights(terms.shares))
     return Division(
         cost=recovered,
-        premi=premi_of(shares.get(Party.PREMI, Rupiah(0)), made),
+        premi=divide_premi(shares.get(Party.PREMI, Rupiah(0)), contributions),
         pnbp=shares.get(Party.PNBP, Rupiah(0)),
         modal=shares.get(Party.MODAL, Rupiah(0)),
         shortfall=Rupiah(cost - recovered) if net else Rupiah(0),
     )
 
 
-def premi_of(pool: Rupiah, made: Sequence[Made]) -> dict[str, Rupiah]:
+def divide_premi(pool: Rupiah, contributions: Sequence[BatchContribution]) -> dict[str, Rupiah]:
     """Divide a premi pool: over the batches by the pieces they gave, then within each by work units. Nobody with 0 rupiah is listed."""
     owed: dict[str, Rupiah] = {}
-    by_batch = allocate(pool, [(part.batch_id, part.qty) for part in made])
-    for part in made:
-        for person, amount in allocate(by_batch[part.batch_id], list(part.work.items())).items():
+    by_batch = allocate(pool, [(part.batch_id, part.qty) for part in contributions])
+    for part in contributions:
+        for person, amount in allocate(
+            by_batch[part.batch_id], list(part.units_by_participant.items())
+        ).items():
             owed[person] = Rupiah(owed.get(person, 0) + amount)
     return {person: amount for person, amount in owed.items() if amount}
 
@@ -75,23 +79,23 @@ def premi_of(pool: Rupiah, made: Sequence[Made]) -> dict[str, Rupiah]:
 def sale_legs(paid: Rupiah, division: Division) -> tuple[Leg, ...]:
     """The legs of a sale: one debit of what the gateway owes us, a credit for each part that is not zero."""
     parts = [
-        (ledger.BIAYA_PRODUKSI, division.cost),
-        *((ledger.utang_premi(person), amount) for person, amount in division.premi.items()),
-        (ledger.UTANG_PNBP, division.pnbp),
-        (ledger.DANA_MODAL, division.modal),
+        (ledger.PRODUCTION_COST, division.cost),
+        *((ledger.premi_payable(person), amount) for person, amount in division.premi.items()),
+        (ledger.PNBP_PAYABLE, division.pnbp),
+        (ledger.CAPITAL_FUND, division.modal),
     ]
     return (
-        debit(ledger.PIUTANG_GATEWAY, paid),
+        debit(ledger.PROVIDER_RECEIVABLE, paid),
         *(credit(account, amount) for account, amount in parts if amount),
     )
 
 
 def shortfall_legs(shortfall: Rupiah) -> tuple[Leg, ...]:
     """The legs by which the capital fund bears cost that a sale did not bring back."""
-    return debit(ledger.DANA_MODAL, shortfall), credit(ledger.BIAYA_PRODUKSI, shortfall)
+    return debit(ledger.CAPITAL_FUND, shortfall), credit(ledger.PRODUCTION_COST, shortfall)
 
 
-def parties_of(journals: Iterable[Journal]) -> dict[str, Rupiah]:
+def sum_by_party(journals: Iterable[Journal]) -> dict[str, Rupiah]:
     """What each party holds by these journals: the books' own answer to how an order was divided."""
     held: dict[str, int] = dict.fromkeys(PARTIES, 0)
     for leg in (leg for journal in journals for leg in journal.legs):
@@ -102,9 +106,9 @@ def parties_of(journals: Iterable[Journal]) -> dict[str, Rupiah]:
 
 def _party_of(account: str) -> str | None:
     named = {
-        ledger.BIAYA_PRODUKSI: COST,
+        ledger.PRODUCTION_COST: COST,
         "utang_premi": PREMI,
-        ledger.UTANG_PNBP: PNBP,
-        ledger.DANA_MODAL: MODAL,
+        ledger.PNBP_PAYABLE: PNBP,
+        ledger.CAPITAL_FUND: MODAL,
     }
     return named.get(account.partition(":")[0])

@@ -224,7 +224,11 @@ async def set_price(
     return ProductBody.of(
         await run(
             partial(
-                usecases.price, ProductId(product_id), body.sku, Rupiah(body.price_idr), if_match
+                usecases.set_price,
+                ProductId(product_id),
+                body.sku,
+                Rupiah(body.price_idr),
+                if_match,
             )
         )
     )
@@ -241,8 +245,8 @@ async def list_products(
     """What is in the shop, for anybody."""
 
     async def read(tx: Transaction) -> paging.PageBody[ShopProductBody]:
-        page = await tx.products.published(product_class, workshop_id, cursor, limit)
-        available = await usecases.available(page.items, tx)
+        page = await tx.products.list_published(product_class, workshop_id, cursor, limit)
+        available = await usecases.count_available(page.items, tx)
         return paging.PageBody(
             items=[ShopProductBody.of(product, available) for product in page.items],
             next_cursor=page.next_cursor,
@@ -256,8 +260,8 @@ async def read_product(product_id: str, run: Run) -> ShopProductBody:
     """One product of the shop, for anybody."""
 
     async def read(tx: Transaction) -> ShopProductBody:
-        product = await usecases.seen_by_public(ProductId(product_id), tx)
-        return ShopProductBody.of(product, await usecases.available([product], tx))
+        product = await usecases.read_published(ProductId(product_id), tx)
+        return ShopProductBody.of(product, await usecases.count_available([product], tx))
 
     return await run(read)
 
@@ -265,7 +269,7 @@ async def read_product(product_id: str, run: Run) -> ShopProductBody:
 @router.get("/{product_id}/provenance")
 async def read_provenance(product_id: str, run: Run) -> ProvenanceBody:
     """Where a product of the shop comes from, for anybody."""
-    return ProvenanceBody.of(await run(partial(usecases.provenance, ProductId(product_id))))
+    return ProvenanceBody.of(await run(partial(usecases.read_provenance, ProductId(product_id))))
 
 
 @router.get("/{product_id}/record")
@@ -276,5 +280,5 @@ async def read_product_record(product_id: str, run: Run, response: Response) -> 
         return await tx.products.get(product_id)
 
     product = await run(read)
-    dependencies.etag(response, product)
+    dependencies.set_etag(response, product)
     return ProductBody.of(product)

@@ -15,7 +15,7 @@ from services.marketplace.workshops.rules import Workshop, require_open
 from services.marketplace.zones import Zone, local_day, month_of
 
 ProductId = NewType("ProductId", str)
-PUBLIC_BATCHES = 12
+MAX_PUBLIC_BATCHES = 12
 
 
 class ProductUnknown(NotFound):
@@ -128,7 +128,7 @@ def withdraw(product: Product, reason: str) -> Product:
     return replace(product, state=ProductState.WITHDRAWN, state_reason=reason)
 
 
-def price(product: Product, sku: str, amount_idr: Rupiah, by: str, now: datetime) -> Product:
+def set_price(product: Product, sku: str, amount_idr: Rupiah, by: str, now: datetime) -> Product:
     """Set the price of a variant from now on; the earlier prices stay in its history."""
     priced = replace(
         product.variant(sku),
@@ -146,7 +146,7 @@ def require_published(product: Product) -> None:
         raise ProductUnknown
 
 
-def provenance(workshop: Workshop, batches: Iterable[Batch]) -> Provenance:
+def derive_provenance(workshop: Workshop, batches: Iterable[Batch]) -> Provenance:
     """Workshop, programmes, batch numbers with month of production. No scheme badge yet: it needs at least five holders and certification's answer."""
     made = [
         (batch.number, month_of(local_day(batch.completed_at, workshop.zone)))
@@ -156,5 +156,5 @@ def provenance(workshop: Workshop, batches: Iterable[Batch]) -> Provenance:
     return Provenance(
         workshop_name=workshop.name,
         programmes=tuple(programme.title for programme in workshop.programmes),
-        batches=tuple(made[:PUBLIC_BATCHES]),
+        batches=tuple(made[:MAX_PUBLIC_BATCHES]),
     )

@@ -21,7 +21,7 @@ class Products(Store[Product]):
         Index("facility_id"),
     )
 
-    async def by_sku(self, skus: Iterable[str]) -> dict[str, Product]:
+    async def get_by_sku(self, skus: Iterable[str]) -> dict[str, Product]:
         """The product of each SKU, for anybody: buyers have no facility. SkuUnknown names the first that does not exist."""
         wanted = sorted(set(skus))
         found = {
@@ -34,7 +34,7 @@ class Products(Store[Product]):
                 raise SkuUnknown(sku=sku)
         return {sku: found[sku] for sku in wanted}
 
-    async def published(
+    async def list_published(
         self, product_class: str | None, workshop_id: str | None, cursor: str | None, limit: int
     ) -> Page[Product]:
         """What the public sees in the shop."""

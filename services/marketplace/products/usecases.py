@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.marketplace.money import Rupiah
 from services.marketplace.products import rules
 from services.marketplace.products.rules import (
-    PUBLIC_BATCHES,
+    MAX_PUBLIC_BATCHES,
     Price,
     Product,
     ProductId,
@@ -65,36 +65,38 @@ async def withdraw(
     return tx.products.save(before, rules.withdraw(before, reason))
 
 
-async def price(
+async def set_price(
     product_id: ProductId, sku: str, amount_idr: Rupiah, if_match: int | None, tx: Transaction
 ) -> Product:
     """Set the price of a variant from now on."""
     before = await tx.products.get(product_id, if_match=if_match)
-    return tx.products.save(before, rules.price(before, sku, amount_idr, tx.caller.subject, tx.now))
+    return tx.products.save(
+        before, rules.set_price(before, sku, amount_idr, tx.caller.subject, tx.now)
+    )
 
 
-async def seen_by_public(product_id: ProductId, tx: Transaction) -> Product:
+async def read_published(product_id: ProductId, tx: Transaction) -> Product:
     """A product as anybody may see it: published ones only, whatever Lapas."""
     product = await tx.products.get(product_id, scoped=False)
     rules.require_published(product)
     return product
 
 
-async def available(products: list[Product], tx: Transaction) -> dict[str, int]:
+async def count_available(products: list[Product], tx: Transaction) -> dict[str, int]:
     """Available units by SKU, at all places together."""
     units: dict[str, int] = {}
-    for stock in await tx.stocks.of_skus(
+    for stock in await tx.stocks.list_by_sku(
         variant.sku for product in products for variant in product.variants
     ):
         units[stock.sku] = units.get(stock.sku, 0) + stock.available
     return units
 
 
-async def provenance(product_id: ProductId, tx: Transaction) -> Provenance:
+async def read_provenance(product_id: ProductId, tx: Transaction) -> Provenance:
     """Where a published product comes from, as far as the public may know."""
-    product = await seen_by_public(product_id, tx)
+    product = await read_published(product_id, tx)
     workshop = await tx.workshops.get(product.workshop_id, scoped=False)
-    batches = await tx.batches.latest_of(
-        [variant.sku for variant in product.variants], PUBLIC_BATCHES
+    batches = await tx.batches.list_latest_completed(
+        [variant.sku for variant in product.variants], MAX_PUBLIC_BATCHES
     )
-    return rules.provenance(workshop, batches)
+    return rules.derive_provenance(workshop, batches)

@@ -87,7 +87,7 @@ async def list_stock(
     """The stock of the caller's Lapas."""
 
     async def read(tx: Transaction) -> paging.PageBody[StockBody]:
-        page = await tx.stocks.listed(sku, cursor, limit)
+        page = await tx.stocks.list_page(sku, cursor, limit)
         return paging.PageBody(
             items=[StockBody.of(stock) for stock in page.items], next_cursor=page.next_cursor
         )
@@ -102,7 +102,7 @@ async def list_movements(
     """The movements of one stock in their order."""
 
     async def read(tx: Transaction) -> paging.PageBody[MovementBody]:
-        page = await tx.movements.listed(stock_id, cursor, limit)
+        page = await tx.movements.list_page(stock_id, cursor, limit)
         return paging.PageBody(
             items=[MovementBody.of(movement) for movement in page.items],
             next_cursor=page.next_cursor,

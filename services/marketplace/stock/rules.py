@@ -109,7 +109,7 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldStock:
     """What a reservation holds of one stock."""
 
     stock_id: str
@@ -127,14 +127,14 @@ class Reservation:
 
     id: str
     facility_id: str
-    goods: tuple[Held, ...]
+    goods: tuple[HeldStock, ...]
     expires_at: datetime
     state: ReservationState = ReservationState.ACTIVE
     version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class MovementCause:
     """Why stock moves: the batch or order it moves for, who did it, when."""
 
     reference: str
@@ -152,64 +152,72 @@ def home_location(facility_id: str) -> str:
     return f"{facility_id}:lapas"
 
 
-def receive(stock: Stock, portions: Sequence[Portion], cause: Cause) -> tuple[Stock, Movement]:
+def receive(
+    stock: Stock, portions: Sequence[Portion], cause: MovementCause
+) -> tuple[Stock, Movement]:
     """Good units of a completed batch come in."""
-    qty = _count(portions)
-    return _moved(
-        replace(stock, portions=_with(stock.portions, portions)),
+    qty = _count_units(portions)
+    return _apply_movement(
+        replace(stock, portions=_add_portions(stock.portions, portions)),
         MovementKind.RECEIVE,
         cause,
         on_hand=qty,
     )
 
 
-def reserve(stock: Stock, qty: int, cause: Cause) -> tuple[Stock, Held, Movement]:
+def reserve(stock: Stock, qty: int, cause: MovementCause) -> tuple[Stock, HeldStock, Movement]:
     """Promise units to an unpaid order; StockShort when fewer are available."""
-    taken, left = _take(stock, qty)
-    after, movement = _moved(
+    taken, left = _take_units(stock, qty)
+    after, movement = _apply_movement(
         replace(stock, portions=left), MovementKind.RESERVE, cause, reserved=qty
     )
-    return after, Held(stock_id=stock.id, portions=taken), movement
+    return after, HeldStock(stock_id=stock.id, portions=taken), movement
 
 
-def release(stock: Stock, held: Held, cause: Cause, *, expired: bool) -> tuple[Stock, Movement]:
+def release(
+    stock: Stock, held: HeldStock, cause: MovementCause, *, expired: bool
+) -> tuple[Stock, Movement]:
     """Units of an unpaid order become available again, at their old place in the line."""
     kind = MovementKind.EXPIRE if expired else MovementKind.RELEASE
-    return _moved(
-        replace(stock, portions=_with(stock.portions, held.portions)),
+    return _apply_movement(
+        replace(stock, portions=_add_portions(stock.portions, held.portions)),
         kind,
         cause,
         reserved=-held.qty,
     )
 
 
-def allocate(stock: Stock, held: Held, cause: Cause) -> tuple[Stock, Movement]:
+def allocate(stock: Stock, held: HeldStock, cause: MovementCause) -> tuple[Stock, Movement]:
     """Reserved units now belong to a paid order."""
-    return _moved(stock, MovementKind.ALLOCATE, cause, reserved=-held.qty, allocated=held.qty)
+    return _apply_movement(
+        stock, MovementKind.ALLOCATE, cause, reserved=-held.qty, allocated=held.qty
+    )
 
 
-def allocate_direct(stock: Stock, qty: int, cause: Cause) -> tuple[Stock, Held, Movement]:
+def allocate_direct(
+    stock: Stock, qty: int, cause: MovementCause
+) -> tuple[Stock, HeldStock, Movement]:
     """Available units go straight to a paid order (late payment); StockShort when fewer are available."""
-    taken, left = _take(stock, qty)
-    after, movement = _moved(
+    taken, left = _take_units(stock, qty)
+    after, movement = _apply_movement(
         replace(stock, portions=left), MovementKind.ALLOCATE_DIRECT, cause, allocated=qty
     )
-    return after, Held(stock_id=stock.id, portions=taken), movement
+    return after, HeldStock(stock_id=stock.id, portions=taken), movement
 
 
-def unallocate(stock: Stock, held: Held, cause: Cause) -> tuple[Stock, Movement]:
+def unallocate(stock: Stock, held: HeldStock, cause: MovementCause) -> tuple[Stock, Movement]:
     """Units of a paid order whose payment was reversed before shipping become available again."""
-    return _moved(
-        replace(stock, portions=_with(stock.portions, held.portions)),
+    return _apply_movement(
+        replace(stock, portions=_add_portions(stock.portions, held.portions)),
         MovementKind.UNALLOCATE,
         cause,
         allocated=-held.qty,
     )
 
 
-def ship(stock: Stock, qty: int, cause: Cause) -> tuple[Stock, Movement]:
+def ship(stock: Stock, qty: int, cause: MovementCause) -> tuple[Stock, Movement]:
     """Allocated units leave the house."""
-    return _moved(stock, MovementKind.SHIP, cause, on_hand=-qty, allocated=-qty)
+    return _apply_movement(stock, MovementKind.SHIP, cause, on_hand=-qty, allocated=-qty)
 
 
 def resolve(reservation: Reservation, state: ReservationState) -> Reservation:
@@ -231,7 +239,9 @@ def cost_of(portions: Iterable[Portion]) -> Rupiah:
     return total(portion.qty * portion.unit_cost_idr for portion in portions)
 
 
-def share_out(portions: Sequence[Portion], quantities: Sequence[int]) -> list[tuple[Portion, ...]]:
+def distribute_portions(
+    portions: Sequence[Portion], quantities: Sequence[int]
+) -> list[tuple[Portion, ...]]:
     """Hand portions out to several lines of one SKU, oldest first, each its quantity."""
     shares: list[tuple[Portion, ...]] = []
     rest = tuple(portions)
@@ -241,7 +251,7 @@ def share_out(portions: Sequence[Portion], quantities: Sequence[int]) -> list[tu
     return shares
 
 
-def _take(stock: Stock, qty: int) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:
+def _take_units(stock: Stock, qty: int) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:
     if qty > stock.available:
         raise StockShort(
             text("stock_short", available=stock.available), sku=stock.sku, available=stock.available
@@ -262,7 +272,7 @@ def _split(
     return tuple(taken), tuple(left)
 
 
-def _with(portions: Iterable[Portion], more: Iterable[Portion]) -> tuple[Portion, ...]:
+def _add_portions(portions: Iterable[Portion], more: Iterable[Portion]) -> tuple[Portion, ...]:
     units: Counter[tuple[datetime, str, int]] = Counter()
     for portion in (*portions, *more):
         units[portion.received_at, portion.batch_id, -portion.unit_cost_idr] += portion.qty
@@ -277,14 +287,14 @@ def _with(portions: Iterable[Portion], more: Iterable[Portion]) -> tuple[Portion
     )
 
 
-def _count(portions: Iterable[Portion]) -> int:
+def _count_units(portions: Iterable[Portion]) -> int:
     return sum(portion.qty for portion in portions)
 
 
-def _moved(
+def _apply_movement(
     stock: Stock,
     kind: MovementKind,
-    cause: Cause,
+    cause: MovementCause,
     *,
     on_hand: int = 0,
     reserved: int = 0,
@@ -298,7 +308,7 @@ def _moved(
     )
     if min(
         after.on_hand, after.reserved, after.allocated, after.available
-    ) < 0 or after.available != _count(after.portions):
+    ) < 0 or after.available != _count_units(after.portions):
         raise StockUnsound(kind=kind)
     movement = Movement(
         id=f"{kind}/{cause.reference}/{stock.id}",

@@ -30,15 +30,15 @@ class Stocks(Store[Stock]):
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id"), Index("sku"))
 
-    async def of_skus(self, skus: Iterable[str]) -> list[Stock]:
+    async def list_by_sku(self, skus: Iterable[str]) -> list[Stock]:
         """Stock of these SKUs everywhere, for anybody: the shop says what is available."""
         return await self.find({"sku": {"$in": sorted(set(skus))}}, scoped=False)
 
-    async def listed(self, sku: str | None, cursor: str | None, limit: int) -> Page[Stock]:
+    async def list_page(self, sku: str | None, cursor: str | None, limit: int) -> Page[Stock]:
         """The stock that the caller sees, of one SKU or all."""
         return await self.page({"sku": sku} if sku else {}, cursor=cursor, limit=limit)
 
-    async def recounted(self, after: str, most: int) -> list[Recount]:
+    async def recount(self, after: str, limit: int) -> list[Recount]:
         """The next stocks in the order of their ids, each with how far its balances are from the sum of its movements. Unscoped, for the audit."""
         balances = ("on_hand", "reserved", "allocated")
         moved = [{"$group": {"_id": None} | {name: {"$sum": f"${name}"} for name in balances}}]
@@ -49,7 +49,7 @@ class Stocks(Store[Stock]):
         steps: list[Document] = [
             {"$match": {"_id": {"$gt": after}}},
             {"$sort": {"_id": 1}},
-            {"$limit": most},
+            {"$limit": limit},
             {
                 "$lookup": {
                     "from": Movements.collection,
@@ -76,7 +76,7 @@ class Movements(Store[Movement]):
     indexes = (Index("stock_id"), Index("reference"))
     audited = False
 
-    async def listed(self, stock_id: str, cursor: str | None, limit: int) -> Page[Movement]:
+    async def list_page(self, stock_id: str, cursor: str | None, limit: int) -> Page[Movement]:
         """The movements of one stock in their order."""
         return await self.page(
             {"stock_id": stock_id}, sort=("moved_at", 1), cursor=cursor, limit=limit

@@ -57,7 +57,7 @@ async def list_tasks(
     """The open (or done) tasks of the caller's Lapas."""
 
     async def read(tx: Transaction) -> paging.PageBody[TaskBody]:
-        page = await tx.tasks.listed(cursor, limit, done=done)
+        page = await tx.tasks.list_page(cursor, limit, done=done)
         return paging.PageBody(
             items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor
         )

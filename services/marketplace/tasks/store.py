@@ -14,7 +14,7 @@ class Tasks(Store[Task]):
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", "done_at"),)
 
-    async def listed(self, cursor: str | None, limit: int, *, done: bool) -> Page[Task]:
+    async def list_page(self, cursor: str | None, limit: int, *, done: bool) -> Page[Task]:
         """The tasks that the caller sees, open or done."""
         return await self.page(
             {"done_at": {"$ne": None} if done else None}, cursor=cursor, limit=limit

@@ -7,9 +7,9 @@ from services.marketplace.tasks.rules import Task, TaskKind
 from services.marketplace.transaction import Transaction
 
 
-async def raise_once(
+async def raise_task_once(
     kind: TaskKind,
-    cause: str,
+    cause_id: str,
     *,
     facility_id: str,
     subject: str,
@@ -17,7 +17,7 @@ async def raise_once(
     tx: Transaction,
 ) -> None:
     """Ask for a person's hand; the same kind and cause ask once."""
-    task_id = f"{kind}/{cause}"
+    task_id = f"{kind}/{cause_id}"
     if await tx.tasks.seek(task_id, scoped=False) is None:
         tx.tasks.add(
             Task(

@@ -82,7 +82,7 @@ async def list_assignments(
     """The assignments of the caller's Lapas."""
 
     async def read(tx: Transaction) -> paging.PageBody[AssignmentBody]:
-        page = await tx.assignments.listed(workshop_id, cursor, limit)
+        page = await tx.assignments.list_page(workshop_id, cursor, limit)
         tx.note(
             "work_assignments.listed",
             "",

@@ -88,8 +88,8 @@ class Assignment:
         return self.from_on <= day and (self.to_on is None or day <= self.to_on)
 
 
-def decided(
-    known: Worker | None,
+def record_decision(
+    current: Worker | None,
     *,
     participant_ref: str,
     facility_id: str,
@@ -98,31 +98,31 @@ def decided(
     valid_until: date | None,
 ) -> Worker:
     """The worker after a decision; one of an earlier day never replaces a later one."""
-    if known is not None and decided_on < known.decided_on:
-        return known
+    if current is not None and decided_on < current.decided_on:
+        return current
     return Worker(
         id=participant_ref,
-        facility_id=known.facility_id if known else facility_id,
-        present=known.present if known else True,
+        facility_id=current.facility_id if current else facility_id,
+        present=current.present if current else True,
         decided_at=facility_id,
         eligible=eligible,
         decided_on=decided_on,
         valid_until=valid_until,
-        version=known.version if known else 0,
+        version=current.version if current else 0,
     )
 
 
-def gone(worker: Worker) -> Worker:
+def mark_absent(worker: Worker) -> Worker:
     """Released, or away for a time."""
     return replace(worker, present=False)
 
 
-def at(worker: Worker, facility_id: str) -> Worker:
+def mark_present(worker: Worker, facility_id: str) -> Worker:
     """Present at a facility: admitted, returned, or moved there."""
     return replace(worker, facility_id=facility_id, present=True)
 
 
-def allowed(worker: Worker, facility_id: str, day: date) -> None:
+def require_work_allowed(worker: Worker, facility_id: str, day: date) -> None:
     """Refuse work at a facility on a day: WorkerNotPresent, or WorkNotAllowed."""
     if not worker.present or worker.facility_id != facility_id:
         raise WorkerNotPresent
@@ -147,7 +147,7 @@ def assign(
 ) -> Assignment:
     """Give a participant a place in a workshop, with their own consent, while the decision stands."""
     require_open(workshop)
-    allowed(worker, workshop.facility_id, max(from_on, today))
+    require_work_allowed(worker, workshop.facility_id, max(from_on, today))
     if any(other.live and other.workshop_id == workshop.id for other in others):
         raise AlreadyAssigned
     if consented_on > today:
@@ -165,21 +165,25 @@ def assign(
     )
 
 
-def merged(known: Worker, into: Worker | None, into_ref: str) -> Worker:
+def merge(from_worker: Worker, into_worker: Worker | None, into_ref: str) -> Worker:
     """The surviving worker of a merge: the later decision and its place count."""
-    survivor = into if into is not None and into.decided_on >= known.decided_on else known
-    return replace(survivor, id=into_ref, version=into.version if into else 0)
+    survivor = (
+        into_worker
+        if into_worker is not None and into_worker.decided_on >= from_worker.decided_on
+        else from_worker
+    )
+    return replace(survivor, id=into_ref, version=into_worker.version if into_worker else 0)
 
 
-def of_survivor(assignment: Assignment, participant_ref: str) -> Assignment:
+def rekey_assignment(assignment: Assignment, participant_ref: str) -> Assignment:
     """The place under the surviving reference of a merge."""
     return replace(assignment, participant_ref=participant_ref)
 
 
-def end(assignment: Assignment, because: EndReason, last_day: date) -> Assignment:
+def end(assignment: Assignment, reason: EndReason, last_day: date) -> Assignment:
     """End a place; work that was done stays."""
     if not assignment.live:
         raise AssignmentEnded
     return replace(
-        assignment, live=False, ended_because=because, to_on=max(last_day, assignment.from_on)
+        assignment, live=False, ended_because=reason, to_on=max(last_day, assignment.from_on)
     )

@@ -26,11 +26,11 @@ class Assignments(Store[Assignment]):
         Index("facility_id"),
     )
 
-    async def of_participant(self, participant_ref: str) -> list[Assignment]:
+    async def list_by_participant(self, participant_ref: str) -> list[Assignment]:
         """All places that a participant has or had, at whatever facility: a rule of one must see those of all."""
         return await self.find({"participant_ref": participant_ref}, scoped=False)
 
-    async def listed(
+    async def list_page(
         self, workshop_id: str | None, cursor: str | None, limit: int
     ) -> Page[Assignment]:
         """The assignments that the caller sees, of one workshop or all."""

@@ -95,7 +95,7 @@ async def list_workshops(
     """The workshops of the caller's Lapas."""
 
     async def read(tx: Transaction) -> paging.PageBody[WorkshopBody]:
-        page = await tx.workshops.listed(cursor, limit)
+        page = await tx.workshops.list_page(cursor, limit)
         return paging.PageBody(
             items=[WorkshopBody.of(workshop) for workshop in page.items],
             next_cursor=page.next_cursor,
@@ -112,7 +112,7 @@ async def read_workshop(workshop_id: str, run: Run, response: Response) -> Works
         return await tx.workshops.get(workshop_id)
 
     workshop = await run(read)
-    dependencies.etag(response, workshop)
+    dependencies.set_etag(response, workshop)
     return WorkshopBody.of(workshop)
 
 

@@ -14,11 +14,11 @@ class Workshops(Store[Workshop]):
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", "code", unique=True),)
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[Workshop]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Workshop]:
         """The workshops that the caller sees."""
         return await self.page({}, cursor=cursor, limit=limit)
 
-    async def zone_of(self, facility_id: str) -> str:
+    async def get_zone(self, facility_id: str) -> str:
         """The zone of a Lapas that has workshops; unscoped, because the books are dated in it whoever acts."""
         workshop = await self.first({"facility_id": facility_id}, scoped=False)
         if workshop is None:

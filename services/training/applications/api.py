@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from services.training.applications import usecases
-from services.training.applications.rules import Application, State, Submission
+from services.training.applications.rules import Application, ApplicationState, Submission
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Pendaftaran kelas"])
@@ -70,7 +70,7 @@ class ApplicationBody(BaseModel):
     class_id: str
     facility_id: str
     programme_id: str
-    state: State
+    state: ApplicationState
     submitted_at: datetime
     changed_at: datetime
     decision_id: str | None
@@ -109,7 +109,7 @@ async def list_applications(
     run: Run,
     class_id: str | None = None,
     participant_ref: str | None = None,
-    state: State | None = None,
+    state: ApplicationState | None = None,
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ApplicationBody]:
@@ -127,7 +127,7 @@ async def list_applications(
 async def show_application(application_id: str, run: Run, response: Response) -> ApplicationBody:
     """One application."""
     application = await run(partial(usecases.application, application_id))
-    dependencies.etag(response, application)
+    dependencies.set_etag(response, application)
     return ApplicationBody.of(application)
 
 
@@ -141,7 +141,7 @@ async def withdraw_application(
     application = await run(
         partial(usecases.withdraw_application, application_id, body.reason, version)
     )
-    dependencies.etag(response, application)
+    dependencies.set_etag(response, application)
     return ApplicationBody.of(application)
 
 
@@ -154,5 +154,5 @@ async def resubmit_application(
 ) -> ApplicationBody:
     """A deferred one for the next hearing, or a withdrawn one unless a newer exists."""
     application = await run(partial(usecases.resubmit_application, application_id, version))
-    dependencies.etag(response, application)
+    dependencies.set_etag(response, application)
     return ApplicationBody.of(application)

@@ -11,7 +11,7 @@ from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
 from services.training import events
 
-MOST_AT_ONCE = 5
+MAX_CLASSES = 5
 
 
 class ApplicationUnknown(NotFound):
@@ -19,7 +19,7 @@ class ApplicationUnknown(NotFound):
 
 
 class TooManyClasses(Refused):
-    title = f"Paling banyak {MOST_AT_ONCE} kelas dalam satu pendaftaran, dan paling sedikit satu"
+    title = f"Paling banyak {MAX_CLASSES} kelas dalam satu pendaftaran, dan paling sedikit satu"
     field = "class_ids"
 
 
@@ -44,7 +44,7 @@ class NewerExists(Conflict):
     title = "Sudah ada pendaftaran yang lebih baru untuk kelas ini"
 
 
-class State(StrEnum):
+class ApplicationState(StrEnum):
     """How far a wish is."""
 
     SUBMITTED = "SUBMITTED"
@@ -56,15 +56,17 @@ class State(StrEnum):
     ALLOCATED = "ALLOCATED"
 
 
-OPEN = frozenset({State.SUBMITTED, State.APPROVED, State.DEFERRED})
-_STEPS: Mapping[State, frozenset[State]] = {
-    State.APPROVED: frozenset({State.SUBMITTED}),
-    State.DECLINED: frozenset({State.SUBMITTED}),
-    State.DEFERRED: frozenset({State.SUBMITTED}),
-    State.SUBMITTED: frozenset({State.DEFERRED, State.WITHDRAWN}),
-    State.WITHDRAWN: OPEN,
-    State.REMOVED: OPEN,
-    State.ALLOCATED: frozenset({State.APPROVED}),
+OPEN_STATES = frozenset(
+    {ApplicationState.SUBMITTED, ApplicationState.APPROVED, ApplicationState.DEFERRED}
+)
+_ALLOWED_FROM: Mapping[ApplicationState, frozenset[ApplicationState]] = {
+    ApplicationState.APPROVED: frozenset({ApplicationState.SUBMITTED}),
+    ApplicationState.DECLINED: frozenset({ApplicationState.SUBMITTED}),
+    ApplicationState.DEFERRED: frozenset({ApplicationState.SUBMITTED}),
+    ApplicationState.SUBMITTED: frozenset({ApplicationState.DEFERRED, ApplicationState.WITHDRAWN}),
+    ApplicationState.WITHDRAWN: OPEN_STATES,
+    ApplicationState.REMOVED: OPEN_STATES,
+    ApplicationState.ALLOCATED: frozenset({ApplicationState.APPROVED}),
 }
 
 
@@ -79,7 +81,7 @@ class Application:
     facility_id: str
     programme_id: str
     branch: str
-    state: State = State.SUBMITTED
+    state: ApplicationState = ApplicationState.SUBMITTED
     live: bool = True
     submitted_at: datetime
     changed_at: datetime
@@ -100,16 +102,16 @@ class Submission:
     submitted_at: datetime
 
 
-def chosen(class_ids: Sequence[str]) -> Sequence[str]:
+def check_class_ids(class_ids: Sequence[str]) -> Sequence[str]:
     """The classes of one form; TooManyClasses or ClassRepeated otherwise."""
-    if not 1 <= len(class_ids) <= MOST_AT_ONCE:
+    if not 1 <= len(class_ids) <= MAX_CLASSES:
         raise TooManyClasses
     if len(set(class_ids)) != len(class_ids):
         raise ClassRepeated
     return class_ids
 
 
-def submitted(application: Application) -> list[Event]:
+def build_submission_events(application: Application) -> list[Event]:
     """What is told of a new wish, or of one that was handed in again."""
     return [
         events.ApplicationSubmitted(
@@ -121,9 +123,9 @@ def submitted(application: Application) -> list[Event]:
     ]
 
 
-def step(
+def change_state(
     application: Application,
-    to: State,
+    to: ApplicationState,
     now: datetime,
     *,
     reason: str = "",
@@ -131,18 +133,18 @@ def step(
     enrolment_id: str = "",
 ) -> tuple[Application, list[Event]]:
     """The application in another state; StepRefused when the table has no such step."""
-    if application.state not in _STEPS[to]:
+    if application.state not in _ALLOWED_FROM[to]:
         raise StepRefused(state=application.state)
     after = replace(
         application,
         state=to,
-        live=to in OPEN,
+        live=to in OPEN_STATES,
         changed_at=now,
         reason=reason,
         decision_id=decision_id or application.decision_id,
         enrolment_id=enrolment_id,
     )
-    if to is State.APPROVED:
+    if to is ApplicationState.APPROVED:
         told = events.ApplicationApproved(
             participant_ref=after.participant_ref,
             application_id=after.id,
@@ -150,10 +152,10 @@ def step(
             facility_id=after.facility_id,
         )
         return after, [told]
-    return after, submitted(after) if to is State.SUBMITTED else []
+    return after, build_submission_events(after) if to is ApplicationState.SUBMITTED else []
 
 
-def resubmitted(
+def resubmit(
     application: Application, all_of_class: Sequence[Application], now: datetime
 ) -> tuple[Application, list[Event]]:
     """A withdrawn wish handed in again; NewerExists when the person has applied for the class since."""
@@ -162,6 +164,6 @@ def resubmitted(
         for other in all_of_class
     ):
         raise NewerExists
-    if application.state is not State.WITHDRAWN:
+    if application.state is not ApplicationState.WITHDRAWN:
         raise StepRefused(state=application.state)
-    return step(application, State.SUBMITTED, now)
+    return change_state(application, ApplicationState.SUBMITTED, now)

@@ -6,7 +6,12 @@ from datetime import datetime
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
-from services.training.applications.rules import Application, ApplicationUnknown, State, Submission
+from services.training.applications.rules import (
+    Application,
+    ApplicationState,
+    ApplicationUnknown,
+    Submission,
+)
 
 
 class Applications(Store[Application]):
@@ -21,7 +26,7 @@ class Applications(Store[Application]):
         Index("class_id", "state"),
     )
 
-    async def live_of(self, participant_ref: str) -> list[Application]:
+    async def list_live_by_participant(self, participant_ref: str) -> list[Application]:
         """What may still lead to a seat. Unscoped: it follows the person."""
         return await self.find(
             {"participant_ref": participant_ref, "live": True},
@@ -29,7 +34,7 @@ class Applications(Store[Application]):
             scoped=False,
         )
 
-    async def all_of(self, participant_ref: str) -> list[Application]:
+    async def list_by_participant(self, participant_ref: str) -> list[Application]:
         """Every wish of a person. Unscoped: it follows the person."""
         return await self.find(
             {"participant_ref": participant_ref},
@@ -37,18 +42,20 @@ class Applications(Store[Application]):
             scoped=False,
         )
 
-    async def for_class(self, participant_ref: str, class_id: str) -> list[Application]:
+    async def list_by_participant_and_class(
+        self, participant_ref: str, class_id: str
+    ) -> list[Application]:
         """Every wish of a person for one class, oldest first."""
         return await self.find(
             {"participant_ref": participant_ref, "class_id": class_id},
             sort=[("submitted_at", 1), ("_id", 1)],
         )
 
-    async def live_in(self, class_id: str) -> list[Application]:
+    async def list_live_by_class(self, class_id: str) -> list[Application]:
         """What may still lead to a seat in a class. Unscoped: it follows the class."""
         return await self.find({"class_id": class_id, "live": True}, scoped=False)
 
-    async def waiting_since(self) -> list[datetime]:
+    async def list_waiting_since(self) -> list[datetime]:
         """When each wish that may still lead to a seat was handed in. Unscoped, and of nobody, for figures."""
         where = {
             "participant_ref": {"$gt": ""},
@@ -61,11 +68,11 @@ class Applications(Store[Application]):
             )
         ]
 
-    async def listed(
+    async def list_page(
         self,
         class_id: str | None,
         participant_ref: str | None,
-        state: State | None,
+        state: ApplicationState | None,
         cursor: str | None,
         limit: int,
     ) -> Page[Application]:

@@ -8,16 +8,21 @@ from dataclasses import replace
 from chassis.ids import new_id
 from chassis.persistence.store import Page
 from services.training.applications import rules
-from services.training.applications.rules import AlreadyApplied, Application, State, Submission
+from services.training.applications.rules import (
+    AlreadyApplied,
+    Application,
+    ApplicationState,
+    Submission,
+)
 from services.training.classes import rules as class_rules
 from services.training.classes.rules import ClassNotOpen, ClassState
-from services.training.tpp.rules import Decision, Result, Scope, Verdict
+from services.training.tpp.rules import Decision, DecisionResult, Scope, Verdict
 from services.training.transaction import Transaction
 
-_STATE_OF = {
-    Verdict.RECOMMENDED: State.APPROVED,
-    Verdict.NOT_RECOMMENDED: State.DECLINED,
-    Verdict.DEFERRED: State.DEFERRED,
+_STATE_BY_VERDICT = {
+    Verdict.RECOMMENDED: ApplicationState.APPROVED,
+    Verdict.NOT_RECOMMENDED: ApplicationState.DECLINED,
+    Verdict.DEFERRED: ApplicationState.DEFERRED,
 }
 
 
@@ -26,11 +31,14 @@ async def submit_applications(
 ) -> Submission:
     """One form for up to five open classes; all of it or nothing."""
     person = await tx.participants.get(await tx.resolve(participant_ref))
-    live = {application.class_id for application in await tx.applications.live_of(person.id)}
+    live = {
+        application.class_id
+        for application in await tx.applications.list_live_by_participant(person.id)
+    }
     made: list[tuple[str, str]] = []
-    for class_id in rules.chosen(class_ids):
+    for class_id in rules.check_class_ids(class_ids):
         run = await tx.classes.get(class_id)
-        if class_rules.enrolling(run).state is not ClassState.OPEN:
+        if class_rules.require_enrolling(run).state is not ClassState.OPEN:
             raise ClassNotOpen(state=run.state)
         if class_id in live:
             raise AlreadyApplied(class_id=class_id)
@@ -46,7 +54,7 @@ async def submit_applications(
             submitted_at=tx.now,
             changed_at=tx.now,
         )
-        tx.applications.add(application, rules.submitted(application))
+        tx.applications.add(application, rules.build_submission_events(application))
         made.append((class_id, application.id))
     return tx.submissions.add(
         Submission(
@@ -59,18 +67,20 @@ async def submit_applications(
     )
 
 
-async def decide(participant_ref: str, decision: Decision, result: Result, tx: Transaction) -> int:
+async def decide(
+    participant_ref: str, decision: Decision, result: DecisionResult, tx: Transaction
+) -> int:
     """A decision in force meets the applications it covers; how many it decided."""
     decided = 0
-    for application in await tx.applications.live_of(participant_ref):
+    for application in await tx.applications.list_live_by_participant(participant_ref):
         if (
-            application.state is State.SUBMITTED
+            application.state is ApplicationState.SUBMITTED
             and application.facility_id == decision.facility_id
-            and _covers(decision, application)
+            and _is_covered(decision, application)
         ):
-            after, events = rules.step(
+            after, events = rules.change_state(
                 application,
-                _STATE_OF[result.verdict],
+                _STATE_BY_VERDICT[result.verdict],
                 tx.now,
                 reason=result.reason,
                 decision_id=decision.id,
@@ -85,7 +95,7 @@ async def withdraw_application(
 ) -> Application:
     """The participant does not wish it any more."""
     before = await tx.applications.get(application_id, if_match=if_match)
-    after, events = rules.step(before, State.WITHDRAWN, tx.now, reason=reason)
+    after, events = rules.change_state(before, ApplicationState.WITHDRAWN, tx.now, reason=reason)
     return tx.applications.save(before, after, events)
 
 
@@ -95,20 +105,28 @@ async def resubmit_application(
     """Deferred: to the next hearing. Withdrawn: handed in again, the only way back."""
     before = await tx.applications.get(application_id, if_match=if_match)
     run = await tx.classes.get(before.class_id)
-    tx.classes.hold(class_rules.enrolling(run))
-    if before.state is State.DEFERRED:
-        after, events = rules.step(before, State.SUBMITTED, tx.now)
+    tx.classes.hold(class_rules.require_enrolling(run))
+    if before.state is ApplicationState.DEFERRED:
+        after, events = rules.change_state(before, ApplicationState.SUBMITTED, tx.now)
     else:
-        after, events = rules.resubmitted(
-            before, await tx.applications.for_class(before.participant_ref, before.class_id), tx.now
+        after, events = rules.resubmit(
+            before,
+            await tx.applications.list_by_participant_and_class(
+                before.participant_ref, before.class_id
+            ),
+            tx.now,
         )
     return tx.applications.save(before, after, events)
 
 
 async def allocate(application: Application, enrolment_id: str, tx: Transaction) -> None:
     """The wish has become a seat."""
-    after, events = rules.step(
-        application, State.ALLOCATED, tx.now, reason=application.reason, enrolment_id=enrolment_id
+    after, events = rules.change_state(
+        application,
+        ApplicationState.ALLOCATED,
+        tx.now,
+        reason=application.reason,
+        enrolment_id=enrolment_id,
     )
     tx.applications.save(application, after, events)
 
@@ -117,30 +135,31 @@ async def remove_for_person(
     participant_ref: str, facility_id: str | None, reason: str, tx: Transaction
 ) -> None:
     """The person has gone from a facility (None = from all): what was still open there is removed."""
-    for application in await tx.applications.live_of(participant_ref):
+    for application in await tx.applications.list_live_by_participant(participant_ref):
         if facility_id is None or application.facility_id == facility_id:
             _remove(application, reason, tx)
 
 
 async def remove_for_class(class_id: str, reason: str, tx: Transaction) -> None:
     """The class is no more."""
-    for application in await tx.applications.live_in(class_id):
+    for application in await tx.applications.list_live_by_class(class_id):
         _remove(application, reason, tx)
 
 
 async def rekey(from_ref: str, into_ref: str, tx: Transaction) -> None:
     """The wishes of one reference are the other's; of two live ones for a class the older stays."""
     mine = {
-        application.class_id: application for application in await tx.applications.live_of(into_ref)
+        application.class_id: application
+        for application in await tx.applications.list_live_by_participant(into_ref)
     }
-    for application in await tx.applications.all_of(from_ref):
+    for application in await tx.applications.list_by_participant(from_ref):
         moved = replace(application, participant_ref=into_ref)
         twin = mine.get(application.class_id) if application.live else None
         if twin is not None and (twin.submitted_at, twin.id) <= (
             application.submitted_at,
             application.id,
         ):
-            moved = rules.step(moved, State.REMOVED, tx.now, reason="MERGED")[0]
+            moved = rules.change_state(moved, ApplicationState.REMOVED, tx.now, reason="MERGED")[0]
         elif twin is not None:
             _remove(twin, "MERGED", tx)
             await tx.flush()
@@ -157,13 +176,13 @@ async def application(application_id: str, tx: Transaction) -> Application:
 async def applications(
     class_id: str | None,
     participant_ref: str | None,
-    state: State | None,
+    state: ApplicationState | None,
     cursor: str | None,
     limit: int,
     tx: Transaction,
 ) -> Page[Application]:
     """The caller's applications."""
-    page = await tx.applications.listed(class_id, participant_ref, state, cursor, limit)
+    page = await tx.applications.list_page(class_id, participant_ref, state, cursor, limit)
     tx.note(
         "class_applications.listed",
         "",
@@ -173,11 +192,11 @@ async def applications(
 
 
 def _remove(application: Application, reason: str, tx: Transaction) -> None:
-    after, events = rules.step(application, State.REMOVED, tx.now, reason=reason)
+    after, events = rules.change_state(application, ApplicationState.REMOVED, tx.now, reason=reason)
     tx.applications.save(application, after, events)
 
 
-def _covers(decision: Decision, application: Application) -> bool:
+def _is_covered(decision: Decision, application: Application) -> bool:
     spoken_of = {
         Scope.CLASS: application.class_id,
         Scope.PROGRAMME: application.programme_id,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from services.training.attendance import usecases
-from services.training.attendance.rules import Attendance, Mark, MarkState, Reason
+from services.training.attendance.rules import Attendance, AttendanceMark, MarkState, Reason
 from services.training.sessions.api import SessionBody
 from services.training.transaction import Run
 
@@ -26,9 +26,11 @@ class MarkBody(BaseModel):
     minutes: Annotated[int, Field(ge=0, le=720, strict=True)] = 0
     note: Annotated[str, Field(max_length=500)] = ""
 
-    def mark(self, client_id: str = "") -> Mark:
+    def to_mark(self, client_id: str = "") -> AttendanceMark:
         """The mark this describes."""
-        return Mark(reason=self.reason, minutes=self.minutes, note=self.note, client_id=client_id)
+        return AttendanceMark(
+            reason=self.reason, minutes=self.minutes, note=self.note, client_id=client_id
+        )
 
 
 class EnrolmentMark(MarkBody):
@@ -104,10 +106,10 @@ async def mark_session(session_id: str, body: Marks, run: Run, response: Respons
         partial(
             usecases.mark_session,
             session_id,
-            [(mark.enrolment_id, mark.mark(mark.client_id)) for mark in body.marks],
+            [(mark.enrolment_id, mark.to_mark(mark.client_id)) for mark in body.marks],
         )
     )
-    dependencies.etag(response, session)
+    dependencies.set_etag(response, session)
     return SessionBody.of(session)
 
 
@@ -131,6 +133,6 @@ async def remark(
     response: Response,
 ) -> AttendanceBody:
     """Within the facility's window; every change stays in the history."""
-    record = await run(partial(usecases.remark, attendance_id, body.mark(), version))
-    dependencies.etag(response, record)
+    record = await run(partial(usecases.remark, attendance_id, body.to_mark(), version))
+    dependencies.set_etag(response, record)
     return AttendanceBody.of(record)

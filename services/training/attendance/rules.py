@@ -81,8 +81,8 @@ COUNTS_AS: Mapping[Reason, CountsAs] = dict.fromkeys(Reason, CountsAs.EXCUSED) |
     Reason.REFUSED: CountsAs.ABSENT,
     Reason.OTHER: CountsAs.ABSENT,
 }
-_BY_SYSTEM = frozenset({Reason.SUSPENDED, Reason.AUTO_SUSPENDED, Reason.SESSION_CANCELLED})
-_ATTENDED = frozenset({Reason.ATTENDED, Reason.ATTENDED_PART})
+_SYSTEM_REASONS = frozenset({Reason.SUSPENDED, Reason.AUTO_SUSPENDED, Reason.SESSION_CANCELLED})
+_ATTENDED_REASONS = frozenset({Reason.ATTENDED, Reason.ATTENDED_PART})
 
 
 class MarkState(StrEnum):
@@ -93,7 +93,7 @@ class MarkState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class AttendanceMark:
     """What an officer says of one participant in one session. `client_id` is the offline device's own number of the mark."""
 
     reason: Reason
@@ -103,7 +103,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class AttendanceChange:
     """One entry of a record's history."""
 
     was: str
@@ -131,7 +131,7 @@ class Attendance:
     reason: str = ""
     minutes: int = 0
     client_ids: tuple[str, ...] = ()
-    history: tuple[Change, ...] = ()
+    history: tuple[AttendanceChange, ...] = ()
 
 
 def attendance_id(enrolment_id: str, session_id: str) -> str:
@@ -139,8 +139,8 @@ def attendance_id(enrolment_id: str, session_id: str) -> str:
     return named_id(enrolment_id, session_id)
 
 
-def expected(
-    enrolment_id: str, participant_ref: str, session: Session, *, resting: bool
+def expect(
+    enrolment_id: str, participant_ref: str, session: Session, *, is_suspended: bool
 ) -> Attendance:
     """A record that waits to be marked."""
     return Attendance(
@@ -152,19 +152,19 @@ def expected(
         participant_ref=participant_ref,
         held_on=session.held_on,
         starts_at=session.starts_at,
-        reason=Reason.AUTO_SUSPENDED if resting else "",
+        reason=Reason.AUTO_SUSPENDED if is_suspended else "",
     )
 
 
-def marked(
-    record: Attendance, session: Session, mark: Mark, now: datetime, by: str
+def record_mark(
+    record: Attendance, session: Session, mark: AttendanceMark, now: datetime, by: str
 ) -> tuple[Attendance, list[Event], bool]:
     """(the record, its events, whether the mark contradicts the one that stands). The first mark stands; the same again is no change."""
-    minutes = _minutes(mark, session)
+    minutes = _count_minutes(mark, session)
     if record.state is MarkState.MARKED:
         known = mark.client_id in record.client_ids if mark.client_id else False
         return record, [], not known and (record.reason, record.minutes) != (mark.reason, minutes)
-    change = Change(
+    change = AttendanceChange(
         was=record.reason, now=mark.reason, minutes=minutes, by=by, at=now, why=mark.note
     )
     after = replace(
@@ -186,10 +186,10 @@ def marked(
     return after, [event], False
 
 
-def remarked(
+def correct_mark(
     record: Attendance,
     session: Session,
-    mark: Mark,
+    mark: AttendanceMark,
     now: datetime,
     today: date,
     window_days: int,
@@ -200,10 +200,10 @@ def remarked(
         raise NotMarkedYet
     if (today - session.held_on).days > window_days:
         raise EditWindowClosed(days=window_days)
-    minutes = _minutes(mark, session)
+    minutes = _count_minutes(mark, session)
     if (record.reason, record.minutes) == (mark.reason, minutes):
         return record
-    change = Change(
+    change = AttendanceChange(
         was=record.reason, now=mark.reason, minutes=minutes, by=by, at=now, why=mark.note
     )
     return replace(
@@ -211,14 +211,14 @@ def remarked(
     )
 
 
-def joined(kept: Attendance, other: Attendance, now: datetime) -> Attendance:
+def merge_records(kept: Attendance, other: Attendance, now: datetime) -> Attendance:
     """One record of two for the same session, after two people turned out to be one: attended beats not, marked beats waiting; both histories are kept."""
     better = max(
         kept,
         other,
         key=lambda record: (
             record.state is MarkState.MARKED,
-            record.reason in _ATTENDED,
+            record.reason in _ATTENDED_REASONS,
             record.minutes,
             record is kept,
         ),
@@ -228,7 +228,7 @@ def joined(kept: Attendance, other: Attendance, now: datetime) -> Attendance:
     if dropped.state is MarkState.MARKED:
         history = (
             *history,
-            Change(
+            AttendanceChange(
                 was=dropped.reason,
                 now=better.reason,
                 minutes=better.minutes,
@@ -247,9 +247,9 @@ def joined(kept: Attendance, other: Attendance, now: datetime) -> Attendance:
     )
 
 
-def _minutes(mark: Mark, session: Session) -> int:
+def _count_minutes(mark: AttendanceMark, session: Session) -> int:
     """The minutes that a mark is worth; SetBySystem, MinutesNeeded or TextNeeded when it cannot be taken."""
-    if mark.reason in _BY_SYSTEM:
+    if mark.reason in _SYSTEM_REASONS:
         raise SetBySystem
     if mark.reason is Reason.OTHER and not mark.note:
         raise TextNeeded

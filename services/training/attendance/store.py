@@ -17,13 +17,13 @@ class Attendances(Store[Attendance]):
     scope = {"facility": "facility_id"}
     indexes = (Index("session_id"), Index("enrolment_id", "starts_at"), Index("participant_ref"))
 
-    async def of_enrolment(self, enrolment_id: str) -> list[Attendance]:
+    async def list_by_enrolment(self, enrolment_id: str) -> list[Attendance]:
         """All records of an enrolment in order. Unscoped: they follow the enrolment."""
         return await self.find(
             {"enrolment_id": enrolment_id}, sort=[("starts_at", 1)], scoped=False
         )
 
-    async def waiting_after(self, enrolment_id: str, now: datetime) -> list[Attendance]:
+    async def list_waiting_by_enrolment(self, enrolment_id: str, now: datetime) -> list[Attendance]:
         """What is not marked of sessions that have not begun. Unscoped: they follow the enrolment."""
         return await self.find(
             {
@@ -34,12 +34,12 @@ class Attendances(Store[Attendance]):
             scoped=False,
         )
 
-    async def waiting_in(self, session_id: str) -> list[Attendance]:
+    async def list_waiting_by_session(self, session_id: str) -> list[Attendance]:
         """What is not marked of a session. Unscoped: it follows the session."""
         return await self.find(
             {"session_id": session_id, "state": MarkState.WAITING.value}, scoped=False
         )
 
-    async def listed(self, session_id: str, cursor: str | None, limit: int) -> Page[Attendance]:
+    async def list_page(self, session_id: str, cursor: str | None, limit: int) -> Page[Attendance]:
         """The records of a session."""
         return await self.page({"session_id": session_id}, cursor=cursor, limit=limit)

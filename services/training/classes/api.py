@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.training.classes import usecases
-from services.training.classes.rules import ClassRun, ClassSeats, ClassState
+from services.training.classes.rules import ClassSeats, ClassState, TrainingClass
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Kelas"])
@@ -36,9 +36,9 @@ class NewClass(BaseModel):
     location: Annotated[str, Field(max_length=200)] = ""
     instructor_refs: Annotated[list[Ref], Field(max_length=20)] = []
 
-    def run(self) -> ClassRun:
+    def to_class(self) -> TrainingClass:
         """The class this describes."""
-        return ClassRun(
+        return TrainingClass(
             id=new_id(),
             facility_id=self.facility_id,
             programme_id=self.programme_id,
@@ -95,7 +95,7 @@ class ClassBody(BaseModel):
     cancelled_because: str | None
 
     @classmethod
-    def of(cls, run: ClassRun) -> ClassBody:
+    def of(cls, run: TrainingClass) -> ClassBody:
         """The body of a class."""
         return cls(
             class_id=run.id,
@@ -139,7 +139,7 @@ class ClassWithSeats(ClassBody):
     seats: SeatsBody
 
     @classmethod
-    def both(cls, run: ClassRun, seats: ClassSeats) -> ClassWithSeats:
+    def of_class(cls, run: TrainingClass, seats: ClassSeats) -> ClassWithSeats:
         """The body of a class with its seats."""
         return cls(**ClassBody.of(run).model_dump(), seats=SeatsBody.of(seats))
 
@@ -147,8 +147,8 @@ class ClassWithSeats(ClassBody):
 @router.post("/v1/classes", status_code=201, summary="Rencanakan kelas")
 async def plan_class(body: NewClass, run: Run, response: Response) -> ClassBody:
     """A class in draft."""
-    planned = await run(partial(usecases.plan_class, body.run(), body.seats_total))
-    dependencies.etag(response, planned)
+    planned = await run(partial(usecases.plan_class, body.to_class(), body.seats_total))
+    dependencies.set_etag(response, planned)
     return ClassBody.of(planned)
 
 
@@ -163,7 +163,7 @@ async def list_classes(
     """The caller's classes, the latest start first."""
     page, seats = await run(partial(usecases.classes, facility_id, state, cursor, limit))
     return paging.PageBody(
-        items=[ClassWithSeats.both(item, seats[item.id]) for item in page.items],
+        items=[ClassWithSeats.of_class(item, seats[item.id]) for item in page.items],
         next_cursor=page.next_cursor,
     )
 
@@ -172,8 +172,8 @@ async def list_classes(
 async def show_class(class_id: str, run: Run, response: Response) -> ClassWithSeats:
     """One class and its seats."""
     found, seats = await run(partial(usecases.class_with_seats, class_id))
-    dependencies.etag(response, found)
-    return ClassWithSeats.both(found, seats)
+    dependencies.set_etag(response, found)
+    return ClassWithSeats.of_class(found, seats)
 
 
 @router.patch("/v1/classes/{class_id}", summary="Ubah kelas")
@@ -188,7 +188,7 @@ async def change_class(
     changed = await run(
         partial(usecases.change_class, class_id, body.model_dump(exclude_none=True), version)
     )
-    dependencies.etag(response, changed)
+    dependencies.set_etag(response, changed)
     return ClassBody.of(changed)
 
 
@@ -201,7 +201,7 @@ async def resize_class(
         partial(usecases.resize_class, class_id, body.seats_total, version),
         contended=[f"class-seats/{class_id}"],
     )
-    dependencies.etag(response, seats)
+    dependencies.set_etag(response, seats)
     return SeatsBody.of(seats)
 
 
@@ -211,7 +211,7 @@ async def open_class(
 ) -> ClassBody:
     """Participants may apply and be enrolled."""
     opened = await run(partial(usecases.open_class, class_id, version))
-    dependencies.etag(response, opened)
+    dependencies.set_etag(response, opened)
     return ClassBody.of(opened)
 
 
@@ -221,7 +221,7 @@ async def start_class(
 ) -> ClassBody:
     """The first day has come."""
     started = await run(partial(usecases.start_class, class_id, version))
-    dependencies.etag(response, started)
+    dependencies.set_etag(response, started)
     return ClassBody.of(started)
 
 
@@ -233,7 +233,7 @@ async def close_class(
     closed = await run(
         partial(usecases.close_class, class_id, version), contended=[f"class-seats/{class_id}"]
     )
-    dependencies.etag(response, closed)
+    dependencies.set_etag(response, closed)
     return ClassBody.of(closed)
 
 
@@ -246,5 +246,5 @@ async def cancel_class(
         partial(usecases.cancel_class, class_id, body.reason, version),
         contended=[f"class-seats/{class_id}"],
     )
-    dependencies.etag(response, cancelled)
+    dependencies.set_etag(response, cancelled)
     return ClassBody.of(cancelled)

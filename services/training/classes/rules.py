@@ -51,16 +51,16 @@ class ClassState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-_STEPS = {
+_PREVIOUS_STATE = {
     ClassState.OPEN: ClassState.DRAFT,
     ClassState.RUNNING: ClassState.OPEN,
     ClassState.CLOSED: ClassState.RUNNING,
 }
-ENROLLING = frozenset({ClassState.OPEN, ClassState.RUNNING})
+ENROLLING_STATES = frozenset({ClassState.OPEN, ClassState.RUNNING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassRun:
+class TrainingClass:
     """One run (angkatan) of an edition of a programme in a facility."""
 
     id: str
@@ -90,23 +90,23 @@ class ClassSeats:
     taken: int = 0
 
 
-def checked(run: ClassRun) -> ClassRun:
+def check_dates(run: TrainingClass) -> TrainingClass:
     """The class itself; DatesReversed when it ends before it starts."""
     if run.ends_on < run.starts_on:
         raise DatesReversed
     return run
 
 
-def step(run: ClassRun, to: ClassState) -> ClassRun:
+def advance(run: TrainingClass, to: ClassState) -> TrainingClass:
     """The class in its next state; ClassStateRefuses when that is not the next one."""
-    if run.state is not _STEPS[to]:
+    if run.state is not _PREVIOUS_STATE[to]:
         raise ClassStateRefuses(state=run.state)
     return replace(run, state=to)
 
 
-def opened(run: ClassRun, seats: ClassSeats) -> tuple[ClassRun, list[Event]]:
+def open_class(run: TrainingClass, seats: ClassSeats) -> tuple[TrainingClass, list[Event]]:
     """The class taking participants."""
-    after = step(run, ClassState.OPEN)
+    after = advance(run, ClassState.OPEN)
     event = ClassOpened(
         class_id=run.id,
         facility_id=run.facility_id,
@@ -121,28 +121,28 @@ def opened(run: ClassRun, seats: ClassSeats) -> tuple[ClassRun, list[Event]]:
     return after, [event]
 
 
-def cancelled(run: ClassRun, because: str) -> ClassRun:
+def cancel(run: TrainingClass, because: str) -> TrainingClass:
     """The class given up before its end."""
-    if run.state not in {ClassState.DRAFT, *ENROLLING}:
+    if run.state not in {ClassState.DRAFT, *ENROLLING_STATES}:
         raise ClassStateRefuses(state=run.state)
     return replace(run, state=ClassState.CANCELLED, cancelled_because=because)
 
 
-def enrolling(run: ClassRun) -> ClassRun:
+def require_enrolling(run: TrainingClass) -> TrainingClass:
     """The class itself; ClassNotOpen unless it takes participants."""
-    if run.state not in ENROLLING:
+    if run.state not in ENROLLING_STATES:
         raise ClassNotOpen(state=run.state)
     return run
 
 
-def take(seats: ClassSeats, number: int = 1) -> ClassSeats:
+def take_seats(seats: ClassSeats, number: int = 1) -> ClassSeats:
     """So many more seats taken, or ClassFull and none."""
     if seats.taken + number > seats.total:
         raise ClassFull(seats_left=seats.total - seats.taken)
     return replace(seats, taken=seats.taken + number)
 
 
-def give_back(seats: ClassSeats) -> ClassSeats:
+def return_seat(seats: ClassSeats) -> ClassSeats:
     """One seat free again."""
     if seats.taken == 0:
         message = "a seat came back that nobody had"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
-from services.training.classes.rules import ClassRun, ClassSeats, ClassState, ClassUnknown
+from services.training.classes.rules import ClassSeats, ClassState, ClassUnknown, TrainingClass
 
 
-class Classes(Store[ClassRun]):
-    kind = ClassRun
+class Classes(Store[TrainingClass]):
+    kind = TrainingClass
     collection = "classes"
     unknown = ClassUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", ("starts_on", -1)), Index("programme_id"))
 
-    async def listed(
+    async def list_page(
         self, facility_id: str | None, state: ClassState | None, cursor: str | None, limit: int
-    ) -> Page[ClassRun]:
+    ) -> Page[TrainingClass]:
         """The caller's classes, the latest start first."""
         where = {
             name: value

@@ -21,7 +21,7 @@ class NotYetComplete(Refused):
     title = "Belum memenuhi syarat kelulusan"
 
 
-class Missing(StrEnum):
+class MissingRequirement(StrEnum):
     """What keeps a participant from having completed."""
 
     NO_SESSION_HELD = "NO_SESSION_HELD"
@@ -32,28 +32,28 @@ class Missing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Progress:
     """The minutes on both sides, and what is missing; complete when nothing is."""
 
     held_minutes: int
     attended_minutes: int
-    missing: tuple[Missing, ...]
-    parts_missing: tuple[str, ...] = ()
+    missing: tuple[MissingRequirement, ...]
+    missing_parts: tuple[str, ...] = ()
 
 
-def completion(
+def measure_progress(
     rule: CompletionRule,
     sessions: Sequence[Session],
     marks: Mapping[str, Attendance],
     results: Sequence[PartResult],
     *,
     confirmed: bool,
-) -> Completion:
+) -> Progress:
     """Where a participant stands. `marks` by session id; only sessions that were held count, cancelled ones stand on neither side."""
     held = attended = 0
     for session in sessions:
         if session.state is SessionState.HELD:
-            on_one_side, on_other = _minutes(session, marks.get(session.id), rule)
+            on_one_side, on_other = _count_minutes(session, marks.get(session.id), rule)
             held += on_one_side
             attended += on_other
     parts = tuple(
@@ -62,24 +62,29 @@ def completion(
         if not any(result.part == part and result.passed for result in results)
     )
     checks = (
-        (Missing.NO_SESSION_HELD, held == 0),
-        (Missing.ATTENDANCE_BELOW_MINIMUM, attended * FULL_BPS < rule.min_attended_bps * held),
+        (MissingRequirement.NO_SESSION_HELD, held == 0),
         (
-            Missing.LESSON_HOURS_BELOW_MINIMUM,
+            MissingRequirement.ATTENDANCE_BELOW_MINIMUM,
+            attended * FULL_BPS < rule.min_attended_bps * held,
+        ),
+        (
+            MissingRequirement.LESSON_HOURS_BELOW_MINIMUM,
             attended < rule.min_lesson_hours * rule.lesson_minutes,
         ),
-        (Missing.PART_NOT_PASSED, bool(parts)),
-        (Missing.NOT_CONFIRMED, rule.instructor_confirmation and not confirmed),
+        (MissingRequirement.PART_NOT_PASSED, bool(parts)),
+        (MissingRequirement.NOT_CONFIRMED, rule.instructor_confirmation and not confirmed),
     )
-    return Completion(
+    return Progress(
         held_minutes=held,
         attended_minutes=attended,
         missing=tuple(code for code, lacking in checks if lacking),
-        parts_missing=parts,
+        missing_parts=parts,
     )
 
 
-def _minutes(session: Session, record: Attendance | None, rule: CompletionRule) -> tuple[int, int]:
+def _count_minutes(
+    session: Session, record: Attendance | None, rule: CompletionRule
+) -> tuple[int, int]:
     """(minutes that were held for this participant, minutes that count as attended)."""
     if record is None or record.state is not MarkState.MARKED:
         return session.minutes, 0

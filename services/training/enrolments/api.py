@@ -20,7 +20,7 @@ from services.training.transaction import Run
 router = APIRouter(tags=["Kepesertaan"])
 Ref = Annotated[str, Field(min_length=1, max_length=64)]
 Text = Annotated[str, Field(max_length=500)]
-BY_STAFF = tuple(
+STAFF_END_REASONS = tuple(
     reason
     for reason in EndReason
     if reason
@@ -57,7 +57,7 @@ class End(BaseModel):
     """Why staff end an enrolment; OTHER needs a note."""
 
     model_config = dependencies.STRICT
-    reason: Annotated[str, Field(pattern=f"^({'|'.join(BY_STAFF)})$")]
+    reason: Annotated[str, Field(pattern=f"^({'|'.join(STAFF_END_REASONS)})$")]
     note: Text = ""
 
 
@@ -121,7 +121,7 @@ class EnrolmentBody(BaseModel):
             facility_id=enrolment.facility_id,
             programme_id=enrolment.programme_id,
             edition=enrolment.edition,
-            state=rules.state(enrolment, today),
+            state=rules.compute_state(enrolment, today),
             starts_on=enrolment.starts_on,
             suspensions=[
                 SuspensionBody(
@@ -168,7 +168,7 @@ class CompletionBody(BaseModel):
     parts_missing: list[str]
 
 
-async def _shown(enrolment: Enrolment, run: Run) -> EnrolmentBody:
+async def _show(enrolment: Enrolment, run: Run) -> EnrolmentBody:
     """The enrolment as it stands on the facility's date, which only its clock knows."""
     return EnrolmentBody.of(
         *await replace(run, key=None)(partial(usecases.enrolment, enrolment.id))
@@ -182,8 +182,8 @@ async def enrol(body: NewEnrolment, run: Run, response: Response) -> EnrolmentBo
         partial(usecases.enrol, body.class_id, body.participant_ref, body.override),
         contended=[f"class-seats/{body.class_id}"],
     )
-    dependencies.etag(response, enrolment)
-    return await _shown(enrolment, run)
+    dependencies.set_etag(response, enrolment)
+    return await _show(enrolment, run)
 
 
 @router.post(
@@ -197,7 +197,7 @@ async def enrol_many(class_id: str, body: NewEnrolments, run: Run, response: Res
         partial(usecases.enrol_many, class_id, body.participant_refs, body.override),
         contended=[f"class-seats/{class_id}"],
     )
-    dependencies.etag(response, seats)
+    dependencies.set_etag(response, seats)
     return SeatsBody.of(seats)
 
 
@@ -226,7 +226,7 @@ async def list_enrolments(
 async def show_enrolment(enrolment_id: str, run: Run, response: Response) -> EnrolmentBody:
     """One enrolment."""
     enrolment, today = await run(partial(usecases.enrolment, enrolment_id))
-    dependencies.etag(response, enrolment)
+    dependencies.set_etag(response, enrolment)
     return EnrolmentBody.of(enrolment, today)
 
 
@@ -240,7 +240,7 @@ async def show_completion(enrolment_id: str, run: Run) -> CompletionBody:
         held_minutes=found.held_minutes,
         attended_minutes=found.attended_minutes,
         missing=missing,
-        parts_missing=list(found.parts_missing),
+        parts_missing=list(found.missing_parts),
     )
 
 
@@ -256,8 +256,8 @@ async def confirm_completion(
     enrolment = await run(
         partial(usecases.confirm_completion, enrolment_id, body.instructor_ref, version)
     )
-    dependencies.etag(response, enrolment)
-    return await _shown(enrolment, run)
+    dependencies.set_etag(response, enrolment)
+    return await _show(enrolment, run)
 
 
 @router.post("/v1/enrolments/{enrolment_id}/end", summary="Akhiri kepesertaan")
@@ -268,8 +268,8 @@ async def end_enrolment(
     enrolment = await run(
         partial(usecases.end_enrolment, enrolment_id, EndReason(body.reason), body.note, version)
     )
-    dependencies.etag(response, enrolment)
-    return await _shown(enrolment, run)
+    dependencies.set_etag(response, enrolment)
+    return await _show(enrolment, run)
 
 
 @router.post(
@@ -289,8 +289,8 @@ async def plan_suspension(
         since=body.since, until=body.until, reason=body.reason, keeps_allowance=body.keeps_allowance
     )
     enrolment = await run(partial(usecases.plan_suspension, enrolment_id, rest, version))
-    dependencies.etag(response, enrolment)
-    return await _shown(enrolment, run)
+    dependencies.set_etag(response, enrolment)
+    return await _show(enrolment, run)
 
 
 @router.post(
@@ -313,5 +313,5 @@ async def record_result(
             passed=body.passed,
         )
     )
-    dependencies.etag(response, enrolment)
-    return await _shown(enrolment, run)
+    dependencies.set_etag(response, enrolment)
+    return await _show(enrolment, run)

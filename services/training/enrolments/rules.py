@@ -84,7 +84,7 @@ class EndReason(StrEnum):
     OTHER = "OTHER"
 
 
-class Cause(StrEnum):
+class SuspensionCause(StrEnum):
     """What suspends an enrolment by itself."""
 
     ABSENCE = "absence"
@@ -93,7 +93,7 @@ class Cause(StrEnum):
 
 
 OUTSIDE_WORK = "outside_work"
-_RELEASED_AS = {"death": EndReason.DIED, "escape": EndReason.ESCAPED}
+_END_REASON_BY_RELEASE_KIND = {"death": EndReason.DIED, "escape": EndReason.ESCAPED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class Enrolment:
     enrolled_by: str
 
 
-def state(enrolment: Enrolment, today: date) -> EnrolmentState:
+def compute_state(enrolment: Enrolment, today: date) -> EnrolmentState:
     """What the facts give on this day, in the order of the domain."""
     if enrolment.completed_on is not None:
         return EnrolmentState.COMPLETED
@@ -167,7 +167,7 @@ def state(enrolment: Enrolment, today: date) -> EnrolmentState:
     return EnrolmentState.ACTIVE
 
 
-def enrolled(enrolment: Enrolment) -> list[Event]:
+def build_enrolment_events(enrolment: Enrolment) -> list[Event]:
     """What is told of a new enrolment."""
     return [
         ParticipantEnrolled(
@@ -180,11 +180,11 @@ def enrolled(enrolment: Enrolment) -> list[Event]:
     ]
 
 
-def ended(
+def end(
     enrolment: Enrolment, reason: EndReason, on: date, attended_minutes: int, note: str = ""
 ) -> tuple[Enrolment, list[Event]]:
     """The enrolment at its end; AlreadyCompleted or AlreadyEnded when it has one."""
-    _living(enrolment)
+    _require_live(enrolment)
     if reason is EndReason.OTHER and not note:
         raise TextNeeded
     after = replace(
@@ -206,54 +206,61 @@ def ended(
     return after, [event]
 
 
-def released_as(kind: str) -> EndReason:
+def choose_end_reason(kind: str) -> EndReason:
     """The end reason of a release of this kind."""
-    return _RELEASED_AS.get(kind, EndReason.RELEASED)
+    return _END_REASON_BY_RELEASE_KIND.get(kind, EndReason.RELEASED)
 
 
-def suspended(enrolment: Enrolment, cause: Cause) -> tuple[Enrolment, list[Event]]:
+def suspend(enrolment: Enrolment, cause: SuspensionCause) -> tuple[Enrolment, list[Event]]:
     """The enrolment resting for one cause more; told only when it did not rest before."""
     after = replace(enrolment, automatic=enrolment.automatic | {cause.value})
-    return after, [] if enrolment.automatic else [events.EnrolmentSuspended(**_place(enrolment))]
+    return after, [] if enrolment.automatic else [
+        events.EnrolmentSuspended(**_event_fields(enrolment))
+    ]
 
 
-def resumed(enrolment: Enrolment, cause: Cause) -> tuple[Enrolment, list[Event]]:
+def resume(enrolment: Enrolment, cause: SuspensionCause) -> tuple[Enrolment, list[Event]]:
     """The enrolment without that cause; told only when none is left."""
     after = replace(enrolment, automatic=enrolment.automatic - {cause.value})
     return after, [
-        events.EnrolmentResumed(**_place(enrolment))
+        events.EnrolmentResumed(**_event_fields(enrolment))
     ] if enrolment.automatic and not after.automatic else []
 
 
-def planned(enrolment: Enrolment, suspension: Suspension) -> Enrolment:
+def plan_suspension(enrolment: Enrolment, suspension: Suspension) -> Enrolment:
     """The enrolment with a planned rest more."""
-    _living(enrolment)
+    _require_live(enrolment)
     if suspension.until is not None and suspension.until < suspension.since:
         raise DatesWrong
     return replace(enrolment, suspensions=(*enrolment.suspensions, suspension))
 
 
-def assessed(
+def record_result(
     enrolment: Enrolment,
     part: str,
     *,
     passed: bool,
     score: int | None,
     assessor_ref: str,
-    at: datetime,
+    assessed_at: datetime,
 ) -> Enrolment:
     """The enrolment with one attempt more."""
-    _living(enrolment)
+    _require_live(enrolment)
     attempt = 1 + max(
         (result.attempt for result in enrolment.results if result.part == part), default=0
     )
     result = PartResult(
-        part=part, attempt=attempt, passed=passed, score=score, assessor_ref=assessor_ref, at=at
+        part=part,
+        attempt=attempt,
+        passed=passed,
+        score=score,
+        assessor_ref=assessor_ref,
+        at=assessed_at,
     )
     return replace(enrolment, results=(*enrolment.results, result))
 
 
-def completed(
+def complete(
     enrolment: Enrolment,
     edition: Edition,
     instructor_refs: tuple[str, ...],
@@ -289,7 +296,7 @@ def completed(
     return after, [event]
 
 
-def completable(enrolment: Enrolment, last_fact_on: date) -> None:
+def reasons_against_completion(enrolment: Enrolment, last_fact_on: date) -> None:
     """Return when it may be completed: while it lives, or after a release when all its facts are of the release day or before. AlreadyCompleted or AlreadyEnded otherwise."""
     if (
         enrolment.end_reason == EndReason.RELEASED
@@ -298,17 +305,17 @@ def completable(enrolment: Enrolment, last_fact_on: date) -> None:
         and last_fact_on <= enrolment.ended_on
     ):
         return
-    _living(enrolment)
+    _require_live(enrolment)
 
 
-def _living(enrolment: Enrolment) -> None:
+def _require_live(enrolment: Enrolment) -> None:
     if enrolment.completed_on is not None:
         raise AlreadyCompleted
     if not enrolment.live:
         raise AlreadyEnded
 
 
-def _place(enrolment: Enrolment) -> dict[str, str]:
+def _event_fields(enrolment: Enrolment) -> dict[str, str]:
     return {
         "participant_ref": enrolment.participant_ref,
         "enrolment_id": enrolment.id,

@@ -19,7 +19,7 @@ class Enrolments(Store[Enrolment]):
         Index("class_id", "live"),
     )
 
-    async def all_of(self, participant_ref: str) -> list[Enrolment]:
+    async def list_by_participant(self, participant_ref: str) -> list[Enrolment]:
         """Every enrolment of a person, oldest first. Unscoped: it follows the person."""
         return await self.find(
             {"participant_ref": participant_ref},
@@ -27,7 +27,7 @@ class Enrolments(Store[Enrolment]):
             scoped=False,
         )
 
-    async def live_of(self, participant_ref: str) -> list[Enrolment]:
+    async def list_live_by_participant(self, participant_ref: str) -> list[Enrolment]:
         """The enrolments of a person that hold a seat. Unscoped: they follow the person."""
         return await self.find(
             {"participant_ref": participant_ref, "live": True},
@@ -35,13 +35,13 @@ class Enrolments(Store[Enrolment]):
             scoped=False,
         )
 
-    async def live_in(self, class_id: str) -> list[Enrolment]:
+    async def list_live_by_class(self, class_id: str) -> list[Enrolment]:
         """The enrolments that hold a seat in a class. Unscoped: they follow the class."""
         return await self.find(
             {"class_id": class_id, "live": True}, sort=[("_id", 1)], scoped=False
         )
 
-    async def listed(
+    async def list_page(
         self,
         class_id: str | None,
         participant_ref: str | None,

@@ -52,7 +52,7 @@ class NewFacility(FacilitySettings):
     time_zone: Annotated[str, Field(max_length=64)]
     regencies: Annotated[frozenset[Regency], Field(min_length=1)]
 
-    def facility(self) -> Facility:
+    def to_facility(self) -> Facility:
         """The facility this describes."""
         said: dict[str, Any] = {"mapping": self.facility_id} | self.model_dump(
             exclude_none=True, exclude={"facility_id"}
@@ -102,8 +102,8 @@ class FacilityBody(BaseModel):
 @router.post("/v1/facilities", status_code=201, summary="Daftarkan UPT")
 async def open_facility(body: NewFacility, run: Run, response: Response) -> FacilityBody:
     """A facility is known from now on; participant facts are taken before it goes live."""
-    facility = await run(partial(usecases.open_facility, body.facility()))
-    dependencies.etag(response, facility)
+    facility = await run(partial(usecases.open_facility, body.to_facility()))
+    dependencies.set_etag(response, facility)
     return FacilityBody.of(facility)
 
 
@@ -122,7 +122,7 @@ async def list_facilities(
 async def show_facility(facility_id: str, run: Run, response: Response) -> FacilityBody:
     """One facility."""
     facility = await run(partial(usecases.facility, facility_id))
-    dependencies.etag(response, facility)
+    dependencies.set_etag(response, facility)
     return FacilityBody.of(facility)
 
 
@@ -138,5 +138,5 @@ async def change_facility(
     facility = await run(
         partial(usecases.change_facility, facility_id, body.model_dump(exclude_none=True), version)
     )
-    dependencies.etag(response, facility)
+    dependencies.set_etag(response, facility)
     return FacilityBody.of(facility)

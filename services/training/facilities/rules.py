@@ -76,11 +76,11 @@ class Facility:
     row_guard_percent: int = 10
     head_approval_required: bool = False
 
-    def today(self, now: datetime) -> date:
+    def local_date(self, now: datetime) -> date:
         """The facility's local date at a moment."""
         return now.astimezone(ZoneInfo(self.time_zone)).date()
 
-    def at(self, day: date, clock: str) -> datetime:
+    def local_moment(self, day: date, clock: str) -> datetime:
         """The moment of a local clock time (`08:00`) on a day."""
         hour, minute = clock.split(":")
         return datetime(
@@ -88,7 +88,7 @@ class Facility:
         )
 
 
-def checked(facility: Facility) -> Facility:
+def check_facility(facility: Facility) -> Facility:
     """The facility itself; CodeMalformed or TimeZoneUnknown when it cannot be one."""
     if not _CODE.fullmatch(facility.id):
         raise CodeMalformed

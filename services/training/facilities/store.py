@@ -12,10 +12,10 @@ class Facilities(Store[Facility]):
     unknown = FacilityUnknown
     scope = {"facility": "_id", "regency": "regencies"}
 
-    async def live(self) -> list[Facility]:
+    async def list_live(self) -> list[Facility]:
         """Those that were told from when on they send their lists."""
         return await self.find({"live_from": {"$ne": None}})
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[Facility]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Facility]:
         """The caller's facilities by code."""
         return await self.page({}, cursor=cursor, limit=limit)

@@ -16,7 +16,7 @@ async def open_facility(facility: Facility, tx: Transaction) -> Facility:
     """A facility from now on known; FacilityExists when its code is taken."""
     if await tx.facilities.seek(facility.id, scoped=False) is not None:
         raise FacilityExists
-    return tx.facilities.add(rules.checked(facility))
+    return tx.facilities.add(rules.check_facility(facility))
 
 
 async def change_facility(
@@ -24,7 +24,7 @@ async def change_facility(
 ) -> Facility:
     """The facility with these settings changed."""
     before = await tx.facilities.get(facility_id, if_match=if_match)
-    return tx.facilities.save(before, rules.checked(replace(before, **changes)))
+    return tx.facilities.save(before, rules.check_facility(replace(before, **changes)))
 
 
 async def facility(facility_id: str, tx: Transaction) -> Facility:
@@ -34,4 +34,4 @@ async def facility(facility_id: str, tx: Transaction) -> Facility:
 
 async def facilities(cursor: str | None, limit: int, tx: Transaction) -> Page[Facility]:
     """The caller's facilities."""
-    return await tx.facilities.listed(cursor, limit)
+    return await tx.facilities.list_page(cursor, limit)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from chassis.caller import Asker
+from chassis.caller import CallingService
 from chassis.http import dependencies
 from services.training.identities import rules, usecases
 from services.training.identities.rules import Identity, NikStatus
@@ -17,13 +17,13 @@ from services.training.settings import TrainingSettings
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Warga binaan"])
-ASKERS = ("certification", "manpower")
+CALLING_SERVICES = ("certification", "manpower")
 NAME_PURPOSES = ("print-certificate", "refer-candidate", "nominate-candidate", "confirm-placement")
 MATCH_PURPOSES = ("match-holder", "match-candidate")
 Ref = Annotated[str, Field(min_length=1, max_length=64)]
 
 
-class IdentitiesQuestion(BaseModel):
+class IdentitiesRequest(BaseModel):
     """Up to 500 references."""
 
     model_config = dependencies.STRICT
@@ -45,7 +45,7 @@ class IdentitiesBody(BaseModel):
     items: list[PersonBody]
 
 
-class MatchQuestion(BaseModel):
+class MatchRequest(BaseModel):
     """A number and a birth date; both must fit."""
 
     model_config = dependencies.STRICT
@@ -80,7 +80,7 @@ class IdentityBody(BaseModel):
             birth_date=identity.birth_date,
             sex=identity.sex,
             nik_status=identity.nik_status,
-            nik_masked=rules.masked(identity),
+            nik_masked=rules.mask_nik(identity),
         )
 
 
@@ -96,14 +96,18 @@ async def show_identity(
 
 @router.post("/internal/identities", include_in_schema=False)
 async def identities_for(
-    body: IdentitiesQuestion,
-    asker: Annotated[Asker, dependencies.asked_by(*ASKERS, purposes=NAME_PURPOSES)],
+    body: IdentitiesRequest,
+    calling_service: Annotated[
+        CallingService, dependencies.require_service(*CALLING_SERVICES, purposes=NAME_PURPOSES)
+    ],
     run: Run,
     request: Request,
 ) -> IdentitiesBody:
     """identity_for: names for one purpose, limited per purpose and day."""
     settings: TrainingSettings = request.app.state.service.settings
-    told = await run(partial(usecases.identities_for, body.refs, asker, settings.names_per_day))
+    told = await run(
+        partial(usecases.identities_for, body.refs, calling_service, settings.names_per_day)
+    )
     items = [
         PersonBody(
             participant_ref=ref,
@@ -118,11 +122,15 @@ async def identities_for(
 
 @router.post("/internal/person-matches", include_in_schema=False)
 async def match_person(
-    body: MatchQuestion,
-    asker: Annotated[Asker, dependencies.asked_by(*ASKERS, purposes=MATCH_PURPOSES)],
+    body: MatchRequest,
+    calling_service: Annotated[
+        CallingService, dependencies.require_service(*CALLING_SERVICES, purposes=MATCH_PURPOSES)
+    ],
     run: Run,
 ) -> MatchBody:
     """match_person: the reference behind a NIK and a birth date."""
     return MatchBody(
-        participant_ref=await run(partial(usecases.match_person, body.nik, body.birth_date, asker))
+        participant_ref=await run(
+            partial(usecases.match_person, body.nik, body.birth_date, calling_service)
+        )
     )

@@ -12,10 +12,10 @@ from datetime import date
 from enum import StrEnum
 
 from chassis.errors import Conflict
-from services.training.vault import Sealed
+from services.training.vault import EncryptedField
 
 _DIGITS = re.compile(r"[0-9]{16}")
-_WOMEN = 40
+_WOMENS_DAY_OFFSET = 40
 
 
 class NikProblem(StrEnum):
@@ -34,13 +34,13 @@ class NikWarning(StrEnum):
     SEX = "NIK_SEX_DIFFERS"
 
 
-def examine(digits: str, birth_date: date | None, sex: str) -> NikProblem | list[NikWarning]:
+def check_nik(digits: str, birth_date: date | None, sex: str) -> NikProblem | list[NikWarning]:
     """The reason to refuse these digits, or what differs from the birth date and the sex (`male`, `female`, empty = not known)."""
     if not _DIGITS.fullmatch(digits):
         return NikProblem.LENGTH
     day, month, year = int(digits[6:8]), int(digits[8:10]), int(digits[10:12])
-    woman = day > _WOMEN
-    day -= _WOMEN if woman else 0
+    woman = day > _WOMENS_DAY_OFFSET
+    day -= _WOMENS_DAY_OFFSET if woman else 0
     if not 1 <= day <= 31:  # noqa: PLR2004 - days of a month
         return NikProblem.DAY
     if not 1 <= month <= 12:  # noqa: PLR2004 - months of a year
@@ -80,14 +80,14 @@ class Identity:
     birth_date: date | None = None
     sex: str = ""
     nik_status: NikStatus = NikStatus.MISSING
-    nik: Sealed | None = None
+    nik: EncryptedField | None = None
     nik_lookup: str = ""
     nik_lookup_key: str = ""
     nik_last4: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class IdentityFacts:
     """What a row says of an identity. Empty means not said; `nik_given` says that something stood there, readable or not."""
 
     name: str
@@ -98,29 +98,33 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
+class EncryptedNik:
     """A readable NIK as it is kept, and the lookup values it has under every accepted key."""
 
-    sealed: Sealed
+    sealed: EncryptedField
     lookup: str
     lookup_key: str
     last4: str
 
 
-def first_seen(ref: str, facility_id: str, said: Said, number: Number | None) -> Identity:
+def create_identity(
+    ref: str, facility_id: str, said: IdentityFacts, number: EncryptedNik | None
+) -> Identity:
     """The identity of a person seen for the first time."""
     blank = Identity(id=ref, facility_id=facility_id, name=said.name)
-    return take(blank, said, number)[0]
+    return update_identity(blank, said, number)[0]
 
 
-def take(before: Identity, said: Said, number: Number | None) -> tuple[Identity, tuple[str, ...]]:
+def update_identity(
+    before: Identity, said: IdentityFacts, number: EncryptedNik | None
+) -> tuple[Identity, tuple[str, ...]]:
     """The identity with what the row says, and the names of the fields that differ. `number` is given when it is not the one stored."""
     changed: list[str] = []
     after = before
-    if _folded(said.name) != _folded(before.name):
+    if _fold(said.name) != _fold(before.name):
         after = replace(after, name=said.name)
         changed.append("name")
-    if said.register_no and _folded(said.register_no) != _folded(before.register_no):
+    if said.register_no and _fold(said.register_no) != _fold(before.register_no):
         after = replace(after, register_no=said.register_no)
         changed.append("register_no")
     if said.birth_date is not None and said.birth_date != before.birth_date:
@@ -144,12 +148,12 @@ def take(before: Identity, said: Said, number: Number | None) -> tuple[Identity,
     return after, tuple(changed)
 
 
-def knows(before: Identity, lookups: Collection[str]) -> bool:
+def is_stored_nik(before: Identity, lookups: Collection[str]) -> bool:
     """Whether the stored number is the one with these lookup values."""
     return bool(before.nik_lookup) and before.nik_lookup in lookups
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().casefold()
 
 
@@ -171,13 +175,13 @@ class NameQuota:
     told: int = 0
 
 
-def tell(quota: NameQuota, names: int, limit: int) -> NameQuota:
+def spend_quota(quota: NameQuota, names: int, limit: int) -> NameQuota:
     """The quota after so many more names; NameLimitReached when the day's limit would be passed."""
     if quota.told + names > limit:
         raise NameLimitReached(limit=limit)
     return replace(quota, told=quota.told + names)
 
 
-def masked(identity: Identity) -> str:
+def mask_nik(identity: Identity) -> str:
     """The NIK as screens show it: the last four digits."""
     return f"************{identity.nik_last4}" if identity.nik_last4 else ""

@@ -9,7 +9,7 @@ from chassis.persistence.store import Store
 from services.training.identities.rules import Identity, NameQuota
 from services.training.participants.rules import ParticipantUnknown
 
-_WHO = frozenset(
+_PERSONAL_FIELDS = frozenset(
     {"name", "register_no", "birth_date", "sex", "nik", "nik_lookup", "nik_lookup_key", "nik_last4"}
 )
 
@@ -20,9 +20,9 @@ class Identities(Store[Identity]):
     unknown = ParticipantUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("nik_lookup"),)
-    secret = _WHO
+    secret = _PERSONAL_FIELDS
 
-    async def with_lookups(self, lookups: Collection[str]) -> list[Identity]:
+    async def list_by_lookups(self, lookups: Collection[str]) -> list[Identity]:
         """Everybody whose NIK has one of these lookup values. Unscoped: one person may be known to several facilities."""
         return await self.find(
             {"nik_lookup": {"$in": sorted(lookups)}}, sort=[("_id", 1)], scoped=False

@@ -5,48 +5,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from chassis.caller import Asker
+from chassis.caller import CallingService
 from services.training.identities import rules
 from services.training.identities.rules import Identity, NameQuota
 from services.training.participants.rules import Custody
 from services.training.transaction import Transaction
-from services.training.vault import Vault
+from services.training.vault import FieldCipher
 
 
 async def identities_for(
-    refs: Sequence[str], asker: Asker, limit: int, tx: Transaction
+    refs: Sequence[str], calling_service: CallingService, limit: int, tx: Transaction
 ) -> dict[str, Identity]:
     """Who these references are, by the reference asked for; unknown ones are left out. NameLimitReached when the purpose has had its names for today."""
     day = tx.now.date()
-    name = f"{asker.service}/{asker.purpose}/{day.isoformat()}"
+    name = f"{calling_service.service}/{calling_service.purpose}/{day.isoformat()}"
     before = await tx.name_quotas.seek(name) or NameQuota(
-        id=name, asker=asker.service, purpose=asker.purpose, day=day
+        id=name, asker=calling_service.service, purpose=calling_service.purpose, day=day
     )
     resolved = {ref: await tx.resolve(ref) for ref in refs}
     found = await tx.identities.many(resolved.values())
     told = {ref: found[into] for ref, into in resolved.items() if into in found}
-    after = rules.tell(before, len(told), limit)
+    after = rules.spend_quota(before, len(told), limit)
     if before.version:
         tx.name_quotas.save(before, after)
     else:
         tx.name_quotas.add(after)
     for identity in {identity.id: identity for identity in told.values()}.values():
-        tx.note("identity.told", identity.id, asker=asker.service, purpose=asker.purpose)
+        tx.note(
+            "identity.told",
+            identity.id,
+            asker=calling_service.service,
+            purpose=calling_service.purpose,
+        )
     return told
 
 
-async def match_person(nik: str, birth_date: date, asker: Asker, tx: Transaction) -> str | None:
+async def match_person(
+    nik: str, birth_date: date, calling_service: CallingService, tx: Transaction
+) -> str | None:
     """The reference of the one person with this NIK and birth date; None when there is none or more than one."""
-    vault: Vault = tx.parts["vault"]
+    vault: FieldCipher = tx.cipher
     found = [
         identity
-        for identity in await tx.identities.with_lookups(vault.lookups(nik))
+        for identity in await tx.identities.list_by_lookups(vault.lookups(nik))
         if identity.birth_date == birth_date
     ]
     people = await tx.participants.many(identity.id for identity in found)
     living = [person.id for person in people.values() if person.state is not Custody.MERGED]
     for ref in living:
-        tx.note("identity.matched", ref, asker=asker.service, purpose=asker.purpose)
+        tx.note(
+            "identity.matched", ref, asker=calling_service.service, purpose=calling_service.purpose
+        )
     return living[0] if len(living) == 1 else None
 
 

@@ -86,7 +86,9 @@ class MappingBody(BaseModel):
     def of(cls, mapping: StoredMapping) -> MappingBody:
         """The body of a stored mapping."""
         return cls(
-            facility_id=mapping.id, version=mapping.version, columns=rules.stored(mapping).columns
+            facility_id=mapping.id,
+            version=mapping.version,
+            columns=rules.parse_stored(mapping).columns,
         )
 
 
@@ -127,7 +129,7 @@ async def set_mapping(
     mapping = await run(
         partial(usecases.set_mapping, facility_id, body.model_dump(exclude_none=True), version)
     )
-    dependencies.etag(response, mapping)
+    dependencies.set_etag(response, mapping)
     return MappingBody.of(mapping)
 
 

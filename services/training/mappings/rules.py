@@ -22,7 +22,9 @@ DATE_FORMATS = frozenset(
         *(f"dd{mark}mm{mark}{year}" for mark in "/-." for year in ("yyyy", "yy")),
     }
 )
-ALWAYS = frozenset({"source_ref", "name", "admission_date"})  # without these a row says nothing
+ALWAYS_REQUIRED = frozenset(
+    {"source_ref", "name", "admission_date"}
+)  # without these a row says nothing
 STATUS_NOTE = "status_note"  # one column for absence and release together; its values read "absence:<kind>" or "release:<kind>"
 
 
@@ -73,7 +75,7 @@ class MappingInvalid(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapping:
+class FileMapping:
     """How one facility's files are read. Words are kept folded, as they are compared."""
 
     facility_id: str
@@ -93,7 +95,7 @@ class Mapping:
         """Field -> heading, as the facility writes it."""
         return self.layout["columns"]
 
-    def with_values(self, added: AnyMapping[str, AnyMapping[str, str]]) -> Mapping:
+    def with_values(self, added: AnyMapping[str, AnyMapping[str, str]]) -> FileMapping:
         """The mapping with more words of a field known (field -> folded word -> code)."""
         return replace(
             self,
@@ -117,13 +119,13 @@ class MappedValue:
     by: str
 
 
-def mapped(
-    mapping: Mapping, facility_id: str, field: str, word: str, code: str, by: str
+def map_value(
+    mapping: FileMapping, facility_id: str, field: str, word: str, code: str, by: str
 ) -> MappedValue:
     """A word given a meaning; FieldUnknown or CodeUnknown when the field takes no words, or not this code."""
     if field not in mapping.columns:
         raise FieldUnknown(name=field)
-    _code(field, code)
+    _check_code(field, code)
     return MappedValue(
         id=named_id(facility_id, field, fold(word)),
         facility_id=facility_id,
@@ -134,7 +136,7 @@ def mapped(
     )
 
 
-def taught(mapping: Mapping, values: Iterable[MappedValue]) -> Mapping:
+def add_mapped_values(mapping: FileMapping, values: Iterable[MappedValue]) -> FileMapping:
     """The mapping with the words a facility has taught us."""
     added: dict[str, dict[str, str]] = {}
     for value in values:
@@ -152,23 +154,23 @@ class StoredMapping:
     by: str
 
 
-def load(path: Path) -> dict[str, Mapping]:
+def load_mappings(path: Path) -> dict[str, FileMapping]:
     """The mappings of a TOML file by facility code; MappingInvalid says what does not fit."""
     with path.open("rb") as file:
         document = tomllib.load(file)
     return {
-        code: parsed(code, facility, document["common"], int(document["version"]))
+        code: parse(code, facility, document["common"], int(document["version"]))
         for code, facility in document.get("facility", {}).items()
     }
 
 
-def stored(mapping: StoredMapping) -> Mapping:
+def parse_stored(mapping: StoredMapping) -> FileMapping:
     """The mapping that an officer set."""
     tables = json.loads(mapping.tables)
-    return parsed(mapping.id, tables["facility"], tables["common"], mapping.version)
+    return parse(mapping.id, tables["facility"], tables["common"], mapping.version)
 
 
-def parsed(code: str, facility: dict[str, Any], common: dict[str, Any], version: int) -> Mapping:
+def parse(code: str, facility: dict[str, Any], common: dict[str, Any], version: int) -> FileMapping:
     """The mapping in these tables; MappingInvalid when it cannot be used."""
     encoding = str(facility.get("encoding", "utf-8"))
     try:
@@ -178,13 +180,14 @@ def parsed(code: str, facility: dict[str, Any], common: dict[str, Any], version:
     if unknown := sorted(set(facility["date_formats"]) - DATE_FORMATS):
         raise MappingInvalid(f"{code}: date_formats", setting="date_formats", unknown=unknown)
     if lacking := sorted(
-        ALWAYS - set(common["required"]) | set(common["required"]) - set(facility["columns"])
+        ALWAYS_REQUIRED - set(common["required"])
+        | set(common["required"]) - set(facility["columns"])
     ):
         raise MappingInvalid(f"{code}: required, columns", setting="columns", lacking=lacking)
     try:
         source = facility["facility_from"]
         block = facility.get("block_from", {})
-        return Mapping(
+        return FileMapping(
             facility_id=code,
             version=version,
             layout={
@@ -219,15 +222,15 @@ def parsed(code: str, facility: dict[str, Any], common: dict[str, Any], version:
         raise MappingInvalid(f"{code}: {error.args[0]}", setting=str(error.args[0])) from error
 
 
-def known_words(mapping: Mapping) -> Mapping:
+def check_codes(mapping: FileMapping) -> FileMapping:
     """The mapping itself; CodeUnknown when a word means something that there is no code for."""
     for field, words in mapping.values.items():
         for meaning in words.values():
-            _code(field, meaning)
+            _check_code(field, meaning)
     return mapping
 
 
-def _code(field: str, meaning: str) -> None:
+def _check_code(field: str, meaning: str) -> None:
     """Return when the field takes this code; `status_note` takes `absence:<kind>` and `release:<kind>`. FieldUnknown or CodeUnknown otherwise."""
     named, _, kind = meaning.partition(":") if field == STATUS_NOTE else (field, "", meaning)
     if named not in CODES:

@@ -13,7 +13,7 @@ class MappedValues(Store[MappedValue]):
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id"),)
 
-    async def of(self, facility_id: str) -> list[MappedValue]:
+    async def list_by_facility(self, facility_id: str) -> list[MappedValue]:
         """All words a facility has taught us."""
         return await self.find({"facility_id": facility_id}, sort=[("_id", 1)])
 

@@ -8,18 +8,18 @@ from typing import Any
 
 from services.training.facilities.rules import Facility
 from services.training.mappings import rules
-from services.training.mappings.rules import MappedValue, Mapping, MappingUnknown, StoredMapping
+from services.training.mappings.rules import FileMapping, MappedValue, MappingUnknown, StoredMapping
 from services.training.transaction import Transaction
 
 
-async def mapping_of(facility: Facility, tx: Transaction) -> Mapping:
+async def read_mapping(facility: Facility, tx: Transaction) -> FileMapping:
     """How the facility's files are read today; MappingUnknown when nobody has said."""
     own = await tx.mappings.seek(facility.id)
-    of_the_file: AnyMapping[str, Mapping] = tx.parts["mappings"]
-    mapping = rules.stored(own) if own else of_the_file.get(facility.mapping)
+    of_the_file: AnyMapping[str, FileMapping] = tx.file_mappings
+    mapping = rules.parse_stored(own) if own else of_the_file.get(facility.mapping)
     if mapping is None:
         raise MappingUnknown
-    return rules.taught(mapping, await tx.mapped_values.of(facility.id))
+    return rules.add_mapped_values(mapping, await tx.mapped_values.list_by_facility(facility.id))
 
 
 async def set_mapping(
@@ -33,7 +33,7 @@ async def set_mapping(
     after = StoredMapping(
         id=facility.id, tables=json.dumps(tables, ensure_ascii=False), by=tx.caller.subject
     )
-    rules.known_words(rules.stored(after))
+    rules.check_codes(rules.parse_stored(after))
     return tx.mappings.add(after) if before is None else tx.mappings.save(before, after)
 
 
@@ -42,8 +42,8 @@ async def map_value(
 ) -> MappedValue:
     """From now on this word of this facility means that code. The same again changes nothing."""
     facility = await tx.facilities.get(facility_id)
-    value = rules.mapped(
-        await mapping_of(facility, tx), facility.id, field, word, code, tx.caller.subject
+    value = rules.map_value(
+        await read_mapping(facility, tx), facility.id, field, word, code, tx.caller.subject
     )
     before = await tx.mapped_values.seek(value.id)
     if before is None:

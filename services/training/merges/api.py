@@ -33,5 +33,5 @@ async def merge_participants(
     person = await run(
         partial(usecases.merge_participants, participant_ref, body.into_ref, version)
     )
-    dependencies.etag(response, person)
+    dependencies.set_etag(response, person)
     return ParticipantBody.of(person)

@@ -9,7 +9,7 @@ from chassis.errors import Conflict, Refused
 from chassis.ids import named_id
 from services.training.identities.rules import Identity, NikStatus
 from services.training.participants.rules import Custody, Movement, MovementKind, Participant
-from services.training.vault import Sealed
+from services.training.vault import EncryptedField
 
 
 class AlreadyMerged(Conflict):
@@ -37,7 +37,7 @@ def merge(
     old: Participant, into: Participant, as_of: datetime, on: date, snapshot_id: str = ""
 ) -> tuple[Participant, Participant, Movement]:
     """Both records after `old` has become another name of `into`. An open stay of the old one goes over unless the other has one."""
-    current = _current(old, into)
+    current = _choose_current(old, into)
     carried = [stay for stay in old.stays if stay.ended_by or into.open_stay is None]
     kept = replace(
         current,
@@ -75,7 +75,7 @@ def merge(
     return gone, kept, movement
 
 
-def _current(old: Participant, into: Participant) -> Participant:
+def _choose_current(old: Participant, into: Participant) -> Participant:
     """The record that says where the person is now: the one in custody, else the one whose stay ended last."""
     if into.open_stay is not None or old.last_stay is None:
         return into
@@ -90,7 +90,7 @@ def _current(old: Participant, into: Participant) -> Participant:
     )
 
 
-def survivor(one: Participant, other: Participant) -> tuple[Participant, Participant]:
+def choose_survivor(one: Participant, other: Participant) -> tuple[Participant, Participant]:
     """(old, into) of an automatic merge: the older first admission survives, whatever was imported first; the smaller reference when equal."""
     into, old = sorted(
         (one, other),
@@ -102,8 +102,8 @@ def survivor(one: Participant, other: Participant) -> tuple[Participant, Partici
     return old, into
 
 
-def merged_identity(
-    old: Identity, into: Identity, kept: Participant, resealed: Sealed | None
+def merge_identities(
+    old: Identity, into: Identity, kept: Participant, resealed: EncryptedField | None
 ) -> Identity:
     """Who the survivor is: what the record says that the stay was opened under; `resealed` is the other record's number, sealed for the survivor, if only that one has any."""
     current = into if kept.listed_as == kept.source_ref else old

@@ -15,7 +15,7 @@ class MergeCandidates(Store[MergeCandidate]):
     scope = {"facility": "facility_id"}
     indexes = (Index("seen_on"),)
 
-    async def seen_before(self, day: date, limit: int) -> list[MergeCandidate]:
+    async def list_seen_before(self, day: date, limit: int) -> list[MergeCandidate]:
         """Pairs noticed before that day, in an order of their own."""
         return await self.find(
             {"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit

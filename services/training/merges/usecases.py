@@ -14,11 +14,11 @@ from services.training.participants import rules as custody
 from services.training.participants.rules import Custody, Participant
 from services.training.tasks import rules as items
 from services.training.tasks import usecases as inbox
-from services.training.tasks.rules import ItemKind
+from services.training.tasks.rules import TaskKind
 from services.training.timeline import usecases as timeline
 from services.training.tpp import usecases as tpp
 from services.training.transaction import Transaction
-from services.training.vault import Vault
+from services.training.vault import FieldCipher
 
 
 async def merge_participants(
@@ -32,10 +32,10 @@ async def merge_participants(
     if old.state is Custody.MERGED:
         raise AlreadyMerged
     facility = await tx.facilities.get(into.facility_id, scoped=False)
-    return (await join(old, into, tx.now, facility.today(tx.now), "", tx))[1]
+    return (await merge_records(old, into, tx.now, facility.local_date(tx.now), "", tx))[1]
 
 
-async def join(
+async def merge_records(
     old: Participant,
     into: Participant,
     as_of: datetime,
@@ -46,37 +46,42 @@ async def join(
     """Both records after `old` became another name of `into`: the alias first, then the event under both keys, then every record re-keyed."""
     gone, kept, movement = rules.merge(old, into, as_of, on, snapshot_id)
     await tx.alias(old.id, into.id)
-    tx.movements.add(movement, custody.announced(movement))
+    tx.movements.add(movement, custody.build_movement_events(movement))
     gone, kept = tx.participants.save(old, gone), tx.participants.save(into, kept)
-    await _join_identities(gone, kept, tx)
-    for rekey in (tpp.rekey, enrolments.rekey, applications.rekey, timeline.rekey):
+    await _merge_identities(gone, kept, tx)
+    for rekey in (
+        tpp.replace_participant_ref,
+        enrolments.replace_participant_ref,
+        applications.rekey,
+        timeline.replace_participant_ref,
+    ):
         await rekey(old.id, into.id, tx)
-    await inbox.settle_pair(old.id, into.id, tx)
-    await inbox.rekey(old.id, into.id, tx)
+    await inbox.resolve_merge_proposal(old.id, into.id, tx)
+    await inbox.replace_participant_ref(old.id, into.id, tx)
     return gone, kept
 
 
-async def _join_identities(gone: Participant, kept: Participant, tx: Transaction) -> None:
+async def _merge_identities(gone: Participant, kept: Participant, tx: Transaction) -> None:
     found = await tx.identities.many([gone.id, kept.id], scoped=False)
     old, into = found[gone.id], found[kept.id]
-    vault: Vault = tx.parts["vault"]
+    vault: FieldCipher = tx.cipher
     resealed = (
-        vault.seal(vault.open(old.nik, old.id), into.id)
+        vault.encrypt(vault.decrypt(old.nik, old.id), into.id)
         if old.nik is not None and into.nik is None
         else None
     )
-    after = rules.merged_identity(old, into, kept, resealed)
+    after = rules.merge_identities(old, into, kept, resealed)
     if after != into:
         tx.identities.save(into, after)
 
 
-async def merge_same_numbers(run: Runner[Transaction]) -> bool:
+async def merge_same_niks(run: Runner[Transaction]) -> bool:
     """The day's imports are over: records that share a NIK and a birth date become one. True when more wait."""
     return await run(_merge_next)
 
 
 async def _merge_next(tx: Transaction) -> bool:
-    found: Sequence[MergeCandidate] = await tx.merge_candidates.seen_before(tx.now.date(), 1)
+    found: Sequence[MergeCandidate] = await tx.merge_candidates.list_seen_before(tx.now.date(), 1)
     for candidate in found:
         people = await tx.participants.many(
             {await tx.resolve(candidate.one), await tx.resolve(candidate.other)}, scoped=False
@@ -91,25 +96,25 @@ async def _merge_next(tx: Transaction) -> bool:
 async def _merge_or_propose(
     one: Participant, other: Participant, candidate: MergeCandidate, tx: Transaction
 ) -> None:
-    old, into = rules.survivor(one, other)
+    old, into = rules.choose_survivor(one, other)
     facility = await tx.facilities.get(candidate.facility_id, scoped=False)
-    today = facility.today(tx.now)
+    today = facility.local_date(tx.now)
     if one.open_stay is None or other.open_stay is None:
-        await join(old, into, tx.now, today, "", tx)
+        await merge_records(old, into, tx.now, today, "", tx)
         return
     facts = {
         "source_ref": old.source_ref,
         "other_source_ref": into.source_ref,
         "other_ref": into.id,
     }
-    opened = items.opened(
-        ItemKind.MERGE_PROPOSAL,
+    opened = items.open_task(
+        TaskKind.MERGE_PROPOSAL,
         facility.id,
         tx.now,
         today,
         participant_ref=old.id,
         subject=candidate.id,
         facts=facts,
-        also=frozenset({one.facility_id, other.facility_id}),
+        other_facilities=frozenset({one.facility_id, other.facility_id}),
     )
-    await inbox.open_item(opened, tx)
+    await inbox.open_task(opened, tx)

@@ -138,7 +138,7 @@ async def list_participants(
 async def show_participant(participant_ref: str, run: Run, response: Response) -> ParticipantBody:
     """One person; a merged reference shows the survivor."""
     person = await run(partial(usecases.participant, participant_ref))
-    dependencies.etag(response, person)
+    dependencies.set_etag(response, person)
     return ParticipantBody.of(person)
 
 

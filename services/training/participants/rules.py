@@ -13,9 +13,14 @@ from chassis.ids import named_id
 from chassis.messaging.events import Event
 from services.training import events
 
-MISSING_AFTER = 3
-_NEW_SENTENCE = {"legal_status": "", "expected_release": None, "two_thirds_date": None, "block": ""}
-DETAILS = (
+MISSING_AFTER_SNAPSHOTS = 3
+_CLEARED_AT_ADMISSION = {
+    "legal_status": "",
+    "expected_release": None,
+    "two_thirds_date": None,
+    "block": "",
+}
+DETAIL_FIELDS = (
     "legal_status",
     "admission_date",
     "expected_release",
@@ -115,23 +120,23 @@ class Participant:
         )
 
     @property
-    def present(self) -> bool:
+    def is_present(self) -> bool:
         """Whether the person is in the facility now."""
         return self.state is Custody.HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class SnapshotContext:
     """One snapshot as the rules see it: whose it is, when it was taken, and that moment's local date."""
 
     snapshot_id: str
     facility_id: str
     as_of: datetime
-    on: date
+    taken_on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class CustodyFacts:
     """What a row says of custody. Empty means not said; `admission_date` is always said."""
 
     admission_date: date
@@ -164,7 +169,7 @@ class Movement:
     readmission: bool = False
 
 
-def announced(movement: Movement) -> list[Event]:
+def build_movement_events(movement: Movement) -> list[Event]:
     """The events of a movement; none for what only we see."""
     told: dict[str, Any] = {
         "participant_ref": movement.participant_ref,
@@ -228,24 +233,24 @@ def announced(movement: Movement) -> list[Event]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RowOutcome:
     """What a row makes of a person. `planned` is an expected release newly known; `heard` says that the row's details count."""
 
     after: Participant
     movements: tuple[Movement, ...] = ()
     doubts: tuple[Doubt, ...] = ()
-    planned: date | None = None
-    heard: bool = False
+    planned_release_on: date | None = None
+    is_accepted: bool = False
 
 
-def sight(
+def apply_row(
     before: Participant | None,
     ref: str,
     source_ref: str,
-    facts: Facts,
+    facts: CustodyFacts,
     changed_identity: tuple[str, ...],
-    at: Sighting,
-) -> Outcome:
+    at: SnapshotContext,
+) -> RowOutcome:
     """What one listed row changes. `ref` is the reference a person not known yet gets; `changed_identity` names fields of the identity that differ."""
     if before is None or not before.stays:
         person = before or Participant(
@@ -255,17 +260,17 @@ def sight(
             facility_id=at.facility_id,
             state=Custody.HELD,
         )
-        return _admitted(person, facts, at, readmission=False)
+        return _admit(person, facts, at, readmission=False)
     if before.state is Custody.MERGED:
-        return Outcome(after=before)
-    outcome = _sighted(before, facts, changed_identity, at)
+        return RowOutcome(after=before)
+    outcome = _apply_to_known(before, facts, changed_identity, at)
     opened = len(outcome.after.stays) > len(before.stays)
     return (
         replace(outcome, after=replace(outcome.after, listed_as=source_ref)) if opened else outcome
     )
 
 
-def superseded(
+def is_superseded(
     person: Participant,
     source_ref: str,
     admission_date: date,
@@ -281,62 +286,69 @@ def superseded(
     return held_here or admission_date <= last.since
 
 
-def _sighted(
-    before: Participant, facts: Facts, changed_identity: tuple[str, ...], at: Sighting
-) -> Outcome:
+def _apply_to_known(
+    before: Participant, facts: CustodyFacts, changed_identity: tuple[str, ...], at: SnapshotContext
+) -> RowOutcome:
     stay = before.open_stay
     if stay is None:
-        return _sighted_after_end(before, facts, at)
+        return _apply_after_end(before, facts, at)
     if at.as_of < stay.as_of:
-        return Outcome(after=before)
+        return RowOutcome(after=before)
     if stay.facility_id != at.facility_id:
-        return _sighted_elsewhere(before, stay, facts, at)
+        return _apply_elsewhere(before, stay, facts, at)
     if facts.release:
         of_this_stay = (
-            facts.admission_date >= stay.since or (facts.release_date or at.on) > stay.since
+            facts.admission_date >= stay.since or (facts.release_date or at.taken_on) > stay.since
         )
-        return _released(before, stay, facts, at) if of_this_stay else Outcome(after=before)
-    return _listed_again(before, stay, facts, changed_identity, at)
+        return _release(before, stay, facts, at) if of_this_stay else RowOutcome(after=before)
+    return _apply_to_open_stay(before, stay, facts, changed_identity, at)
 
 
-def miss(before: Participant, at: Sighting) -> Outcome:
+def record_missing(before: Participant, at: SnapshotContext) -> RowOutcome:
     """A full snapshot of the facility does not list the person: suspended here, never released."""
     stay = before.open_stay
     if stay is None or stay.facility_id != at.facility_id or at.as_of <= stay.as_of:
-        return Outcome(after=before)
+        return RowOutcome(after=before)
     after = replace(before, state=Custody.MISSING, missing_snapshots=before.missing_snapshots + 1)
-    doubts = (Doubt.MISSING,) if after.missing_snapshots == MISSING_AFTER else ()
+    doubts = (Doubt.MISSING,) if after.missing_snapshots == MISSING_AFTER_SNAPSHOTS else ()
     movements = (
         ()
         if before.state is Custody.MISSING
-        else (_movement(before, MovementKind.MISSING, stay, at, named=at.snapshot_id),)
+        else (
+            _build_movement(before, MovementKind.MISSING, stay, at, discriminator=at.snapshot_id),
+        )
     )
-    return Outcome(after=after, movements=movements, doubts=doubts)
+    return RowOutcome(after=after, movements=movements, doubts=doubts)
 
 
-def _admitted(person: Participant, facts: Facts, at: Sighting, *, readmission: bool) -> Outcome:
+def _admit(
+    person: Participant, facts: CustodyFacts, at: SnapshotContext, *, readmission: bool
+) -> RowOutcome:
     stay = Stay(
         no=len(person.stays) + 1,
         facility_id=at.facility_id,
         since=facts.admission_date,
         as_of=at.as_of,
     )
-    opened = _with_facts(replace(_entered(person, stay, at), **_NEW_SENTENCE), facts)
+    opened = _apply_details(replace(_enter(person, stay, at), **_CLEARED_AT_ADMISSION), facts)
     admitted = replace(
-        _movement(opened, MovementKind.ADMITTED, stay, at),
+        _build_movement(opened, MovementKind.ADMITTED, stay, at),
         effective_on=facts.admission_date,
         readmission=readmission,
     )
     if facts.release:
-        released = _released(opened, stay, facts, at)
+        released = _release(opened, stay, facts, at)
         return replace(released, movements=(admitted, *released.movements))
-    after, absent = _absence(opened, stay, facts, at)
-    return Outcome(
-        after=after, movements=(admitted, *absent), planned=after.expected_release, heard=True
+    after, absent = _apply_absence(opened, stay, facts, at)
+    return RowOutcome(
+        after=after,
+        movements=(admitted, *absent),
+        planned_release_on=after.expected_release,
+        is_accepted=True,
     )
 
 
-def _sighted_after_end(before: Participant, facts: Facts, at: Sighting) -> Outcome:
+def _apply_after_end(before: Participant, facts: CustodyFacts, at: SnapshotContext) -> RowOutcome:
     last = before.last_stay
     if last is None or at.as_of < last.as_of or facts.admission_date < (last.until or last.since):
         withdrawn = (
@@ -345,20 +357,22 @@ def _sighted_after_end(before: Participant, facts: Facts, at: Sighting) -> Outco
             and last.facility_id == at.facility_id
             and not facts.release
         )
-        return Outcome(after=before, doubts=(Doubt.RELEASE_WITHDRAWN,) if withdrawn else ())
-    if facts.release and (facts.release_date or at.on) <= (last.until or last.since):
-        return Outcome(after=before)
-    return _admitted(before, facts, at, readmission=True)
+        return RowOutcome(after=before, doubts=(Doubt.RELEASE_WITHDRAWN,) if withdrawn else ())
+    if facts.release and (facts.release_date or at.taken_on) <= (last.until or last.since):
+        return RowOutcome(after=before)
+    return _admit(before, facts, at, readmission=True)
 
 
-def _sighted_elsewhere(before: Participant, stay: Stay, facts: Facts, at: Sighting) -> Outcome:
+def _apply_elsewhere(
+    before: Participant, stay: Stay, facts: CustodyFacts, at: SnapshotContext
+) -> RowOutcome:
     if facts.release:
-        counts = (facts.release_date or at.on) >= stay.since
-        return _released(before, stay, facts, at) if counts else Outcome(after=before)
+        counts = (facts.release_date or at.taken_on) >= stay.since
+        return _release(before, stay, facts, at) if counts else RowOutcome(after=before)
     if facts.admission_date == stay.since and before.state is not Custody.MISSING:
-        return Outcome(after=before, doubts=(Doubt.CUSTODY_CONFLICT,))
+        return RowOutcome(after=before, doubts=(Doubt.CUSTODY_CONFLICT,))
     if facts.admission_date < stay.since:
-        return Outcome(after=before)
+        return RowOutcome(after=before)
     closed = replace(
         before,
         stays=tuple(
@@ -374,20 +388,25 @@ def _sighted_elsewhere(before: Participant, stay: Stay, facts: Facts, at: Sighti
         since=facts.admission_date,
         as_of=at.as_of,
     )
-    received = _with_facts(_entered(closed, opened, at), facts)
+    received = _apply_details(_enter(closed, opened, at), facts)
     moved = replace(
-        _movement(received, MovementKind.TRANSFERRED, opened, at),
+        _build_movement(received, MovementKind.TRANSFERRED, opened, at),
         effective_on=facts.admission_date,
         from_facility_id=stay.facility_id,
     )
-    after, absent = _absence(received, opened, facts, at)
-    return Outcome(
-        after=after, movements=(moved, *absent), planned=_newly_planned(before, after), heard=True
+    after, absent = _apply_absence(received, opened, facts, at)
+    return RowOutcome(
+        after=after,
+        movements=(moved, *absent),
+        planned_release_on=_changed_release_on(before, after),
+        is_accepted=True,
     )
 
 
-def _released(before: Participant, stay: Stay, facts: Facts, at: Sighting) -> Outcome:
-    on = facts.release_date or at.on
+def _release(
+    before: Participant, stay: Stay, facts: CustodyFacts, at: SnapshotContext
+) -> RowOutcome:
+    on = facts.release_date or at.taken_on
     ended = replace(stay, until=on, as_of=at.as_of, ended_by="released")
     after = replace(
         before,
@@ -397,30 +416,36 @@ def _released(before: Participant, stay: Stay, facts: Facts, at: Sighting) -> Ou
         missing_snapshots=0,
         stays=tuple(ended if one.no == stay.no else one for one in before.stays),
     )
-    return Outcome(
+    return RowOutcome(
         after=after,
         movements=(
             replace(
-                _movement(after, MovementKind.RELEASED, stay, at, code=facts.release),
+                _build_movement(after, MovementKind.RELEASED, stay, at, code=facts.release),
                 effective_on=on,
             ),
         ),
     )
 
 
-def _listed_again(
-    before: Participant, stay: Stay, facts: Facts, changed_identity: tuple[str, ...], at: Sighting
-) -> Outcome:
+def _apply_to_open_stay(
+    before: Participant,
+    stay: Stay,
+    facts: CustodyFacts,
+    changed_identity: tuple[str, ...],
+    at: SnapshotContext,
+) -> RowOutcome:
     found = before
     movements: list[Movement] = []
     if before.state is Custody.MISSING:
         found = replace(
             before, state=Custody.ABSENT if before.absence else Custody.HELD, missing_snapshots=0
         )
-        movements.append(_movement(before, MovementKind.RESTORED, stay, at, named=at.snapshot_id))
-    found, absent = _absence(found, stay, facts, at)
+        movements.append(
+            _build_movement(before, MovementKind.RESTORED, stay, at, discriminator=at.snapshot_id)
+        )
+    found, absent = _apply_absence(found, stay, facts, at)
     movements += absent
-    after = _with_facts(found, facts)
+    after = _apply_details(found, facts)
     if after.admission_date != found.admission_date:
         after = replace(
             after,
@@ -433,24 +458,29 @@ def _listed_again(
         sorted(
             {
                 *changed_identity,
-                *(name for name in DETAILS if getattr(found, name) != getattr(after, name)),
+                *(name for name in DETAIL_FIELDS if getattr(found, name) != getattr(after, name)),
             }
         )
     )
     if changed:
         movements.append(
             replace(
-                _movement(after, MovementKind.DETAILS_CHANGED, stay, at, named=at.snapshot_id),
+                _build_movement(
+                    after, MovementKind.DETAILS_CHANGED, stay, at, discriminator=at.snapshot_id
+                ),
                 fields=changed,
             )
         )
-    return Outcome(
-        after=after, movements=tuple(movements), planned=_newly_planned(before, after), heard=True
+    return RowOutcome(
+        after=after,
+        movements=tuple(movements),
+        planned_release_on=_changed_release_on(before, after),
+        is_accepted=True,
     )
 
 
-def _absence(
-    person: Participant, stay: Stay, facts: Facts, at: Sighting
+def _apply_absence(
+    person: Participant, stay: Stay, facts: CustodyFacts, at: SnapshotContext
 ) -> tuple[Participant, list[Movement]]:
     """The person with the row's absence; one kind becoming another is a return and a new absence."""
     if facts.absence == person.absence:
@@ -458,8 +488,13 @@ def _absence(
     movements: list[Movement] = []
     if person.absence:
         movements.append(
-            _movement(
-                person, MovementKind.RETURNED, stay, at, code=person.absence, named=person.absences
+            _build_movement(
+                person,
+                MovementKind.RETURNED,
+                stay,
+                at,
+                code=person.absence,
+                discriminator=person.absences,
             )
         )
     after = replace(
@@ -470,14 +505,19 @@ def _absence(
     )
     if facts.absence:
         movements.append(
-            _movement(
-                after, MovementKind.ABSENT, stay, at, code=facts.absence, named=after.absences
+            _build_movement(
+                after,
+                MovementKind.ABSENT,
+                stay,
+                at,
+                code=facts.absence,
+                discriminator=after.absences,
             )
         )
     return after, movements
 
 
-def _entered(person: Participant, stay: Stay, at: Sighting) -> Participant:
+def _enter(person: Participant, stay: Stay, at: SnapshotContext) -> Participant:
     return replace(
         person,
         facility_id=at.facility_id,
@@ -490,34 +530,36 @@ def _entered(person: Participant, stay: Stay, at: Sighting) -> Participant:
     )
 
 
-def _newly_planned(before: Participant, after: Participant) -> date | None:
+def _changed_release_on(before: Participant, after: Participant) -> date | None:
     return after.expected_release if after.expected_release != before.expected_release else None
 
 
-def _with_facts(person: Participant, facts: Facts) -> Participant:
+def _apply_details(person: Participant, facts: CustodyFacts) -> Participant:
     """The person with what the row says; what it does not say stays."""
     return replace(
         person,
-        **{name: said for name in DETAILS if (said := getattr(facts, name)) not in {None, ""}},
+        **{
+            name: said for name in DETAIL_FIELDS if (said := getattr(facts, name)) not in {None, ""}
+        },
     )
 
 
-def _movement(
+def _build_movement(
     person: Participant,
     kind: MovementKind,
     stay: Stay,
-    at: Sighting,
+    at: SnapshotContext,
     *,
-    named: str | int = 0,
+    discriminator: str | int = 0,
     code: str = "",
 ) -> Movement:
     """A movement of this stay, effective on the snapshot's day; `named` tells it from others of its kind in the stay."""
     return Movement(
-        id=named_id(person.id, stay.no, kind, named),
+        id=named_id(person.id, stay.no, kind, discriminator),
         participant_ref=person.id,
         facility_id=stay.facility_id,
         kind=kind,
-        effective_on=at.on,
+        effective_on=at.taken_on,
         as_of=at.as_of,
         snapshot_id=at.snapshot_id,
         code=code,

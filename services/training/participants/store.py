@@ -29,7 +29,7 @@ class Participants(Store[Participant]):
     )
     awaited = True
 
-    async def of_sources(self, refs: Collection[str]) -> dict[str, Participant]:
+    async def find_by_source_refs(self, refs: Collection[str]) -> dict[str, Participant]:
         """The people behind these source references, merged records too. Unscoped: a snapshot speaks of people wherever they are held."""
         found = await self.find(
             {"$or": [{"source_ref": {"$in": sorted(refs)}}, {"other_refs": {"$in": sorted(refs)}}]},
@@ -37,11 +37,11 @@ class Participants(Store[Participant]):
         )
         return {person.source_ref: person for person in found}
 
-    async def in_custody(self, facility_id: str) -> list[Participant]:
+    async def list_in_custody(self, facility_id: str) -> list[Participant]:
         """Everybody with an open stay in the facility."""
         return await self.find({"facility_id": facility_id, "state": {"$in": _IN_CUSTODY}})
 
-    async def listed(
+    async def list_page(
         self,
         facility_id: str | None,
         state: Custody | None,
@@ -69,7 +69,7 @@ class Movements(Store[Movement]):
     indexes = (Index("snapshot_id", "kind"), Index("participant_ref", "as_of"))
     audited = False
 
-    async def of_snapshot(
+    async def list_page(
         self, snapshot_id: str, kind: MovementKind | None, cursor: str | None, limit: int
     ) -> Page[Movement]:
         """What a snapshot moved. Unscoped: whoever sees the snapshot sees its movements, also those that end a stay elsewhere."""

@@ -23,7 +23,7 @@ async def participants(
     tx: Transaction,
 ) -> Page[Participant]:
     """The caller's people."""
-    page = await tx.participants.listed(facility_id, state, source_ref, cursor, limit)
+    page = await tx.participants.list_page(facility_id, state, source_ref, cursor, limit)
     tx.note("participants.listed", "", refs=[person.id for person in page.items])
     return page
 
@@ -33,7 +33,7 @@ async def movements_of_snapshot(
 ) -> tuple[Page[Movement], dict[str, str]]:
     """What a snapshot of the caller's moved, and the source reference of each person."""
     await tx.snapshots.get(snapshot_id)
-    page = await tx.movements.of_snapshot(snapshot_id, kind, cursor, limit)
+    page = await tx.movements.list_page(snapshot_id, kind, cursor, limit)
     people = await tx.participants.many(
         (movement.participant_ref for movement in page.items), scoped=False
     )

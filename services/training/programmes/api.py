@@ -71,7 +71,7 @@ class NewEdition(BaseModel):
     completion: CompletionBody = CompletionBody()
     eligibility: EligibilityBody = EligibilityBody()
 
-    def edition(self) -> Edition:
+    def to_edition(self) -> Edition:
         """The edition this describes."""
         rule = self.completion
         return Edition(
@@ -156,7 +156,7 @@ class ProgrammeBody(BaseModel):
             programme_id=programme.id,
             version=programme.version,
             branch=programme.branch,
-            title=programme.current.title,
+            title=programme.newest_edition.title,
             editions=editions,
         )
 
@@ -164,8 +164,8 @@ class ProgrammeBody(BaseModel):
 @router.post("/v1/programmes", status_code=201, summary="Terbitkan program pelatihan")
 async def publish_programme(body: NewProgramme, run: Run, response: Response) -> ProgrammeBody:
     """A new programme with its first edition."""
-    programme = await run(partial(usecases.publish_programme, body.branch, body.edition()))
-    dependencies.etag(response, programme)
+    programme = await run(partial(usecases.publish_programme, body.branch, body.to_edition()))
+    dependencies.set_etag(response, programme)
     return ProgrammeBody.of(programme)
 
 
@@ -178,8 +178,10 @@ async def publish_edition(
     programme_id: str, body: NewEdition, version: dependencies.IfMatch, run: Run, response: Response
 ) -> ProgrammeBody:
     """Classes of earlier editions go on as they are."""
-    programme = await run(partial(usecases.publish_edition, programme_id, body.edition(), version))
-    dependencies.etag(response, programme)
+    programme = await run(
+        partial(usecases.publish_edition, programme_id, body.to_edition(), version)
+    )
+    dependencies.set_etag(response, programme)
     return ProgrammeBody.of(programme)
 
 
@@ -199,5 +201,5 @@ async def list_programmes(
 async def show_programme(programme_id: str, run: Run, response: Response) -> ProgrammeBody:
     """One programme."""
     programme = await run(partial(usecases.programme, programme_id))
-    dependencies.etag(response, programme)
+    dependencies.set_etag(response, programme)
     return ProgrammeBody.of(programme)

@@ -101,18 +101,18 @@ class Programme:
     editions: tuple[Edition, ...] = ()
 
     @property
-    def current(self) -> Edition:
+    def newest_edition(self) -> Edition:
         """The newest edition."""
         return self.editions[-1]
 
-    def edition(self, number: int) -> Edition:
+    def get_edition(self, number: int) -> Edition:
         """The edition of that number; EditionUnknown when there is none."""
         if not 1 <= number <= len(self.editions):
             raise EditionUnknown
         return self.editions[number - 1]
 
 
-def published(programme: Programme, edition: Edition, now: datetime, by: str) -> Programme:
+def publish(programme: Programme, edition: Edition, now: datetime, by: str) -> Programme:
     """The programme with one more edition; its number is the next one."""
     codes = [unit.code for unit in edition.units]
     if len(set(codes)) != len(codes):

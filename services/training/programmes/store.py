@@ -12,6 +12,6 @@ class Programmes(Store[Programme]):
     unknown = ProgrammeUnknown
     scope = {"public": ""}
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[Programme]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Programme]:
         """All programmes; what can be taught is no secret of one facility."""
         return await self.page({}, cursor=cursor, limit=limit)

@@ -12,7 +12,7 @@ from services.training.transaction import Transaction
 async def publish_programme(branch: Branch, edition: Edition, tx: Transaction) -> Programme:
     """A new programme with its first edition."""
     return tx.programmes.add(
-        rules.published(Programme(id=new_id(), branch=branch), edition, tx.now, tx.caller.subject)
+        rules.publish(Programme(id=new_id(), branch=branch), edition, tx.now, tx.caller.subject)
     )
 
 
@@ -21,7 +21,7 @@ async def publish_edition(
 ) -> Programme:
     """One more edition; classes of the earlier ones go on as they are."""
     before = await tx.programmes.get(programme_id, if_match=if_match)
-    return tx.programmes.save(before, rules.published(before, edition, tx.now, tx.caller.subject))
+    return tx.programmes.save(before, rules.publish(before, edition, tx.now, tx.caller.subject))
 
 
 async def programme(programme_id: str, tx: Transaction) -> Programme:
@@ -31,4 +31,4 @@ async def programme(programme_id: str, tx: Transaction) -> Programme:
 
 async def programmes(cursor: str | None, limit: int, tx: Transaction) -> Page[Programme]:
     """All programmes."""
-    return await tx.programmes.listed(cursor, limit)
+    return await tx.programmes.list_page(cursor, limit)

@@ -72,7 +72,7 @@ async def plan_session(
     session = await run(
         partial(usecases.plan_session, class_id, body.held_on, body.starts_at, body.minutes)
     )
-    dependencies.etag(response, session)
+    dependencies.set_etag(response, session)
     return SessionBody.of(session)
 
 
@@ -91,7 +91,7 @@ async def list_sessions(
 async def show_session(session_id: str, run: Run, response: Response) -> SessionBody:
     """One session."""
     session = await run(partial(usecases.session, session_id))
-    dependencies.etag(response, session)
+    dependencies.set_etag(response, session)
     return SessionBody.of(session)
 
 
@@ -101,5 +101,5 @@ async def cancel_session(
 ) -> SessionBody:
     """A cancelled session stays cancelled and counts for nobody."""
     session = await run(partial(usecases.cancel_session, session_id, body.reason, version))
-    dependencies.etag(response, session)
+    dependencies.set_etag(response, session)
     return SessionBody.of(session)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import named_id
 from chassis.messaging.events import Event
-from services.training.classes.rules import ClassRun
+from services.training.classes.rules import TrainingClass
 from services.training.events import SessionHeld as SessionHeldEvent
 
 
@@ -61,7 +61,9 @@ class Session:
     reason: str = ""
 
 
-def planned(run: ClassRun, held_on: date, clock: str, starts_at: datetime, minutes: int) -> Session:
+def plan(
+    run: TrainingClass, held_on: date, clock: str, starts_at: datetime, minutes: int
+) -> Session:
     """A session of a class; SessionOutsideClass when its day is not one of the class's."""
     if not run.starts_on <= held_on <= run.ends_on:
         raise SessionOutsideClass(
@@ -77,7 +79,7 @@ def planned(run: ClassRun, held_on: date, clock: str, starts_at: datetime, minut
     )
 
 
-def held(session: Session, now: datetime) -> tuple[Session, list[Event]]:
+def mark_held(session: Session, now: datetime) -> tuple[Session, list[Event]]:
     """The session as one that took place; no change when it already had. SessionCancelled or SessionNotBegun otherwise."""
     if session.state is SessionState.CANCELLED:
         raise SessionCancelled
@@ -95,7 +97,7 @@ def held(session: Session, now: datetime) -> tuple[Session, list[Event]]:
     return replace(session, state=SessionState.HELD), [event]
 
 
-def cancelled(session: Session, reason: str) -> Session:
+def cancel(session: Session, reason: str) -> Session:
     """The session given up; it stays so whatever happens to its enrolments."""
     if session.state is SessionState.HELD:
         raise SessionWasHeld

@@ -16,11 +16,11 @@ class Sessions(Store[Session]):
     scope = {"facility": "facility_id"}
     indexes = (Index("class_id", "starts_at"),)
 
-    async def of_class(self, class_id: str) -> list[Session]:
+    async def list_by_class(self, class_id: str) -> list[Session]:
         """All sessions of a class in order. Unscoped: whoever sees the class sees its sessions."""
         return await self.find({"class_id": class_id}, sort=[("starts_at", 1)], scoped=False)
 
-    async def still_to_come(self, class_id: str, now: datetime) -> list[Session]:
+    async def list_upcoming(self, class_id: str, now: datetime) -> list[Session]:
         """Planned sessions that have not begun. Unscoped: they follow the class."""
         return await self.find(
             {"class_id": class_id, "state": SessionState.PLANNED.value, "starts_at": {"$gt": now}},
@@ -28,7 +28,7 @@ class Sessions(Store[Session]):
             scoped=False,
         )
 
-    async def listed(self, class_id: str, cursor: str | None, limit: int) -> Page[Session]:
+    async def list_page(self, class_id: str, cursor: str | None, limit: int) -> Page[Session]:
         """The sessions of a class in order."""
         return await self.page(
             {"class_id": class_id}, sort=("starts_at", 1), cursor=cursor, limit=limit

@@ -17,12 +17,12 @@ async def plan_session(
     """A meeting of the class; everybody enrolled is expected unless it has begun already."""
     run = await tx.classes.get(class_id)
     facility = await tx.facilities.get(run.facility_id, scoped=False)
-    session = rules.planned(run, held_on, clock, facility.at(held_on, clock), minutes)
+    session = rules.plan(run, held_on, clock, facility.local_moment(held_on, clock), minutes)
     if await tx.sessions.seek(session.id) is not None:
         raise SessionExists
     tx.classes.hold(run)
-    for enrolment in await tx.enrolments.live_in(class_id):
-        attendance.expect(enrolment, session, tx)
+    for enrolment in await tx.enrolments.list_live_by_class(class_id):
+        attendance.expect_participant(enrolment, session, tx)
     return tx.sessions.add(session)
 
 
@@ -31,14 +31,14 @@ async def cancel_session(
 ) -> Session:
     """It will not take place; nobody is expected any more."""
     before = await tx.sessions.get(session_id, if_match=if_match)
-    await attendance.forget_session(before, tx)
-    return tx.sessions.save(before, rules.cancelled(before, reason))
+    await attendance.remove_unmarked_of_session(before, tx)
+    return tx.sessions.save(before, rules.cancel(before, reason))
 
 
 async def sessions(class_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Session]:
     """The sessions of a class of the caller's."""
     await tx.classes.get(class_id)
-    return await tx.sessions.listed(class_id, cursor, limit)
+    return await tx.sessions.list_page(class_id, cursor, limit)
 
 
 async def session(session_id: str, tx: Transaction) -> Session:

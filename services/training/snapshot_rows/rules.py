@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from dataclasses import field as made
+from dataclasses import field as dataclass_field
 from datetime import date, timedelta
 from enum import StrEnum
 
 from services.training.identities import rules as identities
-from services.training.identities.rules import Identity, NikProblem, Number, Said, examine
-from services.training.mappings.rules import STATUS_NOTE, Mapping
+from services.training.identities.rules import (
+    EncryptedNik,
+    Identity,
+    IdentityFacts,
+    NikProblem,
+    check_nik,
+)
+from services.training.mappings.rules import STATUS_NOTE, FileMapping
 from services.training.participants.rules import (
-    DETAILS,
+    DETAIL_FIELDS,
+    CustodyFacts,
     Doubt,
-    Facts,
     Movement,
     Participant,
-    Sighting,
-    sight,
+    SnapshotContext,
+    apply_row,
 )
-from services.training.snapshots.reader import DATE, FORMULA, NUMBER, RawRow, fold, squeeze
+from services.training.snapshots.reader import DATE, FORMULA, NUMBER, RawRow, collapse_spaces, fold
 
 STATUS_FIELD = "absence_or_release"
 _EXCEL_EPOCH = date(1899, 12, 30)
 _NUMERIC_DATE = re.compile(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4}|\d{2})")
 _WORDED_DATE = re.compile(r"(\d{1,2}) (\S+) (\d{4})")
-MAX_RAW = 60
+MAX_RAW_LENGTH = 60
 
 
 class Effect(StrEnum):
@@ -81,7 +87,7 @@ class ReportedError:
     error: RowError
 
 
-def reported(snapshot_id: str, facility_id: str, error: RowError) -> ReportedError:
+def build_reported_error(snapshot_id: str, facility_id: str, error: RowError) -> ReportedError:
     """An error of a snapshot as it is kept; the same error has the same id."""
     return ReportedError(
         id=f"{snapshot_id}/{error.sheet}/{error.row:06d}/{error.field}/{error.reason}",
@@ -92,7 +98,7 @@ def reported(snapshot_id: str, facility_id: str, error: RowError) -> ReportedErr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedRow:
     """What a snapshot says of one person. `stopped` says that nothing of it may be applied; `lost` names fields whose stored value stays."""
 
     sheet: str
@@ -120,41 +126,41 @@ class Listed:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _RowReader:
     """One row while it is being read."""
 
     raw: RawRow
-    mapping: Mapping
+    mapping: FileMapping
     taken_on: date
-    errors: list[RowError] = made(default_factory=list)
-    lost: set[str] = made(default_factory=set)
+    errors: list[RowError] = dataclass_field(default_factory=list)
+    lost: set[str] = dataclass_field(default_factory=set)
     stopped: bool = False
 
-    def refuse(
+    def report(
         self,
         name: str,
         reason: RowReason,
         effect: Effect,
         *,
         raw: str = "",
-        told: str | None = None,
+        reported_field: str | None = None,
     ) -> None:
         self.errors.append(
             RowError(
                 sheet=self.raw["sheet"] or "",
                 row=self.raw["number"],
                 column=self.mapping.columns.get(name, ""),
-                field=told or name,
+                field=reported_field or name,
                 reason=reason,
                 effect=effect,
-                raw=raw[:MAX_RAW],
+                raw=raw[:MAX_RAW_LENGTH],
             )
         )
         if effect is Effect.FIELD:
             self.lost.add(name)
         self.stopped = self.stopped or effect is Effect.ROW
 
-    def cell(self, name: str) -> tuple[str, str] | None:
+    def read_cell(self, name: str) -> tuple[str, str] | None:
         """(kind, text) of the field, None when it is empty."""
         cell = self.raw["cells"].get(name)
         return (
@@ -163,101 +169,107 @@ class _Reading:
             else (cell[0], cell[1])
         )
 
-    def text(self, name: str) -> str:
+    def read_text(self, name: str) -> str:
         """The field's text. A formula, or nothing where something is required, costs what the field is worth."""
-        cell = self.cell(name)
+        cell = self.read_cell(name)
         effect = Effect.ROW if name in self.mapping.required else Effect.FIELD
         if cell is None:
             if name in self.mapping.required:
-                self.refuse(name, RowReason.REQUIRED_EMPTY, effect)
+                self.report(name, RowReason.REQUIRED_EMPTY, effect)
             return ""
         if cell[0] == FORMULA:
-            self.refuse(name, RowReason.FORMULA_CELL, effect)
+            self.report(name, RowReason.FORMULA_CELL, effect)
             return ""
         return cell[1]
 
-    def word(self, name: str, effect: Effect | None = None, *, told: str | None = None) -> str:
+    def read_code(
+        self, name: str, effect: Effect | None = None, *, reported_field: str | None = None
+    ) -> str:
         """The code of the field's word; an unknown word costs `effect`: by default the row where it drives a state, else the field."""
-        cell = self.cell(name)
+        cell = self.read_cell(name)
         effect = effect or (Effect.ROW if name in self.mapping.state_driving else Effect.FIELD)
         if cell is None:
             return ""
         if cell[0] == FORMULA:
-            self.refuse(name, RowReason.FORMULA_CELL, effect, told=told)
+            self.report(name, RowReason.FORMULA_CELL, effect, reported_field=reported_field)
             return ""
         code = self.mapping.values.get(name, {}).get(fold(cell[1]), "")
         if not code:
-            self.refuse(name, RowReason.VALUE_UNMAPPED, effect, raw=cell[1], told=told)
+            self.report(
+                name, RowReason.VALUE_UNMAPPED, effect, raw=cell[1], reported_field=reported_field
+            )
         return code
 
-    def day(self, name: str) -> date | None:
+    def read_date(self, name: str) -> date | None:
         """The field's date; one that does not exist, or is in no stated form, costs the field, or the row where it is required."""
-        cell = self.cell(name)
+        cell = self.read_cell(name)
         effect = Effect.ROW if name in self.mapping.required else Effect.FIELD
         if cell is None:
             if name in self.mapping.required:
-                self.refuse(name, RowReason.REQUIRED_EMPTY, effect)
+                self.report(name, RowReason.REQUIRED_EMPTY, effect)
             return None
-        found = _date(cell, name, self.mapping, self.taken_on)
+        found = _parse_date(cell, name, self.mapping, self.taken_on)
         if found is None:
-            self.refuse(name, RowReason.DATE_INVALID, effect, raw=cell[1])
+            self.report(name, RowReason.DATE_INVALID, effect, raw=cell[1])
         return found
 
 
-def read_row(raw: RawRow, mapping: Mapping, taken_on: date) -> tuple[Listed, list[RowError]]:
+def read_row(raw: RawRow, mapping: FileMapping, taken_on: date) -> tuple[ListedRow, list[RowError]]:
     """The facts of one row and what is wrong with it. `taken_on` is the facility's local date of the snapshot."""
-    row = _Reading(raw, mapping, taken_on)
-    source_ref = row.text("source_ref")
+    row = _RowReader(raw, mapping, taken_on)
+    source_ref = row.read_text("source_ref")
     if not raw["whole"]:
-        row.refuse("source_ref", RowReason.ROW_SHAPE, Effect.ROW)
-    name = row.text("name")
-    admission = row.day("admission_date")
+        row.report("source_ref", RowReason.ROW_SHAPE, Effect.ROW)
+    name = row.read_text("name")
+    admission = row.read_date("admission_date")
     if admission is not None and admission > taken_on:
-        row.refuse("admission_date", RowReason.DATE_INVALID, Effect.ROW, raw=admission.isoformat())
-    absence, release = _status(row)
-    birth_date, sex = row.day("birth_date"), row.word("sex")
-    nik, given = _nik(row, birth_date, sex)
-    listed = Listed(
+        row.report("admission_date", RowReason.DATE_INVALID, Effect.ROW, raw=admission.isoformat())
+    absence, release = _read_status(row)
+    birth_date, sex = row.read_date("birth_date"), row.read_code("sex")
+    nik, given = _read_nik(row, birth_date, sex)
+    listed = ListedRow(
         sheet=raw["sheet"] or "",
         number=raw["number"],
         source_ref=source_ref,
         name=name,
-        register_no=row.text("register_no"),
+        register_no=row.read_text("register_no"),
         nik=nik,
         nik_given=given,
         birth_date=birth_date,
         sex=sex,
-        legal_status=row.word("legal_status"),
+        legal_status=row.read_code("legal_status"),
         admission_date=admission,
-        expected_release=row.day("expected_release"),
-        two_thirds_date=row.day("two_thirds_date"),
-        block=row.text("block"),
-        education=row.word("education"),
-        risk=row.word("risk"),
+        expected_release=row.read_date("expected_release"),
+        two_thirds_date=row.read_date("two_thirds_date"),
+        block=row.read_text("block"),
+        education=row.read_code("education"),
+        risk=row.read_code("risk"),
         absence=absence,
         release=release,
-        release_date=row.day("release_date"),
-        merged_into=row.text("merged_into"),
+        release_date=row.read_date("release_date"),
+        merged_into=row.read_text("merged_into"),
     )
     return replace(listed, stopped=row.stopped, lost=frozenset(row.lost)), row.errors
 
 
-def _status(row: _Reading) -> tuple[str, str]:
+def _read_status(row: _RowReader) -> tuple[str, str]:
     if STATUS_NOTE in row.mapping.columns:
         stops = Effect.ROW if row.mapping.state_driving & {"absence", "release"} else Effect.FIELD
-        kind, _, code = row.word(STATUS_NOTE, stops, told=STATUS_FIELD).partition(":")
+        kind, _, code = row.read_code(STATUS_NOTE, stops, reported_field=STATUS_FIELD).partition(
+            ":"
+        )
         return (code, "") if kind == "absence" else ("", code)
-    return row.word("absence"), row.word("release")
+    return row.read_code("absence"), row.read_code("release")
 
 
-def _nik(row: _Reading, birth_date: date | None, sex: str) -> tuple[str, bool]:
+def _read_nik(row: _RowReader, birth_date: date | None, sex: str) -> tuple[str, bool]:
     """(digits, whether anything stood in the cell). Digits only when they may be stored."""
-    cell = row.cell("nik")
+    cell = row.read_cell("nik")
     if cell is None:
         return "", False
     kind, digits = cell
     if kind != "text":
-        row.refuse(
+        row.report(
             "nik",
             RowReason.NIK_NUMBER_CELL if kind == NUMBER else RowReason.FORMULA_CELL,
             Effect.FIELD,
@@ -265,30 +277,32 @@ def _nik(row: _Reading, birth_date: date | None, sex: str) -> tuple[str, bool]:
         return "", True
     for mark in row.mapping.nik_strip:
         digits = digits.replace(mark, "")
-    verdict = examine(digits, birth_date, sex)
+    verdict = check_nik(digits, birth_date, sex)
     if isinstance(verdict, NikProblem):
-        row.refuse("nik", RowReason(verdict), Effect.FIELD)
+        row.report("nik", RowReason(verdict), Effect.FIELD)
         return "", True
     for warning in verdict:
-        row.refuse("nik", RowReason(warning), Effect.WARNING)
+        row.report("nik", RowReason(warning), Effect.WARNING)
     return digits, True
 
 
-def _date(cell: tuple[str, str], name: str, mapping: Mapping, taken_on: date) -> date | None:
+def _parse_date(
+    cell: tuple[str, str], name: str, mapping: FileMapping, taken_on: date
+) -> date | None:
     kind, text = cell
     if kind in {DATE, NUMBER}:
         if "excel_date" not in mapping.date_formats:
             return None
-        return date.fromisoformat(text) if kind == DATE else _serial(text)
+        return date.fromisoformat(text) if kind == DATE else _parse_excel_serial(text)
     if kind == FORMULA:
         return None
     for form in mapping.date_formats:
-        parts = _parts(squeeze(text), form, mapping)
+        parts = _split_date(collapse_spaces(text), form, mapping)
         if parts is not None:
             day, month, year = parts
             try:
                 return date(
-                    _century(year, name, mapping, taken_on)
+                    _complete_year(year, name, mapping, taken_on)
                     if len(form) == len("dd/mm/yy")
                     else year,
                     month,
@@ -299,14 +313,14 @@ def _date(cell: tuple[str, str], name: str, mapping: Mapping, taken_on: date) ->
     return None
 
 
-def _serial(text: str) -> date | None:
+def _parse_excel_serial(text: str) -> date | None:
     try:
         return _EXCEL_EPOCH + timedelta(days=int(text))
     except (ValueError, OverflowError):
         return None
 
 
-def _parts(text: str, form: str, mapping: Mapping) -> tuple[int, int, int] | None:
+def _split_date(text: str, form: str, mapping: FileMapping) -> tuple[int, int, int] | None:
     if form == "d month yyyy":
         worded = _WORDED_DATE.fullmatch(text)
         if worded is None or (month := mapping.months.get(fold(worded[2]))) is None:
@@ -318,17 +332,17 @@ def _parts(text: str, form: str, mapping: Mapping) -> tuple[int, int, int] | Non
     return int(numeric[1]), int(numeric[3]), int(numeric[4])
 
 
-def _century(year: int, name: str, mapping: Mapping, taken_on: date) -> int:
+def _complete_year(year: int, name: str, mapping: FileMapping, taken_on: date) -> int:
     return (
         2000 + year if name in mapping.future_years or 2000 + year <= taken_on.year else 1900 + year
     )
 
 
-_IDENTITY_TEXTS = ("register_no", "birth_date", "sex")
+_IDENTITY_FIELDS = ("register_no", "birth_date", "sex")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class RowChange:
     """A person before and after a row; `before` is None for a person first seen."""
 
     participant: Participant
@@ -336,23 +350,23 @@ class Difference:
     movements: tuple[Movement, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     errors: tuple[RowError, ...] = ()
-    planned: date | None = None
+    planned_release_on: date | None = None
 
 
-def difference(
-    row: Listed,
+def compute_change(
+    row: ListedRow,
     person: Participant | None,
     identity: Identity | None,
-    number: Number | None,
+    number: EncryptedNik | None,
     ref: str,
-    at: Sighting,
-    mapping: Mapping,
-) -> Difference:
+    at: SnapshotContext,
+    mapping: FileMapping,
+) -> RowChange:
     """What the row changes. `number` is the row's NIK when it is not the stored one; `ref` names a person not known yet. The row must not be a stopped one."""
     if row.admission_date is None:
         message = "a stopped row changes nothing"
         raise ValueError(message)
-    facts = Facts(
+    facts = CustodyFacts(
         admission_date=row.admission_date,
         legal_status=row.legal_status,
         expected_release=row.expected_release,
@@ -364,37 +378,37 @@ def difference(
         release=row.release,
         release_date=row.release_date,
     )
-    said = Said(
+    said = IdentityFacts(
         name=row.name,
         register_no=row.register_no,
         birth_date=row.birth_date,
         sex=row.sex,
         nik_given=row.nik_given,
     )
-    known = identity or identities.first_seen(
+    known = identity or identities.create_identity(
         person.id if person else ref, at.facility_id, said, number
     )
-    told, changed = identities.take(known, said, number)
-    outcome = sight(person, ref, row.source_ref, facts, changed, at)
-    heard = identity is None or outcome.heard
-    return Difference(
+    told, changed = identities.update_identity(known, said, number)
+    outcome = apply_row(person, ref, row.source_ref, facts, changed, at)
+    heard = identity is None or outcome.is_accepted
+    return RowChange(
         participant=outcome.after,
         identity=replace(told, facility_id=outcome.after.facility_id) if heard else known,
         movements=outcome.movements,
         doubts=outcome.doubts,
-        errors=_emptied(row, person, identity, mapping)
-        if outcome.heard and person and person.open_stay and identity
+        errors=_warn_of_emptied_fields(row, person, identity, mapping)
+        if outcome.is_accepted and person and person.open_stay and identity
         else (),
-        planned=outcome.planned,
+        planned_release_on=outcome.planned_release_on,
     )
 
 
-def _emptied(
-    row: Listed, person: Participant, identity: Identity, mapping: Mapping
+def _warn_of_emptied_fields(
+    row: ListedRow, person: Participant, identity: Identity, mapping: FileMapping
 ) -> tuple[RowError, ...]:
     """A warning for each field that was known and stands empty now; the stored value stays."""
-    stored = {name: getattr(person, name) for name in DETAILS} | {
-        name: getattr(identity, name) for name in _IDENTITY_TEXTS
+    stored = {name: getattr(person, name) for name in DETAIL_FIELDS} | {
+        name: getattr(identity, name) for name in _IDENTITY_FIELDS
     }
     emptied = [
         name

@@ -14,7 +14,7 @@ class RowErrors(Store[ReportedError]):
     indexes = (Index("snapshot_id"),)
     audited = False
 
-    async def of_snapshot(
+    async def list_page(
         self, snapshot_id: str, cursor: str | None, limit: int
     ) -> Page[ReportedError]:
         """What was wrong with a snapshot's rows, in the order of the file."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from dataclasses import field as made
+from dataclasses import field as dataclass_field
 
 from chassis.ids import named_id, new_id
 from services.training import events
 from services.training.enrolments import usecases as enrolments
 from services.training.identities import rules as identities
-from services.training.identities.rules import Identity, Number
-from services.training.mappings.rules import Mapping
+from services.training.identities.rules import EncryptedNik, Identity
+from services.training.mappings.rules import FileMapping
 from services.training.merges import usecases as merges
 from services.training.merges.rules import MergeCandidate
 from services.training.participants import rules as custody
@@ -20,19 +20,19 @@ from services.training.participants.rules import (
     Custody,
     Doubt,
     MovementKind,
-    Outcome,
     Participant,
-    Sighting,
+    RowOutcome,
+    SnapshotContext,
 )
 from services.training.snapshot_rows import rules
-from services.training.snapshot_rows.rules import Difference, Effect, Listed, RowError, RowReason
+from services.training.snapshot_rows.rules import Effect, ListedRow, RowChange, RowError, RowReason
 from services.training.tasks import rules as items
 from services.training.tasks import usecases as inbox
-from services.training.tasks.rules import ItemKind
+from services.training.tasks.rules import TaskKind
 from services.training.transaction import Transaction
-from services.training.vault import Vault
+from services.training.vault import FieldCipher
 
-_FOLLOWED = frozenset(
+_KINDS_AFFECTING_ENROLMENTS = frozenset(
     {
         MovementKind.TRANSFERRED,
         MovementKind.RELEASED,
@@ -42,7 +42,7 @@ _FOLLOWED = frozenset(
         MovementKind.RESTORED,
     }
 )
-_ANSWERS = {
+_RESOLUTION_OF_MISSING = {
     MovementKind.RESTORED: "restored",
     MovementKind.TRANSFERRED: "transferred",
     MovementKind.RELEASED: "released",
@@ -50,69 +50,75 @@ _ANSWERS = {
 
 
 @dataclass(slots=True)
-class Applying:
+class RowBatch:
     """What is known while the rows of one snapshot are applied in one transaction."""
 
     tx: Transaction
-    at: Sighting
-    mapping: Mapping
-    listed: frozenset[str]
-    people: dict[str, Participant] = made(default_factory=dict)
-    by_id: dict[str, Participant] = made(default_factory=dict)
-    identities: dict[str, Identity] = made(default_factory=dict)
-    numbers: list[tuple[str, list[str]]] = made(default_factory=list)
-    counts: Counter[str] = made(default_factory=Counter)
+    snapshot: SnapshotContext
+    mapping: FileMapping
+    listed_refs: frozenset[str]
+    people: dict[str, Participant] = dataclass_field(default_factory=dict)
+    by_id: dict[str, Participant] = dataclass_field(default_factory=dict)
+    identities: dict[str, Identity] = dataclass_field(default_factory=dict)
+    new_niks: list[tuple[str, list[str]]] = dataclass_field(default_factory=list)
+    counts: Counter[str] = dataclass_field(default_factory=Counter)
 
-    def keep(self, person: Participant) -> Participant:
+    def remember(self, person: Participant) -> Participant:
         """Remember a person as stored now."""
         self.people[person.source_ref] = self.by_id[person.id] = person
         return person
 
     @property
-    def vault(self) -> Vault:
+    def vault(self) -> FieldCipher:
         """Where NIKs are sealed."""
-        return self.tx.parts["vault"]
+        return self.tx.cipher
 
 
 async def apply_rows(
-    rows: Sequence[Listed], at: Sighting, mapping: Mapping, listed: frozenset[str], tx: Transaction
+    rows: Sequence[ListedRow],
+    at: SnapshotContext,
+    mapping: FileMapping,
+    listed: frozenset[str],
+    tx: Transaction,
 ) -> Counter[str]:
     """Apply rows that did not stop; what they changed, counted. `listed` holds every reference of the snapshot."""
-    work = Applying(tx, at, mapping, listed)
-    found = await tx.participants.of_sources(
+    work = RowBatch(tx, at, mapping, listed)
+    found = await tx.participants.find_by_source_refs(
         {ref for row in rows for ref in (row.source_ref, row.merged_into) if ref}
     )
     survivors = await tx.participants.many(
         {person.merged_into for person in found.values() if person.merged_into}, scoped=False
     )
     for person in (*survivors.values(), *found.values()):
-        work.keep(person)
+        work.remember(person)
     work.identities = await tx.identities.many(work.by_id, scoped=False)
     for row in rows:
         if row.merged_into:
-            await _merge(row, work)
+            await _merge_row(row, work)
         else:
-            await _apply(row, work)
-    await _same_numbers(work)
+            await _apply_row(row, work)
+    await _find_same_niks(work)
     return work.counts
 
 
-async def miss_people(refs: Iterable[str], at: Sighting, tx: Transaction) -> Counter[str]:
+async def record_missing_people(
+    refs: Iterable[str], at: SnapshotContext, tx: Transaction
+) -> Counter[str]:
     """A full list does not name these people any more."""
     counts: Counter[str] = Counter()
     for person in (await tx.participants.many(refs, scoped=False)).values():
-        outcome = custody.miss(person, at)
+        outcome = custody.record_missing(person, at)
         if outcome.after == person:
             continue
         counts["still_missing"] += not outcome.movements
-        after = await _write(person, outcome, counts, tx)
+        after = await _save_participant(person, outcome, counts, tx)
         for doubt in outcome.doubts:
-            await _ask(doubt, after, at, tx)
+            await _open_doubt_task(doubt, after, at, tx)
     return counts
 
 
-async def stop_row(
-    row: Listed, errors: Iterable[RowError], facility_id: str, tx: Transaction
+async def open_stopped_row_tasks(
+    row: ListedRow, errors: Iterable[RowError], facility_id: str, tx: Transaction
 ) -> None:
     """A row that may not be applied asks a person to mend it: once, however many days it stands there."""
     facility = await tx.facilities.get(facility_id, scoped=False)
@@ -129,68 +135,76 @@ async def stop_row(
                 "raw": error.raw,
             }
             subject = f"{known}/{error.field}/{error.raw}"
-            opened = items.opened(
-                ItemKind.ROW_STOPPED,
+            opened = items.open_task(
+                TaskKind.ROW_STOPPED,
                 facility_id,
                 tx.now,
-                facility.today(tx.now),
+                facility.local_date(tx.now),
                 subject=subject,
                 facts={name: value for name, value in facts.items() if value},
             )
-            await inbox.open_item(opened, tx)
+            await inbox.open_task(opened, tx)
 
 
-async def _apply(row: Listed, work: Applying) -> None:
+async def _apply_row(row: ListedRow, work: RowBatch) -> None:
     person = work.people.get(row.source_ref)
     if person is not None and person.merged_into:
         person = work.by_id[person.merged_into]
     if (
         person is not None
         and row.admission_date is not None
-        and custody.superseded(
-            person, row.source_ref, row.admission_date, work.listed, work.at.facility_id
+        and custody.is_superseded(
+            person, row.source_ref, row.admission_date, work.listed_refs, work.snapshot.facility_id
         )
     ):
         return
     identity = work.identities.get(person.id) if person else None
     ref = person.id if person else new_id()
-    number = _number(row, identity, ref, work)
-    change = rules.difference(row, person, identity, number, ref, work.at, work.mapping)
-    _report(change.errors, work)
-    outcome = Outcome(after=change.participant, movements=change.movements, planned=change.planned)
-    after = work.keep(await _write(person, outcome, work.counts, work.tx))
-    _write_identity(change, identity, work)
+    number = _encrypt_new_nik(row, identity, ref, work)
+    change = rules.compute_change(row, person, identity, number, ref, work.snapshot, work.mapping)
+    _report_errors(change.errors, work)
+    outcome = RowOutcome(
+        after=change.participant,
+        movements=change.movements,
+        planned_release_on=change.planned_release_on,
+    )
+    after = work.remember(await _save_participant(person, outcome, work.counts, work.tx))
+    _save_identity(change, identity, work)
     if number is not None and change.identity.nik_lookup == number.lookup:
-        work.numbers.append((after.id, work.vault.lookups(row.nik)))
+        work.new_niks.append((after.id, work.vault.lookups(row.nik)))
     for doubt in change.doubts:
-        await _ask(doubt, after, work.at, work.tx)
+        await _open_doubt_task(doubt, after, work.snapshot, work.tx)
     if (
         MovementKind.DETAILS_CHANGED in {movement.kind for movement in change.movements}
-        or change.planned
+        or change.planned_release_on
     ):
-        await enrolments.reconsider(after, work.tx)
+        await enrolments.report_new_blocks(after, work.tx)
 
 
-def _number(row: Listed, identity: Identity | None, ref: str, work: Applying) -> Number | None:
-    if not row.nik or (identity and identities.knows(identity, work.vault.lookups(row.nik))):
+def _encrypt_new_nik(
+    row: ListedRow, identity: Identity | None, ref: str, work: RowBatch
+) -> EncryptedNik | None:
+    if not row.nik or (
+        identity and identities.is_stored_nik(identity, work.vault.lookups(row.nik))
+    ):
         return None
-    return Number(
-        sealed=work.vault.seal(row.nik, ref),
+    return EncryptedNik(
+        sealed=work.vault.encrypt(row.nik, ref),
         lookup=work.vault.lookup(row.nik),
         lookup_key=work.vault.lookup_key,
         last4=row.nik[-4:],
     )
 
 
-def _write_identity(change: Difference, before: Identity | None, work: Applying) -> None:
+def _save_identity(change: RowChange, before: Identity | None, work: RowBatch) -> None:
     if before is None:
         work.identities[change.identity.id] = work.tx.identities.add(change.identity)
     elif change.identity != before:
         work.identities[change.identity.id] = work.tx.identities.save(before, change.identity)
 
 
-async def _write(
-    before: Participant | None, outcome: Outcome, counts: Counter[str], tx: Transaction
+async def _save_participant(
+    before: Participant | None, outcome: RowOutcome, counts: Counter[str], tx: Transaction
 ) -> Participant:
     """Store a person's outcome with its movements and all that follows from them; the person as stored."""
     after = outcome.after
@@ -200,15 +214,17 @@ async def _write(
         if movement.kind is MovementKind.RELEASED:
             counts[f"released.{movement.code}"] += 1
         tx.movements.add(
-            movement, custody.announced(movement), scoped=False
+            movement, custody.build_movement_events(movement), scoped=False
         )  # a release may end a stay in another facility
     planned = (
         [
             events.ReleasePlanned(
-                participant_ref=after.id, facility_id=after.facility_id, expected_on=outcome.planned
+                participant_ref=after.id,
+                facility_id=after.facility_id,
+                expected_on=outcome.planned_release_on,
             )
         ]
-        if outcome.planned
+        if outcome.planned_release_on
         else []
     )
     counts["release_planned"] += len(planned)
@@ -218,14 +234,19 @@ async def _write(
         before if after == before and not planned else tx.participants.save(before, after, planned)
     )
     for movement in outcome.movements:
-        if movement.kind in _FOLLOWED:
-            await enrolments.follow(movement, saved, tx)
-        if movement.kind in _ANSWERS and before.missing_snapshots >= custody.MISSING_AFTER:
-            await inbox.settle(saved.id, ItemKind.MISSING, _ANSWERS[movement.kind], tx)
+        if movement.kind in _KINDS_AFFECTING_ENROLMENTS:
+            await enrolments.apply_movement(movement, saved, tx)
+        if (
+            movement.kind in _RESOLUTION_OF_MISSING
+            and before.missing_snapshots >= custody.MISSING_AFTER_SNAPSHOTS
+        ):
+            await inbox.resolve_for_participant(
+                saved.id, TaskKind.MISSING, _RESOLUTION_OF_MISSING[movement.kind], tx
+            )
     return saved
 
 
-async def _merge(row: Listed, work: Applying) -> None:
+async def _merge_row(row: ListedRow, work: RowBatch) -> None:
     """The source says that two of its records are one person."""
     person = work.people.get(row.source_ref)
     into = work.people.get(row.merged_into)
@@ -241,25 +262,34 @@ async def _merge(row: Listed, work: Applying) -> None:
             effect=Effect.ROW,
             raw=row.merged_into,
         )
-        _report([error], work)
-        await stop_row(row, [error], work.at.facility_id, work.tx)
+        _report_errors([error], work)
+        await open_stopped_row_tasks(row, [error], work.snapshot.facility_id, work.tx)
         return
     if person is None or person.state is Custody.MERGED or person.id == into.id:
         return
-    gone, kept = await merges.join(
-        person, into, work.at.as_of, work.at.on, work.at.snapshot_id, work.tx
+    gone, kept = await merges.merge_records(
+        person,
+        into,
+        work.snapshot.as_of,
+        work.snapshot.taken_on,
+        work.snapshot.snapshot_id,
+        work.tx,
     )
-    work.keep(gone)
-    work.keep(kept)
+    work.remember(gone)
+    work.remember(kept)
     work.counts[MovementKind.MERGED] += 1
 
 
-def _report(errors: Iterable[RowError], work: Applying) -> None:
+def _report_errors(errors: Iterable[RowError], work: RowBatch) -> None:
     for error in errors:
-        work.tx.row_errors.add(rules.reported(work.at.snapshot_id, work.at.facility_id, error))
+        work.tx.row_errors.add(
+            rules.build_reported_error(work.snapshot.snapshot_id, work.snapshot.facility_id, error)
+        )
 
 
-async def _ask(doubt: Doubt, person: Participant, at: Sighting, tx: Transaction) -> None:
+async def _open_doubt_task(
+    doubt: Doubt, person: Participant, at: SnapshotContext, tx: Transaction
+) -> None:
     facility = await tx.facilities.get(at.facility_id, scoped=False)
     facts = {"source_ref": person.source_ref}
     also: frozenset[str] = frozenset()
@@ -269,29 +299,29 @@ async def _ask(doubt: Doubt, person: Participant, at: Sighting, tx: Transaction)
     if doubt is Doubt.MISSING:
         facts["snapshots"] = str(person.missing_snapshots)
     subject = str(person.last_stay.no) if person.last_stay else ""
-    opened = items.opened(
-        ItemKind(doubt.value),
+    opened = items.open_task(
+        TaskKind(doubt.value),
         at.facility_id,
         tx.now,
-        facility.today(tx.now),
+        facility.local_date(tx.now),
         participant_ref=person.id,
         subject=subject,
         facts=facts,
-        also=also,
+        other_facilities=also,
     )
-    await inbox.open_item(opened, tx)
+    await inbox.open_task(opened, tx)
 
 
-async def _same_numbers(work: Applying) -> None:
+async def _find_same_niks(work: RowBatch) -> None:
     """A NIK that stands in another record too: a proposal, or a merge after the day's imports when the birth dates agree and not both are in custody."""
-    if not work.numbers:
+    if not work.new_niks:
         return
-    sharing = await work.tx.identities.with_lookups(
-        {lookup for _, lookups in work.numbers for lookup in lookups}
+    sharing = await work.tx.identities.list_by_lookups(
+        {lookup for _, lookups in work.new_niks for lookup in lookups}
     )
     people = await work.tx.participants.many({identity.id for identity in sharing}, scoped=False)
-    later = {own for own, _ in work.numbers}
-    for own, lookups in work.numbers:
+    later = {own for own, _ in work.new_niks}
+    for own, lookups in work.new_niks:
         later.discard(own)
         for other in sharing:
             if (
@@ -300,10 +330,10 @@ async def _same_numbers(work: Applying) -> None:
                 and other.nik_lookup in lookups
                 and people[other.id].state is not Custody.MERGED
             ):
-                await _propose(people[own], people[other.id], work)
+                await _propose_merge(people[own], people[other.id], work)
 
 
-async def _propose(own: Participant, other: Participant, work: Applying) -> None:
+async def _propose_merge(own: Participant, other: Participant, work: RowBatch) -> None:
     pair = named_id(*sorted((own.id, other.id)))
     mine, theirs = [
         (await work.tx.identities.many([person.id], scoped=False))[person.id]
@@ -316,8 +346,8 @@ async def _propose(own: Participant, other: Participant, work: Applying) -> None
                     id=pair,
                     one=own.id,
                     other=other.id,
-                    facility_id=work.at.facility_id,
-                    seen_on=work.at.on,
+                    facility_id=work.snapshot.facility_id,
+                    seen_on=work.snapshot.taken_on,
                 )
             )
         return
@@ -332,15 +362,15 @@ async def _propose(own: Participant, other: Participant, work: Applying) -> None
         "other_ref": other.id,
         "differs": ",".join(differing),
     }
-    facility = await work.tx.facilities.get(work.at.facility_id, scoped=False)
-    opened = items.opened(
-        ItemKind.MERGE_PROPOSAL,
-        work.at.facility_id,
+    facility = await work.tx.facilities.get(work.snapshot.facility_id, scoped=False)
+    opened = items.open_task(
+        TaskKind.MERGE_PROPOSAL,
+        work.snapshot.facility_id,
         work.tx.now,
-        facility.today(work.tx.now),
+        facility.local_date(work.tx.now),
         participant_ref=own.id,
         subject=pair,
         facts=facts,
-        also=frozenset({other.facility_id}),
+        other_facilities=frozenset({other.facility_id}),
     )
-    await inbox.open_item(opened, work.tx)
+    await inbox.open_task(opened, work.tx)

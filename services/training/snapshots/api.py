@@ -12,19 +12,19 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis.files import sandbox
-from chassis.files.sandbox import FileUnreadable, Limits
+from chassis.files.sandbox import FileUnreadable, SandboxLimits
 from chassis.http import dependencies, paging
 from services.training import texts
 from services.training.snapshot_rows.rules import Effect, ReportedError, RowReason
 from services.training.snapshots import usecases
-from services.training.snapshots.reader import Layout, Sheets
+from services.training.snapshots.reader import Layout, ParsedFile
 from services.training.snapshots.rules import Snapshot, SnapshotState
 from services.training.snapshots.usecases import Upload
 from services.training.transaction import Run, Transaction
 
 router = APIRouter(tags=["Impor SDP"])
-MAX_FILE = 20 * 1024 * 1024
-LIMITS = Limits(seconds=20, memory_mib=512)
+MAX_FILE_BYTES = 20 * 1024 * 1024
+SANDBOX_LIMITS = SandboxLimits(seconds=20, memory_mib=512)
 
 
 class SnapshotBody(BaseModel):
@@ -131,30 +131,30 @@ async def upload_snapshot(
     response: Response,
 ) -> SnapshotBody:
     """The raw bytes of the file are the body. The same bytes again change nothing (200)."""
-    data = await dependencies.whole_body(request, limit=MAX_FILE)
+    data = await dependencies.whole_body(request, limit=MAX_FILE_BYTES)
     upload = Upload(
         facility_id=facility_id, taken_at=taken_at, checksum=hashlib.sha256(data).hexdigest()
     )
     intake = await replace(run, key=None)(partial(usecases.intake, upload))
-    sheets = None if intake.known else await _parsed(data, intake.mapping.layout)
+    sheets = None if intake.is_known else await _parse(data, intake.mapping.layout)
     duplicate = False
 
     async def receive(tx: Transaction) -> Snapshot:
         nonlocal duplicate
-        snapshot, duplicate = await usecases.receive(upload, sheets, tx)
+        snapshot, duplicate = await usecases.receive_snapshot(upload, sheets, tx)
         return snapshot
 
     snapshot = await run(receive)
     response.status_code = 200 if duplicate else 201
-    dependencies.etag(response, snapshot)
+    dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot, duplicate=duplicate)
 
 
-async def _parsed(data: bytes, layout: Layout) -> Sheets | None:
+async def _parse(data: bytes, layout: Layout) -> ParsedFile | None:
     """The file's cells, read in a child process; None when it cannot be read."""
     try:
         return await sandbox.call(
-            "services.training.snapshots.reader", "read", data, layout, limits=LIMITS
+            "services.training.snapshots.reader", "read", data, layout, limits=SANDBOX_LIMITS
         )
     except FileUnreadable:
         return None
@@ -177,7 +177,7 @@ async def list_snapshots(
 async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
     """One snapshot with its counts."""
     snapshot = await run(partial(usecases.snapshot, snapshot_id))
-    dependencies.etag(response, snapshot)
+    dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
@@ -201,7 +201,7 @@ async def release_snapshot(
 ) -> SnapshotBody:
     """By a person other than the one who uploaded it, with a reason."""
     snapshot = await run(partial(usecases.release_snapshot, snapshot_id, body.reason, version))
-    dependencies.etag(response, snapshot)
+    dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
@@ -209,5 +209,5 @@ async def release_snapshot(
 async def retry_stopped_rows(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
     """After the mapping has learnt the words that stopped them."""
     snapshot = await run(partial(usecases.retry_stopped_rows, snapshot_id))
-    dependencies.etag(response, snapshot)
+    dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot)

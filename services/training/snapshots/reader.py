@@ -49,7 +49,7 @@ class RawRow(TypedDict):
     whole: bool
 
 
-class Sheets(TypedDict):
+class ParsedFile(TypedDict):
     """What a file says: its rows, the mapped columns that are not there, and the facilities it names."""
 
     rows: list[RawRow]
@@ -61,29 +61,33 @@ class NotASnapshot(Exception):
     """The bytes are no file of the stated form."""
 
 
-def squeeze(text: str) -> str:
+def collapse_spaces(text: str) -> str:
     """The text trimmed, every run of whitespace (no-break space too) one space."""
     return _SPACES.sub(" ", text).strip()
 
 
 def fold(text: str) -> str:
     """The form in which headers and values are compared."""
-    return squeeze(text).casefold()
+    return collapse_spaces(text).casefold()
 
 
-def read(data: bytes, layout: Layout) -> Sheets:
+def read(data: bytes, layout: Layout) -> ParsedFile:
     """All listed rows of the file. NotASnapshot when it cannot be read, is empty, or is larger than any real one."""
-    result: Sheets = {"rows": [], "missing": [], "facilities": []}
-    tables = list(_csv(data, layout)) if layout["format"] == "csv" else list(_xlsx(data, layout))
+    result: ParsedFile = {"rows": [], "missing": [], "facilities": []}
+    tables = (
+        list(_read_csv(data, layout))
+        if layout["format"] == "csv"
+        else list(_read_xlsx(data, layout))
+    )
     if not any(cell for _, table in tables for cells in table for cell in cells):
         raise NotASnapshot("empty")
     for sheet, table in tables:
-        _collect(sheet, table, layout, result)
+        _collect_rows(sheet, table, layout, result)
     result["missing"] = sorted(set(result["missing"]))
     return result
 
 
-def _csv(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[Cell | None]]]]:
+def _read_csv(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[Cell | None]]]]:
     try:
         text = data.decode(ENCODINGS.get(layout["encoding"], layout["encoding"]))
         lines = [
@@ -100,13 +104,13 @@ def _csv(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[Ce
 
 
 def _text_cell(value: str) -> Cell | None:
-    text = squeeze(value)[:MAX_TEXT]
+    text = collapse_spaces(value)[:MAX_TEXT]
     if not text:
         return None
     return (FORMULA, "") if text.startswith("=") else (TEXT, text)
 
 
-def _xlsx(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[Cell | None]]]]:
+def _read_xlsx(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[Cell | None]]]]:
     try:
         book = openpyxl.load_workbook(
             io.BytesIO(data), read_only=True, data_only=False, keep_links=False
@@ -122,7 +126,7 @@ def _xlsx(data: bytes, layout: Layout) -> Iterator[tuple[str | None, list[list[C
                 if len(table) >= MAX_ROWS:
                     raise NotASnapshot("too many rows")
                 table.append([_sheet_cell(cell) for cell in cells])
-            yield squeeze(sheet.title), table
+            yield collapse_spaces(sheet.title), table
     except (
         BadZipFile,
         InvalidFileException,
@@ -150,10 +154,10 @@ def _sheet_cell(cell: Any) -> Cell | None:
     return _text_cell(str(value))
 
 
-def _collect(
-    sheet: str | None, table: list[list[Cell | None]], layout: Layout, into: Sheets
+def _collect_rows(
+    sheet: str | None, table: list[list[Cell | None]], layout: Layout, into: ParsedFile
 ) -> None:
-    headers = _headers(table, layout["header_rows"])
+    headers = _find_headers(table, layout["header_rows"])
     places = {field: headers.get(fold(name)) for field, name in layout["columns"].items()}
     into["missing"] += [
         layout["columns"][field] for field, place in places.items() if place is None
@@ -164,9 +168,11 @@ def _collect(
         if facility_at is None:
             into["missing"].append(layout["facility_column"])
     elif layout["facility_row"] is not None:
-        into["facilities"].append(_titled(table, layout["facility_row"], layout["facility_prefix"]))
+        into["facilities"].append(
+            _read_title(table, layout["facility_row"], layout["facility_prefix"])
+        )
     totals = {fold(marker) for marker in layout["total_markers"]}
-    block = _block(sheet, layout["sheet_prefix"])
+    block = _read_block(sheet, layout["sheet_prefix"])
     width = max(headers.values(), default=-1) + 1
     for number, line in enumerate(
         table[max(layout["header_rows"]) :], start=max(layout["header_rows"]) + 1
@@ -174,12 +180,12 @@ def _collect(
         first = next((cell for cell in line if cell is not None), None)
         if first is None or fold(first[1]) in totals:
             continue
-        if facility_at is not None and (named := _at(line, facility_at)) is not None:
+        if facility_at is not None and (named := _cell_at(line, facility_at)) is not None:
             into["facilities"].append(named[1])
         cells = {
             field: list(cell)
             for field, place in places.items()
-            if place is not None and (cell := _at(line, place)) is not None
+            if place is not None and (cell := _cell_at(line, place)) is not None
         }
         if block is not None:
             cells["block"] = [TEXT, block]
@@ -188,7 +194,7 @@ def _collect(
     into["facilities"] = sorted(set(into["facilities"]))
 
 
-def _headers(table: list[list[Cell | None]], rows: Iterable[int]) -> dict[str, int]:
+def _find_headers(table: list[list[Cell | None]], rows: Iterable[int]) -> dict[str, int]:
     found: dict[str, list[str]] = {}
     for number in rows:
         for place, cell in enumerate(table[number - 1] if number <= len(table) else []):
@@ -200,18 +206,22 @@ def _headers(table: list[list[Cell | None]], rows: Iterable[int]) -> dict[str, i
     return headers
 
 
-def _titled(table: list[list[Cell | None]], row: int, prefix: str) -> str:
+def _read_title(table: list[list[Cell | None]], row: int, prefix: str) -> str:
     for cell in table[row - 1] if row <= len(table) else []:
         if cell is not None and fold(cell[1]).startswith(fold(prefix)):
-            return squeeze(squeeze(cell[1])[len(squeeze(prefix)) :])
+            return collapse_spaces(collapse_spaces(cell[1])[len(collapse_spaces(prefix)) :])
     return ""
 
 
-def _block(sheet: str | None, prefix: str | None) -> str | None:
+def _read_block(sheet: str | None, prefix: str | None) -> str | None:
     if sheet is None or prefix is None:
         return None
-    return squeeze(sheet[len(squeeze(prefix)) :]) if fold(sheet).startswith(fold(prefix)) else sheet
+    return (
+        collapse_spaces(sheet[len(collapse_spaces(prefix)) :])
+        if fold(sheet).startswith(fold(prefix))
+        else sheet
+    )
 
 
-def _at(line: list[Cell | None], place: int) -> Cell | None:
+def _cell_at(line: list[Cell | None], place: int) -> Cell | None:
     return line[place] if place < len(line) else None

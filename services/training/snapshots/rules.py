@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from chassis.errors import Conflict, NotFound, Refused
 from services.training.facilities.rules import RosterMode
-from services.training.snapshot_rows.rules import Listed
-from services.training.snapshots.reader import Sheets
-from services.training.vault import Sealed
+from services.training.snapshot_rows.rules import ListedRow
+from services.training.snapshots.reader import ParsedFile
+from services.training.vault import EncryptedField
 
 
 class SnapshotUnknown(NotFound):
@@ -56,7 +56,7 @@ class Guard(StrEnum):
     PEOPLE_GONE = "PEOPLE_GONE"
 
 
-WAIVABLE = frozenset({Guard.ROW_COUNT_DOWN, Guard.PEOPLE_GONE})
+WAIVABLE_GUARDS = frozenset({Guard.ROW_COUNT_DOWN, Guard.PEOPLE_GONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +72,15 @@ class Roster:
     seen_at: datetime | None = None
 
 
-def guard(
-    sheets: Sheets | None,
-    rows: Sequence[Listed],
+def find_failed_guard(
+    sheets: ParsedFile | None,
+    rows: Sequence[ListedRow],
     facility_id: str,
     taken_at: datetime,
     last: Roster,
     *,
     limit_percent: int,
-    full: bool,
+    is_full_list: bool,
     waived: frozenset[Guard] = frozenset(),
 ) -> Guard | None:
     """The first guard that holds against these rows, None when the snapshot may be applied. `sheets` is None when the file could not be read."""
@@ -98,13 +98,13 @@ def guard(
     if any(count > 1 for count in refs.values()):
         return Guard.SOURCE_REF_DUPLICATE
     if (
-        full
+        is_full_list
         and Guard.ROW_COUNT_DOWN not in waived
         and (last.row_count - len(rows)) * 100 > limit_percent * last.row_count
     ):
         return Guard.ROW_COUNT_DOWN
     if (
-        full
+        is_full_list
         and Guard.PEOPLE_GONE not in waived
         and len(last.refs - refs.keys()) * 100 > limit_percent * len(last.refs)
     ):
@@ -145,18 +145,18 @@ class Snapshot:
     applied_at: datetime | None = None
 
 
-def released(snapshot: Snapshot, by: Hand, reason: str) -> Snapshot:
+def release(snapshot: Snapshot, by: Actor, reason: str) -> Snapshot:
     """The snapshot let out of quarantine by a second person; NotQuarantined, NotReleasable or SamePersonReleases otherwise."""
     if snapshot.state is not SnapshotState.QUARANTINED:
         raise NotQuarantined
-    if snapshot.reason not in WAIVABLE:
+    if snapshot.reason not in WAIVABLE_GUARDS:
         raise NotReleasable(reason=snapshot.reason)
-    if by.is_one_with(Hand(snapshot.uploaded_by, snapshot.uploaded_for)):
+    if by.conflicts_with(Actor(snapshot.uploaded_by, snapshot.uploaded_for)):
         raise SamePersonReleases
     return replace(snapshot, state=SnapshotState.APPLYING, released_by=by.by, release_reason=reason)
 
 
-def tallied(snapshot: Snapshot, more: Counter[str]) -> Snapshot:
+def add_counts(snapshot: Snapshot, more: Counter[str]) -> Snapshot:
     """The snapshot with these counts added."""
     return replace(snapshot, counts=dict(Counter(snapshot.counts) + more))
 
@@ -181,4 +181,4 @@ class Chunk:
     snapshot_id: str
     kind: ChunkKind
     number: int
-    sealed: Sealed
+    sealed: EncryptedField

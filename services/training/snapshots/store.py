@@ -28,17 +28,17 @@ class Snapshots(Store[Snapshot]):
     )
     schema = 2
 
-    async def of_bytes(self, facility_id: str, checksum: str) -> Snapshot | None:
+    async def find_by_checksum(self, facility_id: str, checksum: str) -> Snapshot | None:
         """The snapshot that these bytes were."""
         return await self.first({"facility_id": facility_id, "checksum": checksum})
 
-    async def next_to_apply(self) -> Snapshot | None:
+    async def find_next_to_apply(self) -> Snapshot | None:
         """The one that was taken in first of those not applied yet."""
         return await self.first(
             {"state": SnapshotState.APPLYING.value}, sort=[("received_at", 1), ("_id", 1)]
         )
 
-    async def of_facility(self, facility_id: str, cursor: str | None, limit: int) -> Page[Snapshot]:
+    async def list_page(self, facility_id: str, cursor: str | None, limit: int) -> Page[Snapshot]:
         """A facility's snapshots, newest first."""
         return await self.page(
             {"facility_id": facility_id}, sort=("taken_at", -1), cursor=cursor, limit=limit
@@ -52,7 +52,7 @@ class Chunks(Store[Chunk]):
     indexes = (Index("snapshot_id", "kind", "number"), Index("facility_id", "kind"))
     audited = False
 
-    async def next_of(self, snapshot_id: str) -> Chunk | None:
+    async def find_next_to_apply(self, snapshot_id: str) -> Chunk | None:
         """What is to be applied next."""
         return await self.first(
             {
@@ -62,13 +62,13 @@ class Chunks(Store[Chunk]):
             sort=[("number", 1)],
         )
 
-    async def of(self, snapshot_id: str, kind: ChunkKind) -> list[Chunk]:
+    async def list_by_snapshot(self, snapshot_id: str, kind: ChunkKind) -> list[Chunk]:
         """All chunks of one kind of a snapshot, in order."""
         return await self.find(
             {"snapshot_id": snapshot_id, "kind": kind.value}, sort=[("number", 1)]
         )
 
-    async def kept_in(self, facility_id: str, kind: ChunkKind) -> list[Chunk]:
+    async def list_by_facility(self, facility_id: str, kind: ChunkKind) -> list[Chunk]:
         """What a facility's snapshots still keep of one kind: rows that stopped in the last one, rows of quarantined ones."""
         return await self.find({"facility_id": facility_id, "kind": kind.value})
 
@@ -79,7 +79,7 @@ class Rosters(Store[Roster]):
     scope = {"facility": "_id"}
     audited = False
 
-    async def signs_of_life(self) -> dict[str, datetime]:
+    async def read_last_seen(self) -> dict[str, datetime]:
         """When each facility last sent a list, even one that changed nothing. Unscoped and without the references, for figures."""
         rows = await self.tx.db.find(
             self.collection,

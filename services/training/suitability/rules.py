@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from chassis.errors import Refused
-from services.training.classes.rules import ClassRun
+from services.training.classes.rules import TrainingClass
 from services.training.participants.rules import Participant
 from services.training.programmes.rules import (
     Edition,
@@ -16,7 +16,7 @@ from services.training.programmes.rules import (
     Severity,
     severity_of,
 )
-from services.training.tpp.rules import Standings, objection
+from services.training.tpp.rules import Standings, find_objection
 
 
 class NotSuitable(Refused):
@@ -33,7 +33,7 @@ class OverrideNeeded(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class SuitabilityReason:
     """One reason: what it does, the facts it rests on, where they come from and as of when."""
 
     code: str
@@ -44,39 +44,44 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class SuitabilityCase:
     """All that the rules look at for one person and one class."""
 
     person: Participant
-    run: ClassRun
+    training_class: TrainingClass
     programme: Programme
     standings: Standings | None
-    enrolled: bool
-    completed: bool
+    is_enrolled: bool
+    has_completed: bool
 
     @property
     def edition(self) -> Edition:
         """What the class teaches."""
-        return self.programme.edition(self.run.edition)
+        return self.programme.get_edition(self.training_class.edition)
 
 
-def suitability(case: Case, now: datetime, today: date) -> list[Reason]:
+def reasons_against_enrolment(
+    case: SuitabilityCase, now: datetime, today: date
+) -> list[SuitabilityReason]:
     """Every reason, in a fixed order; pure, so that one candidate, a list and the enrolment itself get the same answer."""
     rule = case.edition.eligibility
     last = case.person.last_stay
     custody_as_of = last.as_of if last else now
     found = [
-        _reason(code, rule, facts, "snapshot", custody_as_of) for code, facts in _custody(case)
+        _build_reason(code, rule, facts, "snapshot", custody_as_of)
+        for code, facts in _custody_reasons(case)
     ]
-    found += [_reason(code, rule, facts, "tpp", now) for code, facts in _tpp(case, today)]
-    if case.enrolled:
-        found.append(_reason("ALREADY_ENROLLED", rule, {}, "enrolments", now))
-    if case.completed:
-        found.append(_reason("ALREADY_COMPLETED", rule, {}, "enrolments", now))
+    found += [
+        _build_reason(code, rule, facts, "tpp", now) for code, facts in _tpp_reasons(case, today)
+    ]
+    if case.is_enrolled:
+        found.append(_build_reason("ALREADY_ENROLLED", rule, {}, "enrolments", now))
+    if case.has_completed:
+        found.append(_build_reason("ALREADY_COMPLETED", rule, {}, "enrolments", now))
     return found
 
 
-def passed(reasons: Sequence[Reason], override: str) -> None:
+def require_suitable(reasons: Sequence[SuitabilityReason], override: str) -> None:
     """Return when the person may be enrolled; NotSuitable on a block, OverrideNeeded on a warning without a text."""
     if blocks := [reason.code for reason in reasons if reason.severity is Severity.BLOCK]:
         raise NotSuitable(reasons=blocks)
@@ -86,10 +91,10 @@ def passed(reasons: Sequence[Reason], override: str) -> None:
         raise OverrideNeeded(reasons=warnings)
 
 
-def _custody(case: Case) -> list[tuple[str, Mapping[str, str]]]:
-    person, run = case.person, case.run
+def _custody_reasons(case: SuitabilityCase) -> list[tuple[str, Mapping[str, str]]]:
+    person, run = case.person, case.training_class
     found: list[tuple[str, Mapping[str, str]]] = []
-    if not person.present:
+    if not person.is_present:
         found.append(("NOT_PRESENT", {"state": person.state}))
     if person.facility_id != run.facility_id:
         found.append(("FACILITY_DIFFERS", {"facility_id": person.facility_id}))
@@ -100,25 +105,25 @@ def _custody(case: Case) -> list[tuple[str, Mapping[str, str]]]:
     return found
 
 
-def _tpp(case: Case, today: date) -> list[tuple[str, Mapping[str, str]]]:
+def _tpp_reasons(case: SuitabilityCase, today: date) -> list[tuple[str, Mapping[str, str]]]:
     if not case.edition.eligibility.tpp_required:
         return []
-    code = objection(
+    code = find_objection(
         case.standings,
-        facility_id=case.run.facility_id,
-        programme_id=case.run.programme_id,
+        facility_id=case.training_class.facility_id,
+        programme_id=case.training_class.programme_id,
         branch=case.programme.branch,
-        class_id=case.run.id,
+        class_id=case.training_class.id,
         today=today,
     )
     return [(code, {})] if code else []
 
 
-def _reason(
+def _build_reason(
     code: str, rule: EligibilityRule, facts: Mapping[str, str], source: str, as_of: datetime
-) -> Reason:
+) -> SuitabilityReason:
     """A reason with the severity the rule gives it; a fact that is not known has that of the rule which wants it."""
-    return Reason(
+    return SuitabilityReason(
         code=code,
         severity=severity_of(rule, facts["rule"] if code == "FACT_UNKNOWN" else code),
         facts=dict(facts),

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-from services.training.classes.rules import ClassRun
+from services.training.classes.rules import TrainingClass
 from services.training.participants.rules import Participant
 from services.training.suitability import rules
-from services.training.suitability.rules import Case, Reason
+from services.training.suitability.rules import SuitabilityCase, SuitabilityReason
 from services.training.transaction import Transaction
 
 
-async def case_of(person: Participant, run: ClassRun, tx: Transaction) -> Case:
+async def read_case(person: Participant, run: TrainingClass, tx: Transaction) -> SuitabilityCase:
     """What the rules look at."""
-    mine = await tx.enrolments.all_of(person.id)
-    return Case(
+    mine = await tx.enrolments.list_by_participant(person.id)
+    return SuitabilityCase(
         person=person,
-        run=run,
+        training_class=run,
         programme=await tx.programmes.get(run.programme_id),
         standings=await tx.tpp_standings.seek(person.id, scoped=False),
-        enrolled=any(enrolment.live and enrolment.class_id == run.id for enrolment in mine),
-        completed=any(
+        is_enrolled=any(enrolment.live and enrolment.class_id == run.id for enrolment in mine),
+        has_completed=any(
             enrolment.completed_on is not None and enrolment.programme_id == run.programme_id
             for enrolment in mine
         ),
     )
 
 
-async def report(class_id: str, participant_ref: str, tx: Transaction) -> list[Reason]:
+async def report(class_id: str, participant_ref: str, tx: Transaction) -> list[SuitabilityReason]:
     """Every reason for and against a person in a class, as of now."""
     run = await tx.classes.get(class_id)
     person = await tx.participants.get(await tx.resolve(participant_ref))
     facility = await tx.facilities.get(run.facility_id, scoped=False)
     tx.note("suitability.shown", person.id, class_id=run.id)
-    return rules.suitability(await case_of(person, run, tx), tx.now, facility.today(tx.now))
+    return rules.reasons_against_enrolment(
+        await read_case(person, run, tx), tx.now, facility.local_date(tx.now)
+    )
 
 
-def hold(case: Case, tx: Transaction) -> None:
+def hold_case(case: SuitabilityCase, tx: Transaction) -> None:
     """Let every later change of what the rules looked at conflict with this transaction."""
     tx.participants.hold(case.person)
-    tx.classes.hold(case.run)
+    tx.classes.hold(case.training_class)
     if case.standings is not None:
         tx.tpp_standings.hold(case.standings)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from services.training import texts
 from services.training.tasks import usecases
-from services.training.tasks.rules import Item, ItemKind, ItemState
+from services.training.tasks.rules import Task, TaskKind, TaskState
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Kotak masuk petugas"])
@@ -26,12 +26,12 @@ class Resolution(BaseModel):
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
-class ItemBody(BaseModel):
+class TaskBody(BaseModel):
     """A change of circumstance that somebody must look at."""
 
     item_id: str
     version: int
-    kind: ItemKind
+    kind: TaskKind
     title: str
     facility_id: str
     participant_ref: str | None
@@ -39,12 +39,12 @@ class ItemBody(BaseModel):
     role: str
     opened_at: datetime
     due_on: date
-    state: ItemState
+    state: TaskState
     resolution: str
     reason: str
 
     @classmethod
-    def of(cls, item: Item) -> ItemBody:
+    def of(cls, item: Task) -> TaskBody:
         """The body of an item."""
         return cls(
             item_id=item.id,
@@ -63,44 +63,44 @@ class ItemBody(BaseModel):
         )
 
 
-@router.get("/v1/inbox-items", summary="Daftar kotak masuk petugas")
+@router.get("/v1/training-tasks", summary="Daftar kotak masuk petugas")
 async def list_items(
     run: Run,
-    state: ItemState | None = None,
-    kind: ItemKind | None = None,
+    state: TaskState | None = None,
+    kind: TaskKind | None = None,
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
-) -> paging.PageBody[ItemBody]:
+) -> paging.PageBody[TaskBody]:
     """The caller's items, oldest first."""
     page = await run(partial(usecases.items, state, kind, cursor, limit))
     return paging.PageBody(
-        items=[ItemBody.of(item) for item in page.items], next_cursor=page.next_cursor
+        items=[TaskBody.of(item) for item in page.items], next_cursor=page.next_cursor
     )
 
 
-@router.get("/v1/inbox-items/{item_id}", summary="Lihat butir kotak masuk")
-async def show_item(item_id: str, run: Run, response: Response) -> ItemBody:
+@router.get("/v1/training-tasks/{item_id}", summary="Lihat butir kotak masuk")
+async def show_item(item_id: str, run: Run, response: Response) -> TaskBody:
     """One item."""
     item = await run(partial(usecases.item, item_id))
-    dependencies.etag(response, item)
-    return ItemBody.of(item)
+    dependencies.set_etag(response, item)
+    return TaskBody.of(item)
 
 
-@router.post("/v1/inbox-items/{item_id}/acknowledgement", summary="Tandai butir sudah dibaca")
+@router.post("/v1/training-tasks/{item_id}/acknowledgement", summary="Tandai butir sudah dibaca")
 async def acknowledge_item(
     item_id: str, version: dependencies.IfMatch, run: Run, response: Response
-) -> ItemBody:
+) -> TaskBody:
     """Seen; the same change opens a new item from now on."""
     item = await run(partial(usecases.acknowledge_item, item_id, version))
-    dependencies.etag(response, item)
-    return ItemBody.of(item)
+    dependencies.set_etag(response, item)
+    return TaskBody.of(item)
 
 
-@router.post("/v1/inbox-items/{item_id}/resolution", summary="Selesaikan butir kotak masuk")
+@router.post("/v1/training-tasks/{item_id}/resolution", summary="Selesaikan butir kotak masuk")
 async def resolve_item(
     item_id: str, body: Resolution, version: dependencies.IfMatch, run: Run, response: Response
-) -> ItemBody:
+) -> TaskBody:
     """The same resolution again succeeds, another one is a conflict."""
     item = await run(partial(usecases.resolve_item, item_id, body.resolution, body.reason, version))
-    dependencies.etag(response, item)
-    return ItemBody.of(item)
+    dependencies.set_etag(response, item)
+    return TaskBody.of(item)

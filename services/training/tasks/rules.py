@@ -13,15 +13,17 @@ from chassis.ids import new_id
 DUE_DAYS = 10
 
 
-class ItemUnknown(NotFound):
+class TaskUnknown(NotFound):
     title = "Butir kotak masuk tidak ditemukan"
+
+    code = "item_unknown"
 
 
 class ResolvedOtherwise(Conflict):
     title = "Butir ini sudah diselesaikan dengan keputusan lain"
 
 
-class ItemKind(StrEnum):
+class TaskKind(StrEnum):
     """What has to be looked at."""
 
     QUARANTINE = "QUARANTINE"
@@ -35,20 +37,20 @@ class ItemKind(StrEnum):
     DECISION_NOT_APPLIED = "DECISION_NOT_APPLIED"
 
 
-ROLE_OF: Mapping[ItemKind, str] = {
-    ItemKind.QUARANTINE: "registry_operator",
-    ItemKind.ROW_STOPPED: "registry_operator",
-    ItemKind.MISSING: "registry_operator",
-    ItemKind.MERGE_PROPOSAL: "registry_operator",
-    ItemKind.CUSTODY_CONFLICT: "registry_operator",
-    ItemKind.RELEASE_WITHDRAWN: "registry_operator",
-    ItemKind.NEW_BLOCK: "training_officer",
-    ItemKind.MARK_CONFLICT: "training_officer",
-    ItemKind.DECISION_NOT_APPLIED: "case_officer",
+ROLE_BY_KIND: Mapping[TaskKind, str] = {
+    TaskKind.QUARANTINE: "registry_operator",
+    TaskKind.ROW_STOPPED: "registry_operator",
+    TaskKind.MISSING: "registry_operator",
+    TaskKind.MERGE_PROPOSAL: "registry_operator",
+    TaskKind.CUSTODY_CONFLICT: "registry_operator",
+    TaskKind.RELEASE_WITHDRAWN: "registry_operator",
+    TaskKind.NEW_BLOCK: "training_officer",
+    TaskKind.MARK_CONFLICT: "training_officer",
+    TaskKind.DECISION_NOT_APPLIED: "case_officer",
 }
 
 
-class ItemState(StrEnum):
+class TaskState(StrEnum):
     """How far it is."""
 
     OPEN = "OPEN"
@@ -57,12 +59,12 @@ class ItemState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Task:
     """One change that a person must look at. While it is open, the same again (`dedupe_key`) opens no second one."""
 
     id: str
     version: int = 0
-    kind: ItemKind
+    kind: TaskKind
     facility_id: str
     facilities: frozenset[str]
     participant_ref: str = ""
@@ -72,14 +74,14 @@ class Item:
     role: str
     opened_at: datetime
     due_on: date
-    state: ItemState = ItemState.OPEN
+    state: TaskState = TaskState.OPEN
     resolution: str = ""
     reason: str = ""
     resolved_by: str = ""
 
 
-def opened(
-    kind: ItemKind,
+def open_task(
+    kind: TaskKind,
     facility_id: str,
     now: datetime,
     today: date,
@@ -87,48 +89,48 @@ def opened(
     participant_ref: str = "",
     subject: str = "",
     facts: Mapping[str, str] | None = None,
-    also: frozenset[str] = frozenset(),
-) -> Item:
+    other_facilities: frozenset[str] = frozenset(),
+) -> Task:
     """A new item, due in ten days. `subject` tells it from others of its kind about the same person; `also` are other facilities it concerns."""
-    return Item(
+    return Task(
         id=new_id(),
         kind=kind,
         facility_id=facility_id,
-        facilities=also | {facility_id},
+        facilities=other_facilities | {facility_id},
         participant_ref=participant_ref,
         subject=subject,
         facts=dict(facts or {}),
         dedupe_key=dedupe_key(kind, facility_id, participant_ref, subject),
-        role=ROLE_OF[kind],
+        role=ROLE_BY_KIND[kind],
         opened_at=now,
         due_on=today + timedelta(days=DUE_DAYS),
     )
 
 
-def dedupe_key(kind: ItemKind, facility_id: str, participant_ref: str, subject: str) -> str:
+def dedupe_key(kind: TaskKind, facility_id: str, participant_ref: str, subject: str) -> str:
     """What makes two items the same: the person and the subject, else the facility and the subject; of two people the pair."""
-    if kind is ItemKind.MERGE_PROPOSAL:
+    if kind is TaskKind.MERGE_PROPOSAL:
         return f"{kind}/{subject}"
     return f"{kind}/{participant_ref or facility_id}/{subject}"
 
 
-def acknowledge(item: Item) -> Item:
+def acknowledge(item: Task) -> Task:
     """Somebody has seen it; a new change opens a new one from now on."""
-    return replace(item, state=ItemState.ACKNOWLEDGED) if item.state is ItemState.OPEN else item
+    return replace(item, state=TaskState.ACKNOWLEDGED) if item.state is TaskState.OPEN else item
 
 
-def resolve(item: Item, resolution: str, reason: str, by: str) -> Item:
+def resolve(item: Task, resolution: str, reason: str, by: str) -> Task:
     """Settled. The same resolution again is no change; another one raises ResolvedOtherwise."""
-    if item.state is ItemState.RESOLVED:
+    if item.state is TaskState.RESOLVED:
         if item.resolution != resolution:
             raise ResolvedOtherwise
         return item
     return replace(
-        item, state=ItemState.RESOLVED, resolution=resolution, reason=reason, resolved_by=by
+        item, state=TaskState.RESOLVED, resolution=resolution, reason=reason, resolved_by=by
     )
 
 
-def concerning(item: Item, participant_ref: str) -> Item:
+def replace_participant_ref(item: Task, participant_ref: str) -> Task:
     """The item after its person has another reference."""
     return replace(
         item,

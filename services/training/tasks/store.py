@@ -6,55 +6,55 @@ from datetime import date
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
-from services.training.tasks.rules import Item, ItemKind, ItemState, ItemUnknown
+from services.training.tasks.rules import Task, TaskKind, TaskState, TaskUnknown
 
-_UNSETTLED = [ItemState.OPEN.value, ItemState.ACKNOWLEDGED.value]
+_UNRESOLVED = [TaskState.OPEN.value, TaskState.ACKNOWLEDGED.value]
 
 
-class InboxItems(Store[Item]):
-    kind = Item
+class Tasks(Store[Task]):
+    kind = Task
     collection = "inbox_items"
     person = "participant_ref"
-    unknown = ItemUnknown
+    unknown = TaskUnknown
     scope = {"facility": "facilities"}
     secret = frozenset({"facts"})
     indexes = (
-        Index("dedupe_key", unique=True, where={"state": ItemState.OPEN.value}),
+        Index("dedupe_key", unique=True, where={"state": TaskState.OPEN.value}),
         Index("participant_ref", "kind"),
         Index("facilities", "kind"),
         Index("state", "due_on"),
     )
 
-    async def open_like(self, dedupe_key: str) -> Item | None:
+    async def find_open(self, dedupe_key: str) -> Task | None:
         """The open item that is the same. Unscoped: what concerns two facilities has one item."""
         return await self.first(
-            {"dedupe_key": dedupe_key, "state": ItemState.OPEN.value}, scoped=False
+            {"dedupe_key": dedupe_key, "state": TaskState.OPEN.value}, scoped=False
         )
 
-    async def unsettled_about(
-        self, participant_ref: str, kind: ItemKind | None = None
-    ) -> list[Item]:
+    async def list_unresolved_by_participant(
+        self, participant_ref: str, kind: TaskKind | None = None
+    ) -> list[Task]:
         """What is not resolved about a person. Unscoped: a person's items follow the person."""
-        where = {"participant_ref": participant_ref, "state": {"$in": _UNSETTLED}} | (
+        where = {"participant_ref": participant_ref, "state": {"$in": _UNRESOLVED}} | (
             {"kind": kind.value} if kind else {}
         )
         return await self.find(where, scoped=False)
 
-    async def unsettled_in(self, facility_id: str, kind: ItemKind) -> list[Item]:
+    async def list_unresolved_by_facility(self, facility_id: str, kind: TaskKind) -> list[Task]:
         """What is not resolved of one kind in a facility."""
         return await self.find(
-            {"facilities": facility_id, "kind": kind.value, "state": {"$in": _UNSETTLED}}
+            {"facilities": facility_id, "kind": kind.value, "state": {"$in": _UNRESOLVED}}
         )
 
-    async def overdue(self, today: date) -> int:
+    async def count_overdue(self, today: date) -> int:
         """How many should have been settled before this day."""
         return await self.count(
-            {"state": {"$in": _UNSETTLED}, "due_on": {"$lt": today.isoformat()}}
+            {"state": {"$in": _UNRESOLVED}, "due_on": {"$lt": today.isoformat()}}
         )
 
-    async def listed(
-        self, state: ItemState | None, kind: ItemKind | None, cursor: str | None, limit: int
-    ) -> Page[Item]:
+    async def list_page(
+        self, state: TaskState | None, kind: TaskKind | None, cursor: str | None, limit: int
+    ) -> Page[Task]:
         """The caller's items, oldest first."""
         where = {
             name: value

@@ -24,6 +24,6 @@ class Entry:
     correlation_id: str = ""
 
 
-def order(occurred_at: datetime, sequence: int) -> str:
+def sort_key(occurred_at: datetime, sequence: int) -> str:
     """Text that sorts as (occurred_at, sequence)."""
     return f"{occurred_at.astimezone(UTC).isoformat(timespec='milliseconds')}/{sequence:012d}"

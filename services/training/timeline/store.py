@@ -14,11 +14,11 @@ class Timeline(Store[Entry]):
     indexes = (Index("subject_ref", "order"),)
     audited = False
 
-    async def of(self, subject_ref: str) -> list[Entry]:
+    async def list_by_subject(self, subject_ref: str) -> list[Entry]:
         """All entries of a subject. Unscoped: they follow it."""
         return await self.find({"subject_ref": subject_ref}, scoped=False)
 
-    async def listed(self, subject_ref: str, cursor: str | None, limit: int) -> Page[Entry]:
+    async def list_page(self, subject_ref: str, cursor: str | None, limit: int) -> Page[Entry]:
         """The entries of a subject in order. Unscoped: whoever sees the participant or the class sees its story."""
         return await self.page(
             {"subject_ref": subject_ref},

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.training.tpp import usecases
-from services.training.tpp.rules import Decision, Result, Scope, Verdict
+from services.training.tpp.rules import Decision, DecisionResult, Scope, Verdict
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Sidang TPP"])
@@ -40,7 +40,7 @@ class NewDecision(BaseModel):
     valid_until: date | None = None
     document_ref: Annotated[str, Field(min_length=1, max_length=100)]
 
-    def decision(self) -> Decision:
+    def to_decision(self) -> Decision:
         """The decision this describes."""
         return Decision(
             id=new_id(),
@@ -49,7 +49,7 @@ class NewDecision(BaseModel):
             scope=self.scope,
             scope_ref="" if self.scope is Scope.WORK else self.scope_ref,
             results=tuple(
-                Result(
+                DecisionResult(
                     participant_ref=result.participant_ref,
                     verdict=result.verdict,
                     reason=result.reason,
@@ -99,7 +99,7 @@ class DecisionBody(BaseModel):
             ],
             valid_until=decision.valid_until,
             document_ref=decision.document_ref,
-            in_force=decision.in_force,
+            in_force=decision.is_in_force,
             head_approved_at=decision.head_approved_at,
             not_applied=list(decision.not_applied),
         )
@@ -108,8 +108,8 @@ class DecisionBody(BaseModel):
 @router.post("/v1/tpp-decisions", status_code=201, summary="Catat keputusan sidang TPP")
 async def record_decision(body: NewDecision, run: Run, response: Response) -> DecisionBody:
     """Waiting applications that it covers are approved, declined or deferred by it."""
-    decision = await run(partial(usecases.record_decision, body.decision()))
-    dependencies.etag(response, decision)
+    decision = await run(partial(usecases.record_decision, body.to_decision()))
+    dependencies.set_etag(response, decision)
     return DecisionBody.of(decision)
 
 
@@ -122,7 +122,7 @@ async def approve_decision(
 ) -> DecisionBody:
     """Where the facility demands it, a decision is in force only from here on."""
     decision = await run(partial(usecases.approve_decision, decision_id, version))
-    dependencies.etag(response, decision)
+    dependencies.set_etag(response, decision)
     return DecisionBody.of(decision)
 
 
@@ -141,5 +141,5 @@ async def list_decisions(
 async def show_decision(decision_id: str, run: Run, response: Response) -> DecisionBody:
     """One decision."""
     decision = await run(partial(usecases.decision, decision_id))
-    dependencies.etag(response, decision)
+    dependencies.set_etag(response, decision)
     return DecisionBody.of(decision)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from chassis.caller import Hand
+from chassis.caller import Actor
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
 from services.training.events import WorkEligibilityDecided
@@ -65,7 +65,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class DecisionResult:
     """The verdict on one person."""
 
     participant_ref: str
@@ -83,7 +83,7 @@ class Decision:
     hearing_on: date
     scope: Scope
     scope_ref: str
-    results: tuple[Result, ...]
+    results: tuple[DecisionResult, ...]
     valid_until: date | None = None
     document_ref: str
     recorded_by: str
@@ -94,7 +94,7 @@ class Decision:
     not_applied: tuple[str, ...] = ()
 
     @property
-    def in_force(self) -> bool:
+    def is_in_force(self) -> bool:
         """Whether it may be relied on."""
         return not self.head_needed or bool(self.head_approved_by)
 
@@ -123,7 +123,7 @@ class Standings:
     entries: tuple[Standing, ...] = ()
 
 
-def recorded(decision: Decision, today: date) -> Decision:
+def record(decision: Decision, today: date) -> Decision:
     """The decision as it may be recorded; HearingInFuture, ReasonNeeded or ParticipantRepeated otherwise."""
     if decision.hearing_on > today:
         raise HearingInFuture
@@ -138,16 +138,16 @@ def recorded(decision: Decision, today: date) -> Decision:
     return decision
 
 
-def approved(decision: Decision, by: Hand, now: datetime) -> Decision:
+def approve(decision: Decision, by: Actor, now: datetime) -> Decision:
     """The decision with the head's approval; ApprovalNotNeeded when it has none to wait for, SamePersonApproves where the hand that recorded it would approve it."""
-    if decision.in_force:
+    if decision.is_in_force:
         raise ApprovalNotNeeded
-    if by.is_one_with(Hand(decision.recorded_by, decision.recorded_for)):
+    if by.conflicts_with(Actor(decision.recorded_by, decision.recorded_for)):
         raise SamePersonApproves
     return replace(decision, head_approved_by=by.by, head_approved_at=now)
 
 
-def stood(standings: Standings, decision: Decision, result: Result) -> Standings:
+def add_verdict(standings: Standings, decision: Decision, result: DecisionResult) -> Standings:
     """The standings with this verdict; of one scope only the latest hearing in force counts, and what waits for approval beside it."""
     entry = Standing(
         decision_id=decision.id,
@@ -157,22 +157,22 @@ def stood(standings: Standings, decision: Decision, result: Result) -> Standings
         verdict=result.verdict,
         hearing_on=decision.hearing_on,
         valid_until=decision.valid_until,
-        in_force=decision.in_force,
+        in_force=decision.is_in_force,
     )
     return replace(
         standings,
-        entries=_latest(
+        entries=_keep_latest(
             (*(known for known in standings.entries if known.decision_id != decision.id), entry)
         ),
     )
 
 
-def united(one: Standings, other: Standings) -> Standings:
+def merge_standings(one: Standings, other: Standings) -> Standings:
     """The standings of two records that turned out to be one person."""
-    return replace(one, entries=_latest((*one.entries, *other.entries)))
+    return replace(one, entries=_keep_latest((*one.entries, *other.entries)))
 
 
-def objection(
+def find_objection(
     standings: Standings | None,
     *,
     facility_id: str,
@@ -199,11 +199,11 @@ def objection(
     return ""
 
 
-def work_decided(decision: Decision, result: Result) -> list[Event]:
+def build_work_eligibility_events(decision: Decision, result: DecisionResult) -> list[Event]:
     """What is told of a decision on work; a deferral decides nothing."""
     if (
         decision.scope is not Scope.WORK
-        or not decision.in_force
+        or not decision.is_in_force
         or result.verdict is Verdict.DEFERRED
     ):
         return []
@@ -218,7 +218,7 @@ def work_decided(decision: Decision, result: Result) -> list[Event]:
     ]
 
 
-def _latest(entries: Iterable[Standing]) -> tuple[Standing, ...]:
+def _keep_latest(entries: Iterable[Standing]) -> tuple[Standing, ...]:
     newest: dict[tuple[str, str, str], Standing] = {}
     waiting: list[Standing] = []
     for entry in sorted(entries, key=lambda entry: (entry.hearing_on, entry.decision_id)):

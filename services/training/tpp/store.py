@@ -16,7 +16,7 @@ class Decisions(Store[Decision]):
     indexes = (Index("facility_id", ("hearing_on", -1)),)
     schema = 2
 
-    async def listed(self, cursor: str | None, limit: int) -> Page[Decision]:
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Decision]:
         """The caller's decisions, the latest hearing first."""
         return await self.page({}, sort=("hearing_on", -1), cursor=cursor, limit=limit)
 

@@ -21,24 +21,24 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chassis.admin import auditor_api, operator_api
 from chassis.admin.audit_export import verify
-from chassis.admin.audit_export.export import Audit, export, fingerprint, reach
+from chassis.admin.audit_export.export import ServiceAudit, find_scope, fingerprint, write_export
 from chassis.app.factory import create_app
 from chassis.app.service import Service
 from chassis.caller import system
 from chassis.ids import new_id, utc_now
-from chassis.jobs.audit_sealer import UNSEALED, Sealer, row_hash
+from chassis.jobs.audit_sealer import UNSEALED, AuditSealer, row_hash
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from tests.chassis.harness import in_memory
 from tests.chassis.sample_service import JarFilled, ShopSettings, Transaction, router
-from tests.fakes import FakeKafka, Keys, ServiceClient, running
+from tests.fakes import AsgiClient, FakeKafka, Keys, running
 
 
 @pytest.fixture
 async def shop(
     tmp_path: Path, mongo_url: str, kafka: str, database: str
-) -> AsyncIterator[ServiceClient]:
+) -> AsyncIterator[AsgiClient]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings(
@@ -49,7 +49,7 @@ async def shop(
         name="shop",
         settings=settings,
         transaction=Transaction,
-        routers=(router, operator_api.router("shop"), auditor_api.router("shop")),
+        routers=(router, operator_api.router("shop"), auditor_api.create_router("shop")),
         published=(JarFilled,),
     )
     async with running(
@@ -63,7 +63,7 @@ EXPORT = "/v1/operations/shop/audit/export"
 
 
 async def searched(
-    client: ServiceClient, why: dict[str, str] | None = None, /, **sought: Any
+    client: AsgiClient, why: dict[str, str] | None = None, /, **sought: Any
 ) -> list[dict[str, Any]]:
     """All rows of a search, two to a page."""
     rows: list[dict[str, Any]] = []
@@ -78,7 +78,7 @@ async def searched(
         sought["cursor"] = cursor
 
 
-async def filled(client: ServiceClient, owner: str, room: str, label: str = "") -> str:
+async def filled(client: AsgiClient, owner: str, room: str, label: str = "") -> str:
     keeper, jar = client.as_("keeper", subject=f"keeper-{room}", facility=room), new_id()
     assert (
         await keeper.post(
@@ -90,7 +90,7 @@ async def filled(client: ServiceClient, owner: str, room: str, label: str = "") 
 
 
 async def test_a_search_finds_by_person_actor_and_time_page_by_page_and_is_noted(
-    shop: ServiceClient,
+    shop: AsgiClient,
 ) -> None:
     before, owner, other = utc_now(), new_id(), new_id()
     north, south = await filled(shop, owner, "north"), await filled(shop, other, "south")
@@ -118,7 +118,7 @@ async def test_a_search_finds_by_person_actor_and_time_page_by_page_and_is_noted
     assert [row["rows"] for row in noted] == [2, 0]
 
 
-async def test_a_time_that_no_database_tells_is_refused(shop: ServiceClient) -> None:
+async def test_a_time_that_no_database_tells_is_refused(shop: AsgiClient) -> None:
     auditor = shop.as_("auditor", facility="*")
     for name, moment in (("from", "0001-01-01T00:00+23:00"), ("to", "9999-12-31T23:59-23:00")):
         answer = await auditor.get("/v1/operations/shop/audit", params={name: moment})
@@ -126,12 +126,12 @@ async def test_a_time_that_no_database_tells_is_refused(shop: ServiceClient) -> 
 
 
 async def test_a_person_is_found_under_what_was_merged_and_in_what_was_the_persons(
-    shop: ServiceClient,
+    shop: AsgiClient,
 ) -> None:
     owner, old = new_id(), new_id()
     jar = await filled(shop, old, "north")
     run: Runner[Any] = Runner(
-        shop.app.state.life.engine, Cause(caller=system("shop"), correlation_id=new_id())
+        shop.app.state.life.engine, OperationContext(caller=system("shop"), correlation_id=new_id())
     )
 
     async def merge(tx: Transaction) -> None:
@@ -152,7 +152,7 @@ async def test_a_person_is_found_under_what_was_merged_and_in_what_was_the_perso
     assert shown["purpose"] == "stock-taking"
 
 
-async def test_an_auditor_sees_the_rows_of_his_facilities_and_no_texts(shop: ServiceClient) -> None:
+async def test_an_auditor_sees_the_rows_of_his_facilities_and_no_texts(shop: AsgiClient) -> None:
     owner = new_id()
     await filled(shop, owner, "north", label="Budi")
     await filled(shop, owner, "south")
@@ -186,7 +186,7 @@ async def test_an_auditor_sees_the_rows_of_his_facilities_and_no_texts(shop: Ser
     ).status_code == 403
 
 
-async def test_an_auditor_reads_texts_for_a_reason_only_which_is_noted(shop: ServiceClient) -> None:
+async def test_an_auditor_reads_texts_for_a_reason_only_which_is_noted(shop: AsgiClient) -> None:
     owner, auditor = new_id(), shop.as_("auditor", subject="auditor-2", facility="north")
     await with_text(shop, owner, "north", "Budi Santoso")
     await with_text(shop, owner, "south", "Wati")
@@ -269,18 +269,20 @@ class Export:
         return run.returncode or 0, said.decode()
 
 
-async def seal(client: ServiceClient) -> Mongo:
+async def seal(client: AsgiClient) -> Mongo:
     """The service's database, all rows of which are sealed."""
     life = client.app.state.life
-    run: Runner[Any] = Runner(life.engine, Cause(caller=system("shop"), correlation_id=new_id()))
-    await Sealer("shop", bytes.fromhex(life.service.settings.audit_key.get_secret_value()))(run)
+    run: Runner[Any] = Runner(
+        life.engine, OperationContext(caller=system("shop"), correlation_id=new_id())
+    )
+    await AuditSealer("shop", bytes.fromhex(life.service.settings.audit_key.get_secret_value()))(
+        run
+    )
     assert await life.db.count("audit", UNSEALED) == 0
     return life.db
 
 
-async def with_text(
-    client: ServiceClient, subject: str, facility: str, text: str
-) -> dict[str, Any]:
+async def with_text(client: AsgiClient, subject: str, facility: str, text: str) -> dict[str, Any]:
     """A row in which a text stands, as an upgrade may have left it."""
     row = {
         "_id": new_id(),
@@ -297,7 +299,7 @@ async def with_text(
 
 
 async def exported(
-    client: ServiceClient, place: Path, why: dict[str, str] | None = WHY, /, **sought: str
+    client: AsgiClient, place: Path, why: dict[str, str] | None = WHY, /, **sought: str
 ) -> Export:
     answer = await client.get(EXPORT, params=sought, headers=why)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip"), (
@@ -307,7 +309,7 @@ async def exported(
 
 
 async def test_an_export_gives_the_rows_that_the_search_shows_and_verifies_by_itself(
-    shop: ServiceClient, tmp_path: Path
+    shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner, before = new_id(), utc_now()
     await filled(shop, owner, "north")
@@ -364,7 +366,7 @@ async def test_an_export_gives_the_rows_that_the_search_shows_and_verifies_by_it
 
 
 async def test_texts_stay_hidden_in_an_export_without_a_reason_and_no_hash_of_them_lets_anybody_try_words(
-    shop: ServiceClient, tmp_path: Path
+    shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
     await filled(shop, owner, "north")
@@ -405,7 +407,7 @@ async def test_texts_stay_hidden_in_an_export_without_a_reason_and_no_hash_of_th
 
 
 async def test_an_export_for_a_reason_holds_the_texts_of_the_auditors_own_rows_as_they_were_sealed(
-    shop: ServiceClient, tmp_path: Path
+    shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
     north = await with_text(shop, owner, "north", "Budi")
@@ -429,7 +431,7 @@ async def test_an_export_for_a_reason_holds_the_texts_of_the_auditors_own_rows_a
     assert (await export.checked())[0] == 0
 
 
-async def test_whatever_is_done_to_an_export_is_named(shop: ServiceClient, tmp_path: Path) -> None:
+async def test_whatever_is_done_to_an_export_is_named(shop: AsgiClient, tmp_path: Path) -> None:
     owner = new_id()
     await filled(shop, owner, "north", label="Budi")
     await seal(shop)
@@ -477,7 +479,7 @@ async def test_whatever_is_done_to_an_export_is_named(shop: ServiceClient, tmp_p
 
 
 async def test_what_was_wrong_in_the_chain_when_it_was_exported_stands_in_the_export(
-    shop: ServiceClient, tmp_path: Path
+    shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
     await filled(shop, owner, "north")
@@ -510,7 +512,7 @@ async def test_what_was_wrong_in_the_chain_when_it_was_exported_stands_in_the_ex
 
 
 async def test_the_newest_block_cut_off_is_told_in_an_export_of_older_ones(
-    shop: ServiceClient, tmp_path: Path
+    shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
     await filled(shop, owner, "north")
@@ -528,7 +530,7 @@ async def test_the_newest_block_cut_off_is_told_in_an_export_of_older_ones(
 
 
 async def test_an_export_needs_a_fit_reason_a_scope_and_a_question_that_makes_sense(
-    shop: ServiceClient, tmp_path: Path
+    shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
     await filled(shop, owner, "north")
@@ -591,7 +593,7 @@ async def test_an_export_needs_a_fit_reason_a_scope_and_a_question_that_makes_se
 
 
 async def test_a_long_export_flows_in_pieces_and_one_that_is_broken_off_is_no_zip(
-    shop: ServiceClient,
+    shop: AsgiClient,
 ) -> None:
     db: Mongo = shop.app.state.life.db
     owner, at = new_id(), utc_now()
@@ -612,15 +614,15 @@ async def test_a_long_export_flows_in_pieces_and_one_that_is_broken_off_is_no_zi
             ],
         )
         await seal(shop)
-    found, pieces = await reach(db, {"subject": owner}), list[int]()
-    audit = Audit(service="shop", db=db, key=b"k" * 32, reach=found, hidden=True)
-    async for piece in export([audit], {}, Ed25519PrivateKey.generate()):
+    found, pieces = await find_scope(db, {"subject": owner}), list[int]()
+    audit = ServiceAudit(service="shop", db=db, key=b"k" * 32, scope=found, has_hidden_texts=True)
+    async for piece in write_export([audit], {}, Ed25519PrivateKey.generate()):
         pieces.append(len(piece))
     assert found.rows == 6_000
     assert len(pieces) > 12
     assert max(pieces) < sum(pieces) / 4, "no piece holds much of it"
     broken = bytearray()
-    async with aclosing(export([audit], {}, Ed25519PrivateKey.generate())) as chunks:
+    async with aclosing(write_export([audit], {}, Ed25519PrivateKey.generate())) as chunks:
         async for piece in chunks:
             broken += piece
             break

@@ -17,7 +17,7 @@ from chassis import telemetry
 from chassis.admin import operator_api, replay
 from chassis.admin.parked_event_admin import segment
 from chassis.app.factory import create_app
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.ids import new_id, utc_now
 from chassis.messaging import parked_events
@@ -32,7 +32,7 @@ from tests.chassis.sample_service import (
     Transaction,
     router,
 )
-from tests.fakes import FakeKafka, Keys, ServiceClient, eventually, routes, running
+from tests.fakes import AsgiClient, FakeKafka, Keys, eventually, routes, running
 
 ROOT = "/v1/operations/shop"
 UNLUCKY = 7
@@ -59,7 +59,9 @@ async def on_filled(event: FilledHeard, tx: Transaction) -> None:
 class Shop(Outside):
     """The shop as its operator reaches it, and the outside that tells it things."""
 
-    def __init__(self, life: Lifetime, send: Any, client: ServiceClient, fake: FakeKafka) -> None:
+    def __init__(
+        self, life: ServiceRuntime, send: Any, client: AsgiClient, fake: FakeKafka
+    ) -> None:
         super().__init__(life, send)
         self.client, self.fake = client, fake
         self.operator = client.as_("operator", subject="operator-1")
@@ -149,7 +151,7 @@ async def opened(
         )
     )
 
-    class InMemory(Lifetime):
+    class InMemory(ServiceRuntime):
         def new_producer(self) -> Any:
             return fake.producer()
 
@@ -166,9 +168,9 @@ async def opened(
             published=(JarFilled,),
             handlers=handlers,
         ),
-        lifetime=InMemory if broker == "fake" else Lifetime,
+        lifetime=InMemory if broker == "fake" else ServiceRuntime,
     )
-    life: Lifetime = app.state.life
+    life: ServiceRuntime = app.state.life
     producer: Any = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()
 
@@ -265,11 +267,11 @@ async def test_after_a_discard_with_a_reason_the_rest_takes_effect_once_in_order
     version = await shop.version(sequence)
     assert (
         await shop.post(
-            f"{path}/discard", {"letter": bad["id"], "reason": " "}, if_match=version, expect=422
+            f"{path}/discard", {"event_id": bad["id"], "reason": " "}, if_match=version, expect=422
         )
     )["field"] == "reason"
     given_up = await shop.post(
-        f"{path}/discard", {"letter": bad["id"], "reason": "salah kirim"}, if_match=version
+        f"{path}/discard", {"event_id": bad["id"], "reason": "salah kirim"}, if_match=version
     )
     assert (given_up["count"], given_up["todo"]) == (2, "Ulangi urutan ini.")
     assert await shop.texts(owner) == []
@@ -296,7 +298,7 @@ async def test_a_dry_run_tells_what_would_be_and_leaves_everything_as_it_was(sho
     path = f"/parked/{sequence}"
     before = await shop.get(path)
     [bad, *_] = before["letters"]
-    command = {"letter": bad["id"], "reason": "coba"}
+    command = {"event_id": bad["id"], "reason": "coba"}
     assert (
         await shop.post(f"{path}/discard?dry_run=true", command, if_match=f'"{before["version"]}"')
     )["count"] == 2
@@ -322,7 +324,7 @@ async def test_a_long_sequence_is_retried_in_parts_and_each_tells_whether_to_go_
     seen = await shop.get(path)
     after = await shop.post(
         f"{path}/discard",
-        {"letter": seen["letters"][0]["id"], "reason": "coba"},
+        {"event_id": seen["letters"][0]["id"], "reason": "coba"},
         if_match=f'"{seen["version"]}"',
     )
     monkeypatch.setattr(parked_events, "RETRIED_AT_ONCE", 1)
@@ -350,7 +352,7 @@ async def test_a_record_without_an_id_is_named_by_its_place_and_can_be_discarded
     assert letter["id"].startswith(shop.life.inbox.topics[0])
     gone = await shop.post(
         f"/parked/{sequence}/discard",
-        {"letter": letter["id"], "reason": "rusak"},
+        {"event_id": letter["id"], "reason": "rusak"},
         if_match=f'"{shown["version"]}"',
     )
     assert gone["count"] == 0
@@ -367,7 +369,7 @@ async def test_a_sequence_that_does_not_wait_is_404_to_see_to_retry_and_to_disca
         "title"
     ] == "Tidak ada peristiwa yang tertahan dengan kunci ini"
     await shop.post(
-        f"/parked/{sequence}/discard", {"letter": "x", "reason": "y"}, if_match='"1"', expect=404
+        f"/parked/{sequence}/discard", {"event_id": "x", "reason": "y"}, if_match='"1"', expect=404
     )
 
 
@@ -421,7 +423,7 @@ async def test_a_replay_publishes_archived_events_again_and_readers_take_only_wh
         2,
     )
     about = {"topic": would["topic"], "events": [*would["events"], [new_id(), "shop.nothing.v1"]]}
-    assert await shop.post("/heard", about) == {
+    assert await shop.post("/event-status", about) == {
         "done": 2,
         "parked": 0,
         "early": 0,
@@ -438,7 +440,7 @@ async def test_a_replay_publishes_archived_events_again_and_readers_take_only_wh
 
     [(first, _), _] = would["events"]
     await shop.db.delete("inbox", {"_id": first})  # as if this reader had never had it
-    assert (await shop.post("/heard", about))["new"] == 1
+    assert (await shop.post("/event-status", about))["new"] == 1
     await shop.post("/replay", shop.stretch(owner, began, cursor=None))
     await shop.heard(owner, "2", "3", "4", "2")
     [row, _] = await shop.audited("events.replayed", would["topic"])
@@ -477,7 +479,7 @@ async def test_a_replay_leaves_a_parked_event_parked(shop: Shop) -> None:
     await shop.sent(owner, 2)
     before = await shop.version(sequence)
     would = await shop.post("/replay", shop.stretch(owner, began, dry_run=True))
-    assert (await shop.post("/heard", {"topic": would["topic"], "events": would["events"]}))[
+    assert (await shop.post("/event-status", {"topic": would["topic"], "events": would["events"]}))[
         "parked"
     ] == 2
     assert (await shop.post("/replay", shop.stretch(owner, began)))["published"] == 2
@@ -561,7 +563,7 @@ async def test_a_key_that_the_broker_refused_is_shown_as_parked_and_a_retry_send
     version = f'"{shown["version"]}"'
     await shop.post(
         f"/parked/{sequence}/discard",
-        {"letter": letter["id"], "reason": "x"},
+        {"event_id": letter["id"], "reason": "x"},
         if_match=version,
         expect=404,
     )

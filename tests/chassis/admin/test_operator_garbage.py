@@ -31,7 +31,7 @@ async def test_a_letter_behind_the_first_can_be_given_up_and_one_that_does_not_w
         assert (
             await shop.post(
                 f"{path}/discard",
-                {"letter": unknown, "reason": "r"},
+                {"event_id": unknown, "reason": "r"},
                 if_match=f'"{shown["version"]}"',
                 expect=404,
             )
@@ -39,14 +39,14 @@ async def test_a_letter_behind_the_first_can_be_given_up_and_one_that_does_not_w
     assert (
         await shop.post(
             f"{path}/discard",
-            {"letter": shown["letters"][0]["id"]},
+            {"event_id": shown["letters"][0]["id"]},
             if_match=f'"{shown["version"]}"',
             expect=422,
         )
     )["field"] == "reason"
     after = await shop.post(
         f"{path}/discard",
-        {"letter": shown["letters"][1]["id"], "reason": "ganda"},
+        {"event_id": shown["letters"][1]["id"], "reason": "ganda"},
         if_match=f'"{shown["version"]}"',
     )
     assert (after["count"], after["reason"]) == (2, "jar_full")
@@ -57,7 +57,7 @@ async def test_a_letter_behind_the_first_can_be_given_up_and_one_that_does_not_w
     )  # the first still fails: what waits behind it does not pass it
     after = await shop.post(
         f"{path}/discard",
-        {"letter": shown["letters"][0]["id"], "reason": "rusak"},
+        {"event_id": shown["letters"][0]["id"], "reason": "rusak"},
         if_match=f'"{after["version"]}"',
     )
     assert (await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"'))["count"] == 0
@@ -130,11 +130,16 @@ GARBAGE: list[tuple[str, str, Told, int]] = [
         b'{"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "everything": true}',
         422,
     ),
-    ("POST", "/parked/x/discard", b'{"letter": "\\ud800", "reason": "r"}', 422),
-    ("POST", "/parked/x/discard", b'{"letter": "a", "reason": "\\ud800"}', 422),
-    ("POST", "/heard", b'{"topic": "x", "events": [["a"]]}', 422),
-    ("POST", "/heard", json.dumps({"topic": "x", "events": [["a", "b"]] * 501}).encode(), 422),
-    ("POST", "/heard", b'{"topic": "x", "events": [["\\ud800", "b"]]}', 422),
+    ("POST", "/parked/x/discard", b'{"event_id": "\\ud800", "reason": "r"}', 422),
+    ("POST", "/parked/x/discard", b'{"event_id": "a", "reason": "\\ud800"}', 422),
+    ("POST", "/event-status", b'{"topic": "x", "events": [["a"]]}', 422),
+    (
+        "POST",
+        "/event-status",
+        json.dumps({"topic": "x", "events": [["a", "b"]] * 501}).encode(),
+        422,
+    ),
+    ("POST", "/event-status", b'{"topic": "x", "events": [["\\ud800", "b"]]}', 422),
 ]
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from chassis.admin import parked_reasons
-from chassis.admin.parked_reasons import in_words
-from chassis.messaging.inbox import BEHIND, reason_of
+from chassis.admin.parked_reasons import explain
+from chassis.messaging.inbox import BEHIND, failure_reason
 from chassis.persistence.mongo import DocumentRefused, DuplicateKey
-from chassis.persistence.unit_of_work import TooBigAnEvent
+from chassis.persistence.unit_of_work import EventTooLarge
 from tests.chassis import sample_service
 
 RULES = sample_service.JarFull.code
@@ -29,10 +29,10 @@ RULES = sample_service.JarFull.code
         ("key or headers are not UTF-8", "Kepala (header)"),
         ("ce_specversion is not 1.0", "Kepala (header)"),
         ("duplicate: jars.label_unique", "sudah ada"),
-        (reason_of(DuplicateKey("jars", "label_unique")), "sudah ada"),
-        (reason_of(DocumentRefused("jars: [121]")), "Basis data menolak"),
+        (failure_reason(DuplicateKey("jars", "label_unique")), "sudah ada"),
+        (failure_reason(DocumentRefused("jars: [121]")), "Basis data menolak"),
         (
-            reason_of(TooBigAnEvent("shop.jar-filled.v1")),
+            failure_reason(EventTooLarge("shop.jar-filled.v1")),
             "Layanan gagal memprosesnya (TooBigAnEvent)",
         ),
         ("header missing: ce_id", "Kepala (header)"),
@@ -45,7 +45,7 @@ RULES = sample_service.JarFull.code
     ],
 )
 def test_each_reason_has_its_words(reason: str, what: str) -> None:
-    said = in_words(reason)
+    said = explain(reason)
     assert said["reason"] == reason
     assert what in said["what"]
     assert said["todo"]
@@ -67,5 +67,5 @@ def test_every_reason_that_the_code_gives_has_words_of_its_own() -> None:
     assert [
         reason
         for reason in given
-        if reason.isidentifier() or "gagal memprosesnya" in in_words(reason)["what"]
+        if reason.isidentifier() or "gagal memprosesnya" in explain(reason)["what"]
     ] == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chassis.files.sandbox import FileUnreadable, Limits, call
+from chassis.files.sandbox import FileUnreadable, SandboxLimits, call
 
 HOSTILE = "tests.chassis.files.hostile_parsers"
 
@@ -20,17 +20,17 @@ async def test_the_child_gives_what_the_function_gives() -> None:
 @pytest.mark.parametrize(
     ("function", "arguments", "limits"),
     [
-        ("greedy", (), Limits(memory_mib=256)),
-        ("endless", (), Limits(seconds=1)),
-        ("crash", (), Limits()),
-        ("broken", ("Siti Aminah",), Limits()),
-        ("chatty", (2,), Limits(answer_mib=1)),
-        ("phone", (), Limits()),
-        ("nothing_of_this_name", (), Limits()),
+        ("greedy", (), SandboxLimits(memory_mib=256)),
+        ("endless", (), SandboxLimits(seconds=1)),
+        ("crash", (), SandboxLimits()),
+        ("broken", ("Siti Aminah",), SandboxLimits()),
+        ("chatty", (2,), SandboxLimits(result_mib=1)),
+        ("phone", (), SandboxLimits()),
+        ("nothing_of_this_name", (), SandboxLimits()),
     ],
 )
 async def test_one_that_takes_too_much_or_dies_is_an_unreadable_file_that_tells_nothing_of_it(
-    function: str, arguments: tuple[Any, ...], limits: Limits
+    function: str, arguments: tuple[Any, ...], limits: SandboxLimits
 ) -> None:
     with pytest.raises(FileUnreadable) as told:
         await call(HOSTILE, function, *arguments, limits=limits)
@@ -41,7 +41,7 @@ async def test_one_that_takes_too_much_or_dies_is_an_unreadable_file_that_tells_
 async def test_one_that_waits_for_ever_is_ended_at_the_limit_of_wall_time() -> None:
     began = time.monotonic()
     with pytest.raises(FileUnreadable):
-        await call(HOSTILE, "idle", limits=Limits(seconds=1))
+        await call(HOSTILE, "idle", limits=SandboxLimits(seconds=1))
     assert 5 < time.monotonic() - began < 30
 
 

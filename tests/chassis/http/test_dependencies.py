@@ -11,7 +11,7 @@ import pytest
 from chassis.admin.audit_export.verification import verify
 from chassis.ids import new_id
 from tests.chassis.sample_service import ShopSettings, create_app
-from tests.fakes import Keys, ServiceClient, eventually, running
+from tests.fakes import AsgiClient, Keys, eventually, running
 
 DRIVERS = ("motor", "pymongo")
 
@@ -19,7 +19,7 @@ DRIVERS = ("motor", "pymongo")
 @pytest.fixture(params=DRIVERS)
 async def shop(
     request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str, kafka: str, database: str
-) -> AsyncIterator[ServiceClient]:
+) -> AsyncIterator[AsgiClient]:
     keys = Keys.make(tmp_path, ("gateway", "shop", "training", "manpower"))
     settings = ShopSettings(
         **keys.settings(
@@ -35,7 +35,7 @@ async def shop(
         yield client.as_("keeper", facility="north")
 
 
-async def make(shop: ServiceClient, **more: str) -> str:
+async def make(shop: AsgiClient, **more: str) -> str:
     jar_id = new_id()
     answer = await shop.post(
         "/v1/jars", json={"id": jar_id, "owner_ref": new_id(), "room": "north"} | more
@@ -44,7 +44,7 @@ async def make(shop: ServiceClient, **more: str) -> str:
     return jar_id
 
 
-async def test_an_answer_means_committed_state_event_and_audit_row(shop: ServiceClient) -> None:
+async def test_an_answer_means_committed_state_event_and_audit_row(shop: AsgiClient) -> None:
     jar_id = await make(shop)
     answer = await shop.post(f"/v1/jars/{jar_id}/fillings", json={"marbles": 3})
     assert answer.json() == {"id": jar_id, "marbles": 3, "version": 2}
@@ -61,7 +61,7 @@ async def test_an_answer_means_committed_state_event_and_audit_row(shop: Service
     assert await eventually(lambda: db.find("outbox", {"aggregate_id": jar_id, "sent": True}))
 
 
-async def test_a_refused_command_leaves_nothing(shop: ServiceClient) -> None:
+async def test_a_refused_command_leaves_nothing(shop: AsgiClient) -> None:
     jar_id = await make(shop)
     answer = await shop.post(f"/v1/jars/{jar_id}/fillings", json={"marbles": 11})
     assert (answer.status_code, answer.json()["code"], answer.json()["marbles"]) == (
@@ -74,7 +74,7 @@ async def test_a_refused_command_leaves_nothing(shop: ServiceClient) -> None:
 
 
 async def test_twenty_parallel_repeats_of_one_key_take_effect_once_and_answer_alike(
-    shop: ServiceClient,
+    shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)
     path, headers = f"/v1/jars/{jar_id}/fillings", {"idempotency-key": new_id()}
@@ -88,7 +88,7 @@ async def test_twenty_parallel_repeats_of_one_key_take_effect_once_and_answer_al
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
 
 
-async def test_a_failed_command_is_not_remembered_under_its_key(shop: ServiceClient) -> None:
+async def test_a_failed_command_is_not_remembered_under_its_key(shop: AsgiClient) -> None:
     jar_id = await make(shop)
     path, headers = f"/v1/jars/{jar_id}/fillings", {"idempotency-key": new_id()}
     assert (await shop.post(path, json={"marbles": 0}, headers=headers)).status_code == 422
@@ -96,7 +96,7 @@ async def test_a_failed_command_is_not_remembered_under_its_key(shop: ServiceCli
 
 
 async def test_if_match_of_another_version_is_412_and_of_this_one_is_taken(
-    shop: ServiceClient,
+    shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)
     assert (await shop.get(f"/v1/jars/{jar_id}")).headers["etag"] == '"1"'
@@ -116,7 +116,7 @@ async def test_if_match_of_another_version_is_412_and_of_this_one_is_taken(
     ).status_code == 400
 
 
-async def test_other_rooms_are_as_unknown_as_what_does_not_exist(shop: ServiceClient) -> None:
+async def test_other_rooms_are_as_unknown_as_what_does_not_exist(shop: AsgiClient) -> None:
     jar_id = await make(shop)
     stranger, nobody, all_seeing = (
         shop.as_("keeper", facility="south"),
@@ -142,7 +142,7 @@ async def test_other_rooms_are_as_unknown_as_what_does_not_exist(shop: ServiceCl
 
 
 async def test_no_token_is_401_no_permission_403_and_internal_routes_take_only_their_askers(
-    shop: ServiceClient,
+    shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)
     assert (await shop.request("GET", "/v1/jars", token="")).status_code == 401
@@ -157,7 +157,7 @@ async def test_no_token_is_401_no_permission_403_and_internal_routes_take_only_t
     assert (await shop.asked_by("manpower", "GET", path, purpose="count")).status_code == 403
 
 
-async def test_a_malformed_request_names_its_fields_in_indonesian(shop: ServiceClient) -> None:
+async def test_a_malformed_request_names_its_fields_in_indonesian(shop: AsgiClient) -> None:
     answer = await shop.post("/v1/jars", json={"id": "a", "room": "north", "colour": "red"})
     assert answer.status_code == 422
     assert {(one["field"], one["message"]) for one in answer.json()["errors"]} == {
@@ -170,7 +170,7 @@ async def test_a_malformed_request_names_its_fields_in_indonesian(shop: ServiceC
     assert (await shop.get("/v1/jars?cursor=abc")).json()["code"] == "cursor_invalid"
 
 
-async def test_pages_show_each_once_in_order(shop: ServiceClient) -> None:
+async def test_pages_show_each_once_in_order(shop: AsgiClient) -> None:
     made = [await make(shop) for _ in range(7)]
     seen: list[str] = []
     cursor = None
@@ -187,7 +187,7 @@ async def test_pages_show_each_once_in_order(shop: ServiceClient) -> None:
 
 
 async def test_a_contended_jar_takes_exactly_what_fits_from_fifty_at_once(
-    shop: ServiceClient,
+    shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)
     answers = await asyncio.gather(
@@ -196,7 +196,7 @@ async def test_a_contended_jar_takes_exactly_what_fits_from_fifty_at_once(
     assert sorted(answer.status_code for answer in answers) == [200] * 10 + [409] * 40
 
 
-async def test_a_second_of_a_unique_label_is_a_conflict(shop: ServiceClient) -> None:
+async def test_a_second_of_a_unique_label_is_a_conflict(shop: AsgiClient) -> None:
     await make(shop, label="red")
     answer = await shop.post(
         "/v1/jars", json={"id": new_id(), "owner_ref": "x", "room": "north", "label": "red"}
@@ -205,7 +205,7 @@ async def test_a_second_of_a_unique_label_is_a_conflict(shop: ServiceClient) -> 
 
 
 async def test_audit_rows_are_sealed_and_an_altered_removed_or_late_row_is_named(
-    shop: ServiceClient,
+    shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)
     life = shop.app.state.life

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chassis.errors import Unauthenticated
-from chassis.http.internal_tokens import Signer, Verifier
-from chassis.http.service_client import Peer, PeerAway, PeerRefused
+from chassis.http.internal_tokens import InternalTokenSigner, InternalTokenVerifier
+from chassis.http.service_client import ServiceClient, ServiceRefused, ServiceUnavailable
 from ops.local import platform_checks
 from tests.fakes import Keys, eventually
 
@@ -117,7 +117,7 @@ BAD_CALLERS: dict[str, Callable[[Keys], str]] = {
 
 @pytest.mark.parametrize("name", BAD_CALLERS)
 def test_a_token_with_one_fault_names_no_caller(keys: Keys, name: str) -> None:
-    verifier = Verifier("shop", keys.directory)
+    verifier = InternalTokenVerifier("shop", keys.directory)
     assert verifier.caller(signed(keys, CALLER, issuer="gateway")).subject == "tester"
     with pytest.raises(Unauthenticated):
         verifier.caller(BAD_CALLERS[name](keys))
@@ -125,7 +125,7 @@ def test_a_token_with_one_fault_names_no_caller(keys: Keys, name: str) -> None:
 
 async def test_a_token_that_was_believed_is_refused_once_it_has_expired(keys: Keys) -> None:
     verifier, token = (
-        Verifier("shop", keys.directory),
+        InternalTokenVerifier("shop", keys.directory),
         signed(keys, CALLER, issuer="gateway", lasts=2),
     )
     assert verifier.caller(token).subject == "tester"
@@ -162,10 +162,13 @@ def test_a_service_is_believed_only_for_the_very_question_that_it_signed(
     keys: Keys, name: str
 ) -> None:
     content, how = BAD_QUESTIONS[name]
-    verifier = Verifier("shop", keys.directory)
-    assert verifier.asker(signed(keys, QUESTION, issuer="training"), "GET", PATH).purpose == "count"
+    verifier = InternalTokenVerifier("shop", keys.directory)
+    assert (
+        verifier.calling_service(signed(keys, QUESTION, issuer="training"), "GET", PATH).purpose
+        == "count"
+    )
     with pytest.raises(Unauthenticated):
-        verifier.asker(signed(keys, QUESTION | content, **(TRAINING | how)), "GET", PATH)
+        verifier.calling_service(signed(keys, QUESTION | content, **(TRAINING | how)), "GET", PATH)
 
 
 # Asking a peer
@@ -176,7 +179,7 @@ class Answers:
 
     def __init__(self, keys: Keys) -> None:
         self.verifier, self.asked, self.status, self.failing = (
-            Verifier("shop", keys.directory),
+            InternalTokenVerifier("shop", keys.directory),
             list[str](),
             200,
             0,
@@ -184,7 +187,7 @@ class Answers:
 
     async def answer(self, request: web.Request) -> web.Response:
         try:
-            asker = self.verifier.asker(
+            asker = self.verifier.calling_service(
                 request.headers["authorization"].removeprefix("Bearer "),
                 request.method,
                 request.path,
@@ -211,16 +214,20 @@ async def answers(keys: Keys) -> AsyncIterator[tuple[Answers, str]]:
 
 
 @pytest.fixture
-async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[Peer]:
-    one = Peer("shop", answers[1], Signer("training", keys.private["training"]))
+async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[ServiceClient]:
+    one = ServiceClient(
+        "shop", answers[1], InternalTokenSigner("training", keys.private["training"])
+    )
     yield one
     await one.close()
 
 
 async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_given(
-    peer: Peer, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[Answers, str]
 ) -> None:
-    assert await peer.ask("POST", PATH, purpose="count", on_behalf_of="officer-1", body=[1]) == {
+    assert await peer.request(
+        "POST", PATH, purpose="count", on_behalf_of="officer-1", body=[1]
+    ) == {
         "code": "jar_full",
         "said": "[1]",
     }
@@ -229,23 +236,23 @@ async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_give
 
 @pytest.mark.scenario("T16/lookup-retried")
 async def test_a_peer_that_stumbles_is_asked_again_and_one_that_does_not_recover_is_away(
-    peer: Peer, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[Answers, str]
 ) -> None:
     answers[0].failing = 2
-    assert (await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1"))[
+    assert (await peer.request("GET", PATH, purpose="count", on_behalf_of="officer-1"))[
         "code"
     ] == "jar_full"
     answers[0].failing = 3
-    with pytest.raises(PeerAway):
-        await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
+    with pytest.raises(ServiceUnavailable):
+        await peer.request("GET", PATH, purpose="count", on_behalf_of="officer-1")
 
 
 async def test_a_refusal_is_not_asked_again_and_tells_who_refused_and_why(
-    peer: Peer, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[Answers, str]
 ) -> None:
     answers[0].status = 404
-    with pytest.raises(PeerRefused) as told:
-        await peer.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
+    with pytest.raises(ServiceRefused) as told:
+        await peer.request("GET", PATH, purpose="count", on_behalf_of="officer-1")
     assert told.value.facts == {"peer": "shop", "peer_status": 404, "peer_code": "jar_full"}
     assert len(answers[0].asked) == 1
 
@@ -253,19 +260,21 @@ async def test_a_refusal_is_not_asked_again_and_tells_who_refused_and_why(
 async def test_a_peer_that_is_asked_with_a_token_for_another_refuses(
     keys: Keys, answers: tuple[Answers, str]
 ) -> None:
-    lost = Peer("manpower", answers[1], Signer("training", keys.private["training"]))
-    with pytest.raises(PeerRefused) as told:
-        await lost.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
+    lost = ServiceClient(
+        "manpower", answers[1], InternalTokenSigner("training", keys.private["training"])
+    )
+    with pytest.raises(ServiceRefused) as told:
+        await lost.request("GET", PATH, purpose="count", on_behalf_of="officer-1")
     assert told.value.facts["peer_status"] == 401
     await lost.close()
 
 
 async def test_where_nobody_listens_the_peer_is_away(keys: Keys) -> None:
-    nobody = Peer(
+    nobody = ServiceClient(
         "shop",
-        f"http://127.0.0.1:{platform_checks.free_ports(1)[0]}",
-        Signer("training", keys.private["training"]),
+        f"http://127.0.0.1:{platform_checks.find_free_ports(1)[0]}",
+        InternalTokenSigner("training", keys.private["training"]),
     )
-    with pytest.raises(PeerAway):
-        await nobody.ask("GET", PATH, purpose="count", on_behalf_of="officer-1")
+    with pytest.raises(ServiceUnavailable):
+        await nobody.request("GET", PATH, purpose="count", on_behalf_of="officer-1")
     await nobody.close()

@@ -10,11 +10,11 @@ from chassis.admin.audit_export.anchors import Anchor
 from chassis.admin.audit_export.verification import Finding, verify
 from chassis.caller import system
 from chassis.ids import new_id, utc_now
-from chassis.jobs.audit_sealer import Sealer
+from chassis.jobs.audit_sealer import AuditSealer
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, Mongo
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from tests.chassis.sample_service import Transaction
 
 KEY = b"k" * 32
@@ -34,7 +34,10 @@ class Chain:
 
 @pytest.fixture
 async def chain(db: Mongo) -> Chain:
-    run = Runner(Engine(db, Transaction), Cause(caller=system("shop"), correlation_id=new_id()))
+    run = Runner(
+        TransactionManager(db, Transaction),
+        OperationContext(caller=system("shop"), correlation_id=new_id()),
+    )
     for block in range(3):
 
         async def note(tx: Transaction, block: int = block) -> None:
@@ -42,7 +45,7 @@ async def chain(db: Mongo) -> Chain:
                 tx.note("jars.shown", f"jar-{block}-{number}")
 
         await run(note)
-        assert await Sealer("shop", KEY)(run) is False
+        assert await AuditSealer("shop", KEY)(run) is False
     seals = await db.find("seals", {}, sort=[("_id", 1)])
     made = Chain(
         db,

@@ -15,16 +15,16 @@ from chassis import telemetry
 from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.jobs import invariants
-from chassis.jobs.audit_sealer import Sealer
+from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import INVARIANTS, Invariants
-from chassis.messaging.batch_processor import Batches
+from chassis.messaging.batch_processor import BatchProcessor
 from chassis.messaging.events import Envelope
-from chassis.messaging.inbox import Arrival, Inbox
+from chassis.messaging.inbox import Inbox, ReceivedEvent
 from chassis.messaging.kafka import Record
 from chassis.persistence.mongo import Document, Mongo
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
-from tests.chassis.harness import Asked, Scene, on_asked
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
+from tests.chassis.harness import Asked, Harness, on_asked
 from tests.chassis.sample_service import HANDLERS, Jar, Transaction, fill_jar, make_jar
 from tests.fakes import eventually
 
@@ -33,18 +33,18 @@ class Watch:
     """The shop's stored events, and the job that looks at them turn by turn. Nothing else runs."""
 
     def __init__(self, db: Mongo) -> None:
-        self.db, self.engine = db, Engine(db, Transaction)
+        self.db, self.engine = db, TransactionManager(db, Transaction)
         self.inbox: Inbox[Transaction] = Inbox(
             "shop", HANDLERS | {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}}
         )
         self.job, self.sequence = Invariants(), 0
 
     def run(self) -> Runner[Transaction]:
-        return Runner(self.engine, Cause(caller=system("shop"), correlation_id=new_id()))
+        return Runner(self.engine, OperationContext(caller=system("shop"), correlation_id=new_id()))
 
     async def hear(self, *told: tuple[str, str, dict[str, Any]]) -> None:
         """Events of these types, keys and bodies arrive in one partition."""
-        arrivals: list[Arrival] = []
+        arrivals: list[ReceivedEvent] = []
         for name, key, data in told:
             self.sequence += 1
             envelope = Envelope(
@@ -68,7 +68,7 @@ class Watch:
                     )
                 )
             )
-        await Batches(self.engine, self.inbox).take(arrivals)
+        await BatchProcessor(self.engine, self.inbox).process(arrivals)
 
     async def look(self) -> dict[str, list[str]]:
         """The ids that one look names, by invariant; the gauges say how many."""
@@ -103,7 +103,7 @@ async def watch(db: Mongo) -> Watch:
     key, other = new_id(), new_id()
     poison = [("asked", key, {"owner_ref": key, "what": what}) for what in ("refuse", "behind")]
     await here.hear(*poison, ("note-told", other, {"owner_ref": other, "text": "early"}))
-    await Sealer("shop", b"key")(here.run())
+    await AuditSealer("shop", b"key")(here.run())
     await db.update("audit", {}, {"$set": {"block": 1}}, many=True)
     await db.update("outbox", {}, {"$set": {"sent": True}}, many=True)
     assert (await db.count("inbox", {"state": "parked"}), await db.count("early", {})) == (2, 1)
@@ -195,17 +195,17 @@ async def an_audit_row_is_not_sealed(watch: Watch) -> str:
 
 
 BROKEN: list[tuple[str, Callable[[Watch], Awaitable[Any]]]] = [
-    ("keys_count_their_rows", lambda watch: a_row_is_gone(watch, 1)),
-    ("keys_count_their_rows", lambda watch: a_row_is_gone(watch, 2)),
-    ("keys_count_their_rows", lambda watch: a_row_is_gone(watch, 3)),
-    ("keys_count_their_rows", the_counter_ran_ahead),
-    ("keys_count_their_rows", all_rows_are_gone),
+    ("key_counters_match_rows", lambda watch: a_row_is_gone(watch, 1)),
+    ("key_counters_match_rows", lambda watch: a_row_is_gone(watch, 2)),
+    ("key_counters_match_rows", lambda watch: a_row_is_gone(watch, 3)),
+    ("key_counters_match_rows", the_counter_ran_ahead),
+    ("key_counters_match_rows", all_rows_are_gone),
     ("rows_are_sent_in_time", a_row_was_never_sent),
-    ("markers_count_their_letters", a_letter_is_gone),
-    ("markers_count_their_letters", the_marker_names_another_first),
-    ("letters_have_their_marker", the_marker_is_gone),
-    ("facts_are_not_early_for_long", a_fact_is_a_day_old),
-    ("memory_ends", a_row_is_kept_for_ever),
+    ("parked_heads_match_events", a_letter_is_gone),
+    ("parked_heads_match_events", the_marker_names_another_first),
+    ("parked_events_have_head", the_marker_is_gone),
+    ("early_events_are_recent", a_fact_is_a_day_old),
+    ("inbox_rows_expire", a_row_is_kept_for_ever),
     ("audit_is_sealed", an_audit_row_is_not_sealed),
 ]
 
@@ -228,7 +228,7 @@ async def test_a_fact_whose_subject_is_here_is_named_when_it_still_waits_ten_min
     watch.later(minutes=9)
     assert await watch.look() == {}
     watch.later(minutes=11)
-    assert (await watch.look())["facts_take_effect_when_known"] == [fact["_id"]]
+    assert (await watch.look())["early_events_applied_when_known"] == [fact["_id"]]
     await watch.db.delete("early", {})
     assert await watch.look() == {}
 
@@ -259,7 +259,7 @@ async def test_a_walk_goes_on_page_by_page_and_comes_back_to_what_it_found_until
     keys = sorted(key["_id"] for key in await watch.db.find("keys", {}))
     await watch.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": 1}})
     looks = [await watch.look() for _ in range(2 * len(keys))]
-    assert looks == [{}] + [{"keys_count_their_rows": [keys[1]]}] * (2 * len(keys) - 1)
+    assert looks == [{}] + [{"key_counters_match_rows": [keys[1]]}] * (2 * len(keys) - 1)
     await watch.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": -1}})
     assert await watch.look() == {}
 
@@ -270,11 +270,11 @@ async def test_a_key_of_many_rows_is_whole_though_only_its_newest_are_looked_at(
     monkeypatch.setattr(invariants, "NEWEST", 2)
     assert await watch.look() == {}
     key = await a_row_is_gone(watch, 2)
-    assert await watch.look() == {"keys_count_their_rows": [key]}
+    assert await watch.look() == {"key_counters_match_rows": [key]}
 
 
 async def test_a_service_looks_as_soon_as_it_runs_and_its_status_names_what_is_broken(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     life = scene.life
     row = {"_id": new_id(), "state": "done", "done_at": utc_now() - timedelta(days=47)}
@@ -282,6 +282,6 @@ async def test_a_service_looks_as_soon_as_it_runs_and_its_status_names_what_is_b
     life.jobs["invariants"].wake()
 
     async def named() -> bool:
-        return (await life.status())["invariants_broken"] == {"memory_ends": 1}
+        return (await life.status())["invariants_broken"] == {"inbox_rows_expire": 1}
 
     await eventually(named)

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from chassis.jobs import scheduled_gauges
-from chassis.jobs.scheduled_gauges import Figure
+from chassis.jobs.scheduled_gauges import ScheduledGauge
 from chassis.persistence import pool_metrics
 from chassis.persistence.mongo import Mongo
 
@@ -18,12 +18,12 @@ def test_a_figure_is_shown_for_three_rounds_and_then_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registry = CollectorRegistry()
-    age = Figure(
+    age = ScheduledGauge(
         "shop_list_age_seconds", "Age of a list", "facility", every=60.0, registry=registry
     )
     assert registry.get_sample_value("shop_list_age_seconds", {"facility": "LP-UJI"}) is None
     monkeypatch.setattr(time, "monotonic", lambda: 1_000.0)
-    age.show_each({"LP-UJI": 3.0, "LP-DUA": 4.0})
+    age.set_by_label({"LP-UJI": 3.0, "LP-DUA": 4.0})
     monkeypatch.setattr(time, "monotonic", lambda: 1_179.0)
     assert registry.get_sample_value("shop_list_age_seconds", {"facility": "LP-UJI"}) == 3.0
     monkeypatch.setattr(time, "monotonic", lambda: 1_181.0)
@@ -32,9 +32,9 @@ def test_a_figure_is_shown_for_three_rounds_and_then_no_more(
 
 def test_what_is_no_longer_measured_is_no_longer_shown() -> None:
     registry = CollectorRegistry()
-    age = Figure("shop_list_age_seconds", "Age of a list", "facility", registry=registry)
-    age.show_each({"LP-UJI": 3.0, "LP-DUA": 4.0})
-    age.show_each({"LP-DUA": 5.0})
+    age = ScheduledGauge("shop_list_age_seconds", "Age of a list", "facility", registry=registry)
+    age.set_by_label({"LP-UJI": 3.0, "LP-DUA": 4.0})
+    age.set_by_label({"LP-DUA": 5.0})
     assert registry.get_sample_value("shop_list_age_seconds", {"facility": "LP-UJI"}) is None
     assert registry.get_sample_value("shop_list_age_seconds", {"facility": "LP-DUA"}) == 5.0
 
@@ -44,9 +44,9 @@ def test_a_figure_has_at_most_as_many_series_as_it_may_and_keeps_the_largest(
 ) -> None:
     monkeypatch.setattr(scheduled_gauges, "MOST", 2)
     registry = CollectorRegistry()
-    Figure("shop_list_age_seconds", "Age of a list", "facility", registry=registry).show_each(
-        {"A": 1.0, "B": 3.0, "C": 2.0}
-    )
+    ScheduledGauge(
+        "shop_list_age_seconds", "Age of a list", "facility", registry=registry
+    ).set_by_label({"A": 1.0, "B": 3.0, "C": 2.0})
     [shown] = list(registry.collect())
     assert {sample.labels["facility"] for sample in shown.samples} == {"B", "C"}
 

@@ -11,24 +11,24 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis import telemetry
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.ids import new_id
 from chassis.jobs.runner import Job, JobLoop
 from chassis.messaging import consumer
-from chassis.messaging.inbox import waiting
+from chassis.messaging.inbox import pending_counts
 from chassis.messaging.kafka import Partition
-from chassis.messaging.outbox_relay import LOOK_SECONDS, Relay
-from chassis.messaging.parked_events import Parked
+from chassis.messaging.outbox_relay import LOOK_SECONDS, OutboxRelay
+from chassis.messaging.parked_events import ParkedSequences
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Mongo
-from chassis.persistence.transactions import Engine, Runner
-from tests.chassis.harness import Scene, runner
+from chassis.persistence.transactions import Runner, TransactionManager
+from tests.chassis.harness import Harness, runner
 from tests.chassis.sample_service import Jar, JarFilled, ShopSettings, Transaction, fill_jar
 from tests.fakes import FakeKafka, Keys, eventually
 
 
-async def jar_of(scene: Scene, owner: str, *marbles: int) -> Jar:
+async def jar_of(scene: Harness, owner: str, *marbles: int) -> Jar:
     """A jar of this owner into which these marbles went, one event each."""
     jar = await scene.run()(
         lambda tx: _added(tx, Jar(id=new_id(), owner_ref=owner, room="north", capacity=1_000))
@@ -43,7 +43,7 @@ async def _added(tx: Transaction, jar: Jar) -> Jar:
 
 
 async def test_a_row_that_the_broker_refuses_stops_its_key_alone_until_an_operator_lets_it_go_on_in_order(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     stuck, free = new_id(), new_id()
     scene.fake.refuses = lambda value: stuck.encode() in value
@@ -69,7 +69,7 @@ async def test_a_row_that_the_broker_refuses_stops_its_key_alone_until_an_operat
         published, sorted((free, number) for number in (b"1", b"2", b"3")), seconds=10
     )
     scene.fake.refuses = lambda _: False
-    await Parked(scene.life.inbox).retry(scene.run(), f"outbox/{stuck}")
+    await ParkedSequences(scene.life.inbox).retry(scene.run(), f"outbox/{stuck}")
     await scene.becomes(
         published,
         sorted(
@@ -88,7 +88,7 @@ async def test_a_row_that_the_broker_refuses_stops_its_key_alone_until_an_operat
 
 
 async def test_the_first_batch_of_a_partition_that_is_lost_on_the_way_is_read_again(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     owner = new_id()
     async with scene.one_batch():
@@ -100,7 +100,7 @@ async def test_the_first_batch_of_a_partition_that_is_lost_on_the_way_is_read_ag
 
 
 async def test_a_batch_that_is_lost_on_the_way_again_and_again_is_read_until_it_comes(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     owner, fake = new_id(), scene.fake
     fake.losing = [
@@ -123,7 +123,7 @@ async def test_a_batch_that_is_lost_on_the_way_again_and_again_is_read_until_it_
 
 @pytest.mark.parametrize("hole", ["forgotten before it was read", "in the middle"])
 async def test_what_the_broker_has_lost_is_told_and_what_follows_takes_effect(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, hole: str
+    scene: Harness, monkeypatch: pytest.MonkeyPatch, hole: str
 ) -> None:
     monkeypatch.setattr(consumer, "STALL_SECONDS", 0.2)
     owner = new_id()
@@ -145,7 +145,7 @@ async def test_what_the_broker_has_lost_is_told_and_what_follows_takes_effect(
 
 
 async def test_what_the_broker_has_lost_at_the_end_of_a_partition_is_told_and_not_waited_for(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "STALL_SECONDS", 0.3)
     monkeypatch.setattr(consumer, "LOOK_SECONDS", 0.05)
@@ -179,7 +179,7 @@ def shown(gauge: Any) -> float:
 
 
 async def test_what_waits_in_the_outbox_is_shown_and_shown_no_longer_once_it_is_sent(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     scene.fake.away = True
     await jar_of(scene, new_id(), 1, 2)
@@ -198,7 +198,7 @@ async def test_what_waits_in_the_outbox_is_shown_and_shown_no_longer_once_it_is_
 
 
 async def test_parked_and_early_events_are_shown_and_shown_no_longer_once_they_are_settled(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     key, subject = new_id(), new_id()
     bad = await scene.tell("asked", key, owner_ref=key, what="refuse")
@@ -206,18 +206,18 @@ async def test_parked_and_early_events_are_shown_and_shown_no_longer_once_they_a
     early = await scene.tell("note-told", new_id(), owner_ref=subject, text="early")
     await scene.becomes(lambda: scene.state(bad), "parked")
     await scene.becomes(lambda: scene.state(early), "early")
-    await waiting(scene.db)
+    await pending_counts(scene.db)
     assert [
         shown(gauge) for gauge in (telemetry.PARKED, telemetry.PARKED_KEYS, telemetry.EARLY)
     ] == [2, 1, 1]
     assert shown(telemetry.EARLY_AGE) > 0
     [marker] = await scene.db.find("parked", {})
-    parked = Parked(scene.life.inbox)
+    parked = ParkedSequences(scene.life.inbox)
     await scene.run()(lambda tx: parked.discard(tx, marker["_id"], bad, "tested"))
     await parked.retry(scene.run(), marker["_id"])
     await scene.tell("owner-admitted", subject, owner_ref=subject)
     await scene.becomes(lambda: scene.texts(subject), ["early"])
-    await waiting(scene.db)
+    await pending_counts(scene.db)
     assert [
         shown(gauge)
         for gauge in (telemetry.PARKED, telemetry.PARKED_KEYS, telemetry.EARLY, telemetry.EARLY_AGE)
@@ -225,7 +225,7 @@ async def test_parked_and_early_events_are_shown_and_shown_no_longer_once_they_a
 
 
 async def test_the_lag_of_a_partition_goes_down_when_it_is_read_and_to_nothing_when_it_is_taken_away(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     topic = scene.life.inbox.topics[0]
     key = new_id()
@@ -262,7 +262,7 @@ async def test_the_lag_of_a_partition_goes_down_when_it_is_read_and_to_nothing_w
 @pytest.fixture
 def lives(
     tmp_path: Path, mongo_url: str, kafka: str, database: str, monkeypatch: pytest.MonkeyPatch
-) -> list[Lifetime]:
+) -> list[ServiceRuntime]:
     """Two processes with one replica id, the second the younger."""
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
@@ -274,14 +274,14 @@ def lives(
         name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,)
     )
     monkeypatch.setattr("chassis.app.lifespan.IDENTITY_SECONDS", 0.3)
-    made = [Lifetime(service), Lifetime(service)]
+    made = [ServiceRuntime(service), ServiceRuntime(service)]
     for life, process in zip(made, ("1", "2"), strict=True):
         life._identity.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both
     return made
 
 
 async def test_of_two_processes_with_one_replica_id_the_older_ends_and_says_why(
-    lives: list[Lifetime],
+    lives: list[ServiceRuntime],
 ) -> None:
     older, younger = lives
 
@@ -307,8 +307,8 @@ async def test_a_relay_and_a_job_that_end_give_their_leases_back_at_once(db: Mon
         worked.set()
         return False
 
-    relay = Relay(db, "shop", "a", fake.producer, lease_seconds=600)
-    job = JobLoop(Engine(db, Transaction), Job("long", work, every=600), "shop", "a")
+    relay = OutboxRelay(db, "shop", "a", fake.producer, lease_seconds=600)
+    job = JobLoop(TransactionManager(db, Transaction), Job("long", work, every=600), "shop", "a")
     tasks = [asyncio.create_task(relay.run()), asyncio.create_task(job.run())]
     await worked.wait()
     await eventually(lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/a"}))

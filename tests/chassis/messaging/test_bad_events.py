@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from chassis import telemetry
 from chassis.app.factory import create_app
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
@@ -38,7 +38,7 @@ METRICS = {
 class Street:
     """What comes in from outside, good and bad, and what became of it."""
 
-    def __init__(self, life: Lifetime, producer: Any) -> None:
+    def __init__(self, life: ServiceRuntime, producer: Any) -> None:
         self.life, self.db, self.producer, self.sent = life, life.db, producer, 0
         self.topic = life.inbox.topics[0]
         self.before = self._counted()

@@ -11,9 +11,9 @@ import pytest
 
 from chassis.ids import new_id
 from chassis.messaging import consumer
-from chassis.messaging.outbox_relay import Relay
+from chassis.messaging.outbox_relay import OutboxRelay
 from chassis.persistence.mongo import Mongo, MongoError
-from tests.chassis.harness import Scene, runner
+from tests.chassis.harness import Harness, runner
 from tests.chassis.sample_service import Jar, fill_jar, make_jar
 from tests.fakes import FakeKafka, eventually
 
@@ -31,7 +31,7 @@ async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
     db: Mongo, mongo_url: str
 ) -> None:
     deaf, fake = Deaf(mongo_url, db.name), FakeKafka()
-    relay = Relay(deaf, "shop", "0", fake.producer)
+    relay = OutboxRelay(deaf, "shop", "0", fake.producer)
 
     async def told() -> bool:
         return [dict(record.headers)["ce_sequence"] for record in fake.records("shop.events")] == [
@@ -54,7 +54,7 @@ async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
         await deaf.close()
 
 
-async def heard(scene: Scene) -> tuple[str, float]:
+async def heard(scene: Harness) -> tuple[str, float]:
     """A key of which three events have taken effect."""
     key = new_id()
     for what in ("one", "two", "three"):
@@ -64,7 +64,7 @@ async def heard(scene: Scene) -> tuple[str, float]:
 
 
 async def test_after_a_lost_position_all_is_read_again_and_nothing_takes_effect_twice(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     key, done = await heard(scene)
     assert await scene.db.delete("offsets", {}) > 0
@@ -77,7 +77,7 @@ async def test_after_a_lost_position_all_is_read_again_and_nothing_takes_effect_
 
 
 async def test_a_topic_that_was_cut_is_read_from_its_beginning_and_nothing_takes_effect_twice(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "LOOK_SECONDS", 0)
     key, done = await heard(scene)
@@ -96,7 +96,7 @@ async def test_a_topic_that_was_cut_is_read_from_its_beginning_and_nothing_takes
 
 
 async def test_without_the_memory_of_what_was_done_the_position_keeps_it_from_taking_effect_again(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     key, done = await heard(scene)
     assert await scene.db.delete("inbox", {"state": "done"}) == done

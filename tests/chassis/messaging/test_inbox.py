@@ -11,15 +11,17 @@ import pytest
 from chassis.errors import DomainError
 from chassis.ids import new_id
 from chassis.messaging.inbox import FEW
-from chassis.messaging.parked_events import Parked
-from tests.chassis.harness import Scene
+from chassis.messaging.parked_events import ParkedSequences
+from tests.chassis.harness import Harness
 from tests.chassis.sample_service import Note, Transaction
 from tests.fakes import eventually
 
 # Early facts
 
 
-async def test_a_fact_and_its_subject_in_one_batch_meet_whichever_comes_first(scene: Scene) -> None:
+async def test_a_fact_and_its_subject_in_one_batch_meet_whichever_comes_first(
+    scene: Harness,
+) -> None:
     owner = new_id()
     async with scene.one_batch():
         await scene.tell("note-told", scene.beside(owner), owner_ref=owner, text="early")
@@ -28,7 +30,7 @@ async def test_a_fact_and_its_subject_in_one_batch_meet_whichever_comes_first(sc
 
 
 async def test_an_early_fact_of_one_who_is_merged_into_somebody_known_takes_effect_there(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     old, new = new_id(), new_id()
     await scene.tell("owner-admitted", new, owner_ref=new)
@@ -39,7 +41,7 @@ async def test_an_early_fact_of_one_who_is_merged_into_somebody_known_takes_effe
 
 
 async def test_a_fact_that_misses_its_subject_in_a_transaction_at_the_same_time_meets_it_soon(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     owner = new_id()
     begun, kept = asyncio.Event(), asyncio.Event()
@@ -60,7 +62,7 @@ async def test_a_fact_that_misses_its_subject_in_a_transaction_at_the_same_time_
 
 
 async def test_not_known_yet_behind_a_query_that_flushed_others_writes_is_early_and_not_parked(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     one, two, subject = new_id(), new_id(), new_id()
     async with scene.one_batch():
@@ -70,7 +72,7 @@ async def test_not_known_yet_behind_a_query_that_flushed_others_writes_is_early_
 
 
 async def test_a_poisonous_early_fact_does_not_stop_the_command_that_adds_its_subject(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     await scene.jar(label="taken")
     subject = new_id()
@@ -91,7 +93,7 @@ async def test_a_poisonous_early_fact_does_not_stop_the_command_that_adds_its_su
 
 @pytest.mark.parametrize("what", ["too big", "label taken"])
 async def test_an_event_whose_write_is_refused_at_the_flush_is_parked_and_the_others_flow(
-    scene: Scene, what: str
+    scene: Harness, what: str
 ) -> None:
     await scene.jar(label="taken")
     key, about = new_id(), new_id()
@@ -103,7 +105,7 @@ async def test_an_event_whose_write_is_refused_at_the_flush_is_parked_and_the_ot
 
 
 async def test_the_event_whose_query_flushed_anothers_refused_write_is_not_blamed(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     await scene.jar(label="taken")
     key = new_id()
@@ -115,14 +117,14 @@ async def test_the_event_whose_query_flushed_anothers_refused_write_is_not_blame
     await scene.becomes(lambda: scene.state(good), "done", seconds=10)
 
 
-async def test_a_header_without_a_value_stops_nothing(scene: Scene) -> None:
+async def test_a_header_without_a_value_stops_nothing(scene: Harness) -> None:
     owner = new_id()
     event = await scene.tell("asked", owner, null_header=True, owner_ref=owner, what="plain")
     await scene.becomes(lambda: scene.state(event), "done")
 
 
 async def test_a_letter_that_a_unique_index_refuses_leaves_those_before_it_done(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     key = new_id()
     letters = [await scene.tell("asked", key, owner_ref=key, what="refuse")]
@@ -134,7 +136,7 @@ async def test_a_letter_that_a_unique_index_refuses_leaves_those_before_it_done(
     await scene.becomes(lambda: scene.state(letters[2]), "parked")
     await scene.jar(label="taken")
     [marker] = await scene.db.find("parked", {"key": key})
-    parked = Parked(scene.life.inbox)
+    parked = ParkedSequences(scene.life.inbox)
     await scene.run()(lambda tx: parked.discard(tx, marker["_id"], letters[0], "tested"))
     with suppress(DomainError):
         await parked.retry(scene.run(), marker["_id"])
@@ -142,7 +144,7 @@ async def test_a_letter_that_a_unique_index_refuses_leaves_those_before_it_done(
 
 
 async def test_a_large_batch_sees_parked_keys_early_facts_and_merged_people_as_a_small_one_does(
-    scene: Scene,
+    scene: Harness,
 ) -> None:
     parked, early, subject, gone, survivor = (new_id() for _ in range(5))
     bad = await scene.tell("asked", parked, owner_ref=parked, what="refuse")

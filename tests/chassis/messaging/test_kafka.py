@@ -88,7 +88,7 @@ class Real:
         return KafkaProducer(self.bootstrap, "conformance")
 
     def lost_producer(self) -> Producer:
-        return KafkaProducer(f"127.0.0.1:{platform_checks.free_ports(1)[0]}", "conformance")
+        return KafkaProducer(f"127.0.0.1:{platform_checks.find_free_ports(1)[0]}", "conformance")
 
     def consumer(self, group: str, member: str, topic: str) -> Consumer:
         return KafkaConsumer(self.bootstrap, group, f"{group}-{member}", [topic])

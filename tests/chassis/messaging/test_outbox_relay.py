@@ -13,7 +13,7 @@ import pytest
 
 from chassis.ids import new_id
 from chassis.messaging import outbox_relay
-from chassis.messaging.outbox_relay import REPLICAS, Relay
+from chassis.messaging.outbox_relay import REPLICAS, OutboxRelay
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Filter, Mongo, Session
 from chassis.persistence.unit_of_work import OUTBOX
@@ -37,7 +37,7 @@ class Listening(Mongo):
 
 
 @asynccontextmanager
-async def relaying(relay: Relay) -> AsyncGenerator[None]:
+async def relaying(relay: OutboxRelay) -> AsyncGenerator[None]:
     running = asyncio.create_task(relay.run())
     try:
         yield
@@ -85,7 +85,7 @@ async def test_a_backlog_of_many_pages_is_sent_once_in_each_keys_order_though_pa
 ) -> None:
     monkeypatch.setattr(outbox_relay, "PAGE", 4)
     rows, fake = await backlog(db), FakeKafka()
-    async with relaying(Relay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
+    async with relaying(OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
         await eventually(all_sent(db))
     told = sequences(fake)
     assert sum(map(len, told.values())) == rows
@@ -105,7 +105,7 @@ async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_o
         return sends == failing
 
     fake.fails = fails
-    async with relaying(Relay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
+    async with relaying(OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
         await eventually(all_sent(db))
     assert sends > rows
     for seqs in sequences(fake).values():
@@ -140,7 +140,9 @@ async def test_rows_that_come_one_by_one_are_sent_at_once_and_once_and_marked_to
 ) -> None:
     fake, marked = FakeKafka(), Marked(mongo_url, db.name, db.driver)
     marked.marks = []
-    async with relaying(relay := Relay(marked, "shop", "0", fake.producer, lease_seconds=LONG)):
+    async with relaying(
+        relay := OutboxRelay(marked, "shop", "0", fake.producer, lease_seconds=LONG)
+    ):
         await eventually(lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/0"}))
         for number in range(1, TIMES * JARS + 1):
             await runner(db)(partial(make_and_fill, f"owner-{number}"))
@@ -168,7 +170,7 @@ class Shop:
 
     def __init__(self, db: Mongo, counting: Counting, fake: FakeKafka) -> None:
         self.db, self.counting, self.fake = db, counting, fake
-        self.relay = Relay(counting, "shop", "0", fake.producer, lease_seconds=LONG)
+        self.relay = OutboxRelay(counting, "shop", "0", fake.producer, lease_seconds=LONG)
         self.jars: dict[str, str] = {}
 
     async def tell(
@@ -185,7 +187,7 @@ class Shop:
                     )
                 ).id
             await fill_jar(self.jars[owner], marbles, tx)
-            told[:] = tx.told
+            told[:] = tx.outbox_rows
 
         await runner(self.db)(filled)
         if handed:
@@ -272,7 +274,7 @@ async def test_a_relay_that_is_busy_keeps_no_more_than_a_page_of_what_it_is_hand
     db: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_relay, "PAGE", 3)
-    relay = Relay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)
+    relay = OutboxRelay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)
     assert await relay._lease.take()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for seq in range(1, 40):
         relay.hand([{"_id": f"{seq}", "key": "a", "seq": seq}])
@@ -302,7 +304,7 @@ async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_le
     refusing = False
     await shop.db.delete("parked", {"key": "a"})
     monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0)
-    await shop.relay._look()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what it does every five seconds
+    await shop.relay._refresh_gauges()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what it does every five seconds
     await shop.tell("a")
     await shop.told(5)
     assert sequences(shop.fake) == {"a": [1, 2, 3, 4], "b": [1]}
@@ -338,7 +340,7 @@ async def _sent_in_spite(shop: Shop) -> bool:
 async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:
     fake = FakeKafka()
     rows = await backlog(db)
-    async with relaying(Relay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
+    async with relaying(OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
         await eventually(told_to(fake, rows))
     assert await db.count(OUTBOX, {"sent": True}) == rows
 
@@ -346,12 +348,12 @@ async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:
 async def test_what_is_acknowledged_is_marked_when_nobody_wakes_the_relay_though_its_clock_says_that_it_is_not_quite_due(
     db: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(_: Relay) -> bool:
+    def never(_: OutboxRelay) -> bool:
         return False
 
-    monkeypatch.setattr(Relay, "_due", never)
+    monkeypatch.setattr(OutboxRelay, "_due", never)
     await runner(db)(partial(make_and_fill, "owner"))
-    async with relaying(Relay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)):
+    async with relaying(OutboxRelay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)):
         await eventually(all_sent(db), seconds=5)
 
 
@@ -362,7 +364,7 @@ async def test_what_another_replica_commits_is_sent_at_once_and_only_who_has_the
     fake = FakeKafka()
     listening = [Listening(mongo_url, db.name, db.driver) for _ in range(2)]
     holder, other = (
-        Relay(one, "shop", str(number), fake.producer, lease_seconds=LONG)
+        OutboxRelay(one, "shop", str(number), fake.producer, lease_seconds=LONG)
         for number, one in enumerate(listening)
     )
     for number in range(replicas):

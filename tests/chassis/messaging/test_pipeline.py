@@ -14,14 +14,14 @@ from aiokafka import AIOKafkaProducer
 
 from chassis.admin import operator_api
 from chassis.app.factory import create_app
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
-from chassis.messaging.parked_events import Parked
+from chassis.messaging.parked_events import ParkedSequences
 from chassis.persistence.transactions import Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.unit_of_work import OperationContext
 from tests.chassis.harness import in_memory
 from tests.chassis.sample_service import HANDLERS, JarFilled, ShopSettings, Transaction, router
 from tests.fakes import FakeKafka, Keys, eventually, running
@@ -32,14 +32,16 @@ Tell = Callable[..., Any]
 class Outside:
     """Another service, as far as the shop hears of it; and the shop as its operator sees it."""
 
-    def __init__(self, life: Lifetime, send: Callable[..., Any]) -> None:
+    def __init__(self, life: ServiceRuntime, send: Callable[..., Any]) -> None:
         self.life, self._send, self._seq = life, send, 0
         self.db = life.db
-        self.parked = Parked(life.inbox)
+        self.parked = ParkedSequences(life.inbox)
 
     @property
     def run(self) -> Runner[Transaction]:
-        return Runner(self.life.engine, Cause(caller=system("operator"), correlation_id=new_id()))
+        return Runner(
+            self.life.engine, OperationContext(caller=system("operator"), correlation_id=new_id())
+        )
 
     async def tell(
         self,
@@ -121,7 +123,7 @@ async def shop(
             published=(JarFilled,),
             handlers=HANDLERS,
         ),
-        lifetime=in_memory(fake) if broker == "fake" else Lifetime,
+        lifetime=in_memory(fake) if broker == "fake" else ServiceRuntime,
     )
     producer: Any = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()
@@ -186,7 +188,7 @@ async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow
     await outside.heard(owner, "a")
     [sequence] = await outside.run(outside.parked.sequences)
     assert (sequence["key"], sequence["count"]) == (owner, 2)
-    letters = await outside.run(lambda tx: outside.parked.letters(tx, sequence["_id"]))
+    letters = await outside.run(lambda tx: outside.parked.events(tx, sequence["_id"]))
     assert [(letter.id, letter.reason) for letter in letters] == [
         (bad, "jar_full"),
         (after, "waits behind an earlier event of its key"),
@@ -235,7 +237,7 @@ async def test_what_cannot_be_read_is_parked_at_once_with_its_reason(
     await outside.tell(**told)
     await outside.note(owner, "behind")
     [sequence] = await eventually(lambda: outside.db.find("parked", {"key": owner, "count": 2}))
-    letters = await outside.run(lambda tx: outside.parked.letters(tx, sequence["_id"]))
+    letters = await outside.run(lambda tx: outside.parked.events(tx, sequence["_id"]))
     assert letters[0].reason == reason
     assert await outside.texts(owner) == []
 

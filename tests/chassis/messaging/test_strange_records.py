@@ -24,7 +24,7 @@ from chassis.ids import new_id, utc_now
 from chassis.messaging import consumer
 from chassis.messaging.events import MAX_NAME, Envelope
 from chassis.messaging.inbox import BEHIND
-from chassis.messaging.parked_events import Letter, Parked
+from chassis.messaging.parked_events import ParkedEvent, ParkedSequences
 from tests.chassis.messaging.test_bad_events import KIND, Street, opened
 from tests.chassis.messaging.test_pipeline import Outside
 from tests.chassis.sample_service import Transaction
@@ -253,10 +253,10 @@ async def test_bodies_of_every_strange_kind_are_parked_or_take_effect_and_all_of
     )
 
 
-async def letters(street: Street, marker: str) -> list[Letter]:
+async def letters(street: Street, marker: str) -> list[ParkedEvent]:
     outside = Outside(street.life, street.put)
-    parked: Parked[Transaction] = Parked(street.life.inbox)
-    return await outside.run(lambda tx: parked.letters(tx, marker))
+    parked: ParkedSequences[Transaction] = ParkedSequences(street.life.inbox)
+    return await outside.run(lambda tx: parked.events(tx, marker))
 
 
 async def test_what_has_an_id_or_a_key_too_long_to_be_named_is_named_by_its_place_and_can_be_given_up(
@@ -269,7 +269,10 @@ async def test_what_has_an_id_or_a_key_too_long_to_be_named_is_named_by_its_plac
     await street.note(owner, "b", id_="y" * MAX_NAME)
     assert (await street.accounted())["parked"] == 3
     assert await street.reasons() == {"an id or a key is too long": 2, BEHIND: 1}
-    outside, parked = Outside(street.life, street.put), Parked[Transaction](street.life.inbox)
+    outside, parked = (
+        Outside(street.life, street.put),
+        ParkedSequences[Transaction](street.life.inbox),
+    )
     for marker in await street.db.find("parked", {}):
         assert len(marker["_id"]) < MAX_NAME
         bad, *_ = await letters(street, marker["_id"])

@@ -22,8 +22,8 @@ from chassis.errors import Busy
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from chassis.persistence.mongo import Mongo
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from tests.chassis.sample_service import (
     HANDLERS,
     Jar,
@@ -96,7 +96,7 @@ async def test_commands_on_the_keys_of_a_backlog_and_the_backlog_itself_both_go_
     async with running(app, keys, "shop"):
         life = app.state.life
         run: Runner[Transaction] = Runner(
-            life.engine, Cause(caller=system("load"), correlation_id=new_id())
+            life.engine, OperationContext(caller=system("load"), correlation_id=new_id())
         )
         await run(lambda tx: _admit(owners, tx))
         applied = shown(
@@ -132,9 +132,9 @@ async def test_commands_on_the_keys_of_a_backlog_and_the_backlog_itself_both_go_
             nonlocal busy
             owner = owners[number % OWNERS]
             try:
-                await Runner(life.engine, Cause(caller=system("load"), correlation_id=new_id()))(
-                    lambda tx: _say(owner, tx), contended=[owner]
-                )
+                await Runner(
+                    life.engine, OperationContext(caller=system("load"), correlation_id=new_id())
+                )(lambda tx: _say(owner, tx), contended=[owner])
             except Busy:
                 busy += 1
 
@@ -184,8 +184,8 @@ async def test_two_hundred_clients_of_one_counter_are_all_served_before_their_de
     )["mongo_url"]
     db = Mongo(url, database, driver)
     await database_setup.prepare(db, Transaction)
-    engine: Engine[Transaction] = Engine(db, Transaction)
-    jar = await Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()))(
+    engine: TransactionManager[Transaction] = TransactionManager(db, Transaction)
+    jar = await Runner(engine, OperationContext(caller=system("shop"), correlation_id=new_id()))(
         lambda tx: make_jar(Jar(id=new_id(), owner_ref="x", room="north", capacity=10_000), tx)
     )
 
@@ -195,7 +195,9 @@ async def test_two_hundred_clients_of_one_counter_are_all_served_before_their_de
             began, served = time.perf_counter(), True
             try:
                 await Runner(
-                    engine, Cause(caller=system("shop"), correlation_id=new_id()), seconds
+                    engine,
+                    OperationContext(caller=system("shop"), correlation_id=new_id()),
+                    seconds,
                 )(lambda tx: fill_jar(jar.id, 1, tx), contended=[jar.id])
             except Busy:
                 served = False

@@ -17,11 +17,11 @@ from chassis.jobs.runner import Job, JobLoop
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.store import Store
-from chassis.persistence.transactions import Engine, Runner
-from chassis.persistence.unit_of_work import Cause, StoreOf
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext, StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from chassis.settings import SettingsInvalid
-from tests.chassis.harness import Scene, added, runner
+from tests.chassis.harness import Harness, added, runner
 from tests.chassis.sample_service import (
     Jar,
     JarFilled,
@@ -138,11 +138,11 @@ async def test_transactions_cut_off_by_their_deadline_leave_all_or_nothing_and_n
         await tx.flush()
         tx.notes.add(Note(id=f"j{number}", owner_ref="x"))
 
-    engine: Engine[Transaction] = Engine(db, Transaction)
+    engine: TransactionManager[Transaction] = TransactionManager(db, Transaction)
     runs = [
         Runner(
             engine,
-            Cause(caller=system("shop"), correlation_id=new_id()),
+            OperationContext(caller=system("shop"), correlation_id=new_id()),
             0.002 + 0.001 * (number % 12),
         )
         for number in range(120)
@@ -160,7 +160,7 @@ async def test_transactions_cut_off_by_their_deadline_leave_all_or_nothing_and_n
 
 
 async def test_a_job_that_outlasts_its_lease_is_not_done_by_two(db: Mongo) -> None:
-    engine: Engine[Transaction] = Engine(db, Transaction)
+    engine: TransactionManager[Transaction] = TransactionManager(db, Transaction)
     at_work, most, asked = 0, 0, 0
     enough = asyncio.Event()
 
@@ -221,7 +221,7 @@ async def test_a_rebuilt_projection_keeps_its_validator(db: Mongo) -> None:
 # HTTP, settings, logs
 
 
-async def test_a_json_body_beyond_the_limit_is_413(scene: Scene) -> None:
+async def test_a_json_body_beyond_the_limit_is_413(scene: Harness) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b'{"id": "'
         for _ in range(33):

@@ -19,8 +19,8 @@ from chassis.messaging.events import Event
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import DocumentRefused, Driver, Mongo
 from chassis.persistence.store import Store
-from chassis.persistence.transactions import Engine, KeyedLocks, Runner
-from chassis.persistence.unit_of_work import Cause, TooBigAnEvent
+from chassis.persistence.transactions import KeyedLocks, Runner, TransactionManager
+from chassis.persistence.unit_of_work import EventTooLarge, OperationContext
 from tests.chassis.sample_service import Jar, JarFilled, JarFull, Transaction, fill_jar, make_jar
 from tests.fakes import Keys, eventually
 
@@ -45,7 +45,9 @@ def run(db: Mongo) -> Runner[Transaction]:
 
 def runner(db: Mongo, seconds: float = 10) -> Runner[Transaction]:
     return Runner(
-        Engine(db, Transaction), Cause(caller=system("shop"), correlation_id=new_id()), seconds
+        TransactionManager(db, Transaction),
+        OperationContext(caller=system("shop"), correlation_id=new_id()),
+        seconds,
     )
 
 
@@ -155,12 +157,12 @@ async def test_fifty_fillings_at_once_add_up_without_and_with_declared_contentio
 ) -> None:
     for contended in ([], ["jar"]):
         one = await runner(db)(lambda tx: make_jar(jar(capacity=1_000), tx))
-        engine: Engine[Transaction] = Engine(db, Transaction)
+        engine: TransactionManager[Transaction] = TransactionManager(db, Transaction)
         await asyncio.gather(
             *(
-                Runner(engine, Cause(caller=system("shop"), correlation_id=new_id()), 30)(
-                    lambda tx, one=one: fill_jar(one.id, 1, tx), contended=contended
-                )
+                Runner(
+                    engine, OperationContext(caller=system("shop"), correlation_id=new_id()), 30
+                )(lambda tx, one=one: fill_jar(one.id, 1, tx), contended=contended)
                 for _ in range(50)
             )
         )
@@ -212,7 +214,7 @@ async def test_an_event_over_256_kib_is_refused_and_nothing_of_its_command_stays
         one = jar()
         tx.jars.add(one, [Heavy(jar_id=one.id, text="x" * 262_144)])
 
-    with pytest.raises(TooBigAnEvent):
+    with pytest.raises(EventTooLarge):
         await run(work)
     assert await db.find("jars", {}) == []
 

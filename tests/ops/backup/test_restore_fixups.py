@@ -9,13 +9,13 @@ from unittest.mock import patch
 import pytest
 
 from chassis.ids import utc_now
-from chassis.messaging.inbox import MARKER
+from chassis.messaging.inbox import HEAD
 from chassis.messaging.kafka import Record
 from chassis.persistence.mongo import Document, Mongo
 from ops.backup import encryption
-from ops.backup.restore_fixups import mend
-from ops.backup.topic_rebuild import sent_is_a_beginning
-from ops.errors import Trouble
+from ops.backup.restore_fixups import fix_up_database
+from ops.backup.topic_rebuild import unmark_rows_after_gaps
+from ops.errors import OperatorError
 
 
 def order(offset: int, partition: int = 3) -> str:
@@ -71,7 +71,7 @@ async def restored(mongo_url: str, database: str) -> Mongo:
     await db.insert(
         "parked",
         [
-            {"_id": "a.events/k", "kind": MARKER, "first": order(-4), "count": 3},
+            {"_id": "a.events/k", "kind": HEAD, "first": order(-4), "count": 3},
             {"_id": "outbox/k", "kind": "outbox", "first": "event", "count": 1},
         ],
     )
@@ -83,7 +83,7 @@ async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them
 ) -> None:
     db, now = restored, utc_now()
     for _ in range(2):  # an interrupted restore begins again
-        await mend(db, now)
+        await fix_up_database(db, now)
         assert await db.find("offsets", {}) == []
         assert [row["_id"] for row in await db.find("leases", {})] == ["migration/one"]
         inbox = {row["_id"]: row for row in await db.find("inbox", {})}
@@ -125,7 +125,7 @@ async def test_nothing_of_a_key_counts_as_sent_behind_what_does_not(
         for seq, sent in enumerate(those, 1)
     ]
     await db.insert("outbox", rows)
-    await sent_is_a_beginning(db)
+    await unmark_rows_after_gaps(db)
     assert [row["_id"] for row in await db.find("outbox", {"sent": True}, sort=[("_id", 1)])] == [
         "torn1",
         "whole1",
@@ -149,7 +149,7 @@ def test_a_holders_key_may_have_a_passphrase(tmp_path: Path) -> None:
         )
     with (
         patch("getpass.getpass", return_value="salah"),
-        pytest.raises(Trouble, match="frasa sandinya salah"),
+        pytest.raises(OperatorError, match="frasa sandinya salah"),
     ):
         encryption.private_key(file)
 

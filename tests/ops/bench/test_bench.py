@@ -7,16 +7,16 @@ import pytest
 
 from chassis.messaging.kafka import ensure_topic
 from ops import bench
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import mongo_users
 
 
-async def _counts(mongo_url: str, kafka: str) -> bench.Result:
-    async with mongo_users.administering(mongo_url) as mongo:
+async def _counts(mongo_url: str, kafka: str) -> bench.BenchResult:
+    async with mongo_users.open_admin_database(mongo_url) as mongo:
         await mongo.insert("things", [{"_id": 1}, {"_id": 2}])
         found = await mongo.count("things", {})
     await ensure_topic(kafka, "bench", partitions=1)
-    return bench.Result(figures={"documents": found}, ratios={"half": found / 4})
+    return bench.BenchResult(figures={"documents": found}, ratios={"half": found / 4})
 
 
 def test_a_bench_answers_one_document_with_its_figures_and_the_machine(
@@ -34,11 +34,11 @@ def test_a_bench_answers_one_document_with_its_figures_and_the_machine(
 
 
 def test_a_bench_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(_mongo_url: str, _kafka: str) -> bench.Result:
+    async def never(_mongo_url: str, _kafka: str) -> bench.BenchResult:
         await asyncio.Event().wait()
         raise AssertionError
 
     monkeypatch.setenv("BINA_MONGO_URL", "mongodb://127.0.0.1/")
     monkeypatch.setenv("BINA_KAFKA", "127.0.0.1:9092")
-    with pytest.raises(Trouble, match="tidak selesai"):
+    with pytest.raises(OperatorError, match="tidak selesai"):
         bench.bench("never", as_json=True, benches={"never": never}, seconds=0.05)

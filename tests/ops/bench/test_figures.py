@@ -12,8 +12,9 @@ import pytest
 
 from chassis.messaging.kafka import KafkaConsumer, Partition, Record
 from chassis.persistence.mongo import Mongo
-from ops.bench import Result, gateway, growth, latency, pipeline, programs
+from ops.bench import BenchResult, gateway, growth, latency, pipeline, programs
 from ops.bench.system_under_test import environment, topics
+from ops.errors import OperatorError
 
 EVENTS = 700
 RATIOS = ("consumer_to_hand", "consumer_to_faststream", "relay_to_hand", "relay_to_raw")
@@ -36,8 +37,8 @@ async def applied(
 ) -> AsyncIterator[Applied]:
     namespace, database = f"test-{uuid.uuid4().hex[:8]}.", f"test_{uuid.uuid4().hex[:8]}"
     parked = await topics.fill(kafka, namespace, EVENTS, partitions=2, bad=True)
-    url = environment.url_of(mongo_url, database)
-    env = environment.environment(
+    url = environment.database_url(mongo_url, database)
+    env = environment.build_environment(
         environment.READING,
         tmp_path_factory.mktemp("bench"),
         mongo_url=url,
@@ -45,7 +46,7 @@ async def applied(
         driver="motor",
         namespace=namespace,
     )
-    figures = await programs.answer(
+    figures = await programs.run_program(
         "-m", "ops.bench.system_under_test.measure", str(EVENTS), "--relay", env=env
     )
     db = Mongo(url, database, "pymongo")
@@ -97,11 +98,11 @@ async def test_the_pipeline_bench_gives_every_ratio_that_was_promised(
     mongo_url: str, kafka: str
 ) -> None:
     async def reference(program: str, *_: str, env: Mapping[str, str]) -> dict[str, float]:
-        assert (programs.REFERENCE / program).exists()
+        assert (programs.REFERENCE_DIRECTORY / program).exists()
         assert (env["BINA_MONGO_URL"], env["BINA_KAFKA"]) == (mongo_url, kafka)
         return {"events_per_s": 1.0, "rows_per_s": 1.0, "produce_per_s": 1.0, "consume_per_s": 1.0}
 
-    found = await pipeline.measured(mongo_url, kafka, events=120, rounds=1, reference=reference)
+    found = await pipeline.measure(mongo_url, kafka, events=120, rounds=1, reference=reference)
     assert set(found.ratios) == {
         *RATIOS,
         *(f"{name}_pymongo" for name in RATIOS),
@@ -119,13 +120,15 @@ async def test_a_reference_program_runs_as_it_is_on_the_servers_it_is_told(
         "BINA_KAFKA": kafka,
         "BINA_MONGO_DRIVER": "motor",
     }
-    assert (await programs.reference("hand_pipeline.py", "100", "200", env=env))["events_per_s"] > 0
+    assert (await programs.run_reference("hand_pipeline.py", "100", "200", env=env))[
+        "events_per_s"
+    ] > 0
 
 
 async def test_the_latency_bench_gives_every_figure_that_was_promised(
     mongo_url: str, kafka: str
 ) -> None:
-    found = await latency.measured(mongo_url, kafka, rounds=1, seconds=0.3, warming=0.1)
+    found = await latency.measure(mongo_url, kafka, rounds=1, seconds=0.3, warm_up_seconds=0.1)
     effects = {
         f"effect_{rate}_{share}_ms_{driver}"
         for rate in (50, 200)
@@ -141,7 +144,7 @@ async def test_the_latency_bench_gives_every_figure_that_was_promised(
 async def test_the_gateway_bench_gives_every_ratio_that_was_promised(
     mongo_url: str, kafka: str
 ) -> None:
-    found = await gateway.measured(mongo_url, kafka, rounds=1, seconds=1, fresh=300)
+    found = await gateway.measure(mongo_url, kafka, rounds=1, seconds=1, uncached_tokens=300)
     assert set(found.ratios) == {"to_fastapi_httpx", "to_nginx", "uncached_to_fastapi_httpx"}
     assert set(found.figures) == {
         "gateway_per_s",
@@ -157,7 +160,7 @@ async def test_the_growth_bench_compares_a_full_outbox_with_an_empty_one(
     mongo_url: str, kafka: str
 ) -> None:
     usual, *_, archive, _ = growth.CASES
-    found = await growth.measured(mongo_url, kafka, events=60, rounds=1, cases=(usual, archive))
+    found = await growth.measure(mongo_url, kafka, events=60, rounds=1, cases=(usual, archive))
     assert set(found.figures) == {
         f"{part}_{case}_us" for part in ("consumer", "relay") for case in ("usual", "archive_10x")
     }
@@ -168,14 +171,14 @@ def test_the_table_stands_between_its_marks_and_nothing_else_of_the_document_cha
     figures = {
         f"{part}_{case.name}_us": 100.0 for part in ("consumer", "relay") for case in growth.CASES
     }
-    made = growth.table(
-        Result(figures=figures, ratios={name.removesuffix("_us"): 1.0 for name in figures})
+    made = growth.render_table(
+        BenchResult(figures=figures, ratios={name.removesuffix("_us"): 1.0 for name in figures})
     )
-    document = growth.with_table(f"before\n{growth.BEGIN}old\n{growth.END}\nafter\n", made)
+    document = growth.replace_table(f"before\n{growth.BEGIN}old\n{growth.END}\nafter\n", made)
     assert (document.splitlines()[0], document.splitlines()[-1]) == ("before", "after")
     assert "old" not in document
     assert document.count("| 100 (1.00) | 100 (1.00) |") == len(growth.CASES)
-    assert growth.with_table(document, made) == document
+    assert growth.replace_table(document, made) == document
 
 
 def test_the_document_of_the_figures_has_the_marks_of_the_table() -> None:
@@ -191,8 +194,8 @@ def test_a_quantile_is_a_value_that_was_seen() -> None:
 
 async def test_a_program_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise ModuleNotFoundError('faststream is missing')")
-    with pytest.raises(programs.Trouble, match="faststream is missing"):
-        await programs.answer("broken.py", env={}, cwd=tmp_path)
+    with pytest.raises(OperatorError, match="faststream is missing"):
+        await programs.run_program("broken.py", env={}, cwd=tmp_path)
 
 
 async def _read(kafka: str, topic: str, count: int) -> list[Record]:

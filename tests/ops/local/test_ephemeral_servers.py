@@ -11,7 +11,7 @@ from pymongo.errors import OperationFailure
 from pymongo.uri_parser import parse_uri
 
 from chassis.messaging.kafka import KafkaProducer, ensure_topic
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import kafka_broker, mongod, platform_checks, processes
 from tests.fakes import send
 
@@ -40,13 +40,13 @@ async def test_mongod_keeps_its_data_when_it_is_killed_and_started_on_another_po
     tmp_path: Path,
 ) -> None:
     first = await mongod.start(
-        tmp_path, platform_checks.free_ports(1)[0], "secret", tmp_path / "log"
+        tmp_path, platform_checks.find_free_ports(1)[0], "secret", tmp_path / "log"
     )
     with pymongo.MongoClient[dict[str, object]](first.url) as client:
         client["kept"]["things"].insert_one({"_id": 1})
     processes.end(first.process, grace=0)
     second = await mongod.start(
-        tmp_path, platform_checks.free_ports(1)[0], "secret", tmp_path / "log"
+        tmp_path, platform_checks.find_free_ports(1)[0], "secret", tmp_path / "log"
     )
     try:
         with pymongo.MongoClient[dict[str, object]](second.url) as client:
@@ -61,7 +61,7 @@ async def test_a_port_that_is_taken_is_named_with_who_holds_it(tmp_path: Path) -
         holder.listen()
         port = holder.getsockname()[1]
         with pytest.raises(
-            Trouble,
+            OperatorError,
             match=rf"Porta {port} .* sedang dipakai python.* \(pid \d+\): .*BINA_MONGO_PORT",
         ):
             await mongod.start(tmp_path, port, "secret", tmp_path / "log")
@@ -87,7 +87,7 @@ async def test_kafka_keeps_its_records_when_it_is_killed_and_started_on_other_po
         finally:
             await consumer.stop()
 
-    ports = platform_checks.free_ports(4)
+    ports = platform_checks.find_free_ports(4)
     first = await kafka_broker.start(tmp_path, ports[0], ports[1], tmp_path / "log")
     try:
         await ensure_topic(first.bootstrap, "things", partitions=1)

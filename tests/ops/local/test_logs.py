@@ -52,4 +52,4 @@ from ops.local import logs
 def test_a_line_of_mongod_of_ours_and_of_kafka_has_the_same_names(
     text: str, expected: dict[str, object]
 ) -> None:
-    assert logs.line_of("p", text) == expected
+    assert logs.parse_line("p", text) == expected

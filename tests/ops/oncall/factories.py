@@ -1,25 +1,25 @@
-"""A rota for tests: three people, two turns. Not here: any test."""
+"""A oncall for tests: three people, two turns. Not here: any test."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from ops.oncall.rules import Firing, Rota, Turn
+from ops.oncall.rules import Firing, OnCallSchedule, OnCallTurn
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
-ROTA = Rota(
+ROTA = OnCallSchedule(
     people={"satu": "https://satu", "dua": "https://dua", "kepala": "https://kepala"},
     turns=(
-        Turn(first_day=date(2026, 11, 16), order=("dua", "satu", "kepala")),
-        Turn(first_day=date(2026, 11, 23), order=("satu", "dua", "kepala")),
+        OnCallTurn(first_day=date(2026, 11, 16), order=("dua", "satu", "kepala")),
+        OnCallTurn(first_day=date(2026, 11, 23), order=("satu", "dua", "kepala")),
     ),
-    patience={"page": timedelta(minutes=15), "ticket": timedelta(days=1)},
-    silence=timedelta(minutes=5),
+    escalate_after={"page": timedelta(minutes=15), "ticket": timedelta(days=1)},
+    watchdog_timeout=timedelta(minutes=5),
     link="https://piket.example",
 )
 PAGE = Firing(
     key="group",
     severity="page",
     alerts={"f1": "training tidak menjawab\ntraining does not answer"},
-    runbooks=frozenset({"docs/runbooks/PartDown.md"}),
+    runbooks=frozenset({"docs/runbooks/ProcessDown.md"}),
 )

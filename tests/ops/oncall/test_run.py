@@ -1,4 +1,4 @@
-"""The rota's file is followed: who is on duty changes while it runs, and a file that cannot be used changes nothing."""
+"""The oncall's file is followed: who is on duty changes while it runs, and a file that cannot be used changes nothing."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from aiohttp import web
 
 from ops.local.state_dir import ROOT
 from ops.oncall import config, run
-from ops.oncall.rules import Rota
+from ops.oncall.rules import OnCallSchedule
 from tests.fakes import eventually
 
-SAMPLE = (ROOT / "deploy/monitoring/rota.toml").read_text()
+SAMPLE = (ROOT / "deploy/monitoring/oncall.toml").read_text()
 
 
 async def test_who_is_on_duty_changes_with_the_file_and_a_file_that_cannot_be_used_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(run, "LOOK_SECONDS", 0.01)
-    (file := tmp_path / "rota.toml").write_text(SAMPLE)
-    adopted: list[Rota] = []
-    life = run.following(file, adopted.append, web.Application())
+    monkeypatch.setattr(run, "RELOAD_SECONDS", 0.01)
+    (file := tmp_path / "oncall.toml").write_text(SAMPLE)
+    adopted: list[OnCallSchedule] = []
+    life = run.follow_file(file, adopted.append, web.Application())
     await anext(life)
 
     async def heard(number: int, refused: int) -> bool:
@@ -40,7 +40,7 @@ async def test_who_is_on_duty_changes_with_the_file_and_a_file_that_cannot_be_us
         await eventually(lambda refused=refused: heard(0, refused))
     file.write_text(SAMPLE.replace("piket-dua@bina.example", "piket-tiga@bina.example"))
     await eventually(lambda: heard(1, 4))
-    assert adopted[0] == config.rota(file)
+    assert adopted[0] == config.read_schedule(file)
     assert adopted[0].people["piket-dua"] == "mailto:piket-tiga@bina.example"
     file.unlink()
     await eventually(lambda: heard(1, 5))

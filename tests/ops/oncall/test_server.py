@@ -1,4 +1,4 @@
-"""The rota as a running process would do it: Alertmanager's posts in, notices out over HTTP and SMTP, answers taken."""
+"""The oncall as a running process would do it: Alertmanager's posts in, notices out over HTTP and SMTP, answers taken."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from ops.oncall.incident_store import Book
-from ops.oncall.notifier import NotReached, Reaching
-from ops.oncall.rules import Rota
-from ops.oncall.server import Doors, Duty
+from ops.oncall.incident_store import IncidentStore
+from ops.oncall.notifier import MailOrHttpNotifier, NotDelivered
+from ops.oncall.rules import OnCallSchedule
+from ops.oncall.server import IncidentNotifier, OnCallApi
 from tests.fakes import eventually
 from tests.ops.oncall.factories import PAGE, ROTA
 
@@ -65,34 +65,39 @@ class People:
 
 @dataclass
 class Scene:
-    """A rota that runs, its people, its clock, and a client."""
+    """A oncall that runs, its people, its clock, and a client."""
 
     people: People
     clock: Clock
-    duty: Duty
+    duty: IncidentNotifier
     client: aiohttp.ClientSession
     url: str
 
     async def post(self, status: str, *fingerprints: str) -> int:
         """What Alertmanager posts of a group; the status of the answer."""
-        labels = {"alertname": "PartDown", "service": "training", "severity": "page"}
+        labels = {"alertname": "ProcessDown", "service": "training", "severity": "page"}
         told = {
             "summary": "training tidak menjawab",
             "summary_en": "training does not answer",
-            "runbook": "docs/runbooks/PartDown.md",
+            "runbook": "docs/runbooks/ProcessDown.md",
         }
         alerts = [
             {"status": status, "labels": labels, "annotations": told, "fingerprint": one}
             for one in fingerprints
         ]
-        told_of = {"version": "4", "groupKey": "{}:{PartDown}", "status": status, "alerts": alerts}
+        told_of = {
+            "version": "4",
+            "groupKey": "{}:{ProcessDown}",
+            "status": status,
+            "alerts": alerts,
+        }
         async with self.client.post(
             f"{self.url}/alerts", data=io.BytesIO(json.dumps(told_of).encode())
         ) as answer:
             return answer.status
 
     async def looked(self) -> None:
-        await self.duty.look()
+        await self.duty.notify_due()
 
     @property
     def link(self) -> str:
@@ -116,14 +121,16 @@ async def scene(tmp_path: Path) -> AsyncGenerator[Scene]:
     gateway = web.Application()
     gateway.add_routes([web.post("/{person}", people.take)])
     async with served(gateway) as people.url, aiohttp.ClientSession() as client:
-        rota = replace(
+        oncall = replace(
             ROTA,
             people={name: f"{people.url}/{name}" for name in ROTA.people},
             silence=timedelta(days=9),
         )
-        duty = Duty(rota, Book(tmp_path / "book.json"), Reaching(rota), clock)
-        async with served(Doors(duty).application()) as url:
-            duty.rota = replace(rota, link=url)
+        duty = IncidentNotifier(
+            oncall, IncidentStore(tmp_path / "book.json"), MailOrHttpNotifier(oncall), clock
+        )
+        async with served(OnCallApi(duty).create_application()) as url:
+            duty.schedule = replace(oncall, link=url)
             yield Scene(people, clock, duty, client, url)
 
 
@@ -191,26 +198,29 @@ async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_th
     people, clock, gateway = People(), Clock(), web.Application()
     gateway.add_routes([web.post("/{person}", people.take)])
     async with served(gateway) as people.url:
-        rota = replace(
+        oncall = replace(
             ROTA,
             people={name: f"{people.url}/{name}" for name in ROTA.people},
             silence=timedelta(days=9),
         )
 
-        def started(on_duty: Rota = rota) -> Duty:
-            return Duty(on_duty, Book(tmp_path / "book.json"), Reaching(on_duty), clock)
+        def started(on_duty: OnCallSchedule = oncall) -> IncidentNotifier:
+            return IncidentNotifier(
+                on_duty, IncidentStore(tmp_path / "book.json"), MailOrHttpNotifier(on_duty), clock
+            )
 
-        started().hear(PAGE)
-        await started().look()
-        await started().look()
+        started().receive(PAGE)
+        await started().notify_due()
+        await started().notify_due()
         clock.now += timedelta(minutes=16)
-        await started().look()
-        started().hear(replace(PAGE, alerts={}))
+        await started().notify_due()
+        started().receive(replace(PAGE, alerts={}))
         left = replace(
-            rota, people={name: address for name, address in rota.people.items() if name != "satu"}
+            oncall,
+            people={name: address for name, address in oncall.people.items() if name != "satu"},
         )
-        await started(left).look()
-        await started(left).look()
+        await started(left).notify_due()
+        await started(left).notify_due()
     assert [person for person, _ in people.heard] == ["satu", "dua", "dua"]
     assert "Sudah selesai" in people.heard[-1][1]
 
@@ -218,9 +228,9 @@ async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_th
 async def test_one_that_cannot_be_told_does_not_keep_the_others_from_being_told(
     scene: Scene,
 ) -> None:
-    scene.duty.rota = replace(
-        scene.duty.rota,
-        people=dict(scene.duty.rota.people) | {"satu": "http://[", "dua": "mailto:dua\n@x"},
+    scene.duty.schedule = replace(
+        scene.duty.schedule,
+        people=dict(scene.duty.schedule.people) | {"satu": "http://[", "dua": "mailto:dua\n@x"},
     )
     await scene.post("firing", "f1")
     await scene.people.told("kepala")
@@ -231,7 +241,7 @@ async def test_a_group_with_an_alert_for_each_of_thousands_is_taken(scene: Scene
 
 
 async def test_a_watch_that_falls_silent_is_told_and_speaks_again(scene: Scene) -> None:
-    scene.duty.rota = replace(scene.duty.rota, silence=timedelta(minutes=5))
+    scene.duty.schedule = replace(scene.duty.schedule, silence=timedelta(minutes=5))
     scene.clock.now += timedelta(minutes=6)
     await scene.people.told("satu")
     assert "Pengawasan diam" in scene.people.heard[0][1]
@@ -267,7 +277,7 @@ async def test_a_notice_goes_by_mail_and_a_mail_server_that_is_away_is_told() ->
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     port: Any = server.sockets[0].getsockname()[1]
-    reaching = Reaching(
+    reaching = MailOrHttpNotifier(
         replace(ROTA, mail_server=f"127.0.0.1:{port}", mail_from="bina@bina.example")
     )
     await reaching.send("mailto:piket@bina.example", "[Bina page] training tidak menjawab", "isi")
@@ -275,5 +285,5 @@ async def test_a_notice_goes_by_mail_and_a_mail_server_that_is_away_is_told() ->
     await server.wait_closed()
     assert "To: piket@bina.example" in mails[0]
     assert "Subject: [Bina page] training tidak menjawab" in mails[0]
-    with pytest.raises(NotReached):
+    with pytest.raises(NotDelivered):
         await reaching.send("mailto:piket@bina.example", "x", "y")
