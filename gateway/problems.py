@@ -15,7 +15,7 @@ from chassis.errors import (
     TooLarge,
     Unauthenticated,
 )
-from gateway.neutral import is_neutral
+from chassis.texts import is_neutral
 from gateway.routing.table import Group
 
 if TYPE_CHECKING:

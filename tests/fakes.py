@@ -237,7 +237,7 @@ async def running(
             async with asyncio.timeout(ready_seconds):
                 await life.prepared.wait()
                 if life.consumer:
-                    await life.consumer.joined.wait()
+                    await life.consumer.assigned.wait()
             yield AsgiClient(app, keys, service)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
+from chassis.texts import is_neutral
 from gateway import request_context
-from gateway.neutral import is_neutral
 from gateway.problems import CONTENT_TYPE, UpstreamFailed, neutralise
 from gateway.routing.table import Group
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
-from gateway.neutral import is_neutral
+from chassis.texts import is_neutral
 from gateway.openapi.reference_page import render_page
 from gateway.problems import CONTENT_TYPE, UpstreamUnavailable
 from gateway.routing.table import Group

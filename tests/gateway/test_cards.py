@@ -11,8 +11,8 @@ import jwt
 import pytest
 
 from chassis.http.internal_tokens import InternalTokenVerifier
+from chassis.texts import is_neutral
 from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
-from gateway.neutral import is_neutral
 from gateway.routing.table import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import Told, new_key, staged

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from gateway.neutral import is_neutral
+from chassis.texts import is_neutral
 from gateway.routing.table import Group
 from tests.gateway.harness import Stage, fixed
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.neutral import is_neutral
+from chassis.texts import is_neutral
 from gateway.routing.table import Group
 from tests.fakes import Keys
 from tests.gateway.harness import ROUTES, Stage, fixed, new_key, settings, staged

@@ -14,9 +14,9 @@ from fastapi.routing import APIRoute
 
 from chassis.app.middleware import OPEN_PATHS
 from chassis.settings import Settings
+from chassis.texts import is_neutral
 from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.app import create_app
-from gateway.neutral import is_neutral
 from gateway.openapi import documents
 from gateway.openapi.reference_page import render_page
 from gateway.routing import table

@@ -10,36 +10,7 @@ import re
 import unicodedata
 
 from chassis.errors import Refused
-
-DENIED_WORDS = (
-    "lapas",
-    "rutan",
-    "lpka",
-    "bapas",
-    "pas",
-    "narapidana",
-    "napi",
-    "wbp",
-    "warga binaan",
-    "pemasyarakatan",
-    "penjara",
-    "tahanan",
-    "kemenimipas",
-    "kemenkumham",
-    "bina",
-    "pembinaan",
-    "kemandirian",
-)
-TRADE_PHRASES = (
-    "tahanan isolasi",
-    "tahanan pentanahan",
-    "tahanan pembumian",
-    "tahanan jenis tanah",
-    "pengukuran tahanan",
-    "nilai tahanan",
-    "pas foto",
-    "pas bandara",
-)
+from chassis.texts import DENIED_WORDS, TRADE_PHRASES
 
 _WORD = re.compile(r"[^\W_]+")
 _TRADE = re.compile(rf"\b(?:{'|'.join(TRADE_PHRASES)})\b")
