@@ -82,7 +82,7 @@ def make_backup(
         return 0
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(
-        f"Cadangan {told['make_backup']}: {told['documents']} dokumen, {told['bytes'] // platform_checks.MIB} MiB dalam {told['seconds']} detik."
+        f"Cadangan {told['backup']}: {told['documents']} dokumen, {told['bytes'] // platform_checks.MIB} MiB dalam {told['seconds']} detik."
     )
     console.print(
         f"Keadaan pukul {told['cluster_time_at']}. Kunci ({told['keys']}) terpisah di {told['custody']}: serahkan kepada kedua pemegangnya."
