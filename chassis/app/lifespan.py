@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from chassis import telemetry
 from chassis.app import database_setup
+from chassis.app.migrations import migrate
 from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
@@ -125,10 +126,10 @@ class ServiceRuntime:
     async def prepare(self) -> None:
         """Collections, indexes, migrations: be as the code says. Commands need no more: what they tell waits in the outbox while Kafka is away."""
         await self.db.ping()
-        await database_setup.prepare(self.db, self.service.transaction)
-        await database_setup.migrate(
-            self.db, self.service.migrations, self.service.settings.replica
-        )
+        service = self.service
+        await database_setup.check_schemas(self.db, service.transaction, service.migrations)
+        await database_setup.prepare(self.db, service.transaction)
+        await migrate(self.db, service.migrations, service.settings.replica)
 
     async def make_topics(self) -> None:
         """The topics that it writes and reads."""

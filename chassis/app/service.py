@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from fastapi import APIRouter
 
-from chassis.app.database_setup import Migration
+from chassis.app.migrations import Migration
 from chassis.jobs.runner import Job
 from chassis.messaging.events import Event
 from chassis.messaging.inbox import Handlers

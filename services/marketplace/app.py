@@ -17,6 +17,7 @@ from services.marketplace.carts import api as carts
 from services.marketplace.events import ProceedsSplit, WorkLogged
 from services.marketplace.ledger import api as ledger
 from services.marketplace.metrics.jobs import CHECK_INTERVAL_SECONDS, StockAndBooksCheck
+from services.marketplace.migrations import MIGRATIONS
 from services.marketplace.orders import api as orders
 from services.marketplace.payment_simulator import api as sandbox
 from services.marketplace.payment_simulator.usecases import PaymentSimulator
@@ -72,6 +73,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
             title="Bina: pasar, produksi dan pembagian hasil",
             settings=settings,
             transaction=Transaction,
+            migrations=MIGRATIONS,
             routers=routers,
             published=(WorkLogged, ProceedsSplit),
             handlers={

@@ -20,6 +20,7 @@ from services.training.mappings.rules import load_mappings
 from services.training.merges import api as merges
 from services.training.merges.usecases import merge_same_niks
 from services.training.metrics.jobs import measure
+from services.training.migrations import MIGRATIONS
 from services.training.participants import api as participants
 from services.training.programmes import api as programmes
 from services.training.sessions import api as sessions
@@ -82,6 +83,7 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             title="Bina: pelatihan",
             settings=settings,
             transaction=Transaction,
+            migrations=MIGRATIONS,
             routers=(
                 *ROUTERS,
                 operator_api.router("training"),

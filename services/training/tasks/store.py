@@ -13,7 +13,7 @@ _UNRESOLVED = [TaskState.OPEN.value, TaskState.ACKNOWLEDGED.value]
 
 class Tasks(Store[Task]):
     kind = Task
-    collection = "inbox_items"
+    collection = "tasks"
     person = "participant_ref"
     unknown = TaskUnknown
     scope = {"facility": "facilities"}

@@ -196,17 +196,6 @@ async def test_a_job_that_outlasts_its_lease_is_not_done_by_two(db: Mongo) -> No
     assert most == 1
 
 
-async def test_a_replica_waits_for_the_migration_that_another_runs(db: Mongo) -> None:
-    assert await Lease(db, "migration/pages", "other", 60).take()
-
-    async def step(_mongo: Mongo, _after: str) -> str | None:
-        raise AssertionError("another runs it")
-
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
-            await database_setup.migrate(db, [database_setup.Migration("pages", step)], "mine")
-
-
 async def test_a_rebuilt_projection_keeps_its_validator(db: Mongo) -> None:
     async def fill(mongo: Mongo, name: str) -> None:
         await mongo.insert(
