@@ -1,6 +1,6 @@
 """Age files: for the public key of a reader or holder, and a secret split into two shares.
 
-Whoever knows a public key can encrypt for it and cannot read. The format is age
+A public key encrypts and cannot decrypt. The format is age
 (age-encryption.org/v1), so `age -d` opens every file without Bina.
 Not here: what is encrypted, and where it lies.
 """

@@ -1,4 +1,4 @@
-"""The keys of an installation, kept apart from its data: a file that two holders open together.
+"""The keys of an installation, apart from its data: two holders open them together.
 
 Without the keys a restored database is unreadable. In the same hands as the data, its encryption
 would be a formality. A backup of the data therefore holds only fingerprints of the keys.
@@ -38,7 +38,7 @@ _KEY_TITLES = {
 
 
 def fingerprint(name: str, key: bytes) -> str:
-    """Return a fingerprint: it tells two keys apart and reveals nothing, for keys are random."""
+    """Return a fingerprint: equal keys have equal ones, and random keys are not revealed."""
     return hashlib.sha256(b"bina key fingerprint\0" + name.encode() + b"\0" + key).hexdigest()[:32]
 
 

@@ -1,6 +1,7 @@
-"""The signed manifest of a backup: cluster time, versions, counts, and the hash of every piece.
+"""The signed manifest of a backup.
 
-It also holds the fingerprints of the keys that the data needs. Not here: the pieces' content.
+It holds the cluster time, versions, counts, the hash of every piece, and the fingerprints of the
+keys that the data needs. Not here: the pieces' content.
 """
 
 from __future__ import annotations

@@ -250,7 +250,9 @@ def _expected_topics() -> set[str]:
 
 
 async def delete_existing_data(databases: dict[str, Mongo], broker_access: BrokerAccess) -> None:
-    """Delete topics, then databases: a topic with later events would cause effects without a cause.
+    """Delete topics, then databases.
+
+    A topic with later events would cause effects whose commands no longer exist.
 
     Raises OperatorError where Kafka keeps a topic; all databases are untouched then.
     """

@@ -1,4 +1,4 @@
-"""Changes restored data to fit its new place: positions, leases, inbox rows, order of events.
+"""Adapts restored data to its new servers: positions, leases, inbox rows, event order.
 
 The topics are created again, so offsets begin at 0. Positions are deleted (none = the beginning).
 Parked and early events keep their order and come before all events of the new topics. Inbox rows

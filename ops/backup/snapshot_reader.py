@@ -1,4 +1,4 @@
-"""Reads all databases as they were at one cluster time. Not here: what becomes of the documents."""
+"""Reads all databases as of one cluster time. Not here: what becomes of the documents."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Fills a restored database's topic from its archive: events of the last 30 days before the backup.
+"""Fills a restored database's topic from its archive.
 
-That is what Kafka would still hold. Readers begin at the start and drop what took effect; the rest
-takes effect now. Not here: events that were not sent yet; the relay of their service sends them.
+It sends the events of the last 30 days before the backup: that is what Kafka would still hold.
+Readers begin at the start and drop what took effect; the rest takes effect now. Not here: events
+that were not sent yet; the relay of their service sends them.
 """
 
 from __future__ import annotations
