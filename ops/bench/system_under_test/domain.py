@@ -14,10 +14,9 @@ from chassis.persistence.store import Store
 from chassis.persistence.unit_of_work import OperationContext, StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 
-REFUSED_NOTE, BROKEN_NOTE = (
-    "refused",
-    "broken",
-)  # how the note of an event begins that the handler refuses, or breaks at
+# How the note of an event begins that the handler refuses, or at which it fails.
+REFUSED_NOTE = "refused"
+BROKEN_NOTE = "broken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +75,9 @@ class Transaction(UnitOfWork):
     progresses = StoreOf(Progresses)
 
     def __init__(
-        self, db: Any, session: Any, now: datetime, cause: OperationContext, parts: Any
+        self, db: Any, session: Any, now: datetime, context: OperationContext, ports: Any
     ) -> None:
-        super().__init__(db, session, now, cause, parts)
+        super().__init__(db, session, now, context, ports)
         self.took_effect: list[str] = []
 
 

@@ -160,5 +160,5 @@ def build_reading_service(settings: ReadingSettings) -> service.Service[Transact
 def _create_app(service: service.Service[Transaction]) -> FastAPI:
     app = factory.create_app(service)
     engine: TransactionManager[Any] = app.state.engine
-    engine.after_commit.append(service.ports["clock"].told)
+    engine.after_commit.append(service.ports["clock"].record_commit)
     return app
