@@ -1,4 +1,4 @@
-"""The command `demo`: plays the steps on the running system and shows each. Not here: the steps."""
+"""The command `demo`: plays the steps on the running system. Not here: the steps."""
 
 from __future__ import annotations
 
