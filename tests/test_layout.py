@@ -85,8 +85,7 @@ def test_each_package_says_what_it_is_and_what_does_not_belong_in_it() -> None:
 
 def test_no_package_has_more_than_15_modules() -> None:
     sizes = {
-        str(package.relative_to(ROOT)): len(list(package.glob("*.py")))
-        for package in packages()
+        str(package.relative_to(ROOT)): len(list(package.glob("*.py"))) for package in packages()
     }
     allowed = {"gateway/middleware": 31, "ops/local": 31}  # __init__ included
     assert {name: size for name, size in sizes.items() if size > allowed.get(name, 16)} == {}
@@ -123,13 +122,13 @@ def test_only_its_seam_imports_a_driver(driver: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_has_its_papers_and_its_composition_root(service: str) -> None:
+def test_a_service_has_its_documents_and_its_composition_root(service: str) -> None:
     expected = {"README.md", "Dockerfile", "__main__.py", "app.py", "events.py", "settings.py"}
     assert expected - {path.name for path in (ROOT / "services" / service).iterdir()} == set()
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_noun_folder_holds_only_the_four_files_and_what_pyproject_places(service: str) -> None:
+def test_a_noun_folder_holds_only_its_files_and_what_pyproject_places(service: str) -> None:
     allowed = placed()
     strange = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -18,7 +18,7 @@ Record = Callable[[str, Any], None]
 
 
 @pytest.mark.parametrize("point", ["send", "acknowledgement"])
-async def test_a_relay_that_wakes_with_sends_in_flight_after_its_lease_has_expired_adds_late_duplicates_only(
+async def test_a_relay_that_wakes_after_its_lease_adds_only_late_duplicates(
     stage: Stage, point: str, record_property: Record
 ) -> None:
     async with stage.load() as load:
@@ -41,7 +41,7 @@ async def test_a_relay_that_wakes_with_sends_in_flight_after_its_lease_has_expir
 
 
 @pytest.mark.parametrize("point", ["poll", "position"])
-async def test_a_consumer_that_wakes_with_a_batch_in_hand_after_its_session_has_expired_applies_none_of_it_again(
+async def test_a_consumer_that_wakes_after_its_session_applies_nothing_twice(
     stage: Stage, point: str, record_property: Record
 ) -> None:
     async with stage.load() as load:

@@ -20,7 +20,7 @@ pytestmark = [
 Record = Callable[[str, Any], None]
 
 
-async def test_a_killed_primary_loses_nothing_and_commands_go_on_with_the_next_one(
+async def test_a_killed_primary_loses_nothing_and_the_next_takes_commands(
     stage: Stage, record_property: Record
 ) -> None:
     async with stage.load() as load:
@@ -48,7 +48,7 @@ async def test_each_broker_killed_in_turn_stops_no_command_and_loses_no_event(
     record_property("figures", await stage.exactly(load))
 
 
-async def test_when_the_holder_of_the_relays_lease_is_killed_the_other_replica_publishes_on(
+async def test_the_other_replica_publishes_when_the_relays_holder_is_killed(
     stage: Stage, record_property: Record
 ) -> None:
     async with stage.load() as load:
@@ -68,7 +68,7 @@ async def _another_leads(stage: Stage, than: Process) -> bool:
 
 
 @pytest.mark.parametrize("point", ["revoked", "assigned"])
-async def test_a_consumer_killed_in_the_middle_of_a_rebalance_leaves_no_gap_and_no_second_effect(
+async def test_a_consumer_killed_in_a_rebalance_leaves_no_gap_or_duplicate(
     stage: Stage, point: str, record_property: Record
 ) -> None:
     killed, joining = stage.readers[0], stage.process("reader", REPLICAS)

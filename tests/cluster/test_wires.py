@@ -63,7 +63,7 @@ async def test_slow_and_cut_connections_lose_nothing_and_repeat_no_effect(
     record_property("figures", await stage.exactly(load))
 
 
-async def test_brokers_that_fall_silent_stop_no_command_and_a_silent_database_only_for_as_long(
+async def test_silent_brokers_stop_no_command_and_a_silent_database_pauses(
     wired: tuple[Stage, Proxy, list[Proxy]], record_property: Record
 ) -> None:
     stage, mongo, brokers = wired

@@ -240,7 +240,7 @@ def missing(client: pymongo.MongoClient[dict[str, Any]]) -> list[str]:
     return [id_ for id_ in admitted if id_ not in done]
 
 
-def test_what_was_unsent_or_unread_at_that_time_takes_effect_in_the_new_place(
+def test_events_unsent_or_unread_at_the_backup_take_effect_afterwards(
     disaster: Disaster, restored: Sealed
 ) -> None:
     assert disaster.unsent
@@ -305,7 +305,7 @@ def test_it_is_one_moment_of_all_databases_and_commands_went_on(
         assert {row["_id"]: row["seq"] for row in newest} == versions
 
 
-def test_the_audit_fits_its_seals_and_says_that_it_was_backed_up_and_restored(
+def test_the_restored_audit_verifies_and_records_backup_and_restore(
     disaster: Disaster, restored: Sealed
 ) -> None:
     with restored.database() as client:
@@ -432,7 +432,7 @@ def test_one_service_alone_is_not_restored(disaster: Disaster, tmp_path: Path) -
     )
 
 
-def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) -> None:
+def test_the_backup_contains_no_key_and_no_readable_text(disaster: Disaster) -> None:
     whole = b"".join(
         path.read_bytes() for path in Path(disaster.made["backup"]).rglob("*") if path.is_file()
     )
@@ -445,7 +445,7 @@ def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) ->
         assert all(secret not in file.read_bytes() for secret in disaster.keys.values())
 
 
-def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:
+def test_an_interrupted_restore_does_not_start(tmp_path: Path) -> None:
     here = Installation(tmp_path / "half")
     here.home.mkdir()
     (here.home / "restoring").write_text("bina-x")

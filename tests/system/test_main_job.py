@@ -29,7 +29,7 @@ def report(system: Installation) -> dict[str, Any]:
     return played(system)
 
 
-def test_the_demo_carries_a_person_from_the_prisons_file_to_a_job(report: dict[str, Any]) -> None:
+def test_the_demo_carries_a_person_from_the_prisons_list_to_a_job(report: dict[str, Any]) -> None:
     assert len(report["steps"]) == STEPS
     facts = {step["name"]: step["facts"] for step in report["steps"]}
     assert facts["snapshot"]["admitted"] == facts["snapshot"]["rows"] == 380
@@ -84,7 +84,9 @@ def test_the_public_page_of_the_certificate_names_no_prison(
     assert re.search(words, page + headers, re.IGNORECASE) is None
 
 
-def test_nothing_of_the_file_stands_in_a_log(system: Installation, report: dict[str, Any]) -> None:
+def test_nothing_of_the_prisons_list_is_in_a_log(
+    system: Installation, report: dict[str, Any]
+) -> None:
     logs = system.bina("logs", "--json").stdout
     assert "PERKARARAHASIA" not in logs
     assert re.search(r"\b99\d{14}\b", logs) is None

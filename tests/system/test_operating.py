@@ -161,7 +161,7 @@ def training_database(system: Installation) -> Iterator[Any]:
         yield client["training"]
 
 
-def test_a_poison_event_is_found_understood_given_up_with_a_reason_and_its_key_flows_again(
+def test_a_poison_event_is_found_and_discarded_and_its_key_continues(
     operator: Operator,
 ) -> None:
     key, today = new_id(), str(datetime.now(UTC).date())
@@ -269,7 +269,7 @@ def test_tail_shows_headers_and_hides_what_could_be_a_name(operator: Operator) -
     assert newest["id"] == second["id"]
 
 
-def test_a_replay_tells_what_was_new_to_whom_and_sends_only_what_was_asked_for(
+def test_a_replay_sends_only_its_range_and_reports_each_reader(
     operator: Operator,
 ) -> None:
     class_id, since = opened_class(operator), (utc_now() - timedelta(hours=1)).isoformat()
@@ -424,7 +424,7 @@ def test_a_command_that_is_none_is_refused_with_its_usage(
 @pytest.mark.parametrize(
     "key", ["kunci/dengan/garis", "kunci é 印 %2F?#", "[bold]\x1b[2J\nbaris", "k" * 400]
 )
-def test_a_sequence_of_whatever_key_is_listed_shown_tried_once_and_given_up(
+def test_a_sequence_of_any_key_is_listed_shown_retried_and_discarded(
     operator: Operator, key: str
 ) -> None:
     operator.tell(
@@ -475,7 +475,7 @@ def test_where_nothing_waits_there_is_nothing_to_list_or_to_retry(operator: Oper
     assert len(operator.lines("events", "tail", "--last", str(10**9))) > 0
 
 
-def test_lag_and_outbox_tell_of_every_service(operator: Operator) -> None:
+def test_lag_and_outbox_cover_every_service(operator: Operator) -> None:
     lag, outbox = operator.bina("events", "lag"), operator.bina("events", "outbox")
     assert (
         [one["service"] for one in lag["services"]]
@@ -492,7 +492,7 @@ def test_lag_and_outbox_tell_of_every_service(operator: Operator) -> None:
     assert "yang ada: certification" in operator.refused("events", "lag", "--service", "nobody")
 
 
-def test_only_an_operator_acts_and_only_an_auditor_besides_sees(operator: Operator) -> None:
+def test_only_operators_act_and_only_auditors_besides_read(operator: Operator) -> None:
     for service in SERVICES:
         root = f"/v1/operations/{service.name}"
         assert operator.ask("auditor", "GET", f"{root}/parked")[0] == 200
@@ -502,7 +502,7 @@ def test_only_an_operator_acts_and_only_an_auditor_besides_sees(operator: Operat
         assert (status, problem["title"]) == (403, "Anda tidak berwenang melakukan ini")
 
 
-def test_the_audit_of_every_part_fits_its_seals_and_its_anchors_and_a_changed_row_is_named(
+def test_every_audit_verifies_and_a_changed_row_is_named(
     operator: Operator, training_database: Any
 ) -> None:
     whole = operator.bina("audit", "verify")

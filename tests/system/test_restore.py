@@ -230,7 +230,7 @@ def kept(databases: Databases) -> Databases:
 # What is lost on the way
 
 
-def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
+def test_every_document_and_every_key_is_restored_unchanged(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     installation.servers.emptied()
@@ -259,7 +259,7 @@ def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_told_when_the_memory_stays_short(
+def test_documented_rights_suffice_for_a_backup_and_short_history_warns(
     installation: FilledInstallation,
     tmp_path: Path,
     allowed: bool,  # noqa: FBT001
@@ -292,7 +292,7 @@ def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_to
     assert remembered(installation.servers) == 300
 
 
-def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(
+def test_no_backup_is_made_when_the_server_has_lost_the_moment(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     operator = Sealed(installation.operator.system, tmp_path)
@@ -305,7 +305,7 @@ def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(
     assert (remembered(installation.servers), audits(installation.servers)) == (300, before)
 
 
-def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(
+def test_an_interrupted_backup_leaves_nothing_that_looks_like_one(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     operator = Sealed(installation.operator.system, tmp_path)
@@ -325,7 +325,7 @@ def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(
         ISSUER,
     ],
 )
-def test_an_installation_without_a_key_that_its_data_needs_is_not_backed_up_and_told_which(
+def test_a_backup_without_a_needed_key_is_refused_and_names_it(
     installation: FilledInstallation, tmp_path: Path, gone: str
 ) -> None:
     operator = at(installation.servers, tmp_path / "bina", tmp_path / "shelf")
@@ -358,7 +358,7 @@ def remembered(here: Servers) -> int:
 
 
 @pytest.mark.parametrize("command", ["dropDatabase", "insert", "update"])
-def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_repeated(
+def test_an_interrupted_restore_starts_nothing_and_can_be_repeated(
     installation: FilledInstallation, tmp_path: Path, command: str
 ) -> None:
     filled(installation.servers)
@@ -424,7 +424,7 @@ def test_a_restore_without_one_key_says_which_and_touches_nothing(
 
 
 @pytest.mark.parametrize("there", ["database", "topic", "key"])
-def test_a_place_that_holds_one_thing_is_not_empty(
+def test_a_place_with_one_database_topic_or_key_is_not_empty(
     installation: FilledInstallation, tmp_path: Path, there: str
 ) -> None:
     here, target = installation.servers, installation.target(tmp_path / "bina")
@@ -448,7 +448,7 @@ def test_a_place_that_holds_one_thing_is_not_empty(
     assert here.everything() == before
 
 
-def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
+def test_no_database_is_touched_when_kafka_keeps_its_topics(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     filled(installation.servers)
@@ -482,7 +482,7 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
         (("BINA_KAFKA_USER",), "BINA_KAFKA_USER tidak ada"),
     ],
 )
-def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(
+def test_a_kafka_with_authentication_refuses_an_anonymous_restore(
     installation: FilledInstallation, tmp_path: Path, without: Sequence[str], said: str
 ) -> None:
     before, target = installation.servers.everything(), installation.target(tmp_path / "bina")

@@ -99,7 +99,7 @@ def issued(composed: Composed, key: str) -> None:
     secret_files.write_private(path, key)
 
 
-def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_of_another_machine(
+def test_the_compose_jobs_restore_every_document_and_key_elsewhere(
     composed: Composed, tmp_path: Path
 ) -> None:
     filled(composed.servers)
@@ -181,7 +181,7 @@ def test_who_makes_backups_in_compose_changes_nothing(composed: Composed) -> Non
                 change()
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
+def test_an_unwritable_directory_is_refused_before_anything_is_read(
     composed: Composed, tmp_path: Path
 ) -> None:
     operator = Sealed(Installation(tmp_path / "bina"), tmp_path)

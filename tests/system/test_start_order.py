@@ -133,7 +133,7 @@ async def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenera
 
 
 @pytest.mark.timeout(300)
-async def test_any_part_may_start_first_stop_and_come_back(ground: Ground) -> None:
+async def test_any_process_may_start_first_stop_and_return(ground: Ground) -> None:
     await ground.install()
     for service in reversed(topology.PROCESSES):
         await ground.start(service.name)

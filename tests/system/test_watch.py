@@ -199,7 +199,7 @@ def _answers(holds: Callable[[], bool]) -> bool:
         return False
 
 
-def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks_for(
+def test_exposed_metrics_are_the_declared_and_the_watched_ones(
     watch: Watch,
 ) -> None:
     shown: set[str] = set()
@@ -246,7 +246,7 @@ def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks
     } == set()
 
 
-def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_keeps(
+def test_prometheus_understands_every_panel_and_keeps_its_labels(
     watch: Watch,
 ) -> None:
     for file in dashboards.DASHBOARDS.glob("*.json"):
@@ -278,7 +278,7 @@ def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_
     } == {}
 
 
-def test_connections_and_figures_of_a_running_system_are_measured(watch: Watch) -> None:
+def test_connections_and_scheduled_gauges_are_measured(watch: Watch) -> None:
     eventually(
         lambda: (
             {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")}
@@ -323,7 +323,7 @@ def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
     eventually(carried)
 
 
-def test_a_killed_service_is_told_to_whoever_is_on_duty_and_so_is_its_return(watch: Watch) -> None:
+def test_a_killed_service_and_its_return_are_notified_on_call(watch: Watch) -> None:
     assert not watch.firing("ProcessDown")
     eventually(lambda: watch.firing("Watchdog"))
     killed = set[int]()

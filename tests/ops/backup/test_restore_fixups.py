@@ -74,7 +74,7 @@ async def restored(mongo_url: str, database: str) -> Mongo:
     return db
 
 
-async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them(
+async def test_positions_leases_inbox_rows_and_order_fit_the_new_servers(
     restored: Mongo,
 ) -> None:
     db, now = restored, utc_now()
@@ -106,7 +106,7 @@ async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them
     await db.close()
 
 
-async def test_nothing_of_a_key_counts_as_sent_behind_what_does_not(
+async def test_no_row_counts_as_sent_behind_an_unsent_row_of_its_key(
     mongo_url: str, database: str
 ) -> None:
     db = Mongo(mongo_url, database, "pymongo")
