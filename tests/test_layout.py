@@ -13,9 +13,13 @@ SERVICES = ("certification", "manpower", "marketplace", "training")
 NOUN_FILES = {"api", "jobs", "rules", "store", "usecases"}
 DRIVERS = {
     "aiokafka": ("chassis/messaging/kafka.py", "ops/local/kafka_admin.py"),
-    "bson": ("chassis/persistence/mongo.py",),
+    "bson": ("chassis/persistence/mongo_codec.py",),
     "motor": ("chassis/persistence/mongo.py",),
-    "pymongo": ("chassis/persistence/mongo.py", "chassis/persistence/pool_metrics.py"),
+    "pymongo": (
+        "chassis/persistence/mongo.py",
+        "chassis/persistence/mongo_errors.py",
+        "chassis/persistence/pool_metrics.py",
+    ),
 }
 
 
