@@ -222,8 +222,8 @@ class ServiceRuntime:
             raise KeyError(*unknown)
 
     def _after_commit(self, tx: Transaction) -> None:
-        if rows := tx.outbox_rows:
-            self.relay.hand(rows)
+        if tx.outbox_rows:
+            self.relay.wake({row["key"] for row in tx.outbox_rows})
         for name in tx.jobs_to_wake:
             self.jobs[name].wake()
 
