@@ -21,8 +21,8 @@ from chassis import telemetry
 from chassis.ids import new_id, utc_now
 from chassis.messaging import consumer
 from chassis.messaging.events import MAX_NAME, Envelope
-from chassis.messaging.inbox import BEHIND
 from chassis.messaging.parked_events import ParkedEvent, ParkedSequences
+from chassis.messaging.received_events import BEHIND
 from tests.chassis.messaging.test_bad_events import KIND, Street, opened
 from tests.chassis.messaging.test_pipeline import Outside
 from tests.chassis.sample_service import Transaction
