@@ -12,7 +12,11 @@ ROOT = Path(__file__).parents[1]
 SERVICES = ("certification", "manpower", "marketplace", "training")
 NOUN_FILES = {"api", "jobs", "rules", "store", "usecases"}
 DRIVERS = {
-    "aiokafka": ("chassis/messaging/kafka.py", "ops/local/kafka_admin.py"),
+    "aiokafka": (
+        "chassis/messaging/kafka.py",
+        "chassis/messaging/kafka_topics.py",
+        "ops/local/kafka_admin.py",
+    ),
     "bson": ("chassis/persistence/mongo_codec.py",),
     "motor": ("chassis/persistence/mongo.py",),
     "pymongo": (
