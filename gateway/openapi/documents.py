@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 from chassis.texts import is_neutral
+from gateway.host_group import Group
 from gateway.openapi.reference_page import render_page
 from gateway.problems import CONTENT_TYPE, UpstreamUnavailable
-from gateway.routing.table import Group
 
 if TYPE_CHECKING:
     from gateway.routing.reloader import RouteReloader
