@@ -1,4 +1,4 @@
-"""The composition root: the middlewares in their order, and what they are given; nothing else."""
+"""The composition root: the middlewares in their order, and their parts; nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The gateway as one ASGI app, and its background work. Not here: the chain of middlewares (app)."""
+"""The gateway as one ASGI app, and its background work.
+
+Not here: the chain of middlewares (app).
+"""
 
 from __future__ import annotations
 

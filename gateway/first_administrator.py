@@ -1,6 +1,6 @@
-"""`python -m gateway.first_administrator <login> <home>` opens the first account, prints its code.
+"""Opens the first account: `python -m gateway.first_administrator LOGIN HOME`.
 
-Only the process environment with the gateway's secrets can run it. Not here: any later account.
+It prints the code of the account. It needs the gateway's secrets. Not here: any later account.
 """
 
 from __future__ import annotations

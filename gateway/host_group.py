@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Group(StrEnum):
-    """A host group: host names with routes, an OpenAPI document, errors and headers of their own."""
+    """Host names with routes, an OpenAPI document, errors and headers of their own."""
 
     STAFF = "staff"
     SHOP = "shop"

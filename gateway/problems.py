@@ -1,4 +1,7 @@
-"""What the gateway itself refuses, as problems (RFC 9457). Not here: the services' own errors."""
+"""What the gateway itself refuses, as problems (RFC 9457).
+
+Not here: the services' own errors.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class UpgradeWithBody(ValueError):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections whose request head is too large or too slow, or whose bytes have no use.
+    """Closes connections whose request head is too large or slow, or whose bytes have no use.
 
     An error in a callback of the parser closes the connection with 400. Idle connections are closed
     by uvicorn's keep-alive timeout. Trailers are dropped: uvicorn would put them among the headers,

@@ -1,4 +1,7 @@
-"""The settings of the gateway: GATEWAY_... and the shared names. Not here: routes (routes.toml)."""
+"""The settings of the gateway: GATEWAY_... and the shared names.
+
+Not here: routes (routes.toml).
+"""
 
 from __future__ import annotations
 

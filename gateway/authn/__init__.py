@@ -1,4 +1,7 @@
-"""Token verification, issuers, their keys, the revocation cache. Not here: permissions and grants."""
+"""Token verification, issuers, their keys, the revocation cache.
+
+Not here: permissions and grants.
+"""
 
 from gateway.authn.dev_issuer import issue_development_token
 

@@ -1,4 +1,7 @@
-"""The development issuer: tokens for any role on a developer's machine. Never for production."""
+"""The development issuer: tokens for any role on a developer's machine.
+
+Never for production.
+"""
 
 from __future__ import annotations
 

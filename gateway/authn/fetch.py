@@ -1,4 +1,7 @@
-"""Reads an issuer's documents over the network, with limits. Not here: what they mean (keys)."""
+"""Reads an issuer's documents over the network, with limits.
+
+Not here: what they mean (keys).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The trusted issuers, as the settings name them. Not here: how a token is verified (tokens)."""
+"""The trusted issuers, as the settings name them.
+
+Not here: how a token is verified (tokens).
+"""
 
 from __future__ import annotations
 

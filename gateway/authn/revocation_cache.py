@@ -1,4 +1,7 @@
-"""Revocations in memory, looked up on every request. Not here: who revokes (access/revocations)."""
+"""Revocations in memory, looked up on every request.
+
+Not here: who revokes (access/revocations).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RevocationCache:
-    """Revoked token ids and sessions, and subjects with the moment (epoch seconds) of revocation.
+    """Revoked tokens and sessions, and subjects with the moment (epoch seconds) of revocation.
 
     `is_loaded` is False until the first load; the gateway accepts no token before it.
     """

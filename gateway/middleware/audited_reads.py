@@ -1,4 +1,7 @@
-"""Records each request of an auditor before it is forwarded. Not here: what auditors may read."""
+"""Records each request of an auditor before it is forwarded.
+
+Not here: what auditors may read.
+"""
 
 from __future__ import annotations
 

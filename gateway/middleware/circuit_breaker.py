@@ -1,4 +1,4 @@
-"""One circuit breaker per service: while most requests get no response, only probes are sent.
+"""One circuit breaker per service: while most requests fail, only probes are sent.
 
 Not here: responses with an error status; a service that writes one does respond.
 """

@@ -73,7 +73,7 @@ class HostGroups:
         return None
 
     def _find_client_address(self, scope: Scope) -> str:
-        """Return the last address in X-Forwarded-For that is none of our own proxies."""
+        """Return the last address in X-Forwarded-For that is not one of our own proxies."""
         peer = str(scope["client"][0]) if scope["client"] else ""
         if not self._proxies:
             return peer

@@ -1,4 +1,7 @@
-"""Turns refusals and defects into problem responses. Not here: how a problem is written (problems)."""
+"""Turns refusals and defects into problem responses.
+
+Not here: how a problem is written (problems).
+"""
 
 from __future__ import annotations
 

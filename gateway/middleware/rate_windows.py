@@ -1,4 +1,7 @@
-"""The counts of the rate limit, as a storage of `limits`. Not here: the limits (routes.toml)."""
+"""The counts of the rate limit, as a storage of `limits`.
+
+Not here: the limits (routes.toml).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits the time of a response. Not here: the client's wait for a connection (server_protocol).
+"""Limits the time of a response. Not here: the time of a request head (server_protocol).
 
 The deadline counts until the last byte; for an open-ended response until the first. The service
 gets it as `x-request-deadline`.

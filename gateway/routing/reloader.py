@@ -1,4 +1,7 @@
-"""Keeps the current route table and swaps it while the gateway runs. Not here: what a route is."""
+"""Keeps the current route table and swaps it while the gateway runs.
+
+Not here: what a route is.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""The client of the services, request cancellation, headers. Not here: which service answers."""
+"""The client of the services, request cancellation, headers.
+
+Not here: which service answers.
+"""
