@@ -20,7 +20,7 @@ from gateway.access.sessions import rules as sessions
 from gateway.access.sessions.rules import MAX_SPENT
 from gateway.access.sign_ins import rules as signins
 from gateway.access.sign_ins import usecases
-from gateway.authn.dev_issuer import public_jwk
+from gateway.access.jwk import public_jwk
 from gateway.middleware.rate_limit import group_address
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
