@@ -18,7 +18,6 @@ import psutil
 import pymongo
 import pytest
 
-from chassis.ids import utc_now
 from ops.backup import encryption, key_custody
 from ops.demo import DemoContext, prison
 from ops.demo.context import FACILITY, SNAPSHOT, UNITS
@@ -408,17 +407,19 @@ def test_a_drill_without_the_keys_fails_and_says_which_are_missing(
     words = refused(disaster, tmp_path, custody=None)
     assert "training_master_key (kunci NIK dan nama)" in words
     assert "training_lookup_key (kunci pencarian NIK)" in words
-    file = tmp_path / "cut.keys"
-    file.write_text(Path(disaster.made["custody"]).read_text()[:-40])
-    assert "rusak, terpotong atau diubah" in refused(disaster, tmp_path, custody=file)
-    stale = tmp_path / "stale.keys"
+    custody = Path(disaster.made["custody"])
+    for share in custody.parent.glob(f"{disaster.made['id']}.*.share.age"):
+        shutil.copy(share, tmp_path)
+    cut = tmp_path / custody.name
+    cut.write_text(custody.read_text()[:-40])
+    assert "rusak, terpotong atau diubah" in refused(disaster, tmp_path, custody=cut)
     old = disaster.old
     holders = [
         (name, encryption.public_key(Path(f"{old.key(name)}.pub"))) for name in ("head", "clerk")
     ]
     keys = disaster.keys | {"secrets/training/training_lookup_key": b"00" * 32}
     keys.pop("secrets/certification/certification_name_key")
-    key_custody.write_custody_file(stale, "stale", utc_now(), keys, holders)
+    stale = key_custody.write_custody(tmp_path, "stale", keys, holders)
     words = refused(disaster, tmp_path, custody=stale)
     assert "tidak ada / missing: secrets/certification/certification_name_key" in words
     assert "kunci lain / another key: secrets/training/training_lookup_key" in words
@@ -437,9 +438,11 @@ def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) ->
     )
     for secret in [*disaster.keys.values(), b"participant_ref", b"LP-TJP"]:
         assert secret not in whole
-    kept = Path(disaster.made["custody"])
-    assert kept.stat().st_mode & 0o077 == 0
-    assert all(secret not in kept.read_bytes() for secret in disaster.keys.values())
+    custody = list(Path(disaster.made["custody"]).parent.glob(f"{disaster.made['id']}.*"))
+    assert len(custody) == 3  # the keys, and a share for each holder
+    for file in custody:
+        assert file.stat().st_mode & 0o077 == 0
+        assert all(secret not in file.read_bytes() for secret in disaster.keys.values())
 
 
 def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:

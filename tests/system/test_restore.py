@@ -406,19 +406,15 @@ def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_
 def test_a_restore_without_one_key_says_which_and_touches_nothing(
     installation: FilledInstallation, tmp_path: Path, gone: str, said: str
 ) -> None:
-    before, target, file = (
-        installation.servers.everything(),
-        installation.target(tmp_path / "bina"),
-        tmp_path / "less.keys",
-    )
+    before = installation.servers.everything()
+    target = installation.target(tmp_path / "bina")
     keys = key_custody.find_keys(installation.operator.system.home)
     holders = [
         (name, encryption.public_key(Path(f"{installation.operator.key(name)}.pub")))
         for name in ("head", "clerk")
     ]
-    key_custody.write_custody_file(
-        file, "less", utc_now(), {name: key for name, key in keys.items() if name != gone}, holders
-    )
+    fewer = {name: key for name, key in keys.items() if name != gone}
+    file = key_custody.write_custody(tmp_path, "less", fewer, holders)
     words = target.refused(
         *installation.operator.opening(installation.made, custody=file), "--replace"
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
@@ -12,10 +10,8 @@ from chassis.ids import utc_now
 from chassis.messaging.inbox import HEAD
 from chassis.messaging.kafka import Record
 from chassis.persistence.mongo import Document, Mongo
-from ops.backup import encryption
 from ops.backup.restore_fixups import fix_up_database
 from ops.backup.topic_rebuild import unmark_rows_after_gaps
-from ops.errors import OperatorError
 
 
 def order(offset: int, partition: int = 3) -> str:
@@ -132,30 +128,3 @@ async def test_nothing_of_a_key_counts_as_sent_behind_what_does_not(
         "whole2",
     ]
     await db.close()
-
-
-def test_a_holders_key_may_have_a_passphrase(tmp_path: Path) -> None:
-    file = tmp_path / "holder"
-    with (
-        patch("sys.stdin.isatty", return_value=True),
-        patch("getpass.getpass", return_value="rahasia"),
-    ):
-        name = encryption.make_pair(file)
-        assert b"ENCRYPTED" in file.read_bytes()
-        assert (
-            encryption.name_of(encryption.private_key(file).public_key())
-            == name
-            == encryption.name_of(encryption.public_key(Path(f"{file}.pub")))
-        )
-    with (
-        patch("getpass.getpass", return_value="salah"),
-        pytest.raises(OperatorError, match="frasa sandinya salah"),
-    ):
-        encryption.private_key(file)
-
-
-def test_two_shares_are_the_key_and_one_is_noise() -> None:
-    key = encryption.random_key()
-    one, other = encryption.split(key)
-    assert encryption.join(one, other) == encryption.join(other, one) == key
-    assert key not in (one, other)
