@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 import textwrap
 
+from ops.docs.generated_blocks import replace_blocks
+from ops.local import topology
 from ops.local.state_dir import ROOT
 
 RULES = ROOT / "deploy/monitoring/rules"
+PIPELINE_RULES = RULES / "pipeline.yml"
 PROMETHEUS_RULES = ROOT / "deploy/k8s/components/monitoring/rules.yaml"
 NAMESPACE = "bina"
 _ALERT = re.compile(
@@ -18,13 +21,24 @@ _ALERT = re.compile(
     re.DOTALL,
 )
 _LABEL = re.compile(r"\{\{ \$labels\.(?:exported_)?(\w+) \}\}")
-_GENERATED = "slos.yml"
+_SLO_RULES = "slos"
 _SEVERITY = "labels: {severity: "
 _SEVERITY_IN_NAMESPACE = f"labels: {{namespace: {NAMESPACE}, severity: "
 _HEADER = "# Written by ./bina docs from deploy/monitoring/rules: change those.\n"
 _RULE_OBJECT = (
     "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: {name}\nspec:\n"
 )
+
+
+def render_pipeline_rules() -> str:
+    """Return pipeline.yml with the processes that ProcessDown expects in every region."""
+    up = 'count by (region, job) (up{job="bina"})'
+    expected = "\n".join(
+        f'or label_replace({up}, "service", "{process.name}", "", "")'
+        for process in topology.PROCESSES
+    )
+    text = PIPELINE_RULES.read_text(encoding="utf-8")
+    return replace_blocks(text, {"expected-processes": expected})
 
 
 def render_table(slo_rules: str) -> str:
@@ -54,4 +68,4 @@ def render_prometheus_rules(slo_rules: str) -> str:
 
 def _read_rule_files(slo_rules: str) -> dict[str, str]:
     texts = {file.stem: file.read_text(encoding="utf-8") for file in sorted(RULES.glob("*.yml"))}
-    return texts | {_GENERATED.removesuffix(".yml"): slo_rules}
+    return texts | {PIPELINE_RULES.stem: render_pipeline_rules(), _SLO_RULES: slo_rules}

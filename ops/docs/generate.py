@@ -85,7 +85,11 @@ def render_documents() -> dict[Path, str]:
 
 def render_topology() -> dict[Path, str]:
     """Return each file that follows from the topology table alone."""
-    return {**deployment.render_deployment(), drawing.DRAWING: drawing.render_drawing()}
+    return {
+        **deployment.render_deployment(),
+        alerts.PIPELINE_RULES: alerts.render_pipeline_rules(),
+        drawing.DRAWING: drawing.render_drawing(),
+    }
 
 
 def write_documents() -> int:
