@@ -12,12 +12,9 @@ ROOT = Path(__file__).parents[1]
 SERVICES = ("certification", "manpower", "marketplace", "training")
 NOUN_FILES = {"api", "jobs", "rules", "store", "usecases"}
 DRIVERS = {
-    "aiokafka": (
-        "chassis/messaging/kafka.py",
-        "chassis/messaging/kafka_topics.py",
-        "ops/local/kafka_admin.py",
-    ),
+    "aiokafka": ("chassis/messaging/kafka.py", "chassis/messaging/kafka_topics.py"),
     "bson": ("chassis/persistence/mongo_codec.py",),
+    "confluent_kafka": ("ops/local/kafka_admin.py",),
     "motor": ("chassis/persistence/mongo.py",),
     "pymongo": (
         "chassis/persistence/mongo.py",

@@ -26,8 +26,8 @@ from chassis.messaging.kafka import BrokerAccess
 from ops.backup import encryption, key_custody, restore
 from ops.local import (
     ephemeral_servers,
-    kafka_admin,
     kafka_broker,
+    kafka_permissions,
     mongod,
     processes,
     secret_files,
@@ -128,7 +128,7 @@ def serving(place: Path) -> Generator[Servers]:
             administrator,
             {
                 "BINA_KAFKA": asking.bootstrap,
-                "BINA_KAFKA_USER": kafka_admin.RESTORER,
+                "BINA_KAFKA_USER": kafka_permissions.RESTORER,
                 "BINA_KAFKA_PASSWORD_FILE": str(place / "password"),
             },
         )
