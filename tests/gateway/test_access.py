@@ -14,7 +14,6 @@ import pytest
 
 from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.persistence.mongo import Mongo
-from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
 from gateway.access.grants import rules
 from gateway.access.grants.rules import (
     ROLES_BY_GRANTOR,
@@ -29,6 +28,7 @@ from gateway.access.grants.rules import (
     PeriodTooLong,
     ScopeTooWide,
 )
+from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
 from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.access.permissions.four_eyes import SECOND_PERSON_PERMISSIONS
 from gateway.routing import parser

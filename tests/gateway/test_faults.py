@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from prometheus_client import REGISTRY
 
+from gateway.host_group import Group
 from gateway.middleware import circuit_breaker, retries
 from gateway.middleware.circuit_breaker import (
     MIN_VOLUME,
@@ -26,7 +27,6 @@ from gateway.middleware.circuit_breaker import (
 from gateway.problems import UpstreamUnavailable
 from gateway.request_context import RequestContext
 from gateway.routing import parser
-from gateway.host_group import Group
 from tests.fakes import eventually
 from tests.gateway.harness import MIB, ROUTES, RULES, Stage, fixed, staged
 

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from chassis.persistence.mongo import Mongo
-from gateway.middleware.rate_windows import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
 from gateway.host_group import Group
+from gateway.middleware.rate_windows import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
 from tests.fakes import eventually
 from tests.gateway.harness import MIB, ROUTES, Stage, answer, staged
 

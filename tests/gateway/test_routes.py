@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.routing import parser as routing_parser
 from gateway.host_group import Group
+from gateway.routing import parser as routing_parser
 from gateway.routing.parser import RoutesInvalid
 from tests.gateway.harness import ROUTES, RULES, Stage
 

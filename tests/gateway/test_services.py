@@ -17,10 +17,10 @@ from chassis.settings import Settings
 from chassis.texts import is_neutral
 from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.app import create_app
+from gateway.host_group import Group
 from gateway.openapi import merging
 from gateway.openapi.reference_page import render_page
 from gateway.routing import parser
-from gateway.host_group import Group
 from tests.fakes import Keys
 from tests.fakes import routes as routes_of
 from tests.gateway.harness import new_key, settings

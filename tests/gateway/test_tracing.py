@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import telemetry
+from gateway.host_group import Group
 from gateway.middleware.tracing import RequestIds
 from gateway.request_context import RequestContext
-from gateway.host_group import Group
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

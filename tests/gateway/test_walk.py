@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES
+from gateway.host_group import Group
 from gateway.middleware.audited_reads import AUDITED_ROLES
 from gateway.middleware.authorisation import Authorisation
 from gateway.routing import parser
-from gateway.host_group import Group
 from gateway.routing.table import Route
 from tests.gateway.harness import Stage, staged
 
