@@ -1,4 +1,7 @@
-"""The definition of a service, from which the factory makes its process. Not here: any route of a service."""
+"""The definition of a service, from which the factory makes its process.
+
+Not here: any route of a service.
+"""
 
 from __future__ import annotations
 
