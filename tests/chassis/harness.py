@@ -1,4 +1,4 @@
-"""The shop with a fake Kafka whose records come when a test says, and handlers that can be made to fail. Not here: any test."""
+"""The shop with a fake Kafka whose records come when a test says. Not here: any test."""
 
 from __future__ import annotations
 

@@ -448,7 +448,7 @@ def sized(examples: int, steps: int) -> settings:
 
 
 @pytest.mark.timeout(3_600)
-def test_whatever_happens_what_is_committed_is_published_and_takes_effect_once_in_its_order(
+def test_committed_events_take_effect_once_in_order_whatever_happens(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
     async def in_memory() -> tuple[Broker, str]:
@@ -458,7 +458,7 @@ def test_whatever_happens_what_is_committed_is_published_and_takes_effect_once_i
 
 
 @pytest.mark.timeout(3_600)
-def test_whatever_happens_the_same_holds_on_a_real_broker(
+def test_the_model_holds_on_a_real_broker_whatever_happens(
     tmp_path: Path, mongo_url: str, database: str, kafka: str
 ) -> None:
     async def on_kafka() -> tuple[Broker, str]:

@@ -53,3 +53,25 @@ async def test_an_interrupted_upgrade_goes_on(
 def test_upgrades_without_a_gap_lead_to_the_schema_of_the_store() -> None:
     with pytest.raises(ValueError, match="boxes"):
         upgrade_documents(Boxes, {2: UPGRADES[2]})
+
+
+async def test_a_migration_goes_on_after_a_crash_and_runs_once(
+    db: Mongo,
+) -> None:
+    await db.insert("pages", [{"_id": f"{number:02}"} for number in range(10)])
+    crash = True
+
+    async def step(mongo: Mongo, after: str) -> str | None:
+        page = await mongo.find("pages", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=3)
+        if crash and after == "02":
+            raise ConnectionError
+        for row in page:
+            await mongo.update("pages", {"_id": row["_id"]}, {"$inc": {"times": 1}})
+        return page[-1]["_id"] if page else None
+
+    with pytest.raises(ConnectionError):
+        await migrate(db, [Migration("pages", step)], "a")
+    crash = False
+    for _ in range(2):
+        await migrate(db, [Migration("pages", step)], "a")
+    assert {row["times"] for row in await db.find("pages", {})} == {1}

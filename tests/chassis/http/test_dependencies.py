@@ -73,7 +73,7 @@ async def test_a_refused_command_leaves_nothing(shop: AsgiClient) -> None:
     assert await shop.app.state.life.db.find("outbox", {"aggregate_id": jar_id}) == []
 
 
-async def test_twenty_parallel_repeats_of_one_key_take_effect_once_and_answer_alike(
+async def test_twenty_parallel_requests_of_one_key_take_effect_once(
     shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)
@@ -141,7 +141,7 @@ async def test_other_rooms_are_as_unknown_as_what_does_not_exist(shop: AsgiClien
     ).status_code == 404
 
 
-async def test_no_token_is_401_no_permission_403_and_internal_routes_take_only_their_askers(
+async def test_missing_tokens_permissions_and_purposes_are_refused(
     shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)

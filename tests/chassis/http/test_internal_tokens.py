@@ -1,4 +1,7 @@
-"""Internal tokens: what is not exactly meant for this service, this question and this moment is refused, and so is what a peer refuses."""
+"""Internal tokens and the client of internal queries.
+
+A token of another issuer, audience, query or time is refused.
+"""
 
 from __future__ import annotations
 
@@ -222,7 +225,7 @@ async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[Servic
     await one.close()
 
 
-async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_given(
+async def test_a_query_carries_a_token_for_this_query_only(
     peer: ServiceClient, answers: tuple[Answers, str]
 ) -> None:
     assert await peer.request(
@@ -235,7 +238,7 @@ async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_give
 
 
 @pytest.mark.scenario("T16/lookup-retried")
-async def test_a_peer_that_stumbles_is_asked_again_and_one_that_does_not_recover_is_away(
+async def test_a_failing_service_is_asked_again_and_then_unavailable(
     peer: ServiceClient, answers: tuple[Answers, str]
 ) -> None:
     answers[0].failing = 2
