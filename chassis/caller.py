@@ -17,7 +17,7 @@ CLAIMS = frozenset(
 
 
 class Actor(NamedTuple):
-    """Who acts, and on whose behalf ("" = nobody's), after RFC 8693."""
+    """Who acts, and on whose behalf ("" = their own), after RFC 8693."""
 
     by: str
     on_behalf_of: str = ""

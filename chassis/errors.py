@@ -1,4 +1,4 @@
-"""The errors that are shown to a caller, and their RFC 9457 bodies. Not here: what only logs see.
+"""The errors that are shown to a caller, and their RFC 9457 bodies.
 
 DomainError
 ├── Malformed 400        ├── Conflict 409 ── Duplicate, KeyReused

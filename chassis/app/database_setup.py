@@ -1,4 +1,4 @@
-"""How collections are kept: validators for schemas n and n-1, indexes, the check at the start.
+"""Validators for schemas n and n-1, indexes, and the check of stored schemas at the start.
 
 Not here: what documents mean, and how older ones are rewritten (migrations).
 """

@@ -1,4 +1,4 @@
-"""The probes of a service: /livez, /readyz, /metrics and /statusz. Not here: what they measure."""
+"""The probes /livez, /readyz, /metrics and /statusz. Not here: what they measure."""
 
 from __future__ import annotations
 

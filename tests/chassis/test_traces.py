@@ -65,7 +65,8 @@ async def test_an_event_of_an_unsampled_trace_makes_no_span(
 async def test_a_span_does_not_contain_the_message_of_an_exception(
     scene: Harness, spans: InMemorySpanExporter
 ) -> None:
-    owner, secret = new_id(), "Zubaidah binti Fulan"
+    owner = new_id()
+    secret = "Zubaidah binti Fulan"
     event = await scene.tell(
         "asked",
         owner,

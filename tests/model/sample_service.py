@@ -1,4 +1,7 @@
-"""What the service of the model test tells and hears of itself: facts about subjects, under keys of their own or the subject's. Not here: who makes it happen, and when."""
+"""A service that consumes its own events, under its subjects' keys or others.
+
+Not here: who makes events, and when.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The promises of docs/guarantees.md as invariants, through whatever sequence of commits, deaths, duplicates, losses, rebalances, parkings and merges hypothesis finds."""
+"""The promises of docs/guarantees.md as invariants of generated stories.
+
+A story has commits, deaths, duplicates, losses, rebalances, parked events and merges.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ from tests.model.harness import TRAPS, Broker, Died, Harness, InMemory, OnKafka,
 from tests.model.sample_service import Admitted, Fact, Merged, Told, Transaction, commit
 
 R = TypeVar("R")
-KEYS, SUBJECTS, OWN = ("k0", "k1"), ("s0", "s1", "s2"), "own"
+KEYS = ("k0", "k1")
+SUBJECTS = ("s0", "s1", "s2")
+OWN = "own"
 ROUNDS = 200
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 facts = st.lists(
@@ -60,7 +65,7 @@ class Model(RuleBasedStateMachine):
         self.world: Harness = self.loop.run(self.begin())
 
     def do(self, work: Coroutine[Any, Any, R]) -> R | None:
-        """What this gives; None when its process died of it, and runs anew."""
+        """Return the result; None if its process died, which is then restarted."""
         return self.loop.run(self._surviving(work))
 
     async def _surviving(self, work: Coroutine[Any, Any, R]) -> R | None:
@@ -90,15 +95,13 @@ class Model(RuleBasedStateMachine):
         self.loop.run(self.world.begin("A"))
 
     def _facts(self, drawn: list[tuple[str, str]]) -> list[Fact]:
-        """Under its own key a subject is told of only once it was admitted."""
-        return [
-            Fact(
-                subject if key == OWN and subject in self.known else KEYS[0] if key == OWN else key,
-                Told.type,
-                subject,
-            )
-            for key, subject in drawn
-        ]
+        """Return events; a subject that is not admitted yet has none under its own key."""
+        return [Fact(self._key(key, subject), Told.type, subject) for key, subject in drawn]
+
+    def _key(self, key: str, subject: str) -> str:
+        if key != OWN:
+            return key
+        return subject if subject in self.known else KEYS[0]
 
     @rule(name=names, drawn=facts)
     def commit(self, name: str, drawn: list[tuple[str, str]]) -> None:
@@ -262,7 +265,8 @@ class Model(RuleBasedStateMachine):
         self.loop.run(self._check(topic=self.fake))
 
     async def _check(self, *, topic: bool) -> dict[str, list[Document]]:
-        db, rows = self.world.db, dict[str, list[Document]]()
+        db = self.world.db
+        rows = dict[str, list[Document]]()
         outbox, effects, offsets = await asyncio.gather(
             db.find("outbox", {}, sort=[("key", 1), ("seq", 1)]),
             self._effects(),
@@ -372,7 +376,8 @@ class Model(RuleBasedStateMachine):
         notes: dict[str, list[str]] = {subject: [] for subject in known}
         waiting: set[str] = set()
         for key, stored in rows.items():
-            told, stuck = [fact for fact in self.told if fact.key == key], False
+            told = [fact for fact in self.told if fact.key == key]
+            stuck = False
             for row, fact in zip(stored, told, strict=True):
                 whom = self.survivor(fact.subject, without=unmerged)
                 if (key, row["seq"]) in self.discarded:

@@ -127,10 +127,8 @@ def test_a_token_with_one_fault_names_no_caller(keys: Keys, name: str) -> None:
 
 
 async def test_a_token_that_was_believed_is_refused_once_it_has_expired(keys: Keys) -> None:
-    verifier, token = (
-        InternalTokenVerifier("shop", keys.directory),
-        signed(keys, CALLER, issuer="gateway", lasts=2),
-    )
+    verifier = InternalTokenVerifier("shop", keys.directory)
+    token = signed(keys, CALLER, issuer="gateway", lasts=2)
     assert verifier.caller(token).subject == "tester"
 
     async def refused() -> bool:
@@ -181,12 +179,10 @@ class Answers:
     """A peer that checks what it is asked as every service does, and then answers as told."""
 
     def __init__(self, keys: Keys) -> None:
-        self.verifier, self.asked, self.status, self.failing = (
-            InternalTokenVerifier("shop", keys.directory),
-            list[str](),
-            200,
-            0,
-        )
+        self.verifier = InternalTokenVerifier("shop", keys.directory)
+        self.asked = list[str]()
+        self.status = 200
+        self.failing = 0
 
     async def answer(self, request: web.Request) -> web.Response:
         try:
@@ -208,7 +204,8 @@ class Answers:
 
 @pytest.fixture
 async def answers(keys: Keys) -> AsyncIterator[tuple[Answers, str]]:
-    peer, app = Answers(keys), web.Application()
+    peer = Answers(keys)
+    app = web.Application()
     app.router.add_route("*", "/{tail:.*}", peer.answer)
     server = TestServer(app)
     await server.start_server()

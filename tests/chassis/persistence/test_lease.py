@@ -19,7 +19,9 @@ ASKED_OFTEN = 12
 
 async def test_a_job_that_outlasts_its_lease_is_not_done_by_two(db: Mongo) -> None:
     engine: TransactionManager[Transaction] = TransactionManager(db, Transaction)
-    at_work, most, asked = 0, 0, 0
+    at_work = 0
+    most = 0
+    asked = 0
     enough = asyncio.Event()
 
     async def work(_run: Runner[Any]) -> bool:

@@ -56,7 +56,8 @@ def jar(**more: object) -> Jar:
 async def test_a_rollback_undoes_writes_events_and_audit_rows_since(
     db: Mongo, run: Runner[Transaction]
 ) -> None:
-    kept, lost = jar(), jar()
+    kept = jar()
+    lost = jar()
 
     async def work(tx: Transaction) -> None:
         tx.jars.add(kept)
@@ -111,9 +112,11 @@ async def test_an_insert_and_its_changes_in_one_transaction_are_one_insert(
 
 async def test_held_documents_stop_write_skew_and_without_hold_it_would_happen(db: Mongo) -> None:
     async def outcome(*, hold: bool) -> int:
-        switch, target = jar(marbles=1), jar()
+        switch = jar(marbles=1)
+        target = jar()
         await runner(db)(lambda tx: _add(tx, switch, target))
-        read, changed = asyncio.Event(), asyncio.Event()
+        read = asyncio.Event()
+        changed = asyncio.Event()
 
         async def depends(tx: Transaction) -> None:
             seen = await tx.jars.get(switch.id)
@@ -183,7 +186,8 @@ async def test_at_the_deadline_a_conflict_without_end_is_busy(db: Mongo) -> None
 
 
 async def test_a_lock_is_fair_and_busy_at_the_deadline() -> None:
-    locks, order = KeyedLocks(), list[int]()
+    locks = KeyedLocks()
+    order = list[int]()
     loop = asyncio.get_running_loop()
 
     async def one(number: int) -> None:
@@ -234,7 +238,8 @@ async def test_a_document_of_the_wrong_shape_is_refused_by_the_collection(db: Mo
 
 
 async def test_a_lease_has_one_holder_and_its_token_grows_with_each_change(db: Mongo) -> None:
-    first, second = Lease(db, "work", "a", 0.3), Lease(db, "work", "b", 30)
+    first = Lease(db, "work", "a", 0.3)
+    second = Lease(db, "work", "b", 30)
     assert await first.take()
     assert not await second.take()
     assert (await first.take(), first.token) == (True, 1)
