@@ -368,7 +368,10 @@ class Model(RuleBasedStateMachine):
         }
 
     async def _at_rest(self, rows: dict[str, list[Document]]) -> None:
-        """Everything told has taken effect, but for the discarded and what is about somebody who never came, with all behind it."""
+        """Check that every committed event took effect, or is discarded or early.
+
+        Events about a subject that never came stay early, with everything behind them.
+        """
         merges = Counter(fact.subject for fact in self._kept() if fact.kind == Merged.type)
         unmerged = frozenset(self.into) - merges.keys()
         known = {self.survivor(subject, without=unmerged) for subject in self.known}
@@ -445,11 +448,14 @@ def play(
 
 
 def sized(examples: int, steps: int) -> settings:
-    """So many examples of so many steps; in the profile `long` 16 times as many of twice the length."""
-    more, longer = (16, 2) if settings.get_current_profile_name() == "long" else (1, 1)
-    return settings(
-        max_examples=examples * more, stateful_step_count=steps * longer, suppress_health_check=SLOW
-    )
+    """Return settings for this many stories of this many steps.
+
+    The profile `long` has 16 times as many stories of twice the length.
+    """
+    if settings.get_current_profile_name() == "long":
+        examples *= 16
+        steps *= 2
+    return settings(max_examples=examples, stateful_step_count=steps, suppress_health_check=SLOW)
 
 
 @pytest.mark.timeout(3_600)
