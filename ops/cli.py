@@ -1,4 +1,7 @@
-"""The commands of ./bina: names, options, exit status. What each does lies in a module of its own, imported when it is called."""
+"""The commands of ./bina: names, options, exit status.
+
+Not here: what each command does, which is a module of its own, imported when it is called.
+"""
 
 import logging
 import sys
@@ -231,17 +234,13 @@ def test(
     """Buktikan semuanya."""
     from ops import test_command
 
-    alone = [
-        *([f"--crash={crash}"] if crash else []),
-        *(["--cluster"] if cluster else []),
-        *(["--compose"] if compose else []),
-        *(["--soak"] if soak else []),
-    ]
-    raise typer.Exit(
-        test_command.run_scenarios(as_json=json)
-        if scenarios
-        else test_command.run_tests(quick=quick, containers=containers, only=alone)
-    )
+    if scenarios:
+        raise typer.Exit(test_command.run_scenarios(as_json=json))
+    chosen = {"--cluster": cluster, "--compose": compose, "--soak": soak}
+    only = [option for option, is_chosen in chosen.items() if is_chosen]
+    if crash:
+        only.append(f"--crash={crash}")
+    raise typer.Exit(test_command.run_tests(quick=quick, containers=containers, only=only))
 
 
 @app.command()
@@ -278,14 +277,13 @@ def docs() -> None:
 
 
 def main() -> None:
-    """Run the command; what a person must mend is told in two sentences, without a trace."""
-    logging.getLogger("aiokafka").addHandler(
-        logging.NullHandler()
-    )  # while a broker starts it refuses at first; `up` tells what comes of it
+    """Run the command; print an OperatorError as two sentences, without a traceback."""
+    # A broker that starts refuses connections at first; `up` reports the result.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         app()
-    except OperatorError as trouble:
-        sys.stderr.write(f"{trouble}\n")
+    except OperatorError as error:
+        sys.stderr.write(f"{error}\n")
         sys.exit(1)
 
 

@@ -20,8 +20,8 @@ from tests.deploy.alerts import everything, unknown_in, wrong_labels
 
 DOCUMENT = (ROOT / "docs/monitoring.md").read_text()
 BOARDS = sorted(dashboards.DASHBOARDS.glob("*.json"))
-COUNTED = "events|rows|keys|facts|units|rupiah|days|connections|operations|requests|items|applications|certificates|placements|changes"
-UNITS = f"seconds|{COUNTED}|total|leader|broken|generation|refused|open"
+COUNTED = "events|rows|keys|units|rupiah|days|connections|operations|requests|tasks|applications|certificates|placements|changes"
+UNITS = f"seconds|{COUNTED}|total|leader|broken|generation|failed|open"
 TAKEN = {"job", "instance", "region"}  # by the scrape
 GRAFANA_UNITS = {
     "short",
