@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from ops.local.state_dir import ROOT
-from tests.installation import READY_SECONDS, Installation, eventually
+from tests.installation import Installation, eventually
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
+UP_SECONDS = 330  # `up --detach` itself gives up after 300
 FACILITY = "LP-TJP"
 _BLOCK = re.compile(
     r"^`(?P<path>[\w./]+)`(?:, after (?P<after>`[^\n]*`)|, (?P<end>at the end))?:\n"
@@ -144,7 +145,7 @@ class TreeInstallation(Installation):
             capture_output=True,
             text=True,
             check=False,
-            timeout=READY_SECONDS,
+            timeout=UP_SECONDS,
         )
 
 
