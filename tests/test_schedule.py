@@ -1,4 +1,7 @@
-"""The order of the tests: places that it names are there, and what measures is last and in one hand. Not here: the tests."""
+"""The order of the tests.
+
+Places that it names are there, and what measures is last and in one hand. Not here: the tests.
+"""
 
 from __future__ import annotations
 

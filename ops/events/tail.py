@@ -16,7 +16,7 @@ from rich.console import Console
 
 from chassis.messaging.events import stem
 from chassis.messaging.kafka import Record
-from chassis.messaging.parked_events import hidden
+from chassis.messaging.parked_events import redact
 from ops.events.topic_reader import open_topics
 from ops.local.operator_client import (
     Operator,
@@ -112,9 +112,9 @@ def describe_record(record: Record) -> dict[str, Any]:
         "type": headers.get("ce_type", ""),
         "id": headers.get("ce_id", ""),
         "sequence": headers.get("ce_sequence", ""),
-        "headers": dict(hidden("", headers))
+        "headers": dict(redact("", headers))
         | {name: value for name, value in headers.items() if name in _SHOWN_HEADERS},
-        "body": dict(hidden(headers.get("ce_type", ""), cast("dict[str, Any]", body)))
+        "body": dict(redact(headers.get("ce_type", ""), cast("dict[str, Any]", body)))
         if isinstance(body, dict)
         else None,
     }

@@ -1,4 +1,7 @@
-"""A process sleeps (SIGSTOP) past its lease or its session and wakes in the middle of what it did: first occurrences stay in order, effects come once and in order."""
+"""A process sleeps (SIGSTOP) past its lease or session and wakes in the middle of its work.
+
+First occurrences stay in order; effects come once and in order.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 
 from tests.cluster.harness import Stage
 
-# a driver lets go of the socket of a connection that a dying server has cut off
+# a driver drops the socket of a connection that a dying server has cut
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),

@@ -1,4 +1,7 @@
-"""SIGKILL to servers and processes of a cluster under load: commands go on while a majority lives, and the end state is exact."""
+"""SIGKILL to servers and processes of a cluster under load.
+
+Commands go on while a majority lives, and the end state is exact.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.cluster.cluster import MEMBERS
 from tests.cluster.harness import REPLICAS, SETTLED_SECONDS, Process, Stage
 from tests.fakes import eventually
 
-# a driver lets go of the socket of a connection that a dying server has cut off
+# a driver drops the socket of a connection that a dying server has cut
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -71,7 +74,8 @@ async def _another_leads(stage: Stage, than: Process) -> bool:
 async def test_a_consumer_killed_in_a_rebalance_leaves_no_gap_or_duplicate(
     stage: Stage, point: str, record_property: Record
 ) -> None:
-    killed, joining = stage.readers[0], stage.process("reader", REPLICAS)
+    killed = stage.readers[0]
+    joining = stage.process("reader", REPLICAS)
     stage.also.append(joining)
     async with stage.load() as load:
         await stage.caught_up()

@@ -1,4 +1,7 @@
-"""The audit of a running system, searched and exported; and an export that was tampered with, named by what lies in it."""
+"""The audit of a running system, searched and exported.
+
+And an export that was tampered with, named by what lies in it.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +113,9 @@ def id_of(file: Path, number: int) -> str:
 
 
 def test_the_verifier_of_an_export_names_each_changed_row(exported: Path, tmp_path: Path) -> None:
-    rows, first, second = "training/rows.jsonl", id_of(exported, 0), id_of(exported, 1)
+    rows = "training/rows.jsonl"
+    first = id_of(exported, 0)
+    second = id_of(exported, 1)
     changes: dict[str, tuple[str, Callable[[list[str]], list[str]]]] = {
         "altered": (
             f"baris {first} diubah / row altered",
@@ -270,9 +275,12 @@ def test_an_export_is_for_auditors_and_whole_only_with_a_reason(
 def taken(
     operator: Operator, role: str, service: str, headers: dict[str, str]
 ) -> tuple[int, bytes]:
-    """An export as it comes at the staff door."""
+    """An export from the staff host."""
     token = operator.said("token", "--role", role, "--claim", "facility=*")[1].strip()
-    address = f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/audit/export"
+    address = (
+        f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/"
+        "audit/export"
+    )
     try:
         with urllib.request.urlopen(
             urllib.request.Request(address, headers=headers | {"authorization": f"Bearer {token}"})

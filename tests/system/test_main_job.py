@@ -1,4 +1,7 @@
-"""The main job, end to end, through the gateway of a whole system: four services, a real Kafka, a real MongoDB."""
+"""The main job, end to end, through the gateway of a whole system.
+
+Four services, a real Kafka, a real MongoDB.
+"""
 
 from __future__ import annotations
 
@@ -78,9 +81,13 @@ def test_the_public_page_of_the_certificate_names_no_prison(
     system: Installation, report: dict[str, Any]
 ) -> None:
     with urllib.request.urlopen(report["certificate_url"]) as answer:  # noqa: S310 - our own address
-        page, headers = answer.read().decode(), str(answer.headers)
+        page = answer.read().decode()
+        headers = str(answer.headers)
     assert report["certificate"]["scheme_title"] in page
-    words = r"\b(lapas|rutan|lpka|bapas|narapidana|napi|wbp|warga binaan|pemasyarakatan|penjara|tahanan|bina|pembinaan|tanjungpandan)\b"
+    words = (
+        r"\b(lapas|rutan|lpka|bapas|narapidana|napi|wbp|warga "
+        r"binaan|pemasyarakatan|penjara|tahanan|bina|pembinaan|tanjungpandan)\b"
+    )
     assert re.search(words, page + headers, re.IGNORECASE) is None
 
 

@@ -1,4 +1,7 @@
-"""The benches of the event pipeline, small: they do the work they say, and answer by the names that were promised."""
+"""The benches of the event pipeline, small.
+
+They do the work they say, and answer by the names that were promised.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,8 @@ class Applied:
 async def applied(
     mongo_url: str, kafka: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Applied]:
-    namespace, database = f"test-{uuid.uuid4().hex[:8]}.", f"test_{uuid.uuid4().hex[:8]}"
+    namespace = f"test-{uuid.uuid4().hex[:8]}."
+    database = f"test_{uuid.uuid4().hex[:8]}"
     parked = await topics.fill(kafka, namespace, EVENTS, partitions=2, bad=True)
     url = environment.database_url(mongo_url, database)
     env = environment.build_environment(
@@ -207,10 +211,8 @@ async def _read(kafka: str, topic: str, count: int) -> list[Record]:
     async def revoked(_: set[Partition]) -> None:
         return
 
-    consumer, found = (
-        KafkaConsumer(kafka, uuid.uuid4().hex, uuid.uuid4().hex, [topic]),
-        list[Record](),
-    )
+    consumer = KafkaConsumer(kafka, uuid.uuid4().hex, uuid.uuid4().hex, [topic])
+    found = list[Record]()
     await consumer.start(assigned, revoked)
     try:
         while len(found) < count:
