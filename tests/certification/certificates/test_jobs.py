@@ -35,6 +35,8 @@ from tests.fakes import eventually
 CERTIFICATES = 1_000
 PER_SITTING = 500
 PER_TRANSACTION = 250
+MAX_REPEATS = 5
+BUSY = 503
 
 
 def recommended(application_id: str, origin: Origin, lsp: Lsp, tx: Transaction) -> Application:
@@ -102,6 +104,17 @@ def slot_of(certificate: Json, purpose: str) -> tuple[str, int]:
     return slot["list_id"], slot["index"]
 
 
+async def decide_when_free(sitting: Json, key: str, lsp: Lsp) -> Json:
+    """Enter a sitting; a busy answer is followed by a repeat with the same key, as clients do."""
+    headers = {"idempotency-key": key}
+    for _ in range(MAX_REPEATS):
+        answer = await lsp.committee.post("/v1/panel-decisions", json=sitting, headers=headers)
+        if answer.status_code != BUSY:
+            break
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
 @pytest.mark.scenario("C15/bulk")
 async def test_a_thousand_certificates_are_issued_once_each(harness: Harness, lsp: Lsp) -> None:
     """Each sitting is sent three times, and two signers run beside the job."""
@@ -121,9 +134,7 @@ async def test_a_thousand_certificates_are_issued_once_each(harness: Harness, ls
         return issued if len(issued) == CERTIFICATES else None
 
     requests = [
-        lsp.decide(sitting, **{"idempotency-key": key})
-        for key, sitting in sittings.items()
-        for _ in range(3)
+        decide_when_free(sitting, key, lsp) for key, sitting in sittings.items() for _ in range(3)
     ]
     decisions = await asyncio.gather(*requests)
     decision_ids = {decision["panel_decision_id"] for decision in decisions}
