@@ -1,4 +1,4 @@
-"""The limits of an upload, before anything looks at what it says."""
+"""The limits of an upload, which hold before its content is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from services.certification.credentials import reading
-from tests.certification.factories import Issuer
+from tests.certification.credentials.factories import Issuer
 
 BAD = {
     "over 64 KB": b'{"a": "' + b"x" * 70_000 + b'"}',
@@ -40,7 +40,7 @@ BAD = {
 
 @pytest.mark.scenario("C3/limits")
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_plain_json_object_is_malformed_within_50_ms(name: str) -> None:
+def test_a_document_outside_the_limits_is_malformed_within_50_ms(name: str) -> None:
     began = time.process_time()
     with pytest.raises(reading.DocumentMalformed) as refused:
         reading.parse_document(BAD[name])
