@@ -10,7 +10,7 @@ import pytest
 from services.marketplace.settings import MarketplaceSettings
 
 
-def create_settings(tmp_path: Path, **more: str) -> MarketplaceSettings:
+def create_settings(tmp_path: Path, **more: Any) -> MarketplaceSettings:
     """Return the settings of these values, as the environment gives them."""
     values: dict[str, Any] = {
         "mongo_url": "mongodb://x",

@@ -154,7 +154,8 @@ def test_every_sale_is_booked_whole_and_balanced(
     paid: int, cost: int, shares: tuple[int, int, int], base: ShareBase, work: list[int]
 ) -> None:
     units_by_participant = {f"p{person}": units for person, units in enumerate(work)}
-    journals = sale(paid, cost, create_terms(shares, base), contribution(1, **units_by_participant))
+    batch = BatchContribution(batch_id="b1", qty=1, units_by_participant=units_by_participant)
+    journals = sale(paid, cost, create_terms(shares, base), batch)
     for booked in journals:
         ledger.check_journal(booked)
     balances = proceeds.sum_by_party(journals)
