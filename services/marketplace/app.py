@@ -5,7 +5,6 @@ Not here: any rule or route.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from fastapi import FastAPI
@@ -14,7 +13,6 @@ from chassis.admin import auditor_api, operator_api
 from chassis.app import factory, service
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
-from chassis.persistence.transactions import Runner
 from services.marketplace import inbound
 from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
@@ -23,7 +21,7 @@ from services.marketplace.ledger import api as ledger
 from services.marketplace.metrics.jobs import CHECK_INTERVAL_SECONDS, StockAndBooksCheck
 from services.marketplace.orders import api as orders
 from services.marketplace.payment_simulator import api as payment_simulator
-from services.marketplace.payment_simulator.usecases import PaymentSimulator
+from services.marketplace.payment_simulator.usecases import PaymentSimulator, SimulatorFactory
 from services.marketplace.payments import api as payments
 from services.marketplace.payments import payment_process
 from services.marketplace.policies import api as policies
@@ -96,9 +94,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
     )
 
 
-def _create_simulator_factory(
-    settings: MarketplaceSettings,
-) -> Callable[[Runner[Transaction]], PaymentSimulator]:
+def _create_simulator_factory(settings: MarketplaceSettings) -> SimulatorFactory:
     return partial(PaymentSimulator, settings.sandbox_key.get_secret_value())
 
 

@@ -6,27 +6,24 @@ Not here: that handler (payments).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from chassis.errors import DomainError
-from chassis.persistence.transactions import Runner
 from services.marketplace.payment_simulator.rules import Command
-from services.marketplace.payment_simulator.usecases import PaymentSimulator
+from services.marketplace.payment_simulator.usecases import PaymentSimulator, SimulatorFactory
 from services.marketplace.payments import payment_process
-from services.marketplace.transaction import Run, Transaction, step_runner
+from services.marketplace.transaction import Run, step_runner
 
 router = APIRouter(prefix="/v1/payments/sandbox", tags=["Pembayaran percobaan"])
 
 
 def current_simulator(request: Request, run: Run) -> PaymentSimulator:
     """Return the simulator; this route exists only where it is the payment provider."""
-    create: Callable[[Runner[Transaction]], PaymentSimulator]
-    create = request.app.state.payment_provider_factory
-    return create(step_runner(run))
+    simulator_factory: SimulatorFactory = request.app.state.payment_provider_factory
+    return simulator_factory(step_runner(run))
 
 
 CurrentSimulator = Annotated[PaymentSimulator, Depends(current_simulator)]

@@ -6,7 +6,7 @@ Not here: rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from chassis.persistence.transactions import Runner
@@ -66,6 +66,9 @@ class PaymentSimulator:
     async def execute(self, order_ref: str, command: Command) -> list[bytes]:
         """Execute a tester's command; returns the notifications that follow."""
         return await self._run(partial(execute_command, order_ref, command, self._key))
+
+
+SimulatorFactory = Callable[[Runner[Transaction]], PaymentSimulator]
 
 
 async def open_charge(order_ref: str, amount_idr: Rupiah, tx: Transaction) -> SimulatedCharge:
