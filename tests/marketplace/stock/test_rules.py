@@ -1,4 +1,6 @@
-"""Stock rules alone: balances, portions by batch, reservations resolved once."""
+"""Rules of stock: balances, portions by batch, reservations resolved once."""
+
+from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,7 +49,8 @@ def cause(reference: str) -> MovementCause:
 
 
 def test_the_oldest_batch_is_sold_first_and_its_cost_goes_with_it() -> None:
-    older, newer = portion("b1", 2, 40_000), portion("b2", 5, 45_000, day=1)
+    older = portion("b1", 2, 40_000)
+    newer = portion("b2", 5, 45_000, day=1)
     after, held, movement = rules.reserve(stock(older, newer), 3, cause("o1"))
     assert held.portions == (older, replace(newer, qty=1))
     assert rules.cost_of(held.portions) == 125_000
@@ -65,7 +68,7 @@ def test_one_unit_more_than_available_is_refused_as_stok_habis() -> None:
     )
 
 
-def test_what_is_released_stands_again_before_newer_batches() -> None:
+def test_released_units_are_sold_before_newer_batches() -> None:
     before = stock(portion("b1", 2, 40_000), portion("b2", 5, 45_000, day=1))
     after, held, _ = rules.reserve(before, 3, cause("o1"))
     back, _ = rules.release(after, held, cause("o1"), expired=True)
@@ -76,11 +79,11 @@ def test_what_is_released_stands_again_before_newer_batches() -> None:
 def test_two_lines_of_one_sku_share_what_was_reserved_for_both() -> None:
     portions = (portion("b1", 4, 40_000), portion("b2", 2, 45_000, day=1))
     first, second = rules.distribute_portions(portions, [3, 3])
-    assert [part.qty for part in first] == [3]
-    assert [(part.batch_id, part.qty) for part in second] == [("b1", 1), ("b2", 2)]
+    assert [(share.batch_id, share.qty) for share in first] == [("b1", 3)]
+    assert [(share.batch_id, share.qty) for share in second] == [("b1", 1), ("b2", 2)]
 
 
-def test_a_movement_is_named_after_its_cause_so_that_it_happens_once() -> None:
+def test_the_id_of_a_movement_is_made_of_its_cause() -> None:
     _, _, movement = rules.reserve(stock(portion("b1", 1, 1)), 1, cause("o1"))
     assert movement.id == "reserve/o1/KURSI@LP-TJP:lapas"
 
@@ -102,7 +105,11 @@ def test_a_resolved_reservation_is_never_resolved_again(first: ReservationState)
 
 
 class StockLife(RuleBasedStateMachine):
-    """Any sequence of movements: never oversold, movements fold to the balances, every unit keeps its batch and cost."""
+    """Any sequence of movements keeps three invariants.
+
+    Stock is never oversold, movements sum to the balances, and every unit keeps its batch and
+    cost.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,67 +124,71 @@ class StockLife(RuleBasedStateMachine):
     reservations = Bundle("reservations")
     sales = Bundle("sales")
 
-    def keep(self, after: Stock, movement: Movement) -> None:
+    def apply(self, after: Stock, movement: Movement) -> None:
+        """Keep the stock after a movement, and the movement."""
         self.stock = after
         self.movements.append(movement)
+
+    def next_order(self) -> str:
+        """Return the id of a new order."""
+        self.orders += 1
+        return f"o{self.orders}"
 
     @rule(qty=st.integers(1, 9), cost=st.integers(0, 90_000))
     def receive(self, qty: int, cost: int) -> None:
         batch = portion(f"b{len(self.received)}", qty, cost, day=len(self.received))
-        self.keep(*rules.receive(self.stock, [batch], cause(batch.batch_id)))
+        self.apply(*rules.receive(self.stock, [batch], cause(batch.batch_id)))
         self.received.append(batch)
 
     @rule(target=reservations, qty=st.integers(1, 6))
     def reserve(self, qty: int) -> str | None:
-        self.orders += 1
-        order = f"o{self.orders}"
+        order = self.next_order()
         if qty > self.stock.available:
             with pytest.raises(StockShort):
                 rules.reserve(self.stock, qty, cause(order))
             return None
         after, held, movement = rules.reserve(self.stock, qty, cause(order))
         assert held.qty == qty
-        self.keep(after, movement)
+        self.apply(after, movement)
         self.active[order] = held
         return order
 
     @rule(order=consumes(reservations), expired=st.booleans())
-    def give_back(self, order: str | None, expired: bool) -> None:  # noqa: FBT001 - hypothesis passes drawn values as they are
-        if order is not None:
-            self.keep(
-                *rules.release(self.stock, self.active.pop(order), cause(order), expired=expired)
-            )
+    def release(self, order: str | None, expired: bool) -> None:  # noqa: FBT001 - drawn values
+        if order is None:
+            return
+        held = self.active.pop(order)
+        self.apply(*rules.release(self.stock, held, cause(order), expired=expired))
 
     @rule(target=sales, order=consumes(reservations))
     def sell(self, order: str | None) -> str | None:
         if order is None:
             return None
         held = self.active.pop(order)
-        self.keep(*rules.allocate(self.stock, held, cause(order)))
+        self.apply(*rules.allocate(self.stock, held, cause(order)))
         self.allocated[order] = held
         return order
 
     @rule(order=consumes(sales), reversed_=st.booleans())
-    def end(self, order: str | None, reversed_: bool) -> None:  # noqa: FBT001 - hypothesis passes drawn values as they are
+    def end(self, order: str | None, reversed_: bool) -> None:  # noqa: FBT001 - drawn values
         if order is None:
             return
         held = self.allocated.pop(order)
         if reversed_:
-            self.keep(*rules.unallocate(self.stock, held, cause(order)))
-        else:
-            self.keep(*rules.ship(self.stock, held.qty, cause(order)))
-            self.shipped.extend(held.portions)
+            self.apply(*rules.unallocate(self.stock, held, cause(order)))
+            return
+        self.apply(*rules.ship(self.stock, held.qty, cause(order)))
+        self.shipped.extend(held.portions)
 
     @rule(target=sales, qty=st.integers(1, 6))
     def sell_late(self, qty: int) -> str | None:
-        self.orders += 1
-        order = f"o{self.orders}"
+        order = self.next_order()
         if qty > self.stock.available:
             with pytest.raises(StockShort):
                 rules.allocate_direct(self.stock, qty, cause(order))
             return None
         after, held, movement = rules.allocate_direct(self.stock, qty, cause(order))
-        self.keep(after, movement)
+        self.apply(after, movement)
         self.allocated[order] = held
         return order
 
@@ -187,44 +198,32 @@ class StockLife(RuleBasedStateMachine):
         assert self.stock.reserved + self.stock.allocated <= self.stock.on_hand
 
     @invariant()
-    def movements_fold_to_the_balances(self) -> None:
+    def movements_sum_to_the_balances(self) -> None:
         assert sum(movement.on_hand for movement in self.movements) == self.stock.on_hand
-        assert (
-            sum(movement.reserved for movement in self.movements)
-            == self.stock.reserved
-            == sum(held.qty for held in self.active.values())
-        )
-        assert (
-            sum(movement.allocated for movement in self.movements)
-            == self.stock.allocated
-            == sum(held.qty for held in self.allocated.values())
-        )
+        assert sum(movement.reserved for movement in self.movements) == self.stock.reserved
+        assert sum(movement.allocated for movement in self.movements) == self.stock.allocated
+        assert sum(held.qty for held in self.active.values()) == self.stock.reserved
+        assert sum(held.qty for held in self.allocated.values()) == self.stock.allocated
         assert len({movement.id for movement in self.movements}) == len(self.movements)
 
     @invariant()
     def every_unit_keeps_its_batch_and_cost(self) -> None:
-        everywhere = [
-            *self.stock.portions,
-            *self.shipped,
-            *(
-                part
-                for held in (*self.active.values(), *self.allocated.values())
-                for part in held.portions
-            ),
-        ]
+        portions = [*self.stock.portions, *self.shipped]
+        for held in (*self.active.values(), *self.allocated.values()):
+            portions += held.portions
         for batch in self.received:
+            batch_and_cost = (batch.batch_id, batch.unit_cost_idr)
             units = [
-                part.qty
-                for part in everywhere
-                if (part.batch_id, part.unit_cost_idr) == (batch.batch_id, batch.unit_cost_idr)
+                held.qty
+                for held in portions
+                if (held.batch_id, held.unit_cost_idr) == batch_and_cost
             ]
             assert sum(units) == batch.qty
-        assert list(self.stock.portions) == sorted(
-            self.stock.portions, key=lambda part: part.received_at
-        )
+        oldest_first = sorted(self.stock.portions, key=lambda available: available.received_at)
+        assert list(self.stock.portions) == oldest_first
 
 
+StockLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestStockLife = pytest.mark.scenario("INV-1/rules")(
     pytest.mark.scenario("INV-2/rules")(pytest.mark.scenario("INV-3/rules")(StockLife.TestCase))
 )
-TestStockLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
