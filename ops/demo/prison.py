@@ -130,7 +130,8 @@ async def apply_for_class(context: DemoContext) -> Facts:
 
 
 async def decide_tpp(context: DemoContext) -> Facts:
-    officer, head = context.caller("case_officer"), context.caller("head")
+    officer = context.caller("case_officer")
+    head = context.caller("head")
     body = {
         "facility_id": FACILITY,
         "hearing_on": context.today.isoformat(),
