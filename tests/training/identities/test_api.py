@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidTag
 from pydantic import SecretStr
-from services.training.cipher import EncryptedField, FieldCipher, KeyUnknown
+from services.training.vault import EncryptedField, FieldCipher, KeyUnknown
 
 from chassis.ids import new_id, utc_now
 from services.training.app import create_app
