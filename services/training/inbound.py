@@ -1,6 +1,7 @@
 """The events that training consumes for the timeline, as tolerant copies.
 
-They are its own, certification's and manpower's, with only the fields that are shown. Not here: what an entry is.
+They are its own, certification's and manpower's, with only the fields that are shown.
+Not here: what an entry is.
 """
 
 from __future__ import annotations

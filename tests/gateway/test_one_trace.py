@@ -61,10 +61,10 @@ async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_eff
                 "batch_no": "1",
                 "seats_total": 9,
             }
+            today = str(factories.local_today())
             made = await place.officer.post(
                 "/v1/classes",
-                json=planned
-                | {"starts_on": str(factories.local_today()), "ends_on": str(factories.local_today())},
+                json=planned | {"starts_on": today, "ends_on": today},
             )
             opening = f"/v1/classes/{made.json()['class_id']}/opening"
             headers = stage.bearer(facility=place.facility_id) | {

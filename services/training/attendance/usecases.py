@@ -162,7 +162,7 @@ async def replace_participant_ref(enrolment_id: str, participant_ref: str, tx: T
 async def merge_records(
     kept_id: str, kept_participant_ref: str, ended_id: str, now: datetime, tx: Transaction
 ) -> None:
-    """Move the records of an ended enrolment to the one that is kept; two of a session become one.
+    """Move the records of an ended enrolment to the one kept; two of a session become one.
 
     Both enrolments are in the same class, and their people became one person.
     """

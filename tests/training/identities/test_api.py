@@ -9,23 +9,23 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidTag
 from pydantic import SecretStr
-from services.training.vault import EncryptedField, FieldCipher, KeyUnknown
 
 from chassis.ids import new_id, utc_now
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
+from services.training.vault import EncryptedField, FieldCipher, KeyUnknown
 from tests.fakes import AsgiClient, Keys, running
 from tests.training import factories
 from tests.training.conftest import LOOKUP, MASTER
 
 
-async def stored(client: AsgiClient, ref: str) -> dict[str, Any]:
+async def read_identity(client: AsgiClient, ref: str) -> dict[str, Any]:
     found = await factories.database(client).find_one("identities", {"_id": ref})
     assert found
     return found
 
 
-def some_nik() -> str:
+def new_nik() -> str:
     """Return a NIK with a random serial, which no other test has."""
     return f"99030145039{int.from_bytes(os.urandom(4)) % 89_999 + 10_000}"
 
@@ -35,9 +35,9 @@ async def test_a_nik_is_encrypted_for_its_owner_and_found_by_lookup(
     service: AsgiClient,
 ) -> None:
     person = new_id()
-    nik = some_nik()
+    nik = new_nik()
     facility = await factories.create_harness(service, {person: {"NIK": nik, "JK": "P"}})
-    identity = await stored(service, facility.refs[person])
+    identity = await read_identity(service, facility.refs[person])
     assert nik not in json.dumps(identity, default=str)
     cipher = FieldCipher([bytes.fromhex(MASTER)], [bytes.fromhex(LOOKUP)])
     sealed = EncryptedField(**identity["nik"])
@@ -69,8 +69,8 @@ async def test_people_are_found_under_both_keys_during_a_key_change(
     old = new_id()
     new = new_id()
     twin = new_id()
-    nik = some_nik()
-    other = some_nik()
+    nik = new_nik()
+    other = new_nik()
     own = settings.model_copy(
         update={
             "mongo_url": SecretStr(
@@ -96,8 +96,8 @@ async def test_people_are_found_under_both_keys_during_a_key_change(
             **{old: {"NIK": nik, "Kamar": "Z9"}, new: {"NIK": other, "JK": "P"}}
         )
         assert done["counts"] == {"admitted": 1, "details_changed": 1, "release_planned": 1}
-        assert (await stored(client, facility.refs[old]))["nik_lookup_key"] != (
-            await stored(client, facility.refs[new])
+        assert (await read_identity(client, facility.refs[old]))["nik_lookup_key"] != (
+            await read_identity(client, facility.refs[new])
         )["nik_lookup_key"]
         for ref, digits in ((old, nik), (new, other)):
             question = {"nik": digits, "birth_date": "1990-03-05"}
@@ -201,7 +201,7 @@ async def test_an_officer_sees_a_name_with_a_purpose_and_a_masked_nik(
     service: AsgiClient,
 ) -> None:
     person = new_id()
-    nik = some_nik()
+    nik = new_nik()
     facility = await factories.create_harness(service, {person: {"NIK": nik, "JK": "P"}})
     name = f"/v1/participants/{facility.refs[person]}/identity"
     assert (await facility.officer.get(name)).json()["field"] == "purpose"
@@ -235,7 +235,7 @@ async def test_a_person_with_a_doubtful_nik_is_admitted_nevertheless(
 ) -> None:
     person = new_id()
     facility = await factories.create_harness(service, {person: {"NIK": nik, "JK": "P"}})
-    assert (await stored(service, facility.refs[person]))["nik_status"] == status
+    assert (await read_identity(service, facility.refs[person]))["nik_status"] == status
     registry = factories.officer(service, facility.facility_id, "registry_operator")
     (snapshot,) = (await registry.get(f"/v1/facilities/{facility.facility_id}/snapshots")).json()[
         "items"

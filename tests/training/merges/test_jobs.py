@@ -12,13 +12,13 @@ from tests.fakes import AsgiClient
 from tests.training import factories
 
 
-async def stored(client: AsgiClient, ref: str) -> dict[str, Any]:
+async def read_identity(client: AsgiClient, ref: str) -> dict[str, Any]:
     found = await factories.database(client).find_one("identities", {"_id": ref})
     assert found
     return found
 
 
-def some_nik() -> str:
+def new_nik() -> str:
     """Return a NIK with a random serial, which no other test has."""
     return f"99030145039{int.from_bytes(os.urandom(4)) % 89_999 + 10_000}"
 
@@ -28,7 +28,7 @@ async def test_records_with_one_nik_and_birth_date_are_merged_a_day_later(
 ) -> None:
     person = new_id()
     again = new_id()
-    nik = some_nik()
+    nik = new_nik()
     facility = await factories.create_harness(
         service, {person: {"NIK": nik, "JK": "P"}, **{new_id(): {} for _ in range(12)}}
     )
@@ -50,7 +50,7 @@ async def test_records_with_one_nik_and_birth_date_are_merged_a_day_later(
         "held",
         2,
     )
-    assert (await stored(service, facility.refs[person]))["nik_status"] == "present"
+    assert (await read_identity(service, facility.refs[person]))["nik_status"] == "present"
     listed = await facility.list_again(**{again: {"Keberadaan": "RS"}})
     assert listed["counts"] == {"absent": 1}
     assert (await facility.officer.get(f"/v1/participants/{facility.refs[person]}")).json()[
