@@ -23,9 +23,10 @@ from chassis.ids import new_id
 from tests.fakes import AsgiClient, routes
 from tests.training import factories
 from tests.training.factories import FacilityHarness
+from tests.training.snapshot_files import mapping_tables
 
 BODIES: dict[str, dict[str, Any]] = {
-    "POST /v1/facilities/{facility_id}/mappings": factories.mapping_tables("LP-TJP"),
+    "POST /v1/facilities/{facility_id}/mappings": mapping_tables("LP-TJP"),
     "PATCH /v1/facilities/{facility_id}": {"name": "x"},
     "POST /v1/facilities/{facility_id}/mapped-values": {
         "field": "release",
@@ -124,14 +125,14 @@ async def known(service: AsgiClient) -> tuple[FacilityHarness, dict[str, str]]:
 
 def own_routes(client: AsgiClient) -> list[tuple[str, str]]:
     """Return the routes of training itself, without the operator routes of every service."""
-    found = [
+    all_routes = [
         (method, route.path)
         for route in routes(client.app)
         for method in sorted(route.methods or ())
     ]
     return [
         (method, path)
-        for method, path in found
+        for method, path in all_routes
         if path.startswith("/v1") and not path.startswith("/v1/operations/")
     ]
 

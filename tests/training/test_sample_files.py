@@ -54,17 +54,17 @@ class Replay:
         return self.reports[int(file["n"]) - 1]
 
     def _custody(self) -> dict[str, Counter[str]]:
-        found: dict[str, Counter[str]] = {code: Counter() for code in self.imports.mappings}
+        actual: dict[str, Counter[str]] = {code: Counter() for code in self.imports.mappings}
         for person in self.imports.people.values():
             if person.open_stay is not None:
-                found[person.open_stay.facility_id] += Counter(
+                actual[person.open_stay.facility_id] += Counter(
                     {
                         "open_stays": 1,
                         "absent": bool(person.absence),
                         "missing": person.state == "missing",
                     }
                 )
-        return found
+        return actual
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_each_file_moves_exactly_the_people_it_should(replay: Replay, file: dict
 @pytest.mark.scenario("T27/rules")
 @pytest.mark.parametrize("file", FILES, ids=TITLES)
 def test_each_file_reports_exactly_the_bad_cells(replay: Replay, file: dict[str, Any]) -> None:
-    found = [
+    actual = [
         (
             error.sheet,
             error.row,
@@ -126,7 +126,7 @@ def test_each_file_reports_exactly_the_bad_cells(replay: Replay, file: dict[str,
         )
         for row in file.get("row_errors", [])
     ]
-    assert sorted(found) == sorted(wanted)
+    assert sorted(actual) == sorted(wanted)
 
 
 @pytest.mark.scenario("T2/import")
@@ -135,8 +135,8 @@ def test_each_file_reports_exactly_the_bad_cells(replay: Replay, file: dict[str,
 def test_each_file_opens_exactly_the_tasks_that_officers_decide(
     replay: Replay, file: dict[str, Any]
 ) -> None:
-    found = [json.dumps(item, sort_keys=True) for item in replay.of(file).tasks]
-    assert sorted(found) == sorted(
+    actual = [json.dumps(item, sort_keys=True) for item in replay.of(file).tasks]
+    assert sorted(actual) == sorted(
         json.dumps(item, sort_keys=True) for item in file.get("inbox", [])
     )
 
@@ -144,8 +144,8 @@ def test_each_file_opens_exactly_the_tasks_that_officers_decide(
 @pytest.mark.parametrize("day", EXPECTED["days"], ids=[day["date"] for day in EXPECTED["days"]])
 def test_after_each_day_custody_is_what_the_files_show(replay: Replay, day: dict[str, Any]) -> None:
     for code, state in day["facilities"].items():
-        found = replay.custody[day["after_file"]][code]
-        assert {name: found[name] for name in ("open_stays", "absent", "missing")} == state[
+        actual = replay.custody[day["after_file"]][code]
+        assert {name: actual[name] for name in ("open_stays", "absent", "missing")} == state[
             "import_state"
         ], code
 
@@ -160,7 +160,7 @@ def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
             "birth_date": identity.birth_date,
             "sex": identity.sex,
         }
-        found: dict[str, Any] = {
+        actual: dict[str, Any] = {
             "facility": person.open_stay.facility_id if person.open_stay else None,
             "state": str(person.state),
             "stays": len(person.stays),
@@ -175,5 +175,5 @@ def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
             "merged_into": person.merged_into,
         }
         assert {
-            name: value for name, value in found.items() if value or name in wanted
+            name: value for name, value in actual.items() if value or name in wanted
         } == wanted, ref

@@ -72,7 +72,7 @@ async def test_each_report_lists_movements_and_bad_cells_exactly(
 ) -> None:
     snapshot_id = answer_of(imported, file)["snapshot_id"]
     client = factories.officer(imported.client, file["facility"], "registry_operator")
-    found: dict[str, dict[str, Any]] = {}
+    actual: dict[str, dict[str, Any]] = {}
     for movement in await factories.list_all(client, f"/v1/snapshots/{snapshot_id}/movements"):
         expected: Any = {
             "transferred": movement["from_facility_id"],
@@ -81,10 +81,10 @@ async def test_each_report_lists_movements_and_bad_cells_exactly(
             "details_changed": movement["fields"],
             "merged": imported.sources.get(movement["code"]),
         }
-        found.setdefault(movement["kind"], {})[movement["source_ref"]] = expected.get(
+        actual.setdefault(movement["kind"], {})[movement["source_ref"]] = expected.get(
             movement["kind"], True
         )
-    assert found == {
+    assert actual == {
         kind: refs if isinstance(refs, dict) else dict.fromkeys(refs, True)
         for kind, refs in file["movements"].items()
     }
@@ -98,10 +98,10 @@ async def test_each_report_lists_movements_and_bad_cells_exactly(
 
 
 async def test_the_tasks_are_exactly_those_that_the_files_opened(imported: Imported) -> None:
-    found: list[tuple[str, ...]] = []
+    actual: list[tuple[str, ...]] = []
     for item in await factories.database(imported.client).find("tasks", {}):
         facts = item["facts"]
-        found.append(
+        actual.append(
             (
                 item["kind"],
                 facts.get("source_ref", ""),
@@ -123,7 +123,7 @@ async def test_the_tasks_are_exactly_those_that_the_files_opened(imported: Impor
         for file in FILES
         for item in file.get("inbox", [])
     ]
-    assert sorted(found) == sorted(wanted)
+    assert sorted(actual) == sorted(wanted)
 
 
 async def test_the_stored_people_are_exactly_the_expected_ones(imported: Imported) -> None:

@@ -22,7 +22,7 @@ async def test_two_confirmations_at_once_complete_a_course_once(crowd: FacilityH
     )
     person = list(crowd.people)[12]
     enrolment_id = await factories.enrol(crowd, class_id, person)
-    name = f"/v1/enrolments/{enrolment_id}/completion"
+    path = f"/v1/enrolments/{enrolment_id}/completion"
     await factories.mark(
         crowd, await factories.plan_session(crowd, class_id), **{enrolment_id: "ATTENDED"}
     )
@@ -31,13 +31,13 @@ async def test_two_confirmations_at_once_complete_a_course_once(crowd: FacilityH
         f"/v1/enrolments/{enrolment_id}/results",
         {"part": "praktik", "passed": False, "score": 50, "assessor_ref": "instruktur-7"},
     )
-    not_yet = await factories.change(crowd.officer, name, {})
+    not_yet = await factories.change(crowd.officer, path, {})
     assert (not_yet.status_code, not_yet.json()["code"], not_yet.json()["reasons"]) == (
         422,
         "not_yet_complete",
         ["PART_NOT_PASSED", "NOT_CONFIRMED"],
     )
-    progress = (await crowd.officer.get(name)).json()
+    progress = (await crowd.officer.get(path)).json()
     assert [missing["code"] for missing in progress["missing"]] == ["PART_NOT_PASSED"]
     assert (progress["parts_missing"], progress["held_minutes"]) == (["praktik"], 240)
     await factories.change(
@@ -45,16 +45,16 @@ async def test_two_confirmations_at_once_complete_a_course_once(crowd: FacilityH
         f"/v1/enrolments/{enrolment_id}/results",
         {"part": "praktik", "passed": True, "score": 80, "assessor_ref": "instruktur-7"},
     )
-    stranger = await factories.change(crowd.officer, name, {"instructor_ref": "orang-lain"})
+    stranger = await factories.change(crowd.officer, path, {"instructor_ref": "orang-lain"})
     assert stranger.json()["field"] == "instructor_ref"
     confirmation = {"instructor_ref": "instruktur-7"}
     shown = await crowd.officer.get(f"/v1/enrolments/{enrolment_id}")
     version = {"if-match": shown.headers["etag"]}
     answers = await asyncio.gather(
-        *(crowd.officer.post(name, json=confirmation, headers=version) for _ in range(2))
+        *(crowd.officer.post(path, json=confirmation, headers=version) for _ in range(2))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412]
-    again = await factories.change(crowd.officer, name, confirmation)
+    again = await factories.change(crowd.officer, path, confirmation)
     assert (again.status_code, again.json()["code"]) == (409, "already_completed")
     (event,) = [
         json.loads(row["body"])

@@ -196,8 +196,8 @@ async def test_a_transfer_ends_or_suspends_enrolments_by_the_policy(
     moved_on = f"{received.taken_at + timedelta(days=1):%d/%m/%Y}"
     snapshot = await received.list_again(**{person: {"Tanggal Masuk": moved_on}})
     assert snapshot["counts"]["transferred"] == 1
-    found = await factories.read_enrolment(left, enrolment_id)
-    assert (found["state"], await factories.read_seats_taken(left, class_id)) == (state, seats)
+    enrolment = await factories.read_enrolment(left, enrolment_id)
+    assert (enrolment["state"], await factories.read_seats_taken(left, class_id)) == (state, seats)
     ref = received.refs[person]
     assert ref == left.refs[person]
     published = [

@@ -20,9 +20,9 @@ from tests.training.conftest import LOOKUP, MASTER
 
 
 async def read_identity(client: AsgiClient, ref: str) -> dict[str, Any]:
-    found = await factories.database(client).find_one("identities", {"_id": ref})
-    assert found
-    return found
+    identity = await factories.database(client).find_one("identities", {"_id": ref})
+    assert identity
+    return identity
 
 
 def new_nik() -> str:
@@ -48,10 +48,10 @@ async def test_a_nik_is_encrypted_for_its_owner_and_found_by_lookup(
         FieldCipher([b"x" * 32], [b"y" * 32]).decrypt(sealed, facility.refs[person])
     assert identity["nik_lookup"] == cipher.lookup(nik)
     question = {"nik": nik, "birth_date": "1990-03-05"}
-    found = await service.asked_by(
+    match = await service.asked_by(
         "certification", "POST", "/internal/person-matches", purpose="match-holder", json=question
     )
-    assert found.json() == {"participant_ref": facility.refs[person]}
+    assert match.json() == {"participant_ref": facility.refs[person]}
     other_day = await service.asked_by(
         "certification",
         "POST",
@@ -101,14 +101,14 @@ async def test_people_are_found_under_both_keys_during_a_key_change(
         )["nik_lookup_key"]
         for ref, digits in ((old, nik), (new, other)):
             question = {"nik": digits, "birth_date": "1990-03-05"}
-            found = await client.asked_by(
+            match = await client.asked_by(
                 "manpower",
                 "POST",
                 "/internal/person-matches",
                 purpose="match-candidate",
                 json=question,
             )
-            assert found.json() == {"participant_ref": facility.refs[ref]}
+            assert match.json() == {"participant_ref": facility.refs[ref]}
         await facility.list_again(**{twin: {"NIK": nik, "JK": "P", "Tgl Lahir": "06/03/1990"}})
         (proposal,) = await factories.list_all(
             facility.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
@@ -203,16 +203,16 @@ async def test_an_officer_sees_a_name_with_a_purpose_and_a_masked_nik(
     person = new_id()
     nik = new_nik()
     facility = await factories.create_harness(service, {person: {"NIK": nik, "JK": "P"}})
-    name = f"/v1/participants/{facility.refs[person]}/identity"
-    assert (await facility.officer.get(name)).json()["field"] == "purpose"
-    shown = (await facility.officer.get(name, params={"purpose": "class-list"})).json()
+    path = f"/v1/participants/{facility.refs[person]}/identity"
+    assert (await facility.officer.get(path)).json()["field"] == "purpose"
+    shown = (await facility.officer.get(path, params={"purpose": "class-list"})).json()
     assert (shown["name"], shown["nik_masked"], shown["nik_status"]) == (
         f"Uji {person}",
         f"************{nik[-4:]}",
         "present",
     )
     stranger = factories.officer(service, "UPT-LAIN")
-    assert (await stranger.get(name, params={"purpose": "class-list"})).status_code == 404
+    assert (await stranger.get(path, params={"purpose": "class-list"})).status_code == 404
     (row,) = await factories.database(service).find(
         "audit", {"subject": facility.refs[person], "action": "identity.shown"}
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chassis.ids import new_id
 from tests.fakes import AsgiClient
 from tests.training import factories
+from tests.training.snapshot_files import mapping_tables
 
 
 async def test_an_upload_without_a_mapping_is_refused_before_it_is_read(
@@ -25,7 +26,7 @@ async def test_an_unforeseen_facility_goes_live_by_data_alone(service: AsgiClien
     facility_id = await factories.create_facility(
         service, factories.new_facility_id(), mapping="TIDAK-ADA"
     )
-    tables = factories.mapping_tables("LP-TJP")
+    tables = mapping_tables("LP-TJP")
     columns = tables["facility"]["columns"] | {"source_ref": "Nomor Baru", "status_note": "Ket."}
     for gone in ("absence", "release"):
         del columns[gone]
@@ -38,8 +39,8 @@ async def test_an_unforeseen_facility_goes_live_by_data_alone(service: AsgiClien
         "common": tables["common"],
     }
     admin = factories.administrator(service)
-    name = f"/v1/facilities/{facility_id}/mappings"
-    made = await admin.post(name, json=body)
+    path = f"/v1/facilities/{facility_id}/mappings"
+    made = await admin.post(path, json=body)
     assert (made.status_code, made.json()["version"]) == (201, 1)
     heading = ",".join(columns.values()) + ",Kode UPT"
     value = {
@@ -50,7 +51,7 @@ async def test_an_unforeseen_facility_goes_live_by_data_alone(service: AsgiClien
         columns["release_date"]: "10/11/2026",
         "Kode UPT": facility_id,
     }
-    row = ",".join(value.get(name, "") for name in heading.split(","))
+    row = ",".join(value.get(path, "") for name in heading.split(","))
     data = f"{heading}\r\n{row}\r\n".encode("utf-8-sig")
     done = await factories.upload(service, facility_id, data, "2026-11-16T14:00:00+07:00")
     assert (done["state"], done["released_by_kind"]) == ("APPLIED", {"free": 1})
@@ -60,7 +61,7 @@ async def test_another_mapping_requires_the_version_in_force(service: AsgiClient
     facility_id = await factories.create_facility(service, factories.new_facility_id())
     admin = factories.administrator(service)
     path = f"/v1/facilities/{facility_id}/mappings"
-    body = factories.mapping_tables("LP-TJP")
+    body = mapping_tables("LP-TJP")
     first = await admin.post(path, json=body)
     without = await admin.post(path, json=body)
     other = await admin.post(path, json=body, headers={"if-match": "7"})
@@ -79,7 +80,7 @@ async def test_an_unusable_mapping_is_refused_with_the_setting_at_fault(
     facility_id = await factories.create_facility(service, factories.new_facility_id())
     admin = factories.administrator(service)
     path = f"/v1/facilities/{facility_id}/mappings"
-    body = factories.mapping_tables("LP-TJP")
+    body = mapping_tables("LP-TJP")
     unusable = [
         ({"encoding": "klingon"}, "mapping_invalid"),
         ({"date_formats": ["yyyy.dd"]}, "mapping_invalid"),

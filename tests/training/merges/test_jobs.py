@@ -13,9 +13,9 @@ from tests.training import factories
 
 
 async def read_identity(client: AsgiClient, ref: str) -> dict[str, Any]:
-    found = await factories.database(client).find_one("identities", {"_id": ref})
-    assert found
-    return found
+    identity = await factories.database(client).find_one("identities", {"_id": ref})
+    assert identity
+    return identity
 
 
 def new_nik() -> str:

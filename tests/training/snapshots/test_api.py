@@ -14,6 +14,7 @@ from chassis.ids import new_id
 from tests.fakes import AsgiClient, not_four_eyes
 from tests.training import factories
 from tests.training.factories import FacilityHarness
+from tests.training.snapshot_files import snapshot_file
 
 TEN = [f"R-{number}" for number in range(10)]
 
@@ -28,7 +29,7 @@ async def bring(
     return await factories.upload(
         facility.client,
         facility.facility_id,
-        factories.snapshot_file(facility.facility_id, people),
+        snapshot_file(facility.facility_id, people),
         (facility.taken_at + timedelta(days=days)).isoformat(),
         by=by,
     )
@@ -39,7 +40,7 @@ async def test_the_same_bytes_twice_change_nothing_and_are_a_duplicate(
     service: AsgiClient,
 ) -> None:
     facility = await factories.create_harness(service, TEN)
-    data = factories.snapshot_file(facility.facility_id, facility.people)
+    data = snapshot_file(facility.facility_id, facility.people)
     later = (facility.taken_at + timedelta(hours=1)).isoformat()
     registry = factories.officer(service, facility.facility_id, "registry_operator")
     answer = await registry.post(
@@ -64,13 +65,11 @@ async def test_two_uploads_of_the_same_bytes_at_once_are_one_snapshot(
 ) -> None:
     facility_id = await factories.create_facility(service, factories.new_facility_id())
     registry = factories.officer(service, facility_id, "registry_operator")
-    data = factories.snapshot_file(
-        facility_id, {ref: {"ID WBP": f"{facility_id}-{ref}"} for ref in TEN}
-    )
-    name = f"/v1/facilities/{facility_id}/snapshots"
+    data = snapshot_file(facility_id, {ref: {"ID WBP": f"{facility_id}-{ref}"} for ref in TEN})
+    path = f"/v1/facilities/{facility_id}/snapshots"
     answers = await asyncio.gather(
         *(
-            registry.post(name, params={"taken_at": "2026-11-16T14:00:00+07:00"}, content=data)
+            registry.post(path, params={"taken_at": "2026-11-16T14:00:00+07:00"}, content=data)
             for _ in range(4)
         )
     )
@@ -92,20 +91,20 @@ async def test_a_quarantine_is_released_by_a_second_person_with_a_reason(
         )
         == 10
     )
-    name = f"/v1/snapshots/{held['snapshot_id']}/release"
+    path = f"/v1/snapshots/{held['snapshot_id']}/release"
     for actor in not_four_eyes("uploader", "kasi"):
         same_person = factories.officer(service, facility.facility_id, "head").by(*actor)
-        assert (await factories.change(same_person, name, {"reason": "pindah blok"})).json()[
+        assert (await factories.change(same_person, path, {"reason": "pindah blok"})).json()[
             "code"
         ] == "same_person_releases", actor
     second = factories.officer(service, facility.facility_id, "head", "kepala")
-    assert (await factories.change(second, name, {"reason": "x"})).status_code == 422
-    assert (await factories.change(second, name, {"reason": "bebas massal"})).status_code == 200
+    assert (await factories.change(second, path, {"reason": "x"})).status_code == 422
+    assert (await factories.change(second, path, {"reason": "bebas massal"})).status_code == 200
     done = await factories.wait_until_applied(second, held["snapshot_id"])
     assert done["counts"] == {"missing": 4}
     tasks = await factories.list_all(second, "/v1/training-tasks", kind="QUARANTINE")
     assert [task["state"] for task in tasks] == ["RESOLVED"]
-    assert (await factories.change(second, name, {"reason": "sekali lagi"})).json()[
+    assert (await factories.change(second, path, {"reason": "sekali lagi"})).json()[
         "code"
     ] == "not_quarantined"
 
@@ -256,7 +255,7 @@ async def test_an_upload_with_an_idempotency_key_is_answered_the_same_again(
         params={"taken_at": "2026-11-16T14:00:00+07:00"},
         headers={"idempotency-key": "k1"},
     )
-    data = factories.snapshot_file(facility_id, {new_id(): {}})
+    data = snapshot_file(facility_id, {new_id(): {}})
     first = await ask(content=data)
     second = await ask(content=data)
     assert (first.status_code, second.status_code) == (201, 201)

@@ -11,6 +11,7 @@ from services.training.snapshots import chunks
 from services.training.transaction import Transaction
 from tests.fakes import AsgiClient, eventually
 from tests.training import factories
+from tests.training.snapshot_files import snapshot_file
 
 
 class _Killed(Exception):
@@ -53,7 +54,7 @@ async def test_a_killed_import_continues_and_moves_everybody_once(
     answer = await registry.post(
         f"/v1/facilities/{facility_id}/snapshots",
         params={"taken_at": "2026-11-16T14:00:00+07:00"},
-        content=factories.snapshot_file(facility_id, {ref: {} for ref in refs}),
+        content=snapshot_file(facility_id, {ref: {} for ref in refs}),
     )
     assert answer.json()["state"] == "APPLYING"
     database = factories.database(service)
@@ -125,15 +126,15 @@ async def test_a_stopped_row_is_applied_after_its_word_is_mapped(
         "release",
         ref,
     )
-    name = f"/v1/facilities/{facility.facility_id}/mapped-values"
+    path = f"/v1/facilities/{facility.facility_id}/mapped-values"
     assert (
-        await registry.post(name, json={"field": "release", "word": "XYZ", "code": "gone"})
+        await registry.post(path, json={"field": "release", "word": "XYZ", "code": "gone"})
     ).json()["field"] == "code"
     assert (
-        await registry.post(name, json={"field": "name", "word": "XYZ", "code": "free"})
+        await registry.post(path, json={"field": "name", "word": "XYZ", "code": "free"})
     ).json()["field"] == "field"
     assert (
-        await registry.post(name, json={"field": "release", "word": "XYZ", "code": "free"})
+        await registry.post(path, json={"field": "release", "word": "XYZ", "code": "free"})
     ).status_code == 201
     again = await factories.change(registry, f"/v1/snapshots/{done['snapshot_id']}/stopped-rows")
     assert again.json()["released_by_kind"] == {"free": 1}

@@ -17,20 +17,20 @@ async def test_a_task_is_resolved_once_and_another_resolution_conflicts(
     facility = await factories.create_harness(service, [person])
     await facility.list_again(**{person: {"Ket. Keluar": "XYZ"}})
     (task,) = await factories.list_all(facility.officer, "/v1/training-tasks")
-    name = f"/v1/training-tasks/{task['item_id']}"
-    assert (await factories.change(facility.officer, f"{name}/acknowledgement")).json()[
+    path = f"/v1/training-tasks/{task['item_id']}"
+    assert (await factories.change(facility.officer, f"{path}/acknowledgement")).json()[
         "state"
     ] == "ACKNOWLEDGED"
     first = await factories.change(
         facility.officer,
-        f"{name}/resolution",
+        f"{path}/resolution",
         {"resolution": "istilah_dipetakan", "reason": "bebas murni"},
     )
     again = await factories.change(
-        facility.officer, f"{name}/resolution", {"resolution": "istilah_dipetakan"}
+        facility.officer, f"{path}/resolution", {"resolution": "istilah_dipetakan"}
     )
     other = await factories.change(
-        facility.officer, f"{name}/resolution", {"resolution": "diabaikan"}
+        facility.officer, f"{path}/resolution", {"resolution": "diabaikan"}
     )
     assert [answer.status_code for answer in (first, again, other)] == [200, 200, 409]
     assert (again.json()["version"], other.json()["code"]) == (

@@ -55,8 +55,8 @@ async def wait_for_kinds(facility: FacilityHarness, ref: str, *, until: int) -> 
     """Return the kinds of the entries once there are `until` of them."""
 
     async def enough() -> list[str] | None:
-        found = [entry["kind"].partition(".")[2] for entry in await read_timeline(facility, ref)]
-        return found if len(found) >= until else None
+        names = [entry["kind"].partition(".")[2] for entry in await read_timeline(facility, ref)]
+        return names if len(names) >= until else None
 
     return await eventually(enough)
 
