@@ -1,4 +1,4 @@
-"""The borders of the service: every route without token, without permission, from another facility; odd requests; and what traces tell."""
+"""All routes of training: tokens, permissions, facilities, If-Match, odd requests, traces."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from chassis.errors import PROBLEM
 from chassis.ids import new_id
 from tests.fakes import AsgiClient, routes
 from tests.training import factories
-from tests.training.factories import Place
+from tests.training.factories import FacilityHarness
+from tests.training.snapshot_files import mapping_tables
 
 BODIES: dict[str, dict[str, Any]] = {
-    "POST /v1/facilities/{facility_id}/mappings": factories.mapping("LP-TJP"),
+    "POST /v1/facilities/{facility_id}/mappings": mapping_tables("LP-TJP"),
     "PATCH /v1/facilities/{facility_id}": {"name": "x"},
     "POST /v1/facilities/{facility_id}/mapped-values": {
         "field": "release",
@@ -59,66 +60,85 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /v1/training-tasks/{item_id}/resolution": {"resolution": "selesai"},
 }
-OF_EVERYBODY = ("programme_id",)  # what can be taught is no secret of one facility
+OF_EVERYBODY = ("programme_id",)  # every caller can see what can be taught
+# routes that change no existing aggregate: creations, appended facts, roster acts and uploads
+WITHOUT_IF_MATCH = frozenset(
+    {
+        "POST /v1/facilities",
+        "POST /v1/facilities/{facility_id}/mappings",
+        "POST /v1/facilities/{facility_id}/mapped-values",
+        "POST /v1/facilities/{facility_id}/snapshots",
+        "POST /v1/programmes",
+        "POST /v1/classes",
+        "POST /v1/classes/{class_id}/sessions",
+        "POST /v1/classes/{class_id}/enrolments",
+        "POST /v1/sessions/{session_id}/attendance",
+        "POST /v1/class-applications",
+        "POST /v1/tpp-decisions",
+        "POST /v1/enrolments",
+    }
+)
 
 
 @pytest.fixture(scope="module")
-async def known(service: AsgiClient) -> tuple[Place, dict[str, str]]:
-    """A place with one of everything, by the name of its path parameter."""
-    p, q = new_id(), new_id()
-    place = await factories.place(service, [p, q])
-    class_id = await factories.open_class(place)
-    enrolment_id = await factories.enrolled(place, class_id, p)
-    session_id = await factories.session(place, class_id)
-    await factories.marked(place, session_id, **{enrolment_id: "SICK"})
-    (record,) = await factories.everything(place.officer, f"/v1/sessions/{session_id}/attendance")
-    form = await place.officer.post(
-        "/v1/class-applications", json={"participant_ref": place.refs[q], "class_ids": [class_id]}
+async def known(service: AsgiClient) -> tuple[FacilityHarness, dict[str, str]]:
+    """A facility with one of everything, by the name of its path parameter."""
+    person = new_id()
+    other = new_id()
+    facility = await factories.create_harness(service, [person, other])
+    class_id = await factories.open_class(facility)
+    enrolment_id = await factories.enrol(facility, class_id, person)
+    session_id = await factories.plan_session(facility, class_id)
+    await factories.mark(facility, session_id, **{enrolment_id: "SICK"})
+    (record,) = await factories.list_all(facility.officer, f"/v1/sessions/{session_id}/attendance")
+    form = await facility.officer.post(
+        "/v1/class-applications",
+        json={"participant_ref": facility.refs[other], "class_ids": [class_id]},
     )
-    verdict = [{"participant_ref": place.refs[p], "verdict": "RECOMMENDED"}]
+    verdict = [{"participant_ref": facility.refs[person], "verdict": "RECOMMENDED"}]
     hearing = {
-        "facility_id": place.facility_id,
-        "hearing_on": str(factories.today()),
+        "facility_id": facility.facility_id,
+        "hearing_on": str(factories.local_today()),
         "scope": "work",
         "results": verdict,
         "document_ref": "x",
     }
-    decision = await place.officer.post("/v1/tpp-decisions", json=hearing)
-    await place.list_again(**{q: {"Ket. Keluar": "XYZ"}})
-    (item,) = await factories.everything(place.officer, "/v1/training-tasks")
-    snapshots = await factories.everything(
-        place.officer, f"/v1/facilities/{place.facility_id}/snapshots"
+    decision = await facility.officer.post("/v1/tpp-decisions", json=hearing)
+    await facility.list_again(**{other: {"Ket. Keluar": "XYZ"}})
+    (task,) = await factories.list_all(facility.officer, "/v1/training-tasks")
+    snapshots = await factories.list_all(
+        facility.officer, f"/v1/facilities/{facility.facility_id}/snapshots"
     )
-    return place, {
-        "facility_id": place.facility_id,
+    return facility, {
+        "facility_id": facility.facility_id,
         "snapshot_id": snapshots[0]["snapshot_id"],
-        "participant_ref": place.refs[p],
+        "participant_ref": facility.refs[person],
         "class_id": class_id,
         "session_id": session_id,
         "attendance_id": record["attendance_id"],
         "application_id": form.json()["applications"][0]["application_id"],
         "decision_id": decision.json()["decision_id"],
         "enrolment_id": enrolment_id,
-        "item_id": item["item_id"],
+        "item_id": task["item_id"],
     }
 
 
 def own_routes(client: AsgiClient) -> list[tuple[str, str]]:
-    """Every route of training's own, without those that the chassis gives to operators of any service."""
-    found = [
+    """Return the routes of training itself, without the operator routes of every service."""
+    all_routes = [
         (method, route.path)
         for route in routes(client.app)
         for method in sorted(route.methods or ())
     ]
     return [
         (method, path)
-        for method, path in found
+        for method, path in all_routes
         if path.startswith("/v1") and not path.startswith("/v1/operations/")
     ]
 
 
 def of_one_facility(client: AsgiClient) -> list[tuple[str, str]]:
-    """Every route that speaks of something a facility owns."""
+    """Return the routes about something that a facility owns."""
     return [
         (method, path)
         for method, path in own_routes(client)
@@ -139,8 +159,8 @@ async def ask(client: AsgiClient, method: str, path: str, ids: dict[str, str], *
 
 
 @pytest.mark.scenario("T19/training")
-async def test_every_route_of_a_facility_answers_another_ones_officer_as_if_nothing_were_there(
-    service: AsgiClient, known: tuple[Place, dict[str, str]]
+async def test_every_route_hides_a_facility_from_officers_of_another(
+    service: AsgiClient, known: tuple[FacilityHarness, dict[str, str]]
 ) -> None:
     _, ids = known
     stranger = factories.officer(service, "UPT-LAIN")
@@ -158,26 +178,45 @@ async def test_every_route_of_a_facility_answers_another_ones_officer_as_if_noth
 
 
 @pytest.mark.scenario("T19/training")
-async def test_every_route_wants_a_token_and_its_own_permission(
-    service: AsgiClient, known: tuple[Place, dict[str, str]]
+async def test_every_route_requires_a_token_and_its_own_permission(
+    service: AsgiClient, known: tuple[FacilityHarness, dict[str, str]]
 ) -> None:
-    place, ids = known
+    facility, ids = known
     everything = service.caller.permissions
     for method, path in [
         *own_routes(service),
         ("POST", "/internal/identities"),
         ("POST", "/internal/person-matches"),
     ]:
-        answer = await ask(place.officer, method, path, ids | {"programme_id": "x"}, token="")
+        answer = await ask(facility.officer, method, path, ids | {"programme_id": "x"}, token="")
         assert answer.status_code == 401, (method, path)
     for method, path in own_routes(service):
         lacking = service.as_(
             "training_officer",
             permissions=everything - {f"{method} {path}"},
-            facility=place.facility_id,
+            facility=facility.facility_id,
         )
         answer = await ask(lacking, method, path, ids | {"programme_id": "x"})
         assert answer.status_code == 403, (method, path)
+
+
+async def test_every_change_of_an_existing_aggregate_requires_if_match(
+    service: AsgiClient, known: tuple[FacilityHarness, dict[str, str]]
+) -> None:
+    _, ids = known
+    administrator = factories.administrator(service)
+    for method, path in own_routes(service):
+        name = f"{method} {path}"
+        if method == "GET" or name in WITHOUT_IF_MATCH:
+            continue
+        body = BODIES.get(name)
+        if path.endswith("/editions"):
+            unit = {"code": "A.1", "title": "x"}
+            body = {"title": "x", "units": [unit], "lesson_hours": 1}
+        answer = await administrator.request(
+            method, path.format(**ids, programme_id="x"), json=body
+        )
+        assert answer.status_code == 428, (name, answer.text)
 
 
 EXAMPLES = 3
@@ -188,9 +227,9 @@ EXAMPLES = 3
     "ignore:Do not use the `random` module inside strategies"
 )  # the service's own jitter, in the other thread
 async def test_no_request_however_odd_ends_in_a_500(
-    service: AsgiClient, known: tuple[Place, dict[str, str]]
+    service: AsgiClient, known: tuple[FacilityHarness, dict[str, str]]
 ) -> None:
-    place, ids = known
+    facility, ids = known
     cases = await asyncio.to_thread(_drawn, schemathesis.openapi.from_dict(service.app.openapi()))
     assert len(cases) > 150
     for case in cases:
@@ -206,7 +245,7 @@ async def test_no_request_however_odd_ends_in_a_500(
             for name, value in dict(case.headers or {}).items()
             if str(value).isascii() and str(value).isprintable()
         }
-        answer = await place.officer.request(
+        answer = await facility.officer.request(
             str(case.method),
             path,
             params=dict(case.query or {}),
@@ -218,7 +257,7 @@ async def test_no_request_however_odd_ends_in_a_500(
 
 
 def _drawn(schema: Any) -> list[Any]:
-    """Requests for every operation, such as fit its schema and such as break it."""
+    """Return requests for every operation that fit its schema, and others that break it."""
     cases: list[Any] = []
     for operation, mode in itertools.product(
         [found.ok() for found in schema.get_all_operations()], schemathesis.GenerationMode
@@ -257,12 +296,13 @@ async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
-    p, nik = new_id(), "9904014503900077"
-    place = await factories.place(
-        service, {p: {"NIK": nik, "JK": "P", "Nama Lengkap": "Zubaidah Ujicoba"}}
+    person = new_id()
+    nik = "9904014503900077"
+    facility = await factories.create_harness(
+        service, {person: {"NIK": nik, "JK": "P", "Nama Lengkap": "Zubaidah Ujicoba"}}
     )
-    shown = await place.officer.get(
-        f"/v1/participants/{place.refs[p]}/identity", params={"purpose": "class-list"}
+    shown = await facility.officer.get(
+        f"/v1/participants/{facility.refs[person]}/identity", params={"purpose": "class-list"}
     )
     assert shown.json()["name"] == "Zubaidah Ujicoba"
     finished = spans.get_finished_spans()
@@ -280,49 +320,3 @@ async def test_traces_of_an_import_and_of_reading_an_identity_name_nobody(
     assert len(finished) > 5
     assert "Zubaidah" not in text
     assert nik not in text
-
-
-async def test_lists_are_paged_by_cursor_without_gaps_and_a_forged_cursor_is_refused(
-    service: AsgiClient,
-) -> None:
-    place = await factories.place(service, [new_id() for _ in range(7)])
-    seen: list[str] = []
-    cursor: str | None = None
-    while True:
-        page = (
-            await place.officer.get(
-                "/v1/participants", params={"limit": 3} | ({"cursor": cursor} if cursor else {})
-            )
-        ).json()
-        seen += [person["source_ref"] for person in page["items"]]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
-    assert seen == sorted(place.people)
-    forged = await place.officer.get("/v1/participants", params={"cursor": "abc"})
-    assert (forged.status_code, forged.json()["field"]) == (400, "cursor")
-    assert (await place.officer.get("/v1/participants", params={"limit": 501})).json()[
-        "field"
-    ] == "limit"
-
-
-@pytest.mark.scenario("T17/inbox")
-async def test_an_item_settled_the_same_way_twice_is_settled_and_another_way_is_a_conflict(
-    service: AsgiClient,
-) -> None:
-    p = new_id()
-    place = await factories.place(service, [p])
-    await place.list_again(**{p: {"Ket. Keluar": "XYZ"}})
-    (item,) = await factories.everything(place.officer, "/v1/training-tasks")
-    name = f"/v1/training-tasks/{item['item_id']}"
-    assert (await place.officer.post(f"{name}/acknowledgement")).json()["state"] == "ACKNOWLEDGED"
-    first = await place.officer.post(
-        f"{name}/resolution", json={"resolution": "istilah_dipetakan", "reason": "bebas murni"}
-    )
-    again = await place.officer.post(f"{name}/resolution", json={"resolution": "istilah_dipetakan"})
-    other = await place.officer.post(f"{name}/resolution", json={"resolution": "diabaikan"})
-    assert [answer.status_code for answer in (first, again, other)] == [200, 200, 409]
-    assert (again.json()["version"], other.json()["code"]) == (
-        first.json()["version"],
-        "resolved_otherwise",
-    )

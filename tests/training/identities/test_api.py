@@ -1,10 +1,9 @@
-"""Identities over HTTP: who may ask for what purpose, how numbers are kept, found while keys change, and never told outside."""
+"""Identities over HTTP: purposes, encrypted NIKs, key changes."""
 
 from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,49 +12,46 @@ from pydantic import SecretStr
 
 from chassis.ids import new_id, utc_now
 from services.training.app import create_app
-from services.training.merges import usecases as merges
 from services.training.settings import TrainingSettings
 from services.training.vault import EncryptedField, FieldCipher, KeyUnknown
 from tests.fakes import AsgiClient, Keys, running
 from tests.training import factories
 from tests.training.conftest import LOOKUP, MASTER
-from tests.training.test_snapshots_wire import by_itself
-
-NIK = "9903014503900042"
 
 
-async def stored(client: AsgiClient, ref: str) -> dict[str, Any]:
-    found = await factories.database(client).find_one("identities", {"_id": ref})
-    assert found
-    return found
+async def read_identity(client: AsgiClient, ref: str) -> dict[str, Any]:
+    identity = await factories.database(client).find_one("identities", {"_id": ref})
+    assert identity
+    return identity
 
 
-def some_nik() -> str:
-    """A number nobody else in the run has: a serial by chance."""
+def new_nik() -> str:
+    """Return a NIK with a random serial, which no other test has."""
     return f"99030145039{int.from_bytes(os.urandom(4)) % 89_999 + 10_000}"
 
 
 @pytest.mark.scenario("T27/lookup")
-async def test_a_number_lies_encrypted_for_its_owner_alone_and_is_found_by_its_keyed_value(
+async def test_a_nik_is_encrypted_for_its_owner_and_found_by_lookup(
     service: AsgiClient,
 ) -> None:
-    p, nik = new_id(), some_nik()
-    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
-    identity = await stored(service, place.refs[p])
+    person = new_id()
+    nik = new_nik()
+    facility = await factories.create_harness(service, {person: {"NIK": nik, "JK": "P"}})
+    identity = await read_identity(service, facility.refs[person])
     assert nik not in json.dumps(identity, default=str)
-    vault = FieldCipher([bytes.fromhex(MASTER)], [bytes.fromhex(LOOKUP)])
+    cipher = FieldCipher([bytes.fromhex(MASTER)], [bytes.fromhex(LOOKUP)])
     sealed = EncryptedField(**identity["nik"])
-    assert vault.decrypt(sealed, place.refs[p]) == nik
+    assert cipher.decrypt(sealed, facility.refs[person]) == nik
     with pytest.raises(InvalidTag):
-        vault.decrypt(sealed, "somebody else")
+        cipher.decrypt(sealed, "somebody else")
     with pytest.raises(KeyUnknown):
-        FieldCipher([b"x" * 32], [b"y" * 32]).decrypt(sealed, place.refs[p])
-    assert identity["nik_lookup"] == vault.lookup(nik)
+        FieldCipher([b"x" * 32], [b"y" * 32]).decrypt(sealed, facility.refs[person])
+    assert identity["nik_lookup"] == cipher.lookup(nik)
     question = {"nik": nik, "birth_date": "1990-03-05"}
-    found = await service.asked_by(
+    match = await service.asked_by(
         "certification", "POST", "/internal/person-matches", purpose="match-holder", json=question
     )
-    assert found.json() == {"participant_ref": place.refs[p]}
+    assert match.json() == {"participant_ref": facility.refs[person]}
     other_day = await service.asked_by(
         "certification",
         "POST",
@@ -67,10 +63,14 @@ async def test_a_number_lies_encrypted_for_its_owner_alone_and_is_found_by_its_k
 
 
 @pytest.mark.scenario("T27/lookup")
-async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
+async def test_people_are_found_under_both_keys_during_a_key_change(
     settings: TrainingSettings, keys: Keys
 ) -> None:
-    old, new, twin, nik, other = new_id(), new_id(), new_id(), some_nik(), some_nik()
+    old = new_id()
+    new = new_id()
+    twin = new_id()
+    nik = new_nik()
+    other = new_nik()
     own = settings.model_copy(
         update={
             "mongo_url": SecretStr(
@@ -82,7 +82,7 @@ async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
         }
     )
     async with running(create_app(own), keys, "training") as client:
-        place = await factories.place(
+        facility = await factories.create_harness(
             client, {old: {"NIK": nik, "JK": "P"}, new_id(): {}, new_id(): {}}
         )
     former = {"former_master_key": own.master_key, "former_lookup_key": own.lookup_key}
@@ -91,40 +91,40 @@ async def test_while_keys_change_people_are_found_under_the_old_and_the_new_one(
     )
     app = create_app(changed)
     async with running(app, keys, "training") as client:
-        place.client, place.officer = client, factories.officer(client, place.facility_id)
-        done = await place.list_again(
+        facility.client, facility.officer = client, factories.officer(client, facility.facility_id)
+        done = await facility.list_again(
             **{old: {"NIK": nik, "Kamar": "Z9"}, new: {"NIK": other, "JK": "P"}}
         )
         assert done["counts"] == {"admitted": 1, "details_changed": 1, "release_planned": 1}
-        assert (await stored(client, place.refs[old]))["nik_lookup_key"] != (
-            await stored(client, place.refs[new])
+        assert (await read_identity(client, facility.refs[old]))["nik_lookup_key"] != (
+            await read_identity(client, facility.refs[new])
         )["nik_lookup_key"]
         for ref, digits in ((old, nik), (new, other)):
             question = {"nik": digits, "birth_date": "1990-03-05"}
-            found = await client.asked_by(
+            match = await client.asked_by(
                 "manpower",
                 "POST",
                 "/internal/person-matches",
                 purpose="match-candidate",
                 json=question,
             )
-            assert found.json() == {"participant_ref": place.refs[ref]}
-        await place.list_again(**{twin: {"NIK": nik, "JK": "P", "Tgl Lahir": "06/03/1990"}})
-        (proposal,) = await factories.everything(
-            place.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
+            assert match.json() == {"participant_ref": facility.refs[ref]}
+        await facility.list_again(**{twin: {"NIK": nik, "JK": "P", "Tgl Lahir": "06/03/1990"}})
+        (proposal,) = await factories.list_all(
+            facility.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
         )
-        assert proposal["facts"]["other_ref"] == place.refs[old]
-    await factories.dropped(app)
+        assert proposal["facts"]["other_ref"] == facility.refs[old]
+    await factories.drop_database(app)
 
 
-async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
+async def test_a_name_is_read_for_a_stated_purpose_and_audited(
     service: AsgiClient,
 ) -> None:
-    p = new_id()
-    place = await factories.place(service, [p])
-    ref = place.refs[p]
+    person = new_id()
+    facility = await factories.create_harness(service, [person])
+    ref = facility.refs[person]
     ask = {"refs": [ref, "nobody"]}
-    told = await service.asked_by(
+    read = await service.asked_by(
         "certification",
         "POST",
         "/internal/identities",
@@ -132,9 +132,14 @@ async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
         on_behalf_of="officer-1",
         json=ask,
     )
-    assert told.json() == {
+    assert read.json() == {
         "items": [
-            {"participant_ref": ref, "name": f"Uji {p}", "birth_date": "1990-03-05", "sex": "male"}
+            {
+                "participant_ref": ref,
+                "name": f"Uji {person}",
+                "birth_date": "1990-03-05",
+                "sex": "male",
+            }
         ]
     }
     rows = await factories.database(service).find(
@@ -164,13 +169,13 @@ async def test_a_name_is_told_for_a_stated_purpose_counted_and_noted(
     assert (too_many.status_code, too_many.json()["field"]) == (422, "refs")
 
 
-async def test_a_purpose_is_told_only_so_many_names_a_day(service: AsgiClient) -> None:
-    p = new_id()
-    place = await factories.place(service, [p])
+async def test_a_purpose_reads_a_limited_number_of_names_a_day(service: AsgiClient) -> None:
+    person = new_id()
+    facility = await factories.create_harness(service, [person])
     day = f"manpower/refer-candidate/{utc_now().date()}"
     await factories.database(service).delete("name_quotas", {"_id": day})
     limit = service.app.state.service.settings.names_per_day
-    ask = {"refs": [place.refs[p]]}
+    ask = {"refs": [facility.refs[person]]}
     assert (
         await service.asked_by(
             "manpower", "POST", "/internal/identities", purpose="refer-candidate", json=ask
@@ -192,23 +197,24 @@ async def test_a_purpose_is_told_only_so_many_names_a_day(service: AsgiClient) -
     ).status_code == 200
 
 
-async def test_an_officer_sees_a_name_only_with_a_purpose_and_a_masked_number(
+async def test_an_officer_sees_a_name_with_a_purpose_and_a_masked_nik(
     service: AsgiClient,
 ) -> None:
-    p, nik = new_id(), some_nik()
-    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
-    name = f"/v1/participants/{place.refs[p]}/identity"
-    assert (await place.officer.get(name)).json()["field"] == "purpose"
-    shown = (await place.officer.get(name, params={"purpose": "class-list"})).json()
+    person = new_id()
+    nik = new_nik()
+    facility = await factories.create_harness(service, {person: {"NIK": nik, "JK": "P"}})
+    path = f"/v1/participants/{facility.refs[person]}/identity"
+    assert (await facility.officer.get(path)).json()["field"] == "purpose"
+    shown = (await facility.officer.get(path, params={"purpose": "class-list"})).json()
     assert (shown["name"], shown["nik_masked"], shown["nik_status"]) == (
-        f"Uji {p}",
+        f"Uji {person}",
         f"************{nik[-4:]}",
         "present",
     )
     stranger = factories.officer(service, "UPT-LAIN")
-    assert (await stranger.get(name, params={"purpose": "class-list"})).status_code == 404
+    assert (await stranger.get(path, params={"purpose": "class-list"})).status_code == 404
     (row,) = await factories.database(service).find(
-        "audit", {"subject": place.refs[p], "action": "identity.shown"}
+        "audit", {"subject": facility.refs[person], "action": "identity.shown"}
     )
     assert (row["purpose"], row["role"]) == ("class-list", "training_officer")
 
@@ -224,53 +230,19 @@ async def test_an_officer_sees_a_name_only_with_a_purpose_and_a_masked_number(
     ],
 )
 @pytest.mark.scenario("T27/lookup")
-async def test_a_number_is_refused_warned_about_or_missing_and_the_person_is_admitted_all_the_same(
+async def test_a_person_with_a_doubtful_nik_is_admitted_nevertheless(
     service: AsgiClient, nik: str, reason: str | None, status: str, effect: str | None
 ) -> None:
-    p = new_id()
-    place = await factories.place(service, {p: {"NIK": nik, "JK": "P"}})
-    assert (await stored(service, place.refs[p]))["nik_status"] == status
-    registry = factories.officer(service, place.facility_id, "registry_operator")
-    (snapshot,) = (await registry.get(f"/v1/facilities/{place.facility_id}/snapshots")).json()[
+    person = new_id()
+    facility = await factories.create_harness(service, {person: {"NIK": nik, "JK": "P"}})
+    assert (await read_identity(service, facility.refs[person]))["nik_status"] == status
+    registry = factories.officer(service, facility.facility_id, "registry_operator")
+    (snapshot,) = (await registry.get(f"/v1/facilities/{facility.facility_id}/snapshots")).json()[
         "items"
     ]
-    errors = await factories.everything(
+    errors = await factories.list_all(
         registry, f"/v1/snapshots/{snapshot['snapshot_id']}/row-errors"
     )
     assert [(error["reason"], error["effect"], error["raw"]) for error in errors] == (
         [(reason, effect, None)] if reason else []
     )
-
-
-async def test_records_with_one_number_and_birth_date_become_one_after_the_days_imports(
-    service: AsgiClient,
-) -> None:
-    p, again, nik = new_id(), new_id(), some_nik()
-    place = await factories.place(
-        service, {p: {"NIK": nik, "JK": "P"}, **{new_id(): {} for _ in range(12)}}
-    )
-    await place.list_again(
-        **{p: {"Ket. Keluar": "BM", "Tanggal Keluar": f"{place.taken_at:%d/%m/%Y}"}}
-    )
-    received = f"{place.taken_at + timedelta(days=1):%d/%m/%Y}"
-    await place.list_again(**{again: {"NIK": nik, "JK": "P", "Tanggal Masuk": received}})
-    database = factories.database(service)
-    assert await database.count("merge_candidates", {"facility_id": place.facility_id}) == 1
-    assert not await factories.everything(
-        place.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
-    )
-    while await merges.merge_same_niks(by_itself(service)):
-        pass
-    survivor = (await place.officer.get(f"/v1/participants/{place.refs[again]}")).json()
-    assert (survivor["participant_ref"], survivor["state"], len(survivor["stays"])) == (
-        place.refs[p],
-        "held",
-        2,
-    )
-    assert (await stored(service, place.refs[p]))["nik_status"] == "present"
-    listed = await place.list_again(**{again: {"Keberadaan": "RS"}})
-    assert listed["counts"] == {"absent": 1}
-    assert (await place.officer.get(f"/v1/participants/{place.refs[p]}")).json()[
-        "absence"
-    ] == "hospital"
-    assert await database.count("merge_candidates", {"facility_id": place.facility_id}) == 0

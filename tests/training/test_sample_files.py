@@ -1,4 +1,4 @@
-"""The 41 sample files in order, through the rules alone, against what an import of them must give."""
+"""The 41 sample files in order, through the rules alone, against expected.json."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from typing import Any
 
 import pytest
 
+from services.training.mappings.reader import collapse_spaces
 from services.training.mappings.rules import load_mappings
 from services.training.participants.rules import DETAIL_FIELDS
-from services.training.snapshots.reader import collapse_spaces
 from services.training.vault import FieldCipher
-from tests.training.replay import Report, World
+from tests.training.harness import ImportHarness, ImportReport
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
 EXPECTED: dict[str, Any] = json.loads((SNAPSHOTS / "expected.json").read_text())
+
+
 FILES: list[dict[str, Any]] = EXPECTED["files"]
+
+
 TITLES = [f"{file['n']:02d}-{file['path']}" for file in FILES]
 
 
@@ -27,15 +33,15 @@ class Replay:
     """All files imported once: each file's report and each day's state of custody."""
 
     def __init__(self) -> None:
-        self.world = World(
+        self.imports = ImportHarness(
             mappings=load_mappings(SNAPSHOTS / "mappings.toml"),
-            vault=FieldCipher([b"m" * 32], [b"l" * 32]),
+            cipher=FieldCipher([b"m" * 32], [b"l" * 32]),
         )
-        self.reports: list[Report] = []
+        self.reports: list[ImportReport] = []
         self.custody: dict[int, dict[str, Counter[str]]] = {}
         for file in FILES:
             self.reports.append(
-                self.world.take(
+                self.imports.import_file(
                     file["facility"],
                     (SNAPSHOTS / file["path"]).read_bytes(),
                     datetime.fromisoformat(file["taken_at"]),
@@ -43,22 +49,22 @@ class Replay:
             )
             self.custody[file["n"]] = self._custody()
 
-    def of(self, file: dict[str, Any]) -> Report:
+    def of(self, file: dict[str, Any]) -> ImportReport:
         """What this file did."""
         return self.reports[int(file["n"]) - 1]
 
     def _custody(self) -> dict[str, Counter[str]]:
-        found: dict[str, Counter[str]] = {code: Counter() for code in self.world.mappings}
-        for person in self.world.people.values():
+        actual: dict[str, Counter[str]] = {code: Counter() for code in self.imports.mappings}
+        for person in self.imports.people.values():
             if person.open_stay is not None:
-                found[person.open_stay.facility_id] += Counter(
+                actual[person.open_stay.facility_id] += Counter(
                     {
                         "open_stays": 1,
                         "absent": bool(person.absence),
                         "missing": person.state == "missing",
                     }
                 )
-        return found
+        return actual
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +102,7 @@ def test_each_file_moves_exactly_the_people_it_should(replay: Replay, file: dict
 @pytest.mark.scenario("T27/rules")
 @pytest.mark.parametrize("file", FILES, ids=TITLES)
 def test_each_file_reports_exactly_the_bad_cells(replay: Replay, file: dict[str, Any]) -> None:
-    found = [
+    actual = [
         (
             error.sheet,
             error.row,
@@ -120,43 +126,41 @@ def test_each_file_reports_exactly_the_bad_cells(replay: Replay, file: dict[str,
         )
         for row in file.get("row_errors", [])
     ]
-    assert sorted(found) == sorted(wanted)
+    assert sorted(actual) == sorted(wanted)
 
 
 @pytest.mark.scenario("T2/import")
 @pytest.mark.scenario("T26/import")
 @pytest.mark.parametrize("file", FILES, ids=TITLES)
-def test_each_file_opens_exactly_the_items_a_person_must_decide(
+def test_each_file_opens_exactly_the_tasks_that_officers_decide(
     replay: Replay, file: dict[str, Any]
 ) -> None:
-    found = [json.dumps(item, sort_keys=True) for item in replay.of(file).inbox]
-    assert sorted(found) == sorted(
+    actual = [json.dumps(item, sort_keys=True) for item in replay.of(file).tasks]
+    assert sorted(actual) == sorted(
         json.dumps(item, sort_keys=True) for item in file.get("inbox", [])
     )
 
 
 @pytest.mark.parametrize("day", EXPECTED["days"], ids=[day["date"] for day in EXPECTED["days"]])
-def test_after_each_day_custody_is_what_the_files_can_tell(
-    replay: Replay, day: dict[str, Any]
-) -> None:
+def test_after_each_day_custody_is_what_the_files_show(replay: Replay, day: dict[str, Any]) -> None:
     for code, state in day["facilities"].items():
-        found = replay.custody[day["after_file"]][code]
-        assert {name: found[name] for name in ("open_stays", "absent", "missing")} == state[
+        actual = replay.custody[day["after_file"]][code]
+        assert {name: actual[name] for name in ("open_stays", "absent", "missing")} == state[
             "import_state"
         ], code
 
 
 def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
-    world = replay.world
-    assert set(world.by_source) == set(EXPECTED["final"])
+    imports = replay.imports
+    assert set(imports.by_source) == set(EXPECTED["final"])
     for ref, wanted in EXPECTED["final"].items():
-        person = world.people[world.by_source[ref]]
-        identity = world.identities[person.id]
+        person = imports.people[imports.by_source[ref]]
+        identity = imports.identities[person.id]
         details = {name: getattr(person, name) for name in DETAIL_FIELDS} | {
             "birth_date": identity.birth_date,
             "sex": identity.sex,
         }
-        found: dict[str, Any] = {
+        actual: dict[str, Any] = {
             "facility": person.open_stay.facility_id if person.open_stay else None,
             "state": str(person.state),
             "stays": len(person.stays),
@@ -171,5 +175,5 @@ def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
             "merged_into": person.merged_into,
         }
         assert {
-            name: value for name, value in found.items() if value or name in wanted
+            name: value for name, value in actual.items() if value or name in wanted
         } == wanted, ref

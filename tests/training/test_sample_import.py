@@ -1,4 +1,4 @@
-"""The whole import of the sample over HTTP, on real servers: what is in MongoDB afterwards, and what is nowhere."""
+"""The 41 sample files over HTTP: what is stored afterwards, and what is nowhere."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from services.training.snapshots.reader import collapse_spaces
+from services.training.mappings.reader import collapse_spaces
 from services.training.vault import EncryptedField, FieldCipher
 from tests.fakes import AsgiClient
 from tests.training import factories
-from tests.training.test_import_rules import EXPECTED, FILES, SNAPSHOTS, TITLES, checked
+from tests.training.test_sample_files import EXPECTED, FILES, SNAPSHOTS, TITLES, checked
 
 _SIXTEEN = re.compile(r"(?=[0-9]{16})")
 
 
 @dataclass
 class Imported:
-    """The service after all 41 files, and what it said of each."""
+    """The service after all 41 files, and what it values of each."""
 
     client: AsgiClient
     answers: list[dict[str, Any]]
@@ -29,7 +29,7 @@ class Imported:
 
 @pytest.fixture(scope="module")
 async def imported(service: AsgiClient) -> Imported:
-    await factories.sample_facilities(service)
+    await factories.create_sample_facilities(service)
     answers = [
         await factories.upload(
             service, file["facility"], (SNAPSHOTS / file["path"]).read_bytes(), file["taken_at"]
@@ -67,28 +67,28 @@ async def test_each_upload_answers_with_its_outcome_and_counts(
 @pytest.mark.parametrize(
     "file", [file for file in FILES if file["outcome"] == "accepted"], ids=lambda file: file["path"]
 )
-async def test_each_report_tells_movements_and_bad_cells_exactly(
+async def test_each_report_lists_movements_and_bad_cells_exactly(
     imported: Imported, file: dict[str, Any]
 ) -> None:
     snapshot_id = answer_of(imported, file)["snapshot_id"]
     client = factories.officer(imported.client, file["facility"], "registry_operator")
-    found: dict[str, dict[str, Any]] = {}
-    for movement in await factories.everything(client, f"/v1/snapshots/{snapshot_id}/movements"):
-        told: Any = {
+    actual: dict[str, dict[str, Any]] = {}
+    for movement in await factories.list_all(client, f"/v1/snapshots/{snapshot_id}/movements"):
+        expected: Any = {
             "transferred": movement["from_facility_id"],
             "released": {"kind": movement["code"], "on": movement["effective_on"]},
             "absent": movement["code"],
             "details_changed": movement["fields"],
             "merged": imported.sources.get(movement["code"]),
         }
-        found.setdefault(movement["kind"], {})[movement["source_ref"]] = told.get(
+        actual.setdefault(movement["kind"], {})[movement["source_ref"]] = expected.get(
             movement["kind"], True
         )
-    assert found == {
+    assert actual == {
         kind: refs if isinstance(refs, dict) else dict.fromkeys(refs, True)
         for kind, refs in file["movements"].items()
     }
-    errors = await factories.everything(client, f"/v1/snapshots/{snapshot_id}/row-errors")
+    errors = await factories.list_all(client, f"/v1/snapshots/{snapshot_id}/row-errors")
     assert all(error["message"] for error in errors)
     names = ("sheet", "row", "column", "field", "reason", "effect", "raw")
     wanted = [{name: row.get(name) for name in names} for row in file["row_errors"]]
@@ -97,11 +97,11 @@ async def test_each_report_tells_movements_and_bad_cells_exactly(
     )
 
 
-async def test_the_inbox_holds_exactly_what_the_files_opened(imported: Imported) -> None:
-    found: list[tuple[str, ...]] = []
-    for item in await factories.database(imported.client).find("inbox_items", {}):
+async def test_the_tasks_are_exactly_those_that_the_files_opened(imported: Imported) -> None:
+    actual: list[tuple[str, ...]] = []
+    for item in await factories.database(imported.client).find("tasks", {}):
         facts = item["facts"]
-        found.append(
+        actual.append(
             (
                 item["kind"],
                 facts.get("source_ref", ""),
@@ -123,7 +123,7 @@ async def test_the_inbox_holds_exactly_what_the_files_opened(imported: Imported)
         for file in FILES
         for item in file.get("inbox", [])
     ]
-    assert sorted(found) == sorted(wanted)
+    assert sorted(actual) == sorted(wanted)
 
 
 async def test_the_stored_people_are_exactly_the_expected_ones(imported: Imported) -> None:
@@ -132,7 +132,8 @@ async def test_the_stored_people_are_exactly_the_expected_ones(imported: Importe
     identities = {identity["_id"]: identity for identity in await database.find("identities", {})}
     assert people.keys() == EXPECTED["final"].keys()
     for ref, wanted in EXPECTED["final"].items():
-        person, identity = people[ref], identities[people[ref]["_id"]]
+        person = people[ref]
+        identity = identities[people[ref]["_id"]]
         open_stays = [stay for stay in person["stays"] if not stay["ended_by"]]
         assert (
             open_stays[0]["facility_id"] if open_stays else None,
@@ -155,11 +156,11 @@ async def test_the_stored_people_are_exactly_the_expected_ones(imported: Importe
         assert imported.sources.get(person["merged_into"]) == wanted.get("merged_into"), ref
 
 
-async def test_every_movement_was_told_once_and_in_the_order_of_its_person(
+async def test_every_movement_was_published_once(
     imported: Imported,
 ) -> None:
     database = factories.database(imported.client)
-    told = await database.find(
+    published = await database.find(
         "outbox", {"type": {"$regex": "^training.participant-"}}, sort=[("key", 1), ("seq", 1)]
     )
     kinds = {
@@ -175,24 +176,24 @@ async def test_every_movement_was_told_once_and_in_the_order_of_its_person(
         movement["_id"]
         for movement in await database.find("movements", {"kind": {"$in": sorted(kinds)}})
     }
-    assert {row["aggregate_id"] for row in told} == movements
+    assert {row["aggregate_id"] for row in published} == movements
     totals = EXPECTED["totals"]
-    assert len(told) == sum(totals[kind] for kind in kinds) + totals["merged"]
+    assert len(published) == sum(totals[kind] for kind in kinds) + totals["merged"]
     planned = await database.count("outbox", {"type": "training.release-planned.v1"})
     assert planned == totals["release_planned"]
 
 
 @pytest.mark.scenario("T27/dump")
 @pytest.mark.scenario("T36/training-import")
-async def test_no_name_and_no_number_lies_outside_the_identities_and_no_offence_anywhere(
+async def test_no_name_nik_or_offence_is_stored_outside_the_identities(
     imported: Imported,
 ) -> None:
     database = factories.database(imported.client)
-    vault: FieldCipher = imported.client.app.state.cipher
+    cipher: FieldCipher = imported.client.app.state.cipher
     identities = await database.find("identities", {})
     names = {identity["name"].casefold() for identity in identities}
     numbers = {
-        vault.decrypt(EncryptedField(**identity["nik"]), identity["_id"])
+        cipher.decrypt(EncryptedField(**identity["nik"]), identity["_id"])
         for identity in identities
         if identity["nik"]
     }
@@ -202,12 +203,12 @@ async def test_no_name_and_no_number_lies_outside_the_identities_and_no_offence_
             text = json.dumps(document, default=str, ensure_ascii=False).casefold()
             assert "perkararahasia" not in text, name
             assert not numbers & {
-                text[place.start() : place.start() + 16] for place in _SIXTEEN.finditer(text)
+                text[match.start() : match.start() + 16] for match in _SIXTEEN.finditer(text)
             }, name
             assert name == "identities" or not names & set(text.split('"')), name
 
 
-async def test_rows_are_gone_once_they_are_applied_or_a_newer_list_decides(
+async def test_applied_and_outdated_rows_are_removed(
     imported: Imported,
 ) -> None:
     kinds = {

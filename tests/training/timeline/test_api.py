@@ -1,4 +1,4 @@
-"""The timeline over HTTP and real Kafka: one order however events arrive, and the same again when it is built anew from the archive."""
+"""Timelines over HTTP and real Kafka: one order, in whatever order events arrive."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from chassis.admin import replay
-from chassis.ids import new_id, utc_now
-from chassis.messaging.events import Envelope
+from chassis.ids import new_id
 from chassis.messaging.kafka import KafkaProducer
 from services.training.settings import TrainingSettings
 from tests import fakes
 from tests.fakes import AsgiClient, eventually
 from tests.training import factories
-from tests.training.factories import Place
+from tests.training.factories import FacilityHarness
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +38,8 @@ async def send(
     seq: int = 1,
     at: datetime | None = None,
 ) -> str:
-    """An event of another service, as its relay sends it."""
-    envelope = Envelope(
-        id=new_id(),
-        type=f"{service}.{kind}.v1",
-        source=f"bina/{service}",
-        key=ref,
-        time=at or utc_now(),
-        sequence=seq,
-        correlation_id="uji",
-    )
+    """Send an event of another service, as its relay does; return its id."""
+    envelope = factories.envelope(f"{service}.{kind}.v1", ref, seq=seq, at=at)
     data = json.dumps({"participant_ref": ref} | body).encode()
     await fakes.send(
         producer, f"{settings.namespace}{service}.events", ref, data, envelope.headers()
@@ -56,16 +47,16 @@ async def send(
     return envelope.id
 
 
-async def timeline(place: Place, ref: str) -> list[dict[str, Any]]:
-    return await factories.everything(place.officer, f"/v1/participants/{ref}/timeline")
+async def read_timeline(facility: FacilityHarness, ref: str) -> list[dict[str, Any]]:
+    return await factories.list_all(facility.officer, f"/v1/participants/{ref}/timeline")
 
 
-async def kinds(place: Place, ref: str, *, until: int) -> list[str]:
-    """The kinds of the entries once there are so many."""
+async def wait_for_kinds(facility: FacilityHarness, ref: str, *, until: int) -> list[str]:
+    """Return the kinds of the entries once there are `until` of them."""
 
     async def enough() -> list[str] | None:
-        found = [entry["kind"].partition(".")[2] for entry in await timeline(place, ref)]
-        return found if len(found) >= until else None
+        names = [entry["kind"].partition(".")[2] for entry in await read_timeline(facility, ref)]
+        return names if len(names) >= until else None
 
     return await eventually(enough)
 
@@ -74,31 +65,32 @@ async def kinds(place: Place, ref: str, *, until: int) -> list[str]:
 async def test_a_scripted_life_gives_one_ordered_timeline(
     service: AsgiClient, producer: KafkaProducer, settings: TrainingSettings
 ) -> None:
-    p, double = new_id(), new_id()
-    place = await factories.place(service, [p, double])
-    ref = place.refs[p]
-    programme_id = await factories.programme(
+    person = new_id()
+    double = new_id()
+    facility = await factories.create_harness(service, [person, double])
+    ref = facility.refs[person]
+    programme_id = await factories.publish_programme(
         service, eligibility={"tpp_required": True, "application_required": True}
     )
-    class_id = await factories.open_class(place, programme_id=programme_id)
-    await place.officer.post(
+    class_id = await factories.open_class(facility, programme_id=programme_id)
+    await facility.officer.post(
         "/v1/class-applications", json={"participant_ref": ref, "class_ids": [class_id]}
     )
     hearing = {
-        "facility_id": place.facility_id,
-        "hearing_on": str(factories.today()),
+        "facility_id": facility.facility_id,
+        "hearing_on": str(factories.local_today()),
         "scope": "class",
         "scope_ref": class_id,
         "document_ref": "TPP/1",
     }
-    await place.officer.post(
+    await facility.officer.post(
         "/v1/tpp-decisions",
         json=hearing | {"results": [{"participant_ref": ref, "verdict": "RECOMMENDED"}]},
     )
-    enrolment_id = await factories.enrolled(place, class_id, p)
-    session_id = await factories.session(place, class_id)
-    await factories.marked(place, session_id, **{enrolment_id: "ATTENDED"})
-    await place.officer.post(f"/v1/enrolments/{enrolment_id}/completion", json={})
+    enrolment_id = await factories.enrol(facility, class_id, person)
+    session_id = await factories.plan_session(facility, class_id)
+    await factories.mark(facility, session_id, **{enrolment_id: "ATTENDED"})
+    await factories.change(facility.officer, f"/v1/enrolments/{enrolment_id}/completion", {})
     certificate: dict[str, Any] = {
         "certificate_id": "c-1",
         "scheme_id": "s-1",
@@ -117,8 +109,8 @@ async def test_a_scripted_life_gives_one_ordered_timeline(
         ref,
         {"placement_id": "p-1", "kind": "employee", "started_on": "2026-12-01", "a_new_field": 1},
     )
-    await place.list_again(**{double: {"Digabung ke": p}})
-    assert await kinds(place, ref, until=12) == [
+    await facility.list_again(**{double: {"Digabung ke": person}})
+    assert await wait_for_kinds(facility, ref, until=12) == [
         "participant-admitted",
         "participant-admitted",
         "participant-merged",
@@ -132,7 +124,7 @@ async def test_a_scripted_life_gives_one_ordered_timeline(
         "certificate-issued",
         "placement-confirmed",
     ]
-    entries = await timeline(place, ref)
+    entries = await read_timeline(facility, ref)
     assert [entry["occurred_at"] for entry in entries] == sorted(
         entry["occurred_at"] for entry in entries
     )
@@ -143,22 +135,22 @@ async def test_a_scripted_life_gives_one_ordered_timeline(
         == "Juru Las"
     )
     assert (
-        await place.officer.get(f"/v1/participants/{place.refs[double]}/timeline")
+        await facility.officer.get(f"/v1/participants/{facility.refs[double]}/timeline")
     ).status_code == 200
     shown = [
         entry["kind"].partition(".")[2]
-        for entry in await factories.everything(place.officer, f"/v1/classes/{class_id}/timeline")
+        for entry in await factories.list_all(facility.officer, f"/v1/classes/{class_id}/timeline")
     ]
     assert shown == ["class-opened", "session-held"]
 
 
 @pytest.mark.scenario("T35/timeline")
-async def test_late_and_repeated_events_stand_where_they_belong_once(
+async def test_late_and_repeated_events_are_in_order_once(
     service: AsgiClient, producer: KafkaProducer, settings: TrainingSettings
 ) -> None:
-    p = new_id()
-    place = await factories.place(service, [p])
-    ref = place.refs[p]
+    person = new_id()
+    facility = await factories.create_harness(service, [person])
+    ref = facility.refs[person]
     now = datetime.now(UTC)
     for seq, hours in ((3, 1), (1, 3), (2, 2)):
         await send(
@@ -171,28 +163,29 @@ async def test_late_and_repeated_events_stand_where_they_belong_once(
             seq=seq,
             at=now - timedelta(hours=hours),
         )
-    await kinds(place, ref, until=5)
-    shown = [entry["facts"].get("certificate_id") for entry in await timeline(place, ref)]
-    assert [one for one in shown if one] == ["c-1", "c-2", "c-3"]
+    await wait_for_kinds(facility, ref, until=5)
+    shown = [entry["facts"].get("certificate_id") for entry in await read_timeline(facility, ref)]
+    assert [certificate_id for certificate_id in shown if certificate_id] == ["c-1", "c-2", "c-3"]
 
 
 @pytest.mark.scenario("T35/rebuild")
-async def test_built_anew_from_the_archive_it_is_the_same(service: AsgiClient) -> None:
-    p = new_id()
-    place = await factories.place(service, [p])
-    ref = place.refs[p]
-    enrolment_id = await factories.enrolled(place, await factories.open_class(place), p)
-    await place.list_again(**{p: {"Keberadaan": "RS"}})
-    await place.list_again(**{p: {"Keberadaan": ""}})
+async def test_a_timeline_rebuilt_from_the_archive_is_the_same(service: AsgiClient) -> None:
+    person = new_id()
+    facility = await factories.create_harness(service, [person])
+    ref = facility.refs[person]
+    enrolment_id = await factories.enrol(facility, await factories.open_class(facility), person)
+    await facility.list_again(**{person: {"Keberadaan": "RS"}})
+    await facility.list_again(**{person: {"Keberadaan": ""}})
     assert (
-        await place.officer.post(
-            f"/v1/enrolments/{enrolment_id}/end", json={"reason": "WITHDRAWN_OWN_WISH"}
+        await factories.change(
+            facility.officer, f"/v1/enrolments/{enrolment_id}/end", {"reason": "WITHDRAWN_OWN_WISH"}
         )
     ).status_code == 200
-    await kinds(place, ref, until=8)
-    entries = await timeline(place, ref)
-    database, life = factories.database(service), service.app.state.life
-    archived = await factories.events_of(service, ref)
+    await wait_for_kinds(facility, ref, until=8)
+    entries = await read_timeline(facility, ref)
+    database = factories.database(service)
+    life = service.app.state.life
+    archived = await factories.list_events(service, ref)
     await database.delete("timeline", {"subject_ref": ref})
     await database.delete("inbox", {"_id": {"$in": [row["_id"] for row in archived]}})
     await replay.publish(
@@ -201,16 +194,16 @@ async def test_built_anew_from_the_archive_it_is_the_same(service: AsgiClient) -
         sorted(archived, key=lambda row: row["seq"]),
         "training",
     )
-    await kinds(place, ref, until=8)
-    assert await timeline(place, ref) == entries
+    await wait_for_kinds(facility, ref, until=8)
+    assert await read_timeline(facility, ref) == entries
 
 
 async def test_another_prisons_officer_reads_no_timeline(service: AsgiClient) -> None:
-    place = await factories.place(service, [new_id()])
+    facility = await factories.create_harness(service, [new_id()])
     stranger = factories.officer(service, "UPT-LAIN")
     assert (
-        await stranger.get(f"/v1/participants/{next(iter(place.refs.values()))}/timeline")
+        await stranger.get(f"/v1/participants/{next(iter(facility.refs.values()))}/timeline")
     ).status_code == 404
     assert (
-        await stranger.get(f"/v1/classes/{await factories.open_class(place)}/timeline")
+        await stranger.get(f"/v1/classes/{await factories.open_class(facility)}/timeline")
     ).status_code == 404
