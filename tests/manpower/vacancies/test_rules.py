@@ -1,4 +1,4 @@
-"""Vacancies and slots: taken and left are the capacity whatever happens, and the last day counts to its last second."""
+"""Rules of vacancies and slots: taken and left are the capacity; the last day counts."""
 
 from datetime import UTC, date, datetime
 
@@ -6,13 +6,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.manpower.agencies.rules import AgencyNotActive, Status
+from services.manpower.agencies.rules import Agency, AgencyNotActive, Status
 from services.manpower.vacancies import rules
 from services.manpower.vacancies.rules import (
     Closing,
     EmployerRefused,
     HeadcountRefused,
     SlotsFull,
+    Vacancy,
     VacancyMoveRefused,
     VacancyNotOpen,
     VacancyState,
@@ -28,11 +29,9 @@ class SlotsMachine(RuleBasedStateMachine):
 
     @initialize(headcount=st.integers(1, 4))
     def begin(self, headcount: int) -> None:
-        self.slots, self.capacity, self.granted = (
-            rules.open_slots("vacancy-1", headcount),
-            headcount,
-            0,
-        )
+        self.slots = rules.open_slots("vacancy-1", headcount)
+        self.capacity = headcount
+        self.granted = 0
 
     @rule()
     def take(self) -> None:
@@ -63,7 +62,7 @@ class TestSlotsAreNeverOverdrawnAndTakenAndLeftAreTheCapacity(SlotsMachine.TestC
     pass
 
 
-def test_a_vacancy_without_a_slot_cannot_be() -> None:
+def test_a_vacancy_without_a_slot_is_refused() -> None:
     with pytest.raises(HeadcountRefused):
         rules.open_slots("vacancy-1", 0)
 
@@ -88,52 +87,43 @@ def test_a_vacancy_takes_applications_to_the_end_of_its_last_day_in_wib(
             rules.require_open(posted, now)
 
 
+def post(vacancy: Vacancy, employer: Agency | None = None) -> Vacancy:
+    return rules.post(vacancy, employer or factories.employer(), "user-1", factories.NOW)
+
+
 def test_only_an_approved_employer_offers_work() -> None:
     with pytest.raises(EmployerRefused):
-        rules.post(factories.vacancy(), factories.agency(), "user-1", factories.NOW)
+        post(factories.vacancy(), factories.agency())
     with pytest.raises(AgencyNotActive):
-        rules.post(
-            factories.vacancy(), factories.employer(status=Status.PENDING), "user-1", factories.NOW
-        )
+        post(factories.vacancy(), factories.employer(status=Status.PENDING))
 
 
 def test_a_vacancy_whose_last_day_is_over_is_refused() -> None:
+    """On its last day it is accepted."""
     with pytest.raises(ValidityRefused):
-        rules.post(
-            factories.vacancy(valid_until=date(2026, 11, 23)),
-            factories.employer(),
-            "user-1",
-            factories.NOW,
-        )
-    assert rules.post(
-        factories.vacancy(valid_until=date(2026, 11, 24)),
-        factories.employer(),
-        "user-1",
-        factories.NOW,
-    )
+        post(factories.vacancy(valid_until=date(2026, 11, 23)))
+    assert post(factories.vacancy(valid_until=date(2026, 11, 24)))
 
 
 @pytest.mark.parametrize(
     "band", [WageBand(from_idr=4_000_000, to_idr=3_999_999), WageBand(from_idr=-1, to_idr=0)]
 )
-def test_a_wage_band_runs_upwards_from_nothing(band: WageBand) -> None:
+def test_a_wage_band_rises_and_is_not_negative(band: WageBand) -> None:
     with pytest.raises(WageBandRefused):
-        rules.post(factories.vacancy(wage_band=band), factories.employer(), "user-1", factories.NOW)
+        post(factories.vacancy(wage_band=band))
 
 
-def test_an_amended_vacancy_keeps_its_history_and_a_closed_one_is_not_amended() -> None:
-    posted = rules.post(factories.vacancy(), factories.employer(), "user-1", factories.NOW)
-    longer = rules.amend(posted, factories.NOW, valid_until=date(2027, 1, 31))
-    assert (longer.history, longer.closes_at) == (
-        posted.history,
-        datetime(2027, 1, 31, 17, tzinfo=UTC),
-    )
+def test_an_amended_vacancy_keeps_its_history() -> None:
+    posted = post(factories.vacancy())
+    extended = rules.amend(posted, factories.NOW, valid_until=date(2027, 1, 31))
+    assert extended.history == posted.history
+    assert extended.closes_at == datetime(2027, 1, 31, 17, tzinfo=UTC)
+
+
+def test_a_closed_vacancy_is_not_amended() -> None:
+    closed = rules.close(post(factories.vacancy()), Closing.WITHDRAWN, "user-1", factories.NOW)
     with pytest.raises(VacancyNotOpen):
-        rules.amend(
-            rules.close(posted, Closing.WITHDRAWN, "user-1", factories.NOW),
-            factories.NOW,
-            valid_until=date(2027, 1, 31),
-        )
+        rules.amend(closed, factories.NOW, valid_until=date(2027, 1, 31))
 
 
 def test_a_vacancy_closes_once_and_says_why() -> None:

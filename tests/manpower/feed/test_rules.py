@@ -1,4 +1,4 @@
-"""The feed: numbers follow the commits, a subject's changes keep their order whatever the clocks said, and a cursor is ours or nobody's."""
+"""Rules of the feed: numbers in the order of versions, and cursors that only we sign."""
 
 from datetime import timedelta
 
@@ -20,7 +20,8 @@ from services.manpower.feed.rules import (
 )
 from tests.manpower import factories
 
-KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+KEY = b"k" * 32
+OTHER_KEY = b"o" * 32
 
 
 def change(number: int, ref: str = "person-1", version: int = 1, skew: int = 0) -> FeedChange:
@@ -38,24 +39,23 @@ def change(number: int, ref: str = "person-1", version: int = 1, skew: int = 0) 
 @pytest.mark.scenario("MP-2/numbering")
 @for_all(
     last=st.integers(0, 10_000),
-    told=st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(-50, 50)), max_size=20),
+    facts=st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(-50, 50)), max_size=20),
 )
-def test_every_change_gets_the_next_number_once_and_a_subjects_changes_stay_in_the_order_of_its_versions(
-    last: int, told: list[tuple[str, int]]
+def test_changes_get_the_next_numbers_in_the_order_of_their_versions(
+    last: int, facts: list[tuple[str, int]]
 ) -> None:
     versions: dict[str, int] = {}
     changes: list[FeedChange] = []
-    for number, (ref, skew) in enumerate(told):
+    for number, (ref, skew) in enumerate(facts):
         versions[ref] = versions.get(ref, 0) + 1
         changes.append(change(number, ref, versions[ref], skew))
     head, entries = rules.number_changes(FeedHead(id="feed", last=last), changes)
     assert [entry.seq for entry in entries] == list(range(last + 1, last + 1 + len(changes)))
-    assert sorted(entry.id for entry in entries) == sorted(each.id for each in changes)
+    assert sorted(entry.id for entry in entries) == sorted(waiting.id for waiting in changes)
     assert head.last == last + len(changes)
     for ref, count in versions.items():
-        assert [entry.subject_version for entry in entries if entry.subject_ref == ref] == list(
-            range(1, count + 1)
-        )
+        own = [entry.subject_version for entry in entries if entry.subject_ref == ref]
+        assert own == list(range(1, count + 1))
 
 
 @for_all(position=st.integers(0, 2**63 - 1))
@@ -94,9 +94,7 @@ def test_a_cursor_that_we_did_not_sign_is_refused(cursor: str) -> None:
         rules.verify_cursor(cursor, KEY)
 
 
-def test_a_cursor_before_what_was_dropped_or_beyond_the_log_is_too_old_and_one_at_the_edge_is_not() -> (
-    None
-):
+def test_a_cursor_outside_the_kept_log_is_too_old() -> None:
     _, entries = rules.number_changes(FeedHead(id="feed"), [change(1), change(2, version=2)])
     head = rules.drop_entries(FeedHead(id="feed", last=5), entries)
     assert head.dropped == 2
@@ -106,11 +104,11 @@ def test_a_cursor_before_what_was_dropped_or_beyond_the_log_is_too_old_and_one_a
             rules.require_retained(lost, head)
 
 
-def test_dropping_nothing_forgets_nothing() -> None:
+def test_dropping_no_entry_keeps_the_head() -> None:
     assert rules.drop_entries(FeedHead(id="feed", last=5, dropped=3), []).dropped == 3
 
 
-def test_what_left_the_scope_is_told_as_withdrawn() -> None:
+def test_a_subject_that_left_the_scope_is_shown_as_withdrawn() -> None:
     entry: FeedEntry = rules.number_changes(FeedHead(id="feed"), [change(1)])[1][0]
     assert FeedItem(entry, visible=True).type is ChangeType.CANDIDATE_CHANGED
     assert FeedItem(entry, visible=False).type is ChangeType.CANDIDATE_WITHDRAWN

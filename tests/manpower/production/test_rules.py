@@ -1,4 +1,4 @@
-"""Production: each order of a month adds to the rupiah, per party of the split."""
+"""Rules of monthly production: each order of a month adds up to the rupiah."""
 
 from datetime import UTC, datetime
 
