@@ -14,7 +14,6 @@ import pytest
 
 from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.persistence.mongo import Mongo
-from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
 from gateway.access.grants import rules
 from gateway.access.grants.rules import (
     ROLES_BY_GRANTOR,
@@ -29,6 +28,7 @@ from gateway.access.grants.rules import (
     PeriodTooLong,
     ScopeTooWide,
 )
+from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
 from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.access.permissions.four_eyes import SECOND_PERSON_PERMISSIONS
 from gateway.routing import parser
@@ -113,7 +113,7 @@ def caller_of(office: Office, service: str = "training") -> Any:
     )
 
 
-async def test_an_administrator_registers_shows_lists_disables_and_enables_a_user_of_their_place(
+async def test_an_administrator_manages_a_user_of_their_place(
     office: Office,
 ) -> None:
     user_id = await office.person("siti")
@@ -135,7 +135,7 @@ async def test_an_administrator_registers_shows_lists_disables_and_enables_a_use
     assert (await office.admin("GET", f"users/{user_id}")).content["external"] == "siti"
 
 
-async def test_users_and_grants_of_another_place_are_told_from_unknown_ones_by_nothing(
+async def test_users_and_grants_of_another_place_look_like_unknown_ones(
     office: Office,
 ) -> None:
     user_id = await office.person("siti")
@@ -164,7 +164,7 @@ async def test_users_and_grants_of_another_place_are_told_from_unknown_ones_by_n
     ] == []
 
 
-async def test_an_administrator_gives_no_more_than_they_have_and_nothing_to_themselves(
+async def test_an_administrator_gives_no_more_than_they_have_and_not_to_self(
     office: Office,
 ) -> None:
     user_id = await office.person("siti")
@@ -197,7 +197,7 @@ async def test_an_administrator_gives_no_more_than_they_have_and_nothing_to_them
     assert (await office.admin("POST", "grants", body, role="head")).status == 403
 
 
-async def test_a_grant_given_twice_with_one_idempotency_key_is_one_and_ending_it_ends_the_access(
+async def test_a_grant_with_one_idempotency_key_is_one_and_its_end_ends_access(
     office: Office,
 ) -> None:
     user_id = await office.person("siti")
@@ -249,7 +249,7 @@ async def test_what_administrators_change_is_audited_with_who_did_it(office: Off
 # One subject, several places
 
 
-async def test_whoever_names_another_places_person_first_neither_holds_them_nor_learns_of_them(
+async def test_registering_a_person_first_gives_another_place_nothing(
     office: Office,
 ) -> None:
     """LP-PKP's administrator registers, grants, disables and signs out a subject who works at LP-TJP, before and after LP-TJP does."""
@@ -339,7 +339,7 @@ async def test_each_place_takes_back_what_it_gave_at_once_and_only_that(office: 
     ).status == 200
 
 
-async def test_one_officer_of_the_kanwil_is_the_second_at_several_places_and_leaves_them_all(
+async def test_one_kanwil_officer_is_second_at_several_places_and_leaves_all(
     office: Office,
 ) -> None:
     second = await office.person("pak-kanwil")
@@ -379,7 +379,7 @@ async def test_our_own_logins_and_systems_are_not_registered_by_naming_them(offi
 # Delegation
 
 
-async def test_a_deputy_acts_on_the_heads_behalf_by_letter_but_for_what_the_letter_excludes(
+async def test_a_deputy_acts_by_letter_except_for_what_the_letter_excludes(
     office: Office,
 ) -> None:
     head, deputy = await office.person("kalapas"), await office.person("kasi")
@@ -407,7 +407,7 @@ async def test_a_deputy_acts_on_the_heads_behalf_by_letter_but_for_what_the_lett
     assert (refused.status, refused.content["code"]) == (403, "act_excluded")
 
 
-async def test_a_deputy_leaves_with_the_official_they_stand_for(office: Office) -> None:
+async def test_a_deputy_leaves_with_the_official_they_act_for(office: Office) -> None:
     head, deputy = await office.person("kalapas"), await office.person("kasi")
     grant_id = (await office.assigned(head, "head")).content["grant_id"]
     await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head)
@@ -436,7 +436,7 @@ async def test_a_deputy_leaves_with_the_official_they_stand_for(office: Office) 
     )
 
 
-async def test_a_deputy_of_somebody_who_is_disabled_acts_no_more_until_they_are_enabled(
+async def test_a_deputy_of_a_disabled_user_acts_again_when_they_are_enabled(
     office: Office,
 ) -> None:
     head, deputy = await office.person("kalapas"), await office.person("kasi")
@@ -460,7 +460,7 @@ async def test_a_deputy_of_somebody_who_is_disabled_acts_no_more_until_they_are_
     ).status == 200
 
 
-async def test_nobody_is_deputy_of_somebody_without_that_office_or_for_more_than_theirs_or_without_a_letter(
+async def test_a_deputy_needs_the_officials_office_scope_and_a_letter(
     office: Office,
 ) -> None:
     head, deputy = await office.person("kalapas"), await office.person("kasi")
@@ -479,7 +479,7 @@ async def test_nobody_is_deputy_of_somebody_without_that_office_or_for_more_than
     assert acting.content["on_behalf_of"] == "office:head"
 
 
-async def test_an_officer_of_the_kanwil_lends_the_second_pair_of_eyes_and_nothing_else(
+async def test_a_kanwil_officer_is_the_second_person_and_nothing_else(
     office: Office,
 ) -> None:
     second = await office.person("pak-kanwil")
@@ -535,7 +535,7 @@ def given(
     )
 
 
-def test_a_deputy_of_an_administrator_gives_nothing_to_the_one_they_act_for() -> None:
+def test_a_deputy_administrator_gives_nothing_to_the_one_they_act_for() -> None:
     terms = GrantTerms(
         role="head",
         claims={"facility": ["LP-TJP"]},
@@ -597,9 +597,7 @@ def test_a_deputys_rows_are_never_more_than_the_officials(claims: dict[str, list
     )
 
 
-def test_a_deputy_does_not_appoint_a_deputy_and_a_former_officer_of_the_kanwil_is_no_second() -> (
-    None
-):
+def test_a_deputy_appoints_no_deputy_and_an_ended_kanwil_grant_no_second() -> None:
     deputy = given(kind=GrantKind.PLH, letter="W.7", on_behalf_of="u-2", officials=[given()])
     with pytest.raises(NothingToDelegate):
         given(kind=GrantKind.PLH, letter="W.8", on_behalf_of="u-1", officials=[deputy])

@@ -14,9 +14,9 @@ import pytest
 
 from gateway.authn.dev_issuer import AUDIENCE, ISSUER, thumbprint
 from gateway.host_group import Group
+from tests.gateway.authn.test_tokens import forged, private
+from tests.gateway.factories import raw
 from tests.gateway.harness import Stage, fixed
-from tests.gateway.test_hosts import raw
-from tests.gateway.test_identity import forged, private
 
 
 def encoded(content: bytes) -> str:
@@ -322,7 +322,7 @@ async def test_a_path_that_could_be_read_in_two_ways_reaches_no_service(
     assert stage.upstream.seen == []
 
 
-async def test_a_chunks_extension_and_the_trailers_behind_a_body_do_not_reach_the_service(
+async def test_chunk_extensions_and_trailers_do_not_reach_the_service(
     stage: Stage,
 ) -> None:
     body = "3;evil=1\r\nabc\r\n0;x\r\nx-role: head\r\nauthorization: Bearer x\r\n\r\n"
@@ -335,7 +335,7 @@ async def test_a_chunks_extension_and_the_trailers_behind_a_body_do_not_reach_th
 
 
 @pytest.mark.parametrize("behind", ["0\r\nx: ", "0;"], ids=["a trailer", "a chunk's extension"])
-async def test_what_stands_beside_a_body_is_no_larger_than_a_head_may_be(
+async def test_what_is_sent_beside_a_body_is_no_larger_than_a_head_may_be(
     stage: Stage, behind: str
 ) -> None:
     head = f"POST /v1/classes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"

@@ -15,12 +15,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.access.accounts.rules import SignInRefused
+from gateway.access.jwk import public_jwk
 from gateway.access.login_throttling.rules import FREE_ATTEMPTS
 from gateway.access.sessions import rules as sessions
 from gateway.access.sessions.rules import MAX_SPENT
 from gateway.access.sign_ins import rules as signins
 from gateway.access.sign_ins import usecases
-from gateway.access.jwk import public_jwk
 from gateway.middleware.rate_limit import group_address
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
@@ -36,7 +36,7 @@ def statuses(answers: list[Told]) -> Counter[int]:
 # Half-way in
 
 
-async def test_a_sign_in_under_way_does_not_outlive_a_reset_a_sign_out_or_another_password(
+async def test_a_sign_in_under_way_ends_with_reset_sign_out_or_new_password(
     place: Installation,
 ) -> None:
     siti = await (await place.enrolled()).sign_in()
@@ -320,7 +320,7 @@ async def test_what_a_system_says_of_its_own_time_is_refused_and_no_defect(
     assert (await asserted(place, key, json.dumps(good))).status == 401, "an assertion is good once"
 
 
-async def test_a_login_of_strange_letters_is_nobodys_and_no_defect(place: Installation) -> None:
+async def test_a_login_of_strange_letters_is_unknown_and_no_defect(place: Installation) -> None:
     siti = await place.enrolled()
     for login in (
         "SITI.R",
@@ -346,7 +346,7 @@ async def test_a_login_of_strange_letters_is_nobodys_and_no_defect(place: Instal
 # Time
 
 
-async def test_while_guessing_waits_the_database_is_asked_the_same_for_a_login_that_exists_and_one_that_does_not(
+async def test_a_delayed_guess_runs_the_same_queries_for_any_login(
     place: Installation, commands: Commands
 ) -> None:
     siti, nobody = await place.enrolled(), Person(place, "nobody", "", [], "")
@@ -391,5 +391,5 @@ def test_a_session_remembers_no_more_spent_tokens_than_a_day_of_work_makes() -> 
         ("not:an:address", "not:an:address"),
     ],
 )
-def test_whoever_has_a_network_of_addresses_is_counted_once(address: str, counted: str) -> None:
+def test_a_client_with_a_network_of_addresses_is_counted_once(address: str, counted: str) -> None:
     assert group_address(address) == counted

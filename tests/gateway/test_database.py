@@ -32,8 +32,8 @@ from gateway.access.grants.rules import (
     PeriodEmpty,
     RoleNotGivable,
 )
-from gateway.access.permissions import RolePermissions
 from gateway.access.jwk import public_jwk
+from gateway.access.permissions import RolePermissions
 from gateway.authn.dev_issuer import AUDIENCE
 from tests.fakes import AsgiClient, Keys, eventually
 from tests.gateway.harness import RULES, Stage, fixed, staged
@@ -134,14 +134,14 @@ async def known(stage: Stage) -> bool:
     return stage.withdrawn.is_loaded
 
 
-async def test_the_door_is_ready_while_kafka_is_away(region: Region) -> None:
+async def test_the_gateway_is_ready_while_kafka_is_away(region: Region) -> None:
     async def ready() -> bool:
         return (await region.stage.ask("GET", "/readyz")).status == 200
 
     await eventually(ready)
 
 
-async def test_the_door_is_not_ready_before_it_knows_whose_trust_was_withdrawn(
+async def test_the_gateway_is_not_ready_before_it_has_read_the_revocations(
     region: Region,
 ) -> None:
     life = region.stage.door.internal_api.state.life
@@ -153,7 +153,7 @@ async def test_the_door_is_not_ready_before_it_knows_whose_trust_was_withdrawn(
     assert await life.missing() == ["revocations"]
 
 
-async def test_a_person_of_an_oidc_issuer_acts_under_the_grant_and_not_under_what_the_token_says(
+async def test_an_oidc_caller_acts_under_the_grant_not_the_tokens_claims(
     region: Region,
 ) -> None:
     user_id = await region.user("siti")
@@ -170,7 +170,7 @@ async def test_a_person_of_an_oidc_issuer_acts_under_the_grant_and_not_under_wha
     )
 
 
-async def test_somebody_known_to_the_issuer_but_not_to_us_is_403_and_so_is_one_whose_grant_is_over_or_not_yet_begun(
+async def test_an_oidc_caller_without_a_grant_in_force_is_403(
     region: Region,
 ) -> None:
     told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("budi"))
@@ -226,7 +226,7 @@ async def test_ending_a_grant_ends_the_trust_in_tokens_already_proved(region: Re
     assert (await region.grant(user_id, reference="agency-7.siti")).json()["code"] == "grant_ended"
 
 
-async def test_a_revoked_token_is_refused_by_every_replica_also_after_a_new_start(
+async def test_a_revoked_token_is_refused_by_every_replica_and_after_a_start(
     region: Region, tmp_path: Path
 ) -> None:
     await region.grant(await region.user("siti"))
@@ -305,7 +305,7 @@ async def test_an_answer_that_was_lost_makes_no_second_user_and_no_second_grant(
     )
 
 
-async def test_a_grant_told_anew_says_what_was_told_last_and_nobody_goes_on_under_what_it_said_before(
+async def test_a_grant_put_again_says_what_was_put_last_at_once(
     region: Region,
 ) -> None:
     user_id = await region.user("siti")
@@ -330,7 +330,7 @@ async def test_a_grant_told_anew_says_what_was_told_last_and_nobody_goes_on_unde
     ] == "grant_differs"
 
 
-async def test_who_was_given_what_is_audited_without_the_issuers_name_for_the_person(
+async def test_grants_are_audited_without_the_issuers_name_for_the_person(
     region: Region,
 ) -> None:
     await region.grant(await region.user("siti-the-secret"))
@@ -424,7 +424,7 @@ def test_a_grant_is_ended_once() -> None:
         rules.choose_acting_grant([ended], "", NOW)
 
 
-def test_several_grants_need_a_choice_and_a_choice_finds_only_the_callers_own() -> None:
+def test_several_grants_need_a_choice_among_the_callers_own() -> None:
     grants = [granted(), replace(granted(role="dinas_kukm", claims={}), id="g-2")]
     with pytest.raises(GrantChoiceNeeded):
         rules.choose_acting_grant(grants, "", NOW)

@@ -150,7 +150,7 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
         await life.db.close()
 
 
-async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_when_it_is_suspended_or_its_agency_is(
+async def test_an_approved_consumer_has_access_until_it_or_its_agency_ends(
     partnership: Partnership,
 ) -> None:
     user_id = await partnership.office.user("sistem-dinas")
@@ -186,7 +186,7 @@ async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_whe
     assert (await partnership.comes_in("t-9"), await partnership.states()) == (403, ["gone"] * 3)
 
 
-async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_for_is_taken_back_in_peace(
+async def test_grant_orders_wait_while_the_gateway_is_away(
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
@@ -215,7 +215,7 @@ async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_fo
     await nowhere.close()
 
 
-async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_meanwhile_wins(
+async def test_a_lost_response_is_requested_again_and_a_suspension_wins(
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
@@ -242,7 +242,7 @@ async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_mea
     assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
 
 
-async def test_a_suspension_while_the_gateway_answers_is_told_afterwards(
+async def test_a_suspension_while_the_gateway_answers_is_sent_afterwards(
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
@@ -268,7 +268,7 @@ async def test_a_suspension_while_the_gateway_answers_is_told_afterwards(
     assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
 
 
-async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_for_again_later(
+async def test_a_credential_unknown_to_the_gateway_is_shown_and_retried(
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active("nobody")

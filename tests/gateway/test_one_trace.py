@@ -36,7 +36,7 @@ def of_trace(spans: InMemorySpanExporter) -> list[ReadableSpan]:
     return sorted(found, key=lambda span: span.start_time or 0)
 
 
-async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_effect(
+async def test_one_trace_leads_from_the_gateway_through_kafka_to_the_effect(
     tmp_path: Path, mongo_url: str, kafka: str, spans: InMemorySpanExporter
 ) -> None:
     [own] = free_ports(1)

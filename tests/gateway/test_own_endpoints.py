@@ -75,7 +75,7 @@ async def test_the_discovery_document_leads_to_the_keys_and_endpoints(place: Ins
     ).status == 404
 
 
-async def test_only_an_access_token_of_ours_is_one_and_every_other_is_401_with_one_body(
+async def test_every_token_but_our_access_token_is_401_with_one_body(
     place: Installation,
 ) -> None:
     siti = await (await place.enrolled()).sign_in()
@@ -113,7 +113,7 @@ async def test_without_a_key_there_is_no_own_issuer(
         assert (await stage.ask("GET", "/.well-known/openid-configuration")).status == 404
 
 
-def test_the_issuer_is_named_after_the_staff_host_and_by_https_in_production(
+def test_the_issuer_is_named_after_the_staff_host_https_in_production(
     tmp_path: Path,
 ) -> None:
     hosts = {f"{group}_hosts": (f"{group}.example",) for group in Group}
@@ -174,7 +174,7 @@ async def test_a_system_proves_itself_by_either_of_two_secrets_while_they_change
     assert (await told(new)).status == 401
 
 
-async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_once(
+async def test_a_system_authenticates_by_its_key_with_each_assertion_once(
     place: Installation,
 ) -> None:
     await system(place)
@@ -244,7 +244,7 @@ async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_onc
     await eventually(gone)
 
 
-async def test_manpowers_systems_prove_themselves_by_what_it_tells_and_nothing_else(
+async def test_manpowers_systems_authenticate_only_by_what_it_registered(
     place: Installation,
 ) -> None:
     secret = secrets.token_urlsafe(32)
@@ -274,7 +274,7 @@ async def test_manpowers_systems_prove_themselves_by_what_it_tells_and_nothing_e
 # The first administrator
 
 
-async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_nobody_else_does(
+async def test_only_the_first_administrator_starts_with_a_code_of_the_machine(
     place: Installation,
 ) -> None:
     told = place.stage.door.internal_api.state.service.settings
@@ -295,7 +295,7 @@ async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_n
 # Keys that change
 
 
-async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refused_meanwhile(
+async def test_the_issuers_key_changes_by_replica_without_a_refused_token(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
     old, new = new_key(), new_key()

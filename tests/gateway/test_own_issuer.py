@@ -34,7 +34,7 @@ from tests.gateway.installation import NOW, PASSWORD, Installation, Person, refu
 # Enrolment and sign-in
 
 
-async def test_somebody_enrols_with_a_printed_code_and_signs_in_with_password_and_another(
+async def test_a_user_enrols_with_one_printed_code_and_signs_in_with_another(
     place: Installation,
 ) -> None:
     siti = await place.enrolled()
@@ -84,7 +84,7 @@ async def test_a_printed_code_a_sign_in_and_an_authorization_code_are_good_once(
     await eventually(lambda: refused(siti, first.content["access_token"]))
 
 
-async def test_wrong_password_unknown_login_and_disabled_account_are_one_answer_after_the_same_work(
+async def test_every_failed_sign_in_has_one_response_after_the_same_work(
     place: Installation,
 ) -> None:
     siti, budi = await place.enrolled(), await place.enrolled("budi.s")
@@ -173,7 +173,7 @@ async def test_a_security_key_answers_only_its_own_challenge_and_site(place: Ins
     ).status == 401
 
 
-async def test_a_registered_pc_and_its_pin_prove_a_sign_in_and_neither_does_alone(
+async def test_a_registered_pc_proves_a_sign_in_only_with_its_pin(
     place: Installation,
 ) -> None:
     siti, pc = await (await place.enrolled()).sign_in(), RegisteredPC()
@@ -205,7 +205,7 @@ async def test_a_registered_pc_and_its_pin_prove_a_sign_in_and_neither_does_alon
     ).status == 401
 
 
-async def test_a_sign_in_bears_three_wrong_second_factors_and_then_not_even_a_right_one(
+async def test_a_sign_in_ends_after_three_wrong_second_factors(
     place: Installation,
 ) -> None:
     siti = await place.enrolled()
@@ -219,7 +219,7 @@ async def test_a_sign_in_bears_three_wrong_second_factors_and_then_not_even_a_ri
 # Lock-out
 
 
-async def test_guessing_is_slowed_alike_for_known_and_unknown_logins_and_keeps_nobody_out_of_their_own_pc(
+async def test_guessing_is_delayed_for_any_login_but_not_at_a_known_pc(
     place: Installation,
 ) -> None:
     siti, nobody = await place.enrolled(), Person(place, "nobody", "", [], "")
@@ -244,7 +244,7 @@ async def test_many_guesses_at_once_are_no_way_around(place: Installation) -> No
     assert sum(one.status == 401 for one in answers) <= FREE_ATTEMPTS
 
 
-def test_the_wait_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_a_day() -> None:
+def test_the_delay_doubles_to_15_minutes_and_is_forgotten_after_a_day() -> None:
     known: LoginAttempts | None = None
     now, waits = NOW, list[float]()
     for _ in range(30):
@@ -263,7 +263,7 @@ def test_the_wait_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_a_da
 # Sessions
 
 
-async def test_a_refresh_token_changes_with_each_use_and_one_used_twice_ends_the_session_for_both(
+async def test_a_refresh_token_used_twice_ends_the_session(
     place: Installation,
 ) -> None:
     siti = await (await place.enrolled()).sign_in()
@@ -282,7 +282,7 @@ async def test_a_refresh_token_changes_with_each_use_and_one_used_twice_ends_the
     assert [row["values"]["ended_why"][1] for row in rows] == [REFRESH_TOKEN_REUSED]
 
 
-async def test_a_refresh_whose_answer_was_lost_is_given_again_under_its_idempotency_key(
+async def test_a_lost_refresh_response_is_repeated_under_its_idempotency_key(
     place: Installation,
 ) -> None:
     siti = await (await place.enrolled()).sign_in()
@@ -337,7 +337,7 @@ async def test_sign_out_everywhere_by_oneself_and_by_an_administrator(place: Ins
     assert (await siti.refreshed()).status == 400
 
 
-async def test_signing_out_everywhere_covers_also_what_a_replica_signed_whose_clock_is_ahead(
+async def test_signing_out_everywhere_covers_tokens_of_a_clock_that_is_ahead(
     place: Installation,
 ) -> None:
     siti = await (await place.enrolled()).sign_in()
@@ -351,7 +351,7 @@ async def test_signing_out_everywhere_covers_also_what_a_replica_signed_whose_cl
     )
 
 
-async def test_another_password_ends_every_session_and_a_reset_also_every_factor(
+async def test_a_new_password_ends_every_session_and_a_reset_every_factor(
     place: Installation,
 ) -> None:
     siti = await (await place.enrolled()).sign_in()

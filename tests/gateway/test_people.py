@@ -62,9 +62,7 @@ def reached(role: str) -> set[str]:
     return mine - OWN_SIGN_IN
 
 
-def test_the_head_of_security_the_bapas_officer_and_the_kanwil_reach_no_more_than_is_theirs() -> (
-    None
-):
+def test_head_of_security_bapas_and_kanwil_reach_only_what_is_theirs() -> None:
     assert reached("head_of_security") == set(), (
         "the list of who is out of the block comes with training's own feature"
     )
@@ -95,7 +93,7 @@ def test_an_auditor_changes_nothing_but_their_own_sign_in() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
-def test_names_are_where_the_witness_looks_for_them(tmp_path: Path) -> None:
+def test_routes_that_show_names_are_listed_as_such(tmp_path: Path) -> None:
     """Every answer that an auditor may read, by what its service says of it."""
     found: set[str] = set()
     for service in ROLE_PERMISSIONS.by_service:
@@ -146,7 +144,7 @@ async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> N
 
 
 @pytest.mark.scenario("P5/gateway")
-async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_with_the_letter(
+async def test_an_auditor_sees_a_name_only_for_a_reason_which_is_recorded(
     office: Office,
 ) -> None:
     user_id, path = "u-1", "/v1/participants/p-1/identity?purpose=audit"

@@ -178,7 +178,7 @@ def asked_from_outside(service: AsgiClient) -> Iterator[tuple[str, str, str, Asg
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
-async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_every_route(
+async def test_rows_of_another_place_look_unknown_at_every_route(
     service: AsgiClient,
 ) -> None:
     differing: list[str] = []
@@ -199,7 +199,7 @@ async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
-async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_rows_that_do_not_exist(
+async def test_rows_of_another_place_and_unknown_rows_run_the_same_queries(
     service: AsgiClient, commands: Commands
 ) -> None:
     """What takes time is the database: as many commands of the same kind, in the same order, is the cause of equal times; docs/access.md gives the times."""
@@ -219,9 +219,7 @@ async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_ro
 
 
 @pytest.mark.parametrize("name", sorted(ROLE_PERMISSIONS.by_service))
-def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_that_is_read_costs_memory_only(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stores = importlib.import_module(
         "gateway.access.transaction" if name == "gateway" else f"services.{name}.transaction"
     ).Transaction.stores()

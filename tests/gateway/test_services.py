@@ -17,10 +17,10 @@ from chassis.settings import Settings
 from chassis.texts import is_neutral
 from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.app import create_app
+from gateway.host_group import Group
 from gateway.openapi import merging
 from gateway.openapi.reference_page import render_page
 from gateway.routing import parser
-from gateway.host_group import Group
 from tests.fakes import Keys
 from tests.fakes import routes as routes_of
 from tests.gateway.harness import new_key, settings
@@ -75,7 +75,7 @@ def public_api(app: FastAPI) -> set[str]:
 
 
 @pytest.mark.scenario("T19/gateway")
-def test_every_route_of_the_door_exists_in_its_service(service: tuple[str, FastAPI]) -> None:
+def test_every_route_of_the_gateway_exists_in_its_service(service: tuple[str, FastAPI]) -> None:
     name, app = service
     routed = {route.permission for route in TABLE.routes if route.service == name}
     assert sorted(routed - public_api(app)) == []
@@ -83,7 +83,7 @@ def test_every_route_of_the_door_exists_in_its_service(service: tuple[str, FastA
 
 @pytest.mark.scenario("T19/gateway")
 @pytest.mark.scenario("P3/gateway")
-def test_every_route_of_a_service_goes_through_the_door_by_a_rule(
+def test_every_route_of_a_service_is_routed_or_excepted_by_a_rule(
     service: tuple[str, FastAPI],
 ) -> None:
     name, app = service
@@ -100,7 +100,7 @@ def test_every_route_of_a_service_goes_through_the_door_by_a_rule(
     "ignore:Duplicate Operation ID"
 )  # the door makes ids of its own from method and template
 @pytest.mark.parametrize("group", list(Group))
-def test_each_hosts_document_and_page_are_made_of_what_the_services_really_say(
+def test_each_document_and_page_is_made_of_the_services_documents(
     group: Group, tmp_path: Path
 ) -> None:
     own = {service: app_of(service, tmp_path).openapi() for service in ROLE_PERMISSIONS.by_service}

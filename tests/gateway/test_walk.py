@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES
+from gateway.host_group import Group
 from gateway.middleware.audited_reads import AUDITED_ROLES
 from gateway.middleware.authorisation import Authorisation
 from gateway.routing import parser
-from gateway.host_group import Group
 from gateway.routing.table import Route
 from tests.gateway.harness import Stage, staged
 
@@ -35,7 +35,7 @@ def test_every_routed_method_and_template_has_at_least_one_role() -> None:
 
 
 @pytest.mark.scenario("T19/gateway")
-def test_every_permission_is_for_a_known_role_and_a_routed_method_and_template() -> None:
+def test_every_permission_has_a_known_role_and_a_routed_template() -> None:
     unknown = [
         f"{service}: {role}"
         for service, rules in ROLE_PERMISSIONS.by_service.items()
@@ -63,9 +63,7 @@ def test_a_route_is_public_in_both_places_or_in_none() -> None:
     assert declared == listed
 
 
-def test_the_certificate_host_serves_only_certification_and_only_what_is_public_or_the_holders() -> (
-    None
-):
+def test_the_certificate_host_serves_only_public_and_holders_routes() -> None:
     own = {"POST /v1/holder/sign-in", "POST /v1/holder/sign-out"}
     routed = TABLE.for_group(Group.CERTIFICATE)
     assert [
@@ -87,7 +85,7 @@ def filled(route: Route) -> str:
 
 @pytest.mark.scenario("T19/gateway")
 @pytest.mark.scenario("P3/gateway")
-async def test_every_route_refuses_the_anonymous_with_401_and_every_other_role_with_403(
+async def test_every_route_is_401_without_token_and_403_for_other_roles(
     tmp_path: Path,
 ) -> None:
     async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS) as stage:
@@ -137,7 +135,7 @@ async def test_a_route_without_a_rule_is_403_for_every_role(stage: Stage) -> Non
     assert (await stage.ask("GET", "/v1/nobody")).status == 401
 
 
-def test_the_authorisation_stands_in_the_chain_before_anything_that_reaches_a_service(
+def test_the_authorisation_comes_before_anything_that_reaches_a_service(
     tmp_path: Path,
 ) -> None:
     async def chain() -> list[str]:

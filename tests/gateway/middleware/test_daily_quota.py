@@ -46,7 +46,7 @@ async def token_of(
     return {"authorization": f"Bearer {told.content['access_token']}"}
 
 
-async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(
+async def test_a_system_over_its_daily_quota_is_429_and_others_are_not(
     place: Installation,
 ) -> None:
     user_id, secret = await system_of(place)
@@ -133,7 +133,7 @@ async def test_a_person_has_no_quota(place: Installation) -> None:
     assert (await siti.ask("GET", "/v1/me/quota")).status == 404
 
 
-async def test_a_systems_calls_are_summed_over_replicas_and_new_starts_and_begin_anew_with_jakartas_day(
+async def test_calls_are_summed_over_replicas_until_the_day_ends_in_jakarta(
     place: Installation,
 ) -> None:
     clock = Clock()

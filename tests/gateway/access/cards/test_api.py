@@ -80,7 +80,7 @@ def wrong(pin: str) -> str:
     return f"{(int(pin) + 1) % 1_000_000:06d}"
 
 
-async def test_a_holder_comes_in_with_card_and_pin_for_the_own_papers_and_nothing_else(
+async def test_a_holder_signs_in_with_card_and_pin_for_their_own_papers(
     desk: Desk,
 ) -> None:
     card = await desk.card()
@@ -104,7 +104,7 @@ async def test_a_holder_comes_in_with_card_and_pin_for_the_own_papers_and_nothin
     await eventually(out)
 
 
-async def test_five_wrong_pins_lock_a_card_and_only_somebody_opposite_gives_another(
+async def test_five_wrong_pins_lock_a_card_until_it_is_issued_again(
     desk: Desk,
 ) -> None:
     card = await desk.card()
@@ -148,7 +148,7 @@ async def test_four_wrong_pins_are_forgotten_by_a_right_one(desk: Desk) -> None:
         assert (await desk.sign_in(card)).status == 200
 
 
-async def test_a_card_given_again_makes_the_lost_one_worthless_and_only_services_give_any(
+async def test_a_card_issued_again_replaces_the_lost_one(
     desk: Desk,
 ) -> None:
     lost = await desk.card()

@@ -31,7 +31,7 @@ def test_no_permission_changes_without_a_new_version_of_its_role() -> None:
     )
 
 
-def test_a_change_without_an_entry_is_named_and_written_as_the_next_version(tmp_path: Path) -> None:
+def test_a_change_without_a_version_is_named_and_written_as_the_next(tmp_path: Path) -> None:
     first, second = (
         rules(head=frozenset({"GET /v1/a", "POST /v1/a"})),
         rules(head=frozenset({"GET /v1/a", "GET /v1/b"})),
@@ -121,7 +121,7 @@ async def explained(
     return told["allowed"], [step["asks"] for step in told["steps"]], told["steps"][-1]["words"]
 
 
-async def test_an_access_is_explained_step_by_step_in_words_and_as_the_door_decides(
+async def test_an_access_is_explained_step_by_step_as_the_gateway_decides(
     office: Office,
 ) -> None:
     siti = await office.person("siti")
@@ -188,7 +188,7 @@ async def test_paths_roles_and_moments_are_explained_too(office: Office) -> None
         ).content["code"] == "subject_needed"
 
 
-async def test_what_a_letter_excludes_is_explained_and_nobody_of_another_place_is(
+async def test_an_excluded_act_is_explained_and_no_user_of_another_place(
     office: Office,
 ) -> None:
     head, deputy = await office.person("kalapas"), await office.person("kasi")

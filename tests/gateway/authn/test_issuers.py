@@ -28,8 +28,8 @@ from gateway.authn.keys import (
 from gateway.authn.tokens import MAX_EARLY_SECONDS, TokenVerifier, TrustedIssuer
 from gateway.problems import IssuerUnavailable, TokenRefused
 from tests.fakes import eventually
+from tests.gateway.authn.test_tokens import OIDC, Clock, nothing_revoked, signed
 from tests.gateway.harness import staged
-from tests.gateway.test_identity import OIDC, Clock, nothing_revoked, signed
 
 
 class Publisher:
@@ -118,9 +118,7 @@ async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm
     assert publisher.asked == [f"{OIDC}/.well-known/openid-configuration", f"{OIDC}/keys"]
 
 
-async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audience_and_algorithms_only() -> (
-    None
-):
+async def test_each_issuer_has_only_its_own_keys_audience_and_algorithms() -> None:
     clock = Clock()
     partner_name = "https://id.dinas.example"
     staff_key, partner_key = Ed25519PrivateKey.generate(), SIGNING_KEYS["ES256"]
@@ -189,7 +187,7 @@ async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() ->
         await JwksKeys(OIDC, "", publisher.fetch, clock).find("2026", "EdDSA")
 
 
-async def test_a_rotated_key_is_found_at_once_and_the_old_one_until_it_is_withdrawn() -> None:
+async def test_a_new_key_is_found_at_once_and_the_old_one_until_it_is_gone() -> None:
     clock, publisher = Clock(), Publisher()
     old, new = Ed25519PrivateKey.generate().public_key(), Ed25519PrivateKey.generate().public_key()
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
@@ -248,7 +246,7 @@ async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
     assert len(publisher.asked) == 1
 
 
-async def test_unknown_key_ids_are_remembered_and_cannot_make_us_ask_again_and_again() -> None:
+async def test_an_unknown_key_id_causes_one_fetch_only() -> None:
     clock, publisher = Clock(), Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
@@ -285,7 +283,7 @@ async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
         assert await keys.find(kid, algorithm) is None
 
 
-async def test_a_withdrawal_covers_what_an_issuer_whose_clock_is_ahead_had_issued_before() -> None:
+async def test_a_revocation_covers_tokens_of_an_issuer_whose_clock_is_ahead() -> None:
     clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), nothing_revoked()
     tokens = TokenVerifier(
         [

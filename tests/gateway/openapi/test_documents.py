@@ -64,7 +64,7 @@ async def documented(stage: Stage, group: Group) -> Any:
     return (await stage.ask("GET", "/openapi.json", group=group)).content
 
 
-async def test_a_hosts_document_holds_its_own_routes_and_only_the_schemas_they_need(
+async def test_a_document_holds_the_groups_routes_and_only_their_schemas(
     stage: Stage,
 ) -> None:
     document = await documented(stage, Group.STAFF)
@@ -84,13 +84,13 @@ async def test_public_routes_are_marked_as_needing_no_token(stage: Stage) -> Non
     assert document["paths"]["/v1/products"]["get"]["security"] == []
 
 
-async def test_a_service_that_is_away_leaves_its_routes_listed(stage: Stage) -> None:
+async def test_the_routes_of_an_unavailable_service_stay_listed(stage: Stage) -> None:
     stage.upstream.answers["/openapi.json"] = fixed(503, {})
     document = (await stage.ask("GET", "/openapi.json")).content
     assert "get" in document["paths"]["/v1/classes"]
 
 
-async def test_a_document_is_asked_for_once_and_made_anew_when_the_routes_change(
+async def test_a_document_is_cached_until_the_routes_change(
     stage: Stage,
 ) -> None:
     await documented(stage, Group.STAFF)
@@ -103,7 +103,7 @@ async def test_a_document_is_asked_for_once_and_made_anew_when_the_routes_change
     assert "/v1/another" in (await documented(stage, Group.STAFF))["paths"]
 
 
-async def test_the_page_shows_every_route_escapes_what_services_wrote_and_loads_nothing(
+async def test_the_page_shows_every_route_escapes_texts_and_loads_nothing(
     stage: Stage,
 ) -> None:
     await documented(stage, Group.STAFF)
@@ -122,7 +122,7 @@ async def test_the_page_shows_every_route_escapes_what_services_wrote_and_loads_
 
 
 @pytest.mark.scenario("C17/gateway")
-async def test_the_certificate_hosts_document_and_page_are_neutral_whatever_the_service_wrote(
+async def test_the_certificate_hosts_document_and_page_are_neutral(
     stage: Stage,
 ) -> None:
     document = await documented(stage, Group.CERTIFICATE)
@@ -132,7 +132,7 @@ async def test_the_certificate_hosts_document_and_page_are_neutral_whatever_the_
 
 
 @pytest.mark.scenario("C17/gateway")
-async def test_a_name_that_cannot_be_left_out_withholds_the_certificate_hosts_document(
+async def test_a_denied_name_withholds_the_certificate_hosts_document(
     stage: Stage,
 ) -> None:
     dirty = json.loads(json.dumps(service()).replace('"city"', '"lapas"'))

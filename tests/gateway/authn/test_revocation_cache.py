@@ -102,7 +102,7 @@ async def end_grant(at: Installation, person: Person) -> None:
 
 @pytest.mark.scenario("P6/gateway")
 @pytest.mark.parametrize("withdraw", [sign_out, disable, end_grant])
-async def test_what_is_withdrawn_at_one_replica_ends_streams_and_long_polls_at_both_within_five_seconds(
+async def test_a_revocation_ends_streams_at_both_replicas_in_five_seconds(
     replicas: list[Replica], withdraw: Callable[[Installation, Person], Awaitable[None]]
 ) -> None:
     place = Installation(replicas[0].stage)
@@ -123,7 +123,7 @@ async def test_what_is_withdrawn_at_one_replica_ends_streams_and_long_polls_at_b
         assert (await replica.stage.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
 
 
-async def test_a_stream_ends_with_the_token_that_opened_it(replicas: list[Replica]) -> None:
+async def test_a_stream_ends_when_its_token_expires(replicas: list[Replica]) -> None:
     place = Installation(replicas[0].stage)
     person = await (await place.enrolled(role="bapas")).sign_in()
     flowing = asyncio.create_task(
