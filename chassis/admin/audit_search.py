@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from chassis.caller import EVERYTHING, Caller
 from chassis.jobs.audit_sealer import ACTS
-from chassis.messaging.parked_events import hidden
+from chassis.messaging.parked_events import redact
 from chassis.persistence.mongo import Document, Mongo, Session
 from chassis.persistence.unit_of_work import Transaction
 
@@ -106,11 +106,11 @@ async def search(
 def redacted(row: Document) -> Document:
     """A row as it is told: who, what, whose, when and why in full; of the rest no text."""
     values: dict[str, list[Any]] = row.get("values", {})
-    more = hidden("", {name: value for name, value in row.items() if name not in _TOLD})
+    more = redact("", {name: value for name, value in row.items() if name not in _TOLD})
     told = {name: row[name] for name in row.keys() & _TOLD} | dict(more)
     return told | {
         "values": {
-            name: [shown for one in two for shown in hidden("", {name: one}).values()]
+            name: [shown for one in two for shown in redact("", {name: one}).values()]
             for name, two in values.items()
         }
     }

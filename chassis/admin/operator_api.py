@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis import telemetry
 from chassis.admin import replay
-from chassis.admin.parked_event_admin import Body, ParkedEventAdmin, named, segment
+from chassis.admin.parked_event_admin import Body, ParkedEventAdmin, decode_segment, encode_segment
 from chassis.admin.parked_reasons import explain
 from chassis.admin.replay import ReplayRange
 from chassis.http import dependencies
@@ -61,7 +61,7 @@ async def parked_sequences(
 
     async def list_parked(tx: Transaction) -> list[Document]:
         markers = await desk.sequences(
-            tx, after=named(cursor, CursorInvalid) if cursor else "", limit=limit + 1
+            tx, after=decode_segment(cursor, CursorInvalid) if cursor else "", limit=limit + 1
         )
         tx.note(
             "parked.listed", desk.service, sequences=[marker["_id"] for marker in markers[:limit]]
@@ -70,8 +70,8 @@ async def parked_sequences(
 
     markers: list[Document] = await desk.run(list_parked)
     return {
-        "items": await desk.standing(markers[:limit]),
-        "next_cursor": segment(markers[limit - 1]["_id"]) if len(markers) > limit else None,
+        "items": await desk.describe(markers[:limit]),
+        "next_cursor": encode_segment(markers[limit - 1]["_id"]) if len(markers) > limit else None,
     }
 
 
@@ -79,7 +79,9 @@ async def parked_sequence(
     sequence: str, desk: At, response: Response, limit: dependencies.Limit = 50
 ) -> Body:
     """One sequence with its first letters, their bodies redacted by rule."""
-    marker, letters = await desk.run(partial(desk.opened, named(sequence, ParkedUnknown), limit))
+    marker, letters = await desk.run(
+        partial(desk.open_sequence, decode_segment(sequence, ParkedUnknown), limit)
+    )
     response.headers["etag"] = f'"{marker["version"]}"'
     shown = [
         {
@@ -92,7 +94,7 @@ async def parked_sequence(
         }
         for one in letters
     ]
-    return (await desk.standing([marker]))[0] | {"letters": shown}
+    return (await desk.describe([marker]))[0] | {"letters": shown}
 
 
 async def retry_parked(
@@ -207,9 +209,9 @@ async def event_statuses(body: EventStatusQuery, desk: At) -> Body:
     read = [
         id_
         for id_, type_ in body.events
-        if not desk.inbox.arrival(
+        if not desk.inbox.receive(
             Record(body.topic, 0, 0, b"-", b"", (("ce_type", type_.encode()),), 0)
-        ).ignored
+        ).is_ignored
     ]
     states = {
         row["_id"]: row["state"]

@@ -1,4 +1,7 @@
-"""Parked sequences as an operator acts on them: in words, in the version that was seen, tried without effect. Not here: HTTP, and how letters are handled (parked)."""
+"""Parked sequences as an operator acts on them: in words, at a version, with a dry run.
+
+Not here: HTTP (operator_api), how parked events are handled (messaging/parked_events).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from chassis.admin.parked_reasons import BEHIND, READY, REFUSED, explain
 from chassis.app.lifespan import ServiceRuntime
 from chassis.errors import DomainError, VersionDiffers
 from chassis.messaging import parked_events
+from chassis.messaging.batch_processor import UNKNOWN_SUBJECT
 from chassis.messaging.inbox import InboxTransaction
 from chassis.messaging.outbox_relay import BLOCKED
 from chassis.messaging.parked_events import (
@@ -26,12 +30,14 @@ from chassis.persistence.mongo import Document, Session
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Transaction
 
-Did = tuple[int, bool] | None
+# How many events took effect, and whether others follow. None: a discard, or a repeated request.
+RetryOutcome = tuple[int, bool] | None
 Body = dict[str, Any]
+_SHOWN_FIELDS = ("kind", "topic", "key", "count", "version", "since")
 
 
-class _Tried(Exception):
-    """Undoes what was only tried; its argument is how things would stand."""
+class _DryRunDone(Exception):
+    """Rolls a dry run back; its argument is the state that the action would have led to."""
 
 
 class ParkedEventAdmin(ParkedSequences[Any]):
@@ -39,152 +45,158 @@ class ParkedEventAdmin(ParkedSequences[Any]):
 
     def __init__(self, life: ServiceRuntime, run: Runner[Any]) -> None:
         super().__init__(life.inbox)
-        self.life, self.run, self.db, self.service = life, run, life.db, life.service.name
+        self.life = life
+        self.run = run
+        self.db = life.db
+        self.service = life.service.name
 
-    async def standing(self, markers: list[Document], session: Session = None) -> list[Body]:
-        """These sequences, each with the first of its letters that failed and does not only wait behind one."""
+    async def describe(self, heads: list[Document], session: Session = None) -> list[Body]:
+        """Return these sequences, each with its first event that failed for a reason of its own."""
         where = {
             "state": "parked",
-            "marker": {"$in": [marker["_id"] for marker in markers]},
+            "marker": {"$in": [head["_id"] for head in heads]},
             "reason": {"$not": {"$regex": f"^{BEHIND}"}},
         }
-        # only the first of each: there may be any number of them
-        group: Document = {"_id": "$marker"} | {
-            name: {"$first": f"${name}"} for name in ("type", "reason")
+        # Grouped by MongoDB, because a sequence may have any number of events.
+        group: Document = {
+            "_id": "$marker",
+            "type": {"$first": "$type"},
+            "reason": {"$first": "$reason"},
         }
-        failed = {
-            row["_id"]: row
-            for row in await self.db.aggregate(
-                "inbox",
-                [{"$match": where}, {"$sort": {"marker": 1, "order": 1}}, {"$group": group}],
-                session=session,
-            )
-        }
-        return [
-            {"sequence": segment(marker["_id"])}
-            | {
-                name: marker.get(name)
-                for name in ("kind", "topic", "key", "count", "version", "since")
-            }
-            | {"type": (first := failed.get(marker["_id"], marker)).get("type", "")}
-            | explain(_reason(marker, first))
-            for marker in markers
-        ]
+        pipeline = [{"$match": where}, {"$sort": {"marker": 1, "order": 1}}, {"$group": group}]
+        rows = await self.db.aggregate("inbox", pipeline, session=session)
+        first_failures = {row["_id"]: row for row in rows}
+        return [_describe(head, first_failures.get(head["_id"], head)) for head in heads]
 
-    async def opened(
+    async def open_sequence(
         self, id_: str, limit: int, tx: Transaction
     ) -> tuple[Document, list[ParkedEvent]]:
-        """A marker with its first letters; of a key that the broker refused, the row that stopped it."""
-        marker = await self._marker(tx, id_)
-        letters = await self.events(tx, id_, limit=limit)
-        return marker, [
-            replace(letter, reason=_reason(marker, marker)) for letter in letters
-        ] if marker["kind"] == BLOCKED else letters
+        """Return a head with its first events; of a blocked key, the row that blocks it."""
+        head = await self._head(tx, id_)
+        events = await self.events(tx, id_, limit=limit)
+        if head["kind"] == BLOCKED:
+            events = [replace(event, reason=_reason(head, head)) for event in events]
+        return head, events
 
     async def retry_sequence(self, sequence: str, version: int, *, dry_run: bool) -> Body:
-        """Handle a sequence in this version again from its first letter, at most RETRIED_AT_ONCE, and tell how it stands then. A dry run does all of it, and undoes it."""
-        id_ = named(sequence, ParkedUnknown)
+        """Retry a sequence at this version, at most MAX_RETRIES events; return its state then.
+
+        A dry run does all of it in one transaction and rolls it back.
+        """
+        id_ = decode_segment(sequence, ParkedUnknown)
+
+        async def retry_one(tx: Transaction, sequence_id: str) -> RetryOutcome:
+            return await self.retry_first(sequence_id, tx)
+
+        action = self._try_all if dry_run else retry_one
         try:
-            after = await self.act(
-                sequence,
-                version,
-                self._rehearse if dry_run else lambda tx, one: self.retry_first(one, tx),
-                dry_run=dry_run,
-            )
+            state = await self.act(sequence, version, action, dry_run=dry_run)
         except FAILED as error:
+            reason = retry_failure_reason(error)
             if not dry_run:
-                await Runner(self.run.engine, self.run.cause)(
-                    partial(self.failed_again, id_, retry_failure_reason(error))
-                )
-            return await self._afterwards(id_, (0, False)) | explain(retry_failure_reason(error))
-        if dry_run or not after["took_effect"] or not after["more"]:
-            return after
-        rest = await self.retry(
-            Runner(self.run.engine, self.run.cause), id_, most=parked_events.RETRIED_AT_ONCE - 1
-        )
-        stands = await self._afterwards(id_, None)
-        return stands | {
-            "took_effect": 1 + rest,
-            "more": stands["count"] > 0 and 1 + rest == parked_events.RETRIED_AT_ONCE,
-        }
+                await self._new_runner()(partial(self.record_failure, id_, reason))
+            return await self._state_after(id_, (0, False)) | explain(reason)
+        if dry_run or not state["took_effect"] or not state["more"]:
+            return state
+        most = parked_events.MAX_RETRIES
+        took_effect = 1 + await self.retry(self._new_runner(), id_, most=most - 1)
+        state = await self._state_after(id_, None)
+        has_more = state["count"] > 0 and took_effect == most
+        return state | {"took_effect": took_effect, "more": has_more}
 
     async def act(
         self,
         sequence: str,
         version: int,
-        act: Callable[[Transaction, str], Awaitable[Did]],
+        action: Callable[[Transaction, str], Awaitable[RetryOutcome]],
         *,
         dry_run: bool,
     ) -> Body:
-        """Act on a sequence in this version in one transaction and tell how it stands then. A dry run does all of it, and undoes it."""
-        id_, did = (
-            named(sequence, ParkedUnknown),
-            dict[str, Did](),
-        )  # stays empty where this Idempotency-Key had been used before
+        """Act on a sequence at this version in one transaction; return its state then.
+
+        A dry run does all of it and rolls it back. Raises ParkedUnknown, VersionDiffers.
+        """
+        id_ = decode_segment(sequence, ParkedUnknown)
+        outcomes: list[RetryOutcome] = []
 
         async def act_on_parked(tx: Transaction) -> None:
-            if (marker := await self._marker(tx, id_))["version"] != version:
-                raise VersionDiffers(current_version=marker["version"])
-            did[id_] = await act(tx, id_)
+            head = await self._head(tx, id_)
+            if head["version"] != version:
+                raise VersionDiffers(current_version=head["version"])
+            outcome = await action(tx, id_)
+            outcomes[:] = [outcome]
             if dry_run:
                 await tx.finish()
-                raise _Tried(await self._afterwards(id_, did[id_], tx.session))
+                raise _DryRunDone(await self._state_after(id_, outcome, tx.session))
 
         try:
             await self.run(act_on_parked)
-        except _Tried as tried:
-            return tried.args[0]
-        return await self._afterwards(id_, did.get(id_))
+        except _DryRunDone as done:
+            return done.args[0]
+        # Without an outcome this Idempotency-Key had been used before.
+        return await self._state_after(id_, outcomes[0] if outcomes else None)
 
-    async def _rehearse(self, tx: Transaction, id_: str) -> Did:
-        """Handle the first letters in one transaction, which will be undone."""
-        marker, acting, done = await self._marker(tx, id_), InboxTransaction(self.inbox, tx), 0
-        rows = await self._waiting(tx, id_, parked_events.RETRIED_AT_ONCE)
+    def _new_runner(self) -> Runner[Any]:
+        """Return a runner without the request's Idempotency-Key."""
+        return Runner(self.run.engine, self.run.cause)
+
+    async def _try_all(self, tx: Transaction, id_: str) -> RetryOutcome:
+        """Retry the first events in one transaction, which will be rolled back."""
+        head = await self._head(tx, id_)
+        inbox_transaction = InboxTransaction(self.inbox, tx)
+        applied = 0
+        rows = await self._parked_rows(tx, id_, parked_events.MAX_RETRIES)
         for row in rows:
-            if problem := await acting.attempt(await acting.again(row)):
-                self._say(tx, row, problem if isinstance(problem, str) else "not known yet")
+            problem = await inbox_transaction.attempt(await inbox_transaction.restore(row))
+            if problem:
+                reason = problem if isinstance(problem, str) else UNKNOWN_SUBJECT
+                self._write_reason(tx, row["_id"], reason)
                 break
-            tx.write_raw(
-                "inbox",
-                mongo.replacing({"_id": row["_id"], "state": "done", "done_at": tx.now}),
-                row["_id"],
-            )
-            done += 1
-        left = marker["count"] - done
-        tx.write_raw(
-            "parked",
-            mongo.replacing(marker | {"count": left, "version": marker["version"] + 1})
-            if left
-            else mongo.deleting(id_),
-            id_,
-        )
-        return done, left > 0 and done == len(rows)
+            done_row = {"_id": row["_id"], "state": "done", "done_at": tx.now}
+            tx.write_raw("inbox", mongo.replacing(done_row), row["_id"])
+            applied += 1
+        left = head["count"] - applied
+        if left:
+            changed = head | {"count": left, "version": head["version"] + 1}
+            tx.write_raw("parked", mongo.replacing(changed), id_)
+        else:
+            tx.write_raw("parked", mongo.deleting(id_), id_)
+        return applied, left > 0 and applied == len(rows)
 
-    async def _afterwards(self, id_: str, did: Did, session: Session = None) -> Body:
-        marker = await self.db.find_one("parked", {"_id": id_}, session=session) or {
-            "_id": id_,
-            "count": 0,
-            "version": 0,
-        }
-        took, more = did or (
-            None,
-            False,
-        )  # None also where this Idempotency-Key had been used before
-        return (await self.standing([marker], session))[0] | {"took_effect": took, "more": more}
+    async def _state_after(self, id_: str, outcome: RetryOutcome, session: Session = None) -> Body:
+        """Describe a sequence after an action; an empty one has count and version 0."""
+        empty: Document = {"_id": id_, "count": 0, "version": 0}
+        head = await self.db.find_one("parked", {"_id": id_}, session=session) or empty
+        [state] = await self.describe([head], session)
+        took_effect, has_more = outcome or (None, False)
+        return state | {"took_effect": took_effect, "more": has_more}
 
 
-def _reason(marker: Document, row: Document) -> str:
-    reason: str = row.get("reason", "") or (READY if marker.get("count") else "")
-    return f"{REFUSED}: {reason}" if marker.get("kind") == BLOCKED else reason
+def _describe(head: Document, first_failure: Document) -> Body:
+    shown = {name: head.get(name) for name in _SHOWN_FIELDS}
+    return {
+        "sequence": encode_segment(head["_id"]),
+        **shown,
+        "type": first_failure.get("type", ""),
+        **explain(_reason(head, first_failure)),
+    }
 
 
-def segment(id_: str) -> str:
-    """An id as one segment of a path."""
+def _reason(head: Document, row: Document) -> str:
+    """Return why a sequence waits; READY if its first event could be retried now."""
+    reason: str = row.get("reason", "")
+    if not reason and head.get("count"):
+        reason = READY
+    return f"{REFUSED}: {reason}" if head.get("kind") == BLOCKED else reason
+
+
+def encode_segment(id_: str) -> str:
+    """Encode an id as one segment of a path."""
     return base64.urlsafe_b64encode(id_.encode()).decode().rstrip("=")
 
 
-def named(text: str, unknown: type[DomainError]) -> str:
-    """The id in a segment; `unknown` when it is none."""
+def decode_segment(text: str, unknown: type[DomainError]) -> str:
+    """Decode the id in a segment; raise `unknown` if it is not an encoded id."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except ValueError:

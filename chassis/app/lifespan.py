@@ -13,11 +13,12 @@ from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
 from chassis.messaging import kafka
-from chassis.messaging.batch_processor import EarlyEventSweeper
 from chassis.messaging.consumer import EventConsumer
-from chassis.messaging.inbox import EARLY_JOB, Inbox, InboxTransaction, pending_counts
+from chassis.messaging.inbox import EARLY_JOB, InboxTransaction
 from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
 from chassis.messaging.outbox_relay import BLOCKED, REPLICAS, OutboxRelay, unsent
+from chassis.messaging.received_events import Inbox
+from chassis.messaging.waiting_events import EarlyEventSweeper, pending_counts
 from chassis.persistence import mongo
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Mongo
@@ -222,8 +223,8 @@ class ServiceRuntime:
             raise KeyError(*unknown)
 
     def _after_commit(self, tx: Transaction) -> None:
-        if rows := tx.outbox_rows:
-            self.relay.hand(rows)
+        if tx.outbox_rows:
+            self.relay.wake({row["key"] for row in tx.outbox_rows})
         for name in tx.jobs_to_wake:
             self.jobs[name].wake()
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from chassis.app.database_setup import Migration
 from chassis.jobs.runner import Job
 from chassis.messaging.events import Event
-from chassis.messaging.inbox import Handlers
+from chassis.messaging.received_events import Handlers
 from chassis.persistence.unit_of_work import Transaction
 from chassis.settings import Settings
 

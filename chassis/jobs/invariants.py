@@ -13,9 +13,9 @@ from functools import partial
 from typing import Any
 
 from chassis import telemetry
-from chassis.messaging.batch_processor import known_by_now
 from chassis.messaging.inbox import HEAD, INBOX_DAYS
 from chassis.messaging.outbox_relay import BLOCKED, UNSENT
+from chassis.messaging.waiting_events import known_by_now
 from chassis.persistence.mongo import Document
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OUTBOX, Transaction

@@ -1,6 +1,7 @@
-"""How events take effect: a batch in one transaction, in halves when it conflicts, apart when one of them fails, without end while MongoDB is away.
+"""How received events take effect: one transaction a batch, retried while MongoDB is away.
 
-Not here: what an event does (inbox), where it comes from (consumer, replay).
+A batch that conflicts is split in halves. An event that fails is separated from the others.
+Not here: what an event does (inbox), where it comes from (consumer, admin/replay).
 """
 
 from __future__ import annotations
@@ -10,31 +11,37 @@ import random
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Generic
+from typing import Generic
 
 from chassis import telemetry
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import SubjectNotKnownYet
-from chassis.messaging.inbox import (
-    EARLY_JOB,
+from chassis.messaging.inbox import InboxTransaction
+from chassis.messaging.received_events import (
     BatchOutcome,
     Inbox,
-    InboxTransaction,
     ReceivedEvent,
     Tx,
     failure_reason,
 )
 from chassis.persistence import mongo
 from chassis.persistence.mongo import TransactionConflict
-from chassis.persistence.transactions import Runner, TransactionManager
-from chassis.persistence.unit_of_work import OperationContext, RetryWithoutEvent, Transaction
+from chassis.persistence.transactions import TransactionManager
+from chassis.persistence.unit_of_work import OperationContext, RetryWithoutEvent
 
-MAX_EVENTS, MAX_WRITES, MAX_BYTES, MAX_SECONDS, GROW_AFTER = 500, 5_000, 4 * 1024 * 1024, 1.0, 10
+MAX_EVENTS = 500
+MAX_WRITES = 5_000
+MAX_BYTES = 4 * 1024 * 1024
+MAX_SECONDS = 1.0  # a slower batch halves the size
+GROW_AFTER = 10  # clean commits
+MAX_JITTER_SECONDS = 0.02
+MONGO_AWAY_SECONDS = 1.0
+UNKNOWN_SUBJECT = "not known yet"
 log = telemetry.log(__name__)
 
 
 class PartitionLost(Exception):
-    """Another member has gone on from here; these events are not ours to apply."""
+    """Another member has advanced the position; these events are no longer ours to apply."""
 
 
 class TooManyWrites(Exception):
@@ -42,194 +49,150 @@ class TooManyWrites(Exception):
 
 
 class BatchProcessor(Generic[Tx]):
-    """Takes arrivals until all of them have taken effect, wait as early facts, or are parked."""
+    """Processes received events until each has taken effect, waits as early, or is parked."""
 
     def __init__(
         self, engine: TransactionManager[Tx], inbox: Inbox[Tx], *, max_events: int = MAX_EVENTS
     ) -> None:
-        self.engine, self.inbox = engine, inbox
-        self.size = self._max = max_events
-        self.ending, self.last_progress_at = False, 0.0
-        self._clean = 0
+        self.engine = engine
+        self.inbox = inbox
+        self.size = max_events
+        self.ending = False
+        self.last_progress_at = 0.0
+        self._max_size = max_events
+        self._clean_commits = 0
+        # Events that failed once alone. At the second failure they are given up with the reason.
         self._suspects: set[str] = set()
         self._failed: dict[str, str] = {}
 
     @property
     def is_full_size(self) -> bool:
-        """Whether batches of the full size have met no conflict of late."""
-        return self.size == self._max
+        """True unless a recent conflict reduced the batch size."""
+        return self.size == self._max_size
 
     async def apply(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
-        """What one transaction does with these arrivals."""
-        acting, taken = (
-            InboxTransaction(self.inbox, tx),
-            [arrival for arrival in part if not arrival.ignored],
-        )
-        await acting.load_state(taken)
-        await acting.apply(taken)
-        return acting.counted
+        """Apply these events in one transaction."""
+        inbox_transaction = InboxTransaction(self.inbox, tx)
+        read = [received for received in part if not received.is_ignored]
+        await inbox_transaction.load_state(read)
+        await inbox_transaction.apply(read)
+        return inbox_transaction.outcome
 
-    def done(self, part: Sequence[ReceivedEvent], counted: BatchOutcome) -> None:
-        """These arrivals are committed."""
+    def done(self, part: Sequence[ReceivedEvent], outcome: BatchOutcome) -> None:
+        """Report what was committed."""
         del part
-        counted.tell()
+        outcome.report()
 
-    async def process(self, arrivals: Sequence[ReceivedEvent]) -> None:
-        """Apply these arrivals in order. PartitionLost comes through; MongoDB away is waited for."""
-        waiting = [list(arrivals)]
-        while waiting and not self.ending:
-            part = waiting.pop()
-            self.last_progress_at = began = asyncio.get_running_loop().time()
-            what = f"batch:{type(self).__name__}"
-            cause = OperationContext(
-                caller=self.inbox.system,
-                correlation_id=new_id(),
-                what=what,
-                failed=self._failed,
-                without_early_events=len(part) == 1 and part[0].id in self._suspects,
-            )
-            try:
-                with telemetry.span("events.apply", events=len(part)):
-                    counted = await self.engine.attempt(partial(self._bounded, part=part), cause)
-            except (TransactionConflict, TooManyWrites):
-                telemetry.BATCHES_AGAIN.inc()
-                self._shrink()
-                waiting += _halves(part)
-                await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - jitter
-            except mongo.MongoError as error:
-                log.warning("mongodb_away", error=type(error).__name__)
-                waiting.append(part)
-                await asyncio.sleep(1)
-            except PartitionLost:
-                raise
-            except RetryWithoutEvent as error:
-                waiting += self._apart(
-                    part,
-                    error.id,
-                    "not known yet"
-                    if isinstance(error.problem, SubjectNotKnownYet)
-                    else str(error.problem),
-                )
-            except Exception as error:  # at the flush: which event it was shows when they are apart
-                log.warning(
-                    "batch_failed",
-                    events=len(part),
-                    error=failure_reason(error),
-                    exc_info=len(part) == 1,
-                )
-                waiting += self._apart(part, "", failure_reason(error))
-            else:
-                self._committed(part, counted, asyncio.get_running_loop().time() - began)
+    async def process(self, events: Sequence[ReceivedEvent]) -> None:
+        """Apply these events in order; wait while MongoDB is away. Raises PartitionLost."""
+        pending = [list(events)]  # the next part is the last
+        while pending and not self.ending:
+            part = pending.pop()
+            pending += await self._process_part(part)
 
-    async def _bounded(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
-        counted = await self.apply(tx, part)
-        if (tx.writes > MAX_WRITES or tx.outbox_bytes > MAX_BYTES) and len(part) > 1:
+    async def _process_part(self, part: list[ReceivedEvent]) -> list[list[ReceivedEvent]]:
+        """Try to commit these events; return the parts to try next, in reverse order."""
+        began = asyncio.get_running_loop().time()
+        self.last_progress_at = began
+        context = OperationContext(
+            caller=self.inbox.system,
+            correlation_id=new_id(),
+            what=f"batch:{type(self).__name__}",
+            failed=self._failed,
+            without_early_events=len(part) == 1 and part[0].id in self._suspects,
+        )
+        try:
+            with telemetry.span("events.apply", events=len(part)):
+                outcome = await self.engine.attempt(
+                    partial(self._apply_bounded, part=part), context
+                )
+        except (TransactionConflict, TooManyWrites):
+            telemetry.BATCHES_AGAIN.inc()
+            self._shrink()
+            await asyncio.sleep(random.uniform(0, MAX_JITTER_SECONDS))  # noqa: S311 - jitter
+            return _halves(part)
+        except mongo.MongoError as error:
+            log.warning("mongodb_away", error=type(error).__name__)
+            await asyncio.sleep(MONGO_AWAY_SECONDS)
+            return [part]
+        except PartitionLost:
+            raise
+        except RetryWithoutEvent as error:
+            is_unknown = isinstance(error.problem, SubjectNotKnownYet)
+            reason = UNKNOWN_SUBJECT if is_unknown else str(error.problem)
+            return self._separate(part, error.id, reason)
+        except Exception as error:
+            # It failed at the flush. Separated, the events show which one caused it.
+            reason = failure_reason(error)
+            log.warning("batch_failed", events=len(part), error=reason, exc_info=len(part) == 1)
+            return self._separate(part, "", reason)
+        self._committed(part, outcome, asyncio.get_running_loop().time() - began)
+        return []
+
+    async def _apply_bounded(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
+        """Apply these events. Raises TooManyWrites if that exceeds the bounds of a transaction."""
+        outcome = await self.apply(tx, part)
+        exceeds_bounds = tx.writes > MAX_WRITES or tx.outbox_bytes > MAX_BYTES
+        if exceeds_bounds and len(part) > 1:
             raise TooManyWrites
-        return counted
+        return outcome
 
-    def _committed(self, part: list[ReceivedEvent], counted: BatchOutcome, seconds: float) -> None:
+    def _committed(self, part: list[ReceivedEvent], outcome: BatchOutcome, seconds: float) -> None:
+        """Measure a committed batch and adapt the batch size."""
         if len(part) == 1:
             self._failed.pop(part[0].id, None)
             self._suspects.discard(part[0].id)
         telemetry.BATCH.observe(len(part))
-        now = utc_now()
-        oldest: dict[str, datetime] = {}
-        for arrival in part:
-            if arrival.envelope and arrival.envelope.time < oldest.get(arrival.record.topic, now):
-                oldest[arrival.record.topic] = arrival.envelope.time
-        for topic, time in oldest.items():
-            telemetry.EVENT_DELAY.labels(topic).observe((now - time).total_seconds())
-        self.done(part, counted)
+        _observe_delays(part)
+        self.done(part, outcome)
         if seconds > MAX_SECONDS:
             self._shrink()
             return
-        self._clean += 1
-        if self._clean >= GROW_AFTER and self.size < self._max:
-            self.size, self._clean = min(self._max, self.size * 2), 0
+        self._clean_commits += 1
+        if self._clean_commits >= GROW_AFTER and self.size < self._max_size:
+            self.size = min(self._max_size, self.size * 2)
+            self._clean_commits = 0
 
     def _shrink(self) -> None:
-        self.size, self._clean = max(1, self.size // 2), 0
+        self.size = max(1, self.size // 2)
+        self._clean_commits = 0
 
-    def _apart(self, part: list[ReceivedEvent], id_: str, reason: str) -> list[list[ReceivedEvent]]:
-        """What to try next, the first last: the one that failed between those before and behind it. Alone it is tried twice, then given up with the reason."""
+    def _separate(
+        self, part: list[ReceivedEvent], id_: str, reason: str
+    ) -> list[list[ReceivedEvent]]:
+        """Return the parts to try next, in reverse order: before, the failed event, and after it.
+
+        An event that is alone is tried twice, then given up with the reason.
+        """
         if len(part) == 1:
             id_ = part[0].id
             if id_ in self._suspects:
                 self._failed[id_] = reason
             self._suspects.add(id_)
             return [part]
-        at = next((place for place, arrival in enumerate(part) if arrival.id == id_), -1)
-        return (
-            [piece for piece in (part[at + 1 :], [part[at]], part[:at]) if piece]
-            if at >= 0
-            else _halves(part)
-        )
+        ids = [received.id for received in part]
+        if id_ not in ids:
+            return _halves(part)
+        index = ids.index(id_)
+        return _without_empty(part[index + 1 :], [part[index]], part[:index])
 
 
 def _halves(part: list[ReceivedEvent]) -> list[list[ReceivedEvent]]:
     middle = len(part) // 2
-    return [piece for piece in (part[middle:], part[:middle]) if piece]
+    return _without_empty(part[middle:], part[:middle])
 
 
-class EarlyEventSweeper(BatchProcessor[Tx]):
-    """The leased job that applies early facts whose subject is there by now: two transactions may have missed each other, or a fact failed beside its subject's own."""
-
-    page = 500
-
-    def __init__(self, engine: TransactionManager[Tx], inbox: Inbox[Tx]) -> None:
-        super().__init__(engine, inbox)
-        self._after = ""
-
-    async def __call__(self, run: Runner[Any]) -> bool:
-        """Look at one page of early facts; True when some took effect."""
-        db = run.engine.db
-        rows = await db.find(
-            "early", {"order": {"$gt": self._after}}, sort=[("order", 1)], limit=self.page
-        )
-        self._after = rows[-1]["order"] if len(rows) == self.page else ""
-        there = await known_by_now(db, run.engine.transaction, {row["waits_for"] for row in rows})
-        first: dict[str, mongo.Document] = {}
-        for row in rows:
-            if row["waits_for"] in there:
-                first.setdefault(row["marker"], row)
-        self._progress = False
-        if first:
-            await self.process([self.inbox.again(row) for row in first.values()])
-        return self._progress
-
-    async def apply(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
-        """Handle these facts, each the first of its key that waits."""
-        acting = InboxTransaction(self.inbox, tx)
-        await acting.load_early([arrival.marker for arrival in part])
-        for arrival in part:
-            await acting.apply_first_early(arrival.marker, arrival.id)
-        return acting.counted
-
-    def done(self, part: Sequence[ReceivedEvent], counted: BatchOutcome) -> None:
-        """These took effect, were parked, or go on waiting."""
-        super().done(part, counted)
-        self._progress = self._progress or bool(counted.applied or counted.parked)
+def _without_empty(*parts: list[ReceivedEvent]) -> list[list[ReceivedEvent]]:
+    return [part for part in parts if part]
 
 
-async def known_by_now(
-    db: mongo.Mongo,
-    transaction: type[Transaction],
-    subjects: set[str],
-    session: mongo.Session = None,
-) -> set[str]:
-    """Which of the subjects that early facts wait for are here, themselves or as merged into another."""
-    homes = (
-        ["aliases", *(store.collection for store in transaction.stores() if store.awaited)]
-        if subjects
-        else []
-    )
-    return {
-        found["_id"]
-        for home in homes
-        for found in await db.find(
-            home, {"_id": {"$in": list(subjects)}}, fields={"_id": 1}, session=session
-        )
-    }
-
-
-__all__ = ["EARLY_JOB", "BatchProcessor", "EarlyEventSweeper", "PartitionLost", "known_by_now"]
+def _observe_delays(part: Sequence[ReceivedEvent]) -> None:
+    """Measure, for each topic, how long the oldest event took from its time to its effect."""
+    now = utc_now()
+    oldest: dict[str, datetime] = {}
+    for received in part:
+        topic = received.record.topic
+        if received.envelope and received.envelope.time < oldest.get(topic, now):
+            oldest[topic] = received.envelope.time
+    for topic, time in oldest.items():
+        telemetry.EVENT_DELAY.labels(topic).observe((now - time).total_seconds())

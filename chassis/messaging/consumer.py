@@ -1,7 +1,11 @@
-"""The loop that reads topics: positions in MongoDB, backpressure, rebalances. Not here: how a batch takes effect (batches), what an event does (inbox, the service's handlers).
+"""The loop that reads topics: positions in MongoDB, backpressure, rebalances.
 
-A batch is one transaction of effects, inbox rows, outbox rows and positions. The position of each partition is guarded on the batch's first offset, so a
-member that lost a partition cannot commit, and a crash between effect and position does not exist.
+A batch is one transaction of effects, inbox rows, outbox rows and positions. The position of each
+partition is guarded on the stored one, so a member that lost a partition cannot commit, and a crash
+never falls between effect and position.
+
+Not here: how a batch takes effect (batch_processor), what an event does (inbox, the handlers),
+where each partition is (positions).
 """
 
 from __future__ import annotations
@@ -10,7 +14,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from chassis import telemetry
 from chassis.messaging.batch_processor import (
@@ -20,38 +23,33 @@ from chassis.messaging.batch_processor import (
     BatchProcessor,
     PartitionLost,
 )
-from chassis.messaging.inbox import (
-    BatchOutcome,
-    Inbox,
-    InboxTransaction,
-    ReceivedEvent,
-    Tx,
-    pending_counts,
-)
-from chassis.messaging.kafka import Consumer, KafkaUnavailable, Partition, Record
+from chassis.messaging.inbox import InboxTransaction
+from chassis.messaging.kafka_ports import Consumer, Partition, Record
+from chassis.messaging.kafka_topics import KafkaUnavailable
+from chassis.messaging.positions import Position, ends_of, position_id
+from chassis.messaging.received_events import BatchOutcome, Inbox, ReceivedEvent, Tx
+from chassis.messaging.waiting_events import pending_counts
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Query
 from chassis.persistence.transactions import TransactionManager
 
-PARALLEL_TRANSACTIONS = 3  # transactions at a time: one keeps this process busy, MongoDB another, the disk a third; a partition is in one of them, so a key is, by whichever topic
-BATCHES_PER_POLL = 2  # of each lane between two polls: a poll gives the backlog of one partition after the other, and a lane without one would stand still; more would be memory
-LOOK_SECONDS, STALL_SECONDS, IGNORED_EVENTS, IGNORED_SECONDS = 5.0, 60.0, 5_000, 3_600.0
+# One transaction keeps this process busy, a second MongoDB, a third the disk. A partition, and so
+# a key, is in one of them only.
+PARALLEL_TRANSACTIONS = 3
+# For each parallel transaction between two polls. A poll returns the backlog of one partition after
+# the other, so a single batch would leave transactions idle; more would cost memory.
+BATCHES_PER_POLL = 2
+LOOK_SECONDS = 5.0  # between two checks of progress
+STALL_SECONDS = 60.0
+RETRY_SECONDS = 1.0
+# The position of events that no handler reads is stored after that many, or after that time.
+IGNORED_EVENTS = 5_000
+IGNORED_SECONDS = 3_600.0
 log = telemetry.log(__name__)
 
 
-@dataclass(slots=True)
-class _Position:
-    """Where a partition stands: `stored` in MongoDB since `stored_at`, `next` to be read (ahead of it only by events that nobody here reads)."""
-
-    stored: int | None
-    next: int
-    stored_at: float
-    behind_since: float = 0.0
-    told: int = -1  # to the broker
-
-
 class EventConsumer(BatchProcessor[Tx]):
-    """Reads the topics of one service's handlers, for ever."""
+    """Reads the topics of one service's handlers until it is stopped."""
 
     def __init__(
         self,
@@ -63,23 +61,23 @@ class EventConsumer(BatchProcessor[Tx]):
         max_events: int = MAX_EVENTS,
     ) -> None:
         super().__init__(engine, inbox, max_events=max_events)
-        self.service, self._new_consumer = service, consumer
-        self._positions: dict[Partition, _Position] = {}
-        self._looked = self._idle_at = 0.0
-        self._cut: set[Partition] = set()
+        self.service = service
         self.assigned = asyncio.Event()
+        self._new_consumer = consumer
+        self._positions: dict[Partition, Position] = {}
+        self._checked_at = 0.0
+        self._idle_at = 0.0
+        self._suspected_truncations: set[Partition] = set()
 
     def stop(self) -> None:
-        """End after the batch at hand."""
+        """End after the current batches."""
         self.ending = True
 
     async def run(self) -> None:
-        """Consume for ever; ends when cancelled. MongoDB, Kafka or the network away: waits and goes on, parks nothing."""
+        """Consume until stopped or cancelled; wait while MongoDB or Kafka is away, park nothing."""
         while not self.ending:
-            consumer, self.last_progress_at = (
-                self._new_consumer(),
-                asyncio.get_running_loop().time(),
-            )
+            consumer = self._new_consumer()
+            self.last_progress_at = asyncio.get_running_loop().time()
             try:
                 await consumer.start(self._assigned, self._revoked)
                 while not self.ending:
@@ -89,170 +87,160 @@ class EventConsumer(BatchProcessor[Tx]):
             finally:
                 self.assigned.clear()
                 self._positions.clear()
-                await _stopped(consumer)
-            await asyncio.sleep(0 if self.ending else 1)
+                await _stop(consumer)
+            await asyncio.sleep(0 if self.ending else RETRY_SECONDS)
 
     async def _turn(self, consumer: Consumer) -> None:
-        fetched = await consumer.poll(
-            self.size * (PARALLEL_TRANSACTIONS * BATCHES_PER_POLL if self.is_full_size else 1),
-            MAX_SECONDS,
-        )
+        """Poll once and process what came, in parallel transactions."""
+        batches = PARALLEL_TRANSACTIONS * BATCHES_PER_POLL if self.is_full_size else 1
+        fetched = await consumer.poll(self.size * batches, MAX_SECONDS)
         self.last_progress_at = asyncio.get_running_loop().time()
-        self._idle_at = self._idle_at if fetched else self.last_progress_at
+        if not fetched:
+            self._idle_at = self.last_progress_at
         telemetry.CONSUMER_PROGRESS.set_to_current_time()
         queues: dict[int, list[Record]] = {}
         for record in await self._contiguous_records(consumer, fetched):
             queues.setdefault(record.partition, []).append(record)
-        for outcome in await asyncio.gather(
-            *(self._lane(consumer, queues) for _ in range(PARALLEL_TRANSACTIONS)),
-            return_exceptions=True,
-        ):
+        workers = [self._process_queues(consumer, queues) for _ in range(PARALLEL_TRANSACTIONS)]
+        for outcome in await asyncio.gather(*workers, return_exceptions=True):
             if outcome is not None:
                 raise outcome
         await self._check_progress(consumer)
 
-    async def _lane(self, consumer: Consumer, queues: dict[int, list[Record]]) -> None:
-        """Take what waits in partitions that no other lane has in hand, in parts of the size that goes well."""
+    async def _process_queues(self, consumer: Consumer, queues: dict[int, list[Record]]) -> None:
+        """Process batches of partitions that no other transaction has taken, until none is left."""
         while queues and not self.ending:
-            records, rest = _next_part(queues, self.size)
-            part = [self.inbox.arrival(record) for record in records]
-            for topic, times in Counter(
-                arrival.record.topic for arrival in part if arrival.ignored
-            ).items():
-                telemetry.EVENTS_IGNORED.labels(topic).inc(times)
+            records, rest = _take_batch(queues, self.size)
+            part = [self.inbox.receive(record) for record in records]
+            _count_ignored(part)
             try:
-                if self._worth_storing(part):
+                if self._is_worth_storing(part):
                     await self.process(part)
                 else:
-                    self._advance(part, stored=False)
+                    self._advance(part, is_stored=False)
             except PartitionLost:
-                await self._seek_to_stored(
-                    consumer, [*records, *(record for left in rest.values() for record in left)]
-                )
+                unprocessed = [record for queue in rest.values() for record in queue]
+                await self._seek_to_stored(consumer, [*records, *unprocessed])
             else:
                 queues |= rest
 
     # A batch
 
     async def apply(self, tx: Tx, part: Sequence[ReceivedEvent]) -> BatchOutcome:
-        """The effects, and the positions behind them if nobody else has gone on."""
-        wanted = _ends(arrival.record for arrival in part)
-        acting, taken = (
-            InboxTransaction(self.inbox, tx),
-            [arrival for arrival in part if not arrival.ignored],
+        """Apply events and advance their positions in one transaction. Raises PartitionLost."""
+        inbox_transaction = InboxTransaction(self.inbox, tx)
+        read = [received for received in part if not received.is_ignored]
+        ends = ends_of(received.record for received in part)
+        ids = [self._position_id(partition) for partition in ends]
+        documents = await inbox_transaction.load_state(
+            read, {"offsets": Query({"_id": {"$in": ids}})}
         )
-        found = await acting.load_state(
-            taken, {"offsets": Query({"_id": {"$in": [self._row(one) for one in wanted]}})}
-        )
-        rows = {row["_id"]: row["next"] for row in found["offsets"]}
-        for partition, following in wanted.items():
-            position, row = self._positions.get(partition), self._row(partition)
-            if position is None or rows.get(row) != position.stored:
+        stored_offsets = {row["_id"]: row["next"] for row in documents["offsets"]}
+        for partition, end in ends.items():
+            position = self._positions.get(partition)
+            id_ = self._position_id(partition)
+            if position is None or stored_offsets.get(id_) != position.stored:
                 raise PartitionLost
-            tx.write_raw(
-                "offsets",
-                mongo.replacing({"_id": row, "next": following, "at": tx.now}, upsert=True),
-                row,
-            )
-        await acting.apply(taken)
-        return acting.counted
+            row = {"_id": id_, "next": end, "at": tx.now}
+            tx.write_raw("offsets", mongo.replacing(row, upsert=True), id_)
+        await inbox_transaction.apply(read)
+        return inbox_transaction.outcome
 
-    def done(self, part: Sequence[ReceivedEvent], counted: BatchOutcome) -> None:
-        """The position has moved with the effects."""
-        super().done(part, counted)
-        self._advance(part, stored=True)
+    def done(self, part: Sequence[ReceivedEvent], outcome: BatchOutcome) -> None:
+        """Report what was committed, and advance the positions that moved with it."""
+        super().done(part, outcome)
+        self._advance(part, is_stored=True)
 
-    def _advance(self, part: Sequence[ReceivedEvent], *, stored: bool) -> None:
+    def _advance(self, part: Sequence[ReceivedEvent], *, is_stored: bool) -> None:
         now = asyncio.get_running_loop().time()
-        for partition, following in _ends(arrival.record for arrival in part).items():
+        for partition, end in ends_of(received.record for received in part).items():
             if position := self._positions.get(partition):
-                position.next, position.behind_since = max(position.next, following), 0.0
-                if stored:
-                    position.stored, position.stored_at = position.next, now
+                position.advance(end, now, is_stored=is_stored)
 
-    def _worth_storing(self, arrivals: Sequence[ReceivedEvent]) -> bool:
-        """Whether there is an event to apply, or so many that nobody reads have gone by, or for so long, that the position should be stored."""
+    def _is_worth_storing(self, part: Sequence[ReceivedEvent]) -> bool:
+        """Return whether the position must be stored.
+
+        It must if a handler reads one of these events, or if ignored events have moved it far.
+        """
+        if not all(received.is_ignored for received in part):
+            return True
         now = asyncio.get_running_loop().time()
-        stands = [
-            (self._positions[partition], following)
-            for partition, following in _ends(arrival.record for arrival in arrivals).items()
-            if partition in self._positions
-        ]
-        far = any(
-            following - (one.stored or 0) > IGNORED_EVENTS or now - one.stored_at > IGNORED_SECONDS
-            for one, following in stands
-        )
-        return far or not all(arrival.ignored for arrival in arrivals)
+        for partition, end in ends_of(received.record for received in part).items():
+            position = self._positions.get(partition)
+            if position is None:
+                continue
+            is_far = end - (position.stored or 0) > IGNORED_EVENTS
+            is_old = now - position.stored_at > IGNORED_SECONDS
+            if is_far or is_old:
+                return True
+        return False
 
     # Positions
 
+    def _position_id(self, partition: Partition) -> str:
+        return position_id(self.service, partition)
+
     async def _assigned(self, partitions: set[Partition]) -> Mapping[Partition, int | None]:
+        """Read the stored positions of these partitions (None = none stored)."""
+        ids = [self._position_id(partition) for partition in partitions]
         while True:
             try:
-                rows = {
-                    row["_id"]: row["next"]
-                    for row in await self.engine.db.find(
-                        "offsets", {"_id": {"$in": [self._row(one) for one in partitions]}}
-                    )
-                }
+                rows = await self.engine.db.find("offsets", {"_id": {"$in": ids}})
                 break
             except mongo.MongoError:
-                await asyncio.sleep(1)
+                await asyncio.sleep(RETRY_SECONDS)
+        offsets = {row["_id"]: row["next"] for row in rows}
         now = asyncio.get_running_loop().time()
-        stands = {partition: rows.get(self._row(partition)) for partition in partitions}
-        self._positions.update(
-            {
-                partition: _Position(stored, -1 if stored is None else stored, now)
-                for partition, stored in stands.items()
-            }
-        )
+        stored_offsets: dict[Partition, int | None] = {}
+        for partition in partitions:
+            stored = offsets.get(self._position_id(partition))
+            stored_offsets[partition] = stored
+            next_offset = -1 if stored is None else stored
+            self._positions[partition] = Position(stored, next_offset, now)
         self.assigned.set()
-        return stands
+        return stored_offsets
 
     async def _revoked(self, partitions: set[Partition]) -> None:
         for partition in partitions:
             self._positions.pop(partition, None)
-            telemetry.CONSUMER_LAG.labels(partition.topic, str(partition.number)).set(0)
-
-    def _row(self, partition: Partition) -> str:
-        return f"{self.service}/{partition.topic}/{partition.number}"
+            _set_lag(partition, 0)
 
     async def _contiguous_records(
         self, consumer: Consumer, fetched: Mapping[Partition, list[Record]]
     ) -> list[Record]:
-        """The records that continue where each partition stands. A gap is read again, and told when the broker has nothing to fill it."""
-        ours = list[Record]()
+        """Return the records that continue at the position of each partition.
+
+        A gap is read again, and logged if the broker has nothing to fill it.
+        """
+        contiguous: list[Record] = []
         for partition, records in fetched.items():
-            if (position := self._positions.get(partition)) is None:
+            position = self._positions.get(partition)
+            if position is None:
                 continue
             if position.next < 0:
-                position.next = await consumer.beginning(
-                    partition
-                )  # not what came first: something may have been lost before it
-            continuing = [record for record in records if record.offset >= position.next]
-            if continuing and continuing[0].offset > position.next:
-                if await consumer.following(partition, position.next) < continuing[0].offset:
-                    continue  # it was lost on its way to us
-                log.error(
-                    "records_gone",
-                    topic=partition.topic,
-                    partition=partition.number,
-                    first=position.next,
-                    before=continuing[0].offset,
-                )
-            ours += continuing
-        return ours
+                # Not the first fetched record: something before it may have been lost.
+                position.next = await consumer.beginning(partition)
+            new_records = [record for record in records if record.offset >= position.next]
+            if new_records and new_records[0].offset > position.next:
+                first_offset = new_records[0].offset
+                if await consumer.following(partition, position.next) < first_offset:
+                    continue  # it was lost between the broker and this process
+                _log_gap(partition, position.next, first_offset)
+            contiguous += new_records
+        return contiguous
 
     async def _seek_to_stored(self, consumer: Consumer, records: Iterable[Record]) -> None:
-        """Stand again where MongoDB says, for the partitions of these records."""
-        partitions = _ends(records).keys() & self._positions.keys()
-        for partition, position in (await self._assigned(partitions)).items():
-            await consumer.seek(
-                partition, await consumer.beginning(partition) if position is None else position
-            )
+        """Seek the partitions of these records back to their stored positions."""
+        partitions = ends_of(records).keys() & self._positions.keys()
+        for partition, stored in (await self._assigned(partitions)).items():
+            offset = await consumer.beginning(partition) if stored is None else stored
+            await consumer.seek(partition, offset)
 
     async def _reset_truncated(self, consumer: Consumer, partition: Partition) -> None:
-        """Read a topic that ends before our position from its beginning: what comes now would look as if it had been read. What has taken effect is known by its id."""
+        """Read a partition that ends before our position again from its beginning.
+
+        New records would look as if they had been read. Events that took effect are known by id.
+        """
         position = self._positions[partition]
         log.error(
             "topic_was_cut",
@@ -265,74 +253,102 @@ class EventConsumer(BatchProcessor[Tx]):
         await consumer.seek(partition, position.next)
 
     async def _check_progress(self, consumer: Consumer) -> None:
-        """Measure the lag and what waits, tell the broker our positions, and notice a partition that has stopped coming while events wait in it."""
+        """Every 5 s: measure lag and waiting events, notice truncations and stalls, commit."""
         now = asyncio.get_running_loop().time()
-        if now - self._looked < LOOK_SECONDS:
+        if now - self._checked_at < LOOK_SECONDS:
             return
-        self._looked, cut = now, set[Partition]()
+        self._checked_at = now
+        truncated: set[Partition] = set()
         for partition, end in consumer.ends().items():
-            if position := self._positions.get(partition):
-                cut |= {partition} if position.next > end else set()
-                behind = max(0, end - max(0, position.next))
-                telemetry.CONSUMER_LAG.labels(partition.topic, str(partition.number)).set(behind)
-                position.behind_since = (position.behind_since or now) if behind else 0.0
-                if (
-                    behind
-                    and self._idle_at > position.behind_since
-                    and now - position.behind_since > STALL_SECONDS
-                ):
-                    if await consumer.following(partition, max(0, position.next)) < end:
-                        raise _Stalled
-                    log.error(
-                        "records_gone",
-                        topic=partition.topic,
-                        partition=partition.number,
-                        first=position.next,
-                        before=end,
-                    )
-                    position.next = end
-        for partition in cut & self._cut:  # in two looks: a new leader may not know its end yet
+            position = self._positions.get(partition)
+            if position is None:
+                continue
+            if position.next > end:
+                truncated.add(partition)
+            lag = max(0, end - max(0, position.next))
+            _set_lag(partition, lag)
+            position.note_lag(lag, now)
+            if self._is_stalled(position, now):
+                await self._skip_gap_to_end(consumer, partition, end)
+        # Only at the second check: a new leader may not know its end yet.
+        for partition in truncated & self._suspected_truncations:
             await self._reset_truncated(consumer, partition)
-        self._cut = cut - self._cut
+        self._suspected_truncations = truncated - self._suspected_truncations
         await pending_counts(self.engine.db)
-        if moved := {
+        await self._commit(consumer)
+
+    def _is_stalled(self, position: Position, now: float) -> bool:
+        """Return whether events have waited for a minute, though polls returned nothing."""
+        if not position.behind_since:
+            return False
+        was_idle = self._idle_at > position.behind_since
+        return was_idle and now - position.behind_since > STALL_SECONDS
+
+    async def _skip_gap_to_end(self, consumer: Consumer, partition: Partition, end: int) -> None:
+        """Skip to the end if the broker has no record before it; otherwise raise _Stalled."""
+        position = self._positions[partition]
+        if await consumer.following(partition, max(0, position.next)) < end:
+            raise _Stalled
+        _log_gap(partition, position.next, end)
+        position.next = end
+
+    async def _commit(self, consumer: Consumer) -> None:
+        """Commit the positions that moved to the broker, for lag tools."""
+        moved = {
             partition: position
             for partition, position in self._positions.items()
-            if position.next > position.told
-        }:
-            await consumer.commit(
-                {partition: position.next for partition, position in moved.items()}
-            )
-            for position in moved.values():
-                position.told = position.next
+            if position.next > position.committed
+        }
+        if not moved:
+            return
+        await consumer.commit({partition: position.next for partition, position in moved.items()})
+        for position in moved.values():
+            position.committed = position.next
 
 
 class _Stalled(Exception):
-    """Events wait in a partition of ours and none has come for a minute: leave the group and join again."""
+    """Events wait in a partition, but none came for a minute: leave the group and join again."""
 
 
-async def _stopped(consumer: Consumer) -> None:
+async def _stop(consumer: Consumer) -> None:
     with suppress(KafkaUnavailable):
         await consumer.stop()
 
 
-def _ends(records: Iterable[Record]) -> dict[Partition, int]:
-    """Where each partition stands behind these."""
-    last = {(record.topic, record.partition): record.offset for record in records}
-    return {Partition(*partition): offset + 1 for partition, offset in last.items()}
+def _log_gap(partition: Partition, first: int, before: int) -> None:
+    log.error(
+        "records_gone",
+        topic=partition.topic,
+        partition=partition.number,
+        first=first,
+        before=before,
+    )
 
 
-def _next_part(
-    queues: dict[int, list[Record]], most: int
+def _set_lag(partition: Partition, records: int) -> None:
+    telemetry.CONSUMER_LAG.labels(partition.topic, str(partition.number)).set(records)
+
+
+def _count_ignored(part: Sequence[ReceivedEvent]) -> None:
+    ignored_topics = Counter(received.record.topic for received in part if received.is_ignored)
+    for topic, count in ignored_topics.items():
+        telemetry.EVENTS_IGNORED.labels(topic).inc(count)
+
+
+def _take_batch(
+    queues: dict[int, list[Record]], max_events: int
 ) -> tuple[list[Record], dict[int, list[Record]]]:
-    """The next records to take together, at most so many and MAX_BYTES but one at least, the longest queues first; with what is left of those queues, which are taken out."""
-    part: list[Record] = []
-    size = 0
+    """Take up to `max_events` records or MAX_BYTES, at least one, longest queue first.
+
+    Returns them and the rest of the last queue used. The used queues are removed.
+    """
+    batch: list[Record] = []
+    size_bytes = 0
     for number in sorted(queues, key=lambda number: len(queues[number]), reverse=True):
         records = queues.pop(number)
-        for count, record in enumerate(records):
-            size += len(record.value or b"")
-            if len(part) == most or (part and size > MAX_BYTES):
-                return part, {number: records[count:]}
-            part.append(record)
-    return part, {}
+        for index, record in enumerate(records):
+            size_bytes += len(record.value or b"")
+            if len(batch) == max_events or (batch and size_bytes > MAX_BYTES):
+                return batch, {number: records[index:]}
+            batch.append(record)
+    return batch, {}

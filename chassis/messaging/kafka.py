@@ -1,154 +1,79 @@
-"""The Kafka seam: typed producer and consumer ports, their real ones, topics. The only importer of aiokafka. Not here: what a record means."""
+"""The real Kafka producer and consumer; also the names of the ports and topics beside them.
+
+Not here: the typed ports (kafka_ports), topics (kafka_topics), what a record means (inbox).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.consumer import fetcher
 from aiokafka.errors import (
     IllegalStateError,
     InvalidMessageError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
-    TopicAlreadyExistsError,
 )
 from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
-from aiokafka.record import default_records, memory_records
 
-PARTITIONS, RETENTION_DAYS = 12, 30
-CONNECT_SECONDS, ENDING_SECONDS = 10.0, 2.0
+from chassis.messaging.kafka_ports import (
+    UNDECODABLE_HEADERS,
+    Assigned,
+    BrokerAccess,
+    Consumer,
+    Outgoing,
+    Partition,
+    Producer,
+    Record,
+    RecordRefused,
+    Revoked,
+    SendFailed,
+    Sent,
+    Where,
+    client_options,
+)
+from chassis.messaging.kafka_topics import (
+    PARTITIONS,
+    RETENTION_DAYS,
+    KafkaUnavailable,
+    administering,
+    ensure_topic,
+    run_to_end,
+)
+
+__all__ = [
+    "PARTITIONS",
+    "RETENTION_DAYS",
+    "BrokerAccess",
+    "Consumer",
+    "KafkaConsumer",
+    "KafkaProducer",
+    "KafkaUnavailable",
+    "Outgoing",
+    "Partition",
+    "Producer",
+    "Record",
+    "RecordRefused",
+    "SendFailed",
+    "Sent",
+    "Where",
+    "administering",
+    "ensure_topic",
+]
+
+CONNECT_SECONDS = 10.0
+STOP_SECONDS = 5.0
+COMMIT_SECONDS = 5.0
 MORE_SECONDS = 0.010
-KafkaUnavailable = KafkaError
+# Longer than the broker holds a fetch that another partition waits for (`fetch_max_wait_ms`).
+SINGLE_FETCH_MS = 2_000
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
-
-
-class SendFailed(Exception):
-    """The broker did not acknowledge; the producer must be thrown away."""
-
-
-class RecordRefused(SendFailed):
-    """The broker refuses these very records, and will again."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAccess:
-    """How a broker is reached: where, as whom (as nobody without a password), and whose word for it is taken (without a CA nothing is encrypted)."""
-
-    bootstrap: str
-    user: str = ""
-    password: str = field(default="", repr=False)
-    ca: Path | None = None
-    mechanism: Literal["SCRAM-SHA-512", "PLAIN"] = "SCRAM-SHA-512"
-
-    def options(self) -> dict[str, Any]:
-        """What every client of this broker is made with."""
-        identity = (
-            {
-                "sasl_mechanism": self.mechanism,
-                "sasl_plain_username": self.user,
-                "sasl_plain_password": self.password,
-            }
-            if self.password
-            else {}
-        )
-        line = {"ssl_context": ssl.create_default_context(cafile=self.ca)} if self.ca else {}
-        protocol = ("SASL_" if identity else "") + ("SSL" if line else "PLAINTEXT")
-        return {
-            "bootstrap_servers": self.bootstrap,
-            "security_protocol": protocol,
-            **identity,
-            **line,
-        }
-
-
-Where = str | BrokerAccess  # only its address: a broker that asks nobody who he is
-
-
-def _options(where: Where) -> dict[str, Any]:
-    return (BrokerAccess(where) if isinstance(where, str) else where).options()
-
-
-class Partition(NamedTuple):
-    """One partition of a topic."""
-
-    topic: str
-    number: int
-
-
-class Record(NamedTuple):
-    """A record as it was read."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp_ms: int
-
-    @property
-    def order(self) -> str:
-        """Its place, as text that sorts as the records of a key do."""
-        return f"{self.topic}/{self.partition:05d}/{self.offset:020d}"
-
-
-Outgoing = tuple[bytes, bytes, Sequence[tuple[str, bytes]]]  # key, value, headers
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Which of the records (by their place) the broker has acknowledged, and why not the others."""
-
-    acknowledged: list[int]
-    failure: SendFailed | None = None
-
-
-class Producer(Protocol):
-    """Sends records, idempotently, acknowledged by all in-sync replicas, in order per key. After a failure it is of no more use."""
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
-        """Send these records; nothing of a partition is handed over that follows what was not acknowledged."""
-        ...
-
-
-Assigned = Callable[[set[Partition]], Awaitable[Mapping[Partition, int | None]]]
-Revoked = Callable[[set[Partition]], Awaitable[None]]
-
-
-class Consumer(Protocol):
-    """Reads topics as a member of a group, from positions that its owner keeps."""
-
-    async def start(self, assigned: Assigned, revoked: Revoked) -> None:
-        """Join. On each assignment `assigned` gives the position of each partition; None = its beginning."""
-        ...
-
-    async def stop(self) -> None: ...
-    async def poll(
-        self, max_records: int, timeout_seconds: float
-    ) -> dict[Partition, list[Record]]: ...
-    async def seek(self, partition: Partition, offset: int) -> None: ...
-    async def beginning(self, partition: Partition) -> int: ...
-    async def following(self, partition: Partition, offset: int) -> int: ...
-    async def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Tell the broker where we are; for lag tools only."""
-        ...
-
-    def ends(self) -> dict[Partition, int]:
-        """Where each assigned partition ends, as far as it is known."""
-        ...
 
 
 class KafkaProducer:
@@ -156,22 +81,24 @@ class KafkaProducer:
 
     def __init__(self, where: Where, client_id: str) -> None:
         options: dict[str, Any] = {
+            **client_options(where),
+            "client_id": client_id,
             "acks": "all",
             "enable_idempotence": True,
             "linger_ms": 1,
             "max_batch_size": 131_072,
             "request_timeout_ms": 10_000,
         }
-        self._producer: Any = AIOKafkaProducer(client_id=client_id, **_options(where), **options)
-        self._spent = False  # the client itself would go on behind a failure, and wait without end once it is stopped
+        self._producer: Any = AIOKafkaProducer(**options)
+        # aiokafka itself continues after a failure, and waits without end once it is stopped.
+        self._is_spent = False
 
     async def start(self) -> None:
-        """Connect; SendFailed when no broker answers."""
+        """Connect. Raises SendFailed when no broker answers within 10 s."""
         try:
-            async with asyncio.timeout(
-                CONNECT_SECONDS
-            ):  # a broker that refuses the password is asked again without end
-                await _to_its_end(self._producer.start())
+            # Without this limit, aiokafka retries a refused password without end.
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await run_to_end(self._producer.start())
         except BaseException as error:
             await self.stop()
             if isinstance(error, KafkaError | TimeoutError):
@@ -179,68 +106,77 @@ class KafkaProducer:
             raise
 
     async def stop(self) -> None:
-        """Close."""
-        self._spent = True
-        with suppress(
-            KafkaError, TimeoutError
-        ):  # one that cannot end in order is thrown away all the same
-            async with asyncio.timeout(5):
-                await _to_its_end(self._producer.stop())
+        """Close the connections; a producer that cannot end in order is discarded after 5 s."""
+        self._is_spent = True
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await run_to_end(self._producer.stop())
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
-        """Send these records, a partition's one batch after the other: a broker that knows nothing of us yet would take a batch behind one that it has refused."""
-        partitions: dict[int, list[int]] = {}
-        if self._spent:
+        """Send these records, one batch after the other in each partition.
+
+        A broker that knows no batch of this producer yet would accept a batch that follows a
+        refused one.
+        """
+        if self._is_spent:
             return Sent([], SendFailed("spent"))
         try:
             numbers = sorted(await self._producer.partitions_for(topic))
         except KafkaError as error:
-            self._spent = True
+            self._is_spent = True
             return Sent([], SendFailed(type(error).__name__))
-        for place, (key, _, _) in enumerate(records):
-            partitions.setdefault(numbers[_place(key, len(numbers))], []).append(place)
-        sent = await asyncio.gather(
+        indexes_by_partition: dict[int, list[int]] = {}
+        for index, (key, _, _) in enumerate(records):
+            number = numbers[_partition_index(key, len(numbers))]
+            indexes_by_partition.setdefault(number, []).append(index)
+        results = await asyncio.gather(
             *(
-                self._in_order(topic, number, places, records)
-                for number, places in partitions.items()
+                self._send_in_order(topic, number, indexes, records)
+                for number, indexes in indexes_by_partition.items()
             )
         )
-        failures = sorted(
-            (one.failure for one in sent if one.failure),
-            key=lambda failure: not isinstance(failure, RecordRefused),
-        )
-        self._spent = self._spent or bool(failures)
-        return Sent(
-            [place for one in sent for place in one.acknowledged], failures[0] if failures else None
-        )
+        failures = [result.failure for result in results if result.failure]
+        if failures:
+            self._is_spent = True
+        refusals = [failure for failure in failures if isinstance(failure, RecordRefused)]
+        acknowledged = [index for result in results for index in result.acknowledged]
+        return Sent(acknowledged, next(iter(refusals + failures), None))
 
-    async def _in_order(
-        self, topic: str, partition: int, places: list[int], records: Sequence[Outgoing]
+    async def _send_in_order(
+        self, topic: str, partition: int, indexes: list[int], records: Sequence[Outgoing]
     ) -> Sent:
-        done = 0
-        while done < len(places):
-            batch, end = self._producer.create_batch(), done
-            while end < len(places):
-                key, value, headers = records[places[end]]
-                if (
-                    batch.append(key=key, value=value, timestamp=None, headers=list(headers))
-                    is None
-                ):
-                    break
-                end += 1
-            batch.close()
+        """Send the records with these indexes to one partition, until one batch fails."""
+        sent = 0
+        while sent < len(indexes):
+            batch, end = self._create_batch(records, indexes, sent)
             try:
-                await (await self._producer.send_batch(batch, topic, partition=partition))
+                acknowledgement = await self._producer.send_batch(batch, topic, partition=partition)
+                await acknowledgement
+            except _REFUSALS as error:
+                return Sent(indexes[:sent], RecordRefused(type(error).__name__))
             except KafkaError as error:
-                kind = RecordRefused if isinstance(error, _REFUSALS) else SendFailed
-                return Sent(places[:done], kind(type(error).__name__))
-            done = end
-        return Sent(places)
+                return Sent(indexes[:sent], SendFailed(type(error).__name__))
+            sent = end
+        return Sent(indexes)
+
+    def _create_batch(
+        self, records: Sequence[Outgoing], indexes: list[int], start: int
+    ) -> tuple[Any, int]:
+        """Fill a batch with records from `start` on; return it and where the next begins."""
+        batch = self._producer.create_batch()
+        end = start
+        while end < len(indexes):
+            key, value, headers = records[indexes[end]]
+            if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
+                break
+            end += 1
+        batch.close()
+        return batch, end
 
 
 @lru_cache(maxsize=20_000)
-def _place(key: bytes, partitions: int) -> int:
-    """The partition of a key, as every Kafka client reckons it."""
+def _partition_index(key: bytes, partitions: int) -> int:
+    """Return the partition of a key, as Kafka's default partitioner chooses it (murmur2)."""
     return (int(murmur2(key)) & 0x7FFFFFFF) % partitions
 
 
@@ -249,131 +185,188 @@ class KafkaConsumer:
 
     def __init__(self, where: Where, group: str, member: str, topics: Iterable[str]) -> None:
         self._topics = sorted(topics)
-        mode: dict[str, Any] = {
+        # The next offset that `poll` returns of each partition that was assigned here.
+        self._next: dict[Partition, int] = {}
+        # A static member that returns keeps its former partitions, whatever topics it now
+        # subscribes to. Other topics therefore need another member id.
+        topics_crc = zlib.crc32(",".join(self._topics).encode())
+        options: dict[str, Any] = {
+            **client_options(where),
+            "client_id": member,
+            "group_id": group,
+            "group_instance_id": f"{member}-{topics_crc:08x}",
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",
             "isolation_level": "read_committed",
             "session_timeout_ms": 10_000,
-        }
-        limits: dict[str, Any] = {
             "heartbeat_interval_ms": 3_000,
             "max_poll_interval_ms": 120_000,
             "fetch_max_wait_ms": 1_000,
             "max_partition_fetch_bytes": 1024 * 1024,
         }
-        # A static member that comes back is given the partitions that it had, whatever it now listens to: with other topics it must be another.
-        instance = f"{member}-{zlib.crc32(','.join(self._topics).encode()):08x}"
-        self._consumer: Any = AIOKafkaConsumer(
-            group_id=group,
-            group_instance_id=instance,
-            client_id=member,
-            **_options(where),
-            **mode,
-            **limits,
-        )
+        self._consumer: Any = AIOKafkaConsumer(**options)
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
         """Join the group."""
-        self._consumer.subscribe(
-            self._topics, listener=_Listener(self._consumer, assigned, revoked)
-        )
-        await _to_its_end(self._consumer.start())
+        listener = _Listener(self._consumer, self._next, assigned, revoked)
+        self._consumer.subscribe(self._topics, listener=listener)
+        await run_to_end(self._consumer.start())
 
     async def stop(self) -> None:
-        """Leave."""
-        await _to_its_end(self._consumer.stop())
+        """Leave the group."""
+        await run_to_end(self._consumer.stop())
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
-        """What has come, at most `max_records`, after at most the timeout."""
-        fetched = await self._taken(0, max_records)
+        """Return up to `max_records` records that have arrived; wait for one up to the timeout."""
+        fetched = await self._fetch(0, max_records)
         if not fetched:
-            return await self._taken(timeout_seconds, max_records)
-        # It came while we were busy, and the client has asked for nothing since: what has come after it is a question away.
-        if (left := max_records - sum(map(len, fetched.values()))) > 0:
-            for partition, records in (await self._taken(MORE_SECONDS, left)).items():
+            return await self._fetch(timeout_seconds, max_records)
+        # The client requested nothing while these records waited here: ask once for later ones.
+        left = max_records - sum(map(len, fetched.values()))
+        if left > 0:
+            for partition, records in (await self._fetch(MORE_SECONDS, left)).items():
                 fetched.setdefault(partition, []).extend(records)
         return fetched
 
-    async def _taken(
+    async def _fetch(
         self, timeout_seconds: float, max_records: int
     ) -> dict[Partition, list[Record]]:
         try:
             fetched = await self._consumer.getmany(
                 timeout_ms=int(timeout_seconds * 1000), max_records=max_records
             )
-        except UnicodeDecodeError as error:  # at such a record the client would stop for ever; what came of other partitions is lost with it
-            read_leniently()
-            raise KafkaUnavailable("the name of a header is no text") from error
-        return {
-            Partition(tp.topic, tp.partition): _records(records)
-            for tp, records in fetched.items()
-            if records
-        }
+        except UnicodeDecodeError:
+            return await self._fetch_singly(max_records)
+        records_by_partition: dict[Partition, list[Record]] = {}
+        for tp, records in fetched.items():
+            if records:
+                partition = Partition(tp.topic, tp.partition)
+                records_by_partition[partition] = [_record(record) for record in records]
+                self._next[partition] = records[-1].offset + 1
+        return records_by_partition
+
+    async def _fetch_singly(self, max_records: int) -> dict[Partition, list[Record]]:
+        """Fetch record by record, so that those which cannot be decoded are found and skipped.
+
+        The client does not name the partition of such a record, and drops what it had read.
+        """
+        assigned = [partition for partition in self._next if self._is_assigned(partition)]
+        for partition in assigned:
+            await self.seek(partition, self._next[partition])
+        fetched: dict[Partition, list[Record]] = {}
+        left = max_records
+        for partition in assigned:
+            if records := await self._read_singly(partition, left):
+                fetched[partition] = records
+                left -= len(records)
+        return fetched
+
+    async def _read_singly(self, partition: Partition, max_records: int) -> list[Record]:
+        """Return the next records of one partition, also those that cannot be decoded.
+
+        The client decodes a batch from its start. It can therefore not read the records behind
+        an undecodable one in the same batch either.
+        """
+        tp = _tp(partition)
+        records: list[Record] = []
+        while len(records) < max_records and self._is_behind(partition):
+            try:
+                fetched = await self._consumer.getmany(
+                    tp, timeout_ms=SINGLE_FETCH_MS, max_records=1
+                )
+            except UnicodeDecodeError:
+                records.append(await self._skip_undecodable(partition))
+                continue
+            if not fetched:
+                break
+            [record] = fetched[tp]
+            records.append(_record(record))
+            self._next[partition] = record.offset + 1
+        return records
+
+    async def _skip_undecodable(self, partition: Partition) -> Record:
+        """Seek past the record that the client could not decode; return what is known of it."""
+        tp = _tp(partition)
+        # In this call the client gives up the failed fetch and moves its position to the record.
+        await self._consumer.getmany(tp, timeout_ms=0, max_records=1)
+        offset: int = await self._consumer.position(tp)
+        await self.seek(partition, offset + 1)
+        return Record(*partition, offset, None, None, UNDECODABLE_HEADERS, 0)
+
+    def _is_assigned(self, partition: Partition) -> bool:
+        return _tp(partition) in self._consumer.assignment()
+
+    def _is_behind(self, partition: Partition) -> bool:
+        """Return whether records may wait in a partition that is assigned here."""
+        if not self._is_assigned(partition):
+            return False
+        end = self._consumer.last_stable_offset(_tp(partition))
+        return end is None or self._next[partition] < end
 
     async def seek(self, partition: Partition, offset: int) -> None:
-        """Read from there next; a partition that is no longer ours is left alone."""
+        """Continue reading at this offset; ignore a partition that is no longer assigned."""
         with suppress(IllegalStateError):
             self._consumer.seek(_tp(partition), offset)
+            self._next[partition] = offset
 
     async def beginning(self, partition: Partition) -> int:
-        """The offset of the oldest record that is left."""
+        """Return the offset of the oldest record that is left."""
         return (await self._consumer.beginning_offsets([_tp(partition)]))[_tp(partition)]
 
     async def following(self, partition: Partition, offset: int) -> int:
-        """The offset of the first record from there on, asked anew (what marks the end of a transaction is none), else the end. It is read on from there."""
+        """Return the offset of the first record from there on, else the end; read on from it.
+
+        The broker is asked again. The marker that ends a Kafka transaction is not a record.
+        """
         await self.seek(partition, offset)
-        found = await self._consumer.getmany(tp := _tp(partition), timeout_ms=1000, max_records=1)
-        at: int = found[tp][0].offset if found else await self._consumer.position(tp)
-        await self.seek(partition, at)
-        return at
+        tp = _tp(partition)
+        try:
+            fetched = await self._consumer.getmany(tp, timeout_ms=1000, max_records=1)
+            first: int = fetched[tp][0].offset if fetched else await self._consumer.position(tp)
+        except UnicodeDecodeError:
+            first = (await self._skip_undecodable(partition)).offset
+        await self.seek(partition, first)
+        return first
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Tell the broker where we are; a failure costs nothing but a tool's view."""
-        ours = self._consumer.assignment()
-        if offsets := {
+        """Commit positions to the broker; a failure only affects lag tools."""
+        offsets = {
             _tp(partition): offset
             for partition, offset in positions.items()
-            if _tp(partition) in ours
-        }:
-            with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(5):  # the client itself asks for a broker without end
-                    await self._consumer.commit(offsets)
+            if self._is_assigned(partition)
+        }
+        if not offsets:
+            return
+        with suppress(KafkaError, TimeoutError):
+            # aiokafka itself asks for a broker without end.
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._consumer.commit(offsets)
 
     def ends(self) -> dict[Partition, int]:
-        """Where each assigned partition ended at the last fetch; what is in a transaction that goes on lies beyond."""
-        return {
-            Partition(tp.topic, tp.partition): end
-            for tp in self._consumer.assignment()
-            if (end := self._consumer.last_stable_offset(tp)) is not None
-        }
+        """Return where each assigned partition ended at the last fetch.
 
-
-class _Bytes(bytearray):
-    """Bytes of which a text that is none is escaped."""
-
-    def __getitem__(self, at: Any) -> Any:
-        plain: Any = super()
-        return _Bytes(plain.__getitem__(at)) if isinstance(at, slice) else plain.__getitem__(at)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
-        return super().decode(encoding, errors)
-
-
-def read_leniently() -> None:
-    """Read records from now on by the client's slower reader, which can be told what to make of a header whose name is no text: a name that nobody knows."""
-    client: Any = default_records
-    client.bytearray = _Bytes  # of which it makes its buffers
-    memory_records.DefaultRecordBatch, fetcher.MemoryRecords = (
-        client._DefaultRecordBatchPy,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        memory_records._MemoryRecordsPy,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    )
+        Records of an open Kafka transaction lie beyond that end.
+        """
+        ends: dict[Partition, int] = {}
+        for tp in self._consumer.assignment():
+            end = self._consumer.last_stable_offset(tp)
+            if end is not None:
+                ends[Partition(tp.topic, tp.partition)] = end
+        return ends
 
 
 class _Listener(ConsumerRebalanceListener):
-    def __init__(self, consumer: Any, assigned: Assigned, revoked: Revoked) -> None:
-        self._consumer, self._assigned, self._revoked = consumer, assigned, revoked
+    """Seeks assigned partitions to the positions that the owner keeps."""
 
-    # its annotations do not say that both may be coroutines
+    def __init__(
+        self, consumer: Any, offsets: dict[Partition, int], assigned: Assigned, revoked: Revoked
+    ) -> None:
+        self._consumer = consumer
+        self._next = offsets
+        self._assigned = assigned
+        self._revoked = revoked
+
+    # aiokafka's annotations do not say that both methods may be coroutines.
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         await self._revoked({Partition(tp.topic, tp.partition) for tp in revoked})
 
@@ -381,69 +374,23 @@ class _Listener(ConsumerRebalanceListener):
         partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
         for partition, position in (await self._assigned(partitions)).items():
             tp = _tp(partition)
-            self._consumer.seek(
-                tp,
-                (await self._consumer.beginning_offsets([tp]))[tp]
-                if position is None
-                else position,
-            )
+            if position is None:
+                position = (await self._consumer.beginning_offsets([tp]))[tp]  # noqa: PLW2901
+            self._consumer.seek(tp, position)
+            self._next[partition] = position
 
 
 def _tp(partition: Partition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.number)
 
 
-def _records(records: Iterable[Any]) -> list[Record]:
-    return [
-        Record(
-            one.topic,
-            one.partition,
-            one.offset,
-            one.key,
-            one.value,
-            tuple(one.headers),
-            one.timestamp,
-        )
-        for one in records
-    ]
-
-
-async def _to_its_end(step: Awaitable[None]) -> None:
-    """Await a client's start or stop, to its end even when cancelled: midway it has connections that nothing closes. A broker that is away keeps us two seconds."""
-    taken = asyncio.ensure_future(step)
-    try:
-        await asyncio.shield(taken)
-    except asyncio.CancelledError:
-        await asyncio.wait([taken], timeout=ENDING_SECONDS)
-        taken.cancel()
-        await asyncio.gather(taken, return_exceptions=True)
-        raise
-
-
-@asynccontextmanager
-async def administering(where: Where) -> AsyncGenerator[Any]:
-    """The library's administrator of a broker, while the block lasts."""
-    admin: Any = AIOKafkaAdminClient(**_options(where))
-    try:
-        await _to_its_end(admin.start())
-        yield admin
-    finally:
-        await _to_its_end(admin.close())
-
-
-async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS) -> None:
-    """Make the topic when it is not there, with the broker's own number of replicas; an existing one is never altered."""
-    async with administering(where) as admin:
-        if topic not in await admin.list_topics():
-            wanted = NewTopic(
-                topic,
-                partitions,
-                1,
-                topic_configs={"retention.ms": str(RETENTION_DAYS * 86_400_000)},
-            )
-            wanted.replication_factor = (
-                -1
-            )  # the broker's default, which the class does not accept in its constructor
-            for _, code, message in (await admin.create_topics([wanted])).topic_errors:
-                if code not in {0, TopicAlreadyExistsError.errno}:
-                    raise KafkaUnavailable(f"{topic}: {message}")
+def _record(record: Any) -> Record:
+    return Record(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        tuple(record.headers),
+        record.timestamp,
+    )

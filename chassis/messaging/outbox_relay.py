@@ -1,9 +1,12 @@
-"""The relay: committed outbox rows to Kafka, in order per key, marked after the acknowledgement. Not here: how rows come to be (unit_of_work).
+"""The outbox relay: sends committed outbox rows to Kafka in order per key, then marks them.
 
-The promise: a topic may hold late duplicates; the first occurrences of a key's events are in `seq` order. It holds because every sweep starts at each
-key's lowest unmarked seq, sends in order and never passes a failed send, and because after any error the producer is thrown away and a new sweep begins.
-A row that was committed in this process is sent without being read again when the row before it of its key is in hand or sent, or there is none.
-The lease only keeps two replicas from doing the work twice; it cannot fence Kafka and is not relied on for order.
+Not here: how outbox rows are written (persistence/unit_of_work).
+
+Promise: a topic may hold late duplicates, but the first occurrences of a key's events are in
+`seq` order. It holds because every sweep starts at the lowest unmarked `seq` of each key, sends in
+order and never passes a failed send. After any error the producer is discarded and a new sweep
+begins. The lease only keeps two replicas from doing the same work twice. It cannot fence Kafka,
+so order does not rely on it.
 """
 
 from __future__ import annotations
@@ -16,22 +19,26 @@ from typing import Any
 from chassis import telemetry
 from chassis.ids import utc_now
 from chassis.messaging.events import Envelope
-from chassis.messaging.kafka import Outgoing, Producer, RecordRefused, SendFailed
+from chassis.messaging.kafka_ports import Outgoing, Producer, RecordRefused, SendFailed
 from chassis.persistence import mongo
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Document, Index, Mongo
 from chassis.persistence.unit_of_work import OUTBOX
 
-PAGE, NAMED_KEYS, KNOWN_KEYS, LOOK_SECONDS, LEASE_SECONDS = 1_000, 100, 10_000, 5.0, 8.0
-MARK_ROWS, MARK_SECONDS = (
-    50,
-    0.2,
-)  # acknowledged rows wait for each other so long: one mark costs as much as the commit of a command
-BLOCKED = OUTBOX  # the kind of a marker in `parked`: the broker refused a row of this key, and those behind it wait
-UNSENT = {"sent": False}
-REPLICAS = (
-    "replica/"  # how the leases are called that the living replicas of a service hold, each its own
-)
+PAGE = 1_000  # rows
+NAMED_KEYS = 100  # of more keys, all keys are swept instead
+LOOK_SECONDS = 5.0  # between two measurements of the gauges
+LEASE_SECONDS = 8.0
+# Acknowledged rows wait for each other up to these bounds: one mark costs as much as the commit of
+# a command.
+MARK_ROWS = 50
+MARK_SECONDS = 0.2
+RETRY_SECONDS = 1.0
+# The kind of a row in `parked`: the broker refused a row of this key, and later rows wait.
+BLOCKED = OUTBOX
+UNSENT: Document = {"sent": False}
+# Prefix of the leases that the living replicas of a service hold, one each.
+REPLICAS = "replica/"
 LIVING: Document = {"_id": {"$regex": f"^{REPLICAS}"}, "$expr": {"$gt": ["$until", "$$NOW"]}}
 WAITING = Index("sent", "key", "seq", where=UNSENT)
 INDEXES = (Index("key", "seq", unique=True), WAITING)
@@ -39,7 +46,7 @@ log = telemetry.log(__name__)
 
 
 class OutboxRelay:
-    """Sends one service's outbox while it holds the lease."""
+    """Sends the outbox of one service while it holds the lease."""
 
     def __init__(
         self,
@@ -51,184 +58,162 @@ class OutboxRelay:
         namespace: str = "",
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        self.db, self.service, self.topic = db, service, f"{namespace}{service}.events"
+        self.db = db
+        self.service = service
+        self.topic = f"{namespace}{service}.events"
         self._new_producer = producer
         self._producer: Producer | None = None
         self._lease = Lease(db, "relay", f"{service}/{replica}", lease_seconds)
         self._wake = asyncio.Event()
-        self._named: set[str] | None = (
-            None  # keys of which something was committed since they were last looked at; None: of any key
-        )
-        self._handed: list[
-            Document
-        ] = []  # rows that were committed here and need not be read: no older row of their key waits elsewhere
-        self._last: dict[
-            str, int
-        ] = {}  # of keys in hand: up to which seq rows are sent or will be, in this order
+        # Keys with commits since their last sweep; None = any key may have some.
+        self._named_keys: set[str] | None = None
+        # The last key of the page before, while a sweep of all keys is under way.
         self._after = ""
-        self._acknowledged: list[str] = []  # and not yet marked
+        self._acknowledged: list[str] = []  # ids that are not marked yet
         self._marked_at = 0.0
-        self._stopped: list[str] = []
-        self._watching: asyncio.Task[None] | None = None
-        self._ended = asyncio.Event()
+        self._blocked_keys: list[str] = []
+        self._watch_task: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
 
     def stop(self) -> None:
-        """End after the page at hand."""
-        self._ended.set()
-        self._wake.set()
-
-    def hand(self, rows: Sequence[Document]) -> None:
-        """These rows were committed in this process: those that follow what is in hand of their key are sent as they are, for the others their key is looked at."""
-        keys: set[str] = set()
-        for row in rows:
-            key, seq = row["key"], row["seq"]
-            last = self._last.get(key, 0)
-            if not self._lease.held or seq > last + 1:
-                keys.add(key)
-            elif seq > last:
-                self._last[key] = seq
-                self._handed.append(row)
-        if len(self._handed) > PAGE:
-            self._reset()
-        elif keys:
-            self.wake(keys)
+        """End after the current page."""
+        self._stopped.set()
         self._wake.set()
 
     def wake(self, keys: Collection[str] = ()) -> None:
-        """Something was committed, about these keys or about any: sweep now."""
-        named = None if self._named is None or not keys else self._named.union(keys)
-        self._named = named if named and len(named) <= NAMED_KEYS else None
+        """Sweep now, because events of these keys (none named: of any key) were committed."""
+        if not keys or self._named_keys is None:
+            self._named_keys = None
+        else:
+            named = self._named_keys.union(keys)
+            self._named_keys = named if len(named) <= NAMED_KEYS else None
         self._wake.set()
 
     async def run(self) -> None:
-        """Relay for ever; ends when cancelled. MongoDB or Kafka away: waits and goes on."""
+        """Relay until stopped or cancelled; wait while MongoDB or Kafka is away."""
         try:
-            while not self._ended.is_set():
+            while not self._stopped.is_set():
                 try:
                     await self._lead()
                 except (mongo.MongoError, SendFailed) as error:
                     telemetry.RELAY_FAILURES.inc()
                     log.warning("relay_interrupted", error=type(error).__name__)
                     await self._drop_producer()
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(RETRY_SECONDS)
         finally:
             await self._drop_producer()
-            _show(leads=False)
+            _set_gauges(leads=False)
             if self._lease.held:
                 await self._lease.release()
 
     def _reset(self) -> None:
-        """Have nothing in hand: all that is unsent will be read."""
-        self._handed, self._last, self._named, self._after = [], {}, None, ""
+        """Start the next sweep at the first key."""
+        self._named_keys = None
+        self._after = ""
 
     async def _lead(self) -> None:
-        """One term as holder: sweep at each wake and at least four times a lease, until the lease is lost."""
+        """Hold the lease and sweep until it is lost: at each wake and four times a lease."""
         self._reset()
-        pause, looked, loop = self._lease.seconds / 4, -1e9, asyncio.get_running_loop()
+        pause = self._lease.seconds / 4
+        measured_at = -1e9
+        loop = asyncio.get_running_loop()
         try:
-            while not self._ended.is_set():
-                renewed = loop.time()
+            while not self._stopped.is_set():
+                renewed_at = loop.time()
                 if not await self._lease.take():
-                    _show(leads=False)
-                    await _first_of(self._ended.wait(), 2 * pause)
+                    _set_gauges(leads=False)
+                    await _first_of(self._stopped.wait(), 2 * pause)
                     return
-                if renewed - looked > LOOK_SECONDS:
+                if renewed_at - measured_at > LOOK_SECONDS:
+                    measured_at = renewed_at
                     await self._refresh_gauges()
-                    looked = renewed
-                    self._listen(
-                        wanted=await self.db.count("leases", LIVING) > 1
-                    )  # a stream costs MongoDB a tenth of its time, and our own commits wake us themselves
-                self._named = None
-                while not self._ended.is_set() and (left := renewed + pause - loop.time()) > 0:
-                    self._wake.clear()
-                    if not await self.sweep(renewed + pause) and not self._ended.is_set():
-                        await self._wait(left)
+                    # A change stream costs MongoDB a tenth of its time, and commits of this process
+                    # wake the relay anyway.
+                    self._listen(is_wanted=await self.db.count("leases", LIVING) > 1)
+                self._named_keys = None
+                await self._sweep_until(renewed_at + pause)
             await self._mark()
         finally:
-            self._listen(wanted=False)
+            self._listen(is_wanted=False)
+
+    async def _sweep_until(self, until: float) -> None:
+        """Sweep and wait for wakes until that moment (loop time)."""
+        loop = asyncio.get_running_loop()
+        while not self._stopped.is_set() and (left := until - loop.time()) > 0:
+            self._wake.clear()
+            has_more = await self.sweep(until)
+            if not has_more and not self._stopped.is_set():
+                await self._wait(left)
 
     async def _wait(self, seconds: float) -> None:
-        """Wait for a wake so long; mark what is acknowledged when that is due."""
+        """Wait up to that long for a wake; mark acknowledged rows when that is due."""
         if 0 < len(self._acknowledged) < MARK_ROWS:
             await _first_of(self._wake.wait(), MARK_SECONDS)
-        if self._acknowledged and (
-            self._due() or not self._wake.is_set()
-        ):  # a clock of milliseconds may say that it is not quite due
+        # Without a wake they are marked even if the clock's resolution says "not quite due".
+        if self._acknowledged and (self._is_mark_due() or not self._wake.is_set()):
             await self._mark()
         await _first_of(self._wake.wait(), seconds)
 
-    def _listen(self, *, wanted: bool) -> None:
-        if wanted and self._watching is None:
-            self._watching = asyncio.create_task(self._watch(), name="outbox-watch")
-        elif not wanted and self._watching is not None:
-            self._watching.cancel()
-            self._watching = None
+    def _listen(self, *, is_wanted: bool) -> None:
+        """Start or end the task that watches for commits of other replicas."""
+        if is_wanted and self._watch_task is None:
+            self._watch_task = asyncio.create_task(self._watch(), name="outbox-watch")
+        elif not is_wanted and self._watch_task is not None:
+            self._watch_task.cancel()
+            self._watch_task = None
 
     async def sweep(self, until: float = 0.0) -> bool:
-        """Send pages of unsent rows until that moment (loop time), one at least: a page is read while the one before it is sent and the one before that is marked.
+        """Send pages of unsent rows until that moment (loop time), at least one page.
 
-        True when there may be more at once. Each page begins behind the last key of the page before it, the first where the last sweep ended.
+        A page is read while the page before it is sent and the one before that is marked. Each page
+        begins behind the last key of the page before it, the first page where the last sweep ended.
+        Returns True when more rows may wait.
         """
         loop = asyncio.get_running_loop()
         rows = await self._page()
         while rows:
-            ahead = (
-                self._page()
-                if self._after and loop.time() < until and not self._ended.is_set()
-                else _nothing()
-            )
+            reads_ahead = self._after and loop.time() < until and not self._stopped.is_set()
             rows, _, _ = await _all(
-                ahead, self._send(rows), self._mark() if self._due() else _nothing()
+                self._page() if reads_ahead else _nothing(),
+                self._send(rows),
+                self._mark() if self._is_mark_due() else _nothing(),
             )
-        return bool(self._after or self._handed or self._named is None or self._named)
+        return bool(self._after) or self._named_keys is None or bool(self._named_keys)
 
     async def _page(self) -> list[Document]:
-        """The next unsent rows but those that only wait for their mark: behind the page before, else what is handed, else of the named keys.
+        """Read the next unsent rows, without those that only wait for their mark.
 
-        Only four times a lease of all keys: a walk passes whatever was marked of late, too, which MongoDB clears away once a minute.
+        All keys are swept only four times a lease: such a sweep also passes the index entries of
+        rows that were marked since MongoDB last cleared them away, once a minute.
         """
-        where: Document = UNSENT | {"_id": {"$nin": self._acknowledged}}
-        if self._after:
-            where["key"] = {"$gt": self._after, "$nin": self._stopped}
-        elif self._handed:
-            rows, self._handed = self._handed, []
-            return rows
-        else:
-            named, self._named = self._named, set()
+        named = None
+        if not self._after:
+            named, self._named_keys = self._named_keys, set()
             if named is not None and not named:
                 return []
-            where["key"] = (
-                {"$nin": self._stopped}
-                if named is None
-                else {"$in": sorted(named.difference(self._stopped))}
-            )
+        key: Document = {"$nin": self._blocked_keys}
+        if named is not None:
+            key = {"$in": sorted(named.difference(self._blocked_keys))}
+        elif self._after:
+            key["$gt"] = self._after
+        where = UNSENT | {"_id": {"$nin": self._acknowledged}, "key": key}
         rows = await self.db.find(OUTBOX, where, sort=WAITING.keys, limit=PAGE, hint=WAITING.name)
         self._after = rows[-1]["key"] if len(rows) == PAGE else ""
-        self._named = (
-            None if self._after else self._named
-        )  # of the key within which a page ends there may be more
-        self._take(rows)
+        if self._after:
+            self._named_keys = None  # the key within which the page ends may have more rows
         return rows
 
-    def _take(self, rows: Sequence[Document]) -> None:
-        """Have these rows, as they were read, in hand."""
-        if len(self._last) > KNOWN_KEYS:
-            self._last = {}
-        for row in rows:
-            self._last[row["key"]] = max(row["seq"], self._last.get(row["key"], 0))
-        if self._handed:
-            taken = {row["_id"] for row in rows}
-            self._handed = [row for row in self._handed if row["_id"] not in taken]
-
     async def _send(self, rows: Sequence[Document]) -> None:
-        """Send rows, of which the acknowledged will be marked. A row that the broker refuses for itself is found by sending one at a time."""
+        """Send rows and remember which were acknowledged. Raises SendFailed.
+
+        If the broker refuses one of them, they are sent one at a time, to block its key only.
+        """
         with telemetry.span("outbox.send", rows=len(rows)):
-            self._producer = self._producer or await self._started()
-            sent = await self._producer.send_all(
-                self.topic, [record(row, self.service) for row in rows]
-            )
-        done = {rows[place]["_id"] for place in sent.acknowledged}
-        self._acknowledged += done
+            self._producer = self._producer or await self._start_producer()
+            records = [record(row, self.service) for row in rows]
+            sent = await self._producer.send_all(self.topic, records)
+        acknowledged = {rows[index]["_id"] for index in sent.acknowledged}
+        self._acknowledged += acknowledged
         if sent.failure is None:
             return
         await self._drop_producer()
@@ -240,69 +225,66 @@ class OutboxRelay:
         for row in rows:
             if not self._lease.held:
                 self._reset()
-            elif row["_id"] not in done and row["key"] not in self._stopped:
+                return
+            if row["_id"] not in acknowledged and row["key"] not in self._blocked_keys:
                 await self._send([row])
 
-    def _due(self) -> bool:
-        return (
-            len(self._acknowledged) >= MARK_ROWS
-            or asyncio.get_running_loop().time() - self._marked_at >= MARK_SECONDS
-        )
+    def _is_mark_due(self) -> bool:
+        waited_seconds = asyncio.get_running_loop().time() - self._marked_at
+        return len(self._acknowledged) >= MARK_ROWS or waited_seconds >= MARK_SECONDS
 
     async def _mark(self) -> None:
-        if (marked := self._acknowledged[:]) and self._lease.held:
-            await self.db.update(
-                OUTBOX, {"_id": {"$in": marked}}, {"$set": {"sent": True}}, many=True
-            )
-            telemetry.EVENTS_SENT.inc(len(marked))
-            del self._acknowledged[: len(marked)]
+        """Mark the acknowledged rows as sent, if the lease is still held."""
+        ids = self._acknowledged[:]
+        if ids and self._lease.held:
+            await self.db.update(OUTBOX, {"_id": {"$in": ids}}, {"$set": {"sent": True}}, many=True)
+            telemetry.EVENTS_SENT.inc(len(ids))
+            del self._acknowledged[: len(ids)]
         self._marked_at = asyncio.get_running_loop().time()
 
     async def _block_key(self, row: Document, reason: str) -> None:
-        """Let nothing of this key pass a row that the broker refuses, visibly, until an operator lets it go."""
+        """Block this key: later rows wait until an operator releases it."""
         telemetry.EVENTS_PARKED.labels(self.topic, "refused_by_broker").inc()
-        log.warning("outbox_key_stopped", event_id=row["_id"], type=row["type"], error=reason)
-        marker = {
+        log.warning("outbox_key_blocked", event_id=row["_id"], type=row["type"], error=reason)
+        head = {
             "_id": f"{BLOCKED}/{row['key']}",
             "kind": BLOCKED,
             "topic": self.topic,
             "key": row["key"],
             "first": row["_id"],
+            "since": utc_now(),
+            "reason": reason,
+            "version": 1,
+            "count": 1,
         }
-        await self.db.bulk(
-            "parked",
-            [
-                mongo.replacing(
-                    {**marker, "since": utc_now(), "reason": reason, "version": 1, "count": 1},
-                    upsert=True,
-                )
-            ],
-        )
-        self._stopped.append(row["key"])
-        self._last.pop(row["key"], None)
-        self._handed = [other for other in self._handed if other["key"] != row["key"]]
+        await self.db.bulk("parked", [mongo.replacing(head, upsert=True)])
+        self._blocked_keys.append(row["key"])
 
     async def _refresh_gauges(self) -> None:
-        """What the gauges show, and which keys an operator has stopped or let go."""
-        self._stopped = [row["key"] for row in await self.db.find("parked", {"kind": BLOCKED})]
-        state = await unsent(self.db)
-        _show(
+        """Measure the gauges, and read which keys are blocked or were released."""
+        heads = await self.db.find("parked", {"kind": BLOCKED})
+        self._blocked_keys = [head["key"] for head in heads]
+        backlog = await unsent(self.db)
+        _set_gauges(
             leads=True,
-            rows=state["unsent"],
-            seconds=state["oldest_seconds"],
-            stopped=len(self._stopped),
+            rows=backlog["unsent"],
+            seconds=backlog["oldest_seconds"],
+            blocked_keys=len(self._blocked_keys),
         )
 
     async def _watch(self) -> None:
-        """Wake the relay at every insert into the outbox, by whichever replica. A lost stream costs a sweep, nothing else."""
+        """Wake the relay at every insert into the outbox, by any replica.
+
+        A lost change stream costs one sweep of all keys, nothing else.
+        """
         while True:
             try:
                 async for keys in self.db.inserts(OUTBOX, "key"):
                     self.wake(keys)
             except mongo.MongoError:
-                await asyncio.sleep(1)
+                await asyncio.sleep(RETRY_SECONDS)
 
-    async def _started(self) -> Producer:
+    async def _start_producer(self) -> Producer:
         producer = self._new_producer()
         await producer.start()
         return producer
@@ -314,29 +296,27 @@ class OutboxRelay:
 
 
 async def unsent(db: Mongo) -> dict[str, float]:
-    """How many rows wait to be sent, and for how many seconds the oldest of the first thousand."""
-    rows = await db.find(
-        OUTBOX, UNSENT, sort=[("sent", 1), ("key", 1), ("seq", 1)], limit=PAGE, fields={"at": 1}
-    )
+    """Return how many rows are unsent, and the age in seconds of the oldest of the first 1,000."""
+    rows = await db.find(OUTBOX, UNSENT, sort=WAITING.keys, limit=PAGE, fields={"at": 1})
+    if not rows:
+        return {"unsent": 0, "oldest_seconds": 0}
     count = len(rows) if len(rows) < PAGE else await db.count(OUTBOX, UNSENT)
-    return {
-        "unsent": count,
-        "oldest_seconds": (utc_now() - min(row["at"] for row in rows)).total_seconds()
-        if rows
-        else 0,
-    }
+    oldest = min(row["at"] for row in rows)
+    return {"unsent": count, "oldest_seconds": (utc_now() - oldest).total_seconds()}
 
 
 def record(row: Document, service: str) -> Outgoing:
-    """Key, body and headers of an outbox row."""
+    """Return key, body and headers of an outbox row."""
     return row["key"].encode(), row["body"].encode(), Envelope.archived(row, service).headers()
 
 
-def _show(*, leads: bool, rows: float = 0, seconds: float = 0, stopped: int = 0) -> None:
+def _set_gauges(
+    *, leads: bool, rows: float = 0, seconds: float = 0, blocked_keys: float = 0
+) -> None:
     telemetry.RELAY_LEADER.set(leads)
     telemetry.OUTBOX_UNSENT.set(rows)
     telemetry.OUTBOX_AGE.set(seconds)
-    telemetry.OUTBOX_STOPPED.set(stopped)
+    telemetry.OUTBOX_STOPPED.set(blocked_keys)
 
 
 async def _nothing() -> list[Document]:
@@ -344,7 +324,7 @@ async def _nothing() -> list[Document]:
 
 
 async def _all(*steps: Awaitable[Any]) -> list[Any]:
-    """What they give, when all have ended; the first failure."""
+    """Await all steps to their end; return their results or raise the first failure."""
     outcomes = await asyncio.gather(*steps, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException):

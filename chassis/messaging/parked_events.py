@@ -1,4 +1,7 @@
-"""Parked events: list, show, retry, discard. Letters of one key are handled in order and never overtaken. Not here: how an event comes to be parked (inbox, outbox)."""
+"""Parked events: list, show, retry, discard. The events of one key keep their order.
+
+Not here: why an event is parked (inbox, outbox_relay), the operators' API (admin).
+"""
 
 from __future__ import annotations
 
@@ -12,32 +15,37 @@ from functools import partial
 from typing import Any, Generic, cast
 
 from chassis.errors import Duplicate, NotFound, Refused
+from chassis.messaging.batch_processor import UNKNOWN_SUBJECT
 from chassis.messaging.events import SubjectNotKnownYet
-from chassis.messaging.inbox import Inbox, InboxTransaction, Tx, failure_reason
+from chassis.messaging.inbox import InboxTransaction
 from chassis.messaging.outbox_relay import BLOCKED
+from chassis.messaging.received_events import Inbox, Tx, failure_reason
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, DocumentRefused
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OUTBOX, RetryWithoutEvent
 
-Redact = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
-RETRIED_AT_ONCE = 200
-_NOBODY = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?|-?\d{1,9}|True|False"
+Redaction = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]  # (event type, body) -> body
+MAX_RETRIES = 200  # events of one request
+REDACTED = "…"
+# UUIDs, dates and moments, booleans, and numbers too small to identify a person.
+_NOT_PERSONAL = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?"
+    r"|-?\d{1,9}|True|False"
 )
-_FIELD = re.compile(
-    r"[a-zA-Z][a-zA-Z0-9_.-]{0,60}"
-)  # a person's name that somebody made a field of has spaces, or letters beyond these
+# A person's name used as a field name contains spaces, or letters beyond these.
+_FIELD_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,60}")
 
 
 class ParkedUnknown(NotFound):
-    """No sequence waits under this id."""
+    """No parked sequence has this id."""
 
     title = "Tidak ada peristiwa yang tertahan dengan kunci ini"
 
 
 class ReasonMissing(Refused):
-    """Discarding loses a fact: somebody has to say why."""
+    """Discarding loses an event, so it needs a reason."""
 
     title = "Sebutkan alasan mengapa peristiwa ini dibuang"
     field = "reason"
@@ -45,7 +53,7 @@ class ReasonMissing(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedEvent:
-    """One parked event as an operator sees it: the body is redacted by rule."""
+    """One parked event as an operator sees it, with a redacted body."""
 
     id: str
     type: str
@@ -57,132 +65,147 @@ class ParkedEvent:
     body: Mapping[str, Any]
 
 
-def hidden(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The rule where a service gives none: names of fields as code writes them, ids (UUIDs), dates, yes or no, and numbers too small to be anybody's; no text."""
-    return {
-        name if (ours := _FIELD.fullmatch(name)) else "…": value
-        if ours and _NOBODY.fullmatch(str(value))
-        else "…"
-        for name, value in body.items()
-    }
+def redact(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Redact every text of a body, and every field name that code would not have.
+
+    UUIDs, dates, booleans and numbers below a thousand million stay.
+    """
+    redacted: dict[str, Any] = {}
+    for name, value in body.items():
+        if not _FIELD_NAME.fullmatch(name):
+            redacted[REDACTED] = REDACTED
+        elif _NOT_PERSONAL.fullmatch(str(value)):
+            redacted[name] = value
+        else:
+            redacted[name] = REDACTED
+    return redacted
 
 
+# What a retry raises if only an abort of the transaction can undo the event.
 FAILED = (RetryWithoutEvent, Duplicate, DocumentRefused)
 
 
 def retry_failure_reason(error: BaseException) -> str:
-    """Why a letter failed, in the words of a parked row."""
+    """Return why a retried event failed, as a parked row says it."""
     problem = error.problem if isinstance(error, RetryWithoutEvent) else failure_reason(error)
-    return problem if isinstance(problem, str) else "not known yet"
+    return problem if isinstance(problem, str) else UNKNOWN_SUBJECT
 
 
 class ParkedSequences(Generic[Tx]):
-    """The parked sequences of one service. `id` is the marker's: `topic/key`, or `outbox/key` for a key that the broker refused at the producer."""
+    """The parked sequences of one service.
 
-    def __init__(self, inbox: Inbox[Tx], redact: Redact = hidden) -> None:
-        self.inbox, self.redact = inbox, redact
+    A sequence has the id of its head: `topic/key`, or `outbox/key` for a blocked key.
+    """
+
+    def __init__(self, inbox: Inbox[Tx], redaction: Redaction = redact) -> None:
+        self.inbox = inbox
+        self.redaction = redaction
 
     async def sequences(self, tx: Tx, *, after: str = "", limit: int = 50) -> list[Document]:
-        """The waiting sequences, by id: {_id, kind, topic, key, since, count}."""
+        """Return the heads of sequences, by id: {_id, kind, topic, key, since, count}."""
         return await tx.db.find(
             "parked", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit, session=tx.session
         )
 
     async def events(self, tx: Tx, id_: str, *, limit: int = 50) -> list[ParkedEvent]:
-        """The first letters of a sequence, in order."""
-        marker = await self._marker(tx, id_)
-        if marker["kind"] == BLOCKED:
-            rows = await tx.db.find(OUTBOX, {"_id": marker["first"]}, session=tx.session)
-            rows = [
-                row
-                | {"topic": marker["topic"], "reason": marker["reason"], "since": marker["since"]}
-                for row in rows
-            ]
+        """Return the first events of a sequence, in order. Raises ParkedUnknown."""
+        head = await self._head(tx, id_)
+        if head["kind"] == BLOCKED:
+            rows = await tx.db.find(OUTBOX, {"_id": head["first"]}, session=tx.session)
+            shared = {name: head[name] for name in ("topic", "reason", "since")}
+            rows = [row | shared for row in rows]
         else:
-            rows = await self._waiting(tx, id_, limit)
+            rows = await self._parked_rows(tx, id_, limit)
         tx.note("parked.shown", id_)
-        return [self._letter(row) for row in rows]
+        return [self._parked_event(row) for row in rows]
 
     async def retry(self, run: Runner[Tx], id_: str, *, most: int = sys.maxsize) -> int:
-        """Handle a sequence again from its first letter, each in a transaction of its own, until it is empty, a letter fails, or so many were handled; how many took effect."""
-        done, more = 0, most > 0
+        """Retry a sequence from its first event, each in a transaction of its own.
+
+        Ends when the sequence is empty, an event fails, or `most` took effect. Returns how many
+        took effect.
+        """
+        applied = 0
+        has_more = True
         try:
-            while more:
-                took, more = await run(partial(self.retry_first, id_))
-                done += took
-                more = more and done < most
+            while has_more and applied < most:
+                took_effect, has_more = await run(partial(self.retry_first, id_))
+                applied += took_effect
         except FAILED as error:
-            await run(partial(self.failed_again, id_, retry_failure_reason(error)))
-        return done
+            await run(partial(self.record_failure, id_, retry_failure_reason(error)))
+        return applied
 
     async def discard(self, tx: Tx, id_: str, event_id: str, reason: str) -> None:
-        """Give up one letter for ever, with a reason that the audit keeps; the rest of its sequence stays parked until it is retried."""
+        """Give up one event for good, with a reason for the audit; the others stay parked.
+
+        Raises ReasonMissing, ParkedUnknown.
+        """
         if not reason.strip():
             raise ReasonMissing
-        marker = await self._marker(tx, id_)
-        if (
-            await tx.db.find_one(
-                "inbox", {"_id": event_id, "state": "parked", "marker": id_}, session=tx.session
-            )
-            is None
-        ):
+        head = await self._head(tx, id_)
+        where = {"_id": event_id, "state": "parked", "marker": id_}
+        if await tx.db.find_one("inbox", where, session=tx.session) is None:
             raise ParkedUnknown
         row = {"_id": event_id, "state": "discarded", "done_at": tx.now, "reason": reason}
-        await self._leave(tx, marker, row)
+        await self._remove(tx, head, row)
         tx.note("parked.discarded", event_id, reason=reason, sequence=id_)
 
     async def retry_first(self, id_: str, tx: Tx) -> tuple[bool, bool]:
-        """Handle the first letter again: whether it took effect, and whether others wait behind it. One of FAILED when only an abort undoes it."""
-        marker = await self._marker(tx, id_)
+        """Retry the first event; return whether it took effect, and whether others follow.
+
+        Raises ParkedUnknown, and one of FAILED if only an abort can undo the event.
+        """
+        head = await self._head(tx, id_)
         tx.note("parked.retried", id_)
-        row = next(iter(await self._waiting(tx, id_, 1)), None)
-        if row is None:  # a key that the broker refused: the relay tries it again
+        rows = await self._parked_rows(tx, id_, 1)
+        if not rows:
+            # A blocked key: the relay sends its row again.
             tx.write_raw("parked", mongo.deleting(id_), id_)
             return False, False
-        if problem := await (acting := InboxTransaction(self.inbox, tx)).attempt(
-            await acting.again(row)
-        ):
-            self._say(
-                tx, row, "not known yet" if isinstance(problem, SubjectNotKnownYet) else problem
-            )
-            tx.write_raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
+        inbox_transaction = InboxTransaction(self.inbox, tx)
+        received = await inbox_transaction.restore(rows[0])
+        problem = await inbox_transaction.attempt(received)
+        if problem:
+            reason = UNKNOWN_SUBJECT if isinstance(problem, SubjectNotKnownYet) else problem
+            self._write_failure(tx, id_, received.id, reason)
             return False, False
-        return True, await self._leave(
-            tx, marker, {"_id": row["_id"], "state": "done", "done_at": tx.now}
-        )
+        row = {"_id": received.id, "state": "done", "done_at": tx.now}
+        return True, await self._remove(tx, head, row)
 
-    async def failed_again(self, id_: str, reason: str, tx: Tx) -> None:
-        """Say of the first letter why it failed."""
-        for row in await self._waiting(tx, id_, 1):
-            self._say(tx, row, reason)
-            tx.write_raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
+    async def record_failure(self, id_: str, reason: str, tx: Tx) -> None:
+        """Store why the first event of a sequence failed again."""
+        for row in await self._parked_rows(tx, id_, 1):
+            self._write_failure(tx, id_, row["_id"], reason)
 
-    def _say(self, tx: Tx, row: Document, reason: str) -> None:
-        tx.write_raw(
-            "inbox",
-            mongo.updating(row["_id"], {"$set": {"reason": reason, "retried_at": tx.now}}),
-            row["_id"],
-        )
+    def _write_failure(self, tx: Tx, id_: str, event_id: str, reason: str) -> None:
+        self._write_reason(tx, event_id, reason)
+        tx.write_raw("parked", mongo.updating(id_, {"$inc": {"version": 1}}), id_)
 
-    async def _leave(self, tx: Tx, marker: Document, row: Document) -> bool:
-        """Let one letter leave its sequence; True when others are left. The marker is written, so that an event that joins meanwhile conflicts."""
-        left = [
-            one for one in await self._waiting(tx, marker["_id"], 2) if one["_id"] != row["_id"]
-        ]
+    def _write_reason(self, tx: Tx, event_id: str, reason: str) -> None:
+        update = {"$set": {"reason": reason, "retried_at": tx.now}}
+        tx.write_raw("inbox", mongo.updating(event_id, update), event_id)
+
+    async def _remove(self, tx: Tx, head: Document, row: Document) -> bool:
+        """Remove one event from its sequence; return whether others are left.
+
+        The head is written, so that an event which joins at the same time conflicts.
+        """
+        first_rows = await self._parked_rows(tx, head["_id"], 2)
+        left = [parked for parked in first_rows if parked["_id"] != row["_id"]]
         tx.write_raw("inbox", mongo.replacing(row), row["_id"])
-        changed = marker | {
-            "first": left[0]["order"] if left else "",
-            "count": marker["count"] - 1,
-            "version": marker["version"] + 1,
-        }
-        tx.write_raw(
-            "parked",
-            mongo.replacing(changed) if left else mongo.deleting(marker["_id"]),
-            marker["_id"],
-        )
+        if left:
+            changed = head | {
+                "first": left[0]["order"],
+                "count": head["count"] - 1,
+                "version": head["version"] + 1,
+            }
+            tx.write_raw("parked", mongo.replacing(changed), head["_id"])
+        else:
+            tx.write_raw("parked", mongo.deleting(head["_id"]), head["_id"])
         return bool(left)
 
-    async def _waiting(self, tx: Tx, id_: str, limit: int) -> list[Document]:
+    async def _parked_rows(self, tx: Tx, id_: str, limit: int) -> list[Document]:
+        """Return the first rows of a sequence, in order."""
         return await tx.db.find(
             "inbox",
             {"state": "parked", "marker": id_},
@@ -191,28 +214,13 @@ class ParkedSequences(Generic[Tx]):
             session=tx.session,
         )
 
-    async def _marker(self, tx: Tx, id_: str) -> Document:
-        marker = await tx.db.find_one("parked", {"_id": id_}, session=tx.session)
-        if marker is None:
+    async def _head(self, tx: Tx, id_: str) -> Document:
+        head = await tx.db.find_one("parked", {"_id": id_}, session=tx.session)
+        if head is None:
             raise ParkedUnknown
-        return marker
+        return head
 
-    def _letter(self, row: Document) -> ParkedEvent:
-        try:
-            body: Any = json.loads(row["body"] or b"")
-        except (ValueError, RecursionError):  # nested without end
-            body = None
-        shown = (
-            self.redact(row["type"], cast("dict[str, Any]", body))
-            if isinstance(body, dict)
-            else dict[str, Any]()
-        )
-        headers: dict[str, bytes | None] = dict(row.get("headers", ()))
-        time = (
-            row["at"].isoformat(timespec="milliseconds")
-            if "at" in row
-            else (headers.get("ce_time") or b"").decode(errors="replace")
-        )
+    def _parked_event(self, row: Document) -> ParkedEvent:
         return ParkedEvent(
             id=row["_id"],
             type=row["type"],
@@ -220,6 +228,24 @@ class ParkedSequences(Generic[Tx]):
             key=row["key"],
             reason=row["reason"],
             since=row["since"],
-            time=time,
-            body=shown,
+            time=_time_of(row),
+            body=self._redacted_body(row),
         )
+
+    def _redacted_body(self, row: Document) -> Mapping[str, Any]:
+        """Return the redacted body; empty if it is not a JSON object."""
+        try:
+            body: Any = json.loads(row["body"] or b"")
+        except (ValueError, RecursionError):
+            return {}
+        if not isinstance(body, dict):
+            return {}
+        return self.redaction(row["type"], cast("dict[str, Any]", body))
+
+
+def _time_of(row: Document) -> str:
+    """Return the time of an outbox row or of a parked row, as far as it has one."""
+    if "at" in row:
+        return row["at"].isoformat(timespec="milliseconds")
+    headers: dict[str, bytes | None] = dict(row.get("headers", ()))
+    return (headers.get("ce_time") or b"").decode(errors="replace")

@@ -1,1 +1,1 @@
-"""The audit from outside: verified, searched, exported, and rows for what is done past every service."""
+"""The commands `audit`: verify, search, export. Not here: how rows are written and sealed."""

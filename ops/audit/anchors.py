@@ -1,4 +1,7 @@
-"""The anchors of blocks: as the topics have them, and as each service's own archive has them. Not here: what they are compared with."""
+"""Reads the anchors of audit blocks from the topics and from each service's archive.
+
+Not here: what they are compared with (verification).
+"""
 
 from __future__ import annotations
 
@@ -15,29 +18,30 @@ from ops.local import mongo_users, platform_checks, secrets, state_dir, topology
 
 
 async def read_from_topics(services: Iterable[str]) -> dict[str, dict[int, Anchor]]:
-    """Each service's blocks as its topic has them, for the 30 days that it reaches back."""
-    kinds = {anchor_type(service).type.encode(): service for service in services}
-    found: dict[str, dict[int, Anchor]] = {service: {} for service in kinds.values()}
-    async with open_topics(*(f"{service}.events" for service in found)) as topics:
+    """Return each service's anchors by block, from its topic: of the last 30 days."""
+    service_of_type = {anchor_type(service).type.encode(): service for service in services}
+    anchors: dict[str, dict[int, Anchor]] = {service: {} for service in service_of_type.values()}
+    async with open_topics(*(f"{service}.events" for service in anchors)) as topics:
         async for records in topics.read_to_end():
             for record in records:
-                service = kinds.get(dict(record.headers).get("ce_type", b""))
+                service = service_of_type.get(dict(record.headers).get("ce_type", b""))
                 if service is not None and record.topic == f"{service}.events":
-                    found[service] |= dict([parse_anchor(record.value or b"{}")])
-    return found
+                    block, anchor = parse_anchor(record.value or b"{}")
+                    anchors[service][block] = anchor
+    return anchors
 
 
 async def read_from_archive(db: Mongo, service: str) -> dict[int, Anchor]:
-    """The service's blocks as its own archive has them."""
-    found: dict[int, Anchor] = {}
+    """Return the service's anchors by block, from its own archive."""
+    anchors: dict[int, Anchor] = {}
     async for page in read_archived_anchors(db, service, 1, sys.maxsize):
-        found |= page
-    return found
+        anchors |= page
+    return anchors
 
 
 @asynccontextmanager
 async def open_database(service: str) -> AsyncGenerator[Mongo]:
-    """The database of a part, as its administrator sees it."""
+    """Yield the database of a service, as the server's administrator."""
     address = f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}"
     url = os.environ.get("BINA_MONGO_URL") or mongo_users.administrator_url(
         address, secrets.administrator_password(state_dir.path() / "secrets")
@@ -50,7 +54,6 @@ async def open_database(service: str) -> AsyncGenerator[Mongo]:
 
 
 def read_audit_key(service: str) -> bytes:
-    """The key of a service's digests."""
-    return bytes.fromhex(
-        (state_dir.path() / "secrets" / service / f"{service}_audit_key").read_text()
-    )
+    """Return the key with which a service seals its blocks."""
+    file = state_dir.path() / "secrets" / service / f"{service}_audit_key"
+    return bytes.fromhex(file.read_text())

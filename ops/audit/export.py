@@ -1,4 +1,7 @@
-"""The command `audit export`: the audit of parts as the inspector of a letter takes it away, with all texts and what the topics have. Not here: how the file is made (evidence)."""
+"""The command `audit export`: a signed ZIP for an inspector, with all texts and topic anchors.
+
+Not here: how the ZIP is made (chassis.admin.audit_export).
+"""
 
 from __future__ import annotations
 
@@ -36,55 +39,66 @@ def export_audit(
     *,
     as_json: bool,
 ) -> int:
-    """Write the ZIP; 0 when the audit that it shows was whole, else 1 (it says what was not). OperatorError when the file is there."""
+    """Write the ZIP; return 0 when its audit is whole, else 1 (the ZIP lists the findings).
+
+    Raises OperatorError when the file exists.
+    """
     if out.exists():
         raise OperatorError(
             f"{out} sudah ada: pilih nama lain.", f"{out} exists: choose another name."
         )
-    wanted, narrowed = select_services(service), build_query(person, actor, since, until)
-    key = load_pem_private_key(
-        (
-            state_dir.path()
-            / "secrets"
-            / topology.GATEWAY.name
-            / f"{topology.GATEWAY.name}_signing_key"
-        ).read_bytes(),
-        None,
-    )
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError("the installation's signing key is no Ed25519 key")
+    services = select_services(service)
+    query = build_query(person, actor, since, until)
+    key = _load_signing_key()
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         draft.touch(0o600)
         with draft.open("wb") as file:
-            audits = asyncio.run(_write_export(file, wanted, narrowed, reason, key))
+            audits = asyncio.run(_write_export(file, services, query, reason, key))
         draft.rename(out)
     finally:
         draft.unlink(missing_ok=True)
-    whole, paper = not any(audit.prior_findings for audit in audits), fingerprint(key.public_key())
+    is_whole = not any(audit.prior_findings for audit in audits)
+    key_fingerprint = fingerprint(key.public_key())
     if as_json:
-        counted = {
+        counts = {
             audit.service: {"rows": audit.scope.rows, "findings": len(audit.prior_findings or ())}
             for audit in audits
         }
-        print_json({"file": str(out), "whole": whole, "fingerprint": paper, "services": counted})
+        report = {"file": str(out), "whole": is_whole, "fingerprint": key_fingerprint}
+        print_json(report | {"services": counts})
     else:
-        console = Console(highlight=False, soft_wrap=True)
-        for audit in audits:
-            console.print(
-                f"{audit.service}: {audit.scope.rows} baris, blok {audit.scope.first}-{audit.scope.last}, {len(audit.prior_findings or ())} temuan"
-            )
+        _print_report(out, audits, key_fingerprint)
+    return 0 if is_whole else 1
+
+
+def _load_signing_key() -> Ed25519PrivateKey:
+    name = topology.GATEWAY.name
+    file = state_dir.path() / "secrets" / name / f"{name}_signing_key"
+    key = load_pem_private_key(file.read_bytes(), None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError("the installation's signing key is no Ed25519 key")
+    return key
+
+
+def _print_report(out: Path, audits: list[ServiceAudit], key_fingerprint: str) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for audit in audits:
         console.print(
-            f"{out}\nSidik jari kunci penanda tangan, untuk diberikan di atas kertas: {paper}",
-            markup=False,
+            f"{audit.service}: {audit.scope.rows} baris, blok "
+            f"{audit.scope.first}-{audit.scope.last}, {len(audit.prior_findings or ())} temuan"
         )
-    return 0 if whole else 1
+    console.print(str(out), markup=False)
+    console.print(
+        f"Sidik jari kunci penanda tangan, untuk diberikan di atas kertas: {key_fingerprint}",
+        markup=False,
+    )
 
 
 async def _write_export(
     file: IO[bytes], services: list[str], query: AuditQuery, reason: str, key: Ed25519PrivateKey
 ) -> list[ServiceAudit]:
-    """The audits that were written, verified first; each part notes it before anything is given."""
+    """Verify, note in each service's audit, then write; return the exported audits."""
     console = Console(stderr=True)
     head: dict[str, Any] = {
         "made_at": utc_now().isoformat(),
@@ -95,33 +109,30 @@ async def _write_export(
     async with AsyncExitStack() as opened:
         audits: list[ServiceAudit] = []
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            witnessed = await read_from_topics(services)
+            topic_anchors = await read_from_topics(services)
             for service in progress.track(services, description="Memeriksa jejak audit"):
-                db, secret = (
-                    await opened.enter_async_context(open_database(service)),
-                    read_audit_key(service),
-                )
-                wrong = await verify(
-                    db, secret, await read_from_archive(db, service) | witnessed[service], utc_now()
-                )
-                found = await find_scope(db, await query.where(db))
+                db = await opened.enter_async_context(open_database(service))
+                audit_key = read_audit_key(service)
+                anchors = await read_from_archive(db, service) | topic_anchors[service]
+                findings = await verify(db, audit_key, anchors, utc_now())
+                scope = await find_scope(db, await query.where(db))
                 await server_actions.record_action(
                     db,
                     "audit.exported",
                     query.person or "",
                     purpose=reason,
                     sought=query.model_dump(exclude_none=True),
-                    rows=found.rows,
+                    rows=scope.rows,
                 )
                 audits.append(
                     ServiceAudit(
                         service=service,
                         db=db,
-                        key=secret,
-                        scope=found,
+                        key=audit_key,
+                        scope=scope,
                         has_hidden_texts=False,
-                        topic_anchors=witnessed[service],
-                        prior_findings=wrong,
+                        topic_anchors=topic_anchors[service],
+                        prior_findings=findings,
                     )
                 )
         async for chunk in write_export(audits, head | {"facilities": "*", "texts": "whole"}, key):

@@ -1,4 +1,7 @@
-"""The command `audit fingerprints`: of each part's signing key, to be given to inspectors on paper. Not here: what the keys sign."""
+"""The command `audit fingerprints`: of each signing key, for inspectors, on paper.
+
+Not here: what the keys sign.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from ops.local import state_dir, topology
 
 
 def print_fingerprints(*, as_json: bool) -> int:
-    """Print them; 0. OperatorError where no keys were made yet."""
-    told: dict[str, str] = {}
+    """Print them; return 0. Raises OperatorError before keys were made."""
+    fingerprints: dict[str, str] = {}
     for part in topology.PROCESSES:
         file = state_dir.path() / "secrets" / "trusted" / f"{part.name}.pem"
         if not file.exists():
@@ -26,9 +29,9 @@ def print_fingerprints(*, as_json: bool) -> int:
         key = load_pem_public_key(file.read_bytes())
         if not isinstance(key, Ed25519PublicKey):
             raise TypeError(f"{file.name}: an Ed25519 public key is needed")
-        told[part.name] = fingerprint(key)
+        fingerprints[part.name] = fingerprint(key)
     if as_json:
-        print_json({"fingerprints": told})
+        print_json({"fingerprints": fingerprints})
         return 0
-    sys.stdout.writelines(f"{name:<14}{value}\n" for name, value in told.items())
+    sys.stdout.writelines(f"{name:<14}{value}\n" for name, value in fingerprints.items())
     return 0

@@ -1,4 +1,7 @@
-"""The command `audit search`: rows of all parts by person, actor and time, as a person reads them. Not here: what is meant by them (chassis), the proof that they are whole."""
+"""The command `audit search`: rows of all services by person, actor and time.
+
+Not here: the proof that they are whole (verify).
+"""
 
 from __future__ import annotations
 
@@ -29,27 +32,24 @@ def search(
     *,
     as_json: bool,
 ) -> int:
-    """Show what was found, oldest first; 0. The search itself is noted, with its reason."""
+    """Print the rows, oldest first; return 0. The search itself is noted with its reason."""
     wanted = select_services(service)
     rows = asyncio.run(
         _search_services(wanted, build_query(person, actor, since, until), reason, limit)
     )
-    told: list[dict[str, Any]] = json.loads(json.dumps(rows[:limit], default=str))
+    shown: list[dict[str, Any]] = json.loads(json.dumps(rows[:limit], default=str))
+    has_more = len(rows) > limit
     if as_json:
-        print_json({"rows": told, "more": len(rows) > limit})
-        return 0
-    table = Table(
-        "Waktu (UTC)",
-        "Bagian",
-        "Siapa",
-        "Tindakan",
-        "Data",
-        "Atas nama",
-        "Untuk",
-        box=None,
-        pad_edge=False,
-    )
-    for row in told:
+        print_json({"rows": shown, "more": has_more})
+    else:
+        _print_rows(shown, has_more=has_more)
+    return 0
+
+
+def _print_rows(rows: list[dict[str, Any]], *, has_more: bool) -> None:
+    titles = ("Waktu (UTC)", "Bagian", "Siapa", "Tindakan", "Data", "Atas nama", "Untuk")
+    table = Table(*titles, box=None, pad_edge=False)
+    for row in rows:
         purpose = str(row.get("purpose", "") or row["what"])
         table.add_row(
             row["at"][:19],
@@ -60,16 +60,15 @@ def search(
             row["on_behalf_of"],
             purpose,
         )
-    Console(highlight=False).print(
-        table,
-        f"{len(told)} baris{', masih ada lagi: persempit atau naikkan --limit' if len(rows) > limit else ''}.",
-        sep="\n",
-    )
-    return 0
+    more = ", masih ada lagi: persempit atau naikkan --limit" if has_more else ""
+    Console(highlight=False).print(table, f"{len(rows)} baris{more}.", sep="\n")
 
 
 def select_services(service: str | None) -> list[str]:
-    """The part of that name, or all; the system must run, so that what is looked at is noted and sealed. OperatorError."""
+    """Return the named service, or all.
+
+    The system must run, so that the read is noted and sealed. Raises OperatorError.
+    """
     known = [part.name for part in topology.PROCESSES]
     wanted = [topology.require_known(service, known)] if service else known
     require_running()
@@ -79,7 +78,7 @@ def select_services(service: str | None) -> list[str]:
 def build_query(
     person: str | None, actor: str | None, since: str | None, until: str | None
 ) -> AuditQuery:
-    """What the options ask for. OperatorError when a time is none."""
+    """Return the query of the options. Raises OperatorError for a text that is no time."""
     times = {
         name: parse_moment(f"--{name}", text)
         for name, text in (("from", since), ("to", until))
@@ -91,7 +90,7 @@ def build_query(
 async def _search_services(
     services: list[str], query: AuditQuery, reason: str, limit: int
 ) -> list[dict[str, Any]]:
-    """The first rows of all services together, one more than the limit where there are more."""
+    """Return the first rows of all services, one beyond the limit where there are more."""
     rows: list[dict[str, Any]] = []
     for service in services:
         async with open_database(service) as db:

@@ -1,4 +1,7 @@
-"""The command `audit verify`: rows against their seals, seals against the anchors in Kafka. Not here: what is looked for (findings), what a seal is (chassis)."""
+"""The command `audit verify`: rows against their seals, seals against the anchors in Kafka.
+
+Not here: the checks (chassis.admin.audit_export.verification).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chassis.admin.audit_export.anchors import Anchor
-from chassis.admin.audit_export.verification import verify as findings
+from chassis.admin.audit_export.verification import verify as find_findings
 from chassis.ids import utc_now
 from ops.audit.anchors import open_database, read_audit_key, read_from_archive, read_from_topics
 from ops.json_output import print_json
@@ -19,31 +22,35 @@ from ops.local.operator_client import require_running
 
 
 def verify(service: str | None, *, as_json: bool) -> int:
-    """Check one part's audit, or all; 0 when nothing was found wrong, else 1."""
+    """Verify one service's audit, or all; return 0 without findings, else 1."""
     known = [part.name for part in topology.PROCESSES]
     wanted = [topology.require_known(service, known)] if service else known
     require_running()
-    told = asyncio.run(_verify_services(wanted))
-    whole = not any(one["findings"] for one in told)
+    reports = asyncio.run(_verify_services(wanted))
+    is_whole = not any(report["findings"] for report in reports)
     if as_json:
-        print_json({"whole": whole, "services": told})
-        return 0 if whole else 1
+        print_json({"whole": is_whole, "services": reports})
+    else:
+        _print_reports(reports)
+    return 0 if is_whole else 1
+
+
+def _print_reports(reports: list[dict[str, Any]]) -> None:
     console = Console(highlight=False)
-    for one in told:
+    for report in reports:
+        findings = report["findings"]
+        style = "red" if findings else "green"
         console.print(
-            f"{one['service']}: {one['blocks']} blok, {one['anchors']} jangkar, {'[red]' if one['findings'] else '[green]'}{len(one['findings'])} temuan[/]"
+            f"{report['service']}: {report['blocks']} blok, {report['anchors']} jangkar, "
+            f"[{style}]{len(findings)} temuan[/]"
         )
-        for finding in one["findings"]:
-            console.print(
-                f"  blok {finding['block']}: {finding['row']} {finding['what']}",
-                markup=False,
-                soft_wrap=True,
-            )
-    return 0 if whole else 1
+        for finding in findings:
+            line = f"  blok {finding['block']}: {finding['row']} {finding['what']}"
+            console.print(line, markup=False, soft_wrap=True)
 
 
 async def _verify_services(services: list[str]) -> list[dict[str, Any]]:
-    """The anchors are read first: whatever is anchored by then must be in the database afterwards."""
+    """Read the anchors first: what is anchored by then must be in the database afterwards."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         reading_anchors = progress.add_task("Membaca jangkar", total=None)
@@ -58,11 +65,11 @@ async def _verify_services(services: list[str]) -> list[dict[str, Any]]:
 async def _verify_service(service: str, anchors: dict[int, Anchor]) -> dict[str, Any]:
     async with open_database(service) as db:
         archived = await read_from_archive(db, service)
-        found = await findings(db, read_audit_key(service), archived | anchors, utc_now())
+        findings = await find_findings(db, read_audit_key(service), archived | anchors, utc_now())
         blocks = await db.count("seals", {})
     return {
         "service": service,
         "blocks": blocks,
         "anchors": len(anchors),
-        "findings": [asdict(one) for one in found],
+        "findings": [asdict(finding) for finding in findings],
     }

@@ -1,1 +1,1 @@
-"""Backup and restore of the whole system: all databases at one cluster time, and the keys apart from them."""
+"""Backup and restore of the whole system, its keys apart. Not here: the servers (local)."""

@@ -1,7 +1,11 @@
-"""The keys, kept apart from the data: which there are, their fingerprints, and the file that two holders open together. Not here: the data, and how bytes are sealed.
+"""The keys of an installation, apart from its data: two holders open them together.
 
-Without the keys of NIK, lookup and issuers a restored database is a heap of sealed texts; with them in the same hands as the data, its encryption would be a
-formality. No key is therefore in a backup of the data, which holds their fingerprints only.
+Without the keys a restored database is unreadable. In the same hands as the data, its encryption
+would be a formality. A backup of the data therefore holds only fingerprints of the keys.
+
+Custody is three age files: the keys (`<id>.keys.age`), encrypted for a key of this backup alone,
+and one share of that key for each holder (`<id>.<holder>.share.age`). Both shares are needed.
+Not here: the data, and the age format (encryption).
 """
 
 from __future__ import annotations
@@ -11,23 +15,20 @@ import json
 import shutil
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from pyrage import x25519
 
 from ops.backup import encryption
-from ops.backup.encryption import Chest, NotForUs
+from ops.backup.encryption import NotForUs
 from ops.errors import OperatorError
 from ops.local import secret_files, topology
 
 HOLDER_COUNT = 2
-_EXCLUDED_SUFFIXES = (
-    "mongo-password",
-    "_mongo_url",
-    "_kafka_password",
-)  # of this installation's servers: restored ones have their own
+KEYS_SUFFIX = ".keys.age"
+SHARE_SUFFIX = ".share.age"
+# Secrets of this installation's servers: the servers of a restored one have their own.
+_EXCLUDED_SUFFIXES = ("mongo-password", "_mongo_url", "_kafka_password")
 _KEY_TITLES = {
     "master_key": "kunci NIK dan nama",
     "lookup_key": "kunci pencarian NIK",
@@ -37,21 +38,19 @@ _KEY_TITLES = {
 
 
 def fingerprint(name: str, key: bytes) -> str:
-    """Tells two keys apart and says nothing of them: they are random."""
+    """Return a fingerprint: equal keys have equal ones, and random keys are not revealed."""
     return hashlib.sha256(b"bina key fingerprint\0" + name.encode() + b"\0" + key).hexdigest()[:32]
 
 
 def fingerprints(keys: Mapping[str, bytes]) -> dict[str, str]:
-    """Each key's fingerprint by its name."""
+    """Return each key's fingerprint by its name."""
     return {name: fingerprint(name, key) for name, key in sorted(keys.items())}
 
 
 def find_keys(directory: Path) -> dict[str, bytes]:
-    """Every key of the installation at `place`, by its path below it."""
-    return {
-        str(path.relative_to(directory)): path.read_bytes()
-        for path in sorted(_find_key_files(directory))
-    }
+    """Return every key of the installation in this directory, by its path below it."""
+    paths = sorted(_find_key_files(directory))
+    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
 
 
 def _find_key_files(directory: Path) -> Iterable[Path]:
@@ -70,7 +69,10 @@ def _find_key_files(directory: Path) -> Iterable[Path]:
 
 
 def collect_keys(directory: Path, issuers: Iterable[tuple[str, str]]) -> dict[str, bytes]:
-    """Every key of the whole installation at `place`. OperatorError that lists those that the data needs and that are not there; `issuers` are their keys by LSP and name."""
+    """Return every key of the installation; `issuers` are the certificate issuers, (LSP, name).
+
+    Raises OperatorError with the keys that the data needs and that are missing.
+    """
     keys = find_keys(directory)
     needed = [
         f"secrets/{service.name}/{service.name}_{name}"
@@ -78,81 +80,104 @@ def collect_keys(directory: Path, issuers: Iterable[tuple[str, str]]) -> dict[st
         for name in ("signing_key", "audit_key", *service.keys)
     ]
     needed += [f"certification/keys_dir/{lsp}/{name}.pem" for lsp, name in issuers]
-    if gone := [name for name in needed if name not in keys]:
-        listed = "\n".join(f"  tidak ada / missing: {_describe_key(name)}" for name in gone)
+    missing = [name for name in needed if name not in keys]
+    if missing:
+        listed = "\n".join(f"  tidak ada / missing: {_describe_key(name)}" for name in missing)
         raise OperatorError(
-            f"Di {directory} tidak ada {len(gone)} kunci yang diperlukan data ini: cadangan tanpa kunci tidak dapat dipakai, tidak ada yang dibuat. "
-            f"Tunjukkan tempatnya dengan BINA_DIR.\n{listed}",
-            f"{directory} lacks {len(gone)} keys that this data needs (listed above): a backup without them is of no use, none was made. Name their place by BINA_DIR.",
+            f"Di {directory} tidak ada {len(missing)} kunci yang diperlukan data ini: cadangan "
+            "tanpa kunci tidak dapat dipakai, tidak ada yang dibuat. Tunjukkan tempatnya dengan "
+            f"BINA_DIR.\n{listed}",
+            f"{directory} lacks {len(missing)} keys that this data needs (listed above): a backup "
+            "without them is of no use, none was made. Name their directory by BINA_DIR.",
         )
     return keys
 
 
-def write_custody_file(
-    path: Path,
+def write_custody(
+    directory: Path,
     id_: str,
-    now: datetime,
     keys: Mapping[str, bytes],
-    holders: Sequence[tuple[str, X25519PublicKey]],
-) -> None:
-    """Write the keys so that both holders are needed to read them."""
-    key = encryption.random_key()
-    shares = encryption.split(key)
-    content = json.dumps(
-        {name: b64encode(value).decode() for name, value in sorted(keys.items())}
-    ).encode()
-    told = {
-        "format": 1,
-        "id": id_,
-        "made_at": now.isoformat(),
-        "keys": fingerprints(keys),
-        "holders": [
-            {
-                "name": name,
-                "key": encryption.name_of(public),
-                "share": encryption.seal_for(public, share, f"custody/{id_}/{number}"),
-            }
-            for number, ((name, public), share) in enumerate(zip(holders, shares, strict=True))
-        ],
-        "content": b64encode(Chest(key).seal(content, 0, f"custody/{id_}")).decode(),
-    }
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secret_files.write_private(path, json.dumps(told, indent=1))
+    holders: Sequence[tuple[str, x25519.Recipient]],
+) -> Path:
+    """Write the keys so that both holders are needed to read them; return the file of the keys."""
+    custody_key = encryption.new_identity()
+    texts = {name: b64encode(value).decode() for name, value in sorted(keys.items())}
+    content = encryption.encrypt_as_text(json.dumps(texts).encode(), custody_key.to_public())
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for (name, public), share in zip(holders, encryption.split(custody_key), strict=True):
+        share_file = directory / f"{id_}.{name}{SHARE_SUFFIX}"
+        secret_files.write_private(share_file, encryption.encrypt_as_text(share, public))
+    keys_file = directory / f"{id_}{KEYS_SUFFIX}"
+    secret_files.write_private(keys_file, content)
+    return keys_file
 
 
-def open_custody_file(path: Path, holder_keys: Sequence[X25519PrivateKey]) -> dict[str, bytes]:
-    """The keys in a custody file. OperatorError that names the holder whose key is missing, or says that the file was changed."""
+def remove_custody(directory: Path, id_: str) -> None:
+    """Remove the custody files of a backup that was not completed."""
+    for path in directory.glob(f"{id_}.*.age"):
+        path.unlink()
+
+
+def open_custody(keys_file: Path, holder_keys: Sequence[x25519.Identity]) -> dict[str, bytes]:
+    """Return the keys; the shares lie beside the file.
+
+    Raises OperatorError that names the holder whose key is missing, or says what was changed.
+    """
     try:
-        told = cast("dict[str, Any]", json.loads(path.read_text()))
-        shares = [_open_share(told, number, holder_keys) for number in range(HOLDER_COUNT)]
-        gone = [
-            f"{holder['name']} (kunci {holder['key']})"
-            for holder, share in zip(told["holders"], shares, strict=True)
-            if share is None
-        ]
-        if gone:
-            raise OperatorError(
-                f"Kunci pemegang {' dan '.join(gone)} belum diberikan: kedua pemegang harus hadir, masing-masing dengan --holder-key.",
-                f"The key of holder {' and '.join(gone)} is missing: both holders are needed, each by --holder-key.",
-            )
-        one, other = (share or b"" for share in shares)
-        content = Chest(encryption.join(one, other)).open(
-            b64decode(told["content"], validate=True), 0, f"custody/{told['id']}"
-        )
-        return {
-            _require_relative_path(name): b64decode(value)
-            for name, value in json.loads(content).items()
-        }
+        return _open_custody(keys_file, holder_keys)
     except OSError as error:
         raise OperatorError(
-            f"Berkas kunci {path} tidak dapat dibaca.",
-            f"The custody file {path} cannot be read: {error.strerror}.",
+            f"Berkas kunci {keys_file} tidak dapat dibaca.",
+            f"The custody file {keys_file} cannot be read: {error.strerror}.",
         ) from error
     except (NotForUs, ValueError, KeyError, TypeError) as error:
         raise OperatorError(
-            f"Berkas kunci {path} rusak, terpotong atau diubah.",
-            f"The custody file {path} is damaged, cut short or changed.",
+            f"Berkas kunci {keys_file} rusak, terpotong atau diubah.",
+            f"The custody file {keys_file} is damaged, cut short or changed.",
         ) from error
+
+
+def _open_custody(keys_file: Path, holder_keys: Sequence[x25519.Identity]) -> dict[str, bytes]:
+    encrypted = keys_file.read_bytes()
+    id_ = keys_file.name.removesuffix(KEYS_SUFFIX)
+    share_files = sorted(keys_file.parent.glob(f"{id_}.*{SHARE_SUFFIX}"))
+    if len(share_files) != HOLDER_COUNT:
+        raise OperatorError(
+            f"Di samping {keys_file} harus ada bagian kunci kedua pemegang "
+            f"({id_}.<pemegang>{SHARE_SUFFIX}); ada {len(share_files)}.",
+            f"Beside {keys_file} the shares of both holders are needed "
+            f"({id_}.<holder>{SHARE_SUFFIX}); there are {len(share_files)}.",
+        )
+    shares = {path: _open_share(path, holder_keys) for path in share_files}
+    absent = [
+        path.name.removeprefix(f"{id_}.").removesuffix(SHARE_SUFFIX)
+        for path, share in shares.items()
+        if share is None
+    ]
+    if absent:
+        raise OperatorError(
+            f"Kunci pemegang {' dan '.join(absent)} belum diberikan: kedua pemegang harus hadir, "
+            "masing-masing dengan --holder-key.",
+            f"The key of holder {' and '.join(absent)} is missing: both holders are needed, each "
+            "by --holder-key.",
+        )
+    share, other_share = (share or b"" for share in shares.values())
+    content = encryption.decrypt(encrypted, encryption.join(share, other_share))
+    return {
+        _require_relative_path(name): b64decode(value)
+        for name, value in json.loads(content).items()
+    }
+
+
+def _open_share(path: Path, holder_keys: Sequence[x25519.Identity]) -> bytes | None:
+    """Return the share, or None when none of these keys opens it."""
+    encrypted = path.read_bytes()
+    for private in holder_keys:
+        try:
+            return encryption.decrypt(encrypted, private)
+        except NotForUs:
+            continue
+    return None
 
 
 def _require_relative_path(name: str) -> str:
@@ -161,52 +186,46 @@ def _require_relative_path(name: str) -> str:
     return name
 
 
-def _open_share(
-    document: dict[str, Any], number: int, holder_keys: Sequence[X25519PrivateKey]
-) -> bytes | None:
-    holder = document["holders"][number]
-    for private in holder_keys:
-        if encryption.name_of(private.public_key()) == holder["key"]:
-            return encryption.open_with(
-                private, holder["share"], f"custody/{document['id']}/{number}"
-            )
-    return None
-
-
 def require_keys(expected: Mapping[str, str], keys: Mapping[str, bytes] | None) -> None:
-    """OperatorError that lists every key that the data needs and that is missing or another one. `keys` None = there is no custody file."""
-    has = fingerprints(keys or {})
-    gone = [name for name in expected if name not in has]
-    other = [name for name in expected if name in has and has[name] != expected[name]]
-    if not gone and not other:
+    """Raise OperatorError with every key that the data needs and that is missing or another one.
+
+    `expected` are fingerprints by name. `keys` None: no custody file was given.
+    """
+    given = fingerprints(keys or {})
+    missing = [name for name in expected if name not in given]
+    different = [name for name in expected if name in given and given[name] != expected[name]]
+    if not missing and not different:
         return
     listed = "\n".join(
         [
-            *(f"  tidak ada / missing: {_describe_key(name)}" for name in gone),
-            *(f"  kunci lain / another key: {_describe_key(name)}" for name in other),
+            *(f"  tidak ada / missing: {_describe_key(name)}" for name in missing),
+            *(f"  kunci lain / another key: {_describe_key(name)}" for name in different),
         ]
     )
+    count = len(missing) + len(different)
     raise OperatorError(
-        f"{len(gone) + len(other)} dari {len(expected)} kunci yang diperlukan data ini tidak ada. Tanpa kunci itu data tidak terbaca; tidak ada yang dipulihkan:\n{listed}\n"
+        f"{count} dari {len(expected)} kunci yang diperlukan data ini tidak ada. Tanpa kunci itu "
+        f"data tidak terbaca; tidak ada yang dipulihkan:\n{listed}\n"
         "Berikan berkas kunci yang dibuat bersama cadangan ini (--custody).",
-        f"{len(gone) + len(other)} of the {len(expected)} keys that this data needs are not here (listed above); nothing is restored. Give the custody file made with this backup.",
+        f"{count} of the {len(expected)} keys that this data needs are not here (listed above); "
+        "nothing is restored. Give the custody file made with this backup.",
     )
 
 
 def _describe_key(name: str) -> str:
-    return next((f"{name} ({words})" for part, words in _KEY_TITLES.items() if part in name), name)
+    titles = [title for fragment, title in _KEY_TITLES.items() if fragment in name]
+    return f"{name} ({titles[0]})" if titles else name
 
 
 def install_keys(directory: Path, keys: Mapping[str, bytes], replaced_directory: Path) -> None:
-    """Write the keys below `place`; those that were there are not lost but moved to `aside`."""
+    """Write the keys into the installation; keys that were there move to `replaced_directory`."""
     for path in list(_find_key_files(directory)):
-        kept = replaced_directory / path.relative_to(directory)
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.move(path, kept)  # a service's folder may be a volume of its own
+        replaced = replaced_directory / path.relative_to(directory)
+        replaced.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.move(path, replaced)  # a service's folder may be a volume of its own
     for name, key in keys.items():
         path = directory / name
-        for folder in reversed(
-            [parent for parent in path.parents if parent.is_relative_to(directory)]
-        ):
+        parents = [parent for parent in path.parents if parent.is_relative_to(directory)]
+        for folder in reversed(parents):
             folder.mkdir(mode=0o700, exist_ok=True)
         secret_files.write_private(path, key.decode())

@@ -1,4 +1,8 @@
-"""What a backup says of itself: cluster time, versions, counts, hash of every piece, fingerprints of the keys; signed. Not here: the pieces' content."""
+"""The signed manifest of a backup.
+
+It holds the cluster time, versions, counts, the hash of every piece, and the fingerprints of the
+keys that the data needs. Not here: the pieces' content.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,21 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from ops.errors import OperatorError
 from ops.local import topology
 
-FORMAT = 1
-MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-SIGNING_KEY = f"secrets/{topology.GATEWAY.name}/{topology.GATEWAY.name}_signing_key"  # the installation's own; its public half comes back with the keys, apart from the data
+FORMAT = 2
+# Version 0.1.0 wrote a container of its own.
+_READER_OF_FORMAT = {1: "Bina 0.1.0"}
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+# The installation's own key; its public half comes back with the keys, apart from the data.
+SIGNING_KEY = f"secrets/{topology.GATEWAY.name}/{topology.GATEWAY.name}_signing_key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One sealed file: some documents of one collection. `number` is unique in the backup; `size` in bytes of BSON, `sha256` of the sealed file."""
+    """One age file with some documents of one collection.
+
+    `number` is unique in the backup, `size` in bytes of BSON, `sha256` of the age file.
+    """
 
     number: int
     service: str
@@ -35,17 +46,13 @@ class Piece:
 
     @property
     def file(self) -> str:
-        """Its file beside the manifest."""
-        return f"{self.service}/{self.number:08d}"
-
-    def sealing_context(self, id_: str) -> str:
-        """What its seal is bound to: moved to another place it does not open."""
-        return f"{id_}/{self.service}/{self.collection}/{self.number}"
+        """Its path beside the manifest."""
+        return f"{self.service}/{self.number:08d}.age"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest as it was read or is about to be written."""
+    """A manifest that was read or is about to be written."""
 
     content: dict[str, Any]
 
@@ -60,59 +67,70 @@ class Manifest:
         return self.content["keys"]
 
     @property
-    def readers(self) -> dict[str, str]:
-        """The backup's key, sealed for each reader, by the name of the reader's key."""
+    def readers(self) -> list[str]:
+        """The names of the keys that open the pieces, each alone."""
         return self.content["readers"]
 
     def read_pieces(self) -> Iterator[Piece]:
-        """Every piece, in order."""
-        return (Piece(**one) for one in self.content["pieces"])
+        """Yield every piece, in order."""
+        return (Piece(**piece) for piece in self.content["pieces"])
 
     def count_documents(self) -> dict[str, Counter[str]]:
-        """Documents by service and collection."""
-        counted: dict[str, Counter[str]] = {
+        """Return the documents by service and collection."""
+        counts: dict[str, Counter[str]] = {
             service: Counter() for service in self.content["services"]
         }
         for piece in self.read_pieces():
-            counted[piece.service][piece.collection] += piece.documents
-        return counted
+            counts[piece.service][piece.collection] += piece.documents
+        return counts
 
     def write(self, directory: Path, key_pem: bytes) -> None:
-        """Write it below `place`, signed."""
+        """Write it with its signature."""
         content = json.dumps(self.content, indent=1).encode()
         (directory / MANIFEST).write_bytes(content)
         (directory / SIGNATURE).write_text(_load_signing_key(key_pem).sign(content).hex())
 
 
 def read_manifest(directory: Path) -> tuple[Manifest, bytes, bytes]:
-    """The manifest below `place` with its bytes and signature, the form checked but not yet who signed it. OperatorError."""
+    """Return the manifest with its bytes and signature; its form is checked, not yet its signer.
+
+    Raises OperatorError.
+    """
     try:
-        content, signature = (
-            (directory / MANIFEST).read_bytes(),
-            bytes.fromhex((directory / SIGNATURE).read_text()),
-        )
+        content = (directory / MANIFEST).read_bytes()
+        signature = bytes.fromhex((directory / SIGNATURE).read_text())
         manifest = Manifest(cast("dict[str, Any]", json.loads(content)))
-        whole = manifest.content["format"] == FORMAT and set(manifest.content["services"]) == {
-            service.name for service in topology.PROCESSES
-        }
-        whole = (
-            whole
-            and bool(manifest.id and manifest.keys and manifest.readers)
-            and sum(1 for _ in manifest.read_pieces()) == manifest.content["count"]
-        )
+        written_by = _READER_OF_FORMAT.get(manifest.content["format"])
+        is_whole = written_by is None and _is_whole(manifest)
     except FileNotFoundError as error:
         raise OperatorError(*_not_a_backup_message(directory)) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OperatorError(*_damaged_message(directory)) from error
-    if not whole:
+    if written_by is not None:
+        raise OperatorError(
+            f"Cadangan {directory} ditulis dan hanya dibaca oleh {written_by}: pulihkan dengan "
+            "versi itu, perbarui, lalu cadangkan lagi.",
+            f"The backup {directory} was written by {written_by}, which alone reads it: restore it "
+            "with that version, upgrade, then back up again.",
+        )
+    if not is_whole:
         raise OperatorError(*_damaged_message(directory))
     return manifest, content, signature
+
+
+def _is_whole(manifest: Manifest) -> bool:
+    services = {service.name for service in topology.PROCESSES}
+    if manifest.content["format"] != FORMAT or set(manifest.content["services"]) != services:
+        return False
+    if not (manifest.id and manifest.keys and manifest.readers):
+        return False
+    return len(list(manifest.read_pieces())) == manifest.content["count"]
 
 
 def require_signature(
     directory: Path, content: bytes, signature: bytes, keys: dict[str, bytes]
 ) -> None:
-    """OperatorError unless the manifest was signed by the installation whose keys these are."""
+    """Raise OperatorError unless the installation with these keys signed the manifest."""
     public: Ed25519PublicKey = _load_signing_key(keys[SIGNING_KEY]).public_key()
     try:
         public.verify(signature, content)
@@ -121,7 +139,7 @@ def require_signature(
 
 
 def hash_bytes(content: bytes) -> str:
-    """The hash that stands in the manifest."""
+    """Return the hash that the manifest gives of a piece."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -133,21 +151,26 @@ def _load_signing_key(pem: bytes) -> Ed25519PrivateKey:
 
 
 def _damaged_message(directory: Path) -> tuple[str, str]:
-    return (
-        f"Daftar isi {directory / MANIFEST} rusak, terpotong, diubah, atau dari pemasangan lain: cadangan ini tidak dipakai, tidak ada yang disentuh.",
-        f"The manifest {directory / MANIFEST} is damaged, cut short, changed, or of another installation: this backup is not used, nothing was touched.",
+    path = directory / MANIFEST
+    indonesian = (
+        f"Daftar isi {path} rusak, terpotong, diubah, atau dari pemasangan lain: cadangan ini "
+        "tidak dipakai, tidak ada yang disentuh."
     )
+    english = (
+        f"The manifest {path} is damaged, cut short, changed, or of another installation: this "
+        "backup is not used, nothing was touched."
+    )
+    return indonesian, english
 
 
 def _not_a_backup_message(directory: Path) -> tuple[str, str]:
-    there = sorted(path.parent.name for path in directory.glob(f"*/{MANIFEST}"))
+    backups = sorted(path.parent.name for path in directory.glob(f"*/{MANIFEST}"))
+    choice = f"Pilih salah satu: {', '.join(backups)}."
+    choice_in_english = f"Choose one of: {', '.join(backups)}."
+    if not backups:
+        choice = "Berikan direktori satu cadangan."
+        choice_in_english = "Name the directory of one backup."
     return (
-        f"Di {directory} tidak ada cadangan yang utuh ({MANIFEST}, {SIGNATURE}). "
-        + (
-            f"Pilih salah satu: {', '.join(there)}."
-            if there
-            else "Berikan direktori satu cadangan."
-        ),
-        f"There is no whole backup in {directory}. "
-        + (f"Choose one of: {', '.join(there)}." if there else "Name the directory of one backup."),
+        f"Di {directory} tidak ada cadangan yang utuh ({MANIFEST}, {SIGNATURE}). {choice}",
+        f"There is no whole backup in {directory}. {choice_in_english}",
     )

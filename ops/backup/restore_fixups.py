@@ -1,8 +1,10 @@
-"""What of a restored database would not be true in its new place, made true: positions, leases, the memory of what was done, the order of what waits. Not here: the topics.
+"""Adapts restored data to its new servers: positions, leases, inbox rows, event order.
 
-The topics are made anew, so offsets begin again at 0: positions are forgotten (None = the beginning), and what waits parked or early keeps its order and stands
-before everything that will come. Inbox rows are what keeps the rebuilt topics from taking effect twice: each is remembered for 45 days from now, however old
-the backup is. Leases and their fencing tokens belonged to processes that are no more; which migrations have run stays known.
+The topics are created again, so offsets begin at 0. Positions are deleted (none = the beginning).
+Parked and early events keep their order and come before all events of the new topics. Inbox rows
+keep the rebuilt topics from taking effect twice: each is kept for 45 days from now, however old
+the backup is. Leases and their fencing tokens belonged to processes that have ended; finished
+migrations stay recorded. Not here: the topics (topic_rebuild).
 """
 
 from __future__ import annotations
@@ -15,34 +17,35 @@ from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, Mongo
 
 _BATCH_SIZE = 1_000
-_WITHOUT_EVENT_ID = {
-    "_id": {"$regex": r"/\d{5}/-?\d{19,20}$"}
-}  # rows of records that had no id: they are called by their place in a topic
+# Rows of records without an id are named after their partition and offset.
+_WITHOUT_EVENT_ID = {"_id": {"$regex": r"/\d{5}/-?\d{19,20}$"}}
 
 
 async def fix_up_database(db: Mongo, now: datetime) -> None:
-    """Make one restored database fit for its new place; may run again."""
+    """Fix up one restored database; it may run again."""
     await db.delete("offsets", {})
     await db.delete("leases", {"_id": {"$not": {"$regex": "^migration/"}}})
     await db.update("inbox", {"done_at": {"$exists": True}}, {"$set": {"done_at": now}}, many=True)
-    await db.delete(
-        "inbox", _WITHOUT_EVENT_ID | {"state": {"$in": ["done", "discarded"]}}
-    )  # another record will have that place
+    # Another record will have that partition and offset.
+    await db.delete("inbox", _WITHOUT_EVENT_ID | {"state": {"$in": ["done", "discarded"]}})
     parked = await db.find("inbox", {"state": "parked"}, fields={"order": 1})
     nameless = await db.find("inbox", _WITHOUT_EVENT_ID | {"state": "parked"})
     early = await db.find("early", {}, fields={"order": 1})
-    places = _order_before_start(row["order"] for row in (*parked, *early))
+    new_orders = _order_before_start(row["order"] for row in (*parked, *early))
     await _write_in_batches(db, "inbox", (mongo.deleting(row["_id"]) for row in nameless))
     await _write_in_batches(
         db,
         "inbox",
-        (row | {"_id": places[row["order"]], "order": places[row["order"]]} for row in nameless),
+        (
+            row | {"_id": new_orders[row["order"]], "order": new_orders[row["order"]]}
+            for row in nameless
+        ),
     )
     await _write_in_batches(
         db,
         "inbox",
         (
-            mongo.updating(row["_id"], {"$set": {"order": places[row["order"]]}})
+            mongo.updating(row["_id"], {"$set": {"order": new_orders[row["order"]]}})
             for row in parked
             if row["_id"] != row["order"]
         ),
@@ -50,28 +53,34 @@ async def fix_up_database(db: Mongo, now: datetime) -> None:
     await _write_in_batches(
         db,
         "early",
-        (mongo.updating(row["_id"], {"$set": {"order": places[row["order"]]}}) for row in early),
+        (
+            mongo.updating(row["_id"], {"$set": {"order": new_orders[row["order"]]}})
+            for row in early
+        ),
     )
-    markers = await db.find("parked", {"first": {"$in": list(places)}})
+    heads = await db.find("parked", {"first": {"$in": list(new_orders)}})
     await _write_in_batches(
         db,
         "parked",
         (
-            mongo.updating(marker["_id"], {"$set": {"first": places[marker["first"]]}})
-            for marker in markers
+            mongo.updating(head["_id"], {"$set": {"first": new_orders[head["first"]]}})
+            for head in heads
         ),
     )
 
 
 def _order_before_start(orders: Iterable[str]) -> dict[str, str]:
-    """A place before offset 0 for each, in the same order within a partition: as text, -1 stands before -2, and both before 0."""
+    """Return an order before offset 0 for each, in the same order within a partition.
+
+    Orders are compared as text: -1 comes before -2, and both before 0.
+    """
     partitions: dict[str, list[str]] = defaultdict(list)
     for order in sorted(set(orders)):
         partitions[order.rpartition("/")[0]].append(order)
     return {
         order: f"{partition}/{-rank:020d}"
-        for partition, those in partitions.items()
-        for rank, order in enumerate(those, 1)
+        for partition, partition_orders in partitions.items()
+        for rank, order in enumerate(partition_orders, 1)
     }
 
 

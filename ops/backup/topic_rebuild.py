@@ -1,6 +1,8 @@
-"""The topics made anew from the archive of a restored database: what was sent in the last 30 days before the backup. Not here: what was not yet sent; its relay sends that.
+"""Fills a restored database's topic from its archive.
 
-What comes out is what Kafka would still hold. Readers begin at the start and drop what had taken effect; what had not yet takes effect now.
+It sends the events of the last 30 days before the backup: that is what Kafka would still hold.
+Readers begin at the start and drop what took effect; the rest takes effect now. Not here: events
+that were not sent yet; the relay of their service sends them.
 """
 
 from __future__ import annotations
@@ -22,36 +24,44 @@ async def rebuild_topic(
     until: datetime,
     on_sent: Callable[[int], None],
 ) -> int:
-    """Send what the topic of this service held at that time, in order of key and seq; how many events. OperatorError when Kafka does not take it."""
-    topic, since = f"{service}.events", until - timedelta(days=kafka.RETENTION_DAYS)
+    """Send what the topic held at that time, in order of key and seq; return how many events.
+
+    Raises OperatorError when Kafka refuses them.
+    """
+    topic = f"{service}.events"
+    sent_since = {"sent": True, "at": {"$gte": until - timedelta(days=kafka.RETENTION_DAYS)}}
     await unmark_rows_after_gaps(db)
-    cursor, count = None, 0
+    cursor = None
+    count = 0
     producer = KafkaProducer(broker_access, "bina-restore")
     try:
         await producer.start()
         while True:
-            rows, cursor = await replay.page(
-                db, {"sent": True, "at": {"$gte": since}}, cursor, replay.PAGE
-            )
-            if failure := (
-                await producer.send_all(topic, [outbox_relay.record(row, service) for row in rows])
-            ).failure:
-                raise failure
+            rows, cursor = await replay.page(db, sent_since, cursor, replay.PAGE)
+            records = [outbox_relay.record(row, service) for row in rows]
+            result = await producer.send_all(topic, records)
+            if result.failure:
+                raise result.failure
             count += len(rows)
             on_sent(len(rows))
             if cursor is None:
                 return count
     except SendFailed as error:
         raise OperatorError(
-            f"Kafka tidak menerima peristiwa untuk {topic} ({error}): perbaiki Kafka, lalu ulangi dengan --replace.",
-            f"Kafka takes no events for {topic} ({error}): mend it, then try again with --replace.",
+            f"Kafka tidak menerima peristiwa untuk {topic} ({error}): perbaiki Kafka, lalu ulangi "
+            "dengan --replace.",
+            f"Kafka takes no events for {topic} ({error}): repair it, then try again with "
+            "--replace.",
         ) from error
     finally:
         await producer.stop()
 
 
 async def unmark_rows_after_gaps(db: Mongo) -> None:
-    """Let nothing of a key count as sent behind what does not: marks are set many at a time, and the moment of a backup may lie between two of them."""
+    """Unmark rows behind an unsent row of their key.
+
+    The relay marks many rows at a time, and a backup may fall between two of its marks.
+    """
     await db.ensure_collection(
         outbox_relay.OUTBOX, None, outbox_relay.INDEXES, await db.collections()
     )

@@ -1,4 +1,7 @@
-"""The command `bench`: runs one measurement on servers of its own and tells its figures. Each other module here that has a `run` is a bench."""
+"""The command `bench`: runs one measurement on servers of its own and prints its figures.
+
+Each other module here that has a `run` is a bench. Not here: floors and history of figures.
+"""
 
 import asyncio
 import importlib
@@ -22,12 +25,13 @@ from ops.errors import OperatorError
 from ops.local import ephemeral_servers, platform_checks
 
 MAX_SECONDS = 270.0
-CACHE_GB = 2.0  # holds all that a bench writes: what does not fit is measured by the disk
+# Holds all that a bench writes; otherwise the disk would be measured.
+CACHE_GB = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchResult:
-    """What a bench found: figures with their unit in the name, ratios of two figures measured in the same run."""
+    """Figures, with their unit in the name, and ratios of two figures of the same run."""
 
     figures: Mapping[str, float]
     ratios: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -37,7 +41,7 @@ BenchRun = Callable[[str, str], Awaitable[BenchResult]]  # (mongo_url, kafka)
 
 
 def find_benches() -> dict[str, BenchRun]:
-    """The benches by name."""
+    """Return the benches by name."""
     modules = {
         module.name: importlib.import_module(f"{__name__}.{module.name}")
         for module in pkgutil.iter_modules(__path__)
@@ -57,7 +61,7 @@ def bench(
     benches: Mapping[str, BenchRun] | None = None,
     seconds: float = MAX_SECONDS,
 ) -> int:
-    """Run it and print what it found; the exit status."""
+    """Run a bench and print its result; return the exit status."""
     choices = find_benches() if benches is None else benches
     if name not in choices:
         listed = ", ".join(sorted(choices)) or "-"
@@ -73,60 +77,56 @@ def bench(
             f"The bench {name} did not end within {seconds:.0f} seconds.",
         ) from None
     if as_json:
-        sys.stdout.write(
-            json.dumps(
-                {
-                    "bench": name,
-                    "machine": describe_machine(),
-                    "figures": dict(result.figures),
-                    "ratios": dict(result.ratios),
-                }
-            )
-            + "\n"
-        )
+        report = {
+            "bench": name,
+            "machine": describe_machine(),
+            "figures": dict(result.figures),
+            "ratios": dict(result.ratios),
+        }
+        sys.stdout.write(json.dumps(report) + "\n")
     else:
-        shown = Table(name, "", box=None)
+        table = Table(name, "", box=None)
         for label, value in {**result.figures, **result.ratios}.items():
-            shown.add_row(label, f"{value:,.3f}")
-        Console().print(shown)
+            table.add_row(label, f"{value:,.3f}")
+        Console().print(table)
     return 0
 
 
 def print_progress(text: str) -> None:
-    """Tell a person who waits how far a bench is; a program that reads us learns nothing of it."""
+    """Show progress at a terminal; a program that reads our output does not see it."""
     if sys.stderr.isatty():
         sys.stderr.write(f"bench: {text}\n")
 
 
 async def _run_bench(run: BenchRun, seconds: float) -> BenchResult:
-    with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
+    with tempfile.TemporaryDirectory(prefix="bina-bench-") as directory:
         async with (
             asyncio.timeout(seconds),
-            _open_mongo(Path(place) / "mongod") as mongo_url,
-            _open_kafka(Path(place) / "kafka") as kafka,
+            _open_mongo(Path(directory) / "mongod") as mongo_url,
+            _open_kafka(Path(directory) / "kafka") as kafka,
         ):
             return await run(mongo_url, kafka)
 
 
 def _open_mongo(data: Path) -> AbstractAsyncContextManager[str]:
-    own = os.environ.get("BINA_MONGO_URL")
-    return (
-        ephemeral_servers.use_existing(own)
-        if own
-        else ephemeral_servers.running_mongod(data, CACHE_GB)
-    )
+    existing = os.environ.get("BINA_MONGO_URL")
+    if existing:
+        return ephemeral_servers.use_existing(existing)
+    return ephemeral_servers.running_mongod(data, CACHE_GB)
 
 
 def _open_kafka(data: Path) -> AbstractAsyncContextManager[str]:
-    own = os.environ.get("BINA_KAFKA")
-    return ephemeral_servers.use_existing(own) if own else ephemeral_servers.running_kafka(data)
+    existing = os.environ.get("BINA_KAFKA")
+    if existing:
+        return ephemeral_servers.use_existing(existing)
+    return ephemeral_servers.running_kafka(data)
 
 
 def describe_machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return the machine of the figures; `load` is of the last minute, our own work included."""
     return {
         "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),  # of the last minute, our own work included
+        "load": round(os.getloadavg()[0], 2),
         "memory_mib": psutil.virtual_memory().total // platform_checks.MIB,
         "processor": _processor_name(),
         "system": f"{platform.system()} {platform.release()}",
@@ -139,7 +139,5 @@ def _processor_name() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except FileNotFoundError:
         return platform.processor()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
-        platform.machine(),
-    )
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,6 +1,8 @@
-"""The bench `gateway`: Bina's door beside what a user would write instead and beside nginx, before the same small upstream. Not here: the reference programs.
+"""The bench `gateway`: Bina's gateway beside a plain FastAPI proxy and beside nginx.
 
-Tokens are Ed25519, of as many subjects as there are tokens. A thousand are remembered; of more than the gateway remembers, each is verified every time.
+All stand before the same small upstream. Tokens are Ed25519, each of another subject. A thousand
+tokens fit the gateway's cache; with more than it holds, each is verified every time (`uncached`).
+Not here: the reference programs.
 """
 
 from __future__ import annotations
@@ -29,25 +31,32 @@ from ops.bench.system_under_test import processes as system_under_test_processes
 from ops.errors import OperatorError
 from ops.local import platform_checks, processes
 
-UPSTREAM, FASTAPI, NGINX = 9101, 9102, 9103  # as the reference programs name them
+# Ports, as the reference programs name them.
+UPSTREAM = 9101
+FASTAPI = 9102
+NGINX = 9103
 PATH = "/v1/items"
-CONNECTIONS, CACHED_TOKENS = 32, 1_000
-ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 4, 1
+CONNECTIONS = 32
+CACHED_TOKENS = 1_000
+ROUNDS = 5
+SECONDS = 4
+WARM_UP_SECONDS = 1
 HALF_LOAD = 0.5
 WRK_SCRIPT = Path(__file__).with_name("requests.lua")
-START_SECONDS, POLL_SECONDS = 20.0, 0.05
+START_SECONDS = 20.0
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class WrkResult:
-    """What one run of wrk found."""
+    """The result of one run of wrk."""
 
     per_second: float
     p99_ms: float
 
 
 async def run(mongo_url: str, kafka: str) -> BenchResult:
-    """Five rounds in which all take turns; ratios of medians."""
+    """Run five rounds in which all take turns; return ratios of medians."""
     return await measure(mongo_url, kafka)
 
 
@@ -59,7 +68,45 @@ async def measure(
     seconds: int = SECONDS,
     uncached_tokens: int = 2 * MAX_CACHED,
 ) -> BenchResult:
-    """The bench at any size. Of `fresh` tokens none is still remembered when its turn comes again."""
+    """Run the bench at any size. No uncached token is still in the cache when it is sent again."""
+    _require_programs()
+    samples: dict[str, list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="bina-bench-") as name:
+        directory = Path(name)
+        async with AsyncExitStack() as stack:
+            for command in _reference_commands():
+                stack.enter_context(_run_program(command, directory))
+            upstream = _local_address(UPSTREAM)
+            gateway, _ = await stack.enter_async_context(
+                system_under_test_processes.start_gateway(mongo_url, kafka, directory, upstream)
+            )
+            tokens = await asyncio.to_thread(
+                _make_tokens, directory, CACHED_TOKENS + uncached_tokens
+            )
+            cached = _write_tokens(directory / "cached", tokens[:CACHED_TOKENS])
+            uncached = _write_tokens(directory / "uncached", tokens[CACHED_TOKENS:])
+            proxies = {
+                "gateway": (gateway, cached),
+                "uncached": (gateway, uncached),
+                "fastapi_httpx": (_local_address(FASTAPI), cached),
+                "nginx": (_local_address(NGINX), cached),
+            }
+            for address, token_file in proxies.values():
+                await _wait_for_answer(address + PATH, tokens[0])
+                await _run_wrk(address, token_file, WARM_UP_SECONDS)
+            for number in range(rounds):
+                for proxy, (address, token_file) in proxies.items():
+                    result = await _run_wrk(address, token_file, seconds)
+                    samples[proxy].append(result.per_second)
+                pause_ms = round(1e3 * CONNECTIONS / (HALF_LOAD * samples["gateway"][-1]))
+                through = await _run_wrk(gateway, cached, seconds, pause_ms)
+                past = await _run_wrk(upstream, cached, seconds, pause_ms)
+                samples["added"].append(through.p99_ms - past.p99_ms)
+                print_progress(f"{number + 1}/{rounds}")
+    return _build_result(samples)
+
+
+def _require_programs() -> None:
     for program in ("wrk", "nginx"):
         if shutil.which(program) is None:
             way_out = f"(Debian/Ubuntu: apt-get install {program})"
@@ -69,62 +116,26 @@ async def measure(
             )
     for port in (UPSTREAM, FASTAPI, NGINX):
         platform_checks.require_port(port, "bench", "")
-    samples: dict[str, list[float]] = defaultdict(list)
-    with tempfile.TemporaryDirectory(prefix="bina-bench-") as directory:
-        place = Path(directory)
-        async with AsyncExitStack() as stack:
-            for command in (
-                _uvicorn_command("upstream", UPSTREAM),
-                _uvicorn_command("proxy_fastapi_httpx", FASTAPI),
-                [*_NGINX_COMMAND, str(programs.REFERENCE_DIRECTORY / "nginx.conf")],
-            ):
-                stack.enter_context(_run_program(command, place))
-            address, _ = await stack.enter_async_context(
-                system_under_test_processes.start_gateway(
-                    mongo_url, kafka, place, f"http://{platform_checks.LOOPBACK}:{UPSTREAM}"
-                )
-            )
-            signed = await asyncio.to_thread(_make_tokens, place, CACHED_TOKENS + uncached_tokens)
-            few, many = (
-                _write_tokens(place / "few", signed[:CACHED_TOKENS]),
-                _write_tokens(place / "many", signed[CACHED_TOKENS:]),
-            )
-            doors = {
-                "gateway": (address, few),
-                "uncached": (address, many),
-                "fastapi_httpx": (_local_address(FASTAPI), few),
-                "nginx": (_local_address(NGINX), few),
-            }
-            for door, tokens in doors.values():
-                await _wait_for_answer(door + PATH, signed[0])
-                await _run_wrk(door, tokens, WARM_UP_SECONDS)
-            for number in range(rounds):
-                for name, (door, tokens) in doors.items():
-                    samples[name].append((await _run_wrk(door, tokens, seconds)).per_second)
-                pause = round(1e3 * CONNECTIONS / (HALF_LOAD * samples["gateway"][-1]))
-                through, past = [
-                    await _run_wrk(door, few, seconds, pause)
-                    for door in (address, _local_address(UPSTREAM))
-                ]
-                samples["added"].append(through.p99_ms - past.p99_ms)
-                print_progress(f"{number + 1}/{rounds}")
-    return _build_result(samples)
+
+
+def _reference_commands() -> list[list[str]]:
+    return [
+        _uvicorn_command("upstream", UPSTREAM),
+        _uvicorn_command("proxy_fastapi_httpx", FASTAPI),
+        [*_NGINX_COMMAND, str(programs.REFERENCE_DIRECTORY / "nginx.conf")],
+    ]
 
 
 def _build_result(samples: Mapping[str, Sequence[float]]) -> BenchResult:
-    middle = {name: statistics.median(values) for name, values in samples.items()}
-    figures = {f"{name}_per_s": value for name, value in middle.items() if name != "added"} | {
-        "added_p99_ms": middle["added"]
-    }
+    medians = {name: statistics.median(values) for name, values in samples.items()}
+    figures = {f"{name}_per_s": value for name, value in medians.items() if name != "added"}
+    figures["added_p99_ms"] = medians["added"]
     ratios = {
-        "to_fastapi_httpx": ("gateway", "fastapi_httpx"),
-        "to_nginx": ("gateway", "nginx"),
-        "uncached_to_fastapi_httpx": ("uncached", "fastapi_httpx"),
+        "to_fastapi_httpx": medians["gateway"] / medians["fastapi_httpx"],
+        "to_nginx": medians["gateway"] / medians["nginx"],
+        "uncached_to_fastapi_httpx": medians["uncached"] / medians["fastapi_httpx"],
     }
-    return BenchResult(
-        figures=figures,
-        ratios={name: middle[ours] / middle[theirs] for name, (ours, theirs) in ratios.items()},
-    )
+    return BenchResult(figures=figures, ratios=ratios)
 
 
 def _make_tokens(directory: Path, count: int) -> list[str]:
@@ -143,7 +154,7 @@ def _write_tokens(path: Path, tokens: Sequence[str]) -> Path:
 
 
 async def _run_wrk(address: str, tokens: Path, seconds: int, pause_ms: int = 0) -> WrkResult:
-    """One run; OperatorError when an answer was not 2xx or none came."""
+    """Run wrk once. Raises OperatorError when an answer was not 2xx or none came."""
     command = [
         "wrk",
         "-t1",
@@ -165,15 +176,15 @@ async def _run_wrk(address: str, tokens: Path, seconds: int, pause_ms: int = 0) 
     finally:
         if child.returncode is None:
             child.kill()
-    told: dict[str, Any] = (
-        json.loads(out.decode().splitlines()[-1]) if child.returncode == 0 else {"failed": "all"}
-    )
-    if told["failed"]:
+    report: dict[str, Any] = {"failed": "all"}
+    if child.returncode == 0:
+        report = json.loads(out.decode().splitlines()[-1])
+    if report["failed"]:
         raise OperatorError(
-            f"wrk ke {address}: {told['failed']} permintaan gagal.",
-            f"wrk against {address}: {told['failed']} requests failed.",
+            f"wrk ke {address}: {report['failed']} permintaan gagal.",
+            f"wrk against {address}: {report['failed']} requests failed.",
         )
-    return WrkResult(told["requests"] / told["seconds"], told["p99_ms"])
+    return WrkResult(report["requests"] / report["seconds"], report["p99_ms"])
 
 
 async def _wait_for_answer(url: str, token: str) -> None:

@@ -1,4 +1,7 @@
-"""The bench `growth`: what an event costs with other numbers of partitions, a longer backlog, a larger archive. Not here: the service that is measured (subject)."""
+"""The bench `growth`: the cost of an event with more partitions, backlog and archive.
+
+Not here: the measured service (system_under_test).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 import statistics
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +20,19 @@ from ops.bench.system_under_test.backlog import Backlog, filled_backlog
 from ops.local.state_dir import ROOT
 
 DOCUMENT = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- made by ./bina bench growth: begin -->\n", "<!-- end -->"
+BEGIN = "<!-- made by ./bina bench growth: begin -->\n"
+END = "<!-- end -->"
 DRIVER = "motor"
-EVENTS, TIMES, ROUNDS = 20_000, 10, 3
-SECONDS = 240.0  # of the frame's 270
+EVENTS = 20_000
+TIMES = 10
+ROUNDS = 3
+# Of the 270 s of a bench; the rest starts and ends the servers.
+SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrowthCase:
-    """One line of the table. `name` as in the figures."""
+    """One line of the table; `name` is part of its figures' names."""
 
     name: str
     title: str
@@ -50,9 +57,8 @@ CASES = (
 async def run(mongo_url: str, kafka: str) -> BenchResult:
     """Measure, and write the table into docs/performance.md."""
     result = await measure(mongo_url, kafka)
-    DOCUMENT.write_text(
-        replace_table(DOCUMENT.read_text(encoding="utf-8"), render_table(result)), encoding="utf-8"
-    )
+    document = replace_table(DOCUMENT.read_text(encoding="utf-8"), render_table(result))
+    DOCUMENT.write_text(document, encoding="utf-8")
     print_progress(f"{DOCUMENT.relative_to(ROOT)}: tabel diperbarui")
     return result
 
@@ -65,82 +71,82 @@ async def measure(
     rounds: int = ROUNDS,
     cases: Sequence[GrowthCase] = CASES,
 ) -> BenchResult:
-    """The bench at any size; microseconds per event. Long cases are measured once, the others as often as there is time for, at most `rounds` times."""
+    """Run the bench at any size; return microseconds per event.
+
+    Long cases are measured once, the others as often as there is time for, at most `rounds` times.
+    """
     costs: dict[str, list[float]] = defaultdict(list)
-    loop = asyncio.get_running_loop()
-    deadline, longest = loop.time() + SECONDS, 0.0
-    with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + SECONDS
+    longest_round = 0.0
+    with tempfile.TemporaryDirectory(prefix="bina-bench-") as directory:
         async with AsyncExitStack() as stack:
-            waiting: dict[GrowthCase, Backlog] = {}
+            backlogs: dict[GrowthCase, Backlog] = {}
             for case in cases:
-                waiting[case] = await stack.enter_async_context(
-                    filled_backlog(
-                        mongo_url,
-                        kafka,
-                        Path(place),
-                        events * case.times,
-                        partitions=case.partitions,
-                    )
+                count = events * case.times
+                backlog = filled_backlog(
+                    mongo_url, kafka, Path(directory), count, partitions=case.partitions
                 )
+                backlogs[case] = await stack.enter_async_context(backlog)
+            short = [case for case in cases if case.times == 1 and not case.archive_times]
+            long = [case for case in cases if case not in short]
             for number in range(rounds):
-                short = {
-                    case: filled
-                    for case, filled in waiting.items()
-                    if case.times == 1 and not case.archive_times
-                }
-                if number and loop.time() + longest > deadline:
+                began = clock()
+                if number and began + longest_round > deadline:
                     break
-                began = loop.time()
-                for case, filled in short.items():
-                    await _measure_case(costs, case, filled, events)
-                longest = max(longest, loop.time() - began)
-                for case in cases if not number else ():
-                    if case not in short:
-                        await _measure_case(costs, case, waiting[case], events)
+                for case in short:
+                    await _measure_case(costs, case, backlogs[case], events)
+                longest_round = max(longest_round, clock() - began)
+                if number == 0:
+                    for case in long:
+                        await _measure_case(costs, case, backlogs[case], events)
     figures = {name: statistics.median(values) for name, values in costs.items()}
-    usual = cases[0].name
-    return BenchResult(
-        figures=figures,
-        ratios={
-            name.removesuffix("_us"): figures[f"{part}_{usual}_us"] / value
-            for name, value in figures.items()
-            for part in [name.partition("_")[0]]
-        },
-    )
+    return BenchResult(figures=figures, ratios=_speeds(figures, cases[0]))
+
+
+def _speeds(figures: Mapping[str, float], usual: GrowthCase) -> dict[str, float]:
+    """Return the speed of each figure, that of the usual case being 1."""
+    speeds: dict[str, float] = {}
+    for name, value in figures.items():
+        side = name.partition("_")[0]
+        speeds[name.removesuffix("_us")] = figures[f"{side}_{usual.name}_us"] / value
+    return speeds
 
 
 async def _measure_case(
-    costs: dict[str, list[float]], case: GrowthCase, filled_backlog: Backlog, events: int
+    costs: dict[str, list[float]], case: GrowthCase, backlog: Backlog, events: int
 ) -> None:
-    found = await filled_backlog.run_consumer(
-        DRIVER, relay=True, archive=case.archive_times * events
-    )
-    costs[f"consumer_{case.name}_us"].append(1e6 / found["events_per_s"])
-    costs[f"relay_{case.name}_us"].append(1e6 / found["rows_per_s"])
+    archive = case.archive_times * events
+    result = await backlog.run_consumer(DRIVER, relay=True, archive=archive)
+    costs[f"consumer_{case.name}_us"].append(1e6 / result["events_per_s"])
+    costs[f"relay_{case.name}_us"].append(1e6 / result["rows_per_s"])
     print_progress(case.title)
 
 
 def render_table(result: BenchResult) -> str:
-    """The figures as Markdown, with the machine they were measured on."""
+    """Return the figures as Markdown, with the machine they were measured on."""
     machine = describe_machine()
+    processor = f"{machine['cores']} cores ({machine['processor']})"
     lines = [
-        f"{datetime.now(UTC):%Y-%m-%d}, {machine['cores']} cores ({machine['processor']}), load {machine['load']}, driver {DRIVER}.",
+        f"{datetime.now(UTC):%Y-%m-%d}, {processor}, load {machine['load']}, driver {DRIVER}.",
         "Microseconds per event; in brackets the speed, that of the first line being 1.",
         "",
         "| | consumer | relay |",
         "|---|---|---|",
     ]
     for case in CASES:
-        cells = [
-            f"{result.figures[f'{part}_{case.name}_us']:.0f} ({result.ratios[f'{part}_{case.name}']:.2f})"
-            for part in ("consumer", "relay")
-        ]
-        lines.append(f"| {case.title} | {cells[0]} | {cells[1]} |")
+        consumer = _cell(result, f"consumer_{case.name}")
+        relay = _cell(result, f"relay_{case.name}")
+        lines.append(f"| {case.title} | {consumer} | {relay} |")
     return "\n".join(lines) + "\n"
 
 
+def _cell(result: BenchResult, name: str) -> str:
+    return f"{result.figures[f'{name}_us']:.0f} ({result.ratios[name]:.2f})"
+
+
 def replace_table(document: str, new_table: str) -> str:
-    """The document with this table between its marks."""
+    """Return the document with this table between its marks."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     return before + begin + new_table + end + after

@@ -1,4 +1,7 @@
-"""The bench `latency`: from a command's commit to its effect in another service, and commands through the gateway. Not here: the processes (subject.pair)."""
+"""The bench `latency`: from commit to effect, and commands through the gateway.
+
+Not here: the processes (system_under_test.processes).
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ from ops.bench.system_under_test.processes import start_gateway, start_pair
 
 DRIVERS = ("motor", "pymongo")
 RATES = (50, 200)
-ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 5.0, 2.0
+ROUNDS = 5
+SECONDS = 5.0
+WARM_UP_SECONDS = 2.0
 
 
 async def run(mongo_url: str, kafka: str) -> BenchResult:
-    """Five rounds in which the drivers take turns; each figure is the median of what the rounds gave, in milliseconds."""
+    """Run five rounds in which the drivers take turns; return medians in milliseconds."""
     return await measure(mongo_url, kafka)
 
 
@@ -30,37 +35,31 @@ async def measure(
     seconds: float = SECONDS,
     warm_up_seconds: float = WARM_UP_SECONDS,
 ) -> BenchResult:
-    """The bench at any size. What is not measured does not run: two idle services take a tenth of a core."""
+    """Run the bench at any size.
+
+    Only what is measured runs, because two idle services take a tenth of a core.
+    """
     samples: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as name:
-        place = Path(name)
+        directory = Path(name)
         for number in range(rounds):
             for driver in DRIVERS:
-                async with start_pair(mongo_url, kafka, place, driver) as services:
+                async with start_pair(mongo_url, kafka, directory, driver) as services:
                     await services.measure_effects(RATES[0], warm_up_seconds)
                     for rate in RATES:
-                        _add_percentiles(
-                            samples,
-                            f"effect_{rate}_%s_ms_{driver}",
-                            await services.measure_effects(rate, seconds),
-                        )
-                    if driver == DRIVERS[0]:
-                        async with start_gateway(mongo_url, kafka, place, services.writing_url) as (
-                            address,
-                            bearer,
-                        ):
-                            await services.measure_commands(
-                                address, bearer, RATES[0], warm_up_seconds
-                            )
-                            _add_percentiles(
-                                samples,
-                                f"command_{RATES[0]}_%s_ms",
-                                await services.measure_commands(address, bearer, RATES[0], seconds),
-                            )
+                        effects = await services.measure_effects(rate, seconds)
+                        _add_percentiles(samples, f"effect_{rate}_%s_ms_{driver}", effects)
+                    if driver != DRIVERS[0]:
+                        continue
+                    url = services.writing_url
+                    async with start_gateway(mongo_url, kafka, directory, url) as (address, bearer):
+                        rate = RATES[0]
+                        await services.measure_commands(address, bearer, rate, warm_up_seconds)
+                        answers = await services.measure_commands(address, bearer, rate, seconds)
+                        _add_percentiles(samples, f"command_{rate}_%s_ms", answers)
             print_progress(f"{number + 1}/{rounds}")
-    return BenchResult(
-        figures={name: statistics.median(values) for name, values in samples.items()}
-    )
+    figures = {name: statistics.median(values) for name, values in samples.items()}
+    return BenchResult(figures=figures)
 
 
 def _add_percentiles(
@@ -71,5 +70,5 @@ def _add_percentiles(
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of all does not exceed."""
+    """Return the smallest value that at least this share of all does not exceed."""
     return sorted(values)[math.ceil(share * len(values)) - 1]

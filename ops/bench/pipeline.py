@@ -1,4 +1,7 @@
-"""The bench `pipeline`: Bina's consumer and relay beside the reference programs, in turn, in one run. Not here: the service that is measured (subject)."""
+"""The bench `pipeline`: Bina's consumer and relay beside the reference programs, in one run.
+
+Not here: the measured service (system_under_test).
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,17 @@ from ops.bench.system_under_test.backlog import Backlog, filled_backlog
 DRIVERS = ("motor", "pymongo")
 DEFAULT_DRIVER = DRIVERS[0]
 BATCH = 500
-EVENTS, ROUNDS = 20_000, 5
-MAX_SECONDS = 240.0  # of the frame's 270: the rest starts and ends the servers
+EVENTS = 20_000
+ROUNDS = 5
+# Of the 270 s of a bench; the rest starts and ends the servers.
+MAX_SECONDS = 240.0
 SECONDS_PREFIX = "seconds_of_"
 
 RunReference = Callable[..., Awaitable[dict[str, float]]]
 
 
 async def run(mongo_url: str, kafka: str) -> BenchResult:
-    """Five rounds, or as many as fit; figures are medians, ratios are ratios of medians."""
+    """Run five rounds, or as many as fit; figures are medians, ratios are ratios of medians."""
     return await measure(mongo_url, kafka)
 
 
@@ -37,40 +42,44 @@ async def measure(
     seconds: float = MAX_SECONDS,
     reference: RunReference = programs.run_reference,
 ) -> BenchResult:
-    """The bench at any size. FastStream takes as long as all else together: it has its turn while there is time for it, at least once a driver."""
+    """Run the bench at any size.
+
+    FastStream takes as long as all else together, so it runs only while there is time for it, and
+    at least once a driver.
+    """
     samples: dict[str, list[float]] = defaultdict(list)
-    loop = asyncio.get_running_loop()
-    deadline, longest = loop.time() + seconds, 0.0
-    with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + seconds
+    longest_round = 0.0
+    with tempfile.TemporaryDirectory(prefix="bina-bench-") as directory:
         async with (
-            filled_backlog(mongo_url, kafka, Path(place), events) as good,
-            filled_backlog(mongo_url, kafka, Path(place), events, bad=True) as bad,
+            filled_backlog(mongo_url, kafka, Path(directory), events) as good,
+            filled_backlog(mongo_url, kafka, Path(directory), events, bad=True) as bad,
         ):
             for number in range(rounds):
-                if number and loop.time() + longest > deadline:
+                began = clock()
+                if number and began + longest_round > deadline:
                     break
-                began = loop.time()
                 await _run_round(good, bad, reference, samples)
-                longest = max(longest, loop.time() - began)
+                longest_round = max(longest_round, clock() - began)
+                time_for_rounds = longest_round * (rounds - 1 - number)
                 for driver in DRIVERS:
-                    began = loop.time()
-                    if (
-                        not number
-                        or began
-                        + max(samples[f"{SECONDS_PREFIX}faststream_{driver}"])
-                        + longest * (rounds - 1 - number)
-                        < deadline
-                    ):
-                        samples[f"faststream_{driver}"].append(
-                            (
-                                await reference(
-                                    "faststream_pipeline.py", env=_program_environment(good, driver)
-                                )
-                            )["events_per_s"]
-                        )
-                        samples[f"{SECONDS_PREFIX}faststream_{driver}"].append(loop.time() - began)
+                    former = samples[f"{SECONDS_PREFIX}faststream_{driver}"]
+                    if number and clock() + max(former) + time_for_rounds >= deadline:
+                        continue
+                    await _run_faststream(good, driver, reference, samples)
                 print_progress(f"{number + 1}/{rounds}")
     return _build_result(samples)
+
+
+async def _run_faststream(
+    backlog: Backlog, driver: str, reference: RunReference, samples: dict[str, list[float]]
+) -> None:
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    result = await reference("faststream_pipeline.py", env=_program_environment(backlog, driver))
+    samples[f"faststream_{driver}"].append(result["events_per_s"])
+    samples[f"{SECONDS_PREFIX}faststream_{driver}"].append(clock() - began)
 
 
 async def _run_round(
@@ -80,24 +89,20 @@ async def _run_round(
     samples["raw_produce"].append(raw["produce_per_s"])
     samples["raw_consume"].append(raw["consume_per_s"])
     for driver in DRIVERS:
-        samples[f"hand_{driver}"].append(
-            (
-                await reference(
-                    "hand_pipeline.py", str(BATCH), env=_program_environment(good, driver)
-                )
-            )["events_per_s"]
-        )
+        env = _program_environment(good, driver)
+        hand = await reference("hand_pipeline.py", str(BATCH), env=env)
+        samples[f"hand_{driver}"].append(hand["events_per_s"])
         bina = await good.run_consumer(driver, relay=True)
         samples[f"consumer_{driver}"].append(bina["events_per_s"])
         samples[f"relay_{driver}"].append(bina["rows_per_s"])
-        samples[f"hand_relay_{driver}"].append(
-            (await reference("hand_relay.py", env=_program_environment(good, driver)))["rows_per_s"]
-        )
-    samples["with_bad_events"].append((await bad.run_consumer(DEFAULT_DRIVER))["events_per_s"])
+        hand_relay = await reference("hand_relay.py", env=env)
+        samples[f"hand_relay_{driver}"].append(hand_relay["rows_per_s"])
+    with_bad_events = await bad.run_consumer(DEFAULT_DRIVER)
+    samples["with_bad_events"].append(with_bad_events["events_per_s"])
 
 
 def _program_environment(servers: Backlog, driver: str) -> dict[str, str]:
-    """The environment of a reference program."""
+    """Return the environment of a reference program."""
     return {
         **os.environ,
         "BINA_MONGO_URL": servers.mongo_url,
@@ -107,33 +112,26 @@ def _program_environment(servers: Backlog, driver: str) -> dict[str, str]:
 
 
 def _build_result(samples: Mapping[str, list[float]]) -> BenchResult:
-    middle = {name: statistics.median(values) for name, values in samples.items()}
-    figures = {
+    medians = {name: statistics.median(values) for name, values in samples.items()}
+    figures: dict[str, float] = {
         f"{name}_per_s": value
-        for name, value in middle.items()
+        for name, value in medians.items()
         if not name.startswith(SECONDS_PREFIX)
     }
-    figures |= {
-        "rounds": len(samples["raw_produce"]),
-        **{
-            f"faststream_rounds_{driver}": len(samples[f"faststream_{driver}"])
-            for driver in DRIVERS
-        },
-    }
+    figures["rounds"] = len(samples["raw_produce"])
+    for driver in DRIVERS:
+        figures[f"faststream_rounds_{driver}"] = len(samples[f"faststream_{driver}"])
     ratios: dict[str, float] = {}
     for driver in DRIVERS:
+        suffix = "" if driver == DEFAULT_DRIVER else f"_{driver}"
+        consumer = medians[f"consumer_{driver}"]
+        relay = medians[f"relay_{driver}"]
         ratios |= {
-            name + ("" if driver == DEFAULT_DRIVER else f"_{driver}"): middle[f"{mine}_{driver}"]
-            / middle[theirs]
-            for name, mine, theirs in (
-                ("consumer_to_hand", "consumer", f"hand_{driver}"),
-                ("consumer_to_faststream", "consumer", f"faststream_{driver}"),
-                ("relay_to_hand", "relay", f"hand_relay_{driver}"),
-                ("relay_to_raw", "relay", "raw_produce"),
-            )
+            f"consumer_to_hand{suffix}": consumer / medians[f"hand_{driver}"],
+            f"consumer_to_faststream{suffix}": consumer / medians[f"faststream_{driver}"],
+            f"relay_to_hand{suffix}": relay / medians[f"hand_relay_{driver}"],
+            f"relay_to_raw{suffix}": relay / medians["raw_produce"],
         }
-    return BenchResult(
-        figures=figures,
-        ratios=ratios
-        | {"with_bad_events": middle["with_bad_events"] / middle[f"consumer_{DEFAULT_DRIVER}"]},
-    )
+    usual = medians[f"consumer_{DEFAULT_DRIVER}"]
+    ratios["with_bad_events"] = medians["with_bad_events"] / usual
+    return BenchResult(figures=figures, ratios=ratios)

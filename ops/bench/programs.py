@@ -1,4 +1,4 @@
-"""Programs that a bench runs and that answer with one JSON object of numbers. Not here: which ones, and what their numbers mean."""
+"""Runs programs that print one JSON object of numbers. Not here: what the numbers mean."""
 
 from __future__ import annotations
 
@@ -16,34 +16,41 @@ from ops.local.state_dir import ROOT
 
 REFERENCE_DIRECTORY = Path(__file__).with_name("reference")
 GRACE_SECONDS = 2.0
-_DROP_PROGRAM = "import asyncio, sys, common_events; [asyncio.run(common_events.dropped(topic, None, '')) for topic in sys.argv[1:]]; print('{}')"
+_DROP_PROGRAM = """
+import asyncio, sys, common_events
+for topic in sys.argv[1:]:
+    asyncio.run(common_events.dropped(topic, None, ''))
+print('{}')
+"""
 
 
 async def run_program(*command: str, env: Mapping[str, str], cwd: Path = ROOT) -> dict[str, float]:
-    """Run a Python program to its end; the last line of it that is an object of numbers. Raises OperatorError, with the end of what it wrote."""
-    with tempfile.TemporaryDirectory(prefix="bina-bench-") as place:
-        log = Path(place) / "log"
+    """Run a Python program; return the object of numbers in its last such line.
+
+    Raises OperatorError with the last lines of its output.
+    """
+    with tempfile.TemporaryDirectory(prefix="bina-bench-") as directory:
+        log = Path(directory) / "log"
         process = processes.spawn([sys.executable, *command], log, env=env, cwd=cwd)
         try:
             status = await asyncio.to_thread(process.wait)
         finally:
             if process.poll() is None:
                 processes.end(process, grace=GRACE_SECONDS)
-        found = [
-            numbers
-            for line in reversed(log.read_text(errors="replace").splitlines())
-            if (numbers := _parse_numbers(line)) is not None
-        ]
-        if status or not found:
+        lines = log.read_text(errors="replace").splitlines()
+        parsed = [_parse_numbers(line) for line in lines]
+        objects = [numbers for numbers in parsed if numbers is not None]
+        if status or not objects:
+            title = " ".join(command[:3])
             raise OperatorError(
-                f"Program {' '.join(command[:3])} gagal (status {status}). Baris terakhir:\n{processes.tail(log)}",
-                f"The program {' '.join(command[:3])} failed (status {status}); its last lines stand above.",
+                f"Program {title} gagal (status {status}). Baris terakhir:\n{processes.tail(log)}",
+                f"The program {title} failed (status {status}); its last lines are above.",
             )
-        return found[0]
+        return objects[-1]
 
 
 async def run_reference(program: str, *arguments: str, env: Mapping[str, str]) -> dict[str, float]:
-    """One of the reference programs, as it is."""
+    """Run one of the reference programs unchanged."""
     return await run_program(program, *arguments, env=env, cwd=REFERENCE_DIRECTORY)
 
 
@@ -54,10 +61,10 @@ async def drop_topics(*topics: str, env: Mapping[str, str]) -> None:
 
 def _parse_numbers(line: str) -> dict[str, float] | None:
     try:
-        found: Any = json.loads(line)
+        content: Any = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         return None
-    numbers = cast("dict[str, Any]", found)
+    numbers = cast("dict[str, Any]", content)
     return numbers if all(isinstance(value, int | float) for value in numbers.values()) else None

@@ -1,4 +1,7 @@
-"""One person's way from the prison's file to a job, step by step, each by the role that would do it. Not here: how steps are shown (demo)."""
+"""The demo: one person's path from the prison's list to a job, step by step.
+
+Each step is taken by the role that would take it. Not here: how the steps are shown (run).
+"""
 
 from __future__ import annotations
 

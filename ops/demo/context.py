@@ -1,4 +1,4 @@
-"""What the steps of the story share: who acts, what is known so far. Not here: any step."""
+"""What the steps of the demo share: callers, ids so far, constants. Not here: any step."""
 
 from __future__ import annotations
 
@@ -12,23 +12,16 @@ from zoneinfo import ZoneInfo
 from ops.local.gateway_client import GatewayCaller, GatewayClient
 
 ZONE = ZoneInfo("Asia/Jakarta")
-FACILITY, OTHER_FACILITY, REGENCY, DINAS, EMPLOYER = (
-    "LP-TJP",
-    "LP-PKP",
-    "19.02",
-    "dinas-belitung",
-    "bengkel-las-belitung",
-)
-SNAPSHOT = (
-    Path(__file__).parent.parent.parent
-    / "tests"
-    / "training"
-    / "snapshots"
-    / FACILITY
-    / "2026-11-16.csv"
-)
+FACILITY = "LP-TJP"
+OTHER_FACILITY = "LP-PKP"
+REGENCY = "19.02"
+DINAS = "dinas-belitung"
+EMPLOYER = "bengkel-las-belitung"
+# Synthetic: no row describes a real person.
+SNAPSHOT = Path(__file__).parent / "sample" / "LP-TJP-2026-11-16.csv"
 SNAPSHOT_TAKEN_AT = "2026-11-16T14:00:00+07:00"
-SCHEME, LSP = "las-smaw-1g", "lsp-logam-nusantara"
+SCHEME = "las-smaw-1g"
+LSP = "lsp-logam-nusantara"
 UNITS = [
     {
         "code": "C.24LAS01.001.1",
@@ -36,7 +29,9 @@ UNITS = [
     },
     {"code": "C.24LAS01.002.1", "title": "Menerapkan keselamatan kerja pengelasan"},
 ]
-GOODS_COUNT, PRICE_IDR, MATERIAL_COST_IDR = 7, 100_000, 280_000
+GOODS_COUNT = 7
+PRICE_IDR = 100_000
+MATERIAL_COST_IDR = 280_000
 OK = 200
 
 
@@ -55,12 +50,12 @@ class DemoContext:
     def caller(
         self, name: str, host: str = "staff", subject: str | None = None, **claims: str
     ) -> GatewayCaller:
-        """The person in a role; officers of our prison unless told otherwise."""
+        """Return a caller of this role; without claims an officer of our prison."""
         return self.client.caller(name, host, subject, **(claims or {"facility": FACILITY}))
 
     @property
     def anonymous_buyer(self) -> GatewayCaller:
-        """A buyer without an account."""
+        """Return a buyer without an account."""
         return self.client.caller(None, "shop")
 
 
@@ -69,7 +64,7 @@ DemoStep = Callable[[DemoContext], Awaitable[Facts]]
 
 
 async def create_if_missing(caller: GatewayCaller, path: str, body: Facts, own_path: str) -> bool:
-    """Make it unless it is there; True when it was made."""
+    """Create it unless it exists; return whether it was created."""
     if (await caller.request("GET", own_path)).status == OK:
         return False
     await caller.post(path, body)

@@ -1,4 +1,4 @@
-"""The command `demo`: plays the story on the running system and shows each step. Not here: the story."""
+"""The command `demo`: plays the steps on the running system. Not here: the steps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import Any
 import aiohttp
 from rich.console import Console
 
-from ops.demo import STEPS, DemoContext
+from ops.demo import STEPS, DemoContext, DemoStep
 from ops.local import topology
 from ops.local.gateway_client import GatewayClient, UnexpectedAnswer
 
+_STEP_ERRORS = (UnexpectedAnswer, TimeoutError, aiohttp.ClientError, KeyError, ValueError)
+_MAX_FACTS = 400
+
 
 def run_demo(*, as_json: bool) -> int:
-    """Play it; 0 only when every step is as it should be."""
+    """Play all steps; return 0 only if every step succeeded."""
     console = Console(stderr=as_json, highlight=False)
     report = asyncio.run(_play_steps(console))
     if as_json:
@@ -25,62 +28,49 @@ def run_demo(*, as_json: bool) -> int:
         sys.stdout.write("\n")
     else:
         _print_summary(console, report)
-    return (
-        0
-        if all(step["ok"] for step in report["steps"]) and len(report["steps"]) == len(STEPS)
-        else 1
-    )
+    succeeded = [step for step in report["steps"] if step["ok"]]
+    return 0 if len(succeeded) == len(STEPS) else 1
 
 
 async def _play_steps(console: Console) -> dict[str, Any]:
     steps: list[dict[str, Any]] = []
-    async with GatewayClient() as door:
-        story = DemoContext(door)
+    async with GatewayClient() as client:
+        context = DemoContext(client)
         for number, (name, sentence, event, step) in enumerate(STEPS, 1):
             began = time.monotonic()
-            try:
-                facts, problem = await step(story), ""
-            except (
-                UnexpectedAnswer,
-                TimeoutError,
-                aiohttp.ClientError,
-                KeyError,
-                ValueError,
-            ) as error:
-                facts, problem = {}, f"{type(error).__name__}: {error}"
-            steps.append(
-                {
-                    "name": name,
-                    "ok": not problem,
-                    "facts": facts | ({"problem": problem} if problem else {}),
-                    "event": event,
-                }
-            )
-            mark = "[green]✓[/]" if not problem else "[red]✗[/]"
-            console.print(
-                f"{mark} {number:2}. {sentence} [dim]{time.monotonic() - began:.1f} dtk[/]"
-            )
-            console.print(
-                f"      [dim]{problem or _format_facts(facts)}{f'  →  {event}' if event else ''}[/]",
-                markup=True,
-            )
+            facts, problem = await _play_step(step, context)
+            seconds = time.monotonic() - began
+            mark = "[red]✗[/]" if problem else "[green]✓[/]"
+            arrow = f"  →  {event}" if event else ""
+            console.print(f"{mark} {number:2}. {sentence} [dim]{seconds:.1f} dtk[/]")
+            console.print(f"      [dim]{problem or _format_facts(facts)}{arrow}[/]", markup=True)
+            if problem:
+                facts = facts | {"problem": problem}
+            steps.append({"name": name, "ok": not problem, "facts": facts, "event": event})
             if problem:
                 break
     return {
         "steps": steps,
-        "certificate": story.certificate,
-        "certificate_url": story.certificate.get("local_url", ""),
-        "books": story.books,
-        "split": story.split,
-        "refused": story.refusals,
+        "certificate": context.certificate,
+        "certificate_url": context.certificate.get("local_url", ""),
+        "books": context.books,
+        "split": context.split,
+        "refused": context.refusals,
     }
 
 
+async def _play_step(step: DemoStep, context: DemoContext) -> tuple[dict[str, Any], str]:
+    """Return the facts of a step, and the problem that stopped it ("" = none)."""
+    try:
+        return await step(context), ""
+    except _STEP_ERRORS as error:
+        return {}, f"{type(error).__name__}: {error}"
+
+
 def _format_facts(facts: dict[str, Any]) -> str:
-    text = ", ".join(
-        f"{name}: {value}" for name, value in facts.items() if value not in (None, [], "")
-    )
-    return text.replace("[", "\\[")[:400]
+    shown = {name: value for name, value in facts.items() if value not in (None, [], "")}
+    text = ", ".join(f"{name}: {value}" for name, value in shown.items())
+    return _escape(text)[:_MAX_FACTS]
 
 
 def _print_summary(console: Console, report: dict[str, Any]) -> None:
@@ -88,23 +78,27 @@ def _print_summary(console: Console, report: dict[str, Any]) -> None:
     if failed:
         console.print(f"\n[red]Berhenti pada langkah {failed[0]['name']}.[/] Lihat ./bina logs.")
         return
-    doors = topology.gateway_addresses()
-    console.print(
-        f"\nSemua {len(report['steps'])} langkah berhasil. Yang ditolak sebagaimana mestinya:"
-    )
-    for one in report["refused"]:
-        console.print(
-            f"  - {one['what']}: {one['answer']} {one.get('title', '')}".replace("[", "\\[")
-        )
-    console.print(
-        f"Pembagian satu pesanan: {', '.join(f'{party} Rp {amount:,}'.replace(',', '.') for party, amount in report['split'].items())}"
-    )
-    console.print(
-        f"Buku: debit Rp {report['books']['debit']:,} = kredit Rp {report['books']['credit']:,}".replace(
-            ",", "."
-        )
-    )
+    count = len(report["steps"])
+    console.print(f"\nSemua {count} langkah berhasil. Yang ditolak sebagaimana mestinya:")
+    for refusal in report["refused"]:
+        title = refusal.get("title", "")
+        console.print(_escape(f"  - {refusal['what']}: {refusal['answer']} {title}"))
+    shares = ", ".join(f"{party} {_rupiah(amount)}" for party, amount in report["split"].items())
+    console.print(f"Pembagian satu pesanan: {shares}")
+    books = report["books"]
+    console.print(f"Buku: debit {_rupiah(books['debit'])} = kredit {_rupiah(books['credit'])}")
     console.print(f"Periksa sertifikatnya: {report['certificate_url']}")
+    addresses = topology.gateway_addresses()
     console.print(
-        f"Antarmuka petugas {doors['staff']}/docs, toko {doors['shop']}/docs, mitra {doors['partner']}/docs"
+        f"Antarmuka petugas {addresses['staff']}/docs, toko {addresses['shop']}/docs, "
+        f"mitra {addresses['partner']}/docs"
     )
+
+
+def _rupiah(amount: int) -> str:
+    return f"Rp {amount:,}".replace(",", ".")
+
+
+def _escape(text: str) -> str:
+    """Keep brackets from being read as markup."""
+    return text.replace("[", "\\[")

@@ -1,4 +1,7 @@
-"""The commands `events parked ...`: what waits for a person, tried again or given up. Not here: how the service does it."""
+"""The commands `events parked ...`: list parked sequences, show, retry and discard their events.
+
+Not here: how a service does it (chassis.admin).
+"""
 
 from __future__ import annotations
 
@@ -24,19 +27,28 @@ from ops.local.operator_client import (
 )
 
 _MAX_ATTEMPTS = 5
+_EMPTY_SEQUENCE = {
+    "topic": "",
+    "count": 0,
+    "key": "",
+    "reason": "",
+    "what": "",
+    "todo": "",
+    "english": "",
+}
 
 
 def list_sequences(service: str | None, *, as_json: bool) -> int:
-    """Every sequence that waits, with what failed and what to do; 0."""
+    """Print every parked sequence, with what failed and what to do; return 0."""
 
-    async def every(operator: Operator) -> list[dict[str, Any]]:
-        return [
-            {"service": one} | item
-            for one in select_services(service)
-            for item in await operator.list_all(one, "/parked")
-        ]
+    async def list_all(operator: Operator) -> list[dict[str, Any]]:
+        sequences: list[dict[str, Any]] = []
+        for name in select_services(service):
+            listed = await operator.list_all(name, "/parked")
+            sequences += [{"service": name} | item for item in listed]
+        return sequences
 
-    sequences = run_as_operator(every)
+    sequences = run_as_operator(list_all)
     if as_json:
         print_json({"sequences": sequences})
         return 0
@@ -44,95 +56,89 @@ def list_sequences(service: str | None, *, as_json: bool) -> int:
     if not sequences:
         console.print("Tidak ada yang tertahan.")
     for item in sequences:
-        console.print(
-            f"[bold]{item['service']}[/] {escape_markup(item['topic'])} {escape_markup(item['key'])}: {item['count']} peristiwa sejak {_format_time(item['since'])}"
-        )
+        since = _format_time(item["since"])
+        console.print(f"{_title(item)}: {item['count']} peristiwa sejak {since}")
         _print_reason(console, item)
-        console.print(
-            f"  ./bina events parked show --service {item['service']} {item['sequence']}",
-            style="dim",
-            soft_wrap=True,
-        )
+        command = f"./bina events parked show --service {item['service']} {item['sequence']}"
+        console.print(f"  {command}", style="dim", soft_wrap=True)
     return 0
 
 
 def show_sequence(sequence: str, service: str | None, *, as_json: bool) -> int:
-    """One sequence and its first letters, bodies redacted; 0."""
+    """Print one sequence and its first parked events, bodies redacted; return 0."""
 
-    async def look(operator: Operator) -> dict[str, Any]:
-        where, named = await find_sequence(operator, sequence, service)
-        return {"service": where} | await operator.request(where, "GET", f"/parked/{named}")
+    async def read(operator: Operator) -> dict[str, Any]:
+        name, segment = await find_sequence(operator, sequence, service)
+        return {"service": name} | await operator.request(name, "GET", f"/parked/{segment}")
 
-    shown = run_as_operator(look)
+    shown = run_as_operator(read)
     if as_json:
         print_json(shown)
         return 0
     console = Console(highlight=False)
-    console.print(
-        f"[bold]{shown['service']}[/] {escape_markup(shown['topic'])} {escape_markup(shown['key'])}: {shown['count']} peristiwa, versi {shown['version']}"
-    )
-    for letter in shown["letters"]:
-        console.print(
-            f"\n[bold]{escape_markup(letter['type'] or '(tanpa jenis)')}[/] {escape_markup(letter['id'])}",
-            soft_wrap=True,
-        )
-        _print_reason(console, letter)
+    console.print(f"{_title(shown)}: {shown['count']} peristiwa, versi {shown['version']}")
+    for event in shown["letters"]:
+        kind = escape_markup(event["type"] or "(tanpa jenis)")
+        console.print(f"\n[bold]{kind}[/] {escape_markup(event['id'])}", soft_wrap=True)
+        _print_reason(console, event)
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-        for name, value in letter["body"].items():
+        for name, value in event["body"].items():
             table.add_row(escape_markup(name), escape_markup(str(value)), style="dim")
         console.print(table)
-    if (left := shown["count"] - len(shown["letters"])) > 0:
-        console.print(f"\n... dan {left} peristiwa lagi.")
+    remaining = shown["count"] - len(shown["letters"])
+    if remaining > 0:
+        console.print(f"\n... dan {remaining} peristiwa lagi.")
     return 0
 
 
 def retry_sequences(
     sequences: Sequence[str], service: str | None, *, is_all: bool, dry_run: bool, as_json: bool
 ) -> int:
-    """Handle sequences again; 0 when nothing of them waits any more, else 1."""
+    """Retry sequences; return 0 when no event of them is parked any more, else 1."""
     if bool(sequences) == is_all:
         raise OperatorError(
             "Sebutkan urutannya, atau --all untuk semua.", "Name the sequences, or --all of them."
         )
 
-    async def again(operator: Operator) -> list[dict[str, Any]]:
-        if is_all:
-            wanted = [
-                (one, item["sequence"])
-                for one in select_services(service)
-                for item in await operator.list_all(one, "/parked")
-            ]
-        else:
-            wanted = list(
-                dict.fromkeys(
-                    [await find_sequence(operator, sequence, service) for sequence in sequences]
-                )
-            )
+    async def retry(operator: Operator) -> list[dict[str, Any]]:
+        chosen = await _choose(operator, sequences, service)
+        results: list[dict[str, Any]] = []
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            return [
-                {"service": where}
-                | await _retry_sequence(operator, where, named, progress, dry_run=dry_run)
-                for where, named in progress.track(wanted, description="Mengulangi urutan")
-            ]
+            for name, segment in progress.track(chosen, description="Mengulangi urutan"):
+                result = await _retry_sequence(operator, name, segment, progress, dry_run=dry_run)
+                results.append({"service": name} | result)
+        return results
 
-    done = run_as_operator(again)
+    results = run_as_operator(retry)
     if as_json:
-        print_json(
-            {
-                "sequences": done,
-                "took_effect": sum(one["took_effect"] for one in done),
-                "dry_run": dry_run,
-            }
-        )
+        took_effect = sum(result["took_effect"] for result in results)
+        print_json({"sequences": results, "took_effect": took_effect, "dry_run": dry_run})
     else:
         console = Console(highlight=False)
-        for one in done:
+        effect = "akan berlaku" if dry_run else "berlaku"
+        for result in results:
+            key = escape_markup(result["key"] or "")
             console.print(
-                f"[bold]{one['service']}[/] {escape_markup(one['key'] or '')}: {one['took_effect']} {'akan ' if dry_run else ''}berlaku, {one['count']} masih tertahan"
+                f"[bold]{result['service']}[/] {key}: {result['took_effect']} {effect}, "
+                f"{result['count']} masih tertahan"
             )
-            _print_reason(console, one)
-    return 1 if any(one["count"] for one in done) else 0
+            _print_reason(console, result)
+    return 1 if any(result["count"] for result in results) else 0
+
+
+async def _choose(
+    operator: Operator, sequences: Sequence[str], service: str | None
+) -> list[tuple[str, str]]:
+    """Return the named sequences, without names all, as (service, segment of the address)."""
+    if sequences:
+        found = [await find_sequence(operator, sequence, service) for sequence in sequences]
+        return list(dict.fromkeys(found))
+    chosen: list[tuple[str, str]] = []
+    for name in select_services(service):
+        listed = await operator.list_all(name, "/parked")
+        chosen += [(name, item["sequence"]) for item in listed]
+    return chosen
 
 
 def discard_event(
@@ -144,102 +150,108 @@ def discard_event(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Give up one letter (the first, unless it is named) for ever; 0."""
+    """Discard one event of a sequence, the first unless it is named; return 0."""
 
-    async def give_up(operator: Operator) -> dict[str, Any]:
-        where, named = await find_sequence(operator, sequence, service)
+    async def discard(operator: Operator) -> dict[str, Any]:
+        name, segment = await find_sequence(operator, sequence, service)
         for _ in range(_MAX_ATTEMPTS):
-            seen = await operator.request(where, "GET", f"/parked/{named}?limit=1")
+            seen = await operator.request(name, "GET", f"/parked/{segment}?limit=1")
             chosen = event_id or seen["letters"][0]["id"]
+            path = f"/parked/{segment}/discard{_dry_run_query(dry_run)}"
+            body = {"event_id": chosen, "reason": reason}
+            version = f'"{seen["version"]}"'
             try:
-                after = await operator.request(
-                    where,
-                    "POST",
-                    f"/parked/{named}/discard{_dry_run_query(dry_run)}",
-                    {"event_id": chosen, "reason": reason},
-                    if_match=f'"{seen["version"]}"',
-                )
+                after = await operator.request(name, "POST", path, body, if_match=version)
             except OperationRefused as refusal:
                 if refusal.status != PRECONDITION_FAILED:
                     raise
-            else:
-                return (
-                    {"service": where}
-                    | after
-                    | {"key": seen["key"], "event_id": chosen, "dry_run": dry_run}
-                )
+                continue
+            facts = {"key": seen["key"], "event_id": chosen, "dry_run": dry_run}
+            return {"service": name} | after | facts
         raise OperatorError(
             "Urutan ini terus bertambah; coba lagi sebentar lagi.",
             "The sequence keeps growing; try again in a while.",
         )
 
-    done = run_as_operator(give_up)
+    result = run_as_operator(discard)
     if as_json:
-        print_json(done)
+        print_json(result)
         return 0
     console = Console(highlight=False)
-    console.print(
-        f"{'Akan dibuang' if dry_run else 'Dibuang'}: {escape_markup(done['event_id'])}. Masih tertahan: {done['count']}.",
-        soft_wrap=True,
-    )
-    if done["count"] and not dry_run:
-        console.print(
-            f"Agar yang tersisa berlaku: ./bina events parked retry --service {done['service']} {done['sequence']}",
-            soft_wrap=True,
-        )
+    verb = "Akan dibuang" if dry_run else "Dibuang"
+    event = escape_markup(result["event_id"])
+    console.print(f"{verb}: {event}. Masih tertahan: {result['count']}.", soft_wrap=True)
+    if result["count"] and not dry_run:
+        command = f"./bina events parked retry --service {result['service']} {result['sequence']}"
+        console.print(f"Agar yang tersisa berlaku: {command}", soft_wrap=True)
     return 0
 
 
 async def _retry_sequence(
     operator: Operator, service: str, segment: str, progress: Progress, *, dry_run: bool
 ) -> dict[str, Any]:
-    """Retry one sequence until it is empty or a letter fails. Letters that join it meanwhile change its version: look again. Somebody else may have emptied it."""
-    took = changed = 0
-    last: dict[str, Any] = {"sequence": segment, "topic": "", "count": 0} | dict.fromkeys(
-        ("key", "reason", "what", "todo", "english"), ""
-    )
+    """Retry one sequence until it is empty or an event fails.
+
+    Events that join it meanwhile change its version: it is read again. Somebody else may have
+    emptied it (404).
+    """
+    took_effect = 0
+    result: dict[str, Any] = {"sequence": segment} | _EMPTY_SEQUENCE
     try:
         seen = await operator.request(service, "GET", f"/parked/{segment}?limit=1")
-        bar, version = progress.add_task(seen["key"], total=seen["count"]), seen["version"]
-        last |= {"topic": seen["topic"], "key": seen["key"]}
-        while True:
-            try:
-                after = await operator.request(
-                    service,
-                    "POST",
-                    f"/parked/{segment}/retry{_dry_run_query(dry_run)}",
-                    if_match=f'"{version}"',
-                )
-            except OperationRefused as refusal:
-                changed += 1
-                if refusal.status != PRECONDITION_FAILED or changed > _MAX_ATTEMPTS:
-                    raise
-                version = (await operator.request(service, "GET", f"/parked/{segment}?limit=1"))[
-                    "version"
-                ]
-                continue
-            took += after["took_effect"] or 0
-            progress.update(bar, completed=took)
-            if dry_run or not after["more"]:
-                last = after | {"key": seen["key"], "topic": seen["topic"]}
-                break
+        about = {"topic": seen["topic"], "key": seen["key"]}
+        result |= about
+        bar = progress.add_task(seen["key"], total=seen["count"])
+        version = seen["version"]
+        has_more = True
+        while has_more:
+            after = await _retry_once(operator, service, segment, version, dry_run=dry_run)
+            took_effect += after["took_effect"] or 0
+            progress.update(bar, completed=took_effect)
             version = after["version"]
+            has_more = after["more"] and not dry_run
+            result = after | about
     except OperationRefused as refusal:
         if refusal.status != NOT_FOUND:
             raise
-    return last | {"took_effect": took, "dry_run": dry_run}
+    return result | {"took_effect": took_effect, "dry_run": dry_run}
 
 
-def _dry_run_query(dry_run: bool) -> str:  # noqa: FBT001 - the one thing it says
+async def _retry_once(
+    operator: Operator, service: str, segment: str, version: int, *, dry_run: bool
+) -> dict[str, Any]:
+    """Ask for one round of retries; read the version again when it has changed."""
+    path = f"/parked/{segment}/retry{_dry_run_query(dry_run)}"
+    for attempt in range(_MAX_ATTEMPTS + 1):
+        try:
+            return await operator.request(service, "POST", path, if_match=f'"{version}"')
+        except OperationRefused as refusal:
+            if refusal.status != PRECONDITION_FAILED or attempt == _MAX_ATTEMPTS:
+                raise
+        seen = await operator.request(service, "GET", f"/parked/{segment}?limit=1")
+        version = seen["version"]
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _dry_run_query(dry_run: bool) -> str:  # noqa: FBT001 - the only thing that it says
     return "?dry_run=true" if dry_run else ""
 
 
+def _title(item: dict[str, Any]) -> str:
+    topic = escape_markup(item["topic"])
+    return f"[bold]{item['service']}[/] {topic} {escape_markup(item['key'])}"
+
+
 def _print_reason(console: Console, item: dict[str, Any]) -> None:
-    if item["what"]:
-        console.print(
-            f"  {escape_markup(item['what'])} [dim]({escape_markup(item['reason'])})[/]\n  {escape_markup(item['todo'])}\n  [dim]{escape_markup(item['english'])}[/]",
-            soft_wrap=True,
-        )
+    if not item["what"]:
+        return
+    reason = escape_markup(item["reason"])
+    lines = (
+        f"  {escape_markup(item['what'])} [dim]({reason})[/]",
+        f"  {escape_markup(item['todo'])}",
+        f"  [dim]{escape_markup(item['english'])}[/]",
+    )
+    console.print("\n".join(lines), soft_wrap=True)
 
 
 def _format_time(text: str) -> str:

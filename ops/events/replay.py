@@ -1,4 +1,7 @@
-"""The command `events replay`: archived events published again by their owner, and what their readers make of them. Not here: the rule how far back (chassis)."""
+"""The command `events replay`: publishes archived events again and reports their effect.
+
+Not here: how far back a replay may reach (chassis.admin.replay).
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,17 @@ from ops.json_output import print_json
 from ops.local import topology
 from ops.local.operator_client import Operator, run_as_operator, select_services
 
+# How long readers may take to apply what was new to them.
 SETTLE_SECONDS = 60.0
 _STATES = ("done", "parked", "early", "discarded", "new", "unread")
 
 
 @dataclass(slots=True)
 class _ServiceReplay:
-    """What one owner's replay is about, and what the readers said of it. `new` keeps, per reader, the pages of which something was new to it."""
+    """The replay of one service's archive.
+
+    `readers` are event counts by state; `pages_with_new` the pages with events new to a reader.
+    """
 
     service: str
     body: dict[str, Any]
@@ -59,7 +66,10 @@ def replay(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Publish the archive of that time again; 0 when every reader has dealt with what was new to it, else 1. A dry run only counts."""
+    """Publish the archive of a period again; a dry run only counts.
+
+    Returns 0 when every reader has handled what was new to it, else 1.
+    """
     body = {
         "from": parse_moment("--from", since),
         "to": parse_moment("--to", until) if until else datetime.now(UTC).isoformat(),
@@ -67,46 +77,44 @@ def replay(
     }
     console = Console(stderr=True)
 
-    async def again(operator: Operator) -> list[dict[str, Any]]:
+    async def replay_all(operator: Operator) -> list[dict[str, Any]]:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             return [
                 await _replay_service(
-                    operator, _ServiceReplay(one, body), progress, dry_run=dry_run
+                    operator, _ServiceReplay(name, body), progress, dry_run=dry_run
                 )
-                for one in select_services(service)
+                for name in select_services(service)
             ]
 
-    told = run_as_operator(again)
-    events, published, left = (
-        sum(one[name] for one in told) for name in ("events", "published", "left")
-    )
+    reports = run_as_operator(replay_all)
+    totals = {
+        name: sum(report[name] for report in reports) for name in ("events", "published", "left")
+    }
     if as_json:
-        print_json(
-            {
-                **body,
-                "dry_run": dry_run,
-                "events": events,
-                "published": published,
-                "left": left,
-                "services": told,
-            }
-        )
+        print_json({**body, "dry_run": dry_run, **totals, "services": reports})
     else:
-        out = Console(highlight=False)
-        for one in told:
-            out.print(
-                f"[bold]{one['service']}[/]: {one['events']} peristiwa, {one['published']} dikirim ulang"
+        _print_reports(reports)
+    return 1 if totals["left"] else 0
+
+
+def _print_reports(reports: list[dict[str, Any]]) -> None:
+    console = Console(highlight=False)
+    for report in reports:
+        console.print(
+            f"[bold]{report['service']}[/]: {report['events']} peristiwa, "
+            f"{report['published']} dikirim ulang"
+        )
+        for name, counts in report["readers"].items():
+            console.print(
+                f"  {name}: {counts['new']} baru, {counts['done'] + counts['discarded']} sudah "
+                f"dikenal, {counts['parked']} tertahan, {counts['early']} menunggu pendahulu"
             )
-            for name, counts in one["readers"].items():
-                words = f"{counts['new']} baru, {counts['done'] + counts['discarded']} sudah dikenal, {counts['parked']} tertahan, {counts['early']} menunggu pendahulu"
-                out.print(f"  {name}: {words}")
-    return 1 if left else 0
 
 
 async def _replay_service(
     operator: Operator, service_replay: _ServiceReplay, progress: Progress, *, dry_run: bool
 ) -> dict[str, Any]:
-    """Ask the readers first, so that what was new to them is known; then publish; then wait until they have dealt with it."""
+    """Ask the readers what is new to them, publish, and wait until they have handled it."""
     bar = progress.add_task(f"{service_replay.service}: menghitung", total=None)
     async for page in _read_pages(operator, service_replay, dry_run=True):
         progress.update(bar, total=service_replay.events or 1, advance=len(page["events"]))
@@ -148,7 +156,7 @@ async def _read_pages(
 
 
 async def _wait_until_applied(operator: Operator, service_replay: _ServiceReplay) -> int:
-    """How many events are still new to a reader after a while."""
+    """Return how many events are still new to a reader after SETTLE_SECONDS."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SETTLE_SECONDS
     while True:
@@ -162,7 +170,7 @@ async def _wait_until_applied(operator: Operator, service_replay: _ServiceReplay
 
 
 def parse_moment(option: str, text: str) -> str:
-    """The time that an option names, in UTC. OperatorError when it is none."""
+    """Return the moment of an option, ISO 8601 in UTC. Raises OperatorError for another text."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):

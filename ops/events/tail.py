@@ -1,4 +1,7 @@
-"""The command `events tail`: what goes by on the topics: headers, and bodies redacted by rule. Not here: how a topic is read."""
+"""The command `events tail`: records of the topics, with bodies redacted by rule.
+
+Not here: how a topic is read (topic_reader).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from rich.console import Console
 
 from chassis.messaging.events import stem
 from chassis.messaging.kafka import Record
-from chassis.messaging.parked_events import hidden
+from chassis.messaging.parked_events import redact
 from ops.events.topic_reader import open_topics
 from ops.local.operator_client import (
     Operator,
@@ -23,6 +26,7 @@ from ops.local.operator_client import (
     select_services,
 )
 
+# Headers that code writes, never people.
 _SHOWN_HEADERS = frozenset(
     {
         "ce_type",
@@ -34,7 +38,7 @@ _SHOWN_HEADERS = frozenset(
         "ce_facilityid",
         "ce_actorrole",
     }
-)  # written by code, never by people
+)
 
 
 def print_events(
@@ -46,13 +50,12 @@ def print_events(
     follow: bool,
     as_json: bool,
 ) -> int:
-    """Print the last records (of one key, of one type), then follow when asked; 0."""
+    """Print the last records (of one key, of one type), then follow when asked; return 0."""
 
     async def topics(operator: Operator) -> list[str]:
-        return [
-            (await operator.request(one, "GET", "/topic"))["topic"]
-            for one in select_services(service)
-        ]
+        names = select_services(service)
+        answers = [await operator.request(name, "GET", "/topic") for name in names]
+        return [answer["topic"] for answer in answers]
 
     wanted = run_as_operator(topics)
     try:
@@ -67,18 +70,16 @@ async def _read_and_print(
 ) -> None:
     require_running()
     console = Console(highlight=False, soft_wrap=True)
-    narrowed = key is not None or kind is not None
-    async with open_topics(*topics) as opened:
-        kept: list[dict[str, Any]] = []
-        async for records in opened.read_to_end(None if narrowed else count):
-            kept = sorted(
-                (*kept, *_filter_records(records, key, kind)), key=lambda line: line["time"]
-            )[-count:]
-        _print_lines(kept if count else [], console, as_json=as_json)
+    is_filtered = key is not None or kind is not None
+    async with open_topics(*topics) as reader:
+        last: list[dict[str, Any]] = []
+        async for records in reader.read_to_end(None if is_filtered else count):
+            lines = [*last, *_filter_records(records, key, kind)]
+            last = sorted(lines, key=lambda line: line["time"])[-count:]
+        _print_lines(last if count else [], console, as_json=as_json)
         while follow:
-            _print_lines(
-                _filter_records(await opened.read_next(), key, kind), console, as_json=as_json
-            )
+            following = _filter_records(await reader.read_next(), key, kind)
+            _print_lines(following, console, as_json=as_json)
 
 
 def _filter_records(
@@ -86,17 +87,16 @@ def _filter_records(
 ) -> Iterator[dict[str, Any]]:
     for record in records:
         line = describe_record(record)
-        if (key is None or line["key"] == key) and (
-            kind is None or kind in {line["type"], stem(line["type"])}
-        ):
+        has_key = key is None or line["key"] == key
+        has_type = kind is None or kind in {line["type"], stem(line["type"])}
+        if has_key and has_type:
             yield line
 
 
 def describe_record(record: Record) -> dict[str, Any]:
-    """A record by stable names; values that could be a text are hidden, in its headers and in its body."""
-    headers = {
-        name: (value or b"").decode(errors="replace") for name, value in record.headers
-    }  # a header may have no value
+    """Return a record by stable names; texts in headers and body are redacted."""
+    # A header may have no value.
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     try:
         body: object = json.loads(record.value or b"")
     except (ValueError, RecursionError):
@@ -112,9 +112,9 @@ def describe_record(record: Record) -> dict[str, Any]:
         "type": headers.get("ce_type", ""),
         "id": headers.get("ce_id", ""),
         "sequence": headers.get("ce_sequence", ""),
-        "headers": dict(hidden("", headers))
+        "headers": dict(redact("", headers))
         | {name: value for name, value in headers.items() if name in _SHOWN_HEADERS},
-        "body": dict(hidden(headers.get("ce_type", ""), cast("dict[str, Any]", body)))
+        "body": dict(redact(headers.get("ce_type", ""), cast("dict[str, Any]", body)))
         if isinstance(body, dict)
         else None,
     }
@@ -125,12 +125,15 @@ def _print_lines(lines: Iterable[dict[str, Any]], console: Console, *, as_json: 
         if as_json:
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         else:
-            body = (
-                "tidak dapat dibaca"
-                if line["body"] is None
-                else " ".join(f"{name}={value}" for name, value in line["body"].items())
+            fields = line["body"]
+            body = "tidak dapat dibaca"
+            if fields is not None:
+                body = " ".join(f"{name}={value}" for name, value in fields.items())
+            texts = (
+                line["type"] or "(tanpa jenis)",
+                line["key"],
+                f"#{line['sequence']}",
+                body,
             )
-            console.print(
-                f"{line['time'][11:23]} {escape_markup(line['type'] or '(tanpa jenis)')} {escape_markup(line['key'])} #{escape_markup(line['sequence'])} {escape_markup(body)}"
-            )
+            console.print(line["time"][11:23], *(escape_markup(text) for text in texts))
     sys.stdout.flush()

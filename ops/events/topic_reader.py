@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from chassis.messaging.kafka import KafkaConsumer, Partition, Record, read_leniently
+from chassis.messaging.kafka import KafkaConsumer, Partition, Record
 from ops.local import kafka_login
 
 _PAGE_SIZE = 1_000
@@ -50,7 +50,6 @@ class TopicReader:
 @asynccontextmanager
 async def open_topics(*topics: str) -> AsyncGenerator[TopicReader]:
     """Open topics of the running system, as a group of its own that leaves no trace. OperatorError when Kafka does not answer or let us in."""
-    read_leniently()
     where, name = kafka_login.running_access(), f"bina-look-{uuid.uuid4().hex[:12]}"
     consumer = KafkaConsumer(where, name, name, topics)
     at: dict[Partition, int] = {}

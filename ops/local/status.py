@@ -51,7 +51,7 @@ async def read_status() -> dict[str, Any]:
             *(_service_status(service, told) for service in topology.PROCESSES),
         )
     ]
-    answers = [part["print_status"] for part in seen if part["print_status"]]
+    answers = [part["status"] for part in seen if part["status"]]
 
     def total(group: str, name: str) -> int:
         return sum(answer.get(group, {}).get(name, 0) for answer in answers)
@@ -190,7 +190,7 @@ def _print_status(state: dict[str, Any]) -> None:
         "Bagian", "Keadaan", "Alamat", "Versi", "MiB", "Keterangan", box=None, pad_edge=False
     )
     for part in state["parts"]:
-        missing = ", ".join(part["print_status"].get("missing", ()))
+        missing = ", ".join(part["status"].get("missing", ()))
         advice = part["advice"] or (f"menunggu {missing}" if missing else "")
         shown.add_row(
             part["name"],

@@ -1,1 +1,5 @@
-"""The oncall: takes what Alertmanager sends, tells one person after the other until somebody has it, and notices when the watch itself falls silent."""
+"""The on-call server: notifies one person after another until somebody acknowledges it.
+
+It also notices when Prometheus and Alertmanager themselves fall silent.
+Not here: alert rules (deploy/monitoring).
+"""

@@ -1,4 +1,7 @@
-"""`python -m ops.oncall ROTA.toml BOOK.json HOST PORT`: the oncall as compose starts it; `./bina oncall` does the same."""
+"""The on-call server as compose starts it; `./bina oncall` does the same.
+
+Usage: python -m ops.oncall ONCALL.toml INCIDENTS.json HOST PORT
+"""
 
 import logging
 import sys
@@ -15,5 +18,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
-    except OperatorError as trouble:
-        sys.exit(str(trouble))
+    except OperatorError as error:
+        sys.exit(str(error))

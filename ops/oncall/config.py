@@ -1,4 +1,7 @@
-"""What comes from outside, read: the oncall's own file, and what Alertmanager posts. Not here: what follows from it."""
+"""Reads the on-call schedule (a TOML file) and the webhook of Alertmanager.
+
+Not here: what follows from them (rules).
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from typing import Any, cast
 from ops.errors import OperatorError
 from ops.oncall.rules import Firing, OnCallSchedule, OnCallTurn
 
-SEVERITIES = ("ticket", "page")  # the worse one last
+SEVERITIES = ("ticket", "page")  # in rising order
 
 
 def read_schedule(file: Path) -> OnCallSchedule:
-    """The oncall of a file; OperatorError names what is wrong in it."""
+    """Return the schedule in a file. Raises OperatorError that names every mistake."""
     content = tomllib.loads(file.read_text(encoding="utf-8"))
     people: dict[str, str] = content["people"]
     turns = tuple(
@@ -26,12 +29,9 @@ def read_schedule(file: Path) -> OnCallSchedule:
         for name, address in people.items()
         if not address.startswith(("mailto:", "http://", "https://"))
     ]
-    wrong += [
-        f"turn {turn.first_day}: {name}"
-        for turn in turns
-        for name in turn.order
-        if name not in people
-    ]
+    for turn in turns:
+        unknown = [name for name in turn.order if name not in people]
+        wrong += [f"turn {turn.first_day}: {name}" for name in unknown]
     wrong += [
         f"escalate_minutes: {severity}"
         for severity in SEVERITIES
@@ -63,40 +63,36 @@ def read_schedule(file: Path) -> OnCallSchedule:
 
 
 def parse_firing(posted: Mapping[str, Any]) -> Firing:
-    """A group of Alertmanager's webhook (version 4). KeyError, TypeError or ValueError when it is none.
+    """Return one group of Alertmanager's webhook (version 4).
 
-    A rule that is not ours may have no words and another severity; it is told all the same, and wakes somebody.
+    An alert of a foreign rule may lack annotations and have another severity; it counts as the
+    worst, so that somebody is woken. Raises KeyError, TypeError or ValueError.
     """
-    alerts = [
-        one for one in cast("list[dict[str, Any]]", posted["alerts"]) if one["status"] == "firing"
-    ]
-    severities = [
-        SEVERITIES.index(said)
-        if (said := one["labels"].get("severity")) in SEVERITIES
-        else len(SEVERITIES) - 1
-        for one in alerts
-    ]
+    alerts = cast("list[dict[str, Any]]", posted["alerts"])
+    firing = [alert for alert in alerts if alert["status"] == "firing"]
+    severities = [_severity_rank(alert["labels"].get("severity")) for alert in firing]
+    texts: dict[str, str] = {}
+    runbooks: set[str] = set()
+    for alert in firing:
+        annotations = alert.get("annotations") or {}
+        texts[str(alert["fingerprint"])] = _describe_alert(alert["labels"], annotations)
+        if "runbook" in annotations:
+            runbooks.add(str(annotations["runbook"]))
     return Firing(
         key=str(posted["groupKey"]),
         severity=SEVERITIES[max(severities, default=0)],
-        alerts={
-            str(one["fingerprint"]): _describe_alert(one["labels"], one.get("annotations") or {})
-            for one in alerts
-        },
-        runbooks=frozenset(
-            str(one["annotations"]["runbook"])
-            for one in alerts
-            if "runbook" in (one.get("annotations") or {})
-        ),
+        alerts=texts,
+        runbooks=frozenset(runbooks),
     )
+
+
+def _severity_rank(severity: str | None) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES) - 1
 
 
 def _describe_alert(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    """What is told of one alert, its region first: one oncall may serve several."""
-    words = (
-        "\n".join(
-            said for name in ("summary", "meaning", "summary_en") if (said := annotations.get(name))
-        )
-        or labels["alertname"]
-    )
-    return f"{region}: {words}" if (region := labels.get("region")) else words
+    """Return the text of one alert, its region first: one server may serve several regions."""
+    lines = [annotations.get(name) for name in ("summary", "meaning", "summary_en")]
+    text = "\n".join(line for line in lines if line) or labels["alertname"]
+    region = labels.get("region")
+    return f"{region}: {text}" if region else text

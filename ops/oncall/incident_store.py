@@ -1,4 +1,7 @@
-"""Where incidents are kept: one file beside the process, which depends on nothing that it watches. Not here: what becomes of them."""
+"""Keeps incidents in one file beside the process, which depends on nothing that it watches.
+
+Not here: what becomes of them (rules).
+"""
 
 from __future__ import annotations
 
@@ -16,37 +19,38 @@ log = logging.getLogger("bina.oncall")
 
 
 class IncidentStore:
-    """The incidents by the key of their group; a restart forgets none."""
+    """The incidents by the key of their group; they survive a restart."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.incidents: dict[str, Incident] = self._read() if file.exists() else {}
 
     def _read(self) -> dict[str, Incident]:
-        """What is kept. A file that cannot be read is put aside: a oncall that does not start tells nobody of anything, and what fires Alertmanager says again."""
+        """Return the stored incidents; move an unreadable file aside.
+
+        A server that does not start notifies nobody, and Alertmanager repeats what still fires.
+        """
         try:
             return _INCIDENTS.validate_json(self._file.read_bytes())
         except ValidationError:
-            aside = self._file.rename(self._file.with_suffix(".unreadable"))
-            log.exception("the book cannot be read and lies in %s", aside)
+            moved_to = self._file.rename(self._file.with_suffix(".unreadable"))
+            log.exception("the incident file cannot be read and was moved to %s", moved_to)
             return {}
 
     def save(self, incident: Incident) -> None:
-        """Keep it as it is now; the oldest of those that are over are forgotten."""
+        """Store it and drop the oldest resolved incidents beyond MAX_RESOLVED."""
         self.incidents[incident.key] = incident
-        over = sorted(
-            (one for one in self.incidents.values() if one.over and not one.closing),
-            key=lambda one: one.since,
-        )
-        for old in over[:-MAX_RESOLVED]:
+        resolved = [kept for kept in self.incidents.values() if kept.over and not kept.closing]
+        resolved.sort(key=lambda kept: kept.since)
+        for old in resolved[:-MAX_RESOLVED]:
             del self.incidents[old.key]
-        beside = self._file.with_suffix(".new")
-        with beside.open("wb") as out:
+        draft = self._file.with_suffix(".new")
+        with draft.open("wb") as out:
             out.write(_INCIDENTS.dump_json(self.incidents))
             out.flush()
             os.fsync(out.fileno())
-        os.replace(beside, self._file)  # noqa: PTH105 - atomic, and said so
+        os.replace(draft, self._file)  # noqa: PTH105 - its documentation promises atomicity
 
     def find_by_id(self, id_: str) -> Incident | None:
-        """The incident of this id."""
-        return next((one for one in self.incidents.values() if one.id == id_), None)
+        """Return the incident of this id, or None."""
+        return next((kept for kept in self.incidents.values() if kept.id == id_), None)

@@ -1,4 +1,7 @@
-"""How a person is reached: by mail, or by an address that takes JSON (a gateway of messages). Not here: who is told, and what."""
+"""Delivers notices by mail, or as JSON to an HTTP address (a message gateway).
+
+Not here: who is notified, and of what (rules).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,14 @@ import aiohttp
 from ops.oncall.rules import OnCallSchedule
 
 TIMEOUT_SECONDS = 10.0
+# ValueError: an address or a subject that cannot be sent.
+_DELIVERY_ERRORS = (
+    OSError,
+    smtplib.SMTPException,
+    aiohttp.ClientError,
+    TimeoutError,
+    ValueError,
+)
 
 
 class NotDelivered(Exception):
@@ -19,19 +30,19 @@ class NotDelivered(Exception):
 
 
 class Notifier(Protocol):
-    """The port: hands a notice over, or raises NotDelivered."""
+    """The port that delivers a notice. Raises NotDelivered."""
 
     async def send(self, address: str, subject: str, text: str) -> None: ...
 
 
 class MailOrHttpNotifier:
-    """`mailto:` by the oncall's mail server, `http(s):` by a POST of {subject, text}."""
+    """Delivers to `mailto:` by the schedule's mail server, to `http(s):` by a POST of JSON."""
 
     def __init__(self, schedule: OnCallSchedule) -> None:
         self.schedule = schedule
 
     async def send(self, address: str, subject: str, text: str) -> None:
-        """Hand it over; NotDelivered."""
+        """Deliver one notice. Raises NotDelivered."""
         try:
             if address.startswith("mailto:"):
                 await asyncio.to_thread(
@@ -43,18 +54,14 @@ class MailOrHttpNotifier:
                 http.post(address, json={"subject": subject, "text": text}) as answer,
             ):
                 answer.raise_for_status()
-        except (
-            OSError,
-            smtplib.SMTPException,
-            aiohttp.ClientError,
-            TimeoutError,
-            ValueError,
-        ) as error:  # ValueError: an address or a subject that cannot be sent
+        except _DELIVERY_ERRORS as error:
             raise NotDelivered(type(error).__name__) from None
 
     def _send_mail(self, to: str, subject: str, text: str) -> None:
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self.schedule.mail_from, to, subject
+        message["From"] = self.schedule.mail_from
+        message["To"] = to
+        message["Subject"] = subject
         message.set_content(text)
         host, _, port = self.schedule.mail_server.partition(":")
         with smtplib.SMTP(host, int(port or 25), timeout=TIMEOUT_SECONDS) as server:

@@ -1,4 +1,7 @@
-"""What is decided: who is on duty, whom to tell next of an incident, and what a notice says. Values alone; not here: how anybody is reached, and where incidents are kept."""
+"""Rules of on-call: who is on duty, whom to notify next, and what a notice says.
+
+Pure functions over values. Not here: delivery (notifier) and storage (incident_store).
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,15 @@ from datetime import date, datetime, timedelta, timezone
 
 WIB = timezone(timedelta(hours=7), "WIB")
 WATCHDOG_SILENT = "WatchdogSilent"
-RETRY_AFTER = timedelta(minutes=1)  # after a round in which nobody could be reached
-MAX_ATTEMPTS_KEPT = 60  # that are remembered of one incident
+# Pause after a round in which nobody could be reached.
+RETRY_AFTER = timedelta(minutes=1)
+# Attempts remembered of one incident.
+MAX_ATTEMPTS_KEPT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCallTurn:
-    """From this day on (in Jakarta) these are told, in this order."""
+    """From this day on (Jakarta time) these people are notified, in this order."""
 
     first_day: date
     order: tuple[str, ...]
@@ -22,7 +27,10 @@ class OnCallTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCallSchedule:
-    """Who is told and when, as data. `people` are addresses by name; `patience` is how long one of a severity has to answer."""
+    """Who is notified and when.
+
+    `people` are addresses by name; `escalate_after` is the time to answer, by severity.
+    """
 
     people: Mapping[str, str]
     turns: tuple[OnCallTurn, ...]
@@ -33,17 +41,15 @@ class OnCallSchedule:
     mail_from: str = ""
 
     def people_on_call(self, now: datetime) -> tuple[str, ...]:
-        """Who is on duty now, the first to be told first."""
+        """Return who is on duty now, in the order of notification."""
         today = now.astimezone(WIB).date()
-        return max(
-            (turn for turn in self.turns if turn.first_day <= today),
-            key=lambda turn: turn.first_day,
-        ).order
+        begun = [turn for turn in self.turns if turn.first_day <= today]
+        return max(begun, key=lambda turn: turn.first_day).order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationAttempt:
-    """One attempt to tell somebody; `reached` says that the notice was handed over."""
+    """One attempt to notify somebody; `reached`: the notice was delivered."""
 
     person: str
     at: datetime
@@ -52,7 +58,11 @@ class NotificationAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """What fires together. `id` cannot be guessed: whoever knows it was told. `alerts` are the summaries of what fires, by fingerprint."""
+    """Alerts that fire together.
+
+    `id` cannot be guessed: it is the address of the notice. `alerts` are texts by fingerprint,
+    `told` the attempts so far, `closing` the people who are still to learn that it is over.
+    """
 
     id: str
     key: str
@@ -63,12 +73,12 @@ class Incident:
     told: tuple[NotificationAttempt, ...] = ()
     taken_by: str = ""
     over: bool = False
-    closing: tuple[str, ...] = field(default=())  # who is still to hear that it is over
+    closing: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """What Alertmanager says of one group: its key, the worst severity, what fires still."""
+    """What Alertmanager posts of one group: its key, the worst severity, the firing alerts."""
 
     key: str
     severity: str
@@ -79,26 +89,18 @@ class Firing:
 def apply_firing(
     current: Incident | None, firing: Firing, now: datetime, new_id: str
 ) -> Incident | None:
-    """The incident after this news. Something new in it opens it again, also when somebody had taken it; nothing left ends it."""
+    """Return the incident after this post.
+
+    A new alert opens it again, also when somebody had acknowledged it; no alert left ends it.
+    """
     if current is None or current.over:
-        return (
-            Incident(
-                id=new_id,
-                key=firing.key,
-                severity=firing.severity,
-                since=now,
-                alerts=firing.alerts,
-                runbooks=firing.runbooks,
-            )
-            if firing.alerts
-            else current
-        )
+        return _open_incident(firing, now, new_id) if firing.alerts else current
     if not firing.alerts:
         return replace(
             current,
             over=True,
             alerts={},
-            closing=tuple(dict.fromkeys(one.person for one in current.told if one.reached)),
+            closing=tuple(dict.fromkeys(tried.person for tried in current.told if tried.reached)),
         )
     if firing.alerts.keys() <= current.alerts.keys():
         return replace(current, alerts=firing.alerts)
@@ -112,15 +114,27 @@ def apply_firing(
     )
 
 
+def _open_incident(firing: Firing, now: datetime, new_id: str) -> Incident:
+    return Incident(
+        id=new_id,
+        key=firing.key,
+        severity=firing.severity,
+        since=now,
+        alerts=firing.alerts,
+        runbooks=firing.runbooks,
+    )
+
+
 def acknowledge(incident: Incident, by: str) -> Incident:
-    """Somebody has it: nobody else is told. The first who says so stays."""
+    """Record who handles it; nobody else is notified. The first acknowledgement counts."""
     return incident if incident.taken_by else replace(incident, taken_by=by)
 
 
 def choose_person(incident: Incident, schedule: OnCallSchedule, now: datetime) -> str | None:
-    """Whom to tell now: at once the first, after the patience of this severity the next, round and round; at once the next where somebody could not be reached.
+    """Return whom to notify now, or None.
 
-    After a round in which nobody could be reached it waits a minute.
+    The first person at once; the next after `escalate_after` of this severity, or at once when
+    the last could not be reached. After a round that reached nobody it waits RETRY_AFTER.
     """
     if incident.taken_by or incident.over:
         return None
@@ -128,53 +142,65 @@ def choose_person(incident: Incident, schedule: OnCallSchedule, now: datetime) -
     if not incident.told:
         return order[0]
     last = incident.told[-1]
-    nobody = not any(one.reached for one in incident.told[-len(order) :]) and len(
-        incident.told
-    ) >= len(order)
-    if now - last.at < (
-        schedule.escalate_after[incident.severity]
-        if last.reached
-        else RETRY_AFTER
-        if nobody
-        else timedelta(0)
-    ):
+    if now - last.at < _pause_after(incident, schedule, round_size=len(order)):
         return None
-    return order[(order.index(last.person) + 1) % len(order)] if last.person in order else order[0]
+    if last.person not in order:
+        return order[0]
+    return order[(order.index(last.person) + 1) % len(order)]
+
+
+def _pause_after(incident: Incident, schedule: OnCallSchedule, *, round_size: int) -> timedelta:
+    """Return how long to wait after the last attempt of an incident."""
+    if incident.told[-1].reached:
+        return schedule.escalate_after[incident.severity]
+    last_round = incident.told[-round_size:]
+    has_reached_somebody = any(attempt.reached for attempt in last_round)
+    if len(last_round) == round_size and not has_reached_somebody:
+        return RETRY_AFTER
+    return timedelta(0)
 
 
 def record_attempt(current: Incident, notified: Incident, attempt: NotificationAttempt) -> Incident:
-    """Somebody was told `of` an incident, or could not be; `now` is what became of it meanwhile. What he was not told of counts as told to nobody."""
+    """Return the current incident with this attempt.
+
+    `notified` is the incident as the notice described it. An attempt that lacked a newer alert
+    does not count: nobody knows of that alert yet.
+    """
     if current.id != notified.id or not current.alerts.keys() <= notified.alerts.keys():
         return current
     return replace(current, told=(*current.told, attempt)[-MAX_ATTEMPTS_KEPT:])
 
 
 def is_watchdog_silent(last_heard_at: datetime, schedule: OnCallSchedule, now: datetime) -> bool:
-    """Whether nothing was heard of the watch for too long."""
+    """Return whether the watchdog alert has not arrived for too long."""
     return now - last_heard_at > schedule.watchdog_timeout
 
 
 def watchdog_firing(last_heard_at: datetime) -> Firing:
-    """The incident that the watch itself has fallen silent."""
-    words = f"Pengawasan diam sejak {last_heard_at.astimezone(WIB):%H:%M} WIB: Prometheus atau Alertmanager tidak bekerja\nThe watch is silent: Prometheus or Alertmanager does not work"
+    """Return the incident that Prometheus or Alertmanager itself is silent."""
+    since = f"{last_heard_at.astimezone(WIB):%H:%M} WIB"
+    text = (
+        f"Pengawasan diam sejak {since}: Prometheus atau Alertmanager tidak bekerja\n"
+        "The watch is silent: Prometheus or Alertmanager does not work"
+    )
     return Firing(
         key=WATCHDOG_SILENT,
         severity="page",
-        alerts={WATCHDOG_SILENT: words},
+        alerts={WATCHDOG_SILENT: text},
         runbooks=frozenset({"docs/runbooks/Watchdog.md"}),
     )
 
 
 def write_notice(incident: Incident, schedule: OnCallSchedule) -> tuple[str, str]:
-    """Subject and text for a person."""
+    """Return subject and text of a notice."""
     if incident.over:
         return (
             "[Bina] selesai / resolved",
             "Sudah selesai, tidak ada yang perlu dikerjakan.\nIt is over, nothing is left to do.",
         )
-    words: Sequence[str] = [*sorted(incident.alerts.values()), "", *sorted(incident.runbooks)]
-    subject = f"[Bina {incident.severity}] {words[0].partition(chr(10))[0]}"
+    lines: Sequence[str] = [*sorted(incident.alerts.values()), "", *sorted(incident.runbooks)]
+    subject = f"[Bina {incident.severity}] {lines[0].partition(chr(10))[0]}"
     answer = f"Saya tangani / I have it: {schedule.link}/notices/{incident.id}"
     return subject, "\n".join(
-        [*words, "", f"Sejak / since {incident.since.astimezone(WIB):%Y-%m-%d %H:%M} WIB", answer]
+        [*lines, "", f"Sejak / since {incident.since.astimezone(WIB):%Y-%m-%d %H:%M} WIB", answer]
     )

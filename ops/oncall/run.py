@@ -1,4 +1,7 @@
-"""Starting the oncall: its file read, and read again when it has changed, its book opened, its port served until a signal comes. Not here: what it does."""
+"""Starts the on-call server, and reloads its schedule when the file changes.
+
+Not here: what the server does.
+"""
 
 from __future__ import annotations
 
@@ -23,26 +26,28 @@ log = logging.getLogger("bina.oncall")
 
 
 def serve(schedule_file: Path, incident_file: Path, host: str, port: int) -> None:
-    """Serve until a signal comes; OperatorError when the oncall's file cannot be used."""
-    duty = IncidentNotifier(
-        oncall := config.read_schedule(schedule_file),
-        IncidentStore(incident_file),
-        reaching := MailOrHttpNotifier(oncall),
-    )
+    """Serve until a signal. Raises OperatorError when the schedule cannot be used."""
+    schedule = config.read_schedule(schedule_file)
+    delivery = MailOrHttpNotifier(schedule)
+    notifier = IncidentNotifier(schedule, IncidentStore(incident_file), delivery)
 
     def adopt(changed: OnCallSchedule) -> None:
-        duty.schedule = reaching.schedule = changed
+        notifier.schedule = changed
+        delivery.schedule = changed
 
-    app = OnCallApi(duty).create_application()
+    app = OnCallApi(notifier).create_application()
     app.cleanup_ctx.append(partial(follow_file, schedule_file, adopt))
-    # no log of requests: the address of a notice is what lets somebody answer it
+    # No access log: the address of a notice is the right to acknowledge it.
     web.run_app(app, host=host, port=port, print=None, access_log=None)
 
 
 async def follow_file(
     file: Path, adopt: Callable[[OnCallSchedule], None], _app: web.Application
 ) -> AsyncGenerator[None]:
-    """While it lasts, a changed file is in force within seconds, as where a store of secrets renews it; one that cannot be used changes nothing."""
+    """Adopt a changed file within RELOAD_SECONDS; a file that cannot be used changes nothing.
+
+    A store of secrets may replace the file while the server runs.
+    """
     task = asyncio.create_task(_reload_on_change(file, _read_content(file), adopt))
     yield
     task.cancel()
@@ -55,13 +60,16 @@ async def _reload_on_change(
 ) -> None:
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
-        if (now := _read_content(file)) != last_content:
-            last_content = now
+        content = _read_content(file)
+        if content != last_content:
+            last_content = content
             try:
                 adopt(config.read_schedule(file))
-                log.info("the oncall has changed")
+                log.info("the on-call schedule has changed")
             except (OperatorError, OSError, ValueError, LookupError, TypeError, AttributeError):
-                log.exception("the changed oncall cannot be used; the former one stays in force")
+                log.exception(
+                    "the changed on-call schedule cannot be used; the former stays in force"
+                )
 
 
 def _read_content(file: Path) -> bytes:

@@ -1,4 +1,7 @@
-"""The oncall as a process: hears Alertmanager, tells people, takes their answer. Not here: what is decided (rules)."""
+"""The on-call server: receives alerts, notifies people, takes their acknowledgement.
+
+Not here: who is notified, and when (rules).
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,17 @@ from ops.oncall.notifier import NotDelivered, Notifier
 from ops.oncall.rules import Firing, Incident, NotificationAttempt, OnCallSchedule
 
 TICK_SECONDS = 1.0
-MAX_BODY_BYTES = (
-    16 * 1024 * 1024
-)  # of a post: a group may hold an alert for each prison, and what is refused Alertmanager does not send again
-PAGE = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Bina</title><meta name="viewport" content="width=device-width"><pre>{}</pre>{}</html>"""
-FORM = '<form method="post" action="/notices/{}/acknowledgement"><label>Nama / name <input name="by" required maxlength="80"></label> <button>Saya tangani / I have it</button></form>'
+# A group may hold an alert for each prison; Alertmanager does not repeat a refused post.
+MAX_BODY_BYTES = 16 * 1024 * 1024
+PAGE = (
+    '<!doctype html><html lang="id"><meta charset="utf-8"><title>Bina</title>'
+    '<meta name="viewport" content="width=device-width"><pre>{}</pre>{}</html>'
+)
+FORM = (
+    '<form method="post" action="/notices/{}/acknowledgement">'
+    '<label>Nama / name <input name="by" required maxlength="80"></label> '
+    "<button>Saya tangani / I have it</button></form>"
+)
 log = logging.getLogger("bina.oncall")
 
 
@@ -32,7 +41,7 @@ def _now() -> datetime:
 
 
 class IncidentNotifier:
-    """Keeps incidents, and tells of them until somebody has them."""
+    """Keeps incidents and notifies people of each until somebody acknowledges it."""
 
     def __init__(
         self,
@@ -41,95 +50,106 @@ class IncidentNotifier:
         notifier: Notifier,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        self.schedule, self.store, self._notifier, self._clock = schedule, store, notifier, clock
+        self.schedule = schedule
+        self.store = store
+        self._notifier = notifier
+        self._clock = clock
         self._last_heard_at = clock()
 
     def receive(self, firing: Firing) -> None:
-        """News of a group."""
+        """Apply a post about a group."""
         known = self.store.incidents.get(firing.key)
         incident = rules.apply_firing(known, firing, self._clock(), secrets.token_urlsafe(16))
         if incident is not None and incident != known:
             self.store.save(incident)
 
     def receive_watchdog(self) -> None:
-        """The watch was heard."""
+        """Record that the watchdog alert arrived."""
         self._last_heard_at = self._clock()
         self.receive(
             Firing(key=rules.WATCHDOG_SILENT, severity="page", alerts={}, runbooks=frozenset())
         )
 
     def acknowledge(self, incident: Incident, by: str) -> None:
-        """Somebody has it."""
+        """Record who handles an incident."""
         self.store.save(rules.acknowledge(incident, by))
-        log.info("taken: %s", incident.key)
+        log.info("acknowledged: %s", incident.key)
 
     async def notify_due(self) -> None:
-        """Tell whoever is to be told now."""
+        """Notify everybody who is due now."""
         if rules.is_watchdog_silent(self._last_heard_at, self.schedule, self._clock()):
             self.receive(rules.watchdog_firing(self._last_heard_at))
         for incident in list(self.store.incidents.values()):
             if incident.closing:
-                await self._notify(incident.closing[0], incident)
-                if (
-                    self.store.incidents[incident.key] == incident
-                ):  # else it fires again, as another one
-                    self.store.save(replace(incident, closing=incident.closing[1:]))
-            elif person := rules.choose_person(incident, self.schedule, at := self._clock()):
-                reached = await self._notify(person, incident)
-                now = self.store.incidents[
-                    incident.key
-                ]  # it may have been taken, or have grown, meanwhile
-                self.store.save(
-                    rules.record_attempt(
-                        now, incident, NotificationAttempt(person=person, at=at, reached=reached)
-                    )
-                )
+                await self._notify_closing(incident)
+            else:
+                await self._notify_next(incident)
+
+    async def _notify_closing(self, incident: Incident) -> None:
+        """Tell one person that it is over."""
+        await self._notify(incident.closing[0], incident)
+        # It may fire again meanwhile, as another incident under the same key.
+        if self.store.incidents[incident.key] == incident:
+            self.store.save(replace(incident, closing=incident.closing[1:]))
+
+    async def _notify_next(self, incident: Incident) -> None:
+        now = self._clock()
+        person = rules.choose_person(incident, self.schedule, now)
+        if person is None:
+            return
+        reached = await self._notify(person, incident)
+        attempt = NotificationAttempt(person=person, at=now, reached=reached)
+        # It may have been acknowledged, or have grown, meanwhile.
+        current = self.store.incidents[incident.key]
+        self.store.save(rules.record_attempt(current, incident, attempt))
 
     async def _notify(self, person: str, incident: Incident) -> bool:
+        """Deliver a notice; return whether it was delivered."""
+        # A person who left the schedule meanwhile has no address.
+        address = self.schedule.people.get(person, "")
+        subject, text = rules.write_notice(incident, self.schedule)
         try:
-            await self._notifier.send(
-                self.schedule.people.get(person, ""), *rules.write_notice(incident, self.schedule)
-            )  # "": he was told by a oncall that he has left
+            await self._notifier.send(address, subject, text)
         except NotDelivered as error:
             log.warning("not reached: %s (%s), %s", person, error, incident.key)
             return False
-        log.info("told: %s, %s", person, incident.key)
+        log.info("notified: %s, %s", person, incident.key)
         return True
 
     async def run(self) -> None:
-        """Look every second, for ever."""
+        """Notify every TICK_SECONDS until cancelled."""
         while True:
             try:
                 await self.notify_due()
             except Exception:
-                log.exception("the look failed, the next one comes")
+                log.exception("a round of notifications failed; the next follows")
             await asyncio.sleep(TICK_SECONDS)
 
 
 class OnCallApi:
-    """The HTTP side: what Alertmanager and people ask."""
+    """The HTTP routes for Alertmanager and for people."""
 
     def __init__(self, notifier: IncidentNotifier) -> None:
         self._notifier = notifier
 
     def create_application(self) -> web.Application:
-        """The app, with the looking in its life."""
-        made = web.Application(client_max_size=MAX_BODY_BYTES)
-        made.cleanup_ctx.append(self._run_notifier)
-        made.add_routes(
+        """Return the app; it notifies as long as it runs."""
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.cleanup_ctx.append(self._run_notifier)
+        app.add_routes(
             [
                 web.post("/alerts", self._alerts),
                 web.post("/watchdog", self._watchdog),
                 web.get("/readyz", self._ready),
             ]
         )
-        made.add_routes(
+        app.add_routes(
             [
                 web.get("/notices/{id}", self._notice),
                 web.post("/notices/{id}/acknowledgement", self._acknowledge),
             ]
         )
-        return made
+        return app
 
     async def _run_notifier(self, _app: web.Application) -> AsyncGenerator[None]:
         task = asyncio.create_task(self._notifier.run())
@@ -155,13 +175,11 @@ class OnCallApi:
     async def _notice(self, request: web.Request) -> web.Response:
         incident = self._find_incident(request)
         _, text = rules.write_notice(incident, self._notifier.schedule)
-        answer = (
-            f"<p>Ditangani oleh / taken by {html.escape(incident.taken_by)}</p>"
-            if incident.taken_by
-            else ""
-            if incident.over
-            else FORM.format(incident.id)
-        )
+        answer = ""
+        if incident.taken_by:
+            answer = f"<p>Ditangani oleh / taken by {html.escape(incident.taken_by)}</p>"
+        elif not incident.over:
+            answer = FORM.format(incident.id)
         headers = {
             "content-security-policy": "default-src 'none'; form-action 'self'",
             "referrer-policy": "no-referrer",
@@ -171,10 +189,9 @@ class OnCallApi:
         )
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
-        incident, by = (
-            self._find_incident(request),
-            str((await request.post()).get("by", "")).strip(),
-        )
+        incident = self._find_incident(request)
+        form = await request.post()
+        by = str(form.get("by", "")).strip()
         if not by:
             return web.Response(status=422, text="Nama wajib diisi / a name is needed")
         self._notifier.acknowledge(incident, by[:80])

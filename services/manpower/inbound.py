@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from chassis.messaging.events import Inbound, Reference
-from chassis.messaging.inbox import Handlers
+from chassis.messaging.received_events import Handlers
 from services.manpower.candidates import usecases as candidates
 from services.manpower.candidates.rules import (
     RELEASE_KINDS,

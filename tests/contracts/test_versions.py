@@ -12,15 +12,11 @@ from pydantic import BaseModel, Field, create_model
 
 from chassis.ids import utc_now
 from chassis.messaging.events import Envelope, Event, Inbound, Reference
-from chassis.messaging.inbox import Inbox
 from chassis.messaging.kafka import Record
+from chassis.messaging.received_events import Inbox
 from chassis.persistence.unit_of_work import Transaction
-from ops.docs.event_catalog import (
-    ServiceEvents,
-    explain_breaking_changes,
-    find_breaking_changes,
-    find_unread,
-)
+from ops.docs.event_catalog import ServiceEvents, find_unread
+from ops.docs.schema_changes import explain_breaking_changes, find_breaking_changes
 from tests.contracts.golden import GOLDEN, sample
 
 
@@ -201,7 +197,7 @@ def heard(type_name: str, body: dict[str, Any]) -> tuple[CourseHeard | None, str
         tuple(envelope.headers()),
         0,
     )
-    arrival = inbox.arrival(record)
+    arrival = inbox.receive(record)
     assert arrival.event is None or (
         isinstance(arrival.event, CourseHeard) and arrival.handler is on_course
     )

@@ -206,7 +206,8 @@ class Process(ServiceRuntime):
             raise Died
 
     def _after(self, tx: UnitOfWork) -> None:
-        self.sender.hand(tx.outbox_rows)
+        if tx.outbox_rows:
+            self.sender.wake({row["key"] for row in tx.outbox_rows})
         if tx.context.what.startswith("batch:") and self.world.falls("dies after the commit"):
             raise Died
 
@@ -221,7 +222,7 @@ class SteppedRelay(OutboxRelay):
             if not await self._lease.take():
                 return False
         await self._refresh_gauges()
-        if not self._handed and not self._named:
+        if not self._named_keys:
             self.wake()
         try:
             return await self.sweep()

@@ -1,4 +1,7 @@
-"""A backup made while commands go on, and all that is put back from it in another place; and every backup that is not whole, which is refused in words."""
+"""A backup made while commands go on, and all that is put back from it in another place.
+
+And every backup that is not whole, which is refused in words.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,7 +22,6 @@ import psutil
 import pymongo
 import pytest
 
-from chassis.ids import utc_now
 from ops.backup import encryption, key_custody
 from ops.demo import DemoContext, prison
 from ops.demo.context import FACILITY, SNAPSHOT, UNITS
@@ -81,7 +84,7 @@ class Sealed(Operator):
         return [
             "restore",
             str(given["place"]),
-            *(part for option, path in options if path for part in (option, str(path))),
+            *chain.from_iterable((option, str(path)) for option, path in options if path),
         ]
 
     def database(self) -> pymongo.MongoClient[dict[str, Any]]:
@@ -123,7 +126,7 @@ def upload(day: str) -> None:
 
 
 class Commands(threading.Thread):
-    """Commands without a pause, until it is told to end."""
+    """Commands without a pause, until it is stopped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +151,10 @@ class Commands(threading.Thread):
 
 @pytest.fixture(scope="module")
 def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
-    """A system that is backed up while its Kafka is silent, one reader asleep and commands go on; then it is gone."""
+    """A system that was backed up and lost.
+
+    During the backup Kafka is silent, one reader sleeps, and commands continue.
+    """
     shelf = tmp_path_factory.mktemp("shelf")
     old = Sealed(Installation(tmp_path_factory.mktemp("lost") / "bina"), shelf)
     up = old.system.bina("up", "--detach")
@@ -241,7 +247,7 @@ def missing(client: pymongo.MongoClient[dict[str, Any]]) -> list[str]:
     return [id_ for id_ in admitted if id_ not in done]
 
 
-def test_what_was_unsent_or_unread_at_that_time_takes_effect_in_the_new_place(
+def test_events_unsent_or_unread_at_the_backup_take_effect_afterwards(
     disaster: Disaster, restored: Sealed
 ) -> None:
     assert disaster.unsent
@@ -283,7 +289,7 @@ def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: Sealed)
         assert set(read) <= events.keys()
 
 
-def test_it_is_one_moment_of_all_databases_and_commands_went_on(
+def test_a_backup_is_one_moment_of_all_databases_under_load(
     disaster: Disaster, restored: Sealed
 ) -> None:
     with restored.database() as client:
@@ -306,7 +312,7 @@ def test_it_is_one_moment_of_all_databases_and_commands_went_on(
         assert {row["_id"]: row["seq"] for row in newest} == versions
 
 
-def test_the_audit_fits_its_seals_and_says_that_it_was_backed_up_and_restored(
+def test_the_restored_audit_verifies_and_records_backup_and_restore(
     disaster: Disaster, restored: Sealed
 ) -> None:
     with restored.database() as client:
@@ -408,17 +414,19 @@ def test_a_drill_without_the_keys_fails_and_says_which_are_missing(
     words = refused(disaster, tmp_path, custody=None)
     assert "training_master_key (kunci NIK dan nama)" in words
     assert "training_lookup_key (kunci pencarian NIK)" in words
-    file = tmp_path / "cut.keys"
-    file.write_text(Path(disaster.made["custody"]).read_text()[:-40])
-    assert "rusak, terpotong atau diubah" in refused(disaster, tmp_path, custody=file)
-    stale = tmp_path / "stale.keys"
+    custody = Path(disaster.made["custody"])
+    for share in custody.parent.glob(f"{disaster.made['id']}.*.share.age"):
+        shutil.copy(share, tmp_path)
+    cut = tmp_path / custody.name
+    cut.write_text(custody.read_text()[:-40])
+    assert "rusak, terpotong atau diubah" in refused(disaster, tmp_path, custody=cut)
     old = disaster.old
     holders = [
         (name, encryption.public_key(Path(f"{old.key(name)}.pub"))) for name in ("head", "clerk")
     ]
     keys = disaster.keys | {"secrets/training/training_lookup_key": b"00" * 32}
     keys.pop("secrets/certification/certification_name_key")
-    key_custody.write_custody_file(stale, "stale", utc_now(), keys, holders)
+    stale = key_custody.write_custody(tmp_path, "stale", keys, holders)
     words = refused(disaster, tmp_path, custody=stale)
     assert "tidak ada / missing: secrets/certification/certification_name_key" in words
     assert "kunci lain / another key: secrets/training/training_lookup_key" in words
@@ -431,18 +439,20 @@ def test_one_service_alone_is_not_restored(disaster: Disaster, tmp_path: Path) -
     )
 
 
-def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) -> None:
+def test_the_backup_contains_no_key_and_no_readable_text(disaster: Disaster) -> None:
     whole = b"".join(
         path.read_bytes() for path in Path(disaster.made["backup"]).rglob("*") if path.is_file()
     )
     for secret in [*disaster.keys.values(), b"participant_ref", b"LP-TJP"]:
         assert secret not in whole
-    kept = Path(disaster.made["custody"])
-    assert kept.stat().st_mode & 0o077 == 0
-    assert all(secret not in kept.read_bytes() for secret in disaster.keys.values())
+    custody = list(Path(disaster.made["custody"]).parent.glob(f"{disaster.made['id']}.*"))
+    assert len(custody) == 3  # the keys, and a share for each holder
+    for file in custody:
+        assert file.stat().st_mode & 0o077 == 0
+        assert all(secret not in file.read_bytes() for secret in disaster.keys.values())
 
 
-def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:
+def test_an_interrupted_restore_does_not_start(tmp_path: Path) -> None:
     here = Installation(tmp_path / "half")
     here.home.mkdir()
     (here.home / "restoring").write_text("bina-x")
@@ -454,7 +464,8 @@ def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:
 def test_the_keys_are_held_by_two_people_apart_from_the_data(
     disaster: Disaster, tmp_path: Path
 ) -> None:
-    old, data = disaster.old, tmp_path / "data"
+    old = disaster.old
+    data = tmp_path / "data"
     reader, head, clerk = (f"{old.key(name)}.pub" for name in ("reader", "head", "clerk"))
     assert "dua kunci yang berbeda" in old.refused(
         "backup",

@@ -98,14 +98,14 @@ def hash_file(archive: zipfile.ZipFile, name: str) -> str:
 def check_files(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> Iterator[str]:
     """Files that are missing, changed, twice there or not of the export."""
     there = set(archive.namelist()) - {"manifest.json", "manifest.sig"}
-    for name, expected in manifest["check_files"].items():
+    for name, expected in manifest["files"].items():
         if name not in there:
             yield f"{name}: berkas tidak ada / file missing"
         elif hash_file(archive, name) != expected:
             yield f"{name}: berkas diubah / file changed"
     yield from (
         f"{name}: berkas asing / file not of this export"
-        for name in sorted(there - manifest["check_files"].keys())
+        for name in sorted(there - manifest["files"].keys())
     )
     if len(archive.namelist()) > len(set(archive.namelist())):
         yield "ada berkas yang rangkap / a file is there twice"
@@ -125,7 +125,7 @@ def check_chain(
             number != before["block"] + 1 or block["previous"] != before["digest"]
         ):
             yield f"{service}: blok {number} tidak menyambung / block {number} does not follow the one before"
-        if number in anchors and (anchors[number]["digest"], anchors[number]["check_rows"]) != (
+        if number in anchors and (anchors[number]["digest"], anchors[number]["rows"]) != (
             block["digest"],
             block["count"],
         ):
@@ -136,7 +136,7 @@ def check_rows(
     archive: zipfile.ZipFile, service: str, blocks: list[dict[str, Any]]
 ) -> Iterator[str]:
     """Rows that were altered, removed, reordered or added."""
-    expected = {id_: hash_ for block in blocks for id_, _, hash_, _ in block["check_rows"] if id_}
+    expected = {id_: hash_ for block in blocks for id_, _, hash_, _ in block["rows"] if id_}
     found: list[str] = []
     seen = set[str]()
     for line in read_lines(archive, f"{service}/rows.jsonl"):
@@ -167,7 +167,7 @@ def summarise_service(service: str, manifest: dict[str, Any]) -> str:
     """What a part of the export holds, in one line."""
     part = manifest["services"][service]
     number, whole, span = (
-        part["check_rows"],
+        part["rows"],
         part["rows_whole"],
         f"blok/blocks {part['first_block']}-{part['last_block']}",
     )
@@ -196,7 +196,7 @@ def check_export(archive: zipfile.ZipFile, fingerprint: str) -> Iterator[str]:
         yield from check_rows(archive, service, blocks)
         yield from (
             f"{service}: saat ekspor / when exported: {found}"
-            for found in manifest["services"][service]["check_export"]
+            for found in manifest["services"][service]["findings"]
         )
         print(summarise_service(service, manifest))
 

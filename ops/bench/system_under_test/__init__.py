@@ -1,1 +1,1 @@
-"""The service that the benches measure: real chassis, real durable work, no business. Not here: what is measured and how it is told (the modules above)."""
+"""The service that the benches measure: a real chassis, without business. Not here: benches."""

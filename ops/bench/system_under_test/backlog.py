@@ -1,4 +1,7 @@
-"""A topic full of events that wait for the measured service; each run of it has a process and a database of its own. Not here: what is made of the figures."""
+"""A topic full of events for the measured service; each run has its own database.
+
+Not here: what becomes of the figures.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from ops.local import mongo_users
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """So many events in a topic, on these servers."""
+    """A number of events in a topic, on these servers."""
 
     mongo_url: str
     kafka: str
@@ -27,7 +30,10 @@ class Backlog:
     async def run_consumer(
         self, driver: str, *, relay: bool = False, archive: int = 0
     ) -> dict[str, float]:
-        """`events_per_s` of applying them all, with `relay` also `rows_per_s` of sending what came of it, `archive` sent rows being in the outbox already."""
+        """Apply all events; return `events_per_s`, with `relay` also `rows_per_s` of sending.
+
+        `archive` is the number of sent rows that the outbox holds before.
+        """
         database = f"bench_{uuid.uuid4().hex[:8]}"
         url = environment.database_url(self.mongo_url, database)
         env = environment.build_environment(
@@ -58,7 +64,7 @@ async def filled_backlog(
     partitions: int = topics.PARTITIONS,
     bad: bool = False,
 ) -> AsyncGenerator[Backlog]:
-    """Fill a topic, and delete it afterwards; `bad`: one event in a hundred is."""
+    """Fill a topic and delete it afterwards; `bad`: one event in a hundred is bad."""
     namespace = f"bench-{uuid.uuid4().hex[:8]}."
     await topics.fill(kafka, namespace, events, partitions=partitions, bad=bad)
     try:

@@ -1,4 +1,7 @@
-"""What the measured service is about: how often a participant completed a course. The durable work per event is that of reference/hand_pipeline.py."""
+"""The domain of the measured service: how often a participant completed a course.
+
+Its durable work per event is that of reference/hand_pipeline.py. Not here: how it is run.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,9 @@ from chassis.persistence.store import Store
 from chassis.persistence.unit_of_work import OperationContext, StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 
-REFUSED_NOTE, BROKEN_NOTE = (
-    "refused",
-    "broken",
-)  # how the note of an event begins that the handler refuses, or breaks at
+# How the note of an event begins that the handler refuses, or at which it fails.
+REFUSED_NOTE = "refused"
+BROKEN_NOTE = "broken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class CourseCompleted(Event, type="training.course-completed.v1", key="participa
 
 
 class CompletionRecorded(Event, type="certification.completion-recorded.v1", key="participant_ref"):
-    """The reading service took the event in."""
+    """The reading service applied the event."""
 
     participant_ref: Reference
     class_id: str
@@ -48,7 +50,7 @@ class CompletionRecorded(Event, type="certification.completion-recorded.v1", key
 
 
 class CourseCompletedCopy(Inbound, type="training.course-completed.v1"):
-    """The reading service's copy."""
+    """The reading service's tolerant copy."""
 
     participant_ref: Reference
     class_id: str
@@ -56,7 +58,7 @@ class CourseCompletedCopy(Inbound, type="training.course-completed.v1"):
     note: str
 
     def reads(self) -> Iterable[tuple[type[Store[Any]], str]]:
-        """What the handler will look up, so that a batch reads it at once."""
+        """Return what the handler reads by id, so that a batch reads it at once."""
         return [(Progresses, self.participant_ref)]
 
 
@@ -71,38 +73,36 @@ class Progresses(Store[Progress]):
 
 
 class Transaction(UnitOfWork):
-    """Remembers the correlation ids of what took effect in it, for the clock."""
+    """Remembers the correlation ids of its effects, for the commit clock."""
 
     progresses = StoreOf(Progresses)
 
     def __init__(
-        self, db: Any, session: Any, now: datetime, cause: OperationContext, parts: Any
+        self, db: Any, session: Any, now: datetime, context: OperationContext, ports: Any
     ) -> None:
-        super().__init__(db, session, now, cause, parts)
+        super().__init__(db, session, now, context, ports)
         self.took_effect: list[str] = []
 
 
 def advance(before: Progress | None, participant_ref: str) -> Progress:
-    """The state after one more completion."""
-    return (
-        replace(before, completed=before.completed + 1)
-        if before
-        else Progress(id=participant_ref, completed=1)
-    )
+    """Return the state after one more completion."""
+    if before is None:
+        return Progress(id=participant_ref, completed=1)
+    return replace(before, completed=before.completed + 1)
 
 
 async def complete(event: CourseCompleted, tx: Transaction) -> Progress:
-    """The command: state, key counter, one outbox row."""
+    """Write state, key counter and one outbox row."""
     before = await tx.progresses.seek(event.participant_ref)
     after = advance(before, event.participant_ref)
     tx.took_effect.append(tx.correlation_id)
-    return (
-        tx.progresses.save(before, after, [event]) if before else tx.progresses.add(after, [event])
-    )
+    if before is None:
+        return tx.progresses.add(after, [event])
+    return tx.progresses.save(before, after, [event])
 
 
 async def on_course_completed(event: CourseCompletedCopy, tx: Transaction) -> None:
-    """The effect: state, key counter, one outbox row; the inbox row and the position are the chassis'."""
+    """Write state, key counter and one outbox row; the chassis adds inbox row and position."""
     if event.note.startswith(REFUSED_NOTE):
         raise NoteRefused
     if event.note.startswith(BROKEN_NOTE):

@@ -1,4 +1,7 @@
-"""What a process of the measured service is told: its environment, with throw-away secrets. Not here: what it does with it."""
+"""The environment of a process of the measured service, with throw-away secrets.
+
+Not here: what the process does.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,11 @@ BENCH_PROCESSES = (WRITING, READING, topology.GATEWAY)
 
 
 def database_url(administrator_url: str, database: str) -> str:
-    """The administrator's URL with this database as the one that is meant."""
+    """Return the administrator's URL with this database as its default."""
     split = urlsplit(administrator_url)
     options = [option for option in split.query.split("&") if option]
-    if "@" in split.netloc and not any(
-        option.lower().startswith("authsource=") for option in options
-    ):
+    has_source = any(option.lower().startswith("authsource=") for option in options)
+    if "@" in split.netloc and not has_source:
         options.append("authSource=admin")
     return urlunsplit((split.scheme, split.netloc, f"/{database}", "&".join(options), ""))
 
@@ -35,13 +37,13 @@ def build_environment(
     namespace: str,
     port: int = 0,
 ) -> dict[str, str]:
-    """The whole environment of one process; secrets are made under `place` at the first call."""
+    """Return the environment of one process; the first call makes secrets in `directory`."""
     secrets.make_secrets(directory / "secrets", BENCH_PROCESSES)
-    told = topology.build_environment(service, directory, kafka) | {
+    own = topology.build_environment(service, directory, kafka) | {
         f"{service.prefix}_MONGO_URL": mongo_url,
         f"{service.prefix}_NAMESPACE": namespace,
         f"{service.prefix}_PORT": str(port),
         f"{service.prefix}_LOG_LEVEL": "warning",
         "BINA_MONGO_DRIVER": driver,
     }
-    return {**os.environ, **told}
+    return {**os.environ, **own}

@@ -1,6 +1,7 @@
-"""A program: the measured service applies what lies in its topic, then sends what came of it; prints one JSON object, as the reference programs do.
+"""A program: applies the events of a topic, then sends the resulting rows; prints JSON.
 
-Consumer and relay are timed one after the other, as the reference programs are. Not here: what the figures are compared with.
+Consumer and relay are timed one after the other, as the reference programs are.
+Not here: what the figures are compared with.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PAGE_SIZE = 5_000
 
 
 class DiscardingExporter(SpanExporter):
-    """Takes the sampled spans and lets them go: making them is measured, sending them is another process' work."""
+    """Drops sampled spans: making them is measured, sending them is another process's work."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         del spans
@@ -48,7 +49,7 @@ class DiscardingExporter(SpanExporter):
 
 
 class _TimedConsumer:
-    """A consumer that remembers when its first records came."""
+    """A consumer that records when its first records arrived."""
 
     def __init__(self, inner: kafka.Consumer) -> None:
         self._inner = inner
@@ -60,11 +61,11 @@ class _TimedConsumer:
     async def poll(
         self, max_records: int, timeout_seconds: float
     ) -> dict[kafka.Partition, list[kafka.Record]]:
-        """What has come."""
-        found = await self._inner.poll(max_records, timeout_seconds)
-        if found and not self.started_at:
+        """Return the next records."""
+        records = await self._inner.poll(max_records, timeout_seconds)
+        if records and not self.started_at:
             self.started_at = time.perf_counter()
-        return found
+        return records
 
 
 class _StartedProducer:
@@ -77,17 +78,17 @@ class _StartedProducer:
         return getattr(self._inner, name)
 
     async def start(self) -> None:
-        """It is."""
+        """Do nothing: it is started."""
 
 
 class _BenchRuntime(ServiceRuntime):
-    """A life whose consumer is timed and whose producer is connected when the clock starts, as in the reference programs."""
+    """A runtime with a timed consumer and a producer that is connected before the clock starts."""
 
     timed_consumer: _TimedConsumer
     producer: kafka.Producer
 
     def new_consumer(self) -> kafka.Consumer:
-        """The real one, timed."""
+        """Return the real consumer, timed."""
         self.timed_consumer = _TimedConsumer(super().new_consumer())
         return cast("kafka.Consumer", self.timed_consumer)
 
@@ -97,58 +98,62 @@ class _BenchRuntime(ServiceRuntime):
         await self.producer.start()
 
     def new_producer(self) -> kafka.Producer:
-        """The real one, started."""
+        """Return the real producer, started."""
         return cast("kafka.Producer", _StartedProducer(self.producer))
 
 
 async def measure_consumer(settings: ReadingSettings, events: int) -> float:
-    """Events per second, from the first that came to the commit of the last. Relay and sealer are another replica's meanwhile."""
-    life = _BenchRuntime(build_reading_service(settings))
+    """Return events per second, from the first record to the commit of the last.
+
+    Another replica holds the leases of relay and sealer meanwhile.
+    """
+    runtime = _BenchRuntime(build_reading_service(settings))
     for name in ("relay", "job/audit-sealer"):
-        await Lease(life.db, name, f"{life.service.name}/{OTHER_REPLICA}", LEASE_SECONDS).take()
+        await Lease(
+            runtime.db, name, f"{runtime.service.name}/{OTHER_REPLICA}", LEASE_SECONDS
+        ).take()
     before = _count_settled()
-    async with life.lifespan(None):
-        await life.prepared.wait()
+    async with runtime.lifespan(None):
+        await runtime.prepared.wait()
         await _wait_until(lambda: _count_settled() - before == events)
-        return events / (time.perf_counter() - life.timed_consumer.started_at)
+        return events / (time.perf_counter() - runtime.timed_consumer.started_at)
 
 
 async def measure_relay(settings: ReadingSettings) -> float:
-    """Rows per second, from the first look at the outbox to the mark of the last row, by the replica that has the lease."""
-    life = _BenchRuntime(
+    """Return rows per second, from the first sweep to the mark of the last row."""
+    runtime = _BenchRuntime(
         build_reading_service(settings.model_copy(update={"replica": OTHER_REPLICA}))
     )
-    rows = await life.db.count("outbox", {"sent": False})
-    await life.start_producer()
+    rows = await runtime.db.count("outbox", {"sent": False})
+    await runtime.start_producer()
     before = _counter_total(telemetry.EVENTS_SENT)
     began = time.perf_counter()
-    running = asyncio.create_task(life.relay.run())
+    running = asyncio.create_task(runtime.relay.run())
     await _wait_until(lambda: _counter_total(telemetry.EVENTS_SENT) - before == rows)
     took = time.perf_counter() - began
-    life.relay.stop()
+    runtime.relay.stop()
     await running
-    await life.db.close()
+    await runtime.db.close()
     return rows / took
 
 
 async def fill_archive(settings: ReadingSettings, rows: int) -> None:
-    """Put so many sent rows into the outbox, and advance the key counters, as months of work would have; and onto the disk, where months ago is."""
-    life = ServiceRuntime(build_reading_service(settings))
-    await life.prepare()
+    """Insert sent rows and advance the key counters, as months of work would have.
+
+    All of it is synced to the disk, where old rows are.
+    """
+    runtime = ServiceRuntime(build_reading_service(settings))
+    await runtime.prepare()
     for first in range(0, rows, PAGE_SIZE):
-        await life.db.insert(
-            "outbox",
-            [_archive_row(number) for number in range(first, min(first + PAGE_SIZE, rows))],
-        )
-    await life.db.insert(
-        "keys",
-        [
-            {"_id": make_command(number).key, "seq": len(range(number, rows, KEYS))}
-            for number in range(min(KEYS, rows))
-        ],
-    )
-    await life.db.client.admin.command("fsync")
-    await life.db.close()
+        numbers = range(first, min(first + PAGE_SIZE, rows))
+        await runtime.db.insert("outbox", [_archive_row(number) for number in numbers])
+    counters = [
+        {"_id": make_command(number).key, "seq": len(range(number, rows, KEYS))}
+        for number in range(min(KEYS, rows))
+    ]
+    await runtime.db.insert("keys", counters)
+    await runtime.db.client.admin.command("fsync")
+    await runtime.db.close()
 
 
 def _archive_row(number: int) -> Document:
@@ -156,10 +161,21 @@ def _archive_row(number: int) -> Document:
     aggregate = f"archive-{number}"
     return {
         "_id": event_id("archive", aggregate, 1, 0),
-        "sent": True, "type": CompletionRecorded.type, "at": utc_now(), "aggregate_id": aggregate, "aggregate_version": 1, "facility_id": "",
-        "actor_role": "system", "actor_ref": "service:certification", "correlation_id": aggregate, "causation_id": aggregate, "traceparent": "",
-        "body": event.model_dump_json(), "key": event.key, "seq": number // KEYS + 1,
-    }  # fmt: skip
+        "sent": True,
+        "type": CompletionRecorded.type,
+        "at": utc_now(),
+        "aggregate_id": aggregate,
+        "aggregate_version": 1,
+        "facility_id": "",
+        "actor_role": "system",
+        "actor_ref": "service:certification",
+        "correlation_id": aggregate,
+        "causation_id": aggregate,
+        "traceparent": "",
+        "body": event.model_dump_json(),
+        "key": event.key,
+        "seq": number // KEYS + 1,
+    }
 
 
 def _count_settled() -> float:
@@ -167,21 +183,17 @@ def _count_settled() -> float:
 
 
 def _counter_total(counter: Counter) -> float:
-    return sum(
-        sample.value
-        for metric in counter.collect()
-        for sample in metric.samples
-        if sample.name.endswith("_total")
-    )
+    samples = [sample for metric in counter.collect() for sample in metric.samples]
+    return sum(sample.value for sample in samples if sample.name.endswith("_total"))
 
 
 async def _wait_until(done: Callable[[], bool]) -> None:
-    while not done():  # noqa: ASYNC110 - what is counted wakes nobody
+    while not done():  # noqa: ASYNC110 - a counter cannot be awaited
         await asyncio.sleep(POLL_SECONDS)
 
 
 async def main(arguments: argparse.Namespace) -> dict[str, float]:
-    """What was asked for."""
+    """Run what the arguments name; return its figures."""
     settings = ReadingSettings.load()
     telemetry.configure("certification", settings.log_level, stream=sys.stderr)
     telemetry.trace_to("certification", settings.trace_ratio, DiscardingExporter())

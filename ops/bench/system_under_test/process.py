@@ -1,4 +1,7 @@
-"""The program of one process of the measured service: `writing`, `reading`, or the gateway before it. Not here: what it is told (told)."""
+"""The program of one process: `writing`, `reading`, or the gateway before them.
+
+Not here: its environment (environment).
+"""
 
 from __future__ import annotations
 

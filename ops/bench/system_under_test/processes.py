@@ -1,4 +1,7 @@
-"""Two processes of the measured service, one that takes commands and one that reads its events, and a gateway before them. Not here: what is made of the figures."""
+"""Starts the writing and the reading process, and a gateway before them.
+
+Not here: what becomes of the figures.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,15 @@ from ops.bench.system_under_test.service import make_command
 from ops.errors import OperatorError
 from ops.local import mongo_users, platform_checks, processes, secret_files, topology
 
-START_SECONDS, SETTLE_SECONDS, POLL_SECONDS = 60.0, 20.0, 0.05
+START_SECONDS = 60.0
+SETTLE_SECONDS = 20.0
+POLL_SECONDS = 0.05
 GATEWAY_PORT_COUNT = 10
 
 
 @dataclass(slots=True, kw_only=True)
 class ServicePair:
-    """Both processes, ready. Commands are numbered on, so that neighbours in time have different keys."""
+    """Both processes, ready. Consecutive commands have different keys."""
 
     writing_url: str
     reading_url: str
@@ -38,12 +43,11 @@ class ServicePair:
     next_number: int = 0
 
     async def measure_effects(self, per_second: float, seconds: float) -> list[float]:
-        """Milliseconds from each command's commit in one process to the commit of its effect in the other."""
-        told_to = {"per_second": per_second, "seconds": seconds, "first": self.next_number}
+        """Return milliseconds from each command's commit to the commit of its effect."""
+        burst = {"per_second": per_second, "seconds": seconds, "first": self.next_number}
         self.next_number += int(per_second * seconds)
-        committed = await self._request(
-            "training", "POST", f"{self.writing_url}/v1/bursts", told_to
-        )
+        url = f"{self.writing_url}/v1/bursts"
+        committed = await self._request("training", "POST", url, burst)
         seen: dict[str, int] = {}
         deadline = time.monotonic() + SETTLE_SECONDS
         while not committed.keys() <= seen.keys():
@@ -59,9 +63,10 @@ class ServicePair:
     async def measure_commands(
         self, gateway_url: str, bearer: str, per_second: float, seconds: float
     ) -> list[float]:
-        """Milliseconds that each command took over HTTP through the gateway, sent at a steady rate however long each takes."""
+        """Return milliseconds of each command through the gateway, sent at a steady rate."""
         loop = asyncio.get_running_loop()
-        began, running = loop.time(), list[asyncio.Task[float]]()
+        began = loop.time()
+        running: list[asyncio.Task[float]] = []
         for number in range(int(per_second * seconds)):
             await asyncio.sleep(max(0.0, began + number / per_second - loop.time()))
             running.append(
@@ -106,7 +111,7 @@ class ServicePair:
 async def start_pair(
     mongo_url: str, kafka: str, directory: Path, driver: str
 ) -> AsyncGenerator[ServicePair]:
-    """Start both on databases and topics of their own, and end them."""
+    """Start both on databases and topics of their own; end them afterwards."""
     namespace = f"bench-{uuid.uuid4().hex[:8]}."
     ports = platform_checks.find_free_ports(2)
     async with AsyncExitStack() as stack:
@@ -149,7 +154,7 @@ async def start_pair(
 async def start_gateway(
     mongo_url: str, kafka: str, directory: Path, writing_url: str
 ) -> AsyncGenerator[tuple[str, str]]:
-    """A gateway before the writing process: its address, and a bearer token."""
+    """Start a gateway before the writing process; yield its address and a bearer token."""
     port = _find_free_port_range(GATEWAY_PORT_COUNT)
     routes = directory / "routes.toml"
     secret_files.write_private(routes, process.ROUTES)
@@ -208,7 +213,7 @@ def _run_process(
 async def _wait_until_ready(
     child: subprocess.Popen[bytes], http: aiohttp.ClientSession, probe: int, log: Path
 ) -> None:
-    """Return when the process says that it is ready."""
+    """Wait until the process is ready. Raises OperatorError."""
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
         try:
@@ -220,12 +225,12 @@ async def _wait_until_ready(
         await asyncio.sleep(POLL_SECONDS)
     raise OperatorError(
         f"Proses bench tidak siap. Baris terakhir:\n{processes.tail(log)}",
-        "A process of the bench did not become ready; its last lines stand above.",
+        "A process of the bench did not become ready; its last lines are above.",
     )
 
 
 def _find_free_port_range(count: int) -> int:
-    """The first of so many neighbouring ports that are free."""
+    """Return the first of `count` consecutive free ports."""
     while True:
         [first] = platform_checks.find_free_ports(1)
         try:

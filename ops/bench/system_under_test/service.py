@@ -1,4 +1,7 @@
-"""The measured service as two apps: one that takes commands, one that reads its events. Not here: how a process of it is started and told (told)."""
+"""The measured service as two apps: one takes commands, one reads its events.
+
+Not here: how their processes are started (processes).
+"""
 
 from __future__ import annotations
 
@@ -29,31 +32,33 @@ from ops.bench.system_under_test.domain import (
 
 Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
 KEYS = 5_000  # as in reference/common_events.py
-commands, effects = APIRouter(), APIRouter()
+commands = APIRouter()
+effects = APIRouter()
 
 
 class WritingSettings(Settings, prefix="TRAINING_"):
-    """Nothing of its own."""
+    """The settings of the chassis."""
 
 
 class ReadingSettings(Settings, prefix="CERTIFICATION_"):
-    """Nothing of its own."""
+    """The settings of the chassis."""
 
 
 class CommitClock:
-    """When what took effect was committed: {correlation id: ns of CLOCK_MONOTONIC, which all processes of a machine share}."""
+    """Commit times by correlation id, in ns of CLOCK_MONOTONIC, which all processes share."""
 
     def __init__(self) -> None:
         self._commit_times: dict[str, int] = {}
 
     def record_commit(self, tx: Transaction) -> None:
-        """Called after each commit."""
+        """Record the effects of one commit."""
         now = time.monotonic_ns()
         self._commit_times.update(dict.fromkeys(tx.took_effect, now))
 
     def take(self) -> dict[str, int]:
-        """What it has seen since it was last asked."""
-        moments, self._commit_times = self._commit_times, {}
+        """Return the commit times since the last call."""
+        moments = self._commit_times
+        self._commit_times = {}
         return moments
 
 
@@ -68,7 +73,7 @@ class Completion(BaseModel):
 
 
 class Burst(BaseModel):
-    """So many commands a second for so long, run in this process without HTTP; the first is about key number `first`."""
+    """Commands at a steady rate, run in this process without HTTP; `first` is the first number."""
 
     model_config = dependencies.STRICT
     per_second: float = Field(gt=0)
@@ -77,7 +82,7 @@ class Burst(BaseModel):
 
 
 class ProgressBody(BaseModel):
-    """How far a participant is."""
+    """The state of a participant."""
 
     participant_ref: str
     completed: int
@@ -92,10 +97,11 @@ async def post_completion(body: Completion, run: Run) -> ProgressBody:
 
 @commands.post("/v1/bursts")
 async def post_burst(body: Burst, request: Request) -> dict[str, int]:
-    """Run commands at a steady rate, however long each takes; when each was committed."""
+    """Run commands at a steady rate, however long each takes; return their commit times."""
     engine: TransactionManager[Transaction] = request.app.state.engine
     loop = asyncio.get_running_loop()
-    began, running = loop.time(), list[asyncio.Task[object]]()
+    began = loop.time()
+    running: list[asyncio.Task[object]] = []
     clock: CommitClock = request.app.state.clock
     clock.take()
     for number in range(int(body.per_second * body.seconds)):
@@ -110,13 +116,13 @@ async def post_burst(body: Burst, request: Request) -> dict[str, int]:
 
 @effects.get("/v1/effects")
 async def get_effects(request: Request) -> dict[str, int]:
-    """What took effect since the last call, and when it was committed."""
+    """Return the effects since the last call, with their commit times."""
     clock: CommitClock = request.app.state.clock
     return clock.take()
 
 
 def make_command(number: int) -> CourseCompleted:
-    """The command of that number: 512 bytes of body, one of KEYS keys."""
+    """Return the command of that number: 512 bytes of body, one of KEYS keys."""
     return CourseCompleted(
         participant_ref=f"p-{number % KEYS:08d}",
         class_id=f"c-{number % 97}",
@@ -126,7 +132,7 @@ def make_command(number: int) -> CourseCompleted:
 
 
 def create_writing_app(settings: WritingSettings) -> FastAPI:
-    """The service that takes commands."""
+    """Return the app that takes commands."""
     return _create_app(
         service.Service(
             name="training",
@@ -140,12 +146,12 @@ def create_writing_app(settings: WritingSettings) -> FastAPI:
 
 
 def create_reading_app(settings: ReadingSettings) -> FastAPI:
-    """The service that reads the other's events."""
+    """Return the app that reads the other's events."""
     return _create_app(build_reading_service(settings))
 
 
 def build_reading_service(settings: ReadingSettings) -> service.Service[Transaction]:
-    """What the reading service is made of."""
+    """Return the definition of the reading service."""
     return service.Service(
         name="certification",
         settings=settings,
@@ -160,5 +166,5 @@ def build_reading_service(settings: ReadingSettings) -> service.Service[Transact
 def _create_app(service: service.Service[Transaction]) -> FastAPI:
     app = factory.create_app(service)
     engine: TransactionManager[Any] = app.state.engine
-    engine.after_commit.append(service.ports["clock"].told)
+    engine.after_commit.append(service.ports["clock"].record_commit)
     return app

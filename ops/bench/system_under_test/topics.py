@@ -1,4 +1,4 @@
-"""Topics for the measured service, filled with the events of the reference programs. Not here: what reads them."""
+"""Fills topics with the events of the reference programs. Not here: what reads them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from ops.bench.system_under_test.domain import BROKEN_NOTE, REFUSED_NOTE
 
 OutgoingRecord = tuple[bytes, bytes, list[tuple[str, bytes]]]
 TOPICS = ("training.events", "certification.events")
-BAD_EVENT_INTERVAL = (
-    101  # a prime that does not divide the number of keys: bad events meet a key of their own each
-)
+# A prime that does not divide the number of keys, so that each bad event has another key.
+BAD_EVENT_INTERVAL = 101
 PAGE_SIZE = 5_000
 
 
 async def fill(
     kafka: str, namespace: str, events: int, *, partitions: int = PARTITIONS, bad: bool = False
 ) -> int:
-    """Make the topics of both services and put so many events into the first; `bad`: one in a hundred is. How many will be parked."""
+    """Create the topics of both services and fill the first; return how many will be parked.
+
+    `bad`: one event in a hundred is bad.
+    """
     for topic in TOPICS:
         await ensure_topic(kafka, namespace + topic, partitions=partitions)
     producer = KafkaProducer(kafka, "bench-fill")
@@ -34,9 +36,8 @@ async def fill(
             sending: list[OutgoingRecord] = []
             for number, key, body, headers in page:
                 is_bad = bad and number % BAD_EVENT_INTERVAL == BAD_EVENT_INTERVAL - 1
-                parked += (
-                    is_bad or key in spoilt
-                )  # what follows a bad event of its key waits behind it
+                # Events behind a bad one of their key wait behind it.
+                parked += is_bad or key in spoilt
                 if is_bad:
                     spoilt.add(key)
                 traced = [
@@ -55,19 +56,23 @@ async def fill(
 
 
 async def _send(producer: KafkaProducer, topic: str, sending: Iterable[OutgoingRecord]) -> None:
-    if failure := (await producer.send_all(topic, list(sending))).failure:
-        raise failure
+    result = await producer.send_all(topic, list(sending))
+    if result.failure:
+        raise result.failure
 
 
 def _traceparent(number: int) -> bytes:
-    """A trace of its own for every event, one in ten sampled."""
+    """Return a trace context of its own for every event, one in ten sampled."""
     return b"00-%032x-%016x-%02x" % (number + 1, number + 1, number % 10 == 0)
 
 
 def _spoil(
     number: int, key: bytes, body: bytes, headers: list[tuple[str, bytes]]
 ) -> OutgoingRecord:
-    """One of five ways to be bad, in turn: not JSON, a field missing, a version from the future, refused by the handler, breaking the handler."""
+    """Return the event made bad in one of five ways, in turn.
+
+    Not JSON, a field missing, an unknown version, refused by the handler, failing in the handler.
+    """
     changes = {
         0: (body[:-1], headers),
         1: (body.replace(b"class_id", b"class_ix"), headers),

@@ -327,7 +327,7 @@ async def test_a_long_sequence_is_retried_in_parts_and_each_tells_whether_to_go_
         {"event_id": seen["letters"][0]["id"], "reason": "coba"},
         if_match=f'"{seen["version"]}"',
     )
-    monkeypatch.setattr(parked_events, "RETRIED_AT_ONCE", 1)
+    monkeypatch.setattr(parked_events, "MAX_RETRIES", 1)
     told: list[tuple[int, bool]] = []
     while after["count"]:
         after = await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"')

@@ -9,7 +9,7 @@ import pytest
 
 from chassis.admin import parked_reasons
 from chassis.admin.parked_reasons import explain
-from chassis.messaging.inbox import BEHIND, failure_reason
+from chassis.messaging.received_events import BEHIND, failure_reason
 from chassis.persistence.mongo import DocumentRefused, DuplicateKey
 from chassis.persistence.unit_of_work import EventTooLarge
 from tests.chassis import sample_service
@@ -56,7 +56,7 @@ def test_each_reason_has_its_words(reason: str, what: str) -> None:
 def test_every_reason_that_the_code_gives_has_words_of_its_own() -> None:
     """An operator who is told that a header is broken discards the event: no other fault may look so."""
     literal = re.compile(
-        r'Unreadable\(\s*f?"([^"{]+)|reason = .*"([^"\n]+)"$|"(not known yet)"', re.MULTILINE
+        r'Unreadable\(\s*f?"([^"{]+)|^(?:NOT_UTF8|UNKNOWN_SUBJECT) = "([^"\n]+)"$', re.MULTILINE
     )
     given = {
         match[match.lastindex or 0]

@@ -19,8 +19,8 @@ from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import INVARIANTS, Invariants
 from chassis.messaging.batch_processor import BatchProcessor
 from chassis.messaging.events import Envelope
-from chassis.messaging.inbox import Inbox, ReceivedEvent
 from chassis.messaging.kafka import Record
+from chassis.messaging.received_events import Inbox, ReceivedEvent
 from chassis.persistence.mongo import Document, Mongo
 from chassis.persistence.transactions import Runner, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext
@@ -56,7 +56,7 @@ class Watch:
                 sequence=self.sequence,
             )
             arrivals.append(
-                self.inbox.arrival(
+                self.inbox.receive(
                     Record(
                         "outside.events",
                         0,

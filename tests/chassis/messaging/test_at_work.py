@@ -16,10 +16,10 @@ from chassis.app.service import Service
 from chassis.ids import new_id
 from chassis.jobs.runner import Job, JobLoop
 from chassis.messaging import consumer
-from chassis.messaging.inbox import pending_counts
 from chassis.messaging.kafka import Partition
 from chassis.messaging.outbox_relay import LOOK_SECONDS, OutboxRelay
 from chassis.messaging.parked_events import ParkedSequences
+from chassis.messaging.waiting_events import pending_counts
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import Runner, TransactionManager

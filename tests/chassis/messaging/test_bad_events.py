@@ -19,7 +19,7 @@ from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
-from chassis.messaging.inbox import BEHIND
+from chassis.messaging.received_events import BEHIND
 from tests.chassis.harness import Asked, on_asked
 from tests.chassis.sample_service import HANDLERS, ShopSettings, Transaction
 from tests.fakes import Keys, eventually, running

@@ -39,7 +39,7 @@ def test_lanes_take_everything_once_in_each_partitions_order_and_no_partition_is
     for lane in [*lanes, *[0, 1, 2] * sum(map(len, told.values()))]:
         waiting |= hands.pop(lane, {})
         before = set(waiting)
-        part, rest = consumer._next_part(waiting, most) if waiting else ([], {})  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - its whole work
+        part, rest = consumer._take_batch(waiting, most) if waiting else ([], {})  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - its whole work
         assert bool(part) == bool(before)
         assert len(part) <= most
         assert (

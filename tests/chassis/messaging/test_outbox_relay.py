@@ -1,4 +1,4 @@
-"""The relay with a backlog of many pages, with sends that fail between them, beside another replica. Real MongoDB, both drivers; the fake Kafka."""
+"""The outbox relay: pages, failed sends, wakes, another replica. MongoDB and the fake Kafka."""
 
 from __future__ import annotations
 
@@ -21,19 +21,9 @@ from tests.chassis.harness import runner
 from tests.chassis.sample_service import Jar, Transaction, fill_jar, make_jar
 from tests.fakes import FakeKafka, eventually
 
-JARS, TIMES = 7, 5
-LONG = 600.0  # seconds of a lease: within a test nothing but a wake makes its holder sweep
-
-
-class Listening(Mongo):
-    """A database that remembers how often its inserts were listened to."""
-
-    opened = 0
-
-    async def inserts(self, collection: str, field: str) -> AsyncIterator[list[Any]]:
-        self.opened += 1
-        async for told in super().inserts(collection, field):
-            yield told
+JARS = 7
+FILLS = 5
+LONG_LEASE_SECONDS = 600.0  # within a test, only a wake makes the holder sweep
 
 
 @asynccontextmanager
@@ -46,58 +36,78 @@ async def relaying(relay: OutboxRelay) -> AsyncGenerator[None]:
         await running
 
 
-async def backlog(db: Mongo) -> int:
-    """Rows of JARS keys, TIMES of each; how many."""
+async def create_backlog(db: Mongo) -> int:
+    """Commit rows of JARS keys, one more than FILLS each; return how many."""
     for number in range(JARS):
         jar = Jar(id=new_id(), owner_ref=f"owner-{number}", room="north")
         await runner(db)(partial(make_jar, jar))
-        for _ in range(TIMES):
+        for _ in range(FILLS):
             await runner(db)(partial(fill_jar, jar.id, 1))
     return await db.count(OUTBOX, {})
 
 
+async def make_and_fill(owner: str, tx: Transaction) -> Jar:
+    jar = await make_jar(Jar(id=new_id(), owner_ref=owner, room="north"), tx)
+    return await fill_jar(jar.id, 1, tx)
+
+
 def all_sent(db: Mongo) -> Callable[[], Awaitable[bool]]:
-    async def none_left() -> bool:
+    async def has_none_unsent() -> bool:
         return await db.count(OUTBOX, {"sent": False}) == 0
 
-    return none_left
+    return has_none_unsent
 
 
-def told_to(fake: FakeKafka, count: int) -> Callable[[], Awaitable[bool]]:
-    async def so_many() -> bool:
+def received(fake: FakeKafka, count: int) -> Callable[[], Awaitable[bool]]:
+    async def has_enough() -> bool:
         return len(fake.records("shop.events")) >= count
 
-    return so_many
+    return has_enough
+
+
+def holds_lease(db: Mongo) -> Callable[[], Awaitable[Any]]:
+    return lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/0"})
 
 
 def sequences(fake: FakeKafka) -> dict[str, list[int]]:
-    """What the topic holds of each key, as it came."""
-    found: dict[str, list[int]] = {}
+    """Return the sequence numbers of each key in the order of the topic."""
+    numbers: dict[str, list[int]] = {}
     for record in fake.records("shop.events"):
-        found.setdefault((record.key or b"").decode(), []).append(
-            int(dict(record.headers)["ce_sequence"])
-        )
-    return found
+        key = (record.key or b"").decode()
+        numbers.setdefault(key, []).append(int(dict(record.headers)["ce_sequence"]))
+    return numbers
 
 
-async def test_a_backlog_of_many_pages_is_sent_once_in_each_keys_order_though_pages_end_within_a_key(
+def assert_first_occurrences_in_order(fake: FakeKafka) -> None:
+    for seqs in sequences(fake).values():
+        firsts = list(dict.fromkeys(seqs))
+        assert firsts == list(range(1, len(firsts) + 1)), seqs
+
+
+async def test_a_backlog_of_many_pages_is_sent_once_and_in_order(
     db: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Pages end within a key."""
     monkeypatch.setattr(outbox_relay, "PAGE", 4)
-    rows, fake = await backlog(db), FakeKafka()
-    async with relaying(OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
+    rows = await create_backlog(db)
+    fake = FakeKafka()
+    relay = OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG_LEASE_SECONDS)
+    async with relaying(relay):
         await eventually(all_sent(db))
-    told = sequences(fake)
-    assert sum(map(len, told.values())) == rows
-    assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in told.values()), told
+    sent = sequences(fake)
+    assert sum(map(len, sent.values())) == rows
+    assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in sent.values()), sent
 
 
 @pytest.mark.parametrize("failing", [1, 6, 17, 30])
-async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_of_its_key(
+async def test_no_row_passes_a_failed_send_of_its_key(
     db: Mongo, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
+    """The send fails while the next page is read."""
     monkeypatch.setattr(outbox_relay, "PAGE", 4)
-    rows, fake, sends = await backlog(db), FakeKafka(), 0
+    rows = await create_backlog(db)
+    fake = FakeKafka()
+    sends = 0
 
     def fails(_value: bytes) -> bool:
         nonlocal sends
@@ -105,16 +115,15 @@ async def test_a_send_that_fails_while_the_next_page_is_read_is_passed_by_none_o
         return sends == failing
 
     fake.fails = fails
-    async with relaying(OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
+    relay = OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG_LEASE_SECONDS)
+    async with relaying(relay):
         await eventually(all_sent(db))
     assert sends > rows
-    for seqs in sequences(fake).values():
-        firsts = list(dict.fromkeys(seqs))
-        assert firsts == list(range(1, len(firsts) + 1)), seqs
+    assert_first_occurrences_in_order(fake)
 
 
-class Marked(Mongo):
-    """A database that remembers how many rows each mark covered."""
+class MarkCountingMongo(Mongo):
+    """A database that records how many rows each mark covered."""
 
     marks: list[int]
 
@@ -131,258 +140,268 @@ class Marked(Mongo):
         count = await super().update(
             collection, where, update, upsert=upsert, many=many, session=session
         )
-        self.marks += [count] if collection == OUTBOX else []
+        if collection == OUTBOX:
+            self.marks.append(count)
         return count
 
 
-async def test_rows_that_come_one_by_one_are_sent_at_once_and_once_and_marked_together(
-    db: Mongo, mongo_url: str
-) -> None:
-    fake, marked = FakeKafka(), Marked(mongo_url, db.name, db.driver)
-    marked.marks = []
-    async with relaying(
-        relay := OutboxRelay(marked, "shop", "0", fake.producer, lease_seconds=LONG)
-    ):
-        await eventually(lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/0"}))
-        for number in range(1, TIMES * JARS + 1):
+async def test_single_rows_are_sent_at_once_and_marked_together(db: Mongo, mongo_url: str) -> None:
+    fake = FakeKafka()
+    counting = MarkCountingMongo(mongo_url, db.name, db.driver)
+    counting.marks = []
+    relay = OutboxRelay(counting, "shop", "0", fake.producer, lease_seconds=LONG_LEASE_SECONDS)
+    async with relaying(relay):
+        await eventually(holds_lease(db))
+        for number in range(1, FILLS * JARS + 1):
             await runner(db)(partial(make_and_fill, f"owner-{number}"))
             relay.wake()
-            await eventually(told_to(fake, number))
+            await eventually(received(fake, number))
         await eventually(all_sent(db))
-    assert len(fake.records("shop.events")) == sum(marked.marks) == TIMES * JARS
-    assert len(marked.marks) < TIMES * JARS / 2
-    await marked.close()
+    assert len(fake.records("shop.events")) == sum(counting.marks) == FILLS * JARS
+    assert len(counting.marks) < FILLS * JARS / 2
+    await counting.close()
 
 
-class Counting(Mongo):
-    """A database that remembers for which keys the outbox was read; "" = for all."""
+class ReadRecordingMongo(Mongo):
+    """A database that records for which keys the outbox was read; "" = for all."""
 
-    looked: list[Any]
+    reads: list[Any]
 
     async def find(self, collection: str, where: Filter, **more: Any) -> list[dict[str, Any]]:
         if collection == OUTBOX and "key" in where:
-            self.looked.append(where["key"].get("$in", ""))
+            self.reads.append(where["key"].get("$in", ""))
         return await super().find(collection, where, **more)
 
 
 class Shop:
-    """A process with a relay: what it commits is handed over, as the life of a service does, or kept from its relay as what another process commits."""
+    """A process with a relay, and another process whose commits do not wake that relay."""
 
-    def __init__(self, db: Mongo, counting: Counting, fake: FakeKafka) -> None:
-        self.db, self.counting, self.fake = db, counting, fake
-        self.relay = OutboxRelay(counting, "shop", "0", fake.producer, lease_seconds=LONG)
+    def __init__(self, db: Mongo, recording: ReadRecordingMongo, fake: FakeKafka) -> None:
+        self.db = db
+        self.recording = recording
+        self.fake = fake
+        self.relay = OutboxRelay(
+            recording, "shop", "0", fake.producer, lease_seconds=LONG_LEASE_SECONDS
+        )
         self.jars: dict[str, str] = {}
 
-    async def tell(
-        self, owner: str, marbles: int = 1, *, handed: bool = True
-    ) -> list[dict[str, Any]]:
-        """Commit one event of this key."""
-        told: list[dict[str, Any]] = []
+    async def commit(self, owner: str, marbles: int = 1, *, wakes: bool = True) -> dict[str, Any]:
+        """Commit one event of this key; return its outbox row."""
+        rows: list[dict[str, Any]] = []
 
-        async def filled(tx: Transaction) -> None:
+        async def fill(tx: Transaction) -> None:
             if owner not in self.jars:
-                self.jars[owner] = (
-                    await make_jar(
-                        Jar(id=new_id(), owner_ref=owner, room="north", capacity=100), tx
-                    )
-                ).id
+                jar = Jar(id=new_id(), owner_ref=owner, room="north", capacity=100)
+                self.jars[owner] = (await make_jar(jar, tx)).id
             await fill_jar(self.jars[owner], marbles, tx)
-            told[:] = tx.outbox_rows
+            rows[:] = tx.outbox_rows
 
-        await runner(self.db)(filled)
-        if handed:
-            self.relay.hand(told)
-        return told
+        await runner(self.db)(fill)
+        if wakes:
+            self.relay.wake([owner])
+        [row] = rows
+        return row
 
-    async def told(self, count: int) -> None:
-        """So many records have come, once each."""
-        await eventually(told_to(self.fake, count))
+    async def receives(self, count: int) -> None:
+        """Wait for that many records; assert that no more have come."""
+        await eventually(received(self.fake, count))
         assert len(self.fake.records("shop.events")) == count
 
 
 @pytest.fixture
 async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[Shop]:
-    """Its relay runs, has looked at everything once, and will not by itself again."""
-    counting = Counting(mongo_url, db.name, db.driver)
-    counting.looked = []
-    shop = Shop(db, counting, FakeKafka())
+    """A relay that has swept all keys once, and will not again by itself."""
+    recording = ReadRecordingMongo(mongo_url, db.name, db.driver)
+    recording.reads = []
+    shop = Shop(db, recording, FakeKafka())
     async with relaying(shop.relay):
-        await eventually(lambda: asyncio.sleep(0, "" in counting.looked))
-        counting.looked.clear()
+        await eventually(lambda: asyncio.sleep(0, "" in recording.reads))
+        recording.reads.clear()
         yield shop
-    await counting.close()
+    await recording.close()
 
 
-async def test_what_a_process_commits_is_sent_without_being_read_again(shop: Shop) -> None:
-    for _ in range(TIMES):
+async def test_a_commit_of_its_process_makes_the_relay_read_its_keys_only(shop: Shop) -> None:
+    for number in range(FILLS):
         for owner in ("a", "b"):
-            await shop.tell(owner)
-    await shop.told(2 * TIMES)
-    assert shop.counting.looked == []
-    assert sequences(shop.fake) == {owner: list(range(1, TIMES + 1)) for owner in ("a", "b")}
+            await shop.commit(owner)
+        await shop.receives(2 * (number + 1))
+    read_keys = {key for keys in shop.recording.reads for key in keys}
+    assert "" not in shop.recording.reads
+    assert read_keys == {"a", "b"}
+    assert sequences(shop.fake) == {owner: list(range(1, FILLS + 1)) for owner in ("a", "b")}
 
 
-async def test_a_row_behind_one_that_another_process_committed_is_sent_behind_it_and_only_its_key_is_read(
-    shop: Shop,
-) -> None:
-    await shop.tell("a")
-    await shop.told(1)
-    await shop.tell("a", handed=False)
-    await shop.tell("b", handed=False)
-    await shop.tell("a")
-    await shop.told(3)
-    await shop.tell("a")
-    await shop.told(4)
+async def test_a_row_of_another_process_is_sent_before_a_later_row_of_its_key(shop: Shop) -> None:
+    await shop.commit("a")
+    await shop.receives(1)
+    await shop.commit("a", wakes=False)
+    await shop.commit("b", wakes=False)
+    await shop.commit("a")
+    await shop.receives(3)
+    await shop.commit("a")
+    await shop.receives(4)
     assert sequences(shop.fake) == {"a": [1, 2, 3, 4]}
-    assert shop.counting.looked == [["a"]]
+    assert shop.recording.reads == [["a"], ["a"], ["a"]]
     shop.relay.wake(["b", "none"])
-    await shop.told(5)
-    assert shop.counting.looked == [["a"], ["b", "none"]]
+    await shop.receives(5)
+    assert shop.recording.reads[-1] == ["b", "none"]
 
 
-async def test_when_many_keys_are_named_or_none_everything_is_read(
+async def test_all_keys_are_read_when_many_are_named_or_none(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_relay, "NAMED_KEYS", 2)
     for owner in "abc":
-        await shop.tell(owner, handed=False)
+        await shop.commit(owner, wakes=False)
     shop.relay.wake(["x", "y"])
     shop.relay.wake(["z"])
-    await shop.told(3)
-    await shop.tell("d", handed=False)
+    await shop.receives(3)
+    await shop.commit("d", wakes=False)
     shop.relay.wake()
-    await shop.told(4)
-    assert shop.counting.looked == ["", ""]
+    await shop.receives(4)
+    assert shop.recording.reads == ["", ""]
 
 
-@pytest.mark.parametrize("bound", ["PAGE", "KNOWN_KEYS"])
-async def test_a_relay_that_is_handed_more_than_it_can_remember_reads_it_and_passes_none(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, bound: str
+async def test_rows_committed_while_the_broker_is_away_are_sent_in_order(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_relay, bound, 3)
+    monkeypatch.setattr(outbox_relay, "PAGE", 3)
     shop.fake.away = True
-    for _ in range(TIMES):
+    for _ in range(FILLS):
         for number in range(JARS):
-            await shop.tell(f"owner-{number}")
+            await shop.commit(f"owner-{number}")
     shop.fake.away = False
     await eventually(all_sent(shop.db))
     for seqs in sequences(shop.fake).values():
-        assert list(dict.fromkeys(seqs)) == list(range(1, TIMES + 1)), seqs
+        assert list(dict.fromkeys(seqs)) == list(range(1, FILLS + 1)), seqs
 
 
-async def test_a_relay_that_is_busy_keeps_no_more_than_a_page_of_what_it_is_handed(
-    db: Mongo, monkeypatch: pytest.MonkeyPatch
+def test_a_busy_relay_remembers_a_bounded_number_of_keys(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbox_relay, "PAGE", 3)
-    relay = OutboxRelay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)
-    assert await relay._lease.take()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    for seq in range(1, 40):
-        relay.hand([{"_id": f"{seq}", "key": "a", "seq": seq}])
-        assert len(relay._handed) <= 3  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(outbox_relay, "NAMED_KEYS", 3)
+    db: Any = None
+    relay = OutboxRelay(db, "shop", "0", FakeKafka().producer)
+    relay._named_keys = set()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    for number in range(40):
+        relay.wake([f"key-{number}"])
+        assert len(relay._named_keys or ()) <= 3  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
-async def test_nothing_of_a_key_that_the_broker_refused_passes_it_until_it_is_let_go_though_it_was_handed_over(
+async def test_a_refused_row_blocks_its_key_until_it_is_released(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await shop.tell("a")
-    await shop.told(1)
-    [told], behind = await shop.tell("a", 2, handed=False), await shop.tell("a", handed=False)
-    refusing = True
+    """A wake for the blocked key, while the refused row is on its way, changes nothing."""
+    await shop.commit("a")
+    await shop.receives(1)
+    refused = await shop.commit("a", 2, wakes=False)
+    await shop.commit("a", wakes=False)
+    is_refusing = True
 
     def refuses(value: bytes) -> bool:
-        if not refusing or value != told["body"].encode():
+        if not is_refusing or value != refused["body"].encode():
             return False
-        shop.relay.hand(behind)  # while the one before it is on its way
+        shop.relay.wake(["a"])
         return True
 
     shop.fake.refuses = refuses
-    shop.relay.hand([told])
+    shop.relay.wake(["a"])
     await eventually(lambda: shop.db.find_one("parked", {"key": "a"}))
-    await shop.tell("b")
-    await shop.told(2)
+    await shop.commit("b")
+    await shop.receives(2)
     assert sequences(shop.fake) == {"a": [1], "b": [1]}
-    refusing = False
+    is_refusing = False
     await shop.db.delete("parked", {"key": "a"})
     monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0)
-    await shop.relay._refresh_gauges()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what it does every five seconds
-    await shop.tell("a")
-    await shop.told(5)
+    await shop.relay._refresh_gauges()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it does every five seconds
+    await shop.commit("a")
+    await shop.receives(5)
     assert sequences(shop.fake) == {"a": [1, 2, 3, 4], "b": [1]}
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_while_sends_fail_and_pages_end_within_keys_and_others_commit_too_none_is_passed(
+async def test_first_occurrences_stay_in_order_under_random_failures(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
+    """Sends fail, pages end within keys, and another process commits, too."""
     chance = random.Random(seed)  # noqa: S311 - repeatable
     monkeypatch.setattr(outbox_relay, "PAGE", 4)
     shop.fake.fails = lambda _value: chance.random() < 1 / 12
-    rows = 0
-    for _ in range(60):
-        handed = chance.random() < 2 / 3
+    rows = 60
+    for _ in range(rows):
+        wakes = chance.random() < 2 / 3
         owner = f"owner-{chance.randrange(JARS)}"
-        rows += len(await shop.tell(owner, handed=handed))
-        if not handed and chance.random() < 1 / 2:
+        await shop.commit(owner, wakes=wakes)
+        if not wakes and chance.random() < 1 / 2:
             shop.relay.wake([owner])
-    await eventually(lambda: _sent_in_spite(shop), seconds=40)
-    told = sequences(shop.fake)
-    assert sum(len(set(seqs)) for seqs in told.values()) == rows
-    for seqs in told.values():
-        firsts = list(dict.fromkeys(seqs))
-        assert firsts == list(range(1, len(firsts) + 1)), seqs
 
+    async def is_all_sent() -> bool:
+        shop.relay.wake()
+        return await shop.db.count(OUTBOX, {"sent": False}) == 0
 
-async def _sent_in_spite(shop: Shop) -> bool:
-    shop.relay.wake()
-    return await shop.db.count(OUTBOX, {"sent": False}) == 0
+    await eventually(is_all_sent, seconds=40)
+    assert sum(len(set(seqs)) for seqs in sequences(shop.fake).values()) == rows
+    assert_first_occurrences_in_order(shop.fake)
 
 
 async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:
     fake = FakeKafka()
-    rows = await backlog(db)
-    async with relaying(OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG)):
-        await eventually(told_to(fake, rows))
+    rows = await create_backlog(db)
+    relay = OutboxRelay(db, "shop", "0", fake.producer, lease_seconds=LONG_LEASE_SECONDS)
+    async with relaying(relay):
+        await eventually(received(fake, rows))
     assert await db.count(OUTBOX, {"sent": True}) == rows
 
 
-async def test_what_is_acknowledged_is_marked_when_nobody_wakes_the_relay_though_its_clock_says_that_it_is_not_quite_due(
+async def test_acknowledged_rows_are_marked_without_another_wake(
     db: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also when the clock's resolution says that the mark is not quite due."""
+
     def never(_: OutboxRelay) -> bool:
         return False
 
-    monkeypatch.setattr(OutboxRelay, "_due", never)
+    monkeypatch.setattr(OutboxRelay, "_is_mark_due", never)
     await runner(db)(partial(make_and_fill, "owner"))
-    async with relaying(OutboxRelay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG)):
+    relay = OutboxRelay(db, "shop", "0", FakeKafka().producer, lease_seconds=LONG_LEASE_SECONDS)
+    async with relaying(relay):
         await eventually(all_sent(db), seconds=5)
 
 
+class StreamCountingMongo(Mongo):
+    """A database that counts how often a change stream of inserts was opened."""
+
+    streams = 0
+
+    async def inserts(self, collection: str, field: str) -> AsyncIterator[list[Any]]:
+        self.streams += 1
+        async for values in super().inserts(collection, field):
+            yield values
+
+
 @pytest.mark.parametrize("replicas", [1, 2])
-async def test_what_another_replica_commits_is_sent_at_once_and_only_who_has_the_lease_listens_and_only_when_there_is_another(
+async def test_only_a_leader_beside_other_replicas_opens_a_change_stream(
     db: Mongo, mongo_url: str, replicas: int
 ) -> None:
+    """With it, the leader sends at once what another replica commits."""
     fake = FakeKafka()
-    listening = [Listening(mongo_url, db.name, db.driver) for _ in range(2)]
+    databases = [StreamCountingMongo(mongo_url, db.name, db.driver) for _ in range(2)]
     holder, other = (
-        OutboxRelay(one, "shop", str(number), fake.producer, lease_seconds=LONG)
-        for number, one in enumerate(listening)
+        OutboxRelay(database, "shop", str(number), fake.producer, lease_seconds=LONG_LEASE_SECONDS)
+        for number, database in enumerate(databases)
     )
     for number in range(replicas):
-        assert await Lease(db, f"{REPLICAS}{number}", "shop", LONG).take()
+        assert await Lease(db, f"{REPLICAS}{number}", "shop", LONG_LEASE_SECONDS).take()
     assert await Lease(db, f"{REPLICAS}gone", "shop", 0).take()
     async with relaying(holder):
-        await eventually(lambda: db.find_one("leases", {"_id": "relay", "holder": "shop/0"}))
+        await eventually(holds_lease(db))
         async with relaying(other):
             for number in range(3):
                 await runner(db)(partial(make_and_fill, f"owner-{number}"))
                 if replicas == 1:
-                    holder.wake()  # as the life of a service does after each commit of its own
+                    holder.wake()  # as ServiceRuntime does after each commit
                 await eventually(all_sent(db), seconds=5)
-    for one in listening:
-        await one.close()
-    assert [one.opened for one in listening] == [replicas - 1, 0]
-
-
-async def make_and_fill(owner: str, tx: Transaction) -> Jar:
-    jar = await make_jar(Jar(id=new_id(), owner_ref=owner, room="north"), tx)
-    return await fill_jar(jar.id, 1, tx)
+    for database in databases:
+        await database.close()
+    assert [database.streams for database in databases] == [replicas - 1, 0]

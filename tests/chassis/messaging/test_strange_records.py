@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.consumer import fetcher
 from aiokafka.partitioner import DefaultPartitioner
-from aiokafka.record import memory_records
 from aiokafka.record.util import calc_crc32c
 from structlog.testing import capture_logs
 
@@ -23,8 +21,8 @@ from chassis import telemetry
 from chassis.ids import new_id, utc_now
 from chassis.messaging import consumer
 from chassis.messaging.events import MAX_NAME, Envelope
-from chassis.messaging.inbox import BEHIND
 from chassis.messaging.parked_events import ParkedEvent, ParkedSequences
+from chassis.messaging.received_events import BEHIND
 from tests.chassis.messaging.test_bad_events import KIND, Street, opened
 from tests.chassis.messaging.test_pipeline import Outside
 from tests.chassis.sample_service import Transaction
@@ -174,39 +172,43 @@ async def behind(street: Street, events: int) -> bool:
     return sum(known) == events
 
 
-@pytest.fixture
-def fast() -> Iterator[None]:
-    """The client reads as it does when nothing strange has come, then again."""
-    before = fetcher.MemoryRecords, memory_records.DefaultRecordBatch
-    yield
-    fetcher.MemoryRecords, memory_records.DefaultRecordBatch = before
+async def test_a_record_with_undecodable_headers_is_parked_by_its_offset(street: Street) -> None:
+    """Its partition goes on, and so do the other partitions that were read with it.
 
-
-@pytest.mark.usefixtures("fast")
-async def test_a_header_whose_name_is_no_text_stops_nothing_and_is_a_header_that_nobody_knows(
-    street: Street,
-) -> None:
-    known = [await street.owner() for _ in range(40)]
-    owners = [
-        owner
-        for owner in known
-        if await partition_of(street, owner) == await partition_of(street, known[0])
-    ]
-    assert len(owners) > 1
-    await nameless(street, *owners)
-    await nameless(street, *owners)
+    The records behind it in the same batch are parked, too: the client cannot reach them.
+    """
+    owners = [await street.owner() for _ in range(40)]
+    partition = await partition_of(street, owners[0])
+    neighbours = [owner for owner in owners if await partition_of(street, owner) == partition]
+    assert len(neighbours) > 1
+    before = neighbours[: len(neighbours) // 2]
+    await nameless(street, *neighbours)
+    await nameless(street, *neighbours)
     await street.note(owners[0], "poison")
-    for owner in known:
+    for owner in owners:
         await street.note(owner, "behind")
     counted = await street.accounted()
-    assert (counted["parked"], counted["applied"]) == (2, 40 + 2 * len(owners) + 39)
-    for owner in known:
-        await heard(
-            street,
-            owner,
-            *["packed", "packed"][: 2 * (owner in owners)],
-            *["behind"][: owner != owners[0]],
-        )
+    unread = 2 * (len(neighbours) - len(before))
+    parked = await street.db.find("inbox", {"state": "parked", "key": ""}, sort=[("order", 1)])
+    assert [row["_id"] for row in parked] == [row["order"] for row in parked]
+    assert len(parked) == unread
+    assert all(row["_id"].startswith(f"{street.topic}/{partition:05d}/") for row in parked)
+    assert {row["reason"] for row in parked} == {"key or headers are not UTF-8"}
+    assert (counted["parked"], counted["applied"]) == (unread + 2, 40 + 2 * len(before) + 39)
+    for owner in owners:
+        packed = ["packed"] * 2 if owner in before else []
+        behind = ["behind"] if owner != owners[0] else []
+        await heard(street, owner, *packed, *behind)
+
+
+async def test_a_retry_of_an_undecodable_record_keeps_its_reason(street: Street) -> None:
+    owner = await street.owner()
+    await nameless(street, owner)
+    assert (await street.accounted())["parked"] == 1
+    outside = Outside(street.life, street.put)
+    parked = ParkedSequences[Transaction](street.life.inbox)
+    assert await parked.retry(outside.run, f"{street.topic}/") == 0
+    assert await street.reasons() == {"key or headers are not UTF-8": 1}
 
 
 async def test_bodies_of_every_strange_kind_are_parked_or_take_effect_and_all_of_them_can_be_shown(

@@ -59,7 +59,7 @@ async def test_a_system_over_its_daily_quota_is_429_and_others_are_not(
         return await place.stage.ask("GET", path, headers=system)
 
     own = await call("/v1/me/quota")
-    assert (own.status, own.content["calls_per_day"], own.content["read_calls_today"]) == (
+    assert (own.status, own.content["calls_per_day"], own.content["calls_today"]) == (
         200,
         3,
         0,
@@ -81,11 +81,11 @@ async def test_a_system_over_its_daily_quota_is_429_and_others_are_not(
     assert (told.status, told.headers["ratelimit"].split(";")[0]) == (200, '"route"')
 
     async def summed() -> bool:
-        return (await place.admin("GET", "clients/sistem-dinas")).content["read_calls_today"] == 3
+        return (await place.admin("GET", "clients/sistem-dinas")).content["calls_today"] == 3
 
     await eventually(summed)
     assert [
-        one["read_calls_today"] for one in (await place.admin("GET", "clients")).content["items"]
+        one["calls_today"] for one in (await place.admin("GET", "clients")).content["items"]
     ] == [3]
     await place.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 100})
     more = await token_of(place, secret)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
@@ -12,10 +10,8 @@ from chassis.ids import utc_now
 from chassis.messaging.inbox import HEAD
 from chassis.messaging.kafka import Record
 from chassis.persistence.mongo import Document, Mongo
-from ops.backup import encryption
 from ops.backup.restore_fixups import fix_up_database
 from ops.backup.topic_rebuild import unmark_rows_after_gaps
-from ops.errors import OperatorError
 
 
 def order(offset: int, partition: int = 3) -> str:
@@ -78,10 +74,11 @@ async def restored(mongo_url: str, database: str) -> Mongo:
     return db
 
 
-async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them(
+async def test_positions_leases_inbox_rows_and_order_fit_the_new_servers(
     restored: Mongo,
 ) -> None:
-    db, now = restored, utc_now()
+    db = restored
+    now = utc_now()
     for _ in range(2):  # an interrupted restore begins again
         await fix_up_database(db, now)
         assert await db.find("offsets", {}) == []
@@ -89,7 +86,9 @@ async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them
         inbox = {row["_id"]: row for row in await db.find("inbox", {})}
         assert (
             inbox["done"]["done_at"] == now
-        )  # else MongoDB would forget it within a minute, and the rebuilt topic would take effect twice
+            # Else MongoDB would forget it within a minute, and the rebuilt topic would take effect
+            # twice
+        )
         letters = await db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
         places = [row["order"] for row in letters]
         assert [row["_id"] for row in letters] == ["first", "second", places[2]]
@@ -110,7 +109,7 @@ async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them
     await db.close()
 
 
-async def test_nothing_of_a_key_counts_as_sent_behind_what_does_not(
+async def test_no_row_counts_as_sent_behind_an_unsent_row_of_its_key(
     mongo_url: str, database: str
 ) -> None:
     db = Mongo(mongo_url, database, "pymongo")
@@ -132,30 +131,3 @@ async def test_nothing_of_a_key_counts_as_sent_behind_what_does_not(
         "whole2",
     ]
     await db.close()
-
-
-def test_a_holders_key_may_have_a_passphrase(tmp_path: Path) -> None:
-    file = tmp_path / "holder"
-    with (
-        patch("sys.stdin.isatty", return_value=True),
-        patch("getpass.getpass", return_value="rahasia"),
-    ):
-        name = encryption.make_pair(file)
-        assert b"ENCRYPTED" in file.read_bytes()
-        assert (
-            encryption.name_of(encryption.private_key(file).public_key())
-            == name
-            == encryption.name_of(encryption.public_key(Path(f"{file}.pub")))
-        )
-    with (
-        patch("getpass.getpass", return_value="salah"),
-        pytest.raises(OperatorError, match="frasa sandinya salah"),
-    ):
-        encryption.private_key(file)
-
-
-def test_two_shares_are_the_key_and_one_is_noise() -> None:
-    key = encryption.random_key()
-    one, other = encryption.split(key)
-    assert encryption.join(one, other) == encryption.join(other, one) == key
-    assert key not in (one, other)

@@ -1,4 +1,4 @@
-"""A oncall for tests: three people, two turns. Not here: any test."""
+"""A schedule with three people and two turns, and a firing alert. Not here: any test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from ops.oncall.rules import Firing, OnCallSchedule, OnCallTurn
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
-ROTA = OnCallSchedule(
+SCHEDULE = OnCallSchedule(
     people={"satu": "https://satu", "dua": "https://dua", "kepala": "https://kepala"},
     turns=(
         OnCallTurn(first_day=date(2026, 11, 16), order=("dua", "satu", "kepala")),

@@ -1,4 +1,4 @@
-"""Whom the oncall tells and when, from values alone."""
+"""Rules of on-call: whom to notify and when, from values alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ops.local.state_dir import ROOT
 from ops.oncall import config, rules
 from ops.oncall.incident_store import IncidentStore
 from ops.oncall.rules import Firing, Incident, NotificationAttempt
-from tests.ops.oncall.factories import NOW, PAGE, ROTA
+from tests.ops.oncall.factories import NOW, PAGE, SCHEDULE
 
 
 def incident(firing: Firing = PAGE) -> Incident:
@@ -22,7 +22,9 @@ def incident(firing: Firing = PAGE) -> Incident:
     return made
 
 
-def having_told(one: Incident, person: str, minutes: int = 0, *, reached: bool = True) -> Incident:
+def after_attempt(
+    one: Incident, person: str, minutes: int = 0, *, reached: bool = True
+) -> Incident:
     return replace(
         one,
         told=(
@@ -34,48 +36,51 @@ def having_told(one: Incident, person: str, minutes: int = 0, *, reached: bool =
     )
 
 
-def test_the_first_of_the_turn_in_force_is_told_at_once() -> None:
-    assert rules.choose_person(incident(), ROTA, NOW) == "satu"
+def test_the_first_person_of_the_turn_is_notified_at_once() -> None:
+    assert rules.choose_person(incident(), SCHEDULE, NOW) == "satu"
     assert (
-        rules.choose_person(incident(), ROTA, datetime(2026, 11, 22, 16, 59, tzinfo=UTC)) == "dua"
+        rules.choose_person(incident(), SCHEDULE, datetime(2026, 11, 22, 16, 59, tzinfo=UTC))
+        == "dua"
     )
     assert (
-        rules.choose_person(incident(), ROTA, datetime(2026, 11, 22, 17, 0, tzinfo=UTC)) == "satu"
+        rules.choose_person(incident(), SCHEDULE, datetime(2026, 11, 22, 17, 0, tzinfo=UTC))
+        == "satu"
     )  # midnight in Jakarta
 
 
-def test_who_does_not_answer_in_time_is_followed_by_the_next_round_and_round() -> None:
-    one = having_told(incident(), "satu")
-    assert rules.choose_person(one, ROTA, NOW + timedelta(minutes=14)) is None
-    assert rules.choose_person(one, ROTA, NOW + timedelta(minutes=15)) == "dua"
-    two = having_told(having_told(one, "dua", 15), "kepala", 30)
-    assert rules.choose_person(two, ROTA, NOW + timedelta(minutes=45)) == "satu"
+def test_an_unanswered_notice_goes_to_the_next_person_in_rounds() -> None:
+    one = after_attempt(incident(), "satu")
+    assert rules.choose_person(one, SCHEDULE, NOW + timedelta(minutes=14)) is None
+    assert rules.choose_person(one, SCHEDULE, NOW + timedelta(minutes=15)) == "dua"
+    two = after_attempt(after_attempt(one, "dua", 15), "kepala", 30)
+    assert rules.choose_person(two, SCHEDULE, NOW + timedelta(minutes=45)) == "satu"
 
 
-def test_a_ticket_waits_for_a_day() -> None:
-    one = having_told(incident(replace(PAGE, severity="ticket")), "satu")
-    assert rules.choose_person(one, ROTA, NOW + timedelta(hours=23)) is None
-    assert rules.choose_person(one, ROTA, NOW + timedelta(hours=24)) == "dua"
+def test_a_ticket_escalates_after_a_day() -> None:
+    one = after_attempt(incident(replace(PAGE, severity="ticket")), "satu")
+    assert rules.choose_person(one, SCHEDULE, NOW + timedelta(hours=23)) is None
+    assert rules.choose_person(one, SCHEDULE, NOW + timedelta(hours=24)) == "dua"
 
 
-def test_after_an_answer_nobody_else_is_told_and_the_first_answer_stays() -> None:
-    one = rules.acknowledge(having_told(incident(), "satu"), "Rina")
-    assert rules.choose_person(one, ROTA, NOW + timedelta(days=9)) is None
+def test_the_first_acknowledgement_ends_notifications_and_counts() -> None:
+    one = rules.acknowledge(after_attempt(incident(), "satu"), "Rina")
+    assert rules.choose_person(one, SCHEDULE, NOW + timedelta(days=9)) is None
     assert rules.acknowledge(one, "Budi").taken_by == "Rina"
 
 
-def test_who_cannot_be_reached_is_followed_by_the_next_at_once() -> None:
-    assert rules.choose_person(having_told(incident(), "satu", reached=False), ROTA, NOW) == "dua"
+def test_an_unreachable_person_is_followed_by_the_next_at_once() -> None:
+    assert (
+        rules.choose_person(after_attempt(incident(), "satu", reached=False), SCHEDULE, NOW)
+        == "dua"
+    )
 
 
-def test_after_a_round_in_which_nobody_could_be_reached_it_waits_a_minute_and_remembers_no_more_than_it_must() -> (
-    None
-):
+def test_a_round_that_reached_nobody_is_repeated_after_a_minute() -> None:
     one = incident()
     for person in ("satu", "dua", "kepala"):
-        one = having_told(one, person, reached=False)
-    assert rules.choose_person(one, ROTA, NOW + timedelta(seconds=59)) is None
-    assert rules.choose_person(one, ROTA, NOW + timedelta(seconds=60)) == "satu"
+        one = after_attempt(one, person, reached=False)
+    assert rules.choose_person(one, SCHEDULE, NOW + timedelta(seconds=59)) is None
+    assert rules.choose_person(one, SCHEDULE, NOW + timedelta(seconds=60)) == "satu"
     for number in range(200):
         one = rules.record_attempt(
             one,
@@ -85,8 +90,8 @@ def test_after_a_round_in_which_nobody_could_be_reached_it_waits_a_minute_and_re
     assert len(one.told) == rules.MAX_ATTEMPTS_KEPT
 
 
-def test_the_same_again_opens_nothing_and_something_new_opens_it_again() -> None:
-    one = rules.acknowledge(having_told(incident(), "satu"), "Rina")
+def test_a_new_alert_reopens_an_incident_and_a_repeat_does_not() -> None:
+    one = rules.acknowledge(after_attempt(incident(), "satu"), "Rina")
     assert rules.apply_firing(one, PAGE, NOW, "other") == one
     more = rules.apply_firing(
         one,
@@ -98,55 +103,63 @@ def test_the_same_again_opens_nothing_and_something_new_opens_it_again() -> None
         "other",
     )
     assert more is not None
-    assert (more.id, more.taken_by, rules.choose_person(more, ROTA, NOW)) == ("id", "", "satu")
+    assert (more.id, more.taken_by, rules.choose_person(more, SCHEDULE, NOW)) == ("id", "", "satu")
 
 
-def test_what_became_worse_is_as_urgent_as_it_is_now() -> None:
-    one = having_told(incident(replace(PAGE, severity="ticket")), "satu")
+def test_a_worse_alert_raises_the_severity() -> None:
+    one = after_attempt(incident(replace(PAGE, severity="ticket")), "satu")
     worse = rules.apply_firing(
         one, replace(PAGE, alerts=dict(PAGE.alerts) | {"f2": "x\ny"}), NOW, "other"
     )
     assert worse is not None
     assert (
-        rules.choose_person(having_told(worse, "satu"), ROTA, NOW + timedelta(minutes=15)) == "dua"
+        rules.choose_person(after_attempt(worse, "satu"), SCHEDULE, NOW + timedelta(minutes=15))
+        == "dua"
     )
 
 
-def test_who_was_told_before_it_grew_is_told_again() -> None:
-    sent, attempt = incident(), NotificationAttempt(person="satu", at=NOW, reached=True)
+def test_a_person_is_notified_again_when_the_incident_grew() -> None:
+    sent = incident()
+    attempt = NotificationAttempt(person="satu", at=NOW, reached=True)
     assert rules.record_attempt(sent, sent, attempt).told == (attempt,)
     grown = rules.apply_firing(
         sent, replace(PAGE, alerts=dict(PAGE.alerts) | {"f2": "x\ny"}), NOW, "other"
     )
-    anew = replace(sent, id="other")
+    reopened = replace(sent, id="other")
     assert grown is not None
-    for now in (grown, anew):
-        assert rules.choose_person(rules.record_attempt(now, sent, attempt), ROTA, NOW) == "satu"
+    for now in (grown, reopened):
+        assert (
+            rules.choose_person(rules.record_attempt(now, sent, attempt), SCHEDULE, NOW) == "satu"
+        )
     shrunk = replace(sent, alerts={}, taken_by="Rina")
     assert rules.record_attempt(shrunk, sent, attempt) == replace(shrunk, told=(attempt,))
 
 
-def test_when_it_is_over_those_who_were_reached_hear_it_and_the_next_time_is_another_one() -> None:
-    one = having_told(having_told(incident(), "satu", reached=False), "dua")
+def test_reached_people_learn_that_it_is_over_and_the_next_is_new() -> None:
+    one = after_attempt(after_attempt(incident(), "satu", reached=False), "dua")
     over = rules.apply_firing(one, replace(PAGE, alerts={}), NOW, "other")
     assert over is not None
-    assert (over.over, over.closing, rules.choose_person(over, ROTA, NOW)) == (True, ("dua",), None)
+    assert (over.over, over.closing, rules.choose_person(over, SCHEDULE, NOW)) == (
+        True,
+        ("dua",),
+        None,
+    )
     again = rules.apply_firing(over, PAGE, NOW, "other")
     assert again is not None
     assert (again.id, again.over) == ("other", False)
 
 
-def test_what_was_never_heard_of_and_is_over_is_nothing() -> None:
+def test_a_resolved_group_without_incident_opens_nothing() -> None:
     assert rules.apply_firing(None, replace(PAGE, alerts={}), NOW, "id") is None
 
 
-def test_the_watch_is_silent_after_the_time_that_the_oncall_says() -> None:
-    assert not rules.is_watchdog_silent(NOW, ROTA, NOW + timedelta(minutes=5))
-    assert rules.is_watchdog_silent(NOW, ROTA, NOW + timedelta(minutes=5, seconds=1))
+def test_the_watchdog_is_silent_after_its_timeout() -> None:
+    assert not rules.is_watchdog_silent(NOW, SCHEDULE, NOW + timedelta(minutes=5))
+    assert rules.is_watchdog_silent(NOW, SCHEDULE, NOW + timedelta(minutes=5, seconds=1))
 
 
-def test_a_notice_is_indonesian_first_names_the_page_and_where_to_answer() -> None:
-    subject, text = rules.write_notice(incident(), ROTA)
+def test_a_notice_is_indonesian_first_with_runbook_and_address() -> None:
+    subject, text = rules.write_notice(incident(), SCHEDULE)
     assert subject == "[Bina page] training tidak menjawab"
     assert text.index("training tidak menjawab") < text.index("training does not answer")
     assert "docs/runbooks/ProcessDown.md" in text
@@ -154,11 +167,11 @@ def test_a_notice_is_indonesian_first_names_the_page_and_where_to_answer() -> No
     assert "2026-11-24 10:00 WIB" in text
 
 
-def test_a_restart_forgets_no_incident_and_the_book_does_not_grow_without_end(
+def test_incidents_survive_a_restart_and_resolved_ones_are_bounded(
     tmp_path: Path,
 ) -> None:
     book = IncidentStore(tmp_path / "book.json")
-    one = rules.acknowledge(having_told(incident(), "satu"), "Rina")
+    one = rules.acknowledge(after_attempt(incident(), "satu"), "Rina")
     book.save(one)
     for number in range(150):
         book.save(
@@ -176,14 +189,14 @@ def test_a_restart_forgets_no_incident_and_the_book_does_not_grow_without_end(
     assert again.find_by_id("0") is None
 
 
-def test_a_book_that_cannot_be_read_is_put_aside_and_a_new_one_begun(tmp_path: Path) -> None:
+def test_an_unreadable_incident_file_is_moved_aside(tmp_path: Path) -> None:
     (tmp_path / "book.json").write_text('{"group": {"id": "id", ')
     IncidentStore(tmp_path / "book.json").save(incident())
     assert (tmp_path / "book.unreadable").read_text() == '{"group": {"id": "id", '
     assert IncidentStore(tmp_path / "book.json").find_by_id("id") == incident()
 
 
-def test_a_rule_without_our_words_and_severities_is_told_and_wakes_somebody() -> None:
+def test_an_alert_of_a_foreign_rule_counts_as_the_worst_severity() -> None:
     ours = {
         "status": "firing",
         "labels": {"alertname": "A", "severity": "ticket"},
@@ -203,7 +216,7 @@ def test_a_rule_without_our_words_and_severities_is_told_and_wakes_somebody() ->
     )
 
 
-def test_what_is_told_says_of_which_region_so_that_two_at_once_are_told_apart() -> None:
+def test_a_notice_names_the_region_of_each_alert() -> None:
     alerts = [
         {
             "status": "firing",
@@ -215,13 +228,13 @@ def test_what_is_told_says_of_which_region_so_that_two_at_once_are_told_apart() 
     ]
     subject, text = rules.write_notice(
         replace(incident(), alerts=config.parse_firing({"groupKey": "g", "alerts": alerts}).alerts),
-        ROTA,
+        SCHEDULE,
     )
     assert subject == "[Bina page] jabar: training tidak menjawab"
     assert "papua: training tidak menjawab" in text
 
 
-def test_the_sample_oncall_can_be_used() -> None:
+def test_the_sample_schedule_can_be_used() -> None:
     sample = config.read_schedule(ROOT / "deploy/monitoring/oncall.toml")
     assert sample.people_on_call(NOW)[-1] == "kepala-seksi"
 
@@ -235,7 +248,7 @@ def test_the_sample_oncall_can_be_used() -> None:
         ("from = 2026-01-", "from = 2999-01-", "turn"),
     ],
 )
-def test_a_oncall_that_would_reach_nobody_is_refused_by_what_is_wrong(
+def test_a_schedule_that_reaches_nobody_is_refused_with_the_mistake(
     tmp_path: Path, wrong: str, right: str, named: str
 ) -> None:
     text = (ROOT / "deploy/monitoring/oncall.toml").read_text()

@@ -1,4 +1,4 @@
-"""The oncall's file is followed: who is on duty changes while it runs, and a file that cannot be used changes nothing."""
+"""The schedule file is reloaded while the server runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fakes import eventually
 SAMPLE = (ROOT / "deploy/monitoring/oncall.toml").read_text()
 
 
-async def test_who_is_on_duty_changes_with_the_file_and_a_file_that_cannot_be_used_changes_nothing(
+async def test_a_changed_schedule_is_adopted_and_an_unusable_one_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(run, "RELOAD_SECONDS", 0.01)
@@ -25,7 +25,7 @@ async def test_who_is_on_duty_changes_with_the_file_and_a_file_that_cannot_be_us
     await anext(life)
 
     async def heard(number: int, refused: int) -> bool:
-        return (len(adopted), caplog.text.count("former one stays")) == (number, refused)
+        return (len(adopted), caplog.text.count("the former stays")) == (number, refused)
 
     for refused, broken in enumerate(
         (

@@ -1,4 +1,4 @@
-"""The oncall as a running process would do it: Alertmanager's posts in, notices out over HTTP and SMTP, answers taken."""
+"""The on-call server over HTTP and SMTP: posts of Alertmanager, notices, acknowledgements."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ops.oncall.notifier import MailOrHttpNotifier, NotDelivered
 from ops.oncall.rules import OnCallSchedule
 from ops.oncall.server import IncidentNotifier, OnCallApi
 from tests.fakes import eventually
-from tests.ops.oncall.factories import PAGE, ROTA
+from tests.ops.oncall.factories import PAGE, SCHEDULE
 
 
 class Clock:
-    """Tells the time that a test sets."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 24, 3, tzinfo=UTC)
@@ -36,7 +36,7 @@ class Clock:
 
 @dataclass
 class People:
-    """Everybody's gateway of messages, on a real socket: what each was sent, and who is out of reach."""
+    """Message gateways of all people on one socket: what each received, who is unreachable."""
 
     heard: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     away: set[str] = field(default_factory=set[str])
@@ -54,54 +54,54 @@ class People:
         self.heard.append((person, (await request.json())["text"]))
         return web.Response(status=202)
 
-    async def told(self, *persons: str) -> None:
-        """Wait until these were told, in this order, and nobody else."""
+    async def notified(self, *persons: str) -> None:
+        """Wait until exactly these people were notified, in this order."""
 
-        async def so() -> bool:
+        async def is_so() -> bool:
             return [person for person, _ in self.heard] == list(persons)
 
-        await eventually(so)
+        await eventually(is_so)
 
 
 @dataclass
-class Scene:
-    """A oncall that runs, its people, its clock, and a client."""
+class Harness:
+    """A running on-call server with its people, clock and client."""
 
     people: People
     clock: Clock
-    duty: IncidentNotifier
+    notifier: IncidentNotifier
     client: aiohttp.ClientSession
     url: str
 
     async def post(self, status: str, *fingerprints: str) -> int:
-        """What Alertmanager posts of a group; the status of the answer."""
+        """Post a group as Alertmanager does; return the status of the answer."""
         labels = {"alertname": "ProcessDown", "service": "training", "severity": "page"}
-        told = {
+        annotations = {
             "summary": "training tidak menjawab",
             "summary_en": "training does not answer",
             "runbook": "docs/runbooks/ProcessDown.md",
         }
         alerts = [
-            {"status": status, "labels": labels, "annotations": told, "fingerprint": one}
+            {"status": status, "labels": labels, "annotations": annotations, "fingerprint": one}
             for one in fingerprints
         ]
-        told_of = {
+        body = {
             "version": "4",
             "groupKey": "{}:{ProcessDown}",
             "status": status,
             "alerts": alerts,
         }
         async with self.client.post(
-            f"{self.url}/alerts", data=io.BytesIO(json.dumps(told_of).encode())
+            f"{self.url}/alerts", data=io.BytesIO(json.dumps(body).encode())
         ) as answer:
             return answer.status
 
-    async def looked(self) -> None:
-        await self.duty.notify_due()
+    async def notify_due(self) -> None:
+        await self.notifier.notify_due()
 
     @property
     def link(self) -> str:
-        """Where the last notice says to answer."""
+        """The address in the last notice."""
         return self.people.heard[-1][1].rpartition(": ")[2]
 
 
@@ -116,97 +116,103 @@ async def served(app: web.Application) -> AsyncGenerator[str]:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncGenerator[Scene]:
-    people, clock = People(), Clock()
+async def harness(tmp_path: Path) -> AsyncGenerator[Harness]:
+    people = People()
+    clock = Clock()
     gateway = web.Application()
     gateway.add_routes([web.post("/{person}", people.take)])
     async with served(gateway) as people.url, aiohttp.ClientSession() as client:
-        oncall = replace(
-            ROTA,
-            people={name: f"{people.url}/{name}" for name in ROTA.people},
-            silence=timedelta(days=9),
+        schedule = replace(
+            SCHEDULE,
+            people={name: f"{people.url}/{name}" for name in SCHEDULE.people},
+            watchdog_timeout=timedelta(days=9),
         )
-        duty = IncidentNotifier(
-            oncall, IncidentStore(tmp_path / "book.json"), MailOrHttpNotifier(oncall), clock
+        notifier = IncidentNotifier(
+            schedule, IncidentStore(tmp_path / "book.json"), MailOrHttpNotifier(schedule), clock
         )
-        async with served(OnCallApi(duty).create_application()) as url:
-            duty.schedule = replace(oncall, link=url)
-            yield Scene(people, clock, duty, client, url)
+        async with served(OnCallApi(notifier).create_application()) as url:
+            notifier.schedule = replace(schedule, link=url)
+            yield Harness(people, clock, notifier, client, url)
 
 
-async def test_an_alert_that_nobody_answers_goes_on_to_the_next_person(scene: Scene) -> None:
-    assert await scene.post("firing", "f1") == 204
-    await scene.people.told("satu")
-    scene.clock.now += timedelta(minutes=16)
-    await scene.people.told("satu", "dua")
-    scene.clock.now += timedelta(minutes=16)
-    await scene.people.told("satu", "dua", "kepala")
+async def test_an_alert_that_nobody_answers_goes_on_to_the_next_person(harness: Harness) -> None:
+    assert await harness.post("firing", "f1") == 204
+    await harness.people.notified("satu")
+    harness.clock.now += timedelta(minutes=16)
+    await harness.people.notified("satu", "dua")
+    harness.clock.now += timedelta(minutes=16)
+    await harness.people.notified("satu", "dua", "kepala")
 
 
-async def test_an_alert_that_somebody_has_taken_goes_to_nobody_else(scene: Scene) -> None:
-    await scene.post("firing", "f1")
-    await scene.people.told("satu")
-    async with scene.client.get(scene.link) as page:
+async def test_an_acknowledged_alert_goes_to_nobody_else(harness: Harness) -> None:
+    await harness.post("firing", "f1")
+    await harness.people.notified("satu")
+    async with harness.client.get(harness.link) as page:
         assert "Saya tangani" in await page.text()
-    async with scene.client.post(
-        f"{scene.link}/acknowledgement", data={"by": "<b>Rina</b>"}
+    async with harness.client.post(
+        f"{harness.link}/acknowledgement", data={"by": "<b>Rina</b>"}
     ) as answer:
         assert "Ditangani oleh / taken by &lt;b&gt;Rina" in await answer.text()
-    scene.clock.now += timedelta(days=2)
-    await scene.post("firing", "f1")
+    harness.clock.now += timedelta(days=2)
+    await harness.post("firing", "f1")
     for _ in range(3):
-        await scene.looked()
-    await scene.people.told("satu")
+        await harness.notify_due()
+    await harness.people.notified("satu")
 
 
-async def test_looking_at_a_notice_is_no_answer_and_an_answer_needs_a_name(scene: Scene) -> None:
-    await scene.post("firing", "f1")
-    await scene.people.told("satu")
-    async with scene.client.get(scene.link):
+async def test_reading_a_notice_acknowledges_nothing_and_a_name_is_needed(harness: Harness) -> None:
+    await harness.post("firing", "f1")
+    await harness.people.notified("satu")
+    async with harness.client.get(harness.link):
         pass
-    async with scene.client.post(f"{scene.link}/acknowledgement", data={"by": " "}) as answer:
+    async with harness.client.post(f"{harness.link}/acknowledgement", data={"by": " "}) as answer:
         assert answer.status == 422
-    scene.clock.now += timedelta(minutes=16)
-    await scene.people.told("satu", "dua")
+    harness.clock.now += timedelta(minutes=16)
+    await harness.people.notified("satu", "dua")
 
 
-async def test_who_cannot_be_reached_is_followed_at_once_and_when_it_is_over_those_who_know_hear_it(
-    scene: Scene,
+async def test_an_unreachable_person_is_skipped_and_the_end_is_announced(
+    harness: Harness,
 ) -> None:
-    scene.people.away = {"satu"}
-    await scene.post("firing", "f1")
-    await scene.people.told("dua")
-    await scene.post("resolved", "f1")
-    await scene.people.told("dua", "dua")
-    assert "Sudah selesai" in scene.people.heard[-1][1]
+    harness.people.away = {"satu"}
+    await harness.post("firing", "f1")
+    await harness.people.notified("dua")
+    await harness.post("resolved", "f1")
+    await harness.people.notified("dua", "dua")
+    assert "Sudah selesai" in harness.people.heard[-1][1]
 
 
-async def test_of_what_came_while_somebody_was_being_told_he_is_told_too(scene: Scene) -> None:
-    scene.people.slow = asyncio.Event()
-    await scene.post("firing", "f1")
-    await scene.people.asked.wait()
-    await scene.post("firing", "f1", "f2")
-    scene.people.slow.set()
-    await scene.people.told("satu", "satu")
-    assert scene.people.heard[0][1].count("training does not answer") == 1
-    assert scene.people.heard[1][1].count("training does not answer") == 2
+async def test_an_alert_that_came_during_a_notification_is_notified_too(harness: Harness) -> None:
+    harness.people.slow = asyncio.Event()
+    await harness.post("firing", "f1")
+    await harness.people.asked.wait()
+    await harness.post("firing", "f1", "f2")
+    harness.people.slow.set()
+    await harness.people.notified("satu", "satu")
+    assert harness.people.heard[0][1].count("training does not answer") == 1
+    assert harness.people.heard[1][1].count("training does not answer") == 2
 
 
-async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_the_end(
+async def test_a_restart_continues_the_escalation_and_announces_the_end(
     tmp_path: Path,
 ) -> None:
-    people, clock, gateway = People(), Clock(), web.Application()
+    people = People()
+    clock = Clock()
+    gateway = web.Application()
     gateway.add_routes([web.post("/{person}", people.take)])
     async with served(gateway) as people.url:
-        oncall = replace(
-            ROTA,
-            people={name: f"{people.url}/{name}" for name in ROTA.people},
-            silence=timedelta(days=9),
+        schedule = replace(
+            SCHEDULE,
+            people={name: f"{people.url}/{name}" for name in SCHEDULE.people},
+            watchdog_timeout=timedelta(days=9),
         )
 
-        def started(on_duty: OnCallSchedule = oncall) -> IncidentNotifier:
+        def started(in_force: OnCallSchedule = schedule) -> IncidentNotifier:
             return IncidentNotifier(
-                on_duty, IncidentStore(tmp_path / "book.json"), MailOrHttpNotifier(on_duty), clock
+                in_force,
+                IncidentStore(tmp_path / "book.json"),
+                MailOrHttpNotifier(in_force),
+                clock,
             )
 
         started().receive(PAGE)
@@ -216,8 +222,8 @@ async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_th
         await started().notify_due()
         started().receive(replace(PAGE, alerts={}))
         left = replace(
-            oncall,
-            people={name: address for name, address in oncall.people.items() if name != "satu"},
+            schedule,
+            people={name: address for name, address in schedule.people.items() if name != "satu"},
         )
         await started(left).notify_due()
         await started(left).notify_due()
@@ -225,40 +231,43 @@ async def test_a_restart_goes_on_with_the_next_person_and_those_who_know_hear_th
     assert "Sudah selesai" in people.heard[-1][1]
 
 
-async def test_one_that_cannot_be_told_does_not_keep_the_others_from_being_told(
-    scene: Scene,
+async def test_a_failing_incident_does_not_stop_the_others(
+    harness: Harness,
 ) -> None:
-    scene.duty.schedule = replace(
-        scene.duty.schedule,
-        people=dict(scene.duty.schedule.people) | {"satu": "http://[", "dua": "mailto:dua\n@x"},
+    harness.notifier.schedule = replace(
+        harness.notifier.schedule,
+        people=dict(harness.notifier.schedule.people)
+        | {"satu": "http://[", "dua": "mailto:dua\n@x"},
     )
-    await scene.post("firing", "f1")
-    await scene.people.told("kepala")
+    await harness.post("firing", "f1")
+    await harness.people.notified("kepala")
 
 
-async def test_a_group_with_an_alert_for_each_of_thousands_is_taken(scene: Scene) -> None:
-    assert await scene.post("firing", *(f"{number:0400}" for number in range(3_000))) == 204
+async def test_a_group_with_thousands_of_alerts_is_accepted(harness: Harness) -> None:
+    assert await harness.post("firing", *(f"{number:0400}" for number in range(3_000))) == 204
 
 
-async def test_a_watch_that_falls_silent_is_told_and_speaks_again(scene: Scene) -> None:
-    scene.duty.schedule = replace(scene.duty.schedule, silence=timedelta(minutes=5))
-    scene.clock.now += timedelta(minutes=6)
-    await scene.people.told("satu")
-    assert "Pengawasan diam" in scene.people.heard[0][1]
-    async with scene.client.post(f"{scene.url}/watchdog", json={}) as answer:
+async def test_a_silent_watchdog_is_an_incident_until_it_returns(harness: Harness) -> None:
+    harness.notifier.schedule = replace(
+        harness.notifier.schedule, watchdog_timeout=timedelta(minutes=5)
+    )
+    harness.clock.now += timedelta(minutes=6)
+    await harness.people.notified("satu")
+    assert "Pengawasan diam" in harness.people.heard[0][1]
+    async with harness.client.post(f"{harness.url}/watchdog", json={}) as answer:
         assert answer.status == 204
-    await scene.people.told("satu", "satu")
+    await harness.people.notified("satu", "satu")
 
 
-async def test_what_is_no_post_of_alertmanager_is_refused(scene: Scene) -> None:
+async def test_a_body_that_is_no_webhook_is_refused(harness: Harness) -> None:
     for body in ("{}", '{"groupKey": "g", "alerts": [{"status": "firing"}]}', "[]", '"x"', "{"):
-        async with scene.client.post(f"{scene.url}/alerts", data=body) as answer:
+        async with harness.client.post(f"{harness.url}/alerts", data=body) as answer:
             assert answer.status == 400
-    async with scene.client.get(f"{scene.url}/notices/{'x' * 22}") as answer:
+    async with harness.client.get(f"{harness.url}/notices/{'x' * 22}") as answer:
         assert answer.status == 404
 
 
-async def test_a_notice_goes_by_mail_and_a_mail_server_that_is_away_is_told() -> None:
+async def test_a_notice_is_mailed_and_an_absent_server_is_not_delivered() -> None:
     mails: list[str] = []
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -278,7 +287,7 @@ async def test_a_notice_goes_by_mail_and_a_mail_server_that_is_away_is_told() ->
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     port: Any = server.sockets[0].getsockname()[1]
     reaching = MailOrHttpNotifier(
-        replace(ROTA, mail_server=f"127.0.0.1:{port}", mail_from="bina@bina.example")
+        replace(SCHEDULE, mail_server=f"127.0.0.1:{port}", mail_from="bina@bina.example")
     )
     await reaching.send("mailto:piket@bina.example", "[Bina page] training tidak menjawab", "isi")
     server.close()

@@ -1,0 +1,65 @@
+"""Creation of topics, and how a client of aiokafka is started and stopped.
+
+Not here: users, permissions and the cluster's topics (ops/local/kafka_admin).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from chassis.messaging.kafka_ports import Where, client_options
+
+PARTITIONS = 12
+RETENTION_DAYS = 30
+CANCELLED_STOP_SECONDS = 2.0
+KafkaUnavailable = KafkaError
+
+
+async def run_to_end(step: Awaitable[None]) -> None:
+    """Await the start or stop of a client to its end, also when cancelled.
+
+    Half-way a client holds connections that nothing closes. After a cancellation the wait is
+    bounded to 2 s, for a broker that is away.
+    """
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=CANCELLED_STOP_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+@asynccontextmanager
+async def administering(where: Where) -> AsyncGenerator[Any]:
+    """Yield aiokafka's administration client of a broker."""
+    admin: Any = AIOKafkaAdminClient(**client_options(where))
+    try:
+        await run_to_end(admin.start())
+        yield admin
+    finally:
+        await run_to_end(admin.close())
+
+
+async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS) -> None:
+    """Create a missing topic with the broker's replication factor; never alter an existing one.
+
+    Raises KafkaUnavailable when the broker refuses.
+    """
+    async with administering(where) as admin:
+        if topic in await admin.list_topics():
+            return
+        retention_ms = str(RETENTION_DAYS * 86_400_000)
+        new_topic = NewTopic(topic, partitions, 1, topic_configs={"retention.ms": retention_ms})
+        # -1 is the broker's default, which the constructor refuses.
+        new_topic.replication_factor = -1
+        for _, code, message in (await admin.create_topics([new_topic])).topic_errors:
+            if code not in {0, TopicAlreadyExistsError.errno}:
+                raise KafkaUnavailable(f"{topic}: {message}")
