@@ -36,7 +36,10 @@ def nobody() -> str:
 
 @asynccontextmanager
 async def breaking(failures: int, half: bytes = b"") -> AsyncGenerator[tuple[str, list[bytes]]]:
-    """A service that closes the first so many connections after it has read the request, without an answer or with half of one; gives its address and what it read."""
+    """A service that ends its first connections after the request, with `half` a response.
+
+    Gives its address and what it read.
+    """
     read: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,7 +58,8 @@ async def breaking(failures: int, half: bytes = b"") -> AsyncGenerator[tuple[str
         read.append(head.split(b"\r\n")[0] + b"|" + body)
         if len(read) > failures:
             writer.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n"
+                b"connection: close\r\n\r\n{}"
             )
         else:
             writer.write(half)
@@ -99,8 +103,12 @@ async def pieces(count: int, size: int = 4096) -> AsyncIterator[bytes]:
 
 
 async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphore]:
-    """Let the service hold requests of this path until the event is set; the semaphore counts arrivals."""
-    release, arrived = asyncio.Event(), asyncio.Semaphore(0)
+    """Let the service hold requests of this path until the event is set.
+
+    The semaphore counts arrivals.
+    """
+    release = asyncio.Event()
+    arrived = asyncio.Semaphore(0)
 
     async def wait(_scope: Any, _receive: Any, send: Any) -> None:
         arrived.release()
@@ -117,15 +125,15 @@ async def raw(stage: Stage, request: str, group: Group = Group.STAFF) -> str:
         "127.0.0.1", stage.port + list(Group).index(group)
     )
     writer.write(request.encode())
-    told = await reader.read()
+    response = await reader.read()
     writer.close()
-    return told.decode()
+    return response.decode()
 
 
 async def all_of(reader: asyncio.StreamReader) -> bytes:
     """What comes until the connection ends, also by a reset."""
-    told = bytearray()
+    response = bytearray()
     with suppress(ConnectionError):
         while piece := await reader.read(65_536):
-            told += piece
-    return bytes(told)
+            response += piece
+    return bytes(response)

@@ -1,4 +1,4 @@
-"""What administrators may do about others' access: users and grants of their places, delegation by letter, a second pair of eyes."""
+"""What administrators do: users and grants of their place, deputies, second persons."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.access.permissions.four_eyes import SECOND_PERSON_PERMISSIONS
 from gateway.routing import parser
 from tests.fakes import Keys, eventually
-from tests.gateway.harness import Told, staged
+from tests.gateway.harness import GatewayResponse, staged
 from tests.gateway.test_database import OIDC, Region, known
 
 FILE = Path(parser.__file__).with_name("routes.toml")
@@ -54,8 +54,8 @@ class Office(Region):
         subject: str = "admin",
         role: str = "administrator",
         **more: Any,
-    ) -> Told:
-        """What the administrators' side answers through the door."""
+    ) -> GatewayResponse:
+        """The response to a request of an administrator."""
         return await self.stage.ask(
             method,
             f"/v1/access/{path}",
@@ -80,7 +80,7 @@ class Office(Region):
         days: tuple[int, int] = (-1, 30),
         facility: str = "LP-TJP",
         **more: Any,
-    ) -> Told:
+    ) -> GatewayResponse:
         """The answer to a new grant."""
         first, last = ((TODAY + timedelta(days=day)).isoformat() for day in days)
         body = {
@@ -107,7 +107,7 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
 
 
 def caller_of(office: Office, service: str = "training") -> Any:
-    """Whom the service was told of last."""
+    """The caller in the internal token of the last request."""
     return InternalTokenVerifier(service, office.stage.keys.directory).caller(
         office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
@@ -177,13 +177,14 @@ async def test_an_administrator_gives_no_more_than_they_have_and_not_to_self(
         ({"excluded": ["POST /v1/lsps"]}, "act_unknown"),
     ]
     for more, code in cases:
-        told = await office.assigned(
+        response = await office.assigned(
             user_id,
             more.get("role", "training_officer"),
             **{name: value for name, value in more.items() if name != "role"},
         )
-        assert (told.status, told.content["code"]) == (422, code)
-    first, last = TODAY.isoformat(), (TODAY + timedelta(days=1)).isoformat()
+        assert (response.status, response.content["code"]) == (422, code)
+    first = TODAY.isoformat()
+    last = (TODAY + timedelta(days=1)).isoformat()
     body = {
         "user_id": user_id,
         "role": "head",
@@ -231,7 +232,7 @@ async def test_what_administrators_change_is_audited_with_who_did_it(office: Off
     user_id = await office.person("siti")
     await office.assigned(user_id, "training_officer")
     await office.admin("POST", f"users/{user_id}/disable")
-    db: Mongo = office.stage.door.internal_api.state.life.db
+    db: Mongo = office.stage.gateway.internal_api.state.life.db
     rows = [
         (row["action"], row["actor"], row["role"])
         for row in await db.find("audit", {})
@@ -252,21 +253,21 @@ async def test_what_administrators_change_is_audited_with_who_did_it(office: Off
 async def test_registering_a_person_first_gives_another_place_nothing(
     office: Office,
 ) -> None:
-    """LP-PKP's administrator registers, grants, disables and signs out a subject who works at LP-TJP, before and after LP-TJP does."""
+    """LP-PKP's administrator acts on a subject who works at LP-TJP, before and after LP-TJP."""
     siti = {"issuer": OIDC, "external": "siti"}
     first = await office.admin("PUT", "users", siti | {"home": "LP-PKP"}, facility="LP-PKP")
     squatter = first.content["user_id"]
     assert (await office.admin("POST", f"users/{squatter}/disable", facility="LP-PKP")).content[
         "disabled_at"
     ]
-    told = await office.admin("PUT", "users", siti | {"home": "LP-TJP"})
+    response = await office.admin("PUT", "users", siti | {"home": "LP-TJP"})
     assert (
-        told.status,
-        told.content["home"],
-        told.content["homes"],
-        told.content["disabled_at"],
+        response.status,
+        response.content["home"],
+        response.content["homes"],
+        response.content["disabled_at"],
     ) == (200, "LP-TJP", ["LP-TJP"], None), "nothing of the other place is told"
-    user_id = told.content["user_id"]
+    user_id = response.content["user_id"]
     assert UUID(user_id).version == 5, "an id that told its time would tell that somebody was first"
     assert "etag" not in (await office.admin("GET", f"users/{user_id}")).headers, (
         "and so would a count of changes"
@@ -290,7 +291,7 @@ async def test_registering_a_person_first_gives_another_place_nothing(
         "allowed"
     ] is False, "of LP-TJP's grant nothing is told there"
     assert (await office.admin("GET", f"users/{user_id}")).content["disabled_at"] is None
-    await office.stage.door.caller_directory.refresh_revocations()
+    await office.stage.gateway.caller_directory.refresh_revocations()
     assert (await office.stage.ask("GET", "/v1/classes", headers=headers)).status == 200, (
         "none of it reached what the rightful place gave"
     )
@@ -321,13 +322,13 @@ async def test_each_place_takes_back_what_it_gave_at_once_and_only_that(office: 
         await office.admin("POST", f"grants/{grants['LP-TJP']}/end", facility="LP-PKP")
     ).status == 404
     await office.admin("POST", f"grants/{grants['LP-PKP']}/end", facility="LP-PKP")
-    await office.stage.door.caller_directory.refresh_revocations()
+    await office.stage.gateway.caller_directory.refresh_revocations()
     assert [
         (await office.stage.ask("GET", "/v1/classes", headers=headers)).status
         for headers in acting.values()
     ] == [200, 401]
     await office.admin("POST", f"users/{user_id}/disable")
-    await office.stage.door.caller_directory.refresh_revocations()
+    await office.stage.gateway.caller_directory.refresh_revocations()
     assert (await office.stage.ask("GET", "/v1/classes", headers=acting["LP-TJP"])).status == 401
     fresh = office.bearer("budi", jti="t-9") | {"acting-grant": grants["LP-TJP"]}
     assert (await office.stage.ask("GET", "/v1/classes", headers=fresh)).content[
@@ -351,18 +352,18 @@ async def test_one_kanwil_officer_is_second_at_several_places_and_leaves_all(
     headers = office.bearer("pak-kanwil", issued=time.time() - 1) | {"acting-grant": lent}
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     await office.admin("POST", f"grants/{kanwil}/end")
-    await office.stage.door.caller_directory.refresh_revocations()
+    await office.stage.gateway.caller_directory.refresh_revocations()
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
 
 
 async def test_our_own_logins_and_systems_are_not_registered_by_naming_them(office: Office) -> None:
     for issuer in (BUILTIN_ISSUER, HOLDER_ISSUER):
-        told = await office.admin(
+        response = await office.admin(
             "PUT",
             "users",
             {"issuer": issuer, "external": "client/dinas-belitung", "home": "LP-TJP"},
         )
-        assert (told.status, told.content["code"], told.content["field"]) == (
+        assert (response.status, response.content["code"], response.content["field"]) == (
             422,
             "issuer_ours",
             "issuer",
@@ -382,9 +383,10 @@ async def test_our_own_logins_and_systems_are_not_registered_by_naming_them(offi
 async def test_a_deputy_acts_by_letter_except_for_what_the_letter_excludes(
     office: Office,
 ) -> None:
-    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    head = await office.person("kalapas")
+    deputy = await office.person("kasi")
     await office.assigned(head, "head")
-    told = await office.assigned(
+    response = await office.assigned(
         deputy,
         "head",
         kind="plh",
@@ -392,7 +394,7 @@ async def test_a_deputy_acts_by_letter_except_for_what_the_letter_excludes(
         on_behalf_of=head,
         excluded=["POST /v1/snapshots/{snapshot_id}/release"],
     )
-    assert told.status == 201
+    assert response.status == 201
     assert (
         await office.stage.ask("POST", HEAD_APPROVAL, headers=office.bearer("kasi"), json={})
     ).status == 200
@@ -408,7 +410,8 @@ async def test_a_deputy_acts_by_letter_except_for_what_the_letter_excludes(
 
 
 async def test_a_deputy_leaves_with_the_official_they_act_for(office: Office) -> None:
-    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    head = await office.person("kalapas")
+    deputy = await office.person("kasi")
     grant_id = (await office.assigned(head, "head")).content["grant_id"]
     await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head)
     headers = office.bearer("kasi", issued=time.time() - 1)
@@ -421,10 +424,10 @@ async def test_a_deputy_leaves_with_the_official_they_act_for(office: Office) ->
         ).status == 401
 
     await eventually(refused)
-    told = await office.stage.ask(
+    response = await office.stage.ask(
         "POST", HEAD_APPROVAL, headers=office.bearer("kasi", jti="t-2"), json={}
     )
-    assert (told.status, told.content["code"]) == (403, "no_grant")
+    assert (response.status, response.content["code"]) == (403, "no_grant")
     why = (
         await office.admin(
             "POST", "explain", {"method": "POST", "path": HEAD_APPROVAL, "user_id": deputy}
@@ -439,13 +442,14 @@ async def test_a_deputy_leaves_with_the_official_they_act_for(office: Office) ->
 async def test_a_deputy_of_a_disabled_user_acts_again_when_they_are_enabled(
     office: Office,
 ) -> None:
-    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    head = await office.person("kalapas")
+    deputy = await office.person("kasi")
     await office.assigned(head, "head")
     await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head)
     headers = office.bearer("kasi", issued=time.time() - 1)
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     await office.admin("POST", f"users/{head}/disable")
-    await office.stage.door.caller_directory.refresh_revocations()
+    await office.stage.gateway.caller_directory.refresh_revocations()
     assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
     assert (
         await office.stage.ask(
@@ -463,7 +467,8 @@ async def test_a_deputy_of_a_disabled_user_acts_again_when_they_are_enabled(
 async def test_a_deputy_needs_the_officials_office_scope_and_a_letter(
     office: Office,
 ) -> None:
-    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    head = await office.person("kalapas")
+    deputy = await office.person("kasi")
     await office.assigned(head, "head", days=(-1, 30))
     cases: list[tuple[dict[str, Any], str]] = [
         ({"on_behalf_of": head}, "letter_needed"),
@@ -473,8 +478,8 @@ async def test_a_deputy_needs_the_officials_office_scope_and_a_letter(
         ({"on_behalf_of": head, "letter": "W.7", "days": (0, 200)}, "period_too_long"),
     ]
     for more, code in cases:
-        told = await office.assigned(deputy, "head", kind="plh", **more)
-        assert (told.status, told.content["code"]) == (422, code)
+        response = await office.assigned(deputy, "head", kind="plh", **more)
+        assert (response.status, response.content["code"]) == (422, code)
     acting = await office.assigned(deputy, "head", kind="plt", letter="W.8")
     assert acting.content["on_behalf_of"] == "office:head"
 
@@ -518,14 +523,14 @@ GIVER = Grantor(
 def given(
     *, held: Sequence[Grant] = (), officials: Sequence[Grant] = (), days: int = 30, **more: Any
 ) -> Grant:
-    told: dict[str, Any] = {
+    response: dict[str, Any] = {
         "role": "head",
         "claims": {"facility": ["LP-TJP"]},
         "valid_from": TODAY,
         "valid_until": TODAY + timedelta(days=days),
     }
     return rules.give(
-        GrantTerms(**(told | more)),
+        GrantTerms(**(response | more)),
         id="g-1",
         user_id="u-1",
         home="LP-TJP",

@@ -1,4 +1,4 @@
-"""What an attacker tries who reads the specifications: each try is answered by a plain refusal, and none by a defect."""
+"""Attacks on requests and tokens: each gets a plain refusal, none causes a defect."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def hand_made(stage: Stage, content: str, header: str = "") -> str:
 def members(more: str, *, without: str = "") -> str:
     """The JSON text of a good token's content with more members behind it."""
     now = int(time.time())
-    told = {
+    response = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": "officer",
@@ -50,7 +50,7 @@ def members(more: str, *, without: str = "") -> str:
         "claims": {"facility": ["LP-TJP"]},
     }
     return (
-        json.dumps({name: value for name, value in told.items() if name != without})[:-1]
+        json.dumps({name: value for name, value in response.items() if name != without})[:-1]
         + f", {more}}}"
     )
 
@@ -138,11 +138,14 @@ TOKENS: dict[str, Callable[[Stage], str]] = {
 async def test_no_trick_with_a_token_proves_anybody_or_finds_a_defect(
     stage: Stage, name: str
 ) -> None:
-    told = await raw(
+    response = await raw(
         stage,
-        f"GET /v1/classes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {TOKENS[name](stage)}\r\n\r\n",
+        (
+            "GET /v1/classes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+            f"authorization: Bearer {TOKENS[name](stage)}\r\n\r\n"
+        ),
     )
-    assert told.startswith("HTTP/1.1 401 "), told[:200]
+    assert response.startswith("HTTP/1.1 401 "), response[:200]
     assert stage.upstream.seen == []
 
 
@@ -183,47 +186,77 @@ HEADS: dict[str, tuple[str, set[str]]] = {
         {"400", "421"},
     ),
     "a host said elsewhere": (
-        "GET /v1/products HTTP/1.1\r\nhost: evil.example\r\nx-forwarded-host: shop.localhost\r\nforwarded: host=shop.localhost\r\n",
+        (
+            "GET /v1/products HTTP/1.1\r\nhost: evil.example\r\n"
+            "x-forwarded-host: shop.localhost\r\nforwarded: host=shop.localhost\r\n"
+        ),
         {"421"},
     ),
     "no host": ("GET /v1/products HTTP/1.0\r\n", {"400", "421"}),
     "two lengths": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 0\r\ncontent-length: 5\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "content-length: 0\r\ncontent-length: 5\r\n"
+        ),
         {"400"},
     ),
     "two lengths in one": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 5, 5\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "content-length: 5, 5\r\n"
+        ),
         {"400"},
     ),
     "a signed length": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: +5\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "content-length: +5\r\n"
+        ),
         {"400"},
     ),
     "a length and chunks": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "content-length: 5\r\ntransfer-encoding: chunked\r\n"
+        ),
         {"400"},
     ),
     "chunks that are not last": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: chunked, identity\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "transfer-encoding: chunked, identity\r\n"
+        ),
         {"400"},
     ),
     "chunks of another encoding": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: gzip, chunked\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "transfer-encoding: gzip, chunked\r\n"
+        ),
         {"400"},
     ),
     "chunks of another encoding, apart": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n"
+        ),
         {"400"},
     ),
     "chunks of chunks": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: chunked, chunked\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "transfer-encoding: chunked, chunked\r\n"
+        ),
         {"400"},
     ),
     "a fragment": ("GET /v1/products#/../admin HTTP/1.1\r\nhost: shop.localhost\r\n", {"400"}),
     "a later version": ("GET /v1/products HTTP/2.0\r\nhost: shop.localhost\r\n", {"400", "505"}),
     "an earlier version": ("GET /v1/products HTTP/0.9\r\nhost: shop.localhost\r\n", {"400", "505"}),
     "another encoding": (
-        "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\ntransfer-encoding: xchunked\r\n",
+        (
+            "POST /v1/payments/notifications HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "transfer-encoding: xchunked\r\n"
+        ),
         {"400"},
     ),
     "a header before its colon": (
@@ -256,7 +289,10 @@ HEADS: dict[str, tuple[str, set[str]]] = {
         {"400"},
     ),
     "a method of another kind": (
-        "POST /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-http-method-override: GET\r\ncontent-length: 0\r\n",
+        (
+            "POST /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n"
+            "x-http-method-override: GET\r\ncontent-length: 0\r\n"
+        ),
         {"405"},
     ),
     "a method to trace with": (
@@ -264,7 +300,10 @@ HEADS: dict[str, tuple[str, set[str]]] = {
         {"400", "405"},
     ),
     "an upgrade": (
-        "GET /v1/nothing HTTP/1.1\r\nhost: shop.localhost\r\nupgrade: h2c\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n",
+        (
+            "GET /v1/nothing HTTP/1.1\r\nhost: shop.localhost\r\nupgrade: h2c\r\n"
+            "connection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n"
+        ),
         {"404"},
     ),
 }
@@ -275,9 +314,9 @@ async def test_a_request_that_could_be_read_in_two_ways_reaches_no_service(
     stage: Stage, name: str
 ) -> None:
     head, statuses = HEADS[name]
-    told = await raw(stage, f"{head}connection: close\r\n\r\n", Group.SHOP)
-    assert told.split(" ")[1] in statuses, told[:200]
-    assert told.count("HTTP/1.1 ") == 1
+    response = await raw(stage, f"{head}connection: close\r\n\r\n", Group.SHOP)
+    assert response.split(" ")[1] in statuses, response[:200]
+    assert response.count("HTTP/1.1 ") == 1
     assert stage.upstream.seen == []
 
 
@@ -314,11 +353,14 @@ PATHS = [
 async def test_a_path_that_could_be_read_in_two_ways_reaches_no_service(
     stage: Stage, path: str
 ) -> None:
-    told = await raw(
+    response = await raw(
         stage,
-        f"GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n",
+        (
+            f"GET {path} HTTP/1.1\r\nhost: localhost\r\n"
+            f"authorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n"
+        ),
     )
-    assert told.split(" ")[1] in {"400", "404"}, told[:200]
+    assert response.split(" ")[1] in {"400", "404"}, response[:200]
     assert stage.upstream.seen == []
 
 
@@ -326,9 +368,13 @@ async def test_chunk_extensions_and_trailers_do_not_reach_the_service(
     stage: Stage,
 ) -> None:
     body = "3;evil=1\r\nabc\r\n0;x\r\nx-role: head\r\nauthorization: Bearer x\r\n\r\n"
-    head = f"POST /v1/classes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
-    told = await raw(stage, head + body)
-    assert told.split(" ")[1] in {"200", "400"}, told[:200]
+    head = (
+        "POST /v1/classes HTTP/1.1\r\nhost: localhost\r\n"
+        f"authorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\n"
+        "connection: close\r\n\r\n"
+    )
+    response = await raw(stage, head + body)
+    assert response.split(" ")[1] in {"200", "400"}, response[:200]
     for seen in stage.upstream.seen:
         assert (seen.body, seen.headers.keys() & {"x-role", "content-length"}) == (3, set())
         assert seen.headers["authorization"] != "Bearer x"
@@ -338,16 +384,20 @@ async def test_chunk_extensions_and_trailers_do_not_reach_the_service(
 async def test_what_is_sent_beside_a_body_is_no_larger_than_a_head_may_be(
     stage: Stage, behind: str
 ) -> None:
-    head = f"POST /v1/classes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"
+    head = (
+        "POST /v1/classes HTTP/1.1\r\nhost: localhost\r\n"
+        f"authorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n"
+    )
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-    told = b""
+    response = b""
     with suppress(ConnectionError):  # closed on bytes that nobody read
         for piece in (head + behind, *["y" * 60_000] * 20):
             writer.write(piece.encode())
             await writer.drain()
-        told = await reader.read()
+        response = await reader.read()
     writer.close()
-    assert told[:13] in {b"", b"HTTP/1.1 400 "}
+    assert response[:13] in {b"", b"HTTP/1.1 400 "}
 
 
 async def test_the_answer_not_modified_may_say_how_long_it_would_be(stage: Stage) -> None:
@@ -371,5 +421,5 @@ async def test_no_refusal_names_a_service_or_its_address(stage: Stage) -> None:
         {"title": "x"},
         {"server": "uvicorn", "x-powered-by": "training", "via": stage.upstream.url},
     )
-    told = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
-    assert not {"server", "x-powered-by", "via"} & told.headers.keys()
+    response = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+    assert not {"server", "x-powered-by", "via"} & response.headers.keys()

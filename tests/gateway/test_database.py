@@ -1,4 +1,4 @@
-"""The gateway's own database: users, grants and revocations, on a real MongoDB while Kafka is away."""
+"""The gateway's own database on a real MongoDB while Kafka is unavailable."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Region:
         jwk = public_jwk(self.key.public_key())
         self.kid = jwk["kid"]
         stage.upstream.answers["/keys"] = fixed(200, {"keys": [jwk]})
-        self._inside = AsgiClient(stage.door.internal_api, stage.keys, "gateway")
+        self._inside = AsgiClient(stage.gateway.internal_api, stage.keys, "gateway")
 
     def bearer(
         self, external: str, *, jti: str = "t-1", issued: float | None = None
@@ -75,11 +75,11 @@ class Region:
             "jti": jti,
             "role": "administrator",
         }
-        return {
-            "authorization": f"Bearer {jwt.encode(content, self.key, algorithm='EdDSA', headers={'kid': self.kid})}"
-        }
+        header = {"kid": self.kid}
+        token = jwt.encode(content, self.key, algorithm="EdDSA", headers=header)
+        return {"authorization": f"Bearer {token}"}
 
-    async def told(
+    async def internal_request(
         self,
         path: str,
         body: dict[str, Any] | None = None,
@@ -93,9 +93,9 @@ class Region:
 
     async def user(self, external: str) -> str:
         """A registered user's id."""
-        return (await self.told("/internal/users", {"issuer": OIDC, "external": external})).json()[
-            "user_id"
-        ]
+        return (
+            await self.internal_request("/internal/users", {"issuer": OIDC, "external": external})
+        ).json()["user_id"]
 
     async def grant(
         self,
@@ -106,7 +106,7 @@ class Region:
         reference: str = "",
         **claims: list[str],
     ) -> httpx2.Response:
-        """Manpower's grant for so many days around today."""
+        """Manpower's grant from `days[0]` to `days[1]` days from today."""
         first, last = (TODAY + timedelta(days=day) for day in days)
         body = {
             "user_id": user_id,
@@ -115,7 +115,7 @@ class Region:
             "valid_from": first.isoformat(),
             "valid_until": last.isoformat(),
         }
-        return await self.told(f"/internal/grants/{reference or new_id()}", body)
+        return await self.internal_request(f"/internal/grants/{reference or new_id()}", body)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ async def test_the_gateway_is_ready_while_kafka_is_away(region: Region) -> None:
 async def test_the_gateway_is_not_ready_before_it_has_read_the_revocations(
     region: Region,
 ) -> None:
-    life = region.stage.door.internal_api.state.life
+    life = region.stage.gateway.internal_api.state.life
     assert await life.missing() == []
     life.withdrawn.known = False  # as before the first look, which comes again within two seconds
     assert (
@@ -158,8 +158,8 @@ async def test_an_oidc_caller_acts_under_the_grant_not_the_tokens_claims(
 ) -> None:
     user_id = await region.user("siti")
     assert (await region.grant(user_id, regency=["19.02", "19.06"])).status_code == 200
-    told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
-    assert told.status == 200
+    response = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
+    assert response.status == 200
     caller = InternalTokenVerifier("training", region.stage.keys.directory).caller(
         region.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
@@ -173,8 +173,8 @@ async def test_an_oidc_caller_acts_under_the_grant_not_the_tokens_claims(
 async def test_an_oidc_caller_without_a_grant_in_force_is_403(
     region: Region,
 ) -> None:
-    told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("budi"))
-    assert (told.status, told.content["code"]) == (403, "no_grant")
+    response = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("budi"))
+    assert (response.status, response.content["code"]) == (403, "no_grant")
     user_id = await region.user("budi")
     await region.grant(user_id, days=(-2, -1))
     await region.grant(user_id, days=(1, 2))
@@ -191,9 +191,9 @@ async def test_with_two_grants_the_caller_says_which_one(region: Region) -> None
     user_id = await region.user("siti")
     first = (await region.grant(user_id)).json()["grant_id"]
     await region.grant(user_id, "employer", employer=["pt-timah"])
-    told = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
-    assert (told.status, told.content["code"]) == (403, "grant_choice_needed")
-    assert {one["role"] for one in told.content["grants"]} == {"dinas_placement", "employer"}
+    response = await region.stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
+    assert (response.status, response.content["code"]) == (403, "grant_choice_needed")
+    assert {one["role"] for one in response.content["grants"]} == {"dinas_placement", "employer"}
     assert (
         await region.stage.ask(
             "GET", "/v1/classes", headers=region.bearer("siti") | {"acting-grant": first}
@@ -212,16 +212,18 @@ async def test_ending_a_grant_ends_the_trust_in_tokens_already_proved(region: Re
     headers = region.bearer("siti", issued=time.time() - 1)
     assert (await region.stage.ask("GET", "/v1/classes", headers=headers)).status == 200
     assert (
-        await region.told("/internal/grants/somebody-elses", method="DELETE")
+        await region.internal_request("/internal/grants/somebody-elses", method="DELETE")
     ).status_code == 404
-    assert (await region.told("/internal/grants/agency-7.siti", method="DELETE")).status_code == 204
+    assert (
+        await region.internal_request("/internal/grants/agency-7.siti", method="DELETE")
+    ).status_code == 204
 
     async def refused() -> bool:
         return (await region.stage.ask("GET", "/v1/classes", headers=headers)).status == 401
 
     await eventually(refused)
     assert (
-        await region.told("/internal/grants/agency-7.siti", method="DELETE")
+        await region.internal_request("/internal/grants/agency-7.siti", method="DELETE")
     ).status_code == 204, "told again, nothing changes"
     assert (await region.grant(user_id, reference="agency-7.siti")).json()["code"] == "grant_ended"
 
@@ -231,16 +233,16 @@ async def test_a_revoked_token_is_refused_by_every_replica_and_after_a_start(
 ) -> None:
     await region.grant(await region.user("siti"))
     assert (
-        await region.told(
+        await region.internal_request(
             "/internal/revocations", {"kind": "token", "target": "t-9"}, method="POST"
         )
     ).status_code == 204
     assert (
-        await region.told(
+        await region.internal_request(
             "/internal/revocations", {"kind": "token", "target": "t-9"}, method="POST"
         )
     ).status_code == 204
-    url = region.stage.door.internal_api.state.service.settings.mongo_url.get_secret_value()
+    url = region.stage.gateway.internal_api.state.service.settings.mongo_url.get_secret_value()
     (tmp_path / "second").mkdir()
     async with staged(
         tmp_path / "second", rules=DINAS, oidc=OIDC, living=True, mongo_url=url
@@ -262,21 +264,27 @@ async def test_a_revoked_token_is_refused_by_every_replica_and_after_a_start(
 
 async def test_only_manpower_may_ask_and_only_to_manage_access(region: Region) -> None:
     body = {"issuer": OIDC, "external": "siti"}
-    assert (await region.told("/internal/users", body, service="marketplace")).status_code == 403
-    assert (await region.told("/internal/users", body, purpose="curiosity")).status_code == 403
+    assert (
+        await region.internal_request("/internal/users", body, service="marketplace")
+    ).status_code == 403
+    assert (
+        await region.internal_request("/internal/users", body, purpose="curiosity")
+    ).status_code == 403
     for method, path in (
         ("PUT", "/internal/grants/g-1"),
         ("DELETE", "/internal/grants/g-1"),
         ("POST", "/internal/revocations"),
     ):
-        assert (await region.told(path, {}, method=method, service="training")).status_code == 403
+        assert (
+            await region.internal_request(path, {}, method=method, service="training")
+        ).status_code == 403
 
 
 async def test_manpower_gives_no_role_of_a_prison(region: Region) -> None:
     user_id = await region.user("siti")
     for role in ("administrator", "head", "boss"):
-        told = await region.grant(user_id, role)
-        assert (told.status_code, told.json()["code"], told.json()["field"]) == (
+        response = await region.grant(user_id, role)
+        assert (response.status_code, response.json()["code"], response.json()["field"]) == (
             422,
             "role_not_givable",
             "role",
@@ -293,7 +301,7 @@ async def test_an_answer_that_was_lost_makes_no_second_user_and_no_second_grant(
     assert await region.user("siti") == user_id
     first, again = [await region.grant(user_id, reference="agency-7.siti") for _ in range(2)]
     assert (first.status_code, first.json()) == (200, again.json())
-    db: Mongo = region.stage.door.internal_api.state.life.db
+    db: Mongo = region.stage.gateway.internal_api.state.life.db
     assert len(await db.find("grants", {})) == len(await db.find("users", {})) == 1
     assert (
         len(
@@ -334,7 +342,7 @@ async def test_grants_are_audited_without_the_issuers_name_for_the_person(
     region: Region,
 ) -> None:
     await region.grant(await region.user("siti-the-secret"))
-    db: Mongo = region.stage.door.internal_api.state.life.db
+    db: Mongo = region.stage.gateway.internal_api.state.life.db
     rows = await db.find("audit", {})
     assert {"users.added", "grants.added"} <= {row["action"] for row in rows}
     assert all(
@@ -348,8 +356,8 @@ async def test_grants_are_audited_without_the_issuers_name_for_the_person(
 async def test_an_oidc_caller_is_503_while_the_database_is_away(tmp_path: Path) -> None:
     async with staged(tmp_path, rules=DINAS, oidc=OIDC) as stage:
         region = Region(stage)
-        told = await stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
-        assert (told.status, told.content["code"]) == (503, "identity_away")
+        response = await stage.ask("GET", "/v1/classes", headers=region.bearer("siti"))
+        assert (response.status, response.content["code"]) == (503, "identity_away")
         assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 200
 
 
@@ -371,14 +379,14 @@ def granted(
     officials: Sequence[Grant] = (),
     **more: Any,
 ) -> Grant:
-    told: dict[str, Any] = {
+    response: dict[str, Any] = {
         "role": "employer",
         "claims": {"employer": ["b", "a", "a"]},
         "valid_from": NOW,
         "valid_until": NOW + timedelta(days=1),
     }
     return rules.give(
-        GrantTerms(**(told | more)),
+        GrantTerms(**(response | more)),
         id="g-1",
         user_id=user_id,
         home="LP-TJP",

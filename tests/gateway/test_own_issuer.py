@@ -1,4 +1,4 @@
-"""Our own issuer for small installations: enrolment, second factors without a phone, lock-out, sessions and their refresh."""
+"""The built-in issuer for people: enrolment, second factors, delays, sessions, refresh."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gateway.access.sessions.rules import (
 )
 from tests.fakes import eventually
 from tests.gateway.authenticator import RegisteredPC, SecurityKey
-from tests.gateway.harness import Told
+from tests.gateway.harness import GatewayResponse
 from tests.gateway.installation import NOW, PASSWORD, Installation, Person, refused, same
 
 # Enrolment and sign-in
@@ -46,21 +46,23 @@ async def test_a_user_enrols_with_one_printed_code_and_signs_in_with_another(
         None,
     )
     passed = await siti.prove(begun, code={"code": siti.codes[0].lower().replace("-", " ")})
-    told = await siti.redeem(passed.content["code"])
+    response = await siti.redeem(passed.content["code"])
     assert (
-        told.status,
-        told.headers["cache-control"],
-        told.content["token_type"],
-        told.content["expires_in"],
+        response.status,
+        response.headers["cache-control"],
+        response.content["token_type"],
+        response.content["expires_in"],
     ) == (200, "no-store", "Bearer", 300)
-    assert (await siti.ask("GET", "/v1/classes", token=told.content["access_token"])).status == 200
-    content = jwt.decode(told.content["access_token"], options={"verify_signature": False})
+    assert (
+        await siti.ask("GET", "/v1/classes", token=response.content["access_token"])
+    ).status == 200
+    content = jwt.decode(response.content["access_token"], options={"verify_signature": False})
     assert (content["sub"], content["amr"], content["iss"]) == (
         siti.user_id,
         ["pwd", "otp", "mfa"],
         place.origin,
     )
-    assert jwt.get_unverified_header(told.content["access_token"])["typ"] == "at+jwt"
+    assert jwt.get_unverified_header(response.content["access_token"])["typ"] == "at+jwt"
 
 
 async def test_a_printed_code_a_sign_in_and_an_authorization_code_are_good_once(
@@ -87,11 +89,12 @@ async def test_a_printed_code_a_sign_in_and_an_authorization_code_are_good_once(
 async def test_every_failed_sign_in_has_one_response_after_the_same_work(
     place: Installation,
 ) -> None:
-    siti, budi = await place.enrolled(), await place.enrolled("budi.s")
+    siti = await place.enrolled()
+    budi = await place.enrolled("budi.s")
     await place.admin("POST", f"users/{budi.user_id}/disable")
     nobody = Person(place, "nobody", "", [], "")
     took: list[float] = []
-    answers: list[Told] = []
+    answers: list[GatewayResponse] = []
     for person, password in ((siti, "wrong"), (nobody, PASSWORD), (budi, PASSWORD)):
         began = time.perf_counter()
         answers.append(await person.begin(password))
@@ -124,10 +127,10 @@ async def test_a_security_key_proves_a_sign_in_and_a_copy_of_it_does_not(
     siti = await (await place.enrolled()).sign_in()
     key = SecurityKey(place.origin)
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
-    told = await siti.ask(
+    response = await siti.ask(
         "POST", "/v1/me/passkeys", {"label": "kunci biru", "credential": key.make(options)}
     )
-    assert (told.status, [one["label"] for one in told.content["passkeys"]]) == (
+    assert (response.status, [one["label"] for one in response.content["passkeys"]]) == (
         201,
         ["kunci biru"],
     )
@@ -149,7 +152,8 @@ async def test_a_security_key_proves_a_sign_in_and_a_copy_of_it_does_not(
 
 async def test_a_security_key_answers_only_its_own_challenge_and_site(place: Installation) -> None:
     siti = await (await place.enrolled()).sign_in()
-    key, phished = SecurityKey(place.origin), SecurityKey("https://staff.example.evil")
+    key = SecurityKey(place.origin)
+    phished = SecurityKey("https://staff.example.evil")
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
     assert (
         await siti.ask(
@@ -160,7 +164,8 @@ async def test_a_security_key_answers_only_its_own_challenge_and_site(place: Ins
     assert (
         await siti.ask("POST", "/v1/me/passkeys", {"label": "b", "credential": key.make(options)})
     ).status == 404, "the ceremony is over"
-    begun, other = await siti.begin(), await siti.begin()
+    begun = await siti.begin()
+    other = await siti.begin()
     assert (
         await siti.prove(begun, passkey={"credential": key.prove(other.content["passkey"])})
     ).status == 401
@@ -176,7 +181,8 @@ async def test_a_security_key_answers_only_its_own_challenge_and_site(place: Ins
 async def test_a_registered_pc_proves_a_sign_in_only_with_its_pin(
     place: Installation,
 ) -> None:
-    siti, pc = await (await place.enrolled()).sign_in(), RegisteredPC()
+    siti = await (await place.enrolled()).sign_in()
+    pc = RegisteredPC()
     form = {"password": PASSWORD, "label": "PC Giatja", "public_key": pc.jwk, "pin": "482915"}
     assert (await siti.ask("POST", "/v1/me/devices", form | {"password": "wrong"})).content[
         "code"
@@ -222,7 +228,8 @@ async def test_a_sign_in_ends_after_three_wrong_second_factors(
 async def test_guessing_is_delayed_for_any_login_but_not_at_a_known_pc(
     place: Installation,
 ) -> None:
-    siti, nobody = await place.enrolled(), Person(place, "nobody", "", [], "")
+    siti = await place.enrolled()
+    nobody = Person(place, "nobody", "", [], "")
     for person in (siti, nobody):
         answers = [await person.begin("wrong") for _ in range(FREE_ATTEMPTS + 1)]
         assert [one.status for one in answers] == [401] * FREE_ATTEMPTS + [429]
@@ -246,7 +253,8 @@ async def test_many_guesses_at_once_are_no_way_around(place: Installation) -> No
 
 def test_the_delay_doubles_to_15_minutes_and_is_forgotten_after_a_day() -> None:
     known: LoginAttempts | None = None
-    now, waits = NOW, list[float]()
+    now = NOW
+    waits = list[float]()
     for _ in range(30):
         known = count_attempt(known, id="d", now=now)
         waits.append((known.next_at - now).total_seconds())
@@ -299,8 +307,8 @@ async def test_made_up_refresh_tokens_end_nothing(place: Installation) -> None:
     siti = await (await place.enrolled()).sign_in()
     session = siti.refresh.partition(".")[0]
     for token in ("", "x", f"{session}.", f"{session}.guessed", "nothing.at-all"):
-        told = await place.form("token", grant_type="refresh_token", refresh_token=token)
-        assert (told.status, told.content["error"]) == (
+        response = await place.form("token", grant_type="refresh_token", refresh_token=token)
+        assert (response.status, response.content["error"]) == (
             400,
             "invalid_grant" if token else "invalid_request",
         )
@@ -310,7 +318,8 @@ async def test_made_up_refresh_tokens_end_nothing(place: Installation) -> None:
 @pytest.mark.parametrize("by", ["access", "refresh"])
 async def test_signing_out_ends_the_session_and_only_that_one(place: Installation, by: str) -> None:
     siti = await (await place.enrolled()).sign_in()
-    access, refresh = siti.access, siti.refresh
+    access = siti.access
+    refresh = siti.refresh
     await siti.sign_in()
     assert (await place.form("revoke", token=access if by == "access" else refresh)).status == 200
     assert (await place.form("revoke", token="made-up")).status == 200

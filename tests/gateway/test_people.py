@@ -1,4 +1,4 @@
-"""People's access beside the roles of the domain: what each of them reaches, and nothing else; auditors are seen looking."""
+"""Roles beside the domain's, and recorded reads of auditors."""
 
 from __future__ import annotations
 
@@ -117,28 +117,28 @@ def members(
         for one in cast("list[Any]", schema):
             yield from members(one, document, within=within)
     elif isinstance(schema, dict):
-        told = cast("dict[str, Any]", schema)
-        if "$ref" in told and told["$ref"] not in within:
+        response = cast("dict[str, Any]", schema)
+        if "$ref" in response and response["$ref"] not in within:
             yield from members(
-                document["components"]["schemas"][told["$ref"].rpartition("/")[2]],
+                document["components"]["schemas"][response["$ref"].rpartition("/")[2]],
                 document,
-                within=within | {told["$ref"]},
+                within=within | {response["$ref"]},
             )
-        yield from told.get("properties", {})
-        yield from members(list(told.values()), document, within=within)
+        yield from response.get("properties", {})
+        yield from members(list(response.values()), document, within=within)
 
 
 async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> None:
     mine: list[Route] = [route for route in TABLE.routes if AUDITED_ROLES & route.roles]
     for route in mine:
-        told = await office.stage.ask(
+        response = await office.stage.ask(
             route.method,
             filled(route),
             group=route.group,
             headers=office.stage.bearer("auditor") | REASON,
         )
-        assert told.status == 200, route.permission
-    db: Mongo = office.stage.door.internal_api.state.life.db
+        assert response.status == 200, route.permission
+    db: Mongo = office.stage.gateway.internal_api.state.life.db
     rows = await db.find("audit", {"action": "access.looked"})
     assert Counter(row["permission"] for row in rows) == Counter(route.permission for route in mine)
 
@@ -147,12 +147,13 @@ async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> N
 async def test_an_auditor_sees_a_name_only_for_a_reason_which_is_recorded(
     office: Office,
 ) -> None:
-    user_id, path = "u-1", "/v1/participants/p-1/identity?purpose=audit"
+    user_id = "u-1"
+    path = "/v1/participants/p-1/identity?purpose=audit"
     for headers in ({}, {"access-reason": "ya"}, {"access-reason": " " * 40}):
-        told = await office.stage.ask(
+        response = await office.stage.ask(
             "GET", path, headers=office.stage.bearer("auditor", user_id) | headers
         )
-        assert (told.status, told.content["code"], told.content["field"]) == (
+        assert (response.status, response.content["code"], response.content["field"]) == (
             403,
             "reason_needed",
             "access-reason",
@@ -164,7 +165,7 @@ async def test_an_auditor_sees_a_name_only_for_a_reason_which_is_recorded(
         )
     ).status == 200
     assert "access-reason" not in office.stage.upstream.last.headers
-    db: Mongo = office.stage.door.internal_api.state.life.db
+    db: Mongo = office.stage.gateway.internal_api.state.life.db
     [row] = await db.find("audit", {"action": "access.looked"})
     assert (row["actor"], row["role"], row["reason"], row["path"]) == (
         user_id,
@@ -179,8 +180,8 @@ async def test_an_auditor_sees_a_name_only_for_a_reason_which_is_recorded(
 
 async def test_nobody_looks_unseen_while_the_record_cannot_be_written(tmp_path: Path) -> None:
     async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS, small=True) as stage:
-        told = await stage.ask("GET", "/v1/classes", headers=stage.bearer("auditor"))
-        assert (told.status, told.content["code"]) == (503, "identity_away")
+        response = await stage.ask("GET", "/v1/classes", headers=stage.bearer("auditor"))
+        assert (response.status, response.content["code"]) == (503, "identity_away")
         assert stage.upstream.seen == []
 
 
@@ -201,7 +202,7 @@ async def test_an_auditor_acts_under_a_letter_of_assignment(
         assert (
             await stage.ask("GET", "/v1/classes", headers=office.bearer("pak-irjen"))
         ).status == 200
-        db: Mongo = stage.door.internal_api.state.life.db
+        db: Mongo = stage.gateway.internal_api.state.life.db
         [row] = await db.find("audit", {"action": "access.looked"})
         assert (row["actor"], row["letter"], row["permission"]) == (
             user_id,

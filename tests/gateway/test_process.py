@@ -70,13 +70,16 @@ def environment(
     mongo_url: str = "mongodb://127.0.0.1:9/",
     database: str = "gateway",
 ) -> dict[str, str]:
-    """What a gateway process is told; Kafka is out of reach."""
-    keys, issuer_key = Keys.make(directory), new_key()
+    """The environment of a gateway process; Kafka is out of reach."""
+    keys = Keys.make(directory)
+    issuer_key = new_key()
     (directory / "routes.toml").write_text(ROUTES)
-    told = keys.settings("gateway", mongo_url=mongo_url, database=database, kafka="127.0.0.1:9")
+    gateway_settings = keys.settings(
+        "gateway", mongo_url=mongo_url, database=database, kafka="127.0.0.1:9"
+    )
     own = {
         f"GATEWAY_{name.upper()}": str(value)
-        for name, value in told.items()
+        for name, value in gateway_settings.items()
         if name not in {"environment", "kafka", "mongo_driver", "port"}
     }
     urls = {
@@ -115,17 +118,17 @@ async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenera
     port = taken[0].getsockname()[1]
     for one in taken:
         one.close()
-    told = environment(directory, upstream.url, port, mongo_url, database)
+    environ = environment(directory, upstream.url, port, mongo_url, database)
     async with (
         served(upstream, [own]),
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as client,
     ):
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", START, env=told, stdout=asyncio.subprocess.DEVNULL
+            sys.executable, "-c", START, env=environ, stdout=asyncio.subprocess.DEVNULL
         )
-        bearer = {
-            "authorization": f"Bearer {issue_development_token(told['GATEWAY_DEVELOPMENT_KEY'], 'training_officer', {'facility': 'LP-TJP'})}"
-        }
+        key = environ["GATEWAY_DEVELOPMENT_KEY"]
+        token = issue_development_token(key, "training_officer", {"facility": "LP-TJP"})
+        bearer = {"authorization": f"Bearer {token}"}
         found = Running(process, port, client, bearer, upstream)
         try:
             await eventually(lambda: ready(found), seconds=60)
@@ -161,10 +164,8 @@ async def test_one_process_serves_the_host_groups_and_the_internal_port(
                 assert "server" not in response.headers
         async with gateway.client.get(gateway.url("/metrics", 9)) as response:
             metrics = await response.text()
-        assert (
-            'gateway_request_seconds_count{group="certificate",method="GET",route="/V/{token}",status="200"} 1.0'
-            in metrics
-        )
+        labels = 'group="certificate",method="GET",route="/V/{token}",status="200"'
+        assert f"gateway_request_seconds_count{{{labels}}} 1.0" in metrics
         assert "ABC" not in metrics
         async with (
             gateway.client.get(gateway.url("/readyz", 9)) as inside,
@@ -229,7 +230,8 @@ async def test_100_mib_up_and_down_cost_the_process_less_than_64_mib(
 async def test_the_first_signal_lets_work_finish_and_ends_streams(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
-    release, arrived = asyncio.Event(), asyncio.Semaphore(0)
+    release = asyncio.Event()
+    arrived = asyncio.Semaphore(0)
 
     async def wait(_scope: Any, _receive: Any, send: Any) -> None:
         arrived.release()
@@ -282,13 +284,13 @@ async def test_the_first_signal_lets_work_finish_and_ends_streams(
 async def test_settings_that_cannot_be_used_are_all_named_and_no_secret_is_shown(
     tmp_path: Path, changed: dict[str, str | None], said: tuple[str, ...]
 ) -> None:
-    told = {
+    environ = {
         name: value
         for name, value in (environment(tmp_path, "http://127.0.0.1:9", 9) | changed).items()
         if value is not None
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=told, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "gateway", env=environ, stderr=asyncio.subprocess.PIPE
     )
     _, errors = await process.communicate()
     assert process.returncode == 1
@@ -299,10 +301,10 @@ async def test_settings_that_cannot_be_used_are_all_named_and_no_secret_is_shown
 async def test_an_invalid_routes_file_ends_the_start_with_its_mistakes(
     tmp_path: Path,
 ) -> None:
-    told = environment(tmp_path, "http://127.0.0.1:9", 9)
+    environ = environment(tmp_path, "http://127.0.0.1:9", 9)
     (tmp_path / "routes.toml").write_text(ROUTES.replace("/v1/rare", "/rare"))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=told, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "gateway", env=environ, stderr=asyncio.subprocess.PIPE
     )
     _, errors = await process.communicate()
     assert process.returncode == 1
@@ -328,7 +330,7 @@ async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
     ended: asyncio.Future[Exception | None] = loop.create_future()
 
     class Generous(asyncio.Protocol):
-        """Gives much to whoever comes."""
+        """Sends much to any client."""
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             cast("asyncio.Transport", transport).write(b"x" * 32 * MIB)
@@ -337,7 +339,7 @@ async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
         def connection_lost(self, exc: Exception | None) -> None:
             ended.set_result(exc)
 
-    told = settings(
+    gateway_settings = settings(
         Keys.make(tmp_path),
         new_key(),
         "http://127.0.0.1:9",
@@ -346,8 +348,8 @@ async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
         environment="development",
         host="127.0.0.1",
     )
-    monkeypatch.setattr(type(told), "ports", {0: Group.STAFF})
-    [listening, *others] = started.open_sockets(told)
+    monkeypatch.setattr(type(gateway_settings), "ports", {0: Group.STAFF})
+    [listening, *others] = started.open_sockets(gateway_settings)
     server = await loop.create_server(Generous, sock=listening)
     with socket.create_connection(listening.getsockname()[:2]):
         async with asyncio.timeout(20):

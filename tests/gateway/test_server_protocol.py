@@ -61,18 +61,21 @@ async def test_a_request_ahead_of_the_response_closes_the_connection(stage: Stag
 async def test_an_upgrade_is_ignored_and_refused_if_it_has_a_body(
     stage: Stage,
 ) -> None:
-    wish = "host: localhost\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n"
+    wish = (
+        "host: localhost\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\n"
+        "http2-settings: AAMAAABkAAQAAP__\r\n"
+    )
     async with asyncio.timeout(5):
-        told = await raw(
+        response = await raw(
             stage, f"GET /v1/products HTTP/1.1\r\n{wish}\r\n{ASKED.decode()}", Group.SHOP
         )
-        assert (told[:13], told.count("HTTP/1.1 ")) == ("HTTP/1.1 200 ", 1)
-        told = await raw(
+        assert (response[:13], response.count("HTTP/1.1 ")) == ("HTTP/1.1 200 ", 1)
+        response = await raw(
             stage,
             f"POST /v1/payments/notifications HTTP/1.1\r\n{wish}content-length: 5\r\n\r\nhello",
             Group.SHOP,
         )
-        assert (told[:13], told.count("HTTP/1.1 ")) == ("HTTP/1.1 400 ", 1)
+        assert (response[:13], response.count("HTTP/1.1 ")) == ("HTTP/1.1 400 ", 1)
 
 
 async def test_a_head_beyond_the_limit_closes_the_connection(

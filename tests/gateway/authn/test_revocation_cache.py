@@ -1,4 +1,4 @@
-"""Trust that is withdrawn at one replica is withdrawn at every other within five seconds, also from what is under way."""
+"""A revocation at one replica counts at every other within five seconds."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenera
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    told: dict[str, Any] = {
+    response: dict[str, Any] = {
         "living": True,
         "mongo_url": url,
         "issuer": "http://staff.localhost",
@@ -79,8 +79,8 @@ async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenera
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     async with (
-        staged(tmp_path / "one", FILE.read_text(), ROLE_PERMISSIONS, **told) as one,
-        staged(tmp_path / "two", FILE.read_text(), ROLE_PERMISSIONS, **told) as two,
+        staged(tmp_path / "one", FILE.read_text(), ROLE_PERMISSIONS, **response) as one,
+        staged(tmp_path / "two", FILE.read_text(), ROLE_PERMISSIONS, **response) as two,
     ):
         for stage in (one, two):
             await eventually(lambda stage=stage: known(stage), seconds=30)
@@ -129,7 +129,7 @@ async def test_a_stream_ends_when_its_token_expires(replicas: list[Replica]) -> 
     flowing = asyncio.create_task(
         replicas[0].stream_of({"authorization": f"Bearer {person.access}"})
     )
-    streams = replicas[0].stage.door.open_streams
+    streams = replicas[0].stage.gateway.open_streams
     [open_one] = await eventually(lambda: _open(replicas[0]))
     streams.cancel_revoked(open_one.ctx.known.expires_at - 1)
     assert streams.cancellers
@@ -138,4 +138,4 @@ async def test_a_stream_ends_when_its_token_expires(replicas: list[Replica]) -> 
 
 
 async def _open(replica: Replica) -> list[Any]:
-    return [one for one in replica.stage.door.open_streams.cancellers if one.ctx.status]
+    return [one for one in replica.stage.gateway.open_streams.cancellers if one.ctx.status]

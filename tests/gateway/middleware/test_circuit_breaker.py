@@ -54,11 +54,12 @@ def test_an_open_breaker_shows_in_its_gauge() -> None:
     async def nothing(*_: Any) -> None: ...
 
     breakers = CircuitBreakers(nothing, ["gauged"], Clock()).breakers
-    for told in (0, 1):
+    for response in (0, 1):
         assert (
-            REGISTRY.get_sample_value("gateway_circuit_breaker_open", {"service": "gauged"}) == told
+            REGISTRY.get_sample_value("gateway_circuit_breaker_open", {"service": "gauged"})
+            == response
         )
-        for _ in range(MIN_VOLUME * (1 - told)):
+        for _ in range(MIN_VOLUME * (1 - response)):
             breakers["gauged"].record(breakers["gauged"].admit(), has_answered=False)
 
 
@@ -124,8 +125,8 @@ async def test_an_open_breaker_stops_requests_to_its_service_only(
         for _ in range(MIN_VOLUME):
             await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=b"")
         reached = len(read)
-        told = await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=b"")
-        assert (told.status, told.content["code"]) == (503, "breaker_open")
+        response = await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=b"")
+        assert (response.status, response.content["code"]) == (503, "breaker_open")
         assert len(read) == reached == MIN_VOLUME
         assert (await stage.ask("GET", "/v1/products", group=Group.SHOP)).status == 200
 
@@ -137,7 +138,8 @@ async def test_error_responses_of_a_service_do_not_open_its_breaker(stage: Stage
 
 
 async def test_an_endless_response_does_not_occupy_a_probe() -> None:
-    clock, flowing = Clock(), asyncio.Event()
+    clock = Clock()
+    flowing = asyncio.Event()
 
     async def flow(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

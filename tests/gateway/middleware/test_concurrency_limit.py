@@ -27,8 +27,8 @@ async def test_one_request_in_flight_too_many_is_503_and_the_next_is_served(
     ]
     for _ in waiting:
         await arrived.acquire()
-    told = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
-    assert (told.status, told.content["code"], told.headers["retry-after"]) == (
+    response = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+    assert (response.status, response.content["code"], response.headers["retry-after"]) == (
         503,
         "service_busy",
         "1",
@@ -45,14 +45,15 @@ async def test_one_caller_holds_at_most_a_quarter_of_a_service(
     stage.routes_file.write_text(
         stage.routes_file.read_text().replace("training = 4", "training = 36")
     )
-    assert stage.door.route_reloader.refresh()
+    assert stage.gateway.route_reloader.refresh()
     release, arrived = await held(stage, "/v1/classes")
-    one, other = stage.bearer(subject="one"), stage.bearer(subject="other")
+    one = stage.bearer(subject="one")
+    other = stage.bearer(subject="other")
     waiting = [asyncio.create_task(stage.ask("GET", "/v1/classes", headers=one)) for _ in range(9)]
     for _ in waiting:
         await arrived.acquire()
-    told = await stage.ask("GET", "/v1/classes", headers=one)
-    assert (told.status, told.content["code"], told.headers["retry-after"]) == (
+    response = await stage.ask("GET", "/v1/classes", headers=one)
+    assert (response.status, response.content["code"], response.headers["retry-after"]) == (
         429,
         "too_many_at_once",
         "1",

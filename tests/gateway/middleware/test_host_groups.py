@@ -25,32 +25,35 @@ from tests.gateway.harness import ROUTES, Stage, new_key, settings, staged
     ],
 )
 async def test_an_unknown_host_is_421_in_neutral_words(stage: Stage, host: str) -> None:
-    told = await raw(
+    response = await raw(
         stage, f"GET /v1/classes HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
     )
-    assert told.startswith("HTTP/1.1 421 ")
-    assert is_neutral(told)
+    assert response.startswith("HTTP/1.1 421 ")
+    assert is_neutral(response)
     assert {
         "x-content-type-options: nosniff",
         "x-frame-options: DENY",
         "referrer-policy: no-referrer",
-    } <= set(told.splitlines())
+    } <= set(response.splitlines())
     assert stage.upstream.seen == []
 
 
 async def test_two_host_headers_are_421(stage: Stage) -> None:
-    told = await raw(
+    response = await raw(
         stage,
-        "GET /v1/classes HTTP/1.1\r\nhost: localhost\r\nhost: shop.localhost\r\nconnection: close\r\n\r\n",
+        (
+            "GET /v1/classes HTTP/1.1\r\nhost: localhost\r\nhost: shop.localhost\r\n"
+            "connection: close\r\n\r\n"
+        ),
     )
-    assert told.startswith(("HTTP/1.1 421 ", "HTTP/1.1 400 "))
+    assert response.startswith(("HTTP/1.1 421 ", "HTTP/1.1 400 "))
 
 
 async def test_a_host_name_wins_over_the_port(stage: Stage) -> None:
-    told = await raw(
+    response = await raw(
         stage, "GET /v1/products HTTP/1.1\r\nhost: SHOP.localhost:1234\r\nconnection: close\r\n\r\n"
     )
-    assert told.startswith("HTTP/1.1 200 ")
+    assert response.startswith("HTTP/1.1 200 ")
 
 
 async def test_each_host_serves_only_its_own_routes(stage: Stage) -> None:
@@ -85,9 +88,9 @@ async def test_production_has_no_group_ports_and_no_development_issuer(
     hosts: dict[str, Any] = {f"{group}_hosts": (f"{group}.example",) for group in Group}
     async with staged(tmp_path, environment="production", development_key="", **hosts) as stage:
         assert (await stage.ask("GET", "/v1/classes")).status == 421
-        told = await stage.ask("GET", "/v1/products", headers={"host": "shop.example"})
-        assert told.status == 200
-        assert told.headers["strict-transport-security"].startswith("max-age=")
+        response = await stage.ask("GET", "/v1/products", headers={"host": "shop.example"})
+        assert response.status == 200
+        assert response.headers["strict-transport-security"].startswith("max-age=")
 
 
 async def test_the_public_origin_belongs_to_the_certificate_host(tmp_path: Path) -> None:

@@ -35,11 +35,11 @@ from tests.gateway.harness import Stage, fixed
 async def test_the_certificate_host_itself_names_no_prison_or_product(
     stage: Stage, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    told = await stage.ask(method, path, group=Group.CERTIFICATE, headers=headers)
-    assert is_neutral(told.body.decode())
-    assert is_neutral(json.dumps(told.headers))
-    assert "set-cookie" not in told.headers
-    assert "server" not in told.headers
+    response = await stage.ask(method, path, group=Group.CERTIFICATE, headers=headers)
+    assert is_neutral(response.body.decode())
+    assert is_neutral(json.dumps(response.headers))
+    assert "set-cookie" not in response.headers
+    assert "server" not in response.headers
 
 
 @pytest.mark.scenario("C17/gateway")
@@ -57,22 +57,22 @@ async def test_a_services_problem_leaves_the_certificate_host_in_neutral_words(
     stage.upstream.answers["/V/ABC"] = fixed(
         404, problem, {"content-type": "application/problem+json", "etag": '"Lapas"'}
     )
-    told = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
-    assert told.content == {
+    response = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+    assert response.content == {
         "type": "urn:problem:token_unknown",
         "title": "Sertifikat tidak ditemukan",
         "status": 404,
         "code": "token_unknown",
         "request_id": "r-1",
     }
-    assert "etag" not in told.headers
+    assert "etag" not in response.headers
     stage.upstream.answers["/V/ABC"] = fixed(
         409,
         problem | {"title": "Data Lapas tidak cocok"},
         {"content-type": "application/problem+json"},
     )
-    told = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
-    assert told.content == {
+    response = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+    assert response.content == {
         "type": "about:blank",
         "title": "Permintaan tidak dapat dijalankan",
         "status": 404,

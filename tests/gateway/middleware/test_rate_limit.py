@@ -10,12 +10,13 @@ from tests.gateway.harness import Stage
 
 
 async def test_a_subject_over_its_rate_is_429_and_others_are_not(stage: Stage) -> None:
-    one, other = stage.bearer(subject="one"), stage.bearer(subject="other")
-    told = [await stage.ask("GET", "/v1/rare", headers=one) for _ in range(4)]
-    assert [answer.status for answer in told] == [200, 200, 200, 429]
-    assert told[0].headers["ratelimit-policy"] == '"route";q=3;w=60'
-    assert told[0].headers["ratelimit"].startswith('"route";r=2;t=')
-    assert 1 <= int(told[3].headers["retry-after"]) <= 60
+    one = stage.bearer(subject="one")
+    other = stage.bearer(subject="other")
+    responses = [await stage.ask("GET", "/v1/rare", headers=one) for _ in range(4)]
+    assert [answer.status for answer in responses] == [200, 200, 200, 429]
+    assert responses[0].headers["ratelimit-policy"] == '"route";q=3;w=60'
+    assert responses[0].headers["ratelimit"].startswith('"route";r=2;t=')
+    assert 1 <= int(responses[3].headers["retry-after"]) <= 60
     assert (await stage.ask("GET", "/v1/rare", headers=other)).status == 200
     assert (await stage.ask("GET", "/v1/classes", headers=one)).status == 200
 

@@ -30,10 +30,10 @@ async def test_an_idempotent_request_is_repeated_with_the_same_body(
 ) -> None:
     async with breaking(2) as (url, read), before(url, tmp_path) as stage:
         path = "/v1/classes" if method == "POST" else "/v1/classes/a"
-        told = await stage.ask(
+        response = await stage.ask(
             method, path, **(more | {"headers": stage.bearer() | more.get("headers", {})})
         )
-        assert told.status == 200
+        assert response.status == 200
         assert len(read) == 3
         assert len(set(read)) == 1
 
@@ -42,30 +42,33 @@ async def test_an_idempotent_request_is_repeated_with_the_same_body(
 async def test_an_unsafe_request_is_never_repeated(tmp_path: Path, method: str) -> None:
     async with breaking(1) as (url, read), before(url, tmp_path) as stage:
         path = "/v1/classes" if method == "POST" else "/v1/classes/a"
-        told = await stage.ask(method, path, headers=stage.bearer(), data=b"body")
-        assert (told.status, told.content["code"]) == (502, "service_broke")
+        response = await stage.ask(method, path, headers=stage.bearer(), data=b"body")
+        assert (response.status, response.content["code"]) == (502, "service_broke")
         assert len(read) == 1
 
 
 async def test_a_request_with_a_body_too_large_to_keep_is_not_repeated(tmp_path: Path) -> None:
     async with breaking(1) as (url, read), before(url, tmp_path) as stage:
-        told = await stage.ask(
+        response = await stage.ask(
             "PUT",
             "/v1/classes/a",
             headers=stage.bearer(),
             data=b"x" * (retries.MAX_REPLAYED_BYTES + 1),
         )
-        assert told.status == 502
+        assert response.status == 502
         assert len(read) == 1
 
 
 async def test_a_problem_that_breaks_off_leaves_nothing_in_the_next_response(
     tmp_path: Path,
 ) -> None:
-    half = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 400\r\n\r\n{"
+    half = (
+        b"HTTP/1.1 503 Service Unavailable\r\n"
+        b"content-type: application/problem+json\r\ncontent-length: 400\r\n\r\n{"
+    )
     async with breaking(1, half) as (url, read), staged(tmp_path, certification_url=url) as stage:
-        told = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
-        assert (told.status, told.body, len(read)) == (200, b"{}", 2)
+        response = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+        assert (response.status, response.body, len(read)) == (200, b"{}", 2)
 
 
 async def test_a_request_is_sent_three_times_at_most(tmp_path: Path) -> None:
@@ -75,7 +78,8 @@ async def test_a_request_is_sent_three_times_at_most(tmp_path: Path) -> None:
 
 
 async def test_retries_stop_when_the_budget_is_used() -> None:
-    release, tries = asyncio.Event(), 0
+    release = asyncio.Event()
+    tries = 0
 
     async def away(_scope: Any, _receive: Any, _send: Any) -> None:
         nonlocal tries

@@ -27,11 +27,14 @@ from tests.gateway.harness import Stage
 async def test_a_path_that_two_readers_could_read_differently_is_400(
     stage: Stage, path: str
 ) -> None:
-    told = await raw(
+    response = await raw(
         stage,
-        f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n",
+        (
+            f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+            f"authorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n"
+        ),
     )
-    assert told.startswith("HTTP/1.1 400 ")
+    assert response.startswith("HTTP/1.1 400 ")
     assert stage.upstream.seen == []
 
 
@@ -48,14 +51,17 @@ async def test_no_public_host_has_internal_paths(stage: Stage, path: str) -> Non
 
 
 async def test_a_path_is_forwarded_as_it_came(stage: Stage) -> None:
-    told = await raw(
+    response = await raw(
         stage,
-        f"GET /v1/classes/a%20b%C3%A9;x=1?q=%2F&r=a+b HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n",
+        (
+            "GET /v1/classes/a%20b%C3%A9;x=1?q=%2F&r=a+b HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+            f"authorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n"
+        ),
     )
-    assert told.startswith("HTTP/1.1 200 ")
+    assert response.startswith("HTTP/1.1 200 ")
     assert stage.upstream.last.path == "/v1/classes/a%20b%C3%A9;x=1"
 
 
 async def test_an_unknown_method_is_405_with_the_allowed_ones(stage: Stage) -> None:
-    told = await stage.ask("PUT", "/v1/classes", headers=stage.bearer())
-    assert (told.status, told.headers["allow"]) == (405, "GET, POST")
+    response = await stage.ask("PUT", "/v1/classes", headers=stage.bearer())
+    assert (response.status, response.headers["allow"]) == (405, "GET, POST")

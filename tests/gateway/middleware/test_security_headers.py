@@ -7,14 +7,14 @@ from tests.gateway.harness import Stage, fixed
 
 
 async def test_responses_carry_the_security_headers_and_no_banner(stage: Stage) -> None:
-    told = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
-    assert told.headers["x-content-type-options"] == "nosniff"
-    assert told.headers["x-frame-options"] == "DENY"
-    assert told.headers["referrer-policy"] == "no-referrer"
-    assert told.headers["content-security-policy"].startswith("default-src 'none'")
-    assert told.headers["cache-control"] == "no-store"
-    assert "server" not in told.headers
-    assert "noindex" in told.headers["x-robots-tag"]
+    response = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-frame-options"] == "DENY"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    assert response.headers["cache-control"] == "no-store"
+    assert "server" not in response.headers
+    assert "noindex" in response.headers["x-robots-tag"]
     assert "x-robots-tag" not in (await stage.ask("GET", "/v1/products", group=Group.SHOP)).headers
 
 
@@ -30,9 +30,9 @@ async def test_a_page_may_set_its_policy_and_caching_but_no_cookie(
         "x-powered-by": "us",
     }
     stage.upstream.answers["/V/ABC"] = fixed(200, {}, own)
-    told = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
-    assert (told.headers["content-security-policy"], told.headers["cache-control"]) == (
+    response = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+    assert (response.headers["content-security-policy"], response.headers["cache-control"]) == (
         "default-src 'self'",
         "max-age=60",
     )
-    assert not told.headers.keys() & {"set-cookie", "server", "x-powered-by"}
+    assert not response.headers.keys() & {"set-cookie", "server", "x-powered-by"}

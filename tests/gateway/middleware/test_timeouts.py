@@ -13,8 +13,8 @@ from tests.gateway.harness import Stage
 async def test_a_slow_service_is_504_at_the_deadline_that_it_received(stage: Stage) -> None:
     _, arrived = await held(stage, "/v1/slow")
     began = time.time()
-    told = await stage.ask("GET", "/v1/slow", headers=stage.bearer())
-    assert (told.status, told.content["code"]) == (504, "deadline_passed")
+    response = await stage.ask("GET", "/v1/slow", headers=stage.bearer())
+    assert (response.status, response.content["code"]) == (504, "deadline_passed")
     await arrived.acquire()
     deadline = int(stage.upstream.last.headers["x-request-deadline"]) / 1000
     assert began < deadline < began + 1
@@ -23,7 +23,10 @@ async def test_a_slow_service_is_504_at_the_deadline_that_it_received(stage: Sta
 async def test_a_body_that_is_incomplete_at_the_deadline_is_408(stage: Stage) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     writer.write(
-        f"POST /v1/slow HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: 10\r\n\r\nx".encode()
+        (
+            "POST /v1/slow HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+            f"authorization: Bearer {stage.token()}\r\ncontent-length: 10\r\n\r\nx"
+        ).encode()
     )
     assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
     writer.close()
@@ -35,7 +38,7 @@ async def test_an_open_ended_response_may_outlast_the_deadline(stage: Stage) -> 
     file.write_text(
         file.read_text().replace("streaming = true", "streaming = true\ndeadline = 0.2")
     )
-    assert stage.door.route_reloader.refresh()
+    assert stage.gateway.route_reloader.refresh()
 
     async def flow(_scope: Any, _receive: Any, send: Any) -> None:
         await send(

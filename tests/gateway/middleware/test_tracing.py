@@ -27,31 +27,35 @@ async def test_request_id_and_trace_are_taken_over_only_when_well_formed(
     stage: Stage,
 ) -> None:
     trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-    told = await stage.ask(
+    response = await stage.ask(
         "GET",
         "/v1/classes",
         headers=stage.bearer() | {"x-request-id": "partner-12345678", "traceparent": trace},
     )
     assert (
-        told.headers["x-request-id"]
+        response.headers["x-request-id"]
         == stage.upstream.last.headers["x-request-id"]
         == "partner-12345678"
     )
     assert stage.upstream.last.headers["traceparent"].startswith("00-" + "a" * 32)
     for bad in ("short", "x" * 65, "with space", "<script>alert(1)</script>"):
-        told = await stage.ask(
+        response = await stage.ask(
             "GET",
             "/v1/classes",
             headers=stage.bearer() | {"x-request-id": bad, "traceparent": "00-zz"},
         )
-        assert told.headers["x-request-id"] != bad
+        assert response.headers["x-request-id"] != bad
         assert stage.upstream.last.headers.get("traceparent") != "00-zz"
 
 
 async def test_every_refusal_carries_the_request_id(stage: Stage) -> None:
     for path, status in (("/v1/nothing", 404), ("/v1/classes", 401), ("//v1", 400)):
-        told = await stage.ask("GET", path, headers={"x-request-id": "partner-12345678"})
-        assert (told.status, told.content["request_id"], told.headers["content-type"]) == (
+        response = await stage.ask("GET", path, headers={"x-request-id": "partner-12345678"})
+        assert (
+            response.status,
+            response.content["request_id"],
+            response.headers["content-type"],
+        ) == (
             status,
             "partner-12345678",
             "application/problem+json",
@@ -61,7 +65,8 @@ async def test_every_refusal_carries_the_request_id(stage: Stage) -> None:
 async def test_the_span_of_a_failed_request_is_in_its_trace_without_the_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
     headers = [(b"traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode())]

@@ -69,7 +69,7 @@ async def test_a_document_holds_the_groups_routes_and_only_their_schemas(
 ) -> None:
     document = await documented(stage, Group.STAFF)
     assert set(document["paths"]) == {
-        route.template for route in stage.door.route_reloader.table.for_group(Group.STAFF)
+        route.template for route in stage.gateway.route_reloader.table.for_group(Group.STAFF)
     }
     assert "/internal/identities" not in json.dumps(document)
     assert {"training.ClassBody", "training.Place"} <= set(document["components"]["schemas"])
@@ -99,7 +99,7 @@ async def test_a_document_is_cached_until_the_routes_change(
     stage.routes_file.write_text(
         stage.routes_file.read_text().replace('"GET /v1/nobody"', '"GET /v1/another"')
     )
-    assert stage.door.route_reloader.refresh()
+    assert stage.gateway.route_reloader.refresh()
     assert "/v1/another" in (await documented(stage, Group.STAFF))["paths"]
 
 
@@ -107,16 +107,16 @@ async def test_the_page_shows_every_route_escapes_texts_and_loads_nothing(
     stage: Stage,
 ) -> None:
     await documented(stage, Group.STAFF)
-    told = await stage.ask("GET", "/docs")
-    page = told.body.decode()
-    assert told.headers["content-type"] == "text/html; charset=utf-8"
-    for route in stage.door.route_reloader.table.for_group(Group.STAFF):
+    response = await stage.ask("GET", "/docs")
+    page = response.body.decode()
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    for route in stage.gateway.route_reloader.table.for_group(Group.STAFF):
         assert route.template in page
     assert "<b>of</b>" not in page
     assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)
     assert set(re.findall(r'href="([^"#]+)"', page)) == {"/openapi.json"}
-    assert "script-src" not in told.headers["content-security-policy"]
-    assert told.headers["content-security-policy"].startswith(
+    assert "script-src" not in response.headers["content-security-policy"]
+    assert response.headers["content-security-policy"].startswith(
         "default-src 'none'; style-src 'sha256-"
     )
 

@@ -99,7 +99,8 @@ MISTAKES = {
     ),
     "two services": (
         SERVICE
-        + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\n[[manpower]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]',
+        + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]\n'
+        + '[[manpower]]\nhosts = ["staff"]\npaths = ["GET /v1/a"]',
         "/v1/a (training), /v1/a (manpower)",
     ),
     "a service without cap": (
@@ -125,7 +126,8 @@ def test_a_mistake_in_the_file_is_named(name: str) -> None:
 def test_every_mistake_is_named_at_once() -> None:
     text = (
         SERVICE
-        + '[[training]]\nhosts = ["office"]\npaths = ["FETCH /v1/a"]\nbody = "x"\nrate = "y"\n[[payroll]]\nhosts = ["staff"]\npaths = ["GET /v1/b"]'
+        + '[[training]]\nhosts = ["office"]\npaths = ["FETCH /v1/a"]\nbody = "x"\nrate = "y"\n'
+        + '[[payroll]]\nhosts = ["staff"]\npaths = ["GET /v1/b"]'
     )
     with pytest.raises(RoutesInvalid) as refused:
         routing_parser.parse_routes(text, RULES)

@@ -15,7 +15,8 @@ SERVICE = "[service]\ntraining = 4\ncertification = 4\nmarketplace = 4\nmanpower
 def test_a_literal_wins_over_a_parameter_if_it_leads_to_a_route() -> None:
     text = (
         SERVICE
-        + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a/{id}", "GET /v1/a/mine", "GET /v1/a/{id}/b", "GET /v1/a/mine/c"]'
+        + '[[training]]\nhosts = ["staff"]\npaths = ["GET /v1/a/{id}", "GET /v1/a/mine", '
+        + '"GET /v1/a/{id}/b", "GET /v1/a/mine/c"]'
     )
     table = routing_parser.parse_routes(text, RULES)
 

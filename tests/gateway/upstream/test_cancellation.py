@@ -40,7 +40,8 @@ async def streaming(stage: Stage) -> AsyncGenerator[aiohttp.ClientResponse]:
 
 
 async def test_a_client_that_leaves_ends_the_request_at_the_service(stage: Stage) -> None:
-    arrived, left = asyncio.Event(), asyncio.Event()
+    arrived = asyncio.Event()
+    left = asyncio.Event()
 
     async def wait(_scope: Any, receive: Any, _send: Any) -> None:
         arrived.set()
@@ -61,7 +62,10 @@ async def test_a_client_that_leaves_its_upload_ends_it_at_the_service(
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     del reader
     writer.write(
-        f"POST /v1/uploads HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: 1000000\r\n\r\n".encode()
+        (
+            "POST /v1/uploads HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+            f"authorization: Bearer {stage.token()}\r\ncontent-length: 1000000\r\n\r\n"
+        ).encode()
         + b"x" * 100_000
     )
     await writer.drain()
@@ -72,18 +76,19 @@ async def test_a_client_that_leaves_its_upload_ends_it_at_the_service(
 async def test_a_stream_ends_when_its_caller_is_revoked_and_others_continue(stage: Stage) -> None:
     async with streaming(stage) as response:
         stage.withdrawn.replace_all([], [("somebody else", 2e9)])
-        stage.door.open_streams.cancel_revoked(time.time())
-        assert len(stage.door.open_streams.cancellers) == 1
+        stage.gateway.open_streams.cancel_revoked(time.time())
+        assert len(stage.gateway.open_streams.cancellers) == 1
         stage.withdrawn.replace_all([], [("officer", 2e9)])
-        stage.door.open_streams.cancel_revoked(time.time())
+        stage.gateway.open_streams.cancel_revoked(time.time())
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
     await stage.upstream.gone["/v1/stream"].wait()
-    assert not stage.door.open_streams.cancellers
+    assert not stage.gateway.open_streams.cancellers
 
 
 async def test_draining_ends_streams_and_lets_the_rest_finish(stage: Stage) -> None:
-    release, arrived = asyncio.Event(), asyncio.Event()
+    release = asyncio.Event()
+    arrived = asyncio.Event()
 
     async def wait(_scope: Any, _receive: Any, send: Any) -> None:
         arrived.set()
@@ -94,10 +99,12 @@ async def test_draining_ends_streams_and_lets_the_rest_finish(stage: Stage) -> N
     asking = asyncio.create_task(stage.ask("GET", "/v1/classes", headers=stage.bearer()))
     await arrived.wait()
     async with streaming(stage) as response:
-        stage.door.open_streams.cancel_all()
+        stage.gateway.open_streams.cancel_all()
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
-        told = await stage.ask("GET", "/v1/stream", headers=stage.bearer())
-        assert (told.status, told.content["code"]) == (503, "service_away"), "none begins any more"
+        refusal = await stage.ask("GET", "/v1/stream", headers=stage.bearer())
+        assert (refusal.status, refusal.content["code"]) == (503, "service_away"), (
+            "none begins any more"
+        )
     release.set()
     assert (await asking).status == 200

@@ -14,7 +14,7 @@ import pytest
 from gateway.access.permissions import RolePermissions
 from gateway.upstream import client
 from tests.fakes import eventually
-from tests.gateway.harness import ROUTES, RULES, Stage, Told, staged
+from tests.gateway.harness import ROUTES, RULES, GatewayResponse, Stage, staged
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
 CLOSE = b"<close>"  # the service ends the connection here
@@ -93,7 +93,7 @@ async def has_ended(service: Service) -> bool:
     return service.ended == service.connections
 
 
-async def ask(stage: Stage, method: str = "POST", **more: Any) -> Told:
+async def ask(stage: Stage, method: str = "POST", **more: Any) -> GatewayResponse:
     """One request that the gateway does not repeat."""
     path = "/v1/classes" if method == "POST" else "/v1/classes/a"
     headers = stage.bearer() | more.pop("headers", {})
@@ -214,8 +214,8 @@ async def test_a_response_to_head_has_no_body_and_the_next_is_its_own(tmp_path: 
         ),
         pytest.param(
             [
-                b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n"
-                b"0\r\n\r\n"
+                b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+                b"0\r\n\r\n",
             ],
             id="a length and chunks",
         ),

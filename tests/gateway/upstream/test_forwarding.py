@@ -24,11 +24,11 @@ from tests.gateway.harness import (
 async def test_a_request_reaches_its_service_with_a_token_naming_the_caller(
     stage: Stage,
 ) -> None:
-    told = await stage.ask(
+    response = await stage.ask(
         "GET", "/v1/classes/abc?limit=5", headers=stage.bearer(facility="LP-TJP")
     )
-    assert told.status == 200
-    assert told.content == {"method": "GET", "path": "/v1/classes/abc", "body": 0}
+    assert response.status == 200
+    assert response.content == {"method": "GET", "path": "/v1/classes/abc", "body": 0}
     token = stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     caller = InternalTokenVerifier("training", stage.keys.directory).caller(token)
     assert caller.role == "training_officer"
@@ -37,8 +37,8 @@ async def test_a_request_reaches_its_service_with_a_token_naming_the_caller(
 
 
 async def test_a_public_route_is_served_to_anybody_as_the_public(stage: Stage) -> None:
-    told = await stage.ask("GET", "/v1/products", group=Group.SHOP)
-    assert told.status == 200
+    response = await stage.ask("GET", "/v1/products", group=Group.SHOP)
+    assert response.status == 200
     caller = InternalTokenVerifier("marketplace", stage.keys.directory).caller(
         stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
@@ -55,8 +55,8 @@ async def test_a_services_own_errors_reach_the_caller_as_they_are(stage: Stage) 
     stage.upstream.answers["/v1/classes"] = fixed(
         409, problem, {"content-type": "application/problem+json"}
     )
-    told = await stage.ask("POST", "/v1/classes", headers=stage.bearer(), json={})
-    assert (told.status, told.content, told.headers["content-type"]) == (
+    response = await stage.ask("POST", "/v1/classes", headers=stage.bearer(), json={})
+    assert (response.status, response.content, response.headers["content-type"]) == (
         409,
         problem,
         "application/problem+json",
@@ -67,8 +67,8 @@ async def test_a_service_without_a_listener_is_503_with_retry_after(
     tmp_path: Path,
 ) -> None:
     async with before(nobody(), tmp_path) as stage:
-        told = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
-        assert (told.status, told.content["code"], told.headers["retry-after"]) == (
+        response = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+        assert (response.status, response.content["code"], response.headers["retry-after"]) == (
             503,
             "service_away",
             "1",
@@ -94,7 +94,8 @@ async def test_a_response_that_breaks_off_is_cut_off_and_never_looks_whole(stage
 
 
 async def test_a_client_that_does_not_read_holds_the_service_back(stage: Stage) -> None:
-    sent, stalled = 0, asyncio.Event()
+    sent = 0
+    stalled = asyncio.Event()
 
     async def flood(_scope: Any, _receive: Any, send: Any) -> None:
         nonlocal sent
@@ -113,7 +114,10 @@ async def test_a_client_that_does_not_read_holds_the_service_back(stage: Stage) 
     stage.upstream.answers["/v1/downloads"] = flood
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port, limit=1024)
     writer.write(
-        f"GET /v1/downloads HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {stage.token()}\r\n\r\n".encode()
+        (
+            "GET /v1/downloads HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+            f"authorization: Bearer {stage.token()}\r\n\r\n"
+        ).encode()
     )
     await reader.readline()
     await stalled.wait()
@@ -138,15 +142,16 @@ async def test_20_mib_flow_through_both_ways_whole(stage: Stage) -> None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    told = await stage.ask("POST", "/v1/uploads", headers=stage.bearer(), data=file())
-    assert (told.status, told.content["body"]) == (200, 20 * MIB)
+    response = await stage.ask("POST", "/v1/uploads", headers=stage.bearer(), data=file())
+    assert (response.status, response.content["body"]) == (200, 20 * MIB)
     stage.upstream.answers["/v1/downloads"] = give
-    told = await stage.ask("GET", "/v1/downloads", headers=stage.bearer())
-    assert told.body == b"".join([piece async for piece in file()])
+    response = await stage.ask("GET", "/v1/downloads", headers=stage.bearer())
+    assert response.body == b"".join([piece async for piece in file()])
 
 
 async def test_a_service_that_does_not_read_holds_the_client_back(stage: Stage) -> None:
-    release, sent = asyncio.Event(), 0
+    release = asyncio.Event()
+    sent = 0
 
     async def hold(_scope: Any, _receive: Any, _send: Any) -> None:
         await release.wait()
@@ -154,7 +159,10 @@ async def test_a_service_that_does_not_read_holds_the_client_back(stage: Stage) 
     stage.upstream.answers["/v1/uploads"] = hold
     _, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     writer.write(
-        f"POST /v1/uploads HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {stage.token()}\r\ncontent-length: {32 * MIB}\r\n\r\n".encode()
+        (
+            "POST /v1/uploads HTTP/1.1\r\nhost: localhost\r\n"
+            f"authorization: Bearer {stage.token()}\r\ncontent-length: {32 * MIB}\r\n\r\n"
+        ).encode()
     )
     with suppress(TimeoutError):
         while sent < 32:
