@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from chassis.persistence.mongo import Mongo
 from tests.gateway.authenticator import encoded
 from tests.gateway.harness import GatewayResponse, Stage
-from tests.gateway.test_access import Office
+from tests.gateway.region import Office
 
 PASSWORD = "kuda-laut biru 19"
 FORM = {"content-type": "application/x-www-form-urlencoded"}

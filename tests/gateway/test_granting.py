@@ -17,6 +17,7 @@ from chassis.http.service_client import ServiceClient, ServiceUnavailable
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OperationContext
+from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.settings import INTERNAL_PORT_OFFSET
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
@@ -26,8 +27,7 @@ from services.manpower.grants.rules import GrantOrder, GrantOrderState
 from services.manpower.grants.usecases import reconcile_orders
 from tests.fakes import AsgiClient, Keys, eventually
 from tests.gateway.harness import new_key, staged
-from tests.gateway.test_access import FILE, ROLE_PERMISSIONS, Office
-from tests.gateway.test_database import OIDC, known
+from tests.gateway.region import FILE, OIDC, Office, known
 from tests.gateway.test_services import app_of
 from tests.manpower.factories import agency
 

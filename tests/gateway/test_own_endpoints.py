@@ -21,8 +21,7 @@ from tests.fakes import Keys, eventually
 from tests.gateway.authenticator import encoded
 from tests.gateway.harness import GatewayResponse, new_key, settings, staged
 from tests.gateway.installation import FORM, PASSWORD, Installation, Person, same
-from tests.gateway.test_access import FILE
-from tests.gateway.test_database import known
+from tests.gateway.region import FILE, known
 
 # Endpoints as the standards want them
 

@@ -16,8 +16,7 @@ from gateway.middleware.audited_reads import AUDITED_ROLES, PERMISSIONS_SHOWING_
 from gateway.routing.table import Route
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import staged
-from tests.gateway.test_access import FILE, Office
-from tests.gateway.test_database import OIDC, known
+from tests.gateway.region import FILE, OIDC, Office, known
 from tests.gateway.test_services import app_of
 from tests.gateway.test_walk import TABLE, filled
 

@@ -16,8 +16,7 @@ from gateway.access.permissions import ROLE_PERMISSIONS
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import Stage, new_key, staged
 from tests.gateway.installation import Installation, Person
-from tests.gateway.test_access import FILE
-from tests.gateway.test_database import known
+from tests.gateway.region import FILE, known
 
 SECONDS = 5.0
 

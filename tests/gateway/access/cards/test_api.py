@@ -17,8 +17,7 @@ from gateway.host_group import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import GatewayResponse, new_key, staged
 from tests.gateway.installation import Installation
-from tests.gateway.test_access import FILE
-from tests.gateway.test_database import known
+from tests.gateway.region import FILE, known
 
 PAPERS = """
 [[certification]]

@@ -13,8 +13,7 @@ from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES, RolePerm
 from gateway.host_group import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import staged
-from tests.gateway.test_access import FILE, Office
-from tests.gateway.test_database import OIDC, known
+from tests.gateway.region import FILE, OIDC, Office, known
 
 TODAY = datetime.now(UTC)
 
