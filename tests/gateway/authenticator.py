@@ -1,4 +1,4 @@
-"""A security key in software: it makes and proves passkeys as WebAuthn wants them (attestation "none", ES256)."""
+"""A software security key: makes and proves passkeys (WebAuthn, attestation "none", ES256)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def encoded(raw: bytes) -> str:
 
 
 class SecurityKey:
-    """One key for one site. `origin` is what the browser would write, `count` the counter in the key."""
+    """One key for one site: the `origin` of the browser, and the `count` of uses in the key."""
 
     def __init__(self, origin: str) -> None:
-        self.origin, self.count = origin, 0
+        self.origin = origin
+        self.count = 0
         self.id = secrets.token_bytes(16)
         self._key = generate_private_key(SECP256R1())
 
@@ -52,7 +53,8 @@ class SecurityKey:
     def prove(self, options: dict[str, Any]) -> dict[str, Any]:
         """The answer to the options of a sign-in."""
         self.count += 1
-        data, client = self._data(options["rpId"], 0x01), self._client("get", options)
+        data = self._data(options["rpId"], 0x01)
+        client = self._client("get", options)
         signature = self._key.sign(data + hashlib.sha256(client).digest(), ECDSA(SHA256()))
         return self._credential(
             {

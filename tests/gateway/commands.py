@@ -10,7 +10,7 @@ from pymongo import monitoring
 
 
 class Commands(monitoring.CommandListener):
-    """Every command by name and collection, as each driver tells it from whichever thread."""
+    """Every command by name and collection, as each driver reports it from any thread."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str]] = []

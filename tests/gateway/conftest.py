@@ -12,8 +12,7 @@ from tests.fakes import Keys, eventually
 from tests.gateway.commands import Commands, listening
 from tests.gateway.harness import Stage, new_key, staged
 from tests.gateway.installation import Installation
-from tests.gateway.test_access import FILE
-from tests.gateway.test_database import known
+from tests.gateway.region import DINAS, FILE, OIDC, Office, Region, known
 
 databases, database = databases_of(Transaction)
 
@@ -23,6 +22,33 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
     """A gateway in front of a small upstream."""
     async with staged(tmp_path) as stage:
         yield stage
+
+
+@pytest.fixture
+async def region(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Region]:
+    """A gateway with a database, an OIDC issuer and the roles of a Dinas."""
+    url = own_mongo_url(tmp_path, mongo_url, database)
+    async with staged(tmp_path, rules=DINAS, oidc=OIDC, living=True, mongo_url=url) as stage:
+        await eventually(lambda: known(stage), seconds=30)
+        yield Region(stage)
+
+
+@pytest.fixture
+async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
+    """A region with the real routes and roles, and its administrators."""
+    url = own_mongo_url(tmp_path, mongo_url, database)
+    async with staged(
+        tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
+    ) as stage:
+        await eventually(lambda: known(stage), seconds=30)
+        yield Office(stage)
+
+
+def own_mongo_url(directory: Path, mongo_url: str, database: str) -> str:
+    """The gateway's own address of the database."""
+    keys = Keys.make(directory)
+    own = keys.settings("gateway", mongo_url=mongo_url, database=database, kafka="")
+    return own["mongo_url"]
 
 
 @pytest.fixture
@@ -38,9 +64,7 @@ async def place(
 ) -> AsyncGenerator[Installation]:
     """Such an installation."""
     del commands  # they are listened to from its first client on
-    url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
-        "mongo_url"
-    ]
+    url = own_mongo_url(tmp_path, mongo_url, database)
     async with staged(
         tmp_path,
         FILE.read_text(),

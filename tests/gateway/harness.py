@@ -1,4 +1,4 @@
-"""The stage of the gateway's tests: a small upstream and a whole gateway on real sockets, and callers' tokens."""
+"""A whole gateway on real sockets before a small upstream, and tokens. Not here: any test."""
 
 from __future__ import annotations
 
@@ -40,7 +40,12 @@ manpower = 4
 
 [[training]]
 hosts = ["staff", "partner"]
-paths = ["GET POST /v1/classes", "GET PATCH PUT DELETE /v1/classes/{class_id}", "GET /v1/classes/mine", "GET /v1/nobody"]
+paths = [
+    "GET POST /v1/classes",
+    "GET PATCH PUT DELETE /v1/classes/{class_id}",
+    "GET /v1/classes/mine",
+    "GET /v1/nobody",
+]
 
 [[training]]
 hosts = ["staff"]
@@ -117,7 +122,7 @@ Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass
 class SmallUpstream:
-    """A service on a real socket. It answers what it saw as JSON, unless a test gave the path an answer of its own."""
+    """A service on a real socket. It answers with what it saw, or what a test gave the path."""
 
     seen: list[Seen] = field(default_factory=list[Seen])
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
@@ -253,7 +258,7 @@ def listening(port: int) -> socket.socket:
 class Stage:
     """A gateway in front of the small upstream, a client, and tokens."""
 
-    door: GatewayApp
+    gateway: GatewayApp
     upstream: SmallUpstream
     port: int
     client: aiohttp.ClientSession
@@ -282,7 +287,7 @@ class Stage:
     @property
     def withdrawn(self) -> RevocationCache:
         """What the gateway holds of revocations."""
-        return self.door.caller_directory.revocation_cache
+        return self.gateway.caller_directory.revocation_cache
 
     async def ask(
         self,
@@ -292,13 +297,13 @@ class Stage:
         group: Group = Group.STAFF,
         headers: Mapping[str, str] | None = None,
         **more: Any,
-    ) -> Told:
+    ) -> GatewayResponse:
         """One request, the answer read to its end."""
         async with self.client.request(
             method, self.url(path, group), headers=headers, allow_redirects=False, **more
         ) as response:
             body = await response.read()
-            return Told(
+            return GatewayResponse(
                 response.status,
                 {name.lower(): value for name, value in response.headers.items()},
                 body,
@@ -306,7 +311,7 @@ class Stage:
 
 
 @dataclass
-class Told:
+class GatewayResponse:
     """An answer as the client got it."""
 
     status: int
@@ -321,11 +326,8 @@ class Told:
 
 def new_key() -> str:
     """A private key in PEM."""
-    return (
-        Ed25519PrivateKey.generate()
-        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        .decode()
-    )
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def settings(
@@ -356,8 +358,13 @@ async def staged(
     small: bool = False,
     **more: Any,
 ) -> AsyncGenerator[Stage]:
-    """A whole gateway on sockets; its database side only with `living`; `small`: the upstream stands for it. `oidc`: an issuer whose keys it shows at /keys."""
-    keys, issuer_key, upstream = Keys.make(directory), new_key(), SmallUpstream()
+    """A whole gateway on sockets.
+
+    `living`: with its database. `small`: the upstream is its own API. `oidc`: keys are at /keys.
+    """
+    keys = Keys.make(directory)
+    issuer_key = new_key()
+    upstream = SmallUpstream()
     routes_file = directory / "routes.toml"
     routes_file.write_text(routes)
     [own] = free_ports(1)
@@ -370,23 +377,23 @@ async def staged(
         ]
     if small:
         more["own_url"] = upstream.url
-    told = settings(keys, issuer_key, upstream.url, base, routes_file, **more)
-    door = create_app(told, rules)
+    gateway_settings = settings(keys, issuer_key, upstream.url, base, routes_file, **more)
+    gateway = create_app(gateway_settings, rules)
     timeout = aiohttp.ClientTimeout(total=30)
     async with (
         served(upstream, [own]),
         aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as client,
-        served(door, ports, http=GuardedProtocol),
-        door.run() if living else _half_alive(door),
+        served(gateway, ports, http=GuardedProtocol),
+        gateway.run() if living else _half_alive(gateway),
     ):
-        yield Stage(door, upstream, base, client, issuer_key, keys, routes_file)
+        yield Stage(gateway, upstream, base, client, issuer_key, keys, routes_file)
 
 
 @asynccontextmanager
-async def _half_alive(door: GatewayApp) -> AsyncGenerator[None]:
-    door.caller_directory.revocation_cache.replace_all([], [])
+async def _half_alive(gateway: GatewayApp) -> AsyncGenerator[None]:
+    gateway.caller_directory.revocation_cache.replace_all([], [])
     try:
         yield
     finally:
-        await door.upstream.close()
-        await door.internal_api.state.life.db.close()
+        await gateway.upstream.close()
+        await gateway.internal_api.state.life.db.close()

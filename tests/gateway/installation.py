@@ -1,4 +1,4 @@
-"""An installation whose people sign in at our own issuer, and somebody who does. Not here: any test."""
+"""An installation with the built-in issuer, and its people. Not here: any test."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from chassis.persistence.mongo import Mongo
 from tests.gateway.authenticator import encoded
-from tests.gateway.harness import Stage, Told
-from tests.gateway.test_access import Office
+from tests.gateway.harness import GatewayResponse, Stage
+from tests.gateway.region import Office
 
 PASSWORD = "kuda-laut biru 19"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -29,18 +29,20 @@ class Installation(Office):
     @property
     def db(self) -> Mongo:
         """The gateway's own database."""
-        return self.stage.door.internal_api.state.life.db
+        return self.stage.gateway.internal_api.state.life.db
 
     async def post(
         self, path: str, body: Any, *, method: str = "POST", headers: dict[str, str] | None = None
-    ) -> Told:
+    ) -> GatewayResponse:
         """One request in JSON."""
         return await self.stage.ask(method, path, json=body, headers=headers or {})
 
-    async def form(self, path: str, headers: dict[str, str] | None = None, /, **told: str) -> Told:
+    async def form(
+        self, path: str, headers: dict[str, str] | None = None, /, **response: str
+    ) -> GatewayResponse:
         """One request to an OAuth endpoint."""
         return await self.stage.ask(
-            "POST", f"/v1/oauth/{path}", data=urlencode(told), headers=FORM | (headers or {})
+            "POST", f"/v1/oauth/{path}", data=urlencode(response), headers=FORM | (headers or {})
         )
 
     async def enrolled(self, login: str = "siti.r", role: str = "training_officer") -> Person:
@@ -49,12 +51,12 @@ class Installation(Office):
             "user_id"
         ]
         code = (await self.admin("POST", f"users/{user_id}/reset")).content["code"]
-        told = await self.post(
+        response = await self.post(
             "/v1/enrolment", {"login": login, "code": code, "password": PASSWORD}
         )
-        assert told.status == 201, told.body
+        assert response.status == 201, response.body
         assert (await self.assigned(user_id, role)).status == 201
-        return Person(self, login, user_id, told.content["codes"], told.content["familiar"])
+        return Person(self, login, user_id, response.content["codes"], response.content["familiar"])
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Person:
     access: str = ""
     refresh: str = ""
 
-    async def begin(self, password: str = PASSWORD, familiar: str = "") -> Told:
+    async def begin(self, password: str = PASSWORD, familiar: str = "") -> GatewayResponse:
         """The password."""
         challenge = encoded(hashlib.sha256(self.verifier.encode()).digest())
         return await self.at.post(
@@ -83,12 +85,12 @@ class Person:
             },
         )
 
-    async def prove(self, begun: Told, **how: Any) -> Told:
+    async def prove(self, begun: GatewayResponse, **how: Any) -> GatewayResponse:
         """The second factor."""
         [(kind, body)] = how.items()
         return await self.at.post(f"/v1/sign-in/{begun.content['sign_in']}/{kind}", body)
 
-    async def redeem(self, code: str, verifier: str = "") -> Told:
+    async def redeem(self, code: str, verifier: str = "") -> GatewayResponse:
         """The tokens for an authorization code."""
         return await self.at.form(
             "token",
@@ -98,28 +100,31 @@ class Person:
         )
 
     async def sign_in(self, **how: Any) -> Person:
-        """All of it; by a printed code unless told."""
+        """The whole sign-in, by a printed code unless `how` names another factor."""
         begun = await self.begin()
-        told = await self.prove(begun, **(how or {"code": {"code": self.codes.pop()}}))
-        tokens = (await self.redeem(told.content["code"])).content
-        self.access, self.refresh = tokens["access_token"], tokens["refresh_token"]
+        response = await self.prove(begun, **(how or {"code": {"code": self.codes.pop()}}))
+        tokens = (await self.redeem(response.content["code"])).content
+        self.access = tokens["access_token"]
+        self.refresh = tokens["refresh_token"]
         return self
 
-    async def ask(self, method: str, path: str, body: Any = None, token: str = "") -> Told:
+    async def ask(
+        self, method: str, path: str, body: Any = None, token: str = ""
+    ) -> GatewayResponse:
         """One request with the access token."""
         return await self.at.post(
             path, body, method=method, headers={"authorization": f"Bearer {token or self.access}"}
         )
 
-    async def refreshed(self, token: str = "", **headers: str) -> Told:
+    async def refreshed(self, token: str = "", **headers: str) -> GatewayResponse:
         """The answer to a refresh token."""
         return await self.at.form(
             "token", headers, grant_type="refresh_token", refresh_token=token or self.refresh
         )
 
 
-def same(one: Told, other: Told) -> bool:
-    """Whether two refusals cannot be told apart."""
+def same(one: GatewayResponse, other: GatewayResponse) -> bool:
+    """Whether two refusals are equal except for the request id."""
     return (one.status, one.content | {"request_id": ""}) == (
         other.status,
         other.content | {"request_id": ""},

@@ -1,4 +1,4 @@
-"""What a thief tries at the sign-in: half-way sign-ins, races, copies, strange letters, and what somebody's time tells."""
+"""Attacks on the sign-in: half-finished sign-ins, races, copies, strange input, timing."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from gateway.access.sign_ins import usecases
 from gateway.middleware.rate_limit import group_address
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
-from tests.gateway.harness import Told
+from tests.gateway.harness import GatewayResponse
 from tests.gateway.installation import NOW, PASSWORD, Installation, Person
 
 
-def statuses(answers: list[Told]) -> Counter[int]:
+def statuses(answers: list[GatewayResponse]) -> Counter[int]:
     """How often each status came."""
     return Counter(one.status for one in answers)
 
@@ -36,13 +36,14 @@ def statuses(answers: list[Told]) -> Counter[int]:
 # Half-way in
 
 
-async def test_a_sign_in_under_way_does_not_outlive_a_reset_a_sign_out_or_another_password(
+async def test_a_sign_in_under_way_ends_with_reset_sign_out_or_new_password(
     place: Installation,
 ) -> None:
     siti = await (await place.enrolled()).sign_in()
 
-    async def half_way() -> tuple[Told, Told]:
-        begun, other = await siti.begin(), await siti.begin()
+    async def half_way() -> tuple[GatewayResponse, GatewayResponse]:
+        begun = await siti.begin()
+        other = await siti.begin()
         return begun, await siti.prove(other, code={"code": siti.codes.pop()})
 
     begun, passed = await half_way()
@@ -72,7 +73,7 @@ async def test_a_password_that_changes_while_it_is_judged_begins_nothing(
         code_challenge="x",
         now=NOW,
     )
-    runner: Any = place.stage.door.caller_directory._runner()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the moment between two transactions has no other handle
+    runner: Any = place.stage.gateway.caller_directory._runner()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the moment between two transactions has no other handle
 
     async def begun(judged: str) -> str:
         return (await runner(partial(usecases.begin, fresh, judged))).id
@@ -153,7 +154,8 @@ async def test_second_factors_guessed_at_once_are_no_more_than_three(place: Inst
 
 
 async def test_a_passkeys_answer_is_good_once(place: Installation) -> None:
-    siti, key = await (await place.enrolled()).sign_in(), SecurityKey(place.origin)
+    siti = await (await place.enrolled()).sign_in()
+    key = SecurityKey(place.origin)
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
     await siti.ask("POST", "/v1/me/passkeys", {"label": "a", "credential": key.make(options)})
     begun = await siti.begin()
@@ -180,7 +182,8 @@ STRANGE: list[Any] = [
 async def test_a_credential_of_strange_members_is_refused_and_no_defect(
     place: Installation,
 ) -> None:
-    siti, key = await (await place.enrolled()).sign_in(), SecurityKey(place.origin)
+    siti = await (await place.enrolled()).sign_in()
+    key = SecurityKey(place.origin)
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
     made = key.make(options)
     for strange in STRANGE:
@@ -192,12 +195,12 @@ async def test_a_credential_of_strange_members_is_refused_and_no_defect(
             ("response", "clientDataJSON"),
             ("response", "attestationObject"),
         ):
-            told = await siti.ask(
+            response = await siti.ask(
                 "POST",
                 "/v1/me/passkeys",
                 {"label": "a", "credential": changed(made, path, strange)},
             )
-            assert told.status in {400, 422}, (path, strange, told.body)
+            assert response.status in {400, 422}, (path, strange, response.body)
     assert (
         await siti.ask("POST", "/v1/me/passkeys", {"label": "a", "credential": made})
     ).status == 201
@@ -211,17 +214,17 @@ async def test_a_credential_of_strange_members_is_refused_and_no_defect(
             ("response", "signature"),
         ):
             begun = await siti.begin()
-            told = await siti.prove(
+            response = await siti.prove(
                 begun,
                 passkey={"credential": changed(key.prove(begun.content["passkey"]), path, strange)},
             )
-            assert told.status in {400, 401, 422}, (path, strange, told.body)
+            assert response.status in {400, 401, 422}, (path, strange, response.body)
             await place.db.update(
                 "attempts", {}, {"$set": {"failures": 0, "next_at": NOW}}, many=True
             )
 
 
-async def asserted(place: Installation, key: Ed25519PrivateKey, content: str) -> Told:
+async def asserted(place: Installation, key: Ed25519PrivateKey, content: str) -> GatewayResponse:
     """What a signed assertion with exactly this content gives."""
     signed = ".".join(
         base64.urlsafe_b64encode(part).decode().rstrip("=")
@@ -273,10 +276,10 @@ async def test_keys_and_assertions_of_strange_members_are_refused_and_no_defect(
             {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43},
         ):
             for name in kind:
-                told = await place.admin(
+                response = await place.admin(
                     "PUT", "clients/sistem/keys/1", {"jwk": kind | {name: strange}}
                 )
-                assert told.status in {400, 422}, (kind, name, strange)
+                assert response.status in {400, 422}, (kind, name, strange)
     nested = base64.urlsafe_b64encode(b"[" * 5_000).decode().rstrip("=")
     for token in (f"{nested}.e30.AA", f"e30.{nested}.AA", "..", "e30.e30.AA"):
         kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -294,7 +297,8 @@ async def test_keys_and_assertions_of_strange_members_are_refused_and_no_defect(
 async def test_what_a_system_says_of_its_own_time_is_refused_and_no_defect(
     place: Installation,
 ) -> None:
-    key, now = Ed25519PrivateKey.generate(), int(time.time())
+    key = Ed25519PrivateKey.generate()
+    now = int(time.time())
     await place.admin("PUT", "clients/sistem", {"home": "LP-TJP", "label": "Sistem"})
     assert (
         await place.admin("PUT", "clients/sistem/keys/1", {"jwk": public_jwk(key.public_key())})
@@ -311,16 +315,16 @@ async def test_what_a_system_says_of_its_own_time_is_refused_and_no_defect(
         f'"exp": {now - 1}',
         '"exp": true',
     ):
-        told = await asserted(place, key, json.dumps(good)[:-1] + f", {more}}}")
-        assert (told.status, told.content.get("error")) == (401, "invalid_client"), (
+        response = await asserted(place, key, json.dumps(good)[:-1] + f", {more}}}")
+        assert (response.status, response.content.get("error")) == (401, "invalid_client"), (
             more,
-            told.content,
+            response.content,
         )
     assert (await asserted(place, key, json.dumps(good))).status == 200
     assert (await asserted(place, key, json.dumps(good))).status == 401, "an assertion is good once"
 
 
-async def test_a_login_of_strange_letters_is_nobodys_and_no_defect(place: Installation) -> None:
+async def test_a_login_of_strange_letters_is_unknown_and_no_defect(place: Installation) -> None:
     siti = await place.enrolled()
     for login in (
         "SITI.R",
@@ -332,24 +336,25 @@ async def test_a_login_of_strange_letters_is_nobodys_and_no_defect(place: Instal
         "$ne",
         "siti.r\u0301",
     ):
-        told = await place.post(
+        response = await place.post(
             "/v1/sign-in", {"login": login, "password": PASSWORD, "code_challenge": "x" * 43}
         )
-        assert told.status in {401, 422}, (login, told.body)
-        told = await place.post(
+        assert response.status in {401, 422}, (login, response.body)
+        response = await place.post(
             "/v1/enrolment", {"login": login, "code": "AAAA-BBBB-CCCC", "password": PASSWORD}
         )
-        assert told.status in {401, 422}, (login, told.body)
+        assert response.status in {401, 422}, (login, response.body)
     assert (await siti.begin()).status == 201
 
 
 # Time
 
 
-async def test_while_guessing_waits_the_database_is_asked_the_same_for_a_login_that_exists_and_one_that_does_not(
+async def test_a_delayed_guess_runs_the_same_queries_for_any_login(
     place: Installation, commands: Commands
 ) -> None:
-    siti, nobody = await place.enrolled(), Person(place, "nobody", "", [], "")
+    siti = await place.enrolled()
+    nobody = Person(place, "nobody", "", [], "")
     asked: list[list[tuple[str, str]]] = []
     for person in (siti, nobody):
         for _ in range(FREE_ATTEMPTS):
@@ -391,5 +396,5 @@ def test_a_session_remembers_no_more_spent_tokens_than_a_day_of_work_makes() -> 
         ("not:an:address", "not:an:address"),
     ],
 )
-def test_whoever_has_a_network_of_addresses_is_counted_once(address: str, counted: str) -> None:
+def test_a_client_with_a_network_of_addresses_is_counted_once(address: str, counted: str) -> None:
     assert group_address(address) == counted

@@ -1,4 +1,4 @@
-"""Manpower writes the grants of agencies' systems and officers into the gateway: as agreed, until it has answered, and not a day longer."""
+"""Manpower writes grants of agencies' systems and officers into the gateway."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from chassis.http.service_client import ServiceClient, ServiceUnavailable
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OperationContext
+from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.settings import INTERNAL_PORT_OFFSET
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
@@ -26,8 +27,7 @@ from services.manpower.grants.rules import GrantOrder, GrantOrderState
 from services.manpower.grants.usecases import reconcile_orders
 from tests.fakes import AsgiClient, Keys, eventually
 from tests.gateway.harness import new_key, staged
-from tests.gateway.test_access import FILE, ROLE_PERMISSIONS, Office
-from tests.gateway.test_database import OIDC, known
+from tests.gateway.region import FILE, OIDC, Office, known
 from tests.gateway.test_services import app_of
 from tests.manpower.factories import agency
 
@@ -37,7 +37,7 @@ FORM = {"kind": "system", "title": "Sistem", "purpose": "umpan", "legal_basis": 
 
 @dataclass
 class Partnership:
-    """A gateway, and a manpower that tells it; its job is done when a test says so."""
+    """A gateway, and a manpower that writes its grants; its job is done when a test says so."""
 
     office: Office
     manpower: FastAPI
@@ -66,11 +66,11 @@ class Partnership:
     async def active(self, credential: str) -> str:
         """A consumer of the Dinas with this credential, approved by a second person."""
         if (await self.hand().get("/v1/agencies/dinas-belitung")).status_code == 404:
-            told = agency()
+            response = agency()
             form = {
-                "id": told.id,
+                "id": response.id,
                 "kind": "dinas_tk",
-                "name": told.name,
+                "name": response.name,
                 "regency_codes": ["19.02"],
                 "purpose": "kerja",
                 "legal_basis": "surat contoh",
@@ -102,13 +102,13 @@ class Partnership:
         return consumer
 
     async def states(self) -> list[str]:
-        """How far the gateway was told, over all orders."""
+        """How far the orders have reached the gateway."""
         return sorted(
             row["state"] for row in await self.manpower.state.life.db.find("grant_orders", {})
         )
 
     async def comes_in(self, jti: str) -> int:
-        """What the door says to the Dinas' system with a fresh token."""
+        """The response to the Dinas' system with a new token."""
         return (
             await self.office.stage.ask(
                 "GET", "/v1/candidates", headers=self.office.bearer("sistem-dinas", jti=jti)
@@ -133,10 +133,10 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
     ) as stage:
         await eventually(lambda: known(stage), seconds=30)
         keys = stage.keys
-        told = keys.settings(
+        gateway_settings = keys.settings(
             "manpower", mongo_url=mongo_url, database=f"{database}_m", kafka="127.0.0.1:9"
         )
-        manpower = app_of("manpower", tmp_path, keys=keys, mongo_url=told["mongo_url"])
+        manpower = app_of("manpower", tmp_path, keys=keys, mongo_url=gateway_settings["mongo_url"])
         life = manpower.state.life
         await life.prepare()
         life.prepared.set()
@@ -150,7 +150,7 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
         await life.db.close()
 
 
-async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_when_it_is_suspended_or_its_agency_is(
+async def test_an_approved_consumer_has_access_until_it_or_its_agency_ends(
     partnership: Partnership,
 ) -> None:
     user_id = await partnership.office.user("sistem-dinas")
@@ -186,7 +186,7 @@ async def test_an_approved_consumer_comes_in_with_what_was_agreed_and_leaves_whe
     assert (await partnership.comes_in("t-9"), await partnership.states()) == (403, ["gone"] * 3)
 
 
-async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_for_is_taken_back_in_peace(
+async def test_grant_orders_wait_while_the_gateway_is_away(
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
@@ -215,14 +215,14 @@ async def test_while_the_gateway_is_away_orders_wait_and_what_was_never_asked_fo
     await nowhere.close()
 
 
-async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_meanwhile_wins(
+async def test_a_lost_response_is_requested_again_and_a_suspension_wins(
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
     class Crashing(ServiceClient):
-        async def ask(self, method: str, path: str, **told: Any) -> Any:
-            await partnership.gateway.request(method, path, **told)
+        async def ask(self, method: str, path: str, **response: Any) -> Any:
+            await partnership.gateway.request(method, path, **response)
             raise ConnectionAbortedError
 
     crashing = Crashing(
@@ -242,14 +242,14 @@ async def test_an_answer_lost_in_a_crash_is_asked_for_again_and_a_suspension_mea
     assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
 
 
-async def test_a_suspension_while_the_gateway_answers_is_told_afterwards(
+async def test_a_suspension_while_the_gateway_answers_is_sent_afterwards(
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
     class Slow(ServiceClient):
-        async def ask(self, method: str, path: str, **told: Any) -> Any:
-            answer = await partnership.gateway.request(method, path, **told)
+        async def ask(self, method: str, path: str, **response: Any) -> Any:
+            answer = await partnership.gateway.request(method, path, **response)
             await partnership.hand().post(
                 f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
             )
@@ -268,7 +268,7 @@ async def test_a_suspension_while_the_gateway_answers_is_told_afterwards(
     assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
 
 
-async def test_a_credential_that_the_gateway_does_not_know_is_shown_and_asked_for_again_later(
+async def test_a_credential_unknown_to_the_gateway_is_shown_and_retried(
     partnership: Partnership,
 ) -> None:
     consumer = await partnership.active("nobody")
@@ -318,7 +318,7 @@ def test_only_an_active_consumer_of_an_active_agency_is_to_have_its_grants() -> 
     grant = Grant(
         role="bapas", regency_codes=frozenset(), valid_from=NOW, valid_until=NOW + timedelta(days=1)
     )
-    told: dict[str, Any] = {
+    response: dict[str, Any] = {
         "agency_id": "dinas-belitung",
         "kind": ConsumerKind.SYSTEM,
         "title": "",
@@ -331,7 +331,7 @@ def test_only_an_active_consumer_of_an_active_agency_is_to_have_its_grants() -> 
         credential_refs=frozenset({"u-1", "u-2"}),
         grants=(grant,),
         status=Status.ACTIVE,
-        **told,
+        **response,
     )
     assert sorted(
         order.user_id

@@ -1,4 +1,4 @@
-"""One trace leads from the door through a service, its outbox and Kafka to the effect; and spans go to the collector that the settings name."""
+"""One trace leads from the gateway through a service, outbox and Kafka to the effect."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def of_trace(spans: InMemorySpanExporter) -> list[ReadableSpan]:
     return sorted(found, key=lambda span: span.start_time or 0)
 
 
-async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_effect(
+async def test_one_trace_leads_from_the_gateway_through_kafka_to_the_effect(
     tmp_path: Path, mongo_url: str, kafka: str, spans: InMemorySpanExporter
 ) -> None:
     [own] = free_ports(1)
@@ -44,7 +44,7 @@ async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_eff
     async with staged(
         tmp_path, table, ROLE_PERMISSIONS, training_url=f"http://127.0.0.1:{own.getsockname()[1]}"
     ) as stage:
-        told = stage.keys.settings(
+        gateway_settings = stage.keys.settings(
             "training",
             mongo_url=mongo_url,
             database=f"test_{uuid.uuid4().hex[:20]}",
@@ -52,7 +52,7 @@ async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_eff
             master_key="0a" * 32,
             lookup_key="0b" * 32,
         )
-        app = create_app(TrainingSettings(**told))
+        app = create_app(TrainingSettings(**gateway_settings))
         async with running(app, stage.keys, "training") as training, served(app, [own]):
             place = await factories.create_harness(training, ["R-1"])
             planned = {
@@ -78,14 +78,18 @@ async def test_one_trace_leads_from_the_door_through_outbox_and_kafka_to_the_eff
 
             await eventually(arrived)
         await factories.drop_database(app)
-    door, service, effect = of_trace(spans)
-    assert [span.name for span in (door, service, effect)] == [
+    gateway, service, effect = of_trace(spans)
+    assert [span.name for span in (gateway, service, effect)] == [
         "POST /v1/classes/{class_id}/opening",
         "POST /v1/classes/{class_id}/opening",
         "training.class-opened.v1",
     ]
-    assert [span.kind.name for span in (door, service, effect)] == ["SERVER", "SERVER", "CONSUMER"]
-    for child, parent in ((service, door), (effect, service)):
+    assert [span.kind.name for span in (gateway, service, effect)] == [
+        "SERVER",
+        "SERVER",
+        "CONSUMER",
+    ]
+    for child, parent in ((service, gateway), (effect, service)):
         assert child.parent
         assert parent.context
         assert child.parent.span_id == parent.context.span_id

@@ -1,4 +1,4 @@
-"""Our own issuer as other programs meet it: its endpoints, systems that prove themselves, the first administrator, keys that change."""
+"""The built-in issuer for other programs: endpoints, systems, keys, first administrator."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.host_group import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.authenticator import encoded
-from tests.gateway.harness import Told, new_key, settings, staged
+from tests.gateway.harness import GatewayResponse, new_key, settings, staged
 from tests.gateway.installation import FORM, PASSWORD, Installation, Person, same
-from tests.gateway.test_access import FILE
-from tests.gateway.test_database import known
+from tests.gateway.region import FILE, known
 
 # Endpoints as the standards want them
 
 
 async def test_the_token_endpoint_speaks_rfc_6749(place: Installation) -> None:
-    for told, error, status in (
+    for response, error, status in (
         ({}, "invalid_request", 400),
         ({"grant_type": "password"}, "unsupported_grant_type", 400),
         ({"grant_type": "authorization_code", "code": "a.b"}, "invalid_request", 400),
@@ -43,7 +42,7 @@ async def test_the_token_endpoint_speaks_rfc_6749(place: Installation) -> None:
             401,
         ),
     ):
-        answer = await place.form("token", None, **told)
+        answer = await place.form("token", None, **response)
         assert (
             answer.status,
             answer.content["error"],
@@ -75,19 +74,19 @@ async def test_the_discovery_document_leads_to_the_keys_and_endpoints(place: Ins
     ).status == 404
 
 
-async def test_only_an_access_token_of_ours_is_one_and_every_other_is_401_with_one_body(
+async def test_every_token_but_our_access_token_is_401_with_one_body(
     place: Installation,
 ) -> None:
     siti = await (await place.enrolled()).sign_in()
     header, content, signature = siti.access.split(".")
-    told = jwt.decode(siti.access, options={"verify_signature": False})
+    response = jwt.decode(siti.access, options={"verify_signature": False})
     kid = jwt.get_unverified_header(siti.access)["kid"]
     stranger = Ed25519PrivateKey.generate()
-    holders = told | {"iss": "https://sertifikat.example", "aud": "sertifikat"}
+    holders = response | {"iss": "https://sertifikat.example", "aud": "sertifikat"}
     bad = [
         siti.refresh,
         f"{header}.{content}.{signature[:-4]}AAAA",
-        jwt.encode(told, stranger, algorithm="EdDSA", headers={"kid": kid, "typ": "at+jwt"}),
+        jwt.encode(response, stranger, algorithm="EdDSA", headers={"kid": kid, "typ": "at+jwt"}),
         jwt.encode(holders, stranger, algorithm="EdDSA", headers={"kid": kid, "typ": "at+jwt"}),
         f"{encoded(json.dumps({'alg': 'none', 'kid': kid}).encode())}.{content}.",
     ]
@@ -113,7 +112,7 @@ async def test_without_a_key_there_is_no_own_issuer(
         assert (await stage.ask("GET", "/.well-known/openid-configuration")).status == 404
 
 
-def test_the_issuer_is_named_after_the_staff_host_and_by_https_in_production(
+def test_the_issuer_is_named_after_the_staff_host_https_in_production(
     tmp_path: Path,
 ) -> None:
     hosts = {f"{group}_hosts": (f"{group}.example",) for group in Group}
@@ -124,16 +123,16 @@ def test_the_issuer_is_named_after_the_staff_host_and_by_https_in_production(
         **hosts,
     }
 
-    def told(**more: Any) -> str:
+    def issuer_name(**more: Any) -> str:
         return settings(
             Keys.make(tmp_path), "", "https://service.example", 7080, FILE, **(base | more)
         ).issuer_origin
 
-    assert told() == "https://staff.example"
-    assert told(issuer="https://masuk.example/") == "https://masuk.example"
+    assert issuer_name() == "https://staff.example"
+    assert issuer_name(issuer="https://masuk.example/") == "https://masuk.example"
     with pytest.raises(ValueError, match="GATEWAY_ISSUER: an https origin is needed"):
-        told(issuer="http://masuk.example")
-    assert told(environment="development") == "http://staff.example:7080"
+        issuer_name(issuer="http://masuk.example")
+    assert issuer_name(environment="development") == "http://staff.example:7080"
 
 
 # Systems
@@ -158,27 +157,32 @@ async def test_a_system_proves_itself_by_either_of_two_secrets_while_they_change
     old = (await place.admin("PUT", "clients/dinas-satu/secrets/1")).content["client_secret"]
     new = (await place.admin("PUT", "clients/dinas-satu/secrets/2")).content["client_secret"]
 
-    async def told(secret: str) -> Told:
+    async def request_token(secret: str) -> GatewayResponse:
         return await place.form(
             "token", grant_type="client_credentials", client_id="dinas-satu", client_secret=secret
         )
 
-    assert [(await told(secret)).status for secret in (old, new, "wrong")] == [200, 200, 401]
+    assert [(await request_token(secret)).status for secret in (old, new, "wrong")] == [
+        200,
+        200,
+        401,
+    ]
     await place.admin("DELETE", "clients/dinas-satu/slots/1")
-    assert [(await told(secret)).status for secret in (old, new)] == [401, 200]
+    assert [(await request_token(secret)).status for secret in (old, new)] == [401, 200]
     stored = json.dumps(await place.db.find("clients", {}), default=str)
     assert new not in stored
     assert (await place.admin("GET", "clients/dinas-satu")).content["secrets"] == ["2"]
     assert (await place.admin("GET", "clients/dinas-satu", facility="LP-PKP")).status == 404
     await place.admin("POST", "clients/dinas-satu/disable")
-    assert (await told(new)).status == 401
+    assert (await request_token(new)).status == 401
 
 
-async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_once(
+async def test_a_system_authenticates_by_its_key_with_each_assertion_once(
     place: Installation,
 ) -> None:
     await system(place)
-    key, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    key = Ed25519PrivateKey.generate()
+    other = Ed25519PrivateKey.generate()
     x = encoded(key.public_key().public_bytes_raw())
     assert (
         await place.admin(
@@ -206,7 +210,7 @@ async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_onc
             algorithm=algorithm,
         )
 
-    async def told(one: str, **more: str) -> Told:
+    async def request_token(one: str, **more: str) -> GatewayResponse:
         return await place.form(
             "token",
             grant_type="client_credentials",
@@ -216,7 +220,7 @@ async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_onc
         )
 
     good = assertion()
-    answer = await told(good)
+    answer = await request_token(good)
     assert answer.status == 200
     headers = {"authorization": f"Bearer {answer.content['access_token']}"}
     assert (await place.stage.ask("GET", "/v1/classes", headers=headers)).status == 200
@@ -233,9 +237,11 @@ async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_onc
         "not.an.assertion",
     ]
     for number, one in enumerate(bad):
-        refusal = await told(one)
+        refusal = await request_token(one)
         assert (refusal.status, refusal.content["error"]) == (401, "invalid_client"), number
-    assert (await told(assertion(), client_secret="x")).content["error"] == "invalid_request"
+    assert (await request_token(assertion(), client_secret="x")).content[
+        "error"
+    ] == "invalid_request"
     assert (await place.form("revoke", token=answer.content["access_token"])).status == 200
 
     async def gone() -> bool:
@@ -244,26 +250,28 @@ async def test_a_system_proves_itself_by_a_key_of_its_own_and_each_assertion_onc
     await eventually(gone)
 
 
-async def test_manpowers_systems_prove_themselves_by_what_it_tells_and_nothing_else(
+async def test_manpowers_systems_authenticate_only_by_what_it_registered(
     place: Installation,
 ) -> None:
     secret = secrets.token_urlsafe(32)
     body = {"secrets": {"1": hashlib.sha256(secret.encode()).hexdigest()}}
-    first, again = [await place.told("/internal/clients/agency-7", body) for _ in range(2)]
+    first, again = [
+        await place.internal_request("/internal/clients/agency-7", body) for _ in range(2)
+    ]
     assert (first.status_code, first.json()) == (200, again.json())
     assert (
-        await place.told("/internal/clients/agency-7", body, service="training")
+        await place.internal_request("/internal/clients/agency-7", body, service="training")
     ).status_code == 403
     await place.grant(first.json()["user_id"])
-    told = await place.form(
+    response = await place.form(
         "token", grant_type="client_credentials", client_id="agency-7", client_secret=secret
     )
-    assert told.status == 200
-    headers = {"authorization": f"Bearer {told.content['access_token']}"}
+    assert response.status == 200
+    headers = {"authorization": f"Bearer {response.content['access_token']}"}
     assert (
         await place.stage.ask("GET", "/v1/candidates", headers=headers, group=Group.PARTNER)
     ).status == 200
-    await place.told("/internal/clients/agency-7", {})
+    await place.internal_request("/internal/clients/agency-7", {})
     assert (
         await place.form(
             "token", grant_type="client_credentials", client_id="agency-7", client_secret=secret
@@ -274,12 +282,12 @@ async def test_manpowers_systems_prove_themselves_by_what_it_tells_and_nothing_e
 # The first administrator
 
 
-async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_nobody_else_does(
+async def test_only_the_first_administrator_starts_with_a_code_of_the_machine(
     place: Installation,
 ) -> None:
-    told = place.stage.door.internal_api.state.service.settings
-    lost = await first_administrator.main(told, "admin.satu", "LP-TJP")
-    code = await first_administrator.main(told, "admin.satu", "LP-TJP")
+    response = place.stage.gateway.internal_api.state.service.settings
+    lost = await first_administrator.main(response, "admin.satu", "LP-TJP")
+    code = await first_administrator.main(response, "admin.satu", "LP-TJP")
     form = {"login": "admin.satu", "code": code, "password": PASSWORD}
     assert (await place.post("/v1/enrolment", form | {"code": lost})).status == 401
     enrolled = await place.post("/v1/enrolment", form)
@@ -289,22 +297,27 @@ async def test_the_first_administrator_begins_with_a_code_from_the_machine_and_n
     ).status == 200
     assert len(await place.db.find("grants", {})) == 1
     with pytest.raises(first_administrator.AdministratorElsewhere):
-        await first_administrator.main(told, "admin.dua", "LP-TJP")
+        await first_administrator.main(response, "admin.dua", "LP-TJP")
 
 
 # Keys that change
 
 
-async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refused_meanwhile(
+async def test_the_issuers_key_changes_by_replica_without_a_refused_token(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
-    old, new = new_key(), new_key()
+    old = new_key()
+    new = new_key()
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
     for name in ("before", "after"):
         (tmp_path / name).mkdir()
-    told: dict[str, Any] = {"living": True, "mongo_url": url, "issuer": "http://staff.localhost"}
+    response: dict[str, Any] = {
+        "living": True,
+        "mongo_url": url,
+        "issuer": "http://staff.localhost",
+    }
     async with (
         staged(
             tmp_path / "before",
@@ -312,7 +325,7 @@ async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refuse
             ROLE_PERMISSIONS,
             issuer_key=old,
             issuer_next_key=new,
-            **told,
+            **response,
         ) as first,
         staged(
             tmp_path / "after",
@@ -320,7 +333,7 @@ async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refuse
             ROLE_PERMISSIONS,
             issuer_key=new,
             issuer_previous_key=old,
-            **told,
+            **response,
         ) as second,
     ):
         for stage in (first, second):
@@ -329,8 +342,8 @@ async def test_the_issuers_key_changes_replica_by_replica_and_no_token_is_refuse
         signed = {jwt.get_unverified_header(siti.access)["kid"]}
         tokens = [siti.access]
         siti.at = Installation(second)
-        told_again = (await siti.refreshed()).content
-        tokens.append(told_again["access_token"])
+        second_response = (await siti.refreshed()).content
+        tokens.append(second_response["access_token"])
         signed.add(jwt.get_unverified_header(tokens[1])["kid"])
         assert len(signed) == 2
         for stage in (first, second):

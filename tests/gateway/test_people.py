@@ -1,4 +1,4 @@
-"""People's access beside the roles of the domain: what each of them reaches, and nothing else; auditors are seen looking."""
+"""Roles beside the domain's, and recorded reads of auditors."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from gateway.middleware.audited_reads import AUDITED_ROLES, PERMISSIONS_SHOWING_
 from gateway.routing.table import Route
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import staged
-from tests.gateway.test_access import FILE, Office
-from tests.gateway.test_database import OIDC, known
+from tests.gateway.region import FILE, OIDC, Office, known
 from tests.gateway.test_services import app_of
 from tests.gateway.test_walk import TABLE, filled
 
@@ -62,9 +61,7 @@ def reached(role: str) -> set[str]:
     return mine - OWN_SIGN_IN
 
 
-def test_the_head_of_security_the_bapas_officer_and_the_kanwil_reach_no_more_than_is_theirs() -> (
-    None
-):
+def test_head_of_security_bapas_and_kanwil_reach_only_what_is_theirs() -> None:
     assert reached("head_of_security") == set(), (
         "the list of who is out of the block comes with training's own feature"
     )
@@ -95,7 +92,7 @@ def test_an_auditor_changes_nothing_but_their_own_sign_in() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
-def test_names_are_where_the_witness_looks_for_them(tmp_path: Path) -> None:
+def test_routes_that_show_names_are_listed_as_such(tmp_path: Path) -> None:
     """Every answer that an auditor may read, by what its service says of it."""
     found: set[str] = set()
     for service in ROLE_PERMISSIONS.by_service:
@@ -119,42 +116,43 @@ def members(
         for one in cast("list[Any]", schema):
             yield from members(one, document, within=within)
     elif isinstance(schema, dict):
-        told = cast("dict[str, Any]", schema)
-        if "$ref" in told and told["$ref"] not in within:
+        response = cast("dict[str, Any]", schema)
+        if "$ref" in response and response["$ref"] not in within:
             yield from members(
-                document["components"]["schemas"][told["$ref"].rpartition("/")[2]],
+                document["components"]["schemas"][response["$ref"].rpartition("/")[2]],
                 document,
-                within=within | {told["$ref"]},
+                within=within | {response["$ref"]},
             )
-        yield from told.get("properties", {})
-        yield from members(list(told.values()), document, within=within)
+        yield from response.get("properties", {})
+        yield from members(list(response.values()), document, within=within)
 
 
 async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> None:
     mine: list[Route] = [route for route in TABLE.routes if AUDITED_ROLES & route.roles]
     for route in mine:
-        told = await office.stage.ask(
+        response = await office.stage.ask(
             route.method,
             filled(route),
             group=route.group,
             headers=office.stage.bearer("auditor") | REASON,
         )
-        assert told.status == 200, route.permission
-    db: Mongo = office.stage.door.internal_api.state.life.db
+        assert response.status == 200, route.permission
+    db: Mongo = office.stage.gateway.internal_api.state.life.db
     rows = await db.find("audit", {"action": "access.looked"})
     assert Counter(row["permission"] for row in rows) == Counter(route.permission for route in mine)
 
 
 @pytest.mark.scenario("P5/gateway")
-async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_with_the_letter(
+async def test_an_auditor_sees_a_name_only_for_a_reason_which_is_recorded(
     office: Office,
 ) -> None:
-    user_id, path = "u-1", "/v1/participants/p-1/identity?purpose=audit"
+    user_id = "u-1"
+    path = "/v1/participants/p-1/identity?purpose=audit"
     for headers in ({}, {"access-reason": "ya"}, {"access-reason": " " * 40}):
-        told = await office.stage.ask(
+        response = await office.stage.ask(
             "GET", path, headers=office.stage.bearer("auditor", user_id) | headers
         )
-        assert (told.status, told.content["code"], told.content["field"]) == (
+        assert (response.status, response.content["code"], response.content["field"]) == (
             403,
             "reason_needed",
             "access-reason",
@@ -166,7 +164,7 @@ async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_wi
         )
     ).status == 200
     assert "access-reason" not in office.stage.upstream.last.headers
-    db: Mongo = office.stage.door.internal_api.state.life.db
+    db: Mongo = office.stage.gateway.internal_api.state.life.db
     [row] = await db.find("audit", {"action": "access.looked"})
     assert (row["actor"], row["role"], row["reason"], row["path"]) == (
         user_id,
@@ -181,8 +179,8 @@ async def test_an_auditor_sees_a_name_for_a_reason_only_which_is_written_down_wi
 
 async def test_nobody_looks_unseen_while_the_record_cannot_be_written(tmp_path: Path) -> None:
     async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS, small=True) as stage:
-        told = await stage.ask("GET", "/v1/classes", headers=stage.bearer("auditor"))
-        assert (told.status, told.content["code"]) == (503, "identity_away")
+        response = await stage.ask("GET", "/v1/classes", headers=stage.bearer("auditor"))
+        assert (response.status, response.content["code"]) == (503, "identity_away")
         assert stage.upstream.seen == []
 
 
@@ -203,7 +201,7 @@ async def test_an_auditor_acts_under_a_letter_of_assignment(
         assert (
             await stage.ask("GET", "/v1/classes", headers=office.bearer("pak-irjen"))
         ).status == 200
-        db: Mongo = stage.door.internal_api.state.life.db
+        db: Mongo = stage.gateway.internal_api.state.life.db
         [row] = await db.find("audit", {"action": "access.looked"})
         assert (row["actor"], row["letter"], row["permission"]) == (
             user_id,

@@ -1,41 +1,40 @@
-"""The gateway as a process of its own: what it listens on, how much it holds, how it ends."""
+"""The gateway as a process: ports, limits of the machine, start and end."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import re
+import resource
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
+import gateway.__main__ as started
 from gateway.authn import issue_development_token
+from gateway.host_group import Group
 from gateway.routing import parser
-from gateway.server_protocol import MAX_HEAD_BYTES, GuardedProtocol
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import (
     MIB,
     ROUTES,
     RULES,
     SmallUpstream,
-    Stage,
     answer,
     free_ports,
     new_key,
     served,
+    settings,
 )
 
-START = "from gateway.__main__ import main; from tests.gateway.harness import RULES; main(RULES)"
-SIZE = 100 * MIB
 ROUTE_COUNT = len(parser.parse_routes(ROUTES, RULES).routes)
 
 
@@ -61,6 +60,9 @@ class Running:
         return int(found[1]) * 1024
 
 
+START = "from gateway.__main__ import main; from tests.gateway.harness import RULES; main(RULES)"
+
+
 def environment(
     directory: Path,
     upstream: str,
@@ -68,13 +70,16 @@ def environment(
     mongo_url: str = "mongodb://127.0.0.1:9/",
     database: str = "gateway",
 ) -> dict[str, str]:
-    """What a gateway process is told; Kafka is out of reach."""
-    keys, issuer_key = Keys.make(directory), new_key()
+    """The environment of a gateway process; Kafka is out of reach."""
+    keys = Keys.make(directory)
+    issuer_key = new_key()
     (directory / "routes.toml").write_text(ROUTES)
-    told = keys.settings("gateway", mongo_url=mongo_url, database=database, kafka="127.0.0.1:9")
+    gateway_settings = keys.settings(
+        "gateway", mongo_url=mongo_url, database=database, kafka="127.0.0.1:9"
+    )
     own = {
         f"GATEWAY_{name.upper()}": str(value)
-        for name, value in told.items()
+        for name, value in gateway_settings.items()
         if name not in {"environment", "kafka", "mongo_driver", "port"}
     }
     urls = {
@@ -93,37 +98,6 @@ def environment(
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())} | own | urls | more
 
 
-@asynccontextmanager
-async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenerator[Running]:
-    """A process before a small upstream."""
-    upstream = SmallUpstream()
-    [own] = free_ports(1)
-    upstream.url = f"http://127.0.0.1:{own.getsockname()[1]}"
-    taken = free_ports(10)
-    port = taken[0].getsockname()[1]
-    for one in taken:
-        one.close()
-    told = environment(directory, upstream.url, port, mongo_url, database)
-    async with (
-        served(upstream, [own]),
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as client,
-    ):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", START, env=told, stdout=asyncio.subprocess.DEVNULL
-        )
-        bearer = {
-            "authorization": f"Bearer {issue_development_token(told['GATEWAY_DEVELOPMENT_KEY'], 'training_officer', {'facility': 'LP-TJP'})}"
-        }
-        found = Running(process, port, client, bearer, upstream)
-        try:
-            await eventually(lambda: ready(found), seconds=60)
-            yield found
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-
 async def ready(found: Running) -> bool:
     """Whether it is open."""
     assert found.process.returncode is None, "the process ended"
@@ -134,7 +108,51 @@ async def ready(found: Running) -> bool:
         return False
 
 
-async def test_one_process_serves_the_host_groups_and_its_internal_side_at_their_ports(
+@asynccontextmanager
+async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenerator[Running]:
+    """A process before a small upstream."""
+    upstream = SmallUpstream()
+    [own] = free_ports(1)
+    upstream.url = f"http://127.0.0.1:{own.getsockname()[1]}"
+    taken = free_ports(10)
+    port = taken[0].getsockname()[1]
+    for one in taken:
+        one.close()
+    environ = environment(directory, upstream.url, port, mongo_url, database)
+    async with (
+        served(upstream, [own]),
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as client,
+    ):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", START, env=environ, stdout=asyncio.subprocess.DEVNULL
+        )
+        key = environ["GATEWAY_DEVELOPMENT_KEY"]
+        token = issue_development_token(key, "training_officer", {"facility": "LP-TJP"})
+        bearer = {"authorization": f"Bearer {token}"}
+        found = Running(process, port, client, bearer, upstream)
+        try:
+            await eventually(lambda: ready(found), seconds=60)
+            yield found
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+SIZE = 100 * MIB
+
+
+async def refused(gateway: Running) -> bool:
+    """Whether new connections are refused."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
+
+
+async def test_one_process_serves_the_host_groups_and_the_internal_port(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
     async with running(tmp_path, mongo_url, database) as gateway:
@@ -146,10 +164,8 @@ async def test_one_process_serves_the_host_groups_and_its_internal_side_at_their
                 assert "server" not in response.headers
         async with gateway.client.get(gateway.url("/metrics", 9)) as response:
             metrics = await response.text()
-        assert (
-            'gateway_request_seconds_count{group="certificate",method="GET",route="/V/{token}",status="200"} 1.0'
-            in metrics
-        )
+        labels = 'group="certificate",method="GET",route="/V/{token}",status="200"'
+        assert f"gateway_request_seconds_count{{{labels}}} 1.0" in metrics
         assert "ABC" not in metrics
         async with (
             gateway.client.get(gateway.url("/readyz", 9)) as inside,
@@ -211,10 +227,11 @@ async def test_100_mib_up_and_down_cost_the_process_less_than_64_mib(
         assert gateway.most_memory() - before < 64 * MIB
 
 
-async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
+async def test_the_first_signal_lets_work_finish_and_ends_streams(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
-    release, arrived = asyncio.Event(), asyncio.Semaphore(0)
+    release = asyncio.Event()
+    arrived = asyncio.Semaphore(0)
 
     async def wait(_scope: Any, _receive: Any, send: Any) -> None:
         arrived.release()
@@ -254,16 +271,6 @@ async def test_the_first_signal_lets_work_finish_ends_streams_and_takes_no_more(
             )  # as uvicorn ends: by the signal itself, once all is done
 
 
-async def refused(gateway: Running) -> bool:
-    """Whether new connections are refused."""
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    except ConnectionRefusedError:
-        return True
-    writer.close()
-    return False
-
-
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -277,13 +284,13 @@ async def refused(gateway: Running) -> bool:
 async def test_settings_that_cannot_be_used_are_all_named_and_no_secret_is_shown(
     tmp_path: Path, changed: dict[str, str | None], said: tuple[str, ...]
 ) -> None:
-    told = {
+    environ = {
         name: value
         for name, value in (environment(tmp_path, "http://127.0.0.1:9", 9) | changed).items()
         if value is not None
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=told, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "gateway", env=environ, stderr=asyncio.subprocess.PIPE
     )
     _, errors = await process.communicate()
     assert process.returncode == 1
@@ -291,13 +298,13 @@ async def test_settings_that_cannot_be_used_are_all_named_and_no_secret_is_shown
     assert "PRIVATE KEY" not in errors.decode()
 
 
-async def test_a_routes_file_that_cannot_be_used_at_the_start_ends_the_process_with_its_mistakes(
+async def test_an_invalid_routes_file_ends_the_start_with_its_mistakes(
     tmp_path: Path,
 ) -> None:
-    told = environment(tmp_path, "http://127.0.0.1:9", 9)
+    environ = environment(tmp_path, "http://127.0.0.1:9", 9)
     (tmp_path / "routes.toml").write_text(ROUTES.replace("/v1/rare", "/rare"))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=told, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "gateway", env=environ, stderr=asyncio.subprocess.PIPE
     )
     _, errors = await process.communicate()
     assert process.returncode == 1
@@ -305,112 +312,48 @@ async def test_a_routes_file_that_cannot_be_used_at_the_start_ends_the_process_w
     assert "/rare" in errors.decode()
 
 
-# The protocol's own limits
+def test_as_many_connections_are_held_as_the_machine_allows() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, before[1]), before[1]))
+        started.raise_file_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-async def test_a_request_head_beyond_the_limit_closes_the_connection_however_it_comes(
-    stage: Stage,
+async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for head in (
-        f"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\nx: {'x' * MAX_HEAD_BYTES}\r\n\r\n",
-        "GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\nx: " + "x" * MAX_HEAD_BYTES * 2,
-    ):
-        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-        writer.write(head.encode())
-        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
-        writer.close()
-    assert stage.upstream.seen == []
+    monkeypatch.setattr(started, "TCP_USER_TIMEOUT_MILLISECONDS", 500)
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Exception | None] = loop.create_future()
 
+    class Generous(asyncio.Protocol):
+        """Sends much to any client."""
 
-async def test_a_head_that_does_not_come_in_time_closes_the_connection(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(GuardedProtocol, "head_timeout_seconds", 0.05)
-    for said in (b"", b"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\n"):
-        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-        writer.write(said)
-        assert await reader.read() == b""
-        writer.close()
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            cast("asyncio.Transport", transport).write(b"x" * 32 * MIB)
+            transport.close()
 
+        def connection_lost(self, exc: Exception | None) -> None:
+            ended.set_result(exc)
 
-async def test_a_later_head_that_does_not_come_in_time_closes_its_connection_too(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(GuardedProtocol, "head_timeout_seconds", 0.05)
-    whole, begun = (
-        b"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n\r\n",
-        b"GET /v1/products HTTP/1.1\r\nhost: shop",
+    gateway_settings = settings(
+        Keys.make(tmp_path),
+        new_key(),
+        "http://127.0.0.1:9",
+        0,
+        tmp_path,
+        environment="development",
+        host="127.0.0.1",
     )
-    for first, second in ((whole, begun), (whole + begun, b"")):
-        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-        writer.write(first)
-        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
-        writer.write(second)
-        assert b"HTTP/1.1" not in await reader.read()
-        writer.close()
-
-
-async def test_a_second_request_on_a_connection_has_its_own_time_and_limit(stage: Stage) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-    head = (
-        f"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx: {'x' * (MAX_HEAD_BYTES // 2)}\r\n"
-    )
-    writer.write(f"{head}\r\n".encode())
-    assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
-    writer.write(f"{head}connection: close\r\n\r\n".encode())
-    assert b"HTTP/1.1 200 " in await reader.read()
-    writer.close()
-
-
-class Wire(asyncio.Transport):
-    """What is written to a connection, write by write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.closed
-        self.written.append(bytes(data))
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-
-async def test_an_answers_head_leaves_with_its_body_but_does_not_wait_for_a_late_one() -> None:
-    late = asyncio.Event()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
-        )
-        if scope["path"] == "/late":
-            await late.wait()
-        await send({"type": "http.response.body", "body": b"ok"})
-
-    async def written(count: int) -> bool:
-        return len(wire.written) == count
-
-    config, wire = uvicorn.Config(app, lifespan="off", log_config=None), Wire()
-    config.load()
-    protocol = GuardedProtocol(config, ServerState(), {}, asyncio.get_running_loop())
-    protocol.connection_made(wire)
-    protocol.data_received(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-    await eventually(lambda: written(1))
-    assert wire.written[0].startswith(b"HTTP/1.1 200 ")
-    assert wire.written[0].endswith(b"\r\n\r\nok")
-    protocol.data_received(b"GET /late HTTP/1.1\r\nhost: x\r\n\r\n")
-    await eventually(lambda: written(2))
-    assert wire.written[1].endswith(b"\r\n\r\n")
-    late.set()
-    await eventually(lambda: written(3))
-    protocol.data_received(b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-    await eventually(lambda: written(4))
-    assert wire.closed
-    assert wire.written[2] == b"ok"
-    assert wire.written[3].endswith(b"connection: close\r\n\r\n")
-    protocol.connection_lost(None)
+    monkeypatch.setattr(type(gateway_settings), "ports", {0: Group.STAFF})
+    [listening, *others] = started.open_sockets(gateway_settings)
+    server = await loop.create_server(Generous, sock=listening)
+    with socket.create_connection(listening.getsockname()[:2]):
+        async with asyncio.timeout(20):
+            assert isinstance(await ended, TimeoutError)
+    server.close()
+    for other in others:
+        other.close()

@@ -1,6 +1,7 @@
-"""Whoever's rows they are not: for every route of every service, what lies in another place and what does not exist are one answer; without a scope nothing is seen.
+"""Scopes at every route of every service: a row of another place looks like an unknown one.
 
-Every collection gets one document made from its own type, each of whose texts is `seed`; the outsider's claims all say `elsewhere`.
+Every collection gets one document made from its type, each of whose texts is `seed`. All claims of
+the outsider say `elsewhere`. Without a scope nothing is seen.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ SHARED = (
     "/v1/programmes",
     "/v1/access/roles",
 )
-"""Rows without a person that the officers of every place share; here those from outside are asked for them, where they may ask at all."""
+"""Rows without a person, which the officers of every place share."""
 BACKGROUND = {"hello", "ping", "endSessions", "isMaster"}
 VARYING = {"x-request-id", "date"}
 PLACES = {
@@ -48,6 +49,13 @@ PLACES = {
     "time_zone": "Asia/Jakarta",
 }  # what is checked when it is read
 WHEN = datetime(2026, 11, 26, tzinfo=UTC)
+
+
+def made_of_union(parts: tuple[Any, ...]) -> Any:
+    """A value of one of these types: a text, else None, else the first."""
+    if str in parts:
+        return SEED
+    return None if type(None) in parts else made(parts[0])
 
 
 def made(hint: Any) -> Any:
@@ -59,7 +67,7 @@ def made(hint: Any) -> Any:
         return made(typing.get_args(hint)[0])
     if origin in {typing.Union, types.UnionType}:
         parts = typing.get_args(hint)
-        return SEED if str in parts else None if type(None) in parts else made(parts[0])
+        return made_of_union(parts)
     if origin is typing.Literal:
         return typing.get_args(hint)[0]
     if origin in {tuple, list, frozenset, set, dict}:
@@ -87,7 +95,7 @@ def made(hint: Any) -> Any:
 def instance(kind: type[Any]) -> Any:
     """An instance of a dataclass."""
     hints = typing.get_type_hints(kind, include_extras=True)
-    told = {
+    response = {
         field.name: PLACES.get(field.name) or made(hints[field.name])
         for field in fields(kind)
         if field.init
@@ -98,7 +106,11 @@ def instance(kind: type[Any]) -> Any:
         if field.default is not MISSING or field.default_factory is not MISSING
     }
     return kind(
-        **{name: value for name, value in told.items() if value is not None or name not in optional}
+        **{
+            name: value
+            for name, value in response.items()
+            if value is not None or name not in optional
+        }
     )
 
 
@@ -110,11 +122,13 @@ async def service(
     database: str,
     commands: Commands,
 ) -> AsyncGenerator[AsgiClient]:
-    """Each service on a real MongoDB, with its collections prepared and one document in each that can be made so; Kafka is away."""
+    """Each service on a real MongoDB, with one document in each collection; no Kafka."""
     del commands  # they are listened to from its first client on
     keys = Keys.make(tmp_path)
-    told = keys.settings(request.param, mongo_url=mongo_url, database=database, kafka="127.0.0.1:9")
-    app = app_of(request.param, tmp_path, keys=keys, mongo_url=told["mongo_url"])
+    gateway_settings = keys.settings(
+        request.param, mongo_url=mongo_url, database=database, kafka="127.0.0.1:9"
+    )
+    app = app_of(request.param, tmp_path, keys=keys, mongo_url=gateway_settings["mongo_url"])
     life = app.state.life
     await life.prepare()
     life.prepared.set()
@@ -123,7 +137,8 @@ async def service(
             store.collection, [store(cast("Any", None)).document(instance(store.kind))]
         )
     try:
-        with capture_logs():  # a document of seeds makes some services stumble for insiders; that is not the question here
+        # A document of seeds makes some routes fail for insiders, which is not the question here.
+        with capture_logs():
             yield AsgiClient(app, keys, request.param)
     finally:
         await life.db.close()
@@ -156,7 +171,7 @@ def filled(template: str, value: str) -> str:
     )
 
 
-def told_of(answer: httpx2.Response) -> tuple[Any, ...]:
+def caller_sent_to(answer: httpx2.Response) -> tuple[Any, ...]:
     """All that an outsider can tell an answer by."""
     content: Any = (
         answer.json() if "json" in answer.headers.get("content-type", "") else answer.content
@@ -171,14 +186,14 @@ def told_of(answer: httpx2.Response) -> tuple[Any, ...]:
 
 
 def asked_from_outside(service: AsgiClient) -> Iterator[tuple[str, str, str, AsgiClient]]:
-    """Each route that names a row, each role that may ask it, and somebody of that role from another place."""
+    """Each route that names a row, with each of its roles and a caller from another place."""
     for method, template, role in routes_of(service.service):
         if "{" in template:
             yield method, template, role, service.as_(role, **dict.fromkeys(CLAIMS, "elsewhere"))
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
-async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_every_route(
+async def test_rows_of_another_place_look_unknown_at_every_route(
     service: AsgiClient,
 ) -> None:
     differing: list[str] = []
@@ -188,7 +203,7 @@ async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_
         there, nowhere = [
             await outsider.request(method, filled(template, value)) for value in (SEED, "nothing")
         ]
-        if told_of(there) != told_of(nowhere):
+        if caller_sent_to(there) != caller_sent_to(nowhere):
             differing.append(
                 f"{method} {template} as {role}: {there.status_code}, {nowhere.status_code}"
             )
@@ -199,10 +214,13 @@ async def test_another_places_rows_and_rows_that_do_not_exist_are_one_answer_at_
 
 
 @pytest.mark.scenario("T19/gateway", "P4/gateway")
-async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_rows_that_do_not_exist(
+async def test_rows_of_another_place_and_unknown_rows_run_the_same_queries(
     service: AsgiClient, commands: Commands
 ) -> None:
-    """What takes time is the database: as many commands of the same kind, in the same order, is the cause of equal times; docs/access.md gives the times."""
+    """The database takes the time: the same commands in the same order take equal times.
+
+    docs/access.md gives the times.
+    """
     differing: list[str] = []
     asked = 0
     for method, template, role, outsider in asked_from_outside(service):
@@ -219,9 +237,7 @@ async def test_the_database_is_asked_the_same_for_another_places_rows_and_for_ro
 
 
 @pytest.mark.parametrize("name", sorted(ROLE_PERMISSIONS.by_service))
-def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_that_is_read_costs_memory_only(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stores = importlib.import_module(
         "gateway.access.transaction" if name == "gateway" else f"services.{name}.transaction"
     ).Transaction.stores()
@@ -238,7 +254,7 @@ def test_a_row_that_is_read_costs_memory_only_so_that_no_file_tells_it_from_none
     monkeypatch.setattr(os, "scandir", look)
     monkeypatch.setattr(builtins, "open", look)
     for store, document in documents:
-        with suppress(OSError, ValueError):  # what it is that failed stands in `looked`
+        with suppress(OSError, ValueError):  # `looked` has what failed
             store.aggregate(document)
     assert looked == []
 

@@ -1,4 +1,4 @@
-"""The routes of the door are the routes of the services, letter for letter, and none is left out without a rule."""
+"""The routes of the gateway are those of the services, and each has a rule."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
         return create_app(
             settings(keys, new_key(), "http://127.0.0.1:9", 0, FILE, **more)
         ).internal_api
-    told: dict[str, Any] = (
+    response: dict[str, Any] = (
         keys.settings(
             service, mongo_url="mongodb://127.0.0.1:9/", database=service, kafka="127.0.0.1:9"
         )
         | more
     )
-    told |= (
+    response |= (
         dict.fromkeys(KEYS_OF_32_BYTES, "22" * 32)
         | {f"{peer}_url": "http://127.0.0.1:9" for peer in ROLE_PERMISSIONS.by_service}
         | {"keys_dir": directory}
@@ -54,7 +54,7 @@ def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
         for one in found
         if isinstance(one, type) and issubclass(one, Settings) and one is not Settings
     ]
-    return importlib.import_module(f"services.{service}.app").create_app(kind(**told))
+    return importlib.import_module(f"services.{service}.app").create_app(kind(**response))
 
 
 @pytest.fixture(params=sorted(ROLE_PERMISSIONS.by_service))
@@ -65,17 +65,17 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, FastAP
 
 def public_api(app: FastAPI) -> set[str]:
     """`METHOD /template` of every route that is there for callers from outside."""
-    found: list[APIRoute] = routes_of(app)
-    return {
-        f"{method} {route.path}"
-        for route in found
-        for method in route.methods or ()
+    routes: list[APIRoute] = routes_of(app)
+    public = [
+        route
+        for route in routes
         if route.path not in OPEN_PATHS and not route.path.startswith("/internal/")
-    }
+    ]
+    return {f"{method} {route.path}" for route in public for method in route.methods or ()}
 
 
 @pytest.mark.scenario("T19/gateway")
-def test_every_route_of_the_door_exists_in_its_service(service: tuple[str, FastAPI]) -> None:
+def test_every_route_of_the_gateway_exists_in_its_service(service: tuple[str, FastAPI]) -> None:
     name, app = service
     routed = {route.permission for route in TABLE.routes if route.service == name}
     assert sorted(routed - public_api(app)) == []
@@ -83,7 +83,7 @@ def test_every_route_of_the_door_exists_in_its_service(service: tuple[str, FastA
 
 @pytest.mark.scenario("T19/gateway")
 @pytest.mark.scenario("P3/gateway")
-def test_every_route_of_a_service_goes_through_the_door_by_a_rule(
+def test_every_route_of_a_service_is_routed_or_excepted_by_a_rule(
     service: tuple[str, FastAPI],
 ) -> None:
     name, app = service
@@ -98,9 +98,9 @@ def test_every_route_of_a_service_goes_through_the_door_by_a_rule(
 
 @pytest.mark.filterwarnings(
     "ignore:Duplicate Operation ID"
-)  # the door makes ids of its own from method and template
+)  # the gateway makes its own ids from method and template
 @pytest.mark.parametrize("group", list(Group))
-def test_each_hosts_document_and_page_are_made_of_what_the_services_really_say(
+def test_each_document_and_page_is_made_of_the_services_documents(
     group: Group, tmp_path: Path
 ) -> None:
     own = {service: app_of(service, tmp_path).openapi() for service in ROLE_PERMISSIONS.by_service}
@@ -114,11 +114,11 @@ def test_each_hosts_document_and_page_are_made_of_what_the_services_really_say(
     assert set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document))) <= set(
         document["components"]["schemas"]
     )
+    all_operations = [
+        operation for methods in document["paths"].values() for operation in methods.values()
+    ]
     described = [
-        operation
-        for methods in document["paths"].values()
-        for operation in methods.values()
-        if "200" in operation["responses"] or "201" in operation["responses"]
+        operation for operation in all_operations if {"200", "201"} & operation["responses"].keys()
     ]
     assert len(described) > len(operations) / 2
     html = render_page(document)

@@ -1,4 +1,4 @@
-r"""What comes as text and is none: half a character, which JSON can write (`\ud800`) and no database can keep. For every body of every route of every service."""
+r"""Texts that no database can keep: half a character (`\ud800` in JSON), at every route."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ async def test_half_a_character_is_refused_with_its_field_at_every_route(
     keys = Keys.make(tmp_path)
     more = {"issuer_key": new_key()} if name == "gateway" else dict[str, str]()
     service = AsgiClient(app_of(name, tmp_path, keys=keys, **more), keys, name)
-    service.app.state.life.prepared.set()  # of a database that nobody asks: a body is looked at before
+    # The body is checked before the database, which is not there.
+    service.app.state.life.prepared.set()
     schema = service.app.openapi()
     asked: list[str] = []
     taken: list[str] = []

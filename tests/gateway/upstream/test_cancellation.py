@@ -1,4 +1,4 @@
-"""Open-ended answers: what ends them, and what they must not hold up."""
+"""What ends a request: the client leaves, the caller is revoked, the gateway drains."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.middleware import circuit_breaker
-from gateway.middleware.circuit_breaker import OPEN_SECONDS, PROBES, CircuitBreaker
-from tests.fakes import eventually
 from tests.gateway.harness import Stage, answer
-from tests.gateway.test_faults import Clock, nothing, opened, repeatable_scope
 
 
 @asynccontextmanager
@@ -43,21 +39,56 @@ async def streaming(stage: Stage) -> AsyncGenerator[aiohttp.ClientResponse]:
         yield response
 
 
-async def test_a_stream_ends_when_its_caller_is_revoked_and_others_flow_on(stage: Stage) -> None:
+async def test_a_client_that_leaves_ends_the_request_at_the_service(stage: Stage) -> None:
+    arrived = asyncio.Event()
+    left = asyncio.Event()
+
+    async def wait(_scope: Any, receive: Any, _send: Any) -> None:
+        arrived.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    stage.upstream.answers["/v1/classes"] = wait
+    asking = asyncio.create_task(stage.ask("GET", "/v1/classes", headers=stage.bearer()))
+    await arrived.wait()
+    asking.cancel()
+    await left.wait()
+
+
+async def test_a_client_that_leaves_its_upload_ends_it_at_the_service(
+    stage: Stage,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+    del reader
+    writer.write(
+        (
+            "POST /v1/uploads HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+            f"authorization: Bearer {stage.token()}\r\ncontent-length: 1000000\r\n\r\n"
+        ).encode()
+        + b"x" * 100_000
+    )
+    await writer.drain()
+    writer.transport.abort()
+    await stage.upstream.gone["/v1/uploads"].wait()
+
+
+async def test_a_stream_ends_when_its_caller_is_revoked_and_others_continue(stage: Stage) -> None:
     async with streaming(stage) as response:
         stage.withdrawn.replace_all([], [("somebody else", 2e9)])
-        stage.door.open_streams.cancel_revoked(time.time())
-        assert len(stage.door.open_streams.cancellers) == 1
+        stage.gateway.open_streams.cancel_revoked(time.time())
+        assert len(stage.gateway.open_streams.cancellers) == 1
         stage.withdrawn.replace_all([], [("officer", 2e9)])
-        stage.door.open_streams.cancel_revoked(time.time())
+        stage.gateway.open_streams.cancel_revoked(time.time())
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
     await stage.upstream.gone["/v1/stream"].wait()
-    assert not stage.door.open_streams.cancellers
+    assert not stage.gateway.open_streams.cancellers
 
 
 async def test_draining_ends_streams_and_lets_the_rest_finish(stage: Stage) -> None:
-    release, arrived = asyncio.Event(), asyncio.Event()
+    release = asyncio.Event()
+    arrived = asyncio.Event()
 
     async def wait(_scope: Any, _receive: Any, send: Any) -> None:
         arrived.set()
@@ -68,34 +99,12 @@ async def test_draining_ends_streams_and_lets_the_rest_finish(stage: Stage) -> N
     asking = asyncio.create_task(stage.ask("GET", "/v1/classes", headers=stage.bearer()))
     await arrived.wait()
     async with streaming(stage) as response:
-        stage.door.open_streams.cancel_all()
+        stage.gateway.open_streams.cancel_all()
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
-        told = await stage.ask("GET", "/v1/stream", headers=stage.bearer())
-        assert (told.status, told.content["code"]) == (503, "service_away"), "none begins any more"
+        refusal = await stage.ask("GET", "/v1/stream", headers=stage.bearer())
+        assert (refusal.status, refusal.content["code"]) == (503, "service_away"), (
+            "none begins any more"
+        )
     release.set()
     assert (await asking).status == 200
-
-
-async def test_answers_that_flow_for_hours_do_not_hold_up_the_probes_of_others() -> None:
-    clock, flowing = Clock(), asyncio.Event()
-
-    async def flow(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await flowing.wait()
-
-    layer = circuit_breaker.CircuitBreakers(flow, ("training",), clock)
-    layer.breakers["training"] = opened(clock)
-    clock.now += OPEN_SECONDS
-    streams = [
-        asyncio.create_task(layer(repeatable_scope("/v1/stream"), nothing, nothing))
-        for _ in range(PROBES)
-    ]
-    await eventually(lambda: _closed(layer.breakers["training"]), seconds=3)
-    flowing.set()
-    await asyncio.gather(*streams)
-    assert not layer.breakers["training"].is_open
-
-
-async def _closed(breaker: CircuitBreaker) -> bool:
-    return not breaker.is_open

@@ -1,4 +1,4 @@
-"""A holder's card and PIN: only the own papers, locked after five wrong PINs, another PIN in person only, and no word of prison or product."""
+"""Cards and PINs of holders, on the certificate host."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from chassis.texts import is_neutral
 from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.host_group import Group
 from tests.fakes import Keys, eventually
-from tests.gateway.harness import Told, new_key, staged
+from tests.gateway.harness import GatewayResponse, new_key, staged
 from tests.gateway.installation import Installation
-from tests.gateway.test_access import FILE
-from tests.gateway.test_database import known
+from tests.gateway.region import FILE, known
 
 PAPERS = """
 [[certification]]
@@ -39,23 +38,25 @@ class Desk(Installation):
 
     async def card(self, reference: str = "p-1") -> dict[str, str]:
         """A card with its PIN."""
-        told = await self.told(
+        response = await self.internal_request(
             f"/internal/cards/{reference}",
             {"own": [reference]},
             service="certification",
             purpose="give-card",
         )
-        assert told.status_code == 200, told.text
-        return told.json()
+        assert response.status_code == 200, response.text
+        return response.json()
 
-    async def holder(self, method: str, path: str, body: Any = None, token: str = "") -> Told:
+    async def holder(
+        self, method: str, path: str, body: Any = None, token: str = ""
+    ) -> GatewayResponse:
         """One request at the certificate host."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         return await self.stage.ask(
             method, path, group=Group.CERTIFICATE, headers=headers, json=body
         )
 
-    async def sign_in(self, card: dict[str, str], pin: str = "") -> Told:
+    async def sign_in(self, card: dict[str, str], pin: str = "") -> GatewayResponse:
         """What card and PIN give."""
         return await self.holder(
             "POST", "/v1/holder/sign-in", {"card": card["card"], "pin": pin or card["pin"]}
@@ -80,13 +81,13 @@ def wrong(pin: str) -> str:
     return f"{(int(pin) + 1) % 1_000_000:06d}"
 
 
-async def test_a_holder_comes_in_with_card_and_pin_for_the_own_papers_and_nothing_else(
+async def test_a_holder_signs_in_with_card_and_pin_for_their_own_papers(
     desk: Desk,
 ) -> None:
     card = await desk.card()
-    told = await desk.sign_in(card, card["pin"])
-    assert told.status == 200
-    token = told.content["access_token"]
+    response = await desk.sign_in(card, card["pin"])
+    assert response.status == 200
+    token = response.content["access_token"]
     assert (await desk.holder("GET", "/v1/papers", token=token)).status == 200
     caller = InternalTokenVerifier("certification", desk.stage.keys.directory).caller(
         desk.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
@@ -104,7 +105,7 @@ async def test_a_holder_comes_in_with_card_and_pin_for_the_own_papers_and_nothin
     await eventually(out)
 
 
-async def test_five_wrong_pins_lock_a_card_and_only_somebody_opposite_gives_another(
+async def test_five_wrong_pins_lock_a_card_until_it_is_issued_again(
     desk: Desk,
 ) -> None:
     card = await desk.card()
@@ -148,7 +149,7 @@ async def test_four_wrong_pins_are_forgotten_by_a_right_one(desk: Desk) -> None:
         assert (await desk.sign_in(card)).status == 200
 
 
-async def test_a_card_given_again_makes_the_lost_one_worthless_and_only_services_give_any(
+async def test_a_card_issued_again_replaces_the_lost_one(
     desk: Desk,
 ) -> None:
     lost = await desk.card()
@@ -162,7 +163,7 @@ async def test_a_card_given_again_makes_the_lost_one_worthless_and_only_services
 
     await eventually(out)
     assert (
-        await desk.told(
+        await desk.internal_request(
             "/internal/cards/p-1", {"own": ["p-1"]}, service="manpower", purpose="give-card"
         )
     ).status_code == 403
@@ -170,12 +171,13 @@ async def test_a_card_given_again_makes_the_lost_one_worthless_and_only_services
 
 async def test_no_byte_that_a_holder_gets_names_prison_or_product(desk: Desk) -> None:
     card = await desk.card()
-    told, refused = await desk.sign_in(card), await desk.sign_in(card, wrong(card["pin"]))
-    token = told.content["access_token"]
+    response = await desk.sign_in(card)
+    refused = await desk.sign_in(card, wrong(card["pin"]))
+    token = response.content["access_token"]
     content = jwt.decode(token, options={"verify_signature": False}) | jwt.get_unverified_header(
         token
     )
-    for one in (told, refused):
+    for one in (response, refused):
         assert is_neutral(json.dumps(one.headers)), one.headers
         assert is_neutral(one.body.decode())
     assert is_neutral(json.dumps(content)), content

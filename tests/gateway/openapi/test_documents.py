@@ -64,12 +64,12 @@ async def documented(stage: Stage, group: Group) -> Any:
     return (await stage.ask("GET", "/openapi.json", group=group)).content
 
 
-async def test_a_hosts_document_holds_its_own_routes_and_only_the_schemas_they_need(
+async def test_a_document_holds_the_groups_routes_and_only_their_schemas(
     stage: Stage,
 ) -> None:
     document = await documented(stage, Group.STAFF)
     assert set(document["paths"]) == {
-        route.template for route in stage.door.route_reloader.table.for_group(Group.STAFF)
+        route.template for route in stage.gateway.route_reloader.table.for_group(Group.STAFF)
     }
     assert "/internal/identities" not in json.dumps(document)
     assert {"training.ClassBody", "training.Place"} <= set(document["components"]["schemas"])
@@ -84,13 +84,13 @@ async def test_public_routes_are_marked_as_needing_no_token(stage: Stage) -> Non
     assert document["paths"]["/v1/products"]["get"]["security"] == []
 
 
-async def test_a_service_that_is_away_leaves_its_routes_listed(stage: Stage) -> None:
+async def test_the_routes_of_an_unavailable_service_stay_listed(stage: Stage) -> None:
     stage.upstream.answers["/openapi.json"] = fixed(503, {})
     document = (await stage.ask("GET", "/openapi.json")).content
     assert "get" in document["paths"]["/v1/classes"]
 
 
-async def test_a_document_is_asked_for_once_and_made_anew_when_the_routes_change(
+async def test_a_document_is_cached_until_the_routes_change(
     stage: Stage,
 ) -> None:
     await documented(stage, Group.STAFF)
@@ -99,30 +99,30 @@ async def test_a_document_is_asked_for_once_and_made_anew_when_the_routes_change
     stage.routes_file.write_text(
         stage.routes_file.read_text().replace('"GET /v1/nobody"', '"GET /v1/another"')
     )
-    assert stage.door.route_reloader.refresh()
+    assert stage.gateway.route_reloader.refresh()
     assert "/v1/another" in (await documented(stage, Group.STAFF))["paths"]
 
 
-async def test_the_page_shows_every_route_escapes_what_services_wrote_and_loads_nothing(
+async def test_the_page_shows_every_route_escapes_texts_and_loads_nothing(
     stage: Stage,
 ) -> None:
     await documented(stage, Group.STAFF)
-    told = await stage.ask("GET", "/docs")
-    page = told.body.decode()
-    assert told.headers["content-type"] == "text/html; charset=utf-8"
-    for route in stage.door.route_reloader.table.for_group(Group.STAFF):
+    response = await stage.ask("GET", "/docs")
+    page = response.body.decode()
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    for route in stage.gateway.route_reloader.table.for_group(Group.STAFF):
         assert route.template in page
     assert "<b>of</b>" not in page
     assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)
     assert set(re.findall(r'href="([^"#]+)"', page)) == {"/openapi.json"}
-    assert "script-src" not in told.headers["content-security-policy"]
-    assert told.headers["content-security-policy"].startswith(
+    assert "script-src" not in response.headers["content-security-policy"]
+    assert response.headers["content-security-policy"].startswith(
         "default-src 'none'; style-src 'sha256-"
     )
 
 
 @pytest.mark.scenario("C17/gateway")
-async def test_the_certificate_hosts_document_and_page_are_neutral_whatever_the_service_wrote(
+async def test_the_certificate_hosts_document_and_page_are_neutral(
     stage: Stage,
 ) -> None:
     document = await documented(stage, Group.CERTIFICATE)
@@ -132,7 +132,7 @@ async def test_the_certificate_hosts_document_and_page_are_neutral_whatever_the_
 
 
 @pytest.mark.scenario("C17/gateway")
-async def test_a_name_that_cannot_be_left_out_withholds_the_certificate_hosts_document(
+async def test_a_denied_name_withholds_the_certificate_hosts_document(
     stage: Stage,
 ) -> None:
     dirty = json.loads(json.dumps(service()).replace('"city"', '"lapas"'))

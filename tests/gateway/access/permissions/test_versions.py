@@ -1,4 +1,4 @@
-"""What each role could do when, and why somebody may or may not: history as data, differences, and decisions explained in words."""
+"""Versions of roles, and explanations of access."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES, RolePerm
 from gateway.host_group import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import staged
-from tests.gateway.test_access import FILE, Office
-from tests.gateway.test_database import OIDC, known
+from tests.gateway.region import FILE, OIDC, Office, known
 
 TODAY = datetime.now(UTC)
 
@@ -31,34 +30,38 @@ def test_no_permission_changes_without_a_new_version_of_its_role() -> None:
     )
 
 
-def test_a_change_without_an_entry_is_named_and_written_as_the_next_version(tmp_path: Path) -> None:
-    first, second = (
-        rules(head=frozenset({"GET /v1/a", "POST /v1/a"})),
-        rules(head=frozenset({"GET /v1/a", "GET /v1/b"})),
-    )
+def test_a_change_without_a_version_is_named_and_written_as_the_next(tmp_path: Path) -> None:
+    first = rules(head=frozenset({"GET /v1/a", "POST /v1/a"}))
+    second = rules(head=frozenset({"GET /v1/a", "GET /v1/b"}))
     assert versions.find_problems(tmp_path, first) == [
-        "head: its permissions changed without a new version: training: GET /v1/a, training: POST /v1/a"
+        (
+            "head: its permissions changed without a new version: "
+            "training: GET /v1/a, training: POST /v1/a"
+        )
     ]
     assert versions.write_missing(tmp_path, date(2026, 1, 1), first) == ["head"]
     versions.read_history.cache_clear()
     assert versions.find_problems(tmp_path, first) == []
     assert versions.find_problems(tmp_path, second) == [
-        "head: its permissions changed without a new version: training: GET /v1/b, training: POST /v1/a"
+        (
+            "head: its permissions changed without a new version: "
+            "training: GET /v1/b, training: POST /v1/a"
+        )
     ]
     assert versions.write_missing(tmp_path, date(2026, 3, 1), second) == ["head"]
     versions.read_history.cache_clear()
-    told = versions.read_history(tmp_path)["head"]
-    assert [(one.number, one.since) for one in told] == [
+    response = versions.read_history(tmp_path)["head"]
+    assert [(one.number, one.since) for one in response] == [
         (1, date(2026, 1, 1)),
         (2, date(2026, 3, 1)),
     ]
-    assert versions.compare_versions(told, 1, 2) == (
+    assert versions.compare_versions(response, 1, 2) == (
         frozenset({"training: GET /v1/b"}),
         frozenset({"training: POST /v1/a"}),
     )
-    assert versions.version_on(told, date(2025, 12, 31)) is None
+    assert versions.version_on(response, date(2025, 12, 31)) is None
     days = (date(2026, 1, 1), date(2026, 2, 28), date(2026, 3, 1))
-    in_force = [versions.version_on(told, day) for day in days]
+    in_force = [versions.version_on(response, day) for day in days]
     assert [version and version.number for version in in_force] == [1, 1, 2]
     versions.read_history.cache_clear()
 
@@ -117,11 +120,17 @@ async def explained(
     office: Office, method: str, path: str, **more: Any
 ) -> tuple[bool, list[str], str]:
     """Whether it is allowed, the steps, and the last one's words."""
-    told = (await office.admin("POST", "explain", {"method": method, "path": path} | more)).content
-    return told["allowed"], [step["asks"] for step in told["steps"]], told["steps"][-1]["words"]
+    response = (
+        await office.admin("POST", "explain", {"method": method, "path": path} | more)
+    ).content
+    return (
+        response["allowed"],
+        [step["asks"] for step in response["steps"]],
+        response["steps"][-1]["words"],
+    )
 
 
-async def test_an_access_is_explained_step_by_step_in_words_and_as_the_door_decides(
+async def test_an_access_is_explained_step_by_step_as_the_gateway_decides(
     office: Office,
 ) -> None:
     siti = await office.person("siti")
@@ -188,10 +197,11 @@ async def test_paths_roles_and_moments_are_explained_too(office: Office) -> None
         ).content["code"] == "subject_needed"
 
 
-async def test_what_a_letter_excludes_is_explained_and_nobody_of_another_place_is(
+async def test_an_excluded_act_is_explained_and_no_user_of_another_place(
     office: Office,
 ) -> None:
-    head, deputy = await office.person("kalapas"), await office.person("kasi")
+    head = await office.person("kalapas")
+    deputy = await office.person("kasi")
     await office.assigned(head, "head")
     await office.assigned(
         deputy,
@@ -201,10 +211,13 @@ async def test_what_a_letter_excludes_is_explained_and_nobody_of_another_place_i
         on_behalf_of=head,
         excluded=["POST /v1/snapshots/{snapshot_id}/release"],
     )
-    told = await explained(office, "POST", "/v1/snapshots/s-1/release", user_id=deputy)
-    assert (told[0], told[2]) == (
+    response = await explained(office, "POST", "/v1/snapshots/s-1/release", user_id=deputy)
+    assert (response[0], response[2]) == (
         False,
-        "Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari tugas pemeriksa kedua (403).",
+        (
+            "Tindakan ini dikecualikan dari surat penugasannya, "
+            "atau bukan bagian dari tugas pemeriksa kedua (403)."
+        ),
     )
     over = (TODAY + timedelta(days=60)).isoformat()
     assert (await explained(office, "GET", "/v1/classes", user_id=deputy, at=over))[1][

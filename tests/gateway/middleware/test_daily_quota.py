@@ -1,4 +1,4 @@
-"""Systems have a quota of calls a day: counted by all replicas together, set by administrators, read by both."""
+"""Daily quotas of systems: counted by all replicas, set by administrators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from gateway.access.clients.daily_quota import COLLECTION, QuotaCounter, read_calls_today
 from gateway.access.clients.rules import CALLS_PER_DAY
 from tests.fakes import eventually
-from tests.gateway.harness import Told
+from tests.gateway.harness import GatewayResponse
 from tests.gateway.installation import Installation
 
 NOON = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)  # in Jakarta
@@ -40,13 +40,13 @@ async def token_of(
     place: Installation, secret: str, client_id: str = "sistem-dinas"
 ) -> dict[str, str]:
     """The header with a token of the system."""
-    told = await place.form(
+    response = await place.form(
         "token", grant_type="client_credentials", client_id=client_id, client_secret=secret
     )
-    return {"authorization": f"Bearer {told.content['access_token']}"}
+    return {"authorization": f"Bearer {response.content['access_token']}"}
 
 
-async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(
+async def test_a_system_over_its_daily_quota_is_429_and_others_are_not(
     place: Installation,
 ) -> None:
     user_id, secret = await system_of(place)
@@ -55,7 +55,7 @@ async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(
     ] == 3
     system = await token_of(place, secret)
 
-    async def call(path: str = "/v1/classes") -> Told:
+    async def call(path: str = "/v1/classes") -> GatewayResponse:
         return await place.stage.ask("GET", path, headers=system)
 
     own = await call("/v1/me/quota")
@@ -77,8 +77,8 @@ async def test_a_system_that_has_used_up_its_day_is_told_so_and_nobody_else_is(
         True,
     )
     siti = await (await place.enrolled()).sign_in()
-    told = await siti.ask("GET", "/v1/classes")
-    assert (told.status, told.headers["ratelimit"].split(";")[0]) == (200, '"route"')
+    response = await siti.ask("GET", "/v1/classes")
+    assert (response.status, response.headers["ratelimit"].split(";")[0]) == (200, '"route"')
 
     async def summed() -> bool:
         return (await place.admin("GET", "clients/sistem-dinas")).content["calls_today"] == 3
@@ -133,11 +133,12 @@ async def test_a_person_has_no_quota(place: Installation) -> None:
     assert (await siti.ask("GET", "/v1/me/quota")).status == 404
 
 
-async def test_a_systems_calls_are_summed_over_replicas_and_new_starts_and_begin_anew_with_jakartas_day(
+async def test_calls_are_summed_over_replicas_until_the_day_ends_in_jakarta(
     place: Installation,
 ) -> None:
     clock = Clock()
-    one, other = QuotaCounter(clock), QuotaCounter(clock)
+    one = QuotaCounter(clock)
+    other = QuotaCounter(clock)
     for replica in (one, other, one):
         replica.count_call("u-1", 10)
     for replica in (one, other, one):

@@ -28,8 +28,8 @@ from gateway.authn.keys import (
 from gateway.authn.tokens import MAX_EARLY_SECONDS, TokenVerifier, TrustedIssuer
 from gateway.problems import IssuerUnavailable, TokenRefused
 from tests.fakes import eventually
+from tests.gateway.authn.test_tokens import OIDC, Clock, nothing_revoked, signed
 from tests.gateway.harness import staged
-from tests.gateway.test_identity import OIDC, Clock, nothing_revoked, signed
 
 
 class Publisher:
@@ -82,7 +82,9 @@ SIGNING_KEYS = {
 async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm(
     algorithm: str,
 ) -> None:
-    clock, publisher, key = Clock(), Publisher(), SIGNING_KEYS[algorithm]
+    clock = Clock()
+    publisher = Publisher()
+    key = SIGNING_KEYS[algorithm]
     publisher.keys = [jwk_of(key.public_key(), "2026")]
 
     async def grants_of(issuer: str, external: str, chosen: str) -> Identity:
@@ -118,17 +120,15 @@ async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm
     assert publisher.asked == [f"{OIDC}/.well-known/openid-configuration", f"{OIDC}/keys"]
 
 
-async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audience_and_algorithms_only() -> (
-    None
-):
+async def test_each_issuer_has_only_its_own_keys_audience_and_algorithms() -> None:
     clock = Clock()
     partner_name = "https://id.dinas.example"
-    staff_key, partner_key = Ed25519PrivateKey.generate(), SIGNING_KEYS["ES256"]
-    staff, partner = Publisher(), Publisher()
-    staff.keys, partner.keys = (
-        [jwk_of(staff_key.public_key(), "k")],
-        [jwk_of(partner_key.public_key(), "k")],
-    )
+    staff_key = Ed25519PrivateKey.generate()
+    partner_key = SIGNING_KEYS["ES256"]
+    staff = Publisher()
+    partner = Publisher()
+    staff.keys = [jwk_of(staff_key.public_key(), "k")]
+    partner.keys = [jwk_of(partner_key.public_key(), "k")]
 
     async def grants_of(issuer: str, external: str, _: str) -> Identity:
         return Identity(subject=f"{issuer}/{external}", role="kanwil")
@@ -183,15 +183,18 @@ async def test_several_issuers_are_believed_at_once_each_with_its_own_keys_audie
 
 
 async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() -> None:
-    clock, publisher = Clock(), Publisher()
+    clock = Clock()
+    publisher = Publisher()
     publisher.issuer = "https://other.example"
     with pytest.raises(IssuerUnavailable):
         await JwksKeys(OIDC, "", publisher.fetch, clock).find("2026", "EdDSA")
 
 
-async def test_a_rotated_key_is_found_at_once_and_the_old_one_until_it_is_withdrawn() -> None:
-    clock, publisher = Clock(), Publisher()
-    old, new = Ed25519PrivateKey.generate().public_key(), Ed25519PrivateKey.generate().public_key()
+async def test_a_new_key_is_found_at_once_and_the_old_one_until_it_is_gone() -> None:
+    clock = Clock()
+    publisher = Publisher()
+    old = Ed25519PrivateKey.generate().public_key()
+    new = Ed25519PrivateKey.generate().public_key()
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     publisher.keys = [jwk_of(old, "2026")]
     assert await keys.find("2026", "EdDSA")
@@ -205,7 +208,8 @@ async def test_a_rotated_key_is_found_at_once_and_the_old_one_until_it_is_withdr
 
 
 async def test_known_keys_serve_through_an_outage_of_the_issuer_for_a_day() -> None:
-    clock, publisher = Clock(), Publisher()
+    clock = Clock()
+    publisher = Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     assert await keys.find("2026", "EdDSA")
@@ -221,7 +225,8 @@ async def test_known_keys_serve_through_an_outage_of_the_issuer_for_a_day() -> N
 
 
 async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() -> None:
-    clock, publisher = Clock(), Publisher()
+    clock = Clock()
+    publisher = Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     assert await keys.find("2026", "EdDSA")
@@ -237,7 +242,8 @@ async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() -> None
 
 
 async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
-    clock, publisher = Clock(), Publisher()
+    clock = Clock()
+    publisher = Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     publisher.gate.clear()
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
@@ -248,8 +254,9 @@ async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
     assert len(publisher.asked) == 1
 
 
-async def test_unknown_key_ids_are_remembered_and_cannot_make_us_ask_again_and_again() -> None:
-    clock, publisher = Clock(), Publisher()
+async def test_an_unknown_key_id_causes_one_fetch_only() -> None:
+    clock = Clock()
+    publisher = Publisher()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     for number in range(100):
@@ -264,7 +271,8 @@ async def test_unknown_key_ids_are_remembered_and_cannot_make_us_ask_again_and_a
 
 
 async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
-    clock, publisher = Clock(), Publisher()
+    clock = Clock()
+    publisher = Publisher()
     small = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505 - that is the point
     publisher.keys = [
         jwk_of(rsa.generate_private_key(65537, 2048).public_key(), "rsa"),
@@ -285,8 +293,10 @@ async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
         assert await keys.find(kid, algorithm) is None
 
 
-async def test_a_withdrawal_covers_what_an_issuer_whose_clock_is_ahead_had_issued_before() -> None:
-    clock, key, withdrawn = Clock(), Ed25519PrivateKey.generate(), nothing_revoked()
+async def test_a_revocation_covers_tokens_of_an_issuer_whose_clock_is_ahead() -> None:
+    clock = Clock()
+    key = Ed25519PrivateKey.generate()
+    withdrawn = nothing_revoked()
     tokens = TokenVerifier(
         [
             TrustedIssuer(
@@ -337,14 +347,13 @@ async def test_keys_that_cannot_be_read_are_none_and_no_defect(
         stage.upstream.answers["/keys"] = nonsense
         clock = Clock()
         clock.now = time.time()
-        told = await stage.ask(
+        token = signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)
+        response = await stage.ask(
             "GET",
             "/v1/classes",
-            headers={
-                "authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"
-            },
+            headers={"authorization": f"Bearer {token}"},
         )
-        assert (told.status, told.content["code"]) == (503, "identity_away")
+        assert (response.status, response.content["code"]) == (503, "identity_away")
 
 
 async def test_an_issuer_out_of_reach_is_503_and_says_when_to_come_back(tmp_path: Path) -> None:
@@ -352,14 +361,13 @@ async def test_an_issuer_out_of_reach_is_503_and_says_when_to_come_back(tmp_path
     async with staged(tmp_path, issuers=issuers) as stage:
         clock = Clock()
         clock.now = time.time()
-        told = await stage.ask(
+        token = signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)
+        response = await stage.ask(
             "GET",
             "/v1/classes",
-            headers={
-                "authorization": f"Bearer {signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)}"
-            },
+            headers={"authorization": f"Bearer {token}"},
         )
-        assert (told.status, told.content["code"], told.headers["retry-after"]) == (
+        assert (response.status, response.content["code"], response.headers["retry-after"]) == (
             503,
             "identity_away",
             "5",

@@ -1,4 +1,4 @@
-"""Trust that is withdrawn at one replica is withdrawn at every other within five seconds, also from what is under way."""
+"""A revocation at one replica counts at every other within five seconds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from gateway.access.permissions import ROLE_PERMISSIONS
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import Stage, new_key, staged
 from tests.gateway.installation import Installation, Person
-from tests.gateway.test_access import FILE
-from tests.gateway.test_database import known
+from tests.gateway.region import FILE, known
 
 SECONDS = 5.0
 
@@ -70,7 +69,7 @@ async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenera
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    told: dict[str, Any] = {
+    response: dict[str, Any] = {
         "living": True,
         "mongo_url": url,
         "issuer": "http://staff.localhost",
@@ -79,8 +78,8 @@ async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenera
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     async with (
-        staged(tmp_path / "one", FILE.read_text(), ROLE_PERMISSIONS, **told) as one,
-        staged(tmp_path / "two", FILE.read_text(), ROLE_PERMISSIONS, **told) as two,
+        staged(tmp_path / "one", FILE.read_text(), ROLE_PERMISSIONS, **response) as one,
+        staged(tmp_path / "two", FILE.read_text(), ROLE_PERMISSIONS, **response) as two,
     ):
         for stage in (one, two):
             await eventually(lambda stage=stage: known(stage), seconds=30)
@@ -102,7 +101,7 @@ async def end_grant(at: Installation, person: Person) -> None:
 
 @pytest.mark.scenario("P6/gateway")
 @pytest.mark.parametrize("withdraw", [sign_out, disable, end_grant])
-async def test_what_is_withdrawn_at_one_replica_ends_streams_and_long_polls_at_both_within_five_seconds(
+async def test_a_revocation_ends_streams_at_both_replicas_in_five_seconds(
     replicas: list[Replica], withdraw: Callable[[Installation, Person], Awaitable[None]]
 ) -> None:
     place = Installation(replicas[0].stage)
@@ -123,13 +122,13 @@ async def test_what_is_withdrawn_at_one_replica_ends_streams_and_long_polls_at_b
         assert (await replica.stage.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
 
 
-async def test_a_stream_ends_with_the_token_that_opened_it(replicas: list[Replica]) -> None:
+async def test_a_stream_ends_when_its_token_expires(replicas: list[Replica]) -> None:
     place = Installation(replicas[0].stage)
     person = await (await place.enrolled(role="bapas")).sign_in()
     flowing = asyncio.create_task(
         replicas[0].stream_of({"authorization": f"Bearer {person.access}"})
     )
-    streams = replicas[0].stage.door.open_streams
+    streams = replicas[0].stage.gateway.open_streams
     [open_one] = await eventually(lambda: _open(replicas[0]))
     streams.cancel_revoked(open_one.ctx.known.expires_at - 1)
     assert streams.cancellers
@@ -138,4 +137,4 @@ async def test_a_stream_ends_with_the_token_that_opened_it(replicas: list[Replic
 
 
 async def _open(replica: Replica) -> list[Any]:
-    return [one for one in replica.stage.door.open_streams.cancellers if one.ctx.status]
+    return [one for one in replica.stage.gateway.open_streams.cancellers if one.ctx.status]

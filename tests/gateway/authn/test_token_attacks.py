@@ -1,0 +1,154 @@
+"""Attacks on tokens."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from gateway.authn.dev_issuer import AUDIENCE, ISSUER, thumbprint
+from tests.gateway.authn.test_tokens import forged, private
+from tests.gateway.factories import raw
+from tests.gateway.harness import Stage
+
+
+def encoded(content: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def header_of(stage: Stage) -> str:
+    """The JSON text of a good token's header."""
+    return json.dumps(
+        {"alg": "EdDSA", "typ": "JWT", "kid": thumbprint(private(stage.issuer_key).public_key())}
+    )
+
+
+def hand_made(stage: Stage, content: str, header: str = "") -> str:
+    """A token with a good signature over exactly these JSON texts."""
+    signed = f"{encoded((header or header_of(stage)).encode())}.{encoded(content.encode())}"
+    return f"{signed}.{encoded(private(stage.issuer_key).sign(signed.encode()))}"
+
+
+def members(more: str, *, without: str = "") -> str:
+    """The JSON text of a good token's content with more members behind it."""
+    now = int(time.time())
+    response = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "officer",
+        "iat": now,
+        "exp": now + 600,
+        "role": "training_officer",
+        "claims": {"facility": ["LP-TJP"]},
+    }
+    return (
+        json.dumps({name: value for name, value in response.items() if name != without})[:-1]
+        + f", {more}}}"
+    )
+
+
+TOKENS: dict[str, Callable[[Stage], str]] = {
+    "an expiry that is not a number at all": lambda stage: hand_made(
+        stage, members('"exp": NaN', without="exp")
+    ),
+    "an expiry without end": lambda stage: hand_made(
+        stage, members('"exp": Infinity', without="exp")
+    ),
+    "an expiry beyond what a float holds": lambda stage: hand_made(
+        stage, members('"exp": 1e400', without="exp")
+    ),
+    "an expiry of four hundred figures": lambda stage: hand_made(
+        stage, members(f'"exp": 1{"0" * 400}', without="exp")
+    ),
+    "an expiry of five thousand figures": lambda stage: hand_made(
+        stage, members(f'"exp": 1{"0" * 5_000}', without="exp")
+    ),
+    "an expiry in words": lambda stage: forged(stage, exp=str(int(time.time()) + 600)),
+    "an expiry before time began": lambda stage: forged(stage, exp=-1),
+    "a beginning without end": lambda stage: hand_made(stage, members('"nbf": Infinity')),
+    "a beginning that is not a number at all": lambda stage: hand_made(
+        stage, members('"nbf": NaN')
+    ),
+    "a beginning in words": lambda stage: forged(stage, nbf="0"),
+    "a life longer than a withdrawal is remembered": lambda stage: forged(
+        stage, exp=int(time.time()) + 3 * 86_400
+    ),
+    "no moment of issue": lambda stage: forged(stage, iat=None),
+    "an issue of four hundred figures": lambda stage: hand_made(
+        stage, members(f'"iat": -1{"0" * 400}', without="iat")
+    ),
+    "the audience said twice": lambda stage: hand_made(
+        stage, members('"aud": "elsewhere", "aud": "bina"', without="aud")
+    ),
+    "the role said twice": lambda stage: hand_made(stage, members('"role": "administrator"')),
+    "a header member said twice": lambda stage: hand_made(
+        stage, members('"a": 1'), '{"alg": "none", ' + header_of(stage)[1:]
+    ),
+    "audiences that are not ours": lambda stage: forged(stage, aud=["training", "gateway"]),
+    "a subject that is a list": lambda stage: hand_made(
+        stage, members('"sub": ["officer"]', without="sub")
+    ),
+    "a subject that is a number": lambda stage: hand_made(
+        stage, members('"sub": 7', without="sub")
+    ),
+    "no subject": lambda stage: forged(stage, sub=""),
+    "an issuer that is a list": lambda stage: hand_made(
+        stage, members(f'"iss": ["{ISSUER}"]', without="iss")
+    ),
+    "a certificate's address": lambda stage: forged(stage, headers={"x5u": "http://127.0.0.1:1/"}),
+    "a certificate": lambda stage: forged(stage, headers={"x5c": ["AAAA"]}),
+    "a body that is not encoded": lambda stage: forged(
+        stage, headers={"b64": False, "crit": ["b64"]}
+    ),
+    "a key id that is a list": lambda stage: hand_made(
+        stage, members('"a": 1'), '{"alg": "EdDSA", "kid": ["k"]}'
+    ),
+    "a key id that is a statement": lambda stage: hand_made(
+        stage, members('"a": 1'), '{"alg": "EdDSA", "kid": {"$ne": ""}}'
+    ),
+    "an algorithm that is a list": lambda stage: hand_made(
+        stage, members('"a": 1'), '{"alg": ["EdDSA"], "kid": "k"}'
+    ),
+    "an algorithm in other letters": lambda stage: hand_made(
+        stage, members('"a": 1'), header_of(stage).replace("EdDSA", "eddsa")
+    ),
+    "a header that is a list": lambda stage: hand_made(stage, members('"a": 1'), "[]"),
+    "a content that is a list": lambda stage: hand_made(stage, "[]"),
+    "a header nested without end": lambda stage: hand_made(stage, "{}", "[" * 5_000),
+    "a content nested without end": lambda stage: hand_made(stage, "[" * 5_000),
+    "letters beside the signature": lambda stage: forged(stage) + "!!",
+    "a padded signature": lambda stage: forged(stage) + "==",
+    "a line end behind the token": lambda stage: forged(stage) + "\t",
+    "four parts": lambda stage: forged(stage) + ".e30",
+    "five parts": lambda stage: forged(stage) + ".e30.e30",
+    "a second token behind a comma": lambda stage: f"{forged(stage)}, Bearer {forged(stage)}",
+    "two spaces": lambda stage: " " + forged(stage),
+}
+
+
+@pytest.mark.parametrize("name", TOKENS)
+async def test_no_trick_with_a_token_proves_anybody_or_finds_a_defect(
+    stage: Stage, name: str
+) -> None:
+    response = await raw(
+        stage,
+        (
+            "GET /v1/classes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+            f"authorization: Bearer {TOKENS[name](stage)}\r\n\r\n"
+        ),
+    )
+    assert response.startswith("HTTP/1.1 401 "), response[:200]
+    assert stage.upstream.seen == []
+
+
+async def test_a_token_of_several_audiences_is_believed_where_one_of_them_is_us(
+    stage: Stage,
+) -> None:
+    token = forged(stage, aud=["elsewhere", AUDIENCE])
+    assert (
+        await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {token}"})
+    ).status == 200

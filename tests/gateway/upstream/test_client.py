@@ -1,0 +1,374 @@
+"""Forwarding to a service that answers with given bytes: what is kept, refused, passed on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.access.permissions import RolePermissions
+from gateway.upstream import client
+from tests.fakes import eventually
+from tests.gateway.harness import ROUTES, RULES, GatewayResponse, Stage, staged
+
+HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+CLOSE = b"<close>"  # the service ends the connection here
+READ_ALL = b"<read all>"  # and here it first reads the whole body
+HEAD_PERMISSION = "HEAD /v1/classes/{class_id}"
+ROUTES_WITH_HEAD = ROUTES.replace("GET PATCH PUT DELETE", "GET HEAD PATCH PUT DELETE")
+
+
+def rules_with_head() -> RolePermissions:
+    """The permissions of the harness, and HEAD on a class."""
+    training = RULES.by_service["training"]
+    officer = training["training_officer"] | {HEAD_PERMISSION}
+    changed = {**training, "training_officer": officer}
+    return RolePermissions({**RULES.by_service, "training": changed})
+
+
+@dataclass
+class Service:
+    """Answers the requests of each connection in turn with these bytes, then says nothing."""
+
+    answers: Sequence[Sequence[bytes]]
+    received: list[bytes] = field(default_factory=list[bytes])
+    connections: int = 0
+    ended: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        answers = iter(self.answers)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                self.received.append(await reader.readuntil(b"\r\n\r\n"))
+                for piece in next(answers, ()):
+                    await self._play(piece, reader, writer)
+        writer.close()
+        self.ended += 1
+
+    async def _play(
+        self, piece: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if piece == CLOSE:
+            writer.close()
+        elif piece == READ_ALL:
+            self.received.append(await reader.readuntil(b"0\r\n\r\n"))
+        else:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    @property
+    def last_head(self) -> dict[str, str]:
+        """The headers of the newest request."""
+        lines = self.received[-1].decode().split("\r\n")[1:-2]
+        return dict(line.split(": ", 1) for line in lines)
+
+
+@asynccontextmanager
+async def serving(
+    directory: Path, *answers: Sequence[bytes]
+) -> AsyncGenerator[tuple[Service, Stage]]:
+    """A gateway before a training service with these answers."""
+    service = Service(answers)
+    server = await asyncio.start_server(service.serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        async with staged(
+            directory, ROUTES_WITH_HEAD, rules_with_head(), training_url=url
+        ) as stage:
+            yield service, stage
+        await eventually(lambda: has_ended(service))
+    finally:
+        server.close()
+
+
+async def has_ended(service: Service) -> bool:
+    """Whether the gateway has ended all connections with the service."""
+    return service.ended == service.connections
+
+
+async def ask(stage: Stage, method: str = "POST", **more: Any) -> GatewayResponse:
+    """One request that the gateway does not repeat."""
+    path = "/v1/classes" if method == "POST" else "/v1/classes/a"
+    headers = stage.bearer() | more.pop("headers", {})
+    return await stage.ask(method, path, headers=headers, **more)
+
+
+async def test_one_connection_serves_one_request_after_the_other(tmp_path: Path) -> None:
+    async with serving(tmp_path, [HELLO], [HELLO]) as (service, stage):
+        responses = [await ask(stage), await ask(stage)]
+        assert [response.body for response in responses] == [b"hello", b"hello"]
+        assert service.connections == 1
+
+
+async def test_the_service_gets_only_allowed_headers(tmp_path: Path) -> None:
+    async with serving(tmp_path, [HELLO]) as (service, stage):
+        given = {"user-agent": "Browser/1", "expect": "x", "x-forwarded-for": "203.0.113.1"}
+        await ask(stage, "GET", headers=given)
+        assert {name.lower() for name in service.last_head} == {
+            "host",
+            "accept",
+            "accept-encoding",
+            "authorization",
+            "x-request-deadline",
+            "x-request-id",
+        }
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        pytest.param(
+            [b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", HELLO],
+            200,
+            b"hello",
+            id="an interim response",
+        ),
+        pytest.param([b"HTTP/1.1 100 Continue\r\n\r\n" + HELLO], 200, b"hello", id="both at once"),
+        pytest.param(
+            [
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n",
+                b"2\r\nlo\r\n0\r\n\r\n",
+            ],
+            200,
+            b"hello",
+            id="in chunks",
+        ),
+        pytest.param(
+            [b"HTTP/1.1 2", b"00 OK\r\ncontent-le", b"ngth: 5\r\n\r", b"\nhel", b"lo"],
+            200,
+            b"hello",
+            id="in pieces",
+        ),
+        pytest.param([b"HTTP/1.1 204 No Content\r\n\r\n"], 204, b"", id="without a body"),
+        pytest.param(
+            [b"HTTP/1.1 304 Not Modified\r\netag: x\r\n\r\n"], 304, b"", id="not modified"
+        ),
+    ],
+)
+async def test_a_complete_response_is_passed_on_and_its_connection_kept(
+    tmp_path: Path, answer: list[bytes], status: int, body: bytes
+) -> None:
+    async with serving(tmp_path, answer, [HELLO]) as (service, stage):
+        response = await ask(stage)
+        assert (response.status, response.body) == (status, body)
+        assert (await ask(stage)).body == b"hello"
+        assert service.connections == 1
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+async def test_a_length_in_a_response_without_a_body_is_dropped(
+    tmp_path: Path, status: str
+) -> None:
+    answer = f"HTTP/1.1 {status}\r\ncontent-length: 5\r\netag: x\r\n\r\n".encode()
+    async with serving(tmp_path, [answer], [HELLO]) as (_, stage):
+        response = await ask(stage)
+        assert (response.headers["etag"], response.body) == ("x", b"")
+        assert "content-length" not in response.headers
+        assert (await ask(stage)).body == b"hello"
+
+
+async def test_trailers_of_a_response_are_no_headers(tmp_path: Path) -> None:
+    answer = (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n0\r\nlocation: /evil\r\netag: x\r\n\r\n"
+    )
+    async with serving(tmp_path, [answer]) as (_, stage):
+        response = await ask(stage)
+        assert response.body == b"hello"
+        assert not {"location", "etag"} & response.headers.keys()
+
+
+async def test_a_response_to_head_has_no_body_and_the_next_is_its_own(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"
+    async with serving(tmp_path, [head], [HELLO]) as (service, stage):
+        response = await ask(stage, "HEAD")
+        assert (response.status, response.headers["content-length"]) == (200, "9")
+        assert response.body == b""
+        assert (await ask(stage, "GET")).body == b"hello"
+        assert service.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param([CLOSE], id="nothing"),
+        pytest.param([b"SSH-2.0-OpenSSH_9.2\r\n"], id="not HTTP"),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\nx: " + b"y" * (2 * client.MAX_HEADER_BYTES) + b"\r\n\r\n"],
+            id="a head without end",
+        ),
+        pytest.param(
+            [b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"],
+            id="another protocol",
+        ),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!"],
+            id="two lengths",
+        ),
+        pytest.param(
+            [
+                b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+                b"0\r\n\r\n",
+            ],
+            id="a length and chunks",
+        ),
+    ],
+)
+async def test_what_is_no_http_response_is_502(tmp_path: Path, answer: list[bytes]) -> None:
+    async with serving(tmp_path, answer) as (_, stage):
+        response = await ask(stage)
+        assert (response.status, response.content["code"]) == (502, "service_broke")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param([b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel", CLOSE], id="too little"),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n", CLOSE],
+            id="chunks without an end",
+        ),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"],
+            id="a chunk without a length",
+        ),
+    ],
+)
+async def test_an_incomplete_response_never_looks_complete(
+    tmp_path: Path, answer: list[bytes]
+) -> None:
+    async with serving(tmp_path, answer) as (_, stage):
+        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+        writer.write(
+            b"POST /v1/classes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+            b"content-length: 0\r\nauthorization: Bearer " + stage.token().encode() + b"\r\n\r\n"
+        )
+        async with asyncio.timeout(5):
+            received = await reader.read()
+        writer.close()
+        is_refused = received.startswith(b"HTTP/1.1 502 ")
+        is_cut_off = not received.endswith((b"hello", b"0\r\n\r\n"))
+        assert is_refused or is_cut_off
+
+
+async def test_a_response_without_a_length_ends_with_its_connection(tmp_path: Path) -> None:
+    answer = [b"HTTP/1.1 200 OK\r\n\r\nhel", b"lo", CLOSE]
+    async with serving(tmp_path, answer) as (_, stage):
+        assert (await ask(stage)).body == b"hello"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+    ],
+)
+async def test_a_connection_that_the_service_will_end_is_not_kept(
+    tmp_path: Path, answer: bytes
+) -> None:
+    async with serving(tmp_path, [answer]) as (service, stage):
+        for _ in range(2):
+            assert (await ask(stage)).body == b"hello"
+        assert service.connections == 2
+
+
+async def test_a_response_that_nobody_requested_ends_the_connection(tmp_path: Path) -> None:
+    extra = HELLO + b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"
+    async with serving(tmp_path, [extra], [HELLO]) as (service, stage):
+        for _ in range(2):
+            assert (await ask(stage)).body == b"hello"
+        assert service.connections == 2
+
+
+async def test_an_upload_of_unknown_length_arrives_whole(tmp_path: Path) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"abc"
+        yield b"de"
+
+    async with serving(tmp_path, [READ_ALL, HELLO], [HELLO]) as (service, stage):
+        assert (await ask(stage, data=pieces())).body == b"hello"
+        chunks = service.received[1].split(b"\r\n")
+        assert b"".join(chunks[1::2]) == b"abcde"
+        assert (await ask(stage)).body == b"hello"
+        assert service.connections == 1
+
+
+async def test_a_response_before_the_end_of_the_upload_is_passed_on(tmp_path: Path) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"abc"
+        await asyncio.Event().wait()
+
+    async with serving(tmp_path, [HELLO]) as (service, stage):
+        assert (await ask(stage, data=endless())).body == b"hello"
+        await eventually(lambda: has_ended(service))
+
+
+async def test_a_connection_that_the_service_has_ended_is_not_used_again(tmp_path: Path) -> None:
+    async with serving(tmp_path, [HELLO, CLOSE]) as (service, stage):
+        await ask(stage)
+        await eventually(lambda: has_ended(service))
+        assert (await ask(stage)).body == b"hello"
+        assert service.connections == 2
+
+
+async def test_a_connection_that_was_idle_too_long_is_not_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "IDLE_SECONDS", 0.05)
+    async with serving(tmp_path, [HELLO]) as (service, stage):
+        await ask(stage)
+        await asyncio.sleep(0.2)
+        assert (await ask(stage)).body == b"hello"
+        assert service.connections == 2
+
+
+async def test_a_request_on_a_broken_kept_connection_is_sent_once(tmp_path: Path) -> None:
+    async with serving(tmp_path, [HELLO], [CLOSE]) as (service, stage):
+        await ask(stage)
+        response = await ask(stage)
+        assert (response.status, response.content["code"]) == (502, "service_broke")
+        assert len(service.received) == 2
+
+
+async def test_a_compressed_body_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    body = b"not really gzip"
+    answer = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%s" % (
+        len(body),
+        body,
+    )
+    async with serving(tmp_path, [answer]) as (_, stage):
+        response = await ask(stage)
+        assert (response.headers["content-encoding"], response.body) == ("gzip", body)
+
+
+async def test_a_redirect_of_a_service_is_not_followed(tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /v1/b\r\ncontent-length: 0\r\n\r\n"
+    async with serving(tmp_path, [answer]) as (service, stage):
+        response = await ask(stage)
+        assert (response.status, response.headers["location"]) == (307, "/v1/b")
+        assert len(service.received) == 1
+
+
+async def test_a_cookie_of_a_service_is_neither_kept_nor_passed_on(tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 5\r\n\r\nhello"
+    async with serving(tmp_path, [answer], [HELLO]) as (service, stage):
+        assert "set-cookie" not in (await ask(stage)).headers
+        await ask(stage)
+        assert "cookie" not in {name.lower() for name in service.last_head}
+
+
+async def test_a_proxy_of_the_environment_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with serving(tmp_path, [HELLO]) as (_, stage):
+        assert (await ask(stage)).body == b"hello"
