@@ -438,9 +438,13 @@ class Mongo:
                     index.keys, name=index.name, unique=index.unique, **more
                 )
 
-    async def rename(self, collection: str, to: str) -> None:
-        """Let the collection take the place of another at once."""
-        await self.db[collection].rename(to, dropTarget=True)
+    async def rename(self, collection: str, to: str, *, replaces: bool = True) -> None:
+        """Rename a collection; one that has the new name is dropped, or MongoError is raised."""
+        await self.db[collection].rename(to, dropTarget=replaces)
+
+    async def drop_collection(self, collection: str) -> None:
+        """Drop a collection and its indexes."""
+        await self.db.drop_collection(collection)
 
     async def drop(self) -> None:
         """Drop the database."""

@@ -135,11 +135,10 @@ def _sequence_segment(sequence: str) -> str:
         return (
             quote(sequence, safe="") if sequence.strip(".") else "-"
         )  # nothing and dots are another place in a path
-    from chassis.admin.parked_event_admin import (
-        segment,
-    )  # with it comes all of the chassis, which no other command needs
+    # Imported here, because it imports all of the chassis, which no other command needs.
+    from chassis.admin.parked_event_admin import encode_segment
 
-    return segment(sequence)
+    return encode_segment(sequence)
 
 
 def printable(text: str) -> str:

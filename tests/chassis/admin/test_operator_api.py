@@ -15,7 +15,8 @@ from aiokafka import AIOKafkaProducer
 
 from chassis import telemetry
 from chassis.admin import operator_api, replay
-from chassis.admin.parked_event_admin import segment
+from chassis.admin.parked_event_admin import encode_segment
+from chassis.admin.projections import Projection
 from chassis.app.factory import create_app
 from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
@@ -27,6 +28,7 @@ from tests.chassis.sample_service import (
     HANDLERS,
     JarFilled,
     Note,
+    Notes,
     ShopSettings,
     TooFew,
     Transaction,
@@ -56,6 +58,16 @@ async def on_filled(event: FilledHeard, tx: Transaction) -> None:
     tx.notes.save(note, replace(note, texts=(*note.texts, str(event.marbles))))
 
 
+# A note of an owner `own-...` is made of the shop's own events, any other of events from outside.
+NOTES = Projection(
+    name="notes",
+    store=Notes,
+    handlers={FilledHeard: on_filled},
+    own={"_id": {"$regex": "^own-"}},
+    recorded_at="recorded_at",
+)
+
+
 class Shop(Outside):
     """The shop as its operator reaches it, and the outside that tells it things."""
 
@@ -76,7 +88,7 @@ class Shop(Outside):
 
     async def waiting(self, key: str, count: int) -> str:
         marker = await eventually(lambda: self.db.find_one("parked", {"key": key, "count": count}))
-        return segment(marker["_id"])
+        return encode_segment(marker["_id"])
 
     async def measured_lag(self) -> dict[str, Any] | None:
         told = await self.get("/lag")
@@ -164,7 +176,7 @@ async def opened(
             name="shop",
             settings=settings,
             transaction=Transaction,
-            routers=(router, operator_api.router("shop")),
+            routers=(router, operator_api.router("shop", [NOTES])),
             published=(JarFilled,),
             handlers=handlers,
         ),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chassis.admin.parked_event_admin import segment
+from chassis.admin.parked_event_admin import encode_segment
 from chassis.ids import utc_now
 from tests.chassis.admin.test_operator_api import ROOT, Shop, opened
 
@@ -96,7 +96,7 @@ GARBAGE: list[tuple[str, str, Told, int]] = [
     ("GET", "/outbox?cursor=%00%F0%9F%98%80", None, 400),
     ("GET", "/parked/%00", None, 404),
     ("GET", "/parked/..%2Flag", None, 404),
-    ("GET", f"/parked/{segment('a/kunci/é%2F?#')}", None, 404),
+    ("GET", f"/parked/{encode_segment('a/kunci/é%2F?#')}", None, 404),
     ("POST", "/parked/x/retry", {"if-match": '"a"'}, 400),
     ("POST", "/parked/x/retry", {"if-match": '"' + "9" * 4_000 + '"'}, 404),
     ("POST", "/parked/x/retry?dry_run=perhaps", {"if-match": '"1"'}, 422),

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from chassis.admin.replay import rebuild
 from chassis.app import database_setup
 from chassis.caller import system
 from chassis.ids import new_id
@@ -205,17 +204,6 @@ async def test_a_replica_waits_for_the_migration_that_another_runs(db: Mongo) ->
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
             await database_setup.migrate(db, [database_setup.Migration("pages", step)], "mine")
-
-
-async def test_a_rebuilt_projection_keeps_its_validator(db: Mongo) -> None:
-    async def fill(mongo: Mongo, name: str) -> None:
-        await mongo.insert(
-            name, [{"_id": "a", "schema": 1, "version": 1, "owner_ref": "a", "texts": []}]
-        )
-
-    assert await rebuild(db, Notes, fill) == 1
-    assert (await db.collections())["notes"] == database_setup.validator(Notes)
-    assert Jars.collection in await db.collections()
 
 
 # HTTP, settings, logs
