@@ -1,6 +1,7 @@
 """Logs, metrics and traces. Not here: what is worth an alert (deploy/monitoring).
 
-Metric names are `bina_<noun>_<unit>` for what the chassis counts; which labels there may be, and why none of them tells of a person, says docs/monitoring.md.
+The chassis's own metrics are called `bina_<noun>_<unit>`. docs/monitoring.md lists the labels
+that are allowed; none of them may identify a person.
 """
 
 from __future__ import annotations
@@ -8,9 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Generator, Mapping, MutableMapping
-from contextlib import contextmanager
-from random import getrandbits, random
+from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -18,7 +18,7 @@ from opentelemetry import context, propagate, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Histogram(
@@ -38,7 +38,7 @@ OUTBOX_STOPPED = Gauge(
     "Keys of which the broker refused a row, so that nothing of them is sent",
 )
 RELAY_FAILURES = Counter(
-    "bina_relay_failures_total", "Sends that failed, after which the producer was made anew"
+    "bina_relay_failures_total", "Sends that failed, after which the producer was replaced"
 )
 RELAY_LEADER = Gauge("bina_relay_leader", "1 while this replica sends the outbox")
 EVENTS_APPLIED = Counter("bina_events_applied_total", "Events that took effect", ["type"])
@@ -46,16 +46,16 @@ EVENTS_REPEATED = Counter(
     "bina_events_duplicate_total", "Events dropped because they had taken effect before", ["topic"]
 )
 EVENTS_IGNORED = Counter(
-    "bina_events_ignored_total", "Events of a type that nobody here reads", ["topic"]
+    "bina_events_ignored_total", "Events of a type that this service does not read", ["topic"]
 )
 EVENTS_PARKED = Counter("bina_events_parked_total", "Events parked", ["topic", "reason"])
 EVENTS_EARLY = Counter(
-    "bina_events_early_total", "Events kept until what they speak of is known", ["topic"]
+    "bina_events_early_total", "Events kept until their subject is known", ["topic"]
 )
 PARKED = Gauge("bina_parked_events", "Events that are parked now")
 PARKED_KEYS = Gauge("bina_parked_keys", "Keys that wait behind a parked event")
-EARLY = Gauge("bina_early_events", "Early facts that wait now")
-EARLY_AGE = Gauge("bina_early_events_age_seconds", "Age of the oldest early fact")
+EARLY = Gauge("bina_early_events", "Early events that wait now")
+EARLY_AGE = Gauge("bina_early_events_age_seconds", "Age of the oldest early event")
 CONSUMER_LAG = Gauge("bina_consumer_lag_events", "Events not yet read", ["topic", "partition"])
 EVENT_DELAY = Histogram(
     "bina_event_delay_seconds",
@@ -72,17 +72,16 @@ BATCHES_AGAIN = Counter(
     "bina_consumer_batch_retries_total", "Batches that ran again after a conflict"
 )
 CONSUMER_PROGRESS = Gauge(
-    "bina_consumer_progress_timestamp_seconds", "When the consumer loop last came round"
+    "bina_consumer_progress_timestamp_seconds", "When the consumer loop last completed a turn"
 )
-JOB_RUNS = Counter(
-    "bina_job_runs_total", "Runs of leased jobs", ["work", "result"]
-)  # `job` is the scraper's
+# The label is `work` because Prometheus sets `job` itself.
+JOB_RUNS = Counter("bina_job_runs_total", "Runs of leased jobs", ["work", "result"])
 AUDIT_UNSEALED_AGE = Gauge(
     "bina_audit_unsealed_age_seconds", "Age of the oldest audit row not yet in a block"
 )
 TOPICS_CUT = Counter(
     "bina_topic_truncations_total",
-    "Times that a partition ended before our position in it, so that it was read from its beginning",
+    "Partitions that ended before our position and were read again from their beginning",
 )
 INVARIANT_BROKEN = Gauge(
     "bina_invariant_broken",
@@ -93,44 +92,24 @@ INVARIANTS_CHECKED = Gauge(
     "bina_invariants_checked_timestamp_seconds", "When this replica last looked at the invariants"
 )
 
-SELDOM_SECONDS, OTLP_SECONDS = 10.0, 5
-_ODD = frozenset("13579bdf")  # the last bit of a traceparent: sampled
+AIOKAFKA_LINE_SECONDS = 10.0
+OTLP_SECONDS = 5
 _HIDDEN = frozenset({"name", "nik", "authorization", "token", "password", "secret", "body"})
 
+# The last hexadecimal digit of a traceparent whose lowest bit, "sampled", is set.
+_SAMPLED_DIGITS = tuple("13579bdf")
 
-class _Tracer:
-    """The SDK's, asked only about the `share` of new traces that somebody will see: it takes long to say no."""
-
-    share = 1.0
-
-    def __init__(self) -> None:
-        self._sdk = trace.get_tracer("bina")
-
-    def start_span(
-        self, name: str, parent: context.Context | None, *told: Any, **how: bool
-    ) -> trace.Span:
-        """A span of the parent's trace, or of a new one."""
-        if (
-            random() >= self.share  # noqa: S311 - no secret
-            and not trace.get_current_span(parent).get_span_context().is_valid
-        ):
-            return trace.NonRecordingSpan(
-                trace.SpanContext(getrandbits(128), getrandbits(64), is_remote=False)
-            )
-        return self._sdk.start_span(name, parent, *told, **how)
-
-
-tracer = _Tracer()
+tracer = trace.get_tracer("bina")
 
 
 def configure(service: str, level: str, *, stream: Any = None) -> None:
-    """One JSON object per line on stdout, for this service and for the libraries it uses."""
+    """Log one JSON object per line to stdout, for this service and the libraries it uses."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        _hide,
-        _with_trace,
+        _hide_values,
+        _add_trace_id,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
@@ -145,12 +124,12 @@ def configure(service: str, level: str, *, stream: Any = None) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _places,
+                _replace_exception,
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
         )
     )
-    handler.addFilter(_Seldom())
+    handler.addFilter(_AiokafkaFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(numeric)
@@ -159,134 +138,167 @@ def configure(service: str, level: str, *, stream: Any = None) -> None:
     structlog.contextvars.bind_contextvars(service=service)
 
 
-class _Seldom(logging.Filter):
-    """Lets a line of aiokafka pass every ten seconds: it says hundreds of times a second that a broker is away."""
+class _AiokafkaFilter(logging.Filter):
+    """Passes each line of aiokafka once in ten seconds.
+
+    While a broker is away aiokafka logs the same line hundreds of times a second.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, int], float] = {}
+        self._logged_at: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it has not been said of late."""
+        """Return whether the line may be written."""
         if not record.name.startswith("aiokafka"):
             return True
-        place = record.name, record.lineno
-        if record.created - self._said.get(place, 0.0) < SELDOM_SECONDS:
+        source_line = record.name, record.lineno
+        if record.created - self._logged_at.get(source_line, 0.0) < AIOKAFKA_LINE_SECONDS:
             return False
-        self._said[place] = record.created
+        self._logged_at[source_line] = record.created
         return True
 
 
 def log(name: str) -> Any:
-    """A logger; key words become members of the line."""
+    """Return a logger; keyword arguments become members of the line."""
     return structlog.stdlib.get_logger(name)
 
 
-def _hide(_logger: object, _method: str, line: dict[str, Any]) -> Mapping[str, Any]:
+def _hide_values(_logger: object, _method: str, line: dict[str, Any]) -> Mapping[str, Any]:
     for name in _HIDDEN & line.keys():
         line[name] = "[hidden]"
     return line
 
 
-def _places(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """An exception as its kinds and places: what it says, and the variables around it, may be about a person."""
-    told: Any = line.pop("exc_info", None)
-    error: BaseException | None = (
-        sys.exc_info()[1]
-        if told is True
-        else told
-        if isinstance(told, BaseException)
-        else told[1]
-        if told
-        else None
-    )
-    if error is not None:
-        chain = [error]
-        while cause := chain[-1].__cause__ or (
-            None if chain[-1].__suppress_context__ else chain[-1].__context__
-        ):
-            chain.append(cause)
-        line["exception"] = [type(one).__name__ for one in chain]
-        line["places"] = [
-            f"{frame.filename}:{frame.lineno} {frame.name}"
-            for one in chain
-            for frame in traceback.extract_tb(one.__traceback__)
-        ]
+def _replace_exception(
+    _logger: object, _method: str, line: MutableMapping[str, Any]
+) -> Mapping[str, Any]:
+    """Write an exception as its class names and source lines only.
+
+    Its message, and the variables around it, may be about a person.
+    """
+    error = _exception(line.pop("exc_info", None))
+    if error is None:
+        return line
+    chain = _cause_chain(error)
+    frames = [frame for link in chain for frame in traceback.extract_tb(link.__traceback__)]
+    line["exception"] = [type(link).__name__ for link in chain]
+    line["places"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return line
 
 
-def _with_trace(_logger: object, _method: str, line: dict[str, Any]) -> Mapping[str, Any]:
-    span = trace.get_current_span().get_span_context()
-    if span.is_valid:
-        line["trace_id"] = f"{span.trace_id:032x}"
+def _exception(exc_info: Any) -> BaseException | None:
+    """Return the exception of `exc_info`: True (the current one), an exception or its triple."""
+    if exc_info is True:
+        return sys.exc_info()[1]
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    return exc_info[1] if exc_info else None
+
+
+def _cause_chain(error: BaseException) -> list[BaseException]:
+    """Return the exception and those that it was raised from, or during."""
+    chain = [error]
+    while True:
+        last = chain[-1]
+        cause = last.__cause__
+        if cause is None and not last.__suppress_context__:
+            cause = last.__context__
+        if cause is None:
+            return chain
+        chain.append(cause)
+
+
+def _add_trace_id(_logger: object, _method: str, line: dict[str, Any]) -> Mapping[str, Any]:
+    current = trace.get_current_span().get_span_context()
+    if current.is_valid:
+        line["trace_id"] = f"{current.trace_id:032x}"
     return line
 
 
 def trace_to(service: str, ratio: float, exporter: SpanExporter | None) -> None:
-    """Sample this share of traces and send them to the exporter (none = spans are only passed on)."""
-    tracer.share = ratio
+    """Send the spans of this process to the exporter; without one they are only passed on."""
+    trace.set_tracer_provider(new_tracer_provider(service, ratio, exporter))
+
+
+def new_tracer_provider(
+    service: str, ratio: float, exporter: SpanExporter | None
+) -> TracerProvider:
+    """Return a provider that samples this share of the traces that begin here.
+
+    A trace that began elsewhere keeps the decision of its beginning.
+    """
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"bina-{service}"}),
-        sampler=ParentBased(ALWAYS_ON),
+        sampler=ParentBased(TraceIdRatioBased(ratio)),
     )
     if exporter is not None:
         provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
+    return provider
 
 
-@contextmanager
 def span(
     name: str,
     *,
     of: str | None = None,
     kind: trace.SpanKind = trace.SpanKind.INTERNAL,
     **attributes: str | int,
-) -> Generator[trace.Span]:
-    """A span within the one we are in, or of the trace that the traceparent `of` names. What an exception says stays out of it: it may be about a person."""
-    parent = None if of is None else context_of(of)
-    made = tracer.start_span(
-        name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
+) -> AbstractContextManager[trace.Span]:
+    """Return a context manager that runs its body in a new span.
+
+    The span belongs to the trace that the traceparent `of` names, else to the current one. The
+    message of an exception is not recorded: it may be about a person.
+    """
+    return tracer.start_as_current_span(
+        name,
+        None if of is None else context_of(of),
+        kind,
+        attributes,
+        record_exception=False,
+        set_status_on_exception=False,
     )
-    before = context.attach(
-        trace.set_span_in_context(made)
-    )  # by hand: the library's own context managers take as long as all else that the gateway does before it forwards
-    try:
-        yield made
-    finally:
-        context.detach(before)
-        made.end()
 
 
 def otlp(endpoint: str) -> SpanExporter | None:
-    """Sends spans to this OTLP collector over HTTP, e.g. `http://127.0.0.1:4318`; None without one."""
+    """Return an exporter to this OTLP collector over HTTP; None without an endpoint.
+
+    An endpoint is for example `http://127.0.0.1:4318`.
+    """
     if not endpoint:
         return None
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - protobuf and requests, for those alone who send
+    # imported here: it loads protobuf and requests, which only a process that exports needs
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+        OTLPSpanExporter,
+    )
 
     return OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=OTLP_SECONDS)
 
 
 def exemplar() -> dict[str, str] | None:
-    """The trace that an observation of a histogram belongs to, when somebody can see it."""
-    span = trace.get_current_span().get_span_context()
-    return {"trace_id": f"{span.trace_id:032x}"} if span.trace_flags.sampled else None
+    """Return the current trace as exemplar of an observation; None if it is not sampled."""
+    current = trace.get_current_span().get_span_context()
+    return {"trace_id": f"{current.trace_id:032x}"} if current.trace_flags.sampled else None
 
 
 def is_sampled(traceparent: str) -> bool:
-    """Whether somebody wants to see the trace that this traceparent names."""
-    return traceparent[-1:] in _ODD and traceparent[3:35].strip("0") != ""
+    """Return whether the trace that this traceparent names is sampled.
+
+    It is read as text: the consumer asks for every event.
+    """
+    _, _, rest = traceparent.partition("-")
+    trace_id, _, rest = rest.partition("-")
+    has_trace_id = trace_id.strip("0") != ""
+    return has_trace_id and rest[-1:] in _SAMPLED_DIGITS
 
 
 def current_traceparent() -> str:
-    """The W3C traceparent of the span we are in; empty outside one."""
-    told = trace.get_current_span().get_span_context()
-    return (
-        f"00-{told.trace_id:032x}-{told.span_id:016x}-{told.trace_flags:02x}"
-        if told.is_valid
-        else ""
-    )
+    """Return the W3C traceparent of the current span; empty outside one."""
+    current = trace.get_current_span().get_span_context()
+    if not current.is_valid:
+        return ""
+    return f"00-{current.trace_id:032x}-{current.span_id:016x}-{current.trace_flags:02x}"
 
 
 def context_of(traceparent: str) -> context.Context:
-    """The trace context that a traceparent header names."""
+    """Return the trace context that a traceparent header names."""
     return propagate.extract({"traceparent": traceparent} if traceparent else {})

@@ -1,1 +1,1 @@
-"""The only door: who comes in, what they may ask for, how much of it, and which service answers."""
+"""The only entry for requests from outside. Not here: rules of a service, filtering of rows."""

@@ -1,4 +1,7 @@
-"""`python -m gateway`: every host group and the internal side in one process."""
+"""`python -m gateway`: every host group and the internal port in one process.
+
+With the argument `prepare` it only prepares the gateway's database. Not here: the app (app).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from chassis.persistence import pool_metrics
 from chassis.settings import SettingsInvalid
 from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.app import create_app
-from gateway.routing.table import RoutesInvalid
+from gateway.routing.parser import RoutesInvalid
 from gateway.server_protocol import GuardedProtocol
 from gateway.settings import GatewaySettings
 
@@ -33,7 +36,7 @@ TCP_USER_TIMEOUT_MILLISECONDS = 30_000
 
 
 class Server(uvicorn.Server):
-    """Tells the door at the first signal, so that nothing open-ended holds up the end."""
+    """Drains the gateway at the first signal, so that no open-ended response delays the end."""
 
     def __init__(self, config: uvicorn.Config, app: GatewayApp) -> None:
         super().__init__(config)
@@ -45,34 +48,38 @@ class Server(uvicorn.Server):
 
 
 def open_sockets(settings: GatewaySettings) -> list[socket.socket]:
-    """Listening sockets: the host groups' ports in development, one public port in production, and the internal port."""
-    ports = (*(settings.ports or (settings.port,)), settings.internal_port)
-    return [_listen(settings.host, port) for port in ports]
+    """Return listening sockets at the public ports and the internal port.
+
+    There are four public ports (one per host group) in development and one in production.
+    """
+    public_ports = settings.ports or (settings.port,)
+    return [_listen(settings.host, port) for port in (*public_ports, settings.internal_port)]
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
-    )
-    listener.setsockopt(
-        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-    )  # inherited by every connection: head and body leave as two writes, which must not wait for each other
-    listener.setsockopt(
-        socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MILLISECONDS
-    )  # inherited too: whoever takes nothing of an answer gets no more (slow read)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    # Every connection inherits both options. Head and body of a response are two writes, and the
+    # second must not wait for the acknowledgement of the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A client that reads nothing of a response is cut off (slow read).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MILLISECONDS)
     return listener
 
 
 def raise_file_limit() -> None:
-    """Take as many file descriptors as the machine lets us have: each connection is one, and the usual thousand is soon held by few clients."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Raise the limit of file descriptors to the machine's maximum.
+
+    Each connection is one, and a few clients soon hold the usual thousand.
+    """
+    _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))
 
 
 def main(
     role_permissions: RolePermissions = ROLE_PERMISSIONS, *, exporter: SpanExporter | None = None
 ) -> None:
-    """Serve until a signal comes; with the argument `prepare` only prepare the gateway's database."""
+    """Serve until a signal arrives. Raises SettingsInvalid."""
     settings = GatewaySettings.load()
     telemetry.configure("gateway", settings.log_level)
     telemetry.trace_to(
@@ -80,17 +87,26 @@ def main(
     )
     pool_metrics.watch()
     raise_file_limit()
-    try:
-        door = create_app(settings, role_permissions)
-    except RoutesInvalid as error:
-        raise SettingsInvalid(
-            f"{settings.routes_file.name} cannot be used:\n  " + "\n  ".join(error.problems)
-        ) from None
+    app = _load_app(settings, role_permissions)
     if PREPARE in sys.argv[1:]:
-        asyncio.run(door.internal_api.state.life.only_prepare())
+        asyncio.run(app.internal_api.state.life.only_prepare())
         return
-    config = uvicorn.Config(
-        door,
+    tune_gc()
+    Server(_configure_server(settings, app), app).run(open_sockets(settings))
+
+
+def _load_app(settings: GatewaySettings, role_permissions: RolePermissions) -> GatewayApp:
+    try:
+        return create_app(settings, role_permissions)
+    except RoutesInvalid as error:
+        problems = "\n  ".join(error.problems)
+        message = f"{settings.routes_file.name} cannot be used:\n  {problems}"
+        raise SettingsInvalid(message) from None
+
+
+def _configure_server(settings: GatewaySettings, app: GatewayApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         loop="uvloop",
         http=GuardedProtocol,
         ws="none",
@@ -98,12 +114,11 @@ def main(
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # uvicorn would believe X-Forwarded-For from 127.0.0.1; whom we believe is GATEWAY_TRUSTED_PROXIES
+        # uvicorn would trust X-Forwarded-For from 127.0.0.1. GATEWAY_TRUSTED_PROXIES decides.
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    tune_gc()
-    Server(config, door).run(open_sockets(settings))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The composition root: what stands between the outside and the services, in order; nothing else."""
+"""The composition root: the middlewares in their order, and their parts; nothing else."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,24 +15,26 @@ from gateway.access.accounts import api as accounts
 from gateway.access.accounts.passkeys import RelyingParty
 from gateway.access.cards import api as cards
 from gateway.access.clients import api as clients
-from gateway.access.clients.daily_quota import QuotaCounter
-from gateway.access.explanations import api as explaining
+from gateway.access.explanations import api as explanations
 from gateway.access.grants import api as grants
 from gateway.access.hashing import Passwords
+from gateway.access.interface import QuotaCounter
 from gateway.access.issuer_dependencies import IssuerDependencies
+from gateway.access.jwk import public_jwk
 from gateway.access.oauth import api as oauth
 from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.access.revocations import api as revocations
 from gateway.access.sessions import api as sessions
-from gateway.access.sign_ins import api as signins
+from gateway.access.sign_ins import api as sign_ins
 from gateway.access.transaction import Transaction
 from gateway.access.users import api as users
 from gateway.asgi import GatewayApp
-from gateway.authn import dev_issuer, issuers
+from gateway.authn import issuers
 from gateway.authn.directory import CallerDirectory
 from gateway.authn.revocation_cache import RevocationCache
 from gateway.authn.tokens import TokenVerifier
 from gateway.health import Readiness, ServicesHealth
+from gateway.host_group import Group
 from gateway.lifespan import GatewayRuntime
 from gateway.middleware import (
     access_log,
@@ -49,21 +52,24 @@ from gateway.middleware import (
     neutral_responses,
     problem_responses,
     rate_limit,
+    response_headers,
     retries,
     routing,
     security_headers,
     timeouts,
     tracing,
 )
+from gateway.middleware.rate_windows import RateWindows
 from gateway.openapi.documents import Documents
 from gateway.routing.reloader import RouteReloader
-from gateway.routing.table import Group
 from gateway.upstream.cancellation import OpenStreams
 from gateway.upstream.client import UpstreamClient
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from starlette.types import ASGIApp
 
+    from gateway.access.builtin_issuer import BuiltInIssuer
     from gateway.settings import GatewaySettings
 
 DOCUMENT_TIMEOUT_SECONDS = 5.0
@@ -75,10 +81,10 @@ ROUTERS = (
     clients.router,
     clients.internal_api,
     accounts.router,
-    signins.router,
+    sign_ins.router,
     sessions.router,
     oauth.router,
-    explaining.router,
+    explanations.router,
     cards.router,
     cards.internal_api,
     revocations.internal_api,
@@ -86,121 +92,192 @@ ROUTERS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What the middlewares of one gateway share."""
+
+    settings: GatewaySettings
+    role_permissions: RolePermissions
+    routes: RouteReloader
+    builtin_issuer: BuiltInIssuer | None
+    directory: CallerDirectory
+    upstream: UpstreamClient
+    rate_windows: RateWindows
+    quota_counter: QuotaCounter
+    readiness: Readiness
+
+
 def create_app(
     settings: GatewaySettings, role_permissions: RolePermissions = ROLE_PERMISSIONS
 ) -> GatewayApp:
-    """The gateway. RoutesInvalid when routes.toml cannot be used."""
+    """Return the gateway. Raises RoutesInvalid if routes.toml cannot be used."""
     routes = RouteReloader(settings.routes_file, role_permissions)
-    withdrawn = RevocationCache()
-    streams = OpenStreams(withdrawn)
-    upstream = UpstreamClient(settings.upstream_urls, streams)
-    own = issuers.build_builtin_issuer(settings)
-    ports = {
-        "own": IssuerDependencies(
-            issuer=own, password_hasher=Passwords(), relying_party=RelyingParty(own.name)
-        )
-        if own
-        else None,
-        "holders": issuers.build_holder_issuer(settings, own) if own else None,
-        "routes": routes,
-    }
-    internal = factory.create_app(
-        service.Service(
-            name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, ports=ports
-        ),
-        lifetime=GatewayRuntime,
+    builtin_issuer = issuers.build_builtin_issuer(settings)
+    revocation_cache = RevocationCache()
+    open_streams = OpenStreams(revocation_cache.covers)
+    internal_api = _create_internal_api(settings, routes, builtin_issuer)
+    runtime: GatewayRuntime = internal_api.state.life
+    runtime.revocation_cache = revocation_cache
+    runtime.proxy_status = partial(_describe_routes, routes)
+    parts = _Parts(
+        settings=settings,
+        role_permissions=role_permissions,
+        routes=routes,
+        builtin_issuer=builtin_issuer,
+        directory=CallerDirectory(runtime.engine, revocation_cache),
+        upstream=UpstreamClient(settings.service_urls, open_streams),
+        rate_windows=RateWindows(time.time, settings.replica),
+        quota_counter=QuotaCounter(time.time),
+        readiness=Readiness(runtime.missing),
     )
-    life: GatewayRuntime = internal.state.life
-    life.revocation_cache = withdrawn
-    book = CallerDirectory(life.engine, withdrawn)
-    readiness = Readiness(life.missing)
-    windows, calls = rate_limit.RateWindows(time.time, settings.replica), QuotaCounter(time.time)
-    development_key = issuers.load_development_key(settings)
-    jwks = [
-        *([dev_issuer.public_jwk(development_key)] if development_key else []),
-        *(own.jwks if own else []),
-    ]
+    other_services = [name for name in settings.service_urls if name != "gateway"]
+    return GatewayApp(
+        public_app=stack_middlewares(parts.upstream, *_middlewares(parts)),
+        internal_app=ServicesHealth(internal_api, other_services, parts.upstream),
+        internal_api=internal_api,
+        internal_port=settings.internal_port,
+        route_reloader=routes,
+        upstream=parts.upstream,
+        open_streams=open_streams,
+        caller_directory=parts.directory,
+        rate_windows=parts.rate_windows,
+        quota_counter=parts.quota_counter,
+        report_draining=parts.readiness.start_draining,
+    )
 
-    async def document(service: str) -> Mapping[str, Any]:
-        _, content = await upstream.get_json(service, "/openapi.json", DOCUMENT_TIMEOUT_SECONDS)
-        return content
 
-    public = stack_middlewares(
-        upstream,
+def stack_middlewares(inner: ASGIApp, *middlewares: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
+    """Return the app inside these middlewares; the first one is the outermost."""
+    app = inner
+    for middleware in reversed(middlewares):
+        app = middleware(app)
+    return app
+
+
+def _create_internal_api(
+    settings: GatewaySettings, routes: RouteReloader, builtin_issuer: BuiltInIssuer | None
+) -> FastAPI:
+    """Return the chassis's app of the gateway's own database: users, grants, sessions."""
+    issuer_dependencies = None
+    holder_issuer = None
+    if builtin_issuer is not None:
+        issuer_dependencies = IssuerDependencies(
+            issuer=builtin_issuer,
+            password_hasher=Passwords(),
+            relying_party=RelyingParty(builtin_issuer.name),
+        )
+        holder_issuer = issuers.build_holder_issuer(settings, builtin_issuer)
+    ports: dict[str, object] = {
+        "own": issuer_dependencies,
+        "holders": holder_issuer,
+        "find_routes": routes.match,
+    }
+    definition = service.Service(
+        name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, ports=ports
+    )
+    return factory.create_app(definition, lifetime=GatewayRuntime)
+
+
+def _middlewares(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
+    """Return all middlewares, the outermost first."""
+    return [*_edge(parts), *_access(parts), *_forwarding(parts)]
+
+
+def _edge(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
+    """Return what every request passes, until its route is known."""
+    settings = parts.settings
+    group_by_name = {name: group for group in Group for name in settings.hosts_for(group)}
+    discovery = parts.builtin_issuer.discovery_document() if parts.builtin_issuer else None
+    return [
         partial(
             host_groups.HostGroups,
-            names={name: group for group in Group for name in settings.hosts_for(group)},
+            names=group_by_name,
             ports=settings.ports,
             proxies=settings.trusted_proxies,
         ),
         tracing.RequestIds,
         access_log.AccessLog,
-        problem_responses.ProblemResponses,
         partial(security_headers.SecurityHeaders, https=settings.environment == "production"),
+        response_headers.ResponseHeaders,
         partial(cors.Cors, origins=settings.cors_origins),
+        problem_responses.ProblemResponses,
         partial(
             builtin_endpoints.BuiltInEndpoints,
-            documents=Documents(routes, document, time.monotonic),
-            jwks=jwks,
-            discovery=own.discovery_document() if own else None,
-            is_ready=readiness,
+            documents=Documents(
+                parts.routes, partial(_fetch_document, parts.upstream), time.monotonic
+            ),
+            jwks=_collect_jwks(settings, parts.builtin_issuer),
+            discovery=discovery,
+            is_ready=parts.readiness,
         ),
         neutral_responses.NeutralResponses,
-        partial(routing.Routing, routes=routes),
+        partial(routing.Routing, routes=parts.routes),
         body_limit.BodyLimit,
-        partial(
-            authentication.Authentication,
-            token_verifier=TokenVerifier(
-                issuers.build_trusted_issuers(settings, own, book.resolve_identity),
-                withdrawn,
-                time.time,
-            ),
-        ),
+    ]
+
+
+def _access(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
+    """Return what decides whether the caller may."""
+    directory = parts.directory
+    trusted = issuers.build_trusted_issuers(
+        parts.settings, parts.builtin_issuer, directory.resolve_identity
+    )
+    verifier = TokenVerifier(trusted, directory.revocation_cache, time.time)
+    return [
+        partial(authentication.Authentication, token_verifier=verifier),
         authorisation.Authorisation,
-        partial(rate_limit.RateLimit, windows=windows),
-        partial(daily_quota.DailyQuota, counter=calls),
-        partial(audited_reads.AuditedReads, record=book.record_audited_read),
-        partial(concurrency_limit.ConcurrencyLimit, routes=routes),
+        partial(rate_limit.RateLimit, windows=parts.rate_windows, clock=time.time),
+        partial(daily_quota.DailyQuota, counter=parts.quota_counter),
+        partial(audited_reads.AuditedReads, record=directory.record_audited_read),
+    ]
+
+
+def _forwarding(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
+    """Return what protects the services and us from each other."""
+    signing_key = parts.settings.signing_key.get_secret_value()
+    return [
+        partial(concurrency_limit.ConcurrencyLimit, routes=parts.routes),
         timeouts.Timeouts,
         retries.Retries,
         partial(
-            circuit_breaker.CircuitBreakers, targets=settings.upstream_urls, clock=time.monotonic
+            circuit_breaker.CircuitBreakers,
+            services=parts.settings.service_urls,
+            clock=time.monotonic,
         ),
         partial(
             internal_tokens.InternalTokens,
-            signer=InternalTokenSigner("gateway", settings.signing_key.get_secret_value()),
-            role_permissions=role_permissions,
+            signer=InternalTokenSigner("gateway", signing_key),
+            role_permissions=parts.role_permissions,
             clock=time.monotonic,
         ),
-    )
-    life.proxy_status = lambda: {
+    ]
+
+
+def _collect_jwks(
+    settings: GatewaySettings, builtin_issuer: BuiltInIssuer | None
+) -> list[dict[str, Any]]:
+    """Return the public keys of our own issuers, as they are published."""
+    jwks: list[dict[str, Any]] = []
+    development_key = issuers.load_development_key(settings)
+    if development_key is not None:
+        jwks.append(public_jwk(development_key))
+    if builtin_issuer is not None:
+        jwks += builtin_issuer.jwks
+    return jwks
+
+
+async def _fetch_document(upstream: UpstreamClient, service_name: str) -> Mapping[str, Any]:
+    """Return a service's own OpenAPI document. Raises UpstreamUnavailable."""
+    _, document = await upstream.get_json(service_name, "/openapi.json", DOCUMENT_TIMEOUT_SECONDS)
+    return document
+
+
+def _describe_routes(routes: RouteReloader) -> dict[str, Any]:
+    """Return what the status page shows of the proxy."""
+    return {
         "routes": {
             "generation": routes.generation,
             "count": len(routes.table.routes),
             "problems": list(routes.problems),
         }
     }
-    inside = ServicesHealth(
-        internal, [place for place in settings.upstream_urls if place != "gateway"], upstream
-    )
-    return GatewayApp(
-        public_app=public,
-        internal_app=inside,
-        internal_api=internal,
-        internal_port=settings.internal_port,
-        route_reloader=routes,
-        upstream=upstream,
-        open_streams=streams,
-        caller_directory=book,
-        rate_windows=windows,
-        quota_counter=calls,
-        readiness=readiness,
-    )
-
-
-def stack_middlewares(inner: ASGIApp, *middlewares: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
-    """The app with these layers around it, the first one outermost."""
-    app = inner
-    for layer in reversed(middlewares):
-        app = layer(app)
-    return app

@@ -1,4 +1,7 @@
-"""The gateway as one ASGI app: the public chain, the internal side at its own port, and the life of both. Not here: what stands in the chain (app)."""
+"""The gateway as one ASGI app, and its background work.
+
+Not here: the chain of middlewares (app).
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from chassis.persistence.mongo import Mongo
-    from gateway.access.clients.daily_quota import QuotaCounter
+    from gateway.access.interface import QuotaCounter
     from gateway.authn.directory import CallerDirectory
-    from gateway.health import Readiness
-    from gateway.middleware.rate_limit import RateWindows
+    from gateway.middleware.rate_windows import RateWindows
     from gateway.routing.reloader import RouteReloader
     from gateway.upstream.cancellation import OpenStreams
     from gateway.upstream.client import UpstreamClient
@@ -40,7 +42,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(kw_only=True, eq=False)
 class GatewayApp:
-    """`public` serves every port but the internal one, where `inside` stands before `internal`, the chassis's app of the gateway's own database."""
+    """The public app serves every port except the internal one, which `internal_app` serves.
+
+    `internal_api` is the chassis's app of the gateway's own database; `internal_app` wraps it.
+    """
 
     public_app: ASGIApp
     internal_app: ASGIApp
@@ -52,7 +57,7 @@ class GatewayApp:
     caller_directory: CallerDirectory
     rate_windows: RateWindows
     quota_counter: QuotaCounter
-    readiness: Readiness
+    report_draining: Callable[[], None]
     _loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,30 +68,40 @@ class GatewayApp:
             await app(scope, receive, send)
 
     def drain(self) -> None:
-        """Be no longer ready and end open-ended answers; what else is under way goes on. For a signal handler."""
-        self.readiness.is_draining = True
+        """Report not ready and end open-ended responses; other requests finish.
+
+        A signal handler may call this.
+        """
+        self.report_draining()
         self.internal_api.state.stopping.set()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.open_streams.cancel_all)
 
     @asynccontextmanager
     async def run(self) -> AsyncGenerator[None]:
-        """Everything that must run while requests are served."""
+        """Run everything that requests need, until the context ends."""
         self._loop = asyncio.get_running_loop()
         try:
-            async with self.internal_api.router.lifespan_context(self.internal_api):
-                tasks = [
-                    asyncio.create_task(_keep_running(work), name=work.__qualname__)
-                    for work in (self._reload_routes, self._refresh_revocations, self._share_counts)
-                ]
-                try:
-                    yield
-                finally:
-                    for task in tasks:
-                        task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
+            async with (
+                self.internal_api.router.lifespan_context(self.internal_api),
+                self._background_work(),
+            ):
+                yield
         finally:
-            self.upstream.close()
+            await self.upstream.close()
+
+    @asynccontextmanager
+    async def _background_work(self) -> AsyncGenerator[None]:
+        tasks = [
+            asyncio.create_task(_run_forever(work), name=work.__qualname__)
+            for work in (self._reload_routes, self._refresh_revocations, self._share_counts)
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _reload_routes(self) -> None:
         while True:
@@ -100,7 +115,9 @@ class GatewayApp:
         while True:
             try:
                 await self.caller_directory.refresh_revocations()
-            finally:  # while the database is away the known ones hold, and time goes on
+            finally:
+                # Also while the database is unavailable: the loaded revocations count, and
+                # tokens expire.
                 self.open_streams.cancel_revoked(time.time())
             await asyncio.sleep(REFRESH_SECONDS)
 
@@ -110,7 +127,8 @@ class GatewayApp:
             await asyncio.sleep(REFRESH_SECONDS)
             db: Mongo = self.internal_api.state.life.db
             await self.quota_counter.synchronise(db)
-            if await db.count("leases", LIVING) > 1:
+            has_other_replicas = await db.count("leases", LIVING) > 1
+            if has_other_replicas:
                 await self.rate_windows.synchronise(db)
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
@@ -121,11 +139,11 @@ class GatewayApp:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _keep_running(work: Callable[[], Awaitable[None]]) -> None:
-    """Keep up work that must not end: after a failure it is logged by kind and begins anew."""
+async def _run_forever(work: Callable[[], Awaitable[None]]) -> None:
+    """Run work that must not end; after a failure, log its type and start it again."""
     while True:
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 - whatever it was, the next look comes
-            log.warning("interrupted, begins anew", work=work.__name__, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - any failure must only delay the next run
+            log.warning("interrupted, starts again", work=work.__name__, error=type(error).__name__)
             await asyncio.sleep(REFRESH_SECONDS)

@@ -1,4 +1,7 @@
-"""`python -m gateway.first_administrator <login> <home>`: the one account that nobody else can open. Prints its code. Whoever has the gateway's secrets may."""
+"""Opens the first account: `python -m gateway.first_administrator LOGIN HOME`.
+
+It prints the code of the account. It needs the gateway's secrets. Not here: any later account.
+"""
 
 from __future__ import annotations
 
@@ -27,55 +30,56 @@ if TYPE_CHECKING:
 
 GRANT_LIFETIME = timedelta(days=5 * 365)
 INSTALLATION = Grantor(name="installation", roles=frozenset({"administrator"}))
+ARGUMENT_COUNT = 3  # the module, login, home
 
 
 class AdministratorElsewhere(Conflict):
-    """There is an administrator already, under another login, who can reset this one."""
+    """Another login is already an administrator of all places, and can reset this one."""
 
     title = "Sudah ada administrator lain; mintalah kode darinya"
 
 
 async def open_first_account(login: str, home: str, code: str, tx: Transaction) -> None:
-    """Let this login begin with the code, as administrator of every place; AdministratorElsewhere where somebody else is that."""
+    """Make this login an administrator of every place and let it sign in with the code.
+
+    Raises AdministratorElsewhere if another login is one already.
+    """
     account = await accounts.open_account(login, home, tx)
-    everywhere = [
-        grant
+    administrators = {
+        grant.user_id
         for grant in await tx.grants.find_administrators(tx.now)
         if EVERYTHING in grant.claims.get("facility", ())
-    ]
-    if everywhere and account.id not in {grant.user_id for grant in everywhere}:
+    }
+    if administrators and account.id not in administrators:
         raise AdministratorElsewhere
-    if not everywhere:
+    if not administrators:
         terms = GrantTerms(
             role="administrator",
             claims={"facility": [EVERYTHING], "lsp": [EVERYTHING]},
             valid_from=tx.now,
             valid_until=tx.now + GRANT_LIFETIME,
         )
-        tx.grants.add(
-            grants.give(terms, id=new_id(), user_id=account.id, home=home, grantor=INSTALLATION)
-        )
+        grant = grants.give(terms, id=new_id(), user_id=account.id, home=home, grantor=INSTALLATION)
+        tx.grants.add(grant)
     await accounts.reset_account(account.id, hash_code(code), tx)
 
 
 async def main(settings: GatewaySettings, login: str, home: str) -> str:
-    """The code to be handed over."""
-    life: GatewayRuntime = create_app(settings).internal_api.state.life
+    """Open the account and return its code."""
+    runtime: GatewayRuntime = create_app(settings).internal_api.state.life
     code = new_code()
+    context = OperationContext(
+        caller=system("gateway"), correlation_id=new_id(), what="first_administrator"
+    )
     try:
-        await database_setup.prepare(life.db, Transaction)
-        await Runner(
-            life.engine,
-            OperationContext(
-                caller=system("gateway"), correlation_id=new_id(), what="first_administrator"
-            ),
-        )(partial(open_first_account, login, home, code))
+        await database_setup.prepare(runtime.db, Transaction)
+        await Runner(runtime.engine, context)(partial(open_first_account, login, home, code))
     finally:
-        await life.db.close()
+        await runtime.db.close()
     return code
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:  # noqa: PLR2004 - login and home
+    if len(sys.argv) != ARGUMENT_COUNT:
         raise SystemExit("python -m gateway.first_administrator LOGIN HOME")
     sys.stdout.write(asyncio.run(main(GatewaySettings.load(), *sys.argv[1:])) + "\n")

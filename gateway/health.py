@@ -1,4 +1,4 @@
-"""What operators see at the internal port beside the chassis's probes: the services' health in one answer. Not here: what the public sees."""
+"""Health of the services and readiness of the gateway. Not here: the chassis's own probes."""
 
 from __future__ import annotations
 
@@ -16,39 +16,36 @@ if TYPE_CHECKING:
 
     from gateway.upstream.client import UpstreamClient
 
+HEALTH_PATH = "/health/services"
 PROBE_TIMEOUT_SECONDS = 2.0
 CACHE_SECONDS = 1.0
 
 
 class ServicesHealth:
-    """Answers /health/services: 200 when all are ready, 503 when one is not, each by name. Everything else goes on to the internal app."""
+    """Answers /health/services at the internal port: 200 if all services are ready, else 503.
+
+    Every other path goes to the internal app.
+    """
 
     def __init__(self, app: ASGIApp, services: Iterable[str], upstream: UpstreamClient) -> None:
-        self.app, self._services, self._upstream = app, tuple(services), upstream
+        self.app = app
+        self._services = tuple(services)
+        self._upstream = upstream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/health/services":
+        if scope["type"] != "http" or scope["path"] != HEALTH_PATH:
             await self.app(scope, receive, send)
             return
-        found = dict(
-            zip(
-                self._services, await asyncio.gather(*map(self._probe, self._services)), strict=True
-            )
-        )
-        body = json.dumps(
-            {"ready": all(one["ready"] for one in found.values()), "services": found}
-        ).encode()
-        status = 200 if all(one["ready"] for one in found.values()) else 503
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-type", b"application/json"),
-                    (b"content-length", str(len(body)).encode()),
-                ],
-            }
-        )
+        probes = await asyncio.gather(*map(self._probe, self._services))
+        is_ready = all(probe["ready"] for probe in probes)
+        by_service = dict(zip(self._services, probes, strict=True))
+        body = json.dumps({"ready": is_ready, "services": by_service}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        await send({"type": "http.response.start", "status": int(status), "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     async def _probe(self, service: str) -> dict[str, Any]:
@@ -62,17 +59,24 @@ class ServicesHealth:
 
 
 class Readiness:
-    """Whether the door is open: nothing missing and not draining. Asked by anybody, so the answer is remembered for a second."""
+    """Whether the gateway takes requests: nothing is missing and it does not drain.
 
-    def __init__(self, missing: Callable[[], Awaitable[list[str]]]) -> None:
-        self._read_missing = missing
+    Anybody may ask, so the result is cached for CACHE_SECONDS.
+    """
+
+    def __init__(self, read_missing: Callable[[], Awaitable[list[str]]]) -> None:
+        self._read_missing = read_missing
         self._is_complete = False
         self._valid_until = 0.0
-        self.is_draining = False
+        self._is_draining = False
+
+    def start_draining(self) -> None:
+        """Report not ready from now on."""
+        self._is_draining = True
 
     async def __call__(self) -> bool:
-        """Whether to send requests here."""
+        """Return whether the gateway is ready."""
         if time.monotonic() >= self._valid_until:
             self._valid_until = time.monotonic() + CACHE_SECONDS
             self._is_complete = not await self._read_missing()
-        return self._is_complete and not self.is_draining
+        return self._is_complete and not self._is_draining

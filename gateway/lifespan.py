@@ -1,4 +1,4 @@
-"""The life of the gateway's own database side: it must be ready while Kafka is away, because reading goes on. Not here: the door (app)."""
+"""Start and end of the gateway's database side. Not here: the proxy (app, asgi)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from chassis.app import database_setup
 from chassis.app.lifespan import ServiceRuntime
 from chassis.messaging import kafka
-from gateway.access.clients import daily_quota
+from gateway.access.interface import QuotaCounter
 from gateway.authn.revocation_cache import RevocationCache
-from gateway.middleware import rate_limit
+from gateway.middleware import rate_windows
 
 if TYPE_CHECKING:
     from chassis.app.service import Service
@@ -20,7 +20,10 @@ TOPIC_RETRY_SECONDS = 2.0
 
 
 class GatewayRuntime(ServiceRuntime):
-    """A ServiceRuntime whose topic (for the audit's anchors) is made whenever Kafka comes, and whose status tells of the door."""
+    """A ServiceRuntime that is ready without Kafka, because reading must continue then.
+
+    The topic (for the anchors of the audit) is created as soon as Kafka is available.
+    """
 
     def __init__(self, service: Service[Any]) -> None:
         super().__init__(service)
@@ -29,23 +32,27 @@ class GatewayRuntime(ServiceRuntime):
         self._topic_task: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
-        """Collections and indexes; the topic follows."""
+        """Create collections and indexes, and start to create the topic."""
         await self.db.ping()
         await database_setup.prepare(self.db, self.service.transaction)
-        known = await self.db.collections()
-        await self.db.ensure_collection(rate_limit.COLLECTION, None, rate_limit.INDEXES, known)
-        await self.db.ensure_collection(daily_quota.COLLECTION, None, daily_quota.INDEXES, known)
+        collections = await self.db.collections()
+        await self.db.ensure_collection(
+            rate_windows.COLLECTION, None, rate_windows.INDEXES, collections
+        )
+        await self.db.ensure_collection(
+            QuotaCounter.COLLECTION, None, QuotaCounter.INDEXES, collections
+        )
         self._topic_task = asyncio.create_task(self._create_topic(), name="topic")
 
     async def missing(self) -> list[str]:
-        """What is not ready, by name; before it is known whose trust was withdrawn nobody is believed."""
-        return [
-            *await super().missing(),
-            *([] if self.revocation_cache.is_loaded else ["revocations"]),
-        ]
+        """Return what is not ready; no caller is accepted before the revocations are loaded."""
+        missing = list(await super().missing())
+        if not self.revocation_cache.is_loaded:
+            missing.append("revocations")
+        return missing
 
     async def status(self) -> dict[str, Any]:
-        """What the chassis tells, and the door's routes, breakers and requests in flight."""
+        """Return the status of the chassis and of the proxy."""
         return await super().status() | self.proxy_status()
 
     async def _end(self) -> None:

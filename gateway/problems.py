@@ -1,4 +1,7 @@
-"""What the gateway itself refuses, and how a refusal is written (RFC 9457). Not here: the services' own errors."""
+"""What the gateway itself refuses, as problems (RFC 9457).
+
+Not here: the services' own errors.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,15 @@ from chassis.errors import (
     Unauthenticated,
 )
 from chassis.texts import is_neutral
-from gateway.routing.table import Group
+from gateway.host_group import Group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.request_context import Header
 
+Header = tuple[bytes, bytes]
 CONTENT_TYPE = errors.PROBLEM.encode()
+NEUTRAL_MEMBERS = frozenset({"title", "status", "code", "detail", "field", "errors", "request_id"})
 
 
 class HostUnknown(DomainError):
@@ -34,14 +38,14 @@ class HostUnknown(DomainError):
 
 
 class VersionUnknown(DomainError):
-    """Neither HTTP/1.1 nor HTTP/1.0, whatever the request looks like."""
+    """The HTTP version is neither 1.1 nor 1.0."""
 
     status = 505
     title = "Versi HTTP ini tidak tersedia"
 
 
 class PathMalformed(Malformed):
-    """A path that could be read in two ways."""
+    """The path or query is ambiguous: two readers could read it differently."""
 
     title = "Alamat tidak dapat dibaca"
 
@@ -53,7 +57,7 @@ class PathUnknown(NotFound):
 
 
 class MethodUnknown(DomainError):
-    """The path exists, not with this method; `allowed` are those it has."""
+    """The path exists, but not with this method; `allowed` are its methods."""
 
     status = 405
     title = "Cara ini tidak tersedia untuk alamat tersebut"
@@ -64,44 +68,38 @@ class MethodUnknown(DomainError):
 
 
 class BodyTooLarge(TooLarge):
-    """More bytes than the route takes."""
+    """The body has more bytes than the route accepts."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit_bytes=limit)
 
 
 class UploadTooSlow(DomainError):
-    """The body had not come when the deadline did."""
+    """The body was incomplete at the deadline."""
 
     status = 408
     title = "Permintaan terlalu lama sampai; coba lagi"
 
 
 class TokenRefused(Unauthenticated):
-    """No token, or one that proves nothing: why is told to nobody outside."""
+    """Missing or invalid token; the response never says which."""
 
 
 class ActExcluded(Forbidden):
-    """The role may do it; whoever holds it by this letter may not."""
+    """The role may do it, but the letter of the acting grant excludes it."""
 
     title = "Tindakan ini dikecualikan dari surat penugasan Anda"
 
 
 class ReasonNeeded(Forbidden):
-    """An auditor sees names for a reason, which is written down; it comes in the header `access-reason`."""
+    """An auditor needs a reason to see names, in the header `access-reason`; it is recorded."""
 
     title = "Sebutkan alasan melihat nama (paling sedikit 10 huruf); alasan ini dicatat"
     field = "access-reason"
 
 
-class OriginRefused(Forbidden):
-    """A browser page of another origin asks, and that origin was not let in."""
-
-    title = "Halaman dari alamat lain tidak dilayani"
-
-
 class RateExceeded(DomainError):
-    """More requests than the route takes from one subject."""
+    """More requests than the route accepts from one subject."""
 
     status = 429
     title = "Terlalu banyak permintaan; coba lagi nanti"
@@ -112,13 +110,16 @@ class RateExceeded(DomainError):
 
 
 class QuotaUsedUp(RateExceeded):
-    """The system has called as often as it may on one day."""
+    """The system has used its calls of this day."""
 
-    title = "Jatah panggilan harian sistem ini habis; dibuka lagi tengah malam WIB. Mintalah jatah lebih besar kepada administrator bila perlu"
+    title = (
+        "Jatah panggilan harian sistem ini habis; dibuka lagi tengah malam WIB. "
+        "Mintalah jatah lebih besar kepada administrator bila perlu"
+    )
 
 
 class TooManyAtOnce(RateExceeded):
-    """One caller has as many requests in flight towards a service as one may have."""
+    """One caller has too many requests in flight towards a service."""
 
     title = (
         "Terlalu banyak permintaan sekaligus dari satu pemanggil; tunggu sampai ada yang selesai"
@@ -129,18 +130,18 @@ class TooManyAtOnce(RateExceeded):
 
 
 class ServiceBusy(Busy):
-    """As many requests are in flight towards the service as it takes."""
+    """The service has as many requests in flight as it accepts."""
 
 
 class UpstreamUnavailable(Busy):
-    """The service does not answer: no connection, or so many failures that we do not try for a while."""
+    """No connection to the service, or its circuit breaker is open."""
 
     code = "service_away"
     title = "Bagian ini sedang tidak tersedia; coba lagi sebentar lagi"
 
 
 class UpstreamFailed(DomainError):
-    """The connection ended before an answer came."""
+    """The connection to the service ended before its response was complete."""
 
     code = "service_broke"
     status = 502
@@ -155,18 +156,18 @@ class DeadlinePassed(DomainError):
 
 
 class IssuerUnavailable(Busy):
-    """Who asks cannot be established now: the issuer's keys or our own database are out of reach."""
+    """The caller cannot be established: the issuer's keys or our database are unavailable."""
 
     code = "identity_away"
     title = "Pemeriksaan identitas sedang tidak tersedia; coba lagi sebentar lagi"
 
 
 class ClientDisconnected(Exception):
-    """The client left before the answer was complete; nobody is there to be told."""
+    """The client left before the response was complete; it gets none."""
 
 
 class StreamEnded(Exception):
-    """An open-ended answer is ended by us: the caller was revoked, or the gateway drains."""
+    """We end an open-ended response: the caller was revoked, or the gateway drains."""
 
 
 class Unexpected(DomainError):
@@ -178,16 +179,15 @@ class Unexpected(DomainError):
 
 
 def render_problem(error: DomainError, group: Group | None, request_id: str) -> bytes:
-    """The problem document; on the certificate host, and where the host is unknown, in neutral words."""
+    """Return the problem document, in neutral words for the certificate or an unknown host."""
     content = errors.problem(error, request_id)
-    return json.dumps(
-        content if group not in {Group.CERTIFICATE, None} else neutralise(content),
-        ensure_ascii=False,
-    ).encode()
+    if group is None or group is Group.CERTIFICATE:
+        content = neutralise(content)
+    return json.dumps(content, ensure_ascii=False).encode()
 
 
 def problem_headers(error: DomainError) -> list[Header]:
-    """The headers that belong to a refusal."""
+    """Return the headers that belong to a refusal."""
     headers: list[Header] = [(b"content-type", CONTENT_TYPE), (b"cache-control", b"no-store")]
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", b"Bearer"))
@@ -199,15 +199,11 @@ def problem_headers(error: DomainError) -> list[Header]:
 
 
 def neutralise(content: dict[str, Any]) -> dict[str, Any]:
-    """The same problem without the product's name; only its status where a word of the deny list remains."""
-    kept = {
-        name: value
-        for name, value in content.items()
-        if name in {"title", "status", "code", "detail", "field", "errors", "request_id"}
-    }
-    kept = {"type": f"urn:problem:{content.get('code', 'error')}"} | kept
-    if is_neutral(json.dumps(kept, ensure_ascii=False)):
-        return kept
+    """Return the problem without the product's name; only its status if words remain forbidden."""
+    kept = {name: value for name, value in content.items() if name in NEUTRAL_MEMBERS}
+    neutral = {"type": f"urn:problem:{content.get('code', 'error')}"} | kept
+    if is_neutral(json.dumps(neutral, ensure_ascii=False)):
+        return neutral
     return {
         "type": "about:blank",
         "title": "Permintaan tidak dapat dijalankan",

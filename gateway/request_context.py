@@ -1,9 +1,11 @@
-"""What the gateway knows about one request on its way through; the middlewares fill it in. Not here: what any of them decides."""
+"""What the gateway knows about one request. Not here: what a middleware decides."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from gateway.problems import Header
 
 if TYPE_CHECKING:
     import asyncio
@@ -11,14 +13,18 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from gateway.access.identity import Identity
-    from gateway.routing.table import Group, Route
-
-Header = tuple[bytes, bytes]
+    from gateway.host_group import Group
+    from gateway.routing.table import Route
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request. `started` and `deadline` in loop time (seconds); `status` is 0 until the answer's first byte has left. `place`: the service, or its canary."""
+    """One request; the middlewares fill it in.
+
+    `started_at` and `deadline` are loop time in seconds. `status` is 0 until the first byte of the
+    response is sent, `service_status` until the service has answered. `upload_length` is None for a
+    body of unknown length.
+    """
 
     group: Group
     started_at: float
@@ -28,7 +34,6 @@ class RequestContext:
     route: Route | None = None
     caller: Identity | None = None
     internal_token: str = ""
-    target: str = ""
     deadline: float = 0.0
     timeout: asyncio.Timeout | None = None
     is_upload_open: bool = False
@@ -40,25 +45,30 @@ class RequestContext:
 
     @property
     def matched_route(self) -> Route:
-        """The route; only for the middlewares behind the routing."""
+        """Return the route; only for what comes after the middleware `routing`."""
         if self.route is None:
             raise LookupError("the request has no route yet")
         return self.route
 
     @property
     def identified_caller(self) -> Identity:
-        """The caller, who may be the public; only behind the authentication."""
+        """Return the caller, who may be anonymous; only after `authentication`."""
         if self.caller is None:
             raise LookupError("the request has no caller yet")
         return self.caller
 
 
+def set_context(scope: Scope, ctx: RequestContext) -> None:
+    """Attach the context to this request."""
+    scope["request_context"] = ctx
+
+
 def get_context(scope: Scope) -> RequestContext:
-    """The passage of this request."""
-    return scope["passage"]
+    """Return the context of this request."""
+    return scope["request_context"]
 
 
 def read_single_header(scope: Scope, name: bytes) -> bytes | None:
-    """The value of a request header that must not come twice; None when it is absent or ambiguous."""
+    """Return the value of a request header; None if it is absent or comes twice."""
     values = [value for key, value in scope["headers"] if key == name]
     return values[0] if len(values) == 1 else None

@@ -1,67 +1,50 @@
-"""HTTP/1.1 as uvicorn speaks it, with limits on what is not body: its size, how long a head may take to come, and whose host it names. Not here: bodies (middleware/bodies).
+"""HTTP/1.1 as uvicorn speaks it, with limits on everything but bodies.
 
-An answer's head leaves together with the first of its body: uvicorn writes them one after the other, and each write costs a system call here and a wake-up there.
+Limited are the size of a request head, the time in which it must arrive, and what a client may send
+beside its request. Not here: the size of bodies (middleware/body_limit).
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 32_768
 HEAD_TIMEOUT_SECONDS = 10.0
-MAX_PIPELINED_REQUESTS = 4  # requests that may wait on one connection while another is answered: each costs us a hundred times its bytes
+HEADER_OVERHEAD_BYTES = 4  # ": " and the line end
+_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class HeadTooLarge(ValueError):
-    """A request line and headers beyond the limit; the connection is closed with 400."""
+    """The request line and headers exceed MAX_HEAD_BYTES."""
 
 
 class TargetInvalid(ValueError):
-    """The request line names another host than the Host header, none of this server's kind, or a fragment; the connection is closed with 400."""
+    """The request line names another host than the Host header, or has a fragment."""
 
 
-class TooManyPipelinedRequests(ValueError):
-    """More requests wait on one connection than we keep; it is closed with 400."""
+class RequestTooEarly(ValueError):
+    """A request began before the previous one on its connection was answered (pipelining).
+
+    Each request that waits costs a hundred times its bytes, and no common client sends one.
+    """
 
 
-class _Outgoing:
-    """A transport on which a write waits for the next one of the same turn of the loop. Everything else is the transport's own."""
+class UpgradeWithBody(ValueError):
+    """A request with a body asks for another protocol.
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
-        self._held = b""
-        self.is_closing = transport.is_closing
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self._transport.writelines((held, data))
-        elif data:
-            self._held = data
-            self._loop.call_soon(self._flush)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        held, self._held = self._held, b""
-        if held and not self.is_closing():
-            self._transport.write(held)
+    The parser reads nothing behind such a head, so the body would never arrive.
+    """
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections whose next request's head is too large or too slow (header bombs, slow loris), or whose bytes belong to no request that goes on.
+    """Closes connections whose request head is too large or slow, or whose bytes have no use.
 
-    Idle ones are uvicorn's keep-alive timeout.
-
-    Trailers are dropped: uvicorn would put them among the headers, behind what a proxy before us has checked.
+    An error in a callback of the parser closes the connection with 400. Idle connections are closed
+    by uvicorn's keep-alive timeout. Trailers are dropped: uvicorn would put them among the headers,
+    after a proxy before us has checked those.
     """
 
     head_timeout_seconds = HEAD_TIMEOUT_SECONDS
@@ -72,82 +55,86 @@ class GuardedProtocol(HttpToolsProtocol):
         self._non_body_bytes = 0
         self._has_progressed = False
         self._head_timer: asyncio.TimerHandle | None = None
-        self._active_cycle: RequestResponseCycle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
+    # uvicorn types the transport more narrowly than asyncio.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().connection_made(transport)
-        self.transport = cast("asyncio.Transport", _Outgoing(transport, self.loop))
         self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         super().connection_lost(exc)
-        if (
-            self._active_cycle is not None
-        ):  # uvicorn tells only the newest request, which waits behind this one
-            self._active_cycle.disconnected = True
-            self._active_cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         self._has_progressed = False
         super().data_received(data)
-        self._non_body_bytes += 0 if self._has_progressed else len(data)
-        if (
-            self._non_body_bytes > MAX_HEAD_BYTES and not self.transport.is_closing()
-        ):  # head, chunk extensions or trailers without end
+        if not self._has_progressed:
+            self._non_body_bytes += len(data)
+        if self.transport.is_closing():
+            return
+        # A head, chunk extensions or trailers without end.
+        if self._non_body_bytes > MAX_HEAD_BYTES:
             self.send_400_response("Request head too large.")
-        if (
-            self._head_timer is None
-            and not self.transport.is_closing()
-            and (self._is_reading_head or self.cycle.response_complete)
-        ):
-            self._start_head_timer()  # a head that has not come whole, as most do; or an empty line, or the rest of a body that was answered already
+            return
+        # The head is incomplete, or these bytes belong to no request: an empty line, or the rest of
+        # a body that was answered early.
+        is_idle = self._is_reading_head or self.cycle.response_complete
+        if is_idle and self._head_timer is None:
+            self._start_head_timer()
 
     def on_message_begin(self) -> None:
+        # uvicorn sets `cycle` with the first request, and types it as always set.
+        is_first = self.cycle is None  # pyright: ignore[reportUnnecessaryComparison]
+        if not is_first and not self.cycle.response_complete:
+            raise RequestTooEarly
         super().on_message_begin()
-        self._is_reading_head, self._non_body_bytes = True, 0
+        self._is_reading_head = True
+        self._non_body_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_reading_head:
             super().on_header(name, value)
 
-    def on_body(self, body: bytes) -> None:
-        self._non_body_bytes, self._has_progressed = 0, True
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._non_body_bytes, self._has_progressed = 0, True
-        super().on_message_complete()
-
     def on_headers_complete(self) -> None:
-        if (
-            len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            > MAX_HEAD_BYTES
-        ):
-            raise HeadTooLarge
-        if b"#" in self.url or not (
-            self.url.startswith((b"/", b"*")) or self._has_target_of_host()
-        ):
-            raise TargetInvalid
-        if len(self.pipeline) >= MAX_PIPELINED_REQUESTS:
-            raise TooManyPipelinedRequests
+        self._check_head()
         self._is_reading_head = False
         self._stop_head_timer()
         super().on_headers_complete()
+        if self._wants_upgrade():
+            # We stay with HTTP/1.1, and the parser reads nothing more on this connection.
+            self.cycle.keep_alive = False
 
-    def _has_target_of_host(self) -> bool:
+    def on_body(self, body: bytes) -> None:
+        self._non_body_bytes = 0
+        self._has_progressed = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._non_body_bytes = 0
+        self._has_progressed = True
+        super().on_message_complete()
+
+    def _check_head(self) -> None:
+        header_bytes = sum(
+            len(name) + len(value) + HEADER_OVERHEAD_BYTES for name, value in self.headers
+        )
+        if len(self.url) + header_bytes > MAX_HEAD_BYTES:
+            raise HeadTooLarge
+        if b"#" in self.url or not self._is_target_local():
+            raise TargetInvalid
+        has_body = any(name in _BODY_HEADERS for name, _ in self.headers)
+        if has_body and self._wants_upgrade():
+            raise UpgradeWithBody
+
+    def _is_target_local(self) -> bool:
+        """Return whether the target is a path, or an address of the host in the Host header."""
+        if self.url.startswith((b"/", b"*")):
+            return True
         host = next((value for name, value in self.headers if name == b"host"), b"")
         return self.url.lower().startswith(b"http://%s/" % host.lower())
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._active_cycle = cycle
-        super()._start_asgi_task(cycle, app)
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """We stay with HTTP/1.1. The parser reads nothing behind such a head: a body would never come, and nothing may follow the answer."""
-        self.cycle.keep_alive = False
-        if any(name in {b"content-length", b"transfer-encoding"} for name, _ in self.headers):
-            self.send_400_response("No other protocol is spoken here.")
+    def _wants_upgrade(self) -> bool:
+        return self.parser is not None and self.parser.should_upgrade()
 
     def _start_head_timer(self) -> None:
         self._head_timer = self.loop.call_later(self.head_timeout_seconds, self.transport.close)

@@ -1,8 +1,12 @@
-"""What the gateway is told: GATEWAY_... and the shared names."""
+"""The settings of the gateway: GATEWAY_... and the shared names.
+
+Not here: routes (routes.toml).
+"""
 
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -11,19 +15,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from pydantic_settings import NoDecode
 
 from chassis.settings import Settings
-from gateway.authn.tokens import ALGORITHMS
-from gateway.routing.table import Group
-from gateway.upstream.canaries import canary_of
+from gateway.host_group import Group
 
 INTERNAL_PORT_OFFSET = 9
+ALGORITHMS = frozenset({"EdDSA", "RS256", "ES256"})
+_NO_SECRET = SecretStr("")
 
 
 def _split_list(value: object) -> object:
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip())
-        if isinstance(value, str)
-        else value
-    )
+    """Split a comma-separated text; other values stay as they are."""
+    if not isinstance(value, str):
+        return value
+    entries = (entry.strip() for entry in value.split(","))
+    return tuple(entry for entry in entries if entry)
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
@@ -35,147 +39,140 @@ Networks = Annotated[
 
 
 class IssuerSettings(BaseModel):
-    """An OIDC issuer to trust. `roles_from`: our own grants, or the token's members `role` and `claims` as the development issuer writes them."""
+    """An OIDC issuer to trust.
+
+    `roles_from` names the source of role and claims: our grants, or the members `role` and `claims`
+    of the token, as the development issuer writes them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     issuer: str
     audience: str
     jwks_uri: str = ""
-    algorithms: frozenset[Literal["EdDSA", "RS256", "ES256"]] = frozenset(ALGORITHMS)  # pyright: ignore[reportAssignmentType] - the same names
+    # The names of ALGORITHMS, as a type.
+    algorithms: frozenset[Literal["EdDSA", "RS256", "ES256"]] = frozenset(
+        ("EdDSA", "RS256", "ES256")
+    )
     roles_from: Literal["grants", "token"] = "grants"
 
 
 class GatewaySettings(Settings, prefix="GATEWAY_"):
-    """Names are comma-separated lists; `issuers`, `cors_origins` and `canaries` are JSON. In development the ports base+0..3 are the groups, in the order of Group."""
+    """Lists are comma-separated; `issuers` and `cors_origins` are JSON.
+
+    In development the ports base+0 to base+3 belong to the host groups, in the order of Group.
+    """
 
     training_url: str
     certification_url: str
     marketplace_url: str
     manpower_url: str
-    canaries: dict[str, str] = Field(
-        default_factory=dict[str, str]
-    )  # where the next version of a service answers (JSON: service to url); who goes there: routes.toml
-    own_url: str = (
-        ""  # where the gateway's own side answers itself; its own internal port unless told
-    )
+    # Where the gateway's own API (users, sessions, grants) answers; empty: its internal port.
+    own_url: str = ""
     routes_file: Path = Path(__file__).parent / "routing" / "routes.toml"
     staff_hosts: Names = ("staff.localhost",)
     shop_hosts: Names = ("shop.localhost",)
     certificate_hosts: Names = ("certificate.localhost",)
     partner_hosts: Names = ("partner.localhost",)
     issuers: tuple[IssuerSettings, ...] = ()
-    development_key: SecretStr = SecretStr("")
-    issuer: str = ""  # the own issuer's name, an https origin: that of the staff host unless told
-    issuer_key: SecretStr = SecretStr("")  # Ed25519, PEM; without it there is no own issuer
-    issuer_next_key: SecretStr = SecretStr("")  # published and believed before it signs
-    issuer_previous_key: SecretStr = SecretStr(
-        ""
-    )  # believed until the last token that it signed is out
+    development_key: SecretStr = _NO_SECRET
+    # The https origin that names the built-in issuer; empty: that of the first staff host.
+    issuer: str = ""
+    # Ed25519 keys in PEM. Without `issuer_key` there is no built-in issuer. The next key is
+    # published and trusted before it signs, the previous one until its last token has expired.
+    issuer_key: SecretStr = _NO_SECRET
+    issuer_next_key: SecretStr = _NO_SECRET
+    issuer_previous_key: SecretStr = _NO_SECRET
     cors_origins: dict[Group, frozenset[str]] = Field(default_factory=dict[Group, frozenset[str]])
     trusted_proxies: Networks = ()
     drain_seconds: int = Field(10, ge=1, le=300)
 
     @model_validator(mode="after")
-    def _check_environment(self) -> Self:
-        problems: list[str] = []
+    def _check(self) -> Self:
+        problems = self._find_duplicate_hosts()
         if self.environment == "production":
-            problems += [
-                "GATEWAY_DEVELOPMENT_KEY: the built-in issuer is for development only"
-            ] * bool(self.development_key.get_secret_value())
-            problems += [
-                f"GATEWAY_{group.upper()}_HOSTS: name the hosts"
-                for group in Group
-                if any(name.endswith("localhost") for name in self.hosts_for(group))
-            ]
-            urls = [
-                url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri) if url
-            ]
-            problems += [
-                f"GATEWAY_ISSUERS: {url} is not https"
-                for url in urls
-                if not url.startswith("https://")
-            ]
-            problems += ["GATEWAY_ISSUER: an https origin is needed"] * bool(
-                self.issuer and not self.issuer.startswith("https://")
-            )
-        problems += [
-            f"GATEWAY_CANARIES: {service} is no service"
-            for service in self.canaries
-            if service not in self.service_urls
-        ]
-        names = [name for group in Group for name in self.hosts_for(group)]
-        problems += [
-            f"{name} belongs to two host groups"
-            for name in sorted({name for name in names if names.count(name) > 1})
-        ]
+            problems += self._find_production_problems()
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
+    def _find_duplicate_hosts(self) -> list[str]:
+        counts: Counter[str] = Counter()
+        for group in Group:
+            counts.update(self.hosts_for(group))
+        duplicates = sorted(name for name, count in counts.items() if count > 1)
+        return [f"{name} belongs to two host groups" for name in duplicates]
+
+    def _find_production_problems(self) -> list[str]:
+        problems: list[str] = []
+        if self.development_key.get_secret_value():
+            problems.append("GATEWAY_DEVELOPMENT_KEY: the development issuer is not for production")
+        problems += [
+            f"GATEWAY_{group.upper()}_HOSTS: name the hosts"
+            for group in Group
+            if any(name.endswith("localhost") for name in self.hosts_for(group))
+        ]
+        issuer_urls = {url for issuer in self.issuers for url in (issuer.issuer, issuer.jwks_uri)}
+        problems += [
+            f"GATEWAY_ISSUERS: {url} is not https"
+            for url in sorted(issuer_urls - {""})
+            if not url.startswith("https://")
+        ]
+        if self.issuer and not self.issuer.startswith("https://"):
+            problems.append("GATEWAY_ISSUER: an https origin is needed")
+        return problems
+
     def hosts_for(self, group: Group) -> tuple[str, ...]:
-        """The host names of a group; the host of PUBLIC_ORIGIN belongs to the certificate group."""
+        """Return a group's host names; the host of PUBLIC_ORIGIN belongs to `certificate`."""
+        public_host = urlsplit(self.public_origin).hostname or ""
         names: dict[Group, tuple[str, ...]] = {
             Group.STAFF: self.staff_hosts,
             Group.SHOP: self.shop_hosts,
-            Group.CERTIFICATE: (
-                *self.certificate_hosts,
-                urlsplit(self.public_origin).hostname or "",
-            ),
+            Group.CERTIFICATE: (*self.certificate_hosts, public_host),
             Group.PARTNER: self.partner_hosts,
         }
         return tuple(dict.fromkeys(name.lower() for name in names[group] if name))
 
     @property
     def service_urls(self) -> dict[str, str]:
-        """Where each service answers, the gateway's own side of users, sessions and grants among them."""
+        """Return the origin of each service; `gateway` is its own API of users and grants."""
+        own_url = self.own_url or f"http://{_reachable_host(self.host)}:{self.internal_port}"
         urls = {
             "training": self.training_url,
             "certification": self.certification_url,
             "marketplace": self.marketplace_url,
             "manpower": self.manpower_url,
+            "gateway": own_url,
         }
-        urls["gateway"] = (
-            self.own_url or f"http://{_reachable_host(self.host)}:{self.internal_port}"
-        )
         return {service: url.rstrip("/") for service, url in urls.items()}
 
     @property
-    def upstream_urls(self) -> dict[str, str]:
-        """The services and their canaries, where each answers."""
-        return self.service_urls | {
-            canary_of(service): url.rstrip("/") for service, url in self.canaries.items()
-        }
-
-    @property
     def issuer_origin(self) -> str:
-        """The own issuer's name: the staff host unless told; in development at our port."""
+        """Return the name of the built-in issuer."""
+        if self.issuer:
+            return self.issuer.rstrip("/")
         host = self.staff_hosts[0]
-        return (
-            self.issuer
-            or (
-                f"https://{host}"
-                if self.environment == "production"
-                else f"http://{host}:{self.port}"
-            )
-        ).rstrip("/")
+        if self.environment == "production":
+            return f"https://{host}"
+        return f"http://{host}:{self.port}"
 
     @property
     def ports(self) -> dict[int, Group]:
-        """The ports of the groups in development; none in production, where only names count."""
-        return (
-            {self.port + offset: group for offset, group in enumerate(Group)}
-            if self.environment == "development"
-            else {}
-        )
+        """Return the port of each group; none in production, where only host names count."""
+        if self.environment != "development":
+            return {}
+        return {self.port + offset: group for offset, group in enumerate(Group)}
 
     @property
     def internal_port(self) -> int:
-        """Where probes, metrics and the internal API are served."""
+        """Return the port of probes, metrics and the internal API."""
         return self.port + INTERNAL_PORT_OFFSET
 
 
 def _reachable_host(host: str) -> str:
-    """A host name by which this machine reaches what listens there."""
-    wildcard = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
-    return wildcard.get(host) or (f"[{host}]" if ":" in host else host)
+    """Return a host name by which this machine reaches a socket bound to `host`."""
+    if host == "0.0.0.0":  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ops.audit.commands import audit
 from ops.errors import OperatorError
 from ops.events import commands
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(commands.events, name="events")
-app.add_typer(commands.audit, name="audit")
+app.add_typer(audit, name="audit")
 Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.")]
 
 

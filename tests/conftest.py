@@ -1,4 +1,8 @@
-"""Real servers for tests: one mongod and one Kafka per run, shared by all workers, started by the first test that asks for one."""
+"""Real servers for tests.
+
+One mongod and one Kafka per run, shared by all workers, started by the first test that asks for
+one.
+"""
 
 import fcntl
 import json
@@ -100,7 +104,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """--quick keeps what asks for no server, --containers what asks for one inside this process; --crash, --cluster, --soak and --compose what they name."""
+    """Keep the tests that the options name.
+
+    `--quick`: those without a server; `--containers`: those with a server in this process;
+    `--crash`, `--cluster`, `--soak`, `--compose`: what they name.
+    """
     alone = [
         Path(__file__).parent / place
         for option, place in _ALONE.items()
@@ -132,7 +140,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A test that `needs` a tool is left out where it is missing, and fails in CI when CI installs the tool."""
+    """Skip a test that `needs` a missing tool; fail in CI when CI installs the tool."""
     for mark in item.iter_markers("needs"):
         missing = [tool for tool in mark.args if shutil.which(tool) is None]
         if missing and os.environ.get("CI") == "true" and set(missing) & _CI_INSTALLS:
@@ -144,7 +152,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     """What the process' own spans become when they end."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
     return exporter
@@ -171,7 +180,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def mongo_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """URL of the administrator of a replica set: BINA_MONGO_URL, a container, or an embedded mongod."""
+    """URL of the administrator of a replica set.
+
+    BINA_MONGO_URL, a container, or an embedded mongod.
+    """
     yield from _address("mongod", os.environ.get("BINA_MONGO_URL"), pytestconfig)
 
 
@@ -211,11 +223,9 @@ def _address(part: str, given: str | None, config: pytest.Config) -> Iterator[st
 
 def _embedded(part: str) -> str:
     place = Path(os.environ[PLACE])
-    address, failed, keeper = (
-        place / part,
-        place / f"{part}.{ephemeral_servers.FAILED_SUFFIX}",
-        place / f"{part}.keeper",
-    )
+    address = place / part
+    failed = place / f"{part}.{ephemeral_servers.FAILED_SUFFIX}"
+    keeper = place / f"{part}.keeper"
     with (place / f"{part}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not keeper.exists():

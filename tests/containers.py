@@ -15,7 +15,7 @@ KAFKA = "apache/kafka:4.3.1"
 
 @contextmanager
 def mongod() -> Generator[str]:
-    """A single-node replica set without authentication, reachable from this host only by its published port."""
+    """A single-node replica set without authentication, reachable by its published port only."""
     mongo = (
         DockerContainer(MONGO)
         .with_command(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chassis.messaging.kafka import BrokerAccess
-from ops.local import kafka_admin
+from ops.local import kafka_admin, kafka_permissions
 
 PAGE = (Path(__file__).parents[1] / "docs/operations.md").read_text()
 
@@ -41,6 +41,4 @@ def listed() -> Iterator[Row]:
 
 async def admit(administrator: BrokerAccess, password: str) -> None:
     """Make the users of people, as compose does."""
-    await kafka_admin.make_people(
-        administrator, dict.fromkeys((kafka_admin.OPERATOR, kafka_admin.RESTORER), password)
-    )
+    await kafka_admin.make_people(administrator, dict.fromkeys(kafka_permissions.PEOPLE, password))

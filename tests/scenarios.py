@@ -1,4 +1,7 @@
-"""Which scenarios of the domain documents this run proves: the mark `scenario`, the list in scenarios.toml, the answer of `--scenarios`."""
+"""Which scenarios of the domain documents this run proves.
+
+The mark `scenario`, the list in scenarios.toml, the answer of `--scenarios`.
+"""
 
 import functools
 import json
@@ -24,7 +27,10 @@ def known() -> dict[str, tuple[str, ...]]:
 def verdict(
     scenarios: dict[str, tuple[str, ...]], results: dict[str, list[bool]]
 ) -> dict[str, list[str]]:
-    """Proved: every part (or the whole) has a test, and every test marked with it ran and passed."""
+    """Proved.
+
+    Every part (or the whole) has a test, and every test marked with it ran and passed.
+    """
 
     def holds(id_: str) -> bool:
         needed = [f"{id_}/{part}" for part in scenarios[id_]] or [id_]

@@ -1,4 +1,8 @@
-"""Which test runs when and beside what: long ones first, one system for those that share it, those that measure alone at the end. Not here: which tests a run has."""
+"""Which test runs when and beside what.
+
+Long ones first, one system for those that share it, those that measure alone at the end. Not here:
+which tests a run has.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,12 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-PLACE = "BINA_TEST_PLACE"  # of this run: set by the process that leads it, inherited by its xdist workers
+# Of this run: set by the process that leads it, inherited by its xdist workers
+PLACE = "BINA_TEST_PLACE"
 HERE = Path(__file__).parent
-LONG = (  # begun last, they would have a worker to themselves at the end; those that mostly wait stand between those that work
+# Begun last, they would have a worker to themselves at the end; those that mostly wait stand
+# between those that work
+LONG = (
     *(
         "crash",
         "certification/test_kill.py",
@@ -39,7 +46,11 @@ _room = pytest.StashKey[Any]()
 
 
 def turn(path: Path) -> tuple[int, int]:
-    """When the tests of a file begin. The many short ones are mixed: those of one directory are alike, and all of them would wait, or work, at the same time."""
+    """When the tests of a file begin.
+
+    The many short ones are mixed: those of one directory are alike, and all of them would wait, or
+    work, at the same time.
+    """
     if _among(path, MEASURING):
         return len(LONG) + 1, 0
     number = next(
@@ -49,12 +60,17 @@ def turn(path: Path) -> tuple[int, int]:
 
 
 def unit(nodeid: str) -> str:
-    """What a worker takes as one: a file, which shares its running service, unless said otherwise above."""
+    """What a worker takes as one.
+
+    A file, which shares its running service, unless said otherwise above.
+    """
     file = nodeid.partition("::")[0]
     path = HERE.parent / file
     if _among(path, APART):
         return nodeid
-    return "system" if _among(path, TOGETHER) else "measuring" if _among(path, MEASURING) else file
+    if _among(path, TOGETHER):
+        return "system"
+    return "measuring" if _among(path, MEASURING) else file
 
 
 class Units(LoadFileScheduling):
@@ -78,7 +94,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A test that measures begins when all other workers have gone; its unit is the last of the queue, and the only one that waits. No time limit counts the wait."""
+    """A test that measures begins when all other workers have gone.
+
+    Its unit is the last of the queue, and the only one that waits. No time limit counts the wait.
+    """
     if (room := item.config.stash.get(_room, None)) and _among(item.path, MEASURING):
         fcntl.flock(room, fcntl.LOCK_EX)
     return (yield)

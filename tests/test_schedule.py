@@ -1,4 +1,7 @@
-"""The order of the tests: places that it names are there, and what measures is last and in one hand. Not here: the tests."""
+"""The order of the tests.
+
+Places that it names are there, and what measures is last and in one hand. Not here: the tests.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def test_that_measures():
 @pytest.mark.parametrize(
     "place", sorted({*schedule.LONG, *schedule.APART, *schedule.TOGETHER, *schedule.MEASURING})
 )
-def test_every_place_that_the_schedule_names_is_there(place: str) -> None:
+def test_every_path_of_the_schedule_exists(place: str) -> None:
     assert (schedule.HERE / place).exists()
 
 
@@ -58,7 +61,7 @@ def test_long_tests_begin_first_and_those_that_measure_last() -> None:
     ]
 
 
-def test_a_worker_takes_a_file_a_test_with_servers_of_its_own_or_all_that_share_a_system() -> None:
+def test_a_worker_takes_a_file_or_one_test_or_all_of_one_system() -> None:
     assert schedule.unit("tests/chassis/messaging/test_inbox.py::test_a") == schedule.unit(
         "tests/chassis/messaging/test_inbox.py::test_b[x::y]"
     )
@@ -73,7 +76,7 @@ def test_a_worker_takes_a_file_a_test_with_servers_of_its_own_or_all_that_share_
     )  # two would wait for each other without end
 
 
-def test_a_test_that_measures_begins_when_the_other_workers_have_gone(tmp_path: Path) -> None:
+def test_a_measuring_test_begins_when_the_other_workers_have_ended(tmp_path: Path) -> None:
     measuring = tmp_path / schedule.MEASURING[0]
     measuring.parent.mkdir()
     for file, text in (

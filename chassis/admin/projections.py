@@ -39,7 +39,7 @@ COMMIT_MARGIN = timedelta(minutes=1)
 
 
 class ProjectionUnknown(NotFound):
-    """This service has no projection of this name."""
+    """The service has no projection of this name."""
 
     title = "Layanan ini tidak memiliki proyeksi dengan nama ini"
 
@@ -203,7 +203,9 @@ class Rebuild:
 
     def _former_names(self, existing: Mapping[str, Any]) -> list[str]:
         """Return the collections that a swap took out of service and has not dropped yet."""
-        return [name for name in existing if name.startswith(f"{self.projection.collection}.former.")]
+        return [
+            name for name in existing if name.startswith(f"{self.projection.collection}.former.")
+        ]
 
     async def _carry_over(self, source: str, target: str) -> None:
         """Copy what the archive does not give, unless the target has it."""
@@ -212,11 +214,14 @@ class Rebuild:
         await self.db.aggregate(source, [match, merge])
 
 
-def rebuild_engine(life: ServiceRuntime, projection: Projection, collection: str) -> Any:
+def rebuild_engine(
+    life: ServiceRuntime, projection: Projection, collection: str
+) -> TransactionManager[Any]:
     """Return a transaction manager whose transactions keep the projection in that collection."""
     store = type(projection.store.__name__, (projection.store,), {"collection": collection})
-    members = {projection.name: StoreOf(store)}
-    transaction = type("RebuildTransaction", (life.engine.transaction,), members)
+    live_transaction: type[Transaction] = life.engine.transaction
+    members: dict[str, Any] = {projection.name: StoreOf(store)}
+    transaction: Any = type("RebuildTransaction", (live_transaction,), members)
     return TransactionManager(life.db, transaction, life.engine.ports)
 
 

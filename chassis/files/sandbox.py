@@ -54,7 +54,7 @@ async def call(
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from chassis.files.sandbox import child; child()",
+        f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from chassis.files.sandbox import run_child; run_child()",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -90,7 +90,7 @@ RequiredIfMatch = Annotated[int, Depends(required_if_match)]
 
 def set_etag(response: Response, aggregate: Aggregate) -> None:
     """Tell the version that If-Match wants."""
-    response.headers["set_etag"] = f'"{aggregate.version}"'
+    response.headers["etag"] = f'"{aggregate.version}"'
 
 
 async def whole_body(request: Request, *, limit: int) -> bytes:

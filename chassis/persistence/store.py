@@ -1,76 +1,33 @@
-"""How aggregates of one kind are kept: mapping, scope, queries, pages, buffered writes. Not here: which queries a service has."""
+"""How aggregates of one kind are kept: mapping, scope, queries, pages, buffered writes.
+
+Not here: which queries a service has.
+"""
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
 
-from chassis.caller import EVERYTHING, Caller
-from chassis.errors import Malformed, NotFound, VersionDiffers
-from chassis.persistence.mongo import Document, Filter, Index, Mongo, Session, Sort
+from chassis.caller import EVERYTHING
+from chassis.errors import NotFound, VersionDiffers
+from chassis.persistence.cursors import CursorInvalid, CursorValue, decode_cursor, encode_cursor
+from chassis.persistence.mongo import Document, Filter, Index, Sort
+from chassis.persistence.protocols import Aggregate, Event, StoreTransaction
 
+__all__ = ["Aggregate", "CursorInvalid", "Event", "Index", "Page", "Store", "StoreTransaction"]
+
+# Fields that the chassis adds to every document.
 OWN_FIELDS = frozenset({"held", "schema"})
-
-
-_PLAIN = (str, int, datetime, type(None))
-
-
-class Aggregate(Protocol):
-    """A frozen dataclass with an id and a version (0 = never stored)."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def version(self) -> int: ...
+_PLAIN_TYPES = (str, int, datetime, type(None))
+_MAX_AUDIT_TEXT = 200
 
 
 A = TypeVar("A", bound=Aggregate)
-
-
-class Event(Protocol):
-    """What the unit of work needs of an event; `messaging.events.Event` is one."""
-
-    type: ClassVar[str]
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def facility(self) -> str: ...
-    def model_dump_json(self, *, exclude_none: bool = False) -> str: ...
-
-
-class StoreTransaction(Protocol):
-    """The members of a transaction that a store uses."""
-
-    db: Mongo
-    session: Session
-    now: datetime
-    added_ids: list[str]
-
-    @property
-    def caller(self) -> Caller: ...
-    def knows(self, collection: str, id_: str) -> bool: ...
-    def known(self, collection: str, id_: str) -> Any: ...
-    def learn(self, collection: str, id_: str, aggregate: Any) -> Any: ...
-    def is_dirty(self, collection: str) -> bool: ...
-    async def flush_collection(self, collection: str) -> None: ...
-    def write(
-        self,
-        store: Any,
-        aggregate: Any,
-        before: Any,
-        events: Sequence[Event],
-        *,
-        gone: bool = False,
-    ) -> None: ...
-    def hold(self, collection: str, id_: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +38,14 @@ class Page(Generic[A]):
     next_cursor: str | None
 
 
-class CursorInvalid(Malformed):
-    """A cursor that we did not make for this list."""
-
-    title = "Penanda halaman (cursor) tidak dikenali"
-    field = "cursor"
-
-
 class Store(Generic[A]):
-    """How aggregates of one kind are kept. Subclasses name the kind, the collection, the claims that filter it, and their queries by intent."""
+    """How aggregates of one kind are kept; subclasses add their queries, named by intent.
+
+    `scope` maps each claim to the path of the field that it filters; `{"public": ""}` = none
+    does. `schema` is the version of the documents' shape: raise it together with a migration.
+    `secret` fields are named in audit rows without their values. `awaited` lets early events wait
+    for an aggregate of this kind. `person` is the path of the person whom the data is about.
+    """
 
     kind: ClassVar[type[Any]]
     collection: ClassVar[str]
@@ -106,12 +62,16 @@ class Store(Generic[A]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "kind" in cls.__dict__:
-            fields = cls.kind.__dataclass_fields__.keys()
-            if taken := OWN_FIELDS & fields:
-                message = f"{cls.kind.__name__}: {', '.join(sorted(taken))} is a name of the chassis' own in every document"
-                raise TypeError(message)
-            cls._adapter, cls._names = TypeAdapter(cls.kind), tuple(sorted(fields - {"version"}))
+        if "kind" not in cls.__dict__:
+            return
+        fields = cls.kind.__dataclass_fields__.keys()
+        reserved = OWN_FIELDS & fields
+        if reserved:
+            names = ", ".join(sorted(reserved))
+            message = f"{cls.kind.__name__}: the chassis uses these names in documents: {names}"
+            raise TypeError(message)
+        cls._adapter = TypeAdapter(cls.kind)
+        cls._names = tuple(sorted(fields - {"version"}))
 
     def __init__(self, tx: StoreTransaction) -> None:
         self.tx = tx
@@ -119,71 +79,73 @@ class Store(Generic[A]):
     # Reading
 
     async def get(self, id_: str, *, if_match: int | None = None, scoped: bool = True) -> A:
-        """The aggregate of this id in the caller's scope; raises `unknown`, or VersionDiffers when `if_match` is another version."""
-        found = await self.seek(id_, scoped=scoped)
-        if found is None:
+        """Return the aggregate of this id in the caller's scope.
+
+        Raises `unknown`, and VersionDiffers if its version is not `if_match`.
+        """
+        aggregate = await self.seek(id_, scoped=scoped)
+        if aggregate is None:
             raise self.unknown
-        if if_match is not None and found.version != if_match:
-            raise VersionDiffers(current_version=found.version)
-        return found
+        if if_match is not None and aggregate.version != if_match:
+            raise VersionDiffers(current_version=aggregate.version)
+        return aggregate
 
     async def seek(self, id_: str, *, scoped: bool = True) -> A | None:
-        """The aggregate of this id, or None when there is none in the caller's scope."""
-        if not self.tx.knows(self.collection, id_):
-            await self.many([id_], scoped=False)
-        found = self.tx.known(self.collection, id_)
-        return found if found is not None and (not scoped or self._sees(found)) else None
+        """Return the aggregate of this id; None if it is not in the caller's scope."""
+        return (await self.many([id_], scoped=scoped)).get(id_)
 
     async def many(self, ids: Iterable[str], *, scoped: bool = True) -> dict[str, A]:
-        """The aggregates of these ids that exist in the caller's scope, by id, in one read."""
-        tx, collection, wanted = self.tx, self.collection, dict.fromkeys(ids)
-        if missing := [id_ for id_ in wanted if not tx.knows(collection, id_)]:
-            where = {"_id": missing[0] if len(missing) == 1 else {"$in": missing}}
-            self.remember(missing, await tx.db.find(collection, where, session=tx.session))
-        found = {
-            id_: aggregate for id_ in wanted if (aggregate := tx.known(collection, id_)) is not None
-        }
-        return (
-            {id_: aggregate for id_, aggregate in found.items() if self._sees(aggregate)}
-            if scoped
-            else found
-        )
+        """Return the aggregates of these ids in the caller's scope by id, with one read."""
+        identity_map = self.tx.identity_map
+        wanted = dict.fromkeys(ids)
+        unread = [id_ for id_ in wanted if not identity_map.contains(self.collection, id_)]
+        if unread:
+            where = {"_id": unread[0] if len(unread) == 1 else {"$in": unread}}
+            documents = await self.tx.db.find(self.collection, where, session=self.tx.session)
+            self.remember(unread, documents)
+        aggregates: dict[str, A] = {}
+        for id_ in wanted:
+            aggregate = identity_map.get(self.collection, id_)
+            if aggregate is not None and (not scoped or self._sees(aggregate)):
+                aggregates[id_] = aggregate
+        return aggregates
 
     def remember(self, ids: Iterable[str], documents: Iterable[Document]) -> None:
-        """Remember what was read about these ids; those without a document are not there."""
+        """Add what was read of these ids to the identity map; without a document: none exists."""
         by_id = {document["_id"]: document for document in documents}
         for id_ in ids:
-            self.tx.learn(
-                self.collection, id_, self.aggregate(by_id[id_]) if id_ in by_id else None
-            )
+            aggregate = self.aggregate(by_id[id_]) if id_ in by_id else None
+            self.tx.identity_map.add(self.collection, id_, aggregate)
 
     async def first(self, where: Filter, *, sort: Sort = (), scoped: bool = True) -> A | None:
-        """The first aggregate that matches."""
-        found = await self.find(where, sort=sort, limit=1, scoped=scoped)
-        return found[0] if found else None
+        """Return the first aggregate that matches."""
+        aggregates = await self.find(where, sort=sort, limit=1, scoped=scoped)
+        return aggregates[0] if aggregates else None
 
     async def find(
         self, where: Filter, *, sort: Sort = (), limit: int | None = None, scoped: bool = True
     ) -> list[A]:
-        """All aggregates that match, in the caller's scope."""
-        narrowed, tx, collection = self._narrowed(where, scoped=scoped), self.tx, self.collection
+        """Return all aggregates that match, in the caller's scope."""
+        narrowed = self._narrowed(where, scoped=scoped)
         if narrowed is None:
             return []
-        if tx.is_dirty(collection):
-            await tx.flush_collection(collection)
-        documents = await tx.db.find(
-            collection, narrowed, sort=sort, limit=limit or 0, session=tx.session
+        if self.tx.is_dirty(self.collection):
+            await self.tx.flush_collection(self.collection)
+        documents = await self.tx.db.find(
+            self.collection, narrowed, sort=sort, limit=limit or 0, session=self.tx.session
         )
-        known = (
-            tx.known(collection, one["_id"])
-            if tx.knows(collection, one["_id"])
-            else tx.learn(collection, one["_id"], self.aggregate(one))
-            for one in documents
-        )
-        return [aggregate for aggregate in known if aggregate is not None]
+        aggregates = [self._mapped(document) for document in documents]
+        return [aggregate for aggregate in aggregates if aggregate is not None]
+
+    def _mapped(self, document: Document) -> A | None:
+        """Return the aggregate of a document by the identity map."""
+        identity_map = self.tx.identity_map
+        if identity_map.contains(self.collection, document["_id"]):
+            return identity_map.get(self.collection, document["_id"])
+        return identity_map.add(self.collection, document["_id"], self.aggregate(document))
 
     async def count(self, where: Filter, *, scoped: bool = True) -> int:
-        """How many match, in the caller's scope."""
+        """Return how many match, in the caller's scope."""
         narrowed = self._narrowed(where, scoped=scoped)
         if narrowed is None:
             return 0
@@ -200,26 +162,32 @@ class Store(Generic[A]):
         limit: int = 50,
         scoped: bool = True,
     ) -> Page[A]:
-        """One page of what matches, ordered by one field and then by id; `cursor` is the last page's `next_cursor`."""
+        """Return one page of what matches, sorted by one field and then by id.
+
+        `cursor` is the `next_cursor` of the page before. Raises CursorInvalid.
+        """
         name, direction = sort
         list_name = f"{self.collection}/{name}/{direction}"
-        past = {} if cursor is None else _past(name, direction, *_open_cursor(cursor, list_name))
-        order = list(dict([sort, ("_id", direction)]).items())
-        found = await self.find(
-            {"$and": [dict(where), past]} if past else where,
-            sort=order,
-            limit=limit + 1,
-            scoped=scoped,
-        )
-        if len(found) <= limit:
-            return Page(found, None)
-        last = self.document(found[limit - 1])
-        return Page(found[:limit], _seal_cursor(last.get(name), last["_id"], list_name))
+        if cursor is not None:
+            value, last_id = decode_cursor(cursor, list_name, size=2)
+            if not isinstance(last_id, str):
+                raise CursorInvalid
+            where = {"$and": [dict(where), _after(name, direction, value, last_id)]}
+        order = [sort] if name == "_id" else [sort, ("_id", direction)]
+        aggregates = await self.find(where, sort=order, limit=limit + 1, scoped=scoped)
+        if len(aggregates) <= limit:
+            return Page(aggregates, None)
+        last = self.document(aggregates[limit - 1])
+        position = _plain_sort_value(last.get(name)), last["_id"]
+        return Page(aggregates[:limit], encode_cursor(list_name, position))
 
     # Writing
 
     def add(self, aggregate: A, events: Sequence[Event] = (), *, scoped: bool = True) -> A:
-        """Insert it as version 1. What the caller's claims would not show cannot be made; `scoped=False` is for what a command makes outside them."""
+        """Insert an aggregate as version 1 and return it.
+
+        Raises `unknown` if it lies outside the caller's scope; `scoped=False` allows that.
+        """
         if scoped and not self._in_scope(aggregate):
             raise self.unknown
         added = _versioned(aggregate, 1)
@@ -229,31 +197,34 @@ class Store(Generic[A]):
         return added
 
     def save(self, before: A, after: A, events: Sequence[Event] = ()) -> A:
-        """Replace `before` by `after` as the next version; returns it as saved."""
+        """Replace `before` by `after` as the next version and return it as saved."""
         saved = _versioned(after, before.version + 1)
         self.tx.write(self, saved, before, events)
         return saved
 
     def remove(self, aggregate: A, events: Sequence[Event] = ()) -> None:
-        """Delete it."""
-        self.tx.write(
-            self, _versioned(aggregate, aggregate.version + 1), aggregate, events, gone=True
-        )
+        """Delete an aggregate."""
+        removed = _versioned(aggregate, aggregate.version + 1)
+        self.tx.write(self, removed, aggregate, events, gone=True)
 
     def hold(self, aggregate: A) -> None:
-        """Make this transaction conflict with every change of a document that its rule depends on and does not change itself (write skew)."""
+        """Make this transaction conflict with every change of a document that a rule depends on.
+
+        Without it, snapshot isolation lets both commit (write skew).
+        """
         self.tx.hold(self.collection, aggregate.id)
 
     # Mapping
 
     def document(self, aggregate: A) -> Document:
-        """The document of an aggregate."""
+        """Return the document of an aggregate."""
         document = cast("Document", self._adapter.dump_python(aggregate))
-        document["_id"], document["schema"] = document.pop("id"), self.schema
+        document["_id"] = document.pop("id")
+        document["schema"] = self.schema
         return document
 
     def aggregate(self, document: Document) -> A:
-        """The aggregate of a document."""
+        """Return the aggregate of a document."""
         fields = document.copy()
         fields["id"] = fields.pop("_id")
         for name in OWN_FIELDS & fields.keys():
@@ -261,139 +232,138 @@ class Store(Generic[A]):
         return self._adapter.validate_python(fields)
 
     def changes(self, before: A | None, after: A) -> Document:
-        """The changed fields for the audit row: old and new value, but only the names of secret ones."""
+        """Return the changed fields for the audit row, with old and new values.
+
+        Of secret fields only the names are given.
+        """
         if before is None:
             return {"version": after.version}
         changed: list[str] = []
         values: Document = {}
         for name in self._names:
-            if (old := getattr(before, name)) != (new := getattr(after, name)):
-                changed.append(name)
-                if name not in self.secret:
-                    values[name] = [_plain(old), _plain(new)]
+            old = getattr(before, name)
+            new = getattr(after, name)
+            if old == new:
+                continue
+            changed.append(name)
+            if name not in self.secret:
+                values[name] = [_audited(old), _audited(new)]
         return {"version": after.version, "changed": changed, "values": values}
 
     def about(self, aggregate: A) -> Document:
-        """Whose data it is, for the audit row: who stands at the path `person`, where that is another's id; and the facility that scopes it."""
+        """Return the person and the facility of the data, for the audit row."""
         paths = {"person": self.person, "facility": self.scope.get("facility", "")}
-        found = {name: sorted(_at(aggregate, path) - {""}) for name, path in paths.items() if path}
-        return {
-            name: values[0] if len(values) == 1 else values
-            for name, values in found.items()
-            if values
-        }
+        facts: Document = {}
+        for name, path in paths.items():
+            values = sorted(_values_at(aggregate, path) - {""}) if path else []
+            if values:
+                facts[name] = values[0] if len(values) == 1 else values
+        return facts
 
     # Scope
 
     def narrowing(self) -> Filter | None:
-        """A second gate beside `scope`, for callers that scope narrows: a filter on every query, None = nothing is seen. Override with `admits`."""
+        """Return a second filter beside `scope` on every query; None = nothing is seen.
+
+        Override it together with `admits`. A caller that is the service itself passes it.
+        """
         return {}
 
     def admits(self, aggregate: A) -> bool:
-        """The second gate for one aggregate."""
+        """Return whether the second filter lets one aggregate pass."""
         del aggregate
         return True
 
     def _narrowed(self, where: Filter, *, scoped: bool) -> Filter | None:
+        """Return the filter in the caller's scope; None if the caller sees nothing."""
         if not scoped or self.tx.caller.system:
             return where
-        scope, narrowing = self._scope(), self.narrowing()
+        scope = self._scope()
+        narrowing = self.narrowing()
         if scope is None or narrowing is None:
             return None
-        parts = [dict(part) for part in (where, scope, narrowing) if part]
-        return {"$and": parts} if len(parts) > 1 else parts[0] if parts else {}
+        filters = [dict(condition) for condition in (where, scope, narrowing) if condition]
+        if len(filters) > 1:
+            return {"$and": filters}
+        return filters[0] if filters else {}
 
     def _scope(self) -> Document | None:
-        """The filter that the caller's claims make; None when they show nothing."""
+        """Return the filter that the caller's claims make; None if they show nothing."""
         caller = self.tx.caller
         if caller.system or "public" in self.scope:
             return {}
-        held = [
-            (caller.claims[claim], path)
-            for claim, path in self.scope.items()
-            if caller.claims.get(claim)
-        ]
+        held = [(caller.claim(claim), path) for claim, path in self.scope.items()]
+        held = [(values, path) for values, path in held if values]
         if not held:
             return None
         return {path: {"$in": sorted(values)} for values, path in held if EVERYTHING not in values}
 
     def _sees(self, aggregate: A) -> bool:
-        return self.tx.caller.system or (self._in_scope(aggregate) and self.admits(aggregate))
+        if self.tx.caller.system:
+            return True
+        return self._in_scope(aggregate) and self.admits(aggregate)
 
     def _in_scope(self, aggregate: A) -> bool:
         scope = self._scope()
-        return scope is not None and all(
-            _at(aggregate, path) & set(allowed["$in"]) for path, allowed in scope.items()
-        )
+        if scope is None:
+            return False
+        for path, allowed in scope.items():
+            if _values_at(aggregate, path).isdisjoint(allowed["$in"]):
+                return False
+        return True
 
 
 def _versioned(aggregate: A, version: int) -> A:
     return cast("A", replace(cast("Any", aggregate), version=version))
 
 
-def _at(aggregate: Any, path: str) -> set[str]:
-    values = [aggregate]
+def _values_at(aggregate: Any, path: str) -> set[str]:
+    """Return the values at a dotted path; it leads through lists as MongoDB's paths do."""
+    values: list[Any] = [aggregate]
     for name in path.split("."):
-        values = [
-            inner
-            for value in values
-            for inner in _listed(
-                cast("Document", value).get(name)
-                if isinstance(value, dict)
-                else getattr(value, "id" if name == "_id" else name)
-            )
-        ]
+        members = [_member(value, name) for value in values]
+        values = [item for member in members for item in _items(member)]
     return {str(value) for value in values}
 
 
-def _listed(value: Any) -> list[Any]:
+def _member(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return cast("Document", value).get(name)
+    return getattr(value, "id" if name == "_id" else name)
+
+
+def _items(value: Any) -> list[Any]:
     if isinstance(value, (tuple, list, frozenset)):
         return list(cast("Iterable[Any]", value))
     return [] if value is None else [value]
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, _PLAIN) and not isinstance(value, Enum) else str(value)[:200]
+def _audited(value: Any) -> Any:
+    """Return a value as audit rows keep it."""
+    if isinstance(value, _PLAIN_TYPES) and not isinstance(value, Enum):
+        return value
+    return str(value)[:_MAX_AUDIT_TEXT]
 
 
-def _past(name: str, direction: int, value: Any, last: str) -> Document:
-    """What comes behind this value and id. MongoDB compares within one type only, and sorts nulls first."""
+def _plain_sort_value(value: Any) -> CursorValue:
+    if isinstance(value, Enum):
+        return value.value
+    return value if isinstance(value, _PLAIN_TYPES) else str(value)
+
+
+def _after(name: str, direction: int, value: CursorValue, last_id: str) -> Document:
+    """Return the filter for what follows this value and id.
+
+    MongoDB compares values of one type only, and sorts null before all others.
+    """
     beyond = "$gt" if direction == 1 else "$lt"
     if name == "_id":
-        return {"_id": {beyond: last}}
-    further: list[Document] = [{name: value, "_id": {beyond: last}}]
+        return {"_id": {beyond: last_id}}
+    alternatives: list[Document] = [{name: value, "_id": {beyond: last_id}}]
     if value is not None:
-        further.append({name: {beyond: value}})
-    if (value is None) is (direction == 1):
-        further.append({name: {"$ne": None}} if value is None else {name: None})
-    return {"$or": further}
-
-
-def _seal_cursor(value: Any, last: str, list_name: str) -> str:
-    value = value.value if isinstance(value, Enum) else value
-    plain = (
-        {"d": value.isoformat()}
-        if isinstance(value, datetime)
-        else {"v": value if isinstance(value, _PLAIN) else str(value)}
-    )
-    return (
-        base64.urlsafe_b64encode(
-            json.dumps([list_name, plain, last], separators=(",", ":")).encode()
-        )
-        .decode()
-        .rstrip("=")
-    )
-
-
-def _open_cursor(cursor: str, list_name: str) -> tuple[Any, str]:
-    try:
-        named, plain, last = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        value = datetime.fromisoformat(plain["d"]) if "d" in plain else plain["v"]
-    except (ValueError, KeyError, TypeError):
-        raise CursorInvalid from None
-    if named != list_name or not isinstance(last, str) or not isinstance(value, _PLAIN):
-        raise CursorInvalid
-    return value, last
-
-
-__all__ = ["Aggregate", "CursorInvalid", "Event", "Index", "Page", "Store", "StoreTransaction"]
+        alternatives.append({name: {beyond: value}})
+    if value is None and direction == 1:
+        alternatives.append({name: {"$ne": None}})
+    if value is not None and direction == -1:
+        alternatives.append({name: None})
+    return {"$or": alternatives}

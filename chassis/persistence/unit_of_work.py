@@ -1,64 +1,73 @@
-"""The unit of work: a transaction's identity map, buffered writes, outbox rows and audit rows. Not here: how aggregates are kept (store), where transactions open (runner).
+"""The unit of work: identity map, buffered writes, outbox rows and audit rows of a transaction.
 
-Reads go through the identity map; writes are buffered and flushed as one unordered bulk per collection, filtered by `_id` alone: what was read in
-this transaction and changed by another meanwhile is a WriteConflict anyway. A query on a collection with buffered writes flushes that collection first.
+Reads go through the identity map. Writes are buffered and flushed as one unordered bulk for each
+collection, filtered by `_id` alone: a document that was read here and changed by another
+transaction is a WriteConflict anyway. A query on a collection with buffered writes flushes that
+collection first.
+Not here: how aggregates are kept (store), where transactions open (transactions).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, cast, overload
 
 from chassis.caller import Caller
-from chassis.ids import event_id, new_id
 from chassis.persistence import mongo
+from chassis.persistence.identity_map import IdentityMap, UndoLog
 from chassis.persistence.mongo import Document, Mongo, Session
-from chassis.persistence.store import Aggregate, Event, Store
+from chassis.persistence.protocols import Aggregate, Event
+from chassis.persistence.rows import EventTooLarge, OperationContext, audit_row, outbox_row
+from chassis.persistence.store import Store
+
+__all__ = [
+    "OUTBOX",
+    "EventTooLarge",
+    "OperationContext",
+    "RetryWithoutEvent",
+    "Savepoint",
+    "StoreOf",
+    "Transaction",
+]
 
 S = TypeVar("S", bound=Store[Any])
 
 OUTBOX = "outbox"
-MAX_EVENT_BYTES = 256 * 1024
-_ABSENT: Any = object()
-_INSERT, _REPLACE, _DELETE, _HOLD = "insert", "replace", "delete", "hold"
+
+
+class _Write(Enum):
+    """What is to be written of a buffered document."""
+
+    INSERT = "insert"
+    REPLACE = "replace"
+    DELETE = "delete"
+    HOLD = "hold"
+    NOTHING = "nothing"  # inserted and removed in the same transaction
 
 
 class Savepoint(NamedTuple):
-    """A place to which the buffers can be put back, while nothing has been flushed since."""
+    """A state to which the buffers can be rolled back until something is flushed."""
 
-    undo: int
-    drafts: int
-    added: int
+    undo_position: int
+    outbox_rows: int
+    added_ids: int
     flushes: int
 
 
-@dataclass(slots=True, kw_only=True)
-class OperationContext:
-    """On whose word things happen now: a caller's request, or an event. `failed` are events not to be tried again; `alone` leaves early facts for later."""
-
-    caller: Caller
-    correlation_id: str
-    causation_id: str = ""
-    what: str = ""
-    traceparent: str = ""
-    failed: Mapping[str, str] = field(default_factory=dict[str, str])
-    without_early_events: bool = False
-
-
-class EventTooLarge(Exception):
-    """An event over 256 KiB is refused at commit."""
-
-
 class RetryWithoutEvent(Exception):
-    """An event failed after something was flushed, which only an abort undoes: run the transaction again without it. `problem` is why."""
+    """An event failed after a flush, which only an abort undoes: run again without it.
+
+    `problem` is the reason.
+    """
 
     def __init__(self, id_: str, problem: str | Exception) -> None:
         super().__init__(id_)
-        self.id, self.problem = id_, problem
+        self.id = id_
+        self.problem = problem
 
 
 class Transaction:
@@ -83,85 +92,76 @@ class Transaction:
         for name in self.port_names() & ports.keys():
             setattr(self, name, ports[name])
         self.aliases: dict[str, str | None] = {}
-        self.seqs: dict[str, int] = {}  # key counters as they were read (0 = there is none)
+        # key counters as they were read; 0 = the key has no counter yet
+        self.seqs: dict[str, int] = {}
         self.jobs_to_wake: set[str] = set()
-        self.added_ids: list[
-            str
-        ] = []  # ids for which early facts may wait: of what was added, and of what was merged into another
-        self._stores: dict[str, Store[Any]] = {}
-        self._known: dict[tuple[str, str], Any] = {}
-        self._pending: dict[str, dict[str, str]] = {}
-        self._own: dict[tuple[str, str], Any] = {}
-        self._drafts: list[tuple[str, Document]] = []
-        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
-        self._flushes = 0
+        # ids for which early events may wait: of added aggregates, and of merged references
+        self.added_ids: list[str] = []
         self.outbox_bytes = 0
+        self._undo_log = UndoLog()
+        self.identity_map = IdentityMap(self._undo_log)
+        self._stores: dict[str, Store[Any]] = {}
+        self._buffered: dict[str, dict[str, _Write]] = {}
+        self._raw_writes: dict[tuple[str, str], Any] = {}
+        self._keyed_rows: list[tuple[str, Document]] = []
+        self._flushes = 0
 
     # What use cases use
 
     @property
     def caller(self) -> Caller:
-        """Who asks."""
+        """Return who asks."""
         return self.context.caller
 
     @property
     def correlation_id(self) -> str:
-        """The id that all consequences of one request share."""
+        """Return the id that all consequences of one request share."""
         return self.context.correlation_id
 
     def note(self, action: str, subject_ref: str, **facts: Any) -> None:
-        """Write an audit row of its own, e.g. that personal data was read and for what purpose."""
-        id_, cause, caller = new_id(), self.context, self.context.caller
-        row = {
-            "_id": id_, "at": self.now, "action": action, "subject": subject_ref, "actor": caller.subject, "role": caller.role, "on_behalf_of": caller.on_behalf_of,
-            "what": cause.what, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id, "block": None, "facility": caller.facility, **facts,
-        }  # fmt: skip
-        self.write_raw("audit", row, id_)
+        """Write an audit row, e.g. that personal data was read and for what purpose."""
+        row = audit_row(self.context, self.now, action, subject_ref, facts)
+        self.write_raw("audit", row)
 
     def wake(self, job: str) -> None:
         """Run this job at once after the commit."""
         self.jobs_to_wake.add(job)
 
     async def resolve(self, reference: str) -> str:
-        """The surviving reference of one that may have been merged."""
+        """Return the reference that this one was merged into, else itself."""
         await self.resolve_many([reference])
         return self.aliases[reference] or reference
 
     async def resolve_many(self, references: Iterable[str]) -> None:
-        """Read the aliases of all these at once, for `resolve` to find."""
-        unknown = {reference for reference in references if reference not in self.aliases}
-        if unknown:
-            self.aliases.update(dict.fromkeys(unknown))
-            self.aliases.update(
-                {
-                    row["_id"]: row["into"]
-                    for row in await self.find_by_any("aliases", {"_id": list(unknown)})
-                }
-            )
+        """Read the aliases of all these references at once, for `resolve`."""
+        unread = {reference for reference in references if reference not in self.aliases}
+        if unread:
+            self.aliases.update(dict.fromkeys(unread))
+            rows = await self.find_by_any("aliases", {"_id": list(unread)})
+            self.aliases.update({row["_id"]: row["into"] for row in rows})
 
     async def alias(self, from_ref: str, into_ref: str) -> str:
-        """From now on `from_ref` means `into_ref`, and so does everything that meant `from_ref`. Returns the survivor: `into_ref` itself may have been merged before."""
-        into = await self.resolve(into_ref)
-        if into != from_ref:
-            stored = await self.db.find("aliases", {"into": from_ref}, session=self.session)
-            for reference in {
-                from_ref,
-                *(row["_id"] for row in stored),
-                *(known for known, meant in self.aliases.items() if meant == from_ref),
-            }:
-                self.write_raw(
-                    "aliases",
-                    mongo.replacing({"_id": reference, "into": into, "at": self.now}, upsert=True),
-                    reference,
-                )
-                self._remember(self.aliases, reference)
-                self.aliases[reference] = into
-            self.added_ids.append(from_ref)
-        return into
+        """Let `from_ref`, and all references merged into it before, mean `into_ref`.
+
+        Returns the surviving reference: `into_ref` may have been merged before.
+        """
+        survivor = await self.resolve(into_ref)
+        if survivor == from_ref:
+            return survivor
+        stored = await self.db.find("aliases", {"into": from_ref}, session=self.session)
+        merged_before = {row["_id"] for row in stored}
+        merged_here = {name for name, into in self.aliases.items() if into == from_ref}
+        for reference in {from_ref} | merged_before | merged_here:
+            row = {"_id": reference, "into": survivor, "at": self.now}
+            self.write_raw("aliases", mongo.replacing(row, upsert=True), reference)
+            self._undo_log.record(self.aliases, reference)
+            self.aliases[reference] = survivor
+        self.added_ids.append(from_ref)
+        return survivor
 
     async def flush(self) -> None:
         """Write all buffered documents now, inside the transaction."""
-        for collection in list(self._pending):
+        for collection in list(self._buffered):
             await self.flush_collection(collection)
 
     # What the chassis uses
@@ -169,13 +169,12 @@ class Transaction:
     async def find_by_any(
         self, collection: str, wanted: Mapping[str, Collection[str]]
     ) -> list[Document]:
-        """The documents of a collection of the chassis' own in which one of the fields has one of its values."""
-        ways = [{name: {"$in": list(values)}} for name, values in wanted.items() if values]
-        if not ways:
+        """Return the documents of a chassis collection in which a field has one of its values."""
+        conditions = [{name: {"$in": list(values)}} for name, values in wanted.items() if values]
+        if not conditions:
             return []
-        return await self.db.find(
-            collection, ways[0] if len(ways) == 1 else {"$or": ways}, session=self.session
-        )
+        where = conditions[0] if len(conditions) == 1 else {"$or": conditions}
+        return await self.db.find(collection, where, session=self.session)
 
     @classmethod
     @cache
@@ -186,125 +185,113 @@ class Transaction:
 
     @classmethod
     def stores(cls) -> list[type[Store[Any]]]:
-        """All stores that this class and its bases list."""
-        listed: list[Any] = [
-            found
-            for base in reversed(cls.__mro__)
-            for found in vars(base).values()
-            if isinstance(found, StoreOf)
-        ]
-        return [one.kind for one in listed]
+        """Return all stores that this class and its bases list."""
+        stores: list[type[Store[Any]]] = []
+        for base in reversed(cls.__mro__):
+            listed: list[Any] = [
+                value for value in vars(base).values() if isinstance(value, StoreOf)
+            ]
+            stores += [store_of.kind for store_of in listed]
+        return stores
 
     def store(self, kind: type[S]) -> S:
-        """The store of that kind, bound to this transaction."""
+        """Return the store of that kind, bound to this transaction."""
         if kind.collection not in self._stores:
             self._stores[kind.collection] = kind(self)
         return cast("S", self._stores[kind.collection])
 
     def collection_of(self, result: object) -> str | None:
-        """The collection where an aggregate is kept that this transaction has in hand."""
-        known = next(
-            (
-                collection
-                for (collection, _), aggregate in self._known.items()
-                if aggregate is result and result is not None
-            ),
-            None,
-        )
-        return known or next(
-            (store.collection for store in self.stores() if type(result) is store.kind), None
-        )
+        """Return the collection of an aggregate; None if no store keeps it."""
+        collection = self.identity_map.collection_of(result)
+        if collection is not None:
+            return collection
+        collections = [store.collection for store in self.stores() if type(result) is store.kind]
+        return collections[0] if collections else None
 
     @property
     def reads_only(self) -> bool:
-        """Whether nothing but notes is to be written."""
-        return not (
-            self._flushes
-            or self._drafts
-            or any(self._pending.values())
-            or any(collection != "audit" for collection, _ in self._own)
-        )
+        """Return whether nothing but audit notes is to be written."""
+        has_other_writes = any(collection != "audit" for collection, _ in self._raw_writes)
+        has_documents = self._flushes > 0 or any(self._buffered.values())
+        return not (has_documents or has_other_writes or self._keyed_rows)
 
     @property
     def outbox_rows(self) -> list[Document]:
-        """The outbox rows of its events; they have their key and seq when it is finished."""
-        return [row for _, row in self._drafts]
+        """Return the outbox rows; they have key and seq when the transaction is finished."""
+        return [row for _, row in self._keyed_rows]
 
     @property
     def writes(self) -> int:
-        """How many documents wait to be written."""
-        return sum(map(len, self._pending.values())) + len(self._drafts) + len(self._own)
+        """Return how many documents wait to be written."""
+        documents = sum(len(buffered) for buffered in self._buffered.values())
+        return documents + len(self._keyed_rows) + len(self._raw_writes)
 
     def write_raw(self, collection: str, operation: Any, id_: str = "") -> None:
-        """Buffer a write on one of the chassis' own collections: a document to insert, or a bulk operation on `id_`, of which the last counts."""
-        where = collection, id_ or operation["_id"]
-        self._remember(self._own, where)
-        self._own[where] = operation
+        """Buffer a write on a chassis collection: a document to insert, or a bulk operation.
+
+        Of several operations on one `id_` the last counts.
+        """
+        target = collection, id_ or operation["_id"]
+        self._undo_log.record(self._raw_writes, target)
+        self._raw_writes[target] = operation
 
     def savepoint(self) -> Savepoint:
-        """Where the buffers stand now."""
-        return Savepoint(len(self._undo), len(self._drafts), len(self.added_ids), self._flushes)
+        """Return the state of the buffers, for `rollback`."""
+        return Savepoint(
+            self._undo_log.position, len(self._keyed_rows), len(self.added_ids), self._flushes
+        )
 
     def rollback(self, to: Savepoint) -> bool:
-        """Put the buffers back; False when something was flushed since, so that only an abort undoes it."""
+        """Restore the buffers; False if something was flushed since, which only an abort undoes."""
         if self._flushes != to.flushes:
             return False
-        while len(self._undo) > to.undo:
-            mapping, key, before = self._undo.pop()
-            if before is _ABSENT:
-                del mapping[key]
-            else:
-                mapping[key] = before
-        del self._drafts[to.drafts :], self.added_ids[to.added :]
+        self._undo_log.roll_back(to.undo_position)
+        del self._keyed_rows[to.outbox_rows :]
+        del self.added_ids[to.added_ids :]
         return True
 
     async def finish(self) -> None:
         """Write everything that is still buffered; the commit follows."""
-        writes = {collection: self._taken(collection) for collection in list(self._pending)}
-        if self._drafts:
-            seqs = await self._advance(Counter(key for key, _ in self._drafts))
-            for key, row in self._drafts:
+        writes = {name: self._take_buffered(name) for name in list(self._buffered)}
+        if self._keyed_rows:
+            seqs = await self._advance_keys(Counter(key for key, _ in self._keyed_rows))
+            for key, row in self._keyed_rows:
                 seqs[key] += 1
-                row["key"], row["seq"] = key, seqs[key]
-            writes[OUTBOX] = [row for _, row in self._drafts]
-        for (collection, _), operation in self._own.items():
+                row["key"] = key
+                row["seq"] = seqs[key]
+            writes[OUTBOX] = self.outbox_rows
+        for (collection, _), operation in self._raw_writes.items():
             writes.setdefault(collection, []).append(operation)
         await self.db.write(writes, session=self.session)
 
     async def flush_collection(self, collection: str) -> None:
         """Write the buffered documents of one collection."""
-        if writes := self._taken(collection):
-            self._flushes += 1
+        if not self.is_dirty(collection):
+            return
+        # counted even if nothing is left to write: a rollback could not restore the buffer
+        self._flushes += 1
+        writes = self._take_buffered(collection)
+        if writes:
             await self.db.bulk(collection, writes, session=self.session)
 
-    def _taken(self, collection: str) -> list[Any]:
-        """The buffered writes of one collection, which are no longer buffered."""
-        store, writes = self._stores.get(collection), list[Any]()
-        for id_, write in self._pending.pop(collection, {}).items():
-            if write is _HOLD:
+    def _take_buffered(self, collection: str) -> list[Any]:
+        """Remove the buffered documents of one collection and return their writes."""
+        store = self._stores.get(collection)
+        writes: list[Any] = []
+        for id_, write in self._buffered.pop(collection, {}).items():
+            if write is _Write.HOLD:
                 writes.append(mongo.updating(id_, {"$inc": {"held": 1}}))
-            elif write is _DELETE:
+            elif write is _Write.DELETE:
                 writes.append(mongo.deleting(id_))
-            elif write and store:
-                document = store.document(self._known[collection, id_])
-                writes.append(document if write is _INSERT else mongo.replacing(document))
+            elif write is not _Write.NOTHING and store is not None:
+                document = store.document(self.identity_map.get(collection, id_))
+                is_new = write is _Write.INSERT
+                writes.append(document if is_new else mongo.replacing(document))
         return writes
 
     def is_dirty(self, collection: str) -> bool:
-        """Whether documents of this collection wait to be written."""
-        return bool(self._pending.get(collection))
-
-    def knows(self, collection: str, id_: str) -> bool:
-        """Whether this transaction has read or written that document."""
-        return (collection, id_) in self._known
-
-    def known(self, collection: str, id_: str) -> Any:
-        """The aggregate as this transaction knows it; None = it is not there."""
-        return self._known.get((collection, id_))
-
-    def learn(self, collection: str, id_: str, aggregate: Any) -> Any:
-        """Remember a document as it was read (None = it is not there)."""
-        return self._known.setdefault((collection, id_), aggregate)
+        """Return whether documents of this collection wait to be written."""
+        return bool(self._buffered.get(collection))
 
     def write(
         self,
@@ -315,42 +302,44 @@ class Transaction:
         *,
         gone: bool = False,
     ) -> None:
-        """Buffer an insert (no `before`), a replacement or a removal, with its audit row and its events; undone by a rollback."""
-        collection, id_ = store.collection, aggregate.id
-        pending = self._pending.setdefault(collection, {})
-        was, write = (
-            pending.get(id_),
-            _DELETE if gone else _REPLACE if before is not None else _INSERT,
-        )
-        if was is _INSERT:
-            write = "" if gone else _INSERT
-        elif was is _DELETE and write is _INSERT:
-            write = _REPLACE
-        self._remember(pending, id_)
-        self._remember(self._known, (collection, id_))
-        pending[id_], self._known[collection, id_] = write, None if gone else aggregate
+        """Buffer an insert (no `before`), a replacement or a removal (`gone`).
+
+        Its audit row and its events are buffered with it; a rollback undoes all.
+        """
+        collection = store.collection
+        id_ = aggregate.id
+        if gone:
+            write, action = _Write.DELETE, "removed"
+        elif before is None:
+            write, action = _Write.INSERT, "added"
+        else:
+            write, action = _Write.REPLACE, "changed"
+        self._buffer(collection, id_, write)
+        self.identity_map.replace(collection, id_, None if gone else aggregate)
         if store.audited:
-            self.note(
-                f"{collection}.{'removed' if gone else 'added' if before is None else 'changed'}",
-                id_,
-                **store.about(aggregate),
-                **store.changes(before, aggregate),
-            )
+            facts = store.about(aggregate) | store.changes(before, aggregate)
+            self.note(f"{collection}.{action}", id_, **facts)
         for index, event in enumerate(events):
-            self.emit(
-                event,
-                collection,
-                aggregate,
-                index,
-                event.facility or getattr(aggregate, "facility_id", ""),
-            )
+            facility = event.facility or getattr(aggregate, "facility_id", "")
+            self.emit(event, collection, aggregate, index, facility)
+
+    def _buffer(self, collection: str, id_: str, write: _Write) -> None:
+        """Buffer a write, joined with the one that is buffered for this document."""
+        buffered = self._buffered.setdefault(collection, {})
+        earlier = buffered.get(id_)
+        if earlier is _Write.INSERT:
+            write = _Write.NOTHING if write is _Write.DELETE else _Write.INSERT
+        elif earlier is _Write.DELETE and write is _Write.INSERT:
+            write = _Write.REPLACE
+        self._undo_log.record(buffered, id_)
+        buffered[id_] = write
 
     def hold(self, collection: str, id_: str) -> None:
-        """Buffer a write that changes nothing but conflicts with every change of that document."""
-        pending = self._pending.setdefault(collection, {})
-        if id_ not in pending:
-            self._remember(pending, id_)
-            pending[id_] = _HOLD
+        """Buffer a write that only makes every concurrent change of that document conflict."""
+        buffered = self._buffered.setdefault(collection, {})
+        if id_ not in buffered:
+            self._undo_log.record(buffered, id_)
+            buffered[id_] = _Write.HOLD
 
     def emit(
         self,
@@ -360,53 +349,40 @@ class Transaction:
         index: int = 0,
         facility: str = "",
     ) -> None:
-        """Buffer an outbox row, which gets its place in the key's order at the end."""
-        body, cause = event.model_dump_json(exclude_none=True), self.context
-        if len(body) > MAX_EVENT_BYTES // 4 and len(body.encode()) > MAX_EVENT_BYTES:
-            raise EventTooLarge(event.type)
-        self.outbox_bytes += len(body)
-        id_, version, caller = aggregate.id, aggregate.version, cause.caller
-        row = {
-            "_id": event_id(collection, id_, version, index), "sent": False, "type": event.type, "at": self.now, "aggregate_id": id_, "aggregate_version": version,
-            "actor_role": caller.role, "actor_ref": caller.subject, "correlation_id": cause.correlation_id, "causation_id": cause.causation_id,
-            "facility_id": facility, "traceparent": cause.traceparent, "body": body,
-        }  # fmt: skip
-        self._drafts.append((event.key, row))
+        """Buffer an outbox row; `finish` gives it its seq. Raises EventTooLarge."""
+        row = outbox_row(self.context, self.now, event, collection, aggregate, index, facility)
+        self.outbox_bytes += len(row["body"])
+        self._keyed_rows.append((event.key, row))
 
-    def _remember(self, mapping: dict[Any, Any], key: Any) -> None:
-        self._undo.append((mapping, key, mapping.get(key, _ABSENT)))
-
-    async def _advance(self, counts: Counter[str]) -> dict[str, int]:
-        """Advance the key counters; each key's last seq before."""
+    async def _advance_keys(self, counts: Counter[str]) -> dict[str, int]:
+        """Advance the key counters and return the last seq of each key before."""
         unread = [key for key in counts if key not in self.seqs]
         if unread and len(counts) == 1:
-            [(key, count)] = counts.items()
-            row = await self.db.find_and_update(
-                "keys", {"_id": key}, {"$inc": {"seq": count}}, upsert=True, session=self.session
-            )
-            return {key: (row or {})["seq"] - count}
+            return await self._advance_one_key(unread[0], counts[unread[0]])
         if unread:
-            self.seqs |= dict.fromkeys(unread, 0) | {
-                row["_id"]: row["seq"]
-                for row in await self.db.find(
-                    "keys", {"_id": {"$in": unread}}, session=self.session
-                )
-            }
+            rows = await self.db.find("keys", {"_id": {"$in": unread}}, session=self.session)
+            self.seqs |= dict.fromkeys(unread, 0)
+            self.seqs |= {row["_id"]: row["seq"] for row in rows}
+        keys_by_step: dict[int, list[str]] = {}
         for key, count in counts.items():
-            if not self.seqs[key]:
+            if self.seqs[key]:
+                keys_by_step.setdefault(count, []).append(key)
+            else:
                 self.write_raw("keys", {"_id": key, "seq": count})
-        for step in {counts[key] for key in counts if self.seqs[key]}:
-            known: Document = {
-                "$in": [key for key in counts if self.seqs[key] and counts[key] == step]
-            }
-            self.write_raw(
-                "keys", mongo.updating(known, {"$inc": {"seq": step}}, many=True), f"\0{step}"
-            )  # no key is called so
+        for step, keys in keys_by_step.items():
+            increment = mongo.updating({"$in": keys}, {"$inc": {"seq": step}}, many=True)
+            self.write_raw("keys", increment, f"\0{step}")  # no key has such a name
         return {key: self.seqs[key] for key in counts}
+
+    async def _advance_one_key(self, key: str, count: int) -> dict[str, int]:
+        row = await self.db.find_and_update(
+            "keys", {"_id": key}, {"$inc": {"seq": count}}, upsert=True, session=self.session
+        )
+        return {key: (row or {})["seq"] - count}
 
 
 class StoreOf(Generic[S]):
-    """Lists a store in a service's Transaction: `tx.<name>` is the store bound to that transaction."""
+    """Lists a store in a service's Transaction; `tx.<name>` is the store of that transaction."""
 
     def __init__(self, kind: type[S]) -> None:
         self.kind = kind
@@ -416,5 +392,5 @@ class StoreOf(Generic[S]):
     @overload
     def __get__(self, instance: Transaction, owner: type[Transaction]) -> S: ...
     def __get__(self, instance: Transaction | None, owner: type[Transaction]) -> Self | S:
-        """The store of this transaction."""
+        """Return the store of this transaction."""
         return self if instance is None else instance.store(self.kind)

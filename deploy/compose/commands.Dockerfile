@@ -1,4 +1,4 @@
-# The commands `backup` and `restore`, run by hand. Up to the packages every image of ours is the same.
+# The commands `backup` and `restore`, run by hand.
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 bina && useradd --uid 10001 --gid bina --no-create-home --shell /usr/sbin/nologin bina
 WORKDIR /app

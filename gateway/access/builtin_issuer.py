@@ -12,19 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from chassis.ids import new_id
-from gateway.authn.dev_issuer import AUDIENCE, public_jwk, thumbprint
+from gateway.access.identity import API_AUDIENCE
+from gateway.access.jwk import public_jwk, thumbprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-BUILTIN_ISSUER = (
-    "urn:bina:own"  # how our own users are kept; the issuer's address may change, they stay
-)
-HOLDER_ISSUER = "urn:bina:holders"  # how holders of cards are kept
-HOLDER_AUDIENCE = (
-    "sertifikat"  # on the certificate host nothing names the product, not even within a token
-)
 ACCESS_TOKEN_SECONDS = 300
 TOKEN_PATH, REVOCATION_PATH = "/v1/oauth/token", "/v1/oauth/revoke"
 
@@ -34,7 +28,7 @@ class BuiltInIssuer:
     """Signs with `key`. `others` are the keys before and after it, published and believed, so that replicas may change over one by one."""
 
     name: str
-    audience: str = AUDIENCE
+    audience: str = API_AUDIENCE
     key: Ed25519PrivateKey
     other_keys: Sequence[Ed25519PublicKey] = ()
 

@@ -1,4 +1,4 @@
-"""The caller as the gateway knows them. Not here: how that was established, and what they may do."""
+"""The caller as the gateway knows them. Not here: how a token proves it, and what they may do."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+# Issuer names under which users are stored. They stay when the issuer's address changes.
+BUILTIN_ISSUER = "urn:bina:own"
+HOLDER_ISSUER = "urn:bina:holders"
+
+API_AUDIENCE = "bina"
+# On the certificate host nothing may name the product, not even the content of a token.
+HOLDER_AUDIENCE = "sertifikat"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A verified caller: role and typed claims (row scopes), on whose behalf and by which letter, what of the role is `forbidden`, a system's `quota` of calls a day.
+    """A verified caller: role and typed claims, with what the acting grant adds or forbids.
 
-    `place` is by what a user is distrusted for one of their places alone (gateway/access/users). `issued_at` and `expires_at` are epoch seconds; `scope` is equal only for equal rights.
+    `on_behalf_of` and `letter` come from a deputy's grant. `calls_per_day` is a system's quota.
+    `home_subject` names a user at one of their homes, so that trust can be revoked there alone.
+    `issued_at` and `expires_at` are epoch seconds.
     """
 
     subject: str
@@ -32,7 +42,7 @@ class Identity:
 
     @property
     def rights(self) -> Hashable:
-        """Role and claims, and what a grant says beside them, to be compared."""
+        """Return what decides the content of an internal token; equal only for equal rights."""
         return (
             self.role,
             frozenset(self.claims.items()),

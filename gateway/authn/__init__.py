@@ -1,4 +1,7 @@
-"""Who asks: tokens of any issuer verified, the development issuer, and what the services are told."""
+"""Token verification, issuers, their keys, the revocation cache.
+
+Not here: permissions and grants.
+"""
 
 from gateway.authn.dev_issuer import issue_development_token
 

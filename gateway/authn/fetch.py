@@ -1,4 +1,7 @@
-"""Reading an issuer's documents over the network, with limits. Not here: what they mean (keys)."""
+"""Reads an issuer's documents over the network, with limits.
+
+Not here: what they mean (keys).
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,21 @@ MAX_BYTES = 262_144
 
 
 async def fetch_json(url: str) -> Mapping[str, Any]:
-    """The JSON object at this address; KeysUnavailable when there is none, in time and of a reasonable size. No redirect is followed."""
+    """Return the JSON object at this address, of at most MAX_BYTES. Follows no redirect.
+
+    Raises KeysUnavailable.
+    """
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)) as session,
+            aiohttp.ClientSession(timeout=timeout) as session,
             session.get(url, allow_redirects=False) as response,
         ):
             if response.status != HTTPStatus.OK:
                 raise KeysUnavailable(f"status {response.status}")
-            body = await response.content.read(MAX_BYTES + 1)
-            while len(body) <= MAX_BYTES and (more := await response.content.read(MAX_BYTES)):
-                body += more
+            body = await _read_at_most(response.content, MAX_BYTES)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise KeysUnavailable(type(error).__name__) from error
-    if len(body) > MAX_BYTES:
-        raise KeysUnavailable("the document is too large")
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -38,3 +41,12 @@ async def fetch_json(url: str) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise KeysUnavailable("the document is not an object")
     return cast("dict[str, Any]", content)
+
+
+async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in stream.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise KeysUnavailable("the document is too large")
+    return bytes(body)

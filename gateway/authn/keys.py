@@ -1,4 +1,4 @@
-"""An issuer's public keys: fetched once for all who wait, kept through outages, unknown ones remembered. Not here: what a token must say."""
+"""An issuer's public keys, cached through outages. Not here: what a token must say (tokens)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, cast
 
-import jwt
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from gateway.access.jwk import PublicKey, parse_jwk, supports_algorithm
 from gateway.problems import IssuerUnavailable
 
-PublicKey = Ed25519PublicKey | RSAPublicKey | EllipticCurvePublicKey
 Fetch = Callable[[str], Awaitable[Mapping[str, Any]]]
 Clock = Callable[[], float]
 
@@ -22,23 +18,24 @@ FRESH_SECONDS = 300.0
 STALE_SECONDS = 86_400.0
 NEGATIVE_CACHE_SECONDS = 30.0
 RETRY_SECONDS = 5.0
-REFRESH_WAIT_SECONDS = 0.5  # an issuer that hangs holds up nobody whose key we know
+# A request whose key is known waits no longer than this for an issuer that hangs.
+REFRESH_WAIT_SECONDS = 0.5
 MAX_KEYS = 50
 MAX_UNKNOWN = 1_000
-MIN_RSA_BITS, MAX_RSA_BITS = 2_048, 8_192  # a larger one only costs us time
+NEVER = float("-inf")
 
 log = structlog.get_logger(__name__)
 
 
 class KeysUnavailable(Exception):
-    """The issuer gave no keys that can be used."""
+    """The issuer gave no usable keys."""
 
 
 class KeySource(Protocol):
     """Where the public keys of one issuer come from."""
 
     async def find(self, key_id: str, algorithm: str) -> PublicKey | None:
-        """The key of this id for this algorithm; None when the issuer has none. IssuerUnavailable when that cannot be known now."""
+        """Return the key of this id if it supports the algorithm. Raises IssuerUnavailable."""
         ...
 
 
@@ -49,42 +46,56 @@ class StaticKeys:
         self._keys = dict(keys)
 
     async def find(self, key_id: str, algorithm: str) -> PublicKey | None:
-        """The key of this id for this algorithm."""
-        key = self._keys.get(key_id)
-        return key if key is not None and supports_algorithm(key, algorithm) else None
+        """Return the key of this id if it supports the algorithm."""
+        return _if_supported(self._keys.get(key_id), algorithm)
 
 
 class JwksKeys:
-    """The keys of an OIDC issuer (OpenID Connect Discovery 1.0, RFC 7517). `clock` in seconds, monotonic."""
+    """The keys of an OIDC issuer (OpenID Connect Discovery 1.0, RFC 7517).
+
+    All waiting requests share one fetch. Old keys serve through outages of up to STALE_SECONDS.
+    Unknown key ids are remembered. `clock` is monotonic, in seconds.
+    """
 
     def __init__(self, issuer: str, jwks_uri: str, fetch: Fetch, clock: Clock) -> None:
-        self._issuer, self._jwks_uri, self._fetch, self._clock = issuer, jwks_uri, fetch, clock
+        self._issuer = issuer
+        self._jwks_uri = jwks_uri
+        self._fetch = fetch
+        self._clock = clock
         self._keys: dict[str, PublicKey] = {}
-        self._fetched_at = float("-inf")
-        self._requested_at = float("-inf")
+        self._fetched_at = NEVER
+        self._requested_at = NEVER
         self._unknown_until: dict[str, float] = {}
         self._refresh_task: asyncio.Task[bool] | None = None
 
     async def find(self, key_id: str, algorithm: str) -> PublicKey | None:
-        """The key of this id for this algorithm; asks the issuer when ours are old or the id is new, never twice within 5 s."""
-        key = self._keys.get(key_id)
-        if key is None and self._unknown_until.get(key_id, float("-inf")) > self._clock():
+        """Return the key of this id if it supports the algorithm.
+
+        Fetches the keys if they are old or the id is new, at most once in RETRY_SECONDS.
+        Raises IssuerUnavailable if there are no keys younger than STALE_SECONDS.
+        """
+        is_known = key_id in self._keys
+        if not is_known and self._unknown_until.get(key_id, NEVER) > self._clock():
             return None
-        if self._clock() - self._fetched_at > FRESH_SECONDS or key is None:
-            loaded = (
-                await self._refresh()
-                if key is None or self._clock() - self._fetched_at > STALE_SECONDS
-                else await self._refresh_briefly()
-            )
-            key = self._keys.get(key_id)
-            if key is None and loaded:
-                self._remember_unknown(key_id)
-        if self._clock() - self._fetched_at > STALE_SECONDS:
+        if not is_known or self._age() > FRESH_SECONDS:
+            await self._refresh_for(key_id)
+        if self._age() > STALE_SECONDS:
             raise IssuerUnavailable(retry_after=int(RETRY_SECONDS))
-        return key if key is not None and supports_algorithm(key, algorithm) else None
+        return _if_supported(self._keys.get(key_id), algorithm)
+
+    def _age(self) -> float:
+        return self._clock() - self._fetched_at
+
+    async def _refresh_for(self, key_id: str) -> None:
+        if key_id in self._keys and self._age() <= STALE_SECONDS:
+            is_loaded = await self._refresh_briefly()
+        else:
+            is_loaded = await self._refresh()
+        if is_loaded and key_id not in self._keys:
+            self._remember_unknown(key_id)
 
     async def _refresh(self) -> bool:
-        """Load the keys anew unless that was tried a moment ago; whether they were loaded."""
+        """Load the keys unless that was tried within RETRY_SECONDS; return whether it worked."""
         if self._refresh_task is None:
             if self._clock() - self._requested_at < RETRY_SECONDS:
                 return False
@@ -94,7 +105,10 @@ class JwksKeys:
         return await asyncio.shield(self._refresh_task)
 
     async def _refresh_briefly(self) -> bool:
-        """As `_refresh`, where there is a known key to go on with: whoever begins it waits a moment, nobody else does."""
+        """As `_refresh`, but only the request that starts it waits, at most REFRESH_WAIT_SECONDS.
+
+        Every other request continues with the known key.
+        """
         if self._refresh_task is not None:
             return False
         try:
@@ -113,7 +127,7 @@ class JwksKeys:
             self._keys = _parse_keys(await self._fetch(uri))
         except KeysUnavailable as error:
             log.warning(
-                "issuer gave no keys, the former stay in use",
+                "issuer gave no keys; the previous keys stay in use",
                 issuer=self._issuer,
                 reason=str(error),
             )
@@ -124,9 +138,10 @@ class JwksKeys:
 
     async def _discover_jwks_uri(self) -> str:
         document = await self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-        if document.get("issuer") != self._issuer or not isinstance(document.get("jwks_uri"), str):
+        jwks_uri = document.get("jwks_uri")
+        if document.get("issuer") != self._issuer or not isinstance(jwks_uri, str):
             raise KeysUnavailable("the discovery document names another issuer or no jwks_uri")
-        return str(document["jwks_uri"])
+        return jwks_uri
 
     def _remember_unknown(self, key_id: str) -> None:
         if len(self._unknown_until) >= MAX_UNKNOWN:
@@ -134,48 +149,31 @@ class JwksKeys:
         self._unknown_until[key_id] = self._clock() + NEGATIVE_CACHE_SECONDS
 
 
-def supports_algorithm(key: PublicKey, algorithm: str) -> bool:
-    """Whether a key of this kind may be used with this algorithm: what a token says of itself decides nothing."""
-    match key:
-        case Ed25519PublicKey():
-            return algorithm == "EdDSA"
-        case RSAPublicKey():
-            return algorithm == "RS256" and MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS
-        case _:
-            return algorithm == "ES256" and isinstance(key.curve, SECP256R1)
-
-
-def parse_jwk(jwk: Mapping[str, Any]) -> PublicKey | None:
-    """The public key in a JWK; None where there is none of a kind that we take, whatever else stands there."""
-    try:
-        key = jwt.PyJWK(dict(jwk)).key
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+def _if_supported(key: PublicKey | None, algorithm: str) -> PublicKey | None:
+    if key is None or not supports_algorithm(key, algorithm):
         return None
-    return (
-        key if isinstance(key, (Ed25519PublicKey, RSAPublicKey, EllipticCurvePublicKey)) else None
-    )
+    return key
 
 
 def _parse_keys(document: Mapping[str, Any]) -> dict[str, PublicKey]:
     entries = document.get("keys")
     if not isinstance(entries, list):
         raise KeysUnavailable("the document has no keys")
-    found: dict[str, PublicKey] = {}
+    keys: dict[str, PublicKey] = {}
     for entry in cast("list[Any]", entries)[:MAX_KEYS]:
         key = _parse_signing_key(entry)
         if key is not None:
-            found[str(entry["kid"])] = key
-    if not found:
-        raise KeysUnavailable("the document has no signing key of a kind that we take")
-    return found
+            keys[str(entry["kid"])] = key
+    if not keys:
+        raise KeysUnavailable("the document has no signing key of an accepted type")
+    return keys
 
 
 def _parse_signing_key(entry: Any) -> PublicKey | None:
-    """The public key of one JWK; None for another kind, another use or without id."""
-    if (
-        not isinstance(entry, dict)
-        or not isinstance(cast("dict[str, Any]", entry).get("kid"), str)
-        or cast("dict[str, Any]", entry).get("use", "sig") != "sig"
-    ):
+    """Return the public key of one JWK; None if it has no id, another use or another type."""
+    if not isinstance(entry, dict):
         return None
-    return parse_jwk(cast("dict[str, Any]", entry))
+    jwk = cast("dict[str, Any]", entry)
+    if not isinstance(jwk.get("kid"), str) or jwk.get("use", "sig") != "sig":
+        return None
+    return parse_jwk(jwk)

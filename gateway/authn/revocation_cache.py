@@ -1,4 +1,7 @@
-"""The tokens and subjects whose trust was withdrawn, as held in memory and asked on every request. Not here: who withdraws it (gateway/access/revocations)."""
+"""Revocations in memory, looked up on every request.
+
+Not here: who revokes (access/revocations).
+"""
 
 from __future__ import annotations
 
@@ -11,35 +14,37 @@ if TYPE_CHECKING:
 
 
 class RevocationCache:
-    """What is revoked now: single tokens by id, sessions, and every token of a subject that was issued up to a moment (epoch seconds).
+    """Revoked tokens and sessions, and subjects with the moment (epoch seconds) of revocation.
 
-    Until it was read once nobody can be believed: `known` is False.
+    `is_loaded` is False until the first load; the gateway accepts no token before it.
     """
 
     def __init__(self) -> None:
         self.is_loaded = False
-        self._tokens: set[str] = set()
+        self._token_ids: set[str] = set()
+        self._session_ids: set[str] = set()
         self._subjects: dict[str, float] = {}
-        self._sessions: set[str] = set()
 
     def replace_all(
         self,
-        tokens: Iterable[str],
+        token_ids: Iterable[str],
         subjects: Iterable[tuple[str, float]],
-        sessions: Iterable[str] = (),
+        session_ids: Iterable[str] = (),
     ) -> None:
-        """Replace the whole set."""
-        self._tokens, self._subjects, self._sessions = set(tokens), dict(subjects), set(sessions)
+        """Replace the whole content."""
+        self._token_ids = set(token_ids)
+        self._subjects = dict(subjects)
+        self._session_ids = set(session_ids)
         self.is_loaded = True
 
     def covers(self, identity: Identity) -> bool:
-        """Whether this caller's trust was withdrawn."""
-        if identity.token_id in self._tokens or identity.session_id in self._sessions:
+        """Return whether this caller's token, session or subject is revoked."""
+        if identity.token_id in self._token_ids:
             return True
-        return any(
-            until is not None and identity.issued_at <= until
-            for until in (
-                self._subjects.get(identity.subject),
-                self._subjects.get(identity.home_subject),
-            )
-        )
+        if identity.session_id in self._session_ids:
+            return True
+        for subject in (identity.subject, identity.home_subject):
+            revoked_until = self._subjects.get(subject)
+            if revoked_until is not None and identity.issued_at <= revoked_until:
+                return True
+        return False

@@ -1,4 +1,4 @@
-"""Tokens from outside, verified and remembered. Not here: where keys come from (keys), what a caller may do (permissions)."""
+"""Tokens from outside, verified and remembered. Not here: where keys come from (keys)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from chassis.caller import CLAIMS
 from gateway.access.identity import Identity
 from gateway.access.permissions import ROLES
 from gateway.problems import IssuerUnavailable, TokenRefused
+from gateway.settings import ALGORITHMS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,23 +24,33 @@ if TYPE_CHECKING:
     from gateway.authn.keys import Clock, KeySource
     from gateway.authn.revocation_cache import RevocationCache
 
-ALGORITHMS = frozenset({"EdDSA", "RS256", "ES256"})
 MAX_TOKEN_LENGTH = 8_192
 CACHE_SECONDS = 60.0
 MAX_CACHED = 20_000
 MAX_EARLY_SECONDS = 5.0
-MAX_TOKEN_SECONDS = 86_400  # a token that lived longer than its withdrawal is remembered (gateway/access/revocations) would be believed again
+# Revocations are kept for two days (access/revocations). A token that lived longer than that
+# would be trusted again.
+MAX_TOKEN_SECONDS = 86_400
 _KEY_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
 _COMPACT_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
-_HEADER_MEMBERS = frozenset(
-    {"alg", "kid", "typ", "x5t"}
-)  # x5t is a thumbprint, which we do not follow
+# x5t is a thumbprint, which we do not follow.
+_HEADER_MEMBERS = frozenset({"alg", "kid", "typ", "x5t"})
+_DECODE_OPTIONS: Any = {
+    "require": ["exp", "iat", "sub", "aud", "iss"],
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedIssuer:
-    """An issuer that we trust. `grants_of(issuer, subject, chosen grant)` gives role and claims; without it the token's own are believed."""
+    """An issuer that we trust.
+
+    `resolve_identity(issuer, subject, chosen grant)` gives role and claims from our grants. If it
+    is None, the members `role` and `claims` of the token count.
+    """
 
     name: str
     audience: str
@@ -49,47 +60,53 @@ class TrustedIssuer:
 
 
 class TokenVerifier:
-    """Verifies bearer tokens of the trusted issuers. `clock` in epoch seconds.
+    """Verifies bearer tokens of the trusted issuers. `clock` gives epoch seconds.
 
-    A clock that was seen to be ahead of ours is taken to be so: what it issued before a withdrawal must not look issued after it.
-    What was proved once is remembered by the token's hash until it expires, at most 60 s, and looked up among the revocations each time.
+    A verified token is remembered by its hash until it expires, at most CACHE_SECONDS; revocations
+    are checked each time. If an issuer's clock was ever ahead of ours, that lead is subtracted from
+    `iat`: a token issued before a revocation must not look as if it was issued after it.
     """
 
     def __init__(
         self, issuers: Sequence[TrustedIssuer], revocations: RevocationCache, clock: Clock
     ) -> None:
         self._issuers = {issuer.name: issuer for issuer in issuers}
-        self._revocations, self._clock = revocations, clock
-        self._clock_skew_seconds = dict.fromkeys(self._issuers, 0.0)
+        self._revocations = revocations
+        self._clock = clock
+        self._clock_lead_seconds = dict.fromkeys(self._issuers, 0.0)
         self._cache: OrderedDict[tuple[bytes, str], tuple[float, Identity]] = OrderedDict()
 
     async def verify(self, token: str, chosen_grant: str) -> Identity:
-        """The caller that this token proves; TokenRefused when it proves nobody, IssuerUnavailable when that cannot be known now."""
+        """Return the caller that this token proves. Raises TokenRefused, IssuerUnavailable."""
         if len(token) > MAX_TOKEN_LENGTH:
             raise TokenRefused
         if not self._revocations.is_loaded:
             raise IssuerUnavailable
-        known = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest(), chosen_grant
-        remembered = self._cache.get(known)
-        if remembered is not None and remembered[0] > self._clock():
-            identity = remembered[1]
+        token_hash = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        key = token_hash, chosen_grant
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] > self._clock():
+            identity = cached[1]
         else:
             identity = await self._verify_token(token, chosen_grant)
-            self._cache[known] = (
-                min(identity.expires_at, self._clock() + CACHE_SECONDS),
-                identity,
-            )
-            if len(self._cache) > MAX_CACHED:
-                self._cache.popitem(last=False)
+            self._remember(key, identity)
         if self._revocations.covers(identity):
             raise TokenRefused
         return identity
 
+    def _remember(self, key: tuple[bytes, str], identity: Identity) -> None:
+        valid_until = min(identity.expires_at, self._clock() + CACHE_SECONDS)
+        self._cache[key] = valid_until, identity
+        if len(self._cache) > MAX_CACHED:
+            self._cache.popitem(last=False)
+
     async def _verify_token(self, token: str, chosen_grant: str) -> Identity:
         if not _COMPACT_JWT.fullmatch(token):
             raise TokenRefused
-        header, unproved = (_parse_members(part) for part in token.split(".")[:2])
-        issuer = self._issuers.get(str(unproved.get("iss", "")))
+        header_segment, payload_segment, _ = token.split(".")
+        header = _parse_members(header_segment)
+        unverified = _parse_members(payload_segment)
+        issuer = self._issuers.get(str(unverified.get("iss", "")))
         if issuer is None or not _is_header_allowed(header, issuer):
             raise TokenRefused
         key = await issuer.key_source.find(header["kid"], header["alg"])
@@ -102,54 +119,59 @@ class TokenVerifier:
                 algorithms=[header["alg"]],
                 audience=issuer.audience,
                 issuer=issuer.name,
-                options={
-                    "require": ["exp", "iat", "sub", "aud", "iss"],
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                },
+                options=_DECODE_OPTIONS,
             )
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise TokenRefused from None
         self._check_times(content)
-        ahead = self._clock_skew_seconds[issuer.name] = max(
-            self._clock_skew_seconds[issuer.name], content["iat"] - self._clock()
-        )
-        return await _build_identity(content, issuer, chosen_grant, ahead)
+        clock_lead = self._measure_clock_lead(issuer, content["iat"])
+        return await _build_identity(content, issuer, chosen_grant, clock_lead)
 
     def _check_times(self, content: Mapping[str, Any]) -> None:
         now = self._clock()
-        times = [content.get(name, now) for name in ("exp", "iat", "nbf")]
-        if not all(isinstance(time, (int, float)) and not isinstance(time, bool) for time in times):
+        expires_at = _read_time(content, "exp", now)
+        issued_at = _read_time(content, "iat", now)
+        begins_at = _read_time(content, "nbf", now)
+        is_unexpired = now < expires_at <= issued_at + MAX_TOKEN_SECONDS
+        has_begun = max(issued_at, begins_at) <= now + MAX_EARLY_SECONDS
+        if not (is_unexpired and has_begun):
             raise TokenRefused
-        expires, issued, begins = times
-        if not (
-            now < expires <= issued + MAX_TOKEN_SECONDS
-            and max(issued, begins) <= now + MAX_EARLY_SECONDS
-        ):
-            raise TokenRefused
+
+    def _measure_clock_lead(self, issuer: TrustedIssuer, issued_at: float) -> float:
+        """Return by how many seconds the issuer's clock was ever seen to be ahead of ours."""
+        clock_lead = max(self._clock_lead_seconds[issuer.name], issued_at - self._clock())
+        self._clock_lead_seconds[issuer.name] = clock_lead
+        return clock_lead
+
+
+def _read_time(content: Mapping[str, Any], name: str, default: float) -> float:
+    moment = content.get(name, default)
+    if isinstance(moment, bool) or not isinstance(moment, (int, float)):
+        raise TokenRefused
+    return moment
 
 
 def _parse_members(segment: str) -> dict[str, Any]:
-    """What a part of a token says, unproved; TokenRefused where two readers could read it differently."""
+    """Return the members of an unverified segment; TokenRefused if it is ambiguous JSON."""
+    padded = segment + "=" * (-len(segment) % 4)
     try:
-        told = json.loads(
-            base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)),
+        members = json.loads(
+            base64.urlsafe_b64decode(padded),
             object_pairs_hook=_reject_duplicates,
             parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
         raise TokenRefused from None
-    if not isinstance(told, dict):
+    if not isinstance(members, dict):
         raise TokenRefused
-    return cast("dict[str, Any]", told)
+    return cast("dict[str, Any]", members)
 
 
 def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise ValueError
-    return found
+    return members
 
 
 def _reject_constant(_: str) -> Any:
@@ -157,21 +179,24 @@ def _reject_constant(_: str) -> Any:
 
 
 def _is_header_allowed(header: Mapping[str, Any], issuer: TrustedIssuer) -> bool:
-    """Whether the header names an algorithm we take and a key id of plain letters, and nothing else: no key, address or extension of its own."""
-    key_id, algorithm, kind = header.get("kid"), header.get("alg"), header.get("typ", "JWT")
-    return (
-        header.keys() <= _HEADER_MEMBERS
-        and isinstance(algorithm, str)
-        and algorithm in issuer.algorithms & ALGORITHMS
-        and isinstance(key_id, str)
-        and _KEY_ID.fullmatch(key_id) is not None
-        and isinstance(kind, str)
-        and kind.lower() in _TOKEN_TYPES
-    )
+    """Return whether the header has only an accepted algorithm, a plain key id and a type.
+
+    It may bring no key, address or extension of its own.
+    """
+    if not header.keys() <= _HEADER_MEMBERS:
+        return False
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in issuer.algorithms & ALGORITHMS:
+        return False
+    key_id = header.get("kid")
+    if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
+        return False
+    token_type = header.get("typ", "JWT")
+    return isinstance(token_type, str) and token_type.lower() in _TOKEN_TYPES
 
 
 async def _build_identity(
-    content: Mapping[str, Any], issuer: TrustedIssuer, chosen_grant: str, clock_skew_seconds: float
+    content: Mapping[str, Any], issuer: TrustedIssuer, chosen_grant: str, clock_lead: float
 ) -> Identity:
     subject = content["sub"]
     if not subject:
@@ -184,13 +209,13 @@ async def _build_identity(
             role=_parse_role(content.get("role")),
             claims=_parse_claims(content.get("claims", {})),
         )
-    expires = float(content["exp"])
+    expires_at = float(content["exp"])
     return replace(
         identity,
         token_id=str(content.get("jti", "")),
-        session=str(content.get("sid", "")),
-        issued_at=float(content["iat"]) - clock_skew_seconds,
-        expires_at=min(expires, identity.expires_at or expires),
+        session_id=str(content.get("sid", "")),
+        issued_at=float(content["iat"]) - clock_lead,
+        expires_at=min(expires_at, identity.expires_at or expires_at),
     )
 
 
@@ -205,11 +230,10 @@ def _parse_claims(claims: object) -> dict[str, frozenset[str]]:
         raise TokenRefused
     scopes: dict[str, frozenset[str]] = {}
     for name, values in cast("dict[str, Any]", claims).items():
-        if (
-            name not in CLAIMS
-            or not isinstance(values, list)
-            or not all(isinstance(value, str) for value in cast("list[Any]", values))
-        ):
+        if name not in CLAIMS or not isinstance(values, list):
             raise TokenRefused
-        scopes[name] = frozenset(cast("list[str]", values))
+        items = cast("list[Any]", values)
+        if not all(isinstance(item, str) for item in items):
+            raise TokenRefused
+        scopes[name] = frozenset(items)
     return scopes

@@ -1,1 +1,1 @@
-"""The concerns of the door, one file each; gateway/app.py names them in order."""
+"""The middlewares, one concern each, in the order of app.py. Not here: business rules."""

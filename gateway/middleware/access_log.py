@@ -1,4 +1,7 @@
-"""What happened, in numbers and one log line per request: template, status, time. Never a path, a query or a person."""
+"""One histogram sample and one log line per request: template, status, time.
+
+Not here: paths, queries and persons, which no log or metric may name.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,15 @@ from gateway.access.permissions.versions import latest_version
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from gateway.request_context import RequestContext
+
 REQUESTS = Histogram(
     "gateway_request_seconds",
     "Answers by host group, route template and status",
     ["group", "method", "route", "status"],
     buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+ANY_METHOD = "any"
 UNROUTED = "unrouted"
 
 log = structlog.get_logger(__name__)
@@ -34,41 +40,43 @@ class AccessLog:
         self._series: dict[tuple[str, str, str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
+        ctx = request_context.get_context(scope)
         try:
             await self.app(scope, receive, send)
         finally:
-            seconds = asyncio.get_running_loop().time() - crossing.started_at
-            method, template = (
-                (crossing.route.method, crossing.route.template)
-                if crossing.route
-                else ("any", UNROUTED)
-            )
-            self._get_series(crossing.group, method, template, crossing.status).observe(
-                seconds, telemetry.exemplar()
-            )
-            whose = (
-                {
-                    "role": caller.role,
-                    "role_version": latest_version(caller.role),
-                    "grant": caller.grant_id,
-                }
-                if (caller := crossing.caller)
-                else {"role": ""}
-            )
-            log.info(
-                "answered",
-                group=crossing.group,
-                method=method,
-                route=template,
-                status=crossing.status,
-                milliseconds=round(seconds * 1000, 1),
-                **whose,
-            )
+            self._record(ctx)
+
+    def _record(self, ctx: RequestContext) -> None:
+        seconds = asyncio.get_running_loop().time() - ctx.started_at
+        method = ctx.route.method if ctx.route else ANY_METHOD
+        template = ctx.route.template if ctx.route else UNROUTED
+        series = self._get_series(ctx.group, method, template, ctx.status)
+        series.observe(seconds, telemetry.exemplar())
+        log.info(
+            "answered",
+            group=ctx.group,
+            method=method,
+            route=template,
+            status=ctx.status,
+            milliseconds=round(seconds * 1000, 1),
+            **_describe_caller(ctx),
+        )
 
     def _get_series(self, group: str, method: str, template: str, status: int) -> Histogram:
         key = group, method, template, status
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = REQUESTS.labels(group, method, template, str(status))
+            series = REQUESTS.labels(group, method, template, str(status))
+            self._series[key] = series
         return series
+
+
+def _describe_caller(ctx: RequestContext) -> dict[str, object]:
+    caller = ctx.caller
+    if caller is None:
+        return {"role": ""}
+    return {
+        "role": caller.role,
+        "role_version": latest_version(caller.role),
+        "grant": caller.grant_id,
+    }

@@ -1,11 +1,14 @@
-"""Whoever looks in from outside is seen: each request of an auditor is written down before it passes, and names need a reason. Not here: what auditors may read."""
+"""Records each request of an auditor before it is forwarded.
+
+Not here: what auditors may read.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway import request_context
+from gateway.access.interface import AuditedRead
 from gateway.problems import ReasonNeeded
 
 if TYPE_CHECKING:
@@ -16,53 +19,51 @@ if TYPE_CHECKING:
     from gateway.access.identity import Identity
 
 AUDITED_ROLES = frozenset({"auditor"})
+# All other routes show references instead of names.
 PERMISSIONS_SHOWING_NAMES = frozenset(
     {
         "GET /v1/participants/{participant_ref}/identity",
-        "GET /v1/snapshots/{snapshot_id}/row-errors",  # cells as they came, where they could not be read
-        "GET /v1/orders",  # the buyer's name and address
+        # Cells of a snapshot that could not be read, as they came.
+        "GET /v1/snapshots/{snapshot_id}/row-errors",
+        # The buyer's name and address.
+        "GET /v1/orders",
         "GET /v1/orders/{order_id}/record",
     }
-)  # everywhere else people are references
-MIN_REASON_LENGTH, MAX_REASON_LENGTH = 10, 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditedRead:
-    """What is looked at, and why."""
-
-    service: str
-    permission: str
-    path: str
-    reason: str
+)
+MIN_REASON_LENGTH = 10
+MAX_REASON_LENGTH = 500
 
 
 class AuditedReads:
-    """Writes down with `record` what a watched caller asks; without the record nothing passes."""
+    """Records the requests of audited roles with `record`; if that fails, so does the request.
+
+    A route that shows names needs a reason, in the header `access-reason`.
+    """
 
     def __init__(
         self, app: ASGIApp, record: Callable[[Identity, AuditedRead], Awaitable[None]]
     ) -> None:
-        self.app, self._record = app, record
+        self.app = app
+        self._record = record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-        if crossing.identified_caller.role in AUDITED_ROLES:
-            route = crossing.matched_route
-            reason = (
-                (request_context.read_single_header(scope, b"access-reason") or b"")
-                .decode("utf-8", "replace")
-                .strip()[:MAX_REASON_LENGTH]
-            )
+        ctx = request_context.get_context(scope)
+        caller = ctx.identified_caller
+        if caller.role in AUDITED_ROLES:
+            route = ctx.matched_route
+            reason = _read_reason(scope)
             if route.permission in PERMISSIONS_SHOWING_NAMES and len(reason) < MIN_REASON_LENGTH:
                 raise ReasonNeeded
-            await self._record(
-                crossing.identified_caller,
-                AuditedRead(
-                    service=route.service,
-                    permission=route.permission,
-                    path=scope["path"],
-                    reason=reason,
-                ),
+            audited_read = AuditedRead(
+                service=route.service,
+                permission=route.permission,
+                path=scope["path"],
+                reason=reason,
             )
+            await self._record(caller, audited_read)
         await self.app(scope, receive, send)
+
+
+def _read_reason(scope: Scope) -> str:
+    header = request_context.read_single_header(scope, b"access-reason") or b""
+    return header.decode("utf-8", "replace").strip()[:MAX_REASON_LENGTH]

@@ -1,4 +1,7 @@
-"""Who asks. No Authorization header means the public; one that proves nobody is refused, whatever is wrong with it, with one body."""
+"""Establishes the caller from the bearer token. Not here: how a token is verified (authn).
+
+A request without `Authorization` is anonymous. Every bad token gets the same 401.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +14,35 @@ from gateway.problems import TokenRefused
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from gateway.access.identity import Identity
     from gateway.authn.tokens import TokenVerifier
 
-
-MAX_GRANT_ID_LENGTH = 200  # of a grant's id: what was proved is remembered with it
+# The verified token is remembered together with this id, so the id must not be long.
+MAX_GRANT_ID_LENGTH = 200
 
 
 class Authentication:
-    """Puts the caller into the passage."""
+    """Puts the caller into the request context. Raises TokenRefused."""
 
     def __init__(self, app: ASGIApp, token_verifier: TokenVerifier) -> None:
-        self.app, self._token_verifier = app, token_verifier
+        self.app = app
+        self._token_verifier = token_verifier
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if not given:
-            crossing.caller = ANONYMOUS
-        else:
-            scheme, _, token = given[0].partition(b" ")
-            if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
-                raise TokenRefused
-            chosen = request_context.read_single_header(scope, b"acting-grant") or b""
-            if len(chosen) > MAX_GRANT_ID_LENGTH:
-                raise TokenRefused
-            crossing.caller = await self._token_verifier.verify(
-                token.decode(), chosen.decode("latin-1")
-            )
+        ctx = request_context.get_context(scope)
+        ctx.caller = await self._identify(scope)
         await self.app(scope, receive, send)
+
+    async def _identify(self, scope: Scope) -> Identity:
+        values = [value for name, value in scope["headers"] if name == b"authorization"]
+        if not values:
+            return ANONYMOUS
+        if len(values) > 1:
+            raise TokenRefused
+        scheme, _, token = values[0].partition(b" ")
+        if scheme.lower() != b"bearer" or not token.isascii():
+            raise TokenRefused
+        chosen_grant = request_context.read_single_header(scope, b"acting-grant") or b""
+        if len(chosen_grant) > MAX_GRANT_ID_LENGTH:
+            raise TokenRefused
+        return await self._token_verifier.verify(token.decode(), chosen_grant.decode("latin-1"))

@@ -1,4 +1,7 @@
-"""Whether the caller's role may use this method and template. Fails closed. Not here: whose rows they see (the services, by typed claims)."""
+"""Checks that the caller's role may use this method and template. Fails closed.
+
+Not here: which rows the caller sees; the services filter those by typed claims.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,31 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from gateway.access.identity import Identity
+    from gateway.routing.table import Route
+
 
 class Authorisation:
-    """Lets through who is on the route's list: anonymous 401, another role 403, what a letter excludes 403, a route without a list 403 for everybody."""
+    """Refuses with 401 (anonymous) or 403 (role not listed, or act excluded by the grant).
+
+    A route that no role lists is closed to everybody.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.get_context(scope)
-        route, caller = crossing.matched_route, crossing.identified_caller
-        if caller is ANONYMOUS:
-            if not route.is_public:
-                raise TokenRefused
-        elif caller.role not in route.roles:
-            raise Forbidden
-        elif route.permission in caller.forbidden_permissions:
-            raise ActExcluded
+        ctx = request_context.get_context(scope)
+        _check_permission(ctx.matched_route, ctx.identified_caller)
         return self.app(scope, receive, send)
+
+
+def _check_permission(route: Route, caller: Identity) -> None:
+    if caller is ANONYMOUS:
+        if not route.is_public:
+            raise TokenRefused
+        return
+    if caller.role not in route.roles:
+        raise Forbidden
+    if route.permission in caller.forbidden_permissions:
+        raise ActExcluded

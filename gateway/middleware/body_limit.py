@@ -1,4 +1,7 @@
-"""How large a request body may be: refused by its announced length, and counted while it streams. Not here: what is in it."""
+"""Limits the size of a request body, by its announced length and while it streams.
+
+Not here: the content of the body.
+"""
 
 from __future__ import annotations
 
@@ -13,53 +16,61 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from gateway.request_context import RequestContext
+
 
 class BodyLimit:
-    """Stops a body at the route's limit, in bytes."""
+    """Refuses a body beyond the route's limit in bytes. Raises BodyTooLarge."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.get_context(scope)
-        limit = crossing.matched_route.body_limit_bytes
-        crossing.upload_length = _read_announced_length(scope)
-        crossing.is_upload_open = crossing.upload_length != 0
-        if (crossing.upload_length or 0) > limit:
+        ctx = request_context.get_context(scope)
+        limit = ctx.matched_route.body_limit_bytes
+        ctx.upload_length = _read_announced_length(scope)
+        ctx.is_upload_open = ctx.upload_length != 0
+        if ctx.upload_length is not None and ctx.upload_length > limit:
             raise BodyTooLarge(limit)
-        if not crossing.is_upload_open:
+        if not ctx.is_upload_open:
             return self.app(scope, receive, send)
-        taken = 0
+        return self.app(scope, _LimitedBody(receive, ctx, limit), send)
 
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                if crossing.is_upload_open:
-                    raise ClientDisconnected
-                return message
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise BodyTooLarge(limit)
-            crossing.is_upload_open = bool(message.get("more_body"))
+
+class _LimitedBody:
+    """A `receive` that counts the bytes of the body."""
+
+    def __init__(self, receive: Receive, ctx: RequestContext, limit: int) -> None:
+        self._receive = receive
+        self._ctx = ctx
+        self._limit = limit
+        self._size_bytes = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            if self._ctx.is_upload_open:
+                raise ClientDisconnected
             return message
-
-        return self.app(scope, counted, send)
+        self._size_bytes += len(message.get("body", b""))
+        if self._size_bytes > self._limit:
+            raise BodyTooLarge(self._limit)
+        self._ctx.is_upload_open = message.get("more_body", False)
+        return message
 
 
 def _read_announced_length(scope: Scope) -> int | None:
-    """The length the client announces; None for a body of unknown length, 0 for no body. Malformed for any coding but chunks.
+    """Return the announced length; None if it is unknown, 0 without a body.
 
-    The server has refused what is not a number.
+    The server has already refused lengths that are no number. Raises Malformed for any transfer
+    coding but `chunked`: it would be lost on the way to the service.
     """
-    length = None
+    length = 0
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":
-            if (
-                value.lower() != b"chunked"
-            ):  # another coding around it would be lost on the way to the service
+            if value.lower() != b"chunked":
                 raise Malformed
             return None
         if name == b"content-length":
             length = int(value)
-    return length or 0
+    return length

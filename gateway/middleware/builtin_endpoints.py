@@ -1,32 +1,48 @@
-"""What the gateway answers itself on every host: the group's document and its page, the built-in issuers' keys, and the probes of a load balancer."""
+"""What the gateway itself answers on every host: OpenAPI, issuer keys, probes.
+
+Not here: the content of the OpenAPI document (openapi/).
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from gateway import request_context
+from gateway.host_group import Group
 from gateway.openapi.reference_page import CONTENT_SECURITY_POLICY
 from gateway.problems import MethodUnknown
-from gateway.routing.table import Group
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gateway.openapi.documents import Documents
-    from gateway.request_context import Header
+    from gateway.problems import Header
 
-Answer = tuple[int, bytes, bytes]
-JSON, HTML = b"application/json", b"text/html; charset=utf-8"
+JSON = b"application/json"
+HTML = b"text/html; charset=utf-8"
 JWKS_PATH = "/.well-known/jwks.json"
 DISCOVERY_PATHS = frozenset(
     {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Response:
+    status: HTTPStatus
+    content_type: bytes
+    body: bytes
+
+
 class BuiltInEndpoints:
-    """Answers those paths and passes everything else on. `jwks` are the built-in issuers' public keys, `discovery` the own one's document; without, there is no such path."""
+    """Answers the built-in paths and forwards all others.
+
+    `jwks` are the public keys of our own issuers, `discovery` is the document of the built-in one.
+    Without them these paths do not exist, and the certificate host never has them.
+    """
 
     def __init__(
         self,
@@ -36,47 +52,53 @@ class BuiltInEndpoints:
         discovery: dict[str, Any] | None,
         is_ready: Callable[[], Awaitable[bool]],
     ) -> None:
-        self.app, self._documents, self._is_ready = app, documents, is_ready
-        self._discovery = json.dumps(discovery).encode() if discovery else None
-        self._jwks = json.dumps({"keys": list(jwks)}).encode() if jwks else None
+        self.app = app
+        self._documents = documents
+        self._is_ready = is_ready
+        self._issuer_documents: dict[str, bytes] = {}
+        if jwks:
+            self._issuer_documents[JWKS_PATH] = json.dumps({"keys": list(jwks)}).encode()
+        if discovery:
+            document = json.dumps(discovery).encode()
+            self._issuer_documents |= dict.fromkeys(DISCOVERY_PATHS, document)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-        answer = await self._find_answer(scope["raw_path"].decode("latin-1"), crossing.group)
-        if answer is None:
+        ctx = request_context.get_context(scope)
+        response = await self._respond(scope["raw_path"].decode("latin-1"), ctx.group)
+        if response is None:
             await self.app(scope, receive, send)
             return
         if scope["method"] not in {"GET", "HEAD"}:
             raise MethodUnknown(("GET", "HEAD"))
-        status, kind, body = answer
         headers: list[Header] = [
-            (b"content-type", kind),
-            (b"content-length", str(len(body)).encode()),
+            (b"content-type", response.content_type),
+            (b"content-length", str(len(response.body)).encode()),
         ]
-        if kind == HTML:
+        if response.content_type == HTML:
             headers.append((b"content-security-policy", CONTENT_SECURITY_POLICY))
+        status = int(response.status)
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": response.body})
 
-    async def _find_answer(self, path: str, group: Group) -> Answer | None:
+    async def _respond(self, path: str, group: Group) -> _Response | None:
         match path:
             case "/openapi.json":
-                return 200, JSON, (await self._documents.for_group(group)).document
+                rendered = await self._documents.for_group(group)
+                return _Response(HTTPStatus.OK, JSON, rendered.document)
             case "/docs":
-                return 200, HTML, (await self._documents.for_group(group)).page
+                rendered = await self._documents.for_group(group)
+                return _Response(HTTPStatus.OK, HTML, rendered.page)
             case "/livez":
-                return 200, JSON, b"{}"
+                return _Response(HTTPStatus.OK, JSON, b"{}")
             case "/readyz":
-                return 200 if await self._is_ready() else 503, JSON, b"{}"
-            case _ if (
-                path == JWKS_PATH and self._jwks is not None and group is not Group.CERTIFICATE
-            ):
-                return 200, JSON, self._jwks
-            case _ if (
-                path in DISCOVERY_PATHS
-                and self._discovery is not None
-                and group is not Group.CERTIFICATE
-            ):
-                return 200, JSON, self._discovery
+                is_ready = await self._is_ready()
+                status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+                return _Response(status, JSON, b"{}")
             case _:
-                return None
+                return self._find_issuer_document(path, group)
+
+    def _find_issuer_document(self, path: str, group: Group) -> _Response | None:
+        document = self._issuer_documents.get(path)
+        if document is None or group is Group.CERTIFICATE:
+            return None
+        return _Response(HTTPStatus.OK, JSON, document)

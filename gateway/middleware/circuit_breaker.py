@@ -1,4 +1,7 @@
-"""One circuit breaker per service: while most requests get no answer, none is sent but a few probes. Not here: answers with an error in them."""
+"""One circuit breaker per service: while most requests fail, only probes are sent.
+
+Not here: responses with an error status; a service that writes one does respond.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,13 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
 from gateway import request_context
-from gateway.middleware.rate_limit import rate_limit_subject
 from gateway.problems import UpstreamFailed, UpstreamUnavailable
-from gateway.upstream.canaries import canary_of, is_chosen
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,24 +27,27 @@ MIN_VOLUME = 20
 FAILING_SHARE = 0.5
 OPEN_SECONDS = 5.0
 PROBES = 3
+# These come from a proxy before the service. An error that a service writes itself is a response.
+NO_ANSWER_STATUSES = frozenset({502, 504})
 OPEN_GAUGE = Gauge(
     "gateway_circuit_breaker_open",
     "1 while the breaker of a service lets only probes through",
     ["service"],
 )
-NO_ANSWER_STATUSES = frozenset(
-    {502, 504}
-)  # an error that a service wrote itself says that it answers
 
 
 class CircuitBreakerOpen(UpstreamUnavailable):
-    """The service gave no answer too often; it is left alone for a moment."""
+    """The service did not respond too often; no request is sent for a moment."""
 
     code = "breaker_open"
 
 
 class CircuitBreaker:
-    """Closed, open or half open. `clock` in seconds, monotonic. `admit` gives a ticket that `record` takes back: what began under another state says nothing."""
+    """Closed, open or half open. `clock` is monotonic, in seconds.
+
+    `admit` gives a ticket that `record` takes back. An outcome of a request that was admitted in an
+    earlier state does not count.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -57,11 +60,11 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether it lets only probes through, or nothing."""
+        """Return whether it lets only probes through, or nothing."""
         return self._opened_at is not None
 
     def admit(self) -> int:
-        """Let a request through; CircuitBreakerOpen where it may not."""
+        """Admit a request and return its ticket. Raises CircuitBreakerOpen."""
         if self._opened_at is not None:
             wait = self._opened_at + OPEN_SECONDS - self._clock()
             if wait > 0 or self._probes >= PROBES:
@@ -70,7 +73,7 @@ class CircuitBreaker:
         return self._generation
 
     def record(self, ticket: int, *, has_answered: bool | None) -> None:
-        """How an admitted request ended; None when nobody can say (the client left)."""
+        """Record the outcome of an admitted request; None if it is unknown (the client left)."""
         if ticket != self._generation:
             return
         if self._opened_at is not None:
@@ -83,75 +86,71 @@ class CircuitBreaker:
         self._outcomes.append((now, has_answered))
         self._failures += not has_answered
         while self._outcomes[0][0] < now - WINDOW_SECONDS:
-            self._failures -= not self._outcomes.popleft()[1]
-        if len(self._outcomes) >= MIN_VOLUME and self._failures >= FAILING_SHARE * len(
-            self._outcomes
-        ):
-            self._change_state(now)
+            _, had_answered = self._outcomes.popleft()
+            self._failures -= not had_answered
+        has_volume = len(self._outcomes) >= MIN_VOLUME
+        if has_volume and self._failures >= FAILING_SHARE * len(self._outcomes):
+            self._change_state(opened_at=now)
 
     def _record_probe(self, *, has_answered: bool | None) -> None:
         self._probes -= 1
-        if has_answered is False:
-            self._change_state(self._clock())
-        elif has_answered:
-            self._successful_probes += 1
-            if self._successful_probes >= PROBES:
-                self._change_state(None)
+        if has_answered is None:
+            return
+        if not has_answered:
+            self._change_state(opened_at=self._clock())
+            return
+        self._successful_probes += 1
+        if self._successful_probes >= PROBES:
+            self._change_state(opened_at=None)
 
-    def _change_state(self, opened_at: float | None) -> None:
+    def _change_state(self, *, opened_at: float | None) -> None:
         self._opened_at = opened_at
         self._generation += 1
         self._outcomes.clear()
-        self._failures = self._probes = self._successful_probes = 0
+        self._failures = 0
+        self._probes = 0
+        self._successful_probes = 0
 
 
 class CircuitBreakers:
-    """Asks the breaker of the service, or of its canary, before; tells it the outcome after."""
+    """Asks the breaker of the service before a request, and records the outcome after it."""
 
-    def __init__(self, app: ASGIApp, targets: Iterable[str], clock: Callable[[], float]) -> None:
+    def __init__(self, app: ASGIApp, services: Iterable[str], clock: Callable[[], float]) -> None:
         self.app = app
-        self.breakers = {place: CircuitBreaker(clock) for place in targets}
-        for place, breaker in self.breakers.items():
-            OPEN_GAUGE.labels(place).set_function(partial(_open_gauge_value, breaker))
+        self.breakers = {service: CircuitBreaker(clock) for service in services}
+        for service, breaker in self.breakers.items():
+            OPEN_GAUGE.labels(service).set_function(partial(_open_gauge_value, breaker))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-        crossing.target, ticket = self._choose_target(crossing)
-        breaker = self.breakers[crossing.target]
-        answered: bool | None = None
+        ctx = request_context.get_context(scope)
+        route = ctx.matched_route
+        breaker = self.breakers[route.service]
+        ticket = breaker.admit()
+        if route.is_streaming:
+            send = partial(_record_first_byte, breaker, ticket, send)
+        has_answered: bool | None = None
         try:
-            await self.app(
-                scope,
-                receive,
-                partial(_record_first_byte, breaker, ticket, send)
-                if crossing.matched_route.is_streaming
-                else send,
-            )
-            answered = crossing.service_status not in NO_ANSWER_STATUSES
+            await self.app(scope, receive, send)
+            has_answered = ctx.service_status not in NO_ANSWER_STATUSES
         except (UpstreamUnavailable, UpstreamFailed):
-            answered = False
+            has_answered = False
             raise
         except asyncio.CancelledError:
-            answered = False if _is_upstream_timeout(crossing) else None
+            has_answered = False if _is_upstream_timeout(ctx) else None
             raise
         finally:
-            if not (crossing.matched_route.is_streaming and crossing.service_status):
-                breaker.record(ticket, has_answered=answered)
-
-    def _choose_target(self, ctx: RequestContext) -> tuple[str, int]:
-        """Where the request goes: to the service's canary for those chosen, unless that gives no answer."""
-        route = ctx.matched_route
-        if route.canary and is_chosen(route, rate_limit_subject(ctx)):
-            canary = canary_of(route.service)
-            with suppress(KeyError, CircuitBreakerOpen):
-                return canary, self.breakers[canary].admit()
-        return route.service, self.breakers[route.service].admit()
+            is_recorded = route.is_streaming and ctx.service_status
+            if not is_recorded:
+                breaker.record(ticket, has_answered=has_answered)
 
 
 async def _record_first_byte(
     breaker: CircuitBreaker, ticket: int, send: Send, message: Message
 ) -> None:
-    """Tell the breaker of an open-ended answer when it begins: it may flow for hours, and its end says nothing."""
+    """Record the outcome of an open-ended response when it begins.
+
+    It may last for hours, and its end says nothing about the service.
+    """
     if message["type"] == "http.response.start":
         breaker.record(ticket, has_answered=message["status"] not in NO_ANSWER_STATUSES)
     await send(message)
@@ -162,9 +161,6 @@ def _open_gauge_value(breaker: CircuitBreaker) -> float:
 
 
 def _is_upstream_timeout(ctx: RequestContext) -> bool:
-    """Whether the deadline ended it and the service, not the client's upload, was what took so long."""
-    return (
-        not ctx.service_status
-        and not ctx.is_upload_open
-        and asyncio.get_running_loop().time() >= ctx.deadline
-    )
+    """Return whether the deadline passed while we waited for the service, not for the client."""
+    is_late = asyncio.get_running_loop().time() >= ctx.deadline
+    return is_late and not ctx.service_status and not ctx.is_upload_open

@@ -1,6 +1,7 @@
-"""How many requests may be in flight towards one service, how many of them one caller's and how many the public's: one more is told to come back.
+"""Limits the requests in flight towards a service: in total, of one caller, of the public.
 
-So a slow service does not hold the whole door, nor a caller with many long polls a whole service.
+So a slow service cannot hold the whole gateway, nor a caller with many long polls a whole service.
+Not here: requests per minute (rate_limit).
 """
 
 from __future__ import annotations
@@ -21,19 +22,24 @@ if TYPE_CHECKING:
 
     from gateway.routing.reloader import RouteReloader
 
-CALLER_SHARE_DIVISOR, MIN_SHARE = (
-    4,
-    8,
-)  # a caller has the cap divided by so many, and at least so many
-PUBLIC_SHARE_DIVISOR = 2  # all of the public together likewise: whoever has a few addresses and slow bodies must not keep those out who signed in
+# One caller has a quarter of the total, but at least MIN_SHARE.
+CALLER_SHARE_DIVISOR = 4
+# All anonymous callers together have half: a few addresses with slow bodies must not keep out
+# those who signed in.
+PUBLIC_SHARE_DIVISOR = 2
+MIN_SHARE = 8
 IN_FLIGHT = Gauge("gateway_in_flight_requests", "Requests in flight towards a service", ["service"])
 
 
 class ConcurrencyLimit:
-    """Counts per service against the cap of the table in force."""
+    """Counts requests per service against the limits of the current route table.
+
+    Raises ServiceBusy, TooManyAtOnce.
+    """
 
     def __init__(self, app: ASGIApp, routes: RouteReloader) -> None:
-        self.app, self._routes = app, routes
+        self.app = app
+        self._routes = routes
         self.counts = dict.fromkeys(routes.table.concurrency_limits, 0)
         self._public_counts = dict(self.counts)
         self._caller_counts: Counter[tuple[str, str]] = Counter()
@@ -41,29 +47,32 @@ class ConcurrencyLimit:
             IN_FLIGHT.labels(service).set_function(partial(self.counts.__getitem__, service))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-        service = crossing.matched_route.service
-        cap, caller = (
-            self._routes.table.concurrency_limits[service],
-            (service, rate_limit_subject(crossing)),
-        )
-        public = crossing.identified_caller is ANONYMOUS
-        if self.counts[service] >= cap or (
-            public and self._public_counts[service] >= max(MIN_SHARE, cap // PUBLIC_SHARE_DIVISOR)
-        ):
-            raise ServiceBusy
-        if self._caller_counts[caller] >= max(MIN_SHARE, cap // CALLER_SHARE_DIVISOR):
-            raise TooManyAtOnce
-        self._change_counts(service, caller, 1)
-        self._public_counts[service] += public
+        ctx = request_context.get_context(scope)
+        service = ctx.matched_route.service
+        caller = rate_limit_subject(ctx)
+        is_public = ctx.identified_caller is ANONYMOUS
+        self._check(service, caller, is_public=is_public)
+        self._change_counts(service, caller, 1, is_public=is_public)
         try:
             await self.app(scope, receive, send)
         finally:
-            self._change_counts(service, caller, -1)
-            self._public_counts[service] -= public
+            self._change_counts(service, caller, -1, is_public=is_public)
 
-    def _change_counts(self, service: str, caller: tuple[str, str], change: int) -> None:
+    def _check(self, service: str, caller: str, *, is_public: bool) -> None:
+        limit = self._routes.table.concurrency_limits[service]
+        public_limit = max(MIN_SHARE, limit // PUBLIC_SHARE_DIVISOR)
+        caller_limit = max(MIN_SHARE, limit // CALLER_SHARE_DIVISOR)
+        if self.counts[service] >= limit:
+            raise ServiceBusy
+        if is_public and self._public_counts[service] >= public_limit:
+            raise ServiceBusy
+        if self._caller_counts[service, caller] >= caller_limit:
+            raise TooManyAtOnce
+
+    def _change_counts(self, service: str, caller: str, change: int, *, is_public: bool) -> None:
         self.counts[service] += change
-        self._caller_counts[caller] += change
-        if not self._caller_counts[caller]:
-            del self._caller_counts[caller]
+        if is_public:
+            self._public_counts[service] += change
+        self._caller_counts[service, caller] += change
+        if not self._caller_counts[service, caller]:
+            del self._caller_counts[service, caller]

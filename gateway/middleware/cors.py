@@ -1,55 +1,65 @@
-"""Which pages of other origins may ask: none, unless an origin is named. Bearer tokens only, never cookies."""
+"""Access for pages of other origins: none, unless an origin is named for the host group.
+
+Not here: cookies; callers use bearer tokens only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
+from starlette.middleware.cors import CORSMiddleware
+
 from gateway import request_context
-from gateway.problems import OriginRefused
-from gateway.routing.table import METHODS, Group
+from gateway.routing.table import METHODS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-_EXPOSED_HEADERS = b"etag, location, ratelimit, ratelimit-policy, retry-after, x-request-id"
-_ALLOWED_HEADERS = b"accept-language, access-reason, acting-grant, authorization, content-type, idempotency-key, if-match, if-none-match, range, x-request-id"
+    from gateway.host_group import Group
+
+EXPOSED_HEADERS = (
+    "etag",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "x-request-id",
+)
+ALLOWED_HEADERS = (
+    "accept-language",
+    "access-reason",
+    "acting-grant",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "range",
+    "x-request-id",
+)
+PREFLIGHT_MAX_AGE_SECONDS = 600
 
 
 class Cors:
-    """Answers preflights and lets the named origins of a group read its answers (Fetch standard, CORS protocol)."""
+    """One CORSMiddleware for each host group that names origins; other groups have none."""
 
     def __init__(self, app: ASGIApp, origins: Mapping[Group, frozenset[str]]) -> None:
-        self.app, self._origins = app, origins
+        self.app = app
+        self._apps_by_group: dict[Group, ASGIApp] = {
+            group: CORSMiddleware(
+                app,
+                allow_origins=sorted(group_origins),
+                allow_methods=METHODS,
+                allow_headers=ALLOWED_HEADERS,
+                expose_headers=EXPOSED_HEADERS,
+                max_age=PREFLIGHT_MAX_AGE_SECONDS,
+            )
+            for group, group_origins in origins.items()
+            if group_origins
+        }
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.get_context(scope)
-        origin = request_context.read_single_header(scope, b"origin")
-        allowed = origin is not None and origin.decode("latin-1") in self._origins.get(
-            crossing.group, frozenset()
-        )
-        if self._origins.get(crossing.group):
-            crossing.response_headers.append((b"vary", b"origin"))
-        if origin is not None and allowed:
-            crossing.response_headers += [
-                (b"access-control-allow-origin", origin),
-                (b"access-control-expose-headers", _EXPOSED_HEADERS),
-            ]
-            crossing.default_headers.insert(0, (b"cross-origin-resource-policy", b"cross-origin"))
-        if scope["method"] == "OPTIONS" and request_context.read_single_header(
-            scope, b"access-control-request-method"
-        ):
-            if not allowed:
-                raise OriginRefused
-            crossing.response_headers += [
-                (b"access-control-allow-methods", ", ".join(METHODS).encode()),
-                (b"access-control-allow-headers", _ALLOWED_HEADERS),
-                (b"access-control-max-age", b"600"),
-            ]
-            return _send_no_content(send)
-        return self.app(scope, receive, send)
-
-
-async def _send_no_content(send: Send) -> None:
-    await send({"type": "http.response.start", "status": 204, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+        group = request_context.get_context(scope).group
+        app = self._apps_by_group.get(group, self.app)
+        return app(scope, receive, send)

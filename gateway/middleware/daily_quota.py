@@ -1,4 +1,4 @@
-"""How often a partner's system may call on one day, by its own quota, which administrators set. Not here: how often anybody may use one route (rates)."""
+"""Limits the calls of a partner's system per day. Not here: calls of one route (rate_limit)."""
 
 from __future__ import annotations
 
@@ -13,25 +13,34 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.access.clients.daily_quota import QuotaCounter
+    from gateway.access.interface import QuotaCounter
+    from gateway.request_context import RequestContext
 
 
 class DailyQuota:
-    """Counts the calls of systems; of people there is no such count. Headers as those of the rates."""
+    """Counts the calls of systems with a quota; people have none. Raises QuotaUsedUp.
+
+    The headers are those of the rate limit.
+    """
 
     def __init__(self, app: ASGIApp, counter: QuotaCounter) -> None:
-        self.app, self._counter = app, counter
+        self.app = app
+        self._counter = counter
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.get_context(scope)
-        quota = crossing.identified_caller.calls_per_day
+        ctx = request_context.get_context(scope)
+        quota = ctx.identified_caller.calls_per_day
         if quota is not None:
-            left, seconds = self._counter.count_call(crossing.identified_caller.subject, quota)
-            wait = max(1, math.ceil(seconds))
-            crossing.response_headers += [
-                (b"ratelimit-policy", f'"day";q={quota};w=86400'.encode()),
-                (b"ratelimit", f'"day";r={max(0, left - 1)};t={wait}'.encode()),
-            ]
-            if left <= 0:
-                raise QuotaUsedUp(wait)
+            self._count(ctx, quota)
         return self.app(scope, receive, send)
+
+    def _count(self, ctx: RequestContext, quota: int) -> None:
+        left, seconds = self._counter.count_call(ctx.identified_caller.subject, quota)
+        wait = max(1, math.ceil(seconds))
+        remaining = max(0, left - 1)
+        ctx.response_headers += [
+            (b"ratelimit-policy", f'"day";q={quota};w=86400'.encode()),
+            (b"ratelimit", f'"day";r={remaining};t={wait}'.encode()),
+        ]
+        if left <= 0:
+            raise QuotaUsedUp(wait)

@@ -1,4 +1,7 @@
-"""Which host group a request is for: by its Host name, in development also by the port it came in at. An unknown one gets 421."""
+"""Finds the host group of a request, by Host name and in development also by port.
+
+Not here: which names belong to a group (settings).
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,30 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chassis.ids import new_id
+from gateway.host_group import Group
 from gateway.middleware.problem_responses import send_problem
 from gateway.middleware.security_headers import SECURITY_HEADERS
 from gateway.problems import HostUnknown, VersionUnknown
-from gateway.request_context import RequestContext, read_single_header
-from gateway.routing.table import Group
+from gateway.request_context import RequestContext, read_single_header, set_context
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PORT = re.compile(r":[0-9]*\Z")
-_ADDRESS_WITH_PORT = re.compile(
-    r"\[([^\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*"
-)  # as some proxies write an address: a new port each time, which is nobody else
+# Some proxies write the port, too. A client has a new port for each connection.
+_ADDRESS_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*")
 _VERSIONS = frozenset({"1.1", "1.0"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class HostGroups:
-    """Opens the passage of a request. `names` in lower case; `ports` empty in production; behind `proxies` the client's address is in X-Forwarded-For."""
+    """Creates the request context. An unknown host gets 421, an unknown HTTP version 505.
+
+    `names` are in lower case, `ports` are empty in production. The client address behind one of
+    our own `proxies` is read from X-Forwarded-For.
+    """
 
     def __init__(
         self,
@@ -37,23 +44,23 @@ class HostGroups:
         ports: Mapping[int, Group],
         proxies: Sequence[Network],
     ) -> None:
-        self.app, self._names, self._ports, self._proxies = app, names, ports, proxies
+        self.app = app
+        self._names = names
+        self._ports = ports
+        self._proxies = proxies
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         group = self._find_group(scope)
-        if group is None or scope["http_version"] not in _VERSIONS:
-            return send_problem(
-                HostUnknown() if group is None else VersionUnknown(),
-                None,
-                new_id(),
-                SECURITY_HEADERS,
-                send,
-            )
-        scope["passage"] = RequestContext(
+        if group is None:
+            return send_problem(HostUnknown(), None, new_id(), SECURITY_HEADERS, send)
+        if scope["http_version"] not in _VERSIONS:
+            return send_problem(VersionUnknown(), None, new_id(), SECURITY_HEADERS, send)
+        ctx = RequestContext(
             group=group,
             started_at=asyncio.get_running_loop().time(),
             address=self._find_client_address(scope),
         )
+        set_context(scope, ctx)
         return self.app(scope, receive, send)
 
     def _find_group(self, scope: Scope) -> Group | None:
@@ -61,41 +68,45 @@ class HostGroups:
         name = _PORT.sub("", host)
         if name in self._names:
             return self._names[name]
-        return self._ports.get(scope["server"][1]) if name in _LOOPBACK else None
+        if name in _LOOPBACK:
+            return self._ports.get(scope["server"][1])
+        return None
 
     def _find_client_address(self, scope: Scope) -> str:
-        """The client's address: the last one in X-Forwarded-For that none of our own proxies has."""
+        """Return the last address in X-Forwarded-For that is not one of our own proxies."""
         peer = str(scope["client"][0]) if scope["client"] else ""
         if not self._proxies:
             return peer
-        chain = [
-            peer,
-            *(
-                _strip_port(part.strip())
-                for value in reversed(_read_forwarded_for(scope))
-                for part in reversed(value.split(","))
-            ),
-        ]
+        chain = [peer, *reversed(_read_forwarded_for(scope))]
         for address in chain:
             if not self._is_proxy(address):
                 return address
         return chain[-1]
 
-    def _is_proxy(self, address: str) -> bool:
+    def _is_proxy(self, text: str) -> bool:
         try:
-            found = ipaddress.ip_address(address)
+            address = _parse_address(text)
         except ValueError:
             return False
-        found = getattr(found, "ipv4_mapped", None) or found
-        return any(found in network for network in self._proxies)
+        return any(address in network for network in self._proxies)
 
 
-def _strip_port(address: str) -> str:
-    found = _ADDRESS_WITH_PORT.fullmatch(address)
-    return (found[1] or found[2]) if found else address
+def _parse_address(text: str) -> Address:
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 def _read_forwarded_for(scope: Scope) -> list[str]:
-    return [
-        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
-    ]
+    """Return the addresses of all X-Forwarded-For headers in their order, without ports."""
+    values = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    entries = b",".join(values).decode("latin-1").split(",") if values else []
+    return [_strip_port(entry.strip()) for entry in entries]
+
+
+def _strip_port(address: str) -> str:
+    match = _ADDRESS_WITH_PORT.fullmatch(address)
+    if match is None:
+        return address
+    return match[1] or match[2] or address

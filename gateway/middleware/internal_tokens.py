@@ -1,4 +1,7 @@
-"""What the service is told about the caller: a token that only it accepts, with the role's permissions there and the caller's claims."""
+"""Gives the request the token by which one service learns who calls.
+
+Not here: the signature (chassis/http/internal_tokens).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,11 @@ MAX_CACHED = 20_000
 
 
 class InternalTokens:
-    """Signs one token per subject, service and scope and reuses it for 20 s of its 60. `clock` in seconds, monotonic."""
+    """Signs one token per subject, service and rights, and reuses it for REUSED_SECONDS.
+
+    The token names the role's permissions at that service and the caller's claims. It lives 60 s.
+    `clock` is monotonic, in seconds.
+    """
 
     def __init__(
         self,
@@ -30,42 +37,37 @@ class InternalTokens:
         role_permissions: RolePermissions,
         clock: Callable[[], float],
     ) -> None:
-        self.app, self._signer, self._role_permissions, self._clock = (
-            app,
-            signer,
-            role_permissions,
-            clock,
-        )
+        self.app = app
+        self._signer = signer
+        self._role_permissions = role_permissions
+        self._clock = clock
         self._cache: OrderedDict[tuple[str, str, Hashable], tuple[float, str]] = OrderedDict()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.get_context(scope)
-        crossing.internal_token = self.get_token(
-            crossing.identified_caller, crossing.matched_route.service
-        )
+        ctx = request_context.get_context(scope)
+        ctx.internal_token = self.get_token(ctx.identified_caller, ctx.matched_route.service)
         return self.app(scope, receive, send)
 
     def get_token(self, caller: Identity, service: str) -> str:
-        """The token that tells this service who asks."""
+        """Return the token that names this caller to this service."""
         key = caller.subject, service, caller.rights
-        kept = self._cache.get(key)
-        if kept is not None and kept[0] > self._clock():
-            return kept[1]
-        permissions = (
-            self._role_permissions.for_role(caller.role, service) - caller.forbidden_permissions
-        )
-        signed = self._signer.for_caller(
-            service,
-            Caller(
-                subject=caller.subject,
-                role=caller.role,
-                permissions=permissions,
-                claims=caller.claims,
-                on_behalf_of=caller.on_behalf_of,
-            ),
-        )
-        self._cache[key] = self._clock() + REUSED_SECONDS, signed
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] > self._clock():
+            return cached[1]
+        token = self._sign(caller, service)
+        self._cache[key] = self._clock() + REUSED_SECONDS, token
         self._cache.move_to_end(key)
         if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)
-        return signed
+        return token
+
+    def _sign(self, caller: Identity, service: str) -> str:
+        role_permissions = self._role_permissions.for_role(caller.role, service)
+        internal_caller = Caller(
+            subject=caller.subject,
+            role=caller.role,
+            permissions=role_permissions - caller.forbidden_permissions,
+            claims=caller.claims,
+            on_behalf_of=caller.on_behalf_of,
+        )
+        return self._signer.for_caller(service, internal_caller)

@@ -1,4 +1,7 @@
-"""What leaves through the certificate host speaks of no prison and no product, whatever a service wrote into its errors and headers. Not here: its pages and papers."""
+"""Removes forbidden words from problems and headers on the certificate host.
+
+The source is certification.md 14.1. Not here: the pages and papers of certification.
+"""
 
 from __future__ import annotations
 
@@ -9,37 +12,37 @@ import structlog
 
 from chassis.texts import is_neutral
 from gateway import request_context
+from gateway.host_group import Group
 from gateway.problems import CONTENT_TYPE, UpstreamFailed, neutralise
-from gateway.routing.table import Group
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from gateway.problems import Header
+
 MAX_PROBLEM_BYTES = 65_536
+# They describe the body that is replaced.
+_REPLACED_HEADERS = frozenset({b"content-length", b"content-encoding"})
 
 log = structlog.get_logger(__name__)
 
 
 class NeutralResponses:
-    """Rewrites the services' problem documents on the certificate host and drops headers that name what must not be named (certification.md 14.1)."""
+    """Rewrites the services' problem documents and drops headers with a forbidden word."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return self.app(
-            scope,
-            receive,
-            _NeutralSender(send)
-            if request_context.get_context(scope).group is Group.CERTIFICATE
-            else send,
-        )
+        if request_context.get_context(scope).group is Group.CERTIFICATE:
+            send = _NeutralSender(send)
+        return self.app(scope, receive, send)
 
 
 class _NeutralSender:
-    """Holds back the start of a problem until its body is whole and rewritten; lets everything else pass."""
+    """Holds a problem back until its body is complete and rewritten; passes everything else."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -47,28 +50,9 @@ class _NeutralSender:
         self._body = bytearray()
 
     async def __call__(self, message: Message) -> None:
-        if (
-            message["type"] == "http.response.start"
-        ):  # a second one where the first try broke off within its problem
-            self._held_start = None
-            self._body.clear()
-            kept = [
-                (name, value)
-                for name, value in message["headers"]
-                if is_neutral(value.decode("latin-1"))
-            ]
-            if len(kept) < len(message["headers"]):
-                log.error(
-                    "a header was withheld from the certificate host",
-                    names=[
-                        name.decode("latin-1")
-                        for name, value in message["headers"]
-                        if (name, value) not in kept
-                    ],
-                )
-            message["headers"] = kept
-            if dict(kept).get(b"content-type", b"").lower().startswith(CONTENT_TYPE):
-                self._held_start = message
+        if message["type"] == "http.response.start":
+            self._begin(message)
+            if self._held_start is not None:
                 return
         if self._held_start is None:
             await self._send(message)
@@ -79,23 +63,43 @@ class _NeutralSender:
         if not message.get("more_body"):
             await self._send_rewritten(self._held_start)
 
+    def _begin(self, start: Message) -> None:
+        """Begin a response; a second one begins if the first attempt broke off in its problem."""
+        self._held_start = None
+        self._body.clear()
+        start["headers"] = _drop_forbidden(start["headers"])
+        content_type = dict(start["headers"]).get(b"content-type", b"")
+        if content_type.lower().startswith(CONTENT_TYPE):
+            self._held_start = start
+
     async def _send_rewritten(self, start: Message) -> None:
-        body = json.dumps(
-            neutralise(_parse_problem(bytes(self._body), start["status"])), ensure_ascii=False
-        ).encode()
-        start["headers"] = [
-            (name, value)
-            for name, value in start["headers"]
-            if name not in {b"content-length", b"content-encoding"}
-        ]
-        start["headers"].append((b"content-length", str(len(body)).encode()))
+        problem = neutralise(_parse_problem(bytes(self._body), start["status"]))
+        body = json.dumps(problem, ensure_ascii=False).encode()
+        headers = [header for header in start["headers"] if header[0] not in _REPLACED_HEADERS]
+        headers.append((b"content-length", str(len(body)).encode()))
+        start["headers"] = headers
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _drop_forbidden(headers: list[Header]) -> list[Header]:
+    kept: list[Header] = []
+    dropped_names: list[str] = []
+    for name, value in headers:
+        if is_neutral(value.decode("latin-1")):
+            kept.append((name, value))
+        else:
+            dropped_names.append(name.decode("latin-1"))
+    if dropped_names:
+        log.error("a header was withheld from the certificate host", names=dropped_names)
+    return kept
 
 
 def _parse_problem(body: bytes, status: int) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except ValueError:
-        content = None
-    return cast("dict[str, Any]", content) if isinstance(content, dict) else {"status": status}
+        return {"status": status}
+    if not isinstance(content, dict):
+        return {"status": status}
+    return cast("dict[str, Any]", content)

@@ -1,4 +1,7 @@
-"""What goes out: every refusal as a problem, and the headers that the other concerns left for the answer. Not here: who refuses what."""
+"""Turns refusals and defects into problem responses.
+
+Not here: how a problem is written (problems).
+"""
 
 from __future__ import annotations
 
@@ -13,67 +16,61 @@ from gateway import problems, request_context
 from gateway.problems import ClientDisconnected, StreamEnded, Unexpected
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.request_context import Header, RequestContext
-    from gateway.routing.table import Group
+    from gateway.host_group import Group
+    from gateway.problems import Header
+    from gateway.request_context import RequestContext
 
 DRAIN_SECONDS = 2.0
 SMALL_UPLOAD_BYTES = 65_536
-CLIENT_DISCONNECTED_STATUS = 499  # for the metrics alone: nobody reads this answer
+CLIENT_DISCONNECTED_STATUS = 499  # only in logs and metrics: no client gets this response
 
 log = structlog.get_logger(__name__)
 
 
 class ProblemResponses:
-    """Turns refusals into answers. An answer that fails after its first byte is cut off, so that nobody takes it for whole."""
+    """Turns errors into responses.
+
+    A response that fails after its first byte is cut off, so that it never looks complete.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-
-        async def answered(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                crossing.status = message["status"]
-                headers = [*message["headers"], *crossing.response_headers]
-                present = {name for name, _ in headers}
-                message["headers"] = headers + [
-                    entry for entry in crossing.default_headers if entry[0] not in present
-                ]
-            await send(message)
-
+        ctx = request_context.get_context(scope)
         try:
-            await self.app(scope, receive, answered)
+            await self.app(scope, receive, send)
         except ClientDisconnected:
-            crossing.status = CLIENT_DISCONNECTED_STATUS
+            ctx.status = CLIENT_DISCONNECTED_STATUS
         except StreamEnded as error:
-            log.info("open-ended answer ended", reason=str(error))
+            log.info("open-ended response ended", reason=str(error))
         except DomainError as error:
-            await self._send_problem(error, crossing, receive, answered)
+            await _refuse(error, ctx, receive, send)
         except Exception as error:  # noqa: BLE001 - the caller gets a 500
-            log.error(  # noqa: TRY400 - an error's text may hold an address: type and place only
+            # The text of an error may hold an address, so only type and place are logged.
+            log.error(  # noqa: TRY400
                 "a defect of the gateway",
                 error=type(error).__name__,
                 place="".join(traceback.format_tb(error.__traceback__)),
             )
-            await self._send_problem(Unexpected(), crossing, receive, answered)
+            await _refuse(Unexpected(), ctx, receive, send)
 
-    async def _send_problem(
-        self, error: DomainError, ctx: RequestContext, receive: Receive, send: Send
-    ) -> None:
-        if ctx.status:
-            return
-        length = ctx.upload_length
-        if not ctx.is_upload_open or (length is not None and length <= SMALL_UPLOAD_BYTES):
-            await send_problem(error, ctx.group, ctx.request_id, [], send)
-            return
-        await send_problem(
-            error, ctx.group, ctx.request_id, [(b"connection", b"close")], send, has_more=True
-        )
-        await _drain_body(receive)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+async def _refuse(error: DomainError, ctx: RequestContext, receive: Receive, send: Send) -> None:
+    has_begun = ctx.status != 0
+    if has_begun:
+        return
+    length = ctx.upload_length
+    is_small = length is not None and length <= SMALL_UPLOAD_BYTES
+    if not ctx.is_upload_open or is_small:
+        await send_problem(error, ctx.group, ctx.request_id, [], send)
+        return
+    close = [(b"connection", b"close")]
+    await send_problem(error, ctx.group, ctx.request_id, close, send, has_more=True)
+    await _drain_body(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def send_problem(
@@ -85,7 +82,7 @@ async def send_problem(
     *,
     has_more: bool = False,
 ) -> None:
-    """Send the problem document of this error; with `more` the answer is left open."""
+    """Send the problem document of this error; with `has_more` the response stays open."""
     body = problems.render_problem(error, group, request_id)
     head = [
         *problems.problem_headers(error),
@@ -97,7 +94,10 @@ async def send_problem(
 
 
 async def _drain_body(receive: Receive) -> None:
-    """Read on for a moment and drop it: a connection closed on unread bytes is reset, and the client never sees why it was refused."""
+    """Read and drop the rest of the body for at most DRAIN_SECONDS.
+
+    A connection that is closed on unread bytes is reset, and the client would not see the refusal.
+    """
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             while (await receive()).get("more_body"):

@@ -1,4 +1,7 @@
-"""A second try where the first never got an answer and a repeat does no harm, as long as few do it at a time. Not here: answers of a service, whatever their status."""
+"""Repeats a request that got no response, if a repeat is harmless, within a budget.
+
+Not here: responses of a service, whatever their status.
+"""
 
 from __future__ import annotations
 
@@ -27,64 +30,80 @@ RETRIES = Counter("gateway_retries_total", "Second and third tries towards a ser
 
 
 class Retries:
-    """Tries again within the budget: at most 3 retries, or a fifth of what is in flight, at one time (after Envoy's retry budget)."""
+    """Allows at most MIN_BUDGET retries at a time, or BUDGET_SHARE of the requests in flight.
+
+    This is Envoy's retry budget.
+    """
 
     def __init__(
         self, app: ASGIApp, pause: Callable[[float], Awaitable[object]] = asyncio.sleep
     ) -> None:
-        self.app, self._pause = app, pause
+        self.app = app
+        self._pause = pause
         self._active_requests = 0
         self._active_retries = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-        if (
-            not crossing.matched_route.is_idempotent
-            and request_context.read_single_header(scope, b"idempotency-key") is None
-        ):
+        ctx = request_context.get_context(scope)
+        if not _may_repeat(scope, ctx):
             await self.app(scope, receive, send)
             return
-        replay = _ReplayableBody(receive)
+        body = _ReplayableBody(receive)
         self._active_requests += 1
         try:
-            try:
-                await self.app(scope, replay.receive, send)
-            except (UpstreamUnavailable, UpstreamFailed) as error:
-                await self._retry(scope, replay, send, crossing, error)
+            await self._attempt_all(scope, body, send, ctx)
         finally:
             self._active_requests -= 1
+
+    async def _attempt_all(
+        self, scope: Scope, body: _ReplayableBody, send: Send, ctx: RequestContext
+    ) -> None:
+        try:
+            await self.app(scope, body.receive, send)
+        except (UpstreamUnavailable, UpstreamFailed) as error:
+            budget = max(MIN_BUDGET, self._active_requests * BUDGET_SHARE)
+            if self._active_retries >= budget:
+                raise
+            first_error = error
+        else:
+            return
+        self._active_retries += 1
+        try:
+            await self._retry(scope, body, send, ctx, first_error)
+        finally:
+            self._active_retries -= 1
 
     async def _retry(
         self,
         scope: Scope,
-        replay: _ReplayableBody,
+        body: _ReplayableBody,
         send: Send,
         ctx: RequestContext,
         error: UpstreamUnavailable | UpstreamFailed,
     ) -> None:
-        if self._active_retries >= max(MIN_BUDGET, self._active_requests * BUDGET_SHARE):
-            raise error
-        self._active_retries += 1
-        try:
-            for tries in range(2, MAX_ATTEMPTS + 1):
-                if isinstance(error, CircuitBreakerOpen) or ctx.status or not replay.is_replayable:
-                    raise error
-                await self._pause(random.uniform(0, MAX_PAUSE_SECONDS * tries))  # noqa: S311 - jitter
-                replay.rewind()
-                RETRIES.labels(ctx.matched_route.service).inc()
-                try:
-                    await self.app(scope, replay.receive, send)
-                except (UpstreamUnavailable, UpstreamFailed) as again:
-                    error = again
-                else:
-                    return
-            raise error
-        finally:
-            self._active_retries -= 1
+        for attempt in range(2, MAX_ATTEMPTS + 1):
+            if isinstance(error, CircuitBreakerOpen) or ctx.status or not body.is_replayable:
+                break
+            await self._pause(random.uniform(0, MAX_PAUSE_SECONDS * attempt))  # noqa: S311 - jitter
+            body.rewind()
+            RETRIES.labels(ctx.matched_route.service).inc()
+            try:
+                await self.app(scope, body.receive, send)
+            except (UpstreamUnavailable, UpstreamFailed) as next_error:
+                error = next_error
+            else:
+                return
+        raise error
+
+
+def _may_repeat(scope: Scope, ctx: RequestContext) -> bool:
+    if ctx.matched_route.is_idempotent:
+        return True
+    return request_context.read_single_header(scope, b"idempotency-key") is not None
 
 
 class _ReplayableBody:
-    """The request's body as it comes, kept up to 64 KiB so that it can be read again."""
+    """The request body, kept up to MAX_REPLAYED_BYTES so that it can be read again."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -94,7 +113,7 @@ class _ReplayableBody:
 
     @property
     def is_replayable(self) -> bool:
-        """Whether everything read so far can be read again."""
+        """Return whether everything read so far can be read again."""
         return self._size_bytes <= MAX_REPLAYED_BYTES
 
     def rewind(self) -> None:
@@ -102,17 +121,18 @@ class _ReplayableBody:
         self._position = 0
 
     async def receive(self) -> Message:
-        """The next message, from memory while there are any."""
+        """Return the next message, from memory if it is there."""
         if self._position < len(self._messages):
             self._position += 1
             return self._messages[self._position - 1]
         message = await self._receive()
-        if message["type"] == "http.request":
-            self._size_bytes += len(message.get("body", b""))
-            if self.is_replayable:
-                self._messages.append(message)
-                self._position += 1
-            else:
-                self._messages.clear()
-                self._position = 0
+        if message["type"] != "http.request":
+            return message
+        self._size_bytes += len(message.get("body", b""))
+        if self.is_replayable:
+            self._messages.append(message)
+            self._position += 1
+        else:
+            self._messages.clear()
+            self._position = 0
         return message

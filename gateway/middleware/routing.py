@@ -1,4 +1,4 @@
-"""Which route a request is for. A path that two readers could read differently is refused; it goes on as it came. Not here: the table (routes)."""
+"""Finds the route of a request. Not here: the table of routes (routing/table)."""
 
 from __future__ import annotations
 
@@ -16,31 +16,39 @@ if TYPE_CHECKING:
     from gateway.routing.reloader import RouteReloader
 
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
+# Two readers could read these differently: dot segments, and percent-encoded characters that are
+# controls, need no encoding, or are a separator; also a percent sign without two digits.
 _AMBIGUOUS = re.compile(
-    r"/\.{1,2}(?=/|$)|%(?:2[dDeEfF]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaCcFf]|7[0-9AaEeFf]|0|1)|%(?![0-9A-Fa-f]{2})"
-)  # encoded though it need not be, too
+    r"/\.{1,2}(?=/|$)"
+    r"|%(?:2[dDeEfF]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaCcFf]|7[0-9AaEeFf]|0|1)"
+    r"|%(?![0-9A-Fa-f]{2})"
+)
 _PLAIN_QUERY = re.compile(rb"[\x21-\x7e]*")
 
 
 class Routing:
-    """Finds the route in the table in force."""
+    """Puts the route of the current table into the request context.
+
+    The path is forwarded as it came. Raises PathMalformed, PathUnknown, MethodUnknown.
+    """
 
     def __init__(self, app: ASGIApp, routes: RouteReloader) -> None:
-        self.app, self._routes = app, routes
+        self.app = app
+        self._routes = routes
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.get_context(scope)
+        ctx = request_context.get_context(scope)
         path = scope["raw_path"].decode("latin-1")
-        if (
-            not _PLAIN_PATH.fullmatch(path)
-            or _AMBIGUOUS.search(path)
-            or not _PLAIN_QUERY.fullmatch(scope["query_string"])
-        ):
+        if not _is_unambiguous(path) or not _PLAIN_QUERY.fullmatch(scope["query_string"]):
             raise PathMalformed
-        methods = self._routes.table.match(crossing.group, path)
+        methods = self._routes.match(ctx.group, path)
         if methods is None:
             raise PathUnknown
-        crossing.route = methods.get(scope["method"])
-        if crossing.route is None:
+        ctx.route = methods.get(scope["method"])
+        if ctx.route is None:
             raise MethodUnknown(methods)
         return self.app(scope, receive, send)
+
+
+def _is_unambiguous(path: str) -> bool:
+    return bool(_PLAIN_PATH.fullmatch(path)) and not _AMBIGUOUS.search(path)

@@ -1,18 +1,18 @@
-"""The headers that tell a browser what it may not do with an answer. Not here: which other origins may ask (cors)."""
+"""The response headers that restrict a browser. Not here: access from other origins (cors)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from gateway import request_context
-from gateway.routing.table import Group
+from gateway.host_group import Group
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.request_context import Header
+    from gateway.problems import Header
 
 SECURITY_HEADERS: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
@@ -21,30 +21,36 @@ SECURITY_HEADERS: list[Header] = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
 ]
-_DEFAULT_HEADERS: list[Header] = [
-    (
-        b"content-security-policy",
-        b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    ),
+CONTENT_SECURITY_POLICY = (
+    b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+# Added unless the response has a header of that name.
+DEFAULT_HEADERS: list[Header] = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY),
     (b"cache-control", b"no-store"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-_HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-_NOINDEX: Header = (b"x-robots-tag", b"noindex, nofollow")
+HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+NOINDEX: Header = (b"x-robots-tag", b"noindex, nofollow")
 
 
 class SecurityHeaders:
-    """Adds them to every answer; `https` where the door is reached by TLS only (production). Only the shop may be found by search engines."""
+    """Adds the headers to every response.
+
+    `https` says that clients reach the gateway only by TLS (production). Search engines may index
+    only the shop.
+    """
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
-        always = [*SECURITY_HEADERS, *([_HSTS] if https else [])]
-        self._headers_by_group = {
-            group: always if group is Group.SHOP else [*always, _NOINDEX] for group in Group
-        }
+        always = [*SECURITY_HEADERS]
+        if https:
+            always.append(HSTS)
+        self._headers_by_group = {group: [*always, NOINDEX] for group in Group}
+        self._headers_by_group[Group.SHOP] = always
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        crossing = request_context.get_context(scope)
-        crossing.response_headers += self._headers_by_group[crossing.group]
-        crossing.default_headers += _DEFAULT_HEADERS
+        ctx = request_context.get_context(scope)
+        ctx.response_headers += self._headers_by_group[ctx.group]
+        ctx.default_headers += DEFAULT_HEADERS
         return self.app(scope, receive, send)

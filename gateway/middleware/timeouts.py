@@ -1,4 +1,8 @@
-"""How long an answer may take in all: until the last byte, for an open-ended answer until the first. Passed on as x-request-deadline."""
+"""Limits the time of a response. Not here: the time of a request head (server_protocol).
+
+The deadline counts until the last byte; for an open-ended response until the first. The service
+gets it as `x-request-deadline`.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +17,20 @@ if TYPE_CHECKING:
 
 
 class Timeouts:
-    """Ends what takes longer than the route allows."""
+    """Ends a request at the route's deadline. Raises DeadlinePassed, UploadTooSlow."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-        crossing.deadline = crossing.started_at + crossing.matched_route.deadline_seconds
+        ctx = request_context.get_context(scope)
+        ctx.deadline = ctx.started_at + ctx.matched_route.deadline_seconds
         try:
-            async with asyncio.timeout_at(crossing.deadline) as crossing.timeout:
+            async with asyncio.timeout_at(ctx.deadline) as ctx.timeout:
                 await self.app(scope, receive, send)
         except TimeoutError:
-            if crossing.timeout is None or not crossing.timeout.expired():
+            if ctx.timeout is None or not ctx.timeout.expired():
                 raise
-            raise UploadTooSlow if crossing.is_upload_open else DeadlinePassed from None
+            if ctx.is_upload_open:
+                raise UploadTooSlow from None
+            raise DeadlinePassed from None

@@ -1,4 +1,4 @@
-"""The request id and the trace: taken over where they are well formed, made where not, and passed on. Not here: what is logged."""
+"""Request id and trace: taken over if well-formed, else created. Not here: what is logged."""
 
 from __future__ import annotations
 
@@ -20,25 +20,30 @@ _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9
 
 
 class RequestIds:
-    """Gives the passage its request id and its span."""
+    """Gives the request its id and its span."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        crossing = request_context.get_context(scope)
-        given = request_context.read_single_header(scope, b"x-request-id")
-        crossing.request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else new_id()
-        crossing.response_headers.append((b"x-request-id", crossing.request_id.encode()))
-        outer = request_context.read_single_header(scope, b"traceparent")
-        given_trace = outer.decode() if outer and _TRACEPARENT.fullmatch(outer) else None
-        structlog.contextvars.bind_contextvars(
-            request_id=crossing.request_id
-        )  # the server gives every request a task, and so a context, of its own
-        with telemetry.span(scope["method"], of=given_trace, kind=trace.SpanKind.SERVER) as span:
-            crossing.traceparent = telemetry.current_traceparent()
+        ctx = request_context.get_context(scope)
+        ctx.request_id = _read_header(scope, b"x-request-id", _REQUEST_ID) or new_id()
+        ctx.response_headers.append((b"x-request-id", ctx.request_id.encode()))
+        # The server runs each request in a task, and so in a context, of its own.
+        structlog.contextvars.bind_contextvars(request_id=ctx.request_id)
+        parent = _read_header(scope, b"traceparent", _TRACEPARENT)
+        with telemetry.span(scope["method"], of=parent, kind=trace.SpanKind.SERVER) as span:
+            ctx.traceparent = telemetry.current_traceparent()
             await self.app(scope, receive, send)
             if span.is_recording():
-                if crossing.route:
-                    span.update_name(crossing.route.permission)
-                span.set_attribute("http.response.status_code", crossing.status)
+                if ctx.route:
+                    span.update_name(ctx.route.permission)
+                span.set_attribute("http.response.status_code", ctx.status)
+
+
+def _read_header(scope: Scope, name: bytes, pattern: re.Pattern[bytes]) -> str | None:
+    """Return the header's value if it comes once and has this form."""
+    value = request_context.read_single_header(scope, name)
+    if value is None or not pattern.fullmatch(value):
+        return None
+    return value.decode()

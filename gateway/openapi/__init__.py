@@ -1,1 +1,1 @@
-"""One OpenAPI document for each host group, and its page. Not here: the documents of single services."""
+"""One OpenAPI document for each host group, and its page. Not here: the services' documents."""

@@ -1,9 +1,13 @@
-"""A page of an OpenAPI document that needs no script and nothing from anywhere else. Not here: the document."""
+"""An HTML page of an OpenAPI document, without script or content of others.
+
+Not here: merging.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections import defaultdict
 from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,102 +21,142 @@ _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1.5rem}
 h1{font-size:1.6rem}h2{margin-top:2.5rem;border-bottom:1px solid var(--line)}
 details{border:1px solid var(--line);border-radius:.4rem;margin:.5rem 0;padding:.4rem .8rem}
-summary{cursor:pointer}code,b.m{font-family:ui-monospace,monospace}b.m{display:inline-block;width:4.5rem}
-table{border-collapse:collapse;width:100%;margin:.6rem 0}th,td{border-bottom:1px solid var(--line);padding:.25rem .5rem;text-align:left;vertical-align:top}
+summary{cursor:pointer}code,b.m{font-family:ui-monospace,monospace}
+b.m{display:inline-block;width:4.5rem}
+table{border-collapse:collapse;width:100%;margin:.6rem 0}
+th,td{border-bottom:1px solid var(--line);padding:.25rem .5rem;text-align:left;vertical-align:top}
 .k{background:var(--soft);border-radius:.3rem;padding:0 .4rem;font-size:.85rem}.d{opacity:.75}
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-CONTENT_SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'".encode()
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+).encode()
 _PARAMETER_LOCATIONS = {"path": "alamat", "query": "kueri", "header": "kepala", "cookie": "kuki"}
+_INTRODUCTION = (
+    "<p>Daftar alamat yang dilayani di sini. Yang bertanda <span class=k>terbuka</span> tidak "
+    "memerlukan token; selebihnya memakai <code>Authorization: Bearer …</code>. Kesalahan dijawab "
+    "sebagai <code>application/problem+json</code> (RFC 9457). "
+    'Dokumen lengkap: <a href="/openapi.json"><code>/openapi.json</code></a>.</p>'
+    '<p class=d lang="en">The addresses served here. '
+    "Those marked <i>terbuka</i> need no token.</p>"
+)
 
 
 def render_page(document: Node) -> str:
-    """The HTML page of the document."""
+    """Return the HTML page of the document."""
     title = escape(document["info"]["title"])
-    schemas = cast("Node", document.get("components", {}).get("schemas", {}))
-    groups: dict[str, list[str]] = {}
+    operations_by_tag: dict[str, list[str]] = defaultdict(list)
     for path, operations in cast("dict[str, Node]", document["paths"]).items():
         for method, operation in operations.items():
-            groups.setdefault(operation["tags"][0], []).append(
-                _render_operation(method.upper(), path, operation)
-            )
+            rendered = _render_operation(method.upper(), path, operation)
+            operations_by_tag[operation["tags"][0]].append(rendered)
+    tags = sorted(operations_by_tag)
+    contents = " · ".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in tags)
     sections = "".join(
-        f'<h2 id="{escape(name)}">{escape(name)}</h2>{"".join(parts)}'
-        for name, parts in sorted(groups.items())
-    )
-    kinds = "".join(_render_schema(name, schema) for name, schema in schemas.items())
-    contents = " · ".join(
-        f'<a href="#{escape(name)}">{escape(name)}</a>' for name in sorted(groups)
+        f'<h2 id="{escape(tag)}">{escape(tag)}</h2>{"".join(operations_by_tag[tag])}'
+        for tag in tags
     )
     return (
-        f'<!doctype html><html lang="id"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
-        "<p>Daftar alamat yang dilayani di sini. Yang bertanda <span class=k>terbuka</span> tidak memerlukan token; selebihnya memakai "
-        "<code>Authorization: Bearer …</code>. Kesalahan dijawab sebagai <code>application/problem+json</code> (RFC 9457). "
-        'Dokumen lengkap: <a href="/openapi.json"><code>/openapi.json</code></a>.</p>'
-        '<p class=d lang="en">The addresses served here. Those marked <i>terbuka</i> need no token.</p>'
-        f"<p>{contents}</p>{sections}{f'<h2>Bentuk data</h2>{kinds}' if kinds else ''}</body></html>"
+        '<!doctype html><html lang="id"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{title}</title><style>{_STYLE}</style></head>"
+        f"<body><h1>{title}</h1>{_INTRODUCTION}<p>{contents}</p>{sections}"
+        f"{_render_schemas(document)}</body></html>"
     )
 
 
 def _render_operation(method: str, path: str, operation: Node) -> str:
-    text = escape(operation.get("summary", ""))
-    is_open = " <span class=k>terbuka</span>" if operation["security"] == [] else ""
-    return f"<details><summary><b class=m>{method}</b> <code>{escape(path)}</code>{is_open} <span class=d>{text}</span></summary>{''.join(_render_details(operation))}</details>"
+    summary = escape(operation.get("summary", ""))
+    is_public = operation["security"] == []
+    mark = " <span class=k>terbuka</span>" if is_public else ""
+    return (
+        f"<details><summary><b class=m>{method}</b> <code>{escape(path)}</code>{mark} "
+        f"<span class=d>{summary}</span></summary>{''.join(_render_details(operation))}</details>"
+    )
 
 
 def _render_details(operation: Node) -> Iterator[str]:
-    if description := operation.get("description"):
+    description = operation.get("description")
+    if description:
         yield f"<p>{escape(description)}</p>"
     parameters = cast("list[Node]", operation.get("parameters", []))
     if parameters:
-        rows = "".join(
-            f"<tr><td><code>{escape(parameter['name'])}</code><td>{_PARAMETER_LOCATIONS[parameter['in']]}<td>{_render_type(parameter.get('schema', {}))}"
-            f"<td>{'wajib' if parameter.get('required') else ''}<td>{escape(parameter.get('description', ''))}"
-            for parameter in parameters
-        )
+        rows = "".join(map(_render_parameter, parameters))
         yield f"<table><tr><th>nama<th>tempat<th>bentuk<th><th>{rows}</table>"
-    for media, content in cast(
-        "dict[str, Node]", operation.get("requestBody", {}).get("content", {})
-    ).items():
-        yield f"<p>Isi permintaan (<code>{escape(media)}</code>): {_render_type(content.get('schema', {}))}</p>"
-    for status, answer in cast("dict[str, Node]", operation["responses"]).items():
+    request_content = operation.get("requestBody", {}).get("content", {})
+    for media, content in cast("dict[str, Node]", request_content).items():
+        schema = _render_type(content.get("schema", {}))
+        yield f"<p>Isi permintaan (<code>{escape(media)}</code>): {schema}</p>"
+    for status, response in cast("dict[str, Node]", operation["responses"]).items():
         if status.startswith("2"):
-            kinds = " atau ".join(
-                f"<code>{escape(media)}</code> {_render_type(content.get('schema', {}))}"
-                for media, content in answer.get("content", {}).items()
-            )
-            yield f"<p>Jawaban {escape(status)}: {kinds or 'tanpa isi'}</p>"
+            yield _render_response(status, response)
+
+
+def _render_parameter(parameter: Node) -> str:
+    location = _PARAMETER_LOCATIONS[parameter["in"]]
+    required = "wajib" if parameter.get("required") else ""
+    return (
+        f"<tr><td><code>{escape(parameter['name'])}</code><td>{location}"
+        f"<td>{_render_type(parameter.get('schema', {}))}<td>{required}"
+        f"<td>{escape(parameter.get('description', ''))}"
+    )
+
+
+def _render_response(status: str, response: Node) -> str:
+    contents = cast("dict[str, Node]", response.get("content", {}))
+    kinds = " atau ".join(
+        f"<code>{escape(media)}</code> {_render_type(content.get('schema', {}))}"
+        for media, content in contents.items()
+    )
+    return f"<p>Jawaban {escape(status)}: {kinds or 'tanpa isi'}</p>"
+
+
+def _render_schemas(document: Node) -> str:
+    schemas = cast("Node", document.get("components", {}).get("schemas", {}))
+    rendered = "".join(_render_schema(name, schema) for name, schema in schemas.items())
+    return f"<h2>Bentuk data</h2>{rendered}" if rendered else ""
 
 
 def _render_schema(name: str, schema: Node) -> str:
     required = set(cast("list[str]", schema.get("required", [])))
+    properties = cast("dict[str, Node]", schema.get("properties", {}))
     rows = "".join(
-        f"<tr><td><code>{escape(field)}</code><td>{_render_type(kind)}<td>{'wajib' if field in required else ''}<td>{escape(str(kind.get('description', '')))}"
-        for field, kind in cast("dict[str, Node]", schema.get("properties", {})).items()
+        _render_field(field, kind, is_required=field in required)
+        for field, kind in properties.items()
     )
-    body = (
-        f"<table><tr><th>nama<th>bentuk<th><th>{rows}</table>"
-        if rows
-        else f"<p>{_render_type(schema)}</p>"
+    if rows:
+        body = f"<table><tr><th>nama<th>bentuk<th><th>{rows}</table>"
+    else:
+        body = f"<p>{_render_type(schema)}</p>"
+    anchor = escape(name)
+    return f'<details id="{anchor}"><summary><code>{anchor}</code></summary>{body}</details>'
+
+
+def _render_field(name: str, schema: Node, *, is_required: bool) -> str:
+    required = "wajib" if is_required else ""
+    description = escape(str(schema.get("description", "")))
+    return (
+        f"<tr><td><code>{escape(name)}</code><td>{_render_type(schema)}"
+        f"<td>{required}<td>{description}"
     )
-    return f'<details id="{escape(name)}"><summary><code>{escape(name)}</code></summary>{body}</details>'
 
 
 def _render_type(schema: Node) -> str:
-    """A schema in a few words."""
-    if reference := schema.get("$ref"):
+    """Return a schema in a few words."""
+    reference = schema.get("$ref")
+    if reference:
         name = escape(str(reference).rpartition("/")[2])
         return f'<a href="#{name}">{name}</a>'
-    for several in ("anyOf", "oneOf", "allOf"):
-        if several in schema:
-            return " | ".join(_render_type(one) for one in cast("list[Node]", schema[several]))
+    for member in ("anyOf", "oneOf", "allOf"):
+        if member in schema:
+            return " | ".join(map(_render_type, cast("list[Node]", schema[member])))
     if "enum" in schema:
-        return " | ".join(
-            f"<code>{escape(str(value))}</code>" for value in cast("list[Any]", schema["enum"])
-        )
-    if schema.get("type") == "array":
+        values = cast("list[Any]", schema["enum"])
+        return " | ".join(f"<code>{escape(str(value))}</code>" for value in values)
+    kind = str(schema.get("type", "apa saja"))
+    if kind == "array":
         return f"daftar {_render_type(schema.get('items', {}))}"
-    return escape(
-        f"{schema.get('type', 'apa saja')}{' ' + schema['format'] if 'format' in schema else ''}"
-    )
+    if "format" in schema:
+        kind = f"{kind} {schema['format']}"
+    return escape(kind)

@@ -1,1 +1,1 @@
-"""Routes as data: the table, its file and its reloader. Not here: what a route may be called by."""
+"""Routes as data: the table, its file and its reloader. Not here: who may use a route."""

@@ -1,4 +1,7 @@
-"""Keeps the routes in force and swaps them while the gateway runs. Not here: what a route is (routes)."""
+"""Keeps the current route table and swaps it while the gateway runs.
+
+Not here: what a route is.
+"""
 
 from __future__ import annotations
 
@@ -6,55 +9,75 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway.routing import table as routing_table
+from gateway.routing.parser import RoutesInvalid, parse_routes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gateway.access.permissions import RolePermissions
+    from gateway.host_group import Group
+    from gateway.routing.table import Route, RouteTable
 
 log = structlog.get_logger(__name__)
 
 
 class RouteReloader:
-    """The table in force. `generation` counts the swaps, `problems` says why the newest file was refused."""
+    """The current table. `generation` counts the swaps.
+
+    `problems` says why the newest file was refused; it is empty while that file is in use.
+    """
 
     def __init__(self, file: Path, role_permissions: RolePermissions) -> None:
-        self._file, self._role_permissions = file, role_permissions
+        self._file = file
+        self._role_permissions = role_permissions
         self._loaded_stamp = self._read_stamp()
-        self.table = routing_table.parse_routes(file.read_text(), self._role_permissions)
+        self.table = self._parse()
         self.generation = 1
         self.problems: tuple[str, ...] = ()
 
+    def match(self, group: Group, path: str) -> Mapping[str, Route] | None:
+        """Return the routes of this path in the current table; None if there is none."""
+        return self.table.match(group, path)
+
     def refresh(self) -> bool:
-        """Read the file when it changed; True when its table came into force. A file that cannot be used changes nothing."""
+        """Read the file if it changed; return whether its table is now in use.
+
+        An invalid file changes nothing.
+        """
         stamp = self._read_stamp()
         if stamp == self._loaded_stamp:
             return False
         self._loaded_stamp = stamp
         try:
-            table = routing_table.parse_routes(self._file.read_text(), self._role_permissions)
-        except (routing_table.RoutesInvalid, OSError, UnicodeDecodeError) as error:
-            return self._reject(
-                error.problems
-                if isinstance(error, routing_table.RoutesInvalid)
-                else (f"cannot be read: {type(error).__name__}",)
-            )
-        self.table, self.problems = table, ()
+            table = self._parse()
+        except RoutesInvalid as error:
+            self._reject(error.problems)
+            return False
+        except (OSError, UnicodeDecodeError) as error:
+            self._reject((f"cannot be read: {type(error).__name__}",))
+            return False
+        self.table = table
+        self.problems = ()
         self.generation += 1
-        log.info("routes in force", generation=self.generation, routes=len(table.routes))
+        log.info("new routes in use", generation=self.generation, routes=len(table.routes))
         return True
 
-    def _reject(self, problems: tuple[str, ...]) -> bool:
+    def _parse(self) -> RouteTable:
+        return parse_routes(self._file.read_text(), self._role_permissions)
+
+    def _reject(self, problems: tuple[str, ...]) -> None:
         self.problems = problems
         log.error(
-            "routes refused, the former table stays", generation=self.generation, problems=problems
+            "routes refused, the previous table stays",
+            generation=self.generation,
+            problems=problems,
         )
-        return False
 
     def _read_stamp(self) -> tuple[int, int, int] | None:
+        """Return what changes with the file; None while a configuration volume is replaced."""
         try:
             status = self._file.stat()
         except FileNotFoundError:
-            return None  # a configuration volume is being replaced
+            return None
         return status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,1 +1,4 @@
-"""The way to a service: client, cancellation, headers. Not here: which service a path belongs to."""
+"""The client of the services, request cancellation, headers.
+
+Not here: which service answers.
+"""

@@ -1,4 +1,7 @@
-"""Who is still there while a service works: a client that leaves, a revoked caller and a draining gateway end what is under way. Not here: deadlines."""
+"""Request cancellation: the client left, the caller was revoked, or the gateway drains.
+
+Not here: deadlines (middleware/timeouts).
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,25 @@ from typing import TYPE_CHECKING, Self
 from gateway.problems import ClientDisconnected, StreamEnded, TokenRefused, UpstreamUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from starlette.types import Receive
 
-    from gateway.authn.revocation_cache import RevocationCache
+    from gateway.access.identity import Identity
     from gateway.request_context import RequestContext
 
-WATCH_DELAY_SECONDS = (
-    0.2  # most answers are complete before anybody could have left; only the others cost a task
-)
+# Most responses are complete before this. Only the others cost a task that watches the client.
+WATCH_DELAY_SECONDS = 0.2
 
 
 class RequestCanceller:
-    """Stands beside one request and cancels it, with the reason, when nobody waits for it any more."""
+    """Cancels one request, with a reason that the request then fails with."""
 
     def __init__(self, ctx: RequestContext, receive: Receive, streams: OpenStreams) -> None:
-        self.ctx, self._receive, self._streams = ctx, receive, streams
+        self.ctx = ctx
+        self._receive = receive
+        self._streams = streams
         self._loop = asyncio.get_running_loop()
         self._request = asyncio.current_task(self._loop)
         self._reason: Exception | None = None
@@ -58,7 +63,8 @@ class RequestCanceller:
             self._request.cancel()
 
     def _start_watching(self) -> None:
-        if self.ctx.is_upload_open:  # whoever reads the body sees the client leave
+        # Whatever reads the body sees the client leave, and only one may read.
+        if self.ctx.is_upload_open:
             self._timer = self._loop.call_later(WATCH_DELAY_SECONDS, self._start_watching)
         else:
             self._watch_task = self._loop.create_task(self._cancel_on_disconnect())
@@ -70,32 +76,35 @@ class RequestCanceller:
 
 
 class OpenStreams:
-    """The open-ended answers under way."""
+    """The open-ended responses in progress. `is_revoked` is asked of each caller."""
 
-    def __init__(self, revocations: RevocationCache) -> None:
+    def __init__(self, is_revoked: Callable[[Identity], bool]) -> None:
         self.cancellers: set[RequestCanceller] = set()
-        self._revocations = revocations
+        self._is_revoked = is_revoked
         self._is_draining = False
 
     def register(self, canceller: RequestCanceller) -> None:
-        """One more; UpstreamUnavailable where the gateway drains."""
+        """Add a stream. Raises UpstreamUnavailable while the gateway drains."""
         if self._is_draining:
             raise UpstreamUnavailable
         self.cancellers.add(canceller)
 
     def cancel_revoked(self, now: float) -> None:
-        """End those whose caller was revoked meanwhile, or whose token or grant is over; `now` in epoch seconds."""
-        for attendant in list(self.cancellers):
-            caller = attendant.ctx.identified_caller
-            if self._revocations.covers(caller) or 0 < caller.expires_at <= now:
-                attendant.cancel(
-                    StreamEnded("withdrawn") if attendant.ctx.status else TokenRefused()
-                )
+        """Cancel streams whose caller is revoked or has expired; `now` in epoch seconds."""
+        for canceller in list(self.cancellers):
+            caller = canceller.ctx.identified_caller
+            is_expired = 0 < caller.expires_at <= now
+            if is_expired or self._is_revoked(caller):
+                _cancel(canceller, StreamEnded("revoked"), TokenRefused())
 
     def cancel_all(self) -> None:
-        """End all of them and let no other begin, because the gateway drains: clients come back to another replica."""
+        """Cancel all streams and refuse new ones: clients reconnect to another replica."""
         self._is_draining = True
-        for attendant in list(self.cancellers):
-            attendant.cancel(
-                StreamEnded("draining") if attendant.ctx.status else UpstreamUnavailable()
-            )
+        for canceller in list(self.cancellers):
+            _cancel(canceller, StreamEnded("draining"), UpstreamUnavailable())
+
+
+def _cancel(canceller: RequestCanceller, stream_ended: StreamEnded, refusal: Exception) -> None:
+    """Cut the response off if it has begun, else answer with the refusal."""
+    has_begun = canceller.ctx.status != 0
+    canceller.cancel(stream_ended if has_begun else refusal)

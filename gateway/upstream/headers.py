@@ -1,19 +1,21 @@
-"""Which headers cross the door, both ways: the listed ones, and nothing that says who somebody is. Not here: headers that the gateway adds for browsers."""
+"""The headers that pass, both ways: an allow-list. Not here: headers that the gateway adds."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from chassis.errors import Malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from starlette.types import Scope
 
-    from gateway.request_context import Header, RequestContext
+    from gateway.problems import Header
+    from gateway.request_context import RequestContext
 
 REQUEST_HEADERS = frozenset(
     {
@@ -54,35 +56,40 @@ RESPONSE_HEADERS = frozenset(
         b"vary",
     }
 )
+# A length in such a response would be that of a body that does not follow.
+_STATUSES_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-def select_request_headers(scope: Scope, ctx: RequestContext) -> list[Header]:
-    """The request headers that the service gets. Malformed where one is not UTF-8."""
-    extra = ctx.matched_route.extra_request_headers
-    passed: list[Header] = [
-        (name, value)
-        for name, value in scope["headers"]
-        if name in REQUEST_HEADERS or name in extra
-    ]
+def select_request_headers(scope: Scope, ctx: RequestContext) -> list[tuple[str, str]]:
+    """Return the request headers for the service. Raises Malformed if one is not UTF-8."""
+    allowed = REQUEST_HEADERS | ctx.matched_route.extra_request_headers
+    passed = [(name, value) for name, value in scope["headers"] if name in allowed]
     try:
-        for _, value in passed:
-            value.decode()
+        selected = [(name.decode(), value.decode()) for name, value in passed]
     except UnicodeDecodeError:
         raise Malformed from None
-    left = ctx.deadline - asyncio.get_running_loop().time()
-    return [
-        *passed,
-        (b"authorization", b"Bearer " + ctx.internal_token.encode()),
-        (b"x-request-id", ctx.request_id.encode()),
-        (b"x-request-deadline", b"%d" % round((time.time() + left) * 1000)),
-        *([(b"traceparent", ctx.traceparent.encode())] if ctx.traceparent else []),
-    ]
+    seconds_left = ctx.deadline - asyncio.get_running_loop().time()
+    deadline_ms = round((time.time() + seconds_left) * 1000)
+    selected.append(("authorization", f"Bearer {ctx.internal_token}"))
+    selected.append(("x-request-id", ctx.request_id))
+    selected.append(("x-request-deadline", str(deadline_ms)))
+    if ctx.traceparent:
+        selected.append(("traceparent", ctx.traceparent))
+    return selected
 
 
-def select_response_headers(headers: Iterable[Header], origin: str) -> Iterator[Header]:
-    """The response headers that the client gets; an address within the service (`origin`) becomes a path of the door."""
-    inner = origin.encode()
-    for name, value in headers:
-        key = name.lower()
-        if key in RESPONSE_HEADERS:
-            yield key, value.removeprefix(inner) if key == b"location" else value
+def select_response_headers(headers: Iterable[Header], status: int, origin: str) -> list[Header]:
+    """Return the response headers for the client; a `location` at the service becomes a path."""
+    service_origin = origin.encode()
+    selected: list[Header] = []
+    for raw_name, raw_value in headers:
+        name = raw_name.lower()
+        value = raw_value
+        if name not in RESPONSE_HEADERS:
+            continue
+        if name == b"content-length" and status in _STATUSES_WITHOUT_BODY:
+            continue
+        if name == b"location":
+            value = raw_value.removeprefix(service_origin)
+        selected.append((name, value))
+    return selected

@@ -1,59 +1,71 @@
-"""The alerts as docs/monitoring.md lists them, and all rules as the Prometheus operator takes them, read from the rule files. Not here: the rules."""
+"""Alerts as docs/monitoring.md lists them, and the rules as the Prometheus operator takes them.
+
+Both are read from deploy/monitoring/rules. Not here: the rules.
+"""
 
 from __future__ import annotations
 
 import re
 import textwrap
 
+from ops.docs.generated_blocks import replace_blocks
+from ops.local import topology
 from ops.local.state_dir import ROOT
 
-RULES, PROMETHEUS_RULES = (
-    ROOT / "deploy/monitoring/rules",
-    ROOT / "deploy/k8s/components/monitoring/rules.yaml",
-)
+RULES = ROOT / "deploy/monitoring/rules"
+PIPELINE_RULES = RULES / "pipeline.yml"
+PROMETHEUS_RULES = ROOT / "deploy/k8s/components/monitoring/rules.yaml"
+NAMESPACE = "bina"
 _ALERT = re.compile(
     r'- alert: (?P<name>\w+).*?severity: (?P<severity>\w+).*?summary_en: "(?P<words>[^"]+)"',
     re.DOTALL,
 )
 _LABEL = re.compile(r"\{\{ \$labels\.(?:exported_)?(\w+) \}\}")
-_GENERATED = "slos.yml"
-_SEVERITY, NAMESPACE = "labels: {severity: ", "bina"
-_HEAD = (
+_SLO_RULES = "slos"
+_SEVERITY = "labels: {severity: "
+_SEVERITY_IN_NAMESPACE = f"labels: {{namespace: {NAMESPACE}, severity: "
+_HEADER = "# Written by ./bina docs from deploy/monitoring/rules: change those.\n"
+_RULE_OBJECT = (
     "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: {name}\nspec:\n"
 )
 
 
-def render_table(generated: str) -> str:
-    """The lines of docs/monitoring.md; `generated` is the text of the rules that are written from data."""
-    found = sorted(
-        (one["name"], one["severity"], _LABEL.sub(r"a \1", one["words"]))
-        for text in _read_rule_files(generated).values()
-        for one in _ALERT.finditer(text)
+def render_pipeline_rules() -> str:
+    """Return pipeline.yml with the processes that ProcessDown expects in every region."""
+    up = 'count by (region, job) (up{job="bina"})'
+    expected = "\n".join(
+        f'or label_replace({up}, "service", "{process.name}", "", "")'
+        for process in topology.PROCESSES
     )
-    rows = [
-        f"| [{name}](runbooks/{name}.md) | {severity} | {words} |"
-        for name, severity, words in found
-    ]
-    return "\n".join(["| Alert | Severity | Says |", "|---|---|---|", *rows])
+    text = PIPELINE_RULES.read_text(encoding="utf-8")
+    return replace_blocks(text, {"expected-processes": expected})
 
 
-def render_prometheus_rules(generated: str) -> str:
-    """The rules as one PrometheusRule for each file. Each alert says its namespace: an AlertmanagerConfig is heard on alerts of its own namespace only."""
-    told = {
-        name: text.replace(_SEVERITY, _SEVERITY.replace("{", f"{{namespace: {NAMESPACE}, "))
-        for name, text in _read_rule_files(generated).items()
-    }
-    made = [
-        _HEAD.format(name=name) + textwrap.indent(text[text.index("groups:") :], "  ")
-        for name, text in told.items()
-    ]
-    return "# Written by ./bina docs from deploy/monitoring/rules: change those.\n" + "---\n".join(
-        made
-    )
+def render_table(slo_rules: str) -> str:
+    """Return the table of alerts for docs/monitoring.md; `slo_rules` is the text of slos.yml."""
+    rows: list[tuple[str, str]] = []
+    for text in _read_rule_files(slo_rules).values():
+        for alert in _ALERT.finditer(text):
+            name = alert["name"]
+            words = _LABEL.sub(r"a \1", alert["words"])
+            row = f"| [{name}](runbooks/{name}.md) | {alert['severity']} | {words} |"
+            rows.append((name, row))
+    lines = [row for _, row in sorted(rows)]
+    return "\n".join(["| Alert | Severity | Says |", "|---|---|---|", *lines])
 
 
-def _read_rule_files(generated: str) -> dict[str, str]:
-    return {
-        file.stem: generated if file.name == _GENERATED else file.read_text(encoding="utf-8")
-        for file in sorted(RULES.glob("*.yml"))
-    }
+def render_prometheus_rules(slo_rules: str) -> str:
+    """Return one PrometheusRule for each rule file.
+
+    Each alert carries its namespace: an AlertmanagerConfig handles alerts of its namespace only.
+    """
+    objects: list[str] = []
+    for name, text in _read_rule_files(slo_rules).items():
+        groups = text[text.index("groups:") :].replace(_SEVERITY, _SEVERITY_IN_NAMESPACE)
+        objects.append(_RULE_OBJECT.format(name=name) + textwrap.indent(groups, "  "))
+    return _HEADER + "---\n".join(objects)
+
+
+def _read_rule_files(slo_rules: str) -> dict[str, str]:
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in sorted(RULES.glob("*.yml"))}
+    return texts | {PIPELINE_RULES.stem: render_pipeline_rules(), _SLO_RULES: slo_rules}

@@ -1,13 +1,12 @@
-"""Grafana's dashboards as code, built with Grafana's own SDK: `./bina docs` writes their JSON. Not here: what is measured, and what is an alert.
+"""Grafana's dashboards as code, built with Grafana's own SDK; `./bina docs` writes their JSON.
 
-Four: a region at a glance, the pipeline of events, one service, and what the system is for. All panels ask the one data source `Bina`.
+All panels use the one data source `Bina`. Not here: the panels (`dashboard_panels`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
@@ -15,369 +14,50 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.common import DataSourceRef, LegendDisplayMode, LegendPlacement
 from grafana_foundation_sdk.models.dashboard import Dashboard, GridPos, VariableRefresh
 
+from ops.docs.dashboard_panels import BUSINESS, OVERVIEW, PIPELINE, SERVICE, Panel
 from ops.local.state_dir import ROOT
 
 DASHBOARDS = ROOT / "deploy/monitoring/dashboards"
 DATA_SOURCE = DataSourceRef(type_val="prometheus", uid="bina")
-_REGION, _REGION_AND_SERVICE = 'region=~"$region"', 'region=~"$region",service=~"$service"'
+_REGION = 'region=~"$region"'
+_REGION_AND_SERVICE = 'region=~"$region",service=~"$service"'
 _LEGEND = (
     common.VizLegendOptions()
     .display_mode(LegendDisplayMode.LIST)
     .placement(LegendPlacement.BOTTOM)
-    .show_legend(True)  # noqa: FBT003 - the SDK's way
+    .show_legend(True)  # noqa: FBT003 - the signature of the SDK
 )
-_GRID_COLUMNS, _PANEL_HEIGHT = 24, 8
+_GRID_COLUMNS = 24
+_PANEL_HEIGHT = 8
+_REFRESH = "30s"
 _BUSINESS_REFRESH = "5m"
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One panel: curves over time, or (`now`) numbers. `queries` are legends by expression, in which SCOPE stands for what the dashboard's variables choose."""
-
-    title: str
-    description: str
-    queries: Mapping[str, str]
-    unit: str = "short"
-    width: int = 12
-    is_instant: bool = False
-    has_exemplars: bool = False
-
-
-def _quantile_query(share: float, histogram: str, by: str = "") -> str:
-    return f"histogram_quantile({share}, sum by ({', '.join(part for part in (by, 'le') if part)}) (rate({histogram}_bucket{{SCOPE}}[5m])))"
-
-
-def _gauge_query(name: str, by: str = "") -> str:
-    """What stands, over all regions. Two replicas may show it for a while, one what it saw until it lost the lease: the larger counts, not both."""
-    selector = name if "{" in name else f"{name}{{SCOPE}}"
-    return f"sum {f'by ({by}) ' if by else ''}(max by ({', '.join(part for part in ('region', by) if part)}) ({selector}))"
-
-
-def _daily_events_query(kind: str) -> str:
-    """How many events of a type took effect in a day, counted where the timeline reads them all."""
-    return f'sum(increase(bina_events_applied_total{{service="training",type="{kind}",SCOPE}}[1d]))'
-
-
-OVERVIEW = (
-    Panel(
-        "Bagian yang menjawab",
-        "Dari lima di setiap wilayah; kurang dari itu lihat ProcessDown",
-        {'count by (region) (up{job="bina",SCOPE} == 1)': "{{region}}"},
-        width=6,
-        is_instant=True,
-    ),
-    Panel(
-        "Peringatan yang menyala",
-        "page membangunkan orang, ticket menunggu hari kerja",
-        {
-            'count by (severity) (ALERTS{alertstate="firing",severity!="none"}) or vector(0)': "{{severity}}"
-        },
-        width=6,
-        is_instant=True,
-    ),
-    Panel(
-        "Permintaan per detik",
-        "Di semua pintu, lima menit terakhir",
-        {"sum by (region) (route:gateway_requests:rate5m{SCOPE})": "{{region}}"},
-        "reqps",
-        width=6,
-        is_instant=True,
-    ),
-    Panel(
-        "UPT tanpa daftar 36 jam",
-        "Di sana tidak diketahui lagi siapa yang ada",
-        {
-            "count(max by (region, facility) (training_snapshot_age_seconds{SCOPE}) > 36 * 3600) or vector(0)": ""
-        },
-        width=6,
-        is_instant=True,
-    ),
-    Panel(
-        "Yang gagal, lambat atau terlambat, enam jam",
-        "Janjinya: deploy/monitoring/slos.toml",
-        {"slo:bad:ratio_rate6h{SCOPE}": "{{slo}} {{service}}"},
-        "percentunit",
-    ),
-    Panel(
-        "Kegagalan per pintu",
-        "Jawaban 5xx: kesalahan di pihak kita, bukan penolakan",
-        {
-            'sum by (group) (rate(gateway_request_seconds_count{status=~"5..",SCOPE}[5m]))': "{{group}}"
-        },
-        "reqps",
-    ),
-    Panel(
-        "Lama jawaban di pintu",
-        "Separuh permintaan dijawab lebih cepat dari p50, 99 dari seratus lebih cepat dari p99",
-        {
-            _quantile_query(0.5, "gateway_request_seconds"): "p50",
-            _quantile_query(0.99, "gateway_request_seconds"): "p99",
-        },
-        "s",
-        has_exemplars=True,
-    ),
-    Panel(
-        "Umur peristiwa saat berlaku, p99",
-        "Dari terjadi di satu layanan sampai berlaku di layanan ini",
-        {"service:bina_event_lag_seconds:p99_5m{SCOPE}": "{{service}}"},
-        "s",
-    ),
-)
-PIPELINE = (
-    Panel(
-        "Belum terkirim",
-        "Baris outbox yang menunggu pengirim; tidak ada yang hilang",
-        {"max by (service) (bina_outbox_unsent_rows{SCOPE})": "{{service}}"},
-    ),
-    Panel(
-        "Umur yang tertua di outbox",
-        "Lebih dari semenit: OutboxNotSent",
-        {"max by (service) (bina_outbox_age_seconds{SCOPE})": "{{service}}"},
-        "s",
-    ),
-    Panel(
-        "Belum dibaca",
-        "Peristiwa di Kafka yang belum dibaca layanan ini",
-        {"service:bina_consumer_lag_events:sum{SCOPE}": "{{service}}"},
-    ),
-    Panel(
-        "Umur peristiwa saat berlaku, p99",
-        "Dari terjadi di satu layanan sampai berlaku di layanan ini",
-        {"service:bina_event_lag_seconds:p99_5m{SCOPE}": "{{service}}"},
-        "s",
-    ),
-    Panel(
-        "Terkirim per detik",
-        "Peristiwa dari outbox ke Kafka",
-        {"sum by (service) (rate(bina_outbox_sent_total{SCOPE}[5m]))": "{{service}}"},
-        "eps",
-    ),
-    Panel(
-        "Berlaku per detik",
-        "Peristiwa yang akibatnya tercatat di layanan ini",
-        {"sum by (service) (rate(bina_events_applied_total{SCOPE}[5m]))": "{{service}}"},
-        "eps",
-    ),
-    Panel(
-        "Peristiwa per kelompok, p50",
-        "Satu kelompok satu transaksi, paling banyak 500",
-        {_quantile_query(0.5, "bina_consumer_batch_events", "service"): "{{service}}"},
-    ),
-    Panel(
-        "Kelompok yang diulang per detik",
-        "Bentrok dengan perintah pada dokumen yang sama; kelompoknya mengecil sendiri",
-        {"sum by (service) (rate(bina_consumer_batch_retries_total{SCOPE}[5m]))": "{{service}}"},
-        "ops",
-    ),
-    Panel(
-        "Tertahan",
-        "Selalu nol; selain itu: ./bina events parked list",
-        {
-            "max by (service) (bina_parked_events{SCOPE})": "{{service}} peristiwa",
-            "max by (service) (bina_parked_keys{SCOPE})": "{{service}} kunci",
-            "max by (service) (bina_outbox_blocked_keys{SCOPE})": "{{service}} ditolak Kafka",
-        },
-    ),
-    Panel(
-        "Menunggu pendahulunya",
-        "Fakta tentang sesuatu yang belum dikenal di sini",
-        {"max by (service) (bina_early_events{SCOPE})": "{{service}}"},
-    ),
-    Panel(
-        "Pengirim yang bertugas",
-        "Satu per layanan",
-        {"sum by (service) (bina_relay_leader{SCOPE})": "{{service}}"},
-    ),
-    Panel(
-        "Sudah berlaku sebelumnya, per detik",
-        "Kiriman ulang yang dikenali dan tidak berlaku dua kali",
-        {"sum by (service) (rate(bina_events_duplicate_total{SCOPE}[5m]))": "{{service}}"},
-        "eps",
-    ),
-)
-SERVICE = (
-    Panel(
-        "Permintaan per detik",
-        "Yang sampai di layanan ini, lima menit terakhir",
-        {"service:bina_http_requests:rate5m{SCOPE}": "{{service}}"},
-        "reqps",
-    ),
-    Panel(
-        "Bagian yang gagal",
-        "Jawaban 5xx dari semua jawaban",
-        {"service:bina_http_errors:ratio_rate5m{SCOPE}": "{{service}}"},
-        "percentunit",
-    ),
-    Panel(
-        "Lama jawaban, p99",
-        "Satu dari seratus permintaan lebih lama dari ini",
-        {"service:bina_http_request_seconds:p99_5m{SCOPE}": "{{service}}"},
-        "s",
-    ),
-    Panel(
-        "Rute yang paling lambat, p99",
-        "Sepuluh rute; titik pada kurva membuka jejaknya",
-        {
-            f"topk(10, {_quantile_query(0.99, 'bina_http_request_seconds', 'method, route')})": "{{method}} {{route}}"
-        },
-        "s",
-        has_exemplars=True,
-    ),
-    Panel(
-        "Transaksi yang diulang per detik",
-        "Dua perintah pada dokumen yang sama; salah satunya diulang",
-        {"sum by (service) (rate(bina_transaction_retries_total{SCOPE}[5m]))": "{{service}}"},
-        "ops",
-    ),
-    Panel(
-        "Sambungan MongoDB",
-        "Yang menunggu sambungan seharusnya nol",
-        {
-            "sum by (service) (bina_mongo_pool_connections{SCOPE})": "{{service}} terbuka",
-            "sum by (service) (bina_mongo_pool_in_use_connections{SCOPE})": "{{service}} bekerja",
-            "sum by (service) (bina_mongo_pool_waiting_operations{SCOPE})": "{{service}} menunggu",
-        },
-    ),
-    Panel(
-        "Pekerjaan berkala yang gagal",
-        "Kali dalam satu jam",
-        {
-            'sum by (service, work) (increase(bina_job_runs_total{result="failed",SCOPE}[1h]))': "{{service}} {{work}}"
-        },
-    ),
-    Panel(
-        "Audit yang belum disegel",
-        "Umur baris tertua; lebih dari semenit: AuditNotSealed",
-        {"max by (service) (bina_audit_unsealed_age_seconds{SCOPE})": "{{service}}"},
-        "s",
-    ),
-    Panel(
-        "Memori",
-        "Replika yang terbesar",
-        {"max by (service) (process_resident_memory_bytes{SCOPE})": "{{service}}"},
-        "bytes",
-    ),
-    Panel(
-        "Prosesor",
-        "1 = satu inti",
-        {"sum by (service) (rate(process_cpu_seconds_total{SCOPE}[5m]))": "{{service}}"},
-    ),
-)
-BUSINESS = (
-    Panel(
-        "Menunggu kursi kelas",
-        "Permohonan yang masih dapat menjadi kursi",
-        {_gauge_query("training_waiting_applications"): ""},
-        width=6,
-        is_instant=True,
-    ),
-    Panel(
-        "Sertifikat yang berlaku",
-        "Terbit dan tidak dibekukan atau dicabut",
-        {_gauge_query("certification_in_force_certificates"): ""},
-        width=6,
-        is_instant=True,
-    ),
-    Panel(
-        "Penempatan kerja",
-        "Yang pernah dipastikan",
-        {_gauge_query("manpower_placements"): ""},
-        width=6,
-        is_instant=True,
-    ),
-    Panel(
-        "PNBP yang belum disetor",
-        "Semua Lapas bersama",
-        {_gauge_query('marketplace_owed_rupiah{party="pnbp",SCOPE}'): ""},
-        "currencyIDR",
-        width=6,
-        is_instant=True,
-    ),
-    Panel(
-        "Hari menunggu kelas",
-        "Sejak permohonan dibuat, yang belum mendapat kursi",
-        {
-            'max(training_waiting_days{share="0.5",SCOPE})': "median",
-            'max(training_waiting_days{share="0.9",SCOPE})': "sembilan dari sepuluh",
-        },
-        "d",
-    ),
-    Panel(
-        "Antrean tanda tangan sertifikat",
-        "waiting menunggu giliran, stuck tidak dapat ditandatangani",
-        {_gauge_query("certification_queue_certificates", "state"): "{{state}}"},
-    ),
-    Panel(
-        "Sertifikat dan penempatan, per hari",
-        "Yang terbit atau dipastikan dalam 24 jam terakhir",
-        {
-            _daily_events_query("certification.certificate-issued.v1"): "sertifikat",
-            _daily_events_query("manpower.placement-confirmed.v1"): "penempatan",
-        },
-    ),
-    Panel(
-        "Yang masih terutang",
-        "pnbp kepada negara, premi kepada yang bekerja; semua orang bersama",
-        {_gauge_query("marketplace_owed_rupiah", "party"): "{{party}}"},
-        "currencyIDR",
-    ),
-    Panel(
-        "Umur daftar penghuni",
-        "Lebih dari 36 jam: tidak diketahui lagi siapa yang ada",
-        {"topk(20, max by (facility) (training_snapshot_age_seconds{SCOPE}))": "{{facility}}"},
-        "s",
-    ),
-    Panel(
-        "Kotak masuk yang lewat waktu",
-        "Yang seharusnya sudah diselesaikan petugas",
-        {_gauge_query("training_overdue_tasks"): "butir"},
-    ),
-    Panel(
-        "Selisih stok", "Selalu nol", {_gauge_query("marketplace_stock_difference_units"): "unit"}
-    ),
-    Panel(
-        "Selisih buku",
-        "Selalu nol",
-        {_gauge_query("marketplace_books_difference_rupiah", "book"): "{{book}}"},
-        "currencyIDR",
-    ),
-    Panel(
-        "Umur daftar status sertifikat",
-        "Lebih dari sejam: StatusListsLate",
-        {"max(certification_status_list_age_seconds{SCOPE})": ""},
-        "s",
-    ),
-    Panel(
-        "Perubahan tanpa nomor di umpan",
-        "Yang belum dapat dibaca Dinas dan pemberi kerja",
-        {_gauge_query("manpower_feed_waiting_changes"): ""},
-    ),
-)
-
-
 def render_dashboards() -> dict[Path, str]:
-    """Each dashboard's file with its text."""
-    made = (
-        _build_board("bina-overview", "Bina: wilayah", OVERVIEW, "30s", has_service_variable=False),
+    """Return the file of each dashboard with its text."""
+    boards = (
+        _build_board("bina-overview", "Bina: wilayah", OVERVIEW),
         _build_board(
-            "bina-pipeline", "Bina: aliran peristiwa", PIPELINE, "30s", has_service_variable=True
+            "bina-pipeline", "Bina: aliran peristiwa", PIPELINE, has_service_variable=True
         ),
-        _build_board("bina-service", "Bina: layanan", SERVICE, "30s", has_service_variable=True),
-        _build_board(
-            "bina-business", "Bina: hasil", BUSINESS, _BUSINESS_REFRESH, has_service_variable=False
-        ),
+        _build_board("bina-service", "Bina: layanan", SERVICE, has_service_variable=True),
+        _build_board("bina-business", "Bina: hasil", BUSINESS, refresh=_BUSINESS_REFRESH),
     )
-    return {
-        DASHBOARDS / f"{board.uid}.json": json.dumps(
-            board, cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False
-        )
-        + "\n"
-        for board in made
-    }
+    return {DASHBOARDS / f"{board.uid}.json": _to_json(board) for board in boards}
+
+
+def _to_json(board: Dashboard) -> str:
+    text = json.dumps(board, cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False)
+    return f"{text}\n"
 
 
 def _build_board(
-    uid: str, title: str, panels: Iterable[Panel], refresh: str, *, has_service_variable: bool
+    uid: str,
+    title: str,
+    panels: Iterable[Panel],
+    *,
+    refresh: str = _REFRESH,
+    has_service_variable: bool = False,
 ) -> Dashboard:
     board = (
         dashboard.Dashboard(title)
@@ -397,40 +77,38 @@ def _build_board(
                 "service", "Layanan", 'label_values(up{job="bina",region=~"$region"}, service)'
             )
         )
-    x = y = height = 0
+    scope = _REGION_AND_SERVICE if has_service_variable else _REGION
+    x = 0
+    y = 0
+    height = 0
     for number, panel in enumerate(panels, 1):
         if x + panel.width > _GRID_COLUMNS:
-            x, y = 0, y + height
+            x = 0
+            y += height
         height = _PANEL_HEIGHT // 2 if panel.is_instant else _PANEL_HEIGHT
-        board = board.with_panel(
-            _build_panel(
-                panel,
-                number,
-                GridPos(h=height, w=panel.width, x=x, y=y),
-                _REGION_AND_SERVICE if has_service_variable else _REGION,
-            )
-        )
+        position = GridPos(h=height, w=panel.width, x=x, y=y)
+        board = board.with_panel(_build_panel(panel, number, position, scope))
         x += panel.width
     return board.build()
 
 
 def _build_variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
-    made = (
+    variable = (
         dashboard.QueryVariable(name)
         .label(label)
         .datasource(DATA_SOURCE)
         .query(query)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
     )
-    return made.multi(True).include_all(True)  # noqa: FBT003 - the SDK's way
+    return variable.multi(True).include_all(True)  # noqa: FBT003 - the signature of the SDK
 
 
 def _build_panel(
     panel: Panel, number: int, position: GridPos, scope: str
 ) -> stat.Panel | timeseries.Panel:
-    drawn = stat.Panel() if panel.is_instant else timeseries.Panel().legend(_LEGEND)
-    drawn = (
-        drawn.id(number)
+    built = stat.Panel() if panel.is_instant else timeseries.Panel().legend(_LEGEND)
+    built = (
+        built.id(number)
         .title(panel.title)
         .description(panel.description)
         .datasource(DATA_SOURCE)
@@ -438,7 +116,7 @@ def _build_panel(
         .grid_pos(position)
     )
     for letter, (expression, legend) in zip("ABC", panel.queries.items(), strict=False):
-        asked = (
+        query = (
             prometheus.Dataquery()
             .ref_id(letter)
             .expr(expression.replace("SCOPE", scope))
@@ -446,5 +124,5 @@ def _build_panel(
             .datasource(DATA_SOURCE)
             .exemplar(panel.has_exemplars)
         )
-        drawn = drawn.with_target(asked.instant() if panel.is_instant else asked.range())
-    return drawn
+        built = built.with_target(query.instant() if panel.is_instant else query.range())
+    return built

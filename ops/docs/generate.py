@@ -1,4 +1,8 @@
-"""The command `docs`: writes what is generated from code and data, of events, metrics and dashboards. Not here: what it looks like (catalog, metrics, slos, dashboards)."""
+"""The command `docs`: write every file that is generated from code and data.
+
+Not here: what each file says (`event_catalog`, `metrics`, `slos`, `alerts`, `dashboards`,
+`deployment`, `drawing`).
+"""
 
 from __future__ import annotations
 
@@ -6,93 +10,97 @@ import importlib
 import json
 import tempfile
 from pathlib import Path
-from typing import Any, cast
+from types import ModuleType
+from typing import Any
 
 from fastapi import FastAPI
 
 from chassis.app.service import Service
 from chassis.settings import Settings
-from ops.docs import alerts, dashboards, metrics, slos
+from ops.docs import alerts, dashboards, deployment, drawing, metrics, slos
 from ops.docs.event_catalog import ServiceEvents, find_unread, render_asyncapi, render_table
 from ops.local import secrets, topology
 from ops.local.state_dir import ROOT
 
-EVENTS, ASYNCAPI = ROOT / "docs" / "events.md", ROOT / "docs" / "asyncapi.json"
+EVENTS = ROOT / "docs" / "events.md"
+ASYNCAPI = ROOT / "docs" / "asyncapi.json"
+_NOWHERE = "127.0.0.1:1"  # nothing listens there
 
 
 def create_apps() -> dict[str, FastAPI]:
-    """Each service's app as it is composed, with throw-away keys and servers that do not exist."""
-    made: dict[str, FastAPI] = {}
+    """Return the composed app of each service, with throw-away keys and absent servers."""
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        secrets.make_secrets(place)
-        for service in topology.SERVICES:
-            settings_class = _find_settings_class(
-                importlib.import_module(f"{service.module}.settings")
-            )
-            told: dict[str, Any] = dict.fromkeys(service.directories, place) | {
-                name: "http://127.0.0.1:1"
-                for name in settings_class.model_fields
-                if name.endswith("_url")
-            }
-            told |= {
-                "mongo_url": f"mongodb://127.0.0.1:1/{service.name}",
-                "trusted_keys": place / "trusted",
-                "port": 0,
-                "environment": "development",
-                "_secrets_dir": place / service.name,
-            }
-            made[service.name] = importlib.import_module(f"{service.module}.app").create_app(
-                settings_class(**told)
-            )
-    return made
+        directory = Path(name)
+        secrets.make_secrets(directory)
+        return {service.name: _create_app(service, directory) for service in topology.SERVICES}
+
+
+def _create_app(service: topology.Service, directory: Path) -> FastAPI:
+    settings_class = _find_settings_class(importlib.import_module(f"{service.module}.settings"))
+    values: dict[str, Any] = dict.fromkeys(service.directories, directory)
+    for name in settings_class.model_fields:
+        if name.endswith("_url"):
+            values[name] = f"http://{_NOWHERE}"
+    values["mongo_url"] = f"mongodb://{_NOWHERE}/{service.name}"
+    values["trusted_keys"] = directory / "trusted"
+    values["port"] = 0
+    values["environment"] = "development"
+    values["_secrets_dir"] = directory / service.name
+    return importlib.import_module(f"{service.module}.app").create_app(settings_class(**values))
 
 
 def read_catalogue() -> list[ServiceEvents]:
-    """What each service publishes and reads."""
-    found: list[ServiceEvents] = []
+    """Return what each service publishes and reads."""
+    catalogue: list[ServiceEvents] = []
     for name, app in create_apps().items():
         service: Service[Any] = app.state.service
-        found.append(
-            ServiceEvents(
-                service=name,
-                published=tuple(service.published),
-                consumed={topic: tuple(kinds) for topic, kinds in service.handlers.items()},
-            )
+        consumed = {topic: tuple(kinds) for topic, kinds in service.handlers.items()}
+        catalogue.append(
+            ServiceEvents(service=name, published=tuple(service.published), consumed=consumed)
         )
-    return found
+    return catalogue
 
 
 def render_documents() -> dict[Path, str]:
-    """Each generated document with the text it should have."""
-    known = read_catalogue()
-    watched = metrics.replace_sections(
+    """Return each generated file with the text that it should have."""
+    catalogue = read_catalogue()
+    asyncapi = json.dumps(render_asyncapi(catalogue), indent=1, ensure_ascii=False, sort_keys=True)
+    slo_rules = slos.render_rules()
+    monitoring = metrics.replace_sections(
         metrics.DOCUMENT.read_text(encoding="utf-8"),
         metrics=metrics.render_table(),
         objectives=slos.render_table(),
-        alerts=alerts.render_table(slos.render_rules()),
+        alerts=alerts.render_table(slo_rules),
     )
     return {
-        EVENTS: render_table(known),
-        ASYNCAPI: json.dumps(render_asyncapi(known), indent=1, ensure_ascii=False, sort_keys=True)
-        + "\n",
-        slos.RULES: slos.render_rules(),
-        alerts.PROMETHEUS_RULES: alerts.render_prometheus_rules(slos.render_rules()),
-        metrics.DOCUMENT: watched,
-    } | dashboards.render_dashboards()
+        EVENTS: render_table(catalogue),
+        ASYNCAPI: asyncapi + "\n",
+        slos.RULES: slo_rules,
+        alerts.PROMETHEUS_RULES: alerts.render_prometheus_rules(slo_rules),
+        metrics.DOCUMENT: monitoring,
+        **dashboards.render_dashboards(),
+        **render_topology(),
+    }
+
+
+def render_topology() -> dict[Path, str]:
+    """Return each file that follows from the topology table alone."""
+    return {
+        **deployment.render_deployment(),
+        alerts.PIPELINE_RULES: alerts.render_pipeline_rules(),
+        drawing.DRAWING: drawing.render_drawing(),
+    }
 
 
 def write_documents() -> int:
-    """Write them; the exit status is 1 when an event has no reader or a reader no event."""
+    """Write the files. Return 1 when an event has no reader or a reader no event, else 0."""
     for file, text in render_documents().items():
         file.write_text(text, encoding="utf-8")
     return 1 if find_unread(read_catalogue()) else 0
 
 
-def _find_settings_class(module: Any) -> type[Settings]:
-    members: list[Any] = list(cast("dict[str, Any]", vars(module)).values())
-    return next(
-        found
-        for found in members
-        if isinstance(found, type) and issubclass(found, Settings) and found is not Settings
-    )
+def _find_settings_class(module: ModuleType) -> type[Settings]:
+    for member in vars(module).values():
+        if isinstance(member, type) and issubclass(member, Settings) and member is not Settings:
+            return member
+    raise LookupError(f"{module.__name__} has no settings class")

@@ -1,4 +1,7 @@
-"""What the parts measure, read from the code: every metric with its kind, labels and words. Not here: what an alert makes of them (deploy/monitoring/rules)."""
+"""Every metric that our processes expose, read from the code, as docs/monitoring.md lists it.
+
+Not here: what an alert makes of a metric (deploy/monitoring/rules).
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,15 @@ from typing import Any
 from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import Metric
 
+from ops.local import topology
 from ops.local.state_dir import ROOT
 
 DOCUMENT = ROOT / "docs/monitoring.md"
-_BEGIN_MARK, _END_MARK = "<!-- written by ./bina docs: {} -->\n", "\n<!-- end -->"
-_SOURCES = {
-    "bina": "every part",
-    "gateway": "gateway",
-    "training": "training",
-    "certification": "certification",
-    "marketplace": "marketplace",
-    "manpower": "manpower",
+_BEGIN_MARK = "<!-- written by ./bina docs: {} -->\n"
+_END_MARK = "\n<!-- end -->"
+# The first word of a metric's name says which processes expose it.
+_SOURCES = {"bina": "every process"} | {
+    process.name: process.name for process in topology.PROCESSES
 }
 METRIC_NAME = re.compile(rf"\b(?:{'|'.join(_SOURCES)})_[a-z0-9_]+\b")
 _SAMPLES: dict[str, tuple[str, ...]] = {
@@ -45,53 +46,60 @@ class MetricDescription:
 
     @property
     def source(self) -> str:
-        """Who exposes it."""
-        return _SOURCES[self.name.partition("_")[0]]
+        """Which processes expose it."""
+        return _SOURCES[_first_word(self.name)]
 
 
 def list_metrics() -> list[MetricDescription]:
-    """Every metric that a part of ours can show, by name."""
-    for module in (
-        "gateway.app",
-        "chassis.persistence.pool_metrics",
-        *(
-            f"services.{name}.app"
-            for name in ("training", "certification", "marketplace", "manpower")
-        ),
-    ):
-        importlib.import_module(module)
-    collectors: Any = REGISTRY._collector_to_names  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it lists no collectors otherwise
-    found: list[MetricDescription] = []
+    """Return every metric that a process of ours can expose, by name."""
+    importlib.import_module("chassis.persistence.pool_metrics")
+    for process in topology.PROCESSES:
+        importlib.import_module(f"{process.module}.app")
+    # The registry has no public list of its collectors.
+    collectors: Any = REGISTRY._collector_to_names  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    descriptions: list[MetricDescription] = []
     for collector in collectors:
-        told: list[Metric] = list(collector.collect())
-        labels = getattr(collector, "_labelnames", None) or (
-            [collector.label] if getattr(collector, "label", "") else []
-        )
-        found += [
-            MetricDescription(one.name, one.type, tuple(labels), one.documentation)
-            for one in told
-            if one.name.partition("_")[0] in _SOURCES
-        ]
-    return sorted(found, key=lambda one: one.name)
+        descriptions += _describe(collector)
+    return sorted(descriptions, key=lambda description: description.name)
+
+
+def _describe(collector: Any) -> list[MetricDescription]:
+    metrics: list[Metric] = list(collector.collect())
+    labels = tuple(getattr(collector, "_labelnames", ()))
+    if not labels and getattr(collector, "label", ""):
+        labels = (collector.label,)
+    return [
+        MetricDescription(metric.name, metric.type, labels, metric.documentation)
+        for metric in metrics
+        if _first_word(metric.name) in _SOURCES
+    ]
+
+
+def _first_word(name: str) -> str:
+    return name.partition("_")[0]
 
 
 def render_table() -> str:
-    """The lines of docs/monitoring.md."""
-    rows = [
-        f"| `{one.samples[0].removesuffix('_bucket')}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.description} | {one.source} |"
-        for one in list_metrics()
-    ]
-    return "\n".join(
-        ["| Metric | Kind | Labels | Says | Told by |", "|---|---|---|---|---|", *rows]
-    )
+    """Return the table of metrics for docs/monitoring.md."""
+    lines = ["| Metric | Kind | Labels | Says | Exposed by |", "|---|---|---|---|---|"]
+    for metric in list_metrics():
+        name = metric.samples[0].removesuffix("_bucket")
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(
+            f"| `{name}` | {metric.kind} | {labels} | {metric.description} | {metric.source} |"
+        )
+    return "\n".join(lines)
 
 
 def replace_sections(text: str, **sections: str) -> str:
-    """A document in which each part between its marks is this text. KeyError when it has no such marks."""
-    for name, part in sections.items():
-        before, begins, rest = text.partition(_BEGIN_MARK.format(name))
-        _, ends, after = rest.partition(_END_MARK)
-        if not begins or not ends:
+    """Return the document with each section between its marks replaced.
+
+    Raises KeyError when a section has no marks in the document.
+    """
+    for name, section in sections.items():
+        before, begin, rest = text.partition(_BEGIN_MARK.format(name))
+        _, end, after = rest.partition(_END_MARK)
+        if not begin or not end:
             raise KeyError(name)
-        text = before + begins + part + ends + after
+        text = before + begin + section + end + after
     return text

@@ -1,6 +1,7 @@
-"""Service level objectives, from deploy/monitoring/slos.toml to recording rules and burn-rate alerts. Not here: which objectives there are, and the other rules.
+"""Service level objectives: from deploy/monitoring/slos.toml to rules and burn-rate alerts.
 
-Multi-window, multi-burn-rate (Google's SRE workbook, chapter 5): a short window says that it burns still, a long one that it matters.
+Multi-window, multi-burn-rate (Google's SRE workbook, chapter 5): the short window says that the
+budget still burns, the long window that it matters. Not here: the objectives, and other rules.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ class Slo:
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """One alert of every objective: it fires when in both windows of a pair the budget burns so many times too fast."""
+    """One alert of every objective.
+
+    It fires when in both windows of a pair the budget burns faster than the pair's factor.
+    """
 
     suffix: str
     severity: str
@@ -54,30 +58,18 @@ BURNS = (
 
 
 def read_slos() -> list[Slo]:
-    """The objectives."""
-    return [
-        Slo(name=name, **told)
-        for name, told in tomllib.loads(SLOS.read_text(encoding="utf-8")).items()
-    ]
+    """Return the objectives."""
+    table = tomllib.loads(SLOS.read_text(encoding="utf-8"))
+    return [Slo(name=name, **fields) for name, fields in table.items()]
 
 
 def render_rules() -> str:
-    """The text of rules/slos.yml."""
+    """Return the text of rules/slos.yml."""
     lines = ["# Written by ./bina docs from ../slos.toml: change that.", "groups:"]
     for slo in read_slos():
         lines += [f"  - name: slo-{slo.name.lower()}", "    rules:"]
         for window in _WINDOWS:
-            good, total = (
-                expression.replace("$window", window) for expression in (slo.good, slo.total)
-            )
-            lines += [
-                f"      - record: slo:bad:ratio_rate{window}",
-                "        expr: >-",
-                f"          1 - (({good})",
-                f"          or 0 * ({total}))",  # where nothing was good there may be no series of it
-                f"          / ({total})",
-                f"        labels: {{slo: {slo.name}}}",
-            ]
+            lines += _render_recording(slo, window)
         for burn in BURNS:
             lines += ["", *_render_alert(slo, burn)]
         lines.append("")
@@ -85,7 +77,7 @@ def render_rules() -> str:
 
 
 def render_table() -> str:
-    """The lines of docs/monitoring.md."""
+    """Return the table of objectives for docs/monitoring.md."""
     rows = [
         f"| {slo.name} | {slo.objective:g} % over {slo.days} days | {slo.says} | {slo.meaning} |"
         for slo in read_slos()
@@ -93,22 +85,28 @@ def render_table() -> str:
     return "\n".join(["| Objective | Of | Says | For the prison |", "|---|---|---|---|", *rows])
 
 
+def _render_recording(slo: Slo, window: str) -> list[str]:
+    """Return the rule that records the bad share; without good series the share is 1."""
+    good = slo.good.replace("$window", window)
+    total = slo.total.replace("$window", window)
+    return [
+        f"      - record: slo:bad:ratio_rate{window}",
+        "        expr: >-",
+        f"          1 - (({good})",
+        f"          or 0 * ({total}))",
+        f"          / ({total})",
+        f"        labels: {{slo: {slo.name}}}",
+    ]
+
+
 def _render_alert(slo: Slo, burn: Burn) -> list[str]:
     name = f"{slo.name}{burn.suffix}"
-    either = [
-        " and ".join(
-            f'slo:bad:ratio_rate{window}{{slo="{slo.name}"}} > {factor:g} * {slo.budget}'
-            for window in (short, long)
-        )
-        for short, long, factor in burn.pairs
-    ]
+    lines = [f"      - alert: {name}", "        expr: >-"]
+    for number, (short, long, factor) in enumerate(burn.pairs):
+        both = " and ".join(_burns_faster(slo, window, factor) for window in (short, long))
+        lines.append(f"          {'or ' if number else ''}({both})")
     return [
-        f"      - alert: {name}",
-        "        expr: >-",
-        *(
-            f"          {'or ' if place else ''}({expression})"
-            for place, expression in enumerate(either)
-        ),
+        *lines,
         f"        for: {burn.wait}",
         f"        labels: {{severity: {burn.severity}}}",
         "        annotations:",
@@ -117,3 +115,7 @@ def _render_alert(slo: Slo, burn: Burn) -> list[str]:
         f'          meaning: "{slo.consequence}"',
         f"          runbook: docs/runbooks/{name}.md",
     ]
+
+
+def _burns_faster(slo: Slo, window: str, factor: float) -> str:
+    return f'slo:bad:ratio_rate{window}{{slo="{slo.name}"}} > {factor:g} * {slo.budget}'

@@ -1,4 +1,7 @@
-"""The commands `./bina events ...` and `./bina audit ...`: names, options, exit status. What each does lies in a module of its own."""
+"""The commands `./bina events ...`: names, options, exit status.
+
+Not here: what each command does, which is a module of its own.
+"""
 
 import os
 from pathlib import Path
@@ -11,7 +14,6 @@ events = typer.Typer(
     no_args_is_help=True,
 )
 parked = typer.Typer(help="Peristiwa yang tertahan: lihat, ulangi, buang.", no_args_is_help=True)
-audit = typer.Typer(help="Jejak audit.", no_args_is_help=True)
 events.add_typer(parked, name="parked")
 
 Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.")]
@@ -23,7 +25,7 @@ Sequence = Annotated[
 
 
 def path(text: str) -> Path:
-    """A path on the command line, seen from where the caller stands."""
+    """Return a path of the command line, relative to the caller's directory."""
     return Path(os.environ.get("BINA_FROM", ".")) / text
 
 
@@ -146,70 +148,5 @@ def lag(*, service: Service = None, json: Json = False) -> None:
 def outbox(*, service: Service = None, json: Json = False) -> None:
     """Tunjukkan yang sudah tercatat tetapi belum terkirim."""
     from ops.events.lag import print_outbox as run
-
-    raise typer.Exit(run(service, as_json=json))
-
-
-Person = Annotated[str | None, typer.Option(help="Rujukan orang (atau data) yang dicari.")]
-Actor = Annotated[str | None, typer.Option(help="Siapa yang bertindak.")]
-Since = Annotated[
-    str | None, typer.Option("--from", help="Sejak waktu ini, misalnya 2026-11-24T10:00+07:00.")
-]
-Until = Annotated[
-    str | None, typer.Option("--to", help="Sampai sebelum waktu ini; tanpa ini, sekarang.")
-]
-Reason = Annotated[str, typer.Option(help="Untuk apa; disimpan dalam jejak audit.")]
-
-
-@audit.command()
-def search(
-    *,
-    reason: Reason,
-    person: Person = None,
-    actor: Actor = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Paling banyak sekian baris.")
-    ] = 200,
-    service: Service = None,
-    json: Json = False,
-) -> None:
-    """Cari: siapa melakukan apa terhadap data siapa, atas nama siapa, untuk apa."""
-    from ops.audit.search import search as run
-
-    raise typer.Exit(run(service, person, actor, since, until, reason, limit, as_json=json))
-
-
-@audit.command()
-def export(
-    *,
-    out: Annotated[Path, typer.Option(parser=path, help="Berkas ZIP yang dibuat.")],
-    reason: Reason,
-    since: Since = None,
-    until: Until = None,
-    person: Person = None,
-    actor: Actor = None,
-    service: Service = None,
-    json: Json = False,
-) -> None:
-    """Buat berkas untuk pemeriksa: baris, blok, jangkar dan alat pemeriksanya, ditandatangani."""
-    from ops.audit.export import export_audit as run
-
-    raise typer.Exit(run(service, person, actor, since, until, reason, out, as_json=json))
-
-
-@audit.command()
-def fingerprints(*, json: Json = False) -> None:
-    """Tunjukkan sidik jari kunci yang menandatangani ekspor tiap bagian, untuk diberikan di atas kertas."""
-    from ops.audit.fingerprints import print_fingerprints as run
-
-    raise typer.Exit(run(as_json=json))
-
-
-@audit.command()
-def verify(*, service: Service = None, json: Json = False) -> None:
-    """Periksa rantai jejak audit terhadap segelnya dan terhadap jangkarnya di Kafka."""
-    from ops.audit.verify import verify as run
 
     raise typer.Exit(run(service, as_json=json))

@@ -9,7 +9,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from ops.local import kafka_admin, mongo_users, secret_files, topology
+from ops.local import kafka_admin, kafka_permissions, mongo_users, secret_files, topology
 from ops.local import secrets as local_secrets
 
 SECRETS_DIRECTORY = Path("/secrets")
@@ -17,7 +17,7 @@ SERVICE_UID = 10001  # as in every Dockerfile of ours
 OWNERS = {
     "mongo": 999,
     "kafka": 1000,
-    kafka_admin.OPERATOR: 1000,
+    kafka_permissions.OPERATOR: 1000,
 }  # as in their images; the operator looks by the tools in Kafka's
 BACKUP_USER = "keeper"  # who makes backups
 KAFKA_PORT, KAFKA_CONTROLLER_PORT, KAFKA_ADMINISTRATION_PORT = 9092, 9093, 9094
@@ -47,7 +47,7 @@ def make_secrets() -> None:
             **ports,
         ),
     )
-    for person in (kafka_admin.OPERATOR, kafka_admin.RESTORER):
+    for person in kafka_permissions.PEOPLE:
         secret_files.write_private(
             SECRETS_DIRECTORY / person / "client.properties",
             kafka_admin.client(person, _kafka_person_password(person)),
@@ -76,7 +76,7 @@ async def make_mongo_users(address: str, member: str) -> None:
         [service.name for service in topology.PROCESSES],
         local_secrets.administrator_password(SECRETS_DIRECTORY / BACKUP_USER, "mongo-password"),
     )
-    for person, url in ((BACKUP_USER, keeper), (kafka_admin.RESTORER, administrator)):
+    for person, url in ((BACKUP_USER, keeper), (kafka_permissions.RESTORER, administrator)):
         secret_files.write_private(SECRETS_DIRECTORY / person / "mongo_url", url)
         os.chown(SECRETS_DIRECTORY / person / "mongo_url", SERVICE_UID, SERVICE_UID)
 
@@ -95,16 +95,13 @@ async def make_kafka_users() -> None:
     )
     await kafka_admin.make_people(
         administrator,
-        {
-            person: _kafka_person_password(person)
-            for person in (kafka_admin.OPERATOR, kafka_admin.RESTORER)
-        },
+        {person: _kafka_person_password(person) for person in kafka_permissions.PEOPLE},
     )
 
 
 def require_finished_restore() -> None:
     """End with words when the last restore into these volumes did not come to its end."""
-    if (SECRETS_DIRECTORY / kafka_admin.RESTORER / secret_files.UNFINISHED_RESTORE).exists():
+    if (SECRETS_DIRECTORY / kafka_permissions.RESTORER / secret_files.UNFINISHED_RESTORE).exists():
         raise SystemExit(
             "Pemulihan di sini terputus, datanya tidak utuh: ulangi `docker compose run --rm restore` dengan --replace.\n"
             "A restore was interrupted here and what lies here is not whole: repeat `docker compose run --rm restore` with --replace."

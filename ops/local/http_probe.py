@@ -1,63 +1,47 @@
-"""Asking a part how it is: one GET over loopback. Not here: what the answers mean."""
+"""Ask a local process how it is: one GET over loopback. Not here: what the answers mean."""
 
 import asyncio
-import json
 from typing import Any, cast
+
+import aiohttp
 
 from ops.local import platform_checks
 
-_LARGEST = 1024 * 1024
+_DEFAULT_MONGO_PORT = 27017
+_CONNECT_SECONDS = 2.0
+_NO_ANSWER: tuple[int, dict[str, Any]] = (0, {})
 
 
 async def get(port: int, path: str, *, seconds: float = 3.0) -> tuple[int, dict[str, Any]]:
-    """Status and JSON body (empty when it is none); (0, {}) when nobody answers in time."""
+    """Return the status and the JSON object of the body, empty when the body is none.
+
+    Returns (0, {}) when nobody answers within `seconds`.
+    """
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    url = f"http://{platform_checks.LOOPBACK}:{port}{path}"
     try:
-        async with asyncio.timeout(seconds):
-            reader, writer = await asyncio.open_connection(
-                platform_checks.LOOPBACK, port, limit=_LARGEST
-            )
-            try:
-                writer.write(
-                    f"GET {path} HTTP/1.1\r\nHost: {platform_checks.LOOPBACK}:{port}\r\nConnection: close\r\n\r\n".encode()
-                )
-                await writer.drain()
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    (
-                        int(line[15:])
-                        for line in head.lower().split(b"\r\n")
-                        if line.startswith(b"content-length:")
-                    ),
-                    0,
-                )
-                body = await reader.readexactly(min(length, _LARGEST))
-            finally:
-                writer.close()
-    except (
-        OSError,
-        TimeoutError,
-        asyncio.IncompleteReadError,
-        asyncio.LimitOverrunError,
-        ValueError,
-    ):
-        return 0, {}
-    status = int(head.split(b" ", 2)[1])
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+            return response.status, await _read_object(response)
+    except (aiohttp.ClientError, TimeoutError):
+        return _NO_ANSWER
+
+
+async def _read_object(response: aiohttp.ClientResponse) -> dict[str, Any]:
     try:
-        found: object = json.loads(body) if body else {}
+        body: object = await response.json(content_type=None)
     except ValueError:
-        return status, {}
-    return status, cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+        return {}
+    return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
 
 
 async def accepts(addresses: str) -> bool:
-    """Whether one of `host:port,...` takes a connection."""
+    """Return whether one of `host:port,...` accepts a connection."""
     for address in addresses.split(","):
-        host, _, port = address.rpartition(":")
+        host, _, port_text = address.rpartition(":")
+        port = int(port_text) if port_text.isdecimal() else _DEFAULT_MONGO_PORT
         try:
-            async with asyncio.timeout(2):
-                _, writer = await asyncio.open_connection(
-                    host or address, int(port) if port.isdecimal() else 27017
-                )
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(host or address, port)
         except (OSError, TimeoutError):
             continue
         writer.close()

@@ -1,4 +1,8 @@
-"""The one table of what runs: parts, ports, secrets, who is told what. Not here: how anything is started."""
+"""The topology table: every process, its ports, secrets, volumes, events and internal calls.
+
+`./bina docs` renders topics, users, policies, compose and Kubernetes entries from this table.
+Not here: how anything is started.
+"""
 
 import os
 from collections.abc import Iterable
@@ -9,11 +13,13 @@ from ops.errors import OperatorError
 from ops.local import platform_checks
 
 BASE_PORT = 7080
+_LOWEST_PORT = 1024  # below it a port needs privileges
+_HIGHEST_PORT = 65000  # leaves room for the offsets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A loopback port: `base + offset`, or the one its own variable names."""
+    """A loopback port: `base + offset`, or the one that its own variable names."""
 
     name: str
     offset: int
@@ -25,48 +31,75 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port in force. Raises OperatorError when it is no port number."""
+        """The port in force. Raises OperatorError when a variable holds no port number."""
         own = os.environ.get(self.variable)
-        return (
-            _parse_port(self.variable, own)
-            if own
-            else _parse_port("BINA_PORT", os.environ.get("BINA_PORT") or str(BASE_PORT))
-            + self.offset
-        )
+        if own:
+            return _parse_port(self.variable, own)
+        base = os.environ.get("BINA_PORT") or str(BASE_PORT)
+        return _parse_port("BINA_PORT", base) + self.offset
+
+    @property
+    def container_port(self) -> int:
+        """The port inside a container, where no variable moves it."""
+        return BASE_PORT + self.offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A directory that a service keeps between starts, readable by its owner only."""
+
+    directory: str  # the service's setting; on one machine also the directory's name
+    claim: str  # the volume in compose and the claim in Kubernetes
+    mount_path: str  # inside the container
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A process of ours: `python -m <module>`, told by `<NAME>_...`, with a database of its own."""
+    """One row: a process `python -m <module>` with settings `<NAME>_...` and its own database.
+
+    `keys` are secrets of 32 random bytes as hex text, beside the audit key that every service has.
+    `signing_keys` are Ed25519 keys, beside the one that signs calls to other services.
+    """
 
     name: str
     module: str
     listener: Listener
-    keys: tuple[
-        str, ...
-    ] = ()  # 32 random bytes each, as hex text, beside the audit key that all have
-    signing_keys: tuple[str, ...] = ()  # Ed25519 beside the one that signs its calls to the others
-    directories: tuple[str, ...] = ()  # kept between starts, for its owner only
-    consumes: tuple[str, ...] = ()  # whose events it reads
-    probe_offset: int = 0  # where it tells how it is, counted from its port
+    summary: str = ""
+    keys: tuple[str, ...] = ()
+    signing_keys: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    consumes: tuple[str, ...] = ()  # services whose events it reads
+    calls: tuple[str, ...] = ()  # processes whose internal queries it may call
+    probe_offset: int = 0  # of the port for probes and internal calls, from the service's own
 
     @property
     def prefix(self) -> str:
-        """What its variables begin with."""
+        """The prefix of its environment variables."""
         return self.name.upper()
 
     @property
+    def directories(self) -> tuple[str, ...]:
+        """The settings that name a directory kept between starts."""
+        return tuple(volume.directory for volume in self.volumes)
+
+    @property
+    def topic(self) -> str:
+        """The topic that the service publishes to."""
+        return topic_of(self.name)
+
+    @property
     def probe_port(self) -> int:
-        """The port of /readyz, /statusz and /metrics."""
+        """The port of /readyz, /statusz and /metrics, and of internal calls."""
         return self.listener.port + self.probe_offset
 
+    @property
+    def container_probe_port(self) -> int:
+        """`probe_port` inside a container."""
+        return self.listener.container_port + self.probe_offset
 
-HOST_GROUPS = (
-    "staff",
-    "shop",
-    "certificate",
-    "partner",
-)  # in the order of their ports, from the gateway's own
+
+# In the order of their ports, from the gateway's own.
+HOST_GROUPS = ("staff", "shop", "certificate", "partner")
 MONGOD = Listener(name="mongo", offset=10)
 KAFKA = Listener(name="kafka", offset=11)
 KAFKA_CONTROLLER = Listener(name="kafka-controller", offset=12)
@@ -76,6 +109,7 @@ SERVICES = (
         name="training",
         module="services.training",
         listener=Listener(name="training", offset=4),
+        summary="participants, classes, identities",
         keys=("master_key", "lookup_key"),
         consumes=("training", "certification", "manpower"),
     ),
@@ -83,14 +117,18 @@ SERVICES = (
         name="certification",
         module="services.certification",
         listener=Listener(name="certification", offset=5),
+        summary="assessments, certificates, status lists",
         keys=("name_key",),
-        directories=("keys_dir",),
+        # All pods share the issuers' private keys. No backup of the database holds them.
+        volumes=(Volume(directory="keys_dir", claim="issuer-keys", mount_path="/keys"),),
         consumes=("training",),
+        calls=("training",),
     ),
     Service(
         name="marketplace",
         module="services.marketplace",
         listener=Listener(name="marketplace", offset=6),
+        summary="products, orders, the books",
         keys=("sandbox_key",),
         consumes=("training",),
     ),
@@ -98,72 +136,81 @@ SERVICES = (
         name="manpower",
         module="services.manpower",
         listener=Listener(name="manpower", offset=7),
+        summary="candidates, placements, the feed of the Dinas",
         keys=("cursor_key",),
         consumes=("training", "certification", "marketplace"),
+        calls=("training", "gateway"),
     ),
 )
 GATEWAY = Service(
     name="gateway",
     module="gateway",
     listener=Listener(name="gateway", offset=0),
+    summary="the only entry for requests from outside",
     signing_keys=("development_key", "issuer_key"),
+    calls=tuple(service.name for service in SERVICES),
     probe_offset=9,
 )
 PROCESSES = (*SERVICES, GATEWAY)
 
 
+def topic_of(service_name: str) -> str:
+    """Return the topic of a service."""
+    return f"{service_name}.events"
+
+
 def gateway_addresses() -> dict[str, str]:
-    """The doors of the gateway by host group."""
+    """Return the gateway's local address of each host group."""
+    first = GATEWAY.listener.port
     return {
-        group: f"http://{platform_checks.LOOPBACK}:{GATEWAY.listener.port + offset}"
+        group: f"http://{platform_checks.LOOPBACK}:{first + offset}"
         for offset, group in enumerate(HOST_GROUPS)
     }
 
 
 def listening_ports(service: Service) -> tuple[int, ...]:
-    """Every port that the service listens on."""
+    """Return every port that the service listens on."""
     first = service.listener.port
-    return (
-        (*range(first, first + len(HOST_GROUPS)), service.probe_port)
-        if service is GATEWAY
-        else (first,)
-    )
+    if service is not GATEWAY:
+        return (first,)
+    return (*range(first, first + len(HOST_GROUPS)), service.probe_port)
 
 
 def build_environment(service: Service, directory: Path, kafka: str) -> dict[str, str]:
-    """The environment that this service adds to ours, its files lying under `place`; secrets are files, so that no process list shows them."""
+    """Return the variables that a service needs beside ours; `directory` holds its files.
+
+    Secrets are files, so that no list of processes shows them.
+    """
     secrets = directory / "secrets"
-    told = {
+    environment = {
         "BINA_ENVIRONMENT": "development",
         "BINA_KAFKA": kafka,
         f"{service.prefix}_PORT": str(service.listener.port),
         f"{service.prefix}_SECRETS_DIR": str(secrets / service.name),
         f"{service.prefix}_TRUSTED_KEYS": str(secrets / "trusted"),
     }
-    told |= {
-        f"{service.prefix}_{peer.prefix}_URL": f"http://{platform_checks.LOOPBACK}:{peer.probe_port}"
-        for peer in PROCESSES
-        if peer is not service
-    }
-    return told | {
-        f"{service.prefix}_{name.upper()}": str(directory / service.name / name)
-        for name in service.directories
-    }
+    for other in PROCESSES:
+        if other is not service:
+            address = f"http://{platform_checks.LOOPBACK}:{other.probe_port}"
+            environment[f"{service.prefix}_{other.prefix}_URL"] = address
+    for name in service.directories:
+        environment[f"{service.prefix}_{name.upper()}"] = str(directory / service.name / name)
+    return environment
 
 
 def require_known(name: str, known_names: Iterable[str]) -> str:
-    """The name, when it is one of the known. Raises OperatorError that lists them."""
+    """Return the name if it is known. Raises OperatorError that lists the known names."""
     names = sorted(known_names)
     if name not in names:
         raise OperatorError(
             f"Tidak ada bagian {name!r}; yang ada: {', '.join(names)}.",
-            f"There is no part {name!r}; there are: {', '.join(names)}.",
+            f"There is no process {name!r}; there are: {', '.join(names)}.",
         )
     return name
 
 
 def _parse_port(variable: str, value: str) -> int:
-    if value.isdecimal() and 1024 <= int(value) <= 65000:  # noqa: PLR2004 - unprivileged, with room for the offsets
+    if value.isdecimal() and _LOWEST_PORT <= int(value) <= _HIGHEST_PORT:
         return int(value)
     raise OperatorError(
         f"{variable}={value!r} bukan nomor porta: pilih antara 1024 dan 65000.",

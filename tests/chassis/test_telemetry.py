@@ -1,4 +1,4 @@
-"""What a log line tells, and what it never does."""
+"""Logs name classes and source lines only; traces keep the decision of their beginning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chassis import telemetry
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """Where the log goes meanwhile."""
+    """Return the stream to which the test's log goes."""
     before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
     written = io.StringIO()
     telemetry.configure("shop", "info", stream=written)
@@ -26,9 +26,7 @@ def stream() -> Iterator[io.StringIO]:
     logging.root.setLevel(level)
 
 
-def test_a_log_line_tells_kinds_and_places_of_an_exception_but_none_of_its_words(
-    stream: io.StringIO,
-) -> None:
+def test_a_log_line_shows_class_and_line_of_an_exception_only(stream: io.StringIO) -> None:
     try:
         int("Siti Aminah 9902030405060007")
     except ValueError:
@@ -39,33 +37,53 @@ def test_a_log_line_tells_kinds_and_places_of_an_exception_but_none_of_its_words
     assert "Siti" not in stream.getvalue()
 
 
-def test_what_aiokafka_says_hundreds_of_times_a_second_is_written_once(stream: io.StringIO) -> None:
+def test_a_line_that_aiokafka_repeats_is_written_once(stream: io.StringIO) -> None:
     for _ in range(300):
         logging.getLogger("aiokafka.conn").error("Unable connect to node with id 1")
-        logging.getLogger("somebody").error("something else")
+        logging.getLogger("another").error("something else")
     lines = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
-    assert (lines.count("Unable connect to node with id 1"), lines.count("something else")) == (
-        1,
-        300,
-    )
+    assert lines.count("Unable connect to node with id 1") == 1
+    assert lines.count("something else") == 300
 
 
-def test_a_new_trace_that_nobody_will_see_has_ids_all_the_same_and_one_that_the_caller_sees_stays_seen(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(telemetry.tracer, "share", 0.0)
+@pytest.fixture
+def never_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process sample none of the traces that begin in it."""
+    provider = telemetry.new_tracer_provider("shop", 0.0, None)
+    monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
+
+
+@pytest.mark.usefixtures("never_sampled")
+def test_a_new_trace_that_is_not_sampled_has_ids() -> None:
     with telemetry.span("outer") as outer:
-        unseen = telemetry.current_traceparent()
-        assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", unseen)
-        assert (outer.is_recording(), telemetry.is_sampled(unseen), telemetry.exemplar()) == (
-            False,
-            False,
-            None,
-        )
+        traceparent = telemetry.current_traceparent()
+        assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[02]", traceparent)
+        assert not outer.is_recording()
+        assert not telemetry.is_sampled(traceparent)
+        assert telemetry.exemplar() is None
         with telemetry.span("inner"):
-            assert telemetry.current_traceparent()[:35] == unseen[:35]
+            assert telemetry.current_traceparent()[:35] == traceparent[:35]
     with telemetry.span("another", of=""):
-        assert telemetry.current_traceparent()[:35] != unseen[:35]
+        assert telemetry.current_traceparent()[:35] != traceparent[:35]
+
+
+@pytest.mark.usefixtures("never_sampled")
+def test_a_trace_that_its_caller_samples_stays_sampled() -> None:
     with telemetry.span("seen", of=f"00-{'a' * 32}-{'b' * 16}-01"):
         assert telemetry.current_traceparent()[:35] == f"00-{'a' * 32}"
         assert telemetry.exemplar() == {"trace_id": "a" * 32}
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "is_sampled"),
+    [
+        (f"00-{'a' * 32}-{'b' * 16}-01", True),
+        (f"00-{'a' * 32}-{'b' * 16}-00", False),
+        (f"00-{'0' * 32}-{'b' * 16}-01", False),
+        ("", False),
+    ],
+)
+def test_sampled_is_the_last_bit_of_a_traceparent_with_an_id(
+    traceparent: str, *, is_sampled: bool
+) -> None:
+    assert telemetry.is_sampled(traceparent) is is_sampled

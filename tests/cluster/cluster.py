@@ -1,6 +1,9 @@
-"""Three mongods in one replica set and three Kafka brokers, each of which can be killed and started again. Not here: what runs on them.
+"""Three mongods in one replica set and three Kafka brokers, each killed and started at will.
 
-A broker has two doors: the direct one, and one whose advertised address is a port of `proxies`, so that whoever comes in through a proxy stays behind it.
+Not here: what runs on them.
+
+A broker has two listeners: the direct one, and one whose advertised address is a port of `proxies`,
+so that a client of a proxy stays behind it.
 """
 
 from __future__ import annotations
@@ -66,12 +69,12 @@ class Cluster:
 
     @property
     def kafka(self) -> str:
-        """The direct doors."""
+        """The direct listeners."""
         return ",".join(f"{HERE}:{ports[0]}" for ports in self.broker_ports)
 
     @property
     def kafka_behind_proxies(self) -> str:
-        """The doors behind the proxies of `proxies`."""
+        """The listeners behind the proxies of `proxies`."""
         return ",".join(f"{HERE}:{ports[2]}" for ports in self.broker_ports)
 
     @property
@@ -80,7 +83,10 @@ class Cluster:
         return {ports[2]: ports[1] for ports in self.broker_ports}
 
     def direct_mongo_url(self, port: int) -> str:
-        """The administrator's URL of one member, or of the proxy before it: no other member is looked for."""
+        """The administrator's URL of one member, or of the proxy before it.
+
+        No other member is looked for.
+        """
         return self._url(f"{HERE}:{port}", "directConnection=true")
 
     def _url(self, hosts: str, option: str) -> str:
@@ -111,7 +117,11 @@ class Cluster:
         await _killed(self.mongods[at])
 
     async def kill_broker(self, at: int, topic: str) -> None:
-        """SIGKILL to one broker; returns when the others have noticed, so that none of them waits for its copies of the topic any more."""
+        """SIGKILL to one broker.
+
+        Returns when the others have noticed, so that none of them waits for its copies of the topic
+        any more.
+        """
         await _killed(self.brokers[at])
 
         async def noticed() -> bool:
@@ -257,7 +267,7 @@ class Cluster:
             )
             await eventually(
                 partial(_is_primary, nobody), seconds=START_SECONDS
-            )  # whoever is told to make the set asks for the first vote
+            )  # the member that initiates the set asks for the first vote
             await nobody.client.admin.command(
                 "createUser",
                 ADMINISTRATOR,
@@ -301,7 +311,10 @@ async def _killed(process: subprocess.Popen[bytes]) -> None:
 
 @asynccontextmanager
 async def running(place: Path) -> AsyncGenerator[Cluster]:
-    """A cluster that lives as long as the block; when it does not start, the last lines of its logs are told."""
+    """A cluster that lives as long as the block.
+
+    When it does not start, the last lines of its logs are printed.
+    """
     cluster = Cluster(place)
     try:
         try:

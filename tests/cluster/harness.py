@@ -1,4 +1,7 @@
-"""Two services under load on a cluster, each in two processes: the shop takes commands, the reader applies what it tells. Not here: what is done to them."""
+"""Two services under load on a cluster, each in two processes.
+
+The shop takes commands, the reader applies its events. Not here: what is done to them.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,14 @@ from tests.cluster.member import TRAP
 from tests.crash.outcome_check import Evidence, Seqs
 from tests.fakes import Keys, eventually
 
-PARTITIONS, REPLICAS = 4, 2
+PARTITIONS = 4
+REPLICAS = 2
 DRIVERS = ("motor", "pymongo")  # one replica of each service with either
-READY_SECONDS, SETTLED_SECONDS = 90.0, 120.0
-GAP_SECONDS, WAIT_SECONDS = (
-    25.0,
-    60.0,
-)  # without any answer, and of one command: an election takes 12, a transaction left open lasts 15
+READY_SECONDS = 90.0
+SETTLED_SECONDS = 120.0
+# without any answer, and of one command: an election takes 12, a transaction left open lasts 15
+GAP_SECONDS = 25.0
+WAIT_SECONDS = 60.0
 TYPE = "shop.jar-filled.v1"
 
 
@@ -134,7 +138,9 @@ class Stage:
     def __init__(
         self, cluster: Cluster, place: Path, keys: Keys, *, mongo_url: str, kafka: str
     ) -> None:
-        self.cluster, self.keys, self.place = cluster, keys, place
+        self.cluster = cluster
+        self.keys = keys
+        self.place = place
         self.name = f"test_{new_id()[-12:]}"
         self.topic = f"{self.name}.shop.events"
         self.owners = [
@@ -145,7 +151,8 @@ class Stage:
             service: Mongo(cluster.mongo_url, f"{self.name}_{service}", "pymongo")
             for service in ("shop", "reader")
         }
-        self._mongo_url, self._kafka = mongo_url, kafka
+        self._mongo_url = mongo_url
+        self._kafka = kafka
         self.shops = [self.process("shop", at) for at in range(REPLICAS)]
         self.readers = [self.process("reader", at) for at in range(REPLICAS)]
         self.also: list[Process] = []
@@ -214,17 +221,13 @@ class Stage:
 
         async def held() -> list[Process]:
             rows = await self.find("shop", "leases", {"_id": "relay"})
-            return [
-                process
-                for process in self.shops
-                for row in rows
-                if row["holder"] == f"shop/{process.replica}"
-            ]
+            holders = {row["holder"] for row in rows}
+            return [process for process in self.shops if f"shop/{process.replica}" in holders]
 
         return (await eventually(held))[0]
 
     async def caught_up(self, seconds: float = SETTLED_SECONDS) -> None:
-        """Return when all that is committed by now has taken effect, and something was committed since this was asked."""
+        """Wait until all that is committed by now has taken effect, and something newer was committed."""
         before = await self.committed()
         await eventually(partial(self._effects_reach, before), seconds=seconds)
 
@@ -300,7 +303,10 @@ class Stage:
 async def running(
     cluster: Cluster, place: Path, *, mongo_url: str = "", kafka: str = ""
 ) -> AsyncGenerator[Stage]:
-    """The four processes, as long as the block; on these addresses instead of the cluster's own if given."""
+    """The four processes, as long as the block.
+
+    On these addresses instead of the cluster's own if given.
+    """
     keys = Keys.make(place, ("gateway", "shop", "reader"))
     stage = Stage(
         cluster, place, keys, mongo_url=mongo_url or cluster.mongo_url, kafka=kafka or cluster.kafka

@@ -1,4 +1,8 @@
-"""Clients of the shop: commands without pause on some keys, each repeated under its Idempotency-Key until it is answered. Not here: whom they ask, and what becomes of it."""
+"""Clients of the shop.
+
+Commands without pause on some keys, each repeated under its Idempotency-Key until it is answered.
+Not here: whom they ask, and what becomes of it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from chassis.caller import Caller
 from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
 
-PAUSE_SECONDS = 0.1  # of a lane, between two commands
+PAUSE_SECONDS = 0.1  # of a client, between two commands
 AGAIN_SECONDS = 0.25  # before a refused try is repeated
 TRY_SECONDS = 5.0  # then another replica is asked
 PATH = "/v1/owners/{owner}/marbles"
@@ -27,7 +31,10 @@ CALLER = Caller(
 
 
 class Load:
-    """Lanes of clients, each with one command at a time; two lanes ask different replicas about one owner."""
+    """Clients, each with one command at a time.
+
+    Two clients ask different replicas about one owner.
+    """
 
     def __init__(
         self, ports: Sequence[int], signer: InternalTokenSigner, owners: Sequence[str]
@@ -35,14 +42,19 @@ class Load:
         self.answered: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
         self.longest_gap = self.longest_wait = 0.0
-        self._ports, self._signer, self._owners = list(ports), signer, owners
+        self._ports = list(ports)
+        self._signer = signer
+        self._owners = owners
         self._ending = asyncio.Event()
         self._http = httpx2.AsyncClient(timeout=TRY_SECONDS)
         self._last = 0.0
 
     @asynccontextmanager
     async def going_on(self) -> AsyncGenerator[Self]:
-        """Commands go on as long as the block, and until each is answered; an answer that nobody should get ends the block."""
+        """Commands go on as long as the block, and until each is answered.
+
+        An answer that nobody should get ends the block.
+        """
         self._last = asyncio.get_running_loop().time()
         try:
             async with asyncio.TaskGroup() as lanes:
@@ -60,8 +72,12 @@ class Load:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _command(self, owner: str, port: int) -> int:
-        """Ask until it is answered; the port that answered. Whatever is neither 200 nor a reason to ask again fails the test."""
-        loop, key = asyncio.get_running_loop(), new_id()
+        """Ask until it is answered; the port that answered.
+
+        Whatever is neither 200 nor a reason to ask again fails the test.
+        """
+        loop = asyncio.get_running_loop()
+        key = new_id()
         began = loop.time()
         while True:
             headers = {

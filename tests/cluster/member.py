@@ -1,4 +1,7 @@
-"""A process under load: the shop, which takes commands and publishes, or the reader, which applies what the shop tells. Not here: who starts and hurts it.
+"""A process under load.
+
+The shop, which takes commands and publishes, or the reader, which applies its events. Not
+here: who starts and hurts it.
 
 `python -m tests.cluster.member shop|reader` is a service as it is served, settings from the environment. The file in MEMBER_TRAP, once it is there, holds
 "<point> <kill|stop>": the process does that to itself (SIGKILL, SIGSTOP) the next time it passes the point. No product module knows the points.
@@ -78,7 +81,9 @@ class TrappedProducer:
     """A producer with points between two halves of a send, and while the second is on its way."""
 
     def __init__(self, inner: Producer) -> None:
-        self.start, self.stop, self._send = inner.start, inner.stop, inner.send_all
+        self.start = inner.start
+        self.stop = inner.stop
+        self._send = inner.send_all
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
         middle = len(records) // 2
@@ -104,13 +109,11 @@ class TrappedConsumer:
 
     def __init__(self, inner: Consumer) -> None:
         self.inner = inner
-        self.stop, self.seek, self.beginning, self.ends, self.commit = (
-            inner.stop,
-            inner.seek,
-            inner.beginning,
-            inner.ends,
-            inner.commit,
-        )
+        self.stop = inner.stop
+        self.seek = inner.seek
+        self.beginning = inner.beginning
+        self.ends = inner.ends
+        self.commit = inner.commit
         self.following = inner.following
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
@@ -164,7 +167,7 @@ class Heard(Inbound, type="shop.jar-filled.v1"):
 
 
 async def on_heard(event: Heard, tx: Transaction) -> None:
-    """Adds to what stands there, so that a second effect of one event shows, and so does its place."""
+    """Append to the stored value, so that a second effect shows, and so does its order."""
     text = f"{event.meta.sequence}"
     note = await tx.notes.seek(event.owner_ref)
     if note is None:

@@ -12,10 +12,15 @@ _CHUNK = 64 * 1024
 
 
 class Proxy:
-    """One port that leads to another. `delay`: seconds that each chunk waits on its way, in both directions."""
+    """One port that leads to another.
+
+    `delay`: seconds that each chunk waits on its way, in both directions.
+    """
 
     def __init__(self, target: int) -> None:
-        self.target, self.delay, self.connections = target, 0.0, 0
+        self.target = target
+        self.delay = 0.0
+        self.connections = 0
         self._open = asyncio.Event()
         self._open.set()
         self._writers: set[asyncio.StreamWriter] = set()

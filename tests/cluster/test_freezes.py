@@ -1,4 +1,7 @@
-"""A process sleeps (SIGSTOP) past its lease or its session and wakes in the middle of what it did: first occurrences stay in order, effects come once and in order."""
+"""A process sleeps (SIGSTOP) past its lease or session and wakes in the middle of its work.
+
+First occurrences stay in order; effects come once and in order.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 
 from tests.cluster.harness import Stage
 
-# a driver lets go of the socket of a connection that a dying server has cut off
+# a driver drops the socket of a connection that a dying server has cut
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -18,7 +21,7 @@ Record = Callable[[str, Any], None]
 
 
 @pytest.mark.parametrize("point", ["send", "acknowledgement"])
-async def test_a_relay_that_wakes_with_sends_in_flight_after_its_lease_has_expired_adds_late_duplicates_only(
+async def test_a_relay_that_wakes_after_its_lease_adds_only_late_duplicates(
     stage: Stage, point: str, record_property: Record
 ) -> None:
     async with stage.load() as load:
@@ -41,7 +44,7 @@ async def test_a_relay_that_wakes_with_sends_in_flight_after_its_lease_has_expir
 
 
 @pytest.mark.parametrize("point", ["poll", "position"])
-async def test_a_consumer_that_wakes_with_a_batch_in_hand_after_its_session_has_expired_applies_none_of_it_again(
+async def test_a_consumer_that_wakes_after_its_session_applies_nothing_twice(
     stage: Stage, point: str, record_property: Record
 ) -> None:
     async with stage.load() as load:

@@ -1,4 +1,7 @@
-"""SIGKILL to servers and processes of a cluster under load: commands go on while a majority lives, and the end state is exact."""
+"""SIGKILL to servers and processes of a cluster under load.
+
+Commands go on while a majority lives, and the end state is exact.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.cluster.cluster import MEMBERS
 from tests.cluster.harness import REPLICAS, SETTLED_SECONDS, Process, Stage
 from tests.fakes import eventually
 
-# a driver lets go of the socket of a connection that a dying server has cut off
+# a driver drops the socket of a connection that a dying server has cut
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -20,7 +23,7 @@ pytestmark = [
 Record = Callable[[str, Any], None]
 
 
-async def test_a_killed_primary_loses_nothing_and_commands_go_on_with_the_next_one(
+async def test_a_killed_primary_loses_nothing_and_the_next_takes_commands(
     stage: Stage, record_property: Record
 ) -> None:
     async with stage.load() as load:
@@ -48,7 +51,7 @@ async def test_each_broker_killed_in_turn_stops_no_command_and_loses_no_event(
     record_property("figures", await stage.exactly(load))
 
 
-async def test_when_the_holder_of_the_relays_lease_is_killed_the_other_replica_publishes_on(
+async def test_the_other_replica_publishes_when_the_relays_holder_is_killed(
     stage: Stage, record_property: Record
 ) -> None:
     async with stage.load() as load:
@@ -68,10 +71,11 @@ async def _another_leads(stage: Stage, than: Process) -> bool:
 
 
 @pytest.mark.parametrize("point", ["revoked", "assigned"])
-async def test_a_consumer_killed_in_the_middle_of_a_rebalance_leaves_no_gap_and_no_second_effect(
+async def test_a_consumer_killed_in_a_rebalance_leaves_no_gap_or_duplicate(
     stage: Stage, point: str, record_property: Record
 ) -> None:
-    killed, joining = stage.readers[0], stage.process("reader", REPLICAS)
+    killed = stage.readers[0]
+    joining = stage.process("reader", REPLICAS)
     stage.also.append(joining)
     async with stage.load() as load:
         await stage.caught_up()

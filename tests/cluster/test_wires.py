@@ -1,6 +1,9 @@
-"""Slow, silent and cut connections between the services and their servers: Kafka through a proxy before each broker, MongoDB through one before the primary.
+"""Slow, silent and cut connections between the services and their servers.
 
-MongoDB is reached by a direct connection, for a client that knows the set looks for its members at their own addresses, past any proxy.
+Kafka through a proxy before each broker, MongoDB through one before the primary.
+
+MongoDB is reached by a direct connection, for a client that knows the set looks for its members at
+their own addresses, past any proxy.
 """
 
 from __future__ import annotations
@@ -19,14 +22,16 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.harness import Stage
 from tests.cluster.proxy import Proxy
 
-# a driver lets go of the socket of a connection that was cut
+# a driver drops the socket of a connection that was cut
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 Record = Callable[[str, Any], None]
 DELAY_SECONDS = 0.02
-BROKERS_SILENT_SECONDS = 12.0  # longer than the relay's lease, which the other replica takes, and than an unacknowledged request waits before it is sent again
+# Longer than the relay's lease, which the other replica takes, and than an unacknowledged request
+# waits before it is sent again
+BROKERS_SILENT_SECONDS = 12.0
 DATABASE_SILENT_SECONDS = 6.0
 
 
@@ -63,7 +68,7 @@ async def test_slow_and_cut_connections_lose_nothing_and_repeat_no_effect(
     record_property("figures", await stage.exactly(load))
 
 
-async def test_brokers_that_fall_silent_stop_no_command_and_a_silent_database_only_for_as_long(
+async def test_silent_brokers_stop_no_command_and_a_silent_database_pauses(
     wired: tuple[Stage, Proxy, list[Proxy]], record_property: Record
 ) -> None:
     stage, mongo, brokers = wired

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from chassis.ids import utc_now
 from chassis.messaging.events import Aliased, Envelope, Inbound
-from ops.docs.event_catalog import explain_breaking_changes, find_unread
+from ops.docs.event_catalog import find_unread
 from ops.docs.generate import read_catalogue, render_documents
+from ops.docs.schema_changes import explain_breaking_changes
 from ops.local.state_dir import ROOT
 from tests.contracts.golden import GOLDEN, published, sample, variants
 

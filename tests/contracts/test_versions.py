@@ -15,12 +15,8 @@ from chassis.messaging.events import Envelope, Event, Inbound, Reference
 from chassis.messaging.kafka import Record
 from chassis.messaging.received_events import Inbox
 from chassis.persistence.unit_of_work import Transaction
-from ops.docs.event_catalog import (
-    ServiceEvents,
-    explain_breaking_changes,
-    find_breaking_changes,
-    find_unread,
-)
+from ops.docs.event_catalog import ServiceEvents, find_unread
+from ops.docs.schema_changes import explain_breaking_changes, find_breaking_changes
 from tests.contracts.golden import GOLDEN, sample
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from ops.local import container_setup, kafka_admin, topology
+from ops.local import container_setup, kafka_admin, kafka_permissions, topology
 from ops.local.state_dir import ROOT
 from tests import container_jobs
 from tests.deploy.test_locks import entries
@@ -28,7 +28,7 @@ SERVERS, JOBS = ("mongo", "kafka"), ("secrets", "mongo-users", "kafka-users", "w
 BY_HAND = ("backup", "restore")
 LASTING = (*SERVERS, *(service.name for service in topology.PROCESSES))
 WATCHERS = ("prometheus", "alertmanager", "oncall", "grafana")
-CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_admin.OPERATOR, *BY_HAND)
+CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_permissions.OPERATOR, *BY_HAND)
 PORTS = {
     "port": container_setup.KAFKA_PORT,
     "administration": container_setup.KAFKA_ADMINISTRATION_PORT,
@@ -176,8 +176,8 @@ def test_the_jobs_hand_each_secret_to_who_may_read_it_and_the_servers_see_their_
 def test_a_person_who_looks_at_kafka_is_started_by_hand_comes_with_a_password_of_its_own_and_reaches_nothing_else() -> (
     None
 ):
-    here = SERVICES[kafka_admin.OPERATOR]
-    assert (here["profiles"], here["restart"], networks(kafka_admin.OPERATOR)) == (
+    here = SERVICES[kafka_permissions.OPERATOR]
+    assert (here["profiles"], here["restart"], networks(kafka_permissions.OPERATOR)) == (
         ["operator"],
         "no",
         {"kafka"},
@@ -186,7 +186,11 @@ def test_a_person_who_looks_at_kafka_is_started_by_hand_comes_with_a_password_of
         ["operator-secrets:/secrets:ro"],
         SERVICES["kafka"]["image"],
     )
-    assert int(here["user"].partition(":")[0]) == container_setup.OWNERS[kafka_admin.OPERATOR] > 0
+    assert (
+        int(here["user"].partition(":")[0])
+        == container_setup.OWNERS[kafka_permissions.OPERATOR]
+        > 0
+    )
     users = {
         name: volume
         for name, one in SERVICES.items()
@@ -302,7 +306,7 @@ def test_the_job_makes_a_password_for_each_person_and_what_kafkas_tools_need_onc
     container_setup.make_secrets()
     made = {
         person: (tmp_path / person / "kafka_password").read_text()
-        for person in (kafka_admin.OPERATOR, kafka_admin.RESTORER)
+        for person in kafka_permissions.PEOPLE
     }
     assert len({*made.values()}) == 2
     for person, password in made.items():
@@ -379,7 +383,7 @@ def test_the_jobs_of_preparation_and_the_oncall_have_every_module_that_they_impo
     copied = {
         path.removesuffix(".py").replace("/", ".")
         for line in (ROOT / "deploy/compose/Dockerfile").read_text().splitlines()
-        if line.startswith("COPY ops/") and "__init__.py" in line
+        if line.startswith("COPY ops/") and ".py " in line
         for path in line.split()[1:-1]
     }
     needed = {"ops.__init__", "ops.local.__init__"}

@@ -14,7 +14,7 @@ import yaml
 
 from chassis.messaging.kafka import PARTITIONS, RETENTION_DAYS
 from gateway.settings import GatewaySettings
-from ops.local import cluster_secrets, kafka_admin, secrets, topology
+from ops.local import cluster_secrets, kafka_permissions, secrets, topology
 from ops.local.state_dir import ROOT
 from tests.deploy.alerts import RULE_FILES
 from tests.deploy.k8s import (
@@ -369,17 +369,17 @@ def test_first_nothing_flows_at_all(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_user_of_kafka_may_do_what_its_service_does_and_nothing_else(overlay: str) -> None:
-    expected: dict[str, set[kafka_admin.Permission]] = {
-        name: {*kafka_admin.permissions(service)} for name, service in OURS.items()
+    expected: dict[str, set[kafka_permissions.Permission]] = {
+        name: {*kafka_permissions.permissions(service)} for name, service in OURS.items()
     }
-    for one in kafka_admin.permissions_of_people():
+    for one in kafka_permissions.permissions_of_people():
         expected.setdefault(one.user, set()).add(one)
     assert {one["metadata"]["name"] for one in of(overlay, "KafkaUser")} == expected.keys()
     for user in of(overlay, "KafkaUser"):
         name, spec = user["metadata"]["name"], user["spec"]
         assert spec["authentication"] == {"type": "scram-sha-512"}
         given = {
-            kafka_admin.Permission(
+            kafka_permissions.Permission(
                 name,
                 operation.lower(),
                 acl["resource"]["type"],
@@ -411,11 +411,11 @@ def test_a_person_who_looks_at_kafka_comes_as_its_user_in_a_pod_that_reaches_kaf
     ) == (True, {"type": "RuntimeDefault"})
     assert {
         volume["secret"]["secretName"] for volume in pod["spec"]["volumes"] if "secret" in volume
-    } == {kafka_admin.OPERATOR, "bina-cluster-ca-cert"}
+    } == {kafka_permissions.OPERATOR, "bina-cluster-ca-cert"}
     label = pod["metadata"]["labels"]["app.kubernetes.io/name"]
     assert (
         label
-        == kafka_admin.OPERATOR
+        == kafka_permissions.OPERATOR
         in {user["metadata"]["name"] for user in of(overlay, "KafkaUser")}
     )
     port = named(overlay, "Kafka", "bina")["spec"]["kafka"]["listeners"][0]["port"]

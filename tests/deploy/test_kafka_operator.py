@@ -23,6 +23,7 @@ from ops.local import (
     kafka_broker,
     kafka_jars,
     kafka_login,
+    kafka_permissions,
     platform_checks,
     processes,
     topology,
@@ -92,7 +93,7 @@ def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> p
     (tmp_path / "password").write_text("of the operator\n")
     for name, value in (
         (kafka_login.ADDRESS_VARIABLE, guarded.bootstrap),
-        (kafka_login.USER_VARIABLE, kafka_admin.OPERATOR),
+        (kafka_login.USER_VARIABLE, kafka_permissions.OPERATOR),
         (kafka_login.PASSWORD_VARIABLE, str(tmp_path / "password")),
     ):
         monkeypatch.setenv(name, value)
@@ -140,12 +141,14 @@ def test_people_may_do_what_is_listed_the_operator_all_but_the_last_row() -> Non
         for row in kafka_operator.listed()
     }
     given = {
-        user: {tuple(one[1:]) for one in kafka_admin.permissions_of_people() if one.user == user}
-        for user in (kafka_admin.OPERATOR, kafka_admin.RESTORER)
+        user: {
+            tuple(one[1:]) for one in kafka_permissions.permissions_of_people() if one.user == user
+        }
+        for user in kafka_permissions.PEOPLE
     }
     assert given == {
-        kafka_admin.RESTORER: listed.keys(),
-        kafka_admin.OPERATOR: {
+        kafka_permissions.RESTORER: listed.keys(),
+        kafka_permissions.OPERATOR: {
             permission for permission, purpose in listed.items() if "restore" not in purpose
         },
     }
@@ -166,7 +169,7 @@ async def test_kafkas_own_tools_come_as_the_operator_by_the_file_that_compose_le
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
     (tmp_path / "client.properties").write_text(
-        kafka_admin.client(kafka_admin.OPERATOR, "of the operator")
+        kafka_admin.client(kafka_permissions.OPERATOR, "of the operator")
     )
     (tmp_path / "none.properties").write_text("")
     looking = [
@@ -205,7 +208,7 @@ async def test_with_the_last_row_a_restore_makes_topics_anew(
     guarded: Guarded, come: pytest.MonkeyPatch
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
-    come.setenv(kafka_login.USER_VARIABLE, kafka_admin.RESTORER)
+    come.setenv(kafka_login.USER_VARIABLE, kafka_permissions.RESTORER)
     where = kafka_login.running_access()
     await restore.delete_existing_data({}, where)
     assert await seen() == []

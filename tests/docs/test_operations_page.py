@@ -1,4 +1,4 @@
-"""docs/operations.md computes what it says, orders upgrades by who listens to whom, and names commands that exist."""
+"""docs/operations.md: its sums, the order of upgrades, and the commands that it names."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_size_follows_from_the_figures(row: list[str]) -> None:
     )  # one copy on each broker; rounded up to what can be read
 
 
-def test_the_sizes_are_told_for_one_to_five_hundred_prisons() -> None:
+def test_sizes_are_given_for_1_to_500_prisons() -> None:
     assert (
         [row[0] for row in table("prisons | events a day")]
         == [row[0] for row in table("prisons | ours")]

@@ -1,4 +1,7 @@
-"""docs/tutorial.md: each command succeeds, in the order of the page, with the output it shows."""
+"""docs/tutorial.md.
+
+Each command succeeds, in the order of the page, with the output it shows.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from gateway.asgi import GatewayApp
 from gateway.authn import issue_development_token
 from gateway.authn.dev_issuer import AUDIENCE
 from gateway.authn.revocation_cache import RevocationCache
-from gateway.routing.table import Group
+from gateway.host_group import Group
 from gateway.server_protocol import GuardedProtocol
 from gateway.settings import INTERNAL_PORT_OFFSET, GatewaySettings
 from tests.fakes import Keys, eventually
@@ -388,5 +388,5 @@ async def _half_alive(door: GatewayApp) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        door.upstream.close()
+        await door.upstream.close()
         await door.internal_api.state.life.db.close()

@@ -14,7 +14,6 @@ import pytest
 
 from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.persistence.mongo import Mongo
-from gateway.access.builtin_issuer import BUILTIN_ISSUER, HOLDER_ISSUER
 from gateway.access.grants import rules
 from gateway.access.grants.rules import (
     ROLES_BY_GRANTOR,
@@ -29,14 +28,15 @@ from gateway.access.grants.rules import (
     PeriodTooLong,
     ScopeTooWide,
 )
+from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
 from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.access.permissions.four_eyes import SECOND_PERSON_PERMISSIONS
-from gateway.routing import table
+from gateway.routing import parser
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import Told, staged
 from tests.gateway.test_database import OIDC, Region, known
 
-FILE = Path(table.__file__).with_name("routes.toml")
+FILE = Path(parser.__file__).with_name("routes.toml")
 TODAY = datetime.now(UTC)
 HEAD_APPROVAL = "/v1/tpp-decisions/d-1/head-approval"
 
@@ -501,7 +501,7 @@ async def test_an_officer_of_the_kanwil_lends_the_second_pair_of_eyes_and_nothin
 
 def test_what_a_second_may_be_lent_is_routed() -> None:
     routed = {
-        route.permission for route in table.parse_routes(FILE.read_text(), ROLE_PERMISSIONS).routes
+        route.permission for route in parser.parse_routes(FILE.read_text(), ROLE_PERMISSIONS).routes
     }
     assert routed >= SECOND_PERSON_PERMISSIONS
 

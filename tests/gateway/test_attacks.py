@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.authn.dev_issuer import AUDIENCE, ISSUER, thumbprint
-from gateway.routing.table import Group
+from gateway.host_group import Group
 from tests.gateway.harness import Stage, fixed
 from tests.gateway.test_hosts import raw
 from tests.gateway.test_identity import forged, private

@@ -15,12 +15,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.access.accounts.rules import SignInRefused
+from gateway.access.jwk import public_jwk
 from gateway.access.login_throttling.rules import FREE_ATTEMPTS
 from gateway.access.sessions import rules as sessions
 from gateway.access.sessions.rules import MAX_SPENT
 from gateway.access.sign_ins import rules as signins
 from gateway.access.sign_ins import usecases
-from gateway.authn.dev_issuer import public_jwk
 from gateway.middleware.rate_limit import group_address
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands

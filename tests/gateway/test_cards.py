@@ -13,7 +13,7 @@ import pytest
 from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.texts import is_neutral
 from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
-from gateway.routing.table import Group
+from gateway.host_group import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import Told, new_key, staged
 from tests.gateway.installation import Installation

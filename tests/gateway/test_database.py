@@ -32,8 +32,9 @@ from gateway.access.grants.rules import (
     PeriodEmpty,
     RoleNotGivable,
 )
+from gateway.access.jwk import public_jwk
 from gateway.access.permissions import RolePermissions
-from gateway.authn.dev_issuer import AUDIENCE, public_jwk
+from gateway.authn.dev_issuer import AUDIENCE
 from tests.fakes import AsgiClient, Keys, eventually
 from tests.gateway.harness import RULES, Stage, fixed, staged
 

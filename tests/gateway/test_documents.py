@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from chassis.texts import is_neutral
-from gateway.routing.table import Group
+from gateway.host_group import Group
 from tests.gateway.harness import Stage, fixed
 
 

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from prometheus_client import REGISTRY
 
+from gateway.host_group import Group
 from gateway.middleware import circuit_breaker, retries
 from gateway.middleware.circuit_breaker import (
     MIN_VOLUME,
@@ -25,8 +26,7 @@ from gateway.middleware.circuit_breaker import (
 )
 from gateway.problems import UpstreamUnavailable
 from gateway.request_context import RequestContext
-from gateway.routing import table
-from gateway.routing.table import Group
+from gateway.routing import parser
 from tests.fakes import eventually
 from tests.gateway.harness import MIB, ROUTES, RULES, Stage, fixed, staged
 
@@ -177,12 +177,12 @@ async def test_retries_stop_when_too_many_are_under_way() -> None:
 
 def repeatable_scope(path: str = "/v1/classes") -> dict[str, Any]:
     """The scope of a GET with a route."""
-    found = table.parse_routes(ROUTES, RULES).match(Group.STAFF, path)
+    found = parser.parse_routes(ROUTES, RULES).match(Group.STAFF, path)
     assert found
     return {
         "type": "http",
         "headers": [],
-        "passage": RequestContext(
+        "request_context": RequestContext(
             group=Group.STAFF, started_at=0.0, address="", route=found["GET"]
         ),
     }

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from chassis.errors import Unauthenticated
 from chassis.http.internal_tokens import InternalTokenSigner, InternalTokenVerifier
+from gateway.access.jwk import public_jwk, thumbprint
 from gateway.authn import issue_development_token
-from gateway.authn.dev_issuer import AUDIENCE, ISSUER, TokenNotIssued, public_jwk, thumbprint
+from gateway.authn.dev_issuer import AUDIENCE, ISSUER, TokenNotIssued
 from gateway.authn.keys import StaticKeys
 from gateway.authn.revocation_cache import RevocationCache
 from gateway.authn.tokens import TokenVerifier, TrustedIssuer

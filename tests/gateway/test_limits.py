@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from limits import parse
 from prometheus_client import REGISTRY
 
 from chassis.persistence.mongo import Mongo
-from gateway.middleware.rate_limit import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
-from gateway.routing.table import Group
+from gateway.host_group import Group
+from gateway.middleware.rate_windows import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
 from tests.fakes import eventually
 from tests.gateway.harness import MIB, ROUTES, Stage, answer, staged
 
@@ -86,55 +85,61 @@ async def test_a_subject_over_its_rate_is_429_and_others_are_not(stage: Stage) -
     assert (await stage.ask("GET", "/v1/classes", headers=one)).status == 200
 
 
-def test_the_next_window_begins_when_the_clock_says_so_and_old_windows_are_forgotten() -> None:
+async def test_the_next_window_begins_when_the_clock_says_so() -> None:
     now = [1_000.0]
     windows = RateWindows(lambda: now[0])
-    assert [windows.count_request("a", 60) for _ in range(2)] == [(1, 60), (2, 60)]
+    assert [await windows.incr("a", 60) for _ in range(2)] == [1, 2]
+    assert await windows.get_expiry("a") == 1_060
     now[0] += 59
-    assert windows.count_request("a", 60) == (3, 1)
+    assert await windows.incr("a", 60) == 3
     now[0] += 1
-    assert windows.count_request("a", 60) == (1, 60)
+    assert await windows.get("a") == 0
+    assert await windows.incr("a", 60) == 1
+
+
+async def test_windows_that_are_over_are_forgotten() -> None:
+    now = [1_000.0]
+    windows = RateWindows(lambda: now[0])
+    await windows.incr("a", 60)
     now[0] += SWEEP_SECONDS + 1
-    windows.count_request("b", 60)
-    assert list(windows._windows) == ["b"]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what it keeps is seen nowhere else
+    await windows.incr("b", 60)
+    assert await windows.reset() == 1
 
 
 async def test_replicas_count_together_within_seconds_and_each_alone_while_the_database_is_away(
     mongo_url: str, database: str
 ) -> None:
-    now, rate = [1_000.0], parse("10/minute")
+    now = [1_000.0]
     db = Mongo(mongo_url, database)
     await db.ensure_collection(COLLECTION, None, INDEXES, await db.collections())
     here, there = (RateWindows(lambda: now[0], replica) for replica in ("0", "1"))
     for _ in range(6):
-        here.count_request(rate.key_for("one"), 60)
+        await here.incr("one", 60)
     now[0] += 10  # its window there begins later
     for _ in range(3):
-        assert there.count_request(rate.key_for("one"), 60)[0] <= 3
-    there.count_request(rate.key_for("other"), 60)
+        assert await there.incr("one", 60) <= 3
+    await there.incr("other", 60)
     await here.synchronise(db)
     await there.synchronise(db)
-    assert there.count_request(rate.key_for("one"), 60)[0] == 10
-    assert there.count_request(rate.key_for("other"), 60)[0] == 2, "others are not counted with it"
+    assert await there.incr("one", 60) == 10
+    assert await there.incr("other", 60) == 2, "others are not counted with it"
     await there.synchronise(db)
-    assert here.count_request(rate.key_for("one"), 60)[0] == 7, (
-        "what it learns is as old as its last exchange"
-    )
+    assert await here.incr("one", 60) == 7, "what it learns is as old as its last exchange"
     await here.synchronise(db)
-    assert here.count_request(rate.key_for("one"), 60)[0] == 12
+    assert await here.incr("one", 60) == 12
     rows = await db.find(COLLECTION, {})
     assert len(rows) == 2
     assert "one" not in str(rows), "subjects and addresses are not stored"
     now[0] += 55  # the window here is over, that there is not
     for count in (1, 2, 3):
-        assert here.count_request(rate.key_for("one"), 60)[0] == count
+        assert await here.incr("one", 60) == count
     await here.synchronise(db)
-    assert here.count_request(rate.key_for("one"), 60)[0] == 8
+    assert await here.incr("one", 60) == 8
     await db.drop()
     await db.close()
     with pytest.raises(Exception, match="close"):
         await here.synchronise(db)
-    assert here.count_request(rate.key_for("one"), 60)[0] == 9
+    assert await here.incr("one", 60) == 9
 
 
 async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphore]:

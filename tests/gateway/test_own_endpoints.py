@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway import first_administrator
 from gateway.access.clients.assertions import ASSERTION_TYPE
 from gateway.access.permissions import ROLE_PERMISSIONS
-from gateway.routing.table import Group
+from gateway.host_group import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.authenticator import encoded
 from tests.gateway.harness import Told, new_key, settings, staged

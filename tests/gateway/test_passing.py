@@ -1,7 +1,7 @@
 """What goes through the door, and how it looks on the other side."""
 
 from chassis.http.internal_tokens import InternalTokenVerifier
-from gateway.routing.table import Group
+from gateway.host_group import Group
 from tests.gateway.harness import Stage, fixed
 
 

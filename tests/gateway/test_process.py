@@ -19,7 +19,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from gateway.authn import issue_development_token
-from gateway.routing import table
+from gateway.routing import parser
 from gateway.server_protocol import MAX_HEAD_BYTES, GuardedProtocol
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import (
@@ -36,7 +36,7 @@ from tests.gateway.harness import (
 
 START = "from gateway.__main__ import main; from tests.gateway.harness import RULES; main(RULES)"
 SIZE = 100 * MIB
-ROUTE_COUNT = len(table.parse_routes(ROUTES, RULES).routes)
+ROUTE_COUNT = len(parser.parse_routes(ROUTES, RULES).routes)
 
 
 @dataclass
@@ -325,7 +325,7 @@ async def test_a_request_head_beyond_the_limit_closes_the_connection_however_it_
 async def test_a_head_that_does_not_come_in_time_closes_the_connection(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GuardedProtocol, "head_seconds", 0.05)
+    monkeypatch.setattr(GuardedProtocol, "head_timeout_seconds", 0.05)
     for said in (b"", b"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\n"):
         reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
         writer.write(said)
@@ -336,7 +336,7 @@ async def test_a_head_that_does_not_come_in_time_closes_the_connection(
 async def test_a_later_head_that_does_not_come_in_time_closes_its_connection_too(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GuardedProtocol, "head_seconds", 0.05)
+    monkeypatch.setattr(GuardedProtocol, "head_timeout_seconds", 0.05)
     whole, begun = (
         b"GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\n\r\n",
         b"GET /v1/products HTTP/1.1\r\nhost: shop",

@@ -17,16 +17,16 @@ from chassis.settings import Settings
 from chassis.texts import is_neutral
 from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.app import create_app
-from gateway.openapi import documents
+from gateway.host_group import Group
+from gateway.openapi import merging
 from gateway.openapi.reference_page import render_page
-from gateway.routing import table
-from gateway.routing.table import Group
+from gateway.routing import parser
 from tests.fakes import Keys
 from tests.fakes import routes as routes_of
 from tests.gateway.harness import new_key, settings
 
-FILE = Path(table.__file__).with_name("routes.toml")
-TABLE = table.parse_routes(FILE.read_text(), ROLE_PERMISSIONS)
+FILE = Path(parser.__file__).with_name("routes.toml")
+TABLE = parser.parse_routes(FILE.read_text(), ROLE_PERMISSIONS)
 KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")
 
 
@@ -104,7 +104,7 @@ def test_each_hosts_document_and_page_are_made_of_what_the_services_really_say(
     group: Group, tmp_path: Path
 ) -> None:
     own = {service: app_of(service, tmp_path).openapi() for service in ROLE_PERMISSIONS.by_service}
-    document = documents.build_document(group, TABLE.for_group(group), own)
+    document = merging.build_document(group, TABLE.for_group(group), own)
     operations = {
         f"{method.upper()} {path}"
         for path, methods in document["paths"].items()

@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import telemetry
+from gateway.host_group import Group
 from gateway.middleware.tracing import RequestIds
 from gateway.request_context import RequestContext
-from gateway.routing.table import Group
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -36,7 +36,7 @@ async def test_the_span_of_a_request_that_breaks_belongs_to_its_trace_and_says_n
         "type": "http",
         "method": "GET",
         "headers": headers,
-        "passage": RequestContext(group=Group.STAFF, started_at=0.0, address="127.0.0.1"),
+        "request_context": RequestContext(group=Group.STAFF, started_at=0.0, address="127.0.0.1"),
     }
     with pytest.raises(ValueError, match="Siti"):
         await RequestIds(breaks)(scope, nothing, nothing)

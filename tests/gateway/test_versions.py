@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES, RolePermissions, versions
-from gateway.routing.table import Group
+from gateway.host_group import Group
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import staged
 from tests.gateway.test_access import FILE, Office

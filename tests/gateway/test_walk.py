@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES
+from gateway.host_group import Group
 from gateway.middleware.audited_reads import AUDITED_ROLES
 from gateway.middleware.authorisation import Authorisation
-from gateway.routing import table
-from gateway.routing.table import Group, Route
+from gateway.routing import parser
+from gateway.routing.table import Route
 from tests.gateway.harness import Stage, staged
 
-FILE = Path(table.__file__).with_name("routes.toml")
-TABLE = table.parse_routes(FILE.read_text(), ROLE_PERMISSIONS)
+FILE = Path(parser.__file__).with_name("routes.toml")
+TABLE = parser.parse_routes(FILE.read_text(), ROLE_PERMISSIONS)
 PLACE = {route.permission: route for route in TABLE.routes}
 
 

@@ -1,4 +1,7 @@
-"""The audit of a running system, searched and exported; and an export that was tampered with, named by what lies in it."""
+"""The audit of a running system, searched and exported.
+
+And an export that was tampered with, named by what lies in it.
+"""
 
 from __future__ import annotations
 
@@ -109,10 +112,10 @@ def id_of(file: Path, number: int) -> str:
         return json.loads(archive.read("training/rows.jsonl").splitlines()[number])["_id"]
 
 
-def test_an_altered_removed_reordered_or_added_row_of_an_export_is_named_by_its_own_verifier(
-    exported: Path, tmp_path: Path
-) -> None:
-    rows, first, second = "training/rows.jsonl", id_of(exported, 0), id_of(exported, 1)
+def test_the_verifier_of_an_export_names_each_changed_row(exported: Path, tmp_path: Path) -> None:
+    rows = "training/rows.jsonl"
+    first = id_of(exported, 0)
+    second = id_of(exported, 1)
     changes: dict[str, tuple[str, Callable[[list[str]], list[str]]]] = {
         "altered": (
             f"baris {first} diubah / row altered",
@@ -135,7 +138,7 @@ def test_an_altered_removed_reordered_or_added_row_of_an_export_is_named_by_its_
         assert "training/rows.jsonl: berkas diubah / file changed" in told
 
 
-def test_a_change_of_blocks_anchors_or_manifest_breaks_the_chain_or_the_signature(
+def test_a_changed_block_anchor_or_manifest_breaks_the_proof(
     exported: Path, tmp_path: Path
 ) -> None:
     code, told = checked(
@@ -169,9 +172,7 @@ def test_a_change_of_blocks_anchors_or_manifest_breaks_the_chain_or_the_signatur
     assert (code, "ditandatangani kunci lain" in told) == (1, True), told
 
 
-def test_an_export_holds_no_key_and_says_what_for_it_was_made(
-    exported: Path, operator: Operator
-) -> None:
+def test_an_export_holds_no_key_and_states_its_purpose(exported: Path, operator: Operator) -> None:
     with zipfile.ZipFile(exported) as archive:
         content = b"".join(archive.read(name) for name in archive.namelist())
         assert json.loads(archive.read("manifest.json"))["reason"] == "surat tugas 12/2026"
@@ -189,7 +190,7 @@ def test_an_export_holds_no_key_and_says_what_for_it_was_made(
     )
 
 
-def test_a_search_goes_over_every_part_and_by_actor_and_time(operator: Operator) -> None:
+def test_a_search_covers_all_services_by_actor_and_time(operator: Operator) -> None:
     [actor] = {row["actor"] for row in looks(operator)}
     told = operator.bina("audit", "search", "--actor", actor, "--reason", "uji", "--limit", "5000")[
         "rows"
@@ -227,7 +228,7 @@ def test_an_auditor_searches_through_the_gateway_and_nobody_else(operator: Opera
     )
 
 
-def test_an_auditor_takes_an_export_of_every_part_through_the_gateway_that_verifies_by_itself(
+def test_an_export_through_the_gateway_verifies_by_itself(
     operator: Operator, tmp_path: Path
 ) -> None:
     paper = operator.bina("audit", "fingerprints")["fingerprints"]
@@ -253,7 +254,7 @@ def test_an_auditor_takes_an_export_of_every_part_through_the_gateway_that_verif
         ] == ["surat tugas 12/2026"]
 
 
-def test_an_export_through_the_gateway_is_for_auditors_and_whole_for_a_fit_reason_only(
+def test_an_export_is_for_auditors_and_whole_only_with_a_reason(
     operator: Operator,
 ) -> None:
     assert (
@@ -274,7 +275,7 @@ def test_an_export_through_the_gateway_is_for_auditors_and_whole_for_a_fit_reaso
 def taken(
     operator: Operator, role: str, service: str, headers: dict[str, str]
 ) -> tuple[int, bytes]:
-    """An export as it comes at the staff door."""
+    """An export from the staff host."""
     token = operator.said("token", "--role", role, "--claim", "facility=*")[1].strip()
     address = f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/audit/export"
     try:

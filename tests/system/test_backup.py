@@ -1,4 +1,7 @@
-"""A backup made while commands go on, and all that is put back from it in another place; and every backup that is not whole, which is refused in words."""
+"""A backup made while commands go on, and all that is put back from it in another place.
+
+And every backup that is not whole, which is refused in words.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -80,7 +84,7 @@ class Sealed(Operator):
         return [
             "restore",
             str(given["place"]),
-            *(part for option, path in options if path for part in (option, str(path))),
+            *chain.from_iterable((option, str(path)) for option, path in options if path),
         ]
 
     def database(self) -> pymongo.MongoClient[dict[str, Any]]:
@@ -122,7 +126,7 @@ def upload(day: str) -> None:
 
 
 class Commands(threading.Thread):
-    """Commands without a pause, until it is told to end."""
+    """Commands without a pause, until it is stopped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,7 +151,10 @@ class Commands(threading.Thread):
 
 @pytest.fixture(scope="module")
 def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
-    """A system that is backed up while its Kafka is silent, one reader asleep and commands go on; then it is gone."""
+    """A system that was backed up and lost.
+
+    During the backup Kafka is silent, one reader sleeps, and commands continue.
+    """
     shelf = tmp_path_factory.mktemp("shelf")
     old = Sealed(Installation(tmp_path_factory.mktemp("lost") / "bina"), shelf)
     up = old.system.bina("up", "--detach")
@@ -240,7 +247,7 @@ def missing(client: pymongo.MongoClient[dict[str, Any]]) -> list[str]:
     return [id_ for id_ in admitted if id_ not in done]
 
 
-def test_what_was_unsent_or_unread_at_that_time_takes_effect_in_the_new_place(
+def test_events_unsent_or_unread_at_the_backup_take_effect_afterwards(
     disaster: Disaster, restored: Sealed
 ) -> None:
     assert disaster.unsent
@@ -282,7 +289,7 @@ def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: Sealed)
         assert set(read) <= events.keys()
 
 
-def test_it_is_one_moment_of_all_databases_and_commands_went_on(
+def test_a_backup_is_one_moment_of_all_databases_under_load(
     disaster: Disaster, restored: Sealed
 ) -> None:
     with restored.database() as client:
@@ -305,7 +312,7 @@ def test_it_is_one_moment_of_all_databases_and_commands_went_on(
         assert {row["_id"]: row["seq"] for row in newest} == versions
 
 
-def test_the_audit_fits_its_seals_and_says_that_it_was_backed_up_and_restored(
+def test_the_restored_audit_verifies_and_records_backup_and_restore(
     disaster: Disaster, restored: Sealed
 ) -> None:
     with restored.database() as client:
@@ -432,7 +439,7 @@ def test_one_service_alone_is_not_restored(disaster: Disaster, tmp_path: Path) -
     )
 
 
-def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) -> None:
+def test_the_backup_contains_no_key_and_no_readable_text(disaster: Disaster) -> None:
     whole = b"".join(
         path.read_bytes() for path in Path(disaster.made["backup"]).rglob("*") if path.is_file()
     )
@@ -445,7 +452,7 @@ def test_no_key_and_nothing_readable_stands_in_the_backup(disaster: Disaster) ->
         assert all(secret not in file.read_bytes() for secret in disaster.keys.values())
 
 
-def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:
+def test_an_interrupted_restore_does_not_start(tmp_path: Path) -> None:
     here = Installation(tmp_path / "half")
     here.home.mkdir()
     (here.home / "restoring").write_text("bina-x")
@@ -457,7 +464,8 @@ def test_a_restore_that_was_interrupted_does_not_start(tmp_path: Path) -> None:
 def test_the_keys_are_held_by_two_people_apart_from_the_data(
     disaster: Disaster, tmp_path: Path
 ) -> None:
-    old, data = disaster.old, tmp_path / "data"
+    old = disaster.old
+    data = tmp_path / "data"
     reader, head, clerk = (f"{old.key(name)}.pub" for name in ("reader", "head", "clerk"))
     assert "dua kunci yang berbeda" in old.refused(
         "backup",

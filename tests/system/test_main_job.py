@@ -1,4 +1,7 @@
-"""The main job, end to end, through the gateway of a whole system: four services, a real Kafka, a real MongoDB."""
+"""The main job, end to end, through the gateway of a whole system.
+
+Four services, a real Kafka, a real MongoDB.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def report(system: Installation) -> dict[str, Any]:
     return played(system)
 
 
-def test_the_demo_carries_a_person_from_the_prisons_file_to_a_job(report: dict[str, Any]) -> None:
+def test_the_demo_carries_a_person_from_the_prisons_list_to_a_job(report: dict[str, Any]) -> None:
     assert len(report["steps"]) == STEPS
     facts = {step["name"]: step["facts"] for step in report["steps"]}
     assert facts["snapshot"]["admitted"] == facts["snapshot"]["rows"] == 380
@@ -78,13 +81,16 @@ def test_the_public_page_of_the_certificate_names_no_prison(
     system: Installation, report: dict[str, Any]
 ) -> None:
     with urllib.request.urlopen(report["certificate_url"]) as answer:  # noqa: S310 - our own address
-        page, headers = answer.read().decode(), str(answer.headers)
+        page = answer.read().decode()
+        headers = str(answer.headers)
     assert report["certificate"]["scheme_title"] in page
     words = r"\b(lapas|rutan|lpka|bapas|narapidana|napi|wbp|warga binaan|pemasyarakatan|penjara|tahanan|bina|pembinaan|tanjungpandan)\b"
     assert re.search(words, page + headers, re.IGNORECASE) is None
 
 
-def test_nothing_of_the_file_stands_in_a_log(system: Installation, report: dict[str, Any]) -> None:
+def test_nothing_of_the_prisons_list_is_in_a_log(
+    system: Installation, report: dict[str, Any]
+) -> None:
     logs = system.bina("logs", "--json").stdout
     assert "PERKARARAHASIA" not in logs
     assert re.search(r"\b99\d{14}\b", logs) is None

@@ -1,4 +1,7 @@
-"""./bina as an operator uses it on a running system: a poison event is found, understood, tried, given up with a reason, and its key flows again."""
+"""./bina as an operator uses it on a running system.
+
+A poison event is found, understood, tried, given up with a reason, and its key flows again.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,12 @@ class Operator:
         self._tokens: dict[str, str] = {}
 
     def said(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, stdout and stderr of a command, run here: an interpreter for each of them would be most of this file's time."""
-        out, err = io.StringIO(), io.StringIO()
+        """Exit status, stdout and stderr of a command, run here.
+
+        An interpreter for each of them would be most of this file's time.
+        """
+        out = io.StringIO()
+        err = io.StringIO()
         with (
             patch.dict(os.environ, self.system.env, clear=True),
             patch.object(sys, "argv", ["bina", *arguments]),
@@ -58,7 +65,7 @@ class Operator:
         return json.loads(out)
 
     def refused(self, *arguments: str) -> str:
-        """What a command tells a person that it refuses."""
+        """What a command prints when it refuses."""
         code, out, err = self.said(*arguments, "--json")
         assert (code, out) == (1, ""), out
         return err
@@ -72,7 +79,7 @@ class Operator:
     def ask(
         self, role: str, method: str, path: str, body: Any = None, **claims: str
     ) -> tuple[int, Any]:
-        """An answer at the staff door."""
+        """An answer of the staff host."""
         options = [
             part for name, value in claims.items() for part in ("--claim", f"{name}={value}")
         ]
@@ -103,7 +110,10 @@ class Operator:
         without: str = "",
         raw: bytes | None = None,
     ) -> None:
-        """Put records into training's topic, as if it had said them; with other bodies when `raw` is one."""
+        """Put records into training's topic, as if it had said them.
+
+        With other bodies when `raw` is one.
+        """
 
         async def produce() -> None:
             producer: Any = AIOKafkaProducer(
@@ -161,10 +171,11 @@ def training_database(system: Installation) -> Iterator[Any]:
         yield client["training"]
 
 
-def test_a_poison_event_is_found_understood_given_up_with_a_reason_and_its_key_flows_again(
+def test_a_poison_event_is_found_and_discarded_and_its_key_continues(
     operator: Operator,
 ) -> None:
-    key, today = new_id(), str(datetime.now(UTC).date())
+    key = new_id()
+    today = str(datetime.now(UTC).date())
     stay = {
         "participant_ref": key,
         "facility_id": "LP-UJI",
@@ -269,10 +280,11 @@ def test_tail_shows_headers_and_hides_what_could_be_a_name(operator: Operator) -
     assert newest["id"] == second["id"]
 
 
-def test_a_replay_tells_what_was_new_to_whom_and_sends_only_what_was_asked_for(
+def test_a_replay_sends_only_its_range_and_reports_each_reader(
     operator: Operator,
 ) -> None:
-    class_id, since = opened_class(operator), (utc_now() - timedelta(hours=1)).isoformat()
+    class_id = opened_class(operator)
+    since = (utc_now() - timedelta(hours=1)).isoformat()
     wanted = ("events", "replay", "--from", since, "--key", class_id, "--service", "training")
 
     def heard() -> bool:
@@ -309,8 +321,9 @@ def test_a_replay_tells_what_was_new_to_whom_and_sends_only_what_was_asked_for(
 
 
 def opened_class(operator: Operator) -> str:
-    """A class that takes participants: `training.class-opened` has been told."""
-    facility, today = f"UJI-{new_id()[-8:].upper()}", datetime.now(UTC).date()
+    """A class that takes participants: `training.class-opened` is published."""
+    facility = f"UJI-{new_id()[-8:].upper()}"
+    today = datetime.now(UTC).date()
     place = {
         "facility_id": facility,
         "name": "Lapas Uji",
@@ -413,7 +426,7 @@ def test_what_names_nothing_is_refused_in_two_languages(
     ],
     ids=" ".join,
 )
-def test_a_command_that_is_none_is_refused_with_its_usage(
+def test_an_unknown_command_is_refused_with_its_usage(
     operator: Operator, command: tuple[str, ...]
 ) -> None:
     code, out, err = operator.said("events", *command)
@@ -424,7 +437,7 @@ def test_a_command_that_is_none_is_refused_with_its_usage(
 @pytest.mark.parametrize(
     "key", ["kunci/dengan/garis", "kunci é 印 %2F?#", "[bold]\x1b[2J\nbaris", "k" * 400]
 )
-def test_a_sequence_of_whatever_key_is_listed_shown_tried_once_and_given_up(
+def test_a_sequence_of_any_key_is_listed_shown_retried_and_discarded(
     operator: Operator, key: str
 ) -> None:
     operator.tell(
@@ -475,8 +488,9 @@ def test_where_nothing_waits_there_is_nothing_to_list_or_to_retry(operator: Oper
     assert len(operator.lines("events", "tail", "--last", str(10**9))) > 0
 
 
-def test_lag_and_outbox_tell_of_every_service(operator: Operator) -> None:
-    lag, outbox = operator.bina("events", "lag"), operator.bina("events", "outbox")
+def test_lag_and_outbox_cover_every_service(operator: Operator) -> None:
+    lag = operator.bina("events", "lag")
+    outbox = operator.bina("events", "outbox")
     assert (
         [one["service"] for one in lag["services"]]
         == [one["service"] for one in outbox["services"]]
@@ -492,7 +506,7 @@ def test_lag_and_outbox_tell_of_every_service(operator: Operator) -> None:
     assert "yang ada: certification" in operator.refused("events", "lag", "--service", "nobody")
 
 
-def test_only_an_operator_acts_and_only_an_auditor_besides_sees(operator: Operator) -> None:
+def test_only_operators_act_and_only_auditors_besides_read(operator: Operator) -> None:
     for service in SERVICES:
         root = f"/v1/operations/{service.name}"
         assert operator.ask("auditor", "GET", f"{root}/parked")[0] == 200
@@ -502,7 +516,7 @@ def test_only_an_operator_acts_and_only_an_auditor_besides_sees(operator: Operat
         assert (status, problem["title"]) == (403, "Anda tidak berwenang melakukan ini")
 
 
-def test_the_audit_of_every_part_fits_its_seals_and_its_anchors_and_a_changed_row_is_named(
+def test_every_audit_verifies_and_a_changed_row_is_named(
     operator: Operator, training_database: Any
 ) -> None:
     whole = operator.bina("audit", "verify")

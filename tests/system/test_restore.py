@@ -1,4 +1,7 @@
-"""Backup and restore at servers of one's own, with a few documents of every kind: what is lost on the way (nothing), and every way in which it may end half way."""
+"""Backup and restore at servers of one's own, with a few documents of every kind.
+
+What is lost on the way (nothing), and every way in which it may end half way.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ from chassis.messaging.kafka import BrokerAccess
 from ops.backup import encryption, key_custody, restore
 from ops.local import (
     ephemeral_servers,
-    kafka_admin,
     kafka_broker,
+    kafka_permissions,
     mongod,
     processes,
     secret_files,
@@ -50,7 +53,10 @@ Databases = dict[str, dict[str, list[dict[str, Any]]]]
 
 @dataclass(frozen=True)
 class Servers:
-    """A MongoDB whose failures can be ordered, and a Kafka: how its administrator reaches it, and what tells the commands how they do."""
+    """A MongoDB whose failures can be ordered, and a Kafka.
+
+    It has the addresses for its administrator and for the commands.
+    """
 
     url: str
     administrator: BrokerAccess
@@ -61,7 +67,7 @@ class Servers:
 
     @contextmanager
     def failing(self, app: str, command: str, after: int = 0, **how: object) -> Generator[None]:
-        """Such a command of these clients fails, from the one after so many on."""
+        """Let commands of these clients fail after the first `skip`."""
         with self.client() as client:
             client.admin.command(
                 "configureFailPoint",
@@ -122,7 +128,7 @@ def serving(place: Path) -> Generator[Servers]:
             administrator,
             {
                 "BINA_KAFKA": asking.bootstrap,
-                "BINA_KAFKA_USER": kafka_admin.RESTORER,
+                "BINA_KAFKA_USER": kafka_permissions.RESTORER,
                 "BINA_KAFKA_PASSWORD_FILE": str(place / "password"),
             },
         )
@@ -137,7 +143,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
 
 @dataclass(frozen=True)
 class FilledInstallation:
-    """An installation at these servers, its operator, and what lay in its databases when it was backed up."""
+    """An installation with its operator, and the documents at the time of its backup."""
 
     operator: Sealed
     servers: Servers
@@ -230,7 +236,7 @@ def kept(databases: Databases) -> Databases:
 # What is lost on the way
 
 
-def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
+def test_every_document_and_every_key_is_restored_unchanged(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     installation.servers.emptied()
@@ -259,12 +265,13 @@ def test_every_document_of_every_database_and_every_key_comes_back_as_it_was(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_told_when_the_memory_stays_short(
+def test_documented_rights_suffice_for_a_backup_and_short_history_warns(
     installation: FilledInstallation,
     tmp_path: Path,
     allowed: bool,  # noqa: FBT001
 ) -> None:
-    operator, name = Sealed(installation.operator.system, tmp_path), f"keeper-{allowed}"
+    operator = Sealed(installation.operator.system, tmp_path)
+    name = f"keeper-{allowed}"
     with installation.servers.client() as client:
         rights: list[dict[str, Any]] = [
             {"resource": {"db": one, "collection": "audit"}, "actions": ["insert"]}
@@ -292,7 +299,7 @@ def test_a_keeper_with_the_rights_that_are_written_down_makes_a_backup_and_is_to
     assert remembered(installation.servers) == 300
 
 
-def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(
+def test_no_backup_is_made_when_the_server_has_lost_the_moment(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     operator = Sealed(installation.operator.system, tmp_path)
@@ -305,7 +312,7 @@ def test_of_a_moment_that_the_server_has_forgotten_no_backup_is_made(
     assert (remembered(installation.servers), audits(installation.servers)) == (300, before)
 
 
-def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(
+def test_an_interrupted_backup_leaves_nothing_that_looks_like_one(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     operator = Sealed(installation.operator.system, tmp_path)
@@ -325,7 +332,7 @@ def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_like_one(
         ISSUER,
     ],
 )
-def test_an_installation_without_a_key_that_its_data_needs_is_not_backed_up_and_told_which(
+def test_a_backup_without_a_needed_key_is_refused_and_names_it(
     installation: FilledInstallation, tmp_path: Path, gone: str
 ) -> None:
     operator = at(installation.servers, tmp_path / "bina", tmp_path / "shelf")
@@ -358,14 +365,12 @@ def remembered(here: Servers) -> int:
 
 
 @pytest.mark.parametrize("command", ["dropDatabase", "insert", "update"])
-def test_a_restore_that_is_interrupted_says_so_starts_nothing_and_is_whole_when_repeated(
+def test_an_interrupted_restore_starts_nothing_and_can_be_repeated(
     installation: FilledInstallation, tmp_path: Path, command: str
 ) -> None:
     filled(installation.servers)
-    target, arguments = (
-        installation.target(tmp_path / "bina"),
-        installation.operator.opening(installation.made),
-    )
+    target = installation.target(tmp_path / "bina")
+    arguments = installation.operator.opening(installation.made)
     asyncio.run(
         kafka.ensure_topic(installation.servers.administrator, "training.events", partitions=3)
     )
@@ -424,10 +429,11 @@ def test_a_restore_without_one_key_says_which_and_touches_nothing(
 
 
 @pytest.mark.parametrize("there", ["database", "topic", "key"])
-def test_a_place_that_holds_one_thing_is_not_empty(
+def test_a_place_with_one_database_topic_or_key_is_not_empty(
     installation: FilledInstallation, tmp_path: Path, there: str
 ) -> None:
-    here, target = installation.servers, installation.target(tmp_path / "bina")
+    here = installation.servers
+    target = installation.target(tmp_path / "bina")
     here.emptied()
     if there == "database":
         with here.client() as client:
@@ -448,7 +454,7 @@ def test_a_place_that_holds_one_thing_is_not_empty(
     assert here.everything() == before
 
 
-def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
+def test_no_database_is_touched_when_kafka_keeps_its_topics(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     filled(installation.servers)
@@ -482,10 +488,11 @@ def test_a_kafka_that_keeps_its_topics_is_told_and_no_database_is_touched(
         (("BINA_KAFKA_USER",), "BINA_KAFKA_USER tidak ada"),
     ],
 )
-def test_a_kafka_that_asks_who_comes_lets_no_nameless_restore_in(
+def test_a_kafka_with_authentication_refuses_an_anonymous_restore(
     installation: FilledInstallation, tmp_path: Path, without: Sequence[str], said: str
 ) -> None:
-    before, target = installation.servers.everything(), installation.target(tmp_path / "bina")
+    before = installation.servers.everything()
+    target = installation.target(tmp_path / "bina")
     for name in without:
         del target.system.env[name]
     words = target.refused(*installation.operator.opening(installation.made), "--replace")
@@ -497,10 +504,8 @@ def test_servers_where_services_run_are_left_alone(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     filled(installation.servers)
-    target, arguments = (
-        installation.target(tmp_path / "bina"),
-        installation.operator.opening(installation.made),
-    )
+    target = installation.target(tmp_path / "bina")
+    arguments = installation.operator.opening(installation.made)
     with installation.servers.client() as client:
         leases = client["training"]["leases"]
         leases.insert_one({"_id": "replica/0", "until": utc_now() + timedelta(minutes=1)})

@@ -1,4 +1,7 @@
-"""Backup and restore by the jobs of docker-compose.yml, without Docker: their commands and environment, in what their image holds, over directories for volumes."""
+"""Backup and restore by the jobs of docker-compose.yml, without Docker.
+
+Their commands and environment, in what their image holds, over directories for volumes.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ NAMES = {service.name for service in PROCESSES}
 
 
 def nobody(*_: object) -> None:
-    """In place of chown: whoever runs the tests may not give files away."""
+    """Stands in for chown, which only root may call."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,10 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
 
 @dataclass(frozen=True)
 class Composed:
-    """An installation by compose: its volumes, and what its jobs for secrets and users leave in them."""
+    """An installation by compose.
+
+    Its volumes, and what its jobs for secrets and users leave in them.
+    """
 
     servers: Servers
     root: Path
@@ -62,12 +68,11 @@ class Composed:
             for name, path in self.volumes.items()
             if name.removesuffix("-secrets") in NAMES or name == "issuer-keys"
         ]
-        return {
-            f"{name}/{path.relative_to(place)}": path.read_text()
-            for name, place in places
-            for path in place.rglob("*")
-            if path.is_file()
-        }
+        contents: dict[str, str] = {}
+        for name, place in places:
+            files = [path for path in place.rglob("*") if path.is_file()]
+            contents |= {f"{name}/{path.relative_to(place)}": path.read_text() for path in files}
+        return contents
 
 
 @pytest.fixture
@@ -99,16 +104,14 @@ def issued(composed: Composed, key: str) -> None:
     secret_files.write_private(path, key)
 
 
-def test_the_jobs_of_compose_bring_every_document_and_key_back_into_the_volumes_of_another_machine(
+def test_the_compose_jobs_restore_every_document_and_key_elsewhere(
     composed: Composed, tmp_path: Path
 ) -> None:
     filled(composed.servers)
     issued(composed, "-----BEGIN PRIVATE KEY-----")
-    told, keys, operator = (
-        composed.servers.everything(),
-        composed.keys(),
-        Sealed(Installation(tmp_path / "bina"), tmp_path),
-    )
+    told = composed.servers.everything()
+    keys = composed.keys()
+    operator = Sealed(Installation(tmp_path / "bina"), tmp_path)
     backup = composed.run(*operator.backing_up())
     assert backup.returncode == 0, backup.stderr
     made = json.loads(backup.stdout)
@@ -181,7 +184,7 @@ def test_who_makes_backups_in_compose_changes_nothing(composed: Composed) -> Non
                 change()
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
+def test_an_unwritable_directory_is_refused_before_anything_is_read(
     composed: Composed, tmp_path: Path
 ) -> None:
     operator = Sealed(Installation(tmp_path / "bina"), tmp_path)

@@ -1,4 +1,8 @@
-"""No order of starting matters: the parts of ours run before MongoDB and Kafka are there, wait, and go on when either has been away; nobody needs to be started again."""
+"""No order of starting matters.
+
+The parts of ours run before MongoDB and Kafka are there, wait, and go on when either has been away;
+nobody needs to be started again.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +39,11 @@ ADMITTED = 380  # in the snapshot of the story
 
 
 class Ground:
-    """The parts of ours as processes of a directory and of ports that nobody else uses, and the servers that they may find there or not."""
+    """Our processes on free ports, with servers that may run or not."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.port = home, free_block()
+        self.home = home
+        self.port = free_block()
         self.password = new_id()
         self.running: dict[str, Popen[bytes]] = {}
 
@@ -105,7 +110,7 @@ class Ground:
         assert [part for part, process in self.running.items() if process.poll() is not None] == []
 
     async def heard(self, reader: str, kind: str, count: int) -> None:
-        """Wait until so many of training's events of this type have taken effect at the reader."""
+        """Wait until `count` events of this type have taken effect at the reader."""
         with pymongo.MongoClient[dict[str, object]](self.administrator) as client:
 
             def done() -> int:
@@ -133,7 +138,7 @@ async def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenera
 
 
 @pytest.mark.timeout(300)
-async def test_any_part_may_start_first_stop_and_come_back(ground: Ground) -> None:
+async def test_any_process_may_start_first_stop_and_return(ground: Ground) -> None:
     await ground.install()
     for service in reversed(topology.PROCESSES):
         await ground.start(service.name)

@@ -1,4 +1,7 @@
-"""The watch of a running system, with a real Prometheus, a real Alertmanager and the oncall: a killed service is told to whoever is on duty, and so is its return."""
+"""Monitoring of a running system with a real Prometheus, Alertmanager and on-call server.
+
+A killed service and its return are notified to the person on duty.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def asked(url: str, **parameters: str) -> Any:
 
 
 class OnDuty(ThreadingHTTPServer):
-    """The gateway of messages of whoever is on duty."""
+    """The message gateway of the person on duty."""
 
     def __init__(self) -> None:
         heard = self.heard = list[tuple[str, str]]()
@@ -62,16 +65,21 @@ class OnDuty(ThreadingHTTPServer):
 
 
 class Watch:
-    """Prometheus, Alertmanager and the oncall on one running system, on configurations of ours that differ in addresses and in how long anything waits."""
+    """Prometheus, Alertmanager and the on-call server on one running system.
+
+    Their configurations are ours, with other addresses and shorter waits.
+    """
 
     def __init__(self, system: Installation, place: Path, on_duty: OnDuty) -> None:
-        self.system, self.place, self.on_duty = system, place, on_duty
+        self.system = system
+        self.place = place
+        self.on_duty = on_duty
         self.prometheus, self.alertmanager, self.oncall = (
             f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.find_free_ports(3)
         )
 
     def port(self, part: topology.Service) -> int:
-        """Where a part tells its metrics."""
+        """The address of a process's metrics."""
         return self.system.port + part.listener.offset + part.probe_offset
 
     def configure(self) -> None:
@@ -118,7 +126,8 @@ class Watch:
 
     def commands(self) -> dict[str, list[str]]:
         """What runs."""
-        here, (host, _, port) = self.place, self.oncall.partition(":")
+        here = self.place
+        (host, _, port) = self.oncall.partition(":")
         return {
             "oncall": [
                 sys.executable,
@@ -160,7 +169,7 @@ class Watch:
         )
 
     def told(self, words: str) -> bool:
-        """Whether whoever is on duty heard this."""
+        """Return whether the person on duty received this."""
         return any(words in text for _, text in self.on_duty.heard)
 
 
@@ -199,7 +208,7 @@ def _answers(holds: Callable[[], bool]) -> bool:
         return False
 
 
-def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks_for(
+def test_exposed_metrics_are_the_declared_and_the_watched_ones(
     watch: Watch,
 ) -> None:
     shown: set[str] = set()
@@ -246,7 +255,7 @@ def test_what_the_parts_really_show_is_what_the_code_declares_and_the_watch_asks
     } == set()
 
 
-def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_keeps(
+def test_prometheus_understands_every_panel_and_keeps_its_labels(
     watch: Watch,
 ) -> None:
     for file in dashboards.DASHBOARDS.glob("*.json"):
@@ -278,7 +287,7 @@ def test_every_panel_is_understood_by_prometheus_and_every_label_is_one_that_it_
     } == {}
 
 
-def test_connections_and_figures_of_a_running_system_are_measured(watch: Watch) -> None:
+def test_connections_and_scheduled_gauges_are_measured(watch: Watch) -> None:
     eventually(
         lambda: (
             {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")}
@@ -323,14 +332,17 @@ def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
     eventually(carried)
 
 
-def test_a_killed_service_is_told_to_whoever_is_on_duty_and_so_is_its_return(watch: Watch) -> None:
+def test_a_killed_service_and_its_return_are_notified_on_call(watch: Watch) -> None:
     assert not watch.firing("ProcessDown")
     eventually(lambda: watch.firing("Watchdog"))
     killed = set[int]()
 
     def heard_of() -> (
         bool
-    ):  # it is started again within seconds, often before anybody would be told: so it is killed until somebody has been
+        # It is started again within seconds, often before anybody is notified: so it is killed
+        # until
+        # somebody has been
+    ):
         ran = json.loads((watch.system.home / "run" / f"{KILLED}.pid").read_text())["pid"]
         if ran not in killed:
             killed.add(ran)

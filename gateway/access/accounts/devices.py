@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from chassis.errors import Refused
-from gateway.authn.keys import parse_jwk, supports_algorithm
+from gateway.access.jwk import parse_jwk, supports_algorithm
 
 SIGNATURE_HALF_BYTES = 32
 

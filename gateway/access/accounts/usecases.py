@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.access.accounts import rules
 from gateway.access.accounts.rules import Account, AccountUnknown, Device, Passkey, SignInRefused
-from gateway.access.builtin_issuer import BUILTIN_ISSUER
+from gateway.access.identity import BUILTIN_ISSUER
 from gateway.access.login_throttling import usecases as attempts
 from gateway.access.sessions import usecases as sessions
 from gateway.access.transaction import Transaction

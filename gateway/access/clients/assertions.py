@@ -11,7 +11,7 @@ import jwt
 from chassis.errors import Refused
 from gateway.access.clients.rules import ASSERTION_SECONDS, Client, ClientRefused
 from gateway.access.hashing import hash_token
-from gateway.authn.keys import PublicKey, parse_jwk, supports_algorithm
+from gateway.access.jwk import PublicKey, parse_jwk, supports_algorithm
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("EdDSA", "ES256", "RS256")

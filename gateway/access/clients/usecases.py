@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chassis.persistence.store import Page
-from gateway.access.builtin_issuer import BUILTIN_ISSUER
 from gateway.access.clients import rules
 from gateway.access.clients.daily_quota import read_calls_today
 from gateway.access.clients.rules import Client, ClientRefused, ClientUnknown
+from gateway.access.identity import BUILTIN_ISSUER
 from gateway.access.revocations import usecases as revocations
 from gateway.access.transaction import Transaction
 from gateway.access.users import usecases as users

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, date
 from functools import partial
 from typing import Annotated, Literal
@@ -13,15 +14,17 @@ from chassis.errors import NotFound, Refused
 from chassis.http import dependencies
 from chassis.ids import utc_now
 from gateway.access.explanations import rules, usecases
-from gateway.access.explanations.rules import AccessQuestion, ExplanationStep
+from gateway.access.explanations.rules import AccessQuestion, ExplainedRoute, ExplanationStep
 from gateway.access.issuer_dependencies import NonRepeatableRun
 from gateway.access.permissions import PUBLIC, ROLES, versions
 from gateway.access.permissions.roles import TITLES
 from gateway.access.permissions.versions import RoleVersion
-from gateway.routing.reloader import RouteReloader
-from gateway.routing.table import Group
+from gateway.host_group import Group
 
 router = APIRouter()
+
+# Finds the routes of a path on a host group, by method; None if the group has no such path.
+FindRoutes = Callable[[Group, str], Mapping[str, ExplainedRoute] | None]
 
 
 class RoleUnknown(NotFound):
@@ -115,7 +118,7 @@ async def explain(body: QuestionForm, request: Request, run: NonRepeatableRun) -
         if body.user_id
         else (None, None, ())
     )
-    routes: RouteReloader = request.app.state.routes
+    find_routes: FindRoutes = request.app.state.find_routes
     question = AccessQuestion(
         method=body.method,
         path=body.path,
@@ -131,7 +134,7 @@ async def explain(body: QuestionForm, request: Request, run: NonRepeatableRun) -
     return ExplanationBody.of(
         rules.explain(
             question,
-            routes.table.match(body.host, body.path.partition("?")[0]),
+            find_routes(body.host, body.path.partition("?")[0]),
             versions.read_history(),
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from chassis.caller import EVERYTHING
 from gateway.access.grants.rules import Grant, GrantKind
@@ -15,7 +16,6 @@ from gateway.access.permissions.versions import (
     permissions_at,
     version_on,
 )
-from gateway.routing.table import Route
 
 MAX_LISTED_GRANTS = 5
 _KIND_TITLES = {
@@ -24,6 +24,19 @@ _KIND_TITLES = {
     GrantKind.PLT: "pelaksana tugas",
     GrantKind.SECOND: "pemeriksa kedua dari Kanwil",
 }
+
+
+class ExplainedRoute(Protocol):
+    """What an explanation needs to know of a route of the proxy."""
+
+    @property
+    def service(self) -> str: ...
+    @property
+    def permission(self) -> str: ...
+    @property
+    def is_public(self) -> bool: ...
+    @property
+    def roles(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +67,7 @@ class AccessQuestion:
 
 def explain(
     question: AccessQuestion,
-    routes: Mapping[str, Route] | None,
+    routes: Mapping[str, ExplainedRoute] | None,
     history: Mapping[str, Sequence[RoleVersion]],
 ) -> list[ExplanationStep]:
     """The decisions in the order of the door; the last one is that which decides."""
@@ -87,7 +100,9 @@ def explain(
     return steps
 
 
-def _explain_route(question: AccessQuestion, routes: Mapping[str, Route] | None) -> ExplanationStep:
+def _explain_route(
+    question: AccessQuestion, routes: Mapping[str, ExplainedRoute] | None
+) -> ExplanationStep:
     if routes is None:
         return ExplanationStep(
             question="route",
@@ -195,7 +210,7 @@ def _explain_not_in_force(grant: Grant, at: datetime) -> str:
 
 
 def _explain_permission(
-    role: str, route: Route, versions: Sequence[RoleVersion], at: datetime
+    role: str, route: ExplainedRoute, versions: Sequence[RoleVersion], at: datetime
 ) -> ExplanationStep:
     version = version_on(versions, at.date())
     wanted = f"{route.service}: {route.permission}"
@@ -222,7 +237,7 @@ def _explain_permission(
     )
 
 
-def _explain_letter(route: Route, forbidden: frozenset[str]) -> ExplanationStep:
+def _explain_letter(route: ExplainedRoute, forbidden: frozenset[str]) -> ExplanationStep:
     if route.permission in forbidden:
         return ExplanationStep(
             question="letter",

@@ -6,7 +6,6 @@ from datetime import datetime
 from chassis.caller import EVERYTHING, Caller
 from chassis.ids import named_id, new_id
 from chassis.persistence.store import Page
-from gateway.access.builtin_issuer import BUILTIN_ISSUER
 from gateway.access.clients import usecases as clients
 from gateway.access.grants import rules
 from gateway.access.grants.rules import (
@@ -19,7 +18,7 @@ from gateway.access.grants.rules import (
     GrantTerms,
     NoGrant,
 )
-from gateway.access.identity import Identity
+from gateway.access.identity import BUILTIN_ISSUER, Identity
 from gateway.access.revocations import usecases as revocations
 from gateway.access.transaction import Transaction
 from gateway.access.users import usecases as users

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import named_id, new_id
-from gateway.access.builtin_issuer import BUILTIN_ISSUER, HOLDER_ISSUER
+from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
 
 
 class UserUnknown(NotFound):

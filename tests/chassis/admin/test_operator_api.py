@@ -372,7 +372,7 @@ async def test_a_record_without_an_id_is_named_by_its_place_and_can_be_discarded
     await shop.heard(owner, "flows")
 
 
-@pytest.mark.parametrize("sequence", [segment("outside.events/nobody"), "_", "%C3%A9"])
+@pytest.mark.parametrize("sequence", [encode_segment("outside.events/nobody"), "_", "%C3%A9"])
 async def test_a_sequence_that_does_not_wait_is_404_to_see_to_retry_and_to_discard(
     shop: Shop, sequence: str
 ) -> None:

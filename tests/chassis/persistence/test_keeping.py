@@ -24,9 +24,7 @@ from tests.chassis.harness import Harness, added, runner
 from tests.chassis.sample_service import (
     Jar,
     JarFilled,
-    Jars,
     Note,
-    Notes,
     ShopSettings,
     Transaction,
 )

@@ -74,10 +74,11 @@ async def restored(mongo_url: str, database: str) -> Mongo:
     return db
 
 
-async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them(
+async def test_positions_leases_inbox_rows_and_order_fit_the_new_servers(
     restored: Mongo,
 ) -> None:
-    db, now = restored, utc_now()
+    db = restored
+    now = utc_now()
     for _ in range(2):  # an interrupted restore begins again
         await fix_up_database(db, now)
         assert await db.find("offsets", {}) == []
@@ -85,7 +86,9 @@ async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them
         inbox = {row["_id"]: row for row in await db.find("inbox", {})}
         assert (
             inbox["done"]["done_at"] == now
-        )  # else MongoDB would forget it within a minute, and the rebuilt topic would take effect twice
+            # Else MongoDB would forget it within a minute, and the rebuilt topic would take effect
+            # twice
+        )
         letters = await db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
         places = [row["order"] for row in letters]
         assert [row["_id"] for row in letters] == ["first", "second", places[2]]
@@ -106,7 +109,7 @@ async def test_positions_leases_memory_and_order_are_as_the_new_place_needs_them
     await db.close()
 
 
-async def test_nothing_of_a_key_counts_as_sent_behind_what_does_not(
+async def test_no_row_counts_as_sent_behind_an_unsent_row_of_its_key(
     mongo_url: str, database: str
 ) -> None:
     db = Mongo(mongo_url, database, "pymongo")

@@ -33,7 +33,7 @@ def test_a_bench_answers_one_document_with_its_figures_and_the_machine(
     assert answer["machine"]["cores"] >= 1
 
 
-def test_a_bench_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bench_beyond_its_time_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(_mongo_url: str, _kafka: str) -> bench.BenchResult:
         await asyncio.Event().wait()
         raise AssertionError

@@ -1,4 +1,7 @@
-"""The benches of the event pipeline, small: they do the work they say, and answer by the names that were promised."""
+"""The benches of the event pipeline, small.
+
+They do the work they say, and answer by the names that were promised.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,8 @@ class Applied:
 async def applied(
     mongo_url: str, kafka: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Applied]:
-    namespace, database = f"test-{uuid.uuid4().hex[:8]}.", f"test_{uuid.uuid4().hex[:8]}"
+    namespace = f"test-{uuid.uuid4().hex[:8]}."
+    database = f"test_{uuid.uuid4().hex[:8]}"
     parked = await topics.fill(kafka, namespace, EVENTS, partitions=2, bad=True)
     url = environment.database_url(mongo_url, database)
     env = environment.build_environment(
@@ -55,7 +59,7 @@ async def applied(
     await db.close()
 
 
-async def test_the_measured_work_is_inbox_state_key_counter_outbox_row_audit_row_and_position(
+async def test_the_measured_work_is_all_durable_work_of_an_event(
     applied: Applied,
 ) -> None:
     good = EVENTS - applied.parked
@@ -111,7 +115,7 @@ async def test_the_pipeline_bench_gives_every_ratio_that_was_promised(
     assert all(value > 0 for value in found.ratios.values())
 
 
-async def test_a_reference_program_runs_as_it_is_on_the_servers_it_is_told(
+async def test_a_reference_program_runs_unchanged_on_the_named_servers(
     mongo_url: str, kafka: str
 ) -> None:
     env = {
@@ -167,7 +171,7 @@ async def test_the_growth_bench_compares_a_full_outbox_with_an_empty_one(
     assert found.ratios["consumer_usual"] == 1
 
 
-def test_the_table_stands_between_its_marks_and_nothing_else_of_the_document_changes() -> None:
+def test_the_table_replaces_only_what_is_between_its_marks() -> None:
     figures = {
         f"{part}_{case.name}_us": 100.0 for part in ("consumer", "relay") for case in growth.CASES
     }
@@ -192,7 +196,7 @@ def test_a_quantile_is_a_value_that_was_seen() -> None:
     assert latency.quantile([7.0], 0.99) == 7.0
 
 
-async def test_a_program_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
+async def test_a_failing_program_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise ModuleNotFoundError('faststream is missing')")
     with pytest.raises(OperatorError, match="faststream is missing"):
         await programs.run_program("broken.py", env={}, cwd=tmp_path)
@@ -207,10 +211,8 @@ async def _read(kafka: str, topic: str, count: int) -> list[Record]:
     async def revoked(_: set[Partition]) -> None:
         return
 
-    consumer, found = (
-        KafkaConsumer(kafka, uuid.uuid4().hex, uuid.uuid4().hex, [topic]),
-        list[Record](),
-    )
+    consumer = KafkaConsumer(kafka, uuid.uuid4().hex, uuid.uuid4().hex, [topic])
+    found = list[Record]()
     await consumer.start(assigned, revoked)
     try:
         while len(found) < count:

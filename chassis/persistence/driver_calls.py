@@ -1,0 +1,36 @@
+"""Calls that serve both drivers although their methods differ. Not here: the calls (mongo)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from inspect import isawaitable
+from typing import Any, TypeVar
+
+from chassis.persistence.statements import Document
+
+R = TypeVar("R")
+
+
+async def awaited(value: Any) -> Any:
+    """Return the value, awaited if needed: for some methods only one of the drivers is async."""
+    return await value if isawaitable(value) else value
+
+
+async def read_all(cursor: Any) -> list[Document]:
+    """Return all documents of a cursor."""
+    return await (await awaited(cursor)).to_list(None)
+
+
+async def uncancelled(operation: Awaitable[R]) -> R:
+    """Await an operation of Motor to its end, even when cancelled.
+
+    Its thread cannot be stopped, and what it writes after the abort would lie outside the
+    transaction.
+    """
+    running = asyncio.ensure_future(operation)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
