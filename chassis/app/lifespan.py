@@ -12,6 +12,7 @@ from chassis.app import database_setup
 from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
+from chassis.jobs.supervision import run_supervised
 from chassis.messaging import kafka
 from chassis.messaging.consumer import EventConsumer
 from chassis.messaging.inbox import EARLY_JOB, InboxTransaction
@@ -182,16 +183,12 @@ class ServiceRuntime:
                 await asyncio.sleep(0.5)
 
     async def _supervise(self, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a worker; one that fails for a reason nobody expected is logged and starts anew."""
-        while not self.stopping.is_set() and not self.fatal:
-            try:
-                await run()
-            except mongo.MongoError as error:
-                log.warning("worker_interrupted", error=type(error).__name__)
-                await asyncio.sleep(1)
-            except Exception:
-                log.exception("worker_failed")
-                await asyncio.sleep(1)
+        """Run a worker until the process ends; start it again after a failure."""
+
+        def is_ended() -> bool:
+            return self.stopping.is_set() or bool(self.fatal)
+
+        await run_supervised(run, is_ended=is_ended)
 
     async def _hold_replica_lease(self) -> None:
         """Stay while no younger process runs under this replica id: both would be one member of the consumer group, and throw each other out without end."""

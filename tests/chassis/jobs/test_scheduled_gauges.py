@@ -42,7 +42,7 @@ def test_what_is_no_longer_measured_is_no_longer_shown() -> None:
 def test_a_figure_has_at_most_as_many_series_as_it_may_and_keeps_the_largest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scheduled_gauges, "MOST", 2)
+    monkeypatch.setattr(scheduled_gauges, "MAX_SERIES", 2)
     registry = CollectorRegistry()
     ScheduledGauge(
         "shop_list_age_seconds", "Age of a list", "facility", registry=registry
