@@ -5,7 +5,8 @@ Not here: the routes (operator_api), how a projection is kept up to date (the se
 A rebuild walks the outbox of its own service page by page, so that an operator sees its progress.
 Each page is one transaction, in which the live handlers write to a collection beside the live one.
 The archives of other services lie in other databases: what came from them is carried over from the
-live projection. So is what the live handlers write while the rebuild is under way.
+live projection. So is what the live handlers write while the rebuild is under way. A merge of two
+references may change any document, so a rebuild with a merge under way is refused at its end.
 """
 
 from __future__ import annotations
@@ -48,6 +49,12 @@ class RebuildSuperseded(Conflict):
     """Another rebuild of this projection began after this one."""
 
     title = "Pembangunan ulang lain untuk proyeksi ini dimulai setelah yang ini"
+
+
+class MergedMeanwhile(Conflict):
+    """References were merged during the rebuild, so the live projection stays as it is."""
+
+    title = "Ada rujukan yang digabung selama pembangunan ulang; mulai lagi dari awal"
 
 
 class EventNotApplied(Conflict):
@@ -100,12 +107,18 @@ class Rebuild:
     """One rebuild of one projection; its moment of beginning identifies it."""
 
     def __init__(
-        self, life: ServiceRuntime, projection: Projection, started_at: datetime, after: str = ""
+        self,
+        life: ServiceRuntime,
+        projection: Projection,
+        started_at: datetime,
+        aliases: int = 0,
+        after: str = "",
     ) -> None:
         self.life = life
         self.db = life.db
         self.projection = projection
         self.started_at = started_at
+        self.aliases = aliases  # how many there were at the beginning
         self.after = after  # id of the last outbox row that was read
         milliseconds = int(started_at.timestamp() * 1000)
         self.collection = f"{projection.collection}.rebuilt.{milliseconds}"
@@ -114,17 +127,19 @@ class Rebuild:
     def of_cursor(cls, life: ServiceRuntime, projection: Projection, cursor: str) -> Rebuild:
         """Return the rebuild that a cursor continues. Raises CursorInvalid."""
         try:
-            started_at, after = json.loads(decode_segment(cursor, CursorInvalid))
-            return cls(life, projection, datetime.fromisoformat(started_at), str(after))
+            started_at, aliases, after = json.loads(decode_segment(cursor, CursorInvalid))
+            moment = datetime.fromisoformat(started_at)
+            return cls(life, projection, moment, int(aliases), str(after))
         except (TypeError, ValueError):
             raise CursorInvalid from None
 
     def cursor(self, after: str) -> str:
         """Return the cursor that continues behind this outbox row."""
-        return encode_segment(json.dumps([self.started_at.isoformat(), after]))
+        return encode_segment(json.dumps([self.started_at.isoformat(), self.aliases, after]))
 
     async def begin(self) -> None:
         """Create the collection beside the live one; drop those of unfinished rebuilds."""
+        self.aliases = await self.db.count("aliases", {})
         existing = await self.db.collections()
         for name in existing:
             if name.startswith(f"{self.projection.collection}.rebuilt."):
@@ -138,7 +153,7 @@ class Rebuild:
     async def read_page(self, run: Runner[Any]) -> RebuildPage:
         """Apply the next page of the archive; swap the projection after the last one.
 
-        Raises RebuildSuperseded, EventNotApplied.
+        Raises RebuildSuperseded, EventNotApplied, MergedMeanwhile.
         """
         if self.collection not in await self.db.collections():
             raise RebuildSuperseded
@@ -147,6 +162,8 @@ class Rebuild:
         applied: int = await run(partial(self._apply, rows))
         if following is not None:
             return RebuildPage(total, len(rows), applied, self.cursor(following))
+        if await self.db.count("aliases", {}) != self.aliases:
+            raise MergedMeanwhile
         documents = await self._swap()
         return RebuildPage(total, len(rows), applied, None, documents)
 
@@ -208,9 +225,9 @@ class Rebuild:
         ]
 
     async def _carry_over(self, source: str, target: str) -> None:
-        """Copy what the archive does not give, unless the target has it."""
+        """Copy what the archive does not give; the source has the newer version of it."""
         match = {"$match": self.projection.carried_over(self.started_at)}
-        merge = {"$merge": {"into": target, "whenMatched": "keepExisting"}}
+        merge = {"$merge": {"into": target, "whenMatched": "replace"}}
         await self.db.aggregate(source, [match, merge])
 
 

@@ -44,7 +44,7 @@ def anchor_type(service: str) -> type[Event]:
     """Return the anchor event of a service: `<service>.audit-sealed.v1` (`audit verify`)."""
 
     class AuditSealed(Event, type=f"{service}.audit-sealed.v1", key="chain"):
-        """A block of audit rows was sealed; its digest stands here, outside the database."""
+        """A block of audit rows was sealed; its digest is kept here, outside the database."""
 
         chain: str
         block: int

@@ -1,4 +1,4 @@
-"""Invariants of the stored events, checked on a schedule; violations are counted and logged by id.
+"""Invariants of the stored events, checked on a schedule; violations are logged by id.
 
 Each check is one transaction, so that a change under way is not taken for a violation. A scan goes
 on page by page from check to check. What it found broken is checked each time until it is repaired.
@@ -102,10 +102,11 @@ def _is_complete(seq: int, newest: list[Document]) -> bool:
     """Return whether the summary of a key's newest rows ends at `seq` and has no gap."""
     if not newest:
         return False
-    first, last, rows = newest[0]["first"], newest[0]["last"], newest[0]["rows"]
-    if last != seq or seq - first + 1 != rows:
+    [summary] = newest
+    rows_expected = seq - summary["first"] + 1
+    if summary["last"] != seq or summary["rows"] != rows_expected:
         return False
-    return first == 1 or rows == NEWEST
+    return summary["first"] == 1 or summary["rows"] == NEWEST
 
 
 async def rows_are_sent_in_time(tx: Transaction, _scan: InvariantScan) -> list[Document]:

@@ -1,4 +1,8 @@
-"""What services tell each other: every type has a reader, every reader understands every version ever sent, and the documents are those of the code."""
+"""What services tell each other.
+
+Every type has a reader, every reader understands every version ever sent, and the documents are
+those of the code.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +83,7 @@ def test_a_golden_sample_is_never_changed_nor_removed() -> None:
     )
 
 
-def test_a_golden_sample_that_was_edited_removed_replaced_or_merged_away_is_named(
+def test_a_golden_sample_that_was_changed_or_removed_is_named(
     tmp_path: Path,
 ) -> None:
     def commit() -> None:

@@ -1,4 +1,7 @@
-"""What an operator asks by mistake over HTTP: garbage, times that are none, letters that do not wait. Refused in words, and nothing is changed."""
+"""What an operator asks by mistake over HTTP.
+
+Garbage, times that are none, letters that do not wait. Refused in words, and nothing is changed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ async def shop(
         yield one
 
 
-async def test_a_letter_behind_the_first_can_be_given_up_and_one_that_does_not_wait_cannot(
+async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
     shop: Shop,
 ) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")

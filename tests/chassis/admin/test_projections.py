@@ -40,7 +40,8 @@ async def rebuild(shop: Shop, cursor: str | None = None) -> list[dict[str, Any]]
 
 async def test_a_rebuild_gives_the_same_projection(shop: Shop) -> None:
     """It replaces a wrong document, restores a lost one and drops one that no event made."""
-    first, second = f"own-{new_id()}", f"own-{new_id()}"
+    first = f"own-{new_id()}"
+    second = f"own-{new_id()}"
     outside = await shop.admitted()
     await shop.note(outside, "from outside")
     await shop.heard(outside, "from outside")
@@ -81,12 +82,28 @@ async def test_a_rebuild_keeps_what_other_services_events_write_meanwhile(shop: 
     await shop.filled(owner, 2, 3)
     await shop.heard(owner, "2", "3")
     outside = await shop.admitted()
+    await shop.heard(outside)
     first = await shop.post(PATH, {"cursor": None})
     await shop.note(outside, "meanwhile")
     await shop.heard(outside, "meanwhile")
     await rebuild(shop, first["next_cursor"])
     await shop.heard(outside, "meanwhile")
     await shop.heard(owner, "2", "3")
+
+
+async def test_a_rebuild_with_a_merge_under_way_is_refused_at_its_end(shop: Shop) -> None:
+    owner = f"own-{new_id()}"
+    await shop.filled(owner, 2, 3)
+    await shop.heard(owner, "2", "3")
+    before = await shop.db.find("notes", {})
+    page = await shop.post(PATH, {"cursor": None})
+    await shop.db.insert("aliases", [{"_id": new_id(), "into": owner}])
+    url = f"/v1/operations/shop{PATH}"
+    answer = await shop.operator.post(url, json={"cursor": page["next_cursor"]})
+    while answer.status_code == 200 and answer.json()["next_cursor"]:
+        answer = await shop.operator.post(url, json={"cursor": answer.json()["next_cursor"]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "merged_meanwhile")
+    assert await shop.db.find("notes", {}) == before
 
 
 async def test_a_rebuild_skips_an_event_that_is_parked(shop: Shop) -> None:
