@@ -84,7 +84,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--compose",
         action="store_true",
-        help="run only the test of docker-compose.yml, which needs Docker and is left out otherwise",
+        help=(
+            "run only the test of docker-compose.yml, which needs Docker and is left out otherwise"
+        ),
     )
     parser.addoption(
         "--soak",

@@ -1,4 +1,7 @@
-"""The own issuer of a small installation: its keys, the tokens it signs, what it publishes of itself. Not here: who may have a token (sign-ins, sessions, clients)."""
+"""The built-in issuer: its keys, the tokens that it signs, its discovery document.
+
+Not here: who gets a token (sign_ins, sessions, clients).
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ACCESS_TOKEN_SECONDS = 300
-TOKEN_PATH, REVOCATION_PATH = "/v1/oauth/token", "/v1/oauth/revoke"
+TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - a path
+REVOCATION_PATH = "/v1/oauth/revoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltInIssuer:
-    """Signs with `key`. `others` are the keys before and after it, published and believed, so that replicas may change over one by one."""
+    """The issuer of a small installation; it signs with `key`.
+
+    `other_keys` are the former and the next key: published and accepted, so that replicas change
+    over one by one.
+    """
 
     name: str
     audience: str = API_AUDIENCE
@@ -34,12 +42,12 @@ class BuiltInIssuer:
 
     @property
     def public_keys(self) -> dict[str, Ed25519PublicKey]:
-        """All keys to believe, by id."""
+        """Return all accepted keys by id."""
         return {thumbprint(key): key for key in (self.key.public_key(), *self.other_keys)}
 
     @property
     def jwks(self) -> list[dict[str, Any]]:
-        """All keys, as they are published."""
+        """Return all keys as a JWKS publishes them."""
         return [public_jwk(key) for key in self.public_keys.values()]
 
     def issue_token(
@@ -49,7 +57,7 @@ class BuiltInIssuer:
         lifetime_seconds: int = ACCESS_TOKEN_SECONDS,
         **extra_claims: Any,
     ) -> str:
-        """An access token (RFC 9068)."""
+        """Return an access token (RFC 9068)."""
         issued = now.timestamp()
         content = {
             "iss": self.name,
@@ -68,7 +76,7 @@ class BuiltInIssuer:
         )
 
     def read_token(self, token: str) -> Mapping[str, Any] | None:
-        """What a token of ours says; None for any other. An expired one is still ours."""
+        """Return the claims of a token of ours, also of an expired one; None for any other."""
         try:
             key = self.public_keys[jwt.get_unverified_header(token)["kid"]]
             return jwt.decode(
@@ -83,7 +91,10 @@ class BuiltInIssuer:
             return None
 
     def next_refresh_secret(self, refresh_secret: str) -> str:
-        """The refresh secret after this one: always the same, so that a lost answer can be given again."""
+        """Return the successor of this refresh secret.
+
+        It is always the same, so that a lost answer can be repeated.
+        """
         return hmac.new(
             hashlib.sha256(self.key.private_bytes_raw()).digest(),
             refresh_secret.encode(),
@@ -91,7 +102,7 @@ class BuiltInIssuer:
         ).hexdigest()
 
     def discovery_document(self) -> dict[str, Any]:
-        """The discovery document (RFC 8414, OpenID Connect Discovery 1.0)."""
+        """Return the discovery document (RFC 8414, OpenID Connect Discovery 1.0)."""
         return {
             "issuer": self.name,
             "jwks_uri": f"{self.name}/.well-known/jwks.json",
@@ -112,7 +123,7 @@ class BuiltInIssuer:
 
 
 def load_private_key(setting: str, pem: str) -> Ed25519PrivateKey:
-    """The Ed25519 key in this PEM; TypeError names the setting otherwise."""
+    """Return the Ed25519 key in this PEM. Raises TypeError that names the setting."""
     key = load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError(f"{setting}: an Ed25519 key in PEM is needed")
@@ -120,7 +131,7 @@ def load_private_key(setting: str, pem: str) -> Ed25519PrivateKey:
 
 
 def load_public_key(setting: str, pem: str) -> Ed25519PublicKey:
-    """The public half of the Ed25519 key in this PEM, which may be either half."""
+    """Return the public half of the Ed25519 key in this PEM, which may be either half."""
     key = (
         load_private_key(setting, pem).public_key()
         if "PRIVATE" in pem

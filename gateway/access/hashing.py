@@ -1,4 +1,7 @@
-"""Secrets as they are made and kept: passwords and PINs by argon2 beside the event loop, random codes and tokens by SHA-256. Not here: whose they are."""
+"""Makes and hashes secrets: passwords and PINs by argon2, codes and tokens by SHA-256.
+
+Not here: whose they are.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ CODE_LENGTH = 12  # 59 bits: no salt or slow hash is needed
 
 
 class Passwords:
-    """Hashes what people remember. Who is not known costs as much time as who is."""
+    """Hashes passwords and PINs beside the event loop.
+
+    An unknown login costs as much time as a known one.
+    """
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
@@ -26,12 +32,12 @@ class Passwords:
         self._decoy_hash = ""
 
     async def hash_password(self, password: str) -> str:
-        """The hash to keep."""
+        """Return the hash to store."""
         async with self._semaphore:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def verify_password(self, password: str, stored_hash: str) -> bool:
-        """Whether this is the password; with nothing kept False, after the same work."""
+        """Return whether this is the password; False without a hash, after the same work."""
         if not stored_hash:
             self._decoy_hash = self._decoy_hash or await self.hash_password(secrets.token_hex())
         async with self._semaphore:
@@ -48,21 +54,21 @@ class Passwords:
 
 
 def new_code() -> str:
-    """A code to be printed, in groups of four."""
+    """Return a code to print, in groups of four."""
     letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
     return "-".join(letters[at : at + 4] for at in range(0, CODE_LENGTH, 4))
 
 
 def hash_code(code: str) -> str:
-    """What is kept of a printed code, however it was typed."""
+    """Return the stored hash of a printed code, however it was typed."""
     return hash_token("".join(letter for letter in code.upper() if letter in CODE_ALPHABET))
 
 
 def new_token() -> str:
-    """A random token of 256 bits."""
+    """Return a random token of 256 bits."""
     return secrets.token_urlsafe(32)
 
 
 def hash_token(token: str) -> str:
-    """What is kept of a random token."""
+    """Return the stored hash of a random token."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,4 +1,7 @@
-"""The caller as the gateway knows them. Not here: how a token proves it, and what they may do."""
+"""The caller as the gateway knows them.
+
+Not here: how a token proves it, and what they may do.
+"""
 
 from __future__ import annotations
 

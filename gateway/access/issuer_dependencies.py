@@ -1,4 +1,4 @@
-"""What the routes of the own issuer work with. Not here: the routes."""
+"""What the routes of the built-in issuer are given. Not here: the routes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NoBuiltInIssuer(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerDependencies:
-    """The issuer, the hashing of passwords, and the place of passkeys."""
+    """The issuer, the password hasher, and the relying party of passkeys."""
 
     issuer: BuiltInIssuer
     password_hasher: Passwords
@@ -33,7 +33,7 @@ class IssuerDependencies:
 
 
 def require_issuer(request: Request) -> IssuerDependencies:
-    """The own side; NoBuiltInIssuer where there is none."""
+    """Return the dependencies. Raises NoBuiltInIssuer."""
     found: IssuerDependencies | None = request.app.state.own
     if found is None:
         raise NoBuiltInIssuer
@@ -41,7 +41,10 @@ def require_issuer(request: Request) -> IssuerDependencies:
 
 
 async def non_repeatable_run(request: Request) -> Runner[Transaction]:
-    """A runner for what answers with a secret: it cannot be given again, so an Idempotency-Key means nothing here."""
+    """Return a runner without Idempotency-Key.
+
+    Its answer holds a secret, which cannot be given again.
+    """
     return await dependencies.runner(request, None)
 
 

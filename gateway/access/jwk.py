@@ -1,4 +1,7 @@
-"""Public keys as JSON Web Keys (RFC 7517). Not here: where the keys of an issuer come from (authn)."""
+"""Public keys as JSON Web Keys (RFC 7517).
+
+Not here: where the keys of an issuer come from (authn).
+"""
 
 from __future__ import annotations
 

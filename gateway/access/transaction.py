@@ -1,4 +1,4 @@
-"""The gateway's unit of work: its own database of users, their grants, and how they sign in."""
+"""The unit of work of access: users, grants, and how they sign in. Not here: use cases."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from gateway.access.users.store import Users
 
 
 class Transaction(unit_of_work.Transaction):
-    """What one transaction of the gateway can reach."""
+    """The stores of access."""
 
     service = "gateway"
     users = StoreOf(Users)

@@ -156,7 +156,8 @@ class Cluster:
         )
         places = (
             f"node.id={at + 1}\ncontroller.quorum.voters={voters}\n"
-            f"listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxied},CONTROLLER://{HERE}:{controller}\n"
+            f"listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxied},"
+            f"CONTROLLER://{HERE}:{controller}\n"
             f"advertised.listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxy}\n"
         )
         return await kafka_broker.launch(

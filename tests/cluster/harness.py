@@ -227,7 +227,7 @@ class Stage:
         return (await eventually(held))[0]
 
     async def caught_up(self, seconds: float = SETTLED_SECONDS) -> None:
-        """Wait until all that is committed by now has taken effect, and something newer was committed."""
+        """Wait until everything committed by now has taken effect, and something newer came."""
         before = await self.committed()
         await eventually(partial(self._effects_reach, before), seconds=seconds)
 

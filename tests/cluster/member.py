@@ -1,10 +1,9 @@
-"""A process under load.
+"""A process under load: the shop, which publishes, or the reader, which applies its events.
 
-The shop, which takes commands and publishes, or the reader, which applies its events. Not
-here: who starts and hurts it.
-
-`python -m tests.cluster.member shop|reader` is a service as it is served, settings from the environment. The file in MEMBER_TRAP, once it is there, holds
-"<point> <kill|stop>": the process does that to itself (SIGKILL, SIGSTOP) the next time it passes the point. No product module knows the points.
+`python -m tests.cluster.member shop|reader` runs a real service with settings from the
+environment. The file MEMBER_TRAP, when it exists, contains "<point> <kill|stop>": the process does
+that to itself (SIGKILL, SIGSTOP) the next time it passes the point. No product module knows the
+points. Not here: who starts and stops it.
 """
 
 from __future__ import annotations

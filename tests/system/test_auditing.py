@@ -277,7 +277,10 @@ def taken(
 ) -> tuple[int, bytes]:
     """An export from the staff host."""
     token = operator.said("token", "--role", role, "--claim", "facility=*")[1].strip()
-    address = f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/audit/export"
+    address = (
+        f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/"
+        "audit/export"
+    )
     try:
         with urllib.request.urlopen(
             urllib.request.Request(address, headers=headers | {"authorization": f"Bearer {token}"})

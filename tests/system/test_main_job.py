@@ -84,7 +84,10 @@ def test_the_public_page_of_the_certificate_names_no_prison(
         page = answer.read().decode()
         headers = str(answer.headers)
     assert report["certificate"]["scheme_title"] in page
-    words = r"\b(lapas|rutan|lpka|bapas|narapidana|napi|wbp|warga binaan|pemasyarakatan|penjara|tahanan|bina|pembinaan|tanjungpandan)\b"
+    words = (
+        r"\b(lapas|rutan|lpka|bapas|narapidana|napi|wbp|warga "
+        r"binaan|pemasyarakatan|penjara|tahanan|bina|pembinaan|tanjungpandan)\b"
+    )
     assert re.search(words, page + headers, re.IGNORECASE) is None
 
 

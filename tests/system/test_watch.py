@@ -349,7 +349,8 @@ def test_a_killed_service_and_its_return_are_notified_on_call(watch: Watch) -> N
             with contextlib.suppress(ProcessLookupError):
                 os.kill(ran, signal.SIGKILL)
         return watch.told(
-            f"{KILLED} tidak menjawab\n{rules()['ProcessDown']['annotations']['meaning']}\n{KILLED} does not answer"
+            f"{KILLED} tidak menjawab\n{rules()['ProcessDown']['annotations']['meaning']}\n"
+            f"{KILLED} does not answer"
         )
 
     eventually(heard_of)

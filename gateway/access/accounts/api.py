@@ -1,4 +1,7 @@
-"""How accounts are opened by administrators, taken into use with a printed code, and looked after by their owners."""
+"""Routes of accounts: administrators open them, owners use and change them.
+
+Not here: rules and storage.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,14 @@ Pin = Annotated[str, Field(pattern=r"^[0-9]{6,12}$")]
 
 
 class PasswordDiffers(Refused):
-    """Not the password of who asks."""
+    """Not the caller's password."""
 
     title = "Kata sandi Anda tidak sesuai"
     field = "password"
 
 
 class AccountForm(BaseModel):
-    """An account to be: a login that is nobody's name, at a place."""
+    """A new account: a login that is no person's name, and its home."""
 
     model_config = dependencies.STRICT
 
@@ -44,7 +47,7 @@ class AccountForm(BaseModel):
 
 
 class AccountBody(BaseModel):
-    """How an account stands."""
+    """The state of an account."""
 
     user_id: str
     enrolled: bool
@@ -52,12 +55,12 @@ class AccountBody(BaseModel):
 
     @classmethod
     def of(cls, account: Account) -> AccountBody:
-        """What is shown."""
+        """Return what is shown."""
         return cls(user_id=account.id, enrolled=bool(account.password), factors=account.factors)
 
 
 class ResetBody(BaseModel):
-    """The code to be printed and handed over in person; shown once."""
+    """The code to print and hand over in person; shown once."""
 
     code: str
     valid_until: datetime
@@ -74,14 +77,14 @@ class EnrolmentForm(BaseModel):
 
 
 class Enrolled(BaseModel):
-    """Codes to be printed, each good for one sign-in; `familiar` is kept by this PC. Shown once."""
+    """Codes to print, each good for one sign-in; `familiar` is kept by this PC. Shown once."""
 
     codes: list[str]
     familiar: str
 
 
 class PasswordForm(BaseModel):
-    """The password in use."""
+    """The current password."""
 
     model_config = dependencies.STRICT
 
@@ -89,13 +92,13 @@ class PasswordForm(BaseModel):
 
 
 class NewPasswordForm(PasswordForm):
-    """The password in use, and the one to come."""
+    """The current password and the new one."""
 
     new: Password
 
 
 class PasskeyForm(BaseModel):
-    """What the browser answered to the options."""
+    """The browser's response to the options."""
 
     model_config = dependencies.STRICT
 
@@ -104,7 +107,7 @@ class PasskeyForm(BaseModel):
 
 
 class DeviceForm(PasswordForm):
-    """A PC to register: its public key (JWK, P-256), and a PIN of at least six figures."""
+    """A PC to register: its public key (JWK, P-256), and a PIN of at least six digits."""
 
     label: Label
     public_key: dict[str, Any]
@@ -135,13 +138,19 @@ class CodesBody(BaseModel):
 
 @router.put("/v1/access/accounts")
 async def open_account(body: AccountForm, _: IssuerDeps, run: Run) -> AccountBody:
-    """Open an account at our own issuer; asked again, the answer is the same. It is of use after a reset."""
+    """Open an account at the built-in issuer; a repeat gives the same answer.
+
+    The account can be used after a reset.
+    """
     return AccountBody.of(await run(partial(usecases.open_account, body.login, body.home)))
 
 
 @router.post("/v1/access/users/{user_id}/reset")
 async def reset_account(user_id: str, _: IssuerDeps, run: NonRepeatableRun) -> ResetBody:
-    """Make a code with which its holder begins anew. Password, keys and sessions so far are worth nothing from now on."""
+    """Make a code with which its holder starts again.
+
+    The former password, keys and sessions are no longer valid.
+    """
     code = new_code()
     account = await run(partial(usecases.reset_account, user_id, hash_code(code)))
     return ResetBody(code=code, valid_until=account.reset_until or utc_now())
@@ -151,7 +160,8 @@ async def reset_account(user_id: str, _: IssuerDeps, run: NonRepeatableRun) -> R
 async def enrol(body: EnrolmentForm, deps: IssuerDeps, run: NonRepeatableRun) -> Enrolled:
     """Take an account into use with the code of its reset."""
     rules.check_password(body.password, body.login)
-    codes, familiar = [new_code() for _ in range(rules.CODE_COUNT)], new_token()
+    codes = [new_code() for _ in range(rules.CODE_COUNT)]
+    familiar = new_token()
     password = await deps.password_hasher.hash_password(body.password)
     await run(
         partial(
@@ -168,13 +178,13 @@ async def enrol(body: EnrolmentForm, deps: IssuerDeps, run: NonRepeatableRun) ->
 
 @router.get("/v1/me/factors")
 async def show_factors(_: IssuerDeps, run: Run) -> FactorsBody:
-    """Our second factors."""
+    """Show the caller's second factors."""
     return _factors_body(await run(usecases.get_own_account))
 
 
 @router.put("/v1/me/password", status_code=204)
 async def change_password(body: NewPasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> None:
-    """Choose another password; everybody signed in as us signs in anew."""
+    """Change the caller's password; all their sessions end."""
     login = await _verify_own_password(body.password, deps, run)
     rules.check_password(body.new, login)
     await run(partial(usecases.change_password, await deps.password_hasher.hash_password(body.new)))
@@ -182,7 +192,7 @@ async def change_password(body: NewPasswordForm, deps: IssuerDeps, run: NonRepea
 
 @router.put("/v1/me/codes")
 async def renew_codes(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> CodesBody:
-    """Print other codes; those so far are worth nothing from now on."""
+    """Replace the caller's printed codes; the former ones are no longer valid."""
     await _verify_own_password(body.password, deps, run)
     codes = [new_code() for _ in range(rules.CODE_COUNT)]
     await run(partial(usecases.renew_codes, [hash_code(code) for code in codes]))
@@ -193,7 +203,7 @@ async def renew_codes(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRu
 async def begin_passkey(
     body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun
 ) -> dict[str, Any]:
-    """What a browser needs to make a passkey, or to take in a security key (WebAuthn)."""
+    """Return what a browser needs to make or register a passkey (WebAuthn)."""
     login = await _verify_own_password(body.password, deps, run)
     challenge = bytes_to_base64url(generate_challenge())
     account = await run(partial(usecases.begin_passkey, challenge))
@@ -202,7 +212,7 @@ async def begin_passkey(
 
 @router.post("/v1/me/passkeys", status_code=201)
 async def add_passkey(body: PasskeyForm, deps: IssuerDeps, run: NonRepeatableRun) -> FactorsBody:
-    """Keep the passkey that the browser made."""
+    """Store the passkey that the browser made."""
     challenge = await run(usecases.get_expected_challenge)
     passkey = deps.relying_party.verify_registration(
         body.credential, challenge, body.label, utc_now()
@@ -212,13 +222,11 @@ async def add_passkey(body: PasskeyForm, deps: IssuerDeps, run: NonRepeatableRun
 
 @router.post("/v1/me/devices", status_code=201)
 async def add_device(body: DeviceForm, deps: IssuerDeps, run: NonRepeatableRun) -> FactorBody:
-    """Register the PC that asks."""
+    """Register the caller's PC."""
     await _verify_own_password(body.password, deps, run)
-    key, pin, id_ = (
-        devices.serialise_key(body.public_key),
-        await deps.password_hasher.hash_password(body.pin),
-        new_id(),
-    )
+    key = devices.serialise_key(body.public_key)
+    pin = await deps.password_hasher.hash_password(body.pin)
+    id_ = new_id()
     device = Device(id=id_, public_key=key, pin=pin, label=body.label, added_at=utc_now())
     await run(partial(usecases.add_device, device))
     return _factor_body(device)
@@ -226,14 +234,14 @@ async def add_device(body: DeviceForm, deps: IssuerDeps, run: NonRepeatableRun) 
 
 @router.delete("/v1/me/factors/{factor_id}", status_code=204)
 async def remove_factor(factor_id: str, _: IssuerDeps, run: Run) -> None:
-    """Forget a passkey or a PC."""
+    """Remove a passkey or a PC."""
     await run(partial(usecases.remove_factor, factor_id))
 
 
 async def _verify_own_password(
     password: str, deps: IssuerDependencies, run: NonRepeatableRun
 ) -> str:
-    """The caller's login, once this is seen to be their password."""
+    """Return the caller's login after checking their password."""
     user, account = await run(usecases.count_own_password_try)
     if not await deps.password_hasher.verify_password(password, account.password):
         raise PasswordDiffers

@@ -1,4 +1,7 @@
-"""The key of a registered PC: made by its browser (WebCrypto, ECDSA P-256) so that it cannot be copied. Not here: its PIN."""
+"""The key of a registered PC.
+
+The browser makes it (WebCrypto, ECDSA P-256) so that it cannot be copied. Not here: its PIN.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,17 @@ SIGNATURE_HALF_BYTES = 32
 
 
 class DeviceKeyRefused(Refused):
-    """No public key of the kind that a browser makes for this."""
+    """No public key of the kind that a browser makes."""
 
     title = "Kunci komputer tidak dapat dipakai"
     field = "public_key"
 
 
 def serialise_key(jwk: dict[str, Any]) -> str:
-    """The public key as it is kept; DeviceKeyRefused where it is another kind of key, or a private one."""
+    """Return the public key as it is stored.
+
+    Raises DeviceKeyRefused for another kind of key, or a private one.
+    """
     public = {name: jwk.get(name) for name in ("kty", "crv", "x", "y")}
     if "d" in jwk or _parse_key(public) is None:
         raise DeviceKeyRefused
@@ -33,7 +39,10 @@ def serialise_key(jwk: dict[str, Any]) -> str:
 
 
 def has_signed(public_key: str, message: str, signature: str) -> bool:
-    """Whether that key signed this message: the signature in base64url, r and s side by side as WebCrypto gives it (IEEE P1363)."""
+    """Return whether that key signed this message.
+
+    The signature is base64url, r and s side by side as WebCrypto gives it (IEEE P1363).
+    """
     try:
         raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
         key = _parse_key(json.loads(public_key))

@@ -1,4 +1,7 @@
-"""The two ceremonies of a passkey or security key (WebAuthn level 2), as our accounts know them. Not here: when they are asked for."""
+"""The two ceremonies of a passkey or security key (WebAuthn level 2).
+
+Not here: when they take place.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ _INVALID_RESPONSE = (WebAuthnException, ValueError, KeyError, TypeError)
 
 
 class PasskeyRefused(Refused):
-    """The browser's answer does not fit what was asked."""
+    """The browser's response does not fit the request."""
 
     title = "Kunci tidak dapat didaftarkan; ulangi dari awal"
     field = "credential"
@@ -39,19 +42,19 @@ class PasskeyRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """Where the ceremonies take place: the origin of the issuer, e.g. https://staff.example."""
+    """The relying party: the origin of the issuer, e.g. https://staff.example."""
 
     origin: str
 
     @property
     def id(self) -> str:
-        """The relying party's id."""
+        """The relying party's id, its host name."""
         return urlsplit(self.origin).hostname or ""
 
     def registration_options(
         self, user_id: str, login: str, challenge: str, registered: Sequence[Passkey]
     ) -> Options:
-        """What the browser is told to make a passkey."""
+        """Return the options with which a browser makes a passkey."""
         made = generate_registration_options(
             rp_id=self.id,
             rp_name="Bina",
@@ -65,7 +68,7 @@ class RelyingParty:
     def verify_registration(
         self, credential: Options, challenge: str, label: str, now: datetime
     ) -> Passkey:
-        """The passkey that the browser made; PasskeyRefused where it is not what was asked for."""
+        """Return the passkey that the browser made. Raises PasskeyRefused."""
         try:
             found = verify_registration_response(
                 credential=credential,
@@ -84,7 +87,7 @@ class RelyingParty:
         )
 
     def authentication_options(self, challenge: str, registered: Sequence[Passkey]) -> Options:
-        """What the browser is told to prove a passkey."""
+        """Return the options with which a browser proves a passkey."""
         asked = generate_authentication_options(
             rp_id=self.id,
             challenge=base64url_to_bytes(challenge),
@@ -95,7 +98,10 @@ class RelyingParty:
     def verify_authentication(
         self, passkey: Passkey, credential: Options, challenge: str
     ) -> Passkey:
-        """The passkey with its counter moved on; SignInRefused where it proves nothing, or is a copy that fell behind."""
+        """Return the passkey with its counter advanced.
+
+        Raises SignInRefused when the proof is invalid, or the counter is that of an older copy.
+        """
         try:
             found = verify_authentication_response(
                 credential=credential,

@@ -1,4 +1,7 @@
-"""What is allowed: passwords, printed codes, passkeys and registered PCs of those who sign in at our own issuer. No names."""
+"""Rules of accounts at the built-in issuer.
+
+Passwords, printed codes, passkeys and registered PCs. Accounts hold no names. Not here: hashing.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,19 @@ MAX_FAMILIAR = 10
 
 
 class AccountUnknown(NotFound):
-    """No such account at our own issuer."""
+    """No such account at the built-in issuer."""
 
     title = "Akun tidak ditemukan"
 
 
 class SignInRefused(Unauthenticated):
-    """Login, password or code is wrong, or there is no such account: told apart by nobody."""
+    """Login, password or code is wrong, or the account is unknown; callers cannot tell which."""
 
     title = "Nama masuk, kata sandi, atau kode tidak sesuai"
 
 
 class PasswordWeak(Refused):
-    """Too short, too plain, or the login itself."""
+    """Too short, too plain, or contains the login."""
 
     title = (
         "Kata sandi paling sedikit 12 huruf, bukan nama masuk, dan tidak mengulang huruf yang sama"
@@ -39,7 +42,7 @@ class PasswordWeak(Refused):
 
 
 class FactorLimit(Conflict):
-    """As many passkeys or PCs as one person needs."""
+    """The account has as many passkeys or PCs as one person needs."""
 
     title = "Terlalu banyak kunci atau komputer terdaftar; hapus yang tidak dipakai"
 
@@ -63,7 +66,10 @@ class Passkey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A registered PC: the public half of a key that its browser keeps and cannot give away, and the hash of a PIN."""
+    """A registered PC: a public key and the hash of a PIN.
+
+    The browser keeps the private key and cannot export it.
+    """
 
     id: str
     public_key: str
@@ -74,7 +80,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """How one user signs in. `password` is "" until it is chosen; `codes`, `familiar` and `reset` are hashes."""
+    """How one user signs in.
+
+    `password` is "" until it is chosen; `codes`, `familiar` and `reset` are hashes.
+    """
 
     id: str
     version: int = 0
@@ -91,7 +100,7 @@ class Account:
 
     @property
     def factors(self) -> list[str]:
-        """By which second factors this account can prove itself."""
+        """Return the kinds of second factors that this account has."""
         return (
             ["passkey"] * bool(self.passkeys)
             + ["device"] * bool(self.devices)
@@ -99,19 +108,22 @@ class Account:
         )
 
     def get_passkey(self, id_: str) -> Passkey:
-        """A passkey; SignInRefused where it is none of this account."""
+        """Return a passkey of this account. Raises SignInRefused."""
         for passkey in self.passkeys:
             if passkey.id == id_:
                 return passkey
         raise SignInRefused
 
     def find_device(self, id_: str) -> Device | None:
-        """A registered PC, if it is one of this account."""
+        """Return a registered PC of this account, or None."""
         return next((device for device in self.devices if device.id == id_), None)
 
 
 def check_password(password: str, login: str) -> None:
-    """PasswordWeak unless it is long and varied enough (NIST SP 800-63B: length, no rules of composition)."""
+    """Refuse a weak password. Raises PasswordWeak.
+
+    NIST SP 800-63B: length and variety, no rules of composition.
+    """
     if (
         len(password) < MIN_PASSWORD_LENGTH
         or len(set(password)) < MIN_DISTINCT_CHARACTERS
@@ -121,7 +133,7 @@ def check_password(password: str, login: str) -> None:
 
 
 def reset(account: Account, code: str, now: datetime) -> Account:
-    """Nothing known before opens the account any more; this code does, once, for three days."""
+    """Return an account that only this code opens, once, within three days."""
     return Account(
         id=account.id,
         version=account.version,
@@ -140,7 +152,10 @@ def enrol(
     familiar: str,
     now: datetime,
 ) -> Account:
-    """The account with its password and printed codes; SignInRefused unless the code of the reset is right and in time."""
+    """Return the account with its password and printed codes.
+
+    Raises SignInRefused unless the code of the reset is right and in time.
+    """
     if (
         account is None
         or not account.reset
@@ -160,31 +175,31 @@ def enrol(
 
 
 def spend_code(account: Account, code: str) -> Account:
-    """One printed code fewer; SignInRefused where it is none or spent."""
+    """Return the account without this printed code. Raises SignInRefused."""
     if code not in account.codes:
         raise SignInRefused
     return replace(account, codes=tuple(one for one in account.codes if one != code))
 
 
 def add_familiar(account: Account, familiar: str) -> Account:
-    """Remember a place where the account signed in; the oldest is forgotten."""
+    """Remember a PC from which the account signed in; the oldest is dropped."""
     return replace(account, familiar=(*account.familiar, familiar)[-MAX_FAMILIAR:])
 
 
 def begin_ceremony(account: Account, challenge: str, now: datetime) -> Account:
-    """A passkey may be added with this challenge, for five minutes."""
+    """Allow one passkey to be added with this challenge, for five minutes."""
     if len(account.passkeys) >= MAX_FACTORS:
         raise FactorLimit
     return replace(account, ceremony=challenge, ceremony_until=now + CEREMONY_LIFETIME)
 
 
 def add_passkey(account: Account, passkey: Passkey) -> Account:
-    """The account with one passkey more; the ceremony is over."""
+    """Return the account with one more passkey; the ceremony ends."""
     return replace(account, passkeys=(*account.passkeys, passkey), ceremony="", ceremony_until=None)
 
 
 def update_passkey(account: Account, passkey: Passkey) -> Account:
-    """The passkey's counter moved on."""
+    """Return the account with the new counter of this passkey."""
     return replace(
         account,
         passkeys=tuple(passkey if one.id == passkey.id else one for one in account.passkeys),
@@ -192,14 +207,14 @@ def update_passkey(account: Account, passkey: Passkey) -> Account:
 
 
 def add_device(account: Account, device: Device) -> Account:
-    """The account with one registered PC more."""
+    """Return the account with one more registered PC."""
     if len(account.devices) >= MAX_FACTORS:
         raise FactorLimit
     return replace(account, devices=(*account.devices, device))
 
 
 def remove_factor(account: Account, id_: str) -> Account:
-    """Without that passkey or PC."""
+    """Return the account without that passkey or PC. Raises FactorUnknown."""
     passkeys = tuple(one for one in account.passkeys if one.id != id_)
     devices = tuple(one for one in account.devices if one.id != id_)
     if len(passkeys) + len(devices) == len(account.passkeys) + len(account.devices):

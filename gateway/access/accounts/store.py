@@ -1,4 +1,4 @@
-"""How accounts are kept."""
+"""The store of accounts. Not here: rules."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,10 @@ from gateway.access.accounts.rules import Account, AccountUnknown
 
 
 class Accounts(Store[Account]):
-    """Accounts by user; shown to the administrators of the user's home. Audit rows hold the names of changed members only."""
+    """Accounts by user; the administrators of the user's home see them.
+
+    Audit rows hold only the names of changed fields.
+    """
 
     kind = Account
     collection = "accounts"

@@ -1,4 +1,4 @@
-"""What happens to accounts."""
+"""Use cases of accounts. Not here: rules and routes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,14 +14,14 @@ from gateway.access.users.rules import User
 
 
 async def open_account(login: str, home: str, tx: Transaction) -> Account:
-    """The account of this login, opened now if there was none; asked again it gives the same one."""
+    """Return the account of this login, opened now if there was none."""
     user = await users.register_user(BUILTIN_ISSUER, login, home, tx)
     known = await tx.accounts.seek(user.id)
     return tx.accounts.add(Account(id=user.id, home=home)) if known is None else known
 
 
 async def reset_account(user_id: str, code: str, tx: Transaction) -> Account:
-    """Let the account begin anew with this code, printed and handed over; whoever is signed in is signed out."""
+    """Reset the account to this code, which is printed and handed over; end its sessions."""
     before = await tx.accounts.get(user_id)
     await sessions.end_all_sessions(user_id, "reset", tx)
     return tx.accounts.save(before, rules.reset(before, code, tx.now))
@@ -30,7 +30,7 @@ async def reset_account(user_id: str, code: str, tx: Transaction) -> Account:
 async def enrol(
     login: str, code: str, password: str, codes: Sequence[str], familiar: str, tx: Transaction
 ) -> Account:
-    """Take the account into use; SignInRefused unless the code of the reset is right."""
+    """Take the account into use with the code of its reset. Raises SignInRefused."""
     _, before = await find_account(login, tx)
     after = rules.enrol(
         before, code=code, password=password, codes=codes, familiar=familiar, now=tx.now
@@ -41,50 +41,53 @@ async def enrol(
 
 
 async def find_account(login: str, tx: Transaction) -> tuple[User | None, Account | None]:
-    """The user and the account of a login; no account where the user is disabled. The same reads whether or not there is any."""
+    """Return user and account of a login; no account when the user is disabled.
+
+    It makes the same reads for unknown logins.
+    """
     user = await tx.users.find_by_external(BUILTIN_ISSUER, login)
     account = await tx.accounts.seek(login if user is None else user.id, scoped=False)
     return user, None if user is None or user.disabled_at else account
 
 
 async def get_own_account(tx: Transaction) -> Account:
-    """The caller's account."""
+    """Return the caller's account."""
     return await tx.accounts.get(tx.caller.subject, scoped=False)
 
 
 async def count_own_password_try(tx: Transaction) -> tuple[User, Account]:
-    """The caller's account, a guess at its password counted."""
+    """Count a guess at the caller's password; return user and account."""
     account = await get_own_account(tx)
     await attempts.count_attempt(_attempts_id(account), tx)
     return await tx.users.get(account.id, scoped=False), account
 
 
 async def accept_own_password(tx: Transaction) -> None:
-    """Forget the guesses."""
+    """Reset the count of guesses at the caller's password."""
     await attempts.forget_attempts(_attempts_id(await get_own_account(tx)), tx)
 
 
 async def change_password(password: str, tx: Transaction) -> Account:
-    """Another password, already judged; every session ends, so that none goes on under the old one."""
+    """Set another password, already checked; end every session."""
     before = await get_own_account(tx)
     await sessions.end_all_sessions(before.id, "password changed", tx)
     return tx.accounts.save(before, replace(before, password=password))
 
 
 async def renew_codes(codes: Sequence[str], tx: Transaction) -> Account:
-    """Other printed codes; the old ones are worth nothing."""
+    """Replace the printed codes."""
     before = await get_own_account(tx)
     return tx.accounts.save(before, replace(before, codes=tuple(codes)))
 
 
 async def begin_passkey(challenge: str, tx: Transaction) -> Account:
-    """Expect a new passkey."""
+    """Begin to add a passkey."""
     before = await get_own_account(tx)
     return tx.accounts.save(before, rules.begin_ceremony(before, challenge, tx.now))
 
 
 async def get_expected_challenge(tx: Transaction) -> str:
-    """The challenge of the ceremony under way; AccountUnknown where there is none."""
+    """Return the challenge of the current ceremony. Raises AccountUnknown."""
     account = await get_own_account(tx)
     if not account.ceremony or account.ceremony_until is None or account.ceremony_until <= tx.now:
         raise AccountUnknown
@@ -92,7 +95,7 @@ async def get_expected_challenge(tx: Transaction) -> str:
 
 
 async def add_passkey(passkey: Passkey, challenge: str, tx: Transaction) -> Account:
-    """Keep the new passkey; AccountUnknown where the ceremony is over."""
+    """Store the new passkey. Raises AccountUnknown when the ceremony has ended."""
     if await get_expected_challenge(tx) != challenge:
         raise AccountUnknown
     before = await get_own_account(tx)
@@ -106,7 +109,7 @@ async def add_device(device: Device, tx: Transaction) -> Account:
 
 
 async def remove_factor(id_: str, tx: Transaction) -> Account:
-    """Forget a passkey or a PC."""
+    """Remove a passkey or a PC."""
     before = await get_own_account(tx)
     return tx.accounts.save(before, rules.remove_factor(before, id_))
 

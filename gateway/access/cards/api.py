@@ -1,4 +1,7 @@
-"""How cards are given by the services that keep the papers, signed in with, and given another PIN in person."""
+"""Routes of holders' cards: services give them, holders sign in with them.
+
+PINs are replaced in person. Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ Code = Annotated[str, Field(max_length=60)]
 
 
 class CardForm(BaseModel):
-    """Whose papers: opaque references, as the claim `own` lists them."""
+    """The papers of a card: opaque references, as the claim `own` lists them."""
 
     model_config = dependencies.STRICT
 
@@ -40,7 +43,7 @@ class CardForm(BaseModel):
 
 
 class CardMade(BaseModel):
-    """To be printed and handed over; shown once."""
+    """To print and hand over; shown once."""
 
     card: str
     pin: str
@@ -55,7 +58,7 @@ class ShownCard(BaseModel):
 
 
 class PinMade(BaseModel):
-    """To be printed and handed over; shown once."""
+    """To print and hand over; shown once."""
 
     pin: str
 
@@ -85,8 +88,9 @@ async def put_card(
     deps: IssuerDeps,
     run: NonRepeatableRun,
 ) -> CardMade:
-    """Give a card; told again, another one, and the one before is worth nothing."""
-    card, pin = new_code(), _generate_pin()
+    """Give a card; a repeat gives another one, and the former is no longer valid."""
+    card = new_code()
+    pin = _generate_pin()
     await run(
         partial(
             usecases.put_card,
@@ -103,7 +107,7 @@ async def put_card(
 
 @router.post("/v1/access/cards/pin")
 async def renew_pin(body: ShownCard, deps: IssuerDeps, run: NonRepeatableRun) -> PinMade:
-    """Give the card that lies on the table another PIN; its holder sits opposite."""
+    """Replace the PIN of a card while its holder is present."""
     pin = _generate_pin()
     await run(
         partial(

@@ -1,4 +1,8 @@
-"""What is allowed: the card of somebody who is out of custody, with a code and a PIN, for their own papers and nothing else (certification.md 14.6)."""
+"""Rules of holders' cards.
+
+A card with code and PIN gives somebody who is out of custody their own papers, and nothing else
+(certification.md 14.6). Not here: hashing.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +22,20 @@ class CardUnknown(NotFound):
 
 
 class CardRefused(Unauthenticated):
-    """No such card, another PIN, or locked: told apart by nobody."""
+    """No such card, a wrong PIN, or a locked card; callers cannot tell which."""
 
-    title = "Kartu atau PIN tidak sesuai. Setelah lima kali salah kartu terkunci; minta PIN baru secara langsung"
+    title = (
+        "Kartu atau PIN tidak sesuai. Setelah lima kali salah kartu terkunci; minta PIN baru "
+        "secara langsung"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A holder's way in. `own` are the references that the claim `own` lists; `code` and `pin` are hashes."""
+    """A holder's card.
+
+    `own` are the references that the claim `own` lists; `code` and `pin` are hashes.
+    """
 
     id: str
     version: int = 0
@@ -38,7 +48,7 @@ class Card:
 
 
 def count_try(card: Card | None, now: datetime) -> Card:
-    """One more try, held to be wrong until it is right; the fifth wrong one locks."""
+    """Count a try as wrong until it succeeds; the fifth wrong one locks the card."""
     if card is None or card.locked_at is not None:
         raise CardRefused
     failures = card.failures + 1
@@ -46,10 +56,10 @@ def count_try(card: Card | None, now: datetime) -> Card:
 
 
 def accept_pin(card: Card) -> Card:
-    """The PIN was right."""
+    """Return the card after a right PIN."""
     return replace(card, failures=0, locked_at=None)
 
 
 def replace_pin(card: Card, pin: str) -> Card:
-    """Another PIN, handed over in person; the card is no longer locked."""
+    """Return the card with another PIN, handed over in person; it is no longer locked."""
     return replace(card, pin=pin, failures=0, locked_at=None)

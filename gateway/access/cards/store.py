@@ -1,4 +1,4 @@
-"""How cards are kept."""
+"""The store of cards. Not here: rules."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,10 @@ from gateway.access.cards.rules import Card, CardUnknown
 
 
 class Cards(Store[Card]):
-    """Cards by the reference of the service that gave them. No claim shows them to anybody: whoever holds one shows its code."""
+    """Cards by the reference of the service that gave them.
+
+    No claim shows them: a holder shows the code.
+    """
 
     kind = Card
     collection = "cards"
@@ -18,5 +21,5 @@ class Cards(Store[Card]):
     secret = frozenset({"code", "pin", "own"})
 
     async def find_by_code(self, code: str) -> Card | None:
-        """The card with this code (hash)."""
+        """Return the card with this hashed code, or None."""
         return await self.first({"code": code}, scoped=False)

@@ -1,4 +1,4 @@
-"""What happens to cards."""
+"""Use cases of cards. Not here: rules and routes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ async def put_card(
     pin: str,
     tx: Transaction,
 ) -> Card:
-    """Give a card for these papers; the one given before under this reference is worth nothing any more."""
+    """Give a card for these papers; the former card of this reference becomes invalid."""
     fresh = Card(
         id=named_id("card", issuing_service, reference),
         home=home,
@@ -36,7 +36,7 @@ async def put_card(
 
 
 async def renew_pin(code: str, pin: str, tx: Transaction) -> Card:
-    """Another PIN for the card that lies on the table; what was signed in with it ends."""
+    """Replace the PIN of a card; its sessions end."""
     known = await tx.cards.find_by_code(code)
     if known is None:
         raise CardUnknown
@@ -45,7 +45,7 @@ async def renew_pin(code: str, pin: str, tx: Transaction) -> Card:
 
 
 async def try_pin(code: str, tx: Transaction) -> Card:
-    """The card, a try at its PIN counted; CardRefused where there is nothing to try."""
+    """Count a try at the PIN; return the card. Raises CardRefused."""
     known = await tx.cards.find_by_code(code)
     fresh = rules.count_try(known, tx.now)
     if known is None:
@@ -54,7 +54,7 @@ async def try_pin(code: str, tx: Transaction) -> Card:
 
 
 async def accept_pin(card_id: str, pin: str, tx: Transaction) -> Card:
-    """Forget the tries; CardRefused where the PIN changed meanwhile."""
+    """Reset the count of tries. Raises CardRefused when the PIN changed meanwhile."""
     card = await tx.cards.get(card_id, scoped=False)
     if card.pin != pin:
         raise CardRefused
@@ -62,12 +62,12 @@ async def accept_pin(card_id: str, pin: str, tx: Transaction) -> Card:
 
 
 async def sign_out(tx: Transaction) -> None:
-    """Trust nothing any more that the holder signed in with."""
+    """Revoke every token of the holder."""
     await revocations.revoke_subject(tx.caller.subject, tx)
 
 
 async def resolve_holder(card_id: str, tx: Transaction) -> Identity:
-    """The holder whom a token of ours names; CardRefused where the card is no more."""
+    """Return the holder whom a token of ours names. Raises CardRefused."""
     card = await tx.cards.seek(card_id)
     if card is None:
         raise CardRefused

@@ -1,4 +1,8 @@
-"""How systems are registered and their secrets and keys changed: by administrators for those of their place, by manpower for those of agencies and employers."""
+"""Routes of systems (clients), their secrets, keys and quotas.
+
+Administrators manage those of their place, manpower those of agencies and employers. Not here:
+rules.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def get_database(request: Request) -> Mongo:
-    """The gateway's own database, for counts beside its transactions."""
+    """Return the gateway's database, for counts beside its transactions."""
     engine: TransactionManager[Transaction] = request.app.state.engine
     return engine.db
 
@@ -40,7 +44,7 @@ Database = Annotated[Mongo, Depends(get_database)]
 
 
 class Slot(StrEnum):
-    """Two places for a secret or a key, so that the new one is good before the old one is not."""
+    """One of two slots for a secret or a key: the new one works before the old one ends."""
 
     FIRST = "1"
     SECOND = "2"
@@ -56,7 +60,10 @@ class ClientForm(BaseModel):
 
 
 class PartnerClientForm(BaseModel):
-    """By what a partner's system proves itself: SHA-256 of secrets of at least 256 random bits, public keys (JWK)."""
+    """How a partner's system proves itself.
+
+    SHA-256 of secrets of at least 256 random bits, and public keys (JWK).
+    """
 
     model_config = dependencies.STRICT
 
@@ -73,7 +80,7 @@ class KeyForm(BaseModel):
 
 
 class QuotaForm(BaseModel):
-    """How often a system may call a day."""
+    """The daily quota of a system."""
 
     model_config = dependencies.STRICT
 
@@ -81,7 +88,7 @@ class QuotaForm(BaseModel):
 
 
 class QuotaBody(BaseModel):
-    """A system's quota, what of it was used today (counted every two seconds), and when the day ends."""
+    """The quota, today's calls (counted every two seconds), and the end of the day."""
 
     calls_per_day: int
     calls_today: int
@@ -89,13 +96,16 @@ class QuotaBody(BaseModel):
 
 
 class ClientKnown(BaseModel):
-    """Our id for the client as a user, to whom grants are given."""
+    """Our id of the client as a user; grants name it."""
 
     user_id: str
 
 
 class ClientBody(BaseModel):
-    """A client as administrators see it: which slots are filled, never with what; its calls a day, as they may be and as they were today."""
+    """A client as administrators see it: which slots are filled, without their content.
+
+    With its daily quota and today's calls.
+    """
 
     client_id: str
     user_id: str
@@ -109,7 +119,7 @@ class ClientBody(BaseModel):
 
     @classmethod
     def of(cls, client: Client, calls_today: int) -> ClientBody:
-        """What is shown."""
+        """Return what is shown."""
         return cls(
             client_id=client.id,
             user_id=client.user_id,
@@ -131,7 +141,7 @@ class SecretBody(BaseModel):
 
 @internal_api.put("/internal/clients/{client_id}")
 async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> ClientKnown:
-    """Let the system of this id prove itself by these, and no others; told again, nothing changes."""
+    """Let this system prove itself by these secrets and keys only; a repeat changes nothing."""
     keys = {slot.value: assertions.serialise_key(jwk) for slot, jwk in body.keys.items()}
     client = await run(
         partial(
@@ -148,7 +158,7 @@ async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> 
 async def register_client(
     client_id: ClientId, body: ClientForm, _: IssuerDeps, db: Database, run: Run
 ) -> ClientBody:
-    """Register a system; asked again, the answer is the same."""
+    """Register a system; a repeat gives the same answer."""
     return await _client_body(
         await run(partial(usecases.register_client, client_id, body.home, body.label)), db
     )
@@ -158,7 +168,7 @@ async def register_client(
 async def list_clients(
     db: Database, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[ClientBody]:
-    """Systems of the administrator's places."""
+    """List the systems of the administrator's places."""
     page = await run(partial(usecases.list_clients, cursor, limit))
     counted = await read_calls_today([client.user_id for client in page.items], utc_now(), db)
     return paging.PageBody(
@@ -169,13 +179,13 @@ async def list_clients(
 
 @router.get("/v1/access/clients/{client_id}")
 async def show_client(client_id: str, db: Database, run: Run) -> ClientBody:
-    """One system."""
+    """Show one system."""
     return await _client_body(await run(partial(usecases.show_client, client_id)), db)
 
 
 @router.put("/v1/access/clients/{client_id}/secrets/{slot}")
 async def put_secret(client_id: str, slot: Slot, run: NonRepeatableRun) -> SecretBody:
-    """Make a secret for this slot; that of the other slot stays good."""
+    """Make a secret for this slot; the other slot's stays valid."""
     secret = new_token()
     await run(partial(usecases.put_secret, client_id, slot.value, hash_token(secret)))
     return SecretBody(client_secret=secret)
@@ -183,7 +193,7 @@ async def put_secret(client_id: str, slot: Slot, run: NonRepeatableRun) -> Secre
 
 @router.put("/v1/access/clients/{client_id}/keys/{slot}")
 async def put_key(client_id: str, slot: Slot, body: KeyForm, db: Database, run: Run) -> ClientBody:
-    """Take a public key into this slot; that of the other slot stays good."""
+    """Put a public key into this slot; the other slot's stays valid."""
     return await _client_body(
         await run(
             partial(usecases.put_key, client_id, slot.value, assertions.serialise_key(body.jwk))
@@ -194,7 +204,7 @@ async def put_key(client_id: str, slot: Slot, body: KeyForm, db: Database, run: 
 
 @router.put("/v1/access/clients/{client_id}/quota")
 async def set_quota(client_id: str, body: QuotaForm, db: Database, run: Run) -> ClientBody:
-    """Let the system call so often a day; 0 lets it call no more. Effective within a minute."""
+    """Set a system's daily quota, 0 = no call; in force within a minute."""
     return await _client_body(
         await run(partial(usecases.set_quota, client_id, body.calls_per_day)), db
     )
@@ -202,7 +212,7 @@ async def set_quota(client_id: str, body: QuotaForm, db: Database, run: Run) -> 
 
 @router.get("/v1/me/quota")
 async def own_quota(run: Run) -> QuotaBody:
-    """How often this system may call a day, and did today; 404 for people, who have no such quota."""
+    """Show the caller's quota and today's calls; 404 for people, who have no quota."""
     calls_per_day, today = await run(usecases.get_own_quota)
     return QuotaBody(
         calls_per_day=calls_per_day, calls_today=today, day_ends_at=quota_day(utc_now())[1]
@@ -211,13 +221,13 @@ async def own_quota(run: Run) -> QuotaBody:
 
 @router.delete("/v1/access/clients/{client_id}/slots/{slot}")
 async def empty_slot(client_id: str, slot: Slot, db: Database, run: Run) -> ClientBody:
-    """Neither secret nor key of this slot is good any more."""
+    """Remove the secret and the key of this slot."""
     return await _client_body(await run(partial(usecases.empty_slot, client_id, slot.value)), db)
 
 
 @router.post("/v1/access/clients/{client_id}/disable")
 async def disable_client(client_id: str, db: Database, run: Run) -> ClientBody:
-    """The system proves nothing any more; effective within seconds, also for streams."""
+    """Disable the system; in force within seconds, also for streams."""
     return await _client_body(await run(partial(usecases.disable_client, client_id)), db)
 
 

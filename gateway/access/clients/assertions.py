@@ -1,4 +1,7 @@
-"""A client's signed assertion (RFC 7523, private_key_jwt), read and judged. Not here: whether it was used before (usecases)."""
+"""A client's signed assertion (RFC 7523, private_key_jwt).
+
+Not here: whether it was used before (usecases).
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,17 @@ _UNREADABLE = (jwt.InvalidTokenError, ValueError, TypeError, RecursionError)
 
 
 class KeyRefused(Refused):
-    """No public key that we take."""
+    """No public key of an accepted kind."""
 
     title = "Kunci publik tidak dapat dipakai"
     field = "jwk"
 
 
 def serialise_key(jwk: Mapping[str, Any]) -> str:
-    """The public key as it is kept; KeyRefused for a private or symmetric one, and for kinds that we do not take."""
+    """Return the public key as it is stored.
+
+    Raises KeyRefused for a private or symmetric key, or another kind.
+    """
     key = None if "d" in jwk or "k" in jwk else parse_jwk(jwk)
     if key is None or not any(supports_algorithm(key, algorithm) for algorithm in ALGORITHMS):
         raise KeyRefused
@@ -35,7 +41,7 @@ def serialise_key(jwk: Mapping[str, Any]) -> str:
 
 
 def read_claimed_client(assertion: str) -> str:
-    """Whom the assertion says it is of, unproved; "" where it cannot be read."""
+    """Return the client that the assertion names, unproved; "" if it cannot be read."""
     try:
         return (
             str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", ""))
@@ -47,11 +53,16 @@ def read_claimed_client(assertion: str) -> str:
 
 
 def verify_assertion(client: Client, assertion: str, audiences: Collection[str], now: float) -> str:
-    """The id of the use of this assertion; ClientRefused unless it is of this client, for us, signed by one of its keys and short-lived."""
+    """Return the id (`jti`) of this assertion.
+
+    Raises ClientRefused unless it is of this client, for us, signed by one of its keys and short-
+    lived.
+    """
     for kept_key in client.keys.values():
         content = _decode(assertion, parse_jwk(json.loads(kept_key)), client.id, audiences)
         if content is not None:
-            expires, name = content.get("exp"), content.get("jti")
+            expires = content.get("exp")
+            name = content.get("jti")
             if (
                 isinstance(expires, (int, float))
                 and now < expires <= now + ASSERTION_SECONDS

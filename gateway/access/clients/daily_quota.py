@@ -1,4 +1,7 @@
-"""Calls of each system today, summed over all replicas. Not here: how many are allowed (rules)."""
+"""Calls of each system today, summed over all replicas.
+
+Not here: how many are allowed (rules).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is allowed: how a system proves itself at our own issuer, by a secret or by a key of its own; two of each at a time, so that they can be changed without a gap."""
+"""Rules of systems: each proves itself by a secret or a key, in two slots.
+
+Two slots let them change without a gap. Not here: quotas in use (daily_quota).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ class ClientUnknown(NotFound):
 
 
 class ClientRefused(Exception):
-    """It does not prove itself: told apart by nobody."""
+    """The client did not prove itself; callers cannot tell why."""
 
 
 class AssertionUnknown(NotFound):
@@ -29,7 +32,10 @@ class AssertionUnknown(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """A system that asks in its own name. `secrets` are hashes by slot ("1", "2"), `keys` public JWKs as JSON by slot."""
+    """A system that calls in its own name.
+
+    `secrets` are hashes by slot ("1", "2"), `keys` public JWKs as JSON by slot.
+    """
 
     id: str
     version: int = 0
@@ -44,7 +50,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assertion:
-    """A signed assertion that was used, remembered until it could not be used again anyway (RFC 7523, `jti`)."""
+    """A used assertion (RFC 7523, `jti`), remembered until it expires."""
 
     id: str
     version: int = 0
@@ -52,34 +58,34 @@ class Assertion:
 
 
 def set_quota(client: Client, calls_per_day: int) -> Client:
-    """The client with another quota."""
+    """Return the client with another quota."""
     return replace(client, calls_per_day=calls_per_day)
 
 
 def put_secret(client: Client, slot: str, hashed: str) -> Client:
-    """The client with another secret in this slot."""
+    """Return the client with another secret in this slot."""
     return replace(client, secrets=client.secrets | {slot: hashed})
 
 
 def put_key(client: Client, slot: str, jwk: str) -> Client:
-    """The client with another key in this slot."""
+    """Return the client with another key in this slot."""
     return replace(client, keys=client.keys | {slot: jwk})
 
 
 def empty_slot(client: Client, slot: str) -> Client:
-    """The client without the secret and the key of this slot; told again, nothing changes."""
+    """Return the client without secret and key of this slot; a repeat changes nothing."""
     return replace(
         client, secrets=_without_slot(client.secrets, slot), keys=_without_slot(client.keys, slot)
     )
 
 
 def has_secret(client: Client, hashed: str) -> bool:
-    """Whether this is one of its secrets."""
+    """Return whether this is one of its secrets."""
     return any(hmac.compare_digest(kept, hashed) for kept in client.secrets.values())
 
 
 def mark_used(id_: str, now: datetime) -> Assertion:
-    """An assertion that may not come again."""
+    """Return the record of a used assertion."""
     return Assertion(id=id_, kept_until=now + timedelta(seconds=2 * ASSERTION_SECONDS))
 
 

@@ -1,4 +1,4 @@
-"""How clients are kept, and which of their assertions were used."""
+"""The stores of clients and of their used assertions. Not here: rules."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,7 @@ from gateway.access.clients.rules import Assertion, AssertionUnknown, Client, Cl
 
 
 class Clients(Store[Client]):
-    """Clients by id; shown to the administrators of their home."""
+    """Clients by id; the administrators of their home see them."""
 
     kind = Client
     collection = "clients"
@@ -19,16 +19,16 @@ class Clients(Store[Client]):
     secret = frozenset({"secrets"})
 
     async def find_by_user(self, user_id: str) -> Client | None:
-        """The client that is this user, whoever asks."""
+        """Return the client that is this user, for any caller."""
         return await self.first({"user_id": user_id}, scoped=False)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Client]:
-        """Clients in the order of their ids."""
+        """Return a page of clients by id."""
         return await self.page({}, cursor=cursor, limit=limit)
 
 
 class Assertions(Store[Assertion]):
-    """Assertions that were used. No claim shows them to anybody."""
+    """Used assertions. No claim shows them."""
 
     kind = Assertion
     collection = "assertions"

@@ -1,4 +1,4 @@
-"""What happens to clients."""
+"""Use cases of clients. Not here: rules and routes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from gateway.access.users.rules import User
 
 
 async def register_client(client_id: str, home: str, label: str, tx: Transaction) -> Client:
-    """The client of this id, registered now if there was none; asked again it gives the same one."""
+    """Return the client of this id, registered now if there was none."""
     user = await users.register_user(BUILTIN_ISSUER, _external_name(client_id), home, tx)
     known = await tx.clients.seek(client_id)
     return (
@@ -28,31 +28,31 @@ async def register_client(client_id: str, home: str, label: str, tx: Transaction
 async def put_client(
     client_id: str, secrets: Mapping[str, str], keys: Mapping[str, str], tx: Transaction
 ) -> Client:
-    """Let manpower's client of this id prove itself by these, and no others; told again, nothing changes."""
+    """Let manpower's client prove itself by these only; a repeat changes nothing."""
     before = await register_client(client_id, "", "", tx)
     after = replace(before, secrets=dict(secrets), keys=dict(keys))
     return before if after == before else tx.clients.save(before, after)
 
 
 async def list_clients(cursor: str | None, limit: int, tx: Transaction) -> Page[Client]:
-    """A page of clients."""
+    """Return a page of clients."""
     return await tx.clients.list_page(cursor, limit)
 
 
 async def show_client(client_id: str, tx: Transaction) -> Client:
-    """A client."""
+    """Return a client."""
     return await tx.clients.get(client_id)
 
 
 async def set_quota(client_id: str, calls_per_day: int, tx: Transaction) -> Client:
-    """Let the client call so often a day; within a minute at every replica."""
+    """Set the daily quota; in force within a minute at every replica."""
     before = await tx.clients.get(client_id)
     after = rules.set_quota(before, calls_per_day)
     return before if after == before else tx.clients.save(before, after)
 
 
 async def get_quota(user: User, tx: Transaction) -> int | None:
-    """How often a user may call a day; None where the user is no system of ours."""
+    """Return the daily quota of a user; None when the user is no system."""
     client = (
         await tx.clients.find_by_user(user.id)
         if user.issuer == BUILTIN_ISSUER and user.external.startswith(_external_name(""))
@@ -62,7 +62,7 @@ async def get_quota(user: User, tx: Transaction) -> int | None:
 
 
 async def get_own_quota(tx: Transaction) -> tuple[int, int]:
-    """The caller's calls a day and those of today; ClientUnknown where the caller is no system."""
+    """Return the caller's quota and today's calls. Raises ClientUnknown for people."""
     client = await tx.clients.find_by_user(tx.caller.subject)
     if client is None:
         raise ClientUnknown
@@ -72,25 +72,25 @@ async def get_own_quota(tx: Transaction) -> tuple[int, int]:
 
 
 async def put_secret(client_id: str, slot: str, hashed: str, tx: Transaction) -> Client:
-    """Another secret in this slot; the other slot's stays good."""
+    """Put another secret into this slot; the other slot's stays valid."""
     before = await tx.clients.get(client_id)
     return tx.clients.save(before, rules.put_secret(before, slot, hashed))
 
 
 async def put_key(client_id: str, slot: str, jwk: str, tx: Transaction) -> Client:
-    """Another key in this slot; the other slot's stays good."""
+    """Put another key into this slot; the other slot's stays valid."""
     before = await tx.clients.get(client_id)
     return tx.clients.save(before, rules.put_key(before, slot, jwk))
 
 
 async def empty_slot(client_id: str, slot: str, tx: Transaction) -> Client:
-    """Neither secret nor key of this slot is good any more."""
+    """Remove the secret and the key of this slot."""
     before = await tx.clients.get(client_id)
     return tx.clients.save(before, rules.empty_slot(before, slot))
 
 
 async def disable_client(client_id: str, tx: Transaction) -> Client:
-    """The client proves nothing any more, and what it holds is worth nothing. Told again, nothing changes."""
+    """Disable the client and revoke its tokens; a repeat changes nothing."""
     before = await tx.clients.get(client_id)
     await revocations.revoke_subject(before.user_id, tx)
     return (
@@ -101,7 +101,7 @@ async def disable_client(client_id: str, tx: Transaction) -> Client:
 
 
 async def get_active_client(client_id: str, tx: Transaction) -> Client:
-    """A client that may still prove itself; ClientRefused otherwise."""
+    """Return a client that may prove itself. Raises ClientRefused."""
     client = await tx.clients.seek(client_id, scoped=False)
     user = None if client is None else await tx.users.seek(client.user_id, scoped=False)
     if (
@@ -115,7 +115,7 @@ async def get_active_client(client_id: str, tx: Transaction) -> Client:
 
 
 async def use_assertion(use: str, tx: Transaction) -> None:
-    """Use up an assertion; ClientRefused where it was used before."""
+    """Mark an assertion as used. Raises ClientRefused when it was used before."""
     if await tx.assertions.seek(use, scoped=False) is not None:
         raise ClientRefused
     tx.assertions.add(rules.mark_used(use, tx.now), scoped=False)

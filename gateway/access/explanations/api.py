@@ -1,4 +1,7 @@
-"""How administrators ask why: one person's access explained, and what a role could do at a date or between two versions."""
+"""Routes that explain access: one person's decisions, and what a role could do when.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class SubjectNeeded(Refused):
 
 
 class QuestionForm(BaseModel):
-    """Whose access to what. `resource` are the claims of one row, e.g. {"facility": "LP-TJP"}."""
+    """Whose access to what; `resource` are the claims of one row, {"facility": "LP-TJP"}."""
 
     model_config = dependencies.STRICT
 
@@ -66,14 +69,14 @@ class StepBody(BaseModel):
 
 
 class ExplanationBody(BaseModel):
-    """The decisions in the order of the door; the last one decides."""
+    """The decisions in the gateway's order; the last one decides."""
 
     allowed: bool
     steps: list[StepBody]
 
     @classmethod
     def of(cls, steps: list[ExplanationStep]) -> ExplanationBody:
-        """What is shown."""
+        """Return what is shown."""
         told = [
             StepBody(asks=step.question, passes=step.passes, words=step.words, english=step.english)
             for step in steps
@@ -92,7 +95,7 @@ class RoleBody(BaseModel):
 
 
 class RolesBody(BaseModel):
-    """All roles, as they are now."""
+    """All roles as they are now."""
 
     items: list[RoleBody]
 
@@ -107,7 +110,7 @@ class ChangesBody(BaseModel):
 
 @router.post("/v1/access/explain")
 async def explain(body: QuestionForm, request: Request, run: NonRepeatableRun) -> ExplanationBody:
-    """Why somebody may or may not, in words: route, grant, role and its version, letter, rows."""
+    """Explain why somebody may or may not: route, grant, role and version, letter, rows."""
     if bool(body.user_id) == bool(body.role):
         raise SubjectNeeded
     if body.role and body.role not in ROLES:
@@ -142,7 +145,7 @@ async def explain(body: QuestionForm, request: Request, run: NonRepeatableRun) -
 
 @router.get("/v1/access/roles")
 async def list_roles() -> RolesBody:
-    """All roles with their versions in force and what they may."""
+    """List all roles with their versions in force and their permissions."""
     return RolesBody(
         items=[
             _role_body(role, versions.read_history().get(role, ()), date.max)
@@ -153,7 +156,7 @@ async def list_roles() -> RolesBody:
 
 @router.get("/v1/access/roles/{role}")
 async def show_role(role: str, at: date | None = None) -> RoleBody:
-    """What a role could do at a date; today unless told."""
+    """Show what a role could do at a date, by default today."""
     return _role_body(role, _get_versions(role), at or date.max)
 
 
@@ -161,7 +164,7 @@ async def show_role(role: str, at: date | None = None) -> RoleBody:
 async def show_changes(
     role: str, older: Annotated[int, Query(ge=0)], newer: Annotated[int, Query(ge=0)]
 ) -> ChangesBody:
-    """What a role gained and lost from one version to another; 0 is before the first."""
+    """Show what a role gained and lost between two versions; 0 is before the first."""
     known = _get_versions(role)
     if max(older, newer) > len(known):
         raise RoleUnknown

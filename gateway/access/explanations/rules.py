@@ -1,4 +1,7 @@
-"""Why somebody may or may not: the same decisions as the door makes, each in words. Not here: the rows themselves, which the services narrow by the same claims."""
+"""Rules that explain access: the gateway's own decisions, each in words.
+
+Not here: the rows, which the services filter by the same claims.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _KIND_TITLES = {
 
 
 class ExplainedRoute(Protocol):
-    """What an explanation needs to know of a route of the proxy."""
+    """What an explanation reads of a route of the proxy."""
 
     @property
     def service(self) -> str: ...
@@ -41,7 +44,7 @@ class ExplainedRoute(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationStep:
-    """One decision: what was asked, how it came out, why (Indonesian for officers, English for engineers)."""
+    """One decision: the question, its result, and why, in Indonesian and in English."""
 
     question: str
     passes: bool
@@ -51,7 +54,11 @@ class ExplanationStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessQuestion:
-    """Whose access to what: a user with grants (and what of them is `lasting` at that moment), or a role with claims; `resource` are the claims of one row; at which moment."""
+    """Whose access to what, and when.
+
+    A user with grants (and those in force at that moment), or a role with claims; `resource` are
+    the claims of one row.
+    """
 
     method: str
     path: str
@@ -70,7 +77,7 @@ def explain(
     routes: Mapping[str, ExplainedRoute] | None,
     history: Mapping[str, Sequence[RoleVersion]],
 ) -> list[ExplanationStep]:
-    """The decisions in the order of the door; the last one is that which decides."""
+    """Return the decisions in the gateway's order; the last one decides."""
     steps = [_explain_route(question, routes)]
     if not steps[0].passes or routes is None:
         return steps
@@ -85,13 +92,17 @@ def explain(
                 english="Open to anybody.",
             ),
         ]
-    role, claims, forbidden = question.role, question.claims, frozenset[str]()
+    role = question.role
+    claims = question.claims
+    forbidden = frozenset[str]()
     if question.grants is not None:
         steps.append(_explain_user(question))
         grant = _explain_grant(question, steps) if steps[-1].passes else None
         if grant is None:
             return steps
-        role, claims, forbidden = grant.role, grant.claims, grant.forbidden_permissions
+        role = grant.role
+        claims = grant.claims
+        forbidden = grant.forbidden_permissions
     steps.append(_explain_permission(role, route, history.get(role, ()), question.at))
     if steps[-1].passes:
         steps.append(_explain_letter(route, forbidden))
@@ -107,7 +118,10 @@ def _explain_route(
         return ExplanationStep(
             question="route",
             passes=False,
-            words="Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host).",
+            words=(
+                "Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya "
+                "(host)."
+            ),
             english="This host has no such path (404).",
         )
     route = routes.get(question.method)
@@ -141,7 +155,7 @@ def _explain_user(question: AccessQuestion) -> ExplanationStep:
 
 
 def _explain_grant(question: AccessQuestion, steps: list[ExplanationStep]) -> Grant | None:
-    """The grant acted under, its step added."""
+    """Return the acting grant, and add its step."""
     held = [
         one
         for one in question.effective_grants
@@ -161,13 +175,18 @@ def _explain_grant(question: AccessQuestion, steps: list[ExplanationStep]) -> Gr
         return grant
     if held:
         listed = "; ".join(f"{one.id} = {_describe_grant(one)}" for one in held)
-        words = f"Beberapa penugasan berlaku; pilih satu dengan kepala permintaan acting-grant (403): {listed}."
+        words = (
+            "Beberapa penugasan berlaku; pilih satu dengan kepala permintaan acting-grant "
+            f"(403): {listed}."
+        )
         steps.append(
             ExplanationStep(
                 question="grant",
                 passes=False,
                 words=words,
-                english="Several grants are in force; the header acting-grant must choose one (403).",
+                english=(
+                    "Several grants are in force; the header acting-grant must choose one (403)."
+                ),
             )
         )
         return None
@@ -190,9 +209,12 @@ def _explain_grant(question: AccessQuestion, steps: list[ExplanationStep]) -> Gr
 
 
 def _describe_grant(grant: Grant) -> str:
-    """A grant in an administrator's words."""
+    """Return a grant in an administrator's words."""
     letter = f", surat {grant.letter}" if grant.letter else ""
-    return f"{TITLES[grant.role]} ({grant.role}) sebagai {_KIND_TITLES[grant.kind]}{letter}, sampai {grant.valid_until.date().isoformat()}"
+    return (
+        f"{TITLES[grant.role]} ({grant.role}) sebagai {_KIND_TITLES[grant.kind]}{letter}, "
+        f"sampai {grant.valid_until.date().isoformat()}"
+    )
 
 
 def _explain_not_in_force(grant: Grant, at: datetime) -> str:
@@ -228,7 +250,10 @@ def _explain_permission(
             english=f"Role {role} version {number} may {route.permission}.",
         )
     may = ", ".join(sorted(route.roles)) or "-"
-    words = f"Peran {TITLES[role]} ({role}), versi {number}, tidak boleh {route.permission} (403); yang boleh sekarang: {may}."
+    words = (
+        f"Peran {TITLES[role]} ({role}), versi {number}, tidak boleh {route.permission} (403);"
+        f" yang boleh sekarang: {may}."
+    )
     return ExplanationStep(
         question="permission",
         passes=False,
@@ -242,7 +267,10 @@ def _explain_letter(route: ExplainedRoute, forbidden: frozenset[str]) -> Explana
         return ExplanationStep(
             question="letter",
             passes=False,
-            words="Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari tugas pemeriksa kedua (403).",
+            words=(
+                "Tindakan ini dikecualikan dari surat penugasannya, atau bukan bagian dari "
+                "tugas pemeriksa kedua (403)."
+            ),
             english="The letter, or the part of a second person, excludes this act (403).",
         )
     return ExplanationStep(

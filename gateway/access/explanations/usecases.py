@@ -1,4 +1,4 @@
-"""What is read to explain an access."""
+"""Use cases that read for explanations. Not here: rules."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,10 @@ from gateway.access.users.rules import User
 async def get_user_with_grants(
     user_id: str, at: datetime, tx: Transaction
 ) -> tuple[User, Sequence[Grant], Sequence[Grant]]:
-    """A user of the administrator's place, all that was ever granted to them there, and what of it lasts at that moment; noted, because it is looked into."""
+    """Return a user of the administrator's place, their grants, and those in force then.
+
+    The read is noted in the audit.
+    """
     user = await users.show_user(user_id, tx)
     tx.note("access.explained", user.id)
     given = await tx.grants.find_by_user(user.id)

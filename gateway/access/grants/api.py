@@ -1,4 +1,7 @@
-"""How grants are given and ended: by manpower, which owns what a grant of an agency or an employer says, and by administrators for the people of their place."""
+"""Routes of grants: manpower writes those of partners, administrators those of their place.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ Reference = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class GrantForm(BaseModel):
-    """What a grant is to say."""
+    """The terms of a grant."""
 
     model_config = dependencies.STRICT
 
@@ -35,7 +38,7 @@ class GrantForm(BaseModel):
     valid_until: AwareDatetime
 
     def terms(self) -> GrantTerms:
-        """The terms of the grant."""
+        """Return the terms of the grant."""
         return GrantTerms(
             role=self.role,
             claims=self.claims,
@@ -45,7 +48,10 @@ class GrantForm(BaseModel):
 
 
 class AssignmentForm(GrantForm):
-    """A grant that an administrator gives: an own role, or one held for somebody by letter. `excluded` are acts ("METHOD /template") that the holder may not do."""
+    """A grant that an administrator gives: an own role, or one held for somebody by letter.
+
+    `excluded` are permissions ("METHOD /template") that the holder does not get.
+    """
 
     kind: GrantKind = GrantKind.OWN
     letter: Annotated[str, Field(max_length=100)] = ""
@@ -53,7 +59,7 @@ class AssignmentForm(GrantForm):
     excluded: Annotated[list[str], Field(max_length=100)] = []
 
     def terms(self) -> GrantTerms:
-        """The terms of the grant."""
+        """Return the terms of the grant."""
         return GrantTerms(
             role=self.role,
             claims=self.claims,
@@ -67,7 +73,7 @@ class AssignmentForm(GrantForm):
 
 
 class GrantPut(BaseModel):
-    """Our id for the grant, as the header `acting-grant` names it."""
+    """Our id of the grant, as the header `acting-grant` names it."""
 
     grant_id: str
 
@@ -90,7 +96,7 @@ class GrantBody(BaseModel):
 
     @classmethod
     def of(cls, grant: Grant) -> GrantBody:
-        """What is shown."""
+        """Return what is shown."""
         return cls(
             grant_id=grant.id,
             **{name: getattr(grant, name) for name in cls.model_fields if name != "grant_id"},
@@ -99,7 +105,7 @@ class GrantBody(BaseModel):
 
 @internal_api.put("/internal/grants/{reference}")
 async def put_grant(reference: Reference, body: GrantForm, run: Run) -> GrantPut:
-    """Let the grant of this reference say this; told again, nothing changes."""
+    """Let the grant of this reference have these terms; a repeat changes nothing."""
     return GrantPut(
         grant_id=(await run(partial(usecases.put_grant, reference, body.user_id, body.terms()))).id
     )
@@ -107,13 +113,16 @@ async def put_grant(reference: Reference, body: GrantForm, run: Run) -> GrantPut
 
 @internal_api.delete("/internal/grants/{reference}", status_code=204)
 async def withdraw_grant(reference: Reference, run: Run) -> None:
-    """Let it hold no longer; effective within seconds, also for streams. Told again, nothing changes."""
+    """End the grant of this reference; in force within seconds, also for streams.
+
+    A repeat changes nothing.
+    """
     await run(partial(usecases.withdraw_grant, reference))
 
 
 @router.post("/v1/access/grants", status_code=201)
 async def give_grant(body: AssignmentForm, run: Run) -> GrantBody:
-    """Give a user a role with row scopes for a time."""
+    """Give a user a role with row scopes for a period."""
     return GrantBody.of(await run(partial(usecases.give_grant, body.user_id, body.terms())))
 
 
@@ -121,7 +130,7 @@ async def give_grant(body: AssignmentForm, run: Run) -> GrantBody:
 async def list_grants(
     run: Run, user_id: str = "", cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[GrantBody]:
-    """Grants of the administrator's places, of one user where one is named."""
+    """List the grants of the administrator's places, of one user where one is named."""
     page = await run(partial(usecases.list_grants, user_id, cursor, limit))
     return paging.PageBody(
         items=[GrantBody.of(grant) for grant in page.items], next_cursor=page.next_cursor
@@ -130,11 +139,11 @@ async def list_grants(
 
 @router.get("/v1/access/grants/{grant_id}")
 async def show_grant(grant_id: str, run: Run) -> GrantBody:
-    """One grant."""
+    """Show one grant."""
     return GrantBody.of(await run(partial(usecases.show_grant, grant_id)))
 
 
 @router.post("/v1/access/grants/{grant_id}/end")
 async def end_grant(grant_id: str, run: Run) -> GrantBody:
-    """End a grant; effective within seconds, also for streams."""
+    """End a grant; in force within seconds, also for streams."""
     return GrantBody.of(await run(partial(usecases.end_grant, grant_id)))

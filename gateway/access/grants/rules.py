@@ -1,4 +1,7 @@
-"""What is allowed: who acts in which role, for which rows, from when to when, on whose behalf."""
+"""Rules of grants: who acts in which role, for which rows, when, and on whose behalf.
+
+Not here: what a role may do (permissions).
+"""
 
 from __future__ import annotations
 
@@ -33,28 +36,28 @@ class GrantUnknown(NotFound):
 
 
 class RoleNotGivable(Refused):
-    """A role that is not the asking side's to give."""
+    """The grantor may not give this role."""
 
     title = "Peran ini tidak dapat diberikan di sini"
     field = "role"
 
 
 class ClaimUnknown(Refused):
-    """A claim that no collection is filtered by."""
+    """A claim by which no collection is filtered."""
 
     title = "Cakupan data tidak dikenal"
     field = "claims"
 
 
 class ScopeTooWide(Refused):
-    """More rows than the giver may see."""
+    """More rows than the grantor sees."""
 
     title = "Cakupan data melebihi cakupan Anda sendiri"
     field = "claims"
 
 
 class GrantToSelf(Refused):
-    """Nobody gives anything to themselves, nor a deputy to the one they act for."""
+    """Nobody grants to themselves, nor a deputy to the official they act for."""
 
     title = "Penugasan untuk diri sendiri diberikan oleh administrator lain"
     field = "user_id"
@@ -68,14 +71,14 @@ class PeriodEmpty(Refused):
 
 
 class PeriodTooLong(Refused):
-    """A delegation or an assignment lasts longer than it may."""
+    """A delegation or an assignment is longer than allowed."""
 
     title = "Masa berlaku terlalu panjang untuk penugasan ini"
     field = "valid_until"
 
 
 class LetterNeeded(Refused):
-    """An acting officer, a second person and an auditor act on a letter, and an auditor within a scope."""
+    """Acting officers, second persons and auditors need a letter, and auditors a scope."""
 
     title = "Nomor surat perintah atau surat tugas, dan cakupannya, wajib diisi"
     field = "letter"
@@ -89,7 +92,7 @@ class NothingToDelegate(Refused):
 
 
 class ActUnknown(Refused):
-    """An excluded act that the role could not do anyway."""
+    """An excluded permission that the role does not have."""
 
     title = "Tindakan yang dikecualikan bukan tindakan peran ini"
     field = "excluded"
@@ -103,25 +106,28 @@ class NotOfKanwil(Refused):
 
 
 class GrantDiffers(Conflict):
-    """The reference stands for the grant of another user."""
+    """The reference belongs to the grant of another user."""
 
     title = "Nomor rujukan sudah dipakai untuk penugasan lain"
 
 
 class GrantEnded(Conflict):
-    """It was ended before."""
+    """The grant has ended before."""
 
     title = "Penugasan sudah diakhiri"
 
 
 class NoGrant(Forbidden):
-    """The caller is who they say, and nothing was granted to them now."""
+    """The caller is known and has no grant in force."""
 
     title = "Belum ada tugas yang berlaku untuk Anda"
 
 
 class GrantChoiceNeeded(Forbidden):
-    """Several grants are in force; the header `acting-grant` says which one the caller acts under."""
+    """Several grants are in force.
+
+    The header `acting-grant` names the one under which the caller acts.
+    """
 
     title = "Pilih tugas yang sedang dijalankan"
     field = "acting-grant"
@@ -140,7 +146,10 @@ class GrantKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grantor:
-    """Who gives, and for whom: `name` for the record, the roles that are theirs to give, and the rows they see themselves (None: all)."""
+    """Who grants.
+
+    `name` for the record, the roles that they may give, and the rows that they see (None: all).
+    """
 
     name: str
     on_behalf_of: str = ""
@@ -153,7 +162,10 @@ MANPOWER_GRANTOR = Grantor(name="manpower", roles=ROLES_BY_GRANTOR["manpower"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantTerms:
-    """What a grant says. `excluded` are permissions ("METHOD /template") that the role has and this holder has not."""
+    """The terms of a grant.
+
+    `excluded` are permissions ("METHOD /template") that the role has and this holder has not.
+    """
 
     role: str
     claims: Mapping[str, Sequence[str]]
@@ -167,7 +179,10 @@ class GrantTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A role and its row scopes for one user; in force from `valid_from` until before `valid_until`, unless ended."""
+    """A role and its row scopes for one user.
+
+    In force from `valid_from` until before `valid_until`, unless ended.
+    """
 
     id: str
     version: int = 0
@@ -185,12 +200,12 @@ class Grant:
     excluded: tuple[str, ...] = ()
 
     def is_in_force(self, now: datetime) -> bool:
-        """Whether it holds at this moment."""
+        """Return whether it is in force at this moment."""
         return self.ended_at is None and self.valid_from <= now < self.valid_until
 
     @property
     def forbidden_permissions(self) -> frozenset[str]:
-        """What of the role this holder may not do."""
+        """Return the permissions of the role that this holder does not have."""
         everything = frozenset[str]().union(
             *(
                 ROLE_PERMISSIONS.for_role(self.role, service)
@@ -212,7 +227,11 @@ def give(
     held_grants: Sequence[Grant] = (),
     official_grants: Sequence[Grant] = (),
 ) -> Grant:
-    """A grant on these terms. `held` are the receiver's own grants, `officials` those of the official on whose behalf they will act."""
+    """Return a grant on these terms.
+
+    `held` are the receiver's own grants, `officials` those of the official on whose behalf they
+    act.
+    """
     if terms.role not in ROLES & grantor.roles:
         raise RoleNotGivable
     if Actor(grantor.name, grantor.on_behalf_of).conflicts_with(Actor(user_id)):
@@ -239,7 +258,7 @@ def give(
 
 
 def reconcile(stored: Grant | None, requested: Grant) -> Grant | None:
-    """What is to be stored so that `wanted` holds under its reference; None when it does already."""
+    """Return what to store so that `wanted` holds under its reference; None if it does."""
     if stored is None:
         return requested
     if (stored.user_id, stored.given_by) != (requested.user_id, requested.given_by):
@@ -250,14 +269,17 @@ def reconcile(stored: Grant | None, requested: Grant) -> Grant | None:
 
 
 def end(grant: Grant, *, now: datetime) -> Grant:
-    """The grant ended now."""
+    """Return the grant, ended now."""
     if grant.ended_at is not None:
         raise GrantEnded
     return replace(grant, ended_at=now)
 
 
 def choose_acting_grant(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
-    """The grant that the caller acts under: the chosen one, or the only one in force."""
+    """Return the chosen grant, or the only one in force.
+
+    Raises NoGrant, GrantChoiceNeeded.
+    """
     in_force = [grant for grant in grants if grant.is_in_force(now)]
     if chosen:
         in_force = [grant for grant in in_force if grant.id == chosen]
@@ -273,7 +295,11 @@ def choose_acting_grant(grants: Sequence[Grant], chosen: str, now: datetime) -> 
 def limit_to_officials(
     grants: Sequence[Grant], officials: Mapping[str, Sequence[Grant]], now: datetime
 ) -> list[Grant]:
-    """Those grants as they hold now: a deputy for the time of an absence has what their official has and leaves with them, a second leaves with their place at the Kanwil."""
+    """Return these grants as they hold now.
+
+    A deputy has what the official has and leaves with them; a second person leaves with their place
+    at the Kanwil.
+    """
     found: list[Grant] = []
     for grant in grants:
         match grant.kind:
@@ -302,7 +328,10 @@ def covers_claims(
     held_claims: Mapping[str, Sequence[str] | frozenset[str]],
     wanted_claims: Mapping[str, Sequence[str]],
 ) -> bool:
-    """Whether the rows of `wanted` are among those of `held`; what names no row is not narrower but wider, and never covered."""
+    """Return whether the rows of `wanted` are among those of `held`.
+
+    Claims that name no row are wider, not narrower, and never covered.
+    """
     return all(
         EVERYTHING in held_claims.get(name, ()) or set(values) <= set(held_claims.get(name, ()))
         for name, values in wanted_claims.items()
@@ -361,7 +390,7 @@ def _check_capacity(
 
 
 def _truncate_to_milliseconds(moment: datetime) -> datetime:
-    """As it is stored, so that what is told again is seen to be the same."""
+    """Return the moment as it is stored, so that a repeat compares equal."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

@@ -1,4 +1,4 @@
-"""How grants are kept."""
+"""The store of grants. Not here: rules."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from gateway.access.grants.rules import Grant, GrantUnknown
 
 
 class Grants(Store[Grant]):
-    """Grants by user; shown to the administrators of the user's home."""
+    """Grants by user; the administrators of the user's home see them."""
 
     kind = Grant
     collection = "grants"
@@ -20,17 +20,17 @@ class Grants(Store[Grant]):
     schema = 2
 
     async def find_by_user(self, user_id: str) -> list[Grant]:
-        """All grants of a user, the oldest first, whoever asks."""
+        """Return all grants of a user, the oldest first, for any caller."""
         return await self.find(
             {"user_id": user_id}, sort=[("valid_from", 1), ("_id", 1)], scoped=False
         )
 
     async def find_by_official(self, official: str) -> list[Grant]:
-        """The grants of those who act for this user, whoever asks."""
+        """Return the grants of those who act for this user, for any caller."""
         return await self.find({"on_behalf_of": official, "ended_at": None}, scoped=False)
 
     async def find_administrators(self, now: datetime) -> list[Grant]:
-        """The grants of administrators in force, whoever asks."""
+        """Return the administrators' grants in force, for any caller."""
         return await self.find(
             {
                 "role": "administrator",
@@ -42,5 +42,5 @@ class Grants(Store[Grant]):
         )
 
     async def list_page(self, user_id: str, cursor: str | None, limit: int) -> Page[Grant]:
-        """Grants in the order in which they were given, of one user where one is named."""
+        """Return a page of grants in the order of their creation, of one user if named."""
         return await self.page({"user_id": user_id} if user_id else {}, cursor=cursor, limit=limit)

@@ -1,4 +1,4 @@
-"""What happens to grants, and what they say of a caller."""
+"""Use cases of grants, and the identity that they give a caller. Not here: rules and routes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,14 +26,14 @@ from gateway.access.users.rules import User
 
 
 async def give_grant(user_id: str, terms: GrantTerms, tx: Transaction) -> Grant:
-    """Give a user of the administrator's place a role with row scopes for a time."""
+    """Give a user of the administrator's place a role with row scopes for a period."""
     return tx.grants.add(
         await _build_grant(new_id(), user_id, terms, _administrator_grantor(tx.caller), tx)
     )
 
 
 async def put_grant(reference: str, user_id: str, terms: GrantTerms, tx: Transaction) -> Grant:
-    """Let manpower's grant of this reference say this; told again, nothing changes."""
+    """Let manpower's grant of this reference have these terms; a repeat changes nothing."""
     wanted = await _build_grant(_manpower_grant_id(reference), user_id, terms, MANPOWER_GRANTOR, tx)
     known = await tx.grants.seek(wanted.id)
     stored = rules.reconcile(known, wanted)
@@ -44,31 +44,34 @@ async def put_grant(reference: str, user_id: str, terms: GrantTerms, tx: Transac
 
 
 async def withdraw_grant(reference: str, tx: Transaction) -> None:
-    """Let manpower's grant of this reference hold no longer; told again, nothing changes."""
+    """End manpower's grant of this reference; a repeat changes nothing."""
     known = await tx.grants.get(_manpower_grant_id(reference))
     if known.ended_at is None:
         await _end_grant(known, tx)
 
 
 async def end_grant(grant_id: str, tx: Transaction) -> Grant:
-    """End a grant of the administrator's place, whoever gave it."""
+    """End a grant of the administrator's place, given by anybody."""
     return await _end_grant(await tx.grants.get(grant_id), tx)
 
 
 async def show_grant(grant_id: str, tx: Transaction) -> Grant:
-    """A grant."""
+    """Return a grant."""
     return await tx.grants.get(grant_id)
 
 
 async def list_grants(user_id: str, cursor: str | None, limit: int, tx: Transaction) -> Page[Grant]:
-    """A page of grants."""
+    """Return a page of grants."""
     return await tx.grants.list_page(user_id, cursor, limit)
 
 
 async def resolve_identity(
     issuer: str, external: str, chosen_grant: str, tx: Transaction
 ) -> Identity:
-    """The caller whom the issuer vouches for (our own one by our id), under the grant they act in; NoGrant or GrantChoiceNeeded where there is none or several."""
+    """Return the caller of a token, under the grant in which they act.
+
+    Our own users are named by our id. Raises NoGrant, GrantChoiceNeeded.
+    """
     user = (
         await tx.users.seek(external)
         if issuer == BUILTIN_ISSUER
@@ -98,7 +101,10 @@ async def resolve_identity(
 async def read_effective_grants(
     grants: Sequence[Grant], moment: datetime, tx: Transaction
 ) -> list[Grant]:
-    """A user's grants as they hold at that moment, those who act for somebody among them only while that official does."""
+    """Return a user's grants as they hold at that moment.
+
+    Grants on behalf of an official hold only while that official's do.
+    """
     officials = {
         grant.on_behalf_of: await _read_usable_grants(
             await tx.users.seek(grant.on_behalf_of, scoped=False), tx
@@ -110,7 +116,10 @@ async def read_effective_grants(
 
 
 async def _read_usable_grants(user: User | None, tx: Transaction) -> list[Grant]:
-    """The grants of a user who is not disabled, those of places where they are left out."""
+    """Return the grants of a user who is not disabled.
+
+    Grants of places that disabled the user are left out.
+    """
     return (
         []
         if user is None or user.disabled_at is not None
@@ -143,7 +152,10 @@ async def _build_grant(
 
 
 async def _end_grant(before: Grant, tx: Transaction) -> Grant:
-    """The grant ended, and with it the trust in every token that the user and their deputies hold now: it may be remembered under the grant."""
+    """End the grant, and revoke every token of the user and their deputies.
+
+    A token may be remembered under the grant.
+    """
     ended = tx.grants.save(before, rules.end(before, now=tx.now))
     resting = [
         one for one in await tx.grants.find_by_user(ended.user_id) if one.kind is GrantKind.SECOND
@@ -157,7 +169,11 @@ async def _end_grant(before: Grant, tx: Transaction) -> Grant:
 
 
 def _choose_home(user: User, terms: GrantTerms, caller: Caller) -> str:
-    """The place that looks after a grant: one of the user's that the giver looks after, before others one that the grant is for; manpower's is nobody's where it may be."""
+    """Return the place that looks after a grant.
+
+    First one of the user's homes that the grantor looks after, and that the grant is for; a grant
+    of manpower may have none.
+    """
     places = users.administered_homes(user, caller)
     if caller.system and "" in places:
         return ""

@@ -1,6 +1,7 @@
-"""What is allowed: how often a secret may be guessed. After five failures there is a wait, which doubles up to a quarter of an hour: it never locks for ever.
+"""Rules of guessing: after five failures a wait, which doubles up to a quarter of an hour.
 
-Whoever comes from a place where they have signed in before is counted apart, so that a stranger's guesses keep nobody out of their own PC.
+Nothing locks permanently. A familiar PC is counted apart, so that a stranger's guesses keep nobody
+out of their own PC. Not here: storage.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ RETENTION = timedelta(hours=24)
 
 
 class AttemptsUnknown(NotFound):
-    """Nobody has guessed here."""
+    """No attempts so far."""
 
 
 class TooManyAttempts(Busy):
-    """Wait before the next guess, whether or not there is anything to guess."""
+    """Wait before the next guess, whether or not the login exists."""
 
     status = 429
     title = "Terlalu banyak percobaan; tunggu sebentar lalu coba lagi"
@@ -30,7 +31,7 @@ class TooManyAttempts(Busy):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginAttempts:
-    """Failures in a row at one door; the next try is taken from `next_at` on."""
+    """Consecutive failures of one counter; the next try is accepted from `next_at` on."""
 
     id: str
     version: int = 0
@@ -40,7 +41,7 @@ class LoginAttempts:
 
 
 def count_attempt(stored: LoginAttempts | None, *, id: str, now: datetime) -> LoginAttempts:
-    """One more try, held to be a failure until it succeeds; TooManyAttempts before its time."""
+    """Count a try as a failure until it succeeds. Raises TooManyAttempts before its time."""
     if stored is None or stored.kept_until <= now:
         stored = LoginAttempts(
             id=id,

@@ -1,4 +1,4 @@
-"""How attempts are kept: until a day without any."""
+"""The store of login attempts, each kept until a day without any. Not here: rules."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,7 @@ from gateway.access.login_throttling.rules import AttemptsUnknown, LoginAttempts
 
 
 class LoginAttemptsStore(Store[LoginAttempts]):
-    """Attempts by the door they were made at. No claim shows them to anybody."""
+    """Attempts by counter. No claim shows them."""
 
     kind = LoginAttempts
     collection = "attempts"

@@ -1,11 +1,14 @@
-"""What happens to attempts."""
+"""Use cases of login attempts. Not here: rules."""
 
 from gateway.access.login_throttling import rules
 from gateway.access.transaction import Transaction
 
 
 async def count_attempt(attempts_id: str, tx: Transaction) -> None:
-    """Count a try before it is judged, so that many at once are no way around; TooManyAttempts before its time."""
+    """Count a try before it is judged, so that parallel tries gain nothing.
+
+    Raises TooManyAttempts before its time.
+    """
     known = await tx.login_attempts.seek(attempts_id, scoped=False)
     fresh = rules.count_attempt(known, id=attempts_id, now=tx.now)
     if known is None:
@@ -15,7 +18,7 @@ async def count_attempt(attempts_id: str, tx: Transaction) -> None:
 
 
 async def forget_attempts(attempts_id: str, tx: Transaction) -> None:
-    """The try was right."""
+    """Reset the count after a success."""
     known = await tx.login_attempts.seek(attempts_id, scoped=False)
     if known is not None:
         tx.login_attempts.remove(known)

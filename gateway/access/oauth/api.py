@@ -1,4 +1,7 @@
-"""The token and revocation endpoints (RFC 6749, 7009, 7523, 7636) of our own issuer. Errors are theirs, not problem documents. Not here: the sign-in before it."""
+"""The token and revocation endpoints of the built-in issuer (RFC 6749, 7009, 7523, 7636).
+
+Errors have the form of these standards. Not here: the sign-in before them.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,13 @@ class OAuthError(Exception):
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(error)
-        self.error, self.description, self.status = error, description, status
+        self.error = error
+        self.description = description
+        self.status = status
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
-    """The form of the request; OAuthError where a parameter comes twice."""
+    """Return the form of the request. Raises OAuthError when a parameter comes twice."""
     try:
         pairs = parse_qsl(
             (await request.body()).decode("ascii"),
@@ -59,7 +64,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
 def with_oauth_errors(
     route: Callable[..., Awaitable[Response]],
 ) -> Callable[..., Awaitable[Response]]:
-    """The route with its refusals written as the standard wants them."""
+    """Return the route with its refusals in the standard's form."""
 
     @wraps(route)
     async def told(*args: Any, **kwargs: Any) -> Response:
@@ -75,7 +80,9 @@ def with_oauth_errors(
             return JSONResponse(
                 {
                     "error": "invalid_grant",
-                    "error_description": "kode atau token tidak berlaku / the code or token is not valid",
+                    "error_description": (
+                        "kode atau token tidak berlaku / the code or token is not valid"
+                    ),
                 },
                 400,
                 NO_STORE,
@@ -101,7 +108,10 @@ async def token(
     run: NonRepeatableRun,
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
 ) -> Response:
-    """Tokens for an authorization code, a refresh token, or a client's own credentials (application/x-www-form-urlencoded)."""
+    """Issue tokens for an authorization code, a refresh token, or a client's credentials.
+
+    The body is application/x-www-form-urlencoded.
+    """
     told = await read_form(request)
     match told.get("grant_type"):
         case "authorization_code":
@@ -128,7 +138,10 @@ async def token(
 @router.post("/v1/oauth/revoke")
 @with_oauth_errors
 async def revoke(request: Request, deps: IssuerDeps, run: NonRepeatableRun) -> Response:
-    """Sign out: the session of this refresh or access token ends, effective within seconds. A token that is none is no error (RFC 7009, 2.2)."""
+    """End the session of this refresh or access token; in force within seconds.
+
+    An unknown token is no error (RFC 7009, 2.2).
+    """
     given = (await read_form(request)).get("token", "")
     if not given:
         raise OAuthError("invalid_request", "token wajib diisi / token is missing")
@@ -194,7 +207,10 @@ def _session_response(session: Session, refresh: str, issuer: BuiltInIssuer) -> 
 async def _authenticate_client(
     form: Mapping[str, str], deps: IssuerDependencies, run: NonRepeatableRun
 ) -> Client:
-    """The client that proves itself by the body: `client_secret`, or `client_assertion` (RFC 7523)."""
+    """Return the client that proves itself by the body.
+
+    `client_secret`, or `client_assertion` (RFC 7523).
+    """
     assertion = form.get("client_assertion")
     if assertion is not None:
         if (

@@ -1,15 +1,18 @@
-"""What each role may ask for: "METHOD /template" per service. Row scopes are not here: they are typed claims, applied by the services.
+"""What each role may ask for, per service: permissions are "METHOD /template".
 
 Each service's owner writes `gateway/access/permissions/<service>.py` with
 
     PERMISSIONS: dict[str, frozenset[str]] = {
-        "training_officer": frozenset({"GET /v1/classes", "POST /v1/classes", "GET /v1/classes/{class_id}"}),
-        "public": frozenset(),          # only with public = true in routes.toml; every role may also do what the public may
+        "training_officer": frozenset({"GET /v1/classes", "POST /v1/classes"}),
+        "public": frozenset(),
     }
 
-What operators may ask of every service alike is in operations.py. Roles are those of roles.py; what the
-gateway itself answers (sign-in, sessions, the administrators' side of access) is in access.py. Every template
-must be routed in gateway/routing/routes.toml, which says how to add one.
+`public` is only for routes with `public = true` in routes.toml; every other role has these
+permissions too. Operators' and auditors' permissions, the same for every service, are in
+operations.py, those for the gateway's own routes in access.py, the roles in roles.py. Every
+template must be routed in gateway/routing/routes.toml.
+
+Not here: row scopes, which are typed claims that the services apply.
 """
 
 from collections.abc import Mapping
@@ -26,19 +29,22 @@ from gateway.access.permissions.roles import PUBLIC, ROLES
 
 
 class RolePermissions:
-    """The roles of every service, asked by role or by route. Fails closed: what nobody wrote down is nobody's."""
+    """The permissions of every service, by role or by route.
+
+    It fails closed: a permission that is not listed belongs to no role.
+    """
 
     def __init__(self, by_service: Mapping[str, Mapping[str, frozenset[str]]]) -> None:
         self.by_service = by_service
 
     def for_role(self, role: str, service: str) -> frozenset[str]:
-        """What the role may ask of one service, the public's part included."""
+        """Return the role's permissions for one service, the public ones included."""
         rules = self.by_service[service]
         granted = rules.get(role, frozenset()) if role in ROLES else frozenset[str]()
         return granted | rules.get(PUBLIC, frozenset())
 
     def roles_for(self, service: str, permission: str) -> frozenset[str]:
-        """The roles that may use the route, `public` among them where anybody may."""
+        """Return the roles that may use the route, `public` among them if it is public."""
         return frozenset(
             role for role in (*ROLES, PUBLIC) if permission in self.for_role(role, service)
         )

@@ -1,4 +1,8 @@
-"""What each role may ask of the gateway itself: everybody of their own sign-in, administrators of others' access. Users and grants are scoped by `facility`, the user's home."""
+"""Permissions for the gateway's own routes.
+
+Everybody has those of their own sign-in; administrators those of others' access, scoped by
+`facility`, the user's home. Not here: scopes of rows.
+"""
 
 from gateway.access.permissions.operations import audit_permissions
 from gateway.access.permissions.roles import ROLES

@@ -1,4 +1,8 @@
-"""What each role may ask of certification. Rows are scoped by the claims `lsp` (officers, committee, administrator: "*") and `assignment` (assessors: their assessor ids)."""
+"""Permissions for certification.
+
+Rows are scoped by the claims `lsp` (officers, committee, administrator: "*") and `assignment`
+(assessors: their assessor ids). Not here: other services.
+"""
 
 _APPLICATION = "/v1/assessment-applications/{application_id}"
 _CERTIFICATE = "/v1/certificates/{certificate_id}"

@@ -1,6 +1,7 @@
-"""Acts that need a second person beside the one who proposed. Where a prison has too few people, a named officer of the Kanwil is given these, and reading, and nothing else.
+"""Permissions that need a second person beside the proposer.
 
-The services refuse the same person twice; here stands only which acts a second may be lent.
+Where a prison has too few people, a named officer of the Kanwil gets these and reading, nothing
+else. The services refuse the same person twice. Not here: that refusal.
 """
 
 SECOND_PERSON_PERMISSIONS = frozenset(
@@ -15,7 +16,7 @@ SECOND_PERSON_PERMISSIONS = frozenset(
 
 
 def exclude_second_person(permissions: frozenset[str]) -> frozenset[str]:
-    """Of a role's permissions those that a second person is not lent."""
+    """Return the role's permissions that a second person does not get."""
     return frozenset(
         permission
         for permission in permissions

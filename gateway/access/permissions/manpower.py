@@ -1,4 +1,4 @@
-"""What each role may ask of manpower."""
+"""Permissions for manpower. Not here: other services."""
 
 READ_OFFICES = frozenset(
     {"GET /v1/agencies", "GET /v1/agencies/{agency_id}", "GET /v1/agency-routes"}

@@ -1,4 +1,4 @@
-"""What each role may ask of marketplace."""
+"""Permissions for marketplace. Not here: other services."""
 
 _WORKSHOP_READS = frozenset(
     {

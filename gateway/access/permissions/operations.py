@@ -1,4 +1,7 @@
-"""What operators may ask of every service, and auditors see of it. The same for each; its name stands in the paths."""
+"""Permissions of operators and auditors, the same for every service.
+
+The service's name is part of the path. Not here: permissions for a service's own routes.
+"""
 
 _READS = ("parked", "parked/{sequence}", "lag", "outbox")
 _CHANGES = (
@@ -11,7 +14,7 @@ _CHANGES = (
 
 
 def permissions(service: str) -> dict[str, frozenset[str]]:
-    """The permissions of both roles for one service."""
+    """Return the permissions of both roles for one service."""
     reads = frozenset(f"GET /v1/operations/{service}/{path}" for path in _READS)
     return {
         "operator": reads
@@ -22,7 +25,7 @@ def permissions(service: str) -> dict[str, frozenset[str]]:
 
 
 def audit_permissions(service: str) -> frozenset[str]:
-    """What an auditor may ask of the audit of one part, the gateway among them."""
+    """Return an auditor's permissions for one audit, also the gateway's."""
     return frozenset(
         {f"GET /v1/operations/{service}/audit", f"GET /v1/operations/{service}/audit/export"}
     )

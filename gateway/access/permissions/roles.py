@@ -1,4 +1,4 @@
-"""The roles there are, and what administrators call them. Not here: what each may do (the files beside this one, one per service)."""
+"""The roles, and what administrators call them. Not here: what each may do."""
 
 TITLES = {
     "registry_operator": "operator SDP",

@@ -1,4 +1,8 @@
-"""What each role may ask of training. Rows are scoped by the claim `facility`; names are asked for with a purpose, and audited."""
+"""Permissions for training.
+
+Rows are scoped by the claim `facility`; names are read for a purpose, and audited. Not here: other
+services.
+"""
 
 _FACILITIES = frozenset({"GET /v1/facilities", "GET /v1/facilities/{facility_id}"})
 _PEOPLE = frozenset(

@@ -1,6 +1,8 @@
-"""What each role could do when: its versions as data, one file a role in history/, each entry a difference. Not here: what it may do now (the code beside this).
+"""The versions of each role, as data: one file a role in history/, one difference an entry.
 
-A change of permissions without an entry fails the build; `python -m gateway.access.permissions.versions` writes the entries that are missing, dated today.
+A change of permissions without an entry fails the build; `python -m
+gateway.access.permissions.versions` writes missing entries, dated today. Not here: what a role may
+do now.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ HISTORY_DIRECTORY = Path(__file__).with_name("history")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleVersion:
-    """A version of a role, in force from the day `since` (UTC) on: what it gained and lost ("service: METHOD /template")."""
+    """A version of a role, in force from the day `since` (UTC).
+
+    Its entries are what it gained and lost ("service: METHOD /template").
+    """
 
     number: int
     since: date
@@ -32,7 +37,7 @@ class RoleVersion:
 def current_permissions(
     role: str, role_permissions: RolePermissions = ROLE_PERMISSIONS
 ) -> frozenset[str]:
-    """What the code lets the role do, without what anybody may."""
+    """Return the role's permissions in the code, without the public ones."""
     lists = (
         (service, permissions.get(role, frozenset()))
         for service, permissions in role_permissions.by_service.items()
@@ -44,18 +49,18 @@ def current_permissions(
 
 @cache
 def read_history(directory: Path = HISTORY_DIRECTORY) -> dict[str, tuple[RoleVersion, ...]]:
-    """The versions of every role that has any, the oldest first."""
+    """Return the versions of every role that has any, the oldest first."""
     return {file.stem: tuple(_read_versions(file)) for file in sorted(directory.glob("*.toml"))}
 
 
 def latest_version(role: str) -> int:
-    """The number of the role's version in force; 0 where it has none."""
+    """Return the number of the role's version in force; 0 without any."""
     versions = read_history().get(role, ())
     return versions[-1].number if versions else 0
 
 
 def permissions_at(versions: Sequence[RoleVersion], number: int) -> frozenset[str]:
-    """What the role could do in that version; nothing before its first."""
+    """Return the permissions of that version; none before the first."""
     held = frozenset[str]()
     for version in versions:
         if version.number <= number:
@@ -64,22 +69,23 @@ def permissions_at(versions: Sequence[RoleVersion], number: int) -> frozenset[st
 
 
 def version_on(versions: Sequence[RoleVersion], day: date) -> RoleVersion | None:
-    """The version in force on that day; None before the first."""
+    """Return the version in force on that day; None before the first."""
     return next((version for version in reversed(versions) if version.since <= day), None)
 
 
 def compare_versions(
     versions: Sequence[RoleVersion], older: int, newer: int
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """What was gained and what was lost from one version to another."""
-    before, after = permissions_at(versions, older), permissions_at(versions, newer)
+    """Return what was gained and what was lost between two versions."""
+    before = permissions_at(versions, older)
+    after = permissions_at(versions, newer)
     return after - before, before - after
 
 
 def find_problems(
     directory: Path = HISTORY_DIRECTORY, role_permissions: RolePermissions = ROLE_PERMISSIONS
 ) -> list[str]:
-    """Where history and code do not agree, in words."""
+    """Return where history and code differ, in words."""
     found = read_history(directory)
     return [
         *(f"{role}: no such role" for role in sorted(found.keys() - ROLES - {PUBLIC})),
@@ -101,23 +107,23 @@ def _find_unrecorded(
 ) -> Iterator[str]:
     for role in (*sorted(ROLES), PUBLIC):
         versions = history.get(role, ())
-        told = permissions_at(versions, len(versions))
-        if told != current_permissions(role, role_permissions):
-            yield f"{role}: its permissions changed without a new version: {', '.join(sorted(told ^ current_permissions(role, role_permissions)))}"
+        recorded = permissions_at(versions, len(versions))
+        current = current_permissions(role, role_permissions)
+        if recorded != current:
+            changed = ", ".join(sorted(recorded ^ current))
+            yield f"{role}: its permissions changed without a new version: {changed}"
 
 
 def write_missing(
     directory: Path, today: date, role_permissions: RolePermissions = ROLE_PERMISSIONS
 ) -> list[str]:
-    """Write the entries that are missing; the roles that got one."""
+    """Write the missing entries; return the roles that got one."""
     changed: list[str] = []
     for role in (*sorted(ROLES), PUBLIC):
         file = directory / f"{role}.toml"
         versions = tuple(_read_versions(file)) if file.exists() else ()
-        before, after = (
-            permissions_at(versions, len(versions)),
-            current_permissions(role, role_permissions),
-        )
+        before = permissions_at(versions, len(versions))
+        after = current_permissions(role, role_permissions)
         if before != after:
             entry = _render_entry(len(versions) + 1, today, after - before, before - after)
             file.write_text((file.read_text() + "\n" if file.exists() else "") + entry)
@@ -136,7 +142,14 @@ def _read_versions(file: Path) -> Iterable[RoleVersion]:
 
 
 def _render_entry(number: int, since: date, adds: frozenset[str], removes: frozenset[str]) -> str:
-    return f"[[version]]\nnumber = {number}\nsince = {since.isoformat()}\nadds = {_render_list(adds)}\nremoves = {_render_list(removes)}\n"
+    lines = (
+        "[[version]]",
+        f"number = {number}",
+        f"since = {since.isoformat()}",
+        f"adds = {_render_list(adds)}",
+        f"removes = {_render_list(removes)}",
+    )
+    return "\n".join(lines) + "\n"
 
 
 def _render_list(permissions: frozenset[str]) -> str:

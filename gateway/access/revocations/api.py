@@ -1,4 +1,7 @@
-"""How trust is withdrawn: asked by manpower for the people and systems of agencies and employers."""
+"""The route by which manpower revokes trust of agencies' and employers' people and systems.
+
+Not here: rules.
+"""
 
 from functools import partial
 from typing import Annotated
@@ -17,7 +20,7 @@ internal_api = APIRouter(
 
 
 class RevocationBody(BaseModel):
-    """What to revoke: one token by its `jti`, a session by its `sid`, or all that a user of ours holds now."""
+    """What to revoke: a token by its `jti`, a session by its `sid`, or a user's tokens."""
 
     model_config = dependencies.STRICT
 
@@ -27,7 +30,7 @@ class RevocationBody(BaseModel):
 
 @internal_api.post("/internal/revocations", status_code=204)
 async def withdraw_trust(body: RevocationBody, run: Run) -> None:
-    """Revoke; effective within seconds, also for streams."""
+    """Revoke; in force within seconds, also for streams."""
     use_cases = {
         RevocationKind.TOKEN: usecases.revoke_token,
         RevocationKind.SUBJECT: usecases.revoke_subject,

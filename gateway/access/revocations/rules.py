@@ -1,4 +1,4 @@
-"""What is allowed: withdrawing trust from one token, a session, or all that a subject holds."""
+"""Rules of revocations: of one token, a session, or a subject. Not here: caches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class RevocationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """No trust in the token `target`, in any token of the session `target`, or in any of the subject `target` that was issued up to `at`."""
+    """No trust in `target`: a token, a session, or a subject.
+
+    Of a subject, tokens that were issued up to `at` are revoked.
+    """
 
     id: str
     version: int = 0
@@ -36,7 +39,7 @@ class Revocation:
 
 
 def revoke(kind: RevocationKind, target: str, now: datetime) -> Revocation:
-    """The withdrawal of trust, from now on."""
+    """Return the revocation, from now on."""
     return Revocation(
         id=f"{kind}/{target}", kind=kind, target=target, at=now, kept_until=now + RETENTION
     )

@@ -1,4 +1,4 @@
-"""How revocations are kept: until every token they concern has expired."""
+"""The store of revocations, each kept until its tokens have expired. Not here: rules."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from gateway.access.revocations.rules import Revocation, RevocationUnknown
 
 
 class Revocations(Store[Revocation]):
-    """Revocations by what they revoke. No claim shows them to anybody: the gateway itself reads them."""
+    """Revocations by target. No claim shows them: the gateway itself reads them."""
 
     kind = Revocation
     collection = "revocations"
@@ -18,5 +18,5 @@ class Revocations(Store[Revocation]):
     indexes = (Index("kept_until", expire_seconds=0),)
 
     async def find_in_force(self, now: datetime) -> list[Revocation]:
-        """All that still concern a token."""
+        """Return all that still concern a token."""
         return await self.find({"kept_until": {"$gt": now}})

@@ -1,4 +1,4 @@
-"""What happens to revocations."""
+"""Use cases of revocations. Not here: rules."""
 
 from gateway.access.revocations import rules
 from gateway.access.revocations.rules import Revocation, RevocationKind
@@ -6,22 +6,22 @@ from gateway.access.transaction import Transaction
 
 
 async def revoke_token(token_id: str, tx: Transaction) -> Revocation:
-    """Trust this token no more."""
+    """Revoke this token."""
     return await _revoke(RevocationKind.TOKEN, token_id, tx)
 
 
 async def revoke_subject(subject: str, tx: Transaction) -> Revocation:
-    """Trust no token of the subject that was issued until now."""
+    """Revoke all tokens of the subject that were issued until now."""
     return await _revoke(RevocationKind.SUBJECT, subject, tx)
 
 
 async def revoke_session(session_id: str, tx: Transaction) -> Revocation:
-    """Trust no token of this session."""
+    """Revoke all tokens of this session."""
     return await _revoke(RevocationKind.SESSION, session_id, tx)
 
 
 async def list_in_force(tx: Transaction) -> list[Revocation]:
-    """What is revoked now."""
+    """Return the revocations in force."""
     return await tx.revocations.find_in_force(tx.now)
 
 

@@ -1,4 +1,4 @@
-"""How sessions are seen and ended: by whoever is signed in, and by the administrators of their home."""
+"""Routes of sessions, for their owners and for administrators. Not here: rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter()
 
 
 class SessionBody(BaseModel):
-    """A session that goes on; `amr` says how it was proved (RFC 8176)."""
+    """An active session; `amr` names its factors (RFC 8176)."""
 
     session_id: str
     amr: tuple[str, ...]
@@ -26,7 +26,7 @@ class SessionBody(BaseModel):
 
     @classmethod
     def of(cls, session: Session) -> SessionBody:
-        """What is shown."""
+        """Return what is shown."""
         return cls(
             session_id=session.id,
             amr=session.amr,
@@ -37,14 +37,14 @@ class SessionBody(BaseModel):
 
 
 class SessionsBody(BaseModel):
-    """All of them: nobody has many."""
+    """All sessions; nobody has many."""
 
     items: list[SessionBody]
 
 
 @router.get("/v1/me/sessions")
 async def own_sessions(run: Run) -> SessionsBody:
-    """Where we are signed in."""
+    """List the caller's sessions."""
     return SessionsBody(
         items=[SessionBody.of(session) for session in await run(usecases.list_own_sessions)]
     )
@@ -52,19 +52,19 @@ async def own_sessions(run: Run) -> SessionsBody:
 
 @router.post("/v1/me/sessions/{session_id}/end", status_code=204)
 async def end_own_session(session_id: str, run: Run) -> None:
-    """Sign out there."""
+    """End one of the caller's sessions."""
     await run(partial(usecases.end_own_session, session_id))
 
 
 @router.post("/v1/me/sign-out", status_code=204)
 async def end_own_sessions(run: Run) -> None:
-    """Sign out everywhere; effective within seconds, also for streams."""
+    """End all sessions of the caller; in force within seconds, also for streams."""
     await run(usecases.end_own_sessions)
 
 
 @router.get("/v1/access/users/{user_id}/sessions")
 async def sessions_of(user_id: str, run: Run) -> SessionsBody:
-    """Where a user is signed in."""
+    """List a user's sessions."""
     return SessionsBody(
         items=[
             SessionBody.of(session)
@@ -75,5 +75,5 @@ async def sessions_of(user_id: str, run: Run) -> SessionsBody:
 
 @router.post("/v1/access/users/{user_id}/sign-out", status_code=204)
 async def sign_out_user(user_id: str, run: Run) -> None:
-    """Sign a user out everywhere, whichever issuer let them in; effective within seconds, also for streams."""
+    """End all sessions of a user, of any issuer; in force within seconds, also for streams."""
     await run(partial(usecases.sign_out_user, user_id))

@@ -1,4 +1,8 @@
-"""What is allowed: how long a sign-in lasts, and how its refresh token changes hands. A token used twice ends the session: one of the two was a thief."""
+"""Rules of sessions: how long they last, and how a refresh token is replaced.
+
+A refresh token that comes twice ends the session: one of the two callers was a thief. Not here:
+tokens.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +28,15 @@ class SessionUnknown(NotFound):
 
 
 class RefreshRefused(Exception):
-    """Not the refresh token of a session under way."""
+    """Not the refresh token of an active session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One sign-in of a user, by which factors (`amr`, RFC 8176). `refresh` and `spent` are hashes; `repeat` that of the Idempotency-Key of the last change."""
+    """One sign-in of a user, with its factors (`amr`, RFC 8176).
+
+    `refresh` and `spent` are hashes; `repeat` that of the Idempotency-Key of the last change.
+    """
 
     id: str
     version: int = 0
@@ -47,14 +54,14 @@ class Session:
     ended_why: str = ""
 
     def is_active(self, now: datetime) -> bool:
-        """Whether it still goes on."""
+        """Return whether it has not ended."""
         return self.ended_at is None and now < min(self.expires_at, self.used_at + IDLE_TIMEOUT)
 
 
 def start(
     *, id: str, user_id: str, home: str, amr: tuple[str, ...], refresh: str, now: datetime
 ) -> Session:
-    """A session that begins now."""
+    """Return a session that begins now."""
     return Session(
         id=id,
         user_id=user_id,
@@ -71,9 +78,10 @@ def start(
 def refresh(
     session: Session, *, presented: str, next_refresh: str, repeat: str, now: datetime
 ) -> Session:
-    """The session with the next refresh token; ended, where this one was used before; RefreshRefused where it is none.
+    """Return the session with the next refresh token; ended when this one was used before.
 
-    The last one again with the same Idempotency-Key within a minute is the same request, whose answer was lost: nothing changes.
+    The last token again with the same Idempotency-Key within a minute is the same request, whose
+    answer was lost: nothing changes. Raises RefreshRefused.
     """
     if not session.is_active(now):
         raise RefreshRefused
@@ -98,5 +106,5 @@ def refresh(
 
 
 def end(session: Session, reason: str, now: datetime) -> Session:
-    """The session ended now."""
+    """Return the session, ended now."""
     return replace(session, ended_at=now, ended_why=reason)

@@ -1,4 +1,4 @@
-"""How sessions are kept: ninety days, for who asks later."""
+"""The store of sessions, each kept for ninety days. Not here: rules."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from gateway.access.sessions.rules import Session, SessionUnknown
 
 
 class Sessions(Store[Session]):
-    """Sessions by user; shown to the administrators of the user's home."""
+    """Sessions by user; the administrators of the user's home see them."""
 
     kind = Session
     collection = "sessions"
@@ -19,7 +19,7 @@ class Sessions(Store[Session]):
     secret = frozenset({"refresh", "spent", "repeat"})
 
     async def find_active(self, user_id: str, now: datetime) -> list[Session]:
-        """Those of a user that still go on, whoever asks."""
+        """Return the active sessions of a user, for any caller."""
         found = await self.find(
             {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}},
             sort=[("started_at", 1)],

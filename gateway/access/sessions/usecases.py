@@ -1,4 +1,7 @@
-"""What happens to sessions."""
+"""Use cases of sessions. Not here: rules and routes.
+
+A sign-in that has begun ends with the sessions of its user.
+"""
 
 from gateway.access.revocations import usecases as revocations
 from gateway.access.sessions import rules
@@ -8,14 +11,17 @@ from gateway.access.users import usecases as users
 
 
 async def start_session(session: Session, tx: Transaction) -> Session:
-    """Begin it."""
+    """Begin a session."""
     return tx.sessions.add(session, scoped=False)
 
 
 async def refresh_session(
     session_id: str, presented: str, next_refresh: str, repeat: str, tx: Transaction
 ) -> Session:
-    """Let the session go on with its next refresh token. Where the token was used before it comes back ended; RefreshRefused where it is none."""
+    """Replace the refresh token; the session returns ended when the token was used before.
+
+    Raises RefreshRefused.
+    """
     before = await tx.sessions.seek(session_id, scoped=False)
     user = None if before is None else await tx.users.seek(before.user_id, scoped=False)
     if before is None or user is None or user.disabled_at is not None:
@@ -31,13 +37,13 @@ async def refresh_session(
 
 
 async def end_session(session_id: str, reason: str, tx: Transaction) -> Session:
-    """End a session for a reason of ours; it comes back ended."""
+    """End a session; return it."""
     session = await tx.sessions.get(session_id, scoped=False)
     return session if session.ended_at is not None else await _end_session(session, reason, tx)
 
 
 async def end_by_refresh_token(session_id: str, presented: str, tx: Transaction) -> None:
-    """Sign out, told by the session's refresh token; nothing happens for any other."""
+    """End the session of this refresh token, if there is one."""
     session = await tx.sessions.seek(session_id, scoped=False)
     if (
         session is not None
@@ -48,14 +54,14 @@ async def end_by_refresh_token(session_id: str, presented: str, tx: Transaction)
 
 
 async def end_by_access_token(session_id: str, tx: Transaction) -> None:
-    """Sign out, told by an access token of the session."""
+    """End the session of this access token."""
     session = await tx.sessions.seek(session_id, scoped=False)
     if session is not None and session.ended_at is None:
         await _end_session(session, "signed out", tx)
 
 
 async def list_own_sessions(tx: Transaction) -> list[Session]:
-    """The caller's sessions that go on."""
+    """Return the caller's active sessions."""
     return await tx.sessions.find_active(tx.caller.subject, tx.now)
 
 
@@ -69,18 +75,18 @@ async def end_own_session(session_id: str, tx: Transaction) -> None:
 
 
 async def end_own_sessions(tx: Transaction) -> None:
-    """Sign the caller out everywhere."""
+    """End all sessions of the caller."""
     await end_all_sessions(tx.caller.subject, "signed out everywhere", tx)
 
 
 async def list_sessions(user_id: str, tx: Transaction) -> list[Session]:
-    """A user's sessions that go on, as the administrators of their home see them."""
+    """Return a user's active sessions, as the administrators of their home see them."""
     await tx.users.get(user_id)
     return await tx.sessions.find_active(user_id, tx.now)
 
 
 async def sign_out_user(user_id: str, tx: Transaction) -> None:
-    """Sign a user out everywhere in the caller's places, whichever issuer let them in."""
+    """End all sessions of a user in the caller's places, of any issuer."""
     user = await tx.users.get(user_id)
     places = users.administered_homes(user, tx.caller)
     if set(user.homes) <= set(places):
@@ -90,13 +96,12 @@ async def sign_out_user(user_id: str, tx: Transaction) -> None:
 
 
 async def end_all_sessions(user_id: str, reason: str, tx: Transaction) -> None:
-    """End all sessions of a user, every sign-in under way, and the trust in every token they hold."""
+    """End all sessions and sign-ins of a user, and revoke all their tokens."""
     for signin in await tx.sign_ins.find_by_user(user_id):
         tx.sign_ins.remove(signin)
     for session in await tx.sessions.find_active(user_id, tx.now):
-        await _end_session(
-            session, reason, tx
-        )  # by its id, too: the clock of the replica that signed its newest token may be ahead of ours
+        # By its id too: the replica that signed its newest token may have a clock ahead of ours.
+        await _end_session(session, reason, tx)
     await revocations.revoke_subject(user_id, tx)
 
 

@@ -1,4 +1,7 @@
-"""How somebody signs in at our own issuer: the password first, then one of the second factors; the answer is an authorization code for the token endpoint."""
+"""Routes of signing in at the built-in issuer: a password, then a second factor.
+
+The answer is an authorization code for the token endpoint. Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,11 @@ CODE_SECONDS = int(rules.REDEEM_WINDOW.total_seconds())
 
 
 class PasswordForm(BaseModel):
-    """Login and password; `code_challenge` is S256 of a secret that the page keeps (RFC 7636), `familiar` what the last sign-in at this PC gave."""
+    """Login and password.
+
+    `code_challenge` is S256 of a secret that the page keeps (RFC 7636), `familiar` the value of the
+    last sign-in at this PC.
+    """
 
     model_config = dependencies.STRICT
 
@@ -36,7 +43,10 @@ class PasswordForm(BaseModel):
 
 
 class Begun(BaseModel):
-    """The second factors that this account has. A passkey proves `passkey`; a registered PC signs `challenge`."""
+    """The second factors of this account.
+
+    A passkey proves `passkey`; a registered PC signs `challenge`.
+    """
 
     sign_in: str
     factors: list[str]
@@ -54,7 +64,7 @@ class CodeForm(BaseModel):
 
 
 class PasskeyForm(BaseModel):
-    """What the browser answered."""
+    """The browser's response."""
 
     model_config = dependencies.STRICT
 
@@ -62,7 +72,7 @@ class PasskeyForm(BaseModel):
 
 
 class DeviceForm(BaseModel):
-    """The registered PC's signature of the challenge (base64url, r and s), and its PIN."""
+    """The PC's signature of the challenge (base64url, r and s), and its PIN."""
 
     model_config = dependencies.STRICT
 
@@ -72,7 +82,7 @@ class DeviceForm(BaseModel):
 
 
 class Passed(BaseModel):
-    """The authorization code for the token endpoint, and what this PC keeps to be known again."""
+    """The authorization code for the token endpoint, and what this PC keeps to be recognised."""
 
     code: str
     familiar: str
@@ -81,7 +91,7 @@ class Passed(BaseModel):
 
 @router.post("/v1/sign-in", status_code=201)
 async def begin(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> Begun:
-    """Begin with the password. Wrong, unknown and disabled are one answer, after the same work."""
+    """Begin with the password; wrong, unknown and disabled get one answer, after the same work."""
     account, door = await run(partial(usecases.count_password_try, body.login, body.familiar))
     right = await deps.password_hasher.verify_password(
         body.password, account.password if account else ""
@@ -157,6 +167,7 @@ async def _complete_sign_in(
     run: NonRepeatableRun,
     use_case: Callable[[str, str, Transaction], Awaitable[None]],
 ) -> Passed:
-    secret, familiar = new_token(), new_token()
+    secret = new_token()
+    familiar = new_token()
     await run(partial(use_case, hash_token(secret), hash_token(familiar)))
     return Passed(code=f"{sign_in}.{secret}", familiar=familiar)

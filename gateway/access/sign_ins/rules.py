@@ -1,4 +1,7 @@
-"""What is allowed: a sign-in between the password and the tokens. It lasts five minutes, bears three wrong second factors, and is redeemed once."""
+"""Rules of a sign-in between the password and the tokens.
+
+It lasts five minutes, allows three wrong second factors, and is redeemed once. Not here: factors.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,16 @@ class SignInUnknown(NotFound):
 
 
 class CodeRefused(Exception):
-    """No authorization code that is good now."""
+    """No valid authorization code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """A password was right. `door` is where its attempts are counted; `code` is the hash of the authorization code once a second factor was right; `session` what it became."""
+    """A sign-in whose password was right.
+
+    `door` names its counter of attempts; `code` is the hash of the authorization code after a right
+    second factor; `session` the session that it became.
+    """
 
     id: str
     version: int = 0
@@ -52,7 +59,7 @@ def begin(
     code_challenge: str,
     now: datetime,
 ) -> SignIn:
-    """A sign-in whose password was right."""
+    """Return a sign-in whose password was right."""
     return SignIn(
         id=id,
         user_id=user_id,
@@ -65,14 +72,14 @@ def begin(
 
 
 def count_try(signin: SignIn | None, now: datetime) -> SignIn:
-    """One more try at the second factor; SignInRefused where there are none left."""
+    """Count a try at the second factor. Raises SignInRefused when none is left."""
     if signin is None or signin.expires_at <= now or signin.code or signin.tries >= MAX_TRIES:
         raise SignInRefused
     return replace(signin, tries=signin.tries + 1)
 
 
 def accept_factor(signin: SignIn, *, method: str, code: str, now: datetime) -> SignIn:
-    """The second factor was right."""
+    """Return the sign-in after a right second factor."""
     if signin.code:
         raise SignInRefused
     return replace(signin, amr=(*signin.amr, method, "mfa"), code=code, passed_at=now)
@@ -81,7 +88,10 @@ def accept_factor(signin: SignIn, *, method: str, code: str, now: datetime) -> S
 def redeem(
     signin: SignIn | None, *, code: str, verifier: str, session: str, now: datetime
 ) -> SignIn:
-    """The code becomes a session, once, within a minute, for whoever began the sign-in (RFC 7636, S256). A second time `session` is the first one's."""
+    """Redeem the code for a session, once, within a minute, by who began the sign-in.
+
+    RFC 7636, S256. A second time `session` is the first one's. Raises CodeRefused.
+    """
     if signin is None or not signin.code or signin.code != code or signin.passed_at is None:
         raise CodeRefused
     if signin.session:

@@ -1,4 +1,4 @@
-"""How sign-ins are kept: until they are over."""
+"""The store of sign-ins, each kept until it ends. Not here: rules."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,7 @@ from gateway.access.sign_ins.rules import SignIn, SignInUnknown
 
 
 class SignIns(Store[SignIn]):
-    """Sign-ins under way. No claim shows them to anybody."""
+    """Sign-ins in progress. No claim shows them."""
 
     kind = SignIn
     collection = "signins"
@@ -18,5 +18,5 @@ class SignIns(Store[SignIn]):
     audited = False
 
     async def find_by_user(self, user_id: str) -> list[SignIn]:
-        """Those of a user."""
+        """Return the sign-ins of a user."""
         return await self.find({"user_id": user_id}, scoped=False)

@@ -1,4 +1,4 @@
-"""What happens to sign-ins."""
+"""Use cases of sign-ins. Not here: rules and routes."""
 
 from gateway.access.accounts import rules as accounts
 from gateway.access.accounts import usecases as account_usecases
@@ -18,7 +18,10 @@ CODE_REUSED = "authorization code used twice"
 async def count_password_try(
     login: str, familiar: str, tx: Transaction
 ) -> tuple[Account | None, str]:
-    """The account of this login, and the door at which the guess was counted, for unknown logins as for known ones. A familiar place has a door of its own."""
+    """Count a guess; return the account of this login and the id of the counter.
+
+    Unknown logins are counted like known ones. A familiar PC has a counter of its own.
+    """
     _, account = await account_usecases.find_account(login, tx)
     place = hash_token(familiar) if familiar else ""
     door = hash_token(login) + (
@@ -29,7 +32,7 @@ async def count_password_try(
 
 
 async def begin(signin: SignIn, verified_password_hash: str, tx: Transaction) -> SignIn:
-    """The password was right; SignInRefused where it (`judged`, its hash) changed meanwhile."""
+    """Begin a sign-in. Raises SignInRefused when the verified hash changed meanwhile."""
     account = await tx.accounts.get(signin.user_id, scoped=False)
     tx.accounts.hold(account)
     if account.password != verified_password_hash:
@@ -38,7 +41,7 @@ async def begin(signin: SignIn, verified_password_hash: str, tx: Transaction) ->
 
 
 async def count_factor_try(signin_id: str, tx: Transaction) -> tuple[SignIn, Account]:
-    """The sign-in and its account, a try at the second factor counted."""
+    """Count a try at the second factor; return the sign-in and its account."""
     known = await tx.sign_ins.seek(signin_id, scoped=False)
     fresh = rules.count_try(known, tx.now)
     if known is None:
@@ -59,7 +62,10 @@ async def pass_with_code(
 async def pass_with_passkey(
     signin_id: str, used: Passkey, code: str, familiar: str, tx: Transaction
 ) -> None:
-    """A passkey was proved, judged outside; a copy of it that fell behind meanwhile is refused."""
+    """Accept a passkey that was verified outside the transaction.
+
+    An older copy of it is refused.
+    """
     signin, account = await _get_sign_in(signin_id, tx)
     if used.sign_count and account.get_passkey(used.id).sign_count >= used.sign_count:
         raise SignInRefused
@@ -71,7 +77,7 @@ async def pass_with_passkey(
 async def pass_with_device(
     signin_id: str, device_id: str, code: str, familiar: str, tx: Transaction
 ) -> None:
-    """A registered PC and its PIN were proved, judged outside."""
+    """Accept a registered PC and its PIN, verified outside the transaction."""
     signin, account = await _get_sign_in(signin_id, tx)
     if account.find_device(device_id) is None:
         raise SignInRefused
@@ -81,7 +87,11 @@ async def pass_with_device(
 async def redeem(
     signin_id: str, code: str, verifier: str, session_id: str, refresh: str, tx: Transaction
 ) -> Session:
-    """Make a session of it; CodeRefused otherwise. A code that comes twice gives back its session ended: one of the two was a thief (RFC 6749 4.1.2)."""
+    """Make a session of it. Raises CodeRefused.
+
+    A code that comes twice returns its session ended: one of the two callers was a thief (RFC 6749
+    4.1.2).
+    """
     before = await tx.sign_ins.seek(signin_id, scoped=False)
     after = rules.redeem(before, code=code, verifier=verifier, session=session_id, now=tx.now)
     if before is None or after is before:

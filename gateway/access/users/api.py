@@ -1,4 +1,7 @@
-"""How users are registered and disabled: by manpower for the people and systems of agencies and employers, by administrators for those of their place."""
+"""Routes of users: manpower registers partners' people, administrators those of their place.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class UserKey(BaseModel):
-    """What a user is known by: the issuer and its name for them."""
+    """The issuer, and its name for the user."""
 
     model_config = dependencies.STRICT
 
@@ -38,7 +41,7 @@ class UserAtHome(UserKey):
 
 
 class UserKnown(BaseModel):
-    """Our id for the user."""
+    """Our id of the user."""
 
     user_id: str
 
@@ -55,7 +58,7 @@ class UserBody(BaseModel):
 
     @classmethod
     def of(cls, user: User) -> UserBody:
-        """What is shown."""
+        """Return what is shown."""
         return cls(
             user_id=user.id,
             issuer=user.issuer,
@@ -68,14 +71,17 @@ class UserBody(BaseModel):
 
 @internal_api.put("/internal/users")
 async def register_partner_user(body: UserKey, run: Run) -> UserKnown:
-    """Register a user; asked again, the answer is the same."""
+    """Register a user; a repeat gives the same answer."""
     user = await run(partial(usecases.register_external_user, body.issuer, body.external, ""))
     return UserKnown(user_id=user.id)
 
 
 @router.put("/v1/access/users")
 async def register_user(body: UserAtHome, run: Run) -> UserBody:
-    """Register a user whom another issuer vouches for; asked again, the answer is the same, and so it is where another place registered them before."""
+    """Register a user of another issuer; a repeat gives the same answer.
+
+    The answer is the same where another place registered them before.
+    """
     return UserBody.of(
         await run(partial(usecases.register_external_user, body.issuer, body.external, body.home))
     )
@@ -85,7 +91,7 @@ async def register_user(body: UserAtHome, run: Run) -> UserBody:
 async def list_users(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[UserBody]:
-    """Users of the administrator's places."""
+    """List the users of the administrator's places."""
     page = await run(partial(usecases.list_users, cursor, limit))
     return paging.PageBody(
         items=[UserBody.of(user) for user in page.items], next_cursor=page.next_cursor
@@ -94,7 +100,7 @@ async def list_users(
 
 @router.get("/v1/access/users/{user_id}")
 async def show_user(user_id: str, run: Run) -> UserBody:
-    """One user."""
+    """Show one user."""
     return UserBody.of(
         await run(partial(usecases.show_user, user_id))
     )  # no version: it would count what other places did
@@ -102,11 +108,11 @@ async def show_user(user_id: str, run: Run) -> UserBody:
 
 @router.post("/v1/access/users/{user_id}/disable")
 async def disable_user(user_id: str, run: Run) -> UserBody:
-    """Let nobody act as this user; effective within seconds, also for streams."""
+    """Disable a user; in force within seconds, also for streams."""
     return UserBody.of(await run(partial(usecases.disable_user, user_id)))
 
 
 @router.post("/v1/access/users/{user_id}/enable")
 async def enable_user(user_id: str, run: Run) -> UserBody:
-    """Let the user act again."""
+    """Enable a user again."""
     return UserBody.of(await run(partial(usecases.enable_user, user_id)))

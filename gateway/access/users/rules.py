@@ -1,4 +1,4 @@
-"""What is allowed: people and systems that an issuer vouches for. No names: the issuer has them."""
+"""Rules of users: people and systems of an issuer, without names. Not here: grants."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ class UserElsewhere(Conflict):
 
 
 class IssuerOurs(Refused):
-    """Our own people and systems are registered with their account, client or card, not by naming them."""
+    """Own people and systems are registered with their account, client or card, not by name."""
 
     title = "Penerbit ini milik Bina sendiri; bukalah akun atau daftarkan sistemnya"
     field = "issuer"
@@ -31,10 +31,11 @@ class IssuerOurs(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Who an issuer calls `external`. Our own id is what services and audit rows see. `home` is the facility whose administrator looks after them, "" where none does.
+    """A user, called `external` by their issuer.
 
-    Whom another issuer vouches for may serve several places, each of which has its own grants for them and disables them for itself (`disabled_in`): whoever
-    names a subject first has no hold on it.
+    Services and audit rows see our own id. `home` is the facility whose administrator looks after
+    them, "" without one. A user of another issuer may serve several places: each has its own grants
+    for them and disables them for itself (`disabled_in`), also the one that named them first.
     """
 
     id: str
@@ -47,23 +48,29 @@ class User:
 
     @property
     def homes(self) -> tuple[str, ...]:
-        """All places that look after them, the first one first."""
+        """Return all places that look after them, the first one first."""
         return (self.home,) if isinstance(self.home, str) else self.home
 
 
 def derive_user_id(issuer: str, external: str) -> str:
-    """The id of a user; whom another issuer vouches for has the same whenever they are registered, so that it tells no place whether another was there before."""
+    """Return the id of a user.
+
+    For users of another issuer it is always the same, so that it reveals no earlier registration.
+    """
     return new_id() if issuer == BUILTIN_ISSUER else named_id("user", issuer, external)
 
 
 def check_issuer(issuer: str) -> None:
-    """IssuerOurs unless it is another's word that a user is known by."""
+    """Refuse our own issuer. Raises IssuerOurs."""
     if issuer in {BUILTIN_ISSUER, HOLDER_ISSUER}:
         raise IssuerOurs
 
 
 def add_home(user: User, home: str) -> User:
-    """The user who was registered before, looked after by this place as well; UserElsewhere for one of our own, who has one place."""
+    """Return the user, looked after by this place as well.
+
+    Raises UserElsewhere for one of our own, who has one place.
+    """
     if home in user.homes:
         return user
     if user.issuer == BUILTIN_ISSUER:
@@ -75,7 +82,10 @@ def add_home(user: User, home: str) -> User:
 
 
 def restrict_view(user: User, administered_homes: Collection[str]) -> User:
-    """The user as the administrators of these places see them: of other places nothing is told."""
+    """Return the user as the administrators of these places see them.
+
+    Nothing of other places is shown.
+    """
     homes = tuple(home for home in user.homes if home in administered_homes)
     moments = [user.disabled_in.get(home) for home in homes]
     disabled = (
@@ -92,7 +102,7 @@ def restrict_view(user: User, administered_homes: Collection[str]) -> User:
 
 
 def disable(user: User, administered_homes: Collection[str], now: datetime) -> User:
-    """Nobody acts as this user any more, for these of their places. Once is enough: a second time changes nothing."""
+    """Disable the user for these of their places; a repeat changes nothing."""
     if user.disabled_at is not None:
         return user
     if set(user.homes) <= set(administered_homes):
@@ -105,7 +115,7 @@ def disable(user: User, administered_homes: Collection[str], now: datetime) -> U
 
 
 def enable(user: User, administered_homes: Collection[str]) -> User:
-    """The user may act again for these of their places, under the grants then in force."""
+    """Enable the user for these of their places, under the grants then in force."""
     still = (
         user.disabled_in
         if user.disabled_at is None

@@ -1,4 +1,4 @@
-"""How users are kept."""
+"""The store of users. Not here: rules."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,7 @@ from gateway.access.users.rules import User, UserUnknown
 
 
 class Users(Store[User]):
-    """Users by id and by the issuer's name for them; shown to the administrators of their home."""
+    """Users by id and by the issuer's name for them; the administrators of their home see them."""
 
     kind = User
     collection = "users"
@@ -19,9 +19,9 @@ class Users(Store[User]):
     secret = frozenset({"external"})
 
     async def find_by_external(self, issuer: str, external: str) -> User | None:
-        """The user whom this issuer calls so, whoever asks."""
+        """Return the user of this name at this issuer, for any caller."""
         return await self.first({"issuer": issuer, "external": external}, scoped=False)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[User]:
-        """Users by id."""
+        """Return a page of users by id."""
         return await self.page({}, cursor=cursor, limit=limit)

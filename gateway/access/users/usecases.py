@@ -1,4 +1,4 @@
-"""What happens to users."""
+"""Use cases of users. Not here: rules and routes."""
 
 from chassis.caller import Caller
 from chassis.persistence.store import Page
@@ -9,7 +9,7 @@ from gateway.access.users.rules import User, UserUnknown
 
 
 async def register_user(issuer: str, external: str, home: str, tx: Transaction) -> User:
-    """The user whom this issuer calls so, registered now if they were not, looked after by this place; asked again it gives the same one."""
+    """Return the user of this name, registered now if new, looked after by this place."""
     known = await tx.users.find_by_external(issuer, external)
     if known is None:
         return tx.users.add(
@@ -27,24 +27,24 @@ async def register_user(issuer: str, external: str, home: str, tx: Transaction) 
 
 
 async def register_external_user(issuer: str, external: str, home: str, tx: Transaction) -> User:
-    """The user whom another issuer vouches for, as their place sees them."""
+    """Register a user of another issuer, as their place sees them."""
     rules.check_issuer(issuer)
     return _restrict_view(await register_user(issuer, external, home, tx), tx)
 
 
 async def list_users(cursor: str | None, limit: int, tx: Transaction) -> Page[User]:
-    """A page of users."""
+    """Return a page of users."""
     page = await tx.users.list_page(cursor, limit)
     return Page([_restrict_view(user, tx) for user in page.items], page.next_cursor)
 
 
 async def show_user(user_id: str, tx: Transaction) -> User:
-    """A user."""
+    """Return a user."""
     return _restrict_view(await tx.users.get(user_id), tx)
 
 
 async def disable_user(user_id: str, tx: Transaction) -> User:
-    """Let nobody act as this user for the caller's places, from now on and with what they hold."""
+    """Disable the user for the caller's places, with the tokens that they hold."""
     before = await tx.users.get(user_id)
     after = rules.disable(before, administered_homes(before, tx.caller), tx.now)
     await revoke_trust(before, administered_homes(before, tx.caller), tx)
@@ -56,14 +56,17 @@ async def disable_user(user_id: str, tx: Transaction) -> User:
 
 
 async def enable_user(user_id: str, tx: Transaction) -> User:
-    """Let the user act again for the caller's places."""
+    """Enable the user for the caller's places."""
     before = await tx.users.get(user_id)
     after = rules.enable(before, administered_homes(before, tx.caller))
     return _restrict_view(before if after == before else tx.users.save(before, after), tx)
 
 
 async def revoke_trust(user: User, homes: tuple[str, ...], tx: Transaction) -> None:
-    """Trust no token that the user holds now where they act for these of their places; other places' trust is theirs to withdraw."""
+    """Revoke the user's tokens for these of their places.
+
+    Other places revoke theirs themselves.
+    """
     if set(user.homes) <= set(homes):
         await revocations.revoke_subject(user.id, tx)
         return
@@ -72,12 +75,12 @@ async def revoke_trust(user: User, homes: tuple[str, ...], tx: Transaction) -> N
 
 
 def home_subject(user_id: str, home: str) -> str:
-    """What is revoked where a user is to act no more for one of several places."""
+    """Return the subject to revoke where a user loses one of several places."""
     return f"{user_id}@{home}"
 
 
 def administered_homes(user: User, caller: Caller) -> tuple[str, ...]:
-    """Those of the user's places that the caller looks after."""
+    """Return those of the user's places that the caller looks after."""
     return tuple(home for home in user.homes if caller.sees("facility", home))
 
 
