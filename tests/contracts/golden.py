@@ -1,6 +1,6 @@
 """Golden samples.
 
-One file per event version, made once, kept for ever. `python -m tests.contracts.golden` writes
+One file per event version, made once and never changed. `python -m tests.contracts.golden` writes
 those that are missing and touches no other.
 """
 

@@ -1,6 +1,6 @@
-"""What makes a new version, told in words, and one worked example.
+"""What makes a new version, and one worked example.
 
-An event's v2, and a reader that takes it and lifts every v1 that was ever sent.
+An event's v2, and a consumer that reads it and upcasts every v1 that was ever sent.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def test_an_added_optional_field_and_a_better_description_break_nothing() -> Non
 
 
 class CourseCompletedV2(Event, type="training.course-completed.v2", key="participant_ref"):
-    """As v1, but what was taught is told in minutes.
+    """As v1, but what was taught is given in minutes.
 
     Lesson hours of other lengths than 45 minutes have come up.
     """

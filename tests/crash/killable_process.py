@@ -1,7 +1,9 @@
-"""A process that is killed: the shop under load, reading its own topic, with kill points as wrappers around the ports. No product module knows them.
+"""A process that kills itself under load: the sample service, reading its own topic.
 
-A life is told {settings, point, nth, backlog, owners, answered}: it commands until it kills itself (SIGKILL) the nth time its point is passed. Without a
-point it commands nothing, sends and applies what others left, and lives until it is ended.
+Kill points are wrappers around the ports; no product module knows them. A process is given
+{settings, point, nth, backlog, owners, answered}. It sends commands until it kills itself (SIGKILL)
+the nth time that its point is reached. Without a point it sends no command: it relays and applies
+what others left, until it is ended.
 """
 
 from __future__ import annotations
@@ -49,7 +51,10 @@ PAUSE_SECONDS = 0.02
 
 
 class Trigger:
-    """Kills this process the nth time its point is passed, and holds relay and consumer back until a backlog of commands has been committed."""
+    """Kills this process the nth time that its point is reached.
+
+    It holds relay and consumer back until a backlog of commands is committed.
+    """
 
     def __init__(self, point: str, nth: int, backlog: int) -> None:
         self.point = point
@@ -145,7 +150,7 @@ class KillingProducer:
 
 
 class KillingConsumer:
-    """A consumer with kill points after a poll and after the broker was told the position."""
+    """A consumer with kill points after a poll and after a commit of the position."""
 
     def __init__(self, inner: Consumer, trigger: Trigger) -> None:
         self.inner = inner
@@ -223,7 +228,7 @@ async def alive(settings: ShopSettings, trigger: Trigger) -> AsyncGenerator[Vict
 
 
 class Load:
-    """Commands without end. What was answered is told to a file, which outlives us."""
+    """Commands without end; what was answered is written to a file that outlives the process."""
 
     def __init__(self, life: Victim, owners: Sequence[str], answered: int) -> None:
         self.life = life

@@ -133,7 +133,7 @@ class Shop:
         seen.mib.append(processes.resident_bytes(self.pid) / platform_checks.MIB)
 
     async def load(self, seconds: float, commands: int = 0) -> Seen:
-        """Commands at a steady rate for so long, and until so many were given.
+        """Send commands at a steady rate for that long, and until that many were sent.
 
         Each is awaited, none waits for another.
         """
@@ -247,7 +247,7 @@ async def test_commands_are_answered_in_bounded_memory_without_a_broker(
     assert before.statuses | away.statuses | after.statuses == {200}
     assert max(slowest) < DEADLINE_SECONDS
     assert waiting >= rows
-    assert away.alive | after.alive == {200}  # to start it anew would bring no broker back
+    assert away.alive | after.alive == {200}  # a restart would bring no broker back
     assert away.ready | after.ready == {200}  # it can do what it is asked for
     assert grown[0] < AWAY_MIB
     assert grown[1] < DRAIN_MIB

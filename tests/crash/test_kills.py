@@ -1,7 +1,10 @@
-"""SIGKILL on both sides of {commit, relay read, publish, acknowledgement, mark, poll, effect, position}, under load: nothing lost, nothing twice, nothing out of order.
+"""SIGKILL before and after each step, under load: nothing lost, doubled or out of order.
 
-Two replicas share one database, one consumer group and one outbox; while one is dead or starts anew, the other takes over what it held. Kills come at passages
-drawn anew in each run, in every third life behind a backlog. The shop that tells is also the one that listens: relay and consumer of other services are the same code.
+The steps are commit, relay read, publish, acknowledgement, mark, poll, effect and position. Two
+replicas share one database, one consumer group and one outbox; while one is dead or restarts, the
+other takes over. The points of the kills are drawn again in each run, in every third process behind
+a backlog. The publishing service is also the reading one: relay and consumer are the same code in
+all services.
 """
 
 from __future__ import annotations
@@ -40,14 +43,14 @@ NTH = {
     "polled": 10,
     "effect": 20,
     "position": 1,
-}  # the last passage at which a kill comes
+}  # the highest count at which a kill comes
 REPLICAS = 2
 OWNERS = 24
 NEW_OWNERS = 4
 KILLS = 5
 SECONDS_PER_KILL = 30
 TRANSACTION_SECONDS = (
-    3  # after which MongoDB lets go what a killed process held; 15 in our installations
+    3  # after which MongoDB ends the transaction of a killed process; 15 in installations
 )
 
 
@@ -94,7 +97,7 @@ async def slot(log: Path) -> AsyncGenerator[Slot]:
 async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
     """A mongod of this test's own.
 
-    It lets go sooner than others need what a killed process held.
+    It ends the transactions of a killed process after a short time.
     """
     async with ephemeral_servers.running_mongod(tmp_path / "mongod") as url:
         db = Mongo(url, "admin")
@@ -108,7 +111,7 @@ async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
 def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict[str, Any]]:
     """The lives.
 
-    Every point once a round, in any order, killed at any passage; owners come and go, so that none
+    Every point once a round, in any order, killed at any count; owners come and go, so that none
     lives through all of it.
     """
     lives: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
 """A service starts before its broker.
 
-It takes commands at once, says what it misses, and what it was told goes out when the broker comes.
+It takes commands at once, names what is missing, and publishes once the broker is there.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ async def test_a_search_finds_by_person_actor_and_time_page_by_page_and_is_noted
     assert [row["rows"] for row in noted] == [2, 0]
 
 
-async def test_a_time_that_no_database_tells_is_refused(shop: AsgiClient) -> None:
+async def test_a_time_that_no_database_can_express_is_refused(shop: AsgiClient) -> None:
     auditor = shop.as_("auditor", facility="*")
     for name, moment in (("from", "0001-01-01T00:00+23:00"), ("to", "9999-12-31T23:59-23:00")):
         answer = await auditor.get("/v1/operations/shop/audit", params={name: moment})
@@ -229,7 +229,7 @@ async def test_an_auditor_reads_texts_for_a_reason_only_which_is_noted(shop: Asg
 
 
 class Export:
-    """A ZIP as it came, what lies in it, and what its own verifier says of it, run where nothing of ours can be imported."""
+    """An exported ZIP, its content, and what its own verifier says, run without our code."""
 
     def __init__(self, place: Path, content: bytes) -> None:
         self._place = place
@@ -293,7 +293,7 @@ async def seal(client: AsgiClient) -> Mongo:
 
 
 async def with_text(client: AsgiClient, subject: str, facility: str, text: str) -> dict[str, Any]:
-    """A row in which a text stands, as an upgrade may have left it."""
+    """Insert a row that holds a text, as an upgrade may have left it."""
     row = {
         "_id": new_id(),
         "at": utc_now(),
@@ -520,7 +520,7 @@ async def test_an_export_names_what_was_wrong_in_the_chain_at_that_time(
     assert "block missing" in what
 
 
-async def test_the_newest_block_cut_off_is_told_in_an_export_of_older_ones(
+async def test_the_newest_block_cut_off_is_named_in_an_export_of_older_ones(
     shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()

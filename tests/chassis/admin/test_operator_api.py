@@ -51,7 +51,7 @@ class FilledHeard(Inbound, type="shop.jar-filled.v1"):
 
 async def on_filled(event: FilledHeard, tx: Transaction) -> None:
     """What the shop itself remembers of its jars: a reader of its topic."""
-    if event.marbles == 1:  # what a note told, which these tests do not count
+    if event.marbles == 1:  # published by a note, which these tests do not count
         return
     if event.marbles == UNLUCKY:
         raise TooFew
@@ -72,7 +72,7 @@ NOTES = Projection(
 
 
 class Shop(Outside):
-    """The shop as its operator reaches it, and the outside that tells it things."""
+    """The shop as its operator reaches it, and the outside that sends it events."""
 
     def __init__(
         self, life: ServiceRuntime, send: Any, client: AsgiClient, fake: FakeKafka
@@ -112,7 +112,7 @@ class Shop(Outside):
             ).status_code == 200
 
     async def sent(self, owner: str, count: int) -> None:
-        """Return when so many of this owner's events are marked as sent.
+        """Return when that many of this owner's events are marked as sent.
 
         A replay takes no others.
         """
@@ -314,7 +314,7 @@ async def test_after_a_discard_the_rest_takes_effect_once_in_order(
     ] == "parked_unknown"
 
 
-async def test_a_dry_run_tells_what_would_be_and_leaves_everything_as_it_was(shop: Shop) -> None:
+async def test_a_dry_run_shows_the_result_and_changes_nothing(shop: Shop) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
     path = f"/parked/{sequence}"
     before = await shop.get(path)
@@ -409,7 +409,7 @@ async def test_no_route_of_operations_is_open_without_a_token_or_a_permission(sh
         ).status_code == 403, path
 
 
-async def test_the_lag_tells_each_partition_where_this_reader_stands(shop: Shop) -> None:
+async def test_the_lag_shows_the_position_in_each_partition(shop: Shop) -> None:
     owner = await shop.admitted()
     await shop.heard(owner)
     told = await eventually(shop.measured_lag)
@@ -522,7 +522,7 @@ async def test_a_replay_reaches_no_further_back_than_readers_remember(shop: Shop
     ] == 0
 
 
-async def test_whoever_looks_into_a_topic_is_noted(shop: Shop) -> None:
+async def test_following_a_topic_is_audited(shop: Shop) -> None:
     told = await shop.get("/topic")
     assert told == {"topic": shop.life.relay.topic}
     assert await shop.audited("events.followed", told["topic"])

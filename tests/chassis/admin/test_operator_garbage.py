@@ -82,7 +82,7 @@ async def test_a_replay_of_no_time_is_refused_and_not_taken_for_one_of_nothing(
     assert refused["detail"].startswith("Waktunya kosong")
 
 
-async def test_a_cursor_that_is_none_of_ours_is_400(shop: Shop) -> None:
+async def test_a_foreign_cursor_is_400(shop: Shop) -> None:
     for path in ("/parked?cursor=%C3%A9", "/outbox?cursor=x"):
         answer = await shop.operator.get(ROOT + path)
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")

@@ -57,7 +57,7 @@ def test_each_reason_has_its_words(reason: str, what: str) -> None:
 
 
 def test_every_reason_that_the_code_gives_has_words_of_its_own() -> None:
-    """An operator who is told that a header is broken discards the event.
+    """An operator who reads that a header is broken discards the event.
 
     No other fault may look so.
     """

@@ -99,7 +99,7 @@ def gauges() -> dict[str, float]:
 
 @pytest.fixture
 async def watch(db: Mongo) -> Watch:
-    """Two owners' jars filled three times each, a poison event parked with one behind it, and an early fact."""
+    """Two jars filled three times each, a parked sequence of two, and an early event."""
     here = Watch(db)
     for owner in (new_id(), new_id()):
         jar = await here.run()(partial(make_jar, Jar(id=new_id(), owner_ref=owner, room="north")))

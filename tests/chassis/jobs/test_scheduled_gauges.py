@@ -1,4 +1,4 @@
-"""Figures are shown while they are fresh, and connections to MongoDB are counted as they are."""
+"""Gauges are shown while they are fresh; connections to MongoDB are counted."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ async def test_a_fetch_that_is_lost_repeatedly_is_read_until_it_comes(
 
 
 @pytest.mark.parametrize("hole", ["forgotten before it was read", "in the middle"])
-async def test_what_the_broker_has_lost_is_told_and_what_follows_takes_effect(
+async def test_lost_records_are_logged_and_later_ones_take_effect(
     scene: Harness, monkeypatch: pytest.MonkeyPatch, hole: str
 ) -> None:
     monkeypatch.setattr(consumer, "STALL_SECONDS", 0.2)

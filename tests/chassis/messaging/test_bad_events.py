@@ -1,7 +1,7 @@
 """Bad events through the whole consumer on a real broker.
 
-Each is parked with its reason, or ignored and counted; every record is accounted for and no
-partition stands still.
+Each is parked with its reason, or ignored and counted; every record is accounted for, and no
+partition stops.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Street:
         time: datetime | None = None,
         **headers: bytes | None,
     ) -> str:
-        """One record whose envelope is right but for what is told otherwise."""
+        """Send a record whose envelope is right except for these arguments."""
         envelope = Envelope(
             id=id_ or new_id(),
             type=kind,

@@ -1,6 +1,6 @@
-"""How what a poll gave is dealt out to lanes.
+"""How polled records are distributed to parallel transactions (generated cases).
 
-Nothing left out or twice, a partition in one hand at a time. Pure, generated.
+None is left out or taken twice, and a partition is in one transaction at a time.
 """
 
 from __future__ import annotations

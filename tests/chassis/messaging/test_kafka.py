@@ -159,7 +159,7 @@ def outgoing(key: str, *values: bytes) -> list[Outgoing]:
 
 
 class Reader:
-    """One member of a group, what it was told of partitions, and the positions that its owner keeps."""
+    """One member of a group, its rebalances, and the positions that its owner keeps."""
 
     def __init__(self, consumer: Consumer, positions: Mapping[int, int] | None = None) -> None:
         self.consumer = consumer
@@ -173,12 +173,12 @@ class Reader:
         return {partition: self.positions.get(partition.number) for partition in partitions}
 
     async def revoked(self, partitions: set[Partition]) -> None:
-        if partitions:  # a member that had none may be told so, or not
+        if partitions:  # a member without partitions may be notified or not
             self.told.append(("revoked", frozenset(partition.number for partition in partitions)))
         self.has -= partitions
 
     async def read(self, count: int, most: int = 100) -> list[Record]:
-        """Exactly so many records, by polls of at most `most`."""
+        """Read exactly that many records, by polls of at most `most`."""
         found: list[Record] = []
 
         async def enough() -> bool:
@@ -243,7 +243,10 @@ async def test_records_of_a_key_are_in_one_partition_in_order(
 
 
 async def beside(broker: Broker, topic: str, key: str) -> tuple[str, str]:
-    """Another key of the same partition and one of another partition, after a record of each of 21 keys."""
+    """Return another key of the same partition and a key of another partition.
+
+    A record of each of 21 keys is sent.
+    """
     keys = [key, *(f"{key}{number}" for number in range(20))]
     for one in keys:
         await broker.put(topic, one.encode(), b"place")
@@ -316,7 +319,7 @@ async def test_a_start_without_a_broker_fails_and_the_producer_can_be_stopped(
 
 
 async def fill(broker: Broker, topic: str, keys: Iterable[str], count: int) -> dict[int, list[int]]:
-    """So many records of each key; the offsets in each partition."""
+    """Send that many records of each key; return the offsets in each partition."""
     for key in keys:
         for number in range(count):
             await broker.put(topic, key.encode(), f"{key}{number}".encode())

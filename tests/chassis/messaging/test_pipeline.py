@@ -155,7 +155,7 @@ async def outside(
         yield one
 
 
-async def test_events_of_a_key_take_effect_once_and_in_order_though_told_twice(
+async def test_events_of_a_key_sent_twice_take_effect_once_and_in_order(
     outside: Outside,
 ) -> None:
     owner = await outside.admitted()

@@ -87,7 +87,10 @@ async def partition_of(street: Street, key: str) -> int:
 
 
 async def nameless(street: Street, *owners: str) -> None:
-    """One batch with a note of each owner (all of one partition), in whose middle one record has a header whose name is no text."""
+    """Send one batch with a note of each owner (all of one partition).
+
+    The record in its middle has a header whose name is not UTF-8.
+    """
     batch = street.producer.create_batch()
     for place, owner in enumerate(owners):
         envelope = Envelope(
