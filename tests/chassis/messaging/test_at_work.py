@@ -279,7 +279,7 @@ def lives(
     service = Service(
         name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,)
     )
-    monkeypatch.setattr("chassis.app.lifespan.IDENTITY_SECONDS", 0.3)
+    monkeypatch.setattr("chassis.app.lifespan.REPLICA_LEASE_RENEWAL_SECONDS", 0.3)
     made = [ServiceRuntime(service), ServiceRuntime(service)]
     for life, process in zip(made, ("1", "2"), strict=True):
         life._identity.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both
