@@ -280,9 +280,10 @@ def lives(
         name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,)
     )
     monkeypatch.setattr("chassis.app.lifespan.REPLICA_LEASE_RENEWAL_SECONDS", 0.3)
+    monkeypatch.setattr("chassis.app.lifespan.REPLICA_LEASE_SECONDS", 1.2)
     made = [ServiceRuntime(service), ServiceRuntime(service)]
     for life, process in zip(made, ("1", "2"), strict=True):
-        life._identity.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both
+        life._replica_lease.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both
     return made
 
 
