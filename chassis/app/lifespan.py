@@ -21,6 +21,7 @@ from chassis.app.service import Service
 from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
+from chassis.jobs.supervision import run_supervised
 from chassis.messaging import kafka
 from chassis.messaging.consumer import EventConsumer
 from chassis.messaging.inbox import EARLY_JOB, InboxTransaction
@@ -213,16 +214,12 @@ class ServiceRuntime:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _supervise(self, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a worker; restart it after an unexpected error, which is logged."""
-        while not self.stopping.is_set() and not self.fatal:
-            try:
-                await run()
-            except mongo.MongoError as error:
-                log.warning("worker_interrupted", error=type(error).__name__)
-                await asyncio.sleep(RESTART_SECONDS)
-            except Exception:
-                log.exception("worker_failed")
-                await asyncio.sleep(RESTART_SECONDS)
+        """Run a worker until the process ends; start it again after a failure."""
+
+        def is_ended() -> bool:
+            return self.stopping.is_set() or bool(self.fatal)
+
+        await run_supervised(run, is_ended=is_ended)
 
     async def _hold_replica_lease(self) -> None:
         """Return when a younger process runs under this replica id, and make it fatal.

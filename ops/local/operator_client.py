@@ -148,9 +148,9 @@ def _sequence_segment(sequence: str) -> str:
         # Nothing, or only dots, would lead to another path.
         return quote(sequence, safe="") if sequence.strip(".") else "-"
     # This import brings all of the chassis, which no other command needs.
-    from chassis.admin.parked_event_admin import segment
+    from chassis.admin.parked_event_admin import encode_segment
 
-    return segment(sequence)
+    return encode_segment(sequence)
 
 
 def printable(text: str) -> str:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from chassis.admin import auditor_api, operator_api
+from chassis.admin.projections import Projection
 from chassis.app import factory, service
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
@@ -35,6 +36,7 @@ from services.training.snapshots.jobs import apply_next
 from services.training.suitability import api as suitability
 from services.training.tasks import api as tasks
 from services.training.timeline import api as timeline
+from services.training.timeline.store import Timeline
 from services.training.tpp import api as tpp
 from services.training.transaction import Transaction
 from services.training.vault import FieldCipher
@@ -71,6 +73,13 @@ HANDLERS = {
     ),
     "manpower.events": dict.fromkeys(inbound.MANPOWER_EVENTS, inbound.on_participant_event),
 }
+TIMELINE = Projection(
+    name="timeline",
+    store=Timeline,
+    handlers=HANDLERS["training.events"],
+    own={"source": "bina/training"},
+    recorded_at="recorded_at",
+)
 
 
 def create_app(settings: TrainingSettings) -> FastAPI:
@@ -84,7 +93,7 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             migrations=MIGRATIONS,
             routers=(
                 *ROUTERS,
-                operator_api.router("training"),
+                operator_api.router("training", [TIMELINE]),
                 auditor_api.create_router("training"),
             ),
             published=events.PUBLISHED,
