@@ -29,6 +29,7 @@ from services.manpower.feed.usecases import (
 from services.manpower.grants.jobs import GRANTING_JOB, apply_grant_orders
 from services.manpower.inbound import HANDLERS
 from services.manpower.metrics.jobs import measure
+from services.manpower.migrations import MIGRATIONS
 from services.manpower.placements import api as placements
 from services.manpower.production import api as production
 from services.manpower.settings import ManpowerSettings
@@ -51,6 +52,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
             title="Bina manpower",
             settings=settings,
             transaction=Transaction,
+            migrations=MIGRATIONS,
             routers=(
                 agencies.router,
                 consumers.router,
