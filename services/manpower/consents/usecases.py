@@ -76,10 +76,10 @@ async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
         candidate = await end_consents(candidate, endings, tx)
         # The unique index admits one live consent of a purpose and recipient.
         await tx.flush()
-    given = tx.consents.add(consent)
-    shared = candidate_rules.add_share(candidate, given.share)
+    added = tx.consents.add(consent)
+    shared = candidate_rules.add_share(candidate, added.share)
     await candidates.save_candidate(candidate, shared, tx)
-    return given
+    return added
 
 
 async def list_consents(

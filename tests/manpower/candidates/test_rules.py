@@ -224,10 +224,11 @@ def test_the_horizon_counts_calendar_months_to_the_month_of_release(
 def test_two_release_days_of_one_month_look_the_same_on_every_day(
     first: int, second: int, today: date
 ) -> None:
-    one = planned(factories.candidate(), date(2027, 6, first))
-    other = planned(factories.candidate(), date(2027, 6, second))
-    assert one == other
-    assert rules.release_horizon(one, today) is rules.release_horizon(other, today)
+    first_plan = planned(factories.candidate(), date(2027, 6, first))
+    second_plan = planned(factories.candidate(), date(2027, 6, second))
+    assert first_plan == second_plan
+    first_horizon = rules.release_horizon(first_plan, today)
+    assert first_horizon is rules.release_horizon(second_plan, today)
 
 
 def test_without_a_plan_the_horizon_is_unknown() -> None:
@@ -320,7 +321,7 @@ def test_after_death_or_escape_nothing_new_may_begin() -> None:
 
 
 def test_a_question_for_an_officer_stays_until_it_is_settled() -> None:
-    asked = rules.request_attention(factories.candidate(), Attention.RELEASE_KIND_UNKNOWN)
-    assert asked.attention == {Attention.RELEASE_KIND_UNKNOWN}
-    settled = rules.clear_attention(asked, [Attention.RELEASE_KIND_UNKNOWN])
+    waiting = rules.request_attention(factories.candidate(), Attention.RELEASE_KIND_UNKNOWN)
+    assert waiting.attention == {Attention.RELEASE_KIND_UNKNOWN}
+    settled = rules.clear_attention(waiting, [Attention.RELEASE_KIND_UNKNOWN])
     assert settled.attention == set()

@@ -77,11 +77,11 @@ async def test_the_query_and_the_rule_agree_on_who_sees_a_row(region: Region) ->
         ]
         await region.db.insert("rows_under_test", documents)
         where = {"$and": [{"_id": {"$in": list(rows_by_id)}}, reader_filter(reader, now)]}
-        found = await region.db.find("rows_under_test", where)
+        visible = await region.db.find("rows_under_test", where)
         expected = {
             row_id for row_id, row in rows_by_id.items() if share_for(row, reader, now) is not None
         }
-        assert {document["_id"] for document in found} == expected
+        assert {document["_id"] for document in visible} == expected
 
 
 def to_document(row: Visibility) -> dict[str, Any]:
