@@ -53,7 +53,7 @@ class Told(Event, type="shop.told.v1", key="under"):
 
 
 class Merged(Event, type="shop.merged.v1", key="under"):
-    """Two subjects are one; told under both."""
+    """Two subjects become one; it is published under both keys."""
 
     under: str
     subject: str
@@ -83,7 +83,7 @@ class Fact(NamedTuple):
 
     @property
     def event(self) -> Event:
-        """The event to be told."""
+        """Return the event to publish."""
         if self.kind == Told.type:
             return Told(under=self.key, subject=self.subject)
         if self.kind == Merged.type:

@@ -347,9 +347,8 @@ class Model(RuleBasedStateMachine):
             now = await self._standing()
             if now == before and not now["unsent"] and now["heard"] == len(self.told):
                 break
-            if (
-                now == before
-            ):  # a lost batch that nothing follows: after a minute a consumer joins anew by itself
+            # after a lost batch that nothing follows, a consumer joins again within a minute
+            if now == before:
                 for name in list(world.processes):
                     await world.begin(name)
             before = now
